@@ -1,0 +1,138 @@
+"""What a site edits: every setting, its type, its default and its reason. docs/configuration.md is made from this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+"""Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
+
+Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh",
+                    "lower_back", "chest", "wrist"]  # fmt: skip
+
+
+class Section(BaseModel):
+    """A table of the configuration file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Site(Section):
+    """Where this gateway is."""
+
+    site: Identifier = Field("demo", description="Site, the first part of every topic.")
+    gateway: Identifier = Field("gateway-1", description="This gateway, unique within the site.")
+    data: Path = Field(
+        Path("var"), description="Folder for the outbox, the history and recordings; relative to the working folder."
+    )
+
+
+class Broker(Section):
+    """The MQTT 5 broker."""
+
+    embedded: bool = Field(
+        default=True, description="Start a broker of our own on loopback (mosquitto if installed, else iotcore)."
+    )
+    host: str = Field("127.0.0.1", description="Host name of the broker.")
+    port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker.")
+    username: str | None = Field(None, description="User name, if the broker asks for one.")
+    password_file: Path | None = Field(None, description="File that holds the password and nothing else.")
+    ca_file: Path | None = Field(None, description="Certificate authority of the broker: turns TLS on.")
+    cert_file: Path | None = Field(None, description="This gateway's certificate, for mutual TLS.")
+    key_file: Path | None = Field(None, description="Its private key.")
+    window: int = Field(20, ge=1, le=1000, description="Most messages under way without the broker's acknowledgement.")
+
+
+class Outbox(Section):
+    """The durable queue between the pipeline and the broker."""
+
+    max_megabytes: int = Field(512, ge=1, description="Size cap; beyond it the oldest are dropped, counted and told.")
+    commit_ms: int = Field(200, ge=10, le=1000, description="Longest wait of a measurement before it is on disk.")
+    release: Literal["stored", "broker"] = Field(
+        "stored", description="A measurement leaves when the historian stored it, or when the broker took it."
+    )
+
+
+class Store(Section):
+    """A remote time-series store that the historian also writes to."""
+
+    kind: Literal["influxdb2", "influxdb3", "victoriametrics"] = Field(description="What the store speaks.")
+    url: str = Field(description="Base address, for example http://127.0.0.1:8428.")
+    organisation: str = Field("", description="InfluxDB 2 organisation.")
+    bucket: str = Field("rehab", description="InfluxDB 2 bucket or InfluxDB 3 database.")
+    token_file: Path | None = Field(None, description="File that holds the token and nothing else.")
+
+
+class Historian(Section):
+    """MQTT to history."""
+
+    database: Path | None = Field(None, description="SQLite history; by default history.db in the data folder.")
+    keep_days: int = Field(365, ge=1, description="Measurements older than this are deleted.")
+    store: Store | None = Field(None, description="A remote store; none by default.")
+
+
+class Dashboard(Section):
+    """The web pages."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless users are set up.")
+    port: int = Field(8080, ge=1, le=65535, description="TCP port.")
+
+
+class Radio(Section):
+    """Bluetooth."""
+
+    name: str = Field("bluez", description="'bluez' for the machine's adapter; 'simulated' for the simulators'.")
+    socket: Path | None = Field(None, description="Unix socket of the simulated radio.")
+    adapter: str | None = Field(None, description="Bluetooth adapter, such as hci0; the first one by default.")
+
+
+class Recorder(Section):
+    """Recording of what the devices sent."""
+
+    enabled: bool = Field(default=False, description="Record every frame of every device.")
+    folder: Path | None = Field(None, description="Where to; by default 'recordings' in the data folder.")
+
+
+class Device(Section):
+    """One device of a slot."""
+
+    id: Identifier = Field(description="Id, unique within the gateway.")
+    driver: str = Field(description="Name of the driver: heart_rate, movella_dot or shimmer3.")
+    placement: Placement = Field(description="Where it is worn.")
+    address: str | None = Field(None, description="Bluetooth address; this or 'name' for a BLE device.")
+    name: str | None = Field(None, description="Bluetooth name, when the address is not known.")
+    port: Path | None = Field(None, description="tty of a serial device, such as /dev/rfcomm0.")
+    axes: Annotated[str, StringConstraints(pattern=r"^[+-]?[xyz] [+-]?[xyz] [+-]?[xyz]$")] = Field(
+        "x y z",
+        description="Which sensor axes point forward, left and up when it is worn: '-x -y z' says that the sensor's"
+        " x points backward, its y right and its z up.",
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of the driver.")
+
+
+class Slot(Section):
+    """A bed or bay, and who and what is in it."""
+
+    id: Identifier = Field(description="Id, part of the topics.")
+    label: str = Field("", description="What the ward calls it.")
+    subject: Identifier = Field(description="Pseudonym of who is there; never a name or a hospital number.")
+    protocol: str = Field("free_walk", description="What the session is: free_walk, 10mwt, tug, ...")
+    device: list[Device] = Field(default_factory=list, description="The devices worn there.")
+
+
+class Settings(Section):
+    """The whole configuration file."""
+
+    site: Site = Field(default_factory=Site)
+    radio: Radio = Field(default_factory=Radio)
+    broker: Broker = Field(default_factory=Broker)
+    outbox: Outbox = Field(default_factory=Outbox)
+    historian: Historian = Field(default_factory=Historian)
+    dashboard: Dashboard = Field(default_factory=Dashboard)
+    recorder: Recorder = Field(default_factory=Recorder)
+    slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
+    simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
+    speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

@@ -1,0 +1,115 @@
+"""The implementer's reference: what a device driver is.
+
+A driver has three parts, and nothing else of the product knows them:
+
+1. stream specifications (`StreamSpec`): what the device can send;
+2. a pure decoder (`Decoder`): bytes in, packets out, no I/O, no clock, never an exception;
+3. a start and a stop dialogue over a `Link`, which refuses every write outside the driver's allow-list.
+
+To add one, write ``drivers/<name>.py``, name it in ``drivers/__init__.py``, and run the contract tests
+(``tests/drivers/contract.py``) on it; docs/adding-a-driver.md walks through it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from drivers.packet import Frame, Packet, StreamSpec
+
+
+class Decoder(ABC):
+    """Bytes of one device to packets: pure, deterministic, and deaf to any input that makes no sense.
+
+    A decoder may hold state (the rest of a split serial packet, the layout a device announced), so there is
+    one for each connected device. It never raises: what cannot be decoded is left out and counted. The same
+    frames give the same packets in any chunking.
+
+    Attributes:
+        faults: Bad input so far, by reason (a few words, the same words each time).
+    """
+
+    def __init__(self) -> None:
+        self.faults: Counter[str] = Counter()
+
+    @property
+    @abstractmethod
+    def streams(self) -> Mapping[str, StreamSpec]:
+        """The streams by name, refined by what the device has announced (its rate, its channels)."""
+
+    @abstractmethod
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode frames in order of arrival; at most one packet a stream, none when nothing was whole."""
+
+
+class Link(ABC):
+    """What a driver may do to a connected device; the transports implement it.
+
+    Frames go to the gateway in order of arrival, whether they are subscribed to or announced.
+    """
+
+    @abstractmethod
+    async def subscribe(self, channel: str, characteristic: str) -> None:
+        """Deliver each notification of ``characteristic`` (a UUID) as a frame of ``channel``. BLE only."""
+
+    @abstractmethod
+    async def read(self, characteristic: str) -> bytes:
+        """Read a characteristic (BLE), with a time limit. Raises DialogueError."""
+
+    @abstractmethod
+    async def write(self, characteristic: str, data: bytes) -> None:
+        """Write to ``characteristic`` (BLE) or to the port (serial: ``""``).
+
+        Raises:
+            ForbiddenWriteError: if the driver's allow-list (``Driver.writes``) does not permit it.
+            DialogueError: if the device refuses.
+        """
+
+    @abstractmethod
+    async def receive(self, count: int, *, timeout_s: float = 2.0) -> bytes:
+        """Take exactly ``count`` bytes of a dialogue from a serial port. Raises DialogueError on time-out."""
+
+    @abstractmethod
+    def announce(self, channel: str, data: bytes) -> None:
+        """Pass an answer of the dialogue on as a frame, so that the decoder (and a recording) has it."""
+
+
+class Driver(ABC):
+    """One kind of device.
+
+    Attributes:
+        name: As written in a configuration: ``driver = "movella_dot"``.
+        title: For people.
+        transport: ``"ble"`` or ``"serial"``.
+        service: UUID that the device advertises (BLE), or None when it is found by name or address alone.
+        silence_s: After this long without a frame the stream is taken for dead and started again, seconds.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    transport: ClassVar[Literal["ble", "serial"]]
+    service: ClassVar[str | None] = None
+    silence_s: ClassVar[float] = 5.0
+
+    def __init__(self, **options: Any) -> None:
+        """Take the driver's own options from the configuration; raises ValueError with a clear sentence."""
+        if options:
+            raise ValueError(f"driver '{self.name}' has no option '{next(iter(options))}'")
+
+    @abstractmethod
+    def allows(self, characteristic: str, data: bytes) -> bool:
+        """Whether this exact write is one that the driver may make (start, stop, time synchronisation)."""
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """Return a fresh decoder for a new connection."""
+
+    @abstractmethod
+    async def start(self, link: Link) -> None:
+        """Subscribe and make the device stream. Raises LinkError."""
+
+    @abstractmethod
+    async def stop(self, link: Link) -> None:
+        """Make the device stop, if it is still there. Raises LinkError."""

@@ -1,0 +1,77 @@
+"""Everything that can go wrong between a device and the gateway.
+
+    DriverError
+    ├── MalformedFrameError      bytes that this protocol cannot mean (also a ValueError); counted, never fatal
+    ├── ForbiddenWriteError      a driver tried to write outside its allow-list; a defect, give up
+    └── LinkError                the way to the device; retried by the supervisor
+        ├── NotFoundError        no advertisement or no tty of that name
+        ├── ConnectError         found, but the connection was refused or timed out
+        ├── LinkLostError        it was up and is gone
+        ├── SilentStreamError    it is up, but no sample came for too long
+        ├── DialogueError        the device answered a start or stop command wrongly or not at all
+        └── AdapterError         the Bluetooth adapter or the serial port itself does not work
+
+Each class carries ``advice``: what the technician can do, in one sentence.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DriverError(Exception):
+    """Base of all errors of this package."""
+
+    advice: ClassVar[str] = ""
+
+
+class MalformedFrameError(DriverError, ValueError):
+    """Bytes that this protocol cannot mean."""
+
+    advice = "Check that the device's model and firmware match the driver named in the configuration."
+
+
+class ForbiddenWriteError(DriverError):
+    """A driver tried to write to a characteristic that is not on its allow-list."""
+
+    advice = "This is a defect of the driver: report it."
+
+
+class LinkError(DriverError):
+    """The way to the device does not work."""
+
+
+class NotFoundError(LinkError):
+    """No advertisement and no tty of that name."""
+
+    advice = "Is the device charged, switched on, in range, and not connected to a phone?"
+
+
+class ConnectError(LinkError):
+    """Found, but the connection was refused or timed out."""
+
+    advice = "Move the device closer; if it stays, switch it off and on."
+
+
+class LinkLostError(LinkError):
+    """The link was up and is gone."""
+
+    advice = "Range or battery: the gateway reconnects by itself."
+
+
+class SilentStreamError(LinkError):
+    """The link is up, but no sample came for too long."""
+
+    advice = "The gateway starts the stream again; if it repeats, switch the device off and on."
+
+
+class DialogueError(LinkError):
+    """The device answered a start or stop command wrongly or not at all."""
+
+    advice = "Check the device's firmware version and that no other program controls it."
+
+
+class AdapterError(LinkError):
+    """The Bluetooth adapter or the serial port itself does not work."""
+
+    advice = "Run 'rehab-gateway doctor'; unplug and replug the adapter."

@@ -1,0 +1,40 @@
+"""What a signal-processing operator says: events and results on the gateway's time, without names or ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Side = Literal["left", "right", "both", "none"]
+Quality = Literal["ok", "degraded", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One value of a catalogue metric over a time window.
+
+    Attributes:
+        metric: Identifier in ``dsp.catalogue``.
+        value: In the catalogue's unit; None when there is none, and then ``reason`` says why.
+        side: Which side of the body.
+        start_s: Start of the window, seconds on the gateway clock.
+        end_s: Its end; equal to ``start_s`` for an event.
+        n: Strides, steps, beats or samples that went in.
+        algorithm: Name and version.
+        n_rejected: How many were left out as implausible.
+        quality: ok, degraded or invalid.
+        reason: Why not ok; empty otherwise.
+        sync_s: Uncertainty between devices of the instants it rests on (1 sigma), seconds; None if unknown.
+    """
+
+    metric: str
+    value: float | None
+    side: Side
+    start_s: float
+    end_s: float
+    n: int
+    algorithm: str
+    n_rejected: int = 0
+    quality: Quality = "ok"
+    reason: str = ""
+    sync_s: float | None = None

@@ -1,0 +1,82 @@
+"""The MQTT topics, versioned: the one table that the code uses and docs/mqtt.md must agree with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ROOT = "rehab/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One row of the table: ``pattern`` below ``rehab/v1/<site>/<gateway>/``."""
+
+    name: str
+    pattern: str
+    qos: int
+    retained: bool
+    payload: str
+    purpose: str
+
+
+TABLE = (
+    Topic("measurements", "measurements/<slot>", 1, False, "JSON",
+          "measurements of a slot: once a second, events at once"),
+    Topic("gaps", "gaps", 1, False, "JSON",
+          "sequence numbers that the outbox had to drop, with the reason, so that the store knows"),
+    Topic("status", "status", 1, True, "JSON",
+          "what the gateway and its devices are doing, each second; the last will says offline"),
+    Topic("notices", "notices", 1, False, "JSON",
+          "something staff should look at"),
+    Topic("waveform", "waveform/<device>/<stream>", 0, False, "binary",
+          "raw samples, only while somebody watches"),
+    Topic("stored", "stored", 1, True, "JSON",
+          "the historian's receipt: everything up to this sequence number is stored"),
+    Topic("command", "command/<name>", 1, False, "JSON",
+          "a request to the gateway, with an MQTT 5 response topic"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of one gateway. ``"+"`` for site or gateway gives a subscription filter."""
+
+    site: str
+    gateway: str
+
+    @property
+    def prefix(self) -> str:
+        """Return what all topics of this gateway start with."""
+        return f"{ROOT}/{self.site}/{self.gateway}"
+
+    def measurements(self, slot: str = "+") -> str:
+        """Measurements of one slot, or of all."""
+        return f"{self.prefix}/measurements/{slot}"
+
+    def waveform(self, device: str = "+", stream: str = "+") -> str:
+        """Raw samples of one stream, or of all."""
+        return f"{self.prefix}/waveform/{device}/{stream}"
+
+    def command(self, name: str = "+") -> str:
+        """One command, or all."""
+        return f"{self.prefix}/command/{name}"
+
+    @property
+    def gaps(self) -> str:
+        """Sequence numbers that will never come."""
+        return f"{self.prefix}/gaps"
+
+    @property
+    def status(self) -> str:
+        """Birth, state and last will."""
+        return f"{self.prefix}/status"
+
+    @property
+    def notices(self) -> str:
+        """Notices."""
+        return f"{self.prefix}/notices"
+
+    @property
+    def stored(self) -> str:
+        """The historian's receipt."""
+        return f"{self.prefix}/stored"

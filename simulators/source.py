@@ -1,0 +1,65 @@
+"""Where a simulated device gets its samples from: a walking body, a heart, or a recording.
+
+A source is pulled by a simulated device in step with its own time; it neither sleeps nor reads a clock, so a
+run is the same every time and can go as fast as the machine allows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """Samples of one inertial sensor, imperfections included, in the sensor's own frame.
+
+    Attributes:
+        time_s: (n,) device clock at each sample, seconds since its power-on (offset and drift included).
+        acc: (n, 3) specific force, m/s^2.
+        gyr: (n, 3) angular velocity, rad/s.
+        mag: (n, 3) magnetic field, arbitrary units; zeros where the source has none.
+        sent: (n,) False for samples that the radio loses.
+    """
+
+    time_s: Floats
+    acc: Floats
+    gyr: Floats
+    mag: Floats
+    sent: NDArray[np.bool_]
+
+
+class MotionSource(ABC):
+    """Movement of one sensor."""
+
+    rate_hz: float
+
+    @abstractmethod
+    def take(self, until_s: float) -> Motion | None:
+        """Return the samples not yet taken whose true time is at most ``until_s`` (n may be 0); None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """Heart beats: what a chest strap would notice.
+
+    Attributes:
+        time_s: (n,) true time of each beat, seconds.
+        rr_s: (n,) interval that ended at that beat, seconds.
+    """
+
+    time_s: Floats
+    rr_s: Floats
+
+
+class BeatSource(ABC):
+    """A heart."""
+
+    @abstractmethod
+    def take(self, until_s: float) -> Beats | None:
+        """Return the beats not yet taken up to true time ``until_s``; None at the end."""
