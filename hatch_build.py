@@ -1,3 +1,7 @@
 """Build hook: nothing yet."""
+
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-class Hook(BuildHookInterface): pass
+
+
+class Hook(BuildHookInterface):
+    pass
