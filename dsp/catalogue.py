@@ -1,0 +1,359 @@
+"""The metric catalogue: what every number is called, measured in, coded as and limited to.
+
+Code, documentation and dashboard all read this one table. A code of a terminology stands here only when the
+project's metrics reference has seen it in a primary or several independent sources; a metric without one is known
+by its own id alone. Plausibility limits reject what a body cannot do; they are no reference values and say nothing
+about health. The limits of cadence, speed, stride length, stride time and step time are those of the Mobilise-D
+"ALL" cohort; the others, and the wider ones for exoskeleton gait, are the project's own proposals.
+"""
+# ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from dsp.metric import LOINC, MDC, SNOMED, Code, Metric
+from dsp.result import Side
+
+EACH_FOOT: Final[tuple[Side, ...]] = ("left", "right")
+ANY_FOOT: Final[tuple[Side, ...]] = ("left", "right", "both", "none")
+BODY: Final[tuple[Side, ...]] = ("both",)
+SIDELESS: Final[tuple[Side, ...]] = ("none",)
+
+# What the metrics of a group share; each metric below states the rest.
+_event = partial(Metric, unit="1", unit_text="", kind="event", sides=EACH_FOOT, group="events", digits=0)
+_pace = partial(Metric, kind="window", sides=BODY, group="pace", digits=0)
+_timing = partial(Metric, unit="s", unit_text="s", kind="stride", sides=ANY_FOOT, group="timing", digits=2)
+_support = partial(Metric, unit="%", unit_text="%", kind="stride", sides=EACH_FOOT, group="support", digits=0)
+_space = partial(Metric, unit="m", unit_text="m", kind="stride", sides=EACH_FOOT, group="space", digits=0)
+_symmetry = partial(Metric, unit="1", unit_text="", kind="window", sides=BODY, group="symmetry", digits=2)
+_variability = partial(Metric, unit="1", unit_text="", kind="window", sides=BODY, group="variability", digits=2)
+_turn = partial(Metric, unit="deg", unit_text="°", kind="window", sides=EACH_FOOT, group="turns", digits=0)
+_heart = partial(Metric, unit="ms", unit_text="ms", kind="window", sides=SIDELESS, group="heart", digits=0)
+_device = partial(Metric, unit="%", unit_text="%", kind="window", sides=SIDELESS, group="device", digits=0)
+
+METRICS: Final[tuple[Metric, ...]] = (
+    _event(
+        "initial_contact",
+        "Initial contact",
+        sides=ANY_FOOT,
+        description="A foot touches the ground. The value is always 1: the instant is what it says.",
+    ),
+    _event(
+        "final_contact",
+        "Final contact",
+        description="A foot leaves the ground. The value is always 1: the instant is what it says.",
+    ),
+    _event(
+        "foot_flat",
+        "Foot flat",
+        description="The foot rests flat in mid-stance. The value is always 1: the instant is what it says.",
+    ),
+    _event(
+        "walking_bout",
+        "Walking bout",
+        unit="s",
+        unit_text="s",
+        kind="window",
+        sides=BODY,
+        digits=1,
+        low=0.0,
+        description="Duration of one uninterrupted walk, from its first to its last contact with the ground.",
+    ),
+    _pace(
+        "cadence",
+        "Cadence",
+        unit="{steps}/min",
+        unit_text="steps/min",
+        codes=(Code(MDC, "8454255"),),
+        low=40.0,
+        high=172.9,
+        exo_low=5.0,
+        description="60 × steps / (last − first initial contact of both feet).",
+    ),
+    _pace(
+        "walking_speed",
+        "Walking speed",
+        unit="m/s",
+        unit_text="m/s",
+        sides=ANY_FOOT,
+        digits=2,
+        codes=(Code(SNOMED, "724237005"), Code(MDC, "8454254")),
+        low=0.0815,
+        high=2.22,
+        exo_low=0.01,
+        description="Stride length / stride time, or the distance of a bout over its time.",
+    ),
+    _pace(
+        "n_steps",
+        "Steps",
+        unit="1",
+        unit_text="steps",
+        kind="count",
+        sides=ANY_FOOT,
+        codes=(Code(LOINC, "55423-8"),),
+        low=0.0,
+        description="Number of initial contacts in the window.",
+    ),
+    _pace(
+        "walking_time",
+        "Walking time",
+        unit="s",
+        unit_text="s",
+        codes=(Code(MDC, "8454269"),),
+        low=0.0,
+        description="Sum of the durations of the walking bouts in the window.",
+    ),
+    _timing(
+        "stride_time",
+        "Stride time",
+        low=0.46,
+        high=3.0,
+        exo_high=8.0,
+        description="Initial contact to the next initial contact of the same foot.",
+    ),
+    _timing(
+        "step_time",
+        "Step time",
+        low=0.14,
+        high=2.124,
+        exo_high=7.0,
+        description="Initial contact of the other foot to the following initial contact of this foot.",
+    ),
+    _timing(
+        "stance_time",
+        "Stance time",
+        sides=EACH_FOOT,
+        low=0.2,
+        high=2.7,
+        exo_high=7.7,
+        description="Initial contact to the following final contact of the same foot.",
+    ),
+    _timing(
+        "swing_time",
+        "Swing time",
+        sides=EACH_FOOT,
+        low=0.14,
+        high=1.5,
+        exo_high=4.0,
+        description="Final contact to the following initial contact of the same foot.",
+    ),
+    _support(
+        "stance_pct", "Stance", low=35.0, high=90.0, exo_high=97.0, description="100 × stance time / stride time."
+    ),
+    _support("swing_pct", "Swing", low=10.0, high=65.0, exo_low=3.0, description="100 × swing time / stride time."),
+    _support(
+        "double_support_pct",
+        "Double support",
+        sides=ANY_FOOT,
+        low=0.0,
+        high=80.0,
+        exo_high=95.0,
+        description=(
+            "100 × (initial + terminal double support) / stride time. Initial: final contact of the other foot "
+            "− initial contact of this one; terminal: final contact of this foot − initial contact of the "
+            "other."
+        ),
+    ),
+    _support(
+        "single_support_pct",
+        "Single support",
+        low=10.0,
+        high=65.0,
+        exo_low=3.0,
+        description="100 × swing time of the other foot / stride time.",
+    ),
+    _space(
+        "stride_length",
+        "Stride length",
+        sides=ANY_FOOT,
+        digits=2,
+        codes=(Code(MDC, "8454261"),),
+        low=0.1505,
+        high=2.19,
+        exo_low=0.05,
+        description=(
+            "Horizontal displacement of a foot from one foot-flat to the next (zero-velocity updates); from the "
+            "lower back twice the step length 2√(2lh − h²) of an inverted pendulum (Zijlstra & Hof 2003)."
+        ),
+    ),
+    _space(
+        "foot_clearance",
+        "Foot clearance",
+        digits=3,
+        low=0.0,
+        high=0.6,
+        description="Greatest height of the sensor above its height at foot-flat during swing.",
+    ),
+    _space(
+        "foot_strike_angle",
+        "Foot strike angle",
+        unit="deg",
+        unit_text="°",
+        low=-60.0,
+        high=60.0,
+        description="Pitch of the foot at initial contact against foot-flat; toes up is positive.",
+    ),
+    _space(
+        "toe_off_angle",
+        "Toe-off angle",
+        unit="deg",
+        unit_text="°",
+        low=-110.0,
+        high=30.0,
+        description="Pitch of the foot at final contact against foot-flat; toes up is positive.",
+    ),
+    _symmetry(
+        "symmetry_index",
+        "Step time symmetry index",
+        unit="%",
+        unit_text="%",
+        digits=1,
+        low=-200.0,
+        high=200.0,
+        description=(
+            "100 × (R − L) / (½ (R + L)) of the mean step times R and L; 0 is symmetric, positive when steps of "
+            "the right foot take longer (Robinson 1987)."
+        ),
+    ),
+    _symmetry(
+        "symmetry_ratio",
+        "Step time symmetry ratio",
+        low=1.0,
+        high=15.0,
+        description="Longer / shorter of the mean step times of the two sides; 1 is symmetric (Patterson 2010).",
+    ),
+    _symmetry(
+        "pci",
+        "Phase coordination index",
+        unit="%",
+        unit_text="%",
+        digits=1,
+        low=0.0,
+        high=200.0,
+        description=(
+            "CV(φ) + 100 × mean |φ − 180°| / 180°, φ = 360° × step time / stride time, step time counted to the "
+            "foot of the longer mean swing (Plotnik 2007)."
+        ),
+    ),
+    _symmetry(
+        "harmonic_ratio_v",
+        "Harmonic ratio, vertical",
+        low=0.0,
+        high=20.0,
+        description=(
+            "Sum of even / sum of odd amplitudes of the first 20 stride harmonics of vertical acceleration, "
+            "mean of the strides: likeness of the two steps of a stride (Bellanca 2013)."
+        ),
+    ),
+    _symmetry(
+        "harmonic_ratio_ap",
+        "Harmonic ratio, forward",
+        low=0.0,
+        high=20.0,
+        description="As the vertical harmonic ratio, of forward acceleration (Bellanca 2013).",
+    ),
+    _symmetry(
+        "harmonic_ratio_ml",
+        "Harmonic ratio, sideways",
+        low=0.0,
+        high=20.0,
+        description="Sum of odd / sum of even amplitudes of sideways acceleration (Bellanca 2013).",
+    ),
+    _variability(
+        "stride_time_cv",
+        "Stride time variability",
+        unit="%",
+        unit_text="%",
+        sides=ANY_FOOT,
+        digits=1,
+        low=0.0,
+        high=100.0,
+        description="100 × SD / mean of stride time; below 30 strides it is degraded.",
+    ),
+    _variability(
+        "step_regularity",
+        "Step regularity",
+        low=-1.0,
+        high=1.0,
+        description=(
+            "Unbiased autocorrelation of vertical acceleration one mean step apart (Moe-Nilssen & Helbostad 2004)."
+        ),
+    ),
+    _variability(
+        "stride_regularity",
+        "Stride regularity",
+        low=-1.0,
+        high=1.0,
+        description=(
+            "Unbiased autocorrelation of vertical acceleration one mean stride apart (Moe-Nilssen & Helbostad 2004)."
+        ),
+    ),
+    _turn(
+        "turn_angle",
+        "Turn angle",
+        low=0.0,
+        high=1080.0,
+        description="Integral of the yaw rate over the turn; the side is the direction turned to (El-Gohary 2014).",
+    ),
+    _turn(
+        "turn_duration",
+        "Turn duration",
+        unit="s",
+        unit_text="s",
+        digits=1,
+        low=0.5,
+        high=10.0,
+        exo_high=30.0,
+        description="Time for which the low-passed yaw rate stays above 5 °/s around a peak above 15 °/s.",
+    ),
+    _heart(
+        "heart_rate",
+        "Heart rate",
+        unit="/min",
+        unit_text="bpm",
+        codes=(Code(LOINC, "8867-4"), Code(MDC, "8454258")),
+        low=25.0,
+        high=250.0,
+        description="Beats a minute as the device reports them.",
+    ),
+    _heart(
+        "hrv_rmssd",
+        "Heart rate variability (RMSSD)",
+        low=0.0,
+        high=400.0,
+        description=(
+            "√mean((NNᵢ₊₁ − NNᵢ)²) over the last 60 s; intervals that differ by more than 20 % from their "
+            "running median are left out."
+        ),
+    ),
+    _heart(
+        "hrv_sdnn",
+        "Heart rate variability (SDNN)",
+        codes=(Code(LOINC, "80404-7"),),
+        low=0.0,
+        high=500.0,
+        description="Standard deviation of the intervals between normal beats over the last 300 s.",
+    ),
+    _device(
+        "battery_pct",
+        "Battery",
+        codes=(Code(MDC, "67996"),),
+        low=0.0,
+        high=100.0,
+        description="Charge left, as the device reports it.",
+    ),
+    _device(
+        "stream_gap",
+        "Gap in the data",
+        unit="s",
+        unit_text="s",
+        digits=2,
+        low=0.0,
+        description="How long a stream of a device had no samples: an absence that is said, not hidden.",
+    ),
+)
+CATALOGUE: Final[Mapping[str, Metric]] = MappingProxyType({metric.id: metric for metric in METRICS})
