@@ -1,0 +1,147 @@
+"""Foot contacts from inertial sensors on the feet: initial and final contact, foot-flat, gaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.batch import Batch
+from dsp.foot_kernel import (
+    FINAL_CONTACT,
+    FOOT_FLAT,
+    GAP,
+    INITIAL_CONTACT,
+    MAX_LANDING,
+    MAX_TAPS,
+    PARAMS,
+    STATE,
+    contacts,
+)
+
+__all__ = ["ALGORITHM", "EVENT", "FINAL_CONTACT", "FOOT_FLAT", "GAP", "INITIAL_CONTACT", "FootContacts", "FootParams"]
+
+ALGORITHM = "foot-contacts/1"
+
+RATE_RANGE_HZ = (20.0, 350.0)  # below, a slap falls between two samples; above, the windows outgrow their buffers
+
+EVENT = np.dtype(
+    [
+        ("sensor", "i8"),
+        ("kind", "i8"),  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
+        ("index", "f8"),  # the event on the device's sample counter; of a gap the last sample before it
+        ("decided_index", "i8"),  # newest sample when it was decided; of a gap the first sample after it
+        ("confidence", "f8"),  # 0 to 1
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FootParams:
+    """Physical limits of what counts as a step. Times in seconds, rates in rad/s, angles in rad.
+
+    Attributes:
+        smoothing_s: Half-width of the triangular smoothing window over the pitch rate.
+        bridge_s: Longest run of lost samples that is interpolated once the next sample is there.
+        landing_min_s: Time after the end of the toe-up rotation in which the foot slaps down, if it does.
+        landing_max_s: Longest such time when the toe is lowered slowly.
+        swing_max_s: Longest swing (exoskeleton strides take up to 8 s).
+        phase_min_s: Shortest stance and shortest swing.
+        push_age_s: Longest time from push-off to the start of the toe-up rotation.
+        flat_s: Quiet time that makes foot-flat.
+        rate_floor: Slowest peak of a swing; slower rotations are shifts of weight.
+        angle_floor: Smallest toe-up rotation of a swing.
+        memory_s: Time constant with which the typical stride is forgotten in a pause.
+    """
+
+    smoothing_s: float = 0.02
+    bridge_s: float = 0.1
+    landing_min_s: float = 0.12
+    landing_max_s: float = 0.25
+    swing_max_s: float = 5.0
+    phase_min_s: float = 0.1
+    push_age_s: float = 0.25
+    flat_s: float = 0.1
+    rate_floor: float = 0.5
+    angle_floor: float = 0.1
+    memory_s: float = 10.0
+
+    def for_rate(self, rate_hz: float) -> NDArray[np.void]:
+        """Return one row of the kernel's parameters for a sampling rate."""
+        p = np.zeros(1, PARAMS)
+        half = min(max(int(np.ceil(self.smoothing_s * rate_hz)) - 1, 0), MAX_TAPS // 2)
+        taps = 1.0 - np.abs(np.arange(-half, half + 1)) / max(self.smoothing_s * rate_hz, 1.0)
+        p["dt"] = 1.0 / rate_hz
+        p["half"] = half
+        p["taps"][0, : 2 * half + 1] = taps / taps.sum()
+        p["bridge"] = round(self.bridge_s * rate_hz)
+        p["landing_min"] = round(self.landing_min_s * rate_hz)
+        p["landing_max"] = min(round(self.landing_max_s * rate_hz), MAX_LANDING - 1)
+        p["swing_max"] = round(self.swing_max_s * rate_hz)
+        p["min_phase"] = self.phase_min_s * rate_hz
+        p["push_age"] = self.push_age_s * rate_hz
+        p["flat"] = round(self.flat_s * rate_hz)
+        p["rate_floor"] = self.rate_floor
+        p["angle_floor"] = self.angle_floor
+        p["fade"] = np.exp(-1.0 / (self.memory_s * rate_hz))
+        return p
+
+
+class FootContacts:
+    """Streaming detector of foot contacts for many sensors, one kernel call a batch.
+
+    Sensors lie in the segment frame (x to the toe, y left, z up). The same samples in any chunking give the same
+    events, bit for bit. Methods: Aminian 2002, Salarian 2004 (gyroscope), with timing levels of our own.
+    """
+
+    def __init__(self, params: FootParams | None = None) -> None:
+        self._params = params or FootParams()
+        self._rows = np.zeros(0, PARAMS)
+        self._state = np.zeros(0, STATE)
+        self._used: list[bool] = []
+        self._out = np.zeros(64, EVENT)
+
+    def attach(self, rate_hz: float) -> int:
+        """Return the number of a new sensor sampled at ``rate_hz``."""
+        low, high = RATE_RANGE_HZ
+        if not low <= rate_hz <= high:
+            raise ValueError(f"foot contacts need {low:g} to {high:g} Hz, not {rate_hz:g} Hz")
+        if False in self._used:
+            sensor = self._used.index(False)
+        else:
+            sensor = len(self._used)
+            self._used.append(False)
+            if sensor == len(self._state):
+                room = max(8, sensor)
+                self._rows = np.concatenate([self._rows, np.zeros(room, PARAMS)])
+                self._state = np.concatenate([self._state, np.zeros(room, STATE)])
+        self._used[sensor] = True
+        self._rows[sensor] = self._params.for_rate(rate_hz)[0]
+        self._state[sensor] = np.zeros((), STATE)
+        return sensor
+
+    def detach(self, sensor: int) -> None:
+        """Forget a sensor; its number may be given to another."""
+        self._check(sensor)
+        self._used[sensor] = False
+
+    def push(self, batch: Batch) -> NDArray[np.void]:
+        """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
+        for sensor in batch.sensor.tolist():
+            self._check(sensor)
+        need = 4 * len(batch.index) + 16
+        if len(self._out) < need:
+            self._out = np.zeros(2 * need, EVENT)
+        n = contacts(batch.sensor, batch.start, batch.index, batch.gyr, self._rows, self._state, self._out)
+        return self._out[:n].copy()
+
+    def flush(self, sensor: int) -> NDArray[np.void]:
+        """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
+        self._check(sensor)
+        self._state[sensor] = np.zeros((), STATE)
+        return np.zeros(0, EVENT)
+
+    def _check(self, sensor: int) -> None:
+        if not 0 <= sensor < len(self._used) or not self._used[sensor]:
+            raise KeyError(f"sensor {sensor} is not attached")
