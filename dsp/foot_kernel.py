@@ -58,6 +58,7 @@ STATE = np.dtype(
         ("peak", "f8"),  # of the swing so far, rad/s
         ("angle", "f8"),  # of the swing so far, rad
         ("rise", "f8"),  # where the pitch rate last turned positive
+        ("heel", "f8"),  # rad: how far the heel has risen since the foot last lay flat
         ("dip", "f8"),  # deepest rate of the present negative excursion
         ("dip_level", "f8"),  # where it had died down to PUSH_LEVEL; NaN while it has not
         ("push", "f8"),  # the same of the push-off candidate
@@ -65,6 +66,7 @@ STATE = np.dtype(
         ("last_initial", "f8"),
         ("last_final", "f8"),
         ("typical_peak", "f8"),  # running typical swing peak, fading
+        ("typical_angle", "f8"),
         ("typical_slap", "f8"),
         ("zero", "f8"),  # where the pitch rate turned negative at the end of swing
         ("landing", "f8", (MAX_LANDING,)),  # smoothed rate since then; [0] is the last one before
@@ -81,6 +83,8 @@ PUSH_LEVEL = 0.65
 SLAP_LEVEL = 0.4
 
 TYPICAL_SHARE = 0.35  # a swing must reach this share of the recent typical peak (steps of a turn or stop are smaller)
+ANGLE_SHARE = 0.3  # and this share of the typical rotation: an impact rings fast, but turns the foot little
+HEEL_SHARE = 0.5  # a step begins with the heel: toe-down rotation before swing, as a share of the toe-up one needed
 LEARN = 0.3  # weight of the newest stride in what is typical
 SURE_SLAP = 0.6  # a minimum of this share of the typical slap, already rising again, needs no more waiting
 RESUME = 0.5  # pitch rate rising back to this share of the peak: the foot was still in the air
@@ -117,6 +121,7 @@ def restart(s: Any) -> None:
     s.peak = 0.0
     s.angle = 0.0
     s.rise = math.nan
+    s.heel = 0.0
     s.dip = 0.0
     s.dip_level = math.nan
     s.push = 0.0
@@ -161,6 +166,7 @@ def on_ground(s: Any, p: Any, t: float, w: float) -> bool:
     """Follow push-off and the rise into swing at instant ``t`` (samples); return True once it is a swing."""
     if w < 0.0:
         s.blind = 0
+        s.heel -= w * p.dt
         if w < s.dip:
             s.dip = w
             s.dip_level = math.nan
@@ -178,8 +184,10 @@ def on_ground(s: Any, p: Any, t: float, w: float) -> bool:
         close_dip(s, p, zero)
     s.angle += w * p.dt
     s.peak = max(s.peak, w)
-    floor = max(p.rate_floor, TYPICAL_SHARE * s.typical_peak)
-    return s.peak >= floor and s.angle >= p.angle_floor and t - s.last_initial > p.min_phase
+    if s.peak < max(p.rate_floor, TYPICAL_SHARE * s.typical_peak) or t - s.last_initial <= p.min_phase:
+        return False
+    needed = max(p.angle_floor, ANGLE_SHARE * s.typical_angle)
+    return s.angle >= needed and (s.blind == 1 or s.heel >= HEEL_SHARE * needed)
 
 
 @njit(cache=True, nogil=True)
@@ -241,6 +249,7 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: fl
     t = float(k - p.half)
     sure = 1.0 if t - s.bridged > 2 * p.half + 2 else 0.5
     s.typical_peak *= p.fade
+    s.typical_angle *= p.fade
     s.typical_slap *= p.fade
     if s.phase == GROUND:
         if on_ground(s, p, t, w):
@@ -254,8 +263,11 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: fl
         elif s.flat_told == 0 and s.quiet >= p.flat:
             n = emit(out, n, sensor, FOOT_FLAT, k - 0.5 * (s.quiet - 1), newest, sure)
             s.flat_told = 1
+        if s.quiet >= p.flat:
+            s.heel = 0.0
     elif s.phase == SWING:
         s.peak = max(s.peak, w)
+        s.angle += w * p.dt
         if w < 0.0 and s.w >= 0.0 and t - s.last_final > p.min_phase:
             s.phase = LANDING
             s.zero = t - w / (w - s.w)
@@ -274,11 +286,13 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: fl
             n = emit(out, n, sensor, INITIAL_CONTACT, at, newest, confidence * sure)
             slap = -s.landing[s.slap_at]
             s.typical_peak = s.typical_peak + LEARN * (s.peak - s.typical_peak) if s.typical_peak > 0 else s.peak
+            s.typical_angle = s.typical_angle + LEARN * (s.angle - s.typical_angle) if s.typical_angle > 0 else s.angle
             s.typical_slap = s.typical_slap + LEARN * (slap - s.typical_slap) if s.typical_slap > 0 else slap
             s.last_initial = at
             s.phase = GROUND
             s.peak = 0.0
             s.angle = 0.0
+            s.heel = 0.0
             s.push = 0.0
             s.push_level = math.nan
             s.dip = 0.0
