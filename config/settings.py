@@ -25,9 +25,7 @@ class Site(Section):
 
     site: Identifier = Field("demo", description="Site, the first part of every topic.")
     gateway: Identifier = Field("gateway-1", description="This gateway, unique within the site.")
-    data: Path = Field(
-        Path("var"), description="Folder for the outbox, the history and recordings; relative to the working folder."
-    )
+    data: Path = Field(Path("var"), description="Folder for the outbox, the history and recordings.")
 
 
 class Broker(Section):

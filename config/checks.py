@@ -1,0 +1,192 @@
+"""What one setting alone cannot say: ids that clash, devices without an address, pages open to the network.
+
+Every check is a generator of ``(path, sentence)`` over settings that are valid one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Literal
+
+from config.lines import Path
+from config.pseudonym import nhs_numbers
+from config.settings import Device, Settings
+from config.wording import suggestion
+
+Finding = tuple[Path, str]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDriver:
+    """What a configuration may say of a driver; the caller tells, because config imports no driver.
+
+    Attributes:
+        transport: ``"ble"`` or ``"serial"``.
+        build: Takes the driver's options as keywords and raises ValueError with a clear sentence.
+    """
+
+    transport: Literal["ble", "serial"]
+    build: Callable[..., object]
+
+
+Drivers = Mapping[str, KnownDriver]
+
+
+def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
+    """Yield everything that is wrong between settings; ``drivers`` None leaves drivers unchecked."""
+    yield from _unique(settings)
+    yield from _no_names(settings)
+    yield from _network(settings)
+    yield from _store(settings)
+    yield from _simulation(settings)
+    for path, device in devices(settings):
+        yield from _axes(path, device)
+        if drivers is not None:
+            yield from _driver(path, device, drivers)
+
+
+def devices(settings: Settings) -> Iterator[tuple[Path, Device]]:
+    """Yield every device with its path in the file."""
+    for i, slot in enumerate(settings.slot):
+        for j, device in enumerate(slot.device):
+            yield ("slot", i, "device", j), device
+
+
+def _unique(settings: Settings) -> Iterator[Finding]:
+    seen: set[tuple[str, object]] = set()
+
+    def again(what: str, value: object) -> bool:
+        if value is None or (what, value) not in seen:
+            seen.add((what, value))
+            return False
+        return True
+
+    for i, slot in enumerate(settings.slot):
+        if again("slot", slot.id):
+            yield ("slot", i, "id"), f"slot.id = '{slot.id}' is already another slot's: each needs its own"
+    for path, device in devices(settings):
+        if again("device", device.id):
+            yield (
+                (*path, "id"),
+                f"slot.device.id = '{device.id}' is already another device's: each needs its own",
+            )
+        if again("address", device.address and device.address.upper()):
+            yield (*path, "address"), f"slot.device.address = '{device.address}' is already another device's"
+        if again("port", device.port):
+            yield (*path, "port"), f"slot.device.port = '{device.port}' is already another device's"
+        if again("place", (path[1], device.placement, device.driver)):
+            yield (
+                (*path, "placement"),
+                f"slot.device.placement = '{device.placement}' already has a {device.driver} in this slot",
+            )
+
+
+def _no_names(settings: Settings) -> Iterator[Finding]:
+    for i, slot in enumerate(settings.slot):
+        for key, value in (("id", slot.id), ("label", slot.label), ("subject", slot.subject)):
+            if nhs_numbers(value):
+                yield (
+                    ("slot", i, key),
+                    f"slot.{key} has the form of an NHS number: use a pseudonym and keep the link elsewhere",
+                )
+
+
+def _network(settings: Settings) -> Iterator[Finding]:
+    host = settings.dashboard.host
+    if not _loopback(host):
+        yield (
+            ("dashboard", "host"),
+            f"dashboard.host = '{host}' would open the pages to the network without users: use 127.0.0.1",
+        )
+    broker = settings.broker
+    if broker.embedded and not _loopback(broker.host):
+        yield (
+            ("broker", "host"),
+            f"broker.host = '{broker.host}' is not this machine, but broker.embedded is true: set it to false",
+        )
+    if broker.embedded and broker.ca_file:
+        yield ("broker", "ca_file"), "broker.ca_file is for a broker elsewhere: set broker.embedded = false"
+    if (broker.cert_file is None) != (broker.key_file is None):
+        given, lacking = ("cert_file", "key_file") if broker.cert_file else ("key_file", "cert_file")
+        yield ("broker", given), f"broker.{given} needs broker.{lacking} beside it"
+    if broker.cert_file and not broker.ca_file:
+        yield ("broker", "cert_file"), "broker.cert_file needs broker.ca_file, which turns TLS on"
+    if broker.password_file and not broker.username:
+        yield ("broker", "password_file"), "broker.password_file needs broker.username beside it"
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _store(settings: Settings) -> Iterator[Finding]:
+    store = settings.historian.store
+    if store is None:
+        return
+    path: Path = ("historian", "store")
+    if not store.url.startswith(("http://", "https://")):
+        yield (*path, "url"), f"historian.store.url = '{store.url}' must begin with http:// or https://"
+    if store.kind == "influxdb2":
+        if not store.organisation:
+            yield path, "[historian.store] lacks 'organisation': InfluxDB 2 asks for it"
+        if store.token_file is None:
+            yield path, "[historian.store] lacks 'token_file': InfluxDB 2 asks for a token"
+
+
+def _simulation(settings: Settings) -> Iterator[Finding]:
+    if settings.speed != 1 and not settings.simulated:
+        yield (
+            ("speed",),
+            f"speed = {settings.speed:g} needs simulated = true: real time does not hurry",
+        )
+    if settings.radio.name == "simulated":
+        if settings.radio.socket is None:
+            yield ("radio",), "[radio] lacks 'socket': where the simulators listen"
+        if not settings.simulated:
+            yield ("radio", "name"), "radio.name = 'simulated' needs simulated = true, so that nobody takes it for real"
+
+
+def _axes(path: Path, device: Device) -> Iterator[Finding]:
+    parts = device.axes.split()
+    letters = [part[-1] for part in parts]
+    if sorted(letters) != ["x", "y", "z"]:
+        yield (*path, "axes"), f"slot.device.axes = '{device.axes}' must name each of x, y and z once"
+        return
+    swaps = sum(a > b for i, a in enumerate(letters) for b in letters[i + 1 :])
+    minuses = sum(part.startswith("-") for part in parts)
+    if (swaps + minuses) % 2:
+        yield (
+            (*path, "axes"),
+            f"slot.device.axes = '{device.axes}' is a mirror image: no way of wearing gives it, turn one sign",
+        )
+
+
+def _driver(path: Path, device: Device, drivers: Drivers) -> Iterator[Finding]:
+    known = drivers.get(device.driver)
+    if known is None:
+        hint = suggestion(device.driver, drivers)
+        yield (*path, "driver"), f"slot.device.driver = '{device.driver}' is not a driver{hint}"
+        return
+    if known.transport == "ble":
+        if not (device.address or device.name):
+            yield path, f"device '{device.id}' is a Bluetooth device: give it an 'address' or a 'name'"
+        if device.port:
+            yield (*path, "port"), f"slot.device.port is for a tty, and {device.driver} is a Bluetooth driver"
+    else:
+        if device.port is None:
+            yield path, f"device '{device.id}' is a serial device: give it a 'port' such as /dev/rfcomm0"
+        for key in ("address", "name"):
+            if getattr(device, key):
+                yield (
+                    (*path, key),
+                    f"slot.device.{key} is for Bluetooth, and {device.driver} is a serial driver",
+                )
+    try:
+        known.build(**device.options)
+    except (ValueError, TypeError) as error:
+        yield (*path, "options"), f"slot.device.options: {error}"

@@ -1,0 +1,101 @@
+"""A configuration file to ``Settings``, or to sentences that say where it is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from config.checks import Drivers, check
+from config.errors import ConfigError, Problem
+from config.lines import line_of, locate
+from config.settings import Section, Settings
+from config.wording import sentence
+
+LARGEST_BYTES = 1_000_000  # a ward of 70 beds takes about 60 kB: more is some other file, named by mistake
+
+_TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|(?P<end>end of document))\)$")
+_S = TypeVar("_S", bound=Section)
+
+
+def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
+    """Read and check a configuration file. Nothing is opened, created or started.
+
+    Relative paths in the file, and the default of ``site.data``, are relative to the folder of the file: the
+    gateway, the historian and the dashboard then meet in the same place, wherever each is started from.
+
+    Args:
+        path: The TOML file.
+        drivers: The drivers there are; None leaves the names and options of drivers unchecked.
+
+    Returns:
+        Settings whose paths are all absolute.
+
+    Raises:
+        ConfigError: with one sentence for everything that is wrong.
+    """
+    path = Path(path)
+    text = _text(path)
+    table = _table(path, text)
+    lines = locate(text)
+    try:
+        settings = Settings.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError(
+            Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
+        ) from None
+    problems = [Problem(str(path), line_of(key, lines), text) for key, text in check(settings, drivers)]
+    if problems:
+        raise ConfigError(problems)
+    return anchored(settings, path.resolve().parent)
+
+
+def anchored(settings: _S, folder: Path) -> _S:
+    """Return the settings with every relative path below ``folder``, and ``~`` expanded."""
+    return settings.model_copy(update={name: _anchor(value, folder) for name, value in settings})
+
+
+def _anchor(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return Path(os.path.normpath(folder / value.expanduser()))
+    if isinstance(value, Section):
+        return anchored(value, folder)
+    if isinstance(value, list):
+        return [_anchor(item, folder) for item in value]
+    return value
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ConfigError([Problem(str(path), None, "is too large to be a configuration file")])
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError:
+        hint = "there is no such file; config/examples has some to start from"
+    except IsADirectoryError:
+        hint = "is a folder: name the TOML file in it"
+    except PermissionError:
+        hint = "may not be read by this user: see 'ls -l' on it"
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError([Problem(str(path), line, "is not UTF-8 text: save it as UTF-8")]) from None
+    except OSError as error:
+        hint = f"cannot be read: {error.strerror}"
+    raise ConfigError([Problem(str(path), None, hint)])
+
+
+def _table(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        position = _TOML_POSITION.search(message)
+        line = None
+        if position:
+            message = message[: position.start()]
+            line = int(position["line"]) if position["line"] else text.count("\n") + 1
+        raise ConfigError([Problem(str(path), line, f"is not TOML: {message[0].lower()}{message[1:]}")]) from None

@@ -1,0 +1,124 @@
+"""A validation error of pydantic, said to the person who wrote the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from config.lines import Path
+
+_NEAR = 0.6  # of 1: how alike a word must be to be worth suggesting (difflib's own default)
+_IDENTIFIER_RULE = "must be lower-case letters, digits and hyphens, begin with a letter or digit, at most 32 long"
+_AXES_RULE = "must be three sensor axes (forward, left, up) such as 'x y z' or '-x -y z'"
+
+_LIMITS = {
+    "greater_than": ("gt", "must be greater than"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be less than"),
+    "less_than_equal": ("le", "must be at most"),
+}
+_TYPES = {
+    "string_type": "must be text in quotes",
+    "path_type": "must be a path in quotes",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+}
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Return a path as people write it, without positions: ``slot.device.driver``."""
+    return ".".join(part for part in path if isinstance(part, str))
+
+
+def suggestion(word: object, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'x'?``, or what there is to choose from."""
+    choices = sorted(known)
+    near = get_close_matches(str(word), choices, n=1, cutoff=_NEAR)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; choose one of {', '.join(choices)}" if choices else ""
+
+
+def sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return one sentence that names the key and says what is wrong with it."""
+    path: Path = tuple(error["loc"])
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    key = dotted(path)
+    table = f"[{dotted(path[:-1])}]" if dotted(path[:-1]) else "the file"
+    if kind == "missing":
+        return f"{table} lacks '{path[-1]}': {_purpose(path, model)}"
+    if kind == "extra_forbidden":
+        return f"{key} is not a setting{suggestion(path[-1], _fields(path[:-1], model))}"
+    if kind == "literal_error":
+        return f"{key} = {shown(value)} is not known{suggestion(value, _choices(path, model))}"
+    if kind == "list_type":
+        return f"{key} must be written [[{key}]], because there can be many"
+    return f"{key} = {shown(value)} {_rule(kind, context, error['msg'])}"
+
+
+def shown(value: object) -> str:
+    """Return a value as it stands in the file, shortened."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = "{...}" if isinstance(value, dict) else repr(value)
+    longest = 60
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
+    if kind == "string_pattern_mismatch":
+        return _AXES_RULE if "xyz" in context["pattern"] else _IDENTIFIER_RULE
+    if kind in _LIMITS:
+        name, words = _LIMITS[kind]
+        return f"{words} {context[name]:g}"
+    return _TYPES.get(kind, f"is not valid: {message[0].lower()}{message[1:]}")
+
+
+def table_model(path: Path, model: type[BaseModel]) -> type[BaseModel] | None:
+    """Return the model of the table at ``path``, or None where there is none."""
+    for part in path:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        inner = None if field is None else section_of(field.annotation)
+        if inner is None:
+            return None
+        model = inner
+    return model
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model inside ``Model``, ``Model | None`` or ``list[Model]``; None for plain values."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in {list, Union, UnionType}:
+        return next((inner for arg in get_args(annotation) if (inner := section_of(arg))), None)
+    return None
+
+
+def _fields(path: Path, model: type[BaseModel]) -> Iterable[str]:
+    table = table_model(path, model)
+    return table.model_fields if table else ()
+
+
+def _purpose(path: Path, model: type[BaseModel]) -> str:
+    table = table_model(path[:-1], model)
+    text = (table.model_fields[str(path[-1])].description or "") if table else ""
+    return text.rstrip(".")
+
+
+def _choices(path: Path, model: type[BaseModel]) -> Iterable[str]:
+    table = table_model(path[:-1], model)
+    return map(str, get_args(table.model_fields[str(path[-1])].annotation)) if table else ()
