@@ -49,6 +49,7 @@ class FootParams:
         swing_max_s: Longest swing (exoskeleton strides take up to 8 s).
         phase_min_s: Shortest stance and shortest swing.
         push_age_s: Longest time from push-off to the start of the toe-up rotation.
+        calm_s: Time without rotation that ends a swing in which the foot came down flat.
         flat_s: Quiet time that makes foot-flat.
         rate_floor: Slowest peak of a swing; slower rotations are shifts of weight.
         angle_floor: Smallest toe-up rotation of a swing.
@@ -62,6 +63,7 @@ class FootParams:
     swing_max_s: float = 5.0
     phase_min_s: float = 0.1
     push_age_s: float = 0.25
+    calm_s: float = 0.08
     flat_s: float = 0.1
     rate_floor: float = 0.5
     angle_floor: float = 0.1
@@ -81,6 +83,7 @@ class FootParams:
         p["swing_max"] = round(self.swing_max_s * rate_hz)
         p["min_phase"] = self.phase_min_s * rate_hz
         p["push_age"] = self.push_age_s * rate_hz
+        p["calm"] = max(2, round(self.calm_s * rate_hz))
         p["flat"] = round(self.flat_s * rate_hz)
         p["rate_floor"] = self.rate_floor
         p["angle_floor"] = self.angle_floor
@@ -133,7 +136,7 @@ class FootContacts:
         need = 4 * len(batch.index) + 16
         if len(self._out) < need:
             self._out = np.zeros(2 * need, EVENT)
-        n = contacts(batch.sensor, batch.start, batch.index, batch.gyr, self._rows, self._state, self._out)
+        n = contacts(batch.sensor, batch.start, batch.index, batch.acc, batch.gyr, self._rows, self._state, self._out)
         return self._out[:n].copy()
 
     def flush(self, sensor: int) -> NDArray[np.void]:

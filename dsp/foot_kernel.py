@@ -35,6 +35,7 @@ PARAMS = np.dtype(
         ("swing_max", "i8"),  # a swing longer than this was none
         ("min_phase", "f8"),  # samples: shortest stance and shortest swing
         ("push_age", "f8"),  # samples from push-off to the start of swing beyond which they do not belong together
+        ("calm", "i8"),  # samples without rotation that end a swing without slap
         ("flat", "i8"),  # samples of quiet that make foot-flat
         ("rate_floor", "f8"),  # rad/s: slowest swing peak
         ("angle_floor", "f8"),  # rad: smallest rotation of a swing
@@ -48,6 +49,7 @@ STATE = np.dtype(
         ("index", "i8"),  # newest good sample
         ("rate", "f8"),  # its pitch rate, toe-up positive, rad/s
         ("turn", "f8"),  # its angular rate (norm), rad/s
+        ("acc", "f8", (3,)),  # its specific force, m/s^2
         ("filled", "i8"),  # samples in the smoothing window
         ("window", "f8", (MAX_TAPS,)),
         ("bridged", "f8"),  # newest interpolated sample, for the confidence of events beside it
@@ -72,7 +74,12 @@ STATE = np.dtype(
         ("landing", "f8", (MAX_LANDING,)),  # smoothed rate since then; [0] is the last one before
         ("landed", "i8"),
         ("slap_at", "i8"),
-        ("quiet", "i8"),
+        ("back", "f8"),  # rad: toe-up rotation since the slap
+        ("jolt", "f8"),  # hardest change of acceleration late in swing
+        ("jolt_at", "f8"),
+        ("calm", "i8"),  # samples in a row without rotation late in swing
+        ("still", "i8"),  # the same below STILL_RATE
+        ("quiet", "i8"),  # the same below FLAT_RATE
         ("flat_told", "i8"),
     ]
 )
@@ -87,11 +94,14 @@ ANGLE_SHARE = 0.3  # and this share of the typical rotation: an impact rings fas
 HEEL_SHARE = 0.5  # a step begins with the heel: toe-down rotation before swing, as a share of the toe-up one needed
 LEARN = 0.3  # weight of the newest stride in what is typical
 SURE_SLAP = 0.6  # a minimum of this share of the typical slap, already rising again, needs no more waiting
-RESUME = 0.5  # pitch rate rising back to this share of the peak: the foot was still in the air
+RESUME = 0.2  # toe-up rotation of this share of the swing's after the turn of sign: the foot was still in the air
+WEAK_SLAP = 0.35  # a minimum below this share of the typical slap may be the foot braking in the air: wait for more
+CALM_SHARE = 0.15  # rotation slower than this share of the peak late in swing: the foot landed flat, without a slap
 PUSH_FLOOR = 0.3  # rad/s: weaker toe-down rates are no push-off
 SLAP_FLOOR = 0.3  # rad/s: a flat landing has no slap; then the turn of sign is the contact
 SECOND_DIP = 0.5  # a later dip of this share of the push-off before it replaces it
 FLAT_RATE = 0.6  # rad/s: a foot that turns slower lies on the floor
+STILL_RATE = 0.2  # rad/s: above any gyroscope's bias and below the slowest heel rise
 
 
 @njit(cache=True, nogil=True)
@@ -129,6 +139,7 @@ def restart(s: Any) -> None:
     s.last_initial = -math.inf
     s.last_final = -math.inf
     s.bridged = -math.inf
+    s.still = 0
     s.quiet = 0
     s.flat_told = 1
     s.landed = 0
@@ -210,14 +221,16 @@ def in_landing(s: Any, p: Any, w: float) -> int:
     if w < s.landing[s.slap_at]:
         s.slap_at = last
     slap = s.landing[s.slap_at]
-    if w > RESUME * s.peak and w > p.rate_floor:
+    s.back = s.back + w * p.dt if w > 0.0 else 0.0
+    if s.back > RESUME * s.angle:
         return -1
     rising = w > 0.5 * slap and last > s.slap_at
     if rising and slap < -SLAP_FLOOR and -slap >= SURE_SLAP * s.typical_slap and s.typical_slap > 0.0:
         return 1
     if last >= p.landing_max or s.landed == MAX_LANDING:
         return 1
-    return 1 if last >= p.landing_min and s.slap_at < last else 0
+    weak = -slap < WEAK_SLAP * s.typical_slap and s.quiet == 0
+    return 1 if last >= p.landing_min and s.slap_at < last and not weak else 0
 
 
 @njit(cache=True, nogil=True)
@@ -237,12 +250,41 @@ def initial_contact(s: Any) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True)
-def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: float, out: Any, n: int) -> int:
+def learn(typical: float, newest: float) -> float:
+    """Return what is typical after one more stride."""
+    return typical + LEARN * (newest - typical) if typical > 0.0 else newest
+
+
+@njit(cache=True, nogil=True)
+def begin_stance(s: Any, at: float, slap: float) -> None:
+    """Close the stride at its initial contact."""
+    s.typical_peak = learn(s.typical_peak, s.peak)
+    s.typical_angle = learn(s.typical_angle, s.angle)
+    s.typical_slap = learn(s.typical_slap, slap)
+    s.last_initial = at
+    s.phase = GROUND
+    s.peak = 0.0
+    s.angle = 0.0
+    s.heel = 0.0
+    s.push = 0.0
+    s.push_level = math.nan
+    s.dip = 0.0
+    s.dip_level = math.nan
+    s.quiet = 0
+    s.flat_told = 0
+
+
+@njit(cache=True, nogil=True)
+def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: float, jolt: float, out: Any, n: int) -> int:
     """Advance one sensor by one sample of the uniform grid."""
     if turn < FLAT_RATE:
         s.quiet += 1
     else:
         s.quiet = 0
+    if turn < STILL_RATE:
+        s.still += 1
+    else:
+        s.still = 0
     w = smooth(s, p, rate)
     if math.isnan(w):
         return n
@@ -260,21 +302,36 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: fl
             else:
                 s.last_final = t
             s.phase = SWING
+            s.jolt = 0.0
+            s.jolt_at = math.nan
+            s.calm = 0
         elif s.flat_told == 0 and s.quiet >= p.flat:
             n = emit(out, n, sensor, FOOT_FLAT, k - 0.5 * (s.quiet - 1), newest, sure)
             s.flat_told = 1
-        if s.quiet >= p.flat:
+        if s.still >= p.flat:
             s.heel = 0.0
     elif s.phase == SWING:
         s.peak = max(s.peak, w)
         s.angle += w * p.dt
-        if w < 0.0 and s.w >= 0.0 and t - s.last_final > p.min_phase:
+        late = t - s.last_final > p.min_phase and w < 0.5 * s.peak
+        if late and jolt > s.jolt:
+            s.jolt = jolt
+            s.jolt_at = float(k)
+        s.calm = s.calm + 1 if late and turn < CALM_SHARE * s.peak else 0
+        if s.calm >= p.calm:
+            at = float(k - s.calm + 1)
+            if not math.isnan(s.jolt_at):
+                at = min(at, s.jolt_at)
+            n = emit(out, n, sensor, INITIAL_CONTACT, at, newest, 0.5 * sure)
+            begin_stance(s, at, 0.0)
+        elif w < 0.0 and s.w >= 0.0 and t - s.last_final > p.min_phase:
             s.phase = LANDING
             s.zero = t - w / (w - s.w)
             s.landing[0] = s.w
             s.landing[1] = w
             s.landed = 2
             s.slap_at = 1
+            s.back = 0.0
         elif t - s.last_final > p.swing_max:
             restart(s)
     else:
@@ -284,21 +341,7 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: fl
         elif verdict > 0:
             at, confidence = initial_contact(s)
             n = emit(out, n, sensor, INITIAL_CONTACT, at, newest, confidence * sure)
-            slap = -s.landing[s.slap_at]
-            s.typical_peak = s.typical_peak + LEARN * (s.peak - s.typical_peak) if s.typical_peak > 0 else s.peak
-            s.typical_angle = s.typical_angle + LEARN * (s.angle - s.typical_angle) if s.typical_angle > 0 else s.angle
-            s.typical_slap = s.typical_slap + LEARN * (slap - s.typical_slap) if s.typical_slap > 0 else slap
-            s.last_initial = at
-            s.phase = GROUND
-            s.peak = 0.0
-            s.angle = 0.0
-            s.heel = 0.0
-            s.push = 0.0
-            s.push_level = math.nan
-            s.dip = 0.0
-            s.dip_level = math.nan
-            s.quiet = 0
-            s.flat_told = 0
+            begin_stance(s, at, max(0.0, -s.landing[s.slap_at]))
     s.w = w
     s.has_w = 1
     return n
@@ -309,6 +352,7 @@ def contacts(
     sensors: NDArray[np.int64],
     start: NDArray[np.int64],
     index: NDArray[np.int64],
+    acc: NDArray[np.float64],
     gyr: NDArray[np.float64],
     params: Any,
     state: Any,
@@ -326,6 +370,11 @@ def contacts(
             if not math.isfinite(turn):
                 continue
             k = index[row]
+            jolt = 0.0
+            for i in range(3):
+                jolt += (acc[row, i] - s.acc[i]) ** 2
+            if not math.isfinite(jolt):
+                jolt = 0.0
             if s.started == 1:
                 lost = k - s.index - 1
                 if lost < 0:
@@ -339,12 +388,14 @@ def contacts(
                         between = s.rate + share * (rate - s.rate)
                         turning = s.turn + share * (turn - s.turn)
                         s.bridged = float(s.index + i)
-                        n = step(s, p, sensor, s.index + i, k, between, turning, out, n)
+                        n = step(s, p, sensor, s.index + i, k, between, turning, 0.0, out, n)
             else:
                 restart(s)
                 s.started = 1
-            n = step(s, p, sensor, k, k, rate, turn, out, n)
+            n = step(s, p, sensor, k, k, rate, turn, jolt, out, n)
             s.index = k
             s.rate = rate
             s.turn = turn
+            for i in range(3):
+                s.acc[i] = acc[row, i]
     return n
