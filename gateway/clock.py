@@ -34,12 +34,12 @@ class Unwrapped:
     Attributes:
         keep: (n,) False for samples whose tick had been seen before (repeated or out of order).
         ticks: (kept,) unwrapped ticks.
-        reset: True if the device's clock started again within or before these samples.
+        reset_at: Position among ``ticks`` of the first sample after the device's clock started again; None if it ran on.
     """
 
     keep: NDArray[np.bool_]
     ticks: Ints
-    reset: bool
+    reset_at: int | None
 
 
 class Unwrapper:
@@ -68,13 +68,13 @@ class Unwrapper:
         if np.all((delta > 0) & (np.abs(delta - elapsed) < self._tolerance)):
             unwrapped = self._unwrapped + np.cumsum(delta)
             self._raw, self._unwrapped, self._arrival_ns = int(ticks[-1]), int(unwrapped[-1]), int(arrival_ns[-1])
-            return Unwrapped(np.ones(len(ticks), bool), unwrapped, reset=False)
+            return Unwrapped(np.ones(len(ticks), bool), unwrapped, None)
         return self._push_with_care(ticks, arrival_ns)
 
     def _push_with_care(self, ticks: Ints, arrival_ns: Ints) -> Unwrapped:
         kept: list[int] = []
         keep = np.zeros(len(ticks), bool)
-        reset = False
+        reset_at = None
         for i, (tick, arrival) in enumerate(zip(ticks.tolist(), arrival_ns.tolist(), strict=True)):
             assert self._raw is not None
             elapsed = (arrival - self._arrival_ns) * (self.tick_hz / NS)
@@ -85,12 +85,12 @@ class Unwrapper:
             if (forward == 0 or not plausible) and -self._tolerance < backward <= 0 and elapsed < self._tolerance:
                 continue  # repeated, or overtaken by a later sample
             if not plausible:
-                reset = True
+                reset_at = len(kept)
                 forward = max(1, round(elapsed))
             self._raw, self._unwrapped, self._arrival_ns = tick, self._unwrapped + forward, arrival
             keep[i] = True
             kept.append(self._unwrapped)
-        return Unwrapped(keep, np.array(kept, np.int64), reset)
+        return Unwrapped(keep, np.array(kept, np.int64), reset_at)
 
 
 def _lower_hull(points: Floats) -> Floats:

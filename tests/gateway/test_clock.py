@@ -16,7 +16,7 @@ def feed(unwrapper: Unwrapper, ticks: np.ndarray, arrival_s: np.ndarray, sizes: 
         size = sizes[len(out) % len(sizes)]
         got = unwrapper.push(ticks[at : at + size], arrival[at : at + size])
         out.append(got.ticks)
-        resets += got.reset
+        resets += got.reset_at is not None
         at += size
     return np.concatenate(out), resets
 
@@ -52,7 +52,7 @@ def test_repeated_and_overtaken_samples_are_dropped() -> None:
     arrival = np.array([1.0, 1.0167, 1.0168, 1.0169, 1.034])
     got = Unwrapper(*DOT).push(ticks, np.round(arrival * NS).astype(np.int64))
     assert got.keep.tolist() == [True, True, False, False, True]
-    assert not got.reset
+    assert got.reset_at is None
 
 
 @pytest.mark.parametrize("ppm", [-80.0, 0.0, 40.0])
