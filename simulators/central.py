@@ -1,0 +1,178 @@
+"""The gateway's end of the simulated air: a Bluetooth host on a controller that is reached over a unix socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
+from bumble import core, hci
+from bumble.device import Advertisement, Connection, Device, DeviceConfiguration
+from bumble.host import Host
+from bumble.transport.common import TransportLostError
+from bumble.transport.unix import open_unix_client_transport
+
+_log = logging.getLogger(__name__)
+
+POWER_ON_TIMEOUT_S = 5.0
+FIRST_RETRY_S = 0.1  # a simulator that is restarted by hand or by a supervisor is back within seconds
+LAST_RETRY_S = 2.0
+CONNECT_TIMEOUT_S = 2.0  # for a peripheral that was heard a moment ago: ten advertisements
+
+Listener = Callable[[Advertisement], None]
+
+
+def _unavailable(reason: str) -> BleakBluetoothNotAvailableError:
+    return BleakBluetoothNotAvailableError(reason, BleakBluetoothNotAvailableReason.NO_BLUETOOTH)
+
+
+class Central:
+    """A Bluetooth host in the central role, which attaches again whenever the simulator comes back.
+
+    Args:
+        socket: Unix socket of the simulated radio.
+    """
+
+    def __init__(self, socket: Path) -> None:
+        self.socket = socket
+        self._device: Device | None = None
+        self._listeners: set[Listener] = set()
+        self._scan_lock = asyncio.Lock()
+        self._connect_lock = asyncio.Lock()
+        self._attached = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def attached(self) -> bool:
+        """Whether the simulator is there and the radio works."""
+        return self._attached.is_set()
+
+    async def start(self) -> None:
+        """Start to attach, and to attach again; does not wait for it."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_attached(), name="simulated-radio")
+
+    async def stop(self) -> None:
+        """Detach; connections are lost."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def device(self, timeout_s: float) -> Device:
+        """Return the host once it is attached; raises BleakBluetoothNotAvailableError when it is not in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._attached.wait()
+        except TimeoutError:
+            raise _unavailable(f"no simulated radio at {self.socket}: is 'rehab-gateway simulate' running?") from None
+        if self._device is None:
+            raise _unavailable(f"the simulated radio at {self.socket} has just gone")
+        return self._device
+
+    async def add_listener(self, listener: Listener) -> None:
+        """Call ``listener`` with each advertisement; the first one starts the scan."""
+        async with self._scan_lock:
+            if self._device is None:
+                raise _unavailable(f"no simulated radio at {self.socket}: is 'rehab-gateway simulate' running?")
+            self._listeners.add(listener)
+            await self._scan()
+
+    async def remove_listener(self, listener: Listener) -> None:
+        """Undo `add_listener`; the last one stops the scan."""
+        async with self._scan_lock:
+            self._listeners.discard(listener)
+            await self._scan()
+
+    async def hear(self, address: str) -> hci.Address:
+        """Wait until a peripheral advertises, and return its address with its type.
+
+        A real stack does the same before it connects; it keeps one silent device from holding up the others.
+        """
+        heard: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
+
+        def listener(advertisement: Advertisement) -> None:
+            found = advertisement.address
+            if not heard.done() and found.to_string(with_type_qualifier=False) == address.upper():
+                heard.set_result(found)
+
+        await self.add_listener(listener)
+        try:
+            return await heard
+        finally:
+            await self.remove_listener(listener)
+
+    async def connect(self, device: Device, address: hci.Address) -> Connection:
+        """Connect to a peripheral that was just heard; one at a time. Raises TimeoutError."""
+        async with self._connect_lock:
+            connecting = asyncio.create_task(
+                device.connect_le(address, own_address_type=hci.OwnAddressType.PUBLIC, timeout=CONNECT_TIMEOUT_S),
+                name=f"connect {address}",
+            )
+            try:
+                return await asyncio.shield(connecting)
+            except asyncio.CancelledError:
+                await self._abandon(device, connecting)
+                raise
+            except core.TimeoutError:
+                raise TimeoutError from None
+
+    @staticmethod
+    async def _abandon(device: Device, connecting: asyncio.Task[Connection]) -> None:
+        """Take a connection request back, so that it is neither left pending nor granted later to nobody."""
+        with contextlib.suppress(core.BaseBumbleError, hci.HCI_Error):
+            await device.cancel_connection()
+        with contextlib.suppress(core.BaseBumbleError, hci.HCI_Error, asyncio.CancelledError):
+            connection = await connecting
+            await connection.disconnect()
+
+    async def _scan(self) -> None:
+        device = self._device
+        if device is None or device.is_scanning == bool(self._listeners):
+            return
+        if self._listeners:
+            # Passive: everything we advertise is in the advertisement (see simulators.link, fault 3).
+            await device.start_scanning(active=False, own_address_type=hci.OwnAddressType.PUBLIC)
+        else:
+            await device.stop_scanning()
+
+    def _on_advertisement(self, advertisement: Advertisement) -> None:
+        for listener in tuple(self._listeners):
+            listener(advertisement)
+
+    async def _keep_attached(self) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                await self._attach()
+                retry_s = FIRST_RETRY_S
+            except (OSError, TimeoutError, TransportLostError, core.BaseBumbleError) as error:
+                _log.debug("no simulated radio at %s: %s", self.socket, error)
+                retry_s = min(2 * retry_s, LAST_RETRY_S)
+            await asyncio.sleep(retry_s)
+
+    async def _attach(self) -> None:
+        """Attach, and return when the simulator has gone."""
+        transport: Any = await open_unix_client_transport(str(self.socket))
+        try:
+            host = Host(transport.source, transport.sink)
+            device = Device(config=DeviceConfiguration(name="rehab-gateway"), host=host)
+            async with asyncio.timeout(POWER_ON_TIMEOUT_S):
+                await device.power_on()
+            device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
+            self._device = device
+            async with self._scan_lock:
+                await self._scan()
+            self._attached.set()
+            await transport.source.terminated
+        finally:
+            self._attached.clear()
+            if self._device is not None:
+                device, self._device = self._device, None
+                device.host.emit("flush")  # every connection is lost, and says so
+            await transport.close()

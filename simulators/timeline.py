@@ -1,0 +1,52 @@
+"""Simulated time: the same for all devices of a ward, and as fast as asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+TICK_S = 0.02  # real seconds between two looks at the sources: a Bluetooth connection interval is 7.5 to 50 ms
+
+
+class Timeline:
+    """Seconds since the beginning of the scene.
+
+    Args:
+        speed: Simulated seconds in a real one.
+        running: False holds the time at 0 until `start`.
+    """
+
+    def __init__(self, *, speed: float = 1.0, running: bool = True) -> None:
+        self.speed = speed
+        self._started = 0.0
+        self._begun = asyncio.Event()
+        if running:
+            self.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the scene has begun."""
+        return self._begun.is_set()
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the beginning; 0 before it."""
+        if not self.running:
+            return 0.0
+        return (asyncio.get_running_loop().time() - self._started) * self.speed
+
+    def start(self) -> None:
+        """Begin, unless it has."""
+        if not self.running:
+            self._begun.set()
+            self._started = asyncio.get_running_loop().time()
+
+    async def reach(self, time_s: float) -> None:
+        """Wait until simulated time is ``time_s``; for ever if the scene never begins."""
+        await self._begun.wait()
+        if (left_s := time_s - self.now_s) > 0:
+            await asyncio.sleep(left_s / self.speed)
+
+    async def tick(self) -> None:
+        """Wait for the next tick of real time; all devices wake up together, which spares the processor."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(TICK_S - now % TICK_S)
