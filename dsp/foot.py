@@ -48,6 +48,7 @@ class FootParams:
         landing_max_s: Longest such time when the toe is lowered slowly.
         swing_max_s: Longest swing (exoskeleton strides take up to 8 s).
         phase_min_s: Shortest stance and shortest swing.
+        ringing_s: Time after an initial contact in which the impact may still ring.
         push_age_s: Longest time from push-off to the start of the toe-up rotation.
         calm_s: Time without rotation that ends a swing in which the foot came down flat.
         flat_s: Quiet time that makes foot-flat.
@@ -56,18 +57,19 @@ class FootParams:
         memory_s: Time constant with which the typical stride is forgotten in a pause.
     """
 
-    smoothing_s: float = 0.02
+    smoothing_s: float = 0.04
     bridge_s: float = 0.1
-    landing_min_s: float = 0.12
+    landing_min_s: float = 0.1
     landing_max_s: float = 0.25
     swing_max_s: float = 5.0
     phase_min_s: float = 0.1
+    ringing_s: float = 0.3
     push_age_s: float = 0.25
     calm_s: float = 0.08
     flat_s: float = 0.1
     rate_floor: float = 0.5
     angle_floor: float = 0.1
-    memory_s: float = 10.0
+    memory_s: float = 20.0
 
     def for_rate(self, rate_hz: float) -> NDArray[np.void]:
         """Return one row of the kernel's parameters for a sampling rate."""
@@ -82,6 +84,7 @@ class FootParams:
         p["landing_max"] = min(round(self.landing_max_s * rate_hz), MAX_LANDING - 1)
         p["swing_max"] = round(self.swing_max_s * rate_hz)
         p["min_phase"] = self.phase_min_s * rate_hz
+        p["ringing"] = self.ringing_s * rate_hz
         p["push_age"] = self.push_age_s * rate_hz
         p["calm"] = max(2, round(self.calm_s * rate_hz))
         p["flat"] = round(self.flat_s * rate_hz)

@@ -21,7 +21,7 @@ INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT, GAP = 0, 1, 2, 3
 # Where the foot is in its cycle.
 GROUND, SWING, LANDING = 0, 1, 2
 
-MAX_TAPS = 15  # smoothing window at 208 Hz and 20 ms half-width takes 9; room for 350 Hz
+MAX_TAPS = 31  # the smoothing window at 350 Hz takes 27
 MAX_LANDING = 128  # samples of a landing kept to look back into: LANDING_MAX_S at 208 Hz is 62
 
 PARAMS = np.dtype(
@@ -34,6 +34,7 @@ PARAMS = np.dtype(
         ("landing_max", "i8"),
         ("swing_max", "i8"),  # a swing longer than this was none
         ("min_phase", "f8"),  # samples: shortest stance and shortest swing
+        ("ringing", "f8"),  # samples after an initial contact in which the impact may still ring
         ("push_age", "f8"),  # samples from push-off to the start of swing beyond which they do not belong together
         ("calm", "i8"),  # samples without rotation that end a swing without slap
         ("flat", "i8"),  # samples of quiet that make foot-flat
@@ -87,10 +88,12 @@ STATE = np.dtype(
 # Timing levels as fractions of the peak; both sit on the steepest part of the flank, where noise moves the crossing
 # least. At these levels the crossing coincides with hand-checked contacts of healthy walkers.
 PUSH_LEVEL = 0.65
-SLAP_LEVEL = 0.4
+SLAP_LEVEL = 0.5
 
-TYPICAL_SHARE = 0.35  # a swing must reach this share of the recent typical peak (steps of a turn or stop are smaller)
-ANGLE_SHARE = 0.3  # and this share of the typical rotation: an impact rings fast, but turns the foot little
+# A swing must reach this share of the recent typical peak and rotation: more while the impact may still ring (which
+# looks like short, fast rotations), less later, because the steps of a turn or a stop are small.
+RINGING_SHARE = 0.35
+SMALL_SHARE = 0.1
 HEEL_SHARE = 0.5  # a step begins with the heel: toe-down rotation before swing, as a share of the toe-up one needed
 LEARN = 0.3  # weight of the newest stride in what is typical
 SURE_SLAP = 0.6  # a minimum of this share of the typical slap, already rising again, needs no more waiting
@@ -195,9 +198,13 @@ def on_ground(s: Any, p: Any, t: float, w: float) -> bool:
         close_dip(s, p, zero)
     s.angle += w * p.dt
     s.peak = max(s.peak, w)
-    if s.peak < max(p.rate_floor, TYPICAL_SHARE * s.typical_peak) or t - s.last_initial <= p.min_phase:
+    since = t - s.last_initial
+    if since <= p.min_phase:
         return False
-    needed = max(p.angle_floor, ANGLE_SHARE * s.typical_angle)
+    share = RINGING_SHARE if since < p.ringing else SMALL_SHARE
+    if s.peak < max(p.rate_floor, share * s.typical_peak):
+        return False
+    needed = max(p.angle_floor, share * s.typical_angle)
     return s.angle >= needed and (s.blind == 1 or s.heel >= HEEL_SHARE * needed)
 
 
