@@ -51,6 +51,7 @@ class FootParams:
         ringing_s: Time after an initial contact in which the impact may still ring.
         push_age_s: Longest time from push-off to the start of the toe-up rotation.
         calm_s: Time without rotation that ends a swing in which the foot came down flat.
+        still_s: Time without any rotation after which nothing before counts as the start of a step.
         flat_s: Quiet time that makes foot-flat.
         rate_floor: Slowest peak of a swing; slower rotations are shifts of weight.
         angle_floor: Smallest toe-up rotation of a swing.
@@ -66,6 +67,7 @@ class FootParams:
     ringing_s: float = 0.3
     push_age_s: float = 0.25
     calm_s: float = 0.08
+    still_s: float = 0.05
     flat_s: float = 0.1
     rate_floor: float = 0.5
     angle_floor: float = 0.1
@@ -87,6 +89,7 @@ class FootParams:
         p["ringing"] = self.ringing_s * rate_hz
         p["push_age"] = self.push_age_s * rate_hz
         p["calm"] = max(2, round(self.calm_s * rate_hz))
+        p["still"] = max(2, round(self.still_s * rate_hz))
         p["flat"] = round(self.flat_s * rate_hz)
         p["rate_floor"] = self.rate_floor
         p["angle_floor"] = self.angle_floor

@@ -37,6 +37,7 @@ PARAMS = np.dtype(
         ("ringing", "f8"),  # samples after an initial contact in which the impact may still ring
         ("push_age", "f8"),  # samples from push-off to the start of swing beyond which they do not belong together
         ("calm", "i8"),  # samples without rotation that end a swing without slap
+        ("still", "i8"),  # samples without any rotation after which nothing before counts as the start of a step
         ("flat", "i8"),  # samples of quiet that make foot-flat
         ("rate_floor", "f8"),  # rad/s: slowest swing peak
         ("angle_floor", "f8"),  # rad: smallest rotation of a swing
@@ -125,20 +126,26 @@ def smooth(s: Any, p: Any, rate: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def forget_lift(s: Any) -> None:
+    """Forget what looked like the beginning of a step: heel rise, push-off and toe-up rotation."""
+    s.heel = 0.0
+    s.push = 0.0
+    s.push_level = math.nan
+    s.dip = 0.0
+    s.dip_level = math.nan
+    s.peak = 0.0
+    s.angle = 0.0
+
+
+@njit(cache=True, nogil=True)
 def restart(s: Any) -> None:
     """Forget the present stride (a gap or the start of the stream); what is typical stays."""
     s.filled = 0
     s.has_w = 0
     s.phase = GROUND
     s.blind = 1
-    s.peak = 0.0
-    s.angle = 0.0
     s.rise = math.nan
-    s.heel = 0.0
-    s.dip = 0.0
-    s.dip_level = math.nan
-    s.push = 0.0
-    s.push_level = math.nan
+    forget_lift(s)
     s.last_initial = -math.inf
     s.last_final = -math.inf
     s.bridged = -math.inf
@@ -270,19 +277,15 @@ def begin_stance(s: Any, at: float, slap: float) -> None:
     s.typical_slap = learn(s.typical_slap, slap)
     s.last_initial = at
     s.phase = GROUND
-    s.peak = 0.0
-    s.angle = 0.0
-    s.heel = 0.0
-    s.push = 0.0
-    s.push_level = math.nan
-    s.dip = 0.0
-    s.dip_level = math.nan
+    forget_lift(s)
     s.quiet = 0
     s.flat_told = 0
 
 
 @njit(cache=True, nogil=True)
-def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: float, jolt: float, out: Any, n: int) -> int:
+def step(
+    s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: float, jolt: float, out: Any, n: int
+) -> int:
     """Advance one sensor by one sample of the uniform grid."""
     if turn < FLAT_RATE:
         s.quiet += 1
@@ -315,8 +318,8 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, rate: float, turn: fl
         elif s.flat_told == 0 and s.quiet >= p.flat:
             n = emit(out, n, sensor, FOOT_FLAT, k - 0.5 * (s.quiet - 1), newest, sure)
             s.flat_told = 1
-        if s.still >= p.flat:
-            s.heel = 0.0
+        if s.still >= p.still:
+            forget_lift(s)
     elif s.phase == SWING:
         s.peak = max(s.peak, w)
         s.angle += w * p.dt
