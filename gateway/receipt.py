@@ -1,0 +1,103 @@
+"""What has arrived without a hole, and the receipt that says so.
+
+A receipt names one number: everything up to it is stored. It can be repeated, delayed or lost without harm, because the
+next one says more; that is why it, and not a broker's acknowledgement, lets a measurement leave the outbox.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Self
+
+import orjson
+
+PAYLOAD_VERSION = 1
+EPOCH = re.compile(r"[0-9a-f]{16}")
+MAX_SEQ = 2**53
+"""Numbers in JSON are exact up to here in every language that may read them."""
+
+
+class Contiguous:
+    """The numbers 1, 2, 3 … that have arrived in any order: how far they go without a hole, and what lies beyond.
+
+    Args:
+        upto: Everything up to this number counts as arrived already.
+    """
+
+    def __init__(self, upto: int = 0) -> None:
+        self.upto = upto
+        # Ranges beyond the first hole, apart from each other and rising: firsts[i]..lasts[i].
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+
+    def __contains__(self, seq: int) -> bool:
+        if seq <= self.upto:
+            return True
+        at = bisect_right(self._firsts, seq) - 1
+        return at >= 0 and seq <= self._lasts[at]
+
+    @property
+    def ranges(self) -> int:
+        """How many separate ranges wait beyond the first hole."""
+        return len(self._firsts)
+
+    def add(self, first: int, last: int | None = None) -> None:
+        """Note that ``first`` to ``last`` (both included; one number if ``last`` is left out) have arrived."""
+        last = first if last is None else last
+        if last <= self.upto:
+            return
+        # Ranges i..j-1 touch or overlap the new one and merge with it.
+        i = bisect_right(self._firsts, first)
+        if i and self._lasts[i - 1] >= first - 1:
+            i -= 1
+            first = self._firsts[i]
+        j = bisect_right(self._firsts, last + 1)
+        if j > i:
+            last = max(last, self._lasts[j - 1])
+        self._firsts[i:j] = [first]
+        self._lasts[i:j] = [last]
+        if self._firsts[0] <= self.upto + 1:
+            self.upto = max(self.upto, self._lasts[0])
+            del self._firsts[0], self._lasts[0]
+
+    def missing(self, upto: int) -> list[tuple[int, int]]:
+        """Return the ranges (both ends included) up to ``upto`` that have not arrived."""
+        holes: list[tuple[int, int]] = []
+        after = self.upto
+        for first, last in zip(self._firsts, self._lasts, strict=True):
+            if first > upto:
+                break
+            holes.append((after + 1, first - 1))
+            after = last
+        if after < upto:
+            holes.append((after + 1, upto))
+        return holes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Everything of ``epoch`` up to ``stored`` is stored, or known to be a gap."""
+
+    epoch: str
+    stored: int
+
+    def encode(self) -> bytes:
+        """Return the payload of the topic ``stored``."""
+        return orjson.dumps({"v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored})
+
+    @classmethod
+    def decode(cls, payload: bytes) -> Self:
+        """Parse a payload; raises ValueError if it is not a receipt."""
+        fields = orjson.loads(payload)
+        if not isinstance(fields, dict):
+            raise ValueError("a receipt is a JSON object")  # noqa: TRY004 - the caller's bytes are wrong, not its types
+        epoch, stored = fields.get("epoch"), fields.get("stored")
+        if fields.get("v") != PAYLOAD_VERSION:
+            raise ValueError(f"version {fields.get('v')!r} of a receipt is not known")
+        if not isinstance(epoch, str) or not EPOCH.fullmatch(epoch):
+            raise ValueError("epoch is not 16 hexadecimal digits")
+        if type(stored) is not int or not 0 <= stored < MAX_SEQ:
+            raise ValueError("stored is not a sequence number")
+        return cls(epoch, stored)
