@@ -1,0 +1,289 @@
+"""Shimmer3 byte stream to packets: a serial port keeps no boundaries, and without check sums there is no sync word.
+
+A data packet is 0x00, a time stamp, the channels. Zeros occur in the data too, so a packet counts only when the
+element behind it is a packet whose stamp lies a whole number of sampling intervals later (or, with check sums on,
+when its check sum is right). After a loss two such successors are asked for before anything is believed again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.errors import MalformedFrameError
+from drivers.packet import Frame, Ticks
+from drivers.shimmer3_protocol import (
+    ACK,
+    CHANNELS,
+    CRC_START,
+    DATA,
+    INSTREAM,
+    INSTREAM_BYTES,
+    TICK_HZ,
+    Channel,
+    check_crc,
+)
+
+Bytes = NDArray[np.uint8]
+
+STAMP_SLACK_TICKS = 2  # a stamp may be off the sampling grid by rounding
+STAMP_SLACK = 0.01  # and, over a gap, by the rate that the divisor can only approximate
+LONGEST_GAP_S = 10.0  # a longer pause is treated like a loss of sync, which costs one packet
+HUNT_GAP_INTERVALS = 8  # while hunting, successors must be near: chance likes large gaps
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Shape of the data packets of one connection.
+
+    Attributes:
+        channels: Channel numbers in packet order.
+        divisor: Ticks from one sample to the next.
+        stamp_bytes: 3, or 2 with old firmware.
+        crc_bytes: Check sum bytes behind each packet: 0, 1 or 2.
+    """
+
+    channels: tuple[int, ...]
+    divisor: int = 640
+    stamp_bytes: int = 3
+    crc_bytes: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of one packet."""
+        return 1 + self.stamp_bytes + sum(CHANNELS[c].width for c in self.channels) + self.crc_bytes
+
+    @property
+    def longest_gap(self) -> int:
+        """Ticks between two stamps beyond which they say nothing about each other."""
+        return min(round(LONGEST_GAP_S * TICK_HZ), 1 << (8 * self.stamp_bytes - 1))
+
+    def stamps(self, rows: Bytes) -> Ticks:
+        """Time stamps of (n, at least 1 + stamp_bytes) packet heads."""
+        return _number(rows[:, 1 : 1 + self.stamp_bytes], Channel("", self.stamp_bytes, signed=False))
+
+    def values(self, rows: Bytes) -> dict[int, Ticks]:
+        """Raw values by channel number of (n, size) packets."""
+        found, at = {}, 1 + self.stamp_bytes
+        for number in self.channels:
+            channel = CHANNELS[number]
+            found[number] = _number(rows[:, at : at + channel.width], channel)
+            at += channel.width
+        return found
+
+
+def parse_packet(data: bytes, layout: Layout) -> tuple[int, dict[str, int]]:
+    """Time stamp and raw values by channel name of exactly one data packet.
+
+    Raises:
+        MalformedFrameError: if it is cut, too long, no data packet, or its check sum is wrong.
+    """
+    if len(data) != layout.size:
+        raise MalformedFrameError("truncated packet" if len(data) < layout.size else "bytes behind the packet")
+    if data[0] != DATA:
+        raise MalformedFrameError("not a data packet")
+    if layout.crc_bytes:
+        check_crc(data, layout.crc_bytes)
+    rows = np.frombuffer(data, np.uint8).reshape(1, -1)
+    values = {CHANNELS[number].name: int(value[0]) for number, value in layout.values(rows).items()}
+    return int(layout.stamps(rows)[0]), values
+
+
+class Element(Enum):
+    """What can begin at a byte of the stream."""
+
+    PACKETS = auto()
+    REPLY = auto()
+    GARBAGE = auto()
+    UNDECIDED = auto()  # not before more bytes have come
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What `Splitter.push` found.
+
+    Attributes:
+        rows: (n, size) bytes of whole packets.
+        arrival_ns: (n,) arrival of the frame that completed each.
+        replies: In-stream replies, their acknowledgement (0xFF) included, with the arrival of the frame that
+            completed each.
+    """
+
+    rows: Bytes
+    arrival_ns: Ticks
+    replies: list[Frame]
+
+
+class Splitter:
+    """Finds packets and replies in the bytes of one connection; the same ones in any chunking."""
+
+    def __init__(self, layout: Layout, faults: Counter[str]) -> None:
+        self._layout = layout
+        self._faults = faults
+        self._head = 1 + layout.stamp_bytes
+        self._synced = True  # a stream begins with a packet
+        self._rest = b""
+        self._rest_frames: list[tuple[int, int]] = []  # (end in the rest, arrival)
+
+    def push(self, frames: Sequence[Frame]) -> Split:
+        """Take the next bytes."""
+        parts, ends, arrivals = [self._rest], [e for e, _ in self._rest_frames], [a for _, a in self._rest_frames]
+        end = len(self._rest)
+        for frame in frames:
+            end += len(frame.data)
+            parts.append(frame.data)
+            ends.append(end)
+            arrivals.append(frame.arrival_ns)
+        data = np.frombuffer(b"".join(parts), np.uint8)
+        starts, replies, used = self._scan(data)
+        self._rest = data[used:].tobytes()
+        self._rest_frames = [(e - used, a) for e, a in zip(ends, arrivals, strict=True) if e > used]
+        frame_ends, frame_arrivals = np.array(ends, np.int64), np.array(arrivals, np.int64)
+        size = self._layout.size
+        rows = data[starts[:, None] + np.arange(size)]
+        arrival_ns = frame_arrivals[np.searchsorted(frame_ends, starts + size - 1, side="right")]
+        told = [
+            Frame(arrivals[int(np.searchsorted(frame_ends, to - 1, side="right"))], "reply", data[at:to].tobytes())
+            for at, to in replies
+        ]
+        return Split(rows, arrival_ns, told)
+
+    def _scan(self, data: Bytes) -> tuple[Ticks, list[tuple[int, int]], int]:
+        """Return starts of packets, spans of replies, and how many bytes are done with."""
+        starts = [np.empty(0, np.int64)]
+        replies: list[tuple[int, int]] = []
+        at = 0
+        while at < len(data):
+            kind, end = self._element(data, at)
+            if kind is Element.UNDECIDED:
+                break
+            if kind is Element.PACKETS:
+                starts.append(np.arange(at, end, self._layout.size, dtype=np.int64))
+                self._synced = True
+            elif kind is Element.REPLY:
+                replies.append((at, end))
+            else:
+                end = self._skip(data, at)
+            at = end
+        return np.concatenate(starts), replies, at
+
+    def _skip(self, data: Bytes, at: int) -> int:
+        """Return where the next packet could begin, behind ``at``."""
+        if self._synced:
+            self._faults["lost sync"] += 1
+        self._synced = False
+        zeros = np.flatnonzero(data[at + 1 :] == DATA)
+        end = at + 1 + int(zeros[0]) if len(zeros) else len(data)
+        self._faults["bytes skipped while out of sync"] += end - at
+        return end
+
+    def _element(self, data: Bytes, at: int) -> tuple[Element, int]:
+        """What begins at ``at``, and where it ends. More bytes may decide it, but never change a decision."""
+        if data[at] == DATA:
+            return self._checked(data, at) if self._layout.crc_bytes else self._followed(data, at)
+        if self._synced and data[at] in (ACK, INSTREAM):
+            return self._reply(data, at)
+        return Element.GARBAGE, at
+
+    def _followed(self, data: Bytes, at: int) -> tuple[Element, int]:
+        """Packets from ``at`` that are proved by what follows them."""
+        size, head = self._layout.size, self._head
+        needed = 1 if self._synced else 2
+        heads = max(0, (len(data) - at - head) // size + 1)
+        if not self._synced:
+            heads = min(heads, needed + 1)
+        rows = data[at + size * np.arange(heads)[:, None] + np.arange(head)]
+        follows = (rows[1:, 0] == DATA) & self._plausible(np.diff(self._layout.stamps(rows)))
+        count = int(np.argmin(follows)) if not follows.all() else len(follows)
+        if count >= needed:
+            return Element.PACKETS, at + count * size
+        successor = at + (count + 1) * size
+        if successor >= len(data):
+            return Element.UNDECIDED, at
+        if data[successor] == DATA:
+            return Element.UNDECIDED if successor + head > len(data) else Element.GARBAGE, at
+        if self._synced and data[successor] in (ACK, INSTREAM):
+            return self._followed_by_reply(data, at, successor)
+        return Element.GARBAGE, at
+
+    def _followed_by_reply(self, data: Bytes, at: int, successor: int) -> tuple[Element, int]:
+        while successor < len(data) and data[successor] in (ACK, INSTREAM):
+            kind, successor = self._reply(data, successor)
+            if kind is not Element.REPLY:
+                return kind, at
+        if successor + self._head > len(data):
+            return Element.UNDECIDED, at
+        rows = np.stack([data[at : at + self._head], data[successor : successor + self._head]])
+        proved = rows[1, 0] == DATA and bool(self._plausible(np.diff(self._layout.stamps(rows)))[0])
+        return (Element.PACKETS, at + self._layout.size) if proved else (Element.GARBAGE, at)
+
+    def _checked(self, data: Bytes, at: int) -> tuple[Element, int]:
+        """Packets from ``at`` that are proved by their check sums."""
+        size, inner = self._layout.size, self._layout.size - self._layout.crc_bytes
+        whole = (len(data) - at) // size
+        if not whole:
+            return Element.UNDECIDED, at
+        rows = data[at : at + whole * size].reshape(whole, size)
+        sums = crc16_rows(rows[:, :inner])
+        good = rows[:, 0] == DATA
+        for i in range(self._layout.crc_bytes):
+            good &= rows[:, inner + i] == (sums >> (8 * i) & 0xFF)
+        count = whole if good.all() else int(np.argmin(good))
+        return (Element.PACKETS, at + count * size) if count else (Element.GARBAGE, at)
+
+    def _reply(self, data: Bytes, at: int) -> tuple[Element, int]:
+        """An acknowledgement, a reply, or both at ``at``."""
+        begin = at + int(data[at] == ACK)
+        if begin >= len(data):
+            return Element.UNDECIDED, at
+        if data[begin] != INSTREAM:
+            return Element.REPLY, begin
+        if begin + 1 >= len(data):
+            return Element.UNDECIDED, at
+        size = INSTREAM_BYTES.get(int(data[begin + 1]))
+        if size is None:
+            return Element.GARBAGE, at
+        end = begin + size + self._layout.crc_bytes
+        return (Element.REPLY, end) if end <= len(data) else (Element.UNDECIDED, at)
+
+    def _plausible(self, steps: Ticks) -> NDArray[np.bool_]:
+        """Whether the ticks from one stamp to the next (modulo the wrap) are whole sampling intervals."""
+        layout = self._layout
+        steps = steps & ((1 << 8 * layout.stamp_bytes) - 1)
+        intervals = np.maximum(1, np.rint(steps / layout.divisor))
+        off = np.abs(steps - intervals * layout.divisor)
+        longest = layout.longest_gap if self._synced else HUNT_GAP_INTERVALS * layout.divisor
+        plausible: NDArray[np.bool_] = steps <= max(longest, layout.divisor)
+        return plausible & (off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps)
+
+
+def crc16_rows(rows: Bytes) -> NDArray[np.uint16]:
+    """Check sums of (n, bytes) rows at once; the same as `crc16` of each."""
+    crc: NDArray[np.uint16] = np.full(len(rows), CRC_START, np.uint16)
+    columns = rows.astype(np.uint16).T
+    if len(columns) % 2:
+        columns = np.concatenate([columns, np.zeros_like(columns[:1])])
+    for column in columns:
+        crc = crc >> 8 | crc << 8
+        crc = crc ^ column
+        crc = crc ^ (crc & 0xFF) >> 4
+        crc = crc ^ crc << 12
+        crc = crc ^ (crc & 0xFF) << 5
+    return crc
+
+
+def _number(columns: Bytes, channel: Channel) -> Ticks:
+    """Integers of (n, width) bytes."""
+    order = range(channel.width)
+    shifts = [8 * (channel.width - 1 - i if channel.big else i) for i in order]
+    value = np.zeros(len(columns), np.int64)
+    for i, shift in zip(order, shifts, strict=True):
+        value |= columns[:, i].astype(np.int64) << shift
+    if channel.signed:
+        value -= (value >> (8 * channel.width - 1)) << 8 * channel.width
+    return value
