@@ -96,7 +96,7 @@ class SimulatedDevice(ABC):
         return source_s - self._power_on_s
 
     async def _pump(self) -> None:
-        while await self._send(self.timeline.now_s):
+        while not self.timeline.running or await self._send(self.timeline.now_s):
             await self.timeline.tick()
         self.streaming = False
         self.finished.set()

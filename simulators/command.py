@@ -1,0 +1,158 @@
+"""``rehab-gateway simulate``: devices that are not there, over real protocols."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simulators.faults import KINDS, Fault
+from simulators.recording import Recording
+from simulators.scene import Scene
+
+app = typer.Typer(
+    help="Stand in for devices: a ward of walking people, or a recording, over real Bluetooth and serial protocols.",
+    no_args_is_help=True,
+)
+
+SOCKET = Path("var/radio.sock")
+PORTS = Path("var/ports")
+
+SocketOption = Annotated[Path, typer.Option(help="Unix socket of the simulated radio.")]
+PortsOption = Annotated[Path, typer.Option(help="Folder in which the serial ports appear.")]
+SpeedOption = Annotated[float, typer.Option(min=0.01, max=100.0, help="Simulated seconds in a real one.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--write-config", help="Write a gateway configuration that finds these devices.")
+]
+FaultOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        help="device:kind@seconds+length, such as bed-1-left-foot:silence@30+10; may be given more than once. "
+        "Kinds: " + "; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".",
+    ),
+]
+
+
+@app.command("ward")
+def simulate_ward(
+    *,
+    beds: Annotated[int, typer.Option(min=1, max=99, help="Number of beds, four devices each.")] = 4,
+    socket: SocketOption = SOCKET,
+    ports: PortsOption = PORTS,
+    seed: Annotated[int, typer.Option(min=0, help="Other people and other sensors.")] = 0,
+    speed: SpeedOption = 1.0,
+    write_config: ConfigOption = None,
+    fault: FaultOption = None,
+) -> None:
+    """Simulate a ward: at each bed two feet with Movella DOTs, a lower back with a Shimmer3, a heart-rate strap."""
+    from simulators.ward import ward
+
+    with _said_plainly():
+        scene = ward(beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
+    asyncio.run(_run(scene, socket.absolute(), write_config, wait_s=None))
+
+
+@app.command("recording")
+def simulate_recording(
+    file: Annotated[Path, typer.Argument(help="Recording: NAME.npz with NAME.json beside it.")],
+    *,
+    socket: SocketOption = SOCKET,
+    ports: PortsOption = PORTS,
+    speed: SpeedOption = 1.0,
+    wait: Annotated[float, typer.Option(min=0.0, help="Begin after so many seconds even if not all is started.")] = 60,
+    write_config: ConfigOption = None,
+    fault: FaultOption = None,
+) -> None:
+    """Send a recording through simulated devices, radio gaps included, once the gateway has started all of them."""
+    from simulators.recorded import recorded
+
+    with _said_plainly():
+        scene = recorded(Recording.load(file), ports=ports.absolute(), speed=speed, faults=_faults(fault))
+    asyncio.run(_run(scene, socket.absolute(), write_config, wait_s=wait))
+
+
+@app.command("list")
+def list_devices() -> None:
+    """Tell which devices can be simulated."""
+    for driver, what in (
+        ("movella_dot", "Movella DOT, Bluetooth LE: modes 2, 5, 20, 21 and 26; battery"),
+        ("shimmer3", "Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery"),
+        ("heart_rate", "Heart-rate strap, Bluetooth LE: rate, RR intervals, contact; battery"),
+    ):
+        typer.echo(f"{driver:12}  {what}")
+
+
+@contextlib.contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Turn what is wrong with the arguments into one sentence and exit status 2."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _faults(texts: list[str] | None) -> list[Fault]:
+    return [Fault.parse(text) for text in texts or []]
+
+
+def _say(event: str, **facts: object) -> None:
+    """Print one event as a line of JSON, for a person or for the program that waits for it."""
+    typer.echo(json.dumps({"event": event, **facts}))
+
+
+async def _run(scene: Scene, socket: Path, write_config: Path | None, *, wait_s: float | None) -> None:
+    stop = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    if write_config is not None:
+        _write(write_config, scene.configuration(socket))
+    try:
+        await scene.start(socket)
+        _say("ready", socket=str(socket), devices=list(scene.devices), config=write_config and str(write_config))
+        playing = asyncio.create_task(_play(scene, wait_s), name="scene")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not playing.done():
+            playing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await playing
+        else:
+            playing.result()
+    finally:
+        await scene.stop()
+        _summary(scene)
+
+
+async def _play(scene: Scene, wait_s: float | None) -> None:
+    if wait_s is not None:
+        complete = await scene.begin(wait_s)
+        _say("begin", complete=complete)
+    await scene.finished()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step: whoever waits for it never reads half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text)
+    beside.replace(path)
+
+
+def _summary(scene: Scene) -> None:
+    counts = [device.counts for device in scene.devices.values()]
+    _say(
+        "summary",
+        sent=sum(count.sent for count in counts),
+        lost=sum(count.lost for count in counts),
+        unsent=sum(count.unsent for count in counts),
+        devices={name: [d.counts.sent, d.counts.lost, d.counts.unsent] for name, d in scene.devices.items()},
+    )

@@ -1,0 +1,77 @@
+"""What goes wrong with devices, on purpose and on time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self, cast
+
+from simulators.device import SimulatedDevice
+from simulators.timeline import Timeline
+
+Kind = Literal["drop", "silence", "leave", "power_cycle"]
+
+KINDS: Mapping[Kind, str] = {
+    "drop": "the link is lost once",
+    "silence": "the link stays, but nothing comes for a while",
+    "leave": "the device goes out of range for a while",
+    "power_cycle": "the device is switched off and on, and its clock starts at nought",
+}
+
+_SHAPE = re.compile(r"(?P<device>[a-z0-9-]+):(?P<kind>[a-z_]+)@(?P<at>[0-9.]+)(\+(?P<for>[0-9.]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Attributes:
+        device: Name of the device.
+        kind: What happens; see `KINDS`.
+        at_s: When, in simulated seconds.
+        for_s: How long, in simulated seconds; a drop has no length.
+    """
+
+    device: str
+    kind: Kind
+    at_s: float
+    for_s: float = 0.0
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``device:kind@seconds`` or ``device:kind@seconds+length``; raises ValueError with what is expected."""
+        match = _SHAPE.fullmatch(text)
+        if match is None or match["kind"] not in KINDS:
+            raise ValueError(
+                f"'{text}' is no fault: write device:kind@seconds+length, such as bed-1-left-foot:silence@30+10;"
+                f" kinds are {', '.join(KINDS)}"
+            )
+        return cls(match["device"], cast("Kind", match["kind"]), float(match["at"]), float(match["for"] or 0.0))
+
+    async def happen(self, device: SimulatedDevice) -> None:
+        """Let it go wrong, and return when it is over."""
+        match self.kind:
+            case "drop":
+                await device.drop()
+            case "silence":
+                await device.silence(self.for_s)
+            case "leave":
+                await device.leave(self.for_s)
+            case "power_cycle":
+                await device.power_cycle(self.for_s)
+
+
+async def play(faults: Sequence[Fault], devices: Mapping[str, SimulatedDevice], timeline: Timeline) -> None:
+    """Let every fault happen at its time; raises KeyError if one names a device that is not there."""
+    due = [(fault, devices[fault.device]) for fault in faults]
+
+    async def one(fault: Fault, device: SimulatedDevice) -> None:
+        await timeline.reach(fault.at_s)
+        if not device.finished.is_set():
+            await fault.happen(device)
+
+    async with asyncio.TaskGroup() as group:
+        for fault, device in due:
+            group.create_task(one(fault, device), name=f"fault {fault.kind} of {fault.device}")
