@@ -1,0 +1,66 @@
+// Devices and gateway: what is connected, how well, and what to do about the rest.
+
+import { $, keep, make, mark, say } from "./dom.js";
+import { follow, silence } from "./live.js";
+import { age, duration, long, number, state as stateWords } from "./words.js";
+
+const COLUMNS = 10;
+
+function clockWords(clock) {
+  if (!clock || typeof clock.drift_ppm !== "number") return "–";
+  return `${number(clock.drift_ppm, 1)} ppm ± ${number(clock.uncertainty_ms, 1)} ms`;
+}
+
+function cells(device) {
+  const [shape, word] = stateWords(device.state);
+  const battery = typeof device.battery === "number" ? `${Math.round(device.battery)} %` : "–";
+  const rate = typeof device.rate_hz === "number" ? number(device.rate_hz, 1) : "–";
+  const seconds = typeof device.age_s === "number" ? age(device.age_s + silence()) : "–";
+  const help = [device.error, device.advice].filter(Boolean).join(" ");
+  return [device.id, device.slot ?? "", long(device.placement), `${shape} ${word}`, rate, String(device.lost ?? "–"),
+    battery, clockWords(device.clock), seconds, help];
+}
+
+function makeRow() {
+  const row = make("tr", {}, make("th", { scope: "row" }));
+  for (let i = 1; i < COLUMNS; i += 1) row.append(make("td"));
+  row.children[COLUMNS - 1].className = "advice";
+  return row;
+}
+
+function updateRow(row, device) {
+  cells(device).forEach((text, i) => say(row.children[i], text));
+  mark(row.children[3], `state${device.state === "streaming" ? "" : " off"}`);
+}
+
+const total = (counts) => Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);
+
+function facts({ pipeline, outbox, publisher }) {
+  const list = [];
+  if (pipeline) {
+    list.push(["Samples a second", number(pipeline.samples_per_s, 0)]);
+    list.push(["Measurements a second", number(pipeline.measurements_per_s, 1)]);
+    const { p50, p95 } = pipeline.latency_ms ?? {};
+    list.push(["Delay (median / 95 %)", `${number(p50, 0)} / ${number(p95, 0)} ms`]);
+  }
+  if (outbox) {
+    list.push(["Waiting to be stored", `${outbox.depth} (oldest ${duration(outbox.oldest_s ?? 0)})`]);
+    list.push(["Dropped", String(total(outbox.dropped))]);
+  }
+  if (publisher) list.push(["Broker", publisher.connected ? "connected" : "not connected"]);
+  return list;
+}
+
+follow("?view=devices", (state) => {
+  const devices = state.devices ?? [];
+  $("empty").hidden = devices.length > 0;
+  $("devices").hidden = devices.length === 0;
+  say($("empty"), "No devices yet: the gateway has not told of any.");
+  const streaming = devices.filter((device) => device.state === "streaming").length;
+  say($("counts"), devices.length ? `${streaming} of ${devices.length} streaming` : "");
+  keep($("devices").tBodies[0], devices, makeRow, updateRow);
+  keep($("facts"), facts(state), () => make("div", {}, make("dt"), make("dd")), (node, [name, text]) => {
+    say(node.children[0], name);
+    say(node.children[1], text);
+  });
+});

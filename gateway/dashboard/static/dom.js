@@ -1,0 +1,55 @@
+// Small helpers: the page is made once and then only what changed is touched.
+
+export const $ = (id) => document.getElementById(id);
+
+export function make(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in node) node[name] = value;
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+export function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function mark(node, className) {
+  if (node.className !== className) node.className = className;
+}
+
+export function attribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+// Makes `parent` hold one child for each item, reusing what is there.
+export function keep(parent, items, create, update) {
+  while (parent.children.length > items.length) parent.lastElementChild.remove();
+  items.forEach((item, i) => {
+    if (!parent.children[i]) parent.append(create(item));
+    update(parent.children[i], item);
+  });
+}
+
+const SPEAK_EVERY_MS = 5000;
+let lastSpoken = -SPEAK_EVERY_MS;
+let pending = 0;
+
+// To screen readers, politely and never more often than every five seconds; the newest words win.
+export function speak(text) {
+  clearTimeout(pending);
+  const wait = Math.max(0, lastSpoken + SPEAK_EVERY_MS - performance.now());
+  pending = setTimeout(() => {
+    lastSpoken = performance.now();
+    say($("spoken"), text);
+  }, wait);
+}
+
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export function onColourChange(redo) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redo);
+}

@@ -1,0 +1,185 @@
+// One patient, live: numbers, raw movement, strides, the last ten minutes.
+
+import { makeChip, updateChip } from "./chip.js";
+import { $, keep, make, mark, onColourChange, say, speak } from "./dom.js";
+import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
+import { Strides } from "./strides.js";
+import { Strip } from "./strip.js";
+import { Trend } from "./trend.js";
+import { ACTIVITY, STALE_S, long, reading, signal } from "./words.js";
+
+const MOVEMENT_HZ = 10; // faster streams are movement; slower ones are heart and battery
+const SPEAK_MS = 15000;
+const WORST = ["invalid", "degraded", "ok"];
+
+const slot = decodeURIComponent(location.pathname.split("/").pop());
+const catalogue = await loadCatalogue();
+const strip = new Strip($("lanes"));
+const strides = new Strides();
+const trends = [
+  [new Trend($("trend-cadence"), slot, catalogue.cadence, "both", 30), "cadence", ["both"]],
+  [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
+];
+
+// --- the row of big numbers ---
+
+function pick(values, metric, sides) {
+  for (const name of sides) {
+    const found = values.find((value) => value.metric === metric && value.side === name);
+    if (found) return found;
+  }
+  return null;
+}
+
+function strideTime(values) {
+  const whole = pick(values, "stride_time", ["both", "none"]);
+  const feet = ["left", "right"].map((name) => pick(values, "stride_time", [name])).filter((value) => value && value.value !== null);
+  if (whole || !feet.length) return whole;
+  return {
+    value: feet.reduce((sum, foot) => sum + foot.value, 0) / feet.length,
+    end_us: Math.max(...feet.map((foot) => foot.end_us)),
+    quality: WORST.find((quality) => feet.some((foot) => foot.quality === quality)),
+    reason: feet.map((foot) => foot.reason).find(Boolean) ?? "",
+  };
+}
+
+function symmetryWords(shown, text) {
+  if (!shown || shown.value === null || Number(text.replace("−", "-")) === 0) return "";
+  return shown.value > 0 ? "right steps take longer" : "left steps take longer";
+}
+
+function cards(values) {
+  const speed = pick(values, "walking_speed", ["both", "none", "left", "right"]);
+  const index = pick(values, "symmetry_index", ["both"]);
+  const ratio = pick(values, "symmetry_ratio", ["both"]);
+  return [
+    ["cadence", pick(values, "cadence", ["both"])],
+    speed ? ["walking_speed", speed] : ["stride_time", strideTime(values)],
+    index || !ratio ? ["symmetry_index", index] : ["symmetry_ratio", ratio],
+    ["heart_rate", pick(values, "heart_rate", ["none"])],
+  ];
+}
+
+const SHORT_TITLES = { symmetry_index: "Step symmetry", symmetry_ratio: "Step symmetry" };
+
+function makeCard() {
+  return make("article", { className: "number-card" }, make("h2"),
+    make("p", { className: "number" }, make("b"), make("span", { className: "unit" })), make("p", { className: "remark" }));
+}
+
+function updateCard(card, [id, shown]) {
+  const metric = catalogue[id];
+  const { text, old, doubt, remark, unit } = reading(metric, shown, now());
+  const words = id === "symmetry_index" && !old && !doubt ? symmetryWords(shown, text) : "";
+  mark(card, `number-card${old ? " old" : ""}${doubt ? " doubt" : ""}`);
+  say(card.querySelector("h2"), SHORT_TITLES[id] ?? metric.title);
+  if (card.title !== metric.description) card.title = metric.description;
+  say(card.querySelector("b"), text);
+  say(card.querySelector(".unit"), unit);
+  say(card.querySelector(".remark"), [words, remark].filter(Boolean).join(" · "));
+}
+
+let spokeAt = performance.now();
+function speakNumbers(shown) {
+  if (performance.now() - spokeAt < SPEAK_MS) return;
+  spokeAt = performance.now();
+  const said = shown.filter(([id]) => id === "cadence" || id === "heart_rate").map(([id, value]) => {
+    const { text, old, unit } = reading(catalogue[id], value, now());
+    return value ? `${catalogue[id].title} ${old ? "no data" : `${text} ${unit}`}` : "";
+  }).filter(Boolean);
+  if (said.length) speak(said.join(", "));
+}
+
+// --- which signals the strip shows ---
+
+let devices = [];
+let offered = "";
+
+function movement(device) {
+  return Object.entries(device.streams ?? {}).find(([, stream]) => stream.rate_hz >= MOVEMENT_HZ && stream.channels?.length);
+}
+
+function groups() {
+  const able = devices.filter(movement);
+  const pairs = ["foot", "shank", "thigh"].map((part) => ({
+    id: part, title: `Both ${{ foot: "feet", shank: "shanks", thigh: "thighs" }[part]}`,
+    devices: ["left", "right"].map((name) => able.find((device) => device.placement === `${name}_${part}`)),
+  })).filter((pair) => pair.devices.every(Boolean));
+  return [...pairs, ...able.map((device) => ({ id: device.id, title: long(device.placement) || device.id, devices: [device] }))];
+}
+
+function offer(select, options) {
+  const kept = options.some(([value]) => value === select.value) ? select.value : null;
+  select.replaceChildren(...options.map(([value, text]) => make("option", { value, textContent: text })));
+  if (kept !== null) select.value = kept;
+}
+
+function channels(group) {
+  const lists = group.devices.map((device) => movement(device)[1].channels);
+  return lists[0].filter((channel) => lists.every((list) => list.includes(channel)));
+}
+
+function offerSignals() {
+  const group = groups().find(({ id }) => id === $("sensor").value);
+  if (!group) return;
+  const before = $("signal").value;
+  offer($("signal"), channels(group).map((channel) => [channel, signal(channel)]));
+  const names = channels(group);
+  const usual = names.includes(before) ? before : names.includes("gyr_y") ? "gyr_y" : names[0];
+  $("signal").value = usual;
+}
+
+function showStrip() {
+  const group = groups().find(({ id }) => id === $("sensor").value);
+  const channel = $("signal").value;
+  const wanted = group && channel ? group.devices.map((device) => ({ device, stream: movement(device)[0], channel })) : [];
+  strip.show(wanted);
+  say($("strip-note"), wanted.length ? "" : "No sensor of this bed sends movement.");
+  for (const id of ["sensor", "signal", "freeze"]) $(id).disabled = wanted.length === 0;
+}
+
+function offerSensors() {
+  const key = JSON.stringify(devices.map(({ id, placement, streams }) => [id, placement, streams]));
+  if (key === offered) return;
+  offered = key;
+  offer($("sensor"), groups().map(({ id, title }) => [id, title]));
+  offerSignals();
+  showStrip();
+}
+
+$("sensor").addEventListener("change", () => { offerSignals(); showStrip(); });
+$("signal").addEventListener("change", showStrip);
+$("freeze").addEventListener("click", () => {
+  strip.frozen = !strip.frozen;
+  $("freeze").setAttribute("aria-pressed", String(strip.frozen));
+  say($("freeze"), strip.frozen ? "Frozen: go on" : "Freeze");
+});
+onColourChange(() => location.reload()); // canvases keep their colours: simplest is to draw all anew
+
+// --- all of it, at each word of the server ---
+
+function show({ slot: patient }) {
+  const known = patient.devices.length > 0 || patient.age_s !== null;
+  $("empty").hidden = known;
+  $("sheet").hidden = !known;
+  say($("label"), patient.label);
+  say($("subject"), [patient.subject, patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
+  document.title = `${patient.label} · rehab-gateway`;
+  say($("empty"), `Nothing is known of ${patient.label}: the gateway has no such bed, or has not spoken yet.`);
+  if (!known) return;
+  const seconds = patient.age_s === null ? null : patient.age_s + silence();
+  const [name, shape, word] = seconds !== null && seconds <= STALE_S ? ACTIVITY[patient.activity] ?? ACTIVITY[""] : ACTIVITY[""];
+  mark($("activity"), `activity ${name}`);
+  say($("activity"), `${shape} ${word}`.trim());
+  speakStale(patient.label, seconds);
+  devices = patient.devices;
+  keep($("devices"), devices, makeChip, updateChip);
+  const shown = cards(patient.values);
+  keep($("numbers"), shown, makeCard, updateCard);
+  speakNumbers(shown);
+  offerSensors();
+  strides.show(patient.strides);
+  for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), now());
+}
+
+follow(`?slot=${encodeURIComponent(slot)}`, show);

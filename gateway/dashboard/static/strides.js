@@ -1,0 +1,114 @@
+// Left and right, stride by stride: left bars stand up, right bars hang down, each stance (full) then swing (light).
+
+import { $, attribute, keep, make, mark, say } from "./dom.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const COUNT = 20;
+const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [440, 196, 58, 4, 4];
+const MIDDLE = HEIGHT / 2;
+const HALF = MIDDLE - TOP - BOTTOM / 2;
+const COLUMN = (WIDTH - LEFT) / COUNT;
+const PARTS = ["stance", "swing"];
+
+function shape(name, attributes) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
+}
+
+const mean = (numbers) => (numbers.length ? numbers.reduce((sum, x) => sum + x, 0) / numbers.length : null);
+const known = (strides, key) => strides.map((stride) => stride[key]).filter((x) => typeof x === "number");
+const seconds = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+const ratio = (part, whole) => (part === null || !whole ? "–" : `${Math.round((100 * part) / whole)} %`);
+
+function means(strides) {
+  const [stride, step] = ["stride", "step"].map((key) => mean(known(strides, key)));
+  // Shares only from strides of which both parts are known: a missing part would bend them.
+  const whole = strides.filter((s) => typeof s.stance === "number" && typeof s.swing === "number");
+  return { n: strides.length, stride, step, stance: mean(known(whole, "stance")), swing: mean(known(whole, "swing")) };
+}
+
+export class Strides {
+  constructor() {
+    this.key = "";
+    this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
+    $("strides-chart").append(this.svg);
+    const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
+    $("means").append(head(["", "Stride s", "Step s", "Stance", "Swing"]), make("tbody"));
+    $("strides-table").querySelector("table").append(
+      head(["No.", "Left stride s", "stance s", "swing s", "Right stride s", "stance s", "swing s"]), make("tbody"));
+  }
+
+  show({ left, right }) {
+    const key = JSON.stringify([left, right]);
+    if (key === this.key) return;
+    this.key = key;
+    const sides = { left: left.slice(-COUNT), right: right.slice(-COUNT) };
+    this.#draw(sides);
+    this.#tell(sides);
+  }
+
+  #draw(sides) {
+    const longest = Math.max(1, ...Object.values(sides).flat().map((s) => s.stride ?? 0));
+    const room = Math.ceil(longest * 4) / 4;
+    const scale = HALF / room;
+    const nodes = [];
+    for (let mark = 0.5; mark <= room; mark += 0.5) {
+      for (const direction of [-1, 1]) {
+        const y = MIDDLE + direction * mark * scale;
+        nodes.push(shape("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "grid" }));
+        if (mark % 1 === 0) nodes.push(this.#text(LEFT - 5, y + 4, `${mark} s`, "", "end"));
+      }
+    }
+    for (const [side, strides] of Object.entries(sides)) {
+      strides.forEach((stride, i) => nodes.push(...this.#bar(side, stride, COUNT - strides.length + i, scale)));
+    }
+    nodes.push(shape("line", { x1: LEFT, x2: WIDTH, y1: MIDDLE, y2: MIDDLE, class: "axis" }));
+    nodes.push(this.#text(4, MIDDLE - 8, "Left ▲", "side left"), this.#text(4, MIDDLE + 18, "Right ▼", "side right"));
+    this.svg.replaceChildren(...nodes);
+  }
+
+  #bar(side, stride, column, scale) {
+    if (typeof stride.stride !== "number") return [];
+    const split = typeof stride.stance === "number" && typeof stride.swing === "number";
+    const parts = split ? PARTS.map((part) => [part, stride[part]]) : [["stance", stride.stride]];
+    let from = 0;
+    return parts.map(([part, length]) => {
+      const height = length * scale;
+      const y = side === "left" ? MIDDLE - from - height : MIDDLE + from;
+      from += height;
+      return shape("rect", {
+        x: LEFT + column * COLUMN + 2.5, y, width: COLUMN - 5, height,
+        class: `${side} ${part}${stride.quality === "ok" ? "" : " doubt"}`,
+      });
+    });
+  }
+
+  #text(x, y, words, className, anchor = "start") {
+    const node = shape("text", { x, y, class: className, "text-anchor": anchor });
+    node.textContent = words;
+    return node;
+  }
+
+  #tell(sides) {
+    const rows = [["left", "Left ▲"], ["right", "Right ▼"]].map(([side, name]) => ({ side, name, ...means(sides[side]) }));
+    keep($("means").tBodies[0], rows, () => make("tr", {}, make("th", { scope: "row" }), ...[1, 2, 3, 4].map(() => make("td"))),
+      (row, { side, name, stride, step, stance, swing }) => {
+        mark(row, side);
+        const whole = stance === null ? null : stance + swing;
+        [name, seconds(stride), seconds(step), ratio(stance, whole), ratio(swing, whole)].forEach((text, i) => say(row.children[i], text));
+      });
+    const words = rows.map(({ side, n, stride, stance, swing }) => (n
+      ? `${side}: ${n} strides, mean ${seconds(stride)} seconds, stance ${ratio(stance, stance + swing)}`
+      : `${side}: no strides yet`));
+    attribute($("strides-chart"), "aria-label", `Last strides. ${words.join("; ")}.`);
+    const count = Math.max(sides.left.length, sides.right.length);
+    const cells = Array.from({ length: count }, (_, i) => [sides.left, sides.right].flatMap((strides) => {
+      const stride = strides[strides.length - 1 - i];
+      return [stride?.stride, stride?.stance, stride?.swing].map(seconds);
+    }));
+    keep($("strides-table").querySelector("tbody"), cells,
+      () => make("tr", {}, make("th", { scope: "row" }), ...[1, 2, 3, 4, 5, 6].map(() => make("td"))),
+      (row, texts) => [`${[...row.parentNode.children].indexOf(row) + 1}`, ...texts].forEach((text, i) => say(row.children[i], text)));
+  }
+}

@@ -1,0 +1,157 @@
+// The strip: raw signals of the last ten seconds, one lane a sensor, drawn once an animation frame.
+
+import uPlot from "./vendor/uPlot.esm.js";
+import { calm, colour, make, say } from "./dom.js";
+import { now } from "./live.js";
+import { Ring, readFrame } from "./ring.js";
+import { duration, long, side, signal, unit } from "./words.js";
+
+const WINDOW_S = 10;
+const QUIET_S = 1; // a lane without samples for this long says so
+const RETRY_MS = 1500;
+const CALM_MS = 1000; // redraw interval for those who asked for less motion
+const AXIS_WIDTH = 54;
+const HEIGHT = { 1: 274, 2: 130 };
+const AXIS_HEIGHT = 22;
+const SUMMARY_MS = 5000;
+
+// A round number at or above `value`, so that the scale changes rarely.
+function roomFor(value) {
+  const step = 10 ** Math.floor(Math.log10(value || 1));
+  return [1, 1.5, 2, 3, 5, 7.5, 10].map((factor) => factor * step).find((room) => room >= value);
+}
+
+const ago = (seconds) => (seconds < 0.5 ? "now" : `−${Math.round(seconds)} s`);
+
+class Lane {
+  constructor(parent, device, streamName, channel, last, height) {
+    const stream = device.streams[streamName];
+    this.device = device;
+    this.channel = stream.channels.indexOf(channel);
+    this.unit = unit(stream.units?.[this.channel]);
+    this.title = `${long(device.placement)}, ${signal(channel).toLowerCase()}`;
+    this.ring = new Ring(WINDOW_S, stream.rate_hz);
+    this.low = 0;
+    this.high = 1;
+    this.ahead = -Infinity; // newest sample's time minus this page's clock, the largest lately seen
+    this.address = `/waveform/${encodeURIComponent(device.id)}/${encodeURIComponent(streamName)}`;
+    this.plotBox = make("div", { role: "img", ariaLabel: this.title });
+    this.said = make("span", { className: "said" });
+    this.box = make("div", { className: `lane ${side(device.placement)}` },
+      make("span", { className: "name", textContent: `${this.title} (${this.unit})` }), this.said, this.plotBox);
+    parent.append(this.box);
+    this.plot = this.#makePlot(last, height);
+    this.#connect();
+  }
+
+  close() {
+    this.closed = true;
+    this.socket?.close();
+    this.plot.destroy();
+    this.box.remove();
+  }
+
+  resize() {
+    const width = this.plotBox.clientWidth;
+    if (width && width !== this.plot.width) this.plot.setSize({ width, height: this.plot.height });
+  }
+
+  // The time at the right edge: that of the newest samples, carried on by our own clock when none come.
+  edge() {
+    return this.ahead === -Infinity ? now() : this.ahead + performance.now() / 1000;
+  }
+
+  draw(edge) {
+    const from = edge - WINDOW_S;
+    const { low, high } = this.ring.extent(from);
+    if (low <= high) this.#scale(low, high);
+    this.plot.batch(() => {
+      if (this.ring.end !== null) this.plot.setData([this.ring.times, this.ring.values], false);
+      this.plot.setScale("y", { min: this.low, max: this.high });
+      this.plot.setScale("x", { min: from, max: edge });
+    });
+    const quiet = this.ring.end === null ? 0 : edge - this.ring.end;
+    say(this.said, this.ring.end === null ? "waiting for samples" : quiet > QUIET_S ? `no data for ${duration(quiet)}` : "");
+  }
+
+  summary() {
+    const { low, high, missing } = this.ring.extent(this.edge() - WINDOW_S);
+    if (low > high) return `${this.title}: no data in the last 10 seconds.`;
+    const gaps = missing ? ` ${missing} samples missing.` : "";
+    return `${this.title}: between ${low.toFixed(0)} and ${high.toFixed(0)} ${this.unit} in the last 10 seconds.${gaps}`;
+  }
+
+  #scale(low, high) {
+    const room = roomFor(Math.max(Math.abs(low), Math.abs(high)) * 1.05);
+    const [bottom, top] = [low < 0 ? -roomFor(-low * 1.05) : 0, high > 0 ? roomFor(high * 1.05) : 0];
+    if (room === undefined || bottom === undefined || top === undefined || bottom === top) return;
+    this.low = bottom;
+    this.high = top;
+  }
+
+  #makePlot(last, height) {
+    const ink = colour("soft");
+    const grid = { stroke: colour("line"), width: 1 };
+    const stroke = colour(side(this.device.placement) || "accent");
+    const options = {
+      width: this.plotBox.clientWidth || 600, height,
+      legend: { show: false }, cursor: { show: false }, select: { show: false },
+      padding: [8, 10, last ? 0 : 6, 0],
+      scales: { x: { time: false, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
+      axes: [
+        { stroke: ink, grid, ticks: { show: false }, size: last ? AXIS_HEIGHT : 0, gap: 2, splits: (u) => this.#seconds(u),
+          values: (u, splits) => splits.map((time) => (last ? ago(u.scales.x.max - time) : "")) },
+        { stroke: ink, grid, ticks: { show: false }, size: AXIS_WIDTH, gap: 4, space: 26,
+          values: (_u, splits) => splits.map((value) => String(value).replace("-", "−")) },
+      ],
+      series: [{}, { stroke, width: 1.6, spanGaps: false, points: { show: false } }],
+    };
+    return new uPlot(options, [[0, 1], [null, null]], this.plotBox);
+  }
+
+  #seconds(plot) { // marks stand still while the signal moves below them
+    return [0, 2, 4, 6, 8, 10].map((ago) => plot.scales.x.max - (WINDOW_S - ago));
+  }
+
+  #connect() {
+    if (this.closed) return;
+    this.socket = new WebSocket(`${location.origin.replace("http", "ws")}${this.address}`);
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onmessage = ({ data }) => this.#take(readFrame(data));
+    this.socket.onclose = () => setTimeout(() => this.#connect(), RETRY_MS);
+  }
+
+  #take(frame) {
+    this.ring.push(frame, this.channel);
+    const ahead = frame.start + frame.samples / frame.rate - performance.now() / 1000;
+    // Follows a later clock at once and an earlier one slowly: a late frame must not pull the strip back.
+    this.ahead = ahead > this.ahead || ahead < this.ahead - WINDOW_S ? ahead : this.ahead * 0.999 + ahead * 0.001;
+  }
+}
+
+export class Strip {
+  constructor(parent) {
+    this.parent = parent;
+    this.lanes = [];
+    this.frozen = false;
+    let drawn = 0;
+    const frame = (time) => {
+      requestAnimationFrame(frame);
+      if (this.frozen || this.lanes.length === 0 || time - drawn < (calm() ? CALM_MS : 0)) return;
+      drawn = time;
+      const edge = Math.max(...this.lanes.map((lane) => lane.edge()));
+      for (const lane of this.lanes) lane.draw(edge);
+    };
+    requestAnimationFrame(frame);
+    addEventListener("resize", () => this.lanes.forEach((lane) => lane.resize()));
+    setInterval(() => this.lanes.forEach((lane) => { lane.plotBox.ariaLabel = lane.summary(); }), SUMMARY_MS);
+  }
+
+  // `wanted`: [{device, stream, channel}]; what is already shown stays.
+  show(wanted) {
+    this.lanes.forEach((lane) => lane.close());
+    const height = HEIGHT[wanted.length] ?? HEIGHT[2];
+    this.lanes = wanted.map(({ device, stream, channel }, i) =>
+      new Lane(this.parent, device, stream, channel, i === wanted.length - 1, height + (wanted.length > 1 && i === wanted.length - 1 ? AXIS_HEIGHT - 6 : 0)));
+  }
+}

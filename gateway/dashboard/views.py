@@ -1,0 +1,151 @@
+"""What each page is sent: plain dictionaries made from the ward's state, the same for every viewer of a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.dashboard.ward import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Ward
+from gateway.measurement import Measurement
+
+HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
+"""What a tile shows: metric and side."""
+
+CONTACT_S = 3.0  # somebody whose foot touched the ground within this time is walking
+SAME_INSTANT_US = 1_000  # start or end of two measurements of one stride
+TILE_DEVICE = ("id", "placement", "driver", "state", "battery", "lost")
+MOVEMENT_RATE_HZ = 10.0  # streams faster than this are movement; slower ones are heart and battery
+
+
+def header(ward: Ward, now_us: int, *, connected: bool) -> dict[str, Any]:
+    """Return what stands on every page: whether what one sees can be trusted to be live."""
+    return {
+        "now_us": now_us,
+        "broker": connected,
+        "gateway": ward.status.get("gateway", ""),
+        "gateway_state": ward.gateway_state(),
+        "gateway_age_s": ward.gateway_age_s(),
+        "simulated": ward.status.get("simulated") is True,
+        "notices": list(ward.notices),
+    }
+
+
+def ward_view(ward: Ward, now_us: int) -> dict[str, Any]:
+    """Return one tile per slot."""
+    return {"slots": [_tile(ward, slot, now_us) for slot in ward.slot_ids()]}
+
+
+def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
+    """Return everything about one slot."""
+    state = ward.slot(slot)
+    return {
+        "slot": {
+            **_about(ward, slot),
+            "activity": activity(state, ward.devices(slot), now_us),
+            "age_s": age_s(ward, slot, now_us),
+            "values": [_shown(state.best(*key)) for key in sorted(state.values)],
+            "strides": {side: strides(state, side) for side in ("left", "right")},
+            "devices": ward.devices(slot),
+        }
+    }
+
+
+def devices_view(ward: Ward) -> dict[str, Any]:
+    """Return the devices and the gateway's own state."""
+    parts = ("pipeline", "outbox", "publisher")
+    return {"devices": ward.devices(), **{part: ward.status.get(part) for part in parts}}
+
+
+def age_s(ward: Ward, slot: str, now_us: int) -> float | None:
+    """Return the age of the newest sample or measurement of a slot; None if there was none."""
+    ages = []
+    newest_us = ward.slot(slot).newest_us
+    if newest_us:
+        ages.append((now_us - newest_us) / MICRO)
+    since_status = ward.gateway_age_s()
+    if since_status is not None:
+        ages += [
+            device["age_s"] + since_status
+            for device in ward.devices(slot)
+            if isinstance(device.get("age_s"), int | float)
+        ]
+    return max(0.0, min(ages)) if ages else None
+
+
+def activity(state: SlotState, devices: list[dict[str, Any]], now_us: int) -> str:
+    """Return ``walking``, ``not walking``, or ``""`` where nothing that is worn could tell."""
+    cadence = state.best("cadence", "both")
+    if cadence and cadence.value is not None and cadence.quality != "invalid" and _age(cadence, now_us) <= STALE_S:
+        return "walking"
+    contacts = (state.best("initial_contact", side) for side in ("left", "right", "both", "none"))
+    if any(contact and _age(contact, now_us) <= CONTACT_S for contact in contacts):
+        return "walking"
+    return "not walking" if any(_shows_movement(device) for device in devices) else ""
+
+
+def strides(state: SlotState, side: str) -> list[dict[str, Any]]:
+    """Return the last strides of one side, oldest first, with their parts in seconds where they are known."""
+    of = {metric: state.strides.get((metric, side), ()) for metric in STRIDE_METRICS}
+    rows = []
+    for stride in of["stride_time"]:
+        row: dict[str, Any] = {"end_us": stride.end_us, "stride": stride.value, "quality": stride.quality}
+        row["stance"] = _value(m for m in of["stance_time"] if abs(m.start_us - stride.start_us) <= SAME_INSTANT_US)
+        row["swing"] = _value(m for m in of["swing_time"] if abs(m.end_us - stride.end_us) <= SAME_INSTANT_US)
+        row["step"] = _value(m for m in of["step_time"] if abs(m.end_us - stride.end_us) <= SAME_INSTANT_US)
+        rows.append(row)
+    return sorted(rows, key=lambda row: int(row["end_us"]))[-STRIDES:]
+
+
+def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
+    state, devices = ward.slot(slot), ward.devices(slot)
+    return {
+        **_about(ward, slot),
+        "activity": activity(state, devices, now_us),
+        "age_s": age_s(ward, slot, now_us),
+        "values": {metric: _shown(state.best(metric, side)) for metric, side in HEADLINES},
+        "devices": [{key: device.get(key) for key in TILE_DEVICE} for device in devices],
+    }
+
+
+def _about(ward: Ward, slot: str) -> dict[str, Any]:
+    known: dict[str, Any] = next((item for item in ward.slots() if item["id"] == slot), {})
+    latest = next((m for sources in ward.slot(slot).values.values() for m in sources.values()), None)
+    return {
+        "id": slot,
+        "label": known.get("label") or slot,
+        "subject": known.get("subject") or (latest.subject if latest else ""),
+        "session": known.get("session") or (latest.session if latest else ""),
+        "protocol": known.get("protocol") or "",
+        "simulated": ward.status.get("simulated") is True or bool(latest and latest.simulated),
+    }
+
+
+def _shown(measurement: Measurement | None) -> dict[str, Any] | None:
+    if measurement is None:
+        return None
+    return {
+        "metric": measurement.metric,
+        "side": measurement.side,
+        "value": measurement.value,
+        "quality": measurement.quality,
+        "reason": measurement.reason,
+        "end_us": measurement.end_us,
+        "n": measurement.n,
+        "algorithm": measurement.algorithm,
+    }
+
+
+def _age(measurement: Measurement, now_us: int) -> float:
+    return max(0.0, (now_us - measurement.end_us) / MICRO)
+
+
+def _value(candidates: Any) -> float | None:
+    found: Measurement | None = next(iter(candidates), None)
+    return found.value if found else None
+
+
+def _shows_movement(device: dict[str, Any]) -> bool:
+    streams = device.get("streams")
+    if device.get("state") != "streaming" or not isinstance(streams, dict):
+        return False
+    rates = (stream.get("rate_hz") for stream in streams.values() if isinstance(stream, dict))
+    return any(isinstance(rate, int | float) and rate >= MOVEMENT_RATE_HZ for rate in rates)

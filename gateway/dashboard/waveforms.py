@@ -1,0 +1,123 @@
+"""Raw samples for whoever watches: asks the gateway for them while somebody does, and passes the frames on."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import orjson
+
+from gateway.dashboard.feed import Feed
+from gateway.topics import Topics
+
+WATCH_FOR_S = 10  # the gateway stops by itself this long after our last word, should we die
+RENEW_S = 4.0  # two renewals may be lost before it stops
+QUEUE = 64  # frames that may wait for a slow viewer, some seconds; then the oldest goes and the strip shows a gap
+WATCHERS = 64  # open strips
+
+HEADER = struct.Struct("<BBHfq")
+"""Version, channels, samples, rate in Hz, time of the first sample in UTC microseconds."""
+
+VERSION = 1
+FLOAT_BYTES = 4
+
+
+class TooManyWatchersError(Exception):
+    """No place left."""
+
+
+def is_frame(payload: bytes) -> bool:
+    """Whether a payload is a waveform frame that a page can read: right version and exactly as long as it says."""
+    if len(payload) < HEADER.size:
+        return False
+    version, channels, samples, rate_hz, _ = HEADER.unpack_from(payload)
+    return bool(
+        version == VERSION
+        and channels > 0
+        and rate_hz > 0
+        and len(payload) == HEADER.size + channels * samples * FLOAT_BYTES
+    )
+
+
+class Watcher:
+    """One viewer of one stream: a bounded queue of frames, oldest dropped first."""
+
+    def __init__(self, dropped: Counter[str]) -> None:
+        self._frames: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+        self._dropped = dropped
+
+    def put(self, frame: bytes) -> None:
+        """Queue a frame; ``b""`` means the end."""
+        if self._frames.full():
+            self._frames.get_nowait()
+            self._dropped["waveform: viewer too slow"] += 1
+        self._frames.put_nowait(frame)
+
+    async def get(self) -> bytes:
+        """Return the next frame."""
+        return await self._frames.get()
+
+
+class Waveforms:
+    """All streams that are being watched.
+
+    Attributes:
+        dropped: Frames that did not reach a viewer, by reason.
+    """
+
+    def __init__(self, feed: Feed, topics: Topics) -> None:
+        self.dropped: Counter[str] = Counter()
+        self._feed = feed
+        self._topics = topics
+        self._watchers: dict[tuple[str, str], set[Watcher]] = {}
+        self._closing = False
+
+    async def run(self) -> None:
+        """Keep asking for what is watched, until cancelled."""
+        while True:
+            for device, stream in list(self._watchers):
+                self._ask(device, stream)
+            await asyncio.sleep(RENEW_S)
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Pass a frame on to its viewers."""
+        device, stream = topic.split("/")[-2:]
+        if not is_frame(payload):
+            self.dropped["waveform: malformed frame"] += 1
+            return
+        for watcher in self._watchers.get((device, stream), ()):
+            watcher.put(payload)
+
+    def close(self) -> None:
+        """Let every viewer go: the server stops."""
+        self._closing = True
+        for watchers in self._watchers.values():
+            for watcher in watchers:
+                watcher.put(b"")
+
+    @contextmanager
+    def watching(self, device: str, stream: str) -> Iterator[Watcher]:
+        """Receive the frames of a stream; raises TooManyWatchersError."""
+        if self._closing or sum(map(len, self._watchers.values())) >= WATCHERS:
+            raise TooManyWatchersError
+        key = (device, stream)
+        watchers = self._watchers.setdefault(key, set())
+        watcher = Watcher(self.dropped)
+        watchers.add(watcher)
+        if len(watchers) == 1:
+            self._feed.follow(self._topics.waveform(*key))
+        self._ask(*key)
+        try:
+            yield watcher
+        finally:
+            watchers.discard(watcher)
+            if not watchers:
+                self._watchers.pop(key, None)
+                self._feed.unfollow(self._topics.waveform(*key))
+
+    def _ask(self, device: str, stream: str) -> None:
+        request = {"device": device, "stream": stream, "for_s": WATCH_FOR_S}
+        self._feed.publish(self._topics.command("watch"), orjson.dumps(request))
