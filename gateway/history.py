@@ -1,0 +1,264 @@
+"""The history: every measurement once, in SQLite, beside the gaps that explain what is missing.
+
+The key of a measurement is its identity ``(gateway, epoch, seq)``: storing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.history_reader import HistoryReader
+from gateway.history_schema import QUALITY, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, read_stored
+from gateway.measurement import Measurement
+from gateway.payload import Message
+from gateway.receipt import Contiguous
+
+__all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
+
+BUSY_TIMEOUT_S = 10.0
+"""Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
+WAL_LIMIT = 32 * 2**20
+NEVER_CAME = "released before it was stored"
+RETENTION_CHUNK = 5_000
+"""Rows deleted in one transaction, so that new measurements never wait long."""
+
+
+class HistoryError(Exception):
+    """The history cannot be used: it is another kind of database, or a newer one."""
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """One life of a gateway's outbox: what has been received, and what of it has been copied to the remote store."""
+
+    id: int
+    received: Contiguous
+    copied: Contiguous
+
+
+class History:
+    """The writing side. Safe for several threads; every method is one transaction that is on disk when it returns.
+
+    Args:
+        path: The database; its folder must exist.
+        copying: Whether a remote store is fed: then a receipt waits until it has the measurement too.
+
+    Raises:
+        HistoryError: The file is not a history of a version that this program knows.
+        sqlite3.Error: The file cannot be opened or is damaged.
+    """
+
+    def __init__(self, path: Path, *, copying: bool = False) -> None:
+        self.path = path
+        self.copying = copying
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        self._epochs: dict[tuple[str, str], _Epoch] = {}
+        self._series: dict[tuple[str | bool, ...], int] = {}
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                for statement in SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        elif version != SCHEMA_VERSION:
+            raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
+
+    def store(self, messages: Iterable[Message]) -> int:
+        """Store what messages bring; return how many measurements were new."""
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    return sum(self._store(message) for message in messages)
+            except BaseException:
+                # The numbers in memory may be ahead of the file now: read them again when they are needed.
+                self._epochs.clear()
+                self._series.clear()
+                raise
+
+    def upto(self, gateway: str, epoch: str) -> int:
+        """Return the number up to which everything of this epoch is stored (remotely too, if so configured)."""
+        with self._lock:
+            known = self._epoch(gateway, epoch)
+            return min(known.received.upto, known.copied.upto) if self.copying else known.received.upto
+
+    def epochs(self) -> list[tuple[str, str]]:
+        """Return gateway and epoch of every outbox that has been heard of, the latest last."""
+        with self._lock:
+            return list(self._db.execute("SELECT gateway, epoch FROM epochs ORDER BY id"))
+
+    def not_copied(self, limit: int) -> list[Stored]:
+        """Return the next measurements that the remote store has not confirmed, in the order of storing."""
+        with self._lock:
+            after = self._db.execute("SELECT upto FROM copying").fetchone()[0]
+            return read_stored(self._db, "WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+
+    def mark_copied(self, batch: Sequence[Stored]) -> set[tuple[str, str]]:
+        """Note that the remote store has these; return whose receipts may have moved."""
+        with self._lock:
+            touched: dict[tuple[str, str], _Epoch] = {}
+            for row in batch:
+                known = touched[row.gateway, row.epoch] = self._epoch(row.gateway, row.epoch)
+                known.copied.add(row.seq)
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    self._db.execute("UPDATE copying SET upto = ?", (batch[-1].id,))
+                    for known in touched.values():
+                        self._db.execute("UPDATE epochs SET copied = ? WHERE id = ?", (known.copied.upto, known.id))
+            except BaseException:
+                self._epochs.clear()
+                raise
+            return set(touched)
+
+    def reject(self, row: Stored, reason: str, payload: bytes) -> None:
+        """Keep what the remote store refuses, with the reason, in the table of rejected measurements."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            known = self._epoch(row.gateway, row.epoch)
+            self._db.execute("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, row.seq, reason, payload))
+
+    def forget(self, before_us: int) -> int:
+        """Delete up to some thousand measurements that ended before that time; return how many there were."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            gone = 0
+            for (series,) in self._db.execute("SELECT id FROM series").fetchall():
+                gone += self._db.execute(
+                    "DELETE FROM measurements WHERE id IN"
+                    " (SELECT id FROM measurements WHERE series = ? AND end_us < ? ORDER BY end_us LIMIT ?)",
+                    (series, before_us, RETENTION_CHUNK - gone),
+                ).rowcount
+                if gone >= RETENTION_CHUNK:
+                    break
+            else:
+                self._db.execute("DELETE FROM sessions WHERE last_us < ?", (before_us,))
+            return gone
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    def _store(self, message: Message) -> int:
+        known = self._epoch(message.gateway, message.epoch)
+        new = [measurement for seq, measurement in message.measurements if self._insert(known, seq, measurement)]
+        self._note_sessions(new)
+        for bad in message.rejected:
+            self._db.execute(
+                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, bad.seq, bad.reason, bad.payload)
+            )
+            known.received.add(bad.seq)
+            known.copied.add(bad.seq)
+        for gap in message.gaps:
+            self._add_gap(known, gap.first, gap.last, gap.reason)
+        # What the outbox let go before, with a receipt of another history or by configuration, will not come again.
+        for first, last in known.received.missing(message.released):
+            self._add_gap(known, first, last, NEVER_CAME)
+        self._db.execute("UPDATE epochs SET received = ? WHERE id = ?", (known.received.upto, known.id))
+        return len(new)
+
+    def _insert(self, known: _Epoch, seq: int, m: Measurement) -> bool:
+        inserted = self._db.execute(
+            "INSERT OR IGNORE INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
+            " quality, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (known.id, seq, self._series_of(m), m.start_us, m.end_us, m.value, m.sync_ms, m.n, m.n_rejected,
+             QUALITY.index(m.quality), m.reason),
+        ).rowcount  # fmt: skip
+        if inserted and seq in known.received:
+            self._mend_gap(known, seq)
+        known.received.add(seq)
+        return inserted == 1
+
+    def _mend_gap(self, known: _Epoch, seq: int) -> None:
+        """A number came after all that had been said to be lost: take it out of its gap."""
+        found = self._db.execute(
+            "SELECT first, last, reason FROM gaps WHERE epoch = ? AND first <= ? AND last >= ?", (known.id, seq, seq)
+        ).fetchall()
+        for first, last, reason in found:
+            self._db.execute("DELETE FROM gaps WHERE epoch = ? AND first = ? AND last = ?", (known.id, first, last))
+            pieces = [piece for piece in ((first, seq - 1), (seq + 1, last)) if piece[0] <= piece[1]]
+            self._db.executemany(
+                "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(known.id, *piece, reason) for piece in pieces]
+            )
+
+    def _add_gap(self, known: _Epoch, first: int, last: int, reason: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", (known.id, first, last, reason))
+        known.received.add(first, last)
+        known.copied.add(first, last)
+
+    def _note_sessions(self, measurements: Iterable[Measurement]) -> None:
+        spans: dict[tuple[str, str, str, bool], tuple[int, int, int]] = {}
+        for m in measurements:
+            key = (m.session, m.slot, m.subject, m.simulated)
+            first, last, n = spans.get(key, (m.start_us, m.end_us, 0))
+            spans[key] = (min(first, m.start_us), max(last, m.end_us), n + 1)
+        self._db.executemany(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us),"
+            " measurements = measurements + excluded.measurements",
+            [(*key, *span) for key, span in spans.items()],
+        )
+
+    def _series_of(self, m: Measurement) -> int:
+        key = (m.slot, m.session, m.subject, m.metric, m.side, m.unit, m.algorithm,
+               SEPARATOR.join(m.devices), SEPARATOR.join(m.placement), m.simulated)  # fmt: skip
+        if (found := self._series.get(key)) is None:
+            self._db.execute(
+                "INSERT OR IGNORE INTO series (slot, session, subject, metric, side, unit, algorithm, devices,"
+                " placement, simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", key
+            )  # fmt: skip
+            found = self._db.execute(
+                "SELECT id FROM series WHERE slot = ? AND session = ? AND subject = ? AND metric = ? AND side = ?"
+                " AND unit = ? AND algorithm = ? AND devices = ? AND placement = ? AND simulated = ?", key
+            ).fetchone()[0]  # fmt: skip
+            self._series[key] = found
+        return found
+
+    def _epoch(self, gateway: str, epoch: str) -> _Epoch:
+        key = (gateway, epoch)
+        if (known := self._epochs.get(key)) is None:
+            self._db.execute("INSERT OR IGNORE INTO epochs (gateway, epoch) VALUES (?, ?)", key)
+            number, received, copied = self._db.execute(
+                "SELECT id, received, copied FROM epochs WHERE gateway = ? AND epoch = ?", key
+            ).fetchone()
+            known = self._epochs[key] = _Epoch(
+                number,
+                self._walk(number, received, upto_id=None),
+                self._walk(number, copied, upto_id=self._copied_id()),
+            )
+        return known
+
+    def _copied_id(self) -> int:
+        return int(self._db.execute("SELECT upto FROM copying").fetchone()[0])
+
+    def _walk(self, number: int, upto: int, *, upto_id: int | None) -> Contiguous:
+        """Rebuild what has arrived beyond ``upto`` from the tables."""
+        arrived = Contiguous(upto)
+        stored = self._db.execute(
+            "SELECT seq FROM measurements WHERE epoch = ? AND seq > ? AND (? IS NULL OR id <= ?) ORDER BY seq",
+            (number, upto, upto_id, upto_id),
+        )
+        for (seq,) in stored:
+            arrived.add(seq)
+        for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ?", (number,)):
+            arrived.add(first, last)
+        for (seq,) in self._db.execute("SELECT seq FROM rejected WHERE epoch = ?", (number,)):
+            arrived.add(seq)
+        return arrived

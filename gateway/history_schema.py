@@ -1,0 +1,79 @@
+"""The tables of the history, and how a row becomes a measurement again.
+
+What many rows share (slot, session, subject, metric, side, devices …) stands once, in ``series``; the view ``readable``
+puts it together for people and their tools.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.measurement import Measurement, Quality
+
+SCHEMA_VERSION = 1
+QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
+SEPARATOR = "\n"
+"""Between the devices, and the placements, of a series: in no name."""
+
+SCHEMA = """
+CREATE TABLE epochs (id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch TEXT NOT NULL,
+                     received INTEGER NOT NULL DEFAULT 0, copied INTEGER NOT NULL DEFAULT 0, UNIQUE (gateway, epoch));
+CREATE TABLE series (id INTEGER PRIMARY KEY, slot TEXT NOT NULL, session TEXT NOT NULL, subject TEXT NOT NULL,
+                     metric TEXT NOT NULL, side TEXT NOT NULL, unit TEXT NOT NULL, algorithm TEXT NOT NULL,
+                     devices TEXT NOT NULL, placement TEXT NOT NULL, simulated INTEGER NOT NULL,
+                     UNIQUE (slot, session, subject, metric, side, unit, algorithm, devices, placement, simulated));
+CREATE TABLE measurements (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL,
+                           series INTEGER NOT NULL REFERENCES series, start_us INTEGER NOT NULL,
+                           end_us INTEGER NOT NULL, value REAL, sync_ms REAL, n INTEGER NOT NULL,
+                           n_rejected INTEGER NOT NULL, quality INTEGER NOT NULL, reason TEXT NOT NULL,
+                           UNIQUE (epoch, seq));
+CREATE INDEX measurements_by_time ON measurements (series, end_us);
+CREATE TABLE gaps (epoch INTEGER NOT NULL REFERENCES epochs, first INTEGER NOT NULL, last INTEGER NOT NULL,
+                   reason TEXT NOT NULL, PRIMARY KEY (epoch, first, last)) WITHOUT ROWID;
+CREATE TABLE rejected (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, reason TEXT NOT NULL,
+                       payload BLOB NOT NULL, PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
+CREATE TABLE sessions (session TEXT NOT NULL, slot TEXT NOT NULL, subject TEXT NOT NULL, simulated INTEGER NOT NULL,
+                       first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, measurements INTEGER NOT NULL,
+                       PRIMARY KEY (session, slot, subject, simulated)) WITHOUT ROWID;
+CREATE TABLE copying (id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL);
+INSERT INTO copying VALUES (1, 0);
+CREATE VIEW readable AS
+  SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
+         m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
+         CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
+         s.devices, s.placement, s.simulated
+  FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch;
+"""
+
+COLUMNS = (
+    "metric, value, unit, side, start_us, end_us, sync_ms, n, n_rejected, quality, reason, algorithm, devices,"
+    " placement, slot, session, subject, simulated"
+)
+"""Of the view ``readable``, in the order of the fields of a measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A measurement of the history with its identity; ``id`` rises in the order of storing."""
+
+    id: int
+    gateway: str
+    epoch: str
+    seq: int
+    measurement: Measurement
+
+
+def read_stored(db: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[Stored]:
+    """Return the measurements that a condition on the view ``readable`` selects; the condition is our own text."""
+    found = db.execute(f"SELECT id, gateway, epoch, seq, {COLUMNS} FROM readable {condition}", values)  # noqa: S608
+    return [Stored(number, gateway, epoch, seq, _measurement(row)) for number, gateway, epoch, seq, *row in found]
+
+
+def _measurement(row: Sequence[Any]) -> Measurement:
+    *plain, devices, placement, slot, session, subject, simulated = row
+    worn = [tuple(text.split(SEPARATOR)) if text else () for text in (devices, placement)]
+    fields: list[Any] = [*plain, *worn, slot, session, subject, bool(simulated)]
+    return Measurement(*fields)
