@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -87,13 +88,11 @@ def test_any_bytes_are_refused_or_understood(data: st.DataObject) -> None:
     target = data.draw(st.sampled_from([whole, whole["measurements"][0]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(JSON)
     raw = data.draw(st.sampled_from([orjson.dumps(whole), b""]) | st.binary(max_size=20))
-    for decode in (lambda: decode_measurements("g-1", "bay-0", raw), lambda: decode_gaps("g-1", raw)):
-        try:
-            message = decode()
-        except PayloadError as error:
-            assert error.kind
-        else:
-            assert message.gateway == "g-1"
+    # The typed refusal or a message: anything else fails the test.
+    with suppress(PayloadError):
+        assert decode_measurements("g-1", "bay-0", raw).gateway == "g-1"
+    with suppress(PayloadError):
+        assert decode_gaps("g-1", raw).gateway == "g-1"
 
 
 @pytest.mark.parametrize(
