@@ -85,6 +85,7 @@ class Driver(ABC):
         transport: ``"ble"`` or ``"serial"``.
         service: UUID that the device advertises (BLE), or None when it is found by name or address alone.
         silence_s: After this long without a frame the stream is taken for dead and started again, seconds.
+        live: Channels whose frames show that the stream lives; a battery level does not.
     """
 
     name: ClassVar[str]
@@ -92,6 +93,7 @@ class Driver(ABC):
     transport: ClassVar[Literal["ble", "serial"]]
     service: ClassVar[str | None] = None
     silence_s: ClassVar[float] = 5.0
+    live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})
 
     def __init__(self, **options: Any) -> None:
         """Take the driver's own options from the configuration; raises ValueError with a clear sentence."""

@@ -132,7 +132,7 @@ class HeartRate(Driver):
     title: ClassVar[str] = "Heart rate sensor (Bluetooth SIG 0x180D)"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
-    silence_s: ClassVar[float] = 5.0  # straps notify about once a second
+    silence_s: ClassVar[float] = 4.0  # straps notify about once a second
 
     def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
         """Nothing needs to be written."""

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import cast
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -46,11 +45,15 @@ class Wanted:
 
     def matches(self, device: BLEDevice, advertisement: AdvertisementData) -> bool:
         """Whether this advertisement is of the wanted device."""
+        if self.address is not None or self.name is not None:
+            return self.is_device(device) or (self.address is None and self.name == advertisement.local_name)
+        return self.service is not None and self.service in advertisement.service_uuids
+
+    def is_device(self, device: BLEDevice) -> bool:
+        """Whether a device that does not advertise is the wanted one, by address or name."""
         if self.address is not None:
             return device.address.upper() == self.address.upper()
-        if self.name is not None:
-            return self.name in (advertisement.local_name, device.name)
-        return self.service is not None and self.service in advertisement.service_uuids
+        return self.name is not None and device.name == self.name
 
     def __str__(self) -> str:
         """Say what is looked for, for error messages."""
@@ -198,4 +201,5 @@ def open_radio(*, name: str = "bluez", socket: Path | None = None, adapter: str 
     known = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
     if name not in known:
         raise ValueError(f"no radio '{name}': known are {', '.join(sorted(['bluez', *known]))}")
-    return cast("type[Radio]", known[name].load())(name=name, socket=socket, adapter=adapter)
+    kind: type[Radio] = known[name].load()
+    return kind(name=name, socket=socket, adapter=adapter)

@@ -258,22 +258,23 @@ class Splitter:
         intervals = np.maximum(1, np.rint(steps / layout.divisor))
         off = np.abs(steps - intervals * layout.divisor)
         longest = layout.longest_gap if self._synced else HUNT_GAP_INTERVALS * layout.divisor
-        plausible: NDArray[np.bool_] = steps <= max(longest, layout.divisor)
-        return plausible & (off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps)
+        near: NDArray[np.bool_] = (steps > 0) & (steps <= longest)
+        plausible: NDArray[np.bool_] = near & (off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps)
+        return plausible
 
 
-def crc16_rows(rows: Bytes) -> NDArray[np.uint16]:
+def crc16_rows(rows: Bytes) -> Ticks:
     """Check sums of (n, bytes) rows at once; the same as `crc16` of each."""
-    crc: NDArray[np.uint16] = np.full(len(rows), CRC_START, np.uint16)
-    columns = rows.astype(np.uint16).T
+    crc = np.full(len(rows), CRC_START, np.int64)
+    columns = rows.astype(np.int64).T
     if len(columns) % 2:
         columns = np.concatenate([columns, np.zeros_like(columns[:1])])
     for column in columns:
-        crc = crc >> 8 | crc << 8
-        crc = crc ^ column
-        crc = crc ^ (crc & 0xFF) >> 4
-        crc = crc ^ crc << 12
-        crc = crc ^ (crc & 0xFF) << 5
+        crc = (crc >> 8 | crc << 8) & 0xFFFF
+        crc ^= column
+        crc ^= (crc & 0xFF) >> 4
+        crc ^= crc << 12 & 0xFFFF
+        crc ^= (crc & 0xFF) << 5
     return crc
 
 

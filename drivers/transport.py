@@ -1,0 +1,63 @@
+"""What the supervisor asks of a way to a device; BLE and serial implement it."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from drivers.driver import Driver, Link
+from drivers.errors import ForbiddenWriteError, LinkError
+from drivers.packet import Frame
+
+Sink = Callable[[Frame], None]
+Clock = Callable[[], int]
+
+
+class Connection(Link):
+    """An open link to one device. Frames are stamped where the bytes arrive and go to ``sink`` at once.
+
+    Attributes:
+        lost: Set once the link is gone.
+    """
+
+    def __init__(self, driver: Driver, sink: Sink, clock_ns: Clock) -> None:
+        self.lost = asyncio.Event()
+        self._driver = driver
+        self._sink = sink
+        self._clock_ns = clock_ns
+
+    def announce(self, channel: str, data: bytes) -> None:
+        """Pass an answer of the dialogue on as a frame."""
+        self._sink(Frame(self._clock_ns(), channel, data))
+
+    def begin_stream(self) -> None:
+        """The start dialogue is over: what comes now is the stream."""
+
+    def begin_dialogue(self) -> None:
+        """The stop dialogue begins: what comes now are answers."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of the device, within a few seconds and without raising."""
+
+    def _check_write(self, characteristic: str, data: bytes) -> None:
+        if not self._driver.allows(characteristic, data):
+            where = characteristic or "the port"
+            raise ForbiddenWriteError(f"driver '{self._driver.name}' may not write {data.hex()} to {where}")
+
+
+class Transport(ABC):
+    """A way to one device."""
+
+    @abstractmethod
+    async def search(self) -> None:
+        """Wait until the device is there, some seconds at most. Raises NotFoundError, AdapterError."""
+
+    @abstractmethod
+    async def connect(self, driver: Driver, sink: Sink, clock_ns: Clock) -> Connection:
+        """Connect to what `search` found. Raises ConnectError, AdapterError."""
+
+    @abstractmethod
+    async def reset(self, error: LinkError) -> None:
+        """Do what may help after repeated failures of this kind. Raises AdapterError."""
