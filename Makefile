@@ -1,17 +1,102 @@
+# rehab-gateway: 'make' lists what there is. Needs make, and Python 3.11 to 3.14 on 64-bit Linux.
+#
+#   make demo [FOR=60] [BEDS=2] [PORT=8080] [SPEED=1]    make test [ARGS="-k clock"]    PYTHON=python3.13 chooses one
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
 PYTHON ?= python3
 V := .venv/bin
+PIP := $(V)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
+ARGS ?=
 
-.PHONY: setup check format
+# Commands that need the administrator go through this; where nobody may be asked, they are left out with a word why.
+define AS_ROOT
+as_root() {
+  if [ "$$(id -u)" = 0 ]; then "$$@"
+  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo -n "$$@"
+  else return 1; fi
+}
+install_packages() {
+  command -v apt-get >/dev/null || return 1
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null
+}
+endef
+
+.PHONY: help setup demo test check format docs system clean
+
+help:
+	@echo "make setup    prepare .venv (the others call it)"
+	echo "make demo     everything on simulated devices, dashboard on http://127.0.0.1:8080; FOR=60 stops by itself"
+	echo "make test     all tests; ARGS=\"-k clock\" for some"
+	echo "make check    lint, types and the import rule"
+	echo "make format   put the code into shape"
+	echo "make docs     the reference pages that are made from the code"
+	echo "make clean    remove .venv and everything made"
+
 setup: .venv/ready
 
-.venv/ready: requirements/dev.lock pyproject.toml
-	test -x $(V)/python || $(PYTHON) -m venv .venv
-	$(V)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
-	$(V)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+.venv/ready: requirements/dev.lock requirements/node.lock pyproject.toml hatch_build.py
+	@$(AS_ROOT)
+	command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): apt install python3 python3-venv"; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || {
+	  echo "setup: $$($(PYTHON) --version) will not do: make setup PYTHON=python3.13 (3.11 to 3.14)"; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.maxsize <= 1 << 32 or sys.platform != "linux")' || {
+	  echo "setup: this needs 64-bit Linux: install Debian amd64 or arm64, or Raspberry Pi OS 64-bit"; exit 1; }
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || {
+	  echo "setup: installing python3-venv"
+	  install_packages python3-venv || { echo "setup: ask the administrator: apt install python3-venv"; exit 1; }; }
+	if ! $(V)/python -c 'import pip' 2>/dev/null; then
+	  echo "setup: making .venv with $$($(PYTHON) --version)"
+	  $(PYTHON) -m venv --clear .venv
+	fi
+	echo "setup: installing $$(grep -c '^[a-z].*==' requirements/dev.lock) locked packages (about a minute)"
+	$(PIP) --require-hashes -r requirements/dev.lock
+	if ! command -v npm >/dev/null; then
+	  echo "setup: installing npm, which fetches the dashboard's plotting library"
+	  $(PIP) --require-hashes -r requirements/node.lock
+	fi
+	echo "setup: installing rehab-gateway"
+	$(PIP) --no-deps --no-build-isolation -e .
+	echo "setup: ready"
 	touch $@
 
-check: setup
-	$(V)/ruff check . && $(V)/ruff format --check . && $(V)/mypy
+demo: setup
+	@exec $(V)/rehab-gateway demo $(if $(FOR),--for $(FOR)) $(if $(BEDS),--beds $(BEDS)) $(if $(PORT),--port $(PORT)) \
+	  $(if $(SPEED),--speed $(SPEED))
 
-format:
-	$(V)/ruff check --fix . ; $(V)/ruff format .
+test: setup system
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m pytest $(ARGS)
+
+# What some tests need of the system. Where it cannot be had they are skipped with the reason; in CI that is a failure.
+system:
+	@$(AS_ROOT)
+	missing=()
+	for program in mosquitto victoria-metrics chromium; do
+	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing+=("$$program")
+	done
+	[ $${#missing[@]} = 0 ] || {
+	  echo "test: installing $${missing[*]}"
+	  install_packages "$${missing[@]}" || echo "test: not installed, their tests are skipped: apt install $${missing[*]}"; }
+
+check: setup
+	@$(V)/ruff check .
+	$(V)/ruff format --check .
+	$(V)/mypy
+	$(V)/python -m pytest -q tests/test_imports.py
+
+format: setup
+	@$(V)/ruff check --fix . || true
+	$(V)/ruff format .
+
+docs: setup
+	@$(V)/python -m config.reference > docs/configuration.md
+	$(V)/python -m gateway.reference
+
+clean:
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis gateway/dashboard/static/vendor
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

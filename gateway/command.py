@@ -150,9 +150,10 @@ def historian(config: ConfigFile) -> None:
     From MQTT to the history (SQLite), and to a time-series store if one is configured;
     tells the gateway what is safe, so that its outbox can let go.
     """
+    settings = load_settings(config)
     from gateway.historian import run_historian
 
-    run_historian(load_settings(config))
+    run_historian(settings)
 
 
 @app.command(epilog=examples("rehab-gateway dashboard ward.toml  # then open http://127.0.0.1:8080"))
@@ -161,9 +162,10 @@ def dashboard(config: ConfigFile) -> None:
 
     Live over MQTT, the past from the history; on this machine only, and reading only.
     """
+    settings = load_settings(config)
     from gateway.dashboard.server import run_dashboard
 
-    run_dashboard(load_settings(config), ready=lambda address: typer.echo(f"The dashboard is at {address}"))
+    run_dashboard(settings, ready=lambda address: typer.echo(f"The dashboard is at {address}"))
 
 
 @app.command(
@@ -200,9 +202,10 @@ def check(config: ConfigFile) -> None:
 
     Starts nothing and connects to nothing; 'doctor CONFIG' asks the machine.
     """
+    settings = load_settings(config)
     from gateway.command_check import show
 
-    show(config, load_settings(config))
+    show(config, settings)
 
 
 @app.command(
@@ -222,9 +225,10 @@ def doctor(
     Looks at processor, Python, Bluetooth, ttys, clock, disk, memory, broker and compiler cache.
     Ends with status 1 if anything fails; warnings do not.
     """
+    settings = load_settings(config) if config else None
     from gateway.doctor import examine, show
 
-    findings = examine(load_settings(config) if config else None)
+    findings = examine(settings)
     show(findings, as_json=as_json)
     raise typer.Exit(FAILURE if any(finding.state == "fail" for finding in findings) else 0)
 

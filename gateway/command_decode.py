@@ -70,6 +70,8 @@ def decode(name: str, words: Sequence[str], file: Path | None, *, as_json: bool)
                 sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
     else:
         _show(packets, decoder, len(frames))
+    for fault, count in sorted(decoder.faults.items()):
+        Console(stderr=True, highlight=False).print(f"[yellow]not decoded:[/yellow] {fault} ({count})")
     return 0 if packets else 1
 
 
@@ -95,8 +97,6 @@ def _show(packets: Sequence[Packet], decoder: Decoder, frames: int) -> None:
             console.print(f"[dim]... and {len(packet) - SHOWN_AT_MOST} more: --json prints all.[/dim]")
     if not packets:
         console.print(f"No sample in {frames} frame{'s' * (frames != 1)}.")
-    for fault, count in sorted(decoder.faults.items()):
-        console.print(f"[yellow]not decoded:[/yellow] {fault} ({count})")
 
 
 def _table(packet: Packet, spec: StreamSpec) -> Table:

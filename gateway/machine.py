@@ -136,7 +136,11 @@ def writable(folder: Path) -> bool:
     """Return whether files can be made there, or in the nearest folder above that exists."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return os.access(folder, os.W_OK | os.X_OK)
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # asking is not enough: the administrator is always told yes
+            return True
+    except OSError:
+        return False
 
 
 def _fsync_s(folder: Path) -> float | None:
