@@ -15,6 +15,7 @@ from rich.table import Table
 from dsp.catalogue import CATALOGUE
 from gateway.history_reader import HistoryReader
 from gateway.measurement import Measurement
+from gateway.recording import RecordingReader
 from gateway.replay import Replay
 from gateway.usage import UsageError
 
@@ -43,7 +44,7 @@ def replay(recording: Path, *, as_json: bool, against: Path | None) -> int:
         console.print("[yellow]The recording was cut off: what was open at its end is missing.[/yellow]")
     if against is None:
         return 0
-    differences = list(compare(measurements, of_sessions(against, run.pipeline.sessions.values())))
+    differences = list(compare(measurements, of_sessions(against, sessions_of(recording))))
     for difference in differences:
         console.print(f"[red]{difference}[/red]")
     if not differences:
@@ -66,6 +67,13 @@ def summary(measurements: Sequence[Measurement]) -> Table:
         ok = sum(m.quality == "ok" for m in group)
         table.add_row(slot, known.title, side, str(len(group)), str(ok), "" if known.kind == "event" else median)
     return table
+
+
+def sessions_of(recording: Path) -> list[str]:
+    """Return the sessions that a recording says it holds."""
+    reader = RecordingReader(recording)
+    reader.close()
+    return list(reader.header.sessions.values())
 
 
 def of_sessions(history: Path, sessions: Iterable[str]) -> list[Measurement]:
