@@ -76,15 +76,18 @@ class SimulatedClient(BaseBleakClient):
         """Connect and discover.
 
         Raises:
+            BleakBluetoothNotAvailableError: if the simulator is not there.
             BleakDeviceNotFoundError: if only an address was given and nothing advertises under it.
             TimeoutError: if a known device does not answer.
             BleakError: if the link breaks while the services are discovered.
         """
         if self._connection is not None:
             raise BleakError("already connected")
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        device = await self.central.device(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._connect()
+            async with asyncio.timeout_at(deadline):
+                await self._connect(device)
         except TimeoutError:
             if self._known:
                 raise
@@ -92,8 +95,7 @@ class SimulatedClient(BaseBleakClient):
         if pair:
             await self.pair()
 
-    async def _connect(self) -> None:
-        device: Device = await self.central.device(self._timeout)
+    async def _connect(self, device: Device) -> None:
         while self._connection is None:
             address = await self.central.hear(self.address)
             with contextlib.suppress(TimeoutError):  # it stopped advertising at that moment: listen again
