@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from drivers.errors import MalformedFrameError
 from drivers.packet import Frame, Packet, StreamSpec
 
 BATTERY_CHANNEL = "battery"
@@ -16,17 +17,25 @@ _LEVEL_BYTES = (1, 2)
 _FULL_PERCENT = 100
 
 
+def parse_battery_level(data: bytes) -> tuple[int, bool | None]:
+    """Level in percent and whether it charges (None when not told); raises MalformedFrameError."""
+    if len(data) not in _LEVEL_BYTES or data[0] > _FULL_PERCENT:
+        raise MalformedFrameError("malformed battery level")
+    return data[0], bool(data[1]) if len(data) > 1 else None
+
+
 def battery_packet(frames: Sequence[Frame], faults: Counter[str]) -> Packet | None:
     """Decode the battery frames among ``frames``: level in percent, charging 1, 0 or NaN when not told."""
     rows = []
     for frame in frames:
         if frame.channel != BATTERY_CHANNEL:
             continue
-        if len(frame.data) not in _LEVEL_BYTES or frame.data[0] > _FULL_PERCENT:
-            faults["malformed battery level"] += 1
+        try:
+            level, charging = parse_battery_level(frame.data)
+        except MalformedFrameError as problem:
+            faults[str(problem)] += 1
             continue
-        charging = float(bool(frame.data[1])) if len(frame.data) > 1 else np.nan
-        rows.append((frame.arrival_ns, float(frame.data[0]), charging))
+        rows.append((frame.arrival_ns, float(level), np.nan if charging is None else float(charging)))
     if not rows:
         return None
     return Packet(

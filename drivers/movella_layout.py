@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.errors import MalformedFrameError
 from drivers.packet import Flag, Samples, StreamSpec
 from drivers.uuids import dot_uuid
 
@@ -148,3 +150,24 @@ def flags(payloads: NDArray[np.void], mode: Mode) -> NDArray[np.uint8]:
         return np.zeros(len(payloads), np.uint8)
     clipped = (payloads["status"] & CLIP_BITS) | payloads["clip_acc"] | payloads["clip_gyr"]
     return np.where(clipped > 0, np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE))
+
+
+def parse_payload(data: bytes, mode: Mode) -> dict[str, Any]:
+    """One payload by field name in the wire's units (degrees, deg/s; magnetic field scaled), stamp in microseconds.
+
+    Raises:
+        MalformedFrameError: if it is cut, longer than any characteristic, or holds impossible values.
+    """
+    size = mode.payload.itemsize
+    if not size <= len(data) <= mode.characteristic[1]:
+        raise MalformedFrameError("truncated measurement" if len(data) < size else "oversized measurement")
+    payload = np.frombuffer(data[:size], mode.payload)
+    if not sane(payload, mode)[0]:
+        raise MalformedFrameError("impossible values")
+    found: dict[str, Any] = {"timestamp": int(payload["ts"][0])}
+    for name in mode.fields:
+        values = payload[name][0].astype(np.float64) * (MAG_SCALE if name == "mag" else 1.0)
+        found[name] = values.tolist()
+    if mode.status:
+        found |= {name: int(payload[name][0]) for name in ("status", "clip_acc", "clip_gyr")}
+    return found

@@ -61,7 +61,8 @@ class Layout:
     @property
     def longest_gap(self) -> int:
         """Ticks between two stamps beyond which they say nothing about each other."""
-        return min(round(LONGEST_GAP_S * TICK_HZ), 1 << (8 * self.stamp_bytes - 1))
+        longest = min(round(LONGEST_GAP_S * TICK_HZ), 1 << (8 * self.stamp_bytes - 1))
+        return max(longest, self.divisor + STAMP_SLACK_TICKS)
 
     def stamps(self, rows: Bytes) -> Ticks:
         """Time stamps of (n, at least 1 + stamp_bytes) packet heads."""

@@ -1,0 +1,66 @@
+"""Bytes that others recorded or published, through the product's own parse functions (for the vector scorer)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from drivers.battery import parse_battery_level
+from drivers.errors import MalformedFrameError
+from drivers.heart_rate import parse_measurement
+from drivers.movella_dot import parse_control
+from drivers.movella_layout import MODES, parse_payload
+from drivers.movella_message import parse_message
+from drivers.shimmer3_describe import describe
+from drivers.shimmer3_stream import Layout, parse_packet
+
+Answer = dict[str, Any] | None
+
+CRC_BYTES = {"1 byte": 1, "2 bytes": 2, 1: 1, 2: 2}
+
+
+def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[str, Any]) -> Answer:
+    """Return what the bytes mean with the vectors' keys, None for what no driver reads; ValueError for bad bytes."""
+    decoders: dict[str, Callable[[str, Sequence[bytes], Mapping[str, Any]], Answer]] = {
+        "ble_heart_rate": _heart_rate,
+        "movella_dot": _movella_dot,
+        "shimmer3": _shimmer3,
+    }
+    return decoders[device](stream, packets, context) if device in decoders else None
+
+
+def _heart_rate(_stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> Answer:
+    measured = parse_measurement(_only(packets))
+    return {
+        "heart_rate": measured.heart_rate,
+        "contact": measured.contact,
+        "energy_kj": measured.energy_kj,
+        "rr_1024": list(measured.rr_1024),
+    }
+
+
+def _movella_dot(stream: str, packets: Sequence[bytes], context: Mapping[str, Any]) -> Answer:
+    if "700" in stream:
+        return parse_message(_only(packets)).fields()
+    if "1002" in stream:
+        control = parse_control(_only(packets))
+        return {"rate_hz": control.rate_hz, "filter_profile": control.filter_profile}
+    if "3001" in stream:
+        level, charging = parse_battery_level(_only(packets))
+        return {"percent": level, "charging": charging}
+    mode = next((mode for mode in MODES.values() if mode.number == context.get("mode")), None)
+    return parse_payload(_only(packets), mode) if mode else None
+
+
+def _shimmer3(stream: str, packets: Sequence[bytes], context: Mapping[str, Any]) -> Answer:
+    if "data packet" not in stream:
+        return describe(packets)
+    crc_bytes = CRC_BYTES.get(context.get("crc_mode", 0), 0)
+    stamp, values = parse_packet(_only(packets), Layout(tuple(context["channels"]), crc_bytes=crc_bytes))
+    return {"timestamp": stamp, "channels": values} | ({"crc_ok": True} if crc_bytes else {})
+
+
+def _only(packets: Sequence[bytes]) -> bytes:
+    if len(packets) != 1:
+        raise MalformedFrameError(f"one frame expected, not {len(packets)}")
+    return packets[0]
