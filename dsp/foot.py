@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot_kernel import (
+from dsp.foot_kernel import contacts
+from dsp.foot_layout import (
     FINAL_CONTACT,
     FOOT_FLAT,
     GAP,
@@ -17,7 +18,6 @@ from dsp.foot_kernel import (
     MAX_TAPS,
     PARAMS,
     STATE,
-    contacts,
 )
 
 __all__ = ["ALGORITHM", "EVENT", "FINAL_CONTACT", "FOOT_FLAT", "GAP", "INITIAL_CONTACT", "FootContacts", "FootParams"]
@@ -47,6 +47,7 @@ class FootParams:
         landing_min_s: Time after the end of the toe-up rotation in which the foot slaps down, if it does.
         landing_max_s: Longest such time when the toe is lowered slowly.
         swing_max_s: Longest swing (exoskeleton strides take up to 8 s).
+        lift_max_s: Time in which the toe-up rotation must become that of a step.
         phase_min_s: Shortest stance and shortest swing.
         ringing_s: Time after an initial contact in which the impact may still ring.
         push_age_s: Longest time from push-off to the start of the toe-up rotation.
@@ -63,6 +64,7 @@ class FootParams:
     landing_min_s: float = 0.1
     landing_max_s: float = 0.25
     swing_max_s: float = 5.0
+    lift_max_s: float = 2.0
     phase_min_s: float = 0.1
     ringing_s: float = 0.3
     push_age_s: float = 0.25
@@ -85,6 +87,7 @@ class FootParams:
         p["landing_min"] = round(self.landing_min_s * rate_hz)
         p["landing_max"] = min(round(self.landing_max_s * rate_hz), MAX_LANDING - 1)
         p["swing_max"] = round(self.swing_max_s * rate_hz)
+        p["lift_max"] = round(self.lift_max_s * rate_hz)
         p["min_phase"] = self.phase_min_s * rate_hz
         p["ringing"] = self.ringing_s * rate_hz
         p["push_age"] = self.push_age_s * rate_hz
@@ -150,6 +153,12 @@ class FootContacts:
         self._check(sensor)
         self._state[sensor] = np.zeros((), STATE)
         return np.zeros(0, EVENT)
+
+    def settled(self, sensor: int) -> float:
+        """Return the sample number before which no event of this sensor will come any more; -inf at first."""
+        self._check(sensor)
+        state = self._state[sensor]
+        return float(state["settled"]) if state["started"] else -np.inf
 
     def _check(self, sensor: int) -> None:
         if not 0 <= sensor < len(self._used) or not self._used[sensor]:

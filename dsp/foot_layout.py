@@ -1,0 +1,95 @@
+"""What the foot-contact kernel is told and keeps: parameters and state of a sensor as rows of plain arrays."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+INITIAL_CONTACT: Final = 0
+FINAL_CONTACT: Final = 1
+FOOT_FLAT: Final = 2
+GAP: Final = 3
+NOTHING: Final = -1
+NEVER: Final = math.inf  # an instant that has not come: unlike NaN it compares and takes part in min() as one expects
+
+# Where the foot is in its cycle.
+GROUND: Final = 0
+SWING: Final = 1
+LANDING: Final = 2
+
+MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
+MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.25 s at 350 Hz take 89
+
+PARAMS: Final = np.dtype(
+    [
+        ("dt", "f8"),  # s a sample
+        ("half", "i8"),  # samples on each side of the smoothing window
+        ("taps", "f8", (MAX_TAPS,)),
+        ("bridge", "i8"),  # lost samples in a row that are interpolated
+        ("landing_min", "i8"),  # samples after the pitch rate turned negative until the slap is looked up
+        ("landing_max", "i8"),
+        ("swing_max", "i8"),  # samples: a swing longer than this was none
+        ("lift_max", "i8"),  # samples in which a rise must become a swing
+        ("min_phase", "f8"),  # samples: shortest stance and shortest swing
+        ("ringing", "f8"),  # samples after an initial contact in which the impact may still ring
+        ("push_age", "f8"),  # samples from push-off to the start of swing beyond which they do not belong together
+        ("calm", "i8"),  # samples without rotation that end a swing without slap
+        ("still", "i8"),  # samples without any rotation after which nothing before counts as the start of a step
+        ("flat", "i8"),  # samples of quiet that make foot-flat
+        ("rate_floor", "f8"),  # rad/s: slowest swing peak
+        ("angle_floor", "f8"),  # rad: smallest rotation of a swing
+        ("fade", "f8"),  # factor a sample by which the memory of earlier strides fades
+    ]
+)
+
+# Instants are fractional sample numbers of the device; NEVER while there is none.
+STATE: Final = np.dtype(
+    [
+        # The stream
+        ("started", "i8"),
+        ("index", "i8"),  # newest good sample
+        ("rate", "f8"),  # pitch rate of the present sample, toe-up positive, rad/s
+        ("turn", "f8"),  # its angular rate (norm), rad/s
+        ("jolt", "f8"),  # its change of specific force, squared, (m/s^2)^2
+        ("acc", "f8", (3,)),  # its specific force, m/s^2
+        ("filled", "i8"),  # samples in the smoothing window
+        ("window", "f8", (MAX_TAPS,)),
+        ("bridged", "f8"),  # newest interpolated sample: events beside it are less sure
+        ("w", "f8"),  # smoothed pitch rate of the step before; NaN after a restart
+        ("settled", "f8"),  # no event before this instant will come any more
+        # What this step has to tell
+        ("told", "i8"),
+        ("told_index", "f8"),
+        ("told_confidence", "f8"),
+        # The cycle
+        ("phase", "i8"),
+        ("blind", "i8"),  # the beginning of the step fell into a gap: no final contact can be told
+        ("peak", "f8"),  # of the swing so far, rad/s
+        ("angle", "f8"),  # of the swing so far, rad
+        ("rise", "f8"),  # where the pitch rate turned positive
+        ("heel", "f8"),  # rad: how far the heel has risen since the foot last lay still
+        ("dip", "f8"),  # deepest rate of the present negative excursion
+        ("dip_level", "f8"),  # where that had died down to PUSH_LEVEL
+        ("push", "f8"),  # the same two of the push-off candidate
+        ("push_level", "f8"),
+        ("last_initial", "f8"),
+        ("last_final", "f8"),
+        ("zero", "f8"),  # where the pitch rate turned negative at the end of swing
+        ("landing", "f8", (MAX_LANDING,)),  # smoothed rate since then; [0] is the last one before
+        ("landed", "i8"),
+        ("slap_at", "i8"),  # deepest of them
+        ("back", "f8"),  # rad: toe-up rotation since the slap
+        ("impact", "f8"),  # hardest jolt late in swing
+        ("impact_at", "f8"),
+        ("calm", "i8"),  # samples in a row without rotation late in swing
+        ("still", "i8"),  # the same below STILL_RATE
+        ("quiet", "i8"),  # the same below FLAT_RATE
+        ("flat_told", "i8"),
+        # What is typical of the recent strides, fading
+        ("typical_peak", "f8"),
+        ("typical_angle", "f8"),
+        ("typical_slap", "f8"),
+    ]
+)

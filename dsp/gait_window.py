@@ -1,0 +1,119 @@
+"""What a window of steps and strides tells: cadence, symmetry, variability, coordination. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+Foot = Literal["left", "right"]
+
+CADENCE_STEPS = 8  # about 4 s of walking: follows a change within a breath, rides out one odd step
+MIN_STRIDES = 3  # fewer strides make no mean (metrics reference, section 0 rule 6)
+SYMMETRY_STEPS = 20  # ten of each side
+CV_MIN, CV_OK = 20, 30  # strides: below the first nothing is said, below the second it is degraded
+
+
+class Interval(NamedTuple):
+    """A step or stride, named by the foot whose contact ends it."""
+
+    side: Foot
+    start_s: float
+    end_s: float
+
+    @property
+    def length_s(self) -> float:
+        """Its duration."""
+        return self.end_s - self.start_s
+
+
+class Window(NamedTuple):
+    """A value over a window; ``reason`` says why it is not to be trusted fully."""
+
+    value: float
+    start_s: float
+    end_s: float
+    n: int
+    n_rejected: int
+    reason: str = ""
+
+
+def cadence(steps: Sequence[Interval], rejected: Iterable[float]) -> Window | None:
+    """Return steps a minute over the last steps; None below two strides, degraded below three."""
+    used = steps[-CADENCE_STEPS:]
+    if len(used) < 2 * MIN_STRIDES - 2:
+        return None
+    reason = "" if len(used) >= 2 * MIN_STRIDES else "few steps"
+    return _window(60.0 * len(used) / math.fsum(s.length_s for s in used), used, rejected, reason)
+
+
+def symmetry(steps: Sequence[Interval], rejected: Iterable[float]) -> dict[str, Window]:
+    """Return symmetry index and ratio of the mean step times of the two sides, from three steps of each."""
+    used = steps[-SYMMETRY_STEPS:]
+    left, right = ([s.length_s for s in used if s.side == side] for side in ("left", "right"))
+    if min(len(left), len(right)) < MIN_STRIDES:
+        return {}
+    mean_left, mean_right = _mean(left), _mean(right)
+    index = 100.0 * (mean_right - mean_left) / (0.5 * (mean_right + mean_left))
+    ratio = max(mean_left, mean_right) / min(mean_left, mean_right)
+    rejected = list(rejected)
+    return {
+        "symmetry_index": _window(index, used, rejected),
+        "symmetry_ratio": _window(ratio, used, rejected),
+    }
+
+
+def variability(strides: Mapping[Foot, Sequence[Interval]], rejected: Iterable[float]) -> Window | None:
+    """Return 100 SD / mean of stride time; each side against its own mean, so that a limp is no variability."""
+    sides = [[s.length_s for s in strides[side]] for side in sorted(strides) if len(strides[side]) > 1]
+    n = sum(len(side) for side in sides)
+    if n < CV_MIN:
+        return None
+    squares = math.fsum((x - _mean(side)) ** 2 for side in sides for x in side)
+    mean = math.fsum(x for side in sides for x in side) / n
+    used = [s for side in sorted(strides) for s in strides[side]]
+    reason = "" if n >= CV_OK else "few strides"
+    return _window(100.0 * math.sqrt(squares / (n - len(sides))) / mean, used, rejected, reason)
+
+
+def coordination(
+    steps: Sequence[Interval], strides: Mapping[Foot, Sequence[Interval]], rejected: Iterable[float]
+) -> Window | None:
+    """Return the phase coordination index: scatter and bias of one foot's contact in the other's stride.
+
+    The phase is 360 degrees times the step to the other foot over the stride of the reference foot, which is the one
+    of the longer steps; it stands in for the longer swing of Plotnik 2007, with which it goes in steady walking.
+    """
+    means = {side: _mean([s.length_s for s in steps if s.side == side] or [0.0]) for side in ("left", "right")}
+    reference: Foot = "left" if means["left"] >= means["right"] else "right"
+    to_other = {s.start_s: s.length_s for s in steps if s.side != reference}
+    phases = [360.0 * to_other[s.start_s] / s.length_s for s in strides[reference] if s.start_s in to_other]
+    n = len(phases)
+    if n < CV_MIN:
+        return None
+    mean = _mean(phases)
+    scatter = math.sqrt(math.fsum((x - mean) ** 2 for x in phases) / (n - 1)) / mean
+    bias = math.fsum(abs(x - 180.0) for x in phases) / n / 180.0
+    used = [s for s in strides[reference] if s.start_s in to_other]
+    return _window(100.0 * (scatter + bias), used, rejected, "" if n >= CV_OK else "few strides")
+
+
+def halves(strides: Sequence[Interval]) -> list[Interval]:
+    """Return two equal steps for each stride: all that one foot alone can say of steps."""
+    return [
+        Interval(s.side, a, b)
+        for s in strides
+        for a, b in (
+            (s.start_s, s.start_s + 0.5 * s.length_s),
+            (s.start_s + 0.5 * s.length_s, s.end_s),
+        )
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _window(value: float, used: Sequence[Interval], rejected: Iterable[float], reason: str = "") -> Window:
+    start, end = min(s.start_s for s in used), max(s.end_s for s in used)
+    return Window(value, start, end, len(used), sum(start <= t <= end for t in rejected), reason)
