@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulators.device import SimulatedDevice
 from simulators.hub import Hub
 from simulators.radio import SimulatedRadio
-from simulators.source import Beats, BeatSource, Motion, MotionSource
+from simulators.source import Beats, BeatSource, Floats, Motion, MotionSource
 
 PATIENCE_S = 10.0  # far longer than anything here takes on a busy machine
 
@@ -46,7 +47,7 @@ class Counting(MotionSource):
         return Motion(self._clock_s + k / self.rate_hz, acc, gyr, mag, sent)
 
 
-def vectors(k: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def vectors(k: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
     """Return acceleration (m/s^2), angular velocity (rad/s) and magnetic field of samples k of `Counting`."""
     ramp = (k % 1000) / 1000
     acc = np.stack([ramp, -2 * ramp, 9.0 + ramp], axis=1)
@@ -67,9 +68,9 @@ class Metronome(BeatSource):
         if until_s > self._end_s:
             return None
         last = int(min(until_s, self._silent_from_s) / self._rr_s)
-        k = np.arange(self._taken + 1, last + 1)
+        k = np.arange(self._taken + 1, last + 1, dtype=np.int64)
         self._taken = max(self._taken, last)
-        return Beats(k * self._rr_s, np.full(len(k), self._rr_s))
+        return Beats(np.asarray(k * self._rr_s, np.float64), np.full(len(k), self._rr_s))
 
 
 @asynccontextmanager

@@ -84,7 +84,9 @@ async def test_connect_discover_read_write_notify_disconnect(socket: Path) -> No
         assert client.name == "Movella DOT"
         assert client.mtu_size > 63 + 3  # the longest payload is not cut
         assert {uuid(0x1000).lower(), uuid(0x2000).lower(), uuid(0x3000).lower()} <= {s.uuid for s in client.services}
-        assert client.services.get_characteristic(MEDIUM).properties == ["notify"]
+        medium = client.services.get_characteristic(MEDIUM)
+        assert medium is not None
+        assert medium.properties == ["notify"]
         assert (await client.read_gatt_char(INFORMATION))[-6:] == b"XS-T02"
         payloads: list[bytearray] = []
         await client.start_notify(MEDIUM, lambda _, data: payloads.append(data))
@@ -120,7 +122,7 @@ async def test_a_link_that_the_device_drops_is_seen_and_can_be_made_again(socket
             client = radio.client(device, lost.append)
             await client.connect()
             await sensor.drop()
-            await until(lambda lost=lost: lost)
+            await until(lost.__len__)
             assert not client.is_connected
 
 
