@@ -38,8 +38,10 @@ STRIKE_RATE: Table = ((0, 0), (0.27, 2.0), (0.42, 5.5), (0.55, 4.2), (0.7, 1.7),
 CONTACT_AT = 0.27
 PUSH_OFF_SHARE = 0.28
 """Of a stride: from heel rise to toe off."""
-TOE_HIGHEST_SHARE = 0.04
-"""Of a stride: how long before contact the toe is highest."""
+LONGEST_PUSH_OFF_S = 0.45
+"""However slow the walk; less than the weight shift that precedes a first step."""
+SLAP_SHARE, LONGEST_SLAP_S = 0.11, 0.16
+"""From contact until the foot is flat: share of a stride, and however slow."""
 SHORTEST_FLAT_S = 0.10
 """However quick the walk, the foot is flat for so long; healthy adults at top walking speed show no less."""
 
@@ -143,7 +145,7 @@ KNEE = Wave.of(KNEE_DEG, 5, math.pi / 180)
 # leg in front. Harmonics above the first make the sharp peaks that an accelerometer sees there.
 BOUNCE = Wave(0.0, ((2, 0.018, 0.30), (4, 0.0024, 0.17), (6, 0.0011, 0.135), (8, 0.0006, 0.115)))
 SURGE = Wave(0.0, ((2, 0.009, 0.06), (4, 0.0019, 0.05), (6, 0.0008, 0.05), (8, 0.0003, 0.05)))
-LEAN = Wave(0.0, ((1, 0.018, 0.30), (3, 0.0017, 0.22), (5, 0.0007, 0.15)))
+LEAN = Wave(0.0, ((1, 0.018, 0.30), (3, 0.0012, 0.06), (5, 0.0008, 0.05)))
 LIST = Wave(0.0, ((1, math.radians(2.5), 0.22), (3, math.radians(0.8), 0.12)))
 NOD = Wave(0.0, ((2, math.radians(1.2), 0.10), (4, math.radians(0.5), 0.08)))
 TWIST = Wave(0.0, ((1, math.radians(4.0), 0.52), (3, math.radians(0.5), 0.1)))
@@ -163,11 +165,12 @@ class Moments(NamedTuple):
     def of(cls, step: Step, flat_since: float) -> Moments:
         """Return the moments of a step whose foot stands flat since then."""
         stride = (step.land_s - step.lift_s) / SWING_SHARE
-        rise = max(step.lift_s - PUSH_OFF_SHARE * stride, flat_since + SHORTEST_FLAT_S)
-        rise = min(rise, step.lift_s - 0.1 * stride)
+        flat_for = min(SHORTEST_FLAT_S, (step.lift_s - flat_since) / 2)
+        rise = max(step.lift_s - min(PUSH_OFF_SHARE * stride, LONGEST_PUSH_OFF_S), flat_since + flat_for)
         steepest = rise + (step.lift_s - rise) / TOE_OFF_AT
-        highest = step.land_s - TOE_HIGHEST_SHARE * stride
-        flat = highest + (step.land_s - highest) / CONTACT_AT
+        slap = min(SLAP_SHARE * stride, LONGEST_SLAP_S)
+        highest = step.land_s - slap * CONTACT_AT / (1 - CONTACT_AT)
+        flat = step.land_s + slap
         return cls(rise, step.lift_s, steepest, highest, step.land_s, flat)
 
 

@@ -17,11 +17,15 @@ Foot = Literal["left", "right"]
 
 WALK_RATIO_M_MIN = 0.0065
 """Step length over cadence, m per step/min: adults keep it over speeds (Sekiya and Nagasaki 1998)."""
-WALK_RATIO_HEIGHT_M = 1.70
+TYPICAL_HEIGHT_M = 1.70
 """Body height to which that figure belongs; step length grows with it."""
 STANCE_AT_1_3 = 0.61
 STANCE_PER_MPS = -0.07
 """Share of the stride in which the foot is on the floor: at 1.3 m/s, and change with speed (Perry 1992)."""
+SLOWEST_SPM, FASTEST_SPM = 4.0, 200.0
+"""Cadence from the slowest powered orthosis to racewalking, steps a minute."""
+WORST_ASYMMETRY = 2.5
+"""Step time ratios after stroke go to about 2."""
 STEP_WIDTH_M = 0.10
 INITIATION_S = 0.6
 """From the decision to walk to the first foot leaving the floor, in which the weight shifts."""
@@ -112,13 +116,17 @@ class Walk:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} of a walk must be positive, got {value}")
+        if not 1 / WORST_ASYMMETRY <= self.asymmetry <= WORST_ASYMMETRY:
+            raise ValueError(f"asymmetry must lie between 1/{WORST_ASYMMETRY:g} and {WORST_ASYMMETRY:g}")
+        if not SLOWEST_SPM <= 60 / self.step(TYPICAL_HEIGHT_M)[1] <= FASTEST_SPM:
+            raise ValueError(f"nobody walks at {60 / self.step(TYPICAL_HEIGHT_M)[1]:.3g} steps a minute")
 
     def step(self, height_m: float) -> tuple[float, float]:
         """Return mean step length, metres, and mean step time, seconds, of a body of that height."""
         if self.cadence_spm is not None and self.stride_m is not None:
             return self.stride_m / 2, 60 / self.cadence_spm
         assert self.speed_mps is not None
-        ratio = WALK_RATIO_M_MIN * height_m / WALK_RATIO_HEIGHT_M
+        ratio = WALK_RATIO_M_MIN * height_m / TYPICAL_HEIGHT_M
         cadence = math.sqrt(60 * self.speed_mps / ratio)
         return ratio * cadence, 60 / cadence
 
@@ -141,8 +149,10 @@ class Turn:
     style: Style = field(default=replace(HEALTHY, toe_off_deg=25.0, strike_deg=6.0, sway=0.7))
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.angle_deg) and self.angle_deg and self.step_deg > 0 and self.cadence_spm > 0):
-            raise ValueError("a turn has an angle, and steps and cadence above zero")
+        if not (math.isfinite(self.angle_deg) and self.angle_deg and self.step_deg > 0):
+            raise ValueError("a turn has an angle, and steps above zero")
+        if not SLOWEST_SPM <= self.cadence_spm <= FASTEST_SPM:
+            raise ValueError(f"nobody turns at {self.cadence_spm:.3g} steps a minute")
 
     def paces(self, height_m: float) -> Iterator[Pace]:  # noqa: ARG002 # as Walk.paces
         """Yield what each step is meant to be."""
