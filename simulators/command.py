@@ -57,7 +57,7 @@ def simulate_ward(
 
     with _said_plainly():
         scene = ward(beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
-    asyncio.run(_run(scene, socket.absolute(), write_config, wait_s=None))
+    asyncio.run(_run(scene, socket.absolute(), write_config, wait_s=0.0))
 
 
 @app.command("recording")
@@ -108,7 +108,7 @@ def _say(event: str, **facts: object) -> None:
     typer.echo(json.dumps({"event": event, **facts}))
 
 
-async def _run(scene: Scene, socket: Path, write_config: Path | None, *, wait_s: float | None) -> None:
+async def _run(scene: Scene, socket: Path, write_config: Path | None, *, wait_s: float) -> None:
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -132,9 +132,9 @@ async def _run(scene: Scene, socket: Path, write_config: Path | None, *, wait_s:
         _summary(scene)
 
 
-async def _play(scene: Scene, wait_s: float | None) -> None:
-    if wait_s is not None:
-        complete = await scene.begin(wait_s)
+async def _play(scene: Scene, wait_s: float) -> None:
+    complete = await scene.begin(wait_s)
+    if wait_s:
         _say("begin", complete=complete)
     await scene.finished()
 

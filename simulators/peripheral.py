@@ -16,7 +16,7 @@ from simulators.device import SimulatedDevice
 from simulators.hub import Hub
 from simulators.timeline import Timeline
 
-ADVERTISING_INTERVAL_MS = 100.0  # bumble's controller waits 1.6 times as long
+ADVERTISING_INTERVAL_MS = 62.5  # bumble's controller takes units of 0.625 ms for milliseconds: this makes 100 ms
 ADVERTISEMENT_BYTES = 31  # Core 5.0, Vol 6, Part B, 2.3.1: and there is no scan response in this air
 FLAGS = bytes([2, 0x01, 0x06])  # general discoverable, no BR/EDR
 SWITCH_OFF_TIMEOUT_S = 2.0

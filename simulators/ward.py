@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from simulators.addresses import dot_address, strap_address
-from simulators.body import WalkingBody
+from simulators.body import HEIGHT_M, Placement, WalkingBody
+from simulators.clock import Clock
 from simulators.faults import Fault
 from simulators.heart import Heart
 from simulators.heart_rate import HeartRateStrap
 from simulators.hub import Hub
+from simulators.loss import Channel
 from simulators.movella_dot import MovellaDot
+from simulators.programme import there_and_back
 from simulators.scene import Bed, Scene, Worn
 from simulators.shimmer3 import Shimmer3
+from simulators.source import MotionSource
 from simulators.timeline import Timeline
 
 DOT_RATE_HZ = 60.0  # the most that a DOT streams
 SHIMMER_RATE_HZ = 51.2  # as Shimmers are shipped
 MOST_BEDS = 99
+
+SLOWEST_MPS, FASTEST_MPS = 0.7, 1.3  # of patients who practise walking
+MOST_ASYMMETRY = 1.15  # left step time over right
+LONGEST_ON_S = 3600.0  # how long a sensor has been on when the scene begins
+DRIFT_PPM = 20.0  # standard deviation over units; crystals are sold as within 50
+WANDER_PPM = 1.0
+LOSS = Channel(loss=0.01)  # a good day on the ward; recordings show up to a fifth
 
 
 def ward(*, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = ()) -> Scene:
@@ -36,41 +49,51 @@ def ward(*, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: S
     """
     if not 1 <= beds <= MOST_BEDS:
         raise ValueError(f"a ward has 1 to {MOST_BEDS} beds, not {beds}")
-    hub, timeline = Hub(), Timeline(speed=speed)
-    scene = Scene(hub, timeline, [_bed(number, hub, timeline, ports, seed) for number in range(1, beds + 1)], faults)
+    hub, timeline = Hub(), Timeline(speed=speed, running=False)
+    people = [_Person(number, seed) for number in range(1, beds + 1)]
+    scene = Scene(hub, timeline, [person.bed(hub, timeline, ports) for person in people], faults)
     scene.check()
     return scene
 
 
-def _bed(number: int, hub: Hub, timeline: Timeline, ports: Path, seed: int) -> Bed:
-    own_seed = 1000 * seed + number
-    body = WalkingBody(seed=own_seed)
-    name = f"bed-{number}"
-    feet = []
-    for at, placement in enumerate(("left_foot", "right_foot")):
-        address = dot_address(number, at)
-        source = body.sensor(placement, rate_hz=DOT_RATE_HZ, seed=10 * own_seed + at)
-        dot = MovellaDot(
-            name=f"{name}-{placement.replace('_', '-')}", timeline=timeline, hub=hub, address=address, source=source
+class _Person:
+    """Who lies in a bed and walks the corridor; all drawn once from the seed."""
+
+    def __init__(self, number: int, seed: int) -> None:
+        self._number = number
+        self._random = random = np.random.default_rng([seed, number])
+        programme = there_and_back(
+            speed_mps=random.uniform(SLOWEST_MPS, FASTEST_MPS), asymmetry=random.uniform(1.0, MOST_ASYMMETRY)
         )
-        feet.append(Worn(dot, "movella_dot", placement, address=address))
-    port = ports / f"{name}-lower-back"
-    back = Shimmer3(
-        name=f"{name}-lower-back",
-        timeline=timeline,
-        path=port,
-        source=body.sensor("lower_back", rate_hz=SHIMMER_RATE_HZ, seed=10 * own_seed + 2),
-    )
-    strap = HeartRateStrap(
-        name=f"{name}-chest",
-        timeline=timeline,
-        hub=hub,
-        address=strap_address(number),
-        source=Heart(seed=own_seed),
-    )
-    worn = [
-        *feet,
-        Worn(back, "shimmer3", "lower_back", port=port),
-        Worn(strap, "heart_rate", "chest", address=strap.address),
-    ]
-    return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn)
+        height_m = float(np.clip(random.normal(HEIGHT_M, 0.09), 1.5, 2.0))
+        self._body = WalkingBody(self._draw(), height_m=height_m, programme=programme, repeat=True)
+
+    def bed(self, hub: Hub, timeline: Timeline, ports: Path) -> Bed:
+        """Return the bed with the person's devices."""
+        number, name = self._number, f"bed-{self._number}"
+        worn = []
+        feet: tuple[Placement, Placement] = ("left_foot", "right_foot")
+        for at, placement in enumerate(feet):
+            address, device = dot_address(number, at), f"{name}-{placement.replace('_', '-')}"
+            source = self._sensor(placement, DOT_RATE_HZ)
+            dot = MovellaDot(name=device, timeline=timeline, hub=hub, address=address, source=source)
+            worn.append(Worn(dot, "movella_dot", placement, address=address))
+        port, source = ports / f"{name}-lower-back", self._sensor("lower_back", SHIMMER_RATE_HZ)
+        back = Shimmer3(name=f"{name}-lower-back", timeline=timeline, path=port, source=source)
+        worn.append(Worn(back, "shimmer3", "lower_back", port=port))
+        heart, address = Heart(self._draw(), effort=self._body.walks()), strap_address(number)
+        strap = HeartRateStrap(name=f"{name}-chest", timeline=timeline, hub=hub, address=address, source=heart)
+        worn.append(Worn(strap, "heart_rate", "chest", address=address))
+        return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn)
+
+    def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:
+        clock = Clock(
+            self._draw(),
+            offset_s=self._random.uniform(0.0, LONGEST_ON_S),
+            drift_ppm=self._random.normal(0.0, DRIFT_PPM),
+            wander_ppm=WANDER_PPM,
+        )
+        return self._body.sensor(placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw())
+
+    def _draw(self) -> int:
+        return int(self._random.integers(2**31))
