@@ -1,0 +1,167 @@
+"""How regular and how even the steps are: autocorrelation and stride harmonics of trunk acceleration.
+
+All functions read a ring buffer: ``ring[i & (len(ring) - 1)]`` holds sample ``i``, and the length is a power of two.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dsp.kernel import kernel
+
+HARMONICS = 20  # of the stride frequency: up to about 20 Hz, where the trunk hardly moves (Bellanca 2013)
+SEARCH = 0.2  # the dominant period lies within this share of the mean step or stride
+NOTHING = 1e-9  # m/s^2: an amplitude below is no movement
+
+
+@kernel
+def autocorrelation(ring: Any, first: int, n: int, lag: int) -> float:
+    """Return the unbiased autocorrelation of ``n`` samples at ``lag``, 1 at lag 0 (Moe-Nilssen & Helbostad 2004)."""
+    mask = len(ring) - 1
+    mean = 0.0
+    for i in range(first, first + n):
+        mean += ring[i & mask]
+    mean /= n
+    variance = 0.0
+    for i in range(first, first + n):
+        variance += (ring[i & mask] - mean) ** 2
+    if lag >= n or variance <= NOTHING * n:
+        return math.nan
+    total = 0.0
+    for i in range(first, first + n - lag):
+        total += (ring[i & mask] - mean) * (ring[(i + lag) & mask] - mean)
+    return total / (n - lag) / (variance / n)
+
+
+@kernel
+def regularity(ring: Any, first: int, n: int, period: float) -> float:
+    """Return the highest autocorrelation within ``SEARCH`` of ``period`` samples; NaN when the stretch is too short."""
+    best = math.nan
+    for lag in range(math.ceil((1.0 - SEARCH) * period), int((1.0 + SEARCH) * period) + 1):
+        if lag >= n:
+            break
+        value = autocorrelation(ring, first, n, lag)
+        if math.isnan(best) or value > best:
+            best = value
+    return best
+
+
+@kernel
+def spectrum(ring: Any, start: float, end: float, out: Any, column: int) -> None:
+    """Write real and imaginary parts of the first harmonics of [start, end) to ``out[:, column:column + 2]``."""
+    mask = len(ring) - 1
+    first, last = math.ceil(start), math.ceil(end) - 1
+    n = last - first + 1
+    mean = 0.0
+    for i in range(first, last + 1):
+        mean += ring[i & mask]
+    mean /= n
+    for h in range(HARMONICS):
+        angle = 2.0 * math.pi * (h + 1) / (end - start)
+        turn_cos, turn_sin = math.cos(angle), math.sin(angle)
+        c, s = math.cos(angle * (first - start)), math.sin(angle * (first - start))
+        real, imag = 0.0, 0.0
+        for i in range(first, last + 1):
+            x = ring[i & mask] - mean
+            real += x * c
+            imag -= x * s
+            c, s = c * turn_cos - s * turn_sin, s * turn_cos + c * turn_sin
+        out[h, column] = real / n
+        out[h, column + 1] = imag / n
+
+
+@kernel
+def forward_angle(spectra: Any, strides: int) -> float:
+    """Return the angle in the horizontal plane along which the two steps of a stride look most alike: forwards.
+
+    ``spectra`` (strides, harmonics, 4+): columns 0 to 3 are the two horizontal axes. Sideways the body swings once a
+    stride, forwards once a step, so forwards is where even harmonics outweigh odd ones most. Its sign is not told.
+    """
+    xx, yy, xy = 0.0, 0.0, 0.0
+    for k in range(strides):
+        for h in range(HARMONICS):
+            weight = 1.0 if h % 2 == 1 else -1.0  # row h is harmonic h + 1
+            a, b, c, d = spectra[k, h, 0], spectra[k, h, 1], spectra[k, h, 2], spectra[k, h, 3]
+            xx += weight * (a * a + b * b)
+            yy += weight * (c * c + d * d)
+            xy += weight * (a * c + b * d)
+    return 0.5 * math.atan2(2.0 * xy, xx - yy)
+
+
+@kernel
+def even_to_odd(spectra: Any, strides: int, column: int, angle: float, width: int) -> float:
+    """Return the mean over strides of the sum of even over the sum of odd amplitudes.
+
+    With ``width`` 2 the two axes from ``column`` on are turned into ``angle`` first; with 1 the axis is taken as is.
+    """
+    ca, sa = math.cos(angle), math.sin(angle)
+    total = 0.0
+    for k in range(strides):
+        even, odd = 0.0, 0.0
+        for h in range(HARMONICS):
+            real, imag = spectra[k, h, column], spectra[k, h, column + 1]
+            if width == 2:
+                real = ca * real + sa * spectra[k, h, column + 2]
+                imag = ca * imag + sa * spectra[k, h, column + 3]
+            amplitude = math.sqrt(real * real + imag * imag)
+            if h % 2 == 1:
+                even += amplitude
+            else:
+                odd += amplitude
+        if odd <= NOTHING:
+            return math.nan
+        total += even / odd
+    return total / strides
+
+
+@kernel
+def pendulum_height(ring: Any, start: float, end: float, dt: float) -> float:
+    """Return the vertical excursion in metres between two contacts, from upward acceleration in m/s^2.
+
+    Velocity and height are taken to be the same at both contacts, which removes the drift of the two integrations
+    (Zijlstra & Hof 2003). NaN for fewer than eight samples.
+    """
+    mask = len(ring) - 1
+    first, last = round(start), round(end)
+    n = last - first + 1
+    if n < 8:
+        return math.nan
+    mean = 0.0
+    for i in range(first, last + 1):
+        mean += ring[i & mask]
+    mean /= n
+    velocity, mean_velocity = 0.0, 0.0
+    for i in range(first, last + 1):
+        velocity += (ring[i & mask] - mean) * dt
+        mean_velocity += velocity
+    mean_velocity /= n
+    velocity, height, low, high = 0.0, 0.0, math.inf, -math.inf
+    for i in range(first, last + 1):
+        velocity += (ring[i & mask] - mean) * dt
+        height += (velocity - mean_velocity) * dt
+        low, high = min(low, height), max(high, height)
+    return high - low
+
+
+@kernel
+def median(values: Any, n: int, scratch: Any) -> float:
+    """Return the median of the first ``n`` values, using ``scratch`` (at least n) to sort in."""
+    if n == 0:
+        return math.nan
+    for i in range(n):
+        value = values[i]
+        j = i
+        while j > 0 and scratch[j - 1] > value:
+            scratch[j] = scratch[j - 1]
+            j -= 1
+        scratch[j] = value
+    if n % 2 == 1:
+        return float(scratch[n // 2])
+    return 0.5 * float(scratch[n // 2 - 1] + scratch[n // 2])
+
+
+@kernel
+def pendulum_step(height_m: float, leg_m: float) -> float:
+    """Return the step length 2 * sqrt(2 l h - h^2) of an inverted pendulum of length l whose top rises by h."""
+    return 2.0 * math.sqrt(max(2.0 * leg_m * height_m - height_m * height_m, 0.0))
