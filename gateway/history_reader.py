@@ -53,14 +53,18 @@ class HistoryReader:
 
     def series(
         self, slot: str, metric: str, side: Side | None = None, *, from_us: int = 0, to_us: int = 2**62,
-        limit: int = 10_000,
+        limit: int = 10_000, algorithm: str | None = None,
     ) -> list[Point]:  # fmt: skip
-        """Return the measurements that end in ``[from_us, to_us)``, oldest first; the newest ``limit`` of them."""
+        """Return the measurements that end in ``[from_us, to_us)``, oldest first; the newest ``limit`` of them.
+
+        Where feet and lower back both tell a metric, ``algorithm`` keeps them apart.
+        """
         found = self._rows(
             "SELECT start_us, end_us, value, n, quality FROM measurements WHERE series IN"
-            " (SELECT id FROM series WHERE slot = ? AND metric = ? AND (? IS NULL OR side = ?))"
+            " (SELECT id FROM series WHERE slot = ? AND metric = ? AND (? IS NULL OR side = ?)"
+            "  AND (? IS NULL OR algorithm = ?))"
             " AND end_us >= ? AND end_us < ? ORDER BY end_us DESC, id DESC LIMIT ?",
-            (slot, metric, side, side, from_us, to_us, limit),
+            (slot, metric, side, side, algorithm, algorithm, from_us, to_us, limit),
         )
         return [Point(start, end, value, n, QUALITY[quality]) for start, end, value, n, quality in reversed(found)]
 

@@ -159,6 +159,8 @@ def test_series_gives_the_newest_in_order(history: History, reader: HistoryReade
     middle = points[10].end_us
     assert reader.series("bay-1", "cadence", "both", from_us=middle, to_us=points[20].end_us) == points[10:20]
     assert reader.series("bay-1", "cadence", "left") == []
+    assert reader.series("bay-1", "cadence", algorithm="cadence/1") == points
+    assert reader.series("bay-1", "cadence", algorithm="cadence/2") == []
 
 
 def test_latest_is_one_of_each_metric_and_side(history: History, reader: HistoryReader) -> None:
