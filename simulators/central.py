@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
+from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakError
 from bumble import core, hci
 from bumble.device import Advertisement, Connection, Device, DeviceConfiguration
 from bumble.host import Host
-from bumble.transport.common import TransportLostError
 from bumble.transport.unix import open_unix_client_transport
 
 _log = logging.getLogger(__name__)
@@ -23,11 +22,32 @@ FIRST_RETRY_S = 0.1  # a simulator that is restarted by hand or by a supervisor 
 LAST_RETRY_S = 2.0
 CONNECT_TIMEOUT_S = 2.0  # for a peripheral that was heard a moment ago: ten advertisements
 
+T = TypeVar("T")
+
 Listener = Callable[[Advertisement], None]
 
 
 def _unavailable(reason: str) -> BleakBluetoothNotAvailableError:
     return BleakBluetoothNotAvailableError(reason, BleakBluetoothNotAvailableReason.NO_BLUETOOTH)
+
+
+async def uninterrupted(operation: Coroutine[Any, Any, T], name: str) -> T:
+    """Run an operation of bumble to its end, even if whoever asked for it is cancelled.
+
+    Neither its command queue nor its GATT client can have a request cut off half-way: the late answer meets nobody.
+
+    Raises:
+        BleakError: if the operation was cut off because the link was lost.
+    """
+    task = asyncio.create_task(operation, name=name)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else may look at it any more
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if task.cancelled() and caller is not None and not caller.cancelling():
+            raise BleakError("the link was lost") from None
+        raise
 
 
 class Central:
@@ -77,17 +97,15 @@ class Central:
 
     async def add_listener(self, listener: Listener) -> None:
         """Call ``listener`` with each advertisement; the first one starts the scan."""
-        async with self._scan_lock:
-            if self._device is None:
-                raise _unavailable(f"no simulated radio at {self.socket}: is 'rehab-gateway simulate' running?")
-            self._listeners.add(listener)
-            await self._scan()
+        if self._device is None:
+            raise _unavailable(f"no simulated radio at {self.socket}: is 'rehab-gateway simulate' running?")
+        self._listeners.add(listener)
+        await uninterrupted(self._scan(), "scan")
 
     async def remove_listener(self, listener: Listener) -> None:
         """Undo `add_listener`; the last one stops the scan."""
-        async with self._scan_lock:
-            self._listeners.discard(listener)
-            await self._scan()
+        self._listeners.discard(listener)
+        await uninterrupted(self._scan(), "scan")
 
     async def hear(self, address: str) -> hci.Address:
         """Wait until a peripheral advertises, and return its address with its type.
@@ -132,14 +150,19 @@ class Central:
             await connection.disconnect()
 
     async def _scan(self) -> None:
-        device = self._device
-        if device is None or device.is_scanning == bool(self._listeners):
-            return
-        if self._listeners:
-            # Passive: everything we advertise is in the advertisement (see simulators.link, fault 3).
-            await device.start_scanning(active=False, own_address_type=hci.OwnAddressType.PUBLIC)
-        else:
-            await device.stop_scanning()
+        """Scan if somebody listens. Raises BleakError when the radio fails."""
+        async with self._scan_lock:
+            device = self._device
+            if device is None or device.is_scanning == bool(self._listeners):
+                return
+            try:
+                if self._listeners:
+                    # Passive: everything we advertise is in the advertisement (see simulators.link, fault 3).
+                    await device.start_scanning(active=False, own_address_type=hci.OwnAddressType.PUBLIC)
+                else:
+                    await device.stop_scanning()
+            except (core.BaseBumbleError, hci.HCI_Error) as error:
+                raise BleakError(f"the simulated radio failed: {error}") from error
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
         for listener in tuple(self._listeners):
@@ -151,7 +174,7 @@ class Central:
             try:
                 await self._attach()
                 retry_s = FIRST_RETRY_S
-            except (OSError, TimeoutError, TransportLostError, core.BaseBumbleError) as error:
+            except (OSError, TimeoutError, BleakError, core.BaseBumbleError) as error:
                 _log.debug("no simulated radio at %s: %s", self.socket, error)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
             await asyncio.sleep(retry_s)
@@ -166,8 +189,7 @@ class Central:
                 await device.power_on()
             device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
             self._device = device
-            async with self._scan_lock:
-                await self._scan()
+            await self._scan()
             self._attached.set()
             await transport.source.terminated
         finally:
@@ -176,3 +198,4 @@ class Central:
                 device, self._device = self._device, None
                 device.host.emit("flush")  # every connection is lost, and says so
             await transport.close()
+            await transport.source.terminated  # only then have commands under way been told

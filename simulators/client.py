@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from typing import Any, ClassVar, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, TypeVar, cast
 
 from bleak.args import SizedBuffer
 from bleak.assigned_numbers import CharacteristicPropertyName
@@ -21,12 +21,14 @@ from bumble.device import Connection, Device, Peer
 from bumble.gatt import Characteristic
 from bumble.gatt_client import CharacteristicProxy
 
-from simulators.central import Central
+from simulators.central import Central, uninterrupted
 from simulators.scanner import long_uuid
 
 MTU = 517  # bytes, what BlueZ asks for
 ATT_HEADER = 3  # bytes of a write or notification before its value
 DISCONNECT_TIMEOUT_S = 2.0
+
+T = TypeVar("T")
 
 _PROPERTIES: dict[Any, CharacteristicPropertyName] = {
     Characteristic.Properties.READ: "read",
@@ -101,8 +103,7 @@ class SimulatedClient(BaseBleakClient):
             with contextlib.suppress(TimeoutError):  # it stopped advertising at that moment: listen again
                 self._take(await self.central.connect(device, address))
         try:
-            async with self._errors():
-                self.services = await self._discover(self._connection)
+            self.services = await self._do(self._discover(self._connection))
         except BaseException:
             await self.disconnect()
             raise
@@ -137,14 +138,13 @@ class SimulatedClient(BaseBleakClient):
         connection = self._connection
         if connection is None:
             return
-        with contextlib.suppress(core.BaseBumbleError, hci.HCI_Error, TimeoutError, asyncio.CancelledError):
+        with contextlib.suppress(core.BaseBumbleError, hci.HCI_Error, TimeoutError, BleakError):
             async with asyncio.timeout(DISCONNECT_TIMEOUT_S):
-                await connection.disconnect()
+                await uninterrupted(connection.disconnect(), f"disconnect {self.address}")
 
     async def pair(self, *_: Any, **__: Any) -> None:
         """Pair, Just Works."""
-        async with self._errors():
-            await self._connected().pair()
+        await self._do(self._connected().pair())
 
     async def unpair(self) -> None:
         """Forget the keys; they only live as long as the radio."""
@@ -174,27 +174,22 @@ class SimulatedClient(BaseBleakClient):
         response: bool,  # bleak's signature
     ) -> None:
         """Write a characteristic."""
-        async with self._errors():
-            await self._gatt().write_value(characteristic.handle, bytes(data), with_response=response)
+        await self._do(self._gatt().write_value(characteristic.handle, bytes(data), with_response=response))
 
     async def write_gatt_descriptor(self, descriptor: BleakGATTDescriptor, data: SizedBuffer) -> None:
         """Write a descriptor."""
-        async with self._errors():
-            await self._gatt().write_value(descriptor.handle, bytes(data), with_response=True)
+        await self._do(self._gatt().write_value(descriptor.handle, bytes(data), with_response=True))
 
     async def start_notify(self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_: Any) -> None:
         """Subscribe: ``callback`` gets each value."""
-        async with self._errors():
-            await self._gatt().subscribe(characteristic.obj, lambda value: callback(bytearray(value)))
+        await self._do(self._gatt().subscribe(characteristic.obj, lambda value: callback(bytearray(value))))
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         """Unsubscribe."""
-        async with self._errors():
-            await self._gatt().unsubscribe(characteristic.obj)
+        await self._do(self._gatt().unsubscribe(characteristic.obj))
 
     async def _read(self, handle: int) -> bytearray:
-        async with self._errors():
-            return bytearray(await self._gatt().read_value(handle))
+        return bytearray(await self._do(self._gatt().read_value(handle)))
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -206,20 +201,14 @@ class SimulatedClient(BaseBleakClient):
         assert self._peer is not None
         return self._peer.gatt_client
 
-    @contextlib.asynccontextmanager
-    async def _errors(self) -> AsyncIterator[None]:
-        """Turn bumble's errors into bleak's, a request that the lost link has cancelled included."""
+    async def _do(self, operation: Coroutine[Any, Any, T]) -> T:
+        """Carry out one operation to its end, and turn bumble's errors into bleak's."""
         try:
-            yield
+            return await uninterrupted(operation, f"gatt {self.address}")
         except ATT_Error as error:
             raise BleakGATTProtocolError(error.error_code) from error
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakError(str(error) or type(error).__name__) from error
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._connection is not None or (task is not None and task.cancelling()):
-                raise
-            raise BleakError("the link was lost") from None
 
 
 def _characteristic(
