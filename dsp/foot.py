@@ -67,11 +67,11 @@ class FootParams:
     lift_max_s: float = 2.0
     phase_min_s: float = 0.1
     ringing_s: float = 0.3
-    push_age_s: float = 0.25
+    push_age_s: float = 0.5
     calm_s: float = 0.08
     still_s: float = 0.05
     flat_s: float = 0.1
-    rate_floor: float = 0.5
+    rate_floor: float = 0.25
     angle_floor: float = 0.1
     memory_s: float = 20.0
 

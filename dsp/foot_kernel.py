@@ -48,7 +48,10 @@ WEAK_SLAP = 0.35  # a minimum below this share of the typical slap may be the fo
 RESUME = 0.2  # toe-up rotation of this share of the swing's after the turn of sign: the foot was still in the air
 LATE_SHARE = 0.5  # swing is late once the rate is below this share of its peak: impacts before that are the push-off's
 CALM_SHARE = 0.15  # rotation slower than this share of the peak late in swing: the foot landed flat, without a slap
+CALM_TIME = 0.2  # and for at least this share of the swing: a slow swing also ends slowly
+IMPACT_FLOOR = 2.0  # m/s^2 from one sample to the next: less is no impact
 FLAT_RATE = 0.6  # rad/s: a foot that turns slower lies on the floor
+FLAT_ANGLE = 0.05  # rad: a foot that lies still within this of flat has not begun a step
 STILL_RATE = 0.2  # rad/s: above any gyroscope's bias and below the slowest heel rise
 SURE = 1.0  # confidence of an event that looked as it should
 UNSURE = 0.5  # factor for each thing that was missing: a push-off, a slap, the samples beside it
@@ -75,6 +78,7 @@ def smooth(s: Any, p: Any) -> float:
 def forget_lift(s: Any) -> None:
     """Forget what looked like the beginning of a step: heel rise, push-off and toe-up rotation."""
     s.heel = 0.0
+    s.heel_top = 0.0
     s.push = 0.0
     s.push_level = NEVER
     s.dip = 0.0
@@ -125,7 +129,6 @@ def close_dip(s: Any, p: Any, t: float) -> None:
 def push_off(s: Any, p: Any, t: float, w: float) -> None:
     """Follow a toe-down rotation: how far the heel rises, and where its rate dies down."""
     s.blind = 0
-    s.heel -= w * p.dt
     if w < s.dip:
         s.dip = w
         s.dip_level = NEVER
@@ -147,14 +150,16 @@ def is_swing(s: Any, p: Any, t: float) -> bool:
     if s.peak < max(p.rate_floor, share * s.typical_peak):
         return False
     needed = max(p.angle_floor, share * s.typical_angle)
-    return bool(s.angle >= needed and (s.blind == 1 or s.heel >= HEEL_SHARE * needed))
+    return bool(s.angle >= needed and (s.blind == 1 or s.heel_top >= HEEL_SHARE * needed))
 
 
 @kernel
 def on_ground(s: Any, p: Any, t: float, w: float, sure: float) -> None:
     """Follow push-off and the rise into swing; tell final contact once it is a swing, and foot-flat before."""
-    if s.still >= p.still or t - s.rise > p.lift_max:
+    if (s.still >= p.still and s.heel < FLAT_ANGLE) or s.still > p.lift_max or t - s.rise > p.lift_max:
         forget_lift(s)
+    s.heel = max(0.0, s.heel - w * p.dt)
+    s.heel_top = max(s.heel_top, s.heel)
     if w < 0.0:
         push_off(s, p, t, w)
     else:
@@ -169,6 +174,7 @@ def on_ground(s: Any, p: Any, t: float, w: float, sure: float) -> None:
             begin_swing(s, p, t, sure)
             return
     if s.flat_told == 0 and s.quiet >= p.flat:
+        forget_lift(s)
         tell(s, FOOT_FLAT, t + p.half - 0.5 * (s.quiet - 1), sure)
         s.flat_told = 1
 
@@ -177,7 +183,7 @@ def on_ground(s: Any, p: Any, t: float, w: float, sure: float) -> None:
 def begin_swing(s: Any, p: Any, t: float, sure: float) -> None:
     """Enter swing and tell its final contact, unless that fell into a gap."""
     s.phase = SWING
-    s.impact = 0.0
+    s.impact = IMPACT_FLOOR**2
     s.impact_at = NEVER
     s.calm = 0
     s.last_final = t
@@ -191,6 +197,14 @@ def begin_swing(s: Any, p: Any, t: float, sure: float) -> None:
 
 
 @kernel
+def note_impact(s: Any, k: float) -> None:
+    """Remember the hardest jolt late in swing."""
+    if s.jolt > s.impact:
+        s.impact = s.jolt
+        s.impact_at = k
+
+
+@kernel
 def in_swing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
     """Follow swing to the turn of sign that begins the landing, or to rest when the foot came down flat."""
     s.peak = max(s.peak, w)
@@ -199,14 +213,11 @@ def in_swing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
         return
     k = t + p.half
     late = w < LATE_SHARE * s.peak
-    if late and s.jolt > s.impact:
-        s.impact = s.jolt
-        s.impact_at = k
+    if late:
+        note_impact(s, k)
     s.calm = s.calm + 1 if late and s.turn < CALM_SHARE * s.peak else 0
-    if s.calm >= p.calm:
-        at = min(k - s.calm + 1, s.impact_at)
-        tell(s, INITIAL_CONTACT, at, UNSURE * sure)
-        begin_stance(s, at, 0.0)
+    if s.calm >= max(p.calm, CALM_TIME * (t - s.last_final)):
+        land(s, min(k - s.calm + 1, s.impact_at), UNSURE * sure, 0.0)
     elif w < 0.0 <= s.w:
         s.phase = LANDING
         s.zero = t - w / (w - s.w)
@@ -220,8 +231,9 @@ def in_swing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
 
 
 @kernel
-def in_landing(s: Any, p: Any, w: float, sure: float) -> None:
+def in_landing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
     """Follow the slap; tell initial contact when it can be timed, go back to swing if the foot was in the air."""
+    note_impact(s, t + p.half)
     s.landing[s.landed] = w
     last = s.landed
     s.landed += 1
@@ -236,11 +248,22 @@ def in_landing(s: Any, p: Any, w: float, sure: float) -> None:
     rising = past and w > -0.5 * slap and slap > SLAP_FLOOR
     known = rising and s.typical_slap > 0.0 and slap >= SURE_SLAP * s.typical_slap
     weak = slap < WEAK_SLAP * s.typical_slap and s.quiet == 0
-    timed = last >= p.landing_min and past and not weak
-    if known or timed or last >= p.landing_max or s.landed == MAX_LANDING:
-        at = slap_crossing(s) if slap > SLAP_FLOOR else s.zero
-        tell(s, INITIAL_CONTACT, at, SURE * sure if slap > SLAP_FLOOR else UNSURE * sure)
-        begin_stance(s, at, max(0.0, slap))
+    timed = last >= p.landing_min and past and not weak and slap > SLAP_FLOOR
+    longest = max(p.landing_max, CALM_TIME * (s.zero - s.last_final))
+    if known or timed:
+        land(s, slap_crossing(s), SURE * sure, slap)
+    elif last >= longest or s.landed == MAX_LANDING:
+        if slap > SLAP_FLOOR:
+            land(s, slap_crossing(s), SURE * sure, slap)
+        else:
+            land(s, s.impact_at if s.impact_at != NEVER else s.zero, UNSURE * sure, max(0.0, slap))
+
+
+@kernel
+def land(s: Any, at: float, confidence: float, slap: float) -> None:
+    """Tell initial contact and begin stance."""
+    tell(s, INITIAL_CONTACT, at, confidence)
+    begin_stance(s, at, slap)
 
 
 @kernel
@@ -278,7 +301,7 @@ def begin_stance(s: Any, at: float, slap: float) -> None:
 def settle(s: Any, p: Any, t: float) -> None:
     """Move the instant before which no event will come any more."""
     if s.phase == LANDING:
-        earliest = s.zero
+        earliest = min(s.zero, s.impact_at)
     elif s.phase == SWING:
         earliest = min(t, s.impact_at, t + p.half - s.calm)
     else:
@@ -309,7 +332,7 @@ def step(s: Any, p: Any, k: int) -> None:
     elif s.phase == SWING:
         in_swing(s, p, t, w, sure)
     else:
-        in_landing(s, p, w, sure)
+        in_landing(s, p, t, w, sure)
     s.w = w
     settle(s, p, t)
 

@@ -69,7 +69,8 @@ STATE: Final = np.dtype(
         ("peak", "f8"),  # of the swing so far, rad/s
         ("angle", "f8"),  # of the swing so far, rad
         ("rise", "f8"),  # where the pitch rate turned positive
-        ("heel", "f8"),  # rad: how far the heel has risen since the foot last lay still
+        ("heel", "f8"),  # rad: how far the heel has risen since the foot last lay flat
+        ("heel_top", "f8"),  # its highest since then
         ("dip", "f8"),  # deepest rate of the present negative excursion
         ("dip_level", "f8"),  # where that had died down to PUSH_LEVEL
         ("push", "f8"),  # the same two of the push-off candidate
