@@ -23,10 +23,20 @@ from dsp.lower_back_layout import (
     STATE,
     TURN,
 )
+from dsp.lower_back_walk import ALGORITHM, LowerBackWalk
 
-__all__ = ["ALGORITHM", "BOUT", "EVENT", "GAP", "INITIAL_CONTACT", "RHYTHM", "TURN", "LowerBack", "LowerBackParams"]
-
-ALGORITHM = "lower-back/1"
+__all__ = [
+    "ALGORITHM",
+    "BOUT",
+    "EVENT",
+    "GAP",
+    "INITIAL_CONTACT",
+    "RHYTHM",
+    "TURN",
+    "LowerBack",
+    "LowerBackParams",
+    "LowerBackWalk",
+]
 
 RATE_RANGE_HZ = (50.0, 208.0)  # above, the smoothing window and the looks back outgrow their buffers
 LEG_PER_HEIGHT = 0.53  # leg length over body height (Drillis & Contini 1966)
