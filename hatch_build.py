@@ -82,32 +82,39 @@ def npm_command() -> list[str]:
 
 
 def fetch(folder: Path) -> None:
-    """Fetch the package, check it and unpack the few files that the page needs; raises FetchError."""
+    """Fetch uPlot and unpack the few files that the page needs; raises FetchError."""
+    fetch_package(PACKAGE, INTEGRITY, {name: member for name, (member, _) in FILES.items()}, folder)
+
+
+def fetch_package(package: str, integrity: str, files: dict[str, str], folder: Path) -> None:
+    """Fetch a package from npm, check it and unpack ``files`` (our name: its name) of it; raises FetchError."""
     with tempfile.TemporaryDirectory() as temporary:
         try:
             subprocess.run(
-                [*npm_command(), "pack", PACKAGE, "--silent", "--ignore-scripts"],
+                [*npm_command(), "pack", package, "--silent", "--ignore-scripts"],
                 cwd=temporary, check=True, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S,
             )  # fmt: skip
         except subprocess.CalledProcessError as error:
-            raise FetchError(f"npm could not fetch {PACKAGE}: {error.stderr.strip() or error.stdout.strip()}") from None
+            raise FetchError(f"npm could not fetch {package}: {error.stderr.strip() or error.stdout.strip()}") from None
         except subprocess.TimeoutExpired:
-            raise FetchError(f"npm took over {FETCH_TIMEOUT_S} s to fetch {PACKAGE}: is the network up?") from None
+            raise FetchError(f"npm took over {FETCH_TIMEOUT_S} s to fetch {package}: is the network up?") from None
         archive = next(Path(temporary).glob("*.tgz"), None)
         if archive is None:
-            raise FetchError(f"npm fetched {PACKAGE} and left no file.")
-        unpack(archive, folder)
+            raise FetchError(f"npm fetched {package} and left no file.")
+        if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != integrity:
+            raise FetchError(f"What npm fetched as {package} is not what was published under that name: not used.")
+        unpack(archive, files, folder)
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Check the archive and copy our files out of it; raises FetchError when it is not the one we know."""
-    digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-    if digest != INTEGRITY:
-        raise FetchError(f"What npm fetched as {PACKAGE} is not what was published under that name: not used.")
+def unpack(archive: Path, files: dict[str, str], folder: Path) -> None:
+    """Copy single files out of an archive; raises FetchError when one is not in it."""
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as package:
-        for name, (member, _) in FILES.items():
-            source = package.extractfile(member)
+        for name, member in files.items():
+            try:
+                source = package.extractfile(member)
+            except KeyError:
+                source = None
             if source is None:
-                raise FetchError(f"{PACKAGE} has no {member}.")
+                raise FetchError(f"{archive.name} has no {member}.")
             (folder / name).write_bytes(source.read())

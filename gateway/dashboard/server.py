@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from aiohttp import WSMsgType, hdrs, web
@@ -21,10 +21,12 @@ from gateway.dashboard import pages, views
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import add_headers, is_loopback, only_from_here
 from gateway.dashboard.live import Live, TooManyViewersError
-from gateway.dashboard.past import Past, PastError, open_past
-from gateway.dashboard.ward import SIDES, Ward, now_us
+from gateway.dashboard.past import Past, open_past
+from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
+from gateway.measurement import Side
 from gateway.topics import Topics
+from gateway.usage import UsageError
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer
@@ -35,10 +37,6 @@ WORDS_WITHIN = 4096  # bytes: a viewer has nothing to say on a waveform socket
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
-
-
-class DashboardError(Exception):
-    """The dashboard cannot start; says what to do."""
 
 
 @dataclass(slots=True)
@@ -53,24 +51,24 @@ class Parts:
     started: float
 
 
+SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
 PARTS = web.AppKey("parts", Parts)
 CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
 
 
-def make_app(settings: Settings, *, past: Past | None = None, clock_us: Callable[[], int] = now_us) -> web.Application:
+def make_app(settings: Settings, *, past: Past | None = None) -> web.Application:
     """Return the application; its MQTT subscription and its tasks live as long as it runs.
 
     Args:
         settings: Site, broker and where the history is.
         past: Reads the history; by default the database of the settings.
-        clock_us: UTC microseconds.
     """
     topics = Topics(settings.site.site, settings.site.gateway)
-    ward = Ward(clock_us=clock_us)
+    ward = Ward(settings.site.gateway, speed=settings.speed)
 
     def render(name: str) -> dict[str, Any]:
-        now = clock_us()
-        state = views.header(ward, now, connected=feed.connected)
+        now = ward.now_us()
+        state = views.header(ward, now, connected=feed.up)
         if name.startswith("slot/"):
             return state | views.slot_view(ward, name.removeprefix("slot/"), now)
         return state | (views.devices_view(ward) if name == "devices" else views.ward_view(ward, now))
@@ -79,19 +77,20 @@ def make_app(settings: Settings, *, past: Past | None = None, clock_us: Callable
         return ward.slot(name.removeprefix("slot/")).revision
 
     def deliver(message: Message) -> None:
-        kind = message.topic.removeprefix(f"{topics.prefix}/").partition("/")[0]
+        kind, _, name = message.topic.removeprefix(f"{topics.prefix}/").partition("/")
         if kind == "waveform":
             waveforms.take(message.topic, message.payload)
         else:
-            ward.take(kind, message.payload, retained=message.retained)
+            ward.take(kind, name, message.payload, retained=message.retained)
 
-    feed = Feed(settings.broker, deliver=deliver)
+    filters = [(topics.status, 1), (topics.measurements(), 1), (topics.notices, 1), (topics.waveform(), 0)]
+    feed = Feed(settings.broker, filters=filters, deliver=deliver)
     live = Live(render=render, revision=revision)
     waveforms = Waveforms(feed, topics)
     app = web.Application(middlewares=[only_from_here])
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
     app.on_response_prepare.append(add_headers)
-    app.cleanup_ctx.append(lambda app: _run_parts(app, topics))
+    app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
     _add_routes(app)
     return app
@@ -108,9 +107,9 @@ def _add_routes(app: web.Application) -> None:
     app.router.add_static("/static", pages.STATIC)
 
 
-async def _run_parts(app: web.Application, topics: Topics) -> AsyncIterator[None]:
+async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
-    parts.feed.start([(topics.status, 1), (topics.measurements(), 1), (topics.notices, 1)])
+    parts.feed.start()
     tasks = [
         asyncio.create_task(parts.live.run(), name="dashboard live"),
         asyncio.create_task(parts.waveforms.run(), name="dashboard waveforms"),
@@ -190,20 +189,21 @@ async def _send_frames(socket: web.WebSocketResponse, watcher: Watcher) -> None:
 
 async def history(request: web.Request) -> web.Response:
     """Values of one metric over the last minutes: ``[[end_us, value or null, quality], …]``, oldest first."""
-    slot, metric = request.query.get("slot", ""), request.query.get("metric", "")
-    side = request.query.get("side", "none")
+    slot, metric = request.query.get("slot", ""), CATALOGUE.get(request.query.get("metric", ""))
+    algorithm = request.query.get("algorithm") or None
+    side = SIDES.get(request.query.get("side", "none"))
     try:
         minutes = float(request.query.get("minutes", "10"))
     except ValueError:
         minutes = 0.0
-    if not slot or metric not in CATALOGUE or side not in SIDES or not 0 < minutes <= LONGEST_MINUTES:
+    if not slot or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
         return _answer({"error": "slot, metric, side and minutes (up to 1440) are needed"}, status=400)
-    since_us = now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
+    since_us = request.app[PARTS].ward.now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
     try:
-        rows = await asyncio.to_thread(request.app[PARTS].past, slot, metric, side, since_us)
-    except (PastError, sqlite3.Error) as error:
+        rows = await asyncio.to_thread(request.app[PARTS].past, slot, metric.id, side, algorithm, since_us)
+    except sqlite3.Error as error:
         return _answer({"error": f"the history cannot be read: {error}"}, status=503)
-    return _answer({"slot": slot, "metric": metric, "side": side, "rows": rows})
+    return _answer({"slot": slot, "metric": metric.id, "side": side, "rows": rows})
 
 
 async def catalogue(_request: web.Request) -> web.Response:
@@ -217,7 +217,7 @@ async def status(request: web.Request) -> web.Response:
     dropped = parts.feed.dropped + parts.ward.dropped + parts.waveforms.dropped
     return _answer(
         {
-            "broker": parts.feed.connected,
+            "broker": parts.feed.up,
             "gateway": parts.ward.status.get("gateway"),
             "gateway_state": parts.ward.gateway_state(),
             "gateway_age_s": parts.ward.gateway_age_s(),
@@ -234,18 +234,18 @@ def _answer(data: Any, *, status: int = 200) -> web.Response:
 
 
 def check(settings: Settings) -> None:
-    """Raise DashboardError when these settings cannot be served."""
+    """Raise UsageError when these settings cannot be served."""
     if not is_loopback(settings.dashboard.host):
-        raise DashboardError(
+        raise UsageError(
             f"dashboard.host is {settings.dashboard.host}, but there are no users and passwords yet: "
             "set it to 127.0.0.1 and reach it through an SSH tunnel."
         )
     if not pages.has_plotting_library():
-        raise DashboardError("The dashboard's plotting library is missing: run 'pip install .' again.")
+        raise UsageError("The dashboard's plotting library is missing: run 'pip install .' again.")
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until ``stop`` is set; ``ready`` is told the address. Raises DashboardError."""
+    """Serve until ``stop`` is set; ``ready`` is told the address. Raises UsageError."""
     check(settings)
     host, port = settings.dashboard.host, settings.dashboard.port
     runner = web.AppRunner(make_app(settings), shutdown_timeout=SHUTDOWN_S, access_log=None)
@@ -255,8 +255,8 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise DashboardError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
-            raise DashboardError(
+                raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+            raise UsageError(
                 f"Port {port} of {host} is taken: stop the other program or set another dashboard.port."
             ) from error
         if ready:
@@ -267,7 +267,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
 
 
 def run_dashboard(settings: Settings, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serve the pages until SIGTERM or SIGINT; ``ready`` is told the address. Raises DashboardError."""
+    """Serve the pages until SIGTERM or SIGINT; ``ready`` is told the address. Raises UsageError."""
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -3,69 +3,45 @@
 from __future__ import annotations
 
 import time
+from bisect import insort
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from dsp.catalogue import CATALOGUE
 from gateway.measurement import Measurement
+from gateway.payload import PayloadError, decode_measurements
 
 STALE_S = 5.0
 """Older than this, a value is no longer what is happening now."""
 
+AHEAD_S = 5.0  # a measurement may lie this much ahead of the clock that we have from the last status
 STRIDES = 20  # per side: about as many as one can compare at a glance
 SLOTS = 256  # more than any ward; a bound on what a wrong publisher can make us hold
 SOURCES = 4  # values of one metric and side that different algorithms may hold at once
 NOTICES = 20
 STRIDE_METRICS = ("stride_time", "stance_time", "swing_time", "step_time")
 QUALITY_RANK = {"ok": 2, "degraded": 1, "invalid": 0}
-SIDES = ("left", "right", "both", "none")
 MICRO = 1_000_000
-_KNOWN = frozenset(f.name for f in fields(Measurement))
-_TEXTS = ("metric", "side", "unit", "quality", "reason", "algorithm", "slot", "session", "subject")
 
 
-class MalformedMessageError(ValueError):
-    """A message that is not what the contract says; counted, never fatal."""
-
-
-def now_us() -> int:
-    """Return UTC microseconds."""
+def wall_us() -> int:
+    """Return UTC microseconds of this machine."""
     return time.time_ns() // 1000
 
 
 def decode(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object of a payload; raises MalformedMessageError."""
+    """Return the JSON object of a payload; raises PayloadError."""
     try:
         message = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise MalformedMessageError("not JSON") from error
+    except orjson.JSONDecodeError:
+        raise PayloadError("not JSON") from None
     if not isinstance(message, dict):
-        raise MalformedMessageError("not an object")
+        raise PayloadError("not an object")
     return message
-
-
-def read_measurement(item: object) -> Measurement:
-    """Check and build a measurement, leaving out keys that we do not know; raises MalformedMessageError."""
-    if not isinstance(item, dict):
-        raise MalformedMessageError("measurement is not an object")
-    try:
-        measurement = Measurement.from_dict({key: value for key, value in item.items() if key in _KNOWN})
-    except (KeyError, TypeError) as error:
-        raise MalformedMessageError("measurement lacks a field") from error
-    numeric = measurement.value is None or (
-        isinstance(measurement.value, int | float) and not isinstance(measurement.value, bool)
-    )
-    instants = isinstance(measurement.start_us, int) and isinstance(measurement.end_us, int)
-    texts = all(isinstance(getattr(measurement, name), str) for name in _TEXTS)
-    if not (numeric and instants and texts and measurement.side in SIDES and measurement.quality in QUALITY_RANK):
-        raise MalformedMessageError("measurement has a field of the wrong type")
-    if measurement.metric not in CATALOGUE:
-        raise MalformedMessageError("measurement of an unknown metric")
-    return measurement
 
 
 @dataclass(slots=True)
@@ -73,7 +49,7 @@ class SlotState:
     """What one bed or bay said last."""
 
     values: dict[tuple[str, str], OrderedDict[str, Measurement]] = field(default_factory=dict)
-    strides: dict[tuple[str, str], deque[Measurement]] = field(default_factory=dict)
+    strides: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
     newest_us: int = 0
     revision: int = 0
 
@@ -88,7 +64,7 @@ class SlotState:
             if len(sources) > SOURCES:
                 sources.popitem(last=False)
         if measurement.metric in STRIDE_METRICS and measurement.side in {"left", "right"}:
-            self.strides.setdefault(key, deque(maxlen=STRIDES)).append(measurement)
+            _keep_newest(self.strides.setdefault(key, []), measurement)
         self.newest_us = max(self.newest_us, measurement.end_us)
         self.revision += 1
 
@@ -105,6 +81,14 @@ class SlotState:
         return max(fresh, key=_preference)
 
 
+def _keep_newest(strides: list[Measurement], stride: Measurement) -> None:
+    """Put a stride in its place in time: what the outbox held back comes late, and what it is unsure of comes twice."""
+    if any(held.end_us == stride.end_us for held in strides):
+        return
+    insort(strides, stride, key=lambda held: held.end_us)
+    del strides[:-STRIDES]
+
+
 def _preference(measurement: Measurement) -> tuple[int, bool, int]:
     from_feet = any("foot" in placement for placement in measurement.placement)
     return QUALITY_RANK[measurement.quality], from_feet, measurement.end_us
@@ -113,35 +97,43 @@ def _preference(measurement: Measurement) -> tuple[int, bool, int]:
 class Ward:
     """The newest of everything that one gateway says; latest wins, nothing grows without bound.
 
+    Args:
+        gateway: Id of the gateway.
+        speed: How many times as fast as ours its clock runs; other than 1 only when it is simulated.
+        clock_us: Our own clock.
+
     Attributes:
         dropped: Messages and measurements that were not understood or did not fit, by reason.
         status: The newest status that had devices in it.
         state: What the gateway says of itself: ``online``, ``offline``, or ``unknown`` before any word.
     """
 
-    def __init__(self, *, clock_us: Callable[[], int] = now_us) -> None:
+    def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
+        self._gateway = gateway
         self.dropped: Counter[str] = Counter()
         self.status: dict[str, Any] = {}
         self.state = "unknown"
-        self.revision = 0
         self.notices: deque[dict[str, Any]] = deque(maxlen=NOTICES)
         self._slots: dict[str, SlotState] = {}
         self._heard_us = 0
         self._clock_us = clock_us
+        self._speed = speed
+        self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
 
-    def take(self, kind: str, payload: bytes, *, retained: bool = False) -> None:
-        """Take a message of the topic ``kind`` (``status``, ``measurements``, ``notices``); count what is wrong."""
+    def take(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
+        """Take a message of the topic ``kind`` (``status``, ``measurements``, ``notices``); count what is wrong.
+
+        ``name`` is the last part of the topic: the slot of measurements.
+        """
         try:
-            message = decode(payload)
             if kind == "status":
-                self._take_status(message, retained=retained)
+                self._take_status(decode(payload), retained=retained)
             elif kind == "measurements":
-                self._take_measurements(message)
+                self._take_measurements(name, payload)
             elif kind == "notices":
-                self.notices.append(message)
-        except MalformedMessageError as error:
-            self.dropped[f"{kind}: {error}"] += 1
-        self.revision += 1
+                self.notices.append(decode(payload))
+        except PayloadError as error:
+            self.dropped[f"{kind}: {error.kind}"] += 1
 
     def slot(self, slot: str) -> SlotState:
         """Return what a slot said last; empty if it said nothing."""
@@ -168,6 +160,14 @@ class Ward:
             for known in self.devices()
         )
 
+    def now_us(self) -> int:
+        """Return the present on the gateway's clock, which all ages are told by: as its last word said, and on."""
+        wall = self._clock_us()
+        if self._anchor is None:
+            return wall
+        said, heard = self._anchor
+        return said + round((wall - heard) * self._speed)
+
     def gateway_age_s(self) -> float | None:
         """Return how long ago the gateway last spoke; None if it never did."""
         return max(0.0, (self._clock_us() - self._heard_us) / MICRO) if self._heard_us else None
@@ -180,30 +180,34 @@ class Ward:
     def _take_status(self, message: dict[str, Any], *, retained: bool) -> None:
         state = message.get("state")
         if state not in {"online", "offline"}:
-            raise MalformedMessageError("no state")
+            raise PayloadError("no state")
         self.state = state
         said_us = message.get("time_us")
         if retained:  # said before we were there: only the gateway's own clock knows when
             self._heard_us = said_us if isinstance(said_us, int) else 0
         else:
             self._heard_us = self._clock_us()
+            if isinstance(said_us, int):
+                self._anchor = (said_us, self._heard_us)
         if isinstance(message.get("slots"), list):
             self.status = message
 
-    def _take_measurements(self, message: dict[str, Any]) -> None:
-        items = message.get("measurements")
-        if not isinstance(items, list):
-            raise MalformedMessageError("no measurements")
-        for item in items:
-            try:
-                measurement = read_measurement(item)
-            except MalformedMessageError as error:
-                self.dropped[f"measurements: {error}"] += 1
-                continue
-            if measurement.slot not in self._slots and len(self._slots) >= SLOTS:
-                self.dropped["measurements: too many slots"] += 1
-                continue
-            self._slots.setdefault(measurement.slot, SlotState()).take(measurement)
+    def _take_measurements(self, slot: str, payload: bytes) -> None:
+        message = decode_measurements(self._gateway, slot, payload)
+        for rejected in message.rejected:
+            self.dropped[f"measurements: {rejected.reason}"] += 1
+        if slot not in self._slots and len(self._slots) >= SLOTS:
+            self.dropped["measurements: too many slots"] += len(message.measurements)
+            return
+        state = self._slots.setdefault(slot, SlotState())
+        latest_us = self.now_us() + round(AHEAD_S * self._speed * MICRO)  # later ones would never grow old
+        for _, measurement in message.measurements:
+            if measurement.metric not in CATALOGUE:
+                self.dropped["measurements: unknown metric"] += 1
+            elif measurement.end_us > latest_us:
+                self.dropped["measurements: from the future"] += 1
+            else:
+                state.take(measurement)
 
 
 def _objects(items: object, key: str) -> list[dict[str, Any]]:

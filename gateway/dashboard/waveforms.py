@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import struct
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +11,13 @@ import orjson
 
 from gateway.dashboard.feed import Feed
 from gateway.topics import Topics
+from gateway.waveform import HEADER, VERSION
 
 WATCH_FOR_S = 10  # the gateway stops by itself this long after our last word, should we die
 RENEW_S = 4.0  # two renewals may be lost before it stops
 QUEUE = 64  # frames that may wait for a slow viewer, some seconds; then the oldest goes and the strip shows a gap
 WATCHERS = 64  # open strips
 
-HEADER = struct.Struct("<BBHfq")
-"""Version, channels, samples, rate in Hz, time of the first sample in UTC microseconds."""
-
-VERSION = 1
 FLOAT_BYTES = 4
 
 
@@ -107,8 +103,6 @@ class Waveforms:
         watchers = self._watchers.setdefault(key, set())
         watcher = Watcher(self.dropped)
         watchers.add(watcher)
-        if len(watchers) == 1:
-            self._feed.follow(self._topics.waveform(*key))
         self._ask(*key)
         try:
             yield watcher
@@ -116,7 +110,6 @@ class Waveforms:
             watchers.discard(watcher)
             if not watchers:
                 self._watchers.pop(key, None)
-                self._feed.unfollow(self._topics.waveform(*key))
 
     def _ask(self, device: str, stream: str) -> None:
         request = {"device": device, "stream": stream, "for_s": WATCH_FOR_S}

@@ -4,7 +4,14 @@ import { $, keep, make, mark, say } from "./dom.js";
 import { follow, silence } from "./live.js";
 import { age, duration, long, number, state as stateWords } from "./words.js";
 
-const COLUMNS = 10;
+const COLUMNS = 9;
+
+const STATE = 3;
+
+function sentence(text) {
+  if (!text) return "";
+  return text[0].toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
+}
 
 function clockWords(clock) {
   if (!clock || typeof clock.drift_ppm !== "number") return "–";
@@ -16,21 +23,22 @@ function cells(device) {
   const battery = typeof device.battery === "number" ? `${Math.round(device.battery)} %` : "–";
   const rate = typeof device.rate_hz === "number" ? number(device.rate_hz, 1) : "–";
   const seconds = typeof device.age_s === "number" ? age(device.age_s + silence()) : "–";
-  const help = [device.error, device.advice].filter(Boolean).join(" ");
   return [device.id, device.slot ?? "", long(device.placement), `${shape} ${word}`, rate, String(device.lost ?? "–"),
-    battery, clockWords(device.clock), seconds, help];
+    battery, clockWords(device.clock), seconds];
 }
 
 function makeRow() {
   const row = make("tr", {}, make("th", { scope: "row" }));
   for (let i = 1; i < COLUMNS; i += 1) row.append(make("td"));
-  row.children[COLUMNS - 1].className = "advice";
   return row;
 }
 
 function updateRow(row, device) {
-  cells(device).forEach((text, i) => say(row.children[i], text));
-  mark(row.children[3], `state${device.state === "streaming" ? "" : " off"}`);
+  const place = row.children[STATE];
+  if (!place.children.length) place.append(make("p"), make("p", { className: "advice" }));
+  cells(device).forEach((text, i) => say(i === STATE ? place.children[0] : row.children[i], text));
+  mark(place.children[0], `state${device.state === "streaming" ? "" : " off"}`);
+  say(place.children[1], [device.error, device.advice].map(sentence).filter(Boolean).join(" "));
 }
 
 const total = (counts) => Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);

@@ -6,7 +6,7 @@ import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
 import { Trend } from "./trend.js";
-import { ACTIVITY, STALE_S, long, reading, signal } from "./words.js";
+import { ACTIVITY, STALE_S, duration, long, reading, signal } from "./words.js";
 
 const MOVEMENT_HZ = 10; // faster streams are movement; slower ones are heart and battery
 const SPEAK_MS = 15000;
@@ -179,6 +179,9 @@ function show({ slot: patient }) {
   speakNumbers(shown);
   offerSensors();
   strides.show(patient.strides);
+  const newest = Math.max(...Object.values(patient.strides).flat().map((stride) => stride.end_us / 1e6));
+  const since = now() - newest;
+  say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), now());
 }
 

@@ -96,13 +96,13 @@ class Lane {
     const options = {
       width: this.plotBox.clientWidth || 600, height,
       legend: { show: false }, cursor: { show: false }, select: { show: false },
-      padding: [8, 10, last ? 0 : 6, 0],
+      padding: [8, 16, last ? 0 : 6, 0],
       scales: { x: { time: false, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
       axes: [
         { stroke: ink, grid, ticks: { show: false }, size: last ? AXIS_HEIGHT : 0, gap: 2, splits: (u) => this.#seconds(u),
           values: (u, splits) => splits.map((time) => (last ? ago(u.scales.x.max - time) : "")) },
         { stroke: ink, grid, ticks: { show: false }, size: AXIS_WIDTH, gap: 4, space: 26,
-          values: (_u, splits) => splits.map((value) => String(value).replace("-", "−")) },
+          values: (_u, splits) => splits.map((value) => (this.ring.end === null ? "" : String(value).replace("-", "−"))) },
       ],
       series: [{}, { stroke, width: 1.6, spanGaps: false, points: { show: false } }],
     };

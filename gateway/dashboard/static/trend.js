@@ -13,7 +13,7 @@ const HEIGHT = 122;
 
 export class Trend {
   constructor(section, slot, metric, sideName, leastSpan) {
-    Object.assign(this, { section, slot, metric, side: sideName, leastSpan, past: [], live: [], drawn: -Infinity, problem: "" });
+    Object.assign(this, { section, slot, metric, side: sideName, leastSpan, algorithm: null, past: [], live: [], drawn: -Infinity, problem: "" });
     this.remark = make("p", { className: "remark" });
     this.box = make("div", { className: "plot", role: "img" });
     this.table = make("tbody");
@@ -21,7 +21,7 @@ export class Trend {
       ...["Mean", "Least", "Most"].map((text) => make("th", { scope: "col", textContent: text })));
     section.append(
       make("div", { className: "panel-top" },
-        make("h2", { textContent: `${metric.title}, last ${MINUTES} minutes (${metric.unit_text})` }), this.remark),
+        make("h2", { textContent: `${metric.title}, last ${MINUTES} min (${metric.unit_text})` }), this.remark),
       this.box,
       make("details", {}, make("summary", { textContent: "Minute by minute, as a table" }),
         make("table", {}, make("thead", {}, header), this.table)));
@@ -33,6 +33,7 @@ export class Trend {
 
   async refill() {
     const query = new URLSearchParams({ slot: this.slot, metric: this.metric.id, side: this.side, minutes: MINUTES });
+    if (this.algorithm) query.set("algorithm", this.algorithm);
     const response = await fetch(`/api/history?${query}`).catch(() => null);
     this.problem = response?.ok ? "" : "history not available, live values only";
     if (!response?.ok) return;
@@ -45,6 +46,7 @@ export class Trend {
 
   take(shown, now) {
     if (shown) {
+      if (shown.algorithm !== this.algorithm) this.#follow(shown.algorithm);
       const time = shown.end_us / 1e6;
       const newest = this.live.at(-1)?.[0] ?? this.past.at(-1)?.[0] ?? 0;
       if (time > newest) this.live.push([time, shown.quality === "invalid" ? null : shown.value]);
@@ -52,6 +54,15 @@ export class Trend {
     if (performance.now() - this.drawn < DRAW_MS) return;
     this.drawn = performance.now();
     this.#draw(now);
+  }
+
+  // Feet and lower back may both tell a metric: one line is one algorithm.
+  #follow(algorithm) {
+    const first = this.algorithm === null;
+    this.algorithm = algorithm;
+    if (!first) this.live = [];
+    this.past = [];
+    this.refill();
   }
 
   #draw(now) {

@@ -1,6 +1,7 @@
 // How values, ages and states are said.
 
 export const STALE_S = 5; // older than this is no longer "now"
+const LIVE_S = 3; // contacts are decided about a second after they were made: up to here it is "now"
 const FORGET_S = 60; // older than this, the old value itself is not shown any more
 
 const PLACEMENTS = {
@@ -49,7 +50,7 @@ export function duration(seconds) {
 }
 
 export function age(seconds) {
-  return seconds < 1.5 ? "now" : `${duration(seconds)} ago`;
+  return seconds < LIVE_S ? "now" : `${duration(seconds)} ago`;
 }
 
 // One value as a page shows it: what number, whether it is old or doubtful, and what is said below it.
