@@ -122,7 +122,9 @@ class Walkers:
         self._ended = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = self._on_command
-        self._client.will_set(topics.status, orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}), 1, True)
+        self._client.will_set(
+            topics.status, orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}), 1, True
+        )
         self._client.connect("127.0.0.1", port, properties=Properties(PacketTypes.CONNECT))  # type: ignore[no-untyped-call]
         self._client.subscribe(topics.command(), 1)
         self._thread = threading.Thread(target=self._run, name="walkers")
@@ -132,7 +134,9 @@ class Walkers:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ended.set()
         self._thread.join()
         self._client.disconnect()
