@@ -13,6 +13,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from bumble import core, hci
 from bumble.device import Advertisement, Connection, Device, DeviceConfiguration
 from bumble.host import Host
+from bumble.transport.common import TransportLostError
 from bumble.transport.unix import open_unix_client_transport
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,15 @@ async def uninterrupted(operation: Coroutine[Any, Any, T], name: str) -> T:
         if task.cancelled() and caller is not None and not caller.cancelling():
             raise BleakError("the link was lost") from None
         raise
+
+
+class _Host(Host):  # type: ignore[misc] # bumble is untyped to us
+    """Bumble's host, which loses its transport without stumbling over a command that has just been answered."""
+
+    def on_transport_lost(self) -> None:
+        if self.pending_response is not None and not self.pending_response.done():
+            self.pending_response.set_exception(TransportLostError("transport lost"))
+        self.emit("flush")
 
 
 class Central:
@@ -183,7 +193,7 @@ class Central:
         """Attach, and return when the simulator has gone."""
         transport: Any = await open_unix_client_transport(str(self.socket))
         try:
-            host = Host(transport.source, transport.sink)
+            host = _Host(transport.source, transport.sink)
             device = Device(config=DeviceConfiguration(name="rehab-gateway"), host=host)
             async with asyncio.timeout(POWER_ON_TIMEOUT_S):
                 await device.power_on()
@@ -194,8 +204,6 @@ class Central:
             await transport.source.terminated
         finally:
             self._attached.clear()
-            if self._device is not None:
-                device, self._device = self._device, None
-                device.host.emit("flush")  # every connection is lost, and says so
+            self._device = None
             await transport.close()
-            await transport.source.terminated  # only then have commands under way been told
+            await transport.source.terminated  # only then have connections and commands been told
