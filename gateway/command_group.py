@@ -7,6 +7,7 @@ package names no package above it.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -34,8 +35,7 @@ class CommandGroup(TyperGroup):
         """Import a brought command that is about to be called, or asked for its help."""
         point = self._brought.get(args[0])
         if point is not None and getattr(self.commands[point.name], "callback", None) is _nothing:
-            brought = point.load()
-            self.add_command(get_command(brought) if isinstance(brought, typer.Typer) else brought, point.name)
+            self.add_command(_command(point.load()), point.name)
         return super().resolve_command(ctx, args)
 
 
@@ -48,11 +48,19 @@ def summary(point: EntryPoint) -> str:
     if spec is None or spec.origin is None:
         return "Not installed completely: install the package again."
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
-    return docstring.partition("\n")[0]
+    said = re.sub(r"^``[^`]*``: ", "", docstring.partition("\n")[0])
+    return said[:1].upper() + said[1:]
 
 
 def _brought() -> Iterable[EntryPoint]:
     return entry_points(group=GROUP)
+
+
+def _command(brought: Any) -> Any:
+    """Return a Typer application as a command of ours: shell completion is the whole program's affair, not its."""
+    command = get_command(brought) if isinstance(brought, typer.Typer) else brought
+    command.params = [param for param in command.params if param.name not in {"install_completion", "show_completion"}]
+    return command
 
 
 def _nothing() -> None:

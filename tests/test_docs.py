@@ -1,0 +1,117 @@
+"""The documentation agrees with the code: a page that is out of date fails here."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import config.reference
+import drivers
+import gateway.reference
+from config.loader import load
+from drivers.supervisor import State
+from gateway.command import app, known_drivers
+from gateway.measurement import Measurement
+from gateway.payload import decode_gaps, decode_measurements
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+STATEMENT = (
+    "Information for rehabilitation staff and researchers. Not a medical device. Not for diagnosis, treatment decisions"
+    " or patient monitoring in place of clinical observation. Alerts may be late or missing."
+)
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text(name), re.MULTILINE | re.DOTALL)
+
+
+def test_the_configuration_reference_is_the_settings() -> None:
+    assert text("docs/configuration.md") == config.reference.page(), "run 'make docs'"
+
+
+def test_the_metrics_page_is_the_catalogue() -> None:
+    assert text("docs/metrics.md") == gateway.reference.metrics_page(), "run 'make docs'"
+
+
+def test_the_table_of_topics_is_the_code_s() -> None:
+    page = text("docs/mqtt.md")
+    assert gateway.reference.with_topics(page) == page, "run 'make docs'"
+
+
+def test_every_field_of_a_measurement_is_explained() -> None:
+    table = "\n".join(line for line in text("docs/mqtt.md").splitlines() if line.startswith("| `"))
+    assert [field.name for field in fields(Measurement) if f"`{field.name}`" not in table] == []
+
+
+def test_every_state_of_a_device_is_explained() -> None:
+    assert [state for state in get_args(State) if f"`{state}`" not in text("docs/mqtt.md")] == []
+
+
+def test_the_examples_of_payloads_are_ones() -> None:
+    payloads = [json.loads(block) for block in blocks("docs/mqtt.md", "json")]
+    measurements = next(payload for payload in payloads if "measurements" in payload)
+    parsed = decode_measurements("ward-7", "bay-a", json.dumps(measurements).encode())
+    assert len(parsed.measurements) == len(measurements["measurements"]) == 1
+    assert parsed.rejected == []
+    gaps = next(payload for payload in payloads if "gaps" in payload)
+    assert len(decode_gaps("ward-7", json.dumps(gaps).encode()).gaps) == len(gaps["gaps"]) == 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    local = [link for link in links if not link.startswith(("http://", "https://", "mailto:"))]
+    assert [link for link in local if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_commands_in_the_docs_exist(page: Path) -> None:
+    """Every 'make x' and 'rehab-gateway x' that a reader may copy is a target or a command."""
+    targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
+    commands = {info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands} | {"simulate"}
+    code = "\n".join(re.findall(r"^```(?:sh|bash|text)?\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL))
+    code += "\n".join(re.findall(r"`([^`\n]+)`", page.read_text("utf-8")))
+    assert set(re.findall(r"^(?:\$ )?make ([a-z]+)", code, re.MULTILINE)) <= targets
+    assert set(re.findall(r"\brehab-gateway ([a-z]+)\b", code)) <= commands
+
+
+def test_the_readme_names_every_command_and_driver() -> None:
+    readme = text("README.md")
+    commands = [info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands]
+    assert [name for name in [*commands, "simulate"] if f"`{name}`" not in readme] == []
+    assert [name for name in drivers.DRIVERS if f"`{name}`" not in readme] == []
+
+
+def test_the_statement_stands_in_the_readme_word_for_word() -> None:
+    assert STATEMENT in " ".join(text("README.md").replace("> ", "").split())
+
+
+def test_configurations_in_the_docs_load(tmp_path: Path) -> None:
+    shown = [(page, block) for page in PAGES for block in blocks(str(page.relative_to(ROOT)), "toml")]
+    assert shown
+    for page, block in shown:
+        path = tmp_path / f"{page.stem}.toml"
+        path.write_text(block, "utf-8")
+        load(path, known_drivers())
+
+
+def test_everything_that_first_light_must_show_can_be_reproduced() -> None:
+    headings = re.findall(r"^## (\d)\. ", text("docs/reproduce.md"), re.MULTILINE)
+    assert headings == [str(n) for n in range(1, 9)]
+
+
+def test_the_changelog_has_this_version() -> None:
+    version = re.search(r'^version = "(.+)"', text("pyproject.toml"), re.MULTILINE)
+    assert version
+    assert re.search(rf"^## \[{re.escape(version[1])}\]", text("CHANGELOG.md"), re.MULTILINE)

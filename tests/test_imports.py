@@ -1,0 +1,121 @@
+"""Imports run downwards only, and what must not know of the outside does not import it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"config", "drivers", "dsp", "gateway", "simulators"}
+
+# What each package may import of ours: a whole package, or only the modules named.
+BELOW = {
+    "config": {"config"},
+    "drivers": {"drivers"},
+    "dsp": {"dsp"},
+    "gateway": {"gateway", "drivers", "dsp", "config"},
+    # The shapes of samples and the interface of a radio, never a decoder: a simulator that shares the decoder's code
+    # would share its mistakes.
+    "simulators": {"simulators", "drivers.packet", "drivers.radio", "drivers.errors"},
+}
+
+# Who may touch the outside. Whatever is not named here is pure: bytes or arrays in, packets or numbers out.
+DRIVERS_THAT_DO_IO = {"ble", "policy", "radio", "serial_port", "supervisor", "transport"}
+OUTSIDE = {
+    "asyncio",
+    "bleak",
+    "datetime",
+    "logging",
+    "os",
+    "random",
+    "serial",
+    "socket",
+    "sqlite3",
+    "threading",
+    "time",
+}
+DIALOGUES = {"asyncio"}  # a driver's start dialogue may wait
+
+
+def imports(source: str, package: str) -> Iterator[str]:
+    """Yield every module that a source imports, wherever it does, relative imports made absolute."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "__import__")):
+            yield from (str(arg.value) for arg in node.args if isinstance(arg, ast.Constant))
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def package_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parent.parts)
+
+
+def allowed(module: str, names: set[str]) -> bool:
+    """Whether a module is one of the names or inside one, or leads to one (``from drivers import packet``)."""
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def upward(path: Path) -> list[str]:
+    """Return what a file imports of ours that it must not."""
+    package = package_of(path)
+    names = BELOW[package.partition(".")[0]]
+    found = [m for m in imports(path.read_text("utf-8"), package) if m.partition(".")[0] in OURS]
+    # ``from drivers import radio`` gives 'drivers' and 'drivers.radio': the first is judged by the second.
+    return [m for m in found if not allowed(m, names) and not any(n.startswith(f"{m}.") for n in names)]
+
+
+@pytest.mark.parametrize("package", sorted(BELOW))
+def test_imports_run_downwards(package: str) -> None:
+    assert sources(package), f"{package} has no source"
+    assert {str(path.relative_to(ROOT)): up for path in sources(package) if (up := upward(path))} == {}
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "expected"),
+    [
+        ("dsp", "import gateway.clock", {"gateway.clock"}),
+        ("dsp", "def f():\n    from drivers import packet", {"drivers", "drivers.packet"}),
+        ("gateway.dashboard", "from .. import topics", {"gateway", "gateway.topics"}),
+        ("gateway", "import importlib\nimportlib.import_module('simulators.ward')", {"importlib", "simulators.ward"}),
+    ],
+)
+def test_an_import_is_found_wherever_it_hides(package: str, source: str, expected: set[str]) -> None:
+    assert set(imports(source, package)) == expected
+
+
+def test_a_simulator_may_not_borrow_a_decoder() -> None:
+    assert not allowed("drivers.heart_rate", BELOW["simulators"])
+    assert allowed("drivers.packet.StreamSpec", BELOW["simulators"])
+
+
+def test_signal_processing_knows_neither_clocks_nor_files_nor_tasks() -> None:
+    """Live equals replay: what cannot ask for the time cannot depend on it."""
+    barred = OUTSIDE | {"pathlib", "io"}
+    found = {
+        str(path.relative_to(ROOT)): barred & set(imports(path.read_text("utf-8"), "dsp")) for path in sources("dsp")
+    }
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_decoders_are_pure() -> None:
+    """Beside the transports, a module of drivers does no I/O and reads no clock; a dialogue may wait."""
+    barred = OUTSIDE - DIALOGUES
+    found = {
+        path.name: barred & {module.partition(".")[0] for module in imports(path.read_text("utf-8"), "drivers")}
+        for path in sources("drivers")
+        if path.stem not in DRIVERS_THAT_DO_IO
+    }
+    assert {name: modules for name, modules in found.items() if modules} == {}
+    assert all((ROOT / "drivers" / f"{name}.py").is_file() for name in DRIVERS_THAT_DO_IO)
