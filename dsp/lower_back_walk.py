@@ -6,7 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,15 @@ SURE = 0.5  # confidence up to which a contact is degraded
 class _Step:
     at_s: float
     length_m: float  # of the step that ended here; NaN if not known
+
+
+class _Span(NamedTuple):
+    """What a value rests on: a stretch of time, steps or strides, and a doubt."""
+
+    start_s: float
+    end_s: float
+    n: int
+    doubt: str = ""
 
 
 class LowerBackWalk:
@@ -96,14 +105,14 @@ class LowerBackWalk:
             self._bout(event, start_s, end_s)
         elif kind == TURN:
             side = SIDES[int(event["side"])]
-            self._say("turn_angle", math.degrees(event["angle_rad"]), side, start_s, end_s, 1)
-            self._say("turn_duration", end_s - start_s, side, start_s, end_s, 1)
+            self._say("turn_angle", math.degrees(event["angle_rad"]), side, _Span(start_s, end_s, 1))
+            self._say("turn_duration", end_s - start_s, side, _Span(start_s, end_s, 1))
         elif kind == GAP:
             self._steps.clear()
 
     def _contact(self, event: Any, at_s: float) -> None:
         doubt = "uncertain contact" if event["confidence"] <= SURE else ""
-        self._say("initial_contact", 1.0, SIDES[int(event["side"])], at_s, at_s, 1, doubt)
+        self._say("initial_contact", 1.0, SIDES[int(event["side"])], _Span(at_s, at_s, 1, doubt))
         if self._steps and at_s - self._steps[-1].at_s > PAUSE_S:
             self._steps.clear()
         self._steps.append(_Step(at_s, float(event["step_length_m"])))
@@ -112,41 +121,39 @@ class LowerBackWalk:
             return
         self._due_s = at_s + EVERY_S
         start_s = self._steps[0].at_s
-        doubt = f"only {n} steps" if n < GOOD_STEPS else ""
-        self._say("cadence", 60.0 * n / (at_s - start_s), "both", start_s, at_s, n, doubt)
+        span = _Span(start_s, at_s, n, _few(n))
+        self._say("cadence", 60.0 * n / (at_s - start_s), "both", span)
         lengths = [step.length_m for step in list(self._steps)[1:]]
         if all(map(math.isfinite, lengths)):
-            self._pace(sum(lengths) / n, sum(lengths) / (at_s - start_s), start_s, at_s, n, doubt)
+            self._pace(sum(lengths) / n, sum(lengths) / (at_s - start_s), span)
 
     def _bout(self, event: Any, start_s: float, end_s: float) -> None:
         self._say_rhythm()
         n = int(event["steps"])
-        doubt = f"only {n} steps" if n < GOOD_STEPS else ""
-        self._say("walking_bout", end_s - start_s, "both", start_s, end_s, n)
-        self._say("n_steps", float(n), "both", start_s, end_s, n)
-        self._say("cadence", float(event["cadence_spm"]), "both", start_s, end_s, n, doubt)
+        self._say("walking_bout", end_s - start_s, "both", _Span(start_s, end_s, n))
+        self._say("n_steps", float(n), "both", _Span(start_s, end_s, n))
+        span = _Span(start_s, end_s, n, _few(n))
+        self._say("cadence", float(event["cadence_spm"]), "both", span)
         if math.isfinite(event["step_length_m"]):
-            self._pace(float(event["step_length_m"]), float(event["speed_mps"]), start_s, end_s, n, doubt)
+            self._pace(float(event["step_length_m"]), float(event["speed_mps"]), span)
 
-    def _pace(self, step_m: float, speed_mps: float, start_s: float, end_s: float, n: int, doubt: str) -> None:
-        self._say("stride_length", 2.0 * step_m, "both", start_s, end_s, n, doubt)
-        self._say("walking_speed", speed_mps, "both", start_s, end_s, n, doubt)
+    def _pace(self, step_m: float, speed_mps: float, span: _Span) -> None:
+        self._say("stride_length", 2.0 * step_m, "both", span)
+        self._say("walking_speed", speed_mps, "both", span)
 
     def _say_rhythm(self) -> None:
         if not self._blocks:
             return
-        start_s, end_s = self._blocks[0][0], self._blocks[-1][1]
         strides = sum(block[2] for block in self._blocks)
         doubt = f"only {strides} strides" if strides < GOOD_STRIDES else ""
+        span = _Span(self._blocks[0][0], self._blocks[-1][1], strides, doubt)
         for metric, values in zip(RHYTHMS, zip(*(block[3] for block in self._blocks), strict=True), strict=True):
             known = [value for value in values if math.isfinite(value)]
             if known:
-                self._say(metric, sum(known) / len(known), "both", start_s, end_s, strides, doubt)
+                self._say(metric, sum(known) / len(known), "both", span)
         self._blocks = []
 
-    def _say(
-        self, metric: str, value: float, side: Side, start_s: float, end_s: float, n: int, doubt: str = ""
-    ) -> None:
+    def _say(self, metric: str, value: float, side: Side, span: _Span) -> None:
         """Say one value; one that no body can reach is said as none."""
         fine = CATALOGUE[metric].plausible(value, exoskeleton=self._exoskeleton)
         self._out.append(
@@ -154,12 +161,16 @@ class LowerBackWalk:
                 metric,
                 value if fine else None,
                 side,
-                start_s,
-                end_s,
-                n if fine else 0,
+                span.start_s,
+                span.end_s,
+                span.n if fine else 0,
                 ALGORITHM,
-                n_rejected=0 if fine else n,
-                quality="degraded" if fine and doubt else "ok" if fine else "invalid",
-                reason=doubt if fine else "implausible",
+                n_rejected=0 if fine else span.n,
+                quality="invalid" if not fine else "degraded" if span.doubt else "ok",
+                reason=span.doubt if fine else "implausible",
             )
         )
+
+
+def _few(steps: int) -> str:
+    return f"only {steps} steps" if steps < GOOD_STEPS else ""
