@@ -10,6 +10,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from drivers.errors import MalformedFrameError
 
 TICK_HZ = 32768.0
@@ -146,10 +148,14 @@ class Battery:
 
     @property
     def percent(self) -> float:
-        """State of charge by the vendor's fit over 3.2 to 4.167 V, from general knowledge."""
-        v = min(max(self.volts, 3.2), 4.167)
-        fit = (((1109.739792 * v - 17167.12674) * v + 99232.71686) * v - 253825.100) * v + 242266.0527
-        return min(max(fit, 0.0), 100.0)
+        """State of charge of a resting lithium-polymer cell at this voltage, from general knowledge; coarse."""
+        return float(np.interp(self.volts, *CHARGE_CURVE))
+
+
+CHARGE_CURVE = (  # volts, percent
+    (3.20, 3.50, 3.61, 3.69, 3.73, 3.77, 3.80, 3.84, 3.87, 3.95, 4.02, 4.11, 4.167),
+    (0, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100),
+)
 
 
 def body(reply: bytes, kind: int, size: int) -> bytes:

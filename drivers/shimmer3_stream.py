@@ -3,6 +3,7 @@
 A data packet is 0x00, a time stamp, the channels. Zeros occur in the data too, so a packet counts only when the
 element behind it is a packet whose stamp lies a whole number of sampling intervals later (or, with check sums on,
 when its check sum is right). After a loss two such successors are asked for before anything is believed again.
+A change that keeps the number of bytes cannot be seen without check sums.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from drivers.shimmer3_protocol import (
 Bytes = NDArray[np.uint8]
 
 STAMP_SLACK_TICKS = 2  # a stamp may be off the sampling grid by rounding
-STAMP_SLACK = 0.01  # and, over a gap, by the rate that the divisor can only approximate
+STAMP_SLACK = 0.01  # and, over a gap, by the fraction to which a divisor can approximate a rate
 LONGEST_GAP_S = 10.0  # a longer pause is treated like a loss of sync, which costs one packet
-HUNT_GAP_INTERVALS = 8  # while hunting, successors must be near: chance likes large gaps
+NEAR_INTERVALS = 8  # a successor so near is proof; a farther one has to have a near successor itself
+HUNT_SUCCESSORS = 2  # near successors in a row that end a hunt
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,21 +196,26 @@ class Splitter:
     def _followed(self, data: Bytes, at: int) -> tuple[Element, int]:
         """Packets from ``at`` that are proved by what follows them."""
         size, head = self._layout.size, self._head
-        needed = 1 if self._synced else 2
         heads = max(0, (len(data) - at - head) // size + 1)
         if not self._synced:
-            heads = min(heads, needed + 1)
+            heads = min(heads, HUNT_SUCCESSORS + 1)
         rows = data[at + size * np.arange(heads)[:, None] + np.arange(head)]
-        follows = (rows[1:, 0] == DATA) & self._plausible(np.diff(self._layout.stamps(rows)))
-        count = int(np.argmin(follows)) if not follows.all() else len(follows)
-        if count >= needed:
+        near, far = self._plausible(np.diff(self._layout.stamps(rows)))
+        near, far = near & (rows[1:, 0] == DATA), far & (rows[1:, 0] == DATA)
+        proved = near.copy()
+        if self._synced:
+            proved[:-1] |= far[:-1] & near[1:]
+        count = _leading(proved)
+        if count >= (1 if self._synced else HUNT_SUCCESSORS):
             return Element.PACKETS, at + count * size
-        successor = at + (count + 1) * size
+        # What the decision hangs on: the first head that has not been compared, or is no head.
+        asked = (2 if far[:1].any() else 1) if self._synced else count + 1
+        successor = at + asked * size
         if successor >= len(data):
             return Element.UNDECIDED, at
         if data[successor] == DATA:
-            return Element.UNDECIDED if successor + head > len(data) else Element.GARBAGE, at
-        if self._synced and data[successor] in (ACK, INSTREAM):
+            return Element.UNDECIDED if heads <= asked else Element.GARBAGE, at
+        if self._synced and asked == 1 and data[successor] in (ACK, INSTREAM):
             return self._followed_by_reply(data, at, successor)
         return Element.GARBAGE, at
 
@@ -220,7 +227,8 @@ class Splitter:
         if successor + self._head > len(data):
             return Element.UNDECIDED, at
         rows = np.stack([data[at : at + self._head], data[successor : successor + self._head]])
-        proved = rows[1, 0] == DATA and bool(self._plausible(np.diff(self._layout.stamps(rows)))[0])
+        near, _ = self._plausible(np.diff(self._layout.stamps(rows)))
+        proved = rows[1, 0] == DATA and bool(near[0])
         return (Element.PACKETS, at + self._layout.size) if proved else (Element.GARBAGE, at)
 
     def _checked(self, data: Bytes, at: int) -> tuple[Element, int]:
@@ -234,7 +242,7 @@ class Splitter:
         good = rows[:, 0] == DATA
         for i in range(self._layout.crc_bytes):
             good &= rows[:, inner + i] == (sums >> (8 * i) & 0xFF)
-        count = whole if good.all() else int(np.argmin(good))
+        count = _leading(good)
         return (Element.PACKETS, at + count * size) if count else (Element.GARBAGE, at)
 
     def _reply(self, data: Bytes, at: int) -> tuple[Element, int]:
@@ -252,16 +260,21 @@ class Splitter:
         end = begin + size + self._layout.crc_bytes
         return (Element.REPLY, end) if end <= len(data) else (Element.UNDECIDED, at)
 
-    def _plausible(self, steps: Ticks) -> NDArray[np.bool_]:
-        """Whether the ticks from one stamp to the next (modulo the wrap) are whole sampling intervals."""
+    def _plausible(self, steps: Ticks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which steps from one stamp to the next (modulo the wrap) are few whole intervals, and which a longer gap."""
         layout = self._layout
         steps = steps & ((1 << 8 * layout.stamp_bytes) - 1)
         intervals = np.maximum(1, np.rint(steps / layout.divisor))
         off = np.abs(steps - intervals * layout.divisor)
-        longest = layout.longest_gap if self._synced else HUNT_GAP_INTERVALS * layout.divisor
-        near: NDArray[np.bool_] = (steps > 0) & (steps <= longest)
-        plausible: NDArray[np.bool_] = near & (off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps)
-        return plausible
+        near: NDArray[np.bool_] = (steps > 0) & (intervals <= NEAR_INTERVALS)
+        near &= off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps
+        far: NDArray[np.bool_] = (intervals > NEAR_INTERVALS) & (steps <= layout.longest_gap)
+        return near, far
+
+
+def _leading(proved: NDArray[np.bool_]) -> int:
+    """How many are true before the first that is not."""
+    return len(proved) if proved.all() else int(np.argmin(proved))
 
 
 def crc16_rows(rows: Bytes) -> Ticks:
