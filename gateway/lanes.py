@@ -1,0 +1,134 @@
+"""Which rows of the outbox go next: the live lane, the lane of old rows, and what is sent again. One epoch's books."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from gateway.batching import MAX_BYTES, SlotBatches, by_slot
+from gateway.outbox import Outbox, Row
+from gateway.receipt import Contiguous
+from gateway.resend import Resend
+
+READ_ROWS = 1_000
+HELD_MAX = 4_000
+"""Rows in memory that wait for their slot's second."""
+LIVE_LAG = 2_000
+"""Rows: further behind than this, the old ones wait and the present goes on."""
+BACKLOG_ROWS_PER_S = 10_000.0
+"""Old rows sent in a second at most: over ten times what a ward of twenty makes, and no flood for a small broker."""
+
+
+class Lanes:
+    """What of one epoch of the outbox has been handed out, what comes next, and what the broker took.
+
+    Args:
+        outbox: Where rows come from.
+        resend: When to send again what no receipt covers.
+        now: Monotonic seconds.
+    """
+
+    def __init__(self, outbox: Outbox, *, resend: Resend, now: float) -> None:
+        state = outbox.state()
+        self.epoch = state.epoch
+        self.max_bytes = MAX_BYTES
+        self.resent = 0
+        self._outbox = outbox
+        self._resend = resend
+        self._upto = state.released_seq
+        self._batches = SlotBatches()
+        self._ranges: deque[tuple[int, int]] = deque()  # (after, upto) of old rows
+        self._old: deque[list[Row]] = deque()
+        self._taken = Contiguous(state.released_seq)
+        self._tokens, self._tokens_at = 0.0, now
+
+    @property
+    def taken_upto(self) -> int:
+        """Everything up to here the broker has taken, or it is a gap that it was told."""
+        return self._taken.upto
+
+    @property
+    def backlog(self) -> int:
+        """Numbers in the lane of old rows, about: gaps within count too."""
+        return sum(upto - after for after, upto in self._ranges) + sum(map(len, self._old))
+
+    def live(self, now: float) -> list[Row]:
+        """Return the rows of the next live message that may go now; empty if none may."""
+        durable = self._outbox.state().durable_seq
+        if durable - self._upto > LIVE_LAG:
+            self._leave_behind(durable)
+        while self._upto < durable and self._batches.rows < HELD_MAX:
+            rows = self._read(self._upto, READ_ROWS)
+            if not rows:
+                break
+            self._upto = rows[-1].seq
+            self._batches.add(rows)
+        return self._batches.take(now, self.max_bytes)
+
+    def old(self, now: float) -> list[Row]:
+        """Return the rows of the next message of old rows, as fast as those may go; empty if none may now."""
+        if not self._ranges and not self._old:
+            self._tokens_at = now
+            return []
+        self._tokens = min(BACKLOG_ROWS_PER_S, self._tokens + (now - self._tokens_at) * BACKLOG_ROWS_PER_S)
+        self._tokens_at = now
+        if self._tokens <= 0:
+            return []
+        while self._ranges and not self._old:
+            after, upto = self._ranges.popleft()
+            rows = [row for row in self._read(after, READ_ROWS) if row.seq <= upto]
+            if rows and rows[-1].seq < upto:
+                self._ranges.appendleft((rows[-1].seq, upto))
+            self._old.extend(by_slot(rows, self.max_bytes))
+        message = self._old.popleft() if self._old else []
+        self._tokens -= len(message)
+        return message
+
+    def again(self, now: float) -> bool:
+        """Put rows that no receipt covers into the lane of old rows when that is due; tell whether it was."""
+        if self._ranges or self._old:
+            return False
+        due = self._resend.take(now)
+        if due is None:
+            return False
+        self._ranges.append(due)
+        self.resent += due[1] - due[0]
+        return True
+
+    def taken(self, numbers: Iterable[tuple[int, int]], now: float) -> None:
+        """Note ranges of numbers (both ends included) that the broker took."""
+        for first, last in numbers:
+            self._taken.add(first, last)
+        self._resend.acknowledged(self._taken.upto, now)
+
+    def receipt(self, stored: int, now: float) -> None:
+        """Note a receipt of this epoch."""
+        self._taken.add(1, max(1, stored))
+        self._resend.receipt(stored, now)
+
+    def tick(self, now: float) -> None:
+        """Let time pass for what depends on age."""
+        self._resend.acknowledged(self._taken.upto, now)
+
+    def next_due(self) -> float | None:
+        """Return when the next live message may go; None if nothing waits."""
+        return self._batches.next_due()
+
+    def drain(self) -> list[list[Row]]:
+        """Return all rows that were read and not handed out, as messages: the file that they came from is gone."""
+        self._ranges.clear()
+        held = [*self._old, *by_slot(self._batches.drain(), self.max_bytes)]
+        self._old.clear()
+        return held
+
+    def _leave_behind(self, durable: int) -> None:
+        if self._ranges and self._ranges[-1][1] == self._upto:
+            self._ranges[-1] = (self._ranges[-1][0], durable)
+        else:
+            self._ranges.append((self._upto, durable))
+        self._upto = durable
+
+    def _read(self, after: int, limit: int) -> list[Row]:
+        rows = self._outbox.read(after, limit)
+        # A damaged file may have been replaced meanwhile; these numbers are of another epoch then.
+        return rows if self._outbox.epoch == self.epoch else []

@@ -1,0 +1,71 @@
+"""When to send again what the broker took and no receipt has covered: a policy without a clock, a thread or a socket.
+
+A broker acknowledges and may still lose its queue; a historian may be away while the broker keeps its queue. Both look
+the same from here: the receipt stands still. So after a while a piece is sent again, as a probe. If the receipt moves,
+the next and longer piece follows; if it does not, the wait doubles, and the broker is not flooded with copies.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+AFTER_S = 30.0
+"""A receipt takes a second; one that is missing for so long is worth a probe."""
+RECOVERING_S = 1.0
+"""While probes bring the receipt on, the next follows so soon after it stood still."""
+MOST_S = 600.0
+"""Longest wait between two probes while nobody answers."""
+CHUNK = 500
+"""Rows of the first probe."""
+MOST_CHUNK = 5_000
+"""Rows of the longest piece: a second's work for a small broker."""
+NOTE_EVERY_S = 1.0
+
+
+class Resend:
+    """Decide which rows to send again.
+
+    Args:
+        after_s: Age of an acknowledgement without a receipt that makes a row suspect, seconds.
+    """
+
+    def __init__(self, *, after_s: float = AFTER_S) -> None:
+        self._after_s = after_s
+        self._notes: deque[tuple[float, int]] = deque()
+        self._suspect = 0  # everything up to here was acknowledged at least after_s ago
+        self._receipt = 0
+        self._moved_at = 0.0
+        self._wait_s = after_s
+        self._chunk = CHUNK
+        self._probing = False
+
+    def acknowledged(self, upto: int, now: float) -> None:
+        """Note that the broker has taken everything up to ``upto``."""
+        if not self._notes or now - self._notes[-1][0] >= NOTE_EVERY_S:
+            self._notes.append((now, upto))
+        while self._notes and now - self._notes[0][0] >= self._after_s:
+            self._suspect = max(self._suspect, self._notes.popleft()[1])
+
+    def receipt(self, stored: int, now: float) -> None:
+        """Note a receipt."""
+        if stored <= self._receipt:
+            return
+        self._receipt, self._moved_at = stored, now
+        if self._probing:
+            self._wait_s = min(RECOVERING_S, self._after_s)
+            self._chunk = min(2 * self._chunk, MOST_CHUNK)
+            self._probing = False
+        if stored >= self._suspect:
+            self._wait_s, self._chunk = self._after_s, CHUNK
+
+    def take(self, now: float) -> tuple[int, int] | None:
+        """Return ``(after, upto)`` of the rows to send again now, if any; counts as sent."""
+        if self._receipt >= self._suspect or now - self._moved_at < self._wait_s:
+            return None
+        if self._probing:
+            # The last probe brought nothing.
+            self._wait_s = min(2 * self._wait_s, MOST_S)
+            self._chunk = CHUNK
+        self._probing = True
+        self._moved_at = now
+        return self._receipt, min(self._receipt + self._chunk, self._suspect)
