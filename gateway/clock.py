@@ -34,7 +34,7 @@ class Unwrapped:
     Attributes:
         keep: (n,) False for samples whose tick had been seen before (repeated or out of order).
         ticks: (kept,) unwrapped ticks.
-        reset_at: Position among ``ticks`` of the first sample after the device's clock started again; None if it ran on.
+        reset_at: Position among ``ticks`` of the first sample after the device's clock restarted; None if it ran on.
     """
 
     keep: NDArray[np.bool_]

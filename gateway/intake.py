@@ -74,6 +74,11 @@ class Intake:
         return self._old_faults + self._decoder.faults
 
     @property
+    def transport(self) -> str:
+        """How the device is reached: ``"ble"`` or ``"serial"``."""
+        return self._driver.transport
+
+    @property
     def streams(self) -> dict[str, StreamSpec]:
         """The streams as the device announced them."""
         return dict(self._decoder.streams)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.packet import StreamSpec
 from dsp.batch import Batch
+from gateway.intake import Arrived
 from gateway.timeline import Floats, Ints, Timeline
 
 
 class Operator(Protocol):
     """A streaming kernel for many sensors; its events are rows with ``sensor`` and fractional ``index``."""
-
-    def attach(self, rate_hz: float, **about: float) -> int:
-        """Return the number of a new sensor."""
-        ...
 
     def detach(self, sensor: int) -> None:
         """Forget a sensor."""
@@ -45,28 +41,29 @@ class Bank:
 
     Attributes:
         operator: The kernel.
-        about: What the operator is told of each device (body measures), by device number.
+        attach: Makes a sensor of it for (device number, rate in Hz).
         events: Events of the newest step by device number, rows of the operator's dtype.
+        worn: Its sensors by device number.
     """
 
     operator: Operator
-    about: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    attach: Callable[[int, float], int]
     events: dict[int, NDArray[np.void]] = field(default_factory=dict)
     worn: dict[int, Worn] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)  # sensor → device number
     _parts: list[tuple[int, Ints, Floats, Floats]] = field(default_factory=list)
 
-    def add(self, number: int, spec: StreamSpec, timeline: Timeline, index: Ints, acc: Floats, gyr: Floats) -> None:
-        """Queue a device's new samples (n, 3) in the segment frame for this step."""
-        assert spec.rate_hz is not None
+    def add(self, number: int, arrived: Arrived, acc: Floats, gyr: Floats) -> None:
+        """Queue what arrived from a device for this step: ``acc`` and ``gyr`` (n, 3) in the segment frame."""
+        rate_hz = arrived.spec.rate_hz
+        assert rate_hz is not None
         worn = self.worn.get(number)
-        if worn is None or worn.rate_hz != spec.rate_hz:
+        if worn is None or worn.rate_hz != rate_hz:
             if worn is not None:
                 self.operator.detach(worn.sensor)
-            sensor = self.operator.attach(spec.rate_hz, **self.about.get(number, {}))
-            worn = self.worn[number] = Worn(sensor, spec.rate_hz, timeline)
-            self._numbers[sensor] = number
-        self._parts.append((worn.sensor, index, acc, gyr))
+            worn = self.worn[number] = Worn(self.attach(number, rate_hz), rate_hz, arrived.timeline)
+            self._numbers[worn.sensor] = number
+        self._parts.append((worn.sensor, arrived.placed.index, acc, gyr))
 
     def step(self) -> None:
         """Run the kernel over what was queued; `events` then holds what it decided."""

@@ -7,16 +7,17 @@ as the live run did. Nothing in here reads a clock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from dsp.lower_back import LowerBack
 
 from config.settings import Settings
 from drivers.packet import Frame
 from dsp.catalogue import CATALOGUE
 from dsp.foot import FootContacts
+from dsp.lower_back import LowerBack
 from dsp.result import Result
 from gateway.clock import NS
 from gateway.intake import Arrived, Intake, axes_matrix
@@ -57,8 +58,16 @@ class Pipeline:
         self.intakes = [Intake(d, slot.id, origin.monotonic_ns) for slot in settings.slot for d in slot.device]
         self.taps: dict[tuple[str, str], Tap] = {}
         self._axes = [axes_matrix(intake.device.axes) for intake in self.intakes]
-        self._feet, self._backs = Bank(FootContacts()), Bank(LowerBack())
-        self._subjects = {slot.id: Subject(slot, self.intakes) for slot in settings.slot}
+        heights = {slot.id: slot.height_m for slot in settings.slot}
+        feet, backs = FootContacts(), LowerBack()
+        self._feet = Bank(feet, lambda _number, rate_hz: feet.attach(rate_hz))
+        self._backs = Bank(
+            backs, lambda number, rate_hz: backs.attach(rate_hz, heights[self.intakes[number].slot] or math.nan)
+        )
+        self._subjects = {
+            slot.id: Subject(slot, {n: i for n, i in enumerate(self.intakes) if i.slot == slot.id})
+            for slot in settings.slot
+        }
         self._sessions = dict(sessions)
         self._simulated = settings.simulated
         self._battery: dict[int, float] = {}
@@ -114,9 +123,9 @@ class Pipeline:
         samples = arrived.placed.samples[:, columns]
         acc, gyr = samples[:, :3] @ self._axes[number].T, samples[:, 3:] @ self._axes[number].T
         if placement in ("left_foot", "right_foot"):
-            self._feet.add(number, arrived.spec, arrived.timeline, arrived.placed.index, acc, gyr)
+            self._feet.add(number, arrived, acc, gyr)
         elif placement == "lower_back":
-            self._backs.add(number, arrived.spec, arrived.timeline, arrived.placed.index, acc, gyr)
+            self._backs.add(number, arrived, acc, gyr)
 
     def _charge(self, number: int, arrived: Arrived) -> list[Measurement]:
         value = float(arrived.placed.samples[-1, 0])

@@ -70,6 +70,11 @@ class Timeline:
         return self._map.fit.uncertainty_s if self._map.fit else FIRST_UNCERTAINTY_S
 
     @property
+    def has_clock(self) -> bool:
+        """Whether the device stamps its samples."""
+        return self._unwrapper is not None
+
+    @property
     def map(self) -> ClockMap:
         """The running fit."""
         return self._map

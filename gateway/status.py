@@ -1,0 +1,91 @@
+"""What the gateway and its devices are doing: the payload of the retained status topic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from config.settings import Settings, Slot
+from drivers.supervisor import DeviceState
+from gateway.intake import Intake
+from gateway.outbox import OutboxState
+
+Json = dict[str, Any]
+
+
+def slot_status(slot: Slot, session: str) -> Json:
+    """Describe a slot to the dashboard."""
+    return {
+        "id": slot.id,
+        "label": slot.label or slot.id,
+        "subject": slot.subject,
+        "session": session,
+        "protocol": slot.protocol,
+        "devices": [device.id for device in slot.device],
+    }
+
+
+def device_status(intake: Intake, state: DeviceState | None, now_s: float) -> Json:
+    """Describe a device: its link, what it sends, its clock."""
+    return {
+        "id": intake.device.id,
+        "slot": intake.slot,
+        "placement": intake.device.placement,
+        "driver": intake.device.driver,
+        "transport": intake.transport,
+        "state": state.state if state else "stopped",
+        "samples": sum(count.samples for count in intake.counts.values()),
+        "lost": sum(count.lost for count in intake.counts.values()),
+        "resets": sum(count.resets for count in intake.counts.values()),
+        "faults": dict(intake.faults),
+        "age_s": round(now_s - intake.newest_s, 3) if math.isfinite(intake.newest_s) else None,
+        "battery": _latest(intake, "battery"),
+        "error": state.error if state else "",
+        "advice": state.advice if state else "",
+        "clock": _clock(intake),
+        "streams": {
+            name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
+            for name, spec in intake.streams.items()
+        },
+    }
+
+
+def outbox_status(state: OutboxState) -> Json:
+    """Describe the outbox."""
+    return asdict(state)
+
+
+def gateway_status(
+    settings: Settings, *, time_us: int, sessions: Mapping[str, str], devices: list[Json], **parts: Json
+) -> Json:
+    """Put the payload together; ``parts`` are pipeline, outbox, publisher and the like."""
+    return {
+        "v": 1,
+        "gateway": settings.site.gateway,
+        "state": "online",
+        "simulated": settings.simulated,
+        "time_us": time_us,
+        "slots": [slot_status(slot, sessions[slot.id]) for slot in settings.slot],
+        "devices": devices,
+        **parts,
+    }
+
+
+def _latest(intake: Intake, stream: str) -> float | None:
+    value = intake.latest.get(stream)
+    return None if value is None or not math.isfinite(value[0]) else float(value[0])
+
+
+def _clock(intake: Intake) -> Json | None:
+    """Return the fit of the stream with a device clock; None where arrival is all there is."""
+    for timeline in intake.timelines.values():
+        fit = timeline.map.fit
+        if timeline.has_clock and fit is not None:
+            return {
+                "offset_s": round(fit.offset_s, 4),
+                "drift_ppm": round(-fit.skew * 1e6, 1),
+                "uncertainty_ms": round(fit.uncertainty_s * 1000, 2),
+            }
+    return None

@@ -1,0 +1,121 @@
+"""One subject: what all devices of a slot say together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config.settings import Slot
+from drivers.packet import Flag
+from dsp.gait import Contact, Walk
+from dsp.gait_window import Foot
+from dsp.heart import HeartMetrics
+from dsp.lower_back import LowerBackWalk
+from dsp.result import Result
+from gateway.intake import Arrived, Intake
+from gateway.movement import Bank
+
+FEET: Final[dict[str, Foot]] = {"left_foot": "left", "right_foot": "right"}
+DECIDED_WITHIN_S = 1.0  # a foot's contacts are decided well within this; the other foot's wait for them
+SILENT_S = 2.0  # a foot that has sent nothing for so long is not waited for
+EXOSKELETON = "exoskeleton"
+
+Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
+
+
+class Subject:
+    """Analysis of one slot.
+
+    Args:
+        slot: Its settings.
+        numbered: The devices worn there, by their number in the gateway.
+    """
+
+    def __init__(self, slot: Slot, numbered: dict[int, Intake]) -> None:
+        self.pseudonym = slot.subject
+        self._feet = {FEET[i.device.placement]: n for n, i in numbered.items() if i.device.placement in FEET}
+        exoskeleton = slot.protocol == EXOSKELETON
+        self._backs = {
+            n: LowerBackWalk(exoskeleton=exoskeleton) for n, i in numbered.items() if i.device.placement == "lower_back"
+        }
+        self._walk = Walk(exoskeleton=exoskeleton) if self._feet else None
+        self._hearts: dict[int, HeartMetrics] = {}
+        self._said: list[Said] = []
+
+    def heart_rate(self, number: int, arrived: Arrived) -> None:
+        """Take heart rates of a device."""
+        heart = self._hearts.setdefault(number, HeartMetrics())
+        at = arrived.timeline.at(arrived.placed.index.astype(float))
+        self._say(heart.push_rate(at, arrived.placed.samples[:, 0], _touches(arrived)), (number,))
+
+    def heart_beats(self, number: int, arrived: Arrived) -> None:
+        """Take intervals between beats of a device."""
+        heart = self._hearts.setdefault(number, HeartMetrics())
+        at = arrived.timeline.at(arrived.placed.index.astype(float))
+        self._say(heart.push_rr(at, arrived.placed.samples[:, 0], _touches(arrived)), (number,))
+
+    def step(self, feet: Bank, backs: Bank, now_s: float) -> list[Said]:
+        """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
+        if self._walk is not None:
+            self._step_feet(self._walk, feet, now_s)
+        for number, walk in self._backs.items():
+            if number in backs.worn:
+                self._say(walk.push(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
+        return self._collect()
+
+    def finish(self) -> list[Said]:
+        """End of the run: close what is open."""
+        if self._walk is not None:
+            self._say_walk(self._walk.finish())
+        for number, walk in self._backs.items():
+            self._say(walk.finish(), (number,))
+        return self._collect()
+
+    def _step_feet(self, walk: Walk, feet: Bank, now_s: float) -> None:
+        contacts: list[Contact] = []
+        alive: list[float] = []
+        doubt = 0.0
+        for side, number in self._feet.items():
+            if number not in feet.worn:
+                continue
+            timeline = feet.worn[number].timeline
+            if timeline.newest_s > now_s - SILENT_S:
+                alive.append(timeline.newest_s)
+            doubt = math.hypot(doubt, timeline.uncertainty_s)
+            events = feet.events.get(number)
+            if events is not None:
+                times = feet.seconds(number, events["index"])
+                contacts += [
+                    Contact(side, int(event["kind"]), time_s, float(event["confidence"]))
+                    for event, time_s in zip(events, times.tolist(), strict=True)
+                ]
+        watermark = min(alive, default=now_s) - DECIDED_WITHIN_S
+        self._say_walk(walk.push(contacts, doubt if len(self._feet) > 1 else None, watermark))
+
+    def _say_walk(self, results: Sequence[Result]) -> None:
+        for result in results:
+            self._said.append((result, self._worn_for(result)))
+
+    def _worn_for(self, result: Result) -> Sequence[int]:
+        """Return the foot that a result is of; both where it rests on the clocks of both."""
+        for side, number in self._feet.items():
+            if result.side == side and result.sync_s is None:
+                return (number,)
+        return tuple(self._feet.values())
+
+    def _say(self, results: Sequence[Result], devices: Sequence[int]) -> None:
+        self._said += [(result, devices) for result in results]
+
+    def _collect(self) -> list[Said]:
+        said, self._said = self._said, []
+        return said
+
+
+def _touches(arrived: Arrived) -> NDArray[np.bool_]:
+    """Return whether the sensor touched the body, or could not tell, for each sample."""
+    touches: NDArray[np.bool_] = (arrived.packet.flags & Flag.NO_CONTACT) == 0
+    return touches
