@@ -12,7 +12,7 @@ Row = tuple[int, float | None, Quality]
 """End of the measurement's window (UTC microseconds), its value, its quality."""
 
 Past = Callable[[str, str, Side, str | None, int], list[Row]]
-"""Slot, metric, side, algorithm (None for any) and since when (UTC microseconds) to the rows from then on; may block."""
+"""Slot, metric, side, algorithm (None for any) and since when (UTC microseconds) to the rows since; may block."""
 
 
 def open_past(settings: Settings) -> Past:

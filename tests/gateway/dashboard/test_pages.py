@@ -1,0 +1,44 @@
+"""The pages as files: the statement on each, nothing inline, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.dashboard import pages
+
+OURS = [path for path in pages.STATIC.glob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", pages.TITLES)
+def test_each_page_says_what_it_is_not(name: str) -> None:
+    html = pages.render(name).decode()
+    assert "Not a medical device." in html
+    assert pages.STATEMENT in html
+    assert 'id="simulated"' in html
+    assert 'lang="en-GB"' in html
+
+
+@pytest.mark.parametrize("name", pages.TITLES)
+def test_no_page_has_code_or_style_in_it(name: str) -> None:
+    html = pages.render(name).decode()
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r"<style|\sstyle=|\son\w+=", html)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_nothing_comes_from_elsewhere(path: Path) -> None:
+    text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")  # a name, not an address
+    assert not re.search(r"https?://", text)
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    assert pages.has_plotting_library()
+    for name in pages.TITLES:
+        for address in re.findall(r'(?:src|href)="/static/([^"]+)"', pages.render(name).decode()):
+            assert (pages.STATIC / address).is_file(), address
+    for script in pages.STATIC.glob("*.js"):
+        for module in re.findall(r'from "\./([^"]+)"', script.read_text("utf-8")):
+            assert (pages.STATIC / module).is_file(), f"{script.name} imports {module}"

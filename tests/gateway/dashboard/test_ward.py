@@ -1,0 +1,204 @@
+"""The newest of everything: what is kept, what is refused, how old it is said to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_view
+from gateway.dashboard.ward import SLOTS, STRIDES, Ward
+from tests.gateway.dashboard.walkers import MICRO, Walker
+
+NOW = 1_790_000_000.0
+
+
+class Clock:
+    """A clock that stands until told."""
+
+    def __init__(self) -> None:
+        self.now_s = NOW
+
+    def __call__(self) -> int:
+        return round(self.now_s * MICRO)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Return a standing clock."""
+    return Clock()
+
+
+@pytest.fixture
+def ward(clock: Clock) -> Ward:
+    """Return an empty ward on that clock."""
+    return Ward("gateway-1", clock_us=clock)
+
+
+@pytest.fixture
+def walker() -> Walker:
+    """Return one person."""
+    return Walker(1)
+
+
+def measurements(slot: str, items: list[dict[str, Any]]) -> bytes:
+    """Return a payload."""
+    return orjson.dumps({"v": 1, "gateway": "gateway-1", "epoch": "0" * 16, "slot": slot, "measurements": items})
+
+
+def status(people: list[Walker], now_s: float, **fields: Any) -> bytes:
+    """Return the payload of a gateway that is online."""
+    devices = [device for person in people for device in person.devices()]
+    slots = [person.status() for person in people]
+    body = {"v": 1, "gateway": "gateway-1", "state": "online", "simulated": True, "time_us": round(now_s * MICRO)}
+    return orjson.dumps({**body, "slots": slots, "devices": devices, **fields})
+
+
+def take(ward: Ward, walker: Walker, items: list[dict[str, Any]]) -> None:
+    """Let measurements of a person arrive."""
+    ward.take("measurements", walker.slot, measurements(walker.slot, items))
+
+
+def test_a_stride_has_the_parts_that_belong_to_it(ward: Ward, walker: Walker) -> None:
+    for i in range(3):
+        take(ward, walker, walker.stride("left", NOW - 3 + i))
+    rows = strides(ward.slot("bay-1"), "left")
+    assert [row["end_us"] for row in rows] == [round((NOW - 3 + i) * MICRO) for i in range(3)]
+    for row in rows:
+        assert row["stance"] + row["swing"] == pytest.approx(row["stride"])
+        assert row["step"] == pytest.approx(row["stride"] / 2)
+    assert strides(ward.slot("bay-1"), "right") == []
+
+
+def test_late_and_repeated_strides_take_their_place_and_the_newest_stay(ward: Ward, walker: Walker) -> None:
+    newest = [walker.stride("left", NOW - STRIDES + i) for i in range(STRIDES)]
+    for stride in newest:
+        take(ward, walker, stride)
+    before = strides(ward.slot("bay-1"), "left")
+    take(ward, walker, newest[5])  # the outbox was not sure that it had arrived
+    take(ward, walker, walker.stride("left", NOW - 500))  # an hour-old backlog
+    assert strides(ward.slot("bay-1"), "left") == before
+
+
+def test_the_newest_value_wins_and_an_older_one_does_not(ward: Ward, walker: Walker) -> None:
+    for value, end in ((100.0, NOW - 2), (104.0, NOW - 1), (99.0, NOW - 3)):
+        take(ward, walker, [walker.measurement("cadence", value, "both", end - 10, end)])
+    best = ward.slot("bay-1").best("cadence", "both")
+    assert best is not None
+    assert best.value == 104.0
+
+
+def test_feet_are_shown_before_the_lower_back_and_quality_before_both(ward: Ward, walker: Walker) -> None:
+    feet = walker.measurement("cadence", 104.0, "both", NOW - 10, NOW - 1)
+    back = feet | {"value": 101.0, "algorithm": "rhythm/1", "placement": ["lower_back"], "end_us": round(NOW * MICRO)}
+    take(ward, walker, [feet, back])
+    slot = ward.slot("bay-1")
+    assert (best := slot.best("cadence", "both"))
+    assert best.value == 104.0
+    take(ward, walker, [feet | {"quality": "degraded", "reason": "few steps", "end_us": round(NOW * MICRO)}])
+    assert (best := slot.best("cadence", "both"))
+    assert best.value == 101.0
+
+
+def test_a_source_that_fell_silent_gives_way(ward: Ward, walker: Walker, clock: Clock) -> None:
+    feet = walker.measurement("cadence", 104.0, "both", NOW - 20, NOW - 10)
+    clock.now_s += 1
+    back = feet | {"value": 101.0, "algorithm": "rhythm/1", "placement": ["lower_back"], "end_us": round(NOW * MICRO)}
+    take(ward, walker, [feet, back])
+    assert (best := ward.slot("bay-1").best("cadence", "both"))
+    assert best.value == 101.0
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"\xff\x00", "measurements: not JSON"),
+        (b"[]", "measurements: not an object"),
+        (b"{}", "measurements: unknown version"),
+        (measurements("bay-2", []), "measurements: slot differs from the topic"),
+        (measurements("bay-1", [Walker(1).measurement("cadence", 1.0, "up", 0, 1)]), "measurements: bad side"),
+        (measurements("bay-1", [Walker(1).measurement("charm", 1.0, "both", 0, 1)]), "measurements: unknown metric"),
+        (
+            measurements("bay-1", [Walker(1).measurement("cadence", 1.0, "both", NOW, NOW + 3600)]),
+            "measurements: from the future",
+        ),
+    ],
+)
+def test_what_is_wrong_is_counted_and_not_shown(ward: Ward, payload: bytes, reason: str) -> None:
+    ward.take("measurements", "bay-1", payload)
+    assert ward.dropped == {reason: 1}
+    assert ward.slot("bay-1").values == {}
+
+
+@pytest.mark.parametrize("payload", [b"{", b"3", b'{"state":"asleep"}', b'{"v":1}'])
+def test_a_wrong_status_is_counted_and_the_last_good_one_stays(ward: Ward, walker: Walker, payload: bytes) -> None:
+    ward.take("status", "", status([walker], NOW))
+    ward.take("status", "", payload)
+    assert ward.slot_ids() == ["bay-1"]
+    assert sum(ward.dropped.values()) == 1
+
+
+def test_a_wrong_publisher_cannot_fill_the_memory(ward: Ward) -> None:
+    for i in range(SLOTS + 10):
+        item = Walker(1).measurement("cadence", 100.0, "both", NOW - 1, NOW) | {"slot": f"s-{i}"}
+        ward.take("measurements", f"s-{i}", measurements(f"s-{i}", [item]))
+    assert len(ward.slot_ids()) == SLOTS
+    assert ward.dropped == {"measurements: too many slots": 10}
+
+
+def test_a_gateway_that_stops_talking_is_silent_and_its_will_makes_it_offline(
+    ward: Ward, walker: Walker, clock: Clock
+) -> None:
+    assert ward.gateway_state() == "unknown"
+    ward.take("status", "", status([walker], NOW))
+    assert ward.gateway_state() == "online"
+    clock.now_s += 6
+    assert ward.gateway_state() == "silent"
+    ward.take("status", "", orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}))
+    assert ward.gateway_state() == "offline"
+    assert ward.slot_ids() == ["bay-1"]  # the beds stay on the page
+
+
+def test_a_retained_status_is_as_old_as_it_says(ward: Ward, walker: Walker) -> None:
+    ward.take("status", "", status([walker], NOW - 60), retained=True)
+    assert ward.gateway_state() == "silent"
+    assert ward.gateway_age_s() == pytest.approx(60)
+    assert age_s(ward, "bay-1", ward.now_us()) == pytest.approx(60.1)  # its devices' samples are as old as that
+
+
+def test_ages_are_told_by_the_gateways_clock(walker: Walker, clock: Clock) -> None:
+    ward = Ward("gateway-1", speed=4.0, clock_us=clock)
+    ward.take("status", "", status([walker], NOW + 1000))
+    take(ward, walker, walker.means(NOW + 998))
+    clock.now_s += 0.5
+    assert ward.now_us() == round((NOW + 1002) * MICRO)
+    assert age_s(ward, "bay-1", ward.now_us()) == pytest.approx(0.6)  # the devices sent 0.1 s before the status
+    assert ward.slot("bay-1").newest_us == round((NOW + 998) * MICRO)
+
+
+def test_activity_is_walking_only_while_steps_are_new(ward: Ward, walker: Walker) -> None:
+    def now_is(now_s: float) -> str:
+        return activity(ward.slot("bay-1"), ward.devices("bay-1"), round(now_s * MICRO))
+
+    assert now_is(NOW) == ""
+    ward.take("status", "", status([walker], NOW))
+    assert now_is(NOW) == "not walking"
+    take(ward, walker, walker.means(NOW))
+    assert now_is(NOW + 1) == "walking"
+    assert now_is(NOW + 6) == "not walking"
+
+
+def test_a_heart_strap_alone_does_not_say_whether_somebody_walks(ward: Ward, walker: Walker) -> None:
+    chest = [device for device in walker.devices() if device["placement"] == "chest"]
+    ward.take("status", "", status([walker], NOW, devices=chest))
+    assert activity(ward.slot("bay-1"), ward.devices("bay-1"), round(NOW * MICRO)) == ""
+
+
+def test_views_are_ready_for_json_even_when_the_status_is_full_of_surprises(ward: Ward, walker: Walker) -> None:
+    odd = [{"id": "x"}, {"id": 3}, "text", None, {"id": "y", "slot": "bay-1", "age_s": "old", "streams": [1]}]
+    ward.take("status", "", status([walker], NOW, devices=odd, slots=[{"id": "bay-1"}, 7]))
+    take(ward, walker, walker.stride("right", NOW))
+    for view in (ward_view(ward, ward.now_us()), slot_view(ward, "bay-1", ward.now_us()), slot_view(ward, "?", 0)):
+        assert orjson.dumps(view)
+    assert slot_view(ward, "bay-1", ward.now_us())["slot"]["label"] == "bay-1"
