@@ -21,7 +21,7 @@ from gateway.payload import decode_gaps, decode_measurements
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *ROOT.glob("config/**/*.md")])
 STATEMENT = (
     "Information for rehabilitation staff and researchers. Not a medical device. Not for diagnosis, treatment decisions"
     " or patient monitoring in place of clinical observation. Alerts may be late or missing."

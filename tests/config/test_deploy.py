@@ -1,0 +1,66 @@
+"""The deployment files fit the programs that they start."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from gateway.command import USAGE, app
+
+DEPLOY = Path(__file__).parents[2] / "config/deploy"
+
+
+class Unit(configparser.RawConfigParser):
+    """A file of systemd, whose keys have capitals."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+def test_the_service_starts_commands_that_exist_and_gives_up_on_a_wrong_configuration() -> None:
+    unit = Unit(strict=False)
+    unit.read(DEPLOY / "rehab-gateway@.service", "utf-8")
+    program, instance, configuration = unit["Service"]["ExecStart"].split()
+    assert (Path(program).name, instance, Path(configuration).suffix) == ("rehab-gateway", "%i", ".toml")
+    assert unit["Service"]["RestartPreventExitStatus"] == str(USAGE)
+    commands = {info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands}
+    readme = (DEPLOY / "README.md").read_text("utf-8")
+    enabled = set(re.findall(r"rehab-gateway@([a-z]+)", readme))
+    assert enabled == {"run", "historian", "dashboard"}
+    assert enabled <= commands
+
+
+@pytest.mark.broker
+def test_a_real_mosquitto_takes_our_settings(tmp_path: Path) -> None:
+    mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
+    if mosquitto is None:
+        pytest.skip("needs mosquitto: apt install mosquitto")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    written = (DEPLOY / "mosquitto.conf").read_text("utf-8")
+    assert "listener 1883 127.0.0.1\n" in written
+    path = tmp_path / "mosquitto.conf"
+    path.write_text(written.replace("listener 1883 ", f"listener {port} "), "utf-8")
+    broker = subprocess.Popen([mosquitto, "-c", str(path)], stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 10
+        while not _accepts(port):
+            assert broker.poll() is None, broker.communicate()[1]
+            assert time.monotonic() < deadline
+    finally:
+        broker.terminate()
+        said = broker.communicate(timeout=10)[1]
+    assert "Error" not in said
+    assert "recommended" not in said  # no setting that this version calls old
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
