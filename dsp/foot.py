@@ -61,8 +61,8 @@ class FootParams:
 
     smoothing_s: float = 0.04
     bridge_s: float = 0.1
-    landing_min_s: float = 0.1
-    landing_max_s: float = 0.25
+    landing_min_s: float = 0.08
+    landing_max_s: float = 0.18
     swing_max_s: float = 5.0
     lift_max_s: float = 2.0
     phase_min_s: float = 0.1
@@ -93,7 +93,7 @@ class FootParams:
         p["push_age"] = self.push_age_s * rate_hz
         p["calm"] = max(2, round(self.calm_s * rate_hz))
         p["still"] = max(2, round(self.still_s * rate_hz))
-        p["flat"] = round(self.flat_s * rate_hz)
+        p["quiet"] = round(self.flat_s * rate_hz)
         p["rate_floor"] = self.rate_floor
         p["angle_floor"] = self.angle_floor
         p["fade"] = np.exp(-1.0 / (self.memory_s * rate_hz))
@@ -145,7 +145,16 @@ class FootContacts:
         need = 4 * len(batch.index) + 16
         if len(self._out) < need:
             self._out = np.zeros(2 * need, EVENT)
-        n = contacts(batch.sensor, batch.start, batch.index, batch.acc, batch.gyr, self._rows, self._state, self._out)
+        n = contacts(
+            batch.sensor,
+            batch.start,
+            batch.index,
+            batch.acc,
+            batch.gyr,
+            self._rows.view(np.recarray),
+            self._state.view(np.recarray),
+            self._out.view(np.recarray),
+        )
         return self._out[:n].copy()
 
     def flush(self, sensor: int) -> NDArray[np.void]:

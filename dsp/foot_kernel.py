@@ -98,7 +98,8 @@ def restart(s: Any) -> None:
     forget_lift(s)
     s.last_initial = -math.inf
     s.last_final = -math.inf
-    s.bridged = -math.inf
+    s.bridge_start = NEVER
+    s.bridge_end = NEVER
     s.still = 0
     s.quiet = 0
     s.flat_told = 1
@@ -154,7 +155,7 @@ def is_swing(s: Any, p: Any, t: float) -> bool:
 
 
 @kernel
-def on_ground(s: Any, p: Any, t: float, w: float, sure: float) -> None:
+def on_ground(s: Any, p: Any, t: float, w: float) -> None:
     """Follow push-off and the rise into swing; tell final contact once it is a swing, and foot-flat before."""
     if (s.still >= p.still and s.heel < FLAT_ANGLE) or s.still > p.lift_max or t - s.rise > p.lift_max:
         forget_lift(s)
@@ -171,16 +172,16 @@ def on_ground(s: Any, p: Any, t: float, w: float, sure: float) -> None:
         s.angle += w * p.dt
         s.peak = max(s.peak, w)
         if is_swing(s, p, t):
-            begin_swing(s, p, t, sure)
+            begin_swing(s, p, t)
             return
-    if s.flat_told == 0 and s.quiet >= p.flat:
+    if s.flat_told == 0 and s.quiet >= p.quiet:
         forget_lift(s)
-        tell(s, FOOT_FLAT, t + p.half - 0.5 * (s.quiet - 1), sure)
+        tell(s, FOOT_FLAT, t + p.half - 0.5 * (s.quiet - 1), SURE)
         s.flat_told = 1
 
 
 @kernel
-def begin_swing(s: Any, p: Any, t: float, sure: float) -> None:
+def begin_swing(s: Any, p: Any, t: float) -> None:
     """Enter swing and tell its final contact, unless that fell into a gap."""
     s.phase = SWING
     s.impact = IMPACT_FLOOR**2
@@ -190,9 +191,9 @@ def begin_swing(s: Any, p: Any, t: float, sure: float) -> None:
     if s.blind == 1:
         return
     if s.push <= -PUSH_FLOOR and s.rise - s.push_level <= p.push_age:
-        tell(s, FINAL_CONTACT, s.push_level, SURE * sure)
+        tell(s, FINAL_CONTACT, s.push_level, SURE)
     else:
-        tell(s, FINAL_CONTACT, s.rise, UNSURE * sure)
+        tell(s, FINAL_CONTACT, s.rise, UNSURE)
     s.last_final = s.told_index
 
 
@@ -205,7 +206,7 @@ def note_impact(s: Any, k: float) -> None:
 
 
 @kernel
-def in_swing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
+def in_swing(s: Any, p: Any, t: float, w: float) -> None:
     """Follow swing to the turn of sign that begins the landing, or to rest when the foot came down flat."""
     s.peak = max(s.peak, w)
     s.angle += w * p.dt
@@ -217,7 +218,7 @@ def in_swing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
         note_impact(s, k)
     s.calm = s.calm + 1 if late and s.turn < CALM_SHARE * s.peak else 0
     if s.calm >= max(p.calm, CALM_TIME * (t - s.last_final)):
-        land(s, min(k - s.calm + 1, s.impact_at), UNSURE * sure, 0.0)
+        land(s, s.impact_at if s.impact_at != NEVER else k - s.calm + 1, UNSURE, 0.0)
     elif w < 0.0 <= s.w:
         s.phase = LANDING
         s.zero = t - w / (w - s.w)
@@ -231,7 +232,7 @@ def in_swing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
 
 
 @kernel
-def in_landing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
+def in_landing(s: Any, p: Any, t: float, w: float) -> None:
     """Follow the slap; tell initial contact when it can be timed, go back to swing if the foot was in the air."""
     note_impact(s, t + p.half)
     s.landing[s.landed] = w
@@ -245,18 +246,18 @@ def in_landing(s: Any, p: Any, t: float, w: float, sure: float) -> None:
         return
     slap = -s.landing[s.slap_at]
     past = last > s.slap_at
-    rising = past and w > -0.5 * slap and slap > SLAP_FLOOR
+    rising = past and w > -0.8 * slap and slap > SLAP_FLOOR
     known = rising and s.typical_slap > 0.0 and slap >= SURE_SLAP * s.typical_slap
     weak = slap < WEAK_SLAP * s.typical_slap and s.quiet == 0
     timed = last >= p.landing_min and past and not weak and slap > SLAP_FLOOR
     longest = max(p.landing_max, CALM_TIME * (s.zero - s.last_final))
     if known or timed:
-        land(s, slap_crossing(s), SURE * sure, slap)
+        land(s, slap_crossing(s), SURE, slap)
     elif last >= longest or s.landed == MAX_LANDING:
         if slap > SLAP_FLOOR:
-            land(s, slap_crossing(s), SURE * sure, slap)
+            land(s, slap_crossing(s), SURE, slap)
         else:
-            land(s, s.impact_at if s.impact_at != NEVER else s.zero, UNSURE * sure, max(0.0, slap))
+            land(s, s.impact_at if s.impact_at != NEVER else s.zero, UNSURE, max(0.0, slap))
 
 
 @kernel
@@ -305,7 +306,7 @@ def settle(s: Any, p: Any, t: float) -> None:
     elif s.phase == SWING:
         earliest = min(t, s.impact_at, t + p.half - s.calm)
     else:
-        earliest = t if s.flat_told == 1 else min(t, t + p.half - 0.5 * p.flat)
+        earliest = t if s.flat_told == 1 else min(t, t + p.half - 0.5 * p.quiet)
         earliest = min(earliest, s.rise, s.dip_level)
         if s.push_level >= t - p.push_age or s.push_level >= s.rise - p.push_age:
             earliest = min(earliest, s.push_level)
@@ -323,16 +324,17 @@ def step(s: Any, p: Any, k: int) -> None:
     if math.isnan(w):
         s.settled = max(s.settled, t)
         return
-    sure = SURE if t - s.bridged > 2 * p.half + 2 else UNSURE
     s.typical_peak *= p.fade
     s.typical_angle *= p.fade
     s.typical_slap *= p.fade
     if s.phase == GROUND:
-        on_ground(s, p, t, w, sure)
+        on_ground(s, p, t, w)
     elif s.phase == SWING:
-        in_swing(s, p, t, w, sure)
+        in_swing(s, p, t, w)
     else:
-        in_landing(s, p, t, w, sure)
+        in_landing(s, p, t, w)
+    if s.told != NOTHING and s.bridge_start - p.half - 1 <= s.told_index <= s.bridge_end + p.half + 1:
+        s.told_confidence *= UNSURE
     s.w = w
     settle(s, p, t)
 
@@ -402,11 +404,11 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
             elif lost > 0:
                 rate_now, turn_now, jolt_now = s.rate, s.turn, s.jolt
                 s.jolt = 0.0
+                s.bridge_start, s.bridge_end = float(s.index + 1), float(k - 1)
                 for i in range(1, lost + 1):
                     share = i / (lost + 1.0)
                     s.rate = rate + share * (rate_now - rate)
                     s.turn = turn + share * (turn_now - turn)
-                    s.bridged = float(s.index + i)
                     step(s, p, s.index + i)
                     n = write(out, n, sensors[j], s, k)
                 s.rate, s.turn, s.jolt = rate_now, turn_now, jolt_now

@@ -20,7 +20,7 @@ SWING: Final = 1
 LANDING: Final = 2
 
 MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
-MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.25 s at 350 Hz take 89
+MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.18 s at 350 Hz take 63
 
 PARAMS: Final = np.dtype(
     [
@@ -37,7 +37,7 @@ PARAMS: Final = np.dtype(
         ("push_age", "f8"),  # samples from push-off to the start of swing beyond which they do not belong together
         ("calm", "i8"),  # samples without rotation that end a swing without slap
         ("still", "i8"),  # samples without any rotation after which nothing before counts as the start of a step
-        ("flat", "i8"),  # samples of quiet that make foot-flat
+        ("quiet", "i8"),  # samples of quiet that make foot-flat
         ("rate_floor", "f8"),  # rad/s: slowest swing peak
         ("angle_floor", "f8"),  # rad: smallest rotation of a swing
         ("fade", "f8"),  # factor a sample by which the memory of earlier strides fades
@@ -56,7 +56,8 @@ STATE: Final = np.dtype(
         ("acc", "f8", (3,)),  # its specific force, m/s^2
         ("filled", "i8"),  # samples in the smoothing window
         ("window", "f8", (MAX_TAPS,)),
-        ("bridged", "f8"),  # newest interpolated sample: events beside it are less sure
+        ("bridge_start", "f8"),  # the newest interpolated stretch: events within it are less sure
+        ("bridge_end", "f8"),
         ("w", "f8"),  # smoothed pitch rate of the step before; NaN after a restart
         ("settled", "f8"),  # no event before this instant will come any more
         # What this step has to tell
