@@ -28,11 +28,11 @@ class Steps:
 
     @property
     def initial_s(self) -> Floats:
-        return self.stand_s + self.stride_s * (np.arange(self.strides) + 1.0)
+        return np.asarray(self.stand_s + self.stride_s * (np.arange(self.strides) + 1.0), np.float64)
 
     @property
     def final_s(self) -> Floats:
-        return self.initial_s - (1.0 - self.stance) * self.stride_s
+        return np.asarray(self.initial_s - (1.0 - self.stance) * self.stride_s, np.float64)
 
     @property
     def length_s(self) -> float:
