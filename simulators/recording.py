@@ -71,7 +71,7 @@ class Recording:
         data = path if path.suffix == ".npz" else path.parent / f"{path.name.removesuffix('.json')}.npz"
         words = data.with_suffix(".json")
         try:
-            with np.load(data, allow_pickle=False) as archive:
+            with data.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
         except FileNotFoundError:
             raise RecordingError(f"{data}: no such recording") from None

@@ -158,7 +158,7 @@ def _bouts(steps: list[Step]) -> list[list[Step]]:
 def _strides(bout: list[Step]) -> list[Stride]:
     strides = []
     for k, (before, between, step) in enumerate(zip(bout, bout[1:], bout[2:], strict=False)):
-        turning = any(s.pace.turn for s in (before, between, step))
+        turning = bool(between.pace.turn or step.pace.turn)
         steady = not (turning or k == 0 or step.last or before.first)
         length = math.hypot(step.end.x - step.start.x, step.end.y - step.start.y)
         strides.append(Stride(step.foot, before.land_s, step.land_s, step.lift_s, length, turning, steady))

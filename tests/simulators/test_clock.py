@@ -6,12 +6,13 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.clock import Clock
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 1000),
     offset=st.floats(0, 1e6),

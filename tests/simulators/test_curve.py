@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.curve import Curve
@@ -21,6 +21,7 @@ def curve_of(knots: list[tuple[float, float, float, float]]) -> tuple[Curve, flo
     return curve, time
 
 
+@settings(deadline=None)
 @given(KNOTS)
 def test_derivatives_are_those_of_the_value(knots: list[tuple[float, float, float, float]]) -> None:
     curve, end = curve_of(knots)
@@ -35,6 +36,7 @@ def test_derivatives_are_those_of_the_value(knots: list[tuple[float, float, floa
     assert starts[-1] == end
 
 
+@settings(deadline=None)
 @given(KNOTS)
 def test_knots_are_met_in_value_rate_and_acceleration(knots: list[tuple[float, float, float, float]]) -> None:
     curve, _ = curve_of(knots)
@@ -45,6 +47,7 @@ def test_knots_are_met_in_value_rate_and_acceleration(knots: list[tuple[float, f
             np.testing.assert_allclose(got[:, 0], [k[column] for k in knots[:-1]], atol=1e-4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.05, 2), SOME), min_size=3, max_size=10))
 def test_a_free_knot_is_at_rest_where_the_curve_turns_back(knots: list[tuple[float, float]]) -> None:
     curve, times = Curve(0.0), np.cumsum([t for t, _ in knots])

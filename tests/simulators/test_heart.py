@@ -6,7 +6,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.body import WalkingBody
@@ -42,6 +42,7 @@ def test_effort_raises_the_rate_and_lowers_the_variability() -> None:
     assert 60 / rest_again.rr_s[-200:].mean() == pytest.approx(60, rel=0.02)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.lists(st.floats(0, 40), max_size=15))
 def test_the_same_beats_however_they_are_asked_for(seed: int, steps: list[float]) -> None:
     whole, heart, times = Heart(seed).take(sum(steps)), Heart(seed), [np.empty(0)]

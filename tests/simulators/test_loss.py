@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -39,6 +39,7 @@ def test_losses_are_burstier_than_chance() -> None:
     assert lost_after_lost > 0.3  # were packets lost one by one, it would be 0.02
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99), st.lists(st.integers(0, 700), max_size=12))
 def test_the_same_packets_are_lost_however_they_are_asked_for(seed: int, counts: list[int]) -> None:
     loss = Loss(Channel(0.1), seed)
