@@ -65,8 +65,8 @@ class LowerBackParams:
         turn_s: Shortest and longest turn.
     """
 
-    smoothing_s: float = 0.105
-    lead_s: float = 0.066
+    smoothing_s: float = 0.11
+    lead_s: float = 0.068
     settle_s: float = 3.0
     bridge_s: float = 0.2
     shortest_s: float = 0.3

@@ -22,7 +22,8 @@ ALIKE = 0.25  # ... when successive ones differ by at most this share
 PAUSE = 1.5  # of the typical duration: a longer step holds a pause
 LEAN = 0.3  # of the typical force: weaker candidates before the first step are the body leaning forward
 FULL = 0.5  # of the typical force: a bout runs from the first to the last step as strong as this
-EVEN = 0.15  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
+TURNING = 0.5  # rad/s: a walk that turns faster (30 degrees a second) is no steady walk
+EVEN = 0.2  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
 MEMORY = 0.8  # weight of the sides told so far
 SURE_SWAY = 0.1  # rad/s: pelvic rotation that settles a side by itself
 SIDE_SURE = 0.2  # evidence below which the side is not told
@@ -41,15 +42,15 @@ def clear(s: Any) -> None:
 
 
 @kernel
-def say(out: Any, n: int, sensor: int, kind: int, start: float, index: float, newest: int) -> int:
+def say(s: Any, out: Any, n: int, kind: int, index: float) -> int:
     """Append an event without its particulars while there is room; return how many there are."""
     if n < len(out):
         e = out[n]
-        e.sensor = sensor
+        e.sensor = s.sensor
         e.kind = kind
         e.index = index
-        e.start = start
-        e.decided_index = newest
+        e.start = index
+        e.decided_index = s.newest
         e.confidence = 1.0
         e.side = 0
         e.steps = 0
@@ -116,6 +117,14 @@ def evidence(s: Any, i: int) -> float:
 
 
 @kernel
+def turning(s: Any, i: int) -> float:
+    """Return the yaw rate of the walk around step ``i``, rad/s; the pelvis' own to and fro is averaged out."""
+    before = s.pelvis[i - 1] if i > 0 else s.pelvis[i]
+    after = s.pelvis[i + 1] if i + 1 < s.queue else before
+    return 0.25 * float(before + 2.0 * s.pelvis[i] + after)
+
+
+@kernel
 def begin_walk(s: Any, p: Any) -> None:
     """Start a bout if the queue now holds one: enough firm steps of like duration."""
     if s.queue < CORE_STEPS:
@@ -148,7 +157,7 @@ def begin_walk(s: Any, p: Any) -> None:
 
 
 @kernel
-def tell_step(s: Any, p: Any, i: int, sensor: int, newest: int, out: Any, n: int) -> int:
+def tell_step(s: Any, p: Any, i: int, out: Any, n: int) -> int:
     """Say step ``i`` of the queue: when, which side, how long; return how many events there are."""
     at, confidence = s.at[i], 1.0
     duration, length = math.nan, math.nan
@@ -156,7 +165,7 @@ def tell_step(s: Any, p: Any, i: int, sensor: int, newest: int, out: Any, n: int
     even = i > 0 and s.at[i] - s.at[i - 1] < PAUSE * typical
     if even:
         duration = s.at[i] - s.at[i - 1]
-        if s.at[i - 1] >= s.first and newest - s.at[i - 1] < RING - 2:
+        if s.at[i - 1] >= s.first and s.newest - s.at[i - 1] < RING - 2:
             height = pendulum_height(s.up, s.at[i - 1], s.at[i], p.dt)
             length = PENDULUM * pendulum_step(height, p.leg)
         s.even_steps += 1
@@ -176,9 +185,9 @@ def tell_step(s: Any, p: Any, i: int, sensor: int, newest: int, out: Any, n: int
     else:
         confidence = max(0.5, s.force[i] / force)
     s.bout_steps += 1
-    s.run = s.run + 1 if even else 0
+    s.run = s.run + 1 if even and abs(turning(s, i)) < TURNING else 0
     before = n
-    n = say(out, n, sensor, INITIAL_CONTACT, at, at, newest)
+    n = say(s, out, n, INITIAL_CONTACT, at)
     if n > before:
         e = out[before]
         e.confidence = confidence
@@ -188,20 +197,21 @@ def tell_step(s: Any, p: Any, i: int, sensor: int, newest: int, out: Any, n: int
         e.side = 1 if s.phase > SIDE_SURE else -1 if s.phase < -SIDE_SURE else 0
     if s.run == BLOCK_STEPS and i >= BLOCK_STEPS:
         s.run = 0
-        if s.at[i - BLOCK_STEPS] > s.first and newest - s.at[i - BLOCK_STEPS] < RING - 2:
-            n = tell_rhythm(s, i, sensor, newest, out, n)
+        if s.at[i - BLOCK_STEPS] > s.first and s.newest - s.at[i - BLOCK_STEPS] < RING - 2:
+            n = tell_rhythm(s, i, out, n)
     return n
 
 
 @kernel
-def tell_rhythm(s: Any, i: int, sensor: int, newest: int, out: Any, n: int) -> int:
+def tell_rhythm(s: Any, i: int, out: Any, n: int) -> int:
     """Say how regular the block of steps that ends with step ``i`` of the queue was."""
     before = n
     start, end = s.at[i - BLOCK_STEPS], s.at[i]
-    n = say(out, n, sensor, RHYTHM, start, end, newest)
+    n = say(s, out, n, RHYTHM, end)
     if n == before:
         return n
     e = out[before]
+    e.start = start
     first = math.ceil(start)
     count = math.ceil(end) - first
     period = (end - start) / BLOCK_STEPS
@@ -222,23 +232,24 @@ def tell_rhythm(s: Any, i: int, sensor: int, newest: int, out: Any, n: int) -> i
 
 
 @kernel
-def end_walk(s: Any, p: Any, sensor: int, newest: int, out: Any, n: int) -> int:
+def end_walk(s: Any, p: Any, out: Any, n: int) -> int:
     """End the bout, if there is one: say its last steps, the one that closed the feet, and the bout itself."""
     if s.walking == 1:
         for i in range(s.told, s.queue):
-            n = tell_step(s, p, i, sensor, newest, out, n)
+            n = tell_step(s, p, i, out, n)
         if not math.isnan(s.closing_at):
             before = n
-            n = say(out, n, sensor, INITIAL_CONTACT, s.closing_at, s.closing_at, newest)
+            n = say(s, out, n, INITIAL_CONTACT, s.closing_at)
             if n > before:
                 out[before].confidence = 0.5
                 out[before].steps = 1
                 out[before].side = -1 if s.phase > SIDE_SURE else 1 if s.phase < -SIDE_SURE else 0
         before = n
         if s.even_steps > 0 and not math.isnan(s.bout_start):
-            n = say(out, n, sensor, BOUT, s.bout_start, s.bout_end, newest)
+            n = say(s, out, n, BOUT, s.bout_end)
         if n > before:
             e = out[before]
+            e.start = s.bout_start
             e.steps = s.bout_steps
             e.cadence_spm = 60.0 * s.even_steps / (s.even_time * p.dt)
             if s.lengths > 0:
@@ -249,39 +260,49 @@ def end_walk(s: Any, p: Any, sensor: int, newest: int, out: Any, n: int) -> int:
 
 
 @kernel
-def candidate(s: Any, p: Any, at: float, force: float, sway: float, sensor: int, newest: int, out: Any, n: int) -> int:
-    """Take a steep rise at instant ``at`` (samples); say the steps that it settles."""
-    if s.queue > 0:
-        since = at - s.at[s.queue - 1]
-        typical = typical_duration(s)
-        soonest = p.shortest if math.isnan(typical) else max(p.shortest, SOON * typical)
-        if since < soonest:
-            if force > s.force[s.queue - 1] and force >= p.floor:
-                s.at[s.queue - 1] = at
-                s.force[s.queue - 1] = force
-                s.pelvis[s.queue - 1] = sway
-                s.closing_at = math.nan
-                s.closing_force = 0.0
-            return n
-        if force < max(p.floor, WEAK * typical_force(s)):
-            if CLOSING[0] * typical < since < CLOSING[1] * typical and force > s.closing_force:
-                s.closing_at = at
-                s.closing_force = force
-            return n
-    elif force < p.floor:
+def put(s: Any, i: int, at: float) -> None:
+    """Make the rise at instant ``at`` step ``i`` of the queue; what might have closed the feet did not."""
+    s.at[i] = at
+    s.force[i] = s.rise[1]
+    s.pelvis[i] = s.sway
+    s.closing_at = math.nan
+    s.closing_force = 0.0
+
+
+@kernel
+def is_step(s: Any, p: Any, at: float) -> bool:
+    """Return whether the rise at instant ``at`` is a new step; if not, it may mend the last or close the feet."""
+    force = s.rise[1]
+    if s.queue == 0:
+        return bool(force >= p.floor)
+    since = at - s.at[s.queue - 1]
+    typical = typical_duration(s)
+    soonest = p.shortest if math.isnan(typical) else max(p.shortest, SOON * typical)
+    if since < soonest:
+        if force >= p.floor and force > s.force[s.queue - 1]:
+            put(s, s.queue - 1, at)
+        return False
+    if force >= max(p.floor, WEAK * typical_force(s)):
+        return True
+    if CLOSING[0] * typical < since < CLOSING[1] * typical and force > s.closing_force:
+        s.closing_at = at
+        s.closing_force = force
+    return False
+
+
+@kernel
+def candidate(s: Any, p: Any, at: float, out: Any, n: int) -> int:
+    """Take the rise that peaked at instant ``at`` (samples); say the steps that it settles."""
+    if not is_step(s, p, at):
         return n
     if s.queue == QUEUE:
         drop(s, 1)
-    s.at[s.queue] = at
-    s.force[s.queue] = force
-    s.pelvis[s.queue] = sway
+    put(s, s.queue, at)
     s.queue += 1
-    s.closing_at = math.nan
-    s.closing_force = 0.0
     if s.walking == 0:
         begin_walk(s, p)
     if s.walking == 1:
         while s.told < s.queue - 1:
-            n = tell_step(s, p, s.told, sensor, newest, out, n)
+            n = tell_step(s, p, s.told, out, n)
             s.told += 1
     return n

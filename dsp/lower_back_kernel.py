@@ -90,20 +90,21 @@ def filtered(s: Any, p: Any, c: int) -> tuple[float, float]:
 
 
 @kernel
-def follow_turn(s: Any, p: Any, c: int, rate: float, sensor: int, newest: int, out: Any, n: int) -> int:
+def follow_turn(s: Any, p: Any, rate: float, out: Any, n: int) -> int:
     """Follow the yaw rate; say a turn once it has ended."""
     sign = 0.0 if abs(rate) < p.turn_edge else 1.0 if rate > 0.0 else -1.0
     if sign != s.turn_sign:
-        lasted = c - s.turn_from
+        lasted = s.centre - s.turn_from
         long_enough = p.turn_short <= lasted <= p.turn_long
         if s.turn_sign != 0.0 and long_enough and s.turn_top >= p.turn_peak and s.turn_sum >= p.turn_least:
             before = n
-            n = say(out, n, sensor, TURN, s.turn_from, float(c), newest)
+            n = say(s, out, n, TURN, float(s.centre))
             if n > before:
+                out[before].start = s.turn_from
                 out[before].side = 1 if s.turn_sign > 0.0 else -1
                 out[before].angle_rad = s.turn_sum
         s.turn_sign = sign
-        s.turn_from = float(c)
+        s.turn_from = float(s.centre)
         s.turn_sum = 0.0
         s.turn_top = 0.0
     s.turn_sum += abs(rate) * p.dt
@@ -112,20 +113,20 @@ def follow_turn(s: Any, p: Any, c: int, rate: float, sensor: int, newest: int, o
 
 
 @kernel
-def step(s: Any, p: Any, sensor: int, k: int, newest: int, out: Any, n: int) -> int:
+def step(s: Any, p: Any, k: int, out: Any, n: int) -> int:
     """Take the sample in ``s.sample`` as number ``k``; return how many events there are."""
     store(s, p, k)
     if k - s.first < 2 * p.half:
         return n
-    c = k - p.half
+    c = s.centre = k - p.half
     rise, sway = filtered(s, p, c)
-    n = follow_turn(s, p, c, sway, sensor, newest, out, n)
+    n = follow_turn(s, p, sway, out, n)
     if s.queue > 0 and c - s.at[s.queue - 1] > p.pause:
-        n = end_walk(s, p, sensor, newest, out, n)
+        n = end_walk(s, p, out, n)
     if s.rises == 2 and s.rise[1] > s.rise[0] and s.rise[1] >= rise and s.rise[1] > p.faint:
         bend = s.rise[0] - 2.0 * s.rise[1] + rise
         at = c - 1.0 + 0.5 * (s.rise[0] - rise) / bend + p.lead
-        n = candidate(s, p, at, s.rise[1], s.sway, sensor, newest, out, n)
+        n = candidate(s, p, at, out, n)
     s.rise[0], s.rise[1], s.sway = s.rise[1], rise, sway
     s.rises = min(s.rises + 1, 2)
     return n
@@ -134,14 +135,14 @@ def step(s: Any, p: Any, sensor: int, k: int, newest: int, out: Any, n: int) -> 
 @kernel
 def usable(acc: Any, gyr: Any, row: int) -> bool:
     """Return whether all six channels of a row hold something that a sensor could have measured."""
-    for i in range(3):
+    for i in range(3):  # noqa: SIM110 - numba has no generator expressions
         if not (abs(acc[row, i]) < ACC_LIMIT and abs(gyr[row, i]) < GYR_LIMIT):  # also where NaN
             return False
     return True
 
 
 @kernel
-def walks(
+def walks(  # noqa: PLR0917 - numba takes positional arguments
     sensors: NDArray[np.int64],
     start: NDArray[np.int64],
     index: NDArray[np.int64],
@@ -154,8 +155,8 @@ def walks(
     """Run all sensors of a batch; return how many events were written to ``out``."""
     n = 0
     for j in range(len(sensors)):
-        sensor = sensors[j]
-        s, p = state[sensor], params[sensor]
+        s, p = state[sensors[j]], params[sensors[j]]
+        s.sensor = sensors[j]
         for row in range(start[j], start[j + 1]):
             if not usable(acc, gyr, row):
                 continue
@@ -163,24 +164,27 @@ def walks(
             lost = k - s.index - 1
             if s.started == 0:
                 s.started = 1
+                s.newest = k
                 restart(s, p, k)
             elif lost < 0:
                 continue
             elif lost > p.bridge:
-                n = end_walk(s, p, sensor, s.index, out, n)
-                n = say(out, n, sensor, GAP, float(s.index), float(s.index), k)
+                n = end_walk(s, p, out, n)
+                s.newest = k
+                n = say(s, out, n, GAP, float(s.index))
                 restart(s, p, k)
             else:
+                s.newest = k
                 for i in range(lost):  # each is one share of what is left of the way to the new sample
                     share = 1.0 / (lost + 1.0 - i)
                     for m in range(3):
                         s.sample[m] += share * (acc[row, m] - s.sample[m])
                         s.sample[m + 3] += share * (gyr[row, m] - s.sample[m + 3])
-                    n = step(s, p, sensor, s.index + 1 + i, k, out, n)
+                    n = step(s, p, s.index + 1 + i, out, n)
             for m in range(3):
                 s.sample[m] = acc[row, m]
                 s.sample[m + 3] = gyr[row, m]
-            n = step(s, p, sensor, k, k, out, n)
+            n = step(s, p, k, out, n)
             s.index = k
     return n
 
@@ -188,4 +192,4 @@ def walks(
 @kernel
 def finish(state: Any, params: Any, sensor: int, out: Any) -> int:
     """End the stream of one sensor: say what was still open; return how many events there are."""
-    return end_walk(state[sensor], params[sensor], sensor, state[sensor].index, out, 0)
+    return end_walk(state[sensor], params[sensor], out, 0)

@@ -12,7 +12,7 @@ from dsp.rhythm import HARMONICS
 INITIAL_CONTACT, BOUT, TURN, RHYTHM, GAP = 0, 1, 2, 3, 4
 
 RING = 2048  # samples to look back into: 9.8 s at 208 Hz, eight slow steps; a power of two
-MAX_HALF = 68  # half-width of the smoothing window: 0.315 s at 208 Hz takes 66
+MAX_HALF = 70  # half-width of the smoothing window: 0.33 s at 208 Hz takes 69
 QUEUE = 16  # newest steps, waiting or told
 BLOCK_STEPS = 8  # steps from which regularity is computed: four strides
 BLOCK_STRIDES = BLOCK_STEPS // 2
@@ -62,8 +62,11 @@ PARAMS = np.dtype(
 
 STATE = np.dtype(
     [
+        ("sensor", "i8"),
         ("started", "i8"),
         ("index", "i8"),  # newest good sample
+        ("newest", "i8"),  # sample that is being taken in: what comes out now was decided by it
+        ("centre", "i8"),  # sample that the filters are at
         ("first", "i8"),  # first sample since the start or the last gap
         ("sample", "f8", (6,)),  # newest good acceleration and angular rate, to bridge from
         ("gravity", "f8", (3,)),  # upwards in the sensor frame, in g
