@@ -155,7 +155,8 @@ class Shimmer3Decoder(Decoder):
 
     def _data(self, frames: Sequence[Frame]) -> list[Packet]:
         if self._inquiry is None or self._splitter is None:
-            self.faults["bytes before the inquiry reply"] += sum(len(frame.data) for frame in frames)
+            if early := sum(len(frame.data) for frame in frames):
+                self.faults["bytes before the inquiry reply"] += early
             return []
         split = self._splitter.push(frames)
         packets = self._replies(split.replies)

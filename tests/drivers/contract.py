@@ -150,7 +150,7 @@ class DriverContract(ABC):
         )
         left = got[self.main_stream]
         assert sum(decoder.faults.values()) > 0 or self.harmless(frames[victim].data, short)
-        assert len(good) - 3 <= len(left) <= len(good)
+        assert len(good) - 4 <= len(left) <= len(good)
         rows = {row.tobytes() for row in good.samples}
         assert all(row.tobytes() in rows for row in left.samples), "nothing invented"
 

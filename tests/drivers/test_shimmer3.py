@@ -20,6 +20,9 @@ from tests.drivers.contract import DriverContract, decoded
 
 IMU = (0x0A, 0x0B, 0x0C, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09)
 DIVISOR = 640  # 51.2 Hz
+WRAPS = (
+    2**24 - 10 * DIVISOR + 77
+)  # first stamp of a stream that wraps; no stamp is all zeros, which could be cut unseen
 INQUIRY = struct.pack("<BH4sBB", 2, DIVISOR, bytes((8, 0xFF, 0x21, 8)), len(IMU), 1) + bytes(IMU)
 ALIGNMENT = (0, -100, 0, -100, 0, 0, 0, 0, -100)
 
@@ -79,7 +82,7 @@ class TestContract(DriverContract):
         return list(ANNOUNCED)
 
     def streamed(self, count: int) -> list[Frame]:
-        data = [packet(2**24 - 10 * DIVISOR + i * DIVISOR, gyr=1 + i) for i in range(count)]
+        data = [packet(WRAPS + i * DIVISOR, gyr=1 + i) for i in range(count)]
         if count > 12:
             data[7] += bytes.fromhex("ff8a7125")
             data[11] += bytes.fromhex("ff8a94300b80")
@@ -178,7 +181,7 @@ def test_lost_packets_leave_a_gap_and_nothing_else() -> None:
 )
 def test_lost_bytes_cost_few_packets_and_invent_none(at: int, gone: int, junk: bytes, sizes: list[int]) -> None:
     assume((len(junk) - gone) % len(packet(0)))  # a change that keeps the length cannot be seen without check sums
-    data = stream(60)
+    data = stream(60, WRAPS)
     broken = data[:at] + junk + data[at + gone :]
     decoder = make("shimmer3").decoder()
     got = decoded(decoder, [ANNOUNCED, frames(broken, sizes)])["imu"]
