@@ -151,9 +151,11 @@ def historian(config: ConfigFile) -> None:
     tells the gateway what is safe, so that its outbox can let go.
     """
     settings = load_settings(config)
+    import asyncio
+
     from gateway.historian import run_historian
 
-    run_historian(settings)
+    asyncio.run(run_historian(settings))
 
 
 @app.command(epilog=examples("rehab-gateway dashboard ward.toml  # then open http://127.0.0.1:8080"))

@@ -24,8 +24,8 @@ and counted in `n_rejected`; the ranges say what a body can do, not what is heal
 project has verified it; a metric without one is known by its own id.
 
 *Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many.
-The second range, where there is one, holds in exoskeleton sessions. The catalogue is ahead of the algorithms: the
-README says what is computed so far.
+The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). The catalogue is ahead
+of the algorithms: the README says what is not computed yet.
 
 This page is made from `dsp/catalogue.py` by `make docs`; a test fails when the two differ.
 """
