@@ -130,7 +130,7 @@ async def _show(console: Console, flow: Flow, children: list[_Child], stop: asyn
             await asyncio.wait_for(stop.wait(), 1.0)
         except TimeoutError:
             second += 1
-            console.print(flow.line(second, flow.measurements - before))
+            console.print(flow.line(second, flow.measurements - before), soft_wrap=True)
             before = flow.measurements
         for child in children:
             child.check()

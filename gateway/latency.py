@@ -23,5 +23,5 @@ class Latency:
         """Return median and 95th percentile in milliseconds; None before the first."""
         if not self._recent:
             return {"p50": None, "p95": None}
-        p50, p95 = np.percentile(np.array(self._recent), [50, 95])
+        p50, p95 = np.percentile(np.array(self._recent), [50, 95]).tolist()
         return {"p50": round(p50 * 1000, 1), "p95": round(p95 * 1000, 1)}

@@ -140,10 +140,10 @@ class Gateway:
         )
 
     async def _tick(self, outbox: Outbox, recorder: Recorder | None) -> None:
-        wait_s = max(STEP_NS / NS / self.settings.speed, SHORTEST_WAIT_S)
         while True:
             self._step_all(outbox, recorder)
-            await asyncio.sleep(wait_s)
+            left_ns = STEP_NS - (self.clock_ns() - self.origin.monotonic_ns) % STEP_NS
+            await asyncio.sleep(max(left_ns / NS / self.settings.speed, SHORTEST_WAIT_S))
 
     def _step_all(self, outbox: Outbox, recorder: Recorder | None) -> None:
         for end_ns, frames in self.ticker.due():
