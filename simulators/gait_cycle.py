@@ -176,6 +176,8 @@ class Moments(NamedTuple):
 
 def vigour(step: Step, height_m: float) -> float:
     """Return the size of the step's movements as a part of those at a stride of 0.8 body heights."""
+    if step.pace.style.vigour is not None:
+        return step.pace.style.vigour
     return min(max(step.pace.length_m / (0.4 * height_m), 0.25), 1.25)
 
 

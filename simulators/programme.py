@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -50,6 +50,7 @@ class Style:
         knee: Knee flexion as a part of the textbook's.
         sway: Movement of the pelvis as a part of the textbook's.
         variability: Standard deviation of stride time over its mean.
+        vigour: Size of all rotations as a part of a full stride's; None to take it from the length of each step.
     """
 
     stance: float | None = None
@@ -61,13 +62,16 @@ class Style:
     knee: float = 1.0
     sway: float = 1.0
     variability: float = 0.02
+    vigour: float | None = None
 
 
 HEALTHY = Style()
 SHUFFLING = Style(0.70, 0.6, 22.0, 3.0, 0.012, 0.12, 0.5, 0.5, 0.05)
 """Parkinsonian: short quick steps, feet hardly lifted, flat contact."""
-EXOSKELETON = Style(0.68, 1.4, 18.0, 6.0, 0.05, 0.15, 0.8, 0.5, 0.01)
-"""A powered orthosis: slow, flat-footed, the same every time."""
+EXOSKELETON = Style(0.68, 1.4, 35.0, 14.0, 0.05, 0.15, 1.0, 0.5, 0.01, 0.8)
+"""A powered orthosis: slow, the same every time, legs swung as programmed however short the step."""
+TURNING = Style(toe_off_deg=45.0, strike_deg=16.0, sway=0.7, vigour=0.6)
+"""Small steps: healthy feet pitch at 3 to 4 rad/s then, against 8 to 10 straight on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +150,7 @@ class Turn:
     cadence_spm: float = 100.0
     step_deg: float = 36.0
     step_m: float = 0.10
-    style: Style = field(default=replace(HEALTHY, toe_off_deg=25.0, strike_deg=6.0, sway=0.7))
+    style: Style = TURNING
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.angle_deg) and self.angle_deg and self.step_deg > 0):
@@ -208,7 +212,7 @@ class Step:
         land_s: True time at which it meets the floor again (initial contact).
         start: Where it stood.
         end: Where it will stand.
-        pace: What was meant.
+        pace: What was meant, with the length that came of it.
         first: It begins a walk.
         last: It ends one: the feet are side by side again.
     """
@@ -292,7 +296,7 @@ class Planner:
         self._now = lift + swing
         self._walking = pace
         self._next = "right" if foot == "left" else "left"
-        return Step(foot, lift, self._now, start, end, pace, first, last)
+        return Step(foot, lift, self._now, start, end, pace._replace(length_m=length), first, last)
 
     def _deviation(self, style: Style) -> float:
         """Return a factor about 1; a stride is two steps, so a step varies sqrt(2) as much."""
