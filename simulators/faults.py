@@ -20,7 +20,9 @@ KINDS: Mapping[Kind, str] = {
     "power_cycle": "the device is switched off and on, and its clock starts at nought",
 }
 
-_SHAPE = re.compile(r"(?P<device>[a-z0-9-]+):(?P<kind>[a-z_]+)@(?P<at>[0-9.]+)(\+(?P<for>[0-9.]+))?")
+_SHAPE = re.compile(
+    r"(?P<device>[a-z0-9-]+):(?P<kind>[a-z_]+)@(?P<at>[0-9]+(\.[0-9]+)?)(\+(?P<for>[0-9]+(\.[0-9]+)?))?"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,20 @@ Works as a Bluetooth serial link does: when the program at the other end closes 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import fcntl
 import os
 import select
+import struct
 import termios
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 READ_BYTES = 4096
 MOST_WAITING = 4096  # bytes for a reader that does not keep up: a second or two of a sensor; beyond it, whole writes go
+DRAIN_S = 2.0  # a program that has not read for so long is not going to
 LOOK_S = 0.05  # how often to look whether somebody has opened the port: polling is all that a pty offers
 
 
@@ -40,9 +44,8 @@ class SerialPort:
         self._received = received
         self._hung_up = hung_up
         self._master = -1
+        self._name = ""
         self._waiting = bytearray()
-        self._drained = asyncio.Event()
-        self._drained.set()
         self._looking: asyncio.TimerHandle | None = None
 
     def plug_in(self) -> None:
@@ -50,9 +53,10 @@ class SerialPort:
         if self._master >= 0:
             return
         self._master, slave = os.openpty()
+        self._name = os.ttyname(slave)
         tty.setraw(slave)
         os.set_blocking(self._master, False)
-        _link(self.path, os.ttyname(slave))
+        _link(self.path, self._name)
         os.close(slave)  # so that this end notices when the last program closes it
         self._look()
 
@@ -80,13 +84,15 @@ class SerialPort:
         if idle:
             self._flush()
             if self._waiting:
-                self._drained.clear()
                 asyncio.get_running_loop().add_writer(self._master, self._flush)
         return True
 
     async def drained(self) -> None:
-        """Wait until the kernel has taken everything, or nobody is there any more."""
-        await self._drained.wait()
+        """Wait until the program has read everything, or is gone, or does not read for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while self.opened and (self._waiting or _unread(self._name)):  # noqa: ASYNC110 - a pty tells nobody when it is read
+                    await asyncio.sleep(LOOK_S)
 
     def _flush(self) -> None:
         try:
@@ -96,7 +102,6 @@ class SerialPort:
         except OSError:
             self._waiting.clear()
         if not self._waiting:
-            self._drained.set()
             asyncio.get_running_loop().remove_writer(self._master)
 
     def _look(self) -> None:
@@ -119,6 +124,8 @@ class SerialPort:
             if error.errno != errno.EIO:
                 raise
             self._close_reader()
+            with _other_end(self._name) as other:  # the next reader must not get the rest of this talk
+                termios.tcflush(other, termios.TCIOFLUSH)
             self._hung_up()
             self._look()
             return
@@ -127,11 +134,26 @@ class SerialPort:
     def _close_reader(self) -> None:
         self.opened = False
         self._waiting.clear()
-        self._drained.set()
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._master)
         loop.remove_writer(self._master)
-        termios.tcflush(self._master, termios.TCIOFLUSH)  # the next reader must not get the rest of this talk
+
+
+@contextlib.contextmanager
+def _other_end(name: str) -> Iterator[int]:
+    """Open the program's end for a moment."""
+    fd = os.open(name, os.O_RDWR | os.O_NOCTTY)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _unread(name: str) -> int:
+    """Return how many bytes wait for the program, as the kernel counts them."""
+    with _other_end(name) as fd:
+        (count,) = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))
+    return int(count)
 
 
 def _link(path: Path, target: str) -> None:

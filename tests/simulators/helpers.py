@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.driver import Driver
+from drivers.packet import Frame, Packet
+from drivers.transport import Transport
 from simulators.device import SimulatedDevice
 from simulators.hub import Hub
 from simulators.radio import SimulatedRadio
@@ -88,3 +92,28 @@ async def on_air(hub: Hub, socket: Path, *devices: SimulatedDevice) -> AsyncIter
         for device in devices:
             await device.stop()
         await hub.stop()
+
+
+@asynccontextmanager
+async def streaming(transport: Transport, driver: Driver) -> AsyncIterator[list[Frame]]:
+    """Connect over a real transport of the product, start the stream, and yield the frames as they come."""
+    frames: list[Frame] = []
+    await transport.search()
+    connection = await transport.connect(driver, frames.append, time.monotonic_ns)
+    try:
+        await driver.start(connection)
+        connection.begin_stream()
+        yield frames
+    finally:
+        if not connection.lost.is_set():
+            connection.begin_dialogue()
+            await driver.stop(connection)
+            await connection.close()
+
+
+def decoded(driver: Driver, frames: list[Frame], stream: str, *, forgiven: Collection[str] = ()) -> Packet:
+    """Decode frames with a fresh decoder that must find no fault but the forgiven, and return one stream."""
+    decoder = driver.decoder()
+    packets = {packet.stream: packet for packet in decoder.decode(frames)}
+    assert set(decoder.faults) <= set(forgiven), decoder.faults
+    return packets[stream]

@@ -1,0 +1,106 @@
+"""``rehab-gateway simulate`` as a person and as the demo call it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from config.settings import Settings
+from simulators.command import app
+from simulators.radio import SimulatedRadio
+from tests.simulators.helpers import PATIENCE_S
+from tests.simulators.test_scene import made_recording
+
+PROGRAM = "from simulators.command import app; app()"
+
+
+class Running:
+    """A simulator in its own process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def event(self) -> dict[str, Any]:
+        """Return the next line that it says."""
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(self.process.stdout.readline(), 3 * PATIENCE_S)
+        return dict(json.loads(line))
+
+
+async def simulate(*arguments: str) -> Running:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PROGRAM, *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    return Running(process)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+async def test_a_ward_says_when_it_is_ready_and_leaves_nothing_behind(tmp_path: Path, signum: signal.Signals) -> None:
+    socket, ports, config = tmp_path / "radio", tmp_path / "ports", tmp_path / "site.toml"
+    ward = await simulate(
+        "ward", "--beds", "2", "--socket", str(socket), "--ports", str(ports), "--write-config", str(config)
+    )
+    ready = await ward.event()
+    assert ready["event"] == "ready"
+    assert ready["socket"] == str(socket)
+    assert len(ready["devices"]) == 8
+    site = Settings.model_validate(tomllib.loads(config.read_text()))
+    assert [device.id for slot in site.slot for device in slot.device] == ready["devices"]
+    assert sorted(port.name for port in ports.iterdir()) == ["bed-1-lower-back", "bed-2-lower-back"]
+    radio = SimulatedRadio(socket=socket)
+    await radio.start()
+    for slot in site.slot:
+        assert await radio.find(address=slot.device[3].address, timeout_s=PATIENCE_S)
+    ward.process.send_signal(signum)
+    summary = await ward.event()
+    assert summary["event"] == "summary"
+    assert set(summary["devices"]) == set(ready["devices"])
+    assert await asyncio.wait_for(ward.process.wait(), PATIENCE_S) == 0
+    assert not socket.exists()
+    assert not list(ports.iterdir())
+    await radio.stop()
+
+
+async def test_a_recording_ends_by_itself(tmp_path: Path) -> None:
+    file = made_recording(tmp_path)
+    running = await simulate(
+        "recording", str(file), "--speed", "20", "--wait", "0.1",
+        "--socket", str(tmp_path / "radio"), "--ports", str(tmp_path / "ports"),
+    )  # fmt: skip
+    assert (await running.event())["event"] == "ready"
+    assert await running.event() == {"event": "begin", "complete": False}
+    summary = await running.event()
+    assert (summary["sent"], summary["lost"], summary["unsent"]) == (0, 0, 200)
+    assert await asyncio.wait_for(running.process.wait(), PATIENCE_S) == 0
+
+
+def test_what_can_be_simulated_is_listed() -> None:
+    result = CliRunner().invoke(app, ["list"])
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.output.splitlines()] == ["movella_dot", "shimmer3", "heart_rate"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ward", "--fault", "nonsense"], "no fault"),
+        (["ward", "--fault", "bed-9-chest:drop@3"], "no device"),
+        (["ward", "--beds", "0"], "beds"),
+        (["ward", "--speed", "0"], "speed"),
+        (["recording", "nowhere.npz"], "nowhere.npz"),
+    ],
+)
+def test_a_wrong_argument_is_one_sentence_and_nothing_starts(tmp_path: Path, arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(app, [*arguments, "--socket", str(tmp_path / "radio"), "--ports", str(tmp_path)])
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not list(tmp_path.iterdir())
