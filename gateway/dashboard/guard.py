@@ -49,10 +49,10 @@ async def only_from_here(request: web.Request, handler: Handler) -> web.StreamRe
     return await handler(request)
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Put the protection on every answer, errors included; whatever is live is never kept."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the protection on every answer, errors included; nothing about a patient is ever kept."""
     response.headers.update(HEADERS)
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response.headers[hdrs.CACHE_CONTROL] = "no-cache" if request.path.startswith("/static/") else "no-store"
     response.headers[hdrs.SERVER] = "rehab-gateway"
 
 

@@ -223,6 +223,7 @@ async def status(request: web.Request) -> web.Response:
             "gateway_age_s": parts.ward.gateway_age_s(),
             "slots": len(parts.ward.slot_ids()),
             "viewers": parts.live.viewers,
+            "strips": parts.waveforms.watchers,
             "dropped": dict(dropped),
             "up_s": round(time.monotonic() - parts.started, 1),
         }

@@ -71,6 +71,11 @@ class Waveforms:
         self._watchers: dict[tuple[str, str], set[Watcher]] = {}
         self._closing = False
 
+    @property
+    def watchers(self) -> int:
+        """How many strips are open."""
+        return sum(map(len, self._watchers.values()))
+
     async def run(self) -> None:
         """Keep asking for what is watched, until cancelled."""
         while True:
@@ -97,7 +102,7 @@ class Waveforms:
     @contextmanager
     def watching(self, device: str, stream: str) -> Iterator[Watcher]:
         """Receive the frames of a stream; raises TooManyWatchersError."""
-        if self._closing or sum(map(len, self._watchers.values())) >= WATCHERS:
+        if self._closing or self.watchers >= WATCHERS:
             raise TooManyWatchersError
         key = (device, stream)
         watchers = self._watchers.setdefault(key, set())

@@ -34,7 +34,7 @@ export class Strides {
     this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
     $("strides-chart").append(this.svg);
     const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
-    $("means").append(head(["", "Stride s", "Step s", "Stance", "Swing"]), make("tbody"));
+    $("means").append(head(["Side", "Stride s", "Step s", "Stance", "Swing"]), make("tbody"));
     $("strides-table").querySelector("table").append(
       head(["No.", "Left stride s", "stance s", "swing s", "Right stride s", "stance s", "swing s"]), make("tbody"));
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import struct
 import threading
 import time
@@ -94,7 +95,7 @@ class Walker:
         return [
             self.measurement("cadence", cadence, "both", now_s - 10, now_s),
             self.measurement("symmetry_index", 3.6 + math.sin(now_s / 20), "both", now_s - 10, now_s),
-            self.measurement("heart_rate", 88 + 4 * math.sin(now_s / 60 + self.number), "none", now_s - 1, now_s),
+            self.measurement("heart_rate", 88 + 4 * math.sin(now_s / 2 + self.number), "none", now_s - 1, now_s),
         ]
 
     def samples(self, placement: str, start_s: float) -> list[float]:
@@ -159,6 +160,19 @@ class Walkers:
         """Send measurements of one slot."""
         body = {"v": 1, "gateway": "gateway-1", "epoch": "0" * 16, "slot": person.slot, "measurements": measurements}
         self._client.publish(self._topics.measurements(person.slot), orjson.dumps(body), 1)
+
+    def shout(self, topic: str, payload: bytes) -> None:
+        """Send anything."""
+        self._client.publish(topic, payload, 0)
+
+    def die(self) -> None:
+        """Be gone without a word: the broker publishes the last will."""
+        self._ended.set()
+        self._thread.join()
+        sock = self._client.socket()
+        assert isinstance(sock, socket.socket)
+        self._client.reconnect_delay_set(60, 60)
+        sock.shutdown(socket.SHUT_RDWR)
 
     def _state(self, device: dict[str, Any]) -> dict[str, Any]:
         quiet = {"state": "silent", "age_s": 30.0, "advice": "Range or battery: the gateway reconnects by itself."}

@@ -1,0 +1,194 @@
+"""What a person sees: real Chromium, real broker, a ward that walks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from config.settings import Settings
+from gateway.dashboard.server import serve
+from gateway.topics import Topics
+from tests.gateway.dashboard import axe
+from tests.gateway.dashboard.walkers import Walker, Walkers, walking
+
+pytestmark = [pytest.mark.browser, pytest.mark.broker]
+
+CHROMIUM = shutil.which("chromium")
+QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+SHAPES = {"tablet": (1024, 768), "desk": (1280, 800), "phone": (390, 844)}
+WITHIN_MS = 15_000
+
+PICTURE = "document.querySelector('.lane canvas').toDataURL()"
+
+
+@pytest.fixture
+async def address(settings: Settings) -> AsyncIterator[str]:
+    """Serve the dashboard."""
+    stop = asyncio.Event()
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
+    yield await asyncio.wait_for(ready, 10)
+    stop.set()
+    await running
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Start the system's Chromium."""
+    if CHROMIUM is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("needs chromium (apt install chromium)")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """Open a tab whose every error fails the test."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=False)
+    made = await context.new_page()
+    troubles: list[str] = []
+    made.on("pageerror", lambda error: troubles.append(str(error)))
+    made.on("console", lambda message: troubles.append(message.text) if message.type in {"error", "warning"} else None)
+    made.set_default_timeout(WITHIN_MS)
+    yield made
+    await context.close()
+    assert troubles == []
+
+
+async def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with walking(settings.broker.port, 3, topics=topics):
+        await page.goto(address)
+        await expect(page.locator(".tile")).to_have_count(3)
+        await expect(page.locator("#simulated")).to_have_text("Simulated data")
+        tile = page.locator(".tile").nth(1)
+        await expect(tile.locator(".activity")).to_contain_text("Walking")
+        number = tile.locator(".figure").nth(1).locator("b")
+        before = await number.inner_text()
+        await expect(number).not_to_have_text(before)
+
+        await tile.get_by_role("link").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Bay 2")
+        await expect(page.locator(".lane")).to_have_count(2)
+        await expect(page.locator(".lane .said").first).to_be_empty()
+        for _ in range(3):
+            picture = await page.evaluate(PICTURE)
+            await page.wait_for_function(f"picture => {PICTURE} !== picture", arg=picture)
+        await expect(page.locator("#strides-chart rect.left").first).to_be_visible()
+        await expect(page.locator("#strides-chart rect.right").first).to_be_visible()
+        told = re.compile("Heart rate over the last 10 minutes: [0-9]")
+        await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", told)
+
+
+async def test_a_frozen_strip_stands_still(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with walking(settings.broker.port, 1, topics=topics):
+        await page.goto(f"{address}patient/bay-1")
+        await expect(page.locator(".lane .said").first).to_be_empty()
+        await page.get_by_role("button", name="Freeze").press("Enter")
+        picture = await page.evaluate(PICTURE)
+        number = page.locator(".number-card").nth(1).locator("b")
+        await expect(number).not_to_have_text(await number.inner_text())  # the numbers go on
+        assert await page.evaluate(PICTURE) == picture
+
+
+async def test_old_numbers_are_never_shown_as_new(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with walking(settings.broker.port, 2, topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        card = page.locator(".number-card").first
+        await expect(card).to_have_class("number-card")
+        walkers.silent.add("bay-1")
+        await expect(card).to_contain_text("no data for 5 s")
+        await expect(card).to_have_class("number-card old")
+        await expect(page.locator(".lane .said").first).to_contain_text("no data for")
+        await page.goto(address)
+        await expect(page.locator(".tile").first).to_have_class("tile stale")
+        await expect(page.locator(".tile").first.locator(".age")).to_contain_text("No data for")
+        await expect(page.locator(".tile").nth(1)).to_have_class("tile")
+
+
+async def test_a_dead_gateway_is_said_on_top(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with Walkers(settings.broker.port, [Walker(1)], topics=topics) as walkers:
+        await page.goto(address)
+        await expect(page.locator(".tile")).to_have_count(1)
+        await expect(page.locator("#banner")).to_be_hidden()
+        walkers.die()
+        await expect(page.locator("#banner")).to_contain_text("The gateway is offline")
+
+
+async def test_a_whole_ward_is_paged_and_found(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with walking(settings.broker.port, 70, topics=topics):
+        await page.goto(address)
+        await expect(page.locator(".tile")).to_have_count(24)
+        await expect(page.locator("#page")).to_have_text("1 of 3")
+        await page.get_by_role("button", name="Next beds").click()
+        await expect(page.locator(".tile h2").first).to_have_text("Bay 25")
+        await page.get_by_label("Find").fill("bay 7")
+        await expect(page.locator(".tile h2")).to_have_text(["Bay 7", "Bay 70"])
+
+
+async def test_less_motion_is_less_motion(browser: Browser, address: str, settings: Settings, topics: Topics) -> None:
+    context = await browser.new_context(reduced_motion="reduce")
+    page = await context.new_page()
+    with walking(settings.broker.port, 1, topics=topics):
+        await page.goto(f"{address}patient/bay-1")
+        await expect(page.locator(".lane .said").first).to_be_empty()
+        draws = await page.evaluate("""async () => {
+          const canvas = document.querySelector(".lane canvas").getContext("2d");
+          let draws = 0;
+          const clear = canvas.clearRect.bind(canvas);
+          canvas.clearRect = (...box) => { draws += 1; clear(...box); };
+          await new Promise((done) => setTimeout(done, 2500));
+          return draws;
+        }""")
+    assert 1 <= draws <= 4
+    await context.close()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_nothing_sticks_out_and_everything_can_be_pressed(
+    page: Page, address: str, settings: Settings, topics: Topics, shape: str
+) -> None:
+    width, height = SHAPES[shape]
+    await page.set_viewport_size({"width": width, "height": height})
+    with walking(settings.broker.port, 4, topics=topics):
+        for path in ("", "patient/bay-1", "devices"):
+            await page.goto(f"{address}{path}")
+            await expect(page.locator(".tile, .number-card, .devices tbody tr").first).to_be_visible()
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            small = await page.evaluate("""() => [...document.querySelectorAll("button, select, input, summary, nav a")]
+              .filter((node) => node.offsetParent)
+              .map((node) => [node.outerHTML.slice(0, 60), node.getBoundingClientRect()])
+              .filter(([, box]) => box.width < 24 || box.height < 24).map(([html]) => html)""")
+            assert small == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_no_violation(
+    browser: Browser, address: str, settings: Settings, topics: Topics, scheme: Any
+) -> None:
+    if not await asyncio.to_thread(axe.available):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {axe.PACKAGE} from npm")
+    context = await browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1024, "height": 768})
+    page = await context.new_page()
+    with walking(settings.broker.port, 3, topics=topics) as walkers:
+        walkers.silent.add("bay-2")
+        for path in ("", "patient/bay-1", "patient/bay-2", "devices"):
+            await page.goto(f"{address}{path}")
+            await expect(page.locator(".tile, .number-card, .devices tbody tr").first).to_be_visible()
+            await page.add_script_tag(path=axe.SCRIPT)
+            found = await page.evaluate(
+                "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))])"
+            )
+            assert found == [], path
+    await context.close()
