@@ -75,7 +75,7 @@ class Handler(Protocol):
     """Who uses a link. Called on the link's threads: put it in a queue and return."""
 
     def connected(self, connection: int, limits: Limits) -> None:
-        """The broker accepted connection number ``connection``."""
+        """The broker accepted connection number ``connection`` and its subscriptions."""
 
     def lost(self, connection: int, reason: str) -> None:
         """That connection is over; what it had not acknowledged will not be acknowledged any more."""
@@ -108,6 +108,7 @@ class _Client(paho.Client):
         super().__init__(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5, reconnect_on_failure=False, **options)
         self.number = number
         self.accepted = False
+        self.limits = Limits()
         self.answered = threading.Event()
         self.ended = threading.Event()
         self.reason = ""
@@ -179,7 +180,7 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """Whether a broker has accepted the present connection."""
+        """Whether a broker has accepted the present connection and its subscriptions."""
         client = self._client
         return client is not None and client.accepted and not client.ended.is_set()
 
@@ -311,15 +312,19 @@ class Link:
         if code.is_failure:
             client.reason = f"the broker refused: {code}"
             return
-        client.accepted = True
-        if self._subscriptions:
-            client.subscribe(self._subscriptions)
-        limits = Limits(
+        client.limits = Limits(
             getattr(properties, "ReceiveMaximum", NO_LIMIT),
             getattr(properties, "MaximumPacketSize", LARGEST_PACKET),
             flags.session_present,
         )
-        self._call(self._handler.connected, client.number, limits)
+        if self._subscriptions:
+            client.subscribe(self._subscriptions)
+        else:
+            self._ready(client)
+
+    def _ready(self, client: _Client) -> None:
+        client.accepted = True
+        self._call(self._handler.connected, client.number, client.limits)
         client.answered.set()
 
     def _on_disconnect(
@@ -340,6 +345,8 @@ class Link:
         assert isinstance(client, _Client)
         if any(code.is_failure for code in codes):
             client.cut(f"the broker refused a subscription: {', '.join(map(str, codes))}")
+        else:
+            self._ready(client)
 
     def _on_message(self, client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         assert isinstance(client, _Client)

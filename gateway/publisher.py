@@ -59,6 +59,7 @@ class PublisherState:
         sent: Messages that it took.
         resent: Rows that were sent again since no receipt covered them.
         backlog: Old rows that wait behind the live ones, about.
+        taken: Everything up to this number was taken by the broker, or is a gap that it was told.
         errors: What went wrong, by kind.
         last_error: Why the last connection ended.
         turn: Monotonic time of the thread's last turn, for the watchdog.
@@ -69,6 +70,7 @@ class PublisherState:
     sent: int = 0
     resent: int = 0
     backlog: int = 0
+    taken: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     last_error: str = ""
     turn: float = 0.0
@@ -271,7 +273,7 @@ class Publisher:
         errors = Counter(dict(self._errors)) + Counter(dict(self._link.errors))
         self._state = PublisherState(
             self._connection is not None, len(self._window), self._sent, self._resent + self._lanes.resent,
-            self._lanes.backlog, dict(errors), self._link.last_error, now,
+            self._lanes.backlog, self._lanes.taken_upto, dict(errors), self._link.last_error, now,
         )  # fmt: skip
 
     def _take_receipt(self, now: float) -> None:
