@@ -124,20 +124,20 @@ def pendulum_height(ring: Any, start: float, end: float, dt: float) -> float:
     """
     mask = len(ring) - 1
     first, last = round(start), round(end)
-    n = last - first + 1
+    n = last - first  # the last contact is the first sample of the next step
     if n < 8:
         return math.nan
     mean = 0.0
-    for i in range(first, last + 1):
+    for i in range(first, last):
         mean += ring[i & mask]
     mean /= n
     velocity, mean_velocity = 0.0, 0.0
-    for i in range(first, last + 1):
+    for i in range(first, last):
         velocity += (ring[i & mask] - mean) * dt
         mean_velocity += velocity
     mean_velocity /= n
     velocity, height, low, high = 0.0, 0.0, math.inf, -math.inf
-    for i in range(first, last + 1):
+    for i in range(first, last):
         velocity += (ring[i & mask] - mean) * dt
         height += (velocity - mean_velocity) * dt
         low, high = min(low, height), max(high, height)
