@@ -267,9 +267,11 @@ class Figure:
     def _pelvis(self, times: Floats) -> Pose:
         """Return the pose of the point between the hips."""
         way, phase = self._body.pelvis.at(times), self._body.beat.at(times).channel(0)
-        size = self._body.size.at(times).channel(2)
+        sizes = self._body.size.at(times)
+        size, bounce = sizes.channel(2), sizes.channel(3)
         heading = Attitude.of(way.channel(2), still(len(times)), still(len(times)))
-        waves = [wave.at(phase, size).times(self._scale) for wave in (SURGE, LEAN, BOUNCE)]
+        swings = (SURGE.at(phase, size), LEAN.at(phase, size), BOUNCE.at(phase, bounce))
+        waves = [swing.times(self._scale) for swing in swings]
         sway = State(*(np.stack(parts, axis=1) for parts in zip(*waves, strict=True)))
         level = np.zeros(3)
         floor = State(*(np.column_stack([part[:, :2], np.zeros(len(times))]) for part in way))

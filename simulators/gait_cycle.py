@@ -143,7 +143,7 @@ KNEE = Wave.of(KNEE_DEG, 5, math.pi / 180)
 # The pelvis over the phase of the left stride, at a stride of 0.8 body heights: metres and radians. It is lowest just
 # after each contact, leans over the standing leg, loses speed at contact and gains it at push-off, and turns with the
 # leg in front. Harmonics above the first make the sharp peaks that an accelerometer sees there.
-BOUNCE = Wave(0.0, ((2, 0.018, 0.30), (4, 0.0024, 0.17), (6, 0.0011, 0.135), (8, 0.0006, 0.115)))
+BOUNCE = Wave(0.0, ((2, 0.021, 0.30), (4, 0.0024, 0.17), (6, 0.0011, 0.135), (8, 0.0006, 0.115)))
 SURGE = Wave(0.0, ((2, 0.009, 0.06), (4, 0.0019, 0.05), (6, 0.0008, 0.05), (8, 0.0003, 0.05)))
 LEAN = Wave(0.0, ((1, 0.018, 0.30), (3, 0.0012, 0.06), (5, 0.0008, 0.05)))
 LIST = Wave(0.0, ((1, math.radians(2.5), 0.22), (3, math.radians(0.8), 0.12)))
@@ -275,8 +275,8 @@ class BodyCurves:
         """Strides of each leg: whole numbers at its contacts, and TOE_OFF_PHASE after them at its toe offs."""
         self.beat = Curve(0.0)
         """Strides of the body: whole numbers at left contacts, halves at right ones."""
-        self.size = Curve(0.0, 0.0, 0.0)
-        """Size of the movements of thighs, knees and pelvis."""
+        self.size = Curve(0.0, 0.0, 0.0, 0.0)
+        """Size of the movements of thighs, knees, pelvis, and of its bounce, which grows as the square of the step."""
 
     def add(self, step: Step, when: Moments, size: float) -> None:
         """Add a step."""
@@ -289,7 +289,7 @@ class BodyCurves:
         opposite.through(step.land_s, math.floor(opposite.last[0]) + 0.5)
         self.beat.through(step.land_s, self.beat.last[0] + 0.5)
         style = step.pace.style
-        self.size.rest(step.land_s, size, size * style.knee, size * style.sway)
+        self.size.rest(step.land_s, size, size * style.knee, size * style.sway, size * size * style.sway)
         self._feet[step.foot] = step.end
         self.pelvis.through(step.land_s, *_middle(self._feet))
         if step.last:
@@ -301,12 +301,12 @@ class BodyCurves:
         own.rest(when.heel_rise, math.ceil(own.last[0]) + 0.45)
         opposite.rest(when.heel_rise, math.ceil(opposite.last[0]) + 0.1)
         self.beat.rest(when.heel_rise, math.ceil(self.beat.last[0]) + (0.5 if step.foot == "left" else 0.0))
-        self.size.rest(when.heel_rise, 0.0, 0.0, 0.0)
+        self.size.rest(when.heel_rise, 0.0, 0.0, 0.0, 0.0)
         self.pelvis.rest(when.heel_rise, *self.pelvis.last)
 
     def _settle(self, end: float) -> None:
         """Come to stand."""
         for curve in (*self.phase.values(), self.beat):
             curve.rest(end, curve.last[0] + 0.1)
-        self.size.rest(end, 0.0, 0.0, 0.0)
+        self.size.rest(end, 0.0, 0.0, 0.0, 0.0)
         self.pelvis.rest(end, *self.pelvis.last)
