@@ -60,9 +60,9 @@ def options(
     """
     if debug:
         sys.excepthook = sys.__excepthook__
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    for package in OURS:  # the libraries would log every byte of every device
+        logging.getLogger(package).setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 @app.command(
