@@ -16,12 +16,12 @@ from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.args.bluez import BlueZAdapterArgs, BlueZClientArgs, BlueZScannerArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError
 
 from drivers.driver import Driver
 from drivers.errors import AdapterError, ConnectError, DialogueError, LinkError, NotFoundError
 from drivers.packet import Frame
-from drivers.radio import Found, Lost, Radio, Wanted
+from drivers.radio import BLEAK_ERRORS, Found, Lost, Radio, Wanted
 from drivers.transport import Clock, Connection, Sink, Transport
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ DISCONNECT_S = 5.0
 RESET_PAUSE_S = 2.0  # between off and on; USB adapters lose their firmware if it is shorter
 RESET_INTERVAL_S = 60.0  # a reset drops every device of the adapter
 
-BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AssertionError)  # what bleak and dbus-fast let through
 ADAPTER_DBUS_ERRORS = ("org.bluez.Error.NotReady", "org.freedesktop.DBus.Error.ServiceUnknown")
 
 T = TypeVar("T")

@@ -25,6 +25,8 @@ ENTRY_POINTS = "rehab_gateway.radios"
 
 SCAN_CALL_S = 10.0  # start and stop of a scan are D-Bus calls, which are known to hang
 
+BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AssertionError)  # what bleak and dbus-fast let through
+
 Found = Callable[[BLEDevice, AdvertisementData], None]
 Lost = Callable[[BleakClient], None]
 
@@ -94,8 +96,7 @@ class Radio(ABC):
 
     async def stop(self) -> None:
         """End every search and let go of the adapter."""
-        for future in self._waiting:
-            future.cancel()
+        self._fail(AdapterError("the radio was stopped"))
         if self._scanning is not None:
             self._scanning.cancel()
             await asyncio.wait([self._scanning])
@@ -149,6 +150,12 @@ class Radio(ABC):
         _switch(self._scan_over, bool(self._connecting) or not self._waiting)
         if self._waiting and (self._scanning is None or self._scanning.done()):
             self._scanning = asyncio.create_task(self._scan(), name=f"scan:{self.name}")
+            self._scanning.add_done_callback(self._scan_ended)
+
+    def _scan_ended(self, scan: asyncio.Task[None]) -> None:
+        """Whatever ends a scan must reach those who wait for it."""
+        if not scan.cancelled() and (problem := scan.exception()) is not None:
+            self._fail(AdapterError(f"the scan ended: {problem or type(problem).__name__}"))
 
     async def _scan(self) -> None:
         while self._waiting:
@@ -156,7 +163,7 @@ class Radio(ABC):
             async with self._turn:
                 try:
                     await self._scan_once()
-                except (BleakError, TimeoutError, OSError) as problem:
+                except BLEAK_ERRORS as problem:
                     self._fail(AdapterError(f"the adapter cannot scan: {problem or 'no answer in time'}"))
 
     async def _scan_once(self) -> None:

@@ -1,0 +1,60 @@
+"""Bytes that others recorded or published, decoded as they say."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from drivers import DRIVERS, make
+from tests.scoring_vectors import decode
+from tests.shared import shared_path
+
+DEVICES = ("ble_heart_rate", "movella_dot", "shimmer3")
+
+
+def agrees(want: Any, got: Any, tolerance: float) -> bool:
+    if isinstance(want, dict):
+        return isinstance(got, dict) and all(k in got and agrees(v, got[k], tolerance) for k, v in want.items())
+    if isinstance(want, list):
+        return len(want) == len(got) and all(agrees(w, g, tolerance) for w, g in zip(want, got, strict=True))
+    if isinstance(want, float):
+        return math.isclose(want, got, rel_tol=max(tolerance, 1e-6))
+    return bool(want == got)
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("device", DEVICES)
+def test_published_bytes(device: str) -> None:
+    vectors = json.loads(shared_path("protocols", "vectors", f"{device}.json").read_text())["vectors"]
+    assert vectors
+    for vector in vectors:
+        packets = [bytes.fromhex(h) for h in ([vector["hex"]] if isinstance(vector["hex"], str) else vector["hex"])]
+        got = decode(device, vector["stream"], packets, vector.get("context") or {})
+        assert agrees(vector["expected"], got, vector.get("tolerance") or 0), (vector["id"], got)
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("device", DEVICES)
+def test_published_bytes_cut_short_are_refused_or_say_less(device: str) -> None:
+    vectors = json.loads(shared_path("protocols", "vectors", f"{device}.json").read_text())["vectors"]
+    for vector in vectors:
+        packet = bytes.fromhex(vector["hex"] if isinstance(vector["hex"], str) else vector["hex"][-1])
+        for size in range(len(packet)):
+            try:
+                got = decode(device, vector["stream"], [packet[:size]], vector.get("context") or {})
+            except ValueError:
+                continue
+            assert got != vector["expected"], (vector["id"], size)
+
+
+def test_a_device_that_no_driver_reads() -> None:
+    assert decode("toaster", "bread", [b"\0"], {}) is None
+
+
+def test_an_unknown_driver_is_named_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="no driver 'toaster': known are heart_rate, movella_dot, shimmer3"):
+        make("toaster")
+    assert sorted(DRIVERS) == ["heart_rate", "movella_dot", "shimmer3"]
