@@ -263,6 +263,7 @@ class Publisher:
             self._lanes, self._gaps_told = self._new_lanes(), None
         self._take_receipt(now)
         self._lanes.tick(now)
+        self._window.tick(now)
         if self._connection is not None:
             self._send_all(now, ending=ending)
             sent_at = self._window.oldest_sent_at
@@ -286,7 +287,7 @@ class Publisher:
 
     def _send_all(self, now: float, *, ending: bool) -> None:
         """Fill the window, the most urgent first."""
-        while self._room() and (message := self._window.next_again(now)):
+        while self._room() and (message := self._window.next_again()):
             self._send(message, now)
         while self._room() and self._small:
             self._send(self._small.popleft(), now)

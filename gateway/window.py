@@ -71,10 +71,13 @@ class Window:
         """Keep a message that could not be sent."""
         self._again.append(message)
 
-    def next_again(self, now: float) -> Outgoing | None:
-        """Return a message that is to be sent once more now; the caller makes sure that there is room."""
+    def tick(self, now: float) -> None:
+        """Let refused messages have another go when their time has come."""
         while self._refused and self._refused[0][0] <= now:
             self._again.append(self._refused.popleft()[1])
+
+    def next_again(self) -> Outgoing | None:
+        """Return a message that is to be sent once more; the caller makes sure that there is room."""
         return self._again.popleft() if self._again else None
 
     def lost(self) -> None:
