@@ -111,6 +111,16 @@ async def streaming(transport: Transport, driver: Driver) -> AsyncIterator[list[
             await connection.close()
 
 
+def count(frames: list[Frame], channel: str) -> int:
+    """Return how many frames of a channel have arrived."""
+    return sum(frame.channel == channel for frame in frames)
+
+
+def size(frames: list[Frame], channel: str) -> int:
+    """Return how many bytes of a channel have arrived."""
+    return sum(len(frame.data) for frame in frames if frame.channel == channel)
+
+
 def decoded(driver: Driver, frames: list[Frame], stream: str, *, forgiven: Collection[str] = ()) -> Packet:
     """Decode frames with a fresh decoder that must find no fault but the forgiven, and return one stream."""
     decoder = driver.decoder()

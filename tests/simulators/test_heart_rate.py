@@ -16,7 +16,7 @@ from drivers.heart_rate import parse_measurement
 from simulators.heart_rate import HeartRateStrap, encode_measurement
 from simulators.hub import Hub
 from simulators.timeline import Timeline
-from tests.simulators.helpers import Metronome, decoded, on_air, streaming, until
+from tests.simulators.helpers import Metronome, count, decoded, on_air, streaming, until
 
 ADDRESS = "02:48:52:00:01:00"
 
@@ -28,7 +28,7 @@ async def test_rate_intervals_and_battery_come_back(tmp_path: Path) -> None:
         on_air(hub, tmp_path / "r", strap) as radio,
         streaming(BleTransport(radio, service=driver.service), driver) as frames,
     ):
-        await until(lambda: strap.counts.sent >= 12)
+        await until(lambda: count(frames, "measurement") >= 12)
     rates = decoded(driver, frames, "heart_rate")
     assert set(rates.samples[:, 0]) == {80.0}
     assert set(rates.samples[:, 1]) == {1.0}
@@ -47,7 +47,7 @@ async def test_a_strap_without_a_signal_says_so(tmp_path: Path) -> None:
         on_air(hub, tmp_path / "r", strap) as radio,
         streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
     ):
-        await until(lambda: strap.counts.sent >= 3)
+        await until(lambda: count(frames, "measurement") >= 3)
     rates = decoded(driver, frames, "heart_rate")
     assert np.isnan(rates.samples[:, 0]).all()
     assert not rates.samples[:, 1].any()

