@@ -12,6 +12,8 @@ from collections.abc import Sequence
 GRAVITY = 9.80665  # m/s^2
 TILT_TIME_S = 2.0  # how slowly the tilt follows gravity: slower than a step
 
+LEAST_LEVEL = 1e-9  # m/s^2: what is level to a thousand-millionth needs no turn, and its direction is only rounding
+
 Quaternion = tuple[float, float, float, float]
 Vector = Sequence[float]
 
@@ -74,7 +76,7 @@ class Fusion:
         """Turn about the horizontal by a share of the angle between the measured and the true vertical."""
         x, y, z = rotated(q, acc)
         level = math.hypot(x, y)
-        if level == 0.0:
+        if level < LEAST_LEVEL:
             return q
         half = 0.5 * min(share, 1.0) * math.atan2(level, z)
         s = math.sin(half) / level
