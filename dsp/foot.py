@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.alignment import ALIGNMENT
 from dsp.batch import Batch
 from dsp.foot_kernel import contacts
 from dsp.foot_layout import (
     FINAL_CONTACT,
     FOOT_FLAT,
     GAP,
+    HISTORY,
     INITIAL_CONTACT,
     MAX_LANDING,
     MAX_TAPS,
@@ -44,6 +46,7 @@ class FootParams:
     Attributes:
         smoothing_s: Half-width of the triangular smoothing window over the pitch rate.
         bridge_s: Longest run of lost samples that is interpolated once the next sample is there.
+        again_s: What is gone through again when another axis is found: a heel rise and half a swing.
         landing_min_s: Time after the end of the toe-up rotation in which the foot slaps down, if it does.
         landing_max_s: Longest such time when the toe is lowered slowly.
         swing_max_s: Longest swing (exoskeleton strides take up to 8 s).
@@ -61,6 +64,7 @@ class FootParams:
 
     smoothing_s: float = 0.04
     bridge_s: float = 0.1
+    again_s: float = 2.0
     landing_min_s: float = 0.08
     landing_max_s: float = 0.18
     swing_max_s: float = 5.0
@@ -83,6 +87,7 @@ class FootParams:
         p["dt"] = 1.0 / rate_hz
         p["half"] = half
         p["taps"][0, : 2 * half + 1] = taps / taps.sum()
+        p["again"] = min(round(self.again_s * rate_hz), HISTORY)
         p["bridge"] = round(self.bridge_s * rate_hz)
         p["landing_min"] = round(self.landing_min_s * rate_hz)
         p["landing_max"] = min(round(self.landing_max_s * rate_hz), MAX_LANDING - 1)
@@ -111,6 +116,8 @@ class FootContacts:
         self._params = params or FootParams()
         self._rows = np.zeros(0, PARAMS)
         self._state = np.zeros(0, STATE)
+        self._alignment = np.zeros(0, ALIGNMENT)
+        self._history = np.zeros((0, HISTORY, 6))
         self._used: list[bool] = []
         self._out = np.zeros(64, EVENT)
 
@@ -128,6 +135,8 @@ class FootContacts:
                 room = max(8, sensor)
                 self._rows = np.concatenate([self._rows, np.zeros(room, PARAMS)])
                 self._state = np.concatenate([self._state, np.zeros(room, STATE)])
+                self._alignment = np.concatenate([self._alignment, np.zeros(room, ALIGNMENT)])
+                self._history = np.concatenate([self._history, np.zeros((room, HISTORY, 6))])
         self._used[sensor] = True
         self._rows[sensor] = self._params.for_rate(rate_hz)[0]
         self._state[sensor] = np.zeros((), STATE)
@@ -153,6 +162,8 @@ class FootContacts:
             batch.gyr,
             self._rows.view(np.recarray),
             self._state.view(np.recarray),
+            self._alignment.view(np.recarray),
+            self._history,
             self._out.view(np.recarray),
         )
         return self._out[:n].copy()

@@ -15,11 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.alignment import (
+    AGREED_STRIDES,
+    MOVING_RATE,
+    adopt,
+    begin_alignment,
+    contradicted,
+    see_motion,
+    see_rest,
+    see_turn,
+)
 from dsp.foot_layout import (
     FINAL_CONTACT,
     FOOT_FLAT,
     GAP,
     GROUND,
+    HISTORY,
     INITIAL_CONTACT,
     LANDING,
     MAX_LANDING,
@@ -299,7 +310,7 @@ def begin_stance(s: Any, at: float, slap: float) -> None:
 
 
 @kernel
-def settle(s: Any, p: Any, t: float) -> None:
+def settle(s: Any, p: Any, a: Any, t: float) -> None:
     """Move the instant before which no event will come any more."""
     if s.phase == LANDING:
         earliest = min(s.zero, s.impact_at)
@@ -310,19 +321,29 @@ def settle(s: Any, p: Any, t: float) -> None:
         earliest = min(earliest, s.rise, s.dip_level)
         if s.push_level >= t - p.push_age or s.push_level >= s.rise - p.push_age:
             earliest = min(earliest, s.push_level)
+    if a.agreed < AGREED_STRIDES:  # another axis may show other events in what is gone through again
+        earliest = min(earliest, t - p.again)
     s.settled = max(s.settled, earliest)
 
 
 @kernel
-def step(s: Any, p: Any, k: int) -> None:
+def step(s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int) -> None:
     """Advance one sensor by the sample of number ``k`` on its uniform grid."""
     s.told = NOTHING
+    present = history[k & (HISTORY - 1)]
+    gyr = present[3:]
+    s.rate = -(a.used[0] * gyr[0] + a.used[1] * gyr[1] + a.used[2] * gyr[2])
+    s.turn = math.sqrt(gyr[0] ** 2 + gyr[1] ** 2 + gyr[2] ** 2)
+    s.jolt = 0.0
+    if k > s.first:
+        before = history[(k - 1) & (HISTORY - 1)]
+        jolt = (present[0] - before[0]) ** 2 + (present[1] - before[1]) ** 2 + (present[2] - before[2]) ** 2
+        s.jolt = jolt if math.isfinite(jolt) else 0.0
     s.quiet = s.quiet + 1 if s.turn < FLAT_RATE else 0
     s.still = s.still + 1 if s.turn < STILL_RATE else 0
     w = smooth(s, p)
     t = float(k - p.half)
     if math.isnan(w):
-        s.settled = max(s.settled, t)
         return
     s.typical_peak *= p.fade
     s.typical_angle *= p.fade
@@ -336,7 +357,6 @@ def step(s: Any, p: Any, k: int) -> None:
     if s.told != NOTHING and s.bridge_start - p.half - 1 <= s.told_index <= s.bridge_end + p.half + 1:
         s.told_confidence *= UNSURE
     s.w = w
-    settle(s, p, t)
 
 
 @kernel
@@ -344,6 +364,7 @@ def write(out: Any, n: int, sensor: int, s: Any, newest: int) -> int:
     """Append what the step has told while there is room; return how many events there are."""
     if s.told == NOTHING or n == len(out):
         return n
+    s.told_up_to = max(s.told_up_to, s.told_index)
     e = out[n]
     e.sensor = sensor
     e.kind = s.told
@@ -354,19 +375,51 @@ def write(out: Any, n: int, sensor: int, s: Any, newest: int) -> int:
 
 
 @kernel
-def take(s: Any, acc: NDArray[np.float64], gyr: NDArray[np.float64]) -> bool:
-    """Make these the present sample; return False, and change nothing, if its rate is unknown."""
-    turn = math.sqrt(gyr[0] ** 2 + gyr[1] ** 2 + gyr[2] ** 2)
-    if not math.isfinite(turn):
-        return False
-    jolt = 0.0
-    for i in range(3):
-        jolt += (acc[i] - s.acc[i]) ** 2
-        s.acc[i] = acc[i]
-    s.jolt = jolt if math.isfinite(jolt) else 0.0
-    s.rate = -gyr[1]
-    s.turn = turn
-    return True
+def again(  # noqa: PLR0917 - numba takes positional arguments
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, out: Any, n: int, sensor: int, newest: int
+) -> int:
+    """Go through the newest samples again about another axis; tell only what nobody has been told is settled."""
+    settled, told_up_to, index = s.settled, s.told_up_to, s.first
+    adopt(a)
+    a.agreed = 0
+    s.typical_peak = 0.0
+    s.typical_angle = 0.0
+    s.typical_slap = 0.0
+    bridge_start, bridge_end = s.bridge_start, s.bridge_end
+    restart(s)
+    s.bridge_start, s.bridge_end = bridge_start, bridge_end
+    for i in range(max(index, k - p.again + 1), k + 1):
+        step(s, p, a, history, i)
+        if s.told_index < settled or s.told_index <= told_up_to + 2.0 * p.min_phase:
+            s.told = NOTHING
+        if s.told == INITIAL_CONTACT:
+            a.agreed += 1
+        n = write(out, n, sensor, s, newest)
+    s.told = NOTHING
+    return n
+
+
+@kernel
+def advance(  # noqa: PLR0917 - numba takes positional arguments
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, out: Any, n: int, sensor: int, newest: int
+) -> int:
+    """Take sample ``k`` of the uniform grid: learn the mounting, run the step, write what it tells."""
+    present = history[k & (HISTORY - 1)]
+    step(s, p, a, history, k)
+    if s.told == INITIAL_CONTACT:
+        a.agreed += 1
+    elif s.told == FOOT_FLAT:
+        adopt(a)
+    if s.still >= p.still:
+        see_rest(a, present[:3])
+    see_turn(a, s.turn, p.still)
+    if s.turn > MOVING_RATE:
+        see_motion(a, present[3:], p.dt)
+        if contradicted(a):
+            s.told = NOTHING
+            n = again(s, p, a, history, k, out, n, sensor, newest)
+    settle(s, p, a, float(k - p.half))
+    return write(out, n, sensor, s, newest)
 
 
 @kernel
@@ -378,41 +431,47 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
     gyr: NDArray[np.float64],
     params: Any,
     state: Any,
+    alignment: Any,
+    history: NDArray[np.float64],
     out: Any,
 ) -> int:
     """Run all sensors of a batch; return how many events were written to ``out``."""
     n = 0
     for j in range(len(sensors)):
-        s = state[sensors[j]]
-        p = params[sensors[j]]
+        sensor = sensors[j]
+        s, p, a, past = state[sensor], params[sensor], alignment[sensor], history[sensor]
         for row in range(start[j], start[j + 1]):
             k = index[row]
-            if s.started == 1 and k <= s.index:
-                continue
-            rate, turn = s.rate, s.turn
-            if not take(s, acc[row], gyr[row]):
+            known = math.isfinite(gyr[row, 0] ** 2 + gyr[row, 1] ** 2 + gyr[row, 2] ** 2)
+            if not known or (s.started == 1 and k <= s.index):
                 continue
             lost = k - s.index - 1
             if s.started == 0:
                 s.started = 1
                 s.settled = -math.inf
+                s.told_up_to = -math.inf
+                s.first = k
                 restart(s)
+                begin_alignment(a)
             elif lost > p.bridge:
                 tell(s, GAP, float(s.index), SURE)
-                n = write(out, n, sensors[j], s, k)
+                n = write(out, n, sensor, s, k)
+                s.first = k
                 restart(s)
             elif lost > 0:
-                rate_now, turn_now, jolt_now = s.rate, s.turn, s.jolt
-                s.jolt = 0.0
                 s.bridge_start, s.bridge_end = float(s.index + 1), float(k - 1)
+                before = past[s.index & (HISTORY - 1)]
                 for i in range(1, lost + 1):
                     share = i / (lost + 1.0)
-                    s.rate = rate + share * (rate_now - rate)
-                    s.turn = turn + share * (turn_now - turn)
-                    step(s, p, s.index + i)
-                    n = write(out, n, sensors[j], s, k)
-                s.rate, s.turn, s.jolt = rate_now, turn_now, jolt_now
-            step(s, p, k)
+                    between = past[(s.index + i) & (HISTORY - 1)]
+                    for c in range(3):
+                        between[c] = before[c] + share * (acc[row, c] - before[c])
+                        between[c + 3] = before[c + 3] + share * (gyr[row, c] - before[c + 3])
+                    n = advance(s, p, a, past, s.index + i, out, n, sensor, k)
+            present = past[k & (HISTORY - 1)]
+            for c in range(3):
+                present[c] = acc[row, c]
+                present[c + 3] = gyr[row, c]
+            n = advance(s, p, a, past, k, out, n, sensor, k)
             s.index = k
-            n = write(out, n, sensors[j], s, k)
     return n

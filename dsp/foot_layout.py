@@ -20,6 +20,7 @@ SWING: Final = 1
 LANDING: Final = 2
 
 MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
+HISTORY: Final = 2048  # samples of specific force and rate that are kept; a power of two; 8 s at 256 Hz
 MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.18 s at 350 Hz take 63
 
 PARAMS: Final = np.dtype(
@@ -27,6 +28,7 @@ PARAMS: Final = np.dtype(
         ("dt", "f8"),  # s a sample
         ("half", "i8"),  # samples on each side of the smoothing window
         ("taps", "f8", (MAX_TAPS,)),
+        ("again", "i8"),  # samples that are gone through again when another axis is found
         ("bridge", "i8"),  # lost samples in a row that are interpolated
         ("landing_min", "i8"),  # samples after the pitch rate turned negative until the slap is looked up
         ("landing_max", "i8"),
@@ -50,16 +52,17 @@ STATE: Final = np.dtype(
         # The stream
         ("started", "i8"),
         ("index", "i8"),  # newest good sample
+        ("first", "i8"),  # first sample since the last restart
         ("rate", "f8"),  # pitch rate of the present sample, toe-up positive, rad/s
         ("turn", "f8"),  # its angular rate (norm), rad/s
         ("jolt", "f8"),  # its change of specific force, squared, (m/s^2)^2
-        ("acc", "f8", (3,)),  # its specific force, m/s^2
         ("filled", "i8"),  # samples in the smoothing window
         ("window", "f8", (MAX_TAPS,)),
         ("bridge_start", "f8"),  # the newest interpolated stretch: events within it are less sure
         ("bridge_end", "f8"),
         ("w", "f8"),  # smoothed pitch rate of the step before; NaN after a restart
         ("settled", "f8"),  # no event before this instant will come any more
+        ("told_up_to", "f8"),  # the newest event told
         # What this step has to tell
         ("told", "i8"),
         ("told_index", "f8"),

@@ -1,0 +1,140 @@
+"""Find how a sensor is strapped to a walking segment: which way is up at rest, about which axis it swings.
+
+In walking, a foot, shank or thigh turns mostly about the axis that points to the left. Its direction is the
+principal axis of the angular rates, kept level by gravity at rest; its sign follows from where the segment is in
+between: a foot leaves rest heel first and lands with less toe-up than that, so it spends a stride mostly toe-down. The
+estimate starts at the nominal axis, moves as far as the motion contradicts it, and
+forgets with motion, not with time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.kernel import kernel
+
+ALIGNMENT: Final = np.dtype(
+    [
+        ("up", "f8", (3,)),  # unit vector against gravity at rest, sensor frame
+        ("rests", "i8"),  # moments of rest that went in
+        ("moment", "f8", (3, 3)),  # fading integral of rate x rate, rad^2/s
+        ("calm", "i8"),  # samples in a row that turned slowly, as seen from the usual motion
+        ("turned", "f8", (3,)),  # rotation since the last rest, leaking, rad
+        ("lean", "f8", (3,)),  # fading integral of that, weighted with its own size, rad^2 s
+        ("lean_sum", "f8"),  # the same of its size: what the lean would be if it never changed its side
+        ("left", "f8", (3,)),  # best estimate of the unit vector to the left, sensor frame
+        ("used", "f8", (3,)),  # the one in use: it changes only where that does no harm
+        ("agreed", "i8"),  # strides since the one in use was last thrown over
+    ]
+)
+
+NOMINAL_ENERGY = 0.5  # rad^2/s: weight of the nominal axis, less than one brisk push-off
+NOMINAL_LEAN = 0.3  # rad^2 s: weight of its sign, about one stride
+LEAK_S = 2.0  # time constant with which the rotation since rest forgets, so that bias does not pile up
+SURE_LEAN = 0.15  # share of the lean to the other side that turns the sign round; single strides scatter more
+MOVING_RATE = 0.5  # rad/s: slower is sway, noise and bias
+CALM_RATE = 0.2  # rad/s: rest between two motions, at the slowest
+CALM_SHARE = 0.12  # and as a share of the usual rate (RMS): a brisk walker's foot never lies quite still
+MEMORY_S = 5.0  # of motion: some ten strides
+REST_WEIGHT = 0.05  # of a sample of rest in the direction of gravity
+CONTRADICTED = math.cos(math.radians(25.0))  # farther off than this, pitch rate and its zero crossings change shape
+SLIPPED = math.cos(math.radians(40.0))  # farther off than this in the midst of walking, the strap has slipped
+AGREED_STRIDES = 2  # strides that the axis in use must have seen to be trusted
+
+
+@kernel
+def begin_alignment(a: Any) -> None:
+    """Start from the nominal mounting: y to the left."""
+    for i in range(3):
+        a.up[i] = 0.0
+        a.left[i] = 0.0
+        a.used[i] = 0.0
+        a.turned[i] = 0.0
+        a.lean[i] = 0.0
+        for j in range(3):
+            a.moment[i, j] = 0.0
+    a.rests = 0
+    a.calm = 0
+    a.moment[1, 1] = NOMINAL_ENERGY
+    a.lean[1] = NOMINAL_LEAN
+    a.lean_sum = NOMINAL_LEAN
+    a.left[1] = 1.0
+    a.used[1] = 1.0
+    a.agreed = 0
+
+
+@kernel
+def see_rest(a: Any, acc: NDArray[np.float64]) -> None:
+    """Learn the direction of gravity from a sample at rest; what is not finite or not about 1 g is passed over."""
+    norm = math.sqrt(acc[0] ** 2 + acc[1] ** 2 + acc[2] ** 2)
+    if not 8.0 < norm < 11.5:  # m/s^2
+        return
+    weight = REST_WEIGHT if a.rests > 0 else 1.0
+    total = 0.0
+    for i in range(3):
+        a.up[i] += weight * (acc[i] / norm - a.up[i])
+        total += a.up[i] ** 2
+    for i in range(3):
+        a.up[i] /= math.sqrt(total)
+    a.rests += 1
+
+
+@kernel
+def see_turn(a: Any, turn: float, still: int) -> None:
+    """Begin the rotation anew when the segment rests between two motions; ``still`` samples make a rest."""
+    trace = a.moment[0, 0] + a.moment[1, 1] + a.moment[2, 2]
+    calm = max(CALM_RATE, CALM_SHARE * math.sqrt(trace / MEMORY_S))
+    a.calm = a.calm + 1 if turn < calm else 0
+    if a.calm >= still:
+        for i in range(3):
+            a.turned[i] = 0.0
+
+
+@kernel
+def see_motion(a: Any, gyr: NDArray[np.float64], dt: float) -> None:
+    """Learn the axis from one sample of motion, rad/s."""
+    vertical = a.up[0] * gyr[0] + a.up[1] * gyr[1] + a.up[2] * gyr[2]
+    x, y, z = gyr[0] - vertical * a.up[0], gyr[1] - vertical * a.up[1], gyr[2] - vertical * a.up[2]
+    level = (x, y, z)
+    fade = 1.0 - dt / MEMORY_S
+    size = 0.0
+    for i in range(3):
+        a.turned[i] += (level[i] - a.turned[i] / LEAK_S) * dt
+        size += a.turned[i] ** 2
+        for j in range(3):
+            a.moment[i, j] = fade * a.moment[i, j] + level[i] * level[j] * dt
+    a.lean_sum = fade * a.lean_sum + size * dt
+    for i in range(3):
+        a.lean[i] = fade * a.lean[i] + a.turned[i] * math.sqrt(size) * dt
+    x, y, z = a.left[0], a.left[1], a.left[2]
+    x, y, z = (
+        a.moment[0, 0] * x + a.moment[0, 1] * y + a.moment[0, 2] * z,
+        a.moment[1, 0] * x + a.moment[1, 1] * y + a.moment[1, 2] * z,
+        a.moment[2, 0] * x + a.moment[2, 1] * y + a.moment[2, 2] * z,
+    )
+    norm = math.sqrt(x * x + y * y + z * z)
+    if norm <= 0.0:
+        return
+    axis = (x / norm, y / norm, z / norm)
+    lean = a.lean[0] * axis[0] + a.lean[1] * axis[1] + a.lean[2] * axis[2]
+    sign = -1.0 if lean < -SURE_LEAN * a.lean_sum else 1.0
+    for i in range(3):
+        a.left[i] = sign * axis[i]
+
+
+@kernel
+def contradicted(a: Any) -> bool:
+    """Return whether the motion speaks against the axis in use so clearly that it must be thrown over now."""
+    cosine = a.left[0] * a.used[0] + a.left[1] * a.used[1] + a.left[2] * a.used[2]
+    return bool(cosine < (CONTRADICTED if a.agreed < AGREED_STRIDES else SLIPPED))
+
+
+@kernel
+def adopt(a: Any) -> None:
+    """Use the best estimate from here on."""
+    for i in range(3):
+        a.used[i] = a.left[i]
