@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from config.settings import Slot
 from drivers.packet import Flag
+from dsp.foot import GAP
 from dsp.gait import Contact, Walk
 from dsp.gait_window import Foot
 from dsp.heart import HeartMetrics
@@ -43,6 +44,7 @@ class Subject:
             n: LowerBackWalk(exoskeleton=exoskeleton) for n, i in numbered.items() if i.device.placement == "lower_back"
         }
         self._walk = Walk(exoskeleton=exoskeleton) if self._feet else None
+        self._silent: set[Foot] = set()
         self._hearts: dict[int, HeartMetrics] = {}
         self._said: list[Said] = []
 
@@ -85,6 +87,10 @@ class Subject:
             timeline = feet.worn[number].timeline
             if timeline.newest_s > now_s - SILENT_S:
                 alive.append(timeline.newest_s)
+                self._silent.discard(side)
+            elif side not in self._silent:
+                self._silent.add(side)
+                contacts.append(Contact(side, GAP, timeline.newest_s))  # before the others go on without it
             doubt = math.hypot(doubt, timeline.uncertainty_s)
             events = feet.events.get(number)
             if events is not None:
