@@ -266,17 +266,13 @@ class Shimmer3(Driver):
         link.announce(BATTERY_CHANNEL, await _ask(link, GET_BATTERY, INSTREAM_BYTES[BATTERY_REPLY]))
         if self._crc_bytes:
             await _command(link, self._settings[-1])
+            await _drain(link)  # firmware may or may not already sign this acknowledgement
         await _command(link, bytes((START,)))
 
     async def stop(self, link: Link) -> None:
         """Stop streaming and take what is still on the way."""
         await link.write("", bytes((STOP,)))
-        for _ in range(DRAIN_BYTES):
-            try:
-                await link.receive(1, timeout_s=QUIET_S)
-            except DialogueError:
-                return
-        raise DialogueError("the device does not stop streaming")
+        await _drain(link)
 
     def _check(self, inquiry: bytes) -> None:
         try:
@@ -285,6 +281,16 @@ class Shimmer3(Driver):
             raise DialogueError(f"inquiry reply: {problem}") from problem
         if not _sensors(channels, self._accelerometers):
             raise DialogueError("no accelerometer, gyroscope or magnetometer is switched on in the device")
+
+
+async def _drain(link: Link) -> None:
+    """Take what comes until the port is quiet. Raises DialogueError if it never is."""
+    for _ in range(DRAIN_BYTES):
+        try:
+            await link.receive(1, timeout_s=QUIET_S)
+        except DialogueError:
+            return
+    raise DialogueError("the device does not stop streaming")
 
 
 async def _command(link: Link, command: bytes) -> None:
