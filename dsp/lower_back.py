@@ -73,7 +73,7 @@ class LowerBackParams:
     pause_s: float = 2.124
     floor: float = 1.5
     faint: float = 0.5
-    firm: float = 3.0
+    firm: float = 2.0
     turn_edge: float = math.radians(5.0)
     turn_peak: float = math.radians(15.0)
     turn_least: float = math.radians(45.0)
@@ -167,7 +167,7 @@ class LowerBack:
         return self._said(n)
 
     def _said(self, n: int) -> NDArray[np.void]:
-        return np.array(self._out[:n].view(np.ndarray))
+        return np.array(self._out[:n], dtype=EVENT)
 
     def _make_room(self, events: int) -> None:
         if len(self._out) < events:
