@@ -25,7 +25,7 @@ export class Ring {
     this.end = null;
   }
 
-  push({ samples, channels, rate, start, values }, channel) {
+  push({ samples, channels, rate, start, values }, channel, factor = 1) {
     if (this.end === null) this.#begin(start);
     if (start + samples / rate <= this.end) return; // older than what we have
     if (start - this.end > GAP / rate) this.#append([this.end + 1 / rate], [null]);
@@ -36,7 +36,7 @@ export class Ring {
       if (time <= this.end) continue;
       const value = values[i * channels + channel];
       times.push(time);
-      column.push(Number.isNaN(value) || value === undefined ? null : value);
+      column.push(Number.isNaN(value) || value === undefined ? null : value * factor);
     }
     this.#append(times, column);
   }

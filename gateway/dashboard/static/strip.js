@@ -12,8 +12,12 @@ const RETRY_MS = 1500;
 const CALM_MS = 1000; // redraw interval for those who asked for less motion
 const AXIS_WIDTH = 54;
 const HEIGHT = { 1: 274, 2: 130 };
-const AXIS_HEIGHT = 22;
+const AXIS_HEIGHT = 26;
 const SUMMARY_MS = 5000;
+const SPARE = 1.05; // room above the highest peak
+
+// What the screen shows in place of the unit on the wire: factor and unit.
+const FAMILIAR = { "rad/s": [180 / Math.PI, "°/s"], rad: [180 / Math.PI, "°"] };
 
 // A round number at or above `value`, so that the scale changes rarely.
 function roomFor(value) {
@@ -28,11 +32,9 @@ class Lane {
     const stream = device.streams[streamName];
     this.device = device;
     this.channel = stream.channels.indexOf(channel);
-    this.unit = unit(stream.units?.[this.channel]);
+    [this.factor, this.unit] = FAMILIAR[stream.units?.[this.channel]] ?? [1, unit(stream.units?.[this.channel])];
     this.title = `${long(device.placement)}, ${signal(channel).toLowerCase()}`;
     this.ring = new Ring(WINDOW_S, stream.rate_hz);
-    this.low = 0;
-    this.high = 1;
     this.ahead = -Infinity; // newest sample's time minus this page's clock, the largest lately seen
     this.address = `/waveform/${encodeURIComponent(device.id)}/${encodeURIComponent(streamName)}`;
     this.plotBox = make("div", { role: "img", ariaLabel: this.title });
@@ -61,13 +63,11 @@ class Lane {
     return this.ahead === -Infinity ? now() : this.ahead + performance.now() / 1000;
   }
 
-  draw(edge) {
+  draw(edge, low, high) {
     const from = edge - WINDOW_S;
-    const { low, high } = this.ring.extent(from);
-    if (low <= high) this.#scale(low, high);
     this.plot.batch(() => {
       if (this.ring.end !== null) this.plot.setData([this.ring.times, this.ring.values], false);
-      this.plot.setScale("y", { min: this.low, max: this.high });
+      this.plot.setScale("y", { min: low, max: high });
       this.plot.setScale("x", { min: from, max: edge });
     });
     const quiet = this.ring.end === null ? 0 : edge - this.ring.end;
@@ -81,14 +81,6 @@ class Lane {
     return `${this.title}: between ${low.toFixed(0)} and ${high.toFixed(0)} ${this.unit} in the last 10 seconds.${gaps}`;
   }
 
-  #scale(low, high) {
-    const room = roomFor(Math.max(Math.abs(low), Math.abs(high)) * 1.05);
-    const [bottom, top] = [low < 0 ? -roomFor(-low * 1.05) : 0, high > 0 ? roomFor(high * 1.05) : 0];
-    if (room === undefined || bottom === undefined || top === undefined || bottom === top) return;
-    this.low = bottom;
-    this.high = top;
-  }
-
   #makePlot(last, height) {
     const ink = colour("soft");
     const grid = { stroke: colour("line"), width: 1 };
@@ -99,7 +91,7 @@ class Lane {
       padding: [8, 16, last ? 0 : 6, 0],
       scales: { x: { time: false, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
       axes: [
-        { stroke: ink, grid, ticks: { show: false }, size: last ? AXIS_HEIGHT : 0, gap: 2, splits: (u) => this.#seconds(u),
+        { stroke: ink, grid, ticks: { show: false }, size: last ? AXIS_HEIGHT : 0, gap: 7, splits: (u) => this.#seconds(u),
           values: (u, splits) => splits.map((time) => (last ? ago(u.scales.x.max - time) : "")) },
         { stroke: ink, grid, ticks: { show: false }, size: AXIS_WIDTH, gap: 4, space: 26,
           values: (_u, splits) => splits.map((value) => (this.ring.end === null ? "" : String(value).replace("-", "−"))) },
@@ -122,7 +114,7 @@ class Lane {
   }
 
   #take(frame) {
-    this.ring.push(frame, this.channel);
+    this.ring.push(frame, this.channel, this.factor);
     const ahead = frame.start + frame.samples / frame.rate - performance.now() / 1000;
     // Follows a later clock at once and an earlier one slowly: a late frame must not pull the strip back.
     this.ahead = ahead > this.ahead || ahead < this.ahead - WINDOW_S ? ahead : this.ahead * 0.999 + ahead * 0.001;
@@ -134,17 +126,28 @@ export class Strip {
     this.parent = parent;
     this.lanes = [];
     this.frozen = false;
+    this.range = [0, 1];
     let drawn = 0;
     const frame = (time) => {
       requestAnimationFrame(frame);
       if (this.frozen || this.lanes.length === 0 || time - drawn < (calm() ? CALM_MS : 0)) return;
       drawn = time;
       const edge = Math.max(...this.lanes.map((lane) => lane.edge()));
-      for (const lane of this.lanes) lane.draw(edge);
+      const [low, high] = this.#scale(edge);
+      for (const lane of this.lanes) lane.draw(edge, low, high);
     };
     requestAnimationFrame(frame);
     addEventListener("resize", () => this.lanes.forEach((lane) => lane.resize()));
     setInterval(() => this.lanes.forEach((lane) => { lane.plotBox.ariaLabel = lane.summary(); }), SUMMARY_MS);
+  }
+
+  // One scale for all lanes: left and right are there to be compared.
+  #scale(edge) {
+    const extents = this.lanes.map((lane) => lane.ring.extent(edge - WINDOW_S));
+    const low = Math.min(0, ...extents.map((extent) => extent.low));
+    const high = Math.max(0, ...extents.map((extent) => extent.high));
+    if (low < high) this.range = [low < 0 ? -roomFor(-low * SPARE) : 0, high > 0 ? roomFor(high * SPARE) : 0];
+    return this.range;
   }
 
   // `wanted`: [{device, stream, channel}]; what is already shown stays.

@@ -5,6 +5,7 @@ import { $, keep, make, mark, say, speak } from "./dom.js";
 import { follow, loadCatalogue, silence, now } from "./live.js";
 import { ACTIVITY, STALE_S, age, duration, reading } from "./words.js";
 
+const FEW = 6; // as many or fewer have room to be larger
 const PAGE = 24; // tiles: more are not readable at a glance
 const FIGURES = ["cadence", "heart_rate"];
 
@@ -71,6 +72,7 @@ function show() {
   const pages = Math.max(1, Math.ceil(found.length / PAGE));
   page = Math.min(page, pages - 1);
   keep($("tiles"), found.slice(page * PAGE, (page + 1) * PAGE), makeTile, updateTile);
+  $("tiles").classList.toggle("few", found.length <= FEW);
   $("empty").hidden = found.length > 0;
   say($("empty"), slots.length ? "No bed matches." : "No beds yet: the gateway has not told of any.");
   $("pager").hidden = pages < 2;

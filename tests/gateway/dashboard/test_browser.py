@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from config.settings import Settings
@@ -18,7 +19,7 @@ from gateway.topics import Topics
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.walkers import Walker, Walkers, walking
 
-pytestmark = [pytest.mark.browser, pytest.mark.broker]
+pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 CHROMIUM = shutil.which("chromium")
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -26,10 +27,12 @@ QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 SHAPES = {"tablet": (1024, 768), "desk": (1280, 800), "phone": (390, 844)}
 WITHIN_MS = 15_000
 
+expect.set_options(timeout=WITHIN_MS)
+
 PICTURE = "document.querySelector('.lane canvas').toDataURL()"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def address(settings: Settings) -> AsyncIterator[str]:
     """Serve the dashboard."""
     stop = asyncio.Event()
@@ -40,7 +43,7 @@ async def address(settings: Settings) -> AsyncIterator[str]:
     await running
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Start the system's Chromium."""
     if CHROMIUM is None:
@@ -51,7 +54,7 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """Open a tab whose every error fails the test."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=False)
