@@ -6,12 +6,13 @@ import asyncio
 import time
 
 import pytest
-from bumble import core, hci
+from bumble import core, hci, ll
 from bumble.device import Advertisement, Device, DeviceConfiguration, Peer
 from bumble.gatt import Service
 from bumble.host import Host
 
 from simulators.hub import Hub
+from simulators.link import SimulatedController
 from simulators.peripheral import advertisement, characteristic
 from tests.simulators.helpers import until
 
@@ -58,7 +59,8 @@ async def test_a_cancelled_connection_ends_at_once_and_does_not_appear_later() -
     central = await powered(hub, "02:00:00:00:00:01")
     begin = time.monotonic()
     with pytest.raises(core.TimeoutError):
-        await central.connect_le(OTHER, own_address_type=hci.OwnAddressType.PUBLIC, timeout=0.1)
+        async with asyncio.timeout(5):
+            await central.connect_le(OTHER, own_address_type=hci.OwnAddressType.PUBLIC, timeout=0.1)
     assert time.monotonic() - begin < 1.0
     late = await advertising(hub, "D4:22:CD:00:00:02")
     seen: list[Advertisement] = []
@@ -76,14 +78,23 @@ async def test_cancelling_nothing_is_refused() -> None:
         await central.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
 
 
-async def test_an_advertisement_is_reported_once_with_its_own_data() -> None:
+async def test_an_advertisement_is_reported_once_with_its_own_data(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub()
+    sent: list[ll.AdvertisingPdu] = []
+    send = hub.air.send_advertising_pdu
+
+    def counted(controller: SimulatedController, packet: ll.AdvertisingPdu) -> None:
+        sent.append(packet)
+        send(controller, packet)
+
+    monkeypatch.setattr(hub.air, "send_advertising_pdu", counted)
     sensor = await advertising(hub)
     central = await powered(hub, "02:00:00:00:00:01")
     seen: list[Advertisement] = []
     central.on(Device.EVENT_ADVERTISEMENT, seen.append)
     await central.start_scanning(active=False)
     await until(lambda: len(seen) >= 3)
+    assert len(seen) <= len(sent)
     assert {bytes(found.data) for found in seen} == {sensor.advertising_data}
     assert len({found.address for found in seen}) == 1
 
