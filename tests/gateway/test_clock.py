@@ -10,7 +10,8 @@ SHIMMER = (32768.0, 24)
 
 
 def feed(unwrapper: Unwrapper, ticks: np.ndarray, arrival_s: np.ndarray, sizes: list[int]) -> tuple[np.ndarray, int]:
-    out, resets, at = [], 0, 0
+    out: list[np.ndarray] = []
+    resets = at = 0
     arrival = np.round(arrival_s * NS).astype(np.int64)
     while at < len(ticks):
         size = sizes[len(out) % len(sizes)]

@@ -1,0 +1,20 @@
+"""What the shared scorers call: the product's own decoders and operators, fed in packets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.scoring_feet import FootDetector
+from tests.scoring_feet import detector as foot_detector
+from tests.scoring_lower_back import LowerBackDetector
+from tests.scoring_lower_back import detector as lower_back_detector
+from tests.scoring_vectors import decode
+
+__all__ = ["decode", "detector"]
+
+
+def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:
+    """Return a streaming detector for a placement; raises ValueError for one that the product does not know."""
+    if placement == "lower_back":
+        return lower_back_detector(placement, rate_hz, **info)
+    return foot_detector(placement, rate_hz, **info)
