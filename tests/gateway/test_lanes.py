@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.lanes import BACKLOG_ROWS_PER_S, LIVE_LAG, Lanes
+from gateway.outbox import Outbox, Row
+from gateway.resend import Resend
+
+from .samples import ward
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(tmp_path / "outbox.db", commit_s=0.01)
+    yield made
+    made.close()
+
+
+def make(outbox: Outbox, n: int) -> None:
+    outbox.append(ward(n, slots=10))
+    assert outbox.flush()
+
+
+def seqs(messages: list[list[Row]]) -> list[int]:
+    return sorted(row.seq for rows in messages for row in rows)
+
+
+def drain(take: Lanes, now: float, *, old: bool) -> list[list[Row]]:
+    messages = []
+    while rows := take.old(now) if old else take.live(now):
+        messages.append(rows)
+    return messages
+
+
+def test_the_present_goes_before_a_long_past(outbox: Outbox) -> None:
+    make(outbox, LIVE_LAG + 5_000)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    assert lanes.live(0.0) == []
+    make(outbox, 10)
+    assert seqs(drain(lanes, 0.0, old=False)) == list(range(LIVE_LAG + 5_001, LIVE_LAG + 5_011))
+    assert lanes.backlog == LIVE_LAG + 5_000
+    old = [each for i in range(1, 100) for each in drain(lanes, i / 10, old=True)]
+    assert seqs(old) == list(range(1, LIVE_LAG + 5_001))
+    assert lanes.backlog == 0
+
+
+def test_a_short_past_is_the_present(outbox: Outbox) -> None:
+    make(outbox, LIVE_LAG)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    assert seqs([each for now in range(300) for each in drain(lanes, now, old=False)]) == list(range(1, LIVE_LAG + 1))
+    assert lanes.backlog == 0
+
+
+def test_the_past_keeps_to_its_rate(outbox: Outbox) -> None:
+    make(outbox, 12_000)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes.live(0.0)
+    for now in (0.1, 0.2, 0.5):
+        sent = 12_000 - lanes.backlog
+        more = sum(map(len, drain(lanes, now, old=True)))
+        assert sent + more <= BACKLOG_ROWS_PER_S * now + 200
+
+
+def test_a_second_silence_makes_one_past(outbox: Outbox) -> None:
+    make(outbox, 3_000)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes.live(0.0)
+    make(outbox, 3_000)
+    lanes.live(0.0)
+    assert lanes.backlog == 6_000
+    assert seqs([each for i in range(1, 50) for each in drain(lanes, i / 10, old=True)]) == list(range(1, 6_001))
+
+
+def test_resent_rows_take_the_old_lane_from_the_receipt_on(outbox: Outbox) -> None:
+    make(outbox, 100)
+    lanes = Lanes(outbox, resend=Resend(after_s=5.0), now=0.0)
+    lanes.taken(
+        [(row.seq, row.seq) for now in range(3) for rows in drain(lanes, now, old=False) for row in rows], now=3.0
+    )
+    assert lanes.taken_upto == 100
+    lanes.receipt(40, 3.0)
+    assert not lanes.again(7.0)
+    lanes.tick(8.0)
+    assert lanes.again(8.0)
+    assert seqs(drain(lanes, 9.0, old=True)) == list(range(41, 101))
+    assert lanes.resent == 60
+
+
+def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
+    make(outbox, 50)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    held = lanes.live(0.0)
+    outbox._file._write.execute("DROP TABLE rows")
+    make(outbox, 20)
+    assert lanes.epoch != outbox.epoch
+    assert lanes.old(9.0) == []
+    assert seqs([held, *lanes.drain()]) == list(range(1, 51))
+    assert lanes.live(9.0) == []
