@@ -172,6 +172,8 @@ class SerialConnection(Connection, asyncio.Protocol):
 
     async def close(self) -> None:
         """Close the port."""
+        if self.lost.is_set():
+            return  # the transport is gone, and does not bear to be ended twice
         self._transport.abort()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
