@@ -1,103 +1,24 @@
-"""Real parts for the delivery tests: a broker and a time-series store, child processes on free loopback ports."""
+"""Real parts for the delivery tests."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.broker import find_mosquitto
-
-READY_S = 10.0
-VICTORIA_METRICS = shutil.which("victoria-metrics") or "/usr/bin/victoria-metrics"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
-    """Poll a condition of another process or thread; fail the test if it does not come true."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
-
-
-def missing(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"needs {what}, which is not installed")
-
-
-def accepts(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-class Child:
-    """A server of another program; it can be killed and started again."""
-
-    def __init__(self, port: int, command: list[str]) -> None:
-        self.port = port
-        self.command = command
-        self.process: subprocess.Popen[bytes] | None = None
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(lambda: accepts(self.port), READY_S)
-
-    def end(self, number: int = signal.SIGTERM) -> None:
-        assert self.process
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        self.process.wait(READY_S)
+from tests.servers import Child, mosquitto_in, victoria_metrics_in
 
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Child]:
-    """A real mosquitto with Debian's defaults but for the queue length: what a PUBACK promises is lost by a kill."""
-    program = find_mosquitto()
-    if program is None:
-        missing("mosquitto")
-    assert program
-    folder = tmp_path / "mosquitto"
-    folder.mkdir()
-    port = free_port()
-    config = folder / "mosquitto.conf"
-    user = Path("/proc/self").owner()
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {user}\npersistence true\n"
-        f"persistence_location {folder}/\nmax_queued_messages 0\n"
-    )
-    child = Child(port, [program, "-c", str(config)])
-    yield child
-    child.end()
+    """A real mosquitto that a test may kill and start again."""
+    with mosquitto_in(tmp_path / "mosquitto") as child:
+        yield child
 
 
 @pytest.fixture
 def victoria_metrics(tmp_path: Path) -> Iterator[Child]:
     """A real VictoriaMetrics with an empty store."""
-    if not Path(VICTORIA_METRICS).exists():
-        missing("victoria-metrics")
-    port = free_port()
-    child = Child(
-        port,
-        [VICTORIA_METRICS, f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={tmp_path / 'vm'}",
-         "-retentionPeriod=100y", "-memory.allowedBytes=128MB"],
-    )  # fmt: skip
-    yield child
-    child.end()
+    with victoria_metrics_in(tmp_path / "vm") as child:
+        yield child

@@ -13,8 +13,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.settings import Broker
 from gateway.broker import BrokerError, EmbeddedBroker, find_mosquitto
 from gateway.mqtt import Incoming, Limits, Link
-
-from .conftest import accepts, free_port, missing, wait_until
+from tests.servers import accepts, free_port, missing, wait_until
 
 KINDS = ["mosquitto", "iotcore"]
 

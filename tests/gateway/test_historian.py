@@ -24,8 +24,8 @@ from gateway.outbox import OUTBOX_FULL, Outbox
 from gateway.payload import encode_measurements
 from gateway.publisher import Publisher
 from gateway.topics import Topics
+from tests.servers import Child, free_port, wait_until
 
-from .conftest import Child, free_port, wait_until
 from .samples import ward
 
 TOPICS = Topics("demo", "gateway-1")

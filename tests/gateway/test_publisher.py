@@ -16,8 +16,8 @@ from gateway.outbox import Outbox
 from gateway.publisher import LIVE_MAX, Publisher
 from gateway.receipt import Receipt
 from gateway.topics import Topics
+from tests.servers import wait_until
 
-from .conftest import wait_until
 from .samples import measurement, ward
 from .stubborn import StubbornServer
 

@@ -23,8 +23,8 @@ from gateway.outbox import Outbox
 from gateway.publisher import Publisher
 from gateway.store import LineWriter, RemoteStore, WriteError, line
 from gateway.topics import Topics
+from tests.servers import Child, wait_until
 
-from .conftest import Child, wait_until
 from .samples import START_US, measurement, ward
 
 PRECISION = 1e-11
