@@ -33,9 +33,9 @@ ALIGNMENT: Final = np.dtype(
 )
 
 NOMINAL_ENERGY = 0.5  # rad^2/s: weight of the nominal axis, less than one brisk push-off
-NOMINAL_LEAN = 0.3  # rad^2 s: weight of its sign, about one stride
+NOMINAL_LEAN = 0.1  # rad^2 s: weight of its sign, less than one stride
 LEAK_S = 2.0  # time constant with which the rotation since rest forgets, so that bias does not pile up
-SURE_LEAN = 0.15  # share of the lean to the other side that turns the sign round; single strides scatter more
+SURE_LEAN = 0.1  # share of the lean to the other side that turns the sign round; single strides scatter more
 MOVING_RATE = 0.5  # rad/s: slower is sway, noise and bias
 CALM_RATE = 0.2  # rad/s: rest between two motions, at the slowest
 CALM_SHARE = 0.12  # and as a share of the usual rate (RMS): a brisk walker's foot never lies quite still

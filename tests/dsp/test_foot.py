@@ -172,7 +172,7 @@ def test_no_event_comes_before_what_is_settled(steps: Steps) -> None:
 
 def test_initial_contact_is_where_numpy_finds_it() -> None:
     """Smoothing, slap and its level, done over the whole recording without state."""
-    index, acc, gyr = walk(Steps(), 100.0)
+    index, acc, gyr = walk(Steps(), 100.0, noise=0.0)
     row = FootParams().for_rate(100.0)[0]
     taps = row["taps"][: 2 * row["half"] + 1]
     w = np.convolve(-gyr[:, 1], taps, mode="same")
