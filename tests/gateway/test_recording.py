@@ -24,7 +24,9 @@ def write(path: Path, steps: list[list[tuple[int, Frame]]]) -> None:
 
 
 @given(steps=st.lists(FRAMES, max_size=50))
-def test_what_is_read_is_what_was_written(tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[int, Frame]]]) -> None:
+def test_what_is_read_is_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[int, Frame]]]
+) -> None:
     path = tmp_path_factory.mktemp("recording") / "r.rgrec"
     write(path, steps)
     reader = RecordingReader(path)
