@@ -20,6 +20,8 @@ CLOSING = (0.6, 1.3)  # typical durations after the last step in which the trail
 CORE_STEPS = 4  # steps, that is three durations, make a walk ...
 ALIKE = 0.25  # ... when successive ones differ by at most this share
 PAUSE = 1.5  # of the typical duration: a longer step holds a pause
+RHYTHMIC = 0.3  # regularity that begins a walk: walkers start with 0.3 to 0.9, shaking of like strength with 0.2
+ARRHYTHMIC = 0.18  # regularity over eight steps that ends it: walkers keep 0.23 and more, shaking stays below 0.14
 LEAN = 0.3  # of the typical force: weaker candidates before the first step are the body leaning forward
 FULL = 0.5  # of the typical force: a bout runs from the first to the last step as strong as this
 TURNING = 0.5  # rad/s: a walk that turns faster (30 degrees a second) is no steady walk
@@ -125,6 +127,21 @@ def turning(s: Any, i: int) -> float:
 
 
 @kernel
+def rhythmic(s: Any, least: float) -> bool:
+    """Return whether the newest steps repeat each other; where that cannot be told, they are taken to."""
+    n = min(s.queue - 1, BLOCK_STEPS)
+    period = typical_duration(s)
+    first = math.ceil(s.at[s.queue - 1 - n])
+    count = math.ceil(s.at[s.queue - 1]) - first
+    if first <= s.first or s.newest - first >= RING - 2:
+        return True
+    best = regularity(s.up, first, count, period)
+    if n >= CORE_STEPS:
+        best = max(best, regularity(s.up, first, count, 2.0 * period))
+    return bool(best >= least)
+
+
+@kernel
 def begin_walk(s: Any, p: Any) -> None:
     """Start a bout if the queue now holds one: enough firm steps of like duration."""
     if s.queue < CORE_STEPS:
@@ -134,7 +151,7 @@ def begin_walk(s: Any, p: Any) -> None:
         if abs(two - one) > ALIKE * max(one, two):
             return
     typical = median(s.force, s.queue, s.scratch[0])
-    if typical < p.firm:
+    if typical < p.firm or not rhythmic(s, RHYTHMIC):
         return
     lean = 0
     while lean < s.queue - CORE_STEPS + 1 and s.force[lean] < LEAN * typical:
@@ -305,4 +322,6 @@ def candidate(s: Any, p: Any, at: float, out: Any, n: int) -> int:
         while s.told < s.queue - 1:
             n = tell_step(s, p, s.told, out, n)
             s.told += 1
+        if s.bout_steps % CORE_STEPS == 0 and s.queue > BLOCK_STEPS and not rhythmic(s, ARRHYTHMIC):
+            n = end_walk(s, p, out, n)
     return n

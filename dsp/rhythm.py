@@ -12,36 +12,40 @@ from dsp.kernel import kernel
 
 HARMONICS = 20  # of the stride frequency: up to about 20 Hz, where the trunk hardly moves (Bellanca 2013)
 SEARCH = 0.2  # the dominant period lies within this share of the mean step or stride
-NOTHING = 1e-9  # m/s^2: an amplitude below is no movement
+NOTHING = 1e-9  # m/s^2, or its square: less is no movement
 
 
 @kernel
-def autocorrelation(ring: Any, first: int, n: int, lag: int) -> float:
-    """Return the unbiased autocorrelation of ``n`` samples at ``lag``, 1 at lag 0 (Moe-Nilssen & Helbostad 2004)."""
+def moments(ring: Any, first: int, n: int) -> tuple[float, float]:
+    """Return mean and variance of ``n`` samples."""
     mask = len(ring) - 1
-    mean = 0.0
+    mean, variance = 0.0, 0.0
     for i in range(first, first + n):
         mean += ring[i & mask]
     mean /= n
-    variance = 0.0
     for i in range(first, first + n):
         variance += (ring[i & mask] - mean) ** 2
-    if lag >= n or variance <= NOTHING * n:
-        return math.nan
-    total = 0.0
-    for i in range(first, first + n - lag):
-        total += (ring[i & mask] - mean) * (ring[(i + lag) & mask] - mean)
-    return total / (n - lag) / (variance / n)
+    return mean, variance / n
 
 
 @kernel
 def regularity(ring: Any, first: int, n: int, period: float) -> float:
-    """Return the highest autocorrelation within ``SEARCH`` of ``period`` samples; NaN when the stretch is too short."""
+    """Return the highest unbiased autocorrelation within ``SEARCH`` of ``period`` samples; 1 is perfect repetition.
+
+    Step or stride regularity of Moe-Nilssen & Helbostad 2004. NaN when the stretch is too short or nothing moves.
+    """
+    mask = len(ring) - 1
+    mean, variance = moments(ring, first, n)
     best = math.nan
+    if variance <= NOTHING:
+        return best
     for lag in range(math.ceil((1.0 - SEARCH) * period), int((1.0 + SEARCH) * period) + 1):
         if lag >= n:
             break
-        value = autocorrelation(ring, first, n, lag)
+        total = 0.0
+        for i in range(first, first + n - lag):
+            total += (ring[i & mask] - mean) * (ring[(i + lag) & mask] - mean)
+        value = total / (n - lag) / variance
         if math.isnan(best) or value > best:
             best = value
     return best
