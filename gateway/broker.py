@@ -43,7 +43,7 @@ max_inflight_messages 1000
 max_queued_messages 0
 max_queued_bytes {queue}
 memory_limit {memory}
-message_size_limit {payload}
+max_packet_size {payload}
 log_dest stderr
 log_type error
 log_type warning
@@ -123,8 +123,9 @@ class EmbeddedBroker:
     async def _launch(self) -> None:
         command, argument = self._command(), asyncio.subprocess.PIPE if self.kind == "iotcore" else None
         try:
-            # iotcore ends when its standard input does.
-            self._process = await asyncio.create_subprocess_exec(*command, stdin=argument)
+            with (self.folder / "broker.log").open("wb") as said:
+                # iotcore ends when its standard input does.
+                self._process = await asyncio.create_subprocess_exec(*command, stdin=argument, stdout=said, stderr=said)
         except OSError as error:
             raise BrokerError(f"{command[0]} cannot be started: {error}") from error
         try:

@@ -9,7 +9,8 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,9 @@ from gateway.broker import EmbeddedBroker
 from gateway.history import HistoryReader
 from gateway.topics import Topics
 
-START_S = 60.0  # a machine that compiles the kernels for the first time takes this long
+START_S = 60.0  # processes that only have to load
+COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
+PATIENCE_S = 10.0  # how often somebody who waits is told that it goes on
 STOP_S = 15.0  # what a child gets to stop in order
 EXIT_NOTHING_STORED = 1
 
@@ -108,7 +111,7 @@ async def _demo(console: Console, folder: Path, *, for_s: float | None, beds: in
         ward = ["simulate", "ward", "--beds", str(beds), "--speed", str(speed), "--socket", str(folder / "radio.sock"),
                 "--ports", str(folder / "ports"), "--write-config", str(config)]  # fmt: skip
         simulators = await stack.enter_async_context(_child("simulators", ward, folder))
-        await _until(lambda: config.exists() and (folder / "radio.sock").exists(), simulators, "the simulators")
+        await _until(console, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
         _complete(config, folder, broker.port, port)
         settings = load(config)
         flow = await stack.enter_async_context(_listen(settings))
@@ -117,7 +120,7 @@ async def _demo(console: Console, folder: Path, *, for_s: float | None, beds: in
             await stack.enter_async_context(_child(name, [name, str(config)], folder))
             for name in ("historian", "dashboard", "run")
         ]]  # fmt: skip
-        await _until(lambda: bool(flow.status), children[-1], "the gateway")
+        await _until(console, lambda: flow.status, children[-1], COMPILE_S)
         console.print(f"Open [bold]http://127.0.0.1:{port}/[/]  (Ctrl-C stops everything)")
         await _show(console, flow, children, stop, for_s)
         return await _summary(console, settings, flow, children)
@@ -219,14 +222,17 @@ async def _listen(settings: Settings) -> AsyncIterator[Flow]:
         client.loop_stop()
 
 
-async def _until(condition: Any, child: _Child, what: str) -> None:
-    try:
-        async with asyncio.timeout(START_S):
-            while not condition():
-                child.check()
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise DemoError(f"{what} did not start within {START_S:g} s: {_last_line(child.log)}") from None
+async def _until(console: Console, condition: Callable[[], object], child: _Child, limit_s: float = START_S) -> None:
+    began = told = time.monotonic()
+    while not condition():
+        child.check()
+        await asyncio.sleep(0.05)
+        now = time.monotonic()
+        if now - began > limit_s:
+            raise DemoError(f"{child.name} did not start within {limit_s:g} s: {_last_line(child.log)}")
+        if now - told > PATIENCE_S:
+            told = now
+            console.print(f"  … {now - began:.0f} s")
 
 
 def _complete(config: Path, folder: Path, broker_port: int, dashboard_port: int) -> None:
