@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,7 +28,7 @@ from gateway.pipeline import STEP_NS, Origin, Pipeline
 from gateway.publisher import Publisher
 from gateway.recorder import Recorder
 from gateway.recording import Header
-from gateway.status import Json, device_status, gateway_status, outbox_status
+from gateway.status import Json, device_status, gateway_status, outbox_status, samples_of
 from gateway.ticker import Ticker
 from gateway.topics import Topics
 from gateway.waveform import Watch
@@ -166,16 +167,18 @@ class Gateway:
         """Return the payload of the status topic."""
         now_s = (self.clock_ns() - self.origin.monotonic_ns) / NS
         intakes = self.pipeline.intakes
-        samples = sum(count.samples for intake in intakes for count in intake.counts.values())
+        samples = {intake.device.id: samples_of(intake) for intake in intakes}
+        rates = self._second.rates({**samples, "": self.measured})
         return gateway_status(
             self.settings,
             time_us=self.pipeline.to_utc_us(now_s),
             sessions=self.sessions,
-            devices=[device_status(i, self.states.get(i.device.id), now_s) for i in intakes],
+            devices=[device_status(i, self.states.get(i.device.id), now_s, rates[i.device.id]) for i in intakes],
             pipeline={
-                **self._second.rates(samples, self.measured),
+                "samples_per_s": round(sum(rates[device] for device in samples), 1),
+                "measurements_per_s": rates[""],
                 "measurements": self.measured,
-                "samples": samples,
+                "samples": sum(samples.values()),
                 "latency_ms": self._latency.summary_ms(),
                 "dropped": dict(self.ticker.dropped),
             },
@@ -205,20 +208,18 @@ class Gateway:
 
 
 class _Second:
-    """Rates over the last report."""
+    """Rates since the last report."""
 
     def __init__(self) -> None:
         self._then = time.monotonic()
-        self._samples = self._measured = 0
+        self._counts: dict[str, int] = {}
 
-    def rates(self, samples: int, measured: int) -> dict[str, Any]:
+    def rates(self, counts: Mapping[str, int]) -> dict[str, float]:
+        """Return what each count grew by, a second."""
         now = time.monotonic()
         span = max(now - self._then, 1e-3)
-        out = {
-            "samples_per_s": round((samples - self._samples) / span, 1),
-            "measurements_per_s": round((measured - self._measured) / span, 1),
-        }
-        self._then, self._samples, self._measured = now, samples, measured
+        out = {name: round((count - self._counts.get(name, 0)) / span, 1) for name, count in counts.items()}
+        self._then, self._counts = now, dict(counts)
         return out
 
 

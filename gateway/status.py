@@ -27,8 +27,13 @@ def slot_status(slot: Slot, session: str) -> Json:
     }
 
 
-def device_status(intake: Intake, state: DeviceState | None, now_s: float) -> Json:
-    """Describe a device: its link, what it sends, its clock."""
+def samples_of(intake: Intake) -> int:
+    """Return how many samples a device has delivered since the start."""
+    return sum(count.samples for count in intake.counts.values())
+
+
+def device_status(intake: Intake, state: DeviceState | None, now_s: float, rate_hz: float) -> Json:
+    """Describe a device: its link, what it sends (``rate_hz`` as measured, all streams together), its clock."""
     return {
         "id": intake.device.id,
         "slot": intake.slot,
@@ -36,7 +41,8 @@ def device_status(intake: Intake, state: DeviceState | None, now_s: float) -> Js
         "driver": intake.device.driver,
         "transport": intake.transport,
         "state": state.state if state else "stopped",
-        "samples": sum(count.samples for count in intake.counts.values()),
+        "samples": samples_of(intake),
+        "rate_hz": rate_hz,
         "lost": sum(count.lost for count in intake.counts.values()),
         "resets": sum(count.resets for count in intake.counts.values()),
         "faults": dict(intake.faults),
