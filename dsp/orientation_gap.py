@@ -1,0 +1,201 @@
+"""What the orientation filter does where samples are lost, not numbers, or frozen.
+
+A short gap is bridged once the next sample is there: the angular rate is interpolated (straight at first, and again
+as a cubic Hermite curve once a second sample has shown how the rate goes on). How far that may be wrong is estimated
+from how much the rate changed, and the gains of gravity and magnetic field open accordingly and close again as
+averages do: 1 / n. The magnetic field in the frame of the gyroscope is the same before and after a gap, whatever its
+direction: laying one on the other takes back two of the three parts of the error at once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dsp.orientation_kernel import FLOOR_NOISE, predict, run_filter, turn
+from dsp.orientation_layout import BRIDGED
+from dsp.orientation_math import lean, product, rotate, rotation, touch_up
+
+ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
+GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
+MAG_LIMIT = 10000.0  # uT: two hundred times the field of the earth
+
+# A bridged gap of T seconds, over which the rate changed by d rad/s, is wrong by about this share of T * d (measured
+# on recordings with gaps of 7 to 220 ms): it grows with T squared, as what is left of a curve beside a cubic does.
+BRIDGE_CURVE = 17.0  # per s^2
+BRIDGE_LEAST = 0.02
+BRIDGE_MOST = 0.3
+LOST_RATE = 1.0  # rad/s: how fast the unknown orientation runs away in a longer gap
+LOST_MOST = 1.0  # rad: more is not known to be wrong
+SAME_NORM = 0.1  # share: fields whose norms differ more are not the same field
+WEAVE_TILT = 0.2  # what is left of an error in the tilt once the field has been laid on the one before
+NEAR_GAIN = 0.2  # a sample: the field lately
+
+
+@lean
+def usable(x: float, y: float, z: float, limit: float) -> bool:
+    """Return whether a sensor could have measured this (NaN is not)."""
+    return abs(x) < limit and abs(y) < limit and abs(z) < limit
+
+
+@lean
+def repeats(s: Any, channel: int, x: float, y: float, z: float) -> int:
+    """Return how often a channel has shown exactly this value."""
+    i = 3 * channel
+    if s.raw[i] == x and s.raw[i + 1] == y and s.raw[i + 2] == z:
+        s.repeats[channel] += 1
+    else:
+        s.raw[i], s.raw[i + 1], s.raw[i + 2] = x, y, z
+        s.repeats[channel] = 0
+    return int(s.repeats[channel])
+
+
+@lean
+def open_gains(s: Any, p: Any, tilt_var: float, heading_var: float) -> None:
+    """Something was missing: trust gravity and field more until they have been averaged as long as that takes."""
+    s.tilt_var = min(s.tilt_var + tilt_var, LOST_MOST**2)
+    s.heading_var = min(s.heading_var + heading_var, LOST_MOST**2)
+    weight = (s.shake * p.acc_span + FLOOR_NOISE) / s.tilt_var
+    if weight < (p.slow_s / p.dt if s.level_n < 0.0 else s.level_n) and s.slow_n < 0.0:
+        s.level_n = weight
+        for i in range(3):
+            s.slow_1[i] = weight * s.gravity[i]
+        s.recovering = 1
+    gain = s.heading_var / (s.heading_var + p.mag_noise)
+    if gain > p.mag_gain and s.start_gain == 0.0:
+        s.open_gain = max(s.open_gain, gain)
+
+
+@lean
+def bridge(s: Any, p: Any, n: int, gx: float, gy: float, gz: float) -> None:
+    """Turn over the lost samples of a gap of ``n`` steps, straight from the newest angular rate to this one."""
+    for i in range(4):
+        s.before_gap[i] = s.turn[i]
+    for i in range(3):
+        s.gap_rate[i] = s.gyr[i]
+        s.gap_rate[i + 3] = s.gyr[i] - s.gyr_before[i] if s.run > 1 else 0.0
+    s.gap_steps = n if s.run > 1 else 0
+    for i in range(1, n):
+        u = i / n
+        turn(
+            s,
+            (s.gyr[0] + u * (gx - s.gyr[0]) - s.bias[0]) * p.dt,
+            (s.gyr[1] + u * (gy - s.gyr[1]) - s.bias[1]) * p.dt,
+            (s.gyr[2] + u * (gz - s.gyr[2]) - s.bias[2]) * p.dt,
+        )
+    dx, dy, dz = gx - s.gyr[0], gy - s.gyr[1], gz - s.gyr[2]
+    span = n * p.dt
+    share = min(BRIDGE_MOST, BRIDGE_LEAST + BRIDGE_CURVE * span * span)
+    error = share * span * math.sqrt(dx * dx + dy * dy + dz * dz)
+    var = error * error / 3.0
+    woven = s.near_n > 0.0
+    s.weave_left = p.weave if woven else 0
+    s.weave_var = var
+    for i in range(3):
+        s.weave_field[i] = s.near[i]
+    open_gains(s, p, WEAVE_TILT * var if woven else var, var)
+
+
+@lean
+def bridge_again(s: Any, p: Any, gx: float, gy: float, gz: float) -> None:
+    """Turn over the newest gap once more, now that the rate after it is known to go on to this one."""
+    n = s.gap_steps
+    s.gap_steps = 0
+    for i in range(4):
+        s.turn[i] = s.before_gap[i]
+    for i in range(1, n + 1):
+        u = i / n
+        v = 1.0 - u
+        start, rise = (1.0 + 2.0 * u) * v * v, u * v * v * n
+        end, fall = (3.0 - 2.0 * u) * u * u, -u * u * v * n
+        turn(
+            s,
+            (start * s.gap_rate[0] + rise * s.gap_rate[3] + end * s.gyr[0] + fall * (gx - s.gyr[0]) - s.bias[0]) * p.dt,
+            (start * s.gap_rate[1] + rise * s.gap_rate[4] + end * s.gyr[1] + fall * (gy - s.gyr[1]) - s.bias[1]) * p.dt,
+            (start * s.gap_rate[2] + rise * s.gap_rate[5] + end * s.gyr[2] + fall * (gz - s.gyr[2]) - s.bias[2]) * p.dt,
+        )
+
+
+@lean
+def fill_gravity(s: Any, p: Any, n: int, ax: float, ay: float, az: float) -> None:
+    """Let the average of gravity see a gap of ``n`` steps: movement that is cut out of it would not average out."""
+    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (ax, ay, az))
+    for i in range(1, n):
+        u = i / n
+        if s.level_n < 0.0:
+            run_filter(s.slow_1, s.slow_2, 0, p.slow[0], p.slow[1], p.slow[2], s.acc[0] + u * (x - s.acc[0]))
+            run_filter(s.slow_1, s.slow_2, 1, p.slow[0], p.slow[1], p.slow[2], s.acc[1] + u * (y - s.acc[1]))
+            run_filter(s.slow_1, s.slow_2, 2, p.slow[0], p.slow[1], p.slow[2], s.acc[2] + u * (z - s.acc[2]))
+        else:
+            s.level_n += 1.0
+            s.slow_1[0] += s.acc[0] + u * (x - s.acc[0])
+            s.slow_1[1] += s.acc[1] + u * (y - s.acc[1])
+            s.slow_1[2] += s.acc[2] + u * (z - s.acc[2])
+
+
+@lean
+def weave(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
+    """Lay the field after a gap on the one before, or follow it."""
+    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (mx, my, mz))
+    norm = math.sqrt(x * x + y * y + z * z)
+    if norm == 0.0:
+        return
+    if s.weave_left > 0:
+        s.weave_left -= 1
+        fx, fy, fz = s.weave_field[0], s.weave_field[1], s.weave_field[2]
+        other = math.sqrt(fx * fx + fy * fy + fz * fz)
+        if abs(norm - other) < SAME_NORM * other:
+            gain = s.weave_var / (s.weave_var + p.weave_noise)
+            s.weave_var *= 1.0 - gain
+            f = gain / (norm * other)
+            step = rotation(f * (y * fz - z * fy), f * (z * fx - x * fz), f * (x * fy - y * fx))
+            s.turn[0], s.turn[1], s.turn[2], s.turn[3] = touch_up(
+                product(step, (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
+            )
+        s.near_n = 0.0
+        return
+    gain = NEAR_GAIN if s.near_n > 0.0 else 1.0
+    s.near_n = 1.0
+    s.near[0] += gain * (x - s.near[0])
+    s.near[1] += gain * (y - s.near[1])
+    s.near[2] += gain * (z - s.near[2])
+
+
+@lean
+def lose(s: Any, p: Any) -> None:
+    """The orientation was not seen for longer than can be bridged: hold it, and find it again from gravity and field."""
+    s.rest_s = 0.0
+    s.rest = 0
+    s.run = 0
+    s.gap_steps = 0
+    s.near_n = 0.0
+    s.weave_left = 0
+    s.acc_known = 0
+    span = LOST_RATE * s.held * p.dt
+    open_gains(s, p, span * span, span * span)
+
+
+@lean
+def follow_gyr(s: Any, p: Any, gx: float, gy: float, gz: float, acc_ok: bool, ax: float, ay: float, az: float) -> int:
+    """Take a good angular rate, after a gap or not; return flags."""
+    flags = 0
+    n = s.held
+    if n > 1 and s.run > 0:
+        if n - 1 <= p.bridge:
+            bridge(s, p, n, gx, gy, gz)
+            flags = BRIDGED
+            s.run = 0
+        else:
+            lose(s, p)
+    elif n == 1 and s.run == 1 and s.gap_steps > 0:
+        bridge_again(s, p, gx, gy, gz)
+        flags = BRIDGED
+    s.held = 0
+    s.run = min(s.run + 1, 2)
+    for i in range(3):
+        s.gyr_before[i] = s.gyr[i]
+    s.gyr[0], s.gyr[1], s.gyr[2] = gx, gy, gz
+    predict(s, p, gx, gy, gz)
+    if flags == BRIDGED and s.run == 1 and acc_ok and s.acc_known == 1:
+        fill_gravity(s, p, n, ax, ay, az)
+    return flags

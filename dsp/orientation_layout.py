@@ -1,0 +1,125 @@
+"""What the orientation kernel is told and keeps: parameters and state of a sensor as rows of plain arrays."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+# What the filter says beside each quaternion (bits of ``flags``).
+AT_REST: Final = 1  # the gyroscope bias is being measured directly
+MAG_DISTURBED: Final = 2  # the magnetic field is not the one the heading rests on; it is left out for a while
+ACC_MISSING: Final = 4  # no usable accelerometer value: gyroscope only
+GYR_MISSING: Final = 8  # no usable gyroscope value: the orientation is held, or follows gravity and field alone
+MAG_MISSING: Final = 16  # no usable magnetometer value (sensors attached with one only)
+RECOVERING: Final = 32  # something was missing; gains are open until gravity and field have been seen for long enough
+BRIDGED: Final = 64  # the samples just before this one were lost and their rotation interpolated
+FROZEN: Final = 128  # a channel repeats its value and is treated as missing
+
+SLOW: Final = 14  # channels smoothed with the accelerometer's time constant: acc 3, rotation matrix 9, level bias 2
+QUICK: Final = 6  # channels smoothed for rest detection: gyr 3, acc 3
+
+PARAMS: Final = np.dtype(
+    [
+        ("dt", "f8"),  # s a sample
+        ("has_mag", "i8"),
+        # Low-pass filters: b0 (b1 is twice, b2 once as much), a1, a2, and the seconds averaged at their start
+        ("slow", "f8", (3,)),
+        ("slow_s", "f8"),
+        ("quick", "f8", (3,)),
+        ("quick_s", "f8"),
+        ("field", "f8", (3,)),
+        ("field_s", "f8"),
+        # Rest
+        ("rest_gyr", "f8"),  # (rad/s)^2
+        ("rest_acc", "f8"),  # (m/s^2)^2
+        ("rest_s", "f8"),
+        # Gyroscope bias; variances in (0.01 deg/s)^2
+        ("bias_start", "f8"),
+        ("bias_drift", "f8"),  # a sample
+        ("bias_motion", "f8"),
+        ("bias_vertical", "f8"),
+        ("bias_rest", "f8"),
+        ("bias_clip", "f8"),  # rad/s
+        # Magnetometer
+        ("mag_gain", "f8"),  # a sample
+        ("mag_s", "f8"),
+        ("ref_gain", "f8"),
+        ("norm_band", "f8"),  # share of the norm
+        ("dip_band", "f8"),  # rad
+        ("new_s", "f8"),
+        ("new_first_s", "f8"),
+        ("new_gyr", "f8"),  # (rad/s)^2
+        ("undisturbed_s", "f8"),
+        ("reject_s", "f8"),
+        ("reject_factor", "f8"),
+        # What is missing
+        ("bridge", "i8"),  # lost samples in a row that are interpolated
+        ("frozen", "i8"),  # repeats of the same value that no living channel shows
+        ("weave", "i8"),  # samples after a gap in which the field before and after are laid on each other
+        ("weave_noise", "f8"),  # rad^2 a sample: of that field's direction
+        ("mag_noise", "f8"),  # rad^2 a sample: of the heading in the field
+        ("acc_span", "f8"),  # samples in which one disturbance of gravity by movement lasts
+        ("shake_gain", "f8"),  # a sample
+        ("drift", "f8"),  # rad^2 a sample: of the angle without correction
+    ]
+)
+
+STATE: Final = np.dtype(
+    [
+        ("started", "i8"),
+        ("index", "i8"),  # newest sample
+        ("turn", "f8", (4,)),  # sensor to the frame the gyroscope alone keeps
+        ("tilt", "f8", (4,)),  # from there to an upright one, heading free
+        ("heading", "f8", (2,)),  # half the angle from there to north: cosine and sine
+        ("bias", "f8", (3,)),  # rad/s
+        ("cov", "f8", (6,)),  # of the bias: xx xy xz yy yz zz
+        ("level_n", "f8"),  # samples averaged so far by the first three slow channels (gravity); -1: the filter runs
+        ("slow_n", "f8"),  # the same of the others
+        ("slow_1", "f8", (SLOW,)),  # while averaging the sums
+        ("slow_2", "f8", (SLOW,)),
+        ("quick_gyr_n", "f8"),
+        ("quick_acc_n", "f8"),
+        ("quick_1", "f8", (QUICK,)),
+        ("quick_2", "f8", (QUICK,)),
+        ("calm", "f8", (3,)),  # rad/s: smoothed angular rate
+        ("rest_s", "f8"),
+        ("rest", "i8"),
+        ("field_n", "f8"),
+        ("field_1", "f8", (2,)),
+        ("field_2", "f8", (2,)),
+        ("ref_norm", "f8"),
+        ("ref_dip", "f8"),
+        ("new_norm", "f8"),
+        ("new_dip", "f8"),
+        ("new_s", "f8"),
+        ("undisturbed_s", "f8"),
+        ("reject_s", "f8"),
+        ("disturbed", "i8"),
+        ("start_gain", "f8"),  # of the heading: 1, 1/2, 1/3 ... at first
+        ("open_gain", "f8"),  # the same after something was missing
+        # How sure it is
+        ("tilt_var", "f8"),  # rad^2
+        ("heading_var", "f8"),
+        ("shake", "f8"),  # rad^2: how far the specific force is off gravity, lately
+        ("gravity", "f8", (3,)),  # m/s^2: smoothed specific force in the frame the gyroscope keeps
+        # What is missing
+        ("gyr", "f8", (3,)),  # newest good one
+        ("gyr_before", "f8", (3,)),  # and the one before that
+        ("acc", "f8", (3,)),  # newest good one in the frame that the gyroscope keeps
+        ("acc_known", "i8"),
+        ("run", "i8"),  # good angular rates in a row
+        ("held", "i8"),  # samples since the newest good angular rate
+        ("before_gap", "f8", (4,)),  # ``turn`` before the newest gap
+        ("gap_steps", "i8"),  # samples from its last good one to its next; 0: nothing to do over
+        ("gap_rate", "f8", (6,)),  # angular rate before it, and its change a sample
+        ("recovering", "i8"),  # gravity is averaged anew because something was missing
+        ("weave_left", "i8"),
+        ("weave_var", "f8"),  # rad^2
+        ("weave_field", "f8", (3,)),  # direction of the field before the gap in the gyroscope's frame
+        ("near", "f8", (3,)),  # the same, lately, with its norm
+        ("near_n", "f8"),
+        ("raw", "f8", (9,)),  # newest values as they came
+        ("repeats", "i8", (3,)),  # of acc, gyr, mag
+    ]
+)

@@ -1,0 +1,110 @@
+"""Arithmetic of the orientation kernels: quaternions (w, x, y, z), low-pass coefficients, arc tangent.
+
+Every operation is one IEEE 754 rounding in a fixed order and no mathematical library is called on the usual path, so
+compiled, uncompiled and lane-parallel code give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+Quaternion = tuple[float, float, float, float]
+Vector = tuple[float, float, float]
+
+
+def lean(function: Function) -> Function:
+    """Compile like ``dsp.kernel.kernel``, without a branch for each division by zero (the result is then inf or NaN)."""
+    return cast("Function", njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+@lean
+def product(a: Quaternion, b: Quaternion) -> Quaternion:
+    """Return the rotation b followed by a."""
+    return (
+        (a[0] * b[0] - a[1] * b[1]) - (a[2] * b[2] + a[3] * b[3]),
+        (a[0] * b[1] + a[1] * b[0]) + (a[2] * b[3] - a[3] * b[2]),
+        (a[0] * b[2] - a[1] * b[3]) + (a[2] * b[0] + a[3] * b[1]),
+        (a[0] * b[3] + a[1] * b[2]) + (a[3] * b[0] - a[2] * b[1]),
+    )
+
+
+@lean
+def touch_up(q: Quaternion) -> Quaternion:
+    """Return a quaternion of almost norm 1 with norm 1: one Newton step instead of a root."""
+    f = 1.5 - 0.5 * ((q[0] * q[0] + q[1] * q[1]) + (q[2] * q[2] + q[3] * q[3]))
+    return q[0] * f, q[1] * f, q[2] * f, q[3] * f
+
+
+@lean
+def rotate(q: Quaternion, v: Vector) -> Vector:
+    """Return the vector v turned by q."""
+    w, x, y, z = q
+    tx = 2.0 * (y * v[2] - z * v[1])
+    ty = 2.0 * (z * v[0] - x * v[2])
+    tz = 2.0 * (x * v[1] - y * v[0])
+    return (
+        (v[0] + w * tx) + (y * tz - z * ty),
+        (v[1] + w * ty) + (z * tx - x * tz),
+        (v[2] + w * tz) + (x * ty - y * tx),
+    )
+
+
+SERIES_LIMIT = 0.0625  # rad^2: half angles up to 0.25 rad a sample (50 rad/s at 100 Hz) leave an error below 1e-16
+
+
+@lean
+def rotation(x: float, y: float, z: float) -> Quaternion:
+    """Return the quaternion of a rotation vector, rad."""
+    x, y, z = 0.5 * x, 0.5 * y, 0.5 * z
+    u = x * x + y * y + z * z
+    if u > SERIES_LIMIT:
+        half = math.sqrt(u)
+        c, s = math.cos(half), math.sin(half) / half
+    else:
+        v = u * u
+        c = (1.0 - u / 2.0) + v * ((1 / 24 - u / 720) + v * (1 / 40320 - u / 3628800))
+        s = (1.0 - u / 6.0) + v * ((1 / 120 - u / 5040) + v * (1 / 362880 - u / 39916800))
+    return c, s * x, s * y, s * z
+
+
+TAN_EIGHTH = math.tan(math.pi / 8)
+# atan(t) = t * (1 + A1 t^2 + A2 t^4 ...) for |t| <= tan(pi / 8): interpolated at Chebyshev nodes, error 6e-17.
+A1 = -0.3333333333332844
+A2 = 0.19999999998855095
+A3 = -0.14285714180973505
+A4 = 0.11111106180335059
+A5 = -0.09090773072533477
+A6 = 0.0768995347446694
+A7 = -0.0664023383387387
+A8 = 0.05688349188682379
+A9 = -0.043480533438954326
+A10 = 0.021135400583752725
+
+
+@lean
+def arc_tangent(y: float, x: float) -> float:
+    """Return atan2(y, x) to about 2e-16 relative to pi."""
+    ax, ay = abs(x), abs(y)
+    low, high = min(ax, ay), max(ax, ay)
+    near = low > TAN_EIGHTH * high  # then reduced by pi / 4
+    t = (low - high if near else low) / (low + high if near else high)
+    u = t * t
+    v = u * u
+    w = v * v
+    series = (
+        ((1.0 + A1 * u) + v * (A2 + A3 * u))
+        + w * ((A4 + A5 * u) + v * (A6 + A7 * u))
+        + (w * w) * ((A8 + A9 * u) + v * A10)
+    )
+    angle = t * series + (0.25 * math.pi if near else 0.0)
+    if ay > ax:
+        angle = 0.5 * math.pi - angle
+    if x < 0.0:
+        angle = math.pi - angle
+    return angle if y >= 0.0 else -angle

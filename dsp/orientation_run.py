@@ -1,0 +1,105 @@
+"""The orientation kernel: one pass over the new samples of many sensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, follow_gyr, lose, repeats, usable, weave
+from dsp.orientation_kernel import correct_heading, correct_tilt, upright
+from dsp.orientation_layout import (
+    ACC_MISSING,
+    AT_REST,
+    FROZEN,
+    GYR_MISSING,
+    MAG_DISTURBED,
+    MAG_MISSING,
+    RECOVERING,
+)
+from dsp.orientation_math import lean
+
+
+@lean
+def take(
+    s: Any,
+    p: Any,
+    k: int,
+    ax: float,
+    ay: float,
+    az: float,
+    gx: float,
+    gy: float,
+    gz: float,
+    mx: float,
+    my: float,
+    mz: float,
+) -> int:
+    """Take the sample with number ``k``; return flags."""
+    if s.started == 0:
+        s.started = 1
+        s.index = k - 1
+    step = k - s.index
+    if step <= 0:
+        return GYR_MISSING
+    s.index = k
+    flags = 0
+    if repeats(s, 0, ax, ay, az) >= p.frozen:
+        flags |= FROZEN | ACC_MISSING
+    if repeats(s, 1, gx, gy, gz) >= p.frozen:
+        flags |= FROZEN | GYR_MISSING
+    if not usable(ax, ay, az, ACC_LIMIT):
+        flags |= ACC_MISSING
+    if not usable(gx, gy, gz, GYR_LIMIT):
+        flags |= GYR_MISSING
+    s.held += step
+    if flags & GYR_MISSING == 0:
+        flags |= follow_gyr(s, p, gx, gy, gz, flags & ACC_MISSING == 0, ax, ay, az)
+    elif s.held > p.bridge:
+        lose(s, p)
+    steady = s.held == 0 or s.held > p.bridge
+    if steady and flags & ACC_MISSING == 0 and (ax != 0.0 or ay != 0.0 or az != 0.0):
+        correct_tilt(s, p, ax, ay, az)
+    if p.has_mag == 1:
+        if repeats(s, 2, mx, my, mz) >= p.frozen:
+            flags |= FROZEN | MAG_MISSING
+        if not usable(mx, my, mz, MAG_LIMIT) or (mx == 0.0 and my == 0.0 and mz == 0.0):
+            flags |= MAG_MISSING
+        if steady and flags & MAG_MISSING == 0:
+            if s.run > 1 or s.gap_steps == 0:
+                weave(s, p, mx, my, mz)
+            correct_heading(s, p, mx, my, mz)
+        if s.disturbed == 1:
+            flags |= MAG_DISTURBED
+    if s.rest == 1:
+        flags |= AT_REST
+    if s.recovering == 1 or s.open_gain > 0.0:
+        flags |= RECOVERING
+    return flags
+
+
+@lean
+def orient(
+    params: Any, state: Any, sensors: Any, start: Any, index: Any, acc: Any, gyr: Any, mag: Any, out: Any, flags: Any
+) -> None:
+    for j in range(len(sensors)):
+        s, p = state[sensors[j]], params[sensors[j]]
+        for r in range(start[j], start[j + 1]):
+            flags[r] = take(
+                s,
+                p,
+                index[r],
+                acc[r, 0],
+                acc[r, 1],
+                acc[r, 2],
+                gyr[r, 0],
+                gyr[r, 1],
+                gyr[r, 2],
+                mag[r, 0],
+                mag[r, 1],
+                mag[r, 2],
+            )
+            q = upright(s)
+            c, d = s.heading[0], s.heading[1]
+            out[r, 0] = c * q[0] - d * q[3]
+            out[r, 1] = c * q[1] - d * q[2]
+            out[r, 2] = c * q[2] + d * q[1]
+            out[r, 3] = c * q[3] + d * q[0]
