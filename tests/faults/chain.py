@@ -1,0 +1,239 @@
+"""The processes of a delivery chain, each of which can be killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.faults.outcome import Comparison, Outcome, compare, promised
+from tests.servers import Child, mosquitto_in, wait_until
+
+ROOT = Path(__file__).parents[2]
+UNCLEAN = re.compile(r"Traceback|\bdamaged\b|corrupt|Warning:")
+"""In the log of a process that was only killed and started."""
+POLL_S = 0.05
+STOP_S = 20.0
+
+
+class Process:
+    """A part of the product, or a generator, as a child process with its log beside the data."""
+
+    def __init__(self, name: str, folder: Path, command: list[str], *, env: dict[str, str] | None = None) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self.command = command
+        self.env = env
+        self.process: subprocess.Popen[bytes] | None = None
+        self.died = 0
+
+    def start(self, *more: str) -> None:
+        """Start it; it is not awaited."""
+        self.notice_death()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([*self.command, *more], stdout=log, stderr=log, cwd=ROOT, env=self.env)
+
+    def notice_death(self) -> None:
+        """Count an end that nobody asked for."""
+        if self.process is not None and self.process.poll() is not None:
+            self.died += 1
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal and wait for the end."""
+        if self.process is None:
+            return
+        self.notice_death()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            self.died += 1
+        self.process = None
+
+    def unclean(self) -> list[str]:
+        """Return what the log says that it should not."""
+        found = [line for line in self.text().splitlines() if UNCLEAN.search(line)]
+        return found + [f"{self.name} ended by itself {self.died} times"] * bool(self.died)
+
+    def text(self) -> str:
+        """Return the log."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class Chain:
+    """Broker, historian and a generating gateway around one folder.
+
+    Args:
+        folder: For everything.
+        broker: A mosquitto.
+        rate: Measurements a second.
+        resend_after_s: Of the publisher.
+        more: Lines for the end of the configuration.
+        port: Where the gateway reaches the broker, if not directly.
+    """
+
+    def __init__(
+        self, folder: Path, broker: Child, *, rate: float = 300.0, resend_after_s: float = 30.0, more: str = "",
+        port: int | None = None, outbox_mb: int = 512,
+    ) -> None:  # fmt: skip
+        self.folder = folder
+        self.broker = broker
+        self.history = folder / "history.db"
+        self.journal = folder / "journal"
+        self.runs = 0
+        config = folder / "ward.toml"
+        text = (
+            f'[site]\nsite = "test"\ngateway = "faults"\ndata = "{folder}"\n[outbox]\nmax_megabytes = {outbox_mb}\n'
+            "[historian]\nkeep_days = 100000\n%s[broker]\nembedded = false\nport = %d\n"
+        )
+        config.write_text(text % (more, broker.port))
+        near = folder / "gateway.toml"
+        near.write_text(text % ("", port or broker.port))
+        self.config = config
+        self.gateway = Process(
+            "gateway", folder,
+            [sys.executable, "-m", "tests.faults.load", str(near), str(self.journal), "--rate", str(rate),
+             "--resend-after", str(resend_after_s)],
+        )  # fmt: skip
+        self.historian = Process("historian", folder, [sys.executable, "-m", "gateway", "historian", str(config)])
+        self.watch = Watch(self)
+
+    def __enter__(self) -> Self:
+        self.historian.start()
+        # The broker keeps nothing for a historian that it has never met.
+        wait_until(lambda: "connected" in self.historian.text())
+        self.start_gateway()
+        self.watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.watch.stop()
+        self.gateway.end()
+        self.historian.end()
+
+    def start_gateway(self, *more: str) -> None:
+        """Start the generator again, with content of its own."""
+        self.runs += 1
+        self.gateway.start(str(self.runs), *more)
+
+    def promised(self) -> int:
+        """Return how many measurements the outbox has promised."""
+        return sum(promised(self.journal).values()) if self.journal.exists() else 0
+
+    def known(self) -> int:
+        """Return how many of them are stored, or known to be gaps, without a hole before them."""
+        return known(self.history)
+
+    def settle(self, timeout_s: float) -> float:
+        """Stop making, wait until everything promised is stored, end all; return how long that took."""
+        began = time.monotonic()
+        last = self.promised()
+        wait_for(lambda: self.known() >= last, timeout_s)
+        took = time.monotonic() - began
+        self.watch.stop()
+        self.gateway.end()
+        # What was made until then is promised too.
+        self.start_gateway("--most", "0")
+        last = self.promised()
+        wait_for(lambda: self.known() >= last, timeout_s)
+        self.gateway.end()
+        self.historian.end()
+        return took
+
+    def result(self, outcome: Outcome, *, gaps_allowed: bool = False) -> Comparison:
+        """Compare, and put what was found into the outcome."""
+        found = compare(self.history, promised(self.journal))
+        outcome.made += found.promised
+        outcome.stored += found.stored
+        outcome.lost += found.lost + (0 if gaps_allowed else found.told)
+        outcome.twice += found.twice
+        outcome.gap_s = max(outcome.gap_s or 0.0, self.watch.longest_s)
+        if found.wrong:
+            outcome.notes.append(f"{found.wrong} stored with other content than made")
+        if found.both:
+            outcome.notes.append(f"{found.both} stored and told as a gap")
+        for process in (self.gateway, self.historian):
+            outcome.notes += process.unclean()[:3]
+        return found
+
+
+class Watch:
+    """How long the history stood still at most, seen from outside."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.longest_s = 0.0
+        self._chain = chain
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        last, moved_at = -1, time.monotonic()
+        while not self._stop.wait(POLL_S):
+            now, at = count(self._chain.history), time.monotonic()
+            if now != last:
+                if last >= 0:
+                    self.longest_s = max(self.longest_s, at - moved_at)
+                last, moved_at = now, at
+
+
+def count(history: Path) -> int:
+    """Return how many measurements a history holds; 0 while it cannot be read."""
+    return _ask(history, "SELECT coalesce(sum(measurements), 0) FROM sessions")
+
+
+def known(history: Path) -> int:
+    """Return how far the epochs of a history go without a hole, in all."""
+    return _ask(history, "SELECT coalesce(sum(received), 0) FROM epochs")
+
+
+def _ask(history: Path, question: str) -> int:
+    if not history.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+        try:
+            return int(db.execute(question).fetchone()[0])
+        except sqlite3.Error:
+            return 0
+
+
+def wait_for(condition: object, timeout_s: float) -> bool:
+    """Poll a condition; False if it did not come true in time."""
+    assert callable(condition)
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+@contextlib.contextmanager
+def chain_in(folder: Path, **options: object) -> Iterator[Chain]:
+    """A chain around a mosquitto of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with mosquitto_in(folder / "broker") as broker, Chain(folder, broker, **options) as chain:  # type: ignore[arg-type]
+        yield chain

@@ -1,0 +1,83 @@
+"""SIGKILL at random instants, under load."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.faults.chain import Chain, chain_in
+from tests.faults.outcome import Outcome
+
+PAUSE_S = 1.2
+"""Longest time between two kills: long enough to get through a start, short enough to hit one."""
+SETTLE_S = 120.0
+
+Progress = Callable[[float], None]
+
+
+def victims(rng: random.Random) -> list[str]:
+    """Return who is killed: mostly one, sometimes two or all three in the same instant."""
+    parts = ["gateway", "historian", "broker"]
+    return rng.sample(parts, rng.choices((1, 2, 3), (7, 2, 1))[0])
+
+
+def kill(chain: Chain, names: list[str], down_s: float) -> None:
+    """Kill parts, leave them dead for a while, start them again."""
+    for name in names:
+        {"gateway": chain.gateway, "historian": chain.historian, "broker": chain.broker}[name].end(signal.SIGKILL)
+    time.sleep(down_s)
+    for name in names:
+        {"gateway": chain.start_gateway, "historian": chain.historian.start, "broker": chain.broker.start}[name]()
+
+
+def random_kills(folder: Path, *, kills: int, seed: int, progress: Progress) -> Outcome:
+    """Kill gateway, historian and broker, one or more of them, so many times in all."""
+    outcome = Outcome("SIGKILL of gateway, historian, broker")
+    rng = random.Random(seed)
+    by_part = {"gateway": 0, "historian": 0, "broker": 0}
+    with chain_in(folder, resend_after_s=5.0) as chain:
+        while outcome.times < kills:
+            time.sleep(rng.random() * PAUSE_S)
+            names = victims(rng)
+            kill(chain, names, rng.random() * 0.3)
+            outcome.times += len(names)
+            for name in names:
+                by_part[name] += 1
+            progress(outcome.times / kills)
+        outcome.recovery_s = chain.settle(SETTLE_S)
+        chain.result(outcome)
+    outcome.said = ", ".join(f"{name} {n}" for name, n in by_part.items())
+    return outcome
+
+
+def broker_loses_queue(folder: Path, *, kills: int, seed: int, progress: Progress) -> Outcome:
+    """Let a broker take measurements for a historian that is away, and kill it: its queue is gone.
+
+    mosquitto with Debian's persistence writes its queue every half hour. Recovery is measured from the instant that
+    broker and historian run again until everything made before is stored.
+    """
+    outcome = Outcome("broker killed, queue lost")
+    rng = random.Random(seed)
+    with chain_in(folder, resend_after_s=5.0) as chain:
+        while outcome.times < kills:
+            chain.historian.end(rng.choice((signal.SIGKILL, signal.SIGTERM)))
+            time.sleep(0.5 + rng.random())
+            chain.broker.end(signal.SIGKILL)
+            before = chain.promised()
+            chain.broker.start()
+            chain.historian.start()
+            began = time.monotonic()
+            while chain.known() < before:
+                if time.monotonic() - began > SETTLE_S:
+                    outcome.notes.append("not recovered in time")
+                    break
+                time.sleep(0.02)
+            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
+            outcome.times += 1
+            progress(outcome.times / kills)
+        chain.settle(SETTLE_S)
+        chain.result(outcome)
+    return outcome

@@ -1,0 +1,84 @@
+"""A gateway that makes numbered measurements: the product's outbox and publisher without devices.
+
+    python -m tests.faults.load CONFIG JOURNAL RUN [--rate N] [--resend-after S] [--most N]
+
+After each commit the journal gets a line ``epoch durable_seq``: what the outbox has promised not to lose. SIGTERM ends
+it in good order, anything else in bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from config.loader import load
+from gateway.outbox import Outbox
+from gateway.publisher import Publisher
+from gateway.topics import Topics
+from tests.faults.content import RUN_FACTOR, made
+
+STEP_S = 0.05
+"""The pipeline's own step."""
+
+
+def main() -> None:
+    """Make measurements until told to stop."""
+    options = arguments()
+    settings = load(options.config)
+    outbox = Outbox(
+        settings.site.data / "outbox.db",
+        commit_s=settings.outbox.commit_ms / 1000,
+        max_bytes=settings.outbox.max_megabytes << 20,
+    )
+    publisher = Publisher(
+        outbox,
+        Topics(settings.site.site, settings.site.gateway),
+        settings.broker,
+        release=settings.outbox.release,
+        resend_after_s=options.resend_after,
+    )
+    journal = os.open(options.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def promise() -> None:
+        state = outbox.state()
+        os.write(journal, f"{state.epoch} {state.durable_seq}\n".encode())
+
+    outbox.subscribe(promise)
+    promise()
+    publisher.start()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    produce(outbox, options.run * RUN_FACTOR, options.rate, options.most, stop)
+    outbox.flush()
+    publisher.stop()
+    outbox.close()
+
+
+def produce(outbox: Outbox, first: int, rate: float, most: int, stop: threading.Event) -> None:
+    """Append at a steady rate, in the steps of the pipeline."""
+    began, n = time.monotonic(), 0
+    while not stop.wait(STEP_S):
+        due = min(most, int((time.monotonic() - began) * rate))
+        outbox.append([made(first + k) for k in range(n, due)])
+        n = due
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("config", type=Path)
+    parser.add_argument("journal", type=Path)
+    parser.add_argument("run", type=int)
+    parser.add_argument("--rate", type=float, default=300.0)
+    parser.add_argument("--resend-after", type=float, default=30.0)
+    parser.add_argument("--most", type=int, default=RUN_FACTOR)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
