@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, follow_gyr, lose, repeats, usable, weave
 from dsp.orientation_kernel import correct_heading, correct_tilt, upright
@@ -16,6 +20,8 @@ from dsp.orientation_layout import (
     RECOVERING,
 )
 from dsp.orientation_math import lean
+
+FLOOR_VAR = (0.3 * math.pi / 180.0) ** 2  # rad^2: nonlinear scales and axes that are not quite square are never averaged
 
 
 @lean
@@ -77,29 +83,41 @@ def take(
 
 
 @lean
-def orient(
-    params: Any, state: Any, sensors: Any, start: Any, index: Any, acc: Any, gyr: Any, mag: Any, out: Any, flags: Any
+def say(s: Any, out: Any, r: int) -> None:
+    """Write the orientation of a sensor into row ``r``."""
+    q = upright(s)
+    c, d = s.heading[0], s.heading[1]
+    out[r, 0] = c * q[0] - d * q[3]
+    out[r, 1] = c * q[1] - d * q[2]
+    out[r, 2] = c * q[2] + d * q[1]
+    out[r, 3] = c * q[3] + d * q[0]
+
+
+@lean
+def follow_all(  # noqa: PLR0917 - numba takes positional arguments
+    params: Any,
+    state: Any,
+    sensors: NDArray[np.int64],
+    start: NDArray[np.int64],
+    index: NDArray[np.int64],
+    acc: NDArray[np.float64],
+    gyr: NDArray[np.float64],
+    mag: NDArray[np.float64],
+    out: NDArray[np.float64],
+    flags: NDArray[np.int64],
+    tilt_sd: NDArray[np.float64],
+    heading_sd: NDArray[np.float64],
 ) -> None:
+    """Run all sensors of a batch; an empty ``mag`` has no values for any of them."""
+    mx = my = mz = math.nan
     for j in range(len(sensors)):
         s, p = state[sensors[j]], params[sensors[j]]
         for r in range(start[j], start[j + 1]):
+            if len(mag) > 0:
+                mx, my, mz = mag[r, 0], mag[r, 1], mag[r, 2]
             flags[r] = take(
-                s,
-                p,
-                index[r],
-                acc[r, 0],
-                acc[r, 1],
-                acc[r, 2],
-                gyr[r, 0],
-                gyr[r, 1],
-                gyr[r, 2],
-                mag[r, 0],
-                mag[r, 1],
-                mag[r, 2],
+                s, p, index[r], acc[r, 0], acc[r, 1], acc[r, 2], gyr[r, 0], gyr[r, 1], gyr[r, 2], mx, my, mz
             )
-            q = upright(s)
-            c, d = s.heading[0], s.heading[1]
-            out[r, 0] = c * q[0] - d * q[3]
-            out[r, 1] = c * q[1] - d * q[2]
-            out[r, 2] = c * q[2] + d * q[1]
-            out[r, 3] = c * q[3] + d * q[0]
+            say(s, out, r)
+        tilt_sd[j] = math.sqrt(s.tilt_var + FLOOR_VAR)
+        heading_sd[j] = math.sqrt(s.heading_var + FLOOR_VAR)
