@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from dsp.alignment import ALIGNMENT
 from dsp.batch import Batch
-from dsp.foot_kernel import contacts
+from dsp.foot_kernel import Sink, contacts
 from dsp.foot_layout import (
+    EVENT,
     FINAL_CONTACT,
     FOOT_FLAT,
     GAP,
@@ -21,22 +22,24 @@ from dsp.foot_layout import (
     PARAMS,
     STATE,
 )
+from dsp.stride_kernel import SCRATCH, STRIDE
 
-__all__ = ["ALGORITHM", "EVENT", "FINAL_CONTACT", "FOOT_FLAT", "GAP", "INITIAL_CONTACT", "FootContacts", "FootParams"]
+__all__ = [
+    "ALGORITHM",
+    "EVENT",
+    "FINAL_CONTACT",
+    "FOOT_FLAT",
+    "GAP",
+    "INITIAL_CONTACT",
+    "STRIDE",
+    "FootContacts",
+    "FootParams",
+]
 
 ALGORITHM = "foot-contacts/1"
 
+TURNING = np.deg2rad(20.0)  # rad a stride: more is part of a turn and no steady walking
 RATE_RANGE_HZ = (20.0, 350.0)  # below, a slap falls between two samples; above, the windows outgrow their buffers
-
-EVENT = np.dtype(
-    [
-        ("sensor", "i8"),
-        ("kind", "i8"),  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
-        ("index", "f8"),  # the event on the device's sample counter; of a gap the last sample before it
-        ("decided_index", "i8"),  # newest sample when it was decided; of a gap the first sample after it
-        ("confidence", "f8"),  # 0 to 1
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class FootParams:
         calm_s: Time without rotation that ends a swing in which the foot came down flat.
         still_s: Time without any rotation after which nothing before counts as the start of a step.
         flat_s: Quiet time that makes foot-flat.
+        flat_search_s: Time after that in which the stillest instant of foot-flat is looked for.
         rate_floor: Slowest peak of a swing; slower rotations are shifts of weight.
         angle_floor: Smallest toe-up rotation of a swing.
         memory_s: Time constant with which the typical stride is forgotten in a pause.
@@ -75,6 +79,7 @@ class FootParams:
     calm_s: float = 0.08
     still_s: float = 0.05
     flat_s: float = 0.1
+    flat_search_s: float = 0.2
     rate_floor: float = 0.25
     angle_floor: float = 0.1
     memory_s: float = 20.0
@@ -98,6 +103,7 @@ class FootParams:
         p["push_age"] = self.push_age_s * rate_hz
         p["calm"] = max(2, round(self.calm_s * rate_hz))
         p["still"] = max(2, round(self.still_s * rate_hz))
+        p["flat_search"] = round(self.flat_search_s * rate_hz)
         p["quiet"] = round(self.flat_s * rate_hz)
         p["rate_floor"] = self.rate_floor
         p["angle_floor"] = self.angle_floor
@@ -110,6 +116,9 @@ class FootContacts:
 
     Sensors lie in the segment frame (x to the toe, y left, z up). The same samples in any chunking give the same
     events, bit for bit. Methods: Aminian 2002, Salarian 2004 (gyroscope), with timing levels of our own.
+
+    Attributes:
+        strides: What the newest ``push`` closed, array of ``STRIDE``: a stride comes with the foot-flat that ends it.
     """
 
     def __init__(self, params: FootParams | None = None) -> None:
@@ -119,7 +128,10 @@ class FootContacts:
         self._alignment = np.zeros(0, ALIGNMENT)
         self._history = np.zeros((0, HISTORY, 6))
         self._used: list[bool] = []
-        self._out = np.zeros(64, EVENT)
+        self._events = np.zeros(0, EVENT)
+        self._strides = np.zeros(0, STRIDE)
+        self._scratch = np.zeros((HISTORY, SCRATCH))
+        self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
     def attach(self, rate_hz: float) -> int:
         """Return the number of a new sensor sampled at ``rate_hz``."""
@@ -152,9 +164,11 @@ class FootContacts:
         for sensor in batch.sensor.tolist():
             self._check(sensor)
         need = 4 * len(batch.index) + 16
-        if len(self._out) < need:
-            self._out = np.zeros(2 * need, EVENT)
-        n = contacts(
+        if len(self._events) < need:
+            self._events = np.zeros(2 * need, EVENT)
+            self._strides = np.zeros(need, STRIDE)
+        counts = np.zeros(2, np.int64)
+        contacts(
             batch.sensor,
             batch.start,
             batch.index,
@@ -164,9 +178,10 @@ class FootContacts:
             self._state.view(np.recarray),
             self._alignment.view(np.recarray),
             self._history,
-            self._out.view(np.recarray),
+            Sink(self._events.view(np.recarray), self._strides.view(np.recarray), counts, self._scratch),
         )
-        return self._out[:n].copy()
+        self.strides = self._strides[: counts[1]].copy()
+        return self._events[: counts[0]].copy()
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""

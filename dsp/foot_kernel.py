@@ -10,7 +10,7 @@ slap has grown to ``SLAP_LEVEL`` of its peak, or, when the foot comes down flat,
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ from dsp.foot_layout import (
     SWING,
 )
 from dsp.kernel import kernel
+from dsp.stride_kernel import integrate
 
 # Timing levels as shares of the peak: both sit on the steep part of the flank, where noise moves the crossing least.
 # At these levels the crossings coincide with hand-checked contacts of healthy walkers.
@@ -62,6 +63,7 @@ CALM_SHARE = 0.15  # rotation slower than this share of the peak late in swing: 
 CALM_TIME = 0.2  # and for at least this share of the swing: a slow swing also ends slowly
 IMPACT_FLOOR = 2.0  # m/s^2 from one sample to the next: less is no impact
 FLAT_RATE = 0.6  # rad/s: a foot that turns slower lies on the floor
+FLAT_SHARE = 0.25  # and slower than this share of the typical peak: a brisk walker's foot never lies quite still
 FLAT_ANGLE = 0.05  # rad: a foot that lies still within this of flat has not begun a step
 STILL_RATE = 0.2  # rad/s: above any gyroscope's bias and below the slowest heel rise
 SURE = 1.0  # confidence of an event that looked as it should
@@ -114,6 +116,9 @@ def restart(s: Any) -> None:
     s.still = 0
     s.quiet = 0
     s.flat_told = 1
+    s.flat_for = 0
+    s.flat_before = NEVER
+    s.steps = 0
 
 
 @kernel
@@ -185,10 +190,29 @@ def on_ground(s: Any, p: Any, t: float, w: float) -> None:
         if is_swing(s, p, t):
             begin_swing(s, p, t)
             return
-    if s.flat_told == 0 and s.quiet >= p.quiet:
+    if s.flat_told == 0 and s.quiet == p.quiet:
         forget_lift(s)
-        tell(s, FOOT_FLAT, t + p.half - 0.5 * (s.quiet - 1), SURE)
+
+
+@kernel
+def find_flat(s: Any, p: Any, history: NDArray[np.float64], k: int) -> None:
+    """Look for the stillest instant of foot-flat; tell it when the time for that is over or the foot moves again."""
+    if s.flat_for == 0 and s.quiet < p.quiet:
+        return
+    if s.quiet >= p.quiet:
+        half = p.quiet // 2
+        energy = 0.0
+        for i in range(k - 2 * half, k + 1):
+            row = history[i & (HISTORY - 1)]
+            energy += row[3] ** 2 + row[4] ** 2 + row[5] ** 2
+        if s.flat_for == 0 or energy < s.flat_energy:
+            s.flat_energy = energy
+            s.flat_at = float(k - half)
+    s.flat_for += 1
+    if s.flat_for > p.flat_search or s.quiet < p.quiet or s.phase != GROUND:
+        tell(s, FOOT_FLAT, s.flat_at, SURE)
         s.flat_told = 1
+        s.flat_for = 0
 
 
 @kernel
@@ -302,7 +326,10 @@ def begin_stance(s: Any, at: float, slap: float) -> None:
     s.typical_peak = learn(s.typical_peak, s.peak)
     s.typical_angle = learn(s.typical_angle, s.angle)
     s.typical_slap = learn(s.typical_slap, slap)
+    s.stride_from = s.last_initial
     s.last_initial = at
+    s.steps += 1
+    s.flat_for = 0
     s.phase = GROUND
     forget_lift(s)
     s.quiet = 0
@@ -317,7 +344,7 @@ def settle(s: Any, p: Any, a: Any, t: float) -> None:
     elif s.phase == SWING:
         earliest = min(t, s.impact_at, t + p.half - s.calm)
     else:
-        earliest = t if s.flat_told == 1 else min(t, t + p.half - 0.5 * p.quiet)
+        earliest = t if s.flat_told == 1 else min(t, t + p.half - 0.5 * p.quiet - s.flat_for)
         earliest = min(earliest, s.rise, s.dip_level)
         if s.push_level >= t - p.push_age or s.push_level >= s.rise - p.push_age:
             earliest = min(earliest, s.push_level)
@@ -339,7 +366,7 @@ def step(s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int) -> None:
         before = history[(k - 1) & (HISTORY - 1)]
         jolt = (present[0] - before[0]) ** 2 + (present[1] - before[1]) ** 2 + (present[2] - before[2]) ** 2
         s.jolt = jolt if math.isfinite(jolt) else 0.0
-    s.quiet = s.quiet + 1 if s.turn < FLAT_RATE else 0
+    s.quiet = s.quiet + 1 if s.turn < max(FLAT_RATE, FLAT_SHARE * s.typical_peak) else 0
     s.still = s.still + 1 if s.turn < STILL_RATE else 0
     w = smooth(s, p)
     t = float(k - p.half)
@@ -350,6 +377,8 @@ def step(s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int) -> None:
     s.typical_slap *= p.fade
     if s.phase == GROUND:
         on_ground(s, p, t, w)
+        if s.flat_told == 0 and s.told == NOTHING:
+            find_flat(s, p, history, k)
     elif s.phase == SWING:
         in_swing(s, p, t, w)
     else:
@@ -359,67 +388,123 @@ def step(s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int) -> None:
     s.w = w
 
 
+class Sink(NamedTuple):
+    """Where events and strides are written; ``counts`` says how many of each there are."""
+
+    events: Any
+    strides: Any
+    counts: NDArray[np.int64]
+    scratch: NDArray[np.float64]
+
+
 @kernel
-def write(out: Any, n: int, sensor: int, s: Any, newest: int) -> int:
-    """Append what the step has told while there is room; return how many events there are."""
-    if s.told == NOTHING or n == len(out):
-        return n
+def close_stride(s: Any, p: Any, a: Any, history: NDArray[np.float64], sink: Any) -> None:
+    """At foot-flat: integrate the stride since the foot-flat before, if all of it was seen."""
+    before, s.flat_before, steps, s.steps = s.flat_before, s.told_index, s.steps, 0
+    m = sink.counts[1]
+    if before == NEVER or steps != 1 or m == len(sink.strides) or s.told_index - before > HISTORY - p.quiet:
+        return
+    row = sink.strides[m]
+    row.sensor = s.sensor
+    row.start = before
+    row.end = s.told_index
+    row.final = s.last_final if s.last_final > before else math.nan
+    row.initial = s.last_initial
+    row.time_s = (s.last_initial - s.stride_from) * p.dt if s.stride_from > -math.inf else math.nan
+    integrate(history, round(before), round(s.told_index), p.dt, a.used, sink.scratch, row)
+    sink.counts[1] = m + 1
+
+
+@kernel
+def write(  # noqa: PLR0917 - numba takes positional arguments
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], newest: int, sink: Any
+) -> None:
+    """Write what the step has told, while there is room, and what follows from it."""
+    n = sink.counts[0]
+    if s.told == NOTHING or n == len(sink.events):
+        return
     s.told_up_to = max(s.told_up_to, s.told_index)
-    e = out[n]
-    e.sensor = sensor
+    e = sink.events[n]
+    e.sensor = s.sensor
     e.kind = s.told
     e.index = s.told_index
     e.decided_index = newest
     e.confidence = s.told_confidence
-    return n + 1
+    sink.counts[0] = n + 1
+    if s.told == INITIAL_CONTACT:
+        a.agreed += 1
+    elif s.told == FOOT_FLAT:
+        close_stride(s, p, a, history, sink)
+        adopt(a)
 
 
 @kernel
 def again(  # noqa: PLR0917 - numba takes positional arguments
-    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, out: Any, n: int, sensor: int, newest: int
-) -> int:
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, newest: int, sink: Any
+) -> None:
     """Go through the newest samples again about another axis; tell only what nobody has been told is settled."""
-    settled, told_up_to, index = s.settled, s.told_up_to, s.first
+    settled, told_up_to = s.settled, s.told_up_to
+    bridge_start, bridge_end = s.bridge_start, s.bridge_end
     adopt(a)
     a.agreed = 0
     s.typical_peak = 0.0
     s.typical_angle = 0.0
     s.typical_slap = 0.0
-    bridge_start, bridge_end = s.bridge_start, s.bridge_end
     restart(s)
     s.bridge_start, s.bridge_end = bridge_start, bridge_end
-    for i in range(max(index, k - p.again + 1), k + 1):
+    for i in range(max(s.first, k - p.again + 1), k + 1):
         step(s, p, a, history, i)
         if s.told_index < settled or s.told_index <= told_up_to + 2.0 * p.min_phase:
             s.told = NOTHING
-        if s.told == INITIAL_CONTACT:
-            a.agreed += 1
-        n = write(out, n, sensor, s, newest)
+        write(s, p, a, history, newest, sink)
     s.told = NOTHING
-    return n
 
 
 @kernel
 def advance(  # noqa: PLR0917 - numba takes positional arguments
-    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, out: Any, n: int, sensor: int, newest: int
-) -> int:
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, newest: int, sink: Any
+) -> None:
     """Take sample ``k`` of the uniform grid: learn the mounting, run the step, write what it tells."""
     present = history[k & (HISTORY - 1)]
     step(s, p, a, history, k)
-    if s.told == INITIAL_CONTACT:
-        a.agreed += 1
-    elif s.told == FOOT_FLAT:
-        adopt(a)
     if s.still >= p.still:
         see_rest(a, present[:3])
     see_turn(a, s.turn, p.still)
     if s.turn > MOVING_RATE:
         see_motion(a, present[3:], p.dt)
         if contradicted(a):
-            s.told = NOTHING
-            n = again(s, p, a, history, k, out, n, sensor, newest)
+            again(s, p, a, history, k, newest, sink)
+    write(s, p, a, history, newest, sink)
     settle(s, p, a, float(k - p.half))
-    return write(out, n, sensor, s, newest)
+
+
+@kernel
+def bridge(  # noqa: PLR0917 - numba takes positional arguments
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, acc: Any, gyr: Any, sink: Any
+) -> None:
+    """Fill the samples lost before ``k`` with the straight line to it."""
+    lost = k - s.index - 1
+    s.bridge_start, s.bridge_end = float(s.index + 1), float(k - 1)
+    before = history[s.index & (HISTORY - 1)]
+    for i in range(1, lost + 1):
+        share = i / (lost + 1.0)
+        between = history[(s.index + i) & (HISTORY - 1)]
+        for c in range(3):
+            between[c] = before[c] + share * (acc[c] - before[c])
+            between[c + 3] = before[c + 3] + share * (gyr[c] - before[c + 3])
+        advance(s, p, a, history, s.index + i, k, sink)
+
+
+@kernel
+def begin(s: Any, a: Any, sensor: int, k: int) -> None:
+    """Start with the first sample of a sensor."""
+    s.sensor = sensor
+    s.started = 1
+    s.settled = -math.inf
+    s.told_up_to = -math.inf
+    s.first = k
+    restart(s)
+    begin_alignment(a)
 
 
 @kernel
@@ -433,10 +518,9 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
     state: Any,
     alignment: Any,
     history: NDArray[np.float64],
-    out: Any,
-) -> int:
-    """Run all sensors of a batch; return how many events were written to ``out``."""
-    n = 0
+    sink: Any,
+) -> None:
+    """Run all sensors of a batch."""
     for j in range(len(sensors)):
         sensor = sensors[j]
         s, p, a, past = state[sensor], params[sensor], alignment[sensor], history[sensor]
@@ -445,33 +529,18 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
             known = math.isfinite(gyr[row, 0] ** 2 + gyr[row, 1] ** 2 + gyr[row, 2] ** 2)
             if not known or (s.started == 1 and k <= s.index):
                 continue
-            lost = k - s.index - 1
             if s.started == 0:
-                s.started = 1
-                s.settled = -math.inf
-                s.told_up_to = -math.inf
-                s.first = k
-                restart(s)
-                begin_alignment(a)
-            elif lost > p.bridge:
+                begin(s, a, sensor, k)
+            elif k - s.index - 1 > p.bridge:
                 tell(s, GAP, float(s.index), SURE)
-                n = write(out, n, sensor, s, k)
+                write(s, p, a, past, k, sink)
                 s.first = k
                 restart(s)
-            elif lost > 0:
-                s.bridge_start, s.bridge_end = float(s.index + 1), float(k - 1)
-                before = past[s.index & (HISTORY - 1)]
-                for i in range(1, lost + 1):
-                    share = i / (lost + 1.0)
-                    between = past[(s.index + i) & (HISTORY - 1)]
-                    for c in range(3):
-                        between[c] = before[c] + share * (acc[row, c] - before[c])
-                        between[c + 3] = before[c + 3] + share * (gyr[row, c] - before[c + 3])
-                    n = advance(s, p, a, past, s.index + i, out, n, sensor, k)
+            elif k - s.index > 1:
+                bridge(s, p, a, past, k, acc[row], gyr[row], sink)
             present = past[k & (HISTORY - 1)]
             for c in range(3):
                 present[c] = acc[row, c]
                 present[c + 3] = gyr[row, c]
-            n = advance(s, p, a, past, k, out, n, sensor, k)
+            advance(s, p, a, past, k, k, sink)
             s.index = k
-    return n

@@ -20,6 +20,16 @@ SWING: Final = 1
 LANDING: Final = 2
 
 MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
+EVENT: Final = np.dtype(
+    [
+        ("sensor", "i8"),
+        ("kind", "i8"),  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
+        ("index", "f8"),  # the event on the device's sample counter; of a gap the last sample before it
+        ("decided_index", "i8"),  # newest sample when it was decided; of a gap the first sample after it
+        ("confidence", "f8"),  # 0 to 1
+    ]
+)
+
 HISTORY: Final = 2048  # samples of specific force and rate that are kept; a power of two; 8 s at 256 Hz
 MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.18 s at 350 Hz take 63
 
@@ -40,6 +50,7 @@ PARAMS: Final = np.dtype(
         ("calm", "i8"),  # samples without rotation that end a swing without slap
         ("still", "i8"),  # samples without any rotation after which nothing before counts as the start of a step
         ("quiet", "i8"),  # samples of quiet that make foot-flat
+        ("flat_search", "i8"),  # samples after that in which its stillest instant is looked for
         ("rate_floor", "f8"),  # rad/s: slowest swing peak
         ("angle_floor", "f8"),  # rad: smallest rotation of a swing
         ("fade", "f8"),  # factor a sample by which the memory of earlier strides fades
@@ -50,6 +61,7 @@ PARAMS: Final = np.dtype(
 STATE: Final = np.dtype(
     [
         # The stream
+        ("sensor", "i8"),
         ("started", "i8"),
         ("index", "i8"),  # newest good sample
         ("first", "i8"),  # first sample since the last restart
@@ -92,6 +104,12 @@ STATE: Final = np.dtype(
         ("still", "i8"),  # the same below STILL_RATE
         ("quiet", "i8"),  # the same below FLAT_RATE
         ("flat_told", "i8"),
+        ("flat_for", "i8"),  # samples since the foot came to lie flat, while the stillest of them is looked for
+        ("flat_energy", "f8"),  # of the stillest so far
+        ("flat_at", "f8"),
+        ("flat_before", "f8"),  # the foot-flat before
+        ("steps", "i8"),  # initial contacts since then
+        ("stride_from", "f8"),  # the initial contact before the last one
         # What is typical of the recent strides, fading
         ("typical_peak", "f8"),
         ("typical_angle", "f8"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot import FINAL_CONTACT, GAP, INITIAL_CONTACT, FootContacts
+from dsp.foot import FINAL_CONTACT, INITIAL_CONTACT, TURNING, FootContacts
 
 KINDS = {INITIAL_CONTACT: "ic", FINAL_CONTACT: "fc"}
 
@@ -20,23 +20,24 @@ class FootDetector:
     def __init__(self, rate_hz: float) -> None:
         self._contacts = FootContacts()
         self._sensor = self._contacts.attach(rate_hz)
-        self._rate_hz = rate_hz
-        self._last_initial = float("nan")
+        self._straight = True
 
     def push(
         self, index: NDArray[np.int64], acc: NDArray[np.float64], gyr: NDArray[np.float64]
     ) -> Iterator[dict[str, Any]]:
+        """Take a packet; yield contacts, and steady strides (no turn in them or just before) at foot-flat."""
         for event in self._contacts.push(Batch.single(index, acc, gyr, self._sensor)):
-            if event["kind"] == GAP:
-                self._last_initial = float("nan")
-            elif event["kind"] in KINDS:
-                at = float(event["index"])
-                yield {"kind": KINDS[int(event["kind"])], "index": at}
-                if event["kind"] == INITIAL_CONTACT:
-                    time_s = (at - self._last_initial) / self._rate_hz
-                    if np.isfinite(time_s) and time_s < 8.0:
-                        yield {"kind": "stride", "index": at, "time_s": time_s, "length_m": float("nan")}
-                    self._last_initial = at
+            if event["kind"] in KINDS:
+                yield {"kind": KINDS[int(event["kind"])], "index": float(event["index"])}
+        for stride in self._contacts.strides:
+            straight, self._straight = self._straight, abs(stride["turn"]) < TURNING
+            if straight and self._straight and np.isfinite(stride["time_s"]):
+                yield {
+                    "kind": "stride",
+                    "index": float(stride["initial"]),
+                    "time_s": float(stride["time_s"]),
+                    "length_m": float(stride["length"]),
+                }
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector:
