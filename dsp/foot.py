@@ -38,7 +38,6 @@ __all__ = [
 
 ALGORITHM = "foot-contacts/1"
 
-TURNING = np.deg2rad(20.0)  # rad a stride: more is part of a turn and no steady walking
 RATE_RANGE_HZ = (20.0, 350.0)  # below, a slap falls between two samples; above, the windows outgrow their buffers
 
 

@@ -20,9 +20,10 @@ from dsp.foot import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.gait_window import Foot, Interval, Window, cadence, coordination, halves, symmetry, variability
 from dsp.result import Quality, Result, Side
 
-__all__ = ["ALGORITHM", "Contact", "Walk"]
+__all__ = ["ALGORITHM", "STRIDE_ALGORITHM", "TURNING", "Contact", "Shape", "Walk"]
 
 ALGORITHM: Final = "walk/1"
+STRIDE_ALGORITHM: Final = "foot-stride/1"
 
 OTHER: Final[dict[Foot, Foot]] = {"left": "right", "right": "left"}
 EVENTS: Final = {INITIAL_CONTACT: "initial_contact", FINAL_CONTACT: "final_contact", FOOT_FLAT: "foot_flat"}
@@ -32,6 +33,9 @@ EVENTS: Final = {INITIAL_CONTACT: "initial_contact", FINAL_CONTACT: "final_conta
 SYNC_FOR_SYMMETRY_S = 0.010
 SYNC_FOR_STEP_S = 0.020
 
+SHAPE = 4  # order of a stride's shape among what happens at the same instant: after the contacts
+SAME_S = 0.02  # a contact told twice through a clock map that was refined in between is still the same
+TURNING = math.radians(20.0)  # a stride that turns more is part of a turn and no steady walking
 SURE = 0.5  # confidence of a contact below which what rests on it is degraded
 MIN_BOUT_STEPS = 3  # fewer are shuffling about, not a walk
 WINDOW_STRIDES = 50  # strides kept for variability
@@ -44,6 +48,25 @@ class Contact(NamedTuple):
     kind: int
     time_s: float
     confidence: float = 1.0
+
+
+class Shape(NamedTuple):
+    """What foot-flat to foot-flat tells of one stride: SI units and rad; NaN where unknown.
+
+    ``start_s`` and ``time_s`` are the two foot-flats, ``initial_s`` the initial contact between them on the gateway
+    clock; ``stride_s`` is the time from the initial contact before to that one.
+    """
+
+    side: Foot
+    time_s: float
+    start_s: float
+    initial_s: float
+    stride_s: float
+    length: float
+    clearance: float
+    strike_angle: float
+    toe_off_angle: float
+    turn: float
 
 
 @dataclass(slots=True)
@@ -77,30 +100,45 @@ class Walk:
         high = CATALOGUE["stride_time"].limits(exoskeleton=exoskeleton)[1]
         assert high is not None
         self._pause_s = high
-        self._pending: list[tuple[float, Foot, int, float]] = []
+        self._pending: list[tuple[float, Foot, int, tuple[float, ...]]] = []
         self._sync_s: float | None = None
         self._done_s = -math.inf
         self._out: list[Result] = []
         self.late = 0  # contacts that came too late to be put in order, dropped
         self._begin_bout()
 
-    def push(self, contacts: Iterable[Contact], sync_s: float | None, watermark_s: float) -> list[Result]:
+    def push(
+        self,
+        contacts: Iterable[Contact],
+        sync_s: float | None,
+        watermark_s: float,
+        shapes: Iterable[Shape] = (),
+    ) -> list[Result]:
         """Take new contacts and return what they complete.
 
         Args:
             contacts: In any order.
             sync_s: Uncertainty between the clocks of the two feet (1 sigma), seconds; None if unknown.
-            watermark_s: No contact before this instant will come any more.
+            watermark_s: No contact or foot-flat before this instant will come any more.
+            shapes: Strides that foot-flats have closed.
         """
         self._sync_s = sync_s
         for contact in contacts:
-            if math.isfinite(contact.time_s):
-                heapq.heappush(
-                    self._pending, (float(contact.time_s), contact.side, int(contact.kind), float(contact.confidence))
-                )
+            self._wait(contact.time_s, contact.side, int(contact.kind), (float(contact.confidence),))
+        for shape in shapes:
+            self._wait(shape.time_s, shape.side, SHAPE, tuple(map(float, shape[2:])))
         while self._pending and self._pending[0][0] <= watermark_s:
-            time_s, side, kind, confidence = heapq.heappop(self._pending)
-            self._take(Contact(side, kind, time_s, confidence))
+            time_s, side, kind, rest = heapq.heappop(self._pending)
+            if time_s < self._done_s:
+                self.late += 1
+                continue
+            self._done_s = time_s
+            if time_s - self._last_step_s > self._pause_s:
+                self._end_bout()
+            if kind == SHAPE:
+                self._shape(Shape(side, time_s, *rest))
+            else:
+                self._take(Contact(side, kind, time_s, rest[0]))
         if watermark_s - self._last_step_s > self._pause_s:
             self._end_bout()
         return self._collect()
@@ -110,6 +148,10 @@ class Walk:
         self.push([], self._sync_s, math.inf)
         self._end_bout()
         return self._collect()
+
+    def _wait(self, time_s: float, side: Foot, kind: int, rest: tuple[float, ...]) -> None:
+        if math.isfinite(time_s):
+            heapq.heappush(self._pending, (float(time_s), side, kind, rest))
 
     def _collect(self) -> list[Result]:
         out, self._out = self._out, []
@@ -142,12 +184,6 @@ class Walk:
         self._begin_bout()
 
     def _take(self, contact: Contact) -> None:
-        if contact.time_s < self._done_s:
-            self.late += 1
-            return
-        self._done_s = contact.time_s
-        if contact.time_s - self._last_step_s > self._pause_s:
-            self._end_bout()
         foot = self._feet[contact.side]
         if contact.kind == GAP:
             foot.broken = True
@@ -253,6 +289,26 @@ class Walk:
         strides, rejected = list(self._feet[side].strides), list(self._rejected)
         self._say("cadence", "both", cadence(halves(strides), rejected), reason=f"{side} foot only")
         self._say("stride_time_cv", side, variability({side: strides}, rejected))
+
+    def _shape(self, shape: Shape) -> None:
+        """Say length, speed and angles of a stride; take it out of the windows if it was part of a turn."""
+        speed = shape.length / shape.stride_s if shape.stride_s > 0.0 else math.nan
+        for metric, value in (
+            ("stride_length", shape.length),
+            ("walking_speed", speed),
+            ("foot_clearance", shape.clearance),
+            ("foot_strike_angle", math.degrees(shape.strike_angle)),
+            ("toe_off_angle", math.degrees(shape.toe_off_angle)),
+        ):
+            if self._plausible(metric, value):
+                self._out.append(Result(metric, value, shape.side, shape.start_s, shape.time_s, 1, STRIDE_ALGORITHM))
+        if abs(shape.turn) < TURNING:
+            return
+        strides = self._feet[shape.side].strides
+        if strides and math.isclose(strides[-1].end_s, shape.initial_s, abs_tol=SAME_S):
+            strides.pop()
+        kept = [s for s in self._steps if s.side != shape.side or abs(s.end_s - shape.initial_s) > SAME_S]
+        self._steps = deque(kept, maxlen=self._steps.maxlen)
 
     def _plausible(self, metric: str, value: float) -> bool:
         return CATALOGUE[metric].plausible(value, exoskeleton=self._exoskeleton)

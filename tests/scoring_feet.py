@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot import FINAL_CONTACT, INITIAL_CONTACT, TURNING, FootContacts
+from dsp.foot import FINAL_CONTACT, INITIAL_CONTACT, FootContacts
+from dsp.gait import TURNING
 
 KINDS = {INITIAL_CONTACT: "ic", FINAL_CONTACT: "fc"}
 
