@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.alignment import ALIGNMENT
+from dsp.alignment import AGREED_STRIDES, ALIGNMENT
 from dsp.batch import Batch
 from dsp.foot_kernel import Sink, contacts
 from dsp.foot_layout import (
@@ -34,6 +34,7 @@ __all__ = [
     "STRIDE",
     "FootContacts",
     "FootParams",
+    "Mounting",
 ]
 
 ALGORITHM = "foot-contacts/1"
@@ -110,11 +111,27 @@ class FootParams:
         return p
 
 
+@dataclass(frozen=True, slots=True)
+class Mounting:
+    """How a sensor is strapped on.
+
+    Attributes:
+        left: (3,) unit vector of the body's left in the sensor frame.
+        up: (3,) unit vector against gravity with the foot at rest; zeros while it has not rested.
+        sure: False until some strides in a row agree with it: then contacts may still be told about another axis.
+    """
+
+    left: NDArray[np.float64]
+    up: NDArray[np.float64]
+    sure: bool
+
+
 class FootContacts:
     """Streaming detector of foot contacts for many sensors, one kernel call a batch.
 
-    Sensors lie in the segment frame (x to the toe, y left, z up). The same samples in any chunking give the same
-    events, bit for bit. Methods: Aminian 2002, Salarian 2004 (gyroscope), with timing levels of our own.
+    Sensors should lie in the segment frame (x to the toe, y left, z up); one strapped on askew is found out within the
+    first strides, and what it saw of them is gone through again. The same samples in any chunking give the same events,
+    bit for bit. Methods: Aminian 2002, Salarian 2004 (gyroscope), with timing levels of our own.
 
     Attributes:
         strides: What the newest ``push`` closed, array of ``STRIDE``: a stride comes with the foot-flat that ends it.
@@ -151,6 +168,7 @@ class FootContacts:
         self._used[sensor] = True
         self._rows[sensor] = self._params.for_rate(rate_hz)[0]
         self._state[sensor] = np.zeros((), STATE)
+        self._alignment[sensor] = np.zeros((), ALIGNMENT)
         return sensor
 
     def detach(self, sensor: int) -> None:
@@ -187,6 +205,13 @@ class FootContacts:
         self._check(sensor)
         self._state[sensor] = np.zeros((), STATE)
         return np.zeros(0, EVENT)
+
+    def mounting(self, sensor: int) -> Mounting:
+        """Return how this sensor is found to be strapped on."""
+        self._check(sensor)
+        found = self._alignment[sensor]
+        sure = bool(found["agreed"] >= AGREED_STRIDES and found["rests"] > 0)
+        return Mounting(found["used"].copy(), found["up"].copy(), sure)
 
     def settled(self, sensor: int) -> float:
         """Return the sample number before which no event of this sensor will come any more; -inf at first."""

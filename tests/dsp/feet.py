@@ -67,6 +67,37 @@ def walk(steps: Steps, rate_hz: float, noise: float = 0.02, seed: int = 0) -> tu
     return np.arange(n, dtype=np.int64), acc, gyr
 
 
+def stroll(
+    steps: Steps, rate_hz: float, length: float, height: float, seed: int = 0
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Return a walk whose sensor also travels: ``length`` metres a stride, ``height`` metres up in each swing."""
+    fine = 20  # derivatives are taken on a grid so much finer
+    t = np.arange(int(steps.length_s * rate_hz) * fine) / (rate_hz * fine)
+    swing_s = (1.0 - steps.stance) * steps.stride_s
+    middle = steps.final_s + 0.5 * swing_s
+    push_s = min(0.2, 0.25 * steps.stance * steps.stride_s)
+    slap_s = min(0.05, 0.2 * swing_s)
+    rate = -lobe(t, steps.final_s - 0.4 * push_s, push_s, steps.lift)
+    rate += lobe(t, middle, 0.45 * swing_s, steps.lift + steps.strike)
+    rate -= lobe(t, steps.initial_s + 0.5 * slap_s, slap_s, steps.strike)
+    pitch = np.cumsum(rate) / (rate_hz * fine)
+    forward = np.gradient(lobe(t, middle, 0.5 * swing_s, length), t)
+    phase = (t[:, None] - middle[None, :]) / (0.5 * swing_s)
+    rise = np.where(np.abs(phase) < 1.0, np.cos(0.5 * np.pi * phase) ** 4, 0.0).sum(axis=1) * height
+    upward = np.gradient(np.gradient(rise, t), t) + G
+    acc = np.stack(
+        [np.cos(pitch) * forward + np.sin(pitch) * upward, 0 * t, np.cos(pitch) * upward - np.sin(pitch) * forward], 1
+    )
+    gyr = np.stack([0 * t, -rate, 0 * t], 1)
+    rng = np.random.default_rng(seed)
+    n = len(t) // fine
+    return (
+        np.arange(n, dtype=np.int64),
+        acc[::fine] + rng.normal(0.0, 0.02, (n, 3)),
+        gyr[::fine] + rng.normal(0.0, 0.01, (n, 3)),
+    )
+
+
 def standing(seconds: float, rate_hz: float, seed: int = 0) -> tuple[NDArray[np.int64], Floats, Floats]:
     """Return a standing foot: sway, shifts of weight that tip it by up to 3 degrees, sensor noise and bias."""
     rng = np.random.default_rng(seed)

@@ -222,21 +222,40 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
     assert compiled["decided_index"].tolist() == plain_python["decided_index"].tolist()
 
 
-@pytest.mark.recordings
-def test_contacts_on_recordings() -> None:
-    """All development recordings; 43 reference contacts of each kind lie outside what the scorer lets one find."""
+def score(askew: str) -> Any:
     data, script = shared_path("data", "gait"), shared_path("score", "feet.py")
     run = subprocess.run(
-        [sys.executable, str(script), "tests.scoring_feet:detector", "--data", str(data)],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    score = json.loads(run.stdout.splitlines()[-1])["contacts"]
-    initial, final = score["events"]["ic_straight"], score["events"]["fc_straight"]
-    assert initial["at_100ms"]["f1"] >= 0.978
-    assert final["at_100ms"]["f1"] >= 0.980
-    assert abs(initial["bias_ms"]) <= 10
-    assert initial["sd_ms"] <= 22
-    assert abs(final["bias_ms"]) <= 10
-    assert score["delay"]["ic"]["p95_ms"] <= 200
-    assert score["delay"]["fc"]["p95_ms"] <= 350
-    assert score["in_gap"] == 0
+        [sys.executable, str(script), "tests.scoring_feet:detector", "--data", str(data), "--askew", askew],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.recordings
+def test_contacts_and_strides_on_recordings() -> None:
+    """All development recordings; 43 reference contacts of each kind lie outside what the scorer lets one find."""
+    found = score("none")
+    contacts, strides = found["contacts"], found["strides"]["mocap_left"]
+    initial, final = contacts["events"]["ic_straight"], contacts["events"]["fc_straight"]
+    assert initial["at_100ms"]["f1"] >= 0.980
+    assert final["at_100ms"]["f1"] >= 0.979
+    assert max(abs(initial["bias_ms"]), abs(final["bias_ms"])) <= 10
+    assert max(initial["sd_ms"], final["sd_ms"]) <= 22
+    assert contacts["delay"]["ic"]["p95_ms"] <= 200
+    assert contacts["delay"]["fc"]["p95_ms"] <= 350
+    assert contacts["in_gap"] == 0
+    assert contacts["stride_time_s"]["n"] >= 1400
+    assert contacts["stride_time_s"]["mae"] <= 0.008
+    assert strides["matched_strides"] >= 24
+    assert strides["stride_length_m"]["mae"] <= 0.025
+    assert abs(strides["stride_length_m"]["bias"]) <= 0.010
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize(("askew", "loss"), [("tilt", 0.003), ("any", 0.020)])
+def test_sensors_strapped_on_askew(askew: str, loss: float) -> None:
+    contacts = score(askew)["contacts"]["events"]
+    assert contacts["ic_straight"]["at_100ms"]["f1"] >= 0.9827 - loss
+    assert contacts["fc_straight"]["at_100ms"]["f1"] >= 0.9804 - loss

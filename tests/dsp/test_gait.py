@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dsp.catalogue import CATALOGUE
 from dsp.foot import FINAL_CONTACT, GAP, INITIAL_CONTACT
-from dsp.gait import Contact, Walk
+from dsp.gait import Contact, Shape, Walk
 from dsp.gait_window import Foot
 from dsp.result import Result
 
@@ -202,6 +202,35 @@ def test_an_uncertain_contact_degrades_what_rests_on_it() -> None:
     strides = [r for r in results(contacts) if r.metric == "stride_time"]
     assert [r.quality for r in strides].count("degraded") == 2
     assert {r.reason for r in strides if r.quality == "degraded"} == {"uncertain contact"}
+
+
+def shape(turn: float, at: float = 6 * STEP) -> Shape:
+    return Shape("left", at + 0.3, at + 0.3 - 2 * STEP, at, 2 * STEP, 1.32, 0.15, 0.4, -1.0, turn)
+
+
+def test_the_shape_of_a_stride() -> None:
+    walk = Walk()
+    found = walk.push(stroll(20), 0.001, math.inf, [shape(0.0)])
+    said = {r.metric: r.value for r in found if r.algorithm == "foot-stride/1"}
+    assert said == pytest.approx({
+        "stride_length": 1.32, "walking_speed": 1.2, "foot_clearance": 0.15,
+        "foot_strike_angle": math.degrees(0.4), "toe_off_angle": math.degrees(-1.0),
+    })  # fmt: skip
+    nothing = shape(0.0)._replace(length=math.nan, stride_s=math.nan, clearance=math.nan)
+    found = Walk().push(stroll(20), 0.001, math.inf, [nothing])
+    assert {r.metric for r in found if r.algorithm == "foot-stride/1"} == {"foot_strike_angle", "toe_off_angle"}
+
+
+def test_a_turning_stride_stays_out_of_the_averages() -> None:
+    slow = [c._replace(time_s=c.time_s + (0.4 if c.time_s > 5.3 * STEP else 0.0)) for c in stroll(60)]
+    plain, told = Walk(), Walk()
+    with_it = plain.push(slow, 0.001, math.inf)
+    turned = [shape(1.0, 6 * STEP + 0.4), shape(1.0, 7 * STEP + 0.4)._replace(side="right")]
+    without = told.push(slow, 0.001, math.inf, turned)
+    assert values(with_it, "stride_time_cv")[-1] > 1.0
+    assert values(without, "stride_time_cv")[-1] == pytest.approx(0.0, abs=1e-9)
+    assert values(without, "symmetry_index")[5] == pytest.approx(0.0, abs=1e-9)
+    assert values(without, "stride_time") == values(with_it, "stride_time"), "each stride is still said"
 
 
 def test_a_contact_that_comes_too_late_is_dropped_and_counted() -> None:
