@@ -9,6 +9,7 @@ from config.settings import Settings
 from gateway.measurement import Measurement
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.recording import RecordingReader
+from gateway.wall_clock import settle
 
 
 class Replay:
@@ -46,4 +47,4 @@ class Replay:
             begin = at
             while at < len(frames) and frames[at][1].arrival_ns < until:
                 at += 1
-            yield self.pipeline.step(frames[begin:at])
+            yield self.pipeline.step(settle(self.pipeline, frames[begin:at]))

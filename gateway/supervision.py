@@ -20,8 +20,8 @@ FIRST_DELAY_S = 0.1
 """Wait before the first restart: the radios go on meanwhile, and a step of data waits for it."""
 LONGEST_DELAY_S = 10.0
 """Longest wait before a restart: frames of so long fit into the ticker."""
-PATIENCE_S = 5.0
-"""What a cancelled task gets to end; one that does not is left behind, and said."""
+PATIENCE_S = 12.0
+"""What a cancelled task gets to end (a device: stop dialogue and disconnect); a longer one is left, and said."""
 
 
 class TaskFailedError(Exception):
