@@ -85,6 +85,12 @@ class RecordingWriter:
             self._write(b"", 0)
             self._file.close()
 
+    def break_off(self) -> None:
+        """Write what is left and end before the run does: a reader finds the recording cut off, which it is."""
+        if not self._file.closed:
+            self._flush()
+            self._file.close()
+
     def __enter__(self) -> Self:
         """Return self."""
         return self
@@ -134,7 +140,11 @@ class RecordingReader:
             if end_ns == 0:
                 self.whole = True
                 return
-            yield end_ns, list(_frames(body))
+            try:
+                frames = list(_frames(body))
+            except (struct.error, UnicodeDecodeError):  # its check sum is right, and yet it is none of ours
+                return
+            yield end_ns, frames
 
     def close(self) -> None:
         """Close the file."""
@@ -146,7 +156,14 @@ class RecordingReader:
         first = self._read()
         if first is None:
             raise RecordingError(f"{self.path}: the recording is cut off before its header ends")
-        return Header(**orjson.loads(first[1]))
+        try:
+            header = Header(**orjson.loads(first[1]))
+        except (TypeError, ValueError):
+            raise RecordingError(f"{self.path}: the header is not one that this program reads") from None
+        numbers = type(header.origin_ns) is int and type(header.origin_us) is int
+        if not (numbers and isinstance(header.settings, dict) and isinstance(header.sessions, dict)):
+            raise RecordingError(f"{self.path}: the header is not one that this program reads")
+        return header
 
     def _read(self) -> tuple[int, bytes] | None:
         head = self._file.read(BLOCK.size)
@@ -156,7 +173,15 @@ class RecordingReader:
         stored = self._file.read(min(stored_size, MAX_BODY))
         if len(stored) != stored_size or zlib.crc32(stored) != crc or raw_size > MAX_BODY:
             return None
-        return end_ns, zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_size) if raw_size else b""
+        if not raw_size:
+            return end_ns, b""
+        try:
+            # zstandard makes room for what the frame itself says, whatever we allow: ask first.
+            if zstandard.frame_content_size(stored) != raw_size:
+                return None
+            return end_ns, zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw_size)
+        except zstandard.ZstdError:
+            return None
 
 
 def _frames(body: bytes) -> Iterator[Numbered]:
