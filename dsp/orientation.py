@@ -105,6 +105,8 @@ class OrientationParams:
         mag_noise: Error of the heading in the field, which lasts for ``noise_s``.
         noise_s: See there: tables and door frames are passed, not jumped.
         acc_noise_s: Time for which movement adds to gravity in one direction, weighed by how it averages out.
+        usual_s: Time over which the field before a gap is averaged.
+        find_s: Time in which gravity is found again after the orientation was lost; only then the heading.
         drift: Error of the angle that a gyroscope of known bias gathers in a second.
     """
 
@@ -134,9 +136,12 @@ class OrientationParams:
     frozen_s: float = 0.15
     weave_s: float = 0.03
     weave_noise: float = 3.0
-    mag_noise: float = 32.0
+    mag_noise: float = 16.0
+    mag_worth: float = 6.0
     noise_s: float = 0.15
     acc_noise_s: float = 0.01
+    usual_s: float = 9.0
+    find_s: float = 1.0
     drift: float = 0.25
 
     def for_rate(self, rate_hz: float, *, mag: bool) -> NDArray[np.void]:
@@ -155,7 +160,11 @@ class OrientationParams:
         p["weave"] = max(2, round(self.weave_s * rate_hz))
         p["weave_noise"] = math.radians(self.weave_noise) ** 2
         p["mag_noise"] = math.radians(self.mag_noise) ** 2 * self.noise_s * rate_hz
+        p["mag_worth"] = math.radians(self.mag_worth) ** 2
         p["acc_span"] = self.acc_noise_s * rate_hz
+        p["usual_gain"] = -math.expm1(-dt / self.usual_s)
+        p["find"] = self.find_s * rate_hz
+        p["open_least"] = 1.0 / (self.find_s * rate_hz)
         p["shake_gain"] = -math.expm1(-dt)
         p["drift"] = math.radians(self.drift) ** 2 * dt
         return p

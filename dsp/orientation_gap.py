@@ -61,7 +61,8 @@ def open_gains(s: Any, p: Any, tilt_var: float, heading_var: float) -> None:
         for i in range(3):
             s.slow_1[i] = weight * s.gravity[i]
         s.recovering = 1
-    gain = s.heading_var / (s.heading_var + p.mag_noise)
+    unsure = max(s.heading_var - p.mag_worth, 0.0)
+    gain = unsure / (unsure + p.mag_noise)
     if gain > p.mag_gain and s.start_gain == 0.0:
         s.open_gain = max(s.open_gain, gain)
 
@@ -152,7 +153,6 @@ def weave(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
             s.turn[0], s.turn[1], s.turn[2], s.turn[3] = touch_up(
                 product(step, (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
             )
-        s.near_n = 0.0
         return
     gain = NEAR_GAIN if s.near_n > 0.0 else 1.0
     s.near_n = 1.0
@@ -162,15 +162,28 @@ def weave(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
 
 
 @lean
+def undo(s: Any, p: Any) -> None:
+    """Turn back what a frozen gyroscope has said since it froze: from there on it is missing."""
+    if s.held == 0 and s.run > 1:
+        back = -(p.frozen - 1) * p.dt
+        turn(s, (s.gyr[0] - s.bias[0]) * back, (s.gyr[1] - s.bias[1]) * back, (s.gyr[2] - s.bias[2]) * back)
+        s.held = p.frozen - 1
+
+
+@lean
 def lose(s: Any, p: Any) -> None:
     """The orientation was not seen for longer than can be bridged: hold it, and find it again from gravity and field."""
     s.rest_s = 0.0
     s.rest = 0
     s.run = 0
     s.gap_steps = 0
-    s.near_n = 0.0
-    s.weave_left = 0
+    if s.weave_left == 0:
+        for i in range(3):
+            s.weave_field[i] = s.near[i]
+    s.weave_left = 1 if s.near_n > 0.0 else 0
+    s.weave_var = 1.0
     s.acc_known = 0
+    s.lost = 1
     span = LOST_RATE * s.held * p.dt
     open_gains(s, p, span * span, span * span)
 

@@ -154,6 +154,8 @@ def correct_tilt(s: Any, p: Any, ax: float, ay: float, az: float) -> None:
     else:
         tilt = product((0.0, 1.0, 0.0, 0.0), tilt)
     s.tilt[0], s.tilt[1], s.tilt[2], s.tilt[3] = tilt
+    if s.level_n < 0.0 or s.level_n >= p.find:
+        s.lost = 0
     learn_bias(s, p, -y / p.dt, x / p.dt)
     if last:
         s.recovering = 0
@@ -247,7 +249,29 @@ def update_bias(
 def correct_heading(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
     """Turn the heading towards magnetic north, unless the field is not the usual one."""
     x, y, z = rotate(upright(s), (mx, my, mz))
-    watch_field(s, p, x, y, z)
+    norm, dip = watch_field(s, p, x, y, z)
+    c, d = s.heading[0], s.heading[1]
+    cc, ss = c * c - d * d, 2.0 * c * d
+    off = arc_tangent(cc * x - ss * y, ss * x + cc * y)  # of the field from north, to the east
+    gain = usual_gain(s, p)
+    if s.open_gain > 0.0:
+        off, gain = find_heading(s, p, norm, dip, off, gain)
+    else:
+        share = max(p.usual_gain, s.start_gain)
+        s.usual[0] += share * (norm - s.usual[0])
+        s.usual[1] += share * (dip - s.usual[1])
+        s.usual[2] += share * (off - s.usual[2])
+    if gain > 0.0:
+        s.heading_var += gain * (gain * p.mag_noise - (2.0 - gain) * s.heading_var)
+        step = rotation(0.0, 0.0, gain * off)
+        c, d = c * step[0] - d * step[3], d * step[0] + c * step[3]
+        f = 1.5 - 0.5 * (c * c + d * d)
+        s.heading[0], s.heading[1] = c * f, d * f
+
+
+@lean
+def usual_gain(s: Any, p: Any) -> float:
+    """Return how much to trust the field: not at all while it is disturbed, unless that lasts too long."""
     gain = p.mag_gain
     if s.disturbed == 1:
         if s.reject_s <= p.reject_s:
@@ -262,25 +286,31 @@ def correct_heading(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
         s.start_gain = s.start_gain / (s.start_gain + 1.0)
         if s.start_gain * p.mag_s < p.dt:
             s.start_gain = 0.0
-    if s.open_gain > 0.0 and s.disturbed == 0:
-        gain = max(gain, s.open_gain)
-        s.open_gain = s.open_gain / (s.open_gain + 1.0)
-        if s.open_gain < p.mag_gain:
-            s.open_gain = 0.0
-    if gain > 0.0:
-        s.heading_var += gain * (gain * p.mag_noise - (2.0 - gain) * s.heading_var)
-        c, d = s.heading[0], s.heading[1]
-        cc, ss = c * c - d * d, 2.0 * c * d
-        off = arc_tangent(cc * x - ss * y, ss * x + cc * y)  # of the field from north, to the east
-        step = rotation(0.0, 0.0, gain * off)
-        c, d = c * step[0] - d * step[3], d * step[0] + c * step[3]
-        f = 1.5 - 0.5 * (c * c + d * d)
-        s.heading[0], s.heading[1] = c * f, d * f
+    return float(gain)
 
 
 @lean
-def watch_field(s: Any, p: Any, x: float, y: float, z: float) -> None:
-    """See whether norm and dip of the field are those that the heading rests on, or have long been others."""
+def find_heading(s: Any, p: Any, norm: float, dip: float, off: float, gain: float) -> tuple[float, float]:
+    """After something was missing: turn until the field lies where it lay before, disturbed or not."""
+    if abs(norm - s.usual[0]) > p.norm_band * s.usual[0] or abs(dip - s.usual[1]) > p.dip_band:
+        return off, gain
+    way = off - (s.usual[2] if s.disturbed == 1 else 0.0)
+    if way > math.pi:
+        way -= 2.0 * math.pi
+    elif way < -math.pi:
+        way += 2.0 * math.pi
+    gain = max(gain, s.open_gain)
+    s.open_gain = s.open_gain / (s.open_gain + 1.0)
+    if s.recovering == 1:
+        s.open_gain = max(s.open_gain, p.open_least)
+    if s.open_gain < p.mag_gain:
+        s.open_gain = 0.0
+    return way, gain
+
+
+@lean
+def watch_field(s: Any, p: Any, x: float, y: float, z: float) -> tuple[float, float]:
+    """Return norm and dip of the field, smoothed; see whether norm and dip of the field are those that the heading rests on, or have long been others."""
     level = math.sqrt(x * x + y * y)
     norm, dip = math.sqrt(x * x + y * y + z * z), -arc_tangent(z, level)
     n = s.field_n
@@ -314,3 +344,4 @@ def watch_field(s: Any, p: Any, x: float, y: float, z: float) -> None:
     else:
         s.new_s = 0.0
         s.new_norm, s.new_dip = norm, dip
+    return norm, dip

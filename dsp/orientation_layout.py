@@ -59,8 +59,12 @@ PARAMS: Final = np.dtype(
         ("weave", "i8"),  # samples after a gap in which the field before and after are laid on each other
         ("weave_noise", "f8"),  # rad^2 a sample: of that field's direction
         ("mag_noise", "f8"),  # rad^2 a sample: of the heading in the field
+        ("mag_worth", "f8"),  # rad^2: a heading better than this is not improved by looking at the field in haste
         ("acc_span", "f8"),  # samples in which one disturbance of gravity by movement lasts
         ("shake_gain", "f8"),  # a sample
+        ("usual_gain", "f8"),  # a sample
+        ("open_least", "f8"),  # a sample: of the heading as long as gravity is averaged anew
+        ("find", "f8"),  # samples of gravity that make an upright frame again after a loss
         ("drift", "f8"),  # rad^2 a sample: of the angle without correction
     ]
 )
@@ -98,6 +102,8 @@ STATE: Final = np.dtype(
         ("disturbed", "i8"),
         ("start_gain", "f8"),  # of the heading: 1, 1/2, 1/3 ... at first
         ("open_gain", "f8"),  # the same after something was missing
+        ("usual", "f8", (3,)),  # the field lately: norm, dip and, rad, how far its heading is off ours
+        ("lost", "i8"),  # the orientation was lost: field and heading wait until gravity is found again
         # How sure it is
         ("tilt_var", "f8"),  # rad^2
         ("heading_var", "f8"),

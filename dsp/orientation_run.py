@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, follow_gyr, lose, repeats, usable, weave
+from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, follow_gyr, lose, repeats, undo, usable, weave
 from dsp.orientation_kernel import correct_heading, correct_tilt, upright
 from dsp.orientation_layout import (
     ACC_MISSING,
@@ -21,7 +21,9 @@ from dsp.orientation_layout import (
 )
 from dsp.orientation_math import lean
 
-FLOOR_VAR = (0.3 * math.pi / 180.0) ** 2  # rad^2: nonlinear scales and axes that are not quite square are never averaged
+FLOOR_VAR = (
+    0.3 * math.pi / 180.0
+) ** 2  # rad^2: nonlinear scales and axes that are not quite square are never averaged
 
 
 @lean
@@ -50,8 +52,11 @@ def take(
     flags = 0
     if repeats(s, 0, ax, ay, az) >= p.frozen:
         flags |= FROZEN | ACC_MISSING
-    if repeats(s, 1, gx, gy, gz) >= p.frozen:
+    same = repeats(s, 1, gx, gy, gz)
+    if same >= p.frozen:
         flags |= FROZEN | GYR_MISSING
+        if same == p.frozen:
+            undo(s, p)
     if not usable(ax, ay, az, ACC_LIMIT):
         flags |= ACC_MISSING
     if not usable(gx, gy, gz, GYR_LIMIT):
@@ -69,7 +74,9 @@ def take(
             flags |= FROZEN | MAG_MISSING
         if not usable(mx, my, mz, MAG_LIMIT) or (mx == 0.0 and my == 0.0 and mz == 0.0):
             flags |= MAG_MISSING
-        if steady and flags & MAG_MISSING == 0:
+        if s.held > p.bridge and flags & MAG_MISSING == 0:
+            weave(s, p, mx, my, mz)
+        elif steady and s.lost == 0 and flags & MAG_MISSING == 0:
             if s.run > 1 or s.gap_steps == 0:
                 weave(s, p, mx, my, mz)
             correct_heading(s, p, mx, my, mz)
