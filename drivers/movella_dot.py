@@ -63,57 +63,94 @@ def measurement_command(mode: Mode, *, start: bool) -> bytes:
 
 
 class MovellaDotDecoder(Decoder):
-    """Measurements of one mode, many notifications at a time."""
+    """Measurements of one mode, many notifications at a time.
+
+    Attributes:
+        mode: The measurement mode.
+    """
 
     def __init__(self, mode: Mode) -> None:
         super().__init__()
-        self._mode = mode
+        self.mode = mode
         self._payload = mode.payload
         self._longest = mode.characteristic[1]
-        self._parts = mode.streams
-        self._rate_hz = self._parts[0][0].rate_hz
+        self._streams = {spec.name: spec for spec, _ in mode.streams} | {BATTERY.name: BATTERY}
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
         """The streams of the mode, at the rate that the device announced."""
-        specs = {spec.name: replace(spec, rate_hz=self._rate_hz) for spec, _ in self._parts}
-        return specs | {BATTERY.name: BATTERY}
+        return self._streams
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode all measurements among ``frames`` at once."""
-        for frame in frames:
-            if frame.channel == CONTROL_CHANNEL:
-                self._take_control(frame.data)
-        measured = [frame for frame in frames if frame.channel == MEASUREMENT_CHANNEL]
-        battery = battery_packet(frames, self.faults)
-        return self._measurements(measured) + ([battery] if battery else [])
+        return self.decode_many([(self, frames)])[0]
+
+    @classmethod
+    def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
+        """Decode the measurements of all sensors of one mode at once."""
+        decoders = [decoder for decoder, _ in work if isinstance(decoder, MovellaDotDecoder)]
+        whole = [decoder.whole(frames) for decoder, (_, frames) in zip(decoders, work, strict=True)]
+        packets: list[list[Packet]] = [[] for _ in work]
+        by_mode: dict[str, list[int]] = {}
+        for at, decoder in enumerate(decoders):
+            if whole[at]:
+                by_mode.setdefault(decoder.mode.name, []).append(at)
+        for members in by_mode.values():
+            measured = _measurements([decoders[at] for at in members], [whole[at] for at in members])
+            for at, found in zip(members, measured, strict=True):
+                packets[at] = found
+        for at, (decoder, (_, frames)) in enumerate(zip(decoders, work, strict=True)):
+            if len(whole[at]) < len(frames) and (battery := battery_packet(frames, decoder.faults)):
+                packets[at].append(battery)
+        return packets
+
+    def whole(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Return the measurements that are whole; count those that are not, and take what is no measurement."""
+        size = self._payload.itemsize
+        whole = [f for f in frames if f.channel == MEASUREMENT_CHANNEL and size <= len(f.data) <= self._longest]
+        if len(whole) < len(frames):
+            for frame in frames:
+                if frame.channel == CONTROL_CHANNEL:
+                    self._take_control(frame.data)
+                elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) < size:
+                    self.faults["truncated measurement"] += 1
+                elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) > self._longest:
+                    self.faults["oversized measurement"] += 1
+        return whole
 
     def _take_control(self, data: bytes) -> None:
         try:
-            self._rate_hz = float(parse_control(data).rate_hz)
+            rate_hz = float(parse_control(data).rate_hz)
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
+        else:
+            specs = [replace(spec, rate_hz=rate_hz) for spec, _ in self.mode.streams]
+            self._streams = {spec.name: spec for spec in specs} | {BATTERY.name: BATTERY}
 
-    def _measurements(self, frames: Sequence[Frame]) -> list[Packet]:
-        size = self._payload.itemsize
-        whole = [frame for frame in frames if size <= len(frame.data) <= self._longest]
-        if len(whole) < len(frames):
-            short = sum(len(frame.data) < size for frame in frames)
-            self.faults.update(
-                {"truncated measurement": short, "oversized measurement": len(frames) - len(whole) - short}
-            )
-            self.faults = +self.faults
-        # Characteristics have a fixed length: what lies behind the fields of the mode is padding.
-        payloads = np.frombuffer(b"".join([frame.data[:size] for frame in whole]), self._payload)
-        arrival = np.array([frame.arrival_ns for frame in whole], np.int64)
-        good = sane(payloads, self._mode)
-        if not good.all():
-            self.faults["impossible values"] += int((~good).sum())
-            payloads, arrival = payloads[good], arrival[good]
-        if not len(payloads):
-            return []
-        ticks, marks = payloads["ts"].astype(np.int64), flags(payloads, self._mode)
-        return [Packet(spec.name, arrival, ticks, samples(payloads, fields), marks) for spec, fields in self._parts]
+
+def _measurements(decoders: Sequence[MovellaDotDecoder], frames: Sequence[Sequence[Frame]]) -> list[list[Packet]]:
+    """Decode whole measurements of sensors in one mode, some of each; count those that no sensor can mean."""
+    mode = decoders[0].mode
+    dtype = mode.payload
+    counts = np.array([len(each) for each in frames])
+    # Characteristics have a fixed length: what lies behind the fields of the mode is padding.
+    payloads = np.frombuffer(b"".join([frame.data[: dtype.itemsize] for each in frames for frame in each]), dtype)
+    arrival = np.array([frame.arrival_ns for each in frames for frame in each], np.int64)
+    good = sane(payloads, mode)
+    if not good.all():
+        owner = np.repeat(np.arange(len(frames)), counts)
+        bad = np.bincount(owner[~good], minlength=len(frames))
+        for decoder, n in zip(decoders, bad.tolist(), strict=True):
+            if n:
+                decoder.faults["impossible values"] += n
+        payloads, arrival, counts = payloads[good], arrival[good], counts - bad
+    ticks, marks = payloads["ts"].astype(np.int64), flags(payloads, mode)
+    streams = [(spec.name, samples(payloads, fields)) for spec, fields in mode.streams]
+    ends = np.cumsum(counts).tolist()
+    return [
+        [Packet(name, arrival[a:b], ticks[a:b], values[a:b], marks[a:b]) for name, values in streams] if b > a else []
+        for a, b in zip([0, *ends[:-1]], ends, strict=True)
+    ]
 
 
 class MovellaDot(Driver):

@@ -15,13 +15,14 @@ import numpy as np
 from drivers.battery import BATTERY, BATTERY_CHANNEL
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec, Ticks
+from drivers.packet import Flag, Frame, Packet, StreamSpec
 from drivers.shimmer3_calibration import (
     GYRO,
     LOW_NOISE,
     MAG,
     WIDE_RANGE,
     Calibration,
+    calibrate,
     nominal,
     parse_calibration,
 )
@@ -48,7 +49,7 @@ from drivers.shimmer3_protocol import (
     parse_inquiry,
     rate_command,
 )
-from drivers.shimmer3_stream import Layout, Split, Splitter
+from drivers.shimmer3_stream import Layout, Splitter, split
 
 DATA_CHANNEL = "data"
 INQUIRY_CHANNEL = "inquiry"
@@ -91,7 +92,13 @@ def _spec(sensors: Sequence[str], rate_hz: float, stamp_bytes: int) -> StreamSpe
 
 
 class Shimmer3Decoder(Decoder):
-    """Bytes of one connection: the announced inquiry and calibration first, then the stream."""
+    """Bytes of one connection: the announced inquiry and calibration first, then the stream.
+
+    Attributes:
+        layout: Shape of the data packets, once the device has told it.
+        sensors: Which of its sensors fill the inertial stream.
+        splitter: Finds the packets; None before the inquiry reply.
+    """
 
     def __init__(self, *, accelerometers: Sequence[str], stamp_bytes: int | None, crc_bytes: int) -> None:
         super().__init__()
@@ -101,16 +108,15 @@ class Shimmer3Decoder(Decoder):
         self._crc_bytes = crc_bytes
         self._inquiry: Inquiry | None = None
         self._stored: Mapping[str, Calibration] = {}
-        self._splitter: Splitter | None = None
-        self._layout = Layout((), crc_bytes=crc_bytes)
-        self._sensors: tuple[str, ...] = (accelerometers[0], GYRO)
+        self.splitter: Splitter | None = None
+        self.layout = Layout((), crc_bytes=crc_bytes)
+        self.sensors: tuple[str, ...] = (accelerometers[0], GYRO)
+        self._specify(DEFAULT_RATE_HZ)
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
         """The inertial stream as the inquiry announced it, and the battery."""
-        rate = self._inquiry.rate_hz if self._inquiry else DEFAULT_RATE_HZ
-        specs = {BATTERY.name: BATTERY}
-        return {"imu": _spec(self._sensors, rate, self._stamp_bytes)} | specs if self._sensors else specs
+        return self._streams
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode in order; all stream bytes between two announcements at once."""
@@ -121,10 +127,24 @@ class Shimmer3Decoder(Decoder):
             else:
                 for frame in group:
                     packets += self._announced(frame)
-        by_stream: dict[str, list[Packet]] = {}
-        for packet in packets:
-            by_stream.setdefault(packet.stream, []).append(packet)
-        return [Packet.joined(parts) for parts in by_stream.values()]
+        return _joined(packets)
+
+    @classmethod
+    def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
+        """Decode the streams of all devices of one layout at once."""
+        packets: list[list[Packet]] = [[] for _ in work]
+        alike: dict[tuple[Layout, tuple[str, ...]], list[int]] = {}
+        decoders = [decoder for decoder, _ in work if isinstance(decoder, Shimmer3Decoder)]
+        for at, (decoder, (_, frames)) in enumerate(zip(decoders, work, strict=True)):
+            if decoder.splitter is None or any(frame.channel != DATA_CHANNEL for frame in frames):
+                packets[at] = decoder.decode(frames)
+            else:
+                alike.setdefault((decoder.layout, decoder.sensors), []).append(at)
+        for members in alike.values():
+            connections = [(decoders[at], work[at][1]) for at in members]
+            for at, found in zip(members, _streamed(connections), strict=True):
+                packets[at] = _joined(found)
+        return packets
 
     def _announced(self, frame: Frame) -> list[Packet]:
         try:
@@ -143,47 +163,40 @@ class Shimmer3Decoder(Decoder):
     def _take_firmware(self, version: tuple[int, int, int]) -> None:
         if not self._stamp_fixed and self._inquiry is None:
             self._stamp_bytes = 2 if version < OLD_FIRMWARE_BEFORE else 3
+            self._specify(DEFAULT_RATE_HZ)
+
+    def _specify(self, rate_hz: float) -> None:
+        imu = {"imu": _spec(self.sensors, rate_hz, self._stamp_bytes)} if self.sensors else {}
+        self._streams = imu | {BATTERY.name: BATTERY}
 
     def _take_inquiry(self, inquiry: Inquiry) -> None:
         if self._inquiry is not None and inquiry != self._inquiry:
             self.faults["another inquiry reply within a connection"] += 1
             return
         self._inquiry = inquiry
-        self._sensors = _sensors(inquiry.channels, self._accelerometers)
-        self._layout = Layout(inquiry.channels, inquiry.divisor, self._stamp_bytes, self._crc_bytes)
-        self._splitter = Splitter(self._layout, self.faults)
+        self.sensors = _sensors(inquiry.channels, self._accelerometers)
+        self.layout = Layout(inquiry.channels, inquiry.divisor, self._stamp_bytes, self._crc_bytes)
+        self.splitter = Splitter(self.layout, self.faults)
+        self._specify(inquiry.rate_hz)
 
     def _data(self, frames: Sequence[Frame]) -> list[Packet]:
-        if self._inquiry is None or self._splitter is None:
+        if self._inquiry is None or self.splitter is None:
             if early := sum(len(frame.data) for frame in frames):
                 self.faults["bytes before the inquiry reply"] += early
             return []
-        split = self._splitter.push(frames)
-        packets = self._replies(split.replies)
-        if len(split.rows) and self._sensors:
-            packets.append(self._imu(split, self._inquiry))
-        return packets
+        return _streamed([(self, frames)])[0]
 
-    def _imu(self, split: Split, inquiry: Inquiry) -> Packet:
-        values = self._layout.values(split.rows)
-        parts, clipped = [], np.zeros(len(split.rows), np.bool_)
-        for sensor in self._sensors:
-            raw = np.stack([values[channel] for channel in SENSORS[sensor]], axis=1)
-            low, high = _ENDS.get(sensor, _ENDS_16_BIT)
-            clipped |= ((raw <= low) | (raw >= high)).any(axis=1)
-            parts.append(self._calibrated(sensor, raw, inquiry))
-        flags = np.where(clipped, np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE))
-        ticks = self._layout.stamps(split.rows)
-        return Packet("imu", split.arrival_ns, ticks, np.concatenate(parts, axis=1), flags)
-
-    def _calibrated(self, sensor: str, raw: Ticks, inquiry: Inquiry) -> Samples:
+    def calibration(self, sensor: str) -> Calibration:
+        """Return a sensor's stored calibration; the nominal one, counted, where none is stored."""
         stored = self._stored.get(sensor)
         if stored is None:
+            assert self._inquiry is not None
             self.faults[f"no stored calibration of {sensor}: nominal constants"] = 1
-            stored = nominal(inquiry)[sensor]
-        return stored.apply(raw.astype(np.float64))
+            stored = nominal(self._inquiry)[sensor]
+        return stored
 
-    def _replies(self, replies: Sequence[Frame]) -> list[Packet]:
+    def replies(self, replies: Sequence[Frame]) -> list[Packet]:
+        """Decode in-stream replies."""
         packets = []
         for frame in replies:
             try:
@@ -194,6 +207,46 @@ class Shimmer3Decoder(Decoder):
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
         return packets
+
+
+def _streamed(connections: Sequence[tuple[Shimmer3Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
+    """Decode stream bytes of connections with one layout and the same sensors."""
+    decoders = [decoder for decoder, _ in connections]
+    found = split([d.splitter for d in decoders if d.splitter], [frames for _, frames in connections])
+    packets = [
+        decoder.replies(replies) if replies else [] for decoder, replies in zip(decoders, found.replies, strict=True)
+    ]
+    sensors = decoders[0].sensors
+    if not len(found.rows) or not sensors:
+        return packets
+    begins = [0, *found.ends[:-1]]
+    filled = [at for at, (begin, end) in enumerate(zip(begins, found.ends, strict=True)) if end > begin]
+    counts = np.array([found.ends[at] - begins[at] for at in filled])
+    layout = decoders[0].layout
+    values, ticks = layout.values(found.rows), layout.stamps(found.rows)
+    parts, clipped = [], np.zeros(len(found.rows), np.bool_)
+    for sensor in sensors:
+        raw = np.stack([values[channel] for channel in SENSORS[sensor]], axis=1)
+        low, high = _ENDS.get(sensor, _ENDS_16_BIT)
+        clipped |= ((raw <= low) | (raw >= high)).any(axis=1)
+        stored = [decoders[at].calibration(sensor) for at in filled]
+        offset = np.repeat(np.array([each.offset for each in stored]), counts, axis=0)
+        matrix = np.repeat(np.array([each.matrix for each in stored]), counts, axis=0)
+        parts.append(calibrate(raw.astype(np.float64), offset, matrix))
+    samples = np.concatenate(parts, axis=1)
+    flags = np.where(clipped, np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE))
+    for at in filled:
+        own = slice(begins[at], found.ends[at])
+        packets[at].append(Packet("imu", found.arrival_ns[own], ticks[own], samples[own], flags[own]))
+    return packets
+
+
+def _joined(packets: Sequence[Packet]) -> list[Packet]:
+    """Return one packet a stream."""
+    by_stream: dict[str, list[Packet]] = {}
+    for packet in packets:
+        by_stream.setdefault(packet.stream, []).append(packet)
+    return [parts[0] if len(parts) == 1 else Packet.joined(parts) for parts in by_stream.values()]
 
 
 def _battery(frame: Frame) -> Packet:

@@ -43,12 +43,17 @@ class Calibration:
     matrix: Matrix
 
     def apply(self, raw: Samples) -> Samples:
-        """Return calibrated (n, 3) of raw (n, 3).
+        """Return calibrated (n, 3) of raw (n, 3)."""
+        return calibrate(raw, self.offset[None], self.matrix[None])
 
-        Column by column rather than as a matrix product, whose rounding would depend on how many rows it gets.
-        """
-        x, y, z = (raw - self.offset).T
-        return np.stack([row[0] * x + row[1] * y + row[2] * z for row in self.matrix], axis=1)
+
+def calibrate(raw: Samples, offset: Matrix, matrix: Matrix) -> Samples:
+    """Return calibrated (n, 3) of raw (n, 3), with an offset (n, 3) and a matrix (n, 3, 3) for each row.
+
+    Column by column rather than as a matrix product, whose rounding would depend on how many rows it gets.
+    """
+    x, y, z = (raw - offset).T
+    return np.stack([matrix[:, i, 0] * x + matrix[:, i, 1] * y + matrix[:, i, 2] * z for i in range(3)], axis=1)
 
 
 def calibration(offset: Matrix, sensitivity: Matrix, alignment: Matrix, *, unit: float = 1.0) -> Calibration:

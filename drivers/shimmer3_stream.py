@@ -79,6 +79,42 @@ class Layout:
             at += channel.width
         return found
 
+    def plausible(self, steps: Ticks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which steps from one stamp to the next (modulo the wrap) are few whole intervals, and which a longer gap."""
+        steps = steps & ((1 << 8 * self.stamp_bytes) - 1)
+        intervals = np.maximum(1, np.rint(steps / self.divisor))
+        off = np.abs(steps - intervals * self.divisor)
+        near: NDArray[np.bool_] = (steps > 0) & (intervals <= NEAR_INTERVALS)
+        near &= off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps
+        far: NDArray[np.bool_] = (intervals > NEAR_INTERVALS) & (steps <= self.longest_gap)
+        return near, far
+
+    def steady(self, data: Bytes, begins: Ticks, lengths: Ticks) -> Ticks:
+        """Return how many packets each stretch of bytes holds if it is plainly in step, and -1 where it is not.
+
+        Plainly: packets and the beginning of one more, each proved by the next (or its check sum), from the first
+        byte on. What `Splitter.scan` finds in a stretch in step is the same.
+        """
+        whole = self.size if self.crc_bytes else 1 + self.stamp_bytes
+        heads = np.maximum(0, (lengths - whole) // self.size + 1)
+        counts = heads if self.crc_bytes else np.maximum(0, heads - 1)
+        owner = np.repeat(np.arange(len(begins)), heads)
+        first = np.cumsum(heads) - heads
+        at = begins[owner] + (np.arange(len(owner)) - first[owner]) * self.size
+        rows = data[at[:, None] + np.arange(whole)]
+        good = rows[:, 0] == DATA
+        if self.crc_bytes:
+            good &= checked(rows, self.crc_bytes)
+        else:
+            near, _ = self.plausible(np.diff(self.stamps(rows)))
+            good[1:] &= near | (np.diff(owner) > 0)
+        # What is left over, less than is asked of a packet, must begin like one.
+        over = heads * self.size
+        left = np.flatnonzero(lengths > over)
+        counts[left[data[(begins + over)[left]] != DATA]] = -1
+        counts[owner[~good]] = -1
+        return counts
+
 
 def parse_packet(data: bytes, layout: Layout) -> tuple[int, dict[str, int]]:
     """Time stamp and raw values by channel name of exactly one data packet.
@@ -108,55 +144,55 @@ class Element(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What `Splitter.push` found.
+    """What is found in the bytes of some connections of one layout.
 
     Attributes:
-        rows: (n, size) bytes of whole packets.
+        rows: (n, size) bytes of whole packets, connection after connection.
         arrival_ns: (n,) arrival of the frame that completed each.
-        replies: In-stream replies, their acknowledgement (0xFF) included, with the arrival of the frame that
-            completed each.
+        ends: (k,) where the rows of each connection end.
+        replies: (k,) in-stream replies of each, their acknowledgement (0xFF) included, with the arrival of the frame
+            that completed each.
     """
 
     rows: Bytes
     arrival_ns: Ticks
-    replies: list[Frame]
+    ends: list[int]
+    replies: list[list[Frame]]
 
 
 class Splitter:
-    """Finds packets and replies in the bytes of one connection; the same ones in any chunking."""
+    """Finds packets and replies in the bytes of one connection; the same ones in any chunking.
+
+    Attributes:
+        layout: Shape of the packets.
+        synced: Whether the next byte is known to begin a packet or a reply.
+    """
 
     def __init__(self, layout: Layout, faults: Counter[str]) -> None:
-        self._layout = layout
+        self.layout = layout
+        self.synced = True  # a stream begins with a packet
         self._faults = faults
         self._head = 1 + layout.stamp_bytes
-        self._synced = True  # a stream begins with a packet
         self._rest = b""
         self._rest_frames: list[tuple[int, int]] = []  # (end in the rest, arrival)
 
-    def push(self, frames: Sequence[Frame]) -> Split:
-        """Take the next bytes."""
-        parts, ends, arrivals = [self._rest], [e for e, _ in self._rest_frames], [a for _, a in self._rest_frames]
-        end = len(self._rest)
+    def begin(self, frames: Sequence[Frame]) -> tuple[bytes, list[tuple[int, int]]]:
+        """Return all bytes not yet decided, and where each frame ends in them with its arrival."""
+        if not self._rest_frames and len(frames) == 1:
+            return frames[0].data, [(len(frames[0].data), frames[0].arrival_ns)]
+        parts, ends, end = [self._rest], self._rest_frames.copy(), len(self._rest)
         for frame in frames:
             end += len(frame.data)
             parts.append(frame.data)
-            ends.append(end)
-            arrivals.append(frame.arrival_ns)
-        data = np.frombuffer(b"".join(parts), np.uint8)
-        starts, replies, used = self._scan(data)
-        self._rest = data[used:].tobytes()
-        self._rest_frames = [(e - used, a) for e, a in zip(ends, arrivals, strict=True) if e > used]
-        frame_ends, frame_arrivals = np.array(ends, np.int64), np.array(arrivals, np.int64)
-        size = self._layout.size
-        rows = data[starts[:, None] + np.arange(size)]
-        arrival_ns = frame_arrivals[np.searchsorted(frame_ends, starts + size - 1, side="right")]
-        told = [
-            Frame(arrivals[int(np.searchsorted(frame_ends, to - 1, side="right"))], "reply", data[at:to].tobytes())
-            for at, to in replies
-        ]
-        return Split(rows, arrival_ns, told)
+            ends.append((end, frame.arrival_ns))
+        return b"".join(parts), ends
 
-    def _scan(self, data: Bytes) -> tuple[Ticks, list[tuple[int, int]], int]:
+    def keep(self, data: bytes, frames: list[tuple[int, int]], used: int) -> None:
+        """Keep what lies behind the first ``used`` bytes of what `begin` returned."""
+        self._rest = data[used:]
+        self._rest_frames = [(end - used, arrival) for end, arrival in frames if end > used]
+
+    def scan(self, data: Bytes) -> tuple[Ticks, list[tuple[int, int]], int]:
         """Return starts of packets, spans of replies, and how many bytes are done with."""
         starts = [np.empty(0, np.int64)]
         replies: list[tuple[int, int]] = []
@@ -166,8 +202,8 @@ class Splitter:
             if kind is Element.UNDECIDED:
                 break
             if kind is Element.PACKETS:
-                starts.append(np.arange(at, end, self._layout.size, dtype=np.int64))
-                self._synced = True
+                starts.append(np.arange(at, end, self.layout.size, dtype=np.int64))
+                self.synced = True
             elif kind is Element.REPLY:
                 replies.append((at, end))
             else:
@@ -177,9 +213,9 @@ class Splitter:
 
     def _skip(self, data: Bytes, at: int) -> int:
         """Return where the next packet could begin, behind ``at``."""
-        if self._synced:
+        if self.synced:
             self._faults["lost sync"] += 1
-        self._synced = False
+        self.synced = False
         zeros = np.flatnonzero(data[at + 1 :] == DATA)
         end = at + 1 + int(zeros[0]) if len(zeros) else len(data)
         self._faults["bytes skipped while out of sync"] += end - at
@@ -188,34 +224,34 @@ class Splitter:
     def _element(self, data: Bytes, at: int) -> tuple[Element, int]:
         """What begins at ``at``, and where it ends. More bytes may decide it, but never change a decision."""
         if data[at] == DATA:
-            return self._checked(data, at) if self._layout.crc_bytes else self._followed(data, at)
-        if self._synced and data[at] in (ACK, INSTREAM):
+            return self._checked(data, at) if self.layout.crc_bytes else self._followed(data, at)
+        if self.synced and data[at] in (ACK, INSTREAM):
             return self._reply(data, at)
         return Element.GARBAGE, at
 
     def _followed(self, data: Bytes, at: int) -> tuple[Element, int]:
         """Packets from ``at`` that are proved by what follows them."""
-        size, head = self._layout.size, self._head
+        size, head = self.layout.size, self._head
         heads = max(0, (len(data) - at - head) // size + 1)
-        if not self._synced:
+        if not self.synced:
             heads = min(heads, HUNT_SUCCESSORS + 1)
         rows = data[at + size * np.arange(heads)[:, None] + np.arange(head)]
-        near, far = self._plausible(np.diff(self._layout.stamps(rows)))
+        near, far = self.layout.plausible(np.diff(self.layout.stamps(rows)))
         near, far = near & (rows[1:, 0] == DATA), far & (rows[1:, 0] == DATA)
         proved = near.copy()
-        if self._synced:
+        if self.synced:
             proved[:-1] |= far[:-1] & near[1:]
         count = _leading(proved)
-        if count >= (1 if self._synced else HUNT_SUCCESSORS):
+        if count >= (1 if self.synced else HUNT_SUCCESSORS):
             return Element.PACKETS, at + count * size
         # What the decision hangs on: the first head that has not been compared, or is no head.
-        asked = (2 if far[:1].any() else 1) if self._synced else count + 1
+        asked = (2 if far[:1].any() else 1) if self.synced else count + 1
         successor = at + asked * size
         if successor >= len(data):
             return Element.UNDECIDED, at
         if data[successor] == DATA:
             return Element.UNDECIDED if heads <= asked else Element.GARBAGE, at
-        if self._synced and asked == 1 and data[successor] in (ACK, INSTREAM):
+        if self.synced and asked == 1 and data[successor] in (ACK, INSTREAM):
             return self._followed_by_reply(data, at, successor)
         return Element.GARBAGE, at
 
@@ -227,21 +263,18 @@ class Splitter:
         if successor + self._head > len(data):
             return Element.UNDECIDED, at
         rows = np.stack([data[at : at + self._head], data[successor : successor + self._head]])
-        near, _ = self._plausible(np.diff(self._layout.stamps(rows)))
+        near, _ = self.layout.plausible(np.diff(self.layout.stamps(rows)))
         proved = rows[1, 0] == DATA and bool(near[0])
-        return (Element.PACKETS, at + self._layout.size) if proved else (Element.GARBAGE, at)
+        return (Element.PACKETS, at + self.layout.size) if proved else (Element.GARBAGE, at)
 
     def _checked(self, data: Bytes, at: int) -> tuple[Element, int]:
         """Packets from ``at`` that are proved by their check sums."""
-        size, inner = self._layout.size, self._layout.size - self._layout.crc_bytes
+        size = self.layout.size
         whole = (len(data) - at) // size
         if not whole:
             return Element.UNDECIDED, at
         rows = data[at : at + whole * size].reshape(whole, size)
-        sums = crc16_rows(rows[:, :inner])
-        good = rows[:, 0] == DATA
-        for i in range(self._layout.crc_bytes):
-            good &= rows[:, inner + i] == (sums >> (8 * i) & 0xFF)
+        good = (rows[:, 0] == DATA) & checked(rows, self.layout.crc_bytes)
         count = _leading(good)
         return (Element.PACKETS, at + count * size) if count else (Element.GARBAGE, at)
 
@@ -257,24 +290,61 @@ class Splitter:
         size = INSTREAM_BYTES.get(int(data[begin + 1]))
         if size is None:
             return Element.GARBAGE, at
-        end = begin + size + self._layout.crc_bytes
+        end = begin + size + self.layout.crc_bytes
         return (Element.REPLY, end) if end <= len(data) else (Element.UNDECIDED, at)
 
-    def _plausible(self, steps: Ticks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which steps from one stamp to the next (modulo the wrap) are few whole intervals, and which a longer gap."""
-        layout = self._layout
-        steps = steps & ((1 << 8 * layout.stamp_bytes) - 1)
-        intervals = np.maximum(1, np.rint(steps / layout.divisor))
-        off = np.abs(steps - intervals * layout.divisor)
-        near: NDArray[np.bool_] = (steps > 0) & (intervals <= NEAR_INTERVALS)
-        near &= off <= STAMP_SLACK_TICKS + STAMP_SLACK * steps
-        far: NDArray[np.bool_] = (intervals > NEAR_INTERVALS) & (steps <= layout.longest_gap)
-        return near, far
+
+def split(splitters: Sequence[Splitter], frames: Sequence[Sequence[Frame]]) -> Split:
+    """Take the next bytes of connections of one layout, of each at least one frame.
+
+    Most connections are in step and bring nothing but packets; these are recognised all at once.
+    """
+    layout = splitters[0].layout
+    begun = [splitter.begin(new) for splitter, new in zip(splitters, frames, strict=True)]
+    lengths = np.array([len(data) for data, _ in begun], np.int64)
+    begins = np.cumsum(lengths) - lengths
+    data = np.frombuffer(b"".join([data for data, _ in begun]), np.uint8)
+    counts = layout.steady(data, begins, lengths)
+    starts: list[Ticks] = []
+    replies: list[list[Frame]] = [[] for _ in splitters]
+    for at, (splitter, (own, ends), begin, count) in enumerate(
+        zip(splitters, begun, begins.tolist(), counts.tolist(), strict=True)
+    ):
+        if count >= 0 and splitter.synced:
+            used = count * layout.size
+            starts.append(np.arange(begin, begin + used, layout.size))
+        else:
+            found, spans, used = splitter.scan(data[begin : begin + len(own)])
+            starts.append(found + begin)
+            replies[at] = [Frame(_arrival(ends, to), "reply", own[a:to]) for a, to in spans]
+        splitter.keep(own, ends, used)
+    at_all = np.concatenate(starts)
+    frame_ends = np.array(
+        [begin + end for (_, ends), begin in zip(begun, begins.tolist(), strict=True) for end, _ in ends]
+    )
+    arrivals = np.array([arrival for _, ends in begun for _, arrival in ends], np.int64)
+    rows = data[at_all[:, None] + np.arange(layout.size)]
+    arrival_ns = arrivals[np.searchsorted(frame_ends, at_all + layout.size - 1, side="right")]
+    return Split(rows, arrival_ns, np.cumsum([len(each) for each in starts]).tolist(), replies)
+
+
+def _arrival(ends: list[tuple[int, int]], to: int) -> int:
+    """Return the arrival of the frame that brought the byte before ``to``."""
+    return next(arrival for end, arrival in ends if end >= to)
 
 
 def _leading(proved: NDArray[np.bool_]) -> int:
     """How many are true before the first that is not."""
     return len(proved) if proved.all() else int(np.argmin(proved))
+
+
+def checked(rows: Bytes, crc_bytes: int) -> NDArray[np.bool_]:
+    """Which (n, size) packets end with the right check sum."""
+    inner = rows.shape[1] - crc_bytes
+    sums, good = crc16_rows(rows[:, :inner]), np.ones(len(rows), np.bool_)
+    for i in range(crc_bytes):
+        good &= rows[:, inner + i] == (sums >> (8 * i) & 0xFF)
+    return good
 
 
 def crc16_rows(rows: Bytes) -> Ticks:

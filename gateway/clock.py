@@ -5,104 +5,57 @@ A sample cannot arrive before it was taken, and radio delay only ever adds: of a
 of the smallest delay of each bucket of time (Zhang, Liu & Xia 2002, clock synchronisation for network
 measurements; the same one-sided fit as Vilhar & Depolli 2017 for wireless ECG). The constant part of the delay
 cannot be seen from here: a link's smallest latency stays in the offset.
+
+State is one row of `CLOCK` a stream; the kernels take a row and one sample.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from dsp.kernel import kernel
 
-NS = 1_000_000_000
-BUCKET_S = 1.0  # one envelope point a second: several connection intervals, so one of them was short
-WINDOW_BUCKETS = 240  # 4 min: long enough for 1 ppm at 0.2 ms of envelope noise, short enough to follow a warm one
-SKEW_AFTER_S = 15.0  # a slope from less than this says more about the radio than about the crystal
-MAX_SKEW = 300e-6  # ten times a bad crystal: beyond it the counter is not what the specification says
-JUMP_S = 2.0  # arrival may trail the device by this much (a stalled radio) before we call it a reset
-FIRST_UNCERTAINTY_S = 0.05  # one slow connection interval, until there is anything to measure
+NS: Final = 1_000_000_000
+BUCKET_S: Final = 1.0  # one envelope point a second: several connection intervals, so one of them was short
+WINDOW_BUCKETS: Final = 240  # 4 min: 1 ppm at 0.2 ms of envelope noise, and short enough to follow a warm crystal
+SKEW_AFTER_S: Final = 15.0  # a slope from less than this says more about the radio than about the crystal
+MAX_SKEW: Final = 300e-6  # ten times a bad crystal: beyond it the counter is not what the specification says
+JUMP_S: Final = 2.0  # arrival may trail the device by this much (a stalled radio) before we call it a reset
+FIRST_UNCERTAINTY_S: Final = 0.05  # one slow connection interval, until there is anything to measure
 
+REPEATED: Final = 0  # a tick that had been seen before, or was overtaken by a later one
+RUNS: Final = 1
+RESTARTED: Final = 2
 
-@dataclass(slots=True)
-class Unwrapped:
-    """Samples on a counter that neither wraps nor goes back.
-
-    Attributes:
-        keep: (n,) False for samples whose tick had been seen before (repeated or out of order).
-        ticks: (kept,) unwrapped ticks.
-        reset_at: Position among ``ticks`` of the first sample after the device's clock restarted; None if it ran on.
-    """
-
-    keep: NDArray[np.bool_]
-    ticks: Ints
-    reset_at: int | None
-
-
-class Unwrapper:
-    """Counter on the wire to a counter that only grows.
-
-    Whole wraps that passed in silence are restored from the arrival clock. A counter that disagrees with arrival by
-    more than `JUMP_S` is a reset: counting goes on from where arrival says, and the caller is told.
-    """
-
-    def __init__(self, tick_hz: float, tick_bits: int) -> None:
-        self.tick_hz = tick_hz
-        self._modulus = 1 << tick_bits
-        self._tolerance = JUMP_S * tick_hz
-        self._raw: int | None = None  # newest tick on the wire, and where and when it was
-        self._unwrapped = 0
-        self._arrival_ns = 0
-
-    def push(self, ticks: Ints, arrival_ns: Ints) -> Unwrapped:
-        """Unwrap one packet of at least one sample; samples must come in order of arrival."""
-        if self._raw is None:
-            # An imaginary sample one tick earlier, so that the first real one is like any other.
-            self._raw = self._unwrapped = int(ticks[0]) - 1
-            self._arrival_ns = int(arrival_ns[0])
-        delta = np.diff(ticks, prepend=self._raw) % self._modulus
-        elapsed = np.diff(arrival_ns, prepend=self._arrival_ns) * (self.tick_hz / NS)
-        if np.all((delta > 0) & (np.abs(delta - elapsed) < self._tolerance)):
-            unwrapped = self._unwrapped + np.cumsum(delta)
-            self._raw, self._unwrapped, self._arrival_ns = int(ticks[-1]), int(unwrapped[-1]), int(arrival_ns[-1])
-            return Unwrapped(np.ones(len(ticks), bool), unwrapped, None)
-        return self._push_with_care(ticks, arrival_ns)
-
-    def _push_with_care(self, ticks: Ints, arrival_ns: Ints) -> Unwrapped:
-        kept: list[int] = []
-        keep = np.zeros(len(ticks), bool)
-        reset_at = None
-        for i, (tick, arrival) in enumerate(zip(ticks.tolist(), arrival_ns.tolist(), strict=True)):
-            assert self._raw is not None
-            elapsed = (arrival - self._arrival_ns) * (self.tick_hz / NS)
-            forward = (tick - self._raw) % self._modulus
-            forward += max(0, round((elapsed - forward) / self._modulus)) * self._modulus
-            backward = (tick - self._raw) % -self._modulus
-            plausible = abs(forward - elapsed) < self._tolerance
-            if (forward == 0 or not plausible) and -self._tolerance < backward <= 0 and elapsed < self._tolerance:
-                continue  # repeated, or overtaken by a later sample
-            if not plausible:
-                reset_at = len(kept)
-                forward = max(1, round(elapsed))
-            self._raw, self._unwrapped, self._arrival_ns = tick, self._unwrapped + forward, arrival
-            keep[i] = True
-            kept.append(self._unwrapped)
-        return Unwrapped(keep, np.array(kept, np.int64), reset_at)
-
-
-def _lower_hull(points: Floats) -> Floats:
-    """Return the lower convex hull of points (n, 2) sorted by their first column (Andrew's monotone chain)."""
-    hull: list[tuple[float, float]] = []
-    for x, y in points.tolist():
-        while len(hull) > 1 and (hull[-1][0] - hull[-2][0]) * (y - hull[-2][1]) <= (
-            (hull[-1][1] - hull[-2][1]) * (x - hull[-2][0])
-        ):
-            hull.pop()
-        hull.append((x, y))
-    return np.array(hull)
+CLOCK: Final = np.dtype(
+    [
+        ("tick_hz", "f8"),
+        ("modulus", "i8"),  # the counter on the wire wraps here; 0 for a device without clock
+        # The newest sample
+        ("seen", "i8"),
+        ("raw", "i8"),  # its tick on the wire
+        ("unwrapped", "i8"),  # the same on a counter that neither wraps nor goes back
+        ("arrival_ns", "i8"),
+        # Gateway time = device time + offset + skew * (device time - reference), all in seconds
+        ("fitted", "i8"),
+        ("reference_s", "f8"),
+        ("offset_s", "f8"),
+        ("skew", "f8"),
+        ("uncertainty_s", "f8"),
+        # The envelope
+        ("bucket", "i8"),  # the open one, and the smallest delay in it
+        ("has_best", "i8"),
+        ("best_s", "f8"),
+        ("best_delay_s", "f8"),
+        ("points", "i8"),  # of the closed ones
+        ("point_s", "f8", (WINDOW_BUCKETS,)),
+        ("point_delay_s", "f8", (WINDOW_BUCKETS,)),
+        ("hull", "i8", (WINDOW_BUCKETS,)),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,67 +75,130 @@ class Fit:
     uncertainty_s: float
 
 
-class ClockMap:
-    """Running map from device seconds to gateway seconds.
+@kernel
+def unwrap(c: Any, tick: int, arrival_ns: int) -> int:
+    """Take the next sample's tick; return REPEATED, RUNS or RESTARTED and leave the tick in ``c.unwrapped``.
+
+    Whole wraps that passed in silence are restored from the arrival clock. A counter that disagrees with arrival by
+    more than `JUMP_S` is a reset: counting goes on from where arrival says.
+    """
+    if c.seen == 0:
+        # An imaginary sample one tick earlier, so that the first real one is like any other.
+        c.seen = 1
+        c.raw = tick - 1
+        c.unwrapped = tick - 1
+        c.arrival_ns = arrival_ns
+    tolerance = JUMP_S * c.tick_hz
+    elapsed = (arrival_ns - c.arrival_ns) * (c.tick_hz / NS)
+    forward = (tick - c.raw) % c.modulus
+    backward = forward - c.modulus if forward else 0
+    forward += max(0, int(np.rint((elapsed - forward) / c.modulus))) * c.modulus
+    plausible = abs(forward - elapsed) < tolerance
+    if (forward == 0 or not plausible) and backward > -tolerance and elapsed < tolerance:
+        return REPEATED
+    if not plausible:
+        forward = max(1, int(np.rint(elapsed)))
+    c.raw = tick
+    c.unwrapped += forward
+    c.arrival_ns = arrival_ns
+    return RUNS if plausible else RESTARTED
+
+
+@kernel
+def forget_map(c: Any) -> None:
+    """Begin a new map: the device's clock is another one now."""
+    c.fitted = 0
+    c.bucket = 0
+    c.has_best = 0
+    c.points = 0
+
+
+@kernel
+def see(c: Any, device_s: float, arrival_s: float) -> None:
+    """Take one point, in order of device time.
 
     The line is refitted when a bucket closes, so that it moves at most once a second of device time, whatever the
-    packets look like.
+    packets look like; a point that undercuts it lowers it at once.
     """
+    delay_s = arrival_s - device_s
+    bucket = int(np.floor(device_s / BUCKET_S))
+    if bucket != c.bucket:
+        c.bucket = bucket
+        if c.has_best:
+            _close(c)
+            _fit(c)
+    if c.has_best and delay_s >= c.best_delay_s:
+        return
+    c.has_best = 1
+    c.best_s = device_s
+    c.best_delay_s = delay_s
+    if not c.fitted:
+        c.fitted = 1
+        c.reference_s = device_s
+        c.offset_s = delay_s
+        c.skew = 0.0
+        c.uncertainty_s = FIRST_UNCERTAINTY_S
+    elif delay_s < c.offset_s + c.skew * (device_s - c.reference_s):
+        c.reference_s = device_s
+        c.offset_s = delay_s
 
-    def __init__(self) -> None:
-        self.fit: Fit | None = None
-        self._buckets: deque[tuple[float, float]] = deque(maxlen=WINDOW_BUCKETS)
-        self._bucket = 0
-        self._best: tuple[float, float] | None = None
 
-    def push(self, device_s: Floats, arrival_s: Floats) -> None:
-        """Take points in order of device time."""
-        delay = arrival_s - device_s
-        buckets = np.floor(device_s / BUCKET_S).astype(np.int64)
-        edges = np.flatnonzero(np.diff(buckets, prepend=self._bucket))
-        for part in np.split(np.arange(len(device_s)), edges):
-            if not len(part):
-                continue
-            if int(buckets[part[0]]) != self._bucket:
-                self._close(int(buckets[part[0]]))
-            least = part[np.argmin(delay[part])]
-            if self._best is None or delay[least] < self._best[1]:
-                self._best = (float(device_s[least]), float(delay[least]))
-                self._lower_at_once()
+@kernel
+def to_gateway(c: Any, device_s: float) -> float:
+    """Return gateway seconds of device seconds."""
+    return device_s + c.offset_s + c.skew * (device_s - c.reference_s)  # type: ignore[no-any-return]
 
-    def to_gateway(self, device_s: Floats) -> Floats:
-        """Map device seconds (any shape) to gateway seconds; raises ValueError before the first sample."""
-        if self.fit is None:
-            raise ValueError("no sample has arrived yet")
-        return device_s + self.fit.offset_s + self.fit.skew * (device_s - self.fit.reference_s)
 
-    def _close(self, bucket: int) -> None:
-        self._bucket = bucket
-        if self._best is not None:
-            self._buckets.append(self._best)
-            self._best = None
-            self._refit()
+@kernel
+def _close(c: Any) -> None:
+    """Keep the best point of the open bucket; the oldest goes when the window is full."""
+    if c.points == WINDOW_BUCKETS:
+        for i in range(WINDOW_BUCKETS - 1):
+            c.point_s[i] = c.point_s[i + 1]
+            c.point_delay_s[i] = c.point_delay_s[i + 1]
+        c.points -= 1
+    c.point_s[c.points] = c.best_s
+    c.point_delay_s[c.points] = c.best_delay_s
+    c.points += 1
+    c.has_best = 0
 
-    def _lower_at_once(self) -> None:
-        """Before the first bucket closes, and whenever a point undercuts the line, the line must give way."""
-        assert self._best is not None
-        device_s, delay = self._best
-        if self.fit is None:
-            self.fit = Fit(device_s, delay, 0.0, FIRST_UNCERTAINTY_S)
-        line = self.fit.offset_s + self.fit.skew * (device_s - self.fit.reference_s)
-        if delay < line:
-            self.fit = Fit(device_s, delay, self.fit.skew, self.fit.uncertainty_s)
 
-    def _refit(self) -> None:
-        points = np.array(self._buckets)
-        middle = float(points[:, 0].mean())
-        skew = 0.0
-        if points[-1, 0] - points[0, 0] >= SKEW_AFTER_S:
-            hull = _lower_hull(points)
-            edge = int(np.clip(np.searchsorted(hull[:, 0], middle), 1, len(hull) - 1))
-            (x0, y0), (x1, y1) = hull[edge - 1], hull[edge]
-            skew = float(np.clip((y1 - y0) / (x1 - x0), -MAX_SKEW, MAX_SKEW))
-        above = points[:, 1] - skew * (points[:, 0] - middle)
-        offset = float(above.min())
-        spread = float(np.median(above - offset)) if len(points) > 1 else FIRST_UNCERTAINTY_S
-        self.fit = Fit(middle, offset, skew, max(spread, FIRST_UNCERTAINTY_S / len(points)))
+@kernel
+def _fit(c: Any) -> None:
+    n = c.points
+    middle = 0.0
+    for i in range(n):
+        middle += c.point_s[i]
+    middle /= n
+    skew = 0.0
+    if c.point_s[n - 1] - c.point_s[0] >= SKEW_AFTER_S:
+        skew = min(max(_slope_below(c, middle), -MAX_SKEW), MAX_SKEW)
+    above = np.empty(n)  # once a second and stream: not worth a buffer in each row
+    for i in range(n):
+        above[i] = c.point_delay_s[i] - skew * (c.point_s[i] - middle)
+    offset = above.min()
+    spread = np.median(above - offset) if n > 1 else FIRST_UNCERTAINTY_S
+    c.reference_s = middle
+    c.offset_s = offset
+    c.skew = skew
+    c.uncertainty_s = max(spread, FIRST_UNCERTAINTY_S / n)
+
+
+@kernel
+def _slope_below(c: Any, middle: float) -> float:
+    """Return the slope of the lower convex hull (Andrew's monotone chain) at ``middle``."""
+    hull, x, y = c.hull, c.point_s, c.point_delay_s
+    top = 0
+    for i in range(c.points):
+        while top > 1:
+            a, b = hull[top - 2], hull[top - 1]
+            if (x[b] - x[a]) * (y[i] - y[a]) > (y[b] - y[a]) * (x[i] - x[a]):
+                break
+            top -= 1
+        hull[top] = i
+        top += 1
+    edge = 1
+    while edge < top - 1 and x[hull[edge]] < middle:
+        edge += 1
+    a, b = hull[edge - 1], hull[edge]
+    return (y[b] - y[a]) / (x[b] - x[a])  # type: ignore[no-any-return]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.packet import StreamSpec
 from dsp.batch import Batch
+from gateway.axes import picks, turn
 from gateway.intake import Arrived
 from gateway.timeline import Floats, Ints, Timeline
 
@@ -28,11 +31,21 @@ class Operator(Protocol):
 
 @dataclass(slots=True)
 class Worn:
-    """One sensor of a bank."""
+    """One sensor of a bank.
+
+    Attributes:
+        sensor: Its number in the operator.
+        spec: Its stream.
+        timeline: Of that stream.
+        column: (6,) from `gateway.axes.picks`.
+        sign: (6,) the same.
+    """
 
     sensor: int
-    rate_hz: float
+    spec: StreamSpec
     timeline: Timeline
+    column: Ints
+    sign: Floats
 
 
 @dataclass(slots=True)
@@ -42,47 +55,73 @@ class Bank:
     Attributes:
         operator: The kernel.
         attach: Makes a sensor of it for (device number, rate in Hz).
+        axes: How each device is strapped on, by number (``Device.axes``).
         events: Events of the newest step by device number, rows of the operator's dtype.
         worn: Its sensors by device number.
     """
 
     operator: Operator
     attach: Callable[[int, float], int]
+    axes: Sequence[str]
     events: dict[int, NDArray[np.void]] = field(default_factory=dict)
     worn: dict[int, Worn] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)  # sensor → device number
-    _parts: list[tuple[int, Ints, Floats, Floats]] = field(default_factory=list)
+    _parts: list[tuple[Worn, Arrived]] = field(default_factory=list)
 
-    def add(self, number: int, arrived: Arrived, acc: Floats, gyr: Floats) -> None:
-        """Queue what arrived from a device for this step: ``acc`` and ``gyr`` (n, 3) in the segment frame."""
-        rate_hz = arrived.spec.rate_hz
-        assert rate_hz is not None
-        worn = self.worn.get(number)
-        if worn is None or worn.rate_hz != rate_hz:
-            if worn is not None:
-                self.operator.detach(worn.sensor)
-            worn = self.worn[number] = Worn(self.attach(number, rate_hz), rate_hz, arrived.timeline)
-            self._numbers[worn.sensor] = number
-        self._parts.append((worn.sensor, arrived.placed.index, acc, gyr))
+    def add(self, arrived: Arrived) -> None:
+        """Queue what arrived of a stream with the channels of an inertial sensor, for this step."""
+        worn = self.worn.get(arrived.number)
+        if worn is None or worn.spec is not arrived.spec:
+            worn = self._put_on(arrived)
+        self._parts.append((worn, arrived))
 
     def step(self) -> None:
         """Run the kernel over what was queued; `events` then holds what it decided."""
         self.events = {}
         if not self._parts:
             return
-        sensors, indices, accs, gyrs = zip(*self._parts, strict=True)
-        self._parts = []
-        batch = Batch(
-            np.array(sensors, np.int64),
-            np.cumsum([0, *(len(i) for i in indices)], dtype=np.int64),
-            np.concatenate(indices),
-            np.concatenate(accs),
-            np.concatenate(gyrs),
-        )
-        found: Any = self.operator.push(batch)
-        for sensor in np.unique(found["sensor"]).tolist():
-            self.events[self._numbers[sensor]] = found[found["sensor"] == sensor]
+        parts, self._parts = self._parts, []
+        # Streams of one width turn in one call; devices of one kind have the same.
+        parts.sort(key=lambda part: part[1].samples.shape[1])
+        start = np.zeros(len(parts) + 1, np.int64)
+        np.cumsum([len(arrived.index) for _, arrived in parts], out=start[1:])
+        acc, gyr = np.empty((2, start[-1], 3))
+        at = 0
+        for _, group in groupby(parts, key=lambda part: part[1].samples.shape[1]):
+            same = list(group)
+            own = start[at : at + len(same) + 1]
+            rows = slice(own[0], own[-1])
+            turn(
+                np.concatenate([arrived.samples for _, arrived in same]),
+                own - own[0],
+                np.stack([worn.column for worn, _ in same]),
+                np.stack([worn.sign for worn, _ in same]),
+                acc[rows],
+                gyr[rows],
+            )
+            at += len(same)
+        sensor = np.array([worn.sensor for worn, _ in parts], np.int64)
+        index = np.concatenate([arrived.index for _, arrived in parts])
+        found: Any = self.operator.push(Batch(sensor, start, index, acc, gyr))
+        for number in np.unique(found["sensor"]).tolist():
+            self.events[self._numbers[number]] = found[found["sensor"] == number]
 
     def seconds(self, number: int, index: Floats) -> Floats:
         """Return gateway seconds of fractional indices of a device."""
         return self.worn[number].timeline.at(index)
+
+    def _put_on(self, arrived: Arrived) -> Worn:
+        """Attach a sensor that is new; again if its rate is another one now."""
+        number, spec = arrived.number, arrived.spec
+        assert spec.rate_hz is not None
+        column, sign = picks(self.axes[number], spec.channels)
+        old = self.worn.get(number)
+        if old is not None and old.spec.rate_hz == spec.rate_hz:
+            sensor = old.sensor
+        else:
+            if old is not None:
+                self.operator.detach(old.sensor)
+            sensor = self.attach(number, spec.rate_hz)
+        worn = self.worn[number] = Worn(sensor, spec, arrived.timeline, column, sign)
+        self._numbers[sensor] = number
+        return worn

@@ -14,24 +14,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from config.settings import Settings
-from drivers.packet import Frame
 from dsp.catalogue import CATALOGUE
 from dsp.foot import FootContacts
 from dsp.lower_back import LowerBack
 from dsp.result import Result
+from gateway.axes import is_imu
 from gateway.clock import NS
-from gateway.intake import Arrived, Intake, axes_matrix
+from gateway.intake import Arrived, Intakes, Numbered
 from gateway.measurement import Measurement
 from gateway.movement import Bank
 from gateway.subject import Subject
 from gateway.timeline import Floats
 
+__all__ = ["GAP_SAID_S", "STEP_NS", "Numbered", "Origin", "Pipeline"]
+
 STEP_NS = 50_000_000  # 50 ms: one kernel call serves all sensors, and nobody sees a twentieth of a second
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
-IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
 INTAKE_ALGORITHM = "intake/1"
 
-Numbered = tuple[int, Frame]
 Tap = Callable[[float, Floats], None]
 
 
@@ -55,15 +55,19 @@ class Pipeline:
     def __init__(self, settings: Settings, origin: Origin, sessions: Mapping[str, str]) -> None:
         self.origin = origin
         self.end_ns = origin.monotonic_ns
-        self.intakes = [Intake(d, slot.id, origin.monotonic_ns) for slot in settings.slot for d in slot.device]
+        devices = [(device, slot.id) for slot in settings.slot for device in slot.device]
+        self._intakes = Intakes(devices, origin.monotonic_ns)
+        self.intakes = self._intakes.all
         self.taps: dict[tuple[str, str], Tap] = {}
-        self._axes = [axes_matrix(intake.device.axes) for intake in self.intakes]
         heights = {slot.id: slot.height_m for slot in settings.slot}
+        axes = [device.axes for device, _ in devices]
         feet, backs = FootContacts(), LowerBack()
-        self._feet = Bank(feet, lambda _number, rate_hz: feet.attach(rate_hz))
+        self._feet = Bank(feet, lambda _number, rate_hz: feet.attach(rate_hz), axes)
         self._backs = Bank(
-            backs, lambda number, rate_hz: backs.attach(rate_hz, heights[self.intakes[number].slot] or math.nan)
+            backs, lambda number, rate_hz: backs.attach(rate_hz, heights[devices[number][1]] or math.nan), axes
         )
+        by_placement = {"left_foot": self._feet, "right_foot": self._feet, "lower_back": self._backs}
+        self._banks = [by_placement.get(device.placement) for device, _ in devices]
         self._subjects = {
             slot.id: Subject(slot, {n: i for n, i in enumerate(self.intakes) if i.slot == slot.id})
             for slot in settings.slot
@@ -75,13 +79,9 @@ class Pipeline:
     def step(self, frames: Sequence[Numbered]) -> list[Measurement]:
         """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed."""
         self.end_ns += STEP_NS
-        by_device: dict[int, list[Frame]] = {}
-        for number, frame in frames:
-            by_device.setdefault(number, []).append(frame)
         out: list[Measurement] = []
-        for number in sorted(by_device):
-            for arrived in self.intakes[number].push(by_device[number]):
-                out += self._arrived(number, arrived)
+        for arrived in self._intakes.push(frames):
+            out += self._arrived(arrived)
         self._feet.step()
         self._backs.step()
         now_s = (self.end_ns - self.origin.monotonic_ns) / NS
@@ -101,68 +101,57 @@ class Pipeline:
         """Return UTC microseconds of a gateway time in seconds."""
         return self.origin.utc_us + round(seconds * 1e6)
 
-    def _arrived(self, number: int, arrived: Arrived) -> list[Measurement]:
-        intake = self.intakes[number]
-        placement = intake.device.placement
-        subject = self._subjects[intake.slot]
-        if len(arrived.placed.index) == 0:
-            return []
-        if arrived.stream == "heart_rate":
-            subject.heart_rate(number, arrived)
+    def _arrived(self, arrived: Arrived) -> list[Measurement]:
+        if self.taps:
+            self._tap(arrived)
+        bank = self._banks[arrived.number]
+        if bank is not None and is_imu(arrived.spec.channels):
+            bank.add(arrived)
+        elif arrived.stream == "heart_rate":
+            self._subject(arrived).heart_rate(arrived)
         elif arrived.stream == "rr":
-            subject.heart_beats(number, arrived)
+            self._subject(arrived).heart_beats(arrived)
         elif arrived.stream == "battery":
-            return self._charge(number, arrived)
-        elif set(IMU_CHANNELS) <= set(arrived.spec.channels):
-            self._movement(number, placement, arrived)
-        self._tap(intake.device.id, arrived)
-        return self._gaps(number, arrived)
+            return self._charge(arrived)
+        rate_hz = arrived.spec.rate_hz
+        return self._gaps(arrived, rate_hz) if rate_hz and arrived.missing >= GAP_SAID_S * rate_hz else []
 
-    def _movement(self, number: int, placement: str, arrived: Arrived) -> None:
-        columns = [arrived.spec.channels.index(name) for name in IMU_CHANNELS]
-        samples = arrived.placed.samples[:, columns]
-        acc, gyr = samples[:, :3] @ self._axes[number].T, samples[:, 3:] @ self._axes[number].T
-        if placement in ("left_foot", "right_foot"):
-            self._feet.add(number, arrived, acc, gyr)
-        elif placement == "lower_back":
-            self._backs.add(number, arrived, acc, gyr)
+    def _subject(self, arrived: Arrived) -> Subject:
+        return self._subjects[self.intakes[arrived.number].slot]
 
-    def _charge(self, number: int, arrived: Arrived) -> list[Measurement]:
-        value = float(arrived.placed.samples[-1, 0])
+    def _charge(self, arrived: Arrived) -> list[Measurement]:
+        number, value = arrived.number, float(arrived.samples[-1, 0])
         if self._battery.get(number) == value:
             return []
         self._battery[number] = value
         at = arrived.timeline.newest_s
         return [self._said(number, Result("battery_pct", value, "none", at, at, 1, INTAKE_ALGORITHM))]
 
-    def _gaps(self, number: int, arrived: Arrived) -> list[Measurement]:
+    def _gaps(self, arrived: Arrived, rate_hz: float) -> list[Measurement]:
         """Say each absence as what it is: a gap, not a zero and not an old value."""
-        index = arrived.placed.index
-        if arrived.placed.gap_s < GAP_SAID_S or not arrived.spec.rate_hz:
-            return []
+        index = arrived.index
         out: list[Measurement] = []
-        before = arrived.placed.before
-        steps = np.diff(index, prepend=before)
-        for at in np.flatnonzero(steps - 1 >= GAP_SAID_S * arrived.spec.rate_hz):
-            last = index[at - 1] if at else before
+        steps = np.diff(index, prepend=arrived.before)
+        for at in np.flatnonzero(steps - 1 >= GAP_SAID_S * rate_hz):
+            last = index[at - 1] if at else arrived.before
             start, end = arrived.timeline.at(np.array([last, index[at]], float)).tolist()
-            reason = "device clock restarted" if arrived.placed.reset else "samples lost"
+            reason = "device clock restarted" if arrived.reset else "samples lost"
             out.append(
                 self._said(
-                    number,
+                    arrived.number,
                     Result("stream_gap", end - start, "none", start, end, int(steps[at]) - 1, INTAKE_ALGORITHM,
                            quality="degraded", reason=reason),
                 )
             )  # fmt: skip
         return out
 
-    def _tap(self, device: str, arrived: Arrived) -> None:
-        tap = self.taps.get((device, arrived.stream))
+    def _tap(self, arrived: Arrived) -> None:
+        tap = self.taps.get((self.intakes[arrived.number].device.id, arrived.stream))
         if tap is None or not arrived.spec.rate_hz:
             return
-        index = arrived.placed.index
-        whole = np.full((int(index[-1] - index[0]) + 1, arrived.placed.samples.shape[1]), np.nan)
-        whole[index - index[0]] = arrived.placed.samples
+        index = arrived.index
+        whole = np.full((int(index[-1] - index[0]) + 1, arrived.samples.shape[1]), np.nan)
+        whole[index - index[0]] = arrived.samples
         tap(float(arrived.timeline.at(index[:1].astype(float))[0]), whole)
 
     def _said(self, number: int, result: Result) -> Measurement:

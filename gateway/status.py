@@ -86,9 +86,9 @@ def _latest(intake: Intake, stream: str) -> float | None:
 
 def _clock(intake: Intake) -> Json | None:
     """Return the fit of the stream with a device clock; None where arrival is all there is."""
-    for timeline in intake.timelines.values():
-        fit = timeline.map.fit
-        if timeline.has_clock and fit is not None:
+    for stream in intake.placed.values():
+        fit = stream.timeline.fit
+        if fit is not None:
             return {
                 "offset_s": round(fit.offset_s, 4),
                 "drift_ppm": round(-fit.skew * 1e6, 1),

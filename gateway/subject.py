@@ -48,17 +48,17 @@ class Subject:
         self._hearts: dict[int, HeartMetrics] = {}
         self._said: list[Said] = []
 
-    def heart_rate(self, number: int, arrived: Arrived) -> None:
+    def heart_rate(self, arrived: Arrived) -> None:
         """Take heart rates of a device."""
-        heart = self._hearts.setdefault(number, HeartMetrics())
-        at = arrived.timeline.at(arrived.placed.index.astype(float))
-        self._say(heart.push_rate(at, arrived.placed.samples[:, 0], _touches(arrived)), (number,))
+        heart = self._hearts.setdefault(arrived.number, HeartMetrics())
+        at = arrived.timeline.at(arrived.index.astype(float))
+        self._say(heart.push_rate(at, arrived.samples[:, 0], _touches(arrived)), (arrived.number,))
 
-    def heart_beats(self, number: int, arrived: Arrived) -> None:
+    def heart_beats(self, arrived: Arrived) -> None:
         """Take intervals between beats of a device."""
-        heart = self._hearts.setdefault(number, HeartMetrics())
-        at = arrived.timeline.at(arrived.placed.index.astype(float))
-        self._say(heart.push_rr(at, arrived.placed.samples[:, 0], _touches(arrived)), (number,))
+        heart = self._hearts.setdefault(arrived.number, HeartMetrics())
+        at = arrived.timeline.at(arrived.index.astype(float))
+        self._say(heart.push_rr(at, arrived.samples[:, 0], _touches(arrived)), (arrived.number,))
 
     def step(self, feet: Bank, backs: Bank, now_s: float) -> list[Said]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
@@ -123,5 +123,5 @@ class Subject:
 
 def _touches(arrived: Arrived) -> NDArray[np.bool_]:
     """Return whether the sensor touched the body, or could not tell, for each sample."""
-    touches: NDArray[np.bool_] = (arrived.packet.flags & Flag.NO_CONTACT) == 0
+    touches: NDArray[np.bool_] = (arrived.flags & Flag.NO_CONTACT) == 0
     return touches

@@ -1,155 +1,292 @@
-"""One stream's samples on a regular grid of the device's clock, and that grid on gateway time."""
+"""Samples of many streams on regular grids of their devices' clocks, and those grids on gateway time.
+
+All packets of a step are placed by one kernel call; a stream's state is a row in plain arrays.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.packet import Packet, StreamSpec
-from gateway.clock import FIRST_UNCERTAINTY_S, NS, ClockMap, Unwrapper
+from dsp.kernel import kernel
+from gateway.clock import (
+    CLOCK,
+    FIRST_UNCERTAINTY_S,
+    NS,
+    REPEATED,
+    RESTARTED,
+    RUNS,
+    Fit,
+    forget_map,
+    see,
+    to_gateway,
+    unwrap,
+)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ANCHOR_EVERY = 16  # samples between remembered (index, device time) pairs: crystals do not wander within a second
-ANCHORS_KEPT = 1 << 15  # over an hour at 100 Hz, longer than any walking bout that an operator looks back on
-RESET_GAP_S = 2.0  # index jump after a clock reset: more than any operator bridges
+ANCHOR_EVERY: Final = 64  # samples between remembered (index, device time) pairs: crystals do not wander in a second
+ANCHOR_GAP: Final = 16  # lost samples in a row whose edges are remembered: a rate off by 1 % slips less over fewer
+ANCHORS_KEPT: Final = 1 << 13  # 87 min at 100 Hz, then the newer half: longer than any bout that is looked back on
+RESET_GAP_S: Final = 2.0  # index jump after a clock reset: more than any operator bridges
+DROPPED: Final = -1  # index of a sample that had been there before
+FIRST_ROOM: Final = 8  # streams
+
+GRID: Final = np.dtype(
+    [
+        ("period", "f8"),  # ticks from sample to sample; 0 for streams that come when they come
+        ("begun", "i8"),
+        ("index", "i8"),  # of the newest sample, and its unwrapped tick
+        ("tick", "i8"),
+        ("device_s", "f8"),
+        ("newest_s", "f8"),  # gateway time of the newest sample, as mapped when it came
+        ("anchors", "i8"),
+        ("samples", "i8"),  # counts since the start
+        ("lost", "i8"),
+        ("repeated", "i8"),
+        ("resets", "i8"),
+    ]
+)
+
+
+@kernel
+def place(  # noqa: PLR0917 - numba takes positional arguments
+    stream: Ints, start: Ints, ticks: Ints, arrival_ns: Ints, origin_ns: int, clocks: Any, grids: Any, anchors: Floats,
+    index: Ints, before: Ints, missing: Ints, reset: Ints,
+) -> bool:  # fmt: skip
+    """Place packets; return whether any sample was DROPPED.
+
+    Args:
+        stream: (k,) row of each packet's stream.
+        start: (k + 1,) its samples.
+        ticks: (m,) on the wire; arrival for devices without clock.
+        arrival_ns: (m,) monotonic clock.
+        origin_ns: Second 0 of gateway time on that clock.
+        clocks: Rows of `CLOCK`.
+        grids: Rows of `GRID`.
+        anchors: (streams, 2, ANCHORS_KEPT + 1) sample indices and device seconds.
+        index: (m,) out: sample counter; a missing number is a lost sample.
+        before: (k,) out: index of the sample before the packet.
+        missing: (k,) out: most samples lost in a row before or within the packet.
+        reset: (k,) out: 1 if the device's clock started again.
+    """
+    dropped = False
+    for j in range(len(stream)):
+        c, g, remembered = clocks[stream[j]], grids[stream[j]], anchors[stream[j]]
+        before[j] = g.index
+        for i in range(start[j], start[j + 1]):
+            code = RUNS
+            if c.modulus:
+                code = unwrap(c, ticks[i], arrival_ns[i])
+            else:
+                c.unwrapped = arrival_ns[i] - origin_ns
+            if code == REPEATED:
+                index[i] = DROPPED
+                g.repeated += 1
+                dropped = True
+                continue
+            device_s = c.unwrapped / c.tick_hz
+            lost = _advance(c, g, remembered, device_s, code)
+            missing[j] = max(missing[j], lost)
+            reset[j] |= code == RESTARTED
+            if c.modulus:
+                see(c, device_s, (arrival_ns[i] - origin_ns) / NS)
+            index[i] = g.index
+        g.newest_s = to_gateway(c, g.device_s)
+        remembered[0, g.anchors] = g.index
+        remembered[1, g.anchors] = g.device_s
+    return dropped
+
+
+@kernel
+def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> int:
+    """Count up to the newest sample; return how many were lost before it."""
+    tick = c.unwrapped
+    steps = 1
+    if g.begun == 0:
+        g.begun = 1
+    elif g.period > 0.0:
+        # From sample to sample, so that a rate a little off the nominal one never adds up to a slipped sample.
+        steps = max(1, int(np.rint((tick - g.tick) / g.period)))
+    if code == RESTARTED:
+        g.resets += 1
+        forget_map(c)
+        if g.period > 0.0:
+            steps += int(np.rint(RESET_GAP_S * c.tick_hz / g.period))
+    index = g.index + steps
+    if steps > ANCHOR_GAP:
+        _remember(g, remembered, g.index, g.device_s)
+    if steps > ANCHOR_GAP or index // ANCHOR_EVERY != g.index // ANCHOR_EVERY or g.period <= 0.0:
+        _remember(g, remembered, index, device_s)
+    g.index = index
+    g.tick = tick
+    g.device_s = device_s
+    g.samples += 1
+    g.lost += steps - 1
+    return steps - 1
+
+
+@kernel
+def _remember(g: Any, remembered: Floats, index: int, device_s: float) -> None:
+    if g.anchors and remembered[0, g.anchors - 1] >= index:
+        return
+    if g.anchors == ANCHORS_KEPT:
+        half = ANCHORS_KEPT // 2
+        remembered[:, :half] = remembered[:, half:ANCHORS_KEPT]
+        g.anchors = half
+    remembered[0, g.anchors] = index
+    remembered[1, g.anchors] = device_s
+    g.anchors += 1
+
+
+@kernel
+def seconds(  # noqa: PLR0917 - numba takes positional arguments
+    index: Floats, number: int, clocks: Any, grids: Any, anchors: Floats, out: Floats
+) -> None:
+    """Map fractional sample indices (n,) of one stream to gateway seconds (n,)."""
+    c, g, known = clocks[number], grids[number], anchors[number]
+    last = g.anchors  # the newest sample stands behind the anchors
+    if last and known[0, last - 1] >= known[0, last]:
+        last -= 1
+    for i in range(len(index)):
+        at = index[i]
+        right = np.searchsorted(known[0, : last + 1], at)
+        if right == 0:  # older than all that is remembered: at the nominal rate
+            device_s = known[1, 0] + (at - known[0, 0]) * g.period / c.tick_hz
+        elif right > last:
+            device_s = known[1, last]
+        else:
+            share = (at - known[0, right - 1]) / (known[0, right] - known[0, right - 1])
+            device_s = known[1, right - 1] + share * (known[1, right] - known[1, right - 1])
+        out[i] = to_gateway(c, device_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Samples of one packet on the grid.
+    """Where the samples of some packets lie.
 
     Attributes:
-        index: (n,) sample counter; a missing number is a lost sample.
-        samples: (n, channels).
-        lost: Samples missing before or between these.
-        gap_s: Longest absence before or between these, seconds; 0 when nothing is missing.
-        reset: True if the device's clock started again.
-        before: Index of the sample before these; one before the first of all when there was none.
+        start: (k + 1) first sample of each packet in ``index``.
+        index: (m,) sample counter on each stream's grid; a missing number is a lost sample, DROPPED a repeated one.
+        before: (k) index of the sample before the packet; -1 before the first of all.
+        missing: (k) most samples lost in a row before or within it.
+        reset: (k) 1 if the device's clock started again within it.
+        dropped: Whether any index is DROPPED.
     """
 
+    start: list[int]
     index: Ints
-    samples: Floats
-    lost: int
-    gap_s: float
-    reset: bool
-    before: int
+    before: list[int]
+    missing: list[int]
+    reset: list[int]
+    dropped: bool
+
+
+class Timelines:
+    """Ticks → sample index → gateway seconds, for all streams of a gateway.
+
+    Args:
+        origin_ns: Second 0 on the monotonic clock.
+    """
+
+    def __init__(self, origin_ns: int) -> None:
+        self._origin_ns = origin_ns
+        self._used = 0
+        # Record arrays, so that the kernels also run uncompiled. The anchors' memory is taken only as they are written.
+        self.clocks: Any = np.zeros(FIRST_ROOM, CLOCK).view(np.recarray)
+        self.grids: Any = np.zeros(FIRST_ROOM, GRID).view(np.recarray)
+        self.anchors: Floats = np.empty((FIRST_ROOM, 2, ANCHORS_KEPT + 1))
+
+    def add(self, spec: StreamSpec) -> Timeline:
+        """Return the timeline of a new stream.
+
+        Streams without a device clock are placed by arrival, one index a sample, and say so in their uncertainty.
+        """
+        if self._used == len(self.clocks):
+            self._grow()
+        number = self._used
+        self._used += 1
+        clock, grid = self.clocks[number], self.grids[number]
+        clock["tick_hz"] = spec.tick_hz or float(NS)
+        clock["modulus"] = 1 << spec.tick_bits if spec.tick_hz else 0
+        clock["uncertainty_s"] = FIRST_UNCERTAINTY_S
+        grid["index"] = -1
+        grid["newest_s"] = -np.inf
+        timeline = Timeline(self, number)
+        timeline.set_rate(spec.rate_hz)
+        return timeline
+
+    def push(self, timelines: Sequence[Timeline], packets: Sequence[Packet]) -> Placed:
+        """Place packets, of the timelines given, in order of arrival."""
+        k = len(packets)
+        start = np.zeros(k + 1, np.int64)
+        np.cumsum([len(packet.arrival_ns) for packet in packets], out=start[1:])
+        arrival_ns = np.concatenate([packet.arrival_ns for packet in packets])
+        ticks = np.concatenate(
+            [p.ticks if t.has_clock else p.arrival_ns for t, p in zip(timelines, packets, strict=True)]
+        )
+        index, before, missing, reset = np.empty(start[-1], np.int64), *np.zeros((3, k), np.int64)
+        stream = np.array([timeline.number for timeline in timelines], np.int64)
+        dropped = place(
+            stream, start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids, self.anchors,
+            index, before, missing, reset,
+        )  # fmt: skip
+        return Placed(start.tolist(), index, before.tolist(), missing.tolist(), reset.tolist(), dropped)
+
+    def _grow(self) -> None:
+        used, room = self._used, 2 * self._used
+        kept = int(self.grids["anchors"].max()) + 1
+        anchors = np.empty((room, 2, ANCHORS_KEPT + 1))
+        anchors[:used, :, :kept] = self.anchors[:, :, :kept]
+        self.anchors = anchors
+        self.clocks = np.concatenate([self.clocks, np.zeros(room - used, CLOCK)]).view(np.recarray)
+        self.grids = np.concatenate([self.grids, np.zeros(room - used, GRID)]).view(np.recarray)
 
 
 class Timeline:
-    """Ticks → sample index → gateway seconds for one stream of one device.
+    """One stream of `Timelines`."""
 
-    Streams without a device clock are placed by arrival, one index a sample, and say so in their uncertainty.
-    """
-
-    def __init__(self, spec: StreamSpec, origin_ns: int) -> None:
-        self._origin_ns = origin_ns
-        self._tick_hz = spec.tick_hz or float(NS)
-        self._unwrapper = Unwrapper(self._tick_hz, spec.tick_bits) if spec.tick_hz else None
-        self._map = ClockMap()
-        self.set_rate(spec.rate_hz)
-        self.repeated = 0
-        self.newest_s = -np.inf  # gateway time of the newest sample
-        self._last: tuple[int, int] | None = None  # index, unwrapped ticks
-        self._before = -1  # index of the sample before the packet in hand
-        self._anchor_index = np.empty(ANCHORS_KEPT, np.int64)
-        self._anchor_s = np.empty(ANCHORS_KEPT)
-        self._anchors = 0
-        self._newest_is_spare = False  # the newest anchor only marks the end; the next sample takes its place
+    def __init__(self, all_streams: Timelines, number: int) -> None:
+        self._all = all_streams
+        self.number = number
+        self.has_clock = bool(all_streams.clocks["modulus"][number])
 
     def set_rate(self, rate_hz: float | None) -> None:
         """Take the nominal rate, as specified or as the device announced it."""
-        self._period = self._tick_hz / rate_hz if rate_hz else None
+        tick_hz = float(self._all.clocks["tick_hz"][self.number])
+        self._all.grids["period"][self.number] = tick_hz / rate_hz if rate_hz else 0.0
+
+    @property
+    def newest_s(self) -> float:
+        """Gateway time of the newest sample; -inf before the first."""
+        return float(self._all.grids["newest_s"][self.number])
 
     @property
     def uncertainty_s(self) -> float:
         """1 sigma of this stream's gateway times against the other devices'."""
-        return self._map.fit.uncertainty_s if self._map.fit else FIRST_UNCERTAINTY_S
+        return float(self._all.clocks["uncertainty_s"][self.number])
 
     @property
-    def has_clock(self) -> bool:
-        """Whether the device stamps its samples."""
-        return self._unwrapper is not None
+    def fit(self) -> Fit | None:
+        """The running fit of the device's clock; None before the first sample and for devices without a clock."""
+        c = self._all.clocks[self.number]
+        if not c["fitted"]:
+            return None
+        return Fit(*(float(c[name]) for name in ("reference_s", "offset_s", "skew", "uncertainty_s")))
 
-    @property
-    def map(self) -> ClockMap:
-        """The running fit."""
-        return self._map
-
-    def push(self, packet: Packet) -> Placed:
-        """Place the samples of one packet of at least one sample."""
-        ticks, samples, arrival_ns, reset_at = self._unwrap(packet)
-        reset = reset_at is not None
-        if not len(ticks):
-            return Placed(ticks, samples, 0, 0.0, reset, self._before)
-        if reset:
-            self._map = ClockMap()
-        index = self._grid(ticks, reset_at)
-        device_s = ticks / self._tick_hz
-        if self._unwrapper:
-            self._map.push(device_s, (arrival_ns - self._origin_ns) / NS)
-        else:
-            self._map.push(device_s, device_s - self._origin_ns / NS)
-        self._remember(index, device_s)
-        self.newest_s = float(self._map.to_gateway(device_s[-1:])[0])
-        return Placed(index, samples, *self._missing(index), reset, self._before)
+    def count(self, what: str) -> int:
+        """Return how many samples there were since the start: ``samples``, ``lost``, ``repeated`` or ``resets``."""
+        return int(self._all.grids[what][self.number])
 
     def at(self, index: Floats) -> Floats:
-        """Return gateway seconds of fractional sample indices (any shape)."""
-        known = slice(0, self._anchors)
-        device_s = np.interp(index, self._anchor_index[known], self._anchor_s[known])
-        return self._map.to_gateway(device_s)
-
-    def _unwrap(self, packet: Packet) -> tuple[Ints, Floats, Ints, int | None]:
-        if self._unwrapper is None:
-            return packet.arrival_ns, packet.samples, packet.arrival_ns, None
-        out = self._unwrapper.push(packet.ticks, packet.arrival_ns)
-        if out.keep.all():
-            return out.ticks, packet.samples, packet.arrival_ns, out.reset_at
-        self.repeated += int((~out.keep).sum())
-        return out.ticks, packet.samples[out.keep], packet.arrival_ns[out.keep], out.reset_at
-
-    def _grid(self, ticks: Ints, reset_at: int | None) -> Ints:
-        if self._last is None:
-            self._last = (-1, int(ticks[0]) - round(self._period or 1))
-        last_index, last_tick = self._last
-        self._before = last_index
-        if self._period is None:
-            steps = np.ones(len(ticks), np.int64)
-        else:
-            # Step by step, so that a rate a little off the nominal one never adds up to a slipped sample.
-            steps = np.maximum(1, np.rint(np.diff(ticks, prepend=last_tick) / self._period).astype(np.int64))
-        if reset_at is not None and self._period:
-            steps[reset_at] += round(RESET_GAP_S * self._tick_hz / self._period)
-        index = last_index + np.cumsum(steps)
-        self._last = (int(index[-1]), int(ticks[-1]))
-        return index
-
-    def _missing(self, index: Ints) -> tuple[int, float]:
-        if self._period is None:
-            return 0, 0.0
-        missing = np.diff(index, prepend=self._before) - 1
-        return int(missing.sum()), float(missing.max() * self._period / self._tick_hz)
-
-    def _remember(self, index: Ints, device_s: Floats) -> None:
-        """Keep the first sample of each block and both edges of each gap; the newest sample always stands last."""
-        if self._newest_is_spare and index[0] == self._anchor_index[self._anchors - 1] + 1:
-            self._anchors -= 1
-        block = np.diff(index // ANCHOR_EVERY, prepend=self._before // ANCHOR_EVERY) != 0
-        gap = np.diff(index, prepend=self._before) != 1
-        pick = block | gap if self._period else np.ones(len(index), bool)
-        pick[:-1] |= gap[1:]
-        self._newest_is_spare = not pick[-1]
-        pick[-1] = True
-        chosen = np.flatnonzero(pick)
-        if self._anchors + len(chosen) > ANCHORS_KEPT:
-            keep = ANCHORS_KEPT // 2
-            for array in (self._anchor_index, self._anchor_s):
-                array[:keep] = array[self._anchors - keep : self._anchors]
-            self._anchors = keep
-        to = slice(self._anchors, self._anchors + len(chosen))
-        self._anchor_index[to], self._anchor_s[to] = index[chosen], device_s[chosen]
-        self._anchors += len(chosen)
+        """Return gateway seconds of fractional sample indices (n,)."""
+        out = np.empty(len(index))
+        every = self._all
+        seconds(np.ascontiguousarray(index, np.float64), self.number, every.clocks, every.grids, every.anchors, out)
+        return out

@@ -138,6 +138,26 @@ class DriverContract(ABC):
         assert all(count > 0 for count in whole.faults.values())
 
     @FUZZ
+    @given(st.data())
+    def test_many_devices_at_once_are_each_decoded_as_alone(self, data: st.DataObject) -> None:
+        """Whole and spoilt streams side by side, in two steps: neighbours change nothing."""
+        good = self.announced() + self.streamed(30)
+        wires = []
+        for _ in range(data.draw(st.integers(1, 4))):
+            wire, at = list(good), data.draw(st.integers(0, len(good)))
+            wire[at:at] = data.draw(st.just([]) | frames_of_junk)
+            wires.append((wire, data.draw(st.integers(0, len(wire)))))
+        alone = [self.driver().decoder() for _ in wires]
+        together = [self.driver().decoder() for _ in wires]
+        for first in (True, False):
+            chunks = [wire[:cut] if first else wire[cut:] for wire, cut in wires]
+            many = type(together[0]).decode_many(list(zip(together, chunks, strict=True)))
+            for decoder, chunk, packets in zip(alone, chunks, many, strict=True):
+                single = decoder.decode(chunk)
+                same({p.stream: p for p in single}, {p.stream: p for p in packets})
+        assert [decoder.faults for decoder in alone] == [decoder.faults for decoder in together]
+
+    @FUZZ
     @given(st.integers(1, 100), st.integers(0, 29))
     def test_a_truncated_frame_is_counted_and_its_neighbours_live(self, cut: int, at: int) -> None:
         frames = self.streamed(36)  # some follow the cut one: what ends a recording may still be undecided

@@ -15,7 +15,7 @@ from drivers.packet import Flag, Frame
 from drivers.shimmer3_calibration import ORDER, calibration, nominal, parse_calibration
 from drivers.shimmer3_describe import describe
 from drivers.shimmer3_protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
-from drivers.shimmer3_stream import Layout, Splitter, crc16_rows, parse_packet
+from drivers.shimmer3_stream import Layout, Splitter, crc16_rows, parse_packet, split
 from tests.drivers.contract import DriverContract, decoded
 
 IMU = (0x0A, 0x0B, 0x0C, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09)
@@ -245,7 +245,7 @@ def test_a_splitter_keeps_little_back() -> None:
     splitter = Splitter(Layout(IMU, DIVISOR), Counter())
     rng = np.random.default_rng(5)
     for _ in range(200):
-        splitter.push([Frame(0, "data", rng.integers(0, 2, 97, dtype=np.uint8).tobytes())])
+        split([splitter], [[Frame(0, "data", rng.integers(0, 2, 97, dtype=np.uint8).tobytes())]])
         assert len(splitter._rest) < 200
 
 

@@ -1,0 +1,160 @@
+"""A whole ward on one core: packets in, measurements durable, in processor seconds a second of data.
+
+Frames of ten real recordings, worn by 490 simulated sensors, go through ticker, decoders, clocks, kernels and subjects
+into an outbox on disk, paced in real time as a radio would.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.ward_wire import NS, Ward, ward
+from drivers.movella_dot import MovellaDotDecoder
+from drivers.shimmer3 import Shimmer3Decoder
+from dsp.foot import FootContacts
+from dsp.lower_back import LowerBack
+from gateway.outbox import Outbox
+from gateway.pipeline import STEP_NS, Origin, Pipeline
+from gateway.run import warm_up
+from gateway.subject import Subject
+from gateway.ticker import Ticker
+from gateway.timeline import Timelines
+
+SENSORS = 490
+SETTLE_S, TIMED_S = 4.0, 12.0
+ORIGIN = Origin(1_000 * NS, 1_760_000_000_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a run took.
+
+    Attributes:
+        share: Processor seconds a second of data, all threads.
+        parts: The same by part of the way.
+        late_s: Longest time from the end of a step to its measurements handed to the outbox.
+        measurements: How many were made, a second.
+        samples: How many went in, a second.
+    """
+
+    share: float
+    parts: dict[str, float]
+    late_s: float
+    measurements: float
+    samples: float
+
+
+def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
+    """Drive the pipeline over all steps; time those after the ward has settled."""
+    warm_up()
+    sessions = {slot.id: slot.id for slot in made.settings.slot}
+    pipeline = Pipeline(made.settings, ORIGIN, sessions)
+    now_ns = [ORIGIN.monotonic_ns]
+    ticker = Ticker(ORIGIN.monotonic_ns, lambda: now_ns[0])
+    outbox = Outbox(folder / "outbox.db")
+    settle = round(SETTLE_S * NS / STEP_NS)
+    spent: dict[str, float] = defaultdict(float)
+    gc.collect()
+    gc.freeze()  # the prepared frames are no part of a gateway's memory
+    with _timed(spent):
+        count = samples = 0
+        late: list[float] = []
+        begun = time.monotonic()
+        process = main = 0.0
+        for at, frames in enumerate(made.steps):
+            if at == settle:
+                spent.clear()
+                count, samples = 0, -_samples(pipeline)
+                late.clear()
+                process, main = time.process_time(), time.thread_time()
+            due = begun + (at + 1) * STEP_NS / NS
+            if paced and (wait := due - time.monotonic()) > 0:
+                time.sleep(wait)
+            start = time.thread_time()
+            for number, frame in frames:
+                ticker.push(number, frame)
+            now_ns[0] += STEP_NS
+            (step,) = [step for _, step in ticker.due()]
+            spent["frames"] += time.thread_time() - start
+            measurements = pipeline.step(step)
+            start = time.thread_time()
+            outbox.append(measurements)
+            spent["outbox"] += time.thread_time() - start
+            late.append(time.monotonic() - due)
+            count += len(measurements)
+        outbox.flush()
+        process, main = time.process_time() - process, time.thread_time() - main
+    samples += _samples(pipeline)
+    outbox.close()
+    seconds = len(made.steps) * STEP_NS / NS - SETTLE_S
+    spent["outbox"] += process - main
+    spent["the rest"] = process - sum(spent.values())
+    parts = {name: value / seconds for name, value in spent.items()}
+    return Spent(process / seconds, parts, max(late), count / seconds, samples / seconds)
+
+
+def _samples(pipeline: Pipeline) -> int:
+    return sum(count.samples for intake in pipeline.intakes for count in intake.counts.values())
+
+
+@contextmanager
+def _timed(spent: dict[str, float]) -> Iterator[None]:
+    """Count the main thread's time within parts of the pipeline."""
+    restore = [_wrap(owner, name, part, spent) for owner, name, part in pipeline_parts()]
+    try:
+        yield
+    finally:
+        for undo in restore:
+            undo()
+
+
+def pipeline_parts() -> list[tuple[type, str, str]]:
+    """Return (class, method, part) whose times add up to a step."""
+    return [
+        (MovellaDotDecoder, "decode_many", "decode"),
+        (Shimmer3Decoder, "decode_many", "decode"),
+        (Timelines, "push", "time"),
+        (FootContacts, "push", "kernels"),
+        (LowerBack, "push", "kernels"),
+        (Subject, "step", "results"),
+        (Pipeline, "_measure", "results"),
+    ]
+
+
+def _wrap(owner: type, name: str, part: str, spent: dict[str, float]) -> Callable[[], None]:
+    plain = getattr(owner, name)
+
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.thread_time()
+        try:
+            return plain(*args, **kwargs)
+        finally:
+            spent[part] += time.thread_time() - start
+
+    original = owner.__dict__[name]
+    setattr(owner, name, staticmethod(timed) if isinstance(original, classmethod) else timed)
+    return lambda: setattr(owner, name, original)
+
+
+def main() -> None:
+    """Print the table."""
+    folder = Path(__file__).resolve().parents[2] / "shared/data/gait/ipol497"
+    made = ward(folder, sensors=SENSORS, seconds=SETTLE_S + TIMED_S, origin_ns=ORIGIN.monotonic_ns)
+    with tempfile.TemporaryDirectory() as data:
+        spent = run(made, Path(data))
+    print(f"{100 * spent.share:.1f} % of a core; {spent.samples:.0f} samples/s, {spent.measurements:.0f} measurements/s")
+    for part, share in sorted(spent.parts.items(), key=lambda item: -item[1]):
+        print(f"  {part:10} {100 * share:6.1f} %")
+    print(f"  latest step {1000 * spent.late_s:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
