@@ -14,7 +14,7 @@ from typing import Any
 
 from dsp.orientation_kernel import FLOOR_NOISE, predict, run_filter, turn
 from dsp.orientation_layout import BRIDGED
-from dsp.orientation_math import lean, product, rotate, rotation, touch_up
+from dsp.orientation_math import inlined, lean, product, rotate, rotation, touch_up
 
 ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
 GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
@@ -32,13 +32,13 @@ WEAVE_TILT = 0.2  # what is left of an error in the tilt once the field has been
 NEAR_GAIN = 0.2  # a sample: the field lately
 
 
-@lean
+@inlined
 def usable(x: float, y: float, z: float, limit: float) -> bool:
     """Return whether a sensor could have measured this (NaN is not)."""
     return abs(x) < limit and abs(y) < limit and abs(z) < limit
 
 
-@lean
+@inlined
 def repeats(s: Any, channel: int, x: float, y: float, z: float) -> int:
     """Return how often a channel has shown exactly this value."""
     i = 3 * channel
@@ -134,7 +134,7 @@ def fill_gravity(s: Any, p: Any, n: int, ax: float, ay: float, az: float) -> Non
             s.slow_1[2] += s.acc[2] + u * (z - s.acc[2])
 
 
-@lean
+@inlined
 def weave(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
     """Lay the field after a gap on the one before, or follow it."""
     x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (mx, my, mz))
@@ -188,7 +188,7 @@ def lose(s: Any, p: Any) -> None:
     open_gains(s, p, span * span, span * span)
 
 
-@lean
+@inlined
 def follow_gyr(s: Any, p: Any, gx: float, gy: float, gz: float, acc_ok: bool, ax: float, ay: float, az: float) -> int:
     """Take a good angular rate, after a gap or not; return flags."""
     flags = 0

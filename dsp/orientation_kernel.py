@@ -11,14 +11,14 @@ import math
 from typing import Any
 
 from dsp.orientation_layout import SLOW
-from dsp.orientation_math import arc_tangent, lean, product, rotate, rotation, touch_up
+from dsp.orientation_math import arc_tangent, inlined, lean, product, rotate, rotation, touch_up
 
 PER_G2 = 1.0 / 9.80665**2  # (m/s^2)^-2
 FLOOR_NOISE = 1e-6  # rad^2: of one sample of a resting accelerometer
 TINY = 1e-6  # of a cosine: nearer to upside down the axis of the correction is arbitrary
 
 
-@lean
+@inlined
 def run_filter(first: Any, second: Any, i: int, b0: float, a1: float, a2: float, x: float) -> float:
     """Take one value into channel ``i`` of a second-order low-pass (transposed direct form); return it smoothed."""
     y = b0 * x + first[i]
@@ -44,15 +44,23 @@ def average(first: Any, second: Any, i: int, n: float, last: bool, b0: float, a2
     return y
 
 
-@lean
-def slowly(s: Any, p: Any, i: int, x: float, n: float, last: bool) -> float:
-    """Smooth one of the slow channels."""
+@inlined
+def slowly(s: Any, p: Any, first: int, end: int, n: float, last: bool) -> None:
+    """Smooth slow channels in place."""
+    b0, a1, a2 = p.slow[0], p.slow[1], p.slow[2]
     if n < 0.0:
-        return run_filter(s.slow_1, s.slow_2, i, p.slow[0], p.slow[1], p.slow[2], x)
-    return average(s.slow_1, s.slow_2, i, n, last, p.slow[0], p.slow[2], x)
+        for i in range(first, end):
+            x = s.slow[i]
+            y = b0 * x + s.slow_1[i]
+            s.slow_1[i] = 2.0 * b0 * x - a1 * y + s.slow_2[i]
+            s.slow_2[i] = b0 * x - a2 * y
+            s.slow[i] = y
+    else:
+        for i in range(first, end):
+            s.slow[i] = average(s.slow_1, s.slow_2, i, n, last, b0, a2, s.slow[i])
 
 
-@lean
+@inlined
 def quickly(s: Any, p: Any, i: int, x: float, n: float, last: bool) -> float:
     """Smooth one of the quick channels."""
     if n < 0.0:
@@ -67,7 +75,7 @@ def end_rest(s: Any) -> None:
     s.rest = 0
 
 
-@lean
+@inlined
 def predict(s: Any, p: Any, gx: float, gy: float, gz: float) -> None:
     """Turn with the gyroscope; see whether that is calm."""
     n = s.quick_gyr_n
@@ -88,26 +96,20 @@ def predict(s: Any, p: Any, gx: float, gy: float, gz: float) -> None:
     turn(s, (gx - s.bias[0]) * p.dt, (gy - s.bias[1]) * p.dt, (gz - s.bias[2]) * p.dt)
 
 
-@lean
+@inlined
 def turn(s: Any, x: float, y: float, z: float) -> None:
     """Turn by a rotation vector of the sensor frame, rad."""
     q = (s.turn[0], s.turn[1], s.turn[2], s.turn[3])
     s.turn[0], s.turn[1], s.turn[2], s.turn[3] = touch_up(product(q, rotation(x, y, z)))
 
 
-@lean
+@inlined
 def clip(x: float, limit: float) -> float:
     """Return x within -limit to limit."""
     return max(-limit, min(limit, x))
 
 
-@lean
-def upright(s: Any) -> tuple[float, float, float, float]:
-    """Return the orientation without heading: sensor to a frame with z up."""
-    return product((s.tilt[0], s.tilt[1], s.tilt[2], s.tilt[3]), (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
-
-
-@lean
+@inlined
 def correct_tilt(s: Any, p: Any, ax: float, ay: float, az: float) -> None:
     """Set the averaged specific force upright; learn the bias from how much that took."""
     n = s.quick_acc_n
@@ -135,9 +137,9 @@ def correct_tilt(s: Any, p: Any, ax: float, ay: float, az: float) -> None:
         last = n * p.dt >= p.slow_s
         s.level_n = -1.0 if last else n
     ax, ay, az = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (ax, ay, az))
-    x = slowly(s, p, 0, ax, n, last)
-    y = slowly(s, p, 1, ay, n, last)
-    z = slowly(s, p, 2, az, n, last)
+    s.slow[0], s.slow[1], s.slow[2] = ax, ay, az
+    slowly(s, p, 0, 3, n, last)
+    x, y, z = s.slow[0], s.slow[1], s.slow[2]
     s.acc[0], s.acc[1], s.acc[2], s.acc_known = ax, ay, az, 1
     s.gravity[0], s.gravity[1], s.gravity[2] = x, y, z
     dx, dy, dz = ax - x, ay - y, az - z
@@ -161,7 +163,7 @@ def correct_tilt(s: Any, p: Any, ax: float, ay: float, az: float) -> None:
         s.recovering = 0
 
 
-@lean
+@inlined
 def learn_bias(s: Any, p: Any, rate_x: float, rate_y: float) -> None:
     """Update the gyroscope bias from rest, or from the rate at which gravity had to be corrected."""
     n = s.slow_n
@@ -171,15 +173,18 @@ def learn_bias(s: Any, p: Any, rate_x: float, rate_y: float) -> None:
         last = n * p.dt >= p.slow_s
         s.slow_n = -1.0 if last else n
     bx, by, bz = s.bias[0], s.bias[1], s.bias[2]
-    qw, qx, qy, qz = upright(s)
-    a, b, c = 1.0 - 2.0 * (qy * qy + qz * qz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
-    d, e, f = 2.0 * (qx * qy + qw * qz), 1.0 - 2.0 * (qx * qx + qz * qz), 2.0 * (qy * qz - qw * qx)
-    g, h, i = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
-    level_x = slowly(s, p, 12, a * bx + b * by + c * bz, n, last)
-    level_y = slowly(s, p, 13, d * bx + e * by + f * bz, n, last)
-    a, b, c = slowly(s, p, 3, a, n, last), slowly(s, p, 4, b, n, last), slowly(s, p, 5, c, n, last)
-    d, e, f = slowly(s, p, 6, d, n, last), slowly(s, p, 7, e, n, last), slowly(s, p, 8, f, n, last)
-    g, h, i = slowly(s, p, 9, g, n, last), slowly(s, p, 10, h, n, last), slowly(s, p, 11, i, n, last)
+    q = product((s.tilt[0], s.tilt[1], s.tilt[2], s.tilt[3]), (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
+    s.upright[0], s.upright[1], s.upright[2], s.upright[3] = q
+    qw, qx, qy, qz = q
+    r = s.slow
+    r[3], r[4], r[5] = 1.0 - 2.0 * (qy * qy + qz * qz), 2.0 * (qx * qy - qw * qz), 2.0 * (qx * qz + qw * qy)
+    r[6], r[7], r[8] = 2.0 * (qx * qy + qw * qz), 1.0 - 2.0 * (qx * qx + qz * qz), 2.0 * (qy * qz - qw * qx)
+    r[9], r[10], r[11] = 2.0 * (qx * qz - qw * qy), 2.0 * (qy * qz + qw * qx), 1.0 - 2.0 * (qx * qx + qy * qy)
+    r[12] = r[3] * bx + r[4] * by + r[5] * bz
+    r[13] = r[6] * bx + r[7] * by + r[8] * bz
+    slowly(s, p, 3, 14, n, last)
+    a, b, c, d, e, f, g, h, i = r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11]
+    level_x, level_y = r[12], r[13]
     if s.rest == 1:
         a, b, c, d, e, f, g, h, i = 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0
         x, y, z = s.calm[0] - bx, s.calm[1] - by, s.calm[2] - bz
@@ -195,13 +200,13 @@ def learn_bias(s: Any, p: Any, rate_x: float, rate_y: float) -> None:
     update_bias(s, p, (a, b, c), (d, e, f), (g, h, i), x, y, z, noise, noise_z)
 
 
-@lean
+@inlined
 def dot(a: Any, b: Any) -> float:
     """Return the inner product."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@lean
+@inlined
 def update_bias(
     s: Any, p: Any, r0: Any, r1: Any, r2: Any, x: float, y: float, z: float, noise: float, noise_z: float
 ) -> None:
@@ -245,10 +250,10 @@ def update_bias(
     s.cov[3], s.cov[4], s.cov[5] = yy - dot(ky, ay), yz - dot(ky, az), zz - dot(kz, az)
 
 
-@lean
+@inlined
 def correct_heading(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
     """Turn the heading towards magnetic north, unless the field is not the usual one."""
-    x, y, z = rotate(upright(s), (mx, my, mz))
+    x, y, z = rotate((s.upright[0], s.upright[1], s.upright[2], s.upright[3]), (mx, my, mz))
     norm, dip = watch_field(s, p, x, y, z)
     c, d = s.heading[0], s.heading[1]
     cc, ss = c * c - d * d, 2.0 * c * d
@@ -269,7 +274,7 @@ def correct_heading(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
         s.heading[0], s.heading[1] = c * f, d * f
 
 
-@lean
+@inlined
 def usual_gain(s: Any, p: Any) -> float:
     """Return how much to trust the field: not at all while it is disturbed, unless that lasts too long."""
     gain = p.mag_gain
@@ -308,7 +313,7 @@ def find_heading(s: Any, p: Any, norm: float, dip: float, off: float, gain: floa
     return way, gain
 
 
-@lean
+@inlined
 def watch_field(s: Any, p: Any, x: float, y: float, z: float) -> tuple[float, float]:
     """Return norm and dip of the field, smoothed; see whether norm and dip of the field are those that the heading rests on, or have long been others."""
     level = math.sqrt(x * x + y * y)

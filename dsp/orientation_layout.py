@@ -75,11 +75,13 @@ STATE: Final = np.dtype(
         ("index", "i8"),  # newest sample
         ("turn", "f8", (4,)),  # sensor to the frame the gyroscope alone keeps
         ("tilt", "f8", (4,)),  # from there to an upright one, heading free
+        ("upright", "f8", (4,)),  # both
         ("heading", "f8", (2,)),  # half the angle from there to north: cosine and sine
         ("bias", "f8", (3,)),  # rad/s
         ("cov", "f8", (6,)),  # of the bias: xx xy xz yy yz zz
         ("level_n", "f8"),  # samples averaged so far by the first three slow channels (gravity); -1: the filter runs
         ("slow_n", "f8"),  # the same of the others
+        ("slow", "f8", (SLOW,)),  # in and out
         ("slow_1", "f8", (SLOW,)),  # while averaging the sums
         ("slow_2", "f8", (SLOW,)),
         ("quick_gyr_n", "f8"),

@@ -23,7 +23,12 @@ def lean(function: Function) -> Function:
     return cast("Function", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
-@lean
+def inlined(function: Function) -> Function:
+    """The same for parts of the hot path, which the compiler would otherwise call one by one: 1.5 times as slow."""
+    return cast("Function", njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+@inlined
 def product(a: Quaternion, b: Quaternion) -> Quaternion:
     """Return the rotation b followed by a."""
     return (
@@ -34,14 +39,14 @@ def product(a: Quaternion, b: Quaternion) -> Quaternion:
     )
 
 
-@lean
+@inlined
 def touch_up(q: Quaternion) -> Quaternion:
     """Return a quaternion of almost norm 1 with norm 1: one Newton step instead of a root."""
     f = 1.5 - 0.5 * ((q[0] * q[0] + q[1] * q[1]) + (q[2] * q[2] + q[3] * q[3]))
     return q[0] * f, q[1] * f, q[2] * f, q[3] * f
 
 
-@lean
+@inlined
 def rotate(q: Quaternion, v: Vector) -> Vector:
     """Return the vector v turned by q."""
     w, x, y, z = q
@@ -58,7 +63,7 @@ def rotate(q: Quaternion, v: Vector) -> Vector:
 SERIES_LIMIT = 0.0625  # rad^2: half angles up to 0.25 rad a sample (50 rad/s at 100 Hz) leave an error below 1e-16
 
 
-@lean
+@inlined
 def rotation(x: float, y: float, z: float) -> Quaternion:
     """Return the quaternion of a rotation vector, rad."""
     x, y, z = 0.5 * x, 0.5 * y, 0.5 * z
@@ -87,7 +92,7 @@ A9 = -0.043480533438954326
 A10 = 0.021135400583752725
 
 
-@lean
+@inlined
 def arc_tangent(y: float, x: float) -> float:
     """Return atan2(y, x) to about 2e-16 relative to pi."""
     ax, ay = abs(x), abs(y)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, follow_gyr, lose, repeats, undo, usable, weave
-from dsp.orientation_kernel import correct_heading, correct_tilt, upright
+from dsp.orientation_kernel import correct_heading, correct_tilt
 from dsp.orientation_layout import (
     ACC_MISSING,
     AT_REST,
@@ -19,14 +19,14 @@ from dsp.orientation_layout import (
     MAG_MISSING,
     RECOVERING,
 )
-from dsp.orientation_math import lean
+from dsp.orientation_math import inlined, lean
 
 FLOOR_VAR = (
     0.3 * math.pi / 180.0
 ) ** 2  # rad^2: nonlinear scales and axes that are not quite square are never averaged
 
 
-@lean
+@inlined
 def take(
     s: Any,
     p: Any,
@@ -89,10 +89,10 @@ def take(
     return flags
 
 
-@lean
+@inlined
 def say(s: Any, out: Any, r: int) -> None:
     """Write the orientation of a sensor into row ``r``."""
-    q = upright(s)
+    q = s.upright
     c, d = s.heading[0], s.heading[1]
     out[r, 0] = c * q[0] - d * q[3]
     out[r, 1] = c * q[1] - d * q[2]
