@@ -27,13 +27,14 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test check format docs system clean
+.PHONY: help setup demo test check fuzz format docs system clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
 	echo "make demo     everything on simulated devices, dashboard on http://127.0.0.1:8080; FOR=60 stops by itself"
 	echo "make test     all tests; ARGS=\"-k clock\" for some"
 	echo "make check    lint, types and the import rule"
+	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -88,6 +89,19 @@ check: setup
 	$(V)/ruff format --check .
 	$(V)/mypy
 	$(V)/python -m pytest -q tests/test_imports.py
+
+# The fuzzer lives in an environment of its own: it is no dependency of the product.
+fuzz: setup build/fuzz/ready
+	@$(V)/python -m tests.fuzz $(ARGS)
+
+build/fuzz/ready: requirements/fuzz.lock
+	@echo "fuzz: installing the coverage-guided fuzzer in build/fuzz"
+	$(V)/python -m venv --clear build/fuzz/venv
+	build/fuzz/venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off --require-hashes \
+	  -r requirements/fuzz.lock
+	site=$$(build/fuzz/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	$(V)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$site/product.pth
+	touch $@
 
 format: setup
 	@$(V)/ruff check --fix . || true

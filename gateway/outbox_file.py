@@ -114,6 +114,8 @@ class OutboxFile:
             self._read = _connect(path)
         except BaseException as error:
             self._write.close()
+            if isinstance(error, UnicodeDecodeError):  # SQLite quotes names in what it says, and they are spoilt
+                raise DamagedError("names that are not text") from error
             if isinstance(error, sqlite3.Error) and is_damage(error):
                 raise DamagedError(str(error)) from error
             raise
@@ -131,6 +133,8 @@ class OutboxFile:
         state = self._write.execute("SELECT epoch, last_seq, depth, bytes, clean FROM state").fetchone()
         if state is None:
             raise DamagedError("the state is missing")
+        if not isinstance(state[0], str) or not all(isinstance(number, int) for number in state[1:]):
+            raise DamagedError("the state is not what its columns say")
         self.epoch: str = state[0]
         self.last_seq: int = state[1]
         self.depth: int = state[2]

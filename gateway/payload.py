@@ -96,7 +96,7 @@ def decode_measurements(gateway: str, slot: str, payload: bytes) -> Message:
             if measurement.slot != slot:
                 raise PayloadError("slot differs from the topic")  # noqa: TRY301 - as any other field that is wrong
         except PayloadError as error:
-            message.rejected.append(Rejected(seq, error.kind, orjson.dumps(entry)))
+            message.rejected.append(Rejected(seq, error.kind, _raw(entry)))
         else:
             message.measurements.append((seq, measurement))
     return message
@@ -134,6 +134,13 @@ def _head(gateway: str, payload: bytes) -> tuple[dict[str, Any], Message]:
     if type(released) is not int or not 0 <= released < MAX_SEQ:
         raise PayloadError("bad released")
     return fields, Message(gateway, epoch, released)
+
+
+def _raw(entry: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(entry)
+    except orjson.JSONEncodeError:  # the parser takes more levels, and numbers, than the writer gives back
+        return b'"cannot be written as JSON again"'
 
 
 def _entries(fields: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -41,6 +41,10 @@ def decode(payload: bytes) -> dict[str, Any]:
         raise PayloadError("not JSON") from None
     if not isinstance(message, dict):
         raise PayloadError("not an object")
+    try:
+        orjson.dumps([[[message]]])  # as deep as it will stand in a page: the parser takes more than the writer gives
+    except orjson.JSONEncodeError:
+        raise PayloadError("too deep") from None
     return message
 
 

@@ -1,0 +1,1 @@
+"""Untrusted bytes into everything that reads them: the same targets for hypothesis and for a coverage-guided fuzzer."""

@@ -1,0 +1,87 @@
+"""One target under the coverage-guided fuzzer: ``python -m tests.fuzz.guided NAME INPUTS FOLDER``.
+
+Runs in the fuzzer's own environment (``make fuzz`` makes it). First hypothesis makes inputs that are nearly good; they
+and the seeds are where the coverage-guided fuzzer begins.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.fuzz.target import SLOWEST_S, Target
+
+# Modules whose branches guide the fuzzer; compiled kernels cannot be among them.
+INSTRUMENTED = (
+    "config", "drivers", "gateway.commands", "gateway.dashboard", "gateway.outbox_file", "gateway.payload",
+    "gateway.receipt", "gateway.recording", "gateway.waveform",
+)  # fmt: skip
+FROM_HYPOTHESIS = 400  # inputs; slow to make, and soon overtaken
+MOST_MB = 1024  # memory; the interpreter with numba and numpy takes a fifth of that
+
+
+def begin(target: Target, folder: Path) -> None:
+    """Write the first inputs to a folder, and run them."""
+    seeds = folder / "seeds"
+    seeds.mkdir(parents=True, exist_ok=True)
+
+    def keep(data: bytes, name: str) -> None:
+        target.run(data)
+        (seeds / name).write_bytes(data)
+
+    for n, data in enumerate(target.seeds):
+        keep(data, f"seed-{n}")
+    count = iter(range(10**9))
+
+    @settings(
+        max_examples=FROM_HYPOTHESIS, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(target.inputs)
+    def try_it(data: bytes) -> None:
+        keep(data, f"hypothesis-{next(count)}")
+
+    try_it()
+    (folder / "words").write_text("".join(f"{_quoted(word)}\n" for word in target.words if word), "ascii")
+
+
+def _quoted(word: str) -> str:
+    """Return a word as libFuzzer's dictionaries want it; one that begins with a backslash is written already."""
+    if word.startswith("\\x"):
+        return f'"{word}"'
+    return '"' + "".join(f"\\x{byte:02x}" for byte in word.encode()) + '"'
+
+
+def fuzz(run: Callable[[bytes], None], longest: int, inputs: int, folder: Path) -> None:
+    """Run so many inputs; ends the process: 0, or another status and the input in a file ``failed-…``."""
+    corpus = folder / "corpus"
+    corpus.mkdir(exist_ok=True)
+    words = folder / "words"
+    options = [
+        f"-runs={inputs}", f"-max_len={longest}", f"-timeout={SLOWEST_S:g}", f"-rss_limit_mb={MOST_MB}",
+        f"-artifact_prefix={folder}/failed-", "-print_final_stats=1", "-len_control=20",
+        *([f"-dict={words}"] if words.stat().st_size else []),
+    ]  # fmt: skip
+    atheris.Setup([sys.argv[0], *options, str(corpus), str(folder / "seeds")], run)
+    atheris.Fuzz()
+
+
+def main() -> None:
+    """Read the command line, and fuzz."""
+    name, inputs, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    logging.disable(logging.CRITICAL)
+    with atheris.instrument_imports(include=list(INSTRUMENTED)):
+        from tests.fuzz.everything import targets
+
+        target = targets()[name]
+    begin(target, folder)
+    fuzz(target.run, target.longest, inputs, folder)
+
+
+if __name__ == "__main__":
+    main()
