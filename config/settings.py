@@ -57,11 +57,20 @@ class Outbox(Section):
 class Store(Section):
     """A remote time-series store that the historian also writes to."""
 
-    kind: Literal["influxdb2", "influxdb3", "victoriametrics"] = Field(description="What the store speaks.")
+    kind: Literal["influxdb1", "influxdb2", "influxdb3", "victoriametrics"] = Field(
+        description="What the store speaks; influxdb1 is plain /write."
+    )
     url: str = Field(description="Base address, for example http://127.0.0.1:8428.")
     organisation: str = Field("", description="InfluxDB 2 organisation.")
-    bucket: str = Field("rehab", description="InfluxDB 2 bucket or InfluxDB 3 database.")
+    bucket: str = Field("rehab", description="InfluxDB 2 bucket, or database of InfluxDB 1 or 3.")
     token_file: Path | None = Field(None, description="File that holds the token and nothing else.")
+    hold_back_s: float = Field(
+        60.0,
+        ge=0,
+        le=3600,
+        description="Seconds before what the store took counts as stored: a store that is killed loses its last ones."
+        " 0 takes its word.",
+    )
 
 
 class Historian(Section):

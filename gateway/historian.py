@@ -1,7 +1,8 @@
 """From the broker to the history, and on to the remote store; then the receipt that lets the outbox forget.
 
 A message is acknowledged to the broker after the commit that holds it. A receipt is published after that commit and,
-with a remote store, after the store has taken it. What cannot be understood is counted and set apart; nothing stops.
+with a remote store, after the store has taken it and kept it for a while. What cannot be understood is counted and set
+apart; nothing stops.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
+from gateway.copying import Copier
 from gateway.history import History, Stored
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements
@@ -44,8 +46,6 @@ RECEIPTS_UNDER_WAY = 20
 """The least Receive Maximum that is common; a later receipt says all that an earlier one did."""
 SESSION_S = 3600
 """The broker queues for us so long. Beyond that the outboxes still have everything, on disk."""
-COPY_ROWS = 1_000
-"""Measurements of one write to the remote store, some 300 kB."""
 RETENTION_S = 3600.0
 IDLE_S = 1.0
 
@@ -88,7 +88,7 @@ class Historian:
         self._bad: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
         self._last_error = ""
-        self._messages = self._stored = self._copied = 0
+        self._messages = self._stored = 0
         self._wake = threading.Condition()
         self._queue: deque[Incoming] = deque()
         self._dirty: set[tuple[str, str]] = set()
@@ -99,9 +99,11 @@ class Historian:
         store = settings.historian.store
         self._history = History(self.path, copying=store is not None)
         self._remote: RemoteStore | None = None
+        self._copier: Copier | None = None
         self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
         if store is not None:
             self._remote = RemoteStore(LineWriter(store), settings.site.site, self._refuse, rng=self._rng)
+            self._copier = Copier(self._history, self._remote, self._refuse, hold_back_s=store.hold_back_s)
             self._threads.append(threading.Thread(target=self._copy, name="historian-store", daemon=True))
         self._link = Link(
             settings.broker,
@@ -144,12 +146,13 @@ class Historian:
         last_error = self._last_error or ("" if self._link.connected else self._link.last_error)
         if self._remote is not None:
             errors |= self._remote.errors
+            errors |= self._copier.errors if self._copier else {}
             last_error = self._remote.last_error or last_error
         return HistorianState(
             self._connection is not None,
             self._messages,
             self._stored,
-            self._copied,
+            self._copier.copied if self._copier else 0,
             dict(self._bad),
             errors,
             last_error,
@@ -269,7 +272,8 @@ class Historian:
                 return
             dirty, self._dirty = self._dirty, set()
         for gateway, epoch in dirty:
-            payload = Receipt(epoch, self._history.upto(gateway, epoch)).encode()
+            received = self._history.received(gateway, epoch)
+            payload = Receipt(epoch, self._history.upto(gateway, epoch), received).encode()
             topic = Topics(self._topics.site, gateway).stored
             self._receipts_sent += 1
             if self._link.publish(connection, topic, payload, qos=1, retain=True) is None:
@@ -279,19 +283,17 @@ class Historian:
     # The thread that copies to the remote store.
 
     def _copy(self) -> None:
-        assert self._remote is not None
+        assert self._copier is not None
         while not self._stop.is_set():
             self._fresh.clear()
             try:
-                rows = self._history.not_copied(COPY_ROWS)
-                if not rows:
-                    self._fresh.wait(IDLE_S)
-                elif self._remote.write(rows):
-                    touched = self._history.mark_copied(rows)
-                    self._copied += len(rows)
+                more = self._copier.write()
+                if touched := self._copier.confirm():
                     with self._wake:
                         self._dirty.update(touched)
                         self._wake.notify_all()
+                if not more:
+                    self._fresh.wait(IDLE_S)
             except sqlite3.Error as error:
                 self._note("history", error)
                 self._stop.wait(IDLE_S)

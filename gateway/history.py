@@ -98,16 +98,26 @@ class History:
             known = self._epoch(gateway, epoch)
             return min(known.received.upto, known.copied.upto) if self.copying else known.received.upto
 
+    def received(self, gateway: str, epoch: str) -> int:
+        """Return the number up to which everything of this epoch is here, whatever the remote store has."""
+        with self._lock:
+            return self._epoch(gateway, epoch).received.upto
+
     def epochs(self) -> list[tuple[str, str]]:
         """Return gateway and epoch of every outbox that has been heard of, the latest last."""
         with self._lock:
             return list(self._db.execute("SELECT gateway, epoch FROM epochs ORDER BY id"))
 
-    def not_copied(self, limit: int) -> list[Stored]:
-        """Return the next measurements that the remote store has not confirmed, in the order of storing."""
+    def copied_upto(self) -> int:
+        """Return the id up to which the remote store has everything."""
         with self._lock:
-            after = self._db.execute("SELECT upto FROM copying").fetchone()[0]
-            return read_stored(self._db, "WHERE id > ? ORDER BY id LIMIT ?", (after, limit))
+            return self._copied_id()
+
+    def not_copied(self, limit: int, *, after: int | None = None, upto: int = 2**62) -> list[Stored]:
+        """Return measurements in the order of storing: those beyond ``copied_upto()``, or beyond ``after``."""
+        with self._lock:
+            after = self._copied_id() if after is None else after
+            return read_stored(self._db, "WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, upto, limit))
 
     def mark_copied(self, batch: Sequence[Stored]) -> set[tuple[str, str]]:
         """Note that the remote store has these; return whose receipts may have moved."""
@@ -199,9 +209,15 @@ class History:
             )
 
     def _add_gap(self, known: _Epoch, first: int, last: int, reason: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", (known.id, first, last, reason))
+        # An outbox that dropped a measurement cannot know whether it had arrived; we do.
+        lost = known.received.missing(last)
+        pieces = [(max(first, a), b) for a, b in lost if b >= first]
+        self._db.executemany(
+            "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(known.id, *piece, reason) for piece in pieces]
+        )
         known.received.add(first, last)
-        known.copied.add(first, last)
+        for piece in pieces:
+            known.copied.add(*piece)
 
     def _note_sessions(self, measurements: Iterable[Measurement]) -> None:
         spans: dict[tuple[str, str, str, bool], tuple[int, int, int]] = {}

@@ -101,10 +101,10 @@ class Lanes:
             self._taken.add(first, last)
         self._resend.acknowledged(self._taken.upto, now)
 
-    def receipt(self, stored: int, now: float) -> None:
+    def receipt(self, received: int, now: float) -> None:
         """Note a receipt of this epoch."""
-        self._taken.add(1, max(1, stored))
-        self._resend.receipt(stored, now)
+        self._taken.add(1, max(1, received))
+        self._resend.receipt(received, now)
 
     def tick(self, now: float) -> None:
         """Let time pass for what depends on age."""

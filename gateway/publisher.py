@@ -280,10 +280,10 @@ class Publisher:
     def _take_receipt(self, now: float) -> None:
         receipt, self._receipt = self._receipt, None
         if receipt is not None and receipt.epoch == self._lanes.epoch:
-            stored = min(receipt.stored, self._outbox.state().durable_seq)
-            self._lanes.receipt(stored, now)
+            durable = self._outbox.state().durable_seq
+            self._lanes.receipt(min(receipt.arrived, durable), now)
             if not self._by_broker:
-                self._outbox.release(receipt.epoch, stored)
+                self._outbox.release(receipt.epoch, min(receipt.stored, durable))
 
     def _send_all(self, now: float, *, ending: bool) -> None:
         """Fill the window, the most urgent first."""

@@ -78,14 +78,26 @@ class Contiguous:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Everything of ``epoch`` up to ``stored`` is stored, or known to be a gap."""
+    """Everything of ``epoch`` up to ``stored`` is stored for good, or known to be a gap.
+
+    Up to ``received`` it has reached the history and need not be sent again, but a remote store may still lose it; a
+    number below ``stored`` says nothing.
+    """
 
     epoch: str
     stored: int
+    received: int = 0
+
+    @property
+    def arrived(self) -> int:
+        """Return up to where nothing needs to be sent again."""
+        return max(self.stored, self.received)
 
     def encode(self) -> bytes:
         """Return the payload of the topic ``stored``."""
-        return orjson.dumps({"v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored})
+        return orjson.dumps(
+            {"v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored, "received": self.received}
+        )
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
@@ -98,6 +110,8 @@ class Receipt:
             raise ValueError(f"version {fields.get('v')!r} of a receipt is not known")
         if not isinstance(epoch, str) or not EPOCH.fullmatch(epoch):
             raise ValueError("epoch is not 16 hexadecimal digits")
-        if type(stored) is not int or not 0 <= stored < MAX_SEQ:
-            raise ValueError("stored is not a sequence number")
-        return cls(epoch, stored)
+        received = fields.get("received", 0)
+        for number in (stored, received):
+            if type(number) is not int or not 0 <= number < MAX_SEQ:
+                raise ValueError("stored or received is not a sequence number")
+        return cls(epoch, stored, received)

@@ -48,7 +48,11 @@ class Resend:
 
     def receipt(self, stored: int, now: float) -> None:
         """Note a receipt."""
-        if stored <= self._receipt:
+        if stored == self._receipt:
+            return
+        if stored < self._receipt:
+            # The historian has lost what it had, or a broker remembers an older receipt: soon we shall know.
+            self._receipt, self._moved_at = stored, now
             return
         self._receipt, self._moved_at = stored, now
         if self._probing:

@@ -16,10 +16,14 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import orjson
 
 from config.settings import Store
 from gateway.history import Stored
@@ -35,29 +39,51 @@ RETRY_AFTER_MOST_S = 300.0
 """A store may ask for a pause; not for a day."""
 UNACCEPTABLE = frozenset({400, 413, 422})
 """Statuses that speak of the lines themselves; everything else may pass with time."""
+FORBIDDEN = frozenset({401, 403})
+MAY_PASS = frozenset({401, 408, 429})
+"""Of the statuses below 500, those that a question may get and get over."""
+
+METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 Refuse = Callable[[Stored, str], None]
 
-_NAME = str.maketrans({",": r"\,", " ": r"\ ", "\n": r"\ ", "\r": r"\ ", "\\": "/"})
-_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\r": r"\ ", "\\": "/"})
-"""A backslash of a name would escape what follows it, differently in each store: it becomes a slash."""
+_TAG = str.maketrans({",": r"\,", " ": r"\ ", "=": r"\=", "\n": r"\ ", "\r": r"\ "})
 
 
-def line(row: Stored, site: str) -> str:
-    """Return the line of one measurement."""
+def tags_of(row: Stored, site: str) -> dict[str, str]:
+    """Return the stable identity of the series of a measurement; a store drops an empty tag, or refuses the line."""
     m = row.measurement
     tags = {
         "site": site, "gateway": row.gateway, "slot": m.slot, "session": m.session, "subject": m.subject,
         "side": m.side, "algorithm": m.algorithm, "devices": "+".join(m.devices),
         "simulated": "true" if m.simulated else "false",
     }  # fmt: skip
+    # A backslash would escape what follows it, differently in each store: it becomes a slash.
+    return {key: value.replace("\\", "/") for key, value in tags.items() if value}
+
+
+def unfit(row: Stored) -> str:
+    """Return why a measurement cannot be a line that every store takes as it is meant; empty if it can.
+
+    VictoriaMetrics answers 204 to lines that it skips, such as one that begins with ``#``.
+    """
+    m = row.measurement
+    if not METRIC.fullmatch(m.metric):
+        return "the metric is not a name"
+    if not all(value.isprintable() for value in tags_of(row, "s").values()):
+        return "a tag is not printable"
+    return ""
+
+
+def line(row: Stored, site: str) -> str:
+    """Return the line of one measurement."""
+    m = row.measurement
     fields = [] if m.value is None else [f"value={m.value!r}"]
     fields += [f"n={m.n}i", f"n_rejected={m.n_rejected}i", f"quality={QUALITY.index(m.quality)}i"]
     fields += [f"duration_ms={(m.end_us - m.start_us) / 1000!r}"]
     fields += [] if m.sync_ms is None else [f"sync_ms={m.sync_ms!r}"]
-    # A store drops an empty tag, or refuses the line.
-    named = "".join(f",{key}={value.translate(_TAG)}" for key, value in tags.items() if value)
-    return f"{m.metric.translate(_NAME)}{named} {','.join(fields)} {m.end_us // 1000}"
+    named = "".join(f",{key}={value.translate(_TAG)}" for key, value in tags_of(row, site).items())
+    return f"{m.metric}{named} {','.join(fields)} {m.end_us // 1000}"
 
 
 class WriteError(Exception):
@@ -66,10 +92,14 @@ class WriteError(Exception):
     Attributes:
         lasting: Whether the lines themselves are to blame, so that trying again is of no use.
         retry_after_s: How long the store asked us to wait; None if it did not say.
+        status: What it answered; None if it did not.
     """
 
-    def __init__(self, reason: str, *, lasting: bool, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, lasting: bool, retry_after_s: float | None = None, status: int | None = None
+    ) -> None:
         super().__init__(reason)
+        self.status = status
         self.lasting = lasting
         self.retry_after_s = retry_after_s
 
@@ -80,6 +110,9 @@ class Writer(Protocol):
     def write(self, lines: Sequence[str]) -> None:
         """Write lines; they are in the store when this returns, as far as it says."""
 
+    def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
+        """Return which of these the store does not have; nothing if it cannot be asked such a thing."""
+
     def close(self) -> None:
         """Let go of connections."""
 
@@ -88,7 +121,7 @@ class LineWriter:
     """Line protocol over HTTP through influxdb-client, synchronously: its batching mode loses data when a store fails.
 
     InfluxDB 2, InfluxDB 3 Core and VictoriaMetrics all take ``/api/v2/write``; the bucket is the database of InfluxDB 3
-    and means nothing to VictoriaMetrics.
+    and means nothing to VictoriaMetrics. InfluxDB 1 takes ``/write``, with the bucket as its database.
     """
 
     def __init__(self, settings: Store) -> None:
@@ -96,46 +129,123 @@ class LineWriter:
         from influxdb_client import InfluxDBClient
         from influxdb_client.client.exceptions import InfluxDBError
         from influxdb_client.client.write_api import SYNCHRONOUS
+        from influxdb_client.rest import ApiException
         from urllib3.exceptions import HTTPError
 
-        token = settings.token_file.read_text().strip() if settings.token_file else ""
-        self._bucket = settings.bucket
-        self._answered: type[Any] = InfluxDBError
+        self._settings = settings
+        self._answered: tuple[type[Any], ...] = (InfluxDBError, ApiException)
         self._failed = (HTTPError, OSError)
         self._client = InfluxDBClient(
             url=settings.url,
-            token=token or None,
+            token=None,
             org=settings.organisation or "-",
             timeout=TIMEOUT_MS,
             enable_gzip=True,
         )  # fmt: skip
-        if token and settings.kind == "victoriametrics":
-            # Its proxy vmauth knows bearer tokens only.
-            self._client.api_client.default_headers["Authorization"] = f"Bearer {token}"
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
+        self._authorise()
 
     def write(self, lines: Sequence[str]) -> None:
         """Write lines in one request."""
+        body = "\n".join(lines).encode()
         try:
-            self._api.write(self._bucket, record="\n".join(lines).encode(), write_precision=PRECISION)
+            if self._settings.kind == "influxdb1":
+                query = urlencode({"db": self._settings.bucket, "precision": PRECISION})
+                self._request("POST", f"/write?{query}", body)
+            else:
+                self._api.write(self._settings.bucket, record=body, write_precision=PRECISION)
         except self._answered as error:
-            status = getattr(error, "status", None)
-            asked = error.retry_after
-            raise WriteError(
-                f"status {status}: {error.message or error}", lasting=status in UNACCEPTABLE,
-                retry_after_s=float(asked) if asked and asked.isdigit() else None,
-            ) from error  # fmt: skip
+            raise self._refused(error) from error
         except self._failed as error:
             raise WriteError(f"{type(error).__name__}: {error}", lasting=False) from error
+
+    def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
+        """Return which of these the store does not have. Only VictoriaMetrics is asked: it alone answers early."""
+        if self._settings.kind != "victoriametrics":
+            return []
+        times = [_ms(row) for row in rows]
+        there: set[_Key] = set()
+        for gateway in {row.gateway for row in rows}:
+            chosen = f'{{__name__=~".+_n",site={_quoted(site)},gateway={_quoted(gateway)}}}'
+            query = urlencode({
+                "match[]": chosen, "start": f"{min(times) / 1000 - 1:.3f}", "end": f"{max(times) / 1000 + 1:.3f}",
+            })  # fmt: skip
+            there |= self._exported(f"/api/v1/export?{query}")
+        return [row for row in rows if _key(_labels(row, site), _ms(row)) not in there]
 
     def close(self) -> None:
         """Let go of connections."""
         self._api.close()
         self._client.close()
 
+    def _exported(self, path: str) -> set[_Key]:
+        try:
+            found = [orjson.loads(text) for text in self._request("GET", path).splitlines()]
+            return {_key(series["metric"], at) for series in found for at in series["timestamps"]}
+        except self._answered as error:
+            refused = self._refused(error)
+            refused.lasting = 400 <= (refused.status or 0) < 500 and refused.status not in MAY_PASS
+            raise refused from error
+        except (*self._failed, ValueError, KeyError, TypeError) as error:
+            raise WriteError(f"{type(error).__name__}: {error}", lasting=False) from error
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        api = self._client.api_client
+        answer = api.rest_client.pool_manager.request(
+            method, self._settings.url.rstrip("/") + path, body=body, headers=dict(api.default_headers), retries=False,
+            timeout=TIMEOUT_MS / 1000,
+        )  # fmt: skip
+        if answer.status >= 300:
+            from influxdb_client.client.exceptions import InfluxDBError
+
+            raise InfluxDBError(answer)
+        return bytes(answer.data)
+
+    def _refused(self, error: Any) -> WriteError:
+        status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status", None)
+        if status in FORBIDDEN:
+            # The token may have been replaced.
+            self._authorise()
+        asked = getattr(error, "retry_after", None)
+        return WriteError(
+            f"status {status}: {getattr(error, 'message', None) or error}", lasting=status in UNACCEPTABLE,
+            retry_after_s=float(asked) if asked and asked.isdigit() else None, status=status,
+        )  # fmt: skip
+
+    def _authorise(self) -> None:
+        file = self._settings.token_file
+        if file is not None and (token := file.read_text().strip()):
+            # The proxy of VictoriaMetrics, vmauth, knows bearer tokens only.
+            scheme = "Bearer" if self._settings.kind == "victoriametrics" else "Token"
+            self._client.api_client.default_headers["Authorization"] = f"{scheme} {token}"
+
+
+_Key = tuple[frozenset[tuple[str, str]], int]
+
+
+def _labels(row: Stored, site: str) -> dict[str, str]:
+    return {"__name__": f"{row.measurement.metric}_n", **tags_of(row, site)}
+
+
+def _key(labels: Mapping[str, str], ms: int) -> _Key:
+    # Some paths into VictoriaMetrics add a label "db".
+    return frozenset(item for item in labels.items() if item[0] != "db"), ms
+
+
+def _ms(row: Stored) -> int:
+    return row.measurement.end_us // 1000
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(text).decode()
+
 
 class RemoteStore:
     """Write measurements until they are taken, whatever happens between; only what is proved unacceptable is set apart.
+
+    Attributes:
+        written: Measurements written, those that were written again included.
+        failures: Times that the store did not answer as it should; whoever took its word before may doubt it now.
 
     Args:
         writer: Where lines go.
@@ -148,6 +258,7 @@ class RemoteStore:
         self.errors: Counter[str] = Counter()
         self.last_error = ""
         self.written = 0
+        self.failures = 0
         self._writer = writer
         self._site = site
         self._refuse = refuse
@@ -155,7 +266,25 @@ class RemoteStore:
         self._stop = threading.Event()
 
     def write(self, rows: Sequence[Stored]) -> bool:
-        """Write rows; False if stopped before they were taken."""
+        """Write rows; False if stopped before they were taken. What cannot be a line is refused at once."""
+        fit = [row for row in rows if not (reason := unfit(row)) or self._unfit(row, reason)]
+        return not fit or self._write(fit)
+
+    def missing(self, rows: Sequence[Stored]) -> list[Stored] | None:
+        """Return which of these the store does not have, as far as it can be asked; None if it does not answer."""
+        try:
+            return self._writer.missing([row for row in rows if not unfit(row)], self._site)
+        except WriteError as error:
+            self._note("store does not answer what it has", error)
+            # A store that keeps this from us (vmauth) can only be believed.
+            return [] if error.lasting else None
+
+    def _unfit(self, row: Stored, reason: str) -> bool:
+        self.errors["not a line"] += 1
+        self._refuse(row, reason)
+        return False
+
+    def _write(self, rows: Sequence[Stored]) -> bool:
         attempt = 0
         while not self._stop.is_set():
             try:
@@ -163,6 +292,7 @@ class RemoteStore:
             except WriteError as error:
                 if error.lasting:
                     return self._halve(rows, error)
+                self.failures += 1
                 self._note("store is down", error)
                 pause = backoff_s(attempt, self._rng)
                 if error.retry_after_s is not None:
@@ -190,7 +320,7 @@ class RemoteStore:
             self._refuse(rows[0], str(error))
             return True
         middle = len(rows) // 2
-        return self.write(rows[:middle]) and self.write(rows[middle:])
+        return self._write(rows[:middle]) and self._write(rows[middle:])
 
     def _note(self, kind: str, error: WriteError) -> None:
         self.errors[kind] += 1

@@ -13,14 +13,20 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from config.loader import load
+from gateway.measurement import Measurement
 from gateway.outbox import Outbox
 from gateway.publisher import Publisher
 from gateway.topics import Topics
 from tests.faults.content import RUN_FACTOR, made
 
+POISONED = 4321
+"""Which measurement of a run is spoilt, if one is."""
+FUTURE_US = 4_102_444_800_000_000
+"""The year 2100: VictoriaMetrics answers 204 and drops what lies more than two days ahead."""
 STEP_S = 0.05
 """The pipeline's own step."""
 
@@ -53,19 +59,28 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    produce(outbox, options.run * RUN_FACTOR, options.rate, options.most, stop)
+    produce(outbox, options, stop)
     outbox.flush()
     publisher.stop()
     outbox.close()
 
 
-def produce(outbox: Outbox, first: int, rate: float, most: int, stop: threading.Event) -> None:
+def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) -> None:
     """Append at a steady rate, in the steps of the pipeline."""
-    began, n = time.monotonic(), 0
+    began, n, first = time.monotonic(), 0, options.run * RUN_FACTOR
     while not stop.wait(STEP_S):
-        due = min(most, int((time.monotonic() - began) * rate))
-        outbox.append([made(first + k) for k in range(n, due)])
+        due = min(options.most, int((time.monotonic() - began) * options.rate))
+        outbox.append([spoilt(made(first + k), options.poison if k == POISONED else "") for k in range(n, due)])
         n = due
+
+
+def spoilt(measurement: Measurement, how: str) -> Measurement:
+    """Return a measurement that a reader cannot understand, or that a store takes and silently skips."""
+    if how == "unreadable":
+        return replace(measurement, unit=None)  # type: ignore[arg-type] # as a defect in the gateway would make it
+    if how == "future":
+        return replace(measurement, start_us=FUTURE_US, end_us=FUTURE_US)
+    return measurement
 
 
 def arguments() -> argparse.Namespace:
@@ -76,6 +91,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("run", type=int)
     parser.add_argument("--rate", type=float, default=300.0)
     parser.add_argument("--resend-after", type=float, default=30.0)
+    parser.add_argument("--poison", default="", help="spoil one measurement")
     parser.add_argument("--most", type=int, default=RUN_FACTOR)
     return parser.parse_args()
 

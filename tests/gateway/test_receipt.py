@@ -30,8 +30,14 @@ def test_contiguous_keeps_few_ranges_when_slots_take_turns() -> None:
 
 
 def test_receipt_comes_back_as_it_went() -> None:
-    receipt = Receipt("0123456789abcdef", 42)
+    receipt = Receipt("0123456789abcdef", 42, 50)
     assert Receipt.decode(receipt.encode()) == receipt
+    assert receipt.arrived == 50
+
+
+def test_receipt_of_an_older_historian_speaks_of_one_number() -> None:
+    receipt = Receipt.decode(b'{"v":1,"epoch":"0123456789abcdef","stored":42}')
+    assert (receipt.stored, receipt.arrived) == (42, 42)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,8 @@ def test_receipt_comes_back_as_it_went() -> None:
         b"", b"[]", b"7", b"{}", b'{"v":2,"epoch":"0123456789abcdef","stored":1}',
         b'{"v":1,"epoch":"0123456789ABCDEF","stored":1}', b'{"v":1,"epoch":"0123456789abcdef","stored":-1}',
         b'{"v":1,"epoch":"0123456789abcdef","stored":true}', b'{"v":1,"epoch":"0123456789abcdef","stored":1e300}',
-        b'{"v":1,"epoch":7,"stored":1}', b"\xff\xfe",
+        b'{"v":1,"epoch":7,"stored":1}',
+        b'{"v":1,"epoch":"0123456789abcdef","stored":1,"received":null}', b"\xff\xfe",
     ],
 )  # fmt: skip
 def test_receipt_refuses(payload: bytes) -> None:

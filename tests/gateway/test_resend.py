@@ -64,3 +64,13 @@ def test_historian_that_works_through_its_queue_is_left_alone() -> None:
         stored += 500
         policy.receipt(stored, 31.0 + i * 0.2)
         assert policy.take(31.0 + i * 0.2) is None
+
+
+def test_historian_that_lost_what_it_had_gets_it_again() -> None:
+    policy = Resend()
+    policy.acknowledged(1000, 0)
+    policy.receipt(900, 1)
+    policy.acknowledged(1000, 31)
+    policy.receipt(200, 32)  # a new history, with what the outbox still holds beyond 200
+    assert policy.take(33) is None
+    assert policy.take(63) == (200, 700)

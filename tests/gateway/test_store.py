@@ -79,7 +79,8 @@ def test_victoria_metrics_holds_what_the_history_holds(
     settings = Settings(
         site=Site(data=tmp_path), broker=Broker(port=mosquitto.port),
         historian=HistorianSettings(
-            keep_days=100_000, store=Store(kind="victoriametrics", url=f"http://127.0.0.1:{victoria_metrics.port}")
+            keep_days=100_000,
+            store=Store(kind="victoriametrics", url=f"http://127.0.0.1:{victoria_metrics.port}", hold_back_s=2.0),
         ),
     )  # fmt: skip
     historian = Historian(settings, rng=random.Random(1))
@@ -218,6 +219,9 @@ def test_stop_ends_a_write_that_waits(tmp_path: Path) -> None:
         def write(self, lines: object) -> None:
             tried.set()
             raise WriteError("down", lasting=False, retry_after_s=250)
+
+        def missing(self, rows: object, site: str) -> list[Stored]:
+            return []
 
         def close(self) -> None: ...
 
