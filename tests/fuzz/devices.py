@@ -70,7 +70,7 @@ def _target(name: str) -> Target:
         run=run,
         seeds=good,
         inputs=_inputs(contract.streamed(6)),
-        share=20,
+        share=14,
     )
 
 

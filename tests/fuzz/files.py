@@ -88,7 +88,7 @@ def _recording(place: Path) -> Target:
         name="recording", run=run,
         seeds=[bytes([EXACT]) + whole, b"\1" + small + b"\xff\xff\xff" + body, b"\1[]", b"\1{}"],
         inputs=st.builds(lambda a, b: a + b, st.sampled_from((b"\0" + MAGIC, b"\1{}", b"\1")), st.binary(max_size=200)),
-        share=5, longest=4096, words=(r"\xff\xff\xff",),
+        share=4, longest=4096, words=(r"\xff\xff\xff",),
     )  # fmt: skip
 
 
@@ -162,7 +162,7 @@ def _configuration(place: Path) -> Target:
         max_size=12,
     )
     return Target(
-        name="configuration", run=run, seeds=[*examples, *small, DEEP_TOML], share=3, longest=2048,
+        name="configuration", run=run, seeds=[*examples, *small, DEEP_TOML], share=1.5, longest=2048,
         inputs=lines.map(lambda parts: "".join(parts).encode("utf-8", "surrogatepass")),
         words=(*TOML_WORDS, *keys),
     )  # fmt: skip

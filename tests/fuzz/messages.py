@@ -62,10 +62,10 @@ def targets() -> list[Target]:
     deep = b"[" * DEEP + b"]" * DEEP
     strange = orjson.dumps(MEASUREMENTS).replace(b'"p-01"', deep, 1)
     return [
-        _json("measurements", _measurements, [MEASUREMENTS], 14, [strange]),
-        _json("gaps", _gaps, [GAPS], 6),
-        _json("receipt", _receipt, [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12}], 6),
-        _json("command", _command(), [WATCH], 10),
+        _json("measurements", _measurements, [MEASUREMENTS], 16, [strange]),
+        _json("gaps", _gaps, [GAPS], 10),
+        _json("receipt", _receipt, [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12}], 10),
+        _json("command", _command(), [WATCH], 12),
         _dashboard(),
     ]
 
@@ -168,6 +168,6 @@ def _dashboard() -> Target:
     deep = bytes([0]) + orjson.dumps(STATUS).replace(b'"Bay 1"', b"[" * DEEP + b"]" * DEEP)
     nearly_status = st.builds(lambda kind, body: bytes([kind]) + body, st.integers(0, 5), nearly(STATUS))
     return Target(
-        name="dashboard", run=run, seeds=[*seeds, b"\0\0".join(seeds), deep], inputs=nearly_status, share=5,
+        name="dashboard", run=run, seeds=[*seeds, b"\0\0".join(seeds), deep], inputs=nearly_status, share=4,
         longest=4096, words=words_of([p for _, p in good]),
     )  # fmt: skip
