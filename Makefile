@@ -27,12 +27,13 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test check fuzz format docs system clean
+.PHONY: help setup demo test faults check fuzz format docs system clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
 	echo "make demo     everything on simulated devices, dashboard on http://127.0.0.1:8080; FOR=60 stops by itself"
 	echo "make test     all tests; ARGS=\"-k clock\" for some"
+	echo "make faults   break every part while measurements flow, and count; QUICK=1 is below 8 minutes, ONLY=kill some"
 	echo "make check    lint, types and the import rule"
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make format   put the code into shape"
@@ -72,6 +73,9 @@ demo: setup
 
 test: setup system
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m pytest $(ARGS)
+
+faults: setup system
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 # What some tests need of the system. Where it cannot be had they are skipped with the reason; in CI that is a failure.
 system:

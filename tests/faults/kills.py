@@ -26,11 +26,13 @@ def victims(rng: random.Random) -> list[str]:
 
 def kill(chain: Chain, names: list[str], down_s: float) -> None:
     """Kill parts, leave them dead for a while, start them again."""
+    ends = {"gateway": chain.gateway.end, "historian": chain.historian.end, "broker": chain.broker.end}
+    starts = {"gateway": chain.start_gateway, "historian": chain.historian.start, "broker": chain.broker.start}
     for name in names:
-        {"gateway": chain.gateway, "historian": chain.historian, "broker": chain.broker}[name].end(signal.SIGKILL)
+        ends[name](signal.SIGKILL)
     time.sleep(down_s)
     for name in names:
-        {"gateway": chain.start_gateway, "historian": chain.historian.start, "broker": chain.broker.start}[name]()
+        starts[name]()
 
 
 def random_kills(folder: Path, *, kills: int, seed: int, progress: Progress) -> Outcome:

@@ -61,9 +61,7 @@ def compare(history: Path, promises: dict[str, int]) -> Comparison:
     db = sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True)
     lost = told = both = 0
     for epoch, last in promises.items():
-        stored = {
-            seq for (seq,) in db.execute("SELECT seq FROM readable WHERE epoch = ? AND seq <= ?", (epoch, last))
-        }
+        stored = {seq for (seq,) in db.execute("SELECT seq FROM readable WHERE epoch = ? AND seq <= ?", (epoch, last))}
         gaps = {
             seq
             for first, end in db.execute(

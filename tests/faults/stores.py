@@ -21,6 +21,7 @@ from tests.faults.outcome import Outcome, promised
 from tests.servers import Child, victoria_metrics_in
 
 POISON_AMONG = 10_000
+WRITES = re.compile(r'^vm_http_requests_total\{path="[^"]*write"[^}]*\} (\d+)', re.MULTILINE)
 
 
 def store_section(store: Child, hold_back_s: float) -> str:
@@ -46,7 +47,7 @@ def in_store(port: int) -> dict[int, set[int]]:
 def requests(port: int) -> int:
     """Return how many writes a VictoriaMetrics has answered."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-        counted = re.findall(r'^vm_http_requests_total\{path="[^"]*write"[^}]*\} (\d+)', answer.read().decode(), re.M)
+        counted = WRITES.findall(answer.read().decode())
     return sum(map(int, counted))
 
 

@@ -1,0 +1,34 @@
+"""The rows of the matrix, and how often each is repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults import kills, stores
+from tests.faults.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A fault: what runs it, and its options in the quick and in the full matrix."""
+
+    name: str
+    fault: Callable[..., Outcome]
+    quick: dict[str, Any] = field(default_factory=dict)
+    full: dict[str, Any] = field(default_factory=dict)
+
+    def run(self, folder: Path, *, quick: bool, seed: int, progress: object) -> Outcome:
+        """Run it in a folder of its own."""
+        return self.fault(folder, seed=seed, progress=progress, **(self.quick if quick else self.full))
+
+
+ROWS = (
+    Row("kills", kills.random_kills, {"kills": 40}, {"kills": 500}),
+    Row("broker-queue", kills.broker_loses_queue, {"kills": 2}, {"kills": 20}),
+    Row("store-kills", stores.store_kills, {"kills": 4, "hold_back_s": 8.0}, {"kills": 20, "hold_back_s": 60.0}),
+    Row("poison-unreadable", stores.poison, {"how": "unreadable"}, {"how": "unreadable"}),
+    Row("poison-skipped", stores.poison, {"how": "future"}, {"how": "future"}),
+)
