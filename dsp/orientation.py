@@ -23,6 +23,7 @@ from dsp.orientation_layout import (
     GYR_MISSING,
     MAG_DISTURBED,
     MAG_MISSING,
+    OLD,
     PARAMS,
     RECOVERING,
     STATE,
@@ -38,6 +39,7 @@ __all__ = [
     "GYR_MISSING",
     "MAG_DISTURBED",
     "MAG_MISSING",
+    "OLD",
     "RECOVERING",
     "Orientation",
     "OrientationParams",
@@ -60,7 +62,7 @@ class Orientations:
     Attributes:
         quaternion: (m, 4) w, x, y, z, norm 1: sensor to earth, at each sample; held where the sample is unusable.
         flags: (m,) int64, bits AT_REST, MAG_DISTURBED, ACC_MISSING, GYR_MISSING, MAG_MISSING, RECOVERING, BRIDGED,
-            FROZEN.
+            FROZEN, OLD.
         inclination_sd_rad: (k,) standard uncertainty of the inclination of each sensor after its newest sample.
         heading_sd_rad: (k,) the same of the heading: from north with a magnetometer, else from where it started.
     """
@@ -100,6 +102,7 @@ class OrientationParams:
         reject_factor: How much slower it is followed after that.
         bridge_s: Longest run of lost samples that is interpolated.
         frozen_s: Time for which a living channel may repeat its value: magnetometers are read at 10 Hz and more.
+        frozen_gyr_s: The same of an angular rate in motion, which never stands still.
         weave_s: Time after a gap in which the field before and after are laid on each other.
         weave_noise: Noise of the field's direction, of a sample, movement included.
         mag_noise: Error of the heading in the field, which lasts for ``noise_s``.
@@ -134,6 +137,7 @@ class OrientationParams:
     reject_factor: float = 2.0
     bridge_s: float = 0.3
     frozen_s: float = 0.15
+    frozen_gyr_s: float = 0.03
     weave_s: float = 0.03
     weave_noise: float = 3.0
     mag_noise: float = 16.0
@@ -157,6 +161,7 @@ class OrientationParams:
         self._set_field(p, dt)
         p["bridge"] = round(self.bridge_s * rate_hz)
         p["frozen"] = max(3, round(self.frozen_s * rate_hz))
+        p["frozen_gyr"] = max(4, round(self.frozen_gyr_s * rate_hz))
         p["weave"] = max(2, round(self.weave_s * rate_hz))
         p["weave_noise"] = math.radians(self.weave_noise) ** 2
         p["mag_noise"] = math.radians(self.mag_noise) ** 2 * self.noise_s * rate_hz

@@ -14,7 +14,7 @@ from typing import Any
 
 from dsp.orientation_kernel import FLOOR_NOISE, predict, run_filter, turn
 from dsp.orientation_layout import BRIDGED
-from dsp.orientation_math import inlined, lean, product, rotate, rotation, touch_up
+from dsp.orientation_math import Vector, inlined, lean, product, rotate, rotation, touch_up
 
 ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
 GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
@@ -29,23 +29,22 @@ LOST_RATE = 1.0  # rad/s: how fast the unknown orientation runs away in a longer
 LOST_MOST = 1.0  # rad: more is not known to be wrong
 SAME_NORM = 0.1  # share: fields whose norms differ more are not the same field
 WEAVE_TILT = 0.2  # what is left of an error in the tilt once the field has been laid on the one before
-NEAR_GAIN = 0.2  # a sample: the field lately
 
 
 @inlined
-def usable(x: float, y: float, z: float, limit: float) -> bool:
+def usable(v: Vector, limit: float) -> bool:
     """Return whether a sensor could have measured this (NaN is not)."""
-    return abs(x) < limit and abs(y) < limit and abs(z) < limit
+    return abs(v[0]) < limit and abs(v[1]) < limit and abs(v[2]) < limit
 
 
 @inlined
-def repeats(s: Any, channel: int, x: float, y: float, z: float) -> int:
-    """Return how often a channel has shown exactly this value."""
+def repeats(s: Any, channel: int, v: Vector) -> int:
+    """Return how often in a row a channel has now repeated this very value."""
     i = 3 * channel
-    if s.raw[i] == x and s.raw[i + 1] == y and s.raw[i + 2] == z:
+    if s.raw[i] == v[0] and s.raw[i + 1] == v[1] and s.raw[i + 2] == v[2]:
         s.repeats[channel] += 1
     else:
-        s.raw[i], s.raw[i + 1], s.raw[i + 2] = x, y, z
+        s.raw[i], s.raw[i + 1], s.raw[i + 2] = v
         s.repeats[channel] = 0
     return int(s.repeats[channel])
 
@@ -68,8 +67,9 @@ def open_gains(s: Any, p: Any, tilt_var: float, heading_var: float) -> None:
 
 
 @lean
-def bridge(s: Any, p: Any, n: int, gx: float, gy: float, gz: float) -> None:
+def bridge(s: Any, p: Any, n: int, gyr: Vector) -> None:
     """Turn over the lost samples of a gap of ``n`` steps, straight from the newest angular rate to this one."""
+    gx, gy, gz = gyr
     for i in range(4):
         s.before_gap[i] = s.turn[i]
     for i in range(3):
@@ -89,17 +89,16 @@ def bridge(s: Any, p: Any, n: int, gx: float, gy: float, gz: float) -> None:
     share = min(BRIDGE_MOST, BRIDGE_LEAST + BRIDGE_CURVE * span * span)
     error = share * span * math.sqrt(dx * dx + dy * dy + dz * dz)
     var = error * error / 3.0
-    woven = s.near_n > 0.0
-    s.weave_left = p.weave if woven else 0
     s.weave_var = var
-    for i in range(3):
-        s.weave_field[i] = s.near[i]
-    open_gains(s, p, WEAVE_TILT * var if woven else var, var)
+    if s.weave_left > 0:
+        s.weave_left = p.weave
+    open_gains(s, p, WEAVE_TILT * var if s.weave_left > 0 else var, var)
 
 
 @lean
-def bridge_again(s: Any, p: Any, gx: float, gy: float, gz: float) -> None:
+def bridge_again(s: Any, p: Any, gyr: Vector) -> None:
     """Turn over the newest gap once more, now that the rate after it is known to go on to this one."""
+    gx, gy, gz = gyr
     n = s.gap_steps
     s.gap_steps = 0
     for i in range(4):
@@ -118,9 +117,9 @@ def bridge_again(s: Any, p: Any, gx: float, gy: float, gz: float) -> None:
 
 
 @lean
-def fill_gravity(s: Any, p: Any, n: int, ax: float, ay: float, az: float) -> None:
+def fill_gravity(s: Any, p: Any, n: int, acc: Vector) -> None:
     """Let the average of gravity see a gap of ``n`` steps: movement that is cut out of it would not average out."""
-    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (ax, ay, az))
+    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), acc)
     for i in range(1, n):
         u = i / n
         if s.level_n < 0.0:
@@ -134,40 +133,29 @@ def fill_gravity(s: Any, p: Any, n: int, ax: float, ay: float, az: float) -> Non
             s.slow_1[2] += s.acc[2] + u * (z - s.acc[2])
 
 
-@inlined
-def weave(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
-    """Lay the field after a gap on the one before, or follow it."""
-    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (mx, my, mz))
-    norm = math.sqrt(x * x + y * y + z * z)
-    if norm == 0.0:
-        return
-    if s.weave_left > 0:
-        s.weave_left -= 1
-        fx, fy, fz = s.weave_field[0], s.weave_field[1], s.weave_field[2]
-        other = math.sqrt(fx * fx + fy * fy + fz * fz)
-        if abs(norm - other) < SAME_NORM * other:
-            gain = s.weave_var / (s.weave_var + p.weave_noise)
-            s.weave_var *= 1.0 - gain
-            f = gain / (norm * other)
-            step = rotation(f * (y * fz - z * fy), f * (z * fx - x * fz), f * (x * fy - y * fx))
-            s.turn[0], s.turn[1], s.turn[2], s.turn[3] = touch_up(
-                product(step, (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
-            )
-        return
-    gain = NEAR_GAIN if s.near_n > 0.0 else 1.0
-    s.near_n = 1.0
-    s.near[0] += gain * (x - s.near[0])
-    s.near[1] += gain * (y - s.near[1])
-    s.near[2] += gain * (z - s.near[2])
+@lean
+def remember_field(s: Any) -> None:
+    """Keep where the field lay in the frame of the gyroscope before a gap began."""
+    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (s.raw[6], s.raw[7], s.raw[8]))
+    s.weave_field[0], s.weave_field[1], s.weave_field[2] = x, y, z
+    s.weave_left = s.field_known
 
 
 @lean
-def undo(s: Any, p: Any) -> None:
-    """Turn back what a frozen gyroscope has said since it froze: from there on it is missing."""
-    if s.held == 0 and s.run > 1:
-        back = -(p.frozen - 1) * p.dt
-        turn(s, (s.gyr[0] - s.bias[0]) * back, (s.gyr[1] - s.bias[1]) * back, (s.gyr[2] - s.bias[2]) * back)
-        s.held = p.frozen - 1
+def weave(s: Any, p: Any, mag: Vector) -> None:
+    """Lay the field after a gap on the one before."""
+    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), mag)
+    norm = math.sqrt(x * x + y * y + z * z)
+    fx, fy, fz = s.weave_field[0], s.weave_field[1], s.weave_field[2]
+    other = math.sqrt(fx * fx + fy * fy + fz * fz)
+    if abs(norm - other) < SAME_NORM * other:
+        gain = s.weave_var / (s.weave_var + p.weave_noise)
+        s.weave_var *= 1.0 - gain
+        f = gain / (norm * other)
+        step = rotation(f * (y * fz - z * fy), f * (z * fx - x * fz), f * (x * fy - y * fx))
+        s.turn[0], s.turn[1], s.turn[2], s.turn[3] = touch_up(
+            product(step, (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
+        )
 
 
 @lean
@@ -177,11 +165,7 @@ def lose(s: Any, p: Any) -> None:
     s.rest = 0
     s.run = 0
     s.gap_steps = 0
-    if s.weave_left == 0:
-        for i in range(3):
-            s.weave_field[i] = s.near[i]
-    s.weave_left = 1 if s.near_n > 0.0 else 0
-    s.weave_var = 1.0
+    s.weave_var = LOST_MOST**2
     s.acc_known = 0
     s.lost = 1
     span = LOST_RATE * s.held * p.dt
@@ -189,26 +173,26 @@ def lose(s: Any, p: Any) -> None:
 
 
 @inlined
-def follow_gyr(s: Any, p: Any, gx: float, gy: float, gz: float, acc_ok: bool, ax: float, ay: float, az: float) -> int:
+def follow_gyr(s: Any, p: Any, gyr: Vector, acc: Vector, acc_known: bool) -> int:
     """Take a good angular rate, after a gap or not; return flags."""
     flags = 0
     n = s.held
     if n > 1 and s.run > 0:
         if n - 1 <= p.bridge:
-            bridge(s, p, n, gx, gy, gz)
+            bridge(s, p, n, gyr)
             flags = BRIDGED
             s.run = 0
         else:
             lose(s, p)
     elif n == 1 and s.run == 1 and s.gap_steps > 0:
-        bridge_again(s, p, gx, gy, gz)
+        bridge_again(s, p, gyr)
         flags = BRIDGED
     s.held = 0
     s.run = min(s.run + 1, 2)
     for i in range(3):
         s.gyr_before[i] = s.gyr[i]
-    s.gyr[0], s.gyr[1], s.gyr[2] = gx, gy, gz
-    predict(s, p, gx, gy, gz)
-    if flags == BRIDGED and s.run == 1 and acc_ok and s.acc_known == 1:
-        fill_gravity(s, p, n, ax, ay, az)
+    s.gyr[0], s.gyr[1], s.gyr[2] = gyr
+    predict(s, p, gyr)
+    if flags == BRIDGED and s.run == 1 and acc_known and s.acc_known == 1:
+        fill_gravity(s, p, n, acc)
     return flags

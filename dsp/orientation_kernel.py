@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from dsp.orientation_layout import SLOW
-from dsp.orientation_math import arc_tangent, inlined, lean, product, rotate, rotation, touch_up
+from dsp.orientation_math import Vector, arc_tangent, inlined, lean, product, rotate, rotation, touch_up
 
 PER_G2 = 1.0 / 9.80665**2  # (m/s^2)^-2
 FLOOR_NOISE = 1e-6  # rad^2: of one sample of a resting accelerometer
@@ -76,8 +76,9 @@ def end_rest(s: Any) -> None:
 
 
 @inlined
-def predict(s: Any, p: Any, gx: float, gy: float, gz: float) -> None:
+def predict(s: Any, p: Any, gyr: Vector) -> None:
     """Turn with the gyroscope; see whether that is calm."""
+    gx, gy, gz = gyr
     n = s.quick_gyr_n
     last = False
     if n >= 0.0:
@@ -110,8 +111,9 @@ def clip(x: float, limit: float) -> float:
 
 
 @inlined
-def correct_tilt(s: Any, p: Any, ax: float, ay: float, az: float) -> None:
+def correct_tilt(s: Any, p: Any, acc: Vector) -> None:
     """Set the averaged specific force upright; learn the bias from how much that took."""
+    ax, ay, az = acc
     n = s.quick_acc_n
     last = False
     if n >= 0.0:
@@ -251,9 +253,9 @@ def update_bias(
 
 
 @inlined
-def correct_heading(s: Any, p: Any, mx: float, my: float, mz: float) -> None:
+def correct_heading(s: Any, p: Any, mag: Vector) -> None:
     """Turn the heading towards magnetic north, unless the field is not the usual one."""
-    x, y, z = rotate((s.upright[0], s.upright[1], s.upright[2], s.upright[3]), (mx, my, mz))
+    x, y, z = rotate((s.upright[0], s.upright[1], s.upright[2], s.upright[3]), mag)
     norm, dip = watch_field(s, p, x, y, z)
     c, d = s.heading[0], s.heading[1]
     cc, ss = c * c - d * d, 2.0 * c * d

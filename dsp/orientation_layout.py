@@ -16,6 +16,8 @@ RECOVERING: Final = 32  # something was missing; gains are open until gravity an
 BRIDGED: Final = 64  # the samples just before this one were lost and their rotation interpolated
 FROZEN: Final = 128  # a channel repeats its value and is treated as missing
 
+OLD: Final = 256  # not newer than the newest sample of its sensor: nothing was done
+
 SLOW: Final = 14  # channels smoothed with the accelerometer's time constant: acc 3, rotation matrix 9, level bias 2
 QUICK: Final = 6  # channels smoothed for rest detection: gyr 3, acc 3
 
@@ -56,6 +58,7 @@ PARAMS: Final = np.dtype(
         # What is missing
         ("bridge", "i8"),  # lost samples in a row that are interpolated
         ("frozen", "i8"),  # repeats of the same value that no living channel shows
+        ("frozen_gyr", "i8"),  # the same of an angular rate in motion
         ("weave", "i8"),  # samples after a gap in which the field before and after are laid on each other
         ("weave_noise", "f8"),  # rad^2 a sample: of that field's direction
         ("mag_noise", "f8"),  # rad^2 a sample: of the heading in the field
@@ -125,8 +128,7 @@ STATE: Final = np.dtype(
         ("weave_left", "i8"),
         ("weave_var", "f8"),  # rad^2
         ("weave_field", "f8", (3,)),  # direction of the field before the gap in the gyroscope's frame
-        ("near", "f8", (3,)),  # the same, lately, with its norm
-        ("near_n", "f8"),
+        ("field_known", "i8"),  # the newest sample had a field
         ("raw", "f8", (9,)),  # newest values as they came
         ("repeats", "i8", (3,)),  # of acc, gyr, mag
     ]

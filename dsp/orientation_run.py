@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, follow_gyr, lose, repeats, undo, usable, weave
+from dsp.orientation_gap import (
+    ACC_LIMIT,
+    GYR_LIMIT,
+    MAG_LIMIT,
+    follow_gyr,
+    lose,
+    remember_field,
+    repeats,
+    usable,
+    weave,
+)
 from dsp.orientation_kernel import correct_heading, correct_tilt
 from dsp.orientation_layout import (
     ACC_MISSING,
@@ -17,9 +27,10 @@ from dsp.orientation_layout import (
     GYR_MISSING,
     MAG_DISTURBED,
     MAG_MISSING,
+    OLD,
     RECOVERING,
 )
-from dsp.orientation_math import inlined, lean
+from dsp.orientation_math import Vector, inlined, lean
 
 FLOOR_VAR = (
     0.3 * math.pi / 180.0
@@ -27,59 +38,63 @@ FLOOR_VAR = (
 
 
 @inlined
-def take(
-    s: Any,
-    p: Any,
-    k: int,
-    ax: float,
-    ay: float,
-    az: float,
-    gx: float,
-    gy: float,
-    gz: float,
-    mx: float,
-    my: float,
-    mz: float,
-) -> int:
+def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector) -> int:
+    """Return flags of the channels without a value: not a number, beyond any sensor, or frozen."""
+    flags = 0
+    if not usable(acc, ACC_LIMIT) or (acc[0] == 0.0 and acc[1] == 0.0 and acc[2] == 0.0):
+        flags |= ACC_MISSING
+    if repeats(s, 0, acc) >= p.frozen:
+        flags |= FROZEN | ACC_MISSING
+    if not usable(gyr, GYR_LIMIT):
+        flags |= GYR_MISSING
+    moving = gyr[0] * gyr[0] + gyr[1] * gyr[1] + gyr[2] * gyr[2] > p.rest_gyr
+    if repeats(s, 1, gyr) >= p.frozen_gyr and moving:
+        flags |= FROZEN | GYR_MISSING
+    if p.has_mag == 1:
+        if not usable(mag, MAG_LIMIT) or (mag[0] == 0.0 and mag[1] == 0.0 and mag[2] == 0.0):
+            flags |= MAG_MISSING
+        if s.repeats[2] >= p.frozen and s.raw[6] == mag[0] and s.raw[7] == mag[1] and s.raw[8] == mag[2]:
+            flags |= FROZEN | MAG_MISSING
+    return flags
+
+
+@inlined
+def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
+    """Take the magnetic field of a sample."""
+    repeats(s, 2, mag)
+    s.field_known = 1 if known else 0
+    if not known:
+        return
+    if s.weave_left > 0 and (s.run > 1 or s.held > p.bridge):
+        weave(s, p, mag)
+        if s.run > 1:
+            s.weave_left -= 1
+    if s.held == 0 and s.lost == 0:
+        correct_heading(s, p, mag)
+
+
+@inlined
+def take(s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector) -> int:
     """Take the sample with number ``k``; return flags."""
     if s.started == 0:
         s.started = 1
         s.index = k - 1
     step = k - s.index
     if step <= 0:
-        return GYR_MISSING
+        return OLD
     s.index = k
-    flags = 0
-    if repeats(s, 0, ax, ay, az) >= p.frozen:
-        flags |= FROZEN | ACC_MISSING
-    same = repeats(s, 1, gx, gy, gz)
-    if same >= p.frozen:
-        flags |= FROZEN | GYR_MISSING
-        if same == p.frozen:
-            undo(s, p)
-    if not usable(ax, ay, az, ACC_LIMIT):
-        flags |= ACC_MISSING
-    if not usable(gx, gy, gz, GYR_LIMIT):
-        flags |= GYR_MISSING
+    flags = missing(s, p, acc, gyr, mag)
     s.held += step
+    if s.held == step and (step > 1 or flags & GYR_MISSING != 0):
+        remember_field(s)
     if flags & GYR_MISSING == 0:
-        flags |= follow_gyr(s, p, gx, gy, gz, flags & ACC_MISSING == 0, ax, ay, az)
+        flags |= follow_gyr(s, p, gyr, acc, flags & ACC_MISSING == 0)
     elif s.held > p.bridge:
         lose(s, p)
-    steady = s.held == 0 or s.held > p.bridge
-    if steady and flags & ACC_MISSING == 0 and (ax != 0.0 or ay != 0.0 or az != 0.0):
-        correct_tilt(s, p, ax, ay, az)
+    if flags & ACC_MISSING == 0 and (s.held == 0 or s.held > p.bridge):
+        correct_tilt(s, p, acc)
     if p.has_mag == 1:
-        if repeats(s, 2, mx, my, mz) >= p.frozen:
-            flags |= FROZEN | MAG_MISSING
-        if not usable(mx, my, mz, MAG_LIMIT) or (mx == 0.0 and my == 0.0 and mz == 0.0):
-            flags |= MAG_MISSING
-        if s.held > p.bridge and flags & MAG_MISSING == 0:
-            weave(s, p, mx, my, mz)
-        elif steady and s.lost == 0 and flags & MAG_MISSING == 0:
-            if s.run > 1 or s.gap_steps == 0:
-                weave(s, p, mx, my, mz)
-            correct_heading(s, p, mx, my, mz)
+        take_field(s, p, mag, flags & MAG_MISSING == 0)
         if s.disturbed == 1:
             flags |= MAG_DISTURBED
     if s.rest == 1:
@@ -116,15 +131,15 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
     heading_sd: NDArray[np.float64],
 ) -> None:
     """Run all sensors of a batch; an empty ``mag`` has no values for any of them."""
-    mx = my = mz = math.nan
+    field = (math.nan, math.nan, math.nan)
     for j in range(len(sensors)):
         s, p = state[sensors[j]], params[sensors[j]]
         for r in range(start[j], start[j + 1]):
             if len(mag) > 0:
-                mx, my, mz = mag[r, 0], mag[r, 1], mag[r, 2]
-            flags[r] = take(
-                s, p, index[r], acc[r, 0], acc[r, 1], acc[r, 2], gyr[r, 0], gyr[r, 1], gyr[r, 2], mx, my, mz
-            )
+                field = (mag[r, 0], mag[r, 1], mag[r, 2])
+            force = (acc[r, 0], acc[r, 1], acc[r, 2])
+            rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
+            flags[r] = take(s, p, index[r], force, rate, field)
             say(s, out, r)
         tilt_sd[j] = math.sqrt(s.tilt_var + FLOOR_VAR)
         heading_sd[j] = math.sqrt(s.heading_var + FLOOR_VAR)
