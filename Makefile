@@ -13,17 +13,16 @@ V := .venv/bin
 PIP := $(V)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 ARGS ?=
 
-# Commands that need the administrator go through this; where nobody may be asked, they are left out with a word why.
-define AS_ROOT
-as_root() {
-  if [ "$$(id -u)" = 0 ]; then "$$@"
-  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then sudo -n "$$@"
-  else return 1; fi
-}
+# Installs system packages where we may without asking; where we may not, whoever calls says what is left out.
+define INSTALL_PACKAGES
 install_packages() {
   command -v apt-get >/dev/null || return 1
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null
+  local as_root=()
+  [ "$$(id -u)" = 0 ] || as_root=(sudo -n)
+  "$${as_root[@]}" true 2>/dev/null || return 1
+  echo "installing $$*"
+  "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update &&
+  "$${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$$@" >/dev/null
 }
 endef
 
@@ -43,15 +42,14 @@ help:
 setup: .venv/ready
 
 .venv/ready: requirements/dev.lock requirements/node.lock pyproject.toml hatch_build.py
-	@$(AS_ROOT)
-	command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): apt install python3 python3-venv"; exit 1; }
+	@$(INSTALL_PACKAGES)
+	command -v $(PYTHON) >/dev/null || { echo "setup: there is no $(PYTHON): sudo apt install python3 python3-venv"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || {
 	  echo "setup: $$($(PYTHON) --version) will not do: make setup PYTHON=python3.13 (3.11 to 3.14)"; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.maxsize <= 1 << 32 or sys.platform != "linux")' || {
 	  echo "setup: this needs 64-bit Linux: install Debian amd64 or arm64, or Raspberry Pi OS 64-bit"; exit 1; }
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || {
-	  echo "setup: installing python3-venv"
-	  install_packages python3-venv || { echo "setup: ask the administrator: apt install python3-venv"; exit 1; }; }
+	  install_packages python3-venv || { echo "setup: python3-venv is missing: sudo apt install python3-venv"; exit 1; }; }
 	if ! $(V)/python -c 'import pip' 2>/dev/null; then
 	  echo "setup: making .venv with $$($(PYTHON) --version)"
 	  $(PYTHON) -m venv --clear .venv
@@ -79,14 +77,14 @@ faults: setup system
 
 # What some tests need of the system. Where it cannot be had they are skipped with the reason; in CI that is a failure.
 system:
-	@$(AS_ROOT)
+	@$(INSTALL_PACKAGES)
 	missing=()
 	for program in mosquitto victoria-metrics chromium; do
 	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing+=("$$program")
 	done
-	[ $${#missing[@]} = 0 ] || {
-	  echo "test: installing $${missing[*]}"
-	  install_packages "$${missing[@]}" || echo "test: not installed, their tests are skipped: apt install $${missing[*]}"; }
+	/sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null || missing+=(libatomic1) # for the Node.js that Playwright brings
+	[ $${#missing[@]} = 0 ] || install_packages "$${missing[@]}" ||
+	  echo "test: some tests are skipped for want of system packages: sudo apt install $${missing[*]}"
 
 check: setup
 	@$(V)/ruff check .

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.gateway.dashboard.test_browser import CHROMIUM, PICTURE, QUIET
-from tests.servers import free_port, missing, wait_until
+from tests.browser import QUIET, chromium
+from tests.gateway.dashboard.test_browser import PICTURE
+from tests.servers import free_port, wait_until
 
 READY_S = 100.0  # a machine that compiles the kernels for the first time
 WITHIN_MS = 30_000
@@ -42,10 +43,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    if CHROMIUM is None:
-        missing("chromium")
+    program = chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=program, args=list(QUIET))
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(WITHIN_MS)
         yield page

@@ -72,14 +72,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     npz = shared_path(*RECORDING)
     folder = tmp_path_factory.mktemp("end-to-end")
     with mosquitto_in(folder / "broker") as broker, victoria_metrics_in(folder / "store") as store:
-        played = play(folder, npz, broker.port, f"http://127.0.0.1:{store.port}")
+        played = play(folder, npz, broker.port, store.port)
         in_store = exported(store.port)
     live = [row.measurement for row in played]
     again = measurements_again(folder)
     return Run(live, again, in_store, json.loads(npz.with_suffix(".json").read_text())["reference"])
 
 
-def play(folder: Path, npz: Path, broker_port: int, store_url: str) -> list[Stored]:
+def play(folder: Path, npz: Path, broker_port: int, store_port: int) -> list[Stored]:
     """Run simulator, gateway and historian until the recording has ended and all of it is stored."""
     config = folder / "gateway.toml"
     simulate = ("simulate", "recording", str(npz), "--speed", str(SPEED), "--socket", str(folder / "radio"),
@@ -90,7 +90,7 @@ def play(folder: Path, npz: Path, broker_port: int, store_url: str) -> list[Stor
             file.write(
                 f'\n[site]\nsite = "test"\ngateway = "test"\ndata = "{folder}"\n[recorder]\nenabled = true\n'
                 f"[broker]\nembedded = false\nport = {broker_port}\n"
-                f'[historian.store]\nkind = "victoriametrics"\nurl = "{store_url}"\n'
+                f'[historian.store]\nkind = "victoriametrics"\nurl = "http://127.0.0.1:{store_port}"\n'
             )
         with process(folder, "historian", str(config)):
             with process(folder, "run", str(config)) as gateway:
@@ -100,6 +100,9 @@ def play(folder: Path, npz: Path, broker_port: int, store_url: str) -> list[Stor
             history = HistoryReader(folder / "history.db")
             wait_until(lambda: history.count() >= expected, STORED_WITHIN_S)
             rows = list(history.stored())
+            # The store gets them after the history, in batches of its own.
+            values = sum(row.measurement.value is not None for row in rows)
+            wait_until(lambda: len(exported(store_port)) >= values, STORED_WITHIN_S)
             history.close()
     return rows
 

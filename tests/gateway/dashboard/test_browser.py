@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -16,14 +15,12 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from config.settings import Settings
 from gateway.dashboard.server import serve
 from gateway.topics import Topics
+from tests.browser import QUIET, chromium
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.walkers import Walker, Walkers, walking
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
-CHROMIUM = shutil.which("chromium")
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
 SHAPES = {"tablet": (1024, 768), "desk": (1280, 800), "phone": (390, 844)}
 WITHIN_MS = 15_000
 
@@ -46,10 +43,9 @@ async def address(settings: Settings) -> AsyncIterator[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Start the system's Chromium."""
-    if CHROMIUM is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("needs chromium (apt install chromium)")
+    program = chromium()
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
         yield started
         await started.close()
 
