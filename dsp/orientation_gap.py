@@ -159,6 +159,16 @@ def weave(s: Any, p: Any, mag: Vector) -> None:
 
 
 @lean
+def undo(s: Any, p: Any) -> None:
+    """Turn back what a frozen gyroscope has said since it froze: from there on it is missing."""
+    if s.held == 0 and s.run > 1:
+        back = -p.frozen_gyr * p.dt
+        turn(s, (s.gyr[0] - s.bias[0]) * back, (s.gyr[1] - s.bias[1]) * back, (s.gyr[2] - s.bias[2]) * back)
+        s.held = p.frozen_gyr
+        s.weave_left = 0
+
+
+@lean
 def lose(s: Any, p: Any) -> None:
     """The orientation was not seen for longer than can be bridged: hold it, and find it again from gravity and field."""
     s.rest_s = 0.0

@@ -16,6 +16,7 @@ from dsp.orientation_gap import (
     lose,
     remember_field,
     repeats,
+    undo,
     usable,
     weave,
 )
@@ -47,9 +48,12 @@ def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector) -> int:
         flags |= FROZEN | ACC_MISSING
     if not usable(gyr, GYR_LIMIT):
         flags |= GYR_MISSING
+    same = repeats(s, 1, gyr)
     moving = gyr[0] * gyr[0] + gyr[1] * gyr[1] + gyr[2] * gyr[2] > p.rest_gyr
-    if repeats(s, 1, gyr) >= p.frozen_gyr and moving:
+    if same >= p.frozen or (same >= p.frozen_gyr and moving):
         flags |= FROZEN | GYR_MISSING
+        if same == p.frozen_gyr:
+            undo(s, p)
     if p.has_mag == 1:
         if not usable(mag, MAG_LIMIT) or (mag[0] == 0.0 and mag[1] == 0.0 and mag[2] == 0.0):
             flags |= MAG_MISSING
