@@ -68,9 +68,15 @@ class Copier:
         self._confirmed = history.copied_upto()
         self._written: deque[_Written] = deque()
         self._doubt = 0
+        self._replaced = history.replaced
 
     def write(self) -> bool:
         """Write the next measurements; return whether there were any."""
+        if self._history.replaced != self._replaced:
+            # Another file: its numbers begin again.
+            self._replaced = self._history.replaced
+            self._confirmed = self._history.copied_upto()
+            self._written.clear()
         after = self._written[-1].upto if self._written else self._confirmed
         rows = self._history.not_copied(COPY_ROWS, after=after)
         if not rows or not self._remote.write(rows):

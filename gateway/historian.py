@@ -23,7 +23,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
 from gateway.copying import Copier
-from gateway.history import History, Stored
+from gateway.history import History, Stored, is_corrupt
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements
 from gateway.receipt import Receipt
@@ -72,7 +72,7 @@ class Historian:
         rng: Source of jitter.
 
     Raises:
-        HistoryError: The database is not a history.
+        HistoryError: The database is a history of another version, or another kind of database.
         sqlite3.Error: It cannot be opened.
     """
 
@@ -206,7 +206,7 @@ class Historian:
                     gone = self._history.forget(int(self._now() * 1e6) - self._keep_us)
                     retention_at = time.monotonic() + (0.0 if gone else RETENTION_S)
             except sqlite3.Error as error:
-                self._note("history", error)
+                self._trouble(error)
             except Exception as error:  # the supervisor of this thread: one bad turn must not be the last
                 self._note("historian", error)
                 log.exception("a turn of the historian failed")
@@ -235,7 +235,7 @@ class Historian:
                 self._stored += self._history.store(messages)
             except sqlite3.Error as error:
                 # A full disk, say. Nothing is acknowledged, the broker and the outboxes keep it.
-                self._note("history", error)
+                self._trouble(error)
                 if self._stop.wait(backoff_s(attempt, self._rng)):
                     return
                 attempt += 1
@@ -295,7 +295,7 @@ class Historian:
                 if not more:
                     self._fresh.wait(IDLE_S)
             except sqlite3.Error as error:
-                self._note("history", error)
+                self._trouble(error)
                 self._stop.wait(IDLE_S)
             except Exception as error:  # the supervisor of this thread
                 self._note("historian", error)
@@ -309,6 +309,12 @@ class Historian:
         self._bad[kind] += 1
         if self._bad[kind] == 1:
             log.warning("a message on %s cannot be understood: %s (further ones are only counted)", topic, kind)
+
+    def _trouble(self, error: sqlite3.Error) -> None:
+        """A full disk passes; a damaged history does not, and another takes its place."""
+        self._note("history", error)
+        if is_corrupt(error):
+            self._history.replace(error)
 
     def _note(self, kind: str, error: Exception) -> None:
         self._errors[kind] += 1

@@ -5,6 +5,7 @@ The key of a measurement is its identity ``(gateway, epoch, seq)``: storing it a
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -12,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.history_reader import HistoryReader
-from gateway.history_schema import QUALITY, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, read_stored
+from gateway.history_schema import QUALITY, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, as_text, read_stored
 from gateway.measurement import Measurement
+from gateway.outbox_file import set_aside
 from gateway.payload import Message
 from gateway.receipt import Contiguous
 
 __all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
+
+log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 10.0
 """Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
@@ -29,6 +33,12 @@ RETENTION_CHUNK = 5_000
 
 class HistoryError(Exception):
     """The history cannot be used: it is another kind of database, or a newer one."""
+
+
+def is_corrupt(error: sqlite3.Error) -> bool:
+    """Tell a damaged file from everything else: a history is not set aside on a mere suspicion."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return (code & 0xFF) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 @dataclass(slots=True)
@@ -47,18 +57,43 @@ class History:
         path: The database; its folder must exist.
         copying: Whether a remote store is fed: then a receipt waits until it has the measurement too.
 
+    Attributes:
+        replaced: How many damaged files were set aside; ids begin again with each.
+
     Raises:
         HistoryError: The file is not a history of a version that this program knows.
-        sqlite3.Error: The file cannot be opened or is damaged.
+        sqlite3.Error: The file cannot be opened.
     """
 
     def __init__(self, path: Path, *, copying: bool = False) -> None:
         self.path = path
         self.copying = copying
+        self.replaced = 0
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         self._epochs: dict[tuple[str, str], _Epoch] = {}
         self._series: dict[tuple[str | bool, ...], int] = {}
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if not is_corrupt(error):
+                raise
+            self.replace(error)
+
+    def replace(self, error: Exception) -> None:
+        """Set a damaged file aside and go on with a new one: what the outboxes still hold comes again."""
+        with self._lock:
+            self._db.close()
+            kept = set_aside(self.path)
+            self.replaced += 1
+            log.error("the history is damaged (%s): kept as %s, starting a new one", error, kept.name)
+            self._epochs.clear()
+            self._series.clear()
+            self._open()
+
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        # One text that rotted on the disk must not hold up all that come after it.
+        self._db.text_factory = as_text
         try:
             self._prepare()
         except BaseException:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.history_schema import QUALITY, SCHEMA_VERSION, Stored, read_stored
+from gateway.history_schema import QUALITY, SCHEMA_VERSION, Stored, as_text, read_stored
 from gateway.measurement import Measurement, Quality, Side
 
 BUSY_TIMEOUT_S = 2.0
@@ -50,6 +50,7 @@ class HistoryReader:
         self.path = path
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
 
     def series(
         self, slot: str, metric: str, side: Side | None = None, *, from_us: int = 0, to_us: int = 2**62,
@@ -141,18 +142,28 @@ class HistoryReader:
 
     def _open(self) -> sqlite3.Connection | None:
         """Connect when there is something to read; the caller holds the lock."""
-        if self._db is None and self.path.exists():
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return self._db
+        file = (stat.st_dev, stat.st_ino)
+        if self._db is not None and file != self._file:
+            # A damaged history was set aside, and another took its place.
+            self._db.close()
+            self._db = None
+        if self._db is None:
             db = sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
                 check_same_thread=False,
             )  # fmt: skip
+            db.text_factory = as_text
             try:
                 ready = db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
             except sqlite3.OperationalError:
                 # The historian is just making it.
                 ready = False
             if ready:
-                self._db = db
+                self._db, self._file = db, file
             else:
                 db.close()
         return self._db

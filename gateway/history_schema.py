@@ -66,6 +66,11 @@ class Stored:
     measurement: Measurement
 
 
+def as_text(raw: bytes) -> str:
+    """Return a text of the file, whatever became of it."""
+    return raw.decode("utf-8", "replace")
+
+
 def read_stored(db: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[Stored]:
     """Return the measurements that a condition on the view ``readable`` selects; the condition is our own text."""
     found = db.execute(f"SELECT id, gateway, epoch, seq, {COLUMNS} FROM readable {condition}", values)  # noqa: S608

@@ -19,7 +19,16 @@ from typing import TypeVar
 import orjson
 
 from gateway.measurement import Measurement
-from gateway.outbox_file import OUTBOX_FULL, DamagedError, Gap, OutboxFile, Row, is_damage, set_aside
+from gateway.outbox_file import (
+    OUTBOX_FULL,
+    DamagedError,
+    Gap,
+    OutboxFile,
+    Row,
+    UnopenedFile,
+    is_damage,
+    set_aside,
+)
 
 __all__ = ["OUTBOX_FULL", "Gap", "Outbox", "OutboxState", "Row"]
 
@@ -81,8 +90,8 @@ class Outbox:
         on_commit: Called on the outbox's thread after each commit that changed something; must be quick.
         now: Wall clock, seconds, for the age of rows.
 
-    Raises:
-        sqlite3.OperationalError: The file cannot be created.
+    A file that cannot be opened (a full disk, a read-only folder) is tried again each second; meanwhile measurements
+    wait in memory, and the state says why.
     """
 
     def __init__(
@@ -113,8 +122,13 @@ class Outbox:
         self._damaged = threading.Event()
         self._file_lock = threading.Lock()  # readers against replacing the file
         self._set_aside = 0
-        self._file = self._open()
         self._state = OutboxState()
+        self._file: OutboxFile | UnopenedFile = UnopenedFile("")
+        try:
+            self._file = self._open()
+        except sqlite3.OperationalError as error:
+            log.error("the outbox cannot be opened, measurements wait in memory: %s", error)  # noqa: TRY400
+            self._file = UnopenedFile(str(error))
         self._take_stock()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -238,6 +252,8 @@ class Outbox:
         try:
             if self._damaged.is_set():
                 self._replace()
+            if isinstance(self._file, UnopenedFile):
+                self._open_late()
             self._commit()
         except sqlite3.Error as failure:
             if is_damage(failure):
@@ -304,6 +320,12 @@ class Outbox:
             depth=file.depth, bytes=file.bytes, dropped=file.dropped, epoch=file.epoch, durable_seq=file.last_seq,
             released_seq=file.first_kept - 1, set_aside=self._set_aside,
         )  # fmt: skip
+
+    def _open_late(self) -> None:
+        file = self._open()
+        with self._file_lock, self._wake:
+            self._file = file
+            self._take_stock()
 
     def _open(self) -> OutboxFile:
         try:

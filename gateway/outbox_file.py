@@ -294,6 +294,48 @@ class OutboxFile:
             self.abandon()
 
 
+class UnopenedFile:
+    """Stands in for a file that cannot be opened at present: it holds nothing, and each commit tries to open it.
+
+    Attributes:
+        reason: Why it cannot be opened.
+    """
+
+    epoch = ""
+    last_seq = depth = bytes = 0
+    first_kept = 1
+    oldest_us: int | None = None
+    spoilt = False
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.dropped: dict[str, int] = {}
+
+    def commit(
+        self, rows: Sequence[tuple[Row, int]], gaps: Iterable[Gap], *, last_seq: int, released: int, max_bytes: int
+    ) -> int:
+        """Fail: there is nowhere to write to."""
+        del rows, gaps, last_seq, released, max_bytes
+        raise sqlite3.OperationalError(self.reason)
+
+    def read(self, after_seq: int, limit: int) -> list[Row]:
+        """Return nothing."""
+        del after_seq, limit
+        return []
+
+    def gaps(self, limit: int) -> list[Gap]:
+        """Return nothing."""
+        del limit
+        return []
+
+    def abandon(self) -> None:
+        """Have nothing to let go of."""
+
+    def close(self, *, clean: bool) -> None:
+        """Have nothing to close."""
+        del clean
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     # Autocommit, with BEGIN written out: Python's own transaction handling differs between 3.11 and 3.12.
     return sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)

@@ -1,0 +1,160 @@
+"""Files that rot, tear, or find no room."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.faults.chain import Chain, Process, chain_in, wait_for
+from tests.faults.kills import SETTLE_S, Progress
+from tests.faults.outcome import Outcome
+
+FLIPS = 64
+"""Bytes that are changed at once: a bad block, not a single ray."""
+ROOM_KB = 600
+"""Left on the small disk for the queue."""
+WORK_S = 1.0
+
+
+def rot(path: Path, rng: random.Random) -> None:
+    """Change bytes of a database at random, or cut it off."""
+    data = bytearray(path.read_bytes())
+    if rng.random() < 0.3:
+        data = data[: rng.randrange(len(data))]
+    else:
+        at = rng.randrange(len(data))
+        for i in range(at, min(len(data), at + FLIPS)):
+            data[i] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+
+
+def works(chain: Chain) -> bool:
+    """Whether what is made now is stored within a while."""
+    before = chain.promised()
+    wait_for(lambda: chain.promised() > before, SETTLE_S)
+    now = chain.promised()
+    return wait_for(lambda: chain.known() >= now, SETTLE_S)
+
+
+def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progress) -> Outcome:
+    """Kill the owner of a file, spoil the file, start again: it goes on, and what is gone is told as a gap.
+
+    ``lost`` counts what is neither in a history (those set aside included) nor in a file that was set aside, nor told.
+    """
+    outcome = Outcome(f"corrupt {what}")
+    rng = random.Random(seed)
+    told = 0
+    with chain_in(folder, resend_after_s=3.0) as chain:
+        owner: Process = chain.gateway if what == "outbox" else chain.historian
+        start = chain.start_gateway if what == "outbox" else chain.historian.start
+        path = chain.folder / ("outbox.db" if what == "outbox" else "history.db")
+        while outcome.times < times:
+            time.sleep(WORK_S)
+            owner.end(signal.SIGKILL)
+            rot(path, rng)
+            start()
+            began = time.monotonic()
+            if not works(chain):
+                outcome.notes.append(f"did not go on after damage {outcome.times + 1}")
+            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
+            outcome.times += 1
+            progress(outcome.times / times)
+        chain.settle(SETTLE_S)
+        found = chain.result(outcome, gaps_allowed=True)
+        told = found.told
+        aside = sorted(p.name for p in folder.glob("*.corrupt-*") if p.suffix[:9] == ".corrupt-" and "-wal" not in p.name
+                       and "-shm" not in p.name)  # fmt: skip
+    outcome.notes = [note for note in outcome.notes if "damaged" not in note and "corrupt" not in note]
+    outcome.said = f"{len(aside)} files set aside, {told} told as gaps"
+    return outcome
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """A file system in memory that is soon full; it needs the administrator."""
+    folder.mkdir(parents=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"needs the right to mount a small disk: {made.stderr.decode().strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def full_disk(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
+    """Fill the disk of outbox and history while measurements flow, also across a start, and make room again."""
+    outcome = Outcome("disk full, then room again")
+    rng = random.Random(seed)
+    with small_disk(folder / "disk", 16_000) as disk, chain_in(disk) as chain:
+        while outcome.times < times:
+            time.sleep(WORK_S)
+            ballast = disk / "ballast"
+            fill(ballast)
+            time.sleep(WORK_S)
+            if rng.random() < 0.5:
+                chain.gateway.end(signal.SIGKILL)
+                chain.start_gateway()
+            time.sleep(WORK_S)
+            ballast.unlink()
+            began = time.monotonic()
+            if not works(chain):
+                outcome.notes.append(f"did not go on after fill {outcome.times + 1}")
+            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
+            outcome.times += 1
+            progress(outcome.times / times)
+        chain.settle(SETTLE_S)
+        chain.result(outcome)
+        said = sum("disk is full" in process.text() for process in (chain.gateway, chain.historian))
+        if not said:
+            outcome.notes.append("nobody said that the disk was full")
+    return outcome
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more goes."""
+    with path.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            return
+
+
+def read_only(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
+    """Turn the file system read-only under the running gateway and historian, start one on it, and turn it back."""
+    outcome = Outcome("file system turns read-only and back")
+    rng = random.Random(seed)
+    with small_disk(folder / "disk", 64_000) as disk, chain_in(disk) as chain:
+        while outcome.times < times:
+            time.sleep(WORK_S)
+            chain.gateway.end(signal.SIGKILL)
+            chain.historian.end(signal.SIGKILL)
+            remount(disk, "ro")
+            time.sleep(rng.random())
+            remount(disk, "rw")
+            chain.historian.start()
+            chain.start_gateway()
+            began = time.monotonic()
+            if not works(chain):
+                outcome.notes.append("did not go on")
+            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
+            outcome.times += 1
+            progress(outcome.times / times)
+        chain.settle(SETTLE_S)
+        chain.result(outcome)
+    return outcome
+
+
+def remount(disk: Path, how: str) -> None:
+    """Change a file system between ``ro`` and ``rw``."""
+    subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True, capture_output=True)
