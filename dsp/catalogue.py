@@ -29,6 +29,7 @@ _pace = partial(Metric, kind="window", sides=BODY, group="pace", digits=0)
 _timing = partial(Metric, unit="s", unit_text="s", kind="stride", sides=ANY_FOOT, group="timing", digits=2)
 _support = partial(Metric, unit="%", unit_text="%", kind="stride", sides=EACH_FOOT, group="support", digits=0)
 _space = partial(Metric, unit="m", unit_text="m", kind="stride", sides=EACH_FOOT, group="space", digits=0)
+_joint = partial(Metric, unit="deg", unit_text="°", kind="stride", sides=EACH_FOOT, group="joints", digits=0)
 _symmetry = partial(Metric, unit="1", unit_text="", kind="window", sides=BODY, group="symmetry", digits=2)
 _variability = partial(Metric, unit="1", unit_text="", kind="window", sides=BODY, group="variability", digits=2)
 _turn = partial(Metric, unit="deg", unit_text="°", kind="window", sides=EACH_FOOT, group="turns", digits=0)
@@ -205,6 +206,64 @@ METRICS: Final[tuple[Metric, ...]] = (
         low=-110.0,
         high=30.0,
         description="Pitch of the foot at final contact against foot-flat; toes up is positive.",
+    ),
+    _joint(
+        "hip_flexion_angle",
+        "Hip flexion at contact",
+        low=-60.0,
+        high=120.0,
+        description=(
+            "Sagittal angle of the thigh against the lower back at initial contact; flexion is positive, standing "
+            "is 0 (Grood & Suntay 1983)."
+        ),
+    ),
+    _joint(
+        "hip_rom",
+        "Hip range of motion",
+        low=0.0,
+        high=120.0,
+        description="Greatest − least hip flexion in a stride.",
+    ),
+    _joint(
+        "knee_flexion_angle",
+        "Knee flexion at contact",
+        low=-30.0,
+        high=120.0,
+        description=(
+            "Sagittal angle of the shank against the thigh at initial contact; flexion is positive, standing is 0 "
+            "(Grood & Suntay 1983)."
+        ),
+    ),
+    _joint(
+        "knee_rom",
+        "Knee range of motion",
+        low=0.0,
+        high=150.0,
+        description="Greatest − least knee flexion in a stride.",
+    ),
+    _joint(
+        "knee_peak_swing",
+        "Peak knee flexion in swing",
+        low=-30.0,
+        high=150.0,
+        description="Greatest knee flexion between final contact and the following initial contact.",
+    ),
+    _joint(
+        "ankle_dorsiflexion_angle",
+        "Ankle dorsiflexion at contact",
+        low=-70.0,
+        high=60.0,
+        description=(
+            "Sagittal angle of the foot against the shank at initial contact; dorsiflexion is positive, standing "
+            "is 0 (Grood & Suntay 1983)."
+        ),
+    ),
+    _joint(
+        "ankle_rom",
+        "Ankle range of motion",
+        low=0.0,
+        high=110.0,
+        description="Greatest − least ankle dorsiflexion in a stride.",
     ),
     _symmetry(
         "symmetry_index",

@@ -29,7 +29,8 @@ REQUIRED = (
     "double_support_pct single_support_pct n_steps stride_length walking_speed foot_clearance foot_strike_angle "
     "toe_off_angle symmetry_index symmetry_ratio stride_time_cv pci step_regularity stride_regularity "
     "harmonic_ratio_v harmonic_ratio_ap harmonic_ratio_ml turn_angle turn_duration walking_time heart_rate hrv_rmssd "
-    "hrv_sdnn battery_pct stream_gap walking_bout"
+    "hrv_sdnn battery_pct stream_gap walking_bout hip_flexion_angle hip_rom knee_flexion_angle knee_rom "
+    "knee_peak_swing ankle_dorsiflexion_angle ankle_rom"
 )
 
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.id)
