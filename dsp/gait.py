@@ -107,6 +107,11 @@ class Walk:
         self.late = 0  # contacts that came too late to be put in order, dropped
         self._begin_bout()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a contact or a stride still waits for the watermark."""
+        return bool(self._pending)
+
     def push(
         self,
         contacts: Iterable[Contact],

@@ -103,8 +103,17 @@ class Bank:
         sensor = np.array([worn.sensor for worn, _ in parts], np.int64)
         index = np.concatenate([arrived.index for _, arrived in parts])
         found: Any = self.operator.push(Batch(sensor, start, index, acc, gyr))
-        for number in np.unique(found["sensor"]).tolist():
-            self.events[self._numbers[number]] = found[found["sensor"] == number]
+        self.events = self.by_device(found)
+
+    @property
+    def queued(self) -> bool:
+        """Whether anything waits for the next step."""
+        return bool(self._parts)
+
+    def by_device(self, rows: NDArray[np.void]) -> dict[int, NDArray[np.void]]:
+        """Split rows with a field ``sensor`` by device number."""
+        sensor: Any = rows["sensor"]
+        return {self._numbers[number]: rows[sensor == number] for number in np.unique(sensor).tolist()}
 
     def seconds(self, number: int, index: Floats) -> Floats:
         """Return gateway seconds of fractional indices of a device."""

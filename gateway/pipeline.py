@@ -15,11 +15,11 @@ import numpy as np
 
 from config.settings import Settings
 from dsp.catalogue import CATALOGUE
-from dsp.foot import FootContacts
 from dsp.lower_back import LowerBack
 from dsp.result import Result
 from gateway.axes import is_imu
 from gateway.clock import NS
+from gateway.feet import FootBank
 from gateway.intake import Arrived, Intakes, Numbered
 from gateway.measurement import Measurement
 from gateway.movement import Bank
@@ -61,8 +61,8 @@ class Pipeline:
         self.taps: dict[tuple[str, str], Tap] = {}
         heights = {slot.id: slot.height_m for slot in settings.slot}
         axes = [device.axes for device, _ in devices]
-        feet, backs = FootContacts(), LowerBack()
-        self._feet = Bank(feet, lambda _number, rate_hz: feet.attach(rate_hz), axes)
+        backs = LowerBack()
+        self._feet = FootBank(axes)
         self._backs = Bank(
             backs, lambda number, rate_hz: backs.attach(rate_hz, heights[devices[number][1]] or math.nan), axes
         )

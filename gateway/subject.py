@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from config.settings import Slot
 from drivers.packet import Flag
 from dsp.foot import GAP
-from dsp.gait import Contact, Walk
+from dsp.gait import Contact, Shape, Walk
 from dsp.gait_window import Foot
 from dsp.heart import HeartMetrics
 from dsp.lower_back import LowerBackWalk
 from dsp.result import Result
+from gateway.feet import FootBank
 from gateway.intake import Arrived, Intake
 from gateway.movement import Bank
 
 FEET: Final[dict[str, Foot]] = {"left_foot": "left", "right_foot": "right"}
-DECIDED_WITHIN_S = 1.0  # a foot's contacts are decided well within this; the other foot's wait for them
+PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
 SILENT_S = 2.0  # a foot that has sent nothing for so long is not waited for
 EXOSKELETON = "exoskeleton"
 
@@ -60,7 +61,7 @@ class Subject:
         at = arrived.timeline.at(arrived.index.astype(float))
         self._say(heart.push_rr(at, arrived.samples[:, 0], _touches(arrived)), (arrived.number,))
 
-    def step(self, feet: Bank, backs: Bank, now_s: float) -> list[Said]:
+    def step(self, feet: FootBank, backs: Bank, now_s: float) -> list[Said]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
         if self._walk is not None:
             self._step_feet(self._walk, feet, now_s)
@@ -77,30 +78,29 @@ class Subject:
             self._say(walk.finish(), (number,))
         return self._collect()
 
-    def _step_feet(self, walk: Walk, feet: Bank, now_s: float) -> None:
+    def _step_feet(self, walk: Walk, feet: FootBank, now_s: float) -> None:
         contacts: list[Contact] = []
-        alive: list[float] = []
+        shapes: list[Shape] = []
+        alive: list[int] = []
         doubt = 0.0
         for side, number in self._feet.items():
             if number not in feet.worn:
                 continue
             timeline = feet.worn[number].timeline
             if timeline.newest_s > now_s - SILENT_S:
-                alive.append(timeline.newest_s)
+                alive.append(number)
                 self._silent.discard(side)
             elif side not in self._silent:
                 self._silent.add(side)
                 contacts.append(Contact(side, GAP, timeline.newest_s))  # before the others go on without it
             doubt = math.hypot(doubt, timeline.uncertainty_s)
-            events = feet.events.get(number)
-            if events is not None:
-                times = feet.seconds(number, events["index"])
-                contacts += [
-                    Contact(side, int(event["kind"]), time_s, float(event["confidence"]))
-                    for event, time_s in zip(events, times.tolist(), strict=True)
-                ]
-        watermark = min(alive, default=now_s) - DECIDED_WITHIN_S
-        self._say_walk(walk.push(contacts, doubt if len(self._feet) > 1 else None, watermark))
+            contacts += feet.contacts(number, side)
+            shapes += feet.shapes(number, side)
+        if contacts or shapes or walk.waiting:
+            watermark = min((feet.settled_s(number) for number in alive), default=now_s)
+        else:  # only a pause can be noticed, which needs no haste
+            watermark = now_s - PAUSE_NOTICED_S
+        self._say_walk(walk.push(contacts, doubt if len(self._feet) > 1 else None, watermark, shapes))
 
     def _say_walk(self, results: Sequence[Result]) -> None:
         for result in results:
