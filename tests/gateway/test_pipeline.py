@@ -123,6 +123,14 @@ def test_cadence_is_the_bodys(body: WalkingBody, walk: list[Numbered]) -> None:
     assert np.median(cadence) == pytest.approx(105.0, abs=2.0)
 
 
+def test_strides_are_as_long_and_fast_as_the_bodys(walk: list[Numbered]) -> None:
+    said = measured(walk)
+    for metric, true in (("stride_length", 1.25), ("walking_speed", 1.25 * 105.0 / 120.0)):
+        values = [m.value or np.nan for m in said if m.metric == metric and m.devices == ("left",)]
+        assert len(values) > 8
+        assert np.median(values) == pytest.approx(true, rel=0.05)
+
+
 @pytest.mark.parametrize("late", [2, 7, 40])
 def test_a_loop_that_wakes_up_late_changes_nothing(walk: list[Numbered], late: int) -> None:
     assert measured(walk, drain_every=late) == measured(walk)
