@@ -211,11 +211,10 @@ def _low_pass(tau: float, dt: float) -> tuple[float, float, float]:
 def _fresh(params: NDArray[np.void]) -> NDArray[np.void]:
     """Return the state before the first sample."""
     s = np.zeros((), STATE)
-    s["turn"][0] = s["tilt"][0] = s["heading"][0] = 1.0
-    s["cov"][[0, 3, 5]] = params["bias_start"]
-    s["new_norm"] = s["new_s"] = -1.0
+    s["turn"][0] = s["tilt"][0] = s["upright"][0] = s["heading"][0] = 1.0
+    s["bias"][[3, 6, 8]] = params["bias_start"]
+    s["field"] = (0.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0)
     s["reject_s"] = params["reject_s"]
-    s["disturbed"] = 1
     s["start_gain"] = 1.0
     s["tilt_var"] = 1.0
     s["heading_var"] = float(params["has_mag"])

@@ -12,9 +12,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dsp.orientation_kernel import FLOOR_NOISE, predict, run_filter, turn
+from dsp.orientation_kernel import four, keep_four, keep_three, predict, smooth, three, turn
 from dsp.orientation_layout import BRIDGED
 from dsp.orientation_math import Vector, inlined, lean, product, rotate, rotation, touch_up
+from dsp.orientation_step import FLOOR_NOISE
 
 ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
 GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
@@ -38,15 +39,15 @@ def usable(v: Vector, limit: float) -> bool:
 
 
 @inlined
-def repeats(s: Any, channel: int, v: Vector) -> int:
+def repeats(s: Any, channel: int, v: Vector) -> float:
     """Return how often in a row a channel has now repeated this very value."""
     i = 3 * channel
     if s.raw[i] == v[0] and s.raw[i + 1] == v[1] and s.raw[i + 2] == v[2]:
-        s.repeats[channel] += 1
+        s.repeats[channel] += 1.0
     else:
         s.raw[i], s.raw[i + 1], s.raw[i + 2] = v
-        s.repeats[channel] = 0
-    return int(s.repeats[channel])
+        s.repeats[channel] = 0.0
+    return float(s.repeats[channel])
 
 
 @lean
@@ -69,22 +70,15 @@ def open_gains(s: Any, p: Any, tilt_var: float, heading_var: float) -> None:
 @lean
 def bridge(s: Any, p: Any, n: int, gyr: Vector) -> None:
     """Turn over the lost samples of a gap of ``n`` steps, straight from the newest angular rate to this one."""
-    gx, gy, gz = gyr
-    for i in range(4):
-        s.before_gap[i] = s.turn[i]
+    keep_four(s.before_gap, four(s.turn))
     for i in range(3):
         s.gap_rate[i] = s.gyr[i]
         s.gap_rate[i + 3] = s.gyr[i] - s.gyr_before[i] if s.run > 1 else 0.0
     s.gap_steps = n if s.run > 1 else 0
+    dx, dy, dz = gyr[0] - s.gyr[0], gyr[1] - s.gyr[1], gyr[2] - s.gyr[2]
     for i in range(1, n):
         u = i / n
-        turn(
-            s,
-            (s.gyr[0] + u * (gx - s.gyr[0]) - s.bias[0]) * p.dt,
-            (s.gyr[1] + u * (gy - s.gyr[1]) - s.bias[1]) * p.dt,
-            (s.gyr[2] + u * (gz - s.gyr[2]) - s.bias[2]) * p.dt,
-        )
-    dx, dy, dz = gx - s.gyr[0], gy - s.gyr[1], gz - s.gyr[2]
+        turn(s, p, (s.gyr[0] + u * dx, s.gyr[1] + u * dy, s.gyr[2] + u * dz))
     span = n * p.dt
     share = min(BRIDGE_MOST, BRIDGE_LEAST + BRIDGE_CURVE * span * span)
     error = share * span * math.sqrt(dx * dx + dy * dy + dz * dz)
@@ -98,53 +92,44 @@ def bridge(s: Any, p: Any, n: int, gyr: Vector) -> None:
 @lean
 def bridge_again(s: Any, p: Any, gyr: Vector) -> None:
     """Turn over the newest gap once more, now that the rate after it is known to go on to this one."""
-    gx, gy, gz = gyr
     n = s.gap_steps
     s.gap_steps = 0
-    for i in range(4):
-        s.turn[i] = s.before_gap[i]
+    keep_four(s.turn, four(s.before_gap))
+    rate, change = s.gap_rate[:3], s.gap_rate[3:]
     for i in range(1, n + 1):
         u = i / n
         v = 1.0 - u
         start, rise = (1.0 + 2.0 * u) * v * v, u * v * v * n
         end, fall = (3.0 - 2.0 * u) * u * u, -u * u * v * n
-        turn(
-            s,
-            (start * s.gap_rate[0] + rise * s.gap_rate[3] + end * s.gyr[0] + fall * (gx - s.gyr[0]) - s.bias[0]) * p.dt,
-            (start * s.gap_rate[1] + rise * s.gap_rate[4] + end * s.gyr[1] + fall * (gy - s.gyr[1]) - s.bias[1]) * p.dt,
-            (start * s.gap_rate[2] + rise * s.gap_rate[5] + end * s.gyr[2] + fall * (gz - s.gyr[2]) - s.bias[2]) * p.dt,
-        )
+        x = start * rate[0] + rise * change[0] + end * s.gyr[0] + fall * (gyr[0] - s.gyr[0])
+        y = start * rate[1] + rise * change[1] + end * s.gyr[1] + fall * (gyr[1] - s.gyr[1])
+        z = start * rate[2] + rise * change[2] + end * s.gyr[2] + fall * (gyr[2] - s.gyr[2])
+        turn(s, p, (x, y, z))
 
 
 @lean
 def fill_gravity(s: Any, p: Any, n: int, acc: Vector) -> None:
     """Let the average of gravity see a gap of ``n`` steps: movement that is cut out of it would not average out."""
-    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), acc)
+    force = rotate(four(s.turn), acc)
     for i in range(1, n):
         u = i / n
-        if s.level_n < 0.0:
-            run_filter(s.slow_1, s.slow_2, 0, p.slow[0], p.slow[1], p.slow[2], s.acc[0] + u * (x - s.acc[0]))
-            run_filter(s.slow_1, s.slow_2, 1, p.slow[0], p.slow[1], p.slow[2], s.acc[1] + u * (y - s.acc[1]))
-            run_filter(s.slow_1, s.slow_2, 2, p.slow[0], p.slow[1], p.slow[2], s.acc[2] + u * (z - s.acc[2]))
-        else:
+        if s.level_n >= 0.0:
             s.level_n += 1.0
-            s.slow_1[0] += s.acc[0] + u * (x - s.acc[0])
-            s.slow_1[1] += s.acc[1] + u * (y - s.acc[1])
-            s.slow_1[2] += s.acc[2] + u * (z - s.acc[2])
+        for j in range(3):
+            smooth(s.slow_1, s.slow_2, j, (s.level_n, False), p.slow, s.acc[j] + u * (force[j] - s.acc[j]))
 
 
 @lean
 def remember_field(s: Any) -> None:
     """Keep where the field lay in the frame of the gyroscope before a gap began."""
-    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), (s.raw[6], s.raw[7], s.raw[8]))
-    s.weave_field[0], s.weave_field[1], s.weave_field[2] = x, y, z
+    keep_three(s.weave_field, rotate(four(s.turn), (s.raw[6], s.raw[7], s.raw[8])))
     s.weave_left = s.field_known
 
 
 @lean
 def weave(s: Any, p: Any, mag: Vector) -> None:
     """Lay the field after a gap on the one before."""
-    x, y, z = rotate((s.turn[0], s.turn[1], s.turn[2], s.turn[3]), mag)
+    x, y, z = rotate(four(s.turn), mag)
     norm = math.sqrt(x * x + y * y + z * z)
     fx, fy, fz = s.weave_field[0], s.weave_field[1], s.weave_field[2]
     other = math.sqrt(fx * fx + fy * fy + fz * fz)
@@ -153,17 +138,15 @@ def weave(s: Any, p: Any, mag: Vector) -> None:
         s.weave_var *= 1.0 - gain
         f = gain / (norm * other)
         step = rotation(f * (y * fz - z * fy), f * (z * fx - x * fz), f * (x * fy - y * fx))
-        s.turn[0], s.turn[1], s.turn[2], s.turn[3] = touch_up(
-            product(step, (s.turn[0], s.turn[1], s.turn[2], s.turn[3]))
-        )
+        keep_four(s.turn, touch_up(product(step, four(s.turn))))
 
 
 @lean
 def undo(s: Any, p: Any) -> None:
     """Turn back what a frozen gyroscope has said since it froze: from there on it is missing."""
     if s.held == 0 and s.run > 1:
-        back = -p.frozen_gyr * p.dt
-        turn(s, (s.gyr[0] - s.bias[0]) * back, (s.gyr[1] - s.bias[1]) * back, (s.gyr[2] - s.bias[2]) * back)
+        for _ in range(p.frozen_gyr):
+            turn(s, p, (2.0 * s.bias[0] - s.gyr[0], 2.0 * s.bias[1] - s.gyr[1], 2.0 * s.bias[2] - s.gyr[2]))
         s.held = p.frozen_gyr
         s.weave_left = 0
 
@@ -199,9 +182,8 @@ def follow_gyr(s: Any, p: Any, gyr: Vector, acc: Vector, acc_known: bool) -> int
         flags = BRIDGED
     s.held = 0
     s.run = min(s.run + 1, 2)
-    for i in range(3):
-        s.gyr_before[i] = s.gyr[i]
-    s.gyr[0], s.gyr[1], s.gyr[2] = gyr
+    keep_three(s.gyr_before, three(s.gyr))
+    keep_three(s.gyr, gyr)
     predict(s, p, gyr)
     if flags == BRIDGED and s.run == 1 and acc_known and s.acc_known == 1:
         fill_gravity(s, p, n, acc)

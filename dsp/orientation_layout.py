@@ -72,64 +72,66 @@ PARAMS: Final = np.dtype(
     ]
 )
 
+# All of a sensor's state is float64, so that rows of it are rows of a plain matrix; counts and yes (1) or no (0) too.
+# The first ``SHARED`` numbers change with every sample; the rest only where something is missing or just beginning.
 STATE: Final = np.dtype(
     [
-        ("started", "i8"),
-        ("index", "i8"),  # newest sample
         ("turn", "f8", (4,)),  # sensor to the frame the gyroscope alone keeps
         ("tilt", "f8", (4,)),  # from there to an upright one, heading free
         ("upright", "f8", (4,)),  # both
-        ("heading", "f8", (2,)),  # half the angle from there to north: cosine and sine
-        ("bias", "f8", (3,)),  # rad/s
-        ("cov", "f8", (6,)),  # of the bias: xx xy xz yy yz zz
-        ("level_n", "f8"),  # samples averaged so far by the first three slow channels (gravity); -1: the filter runs
-        ("slow_n", "f8"),  # the same of the others
-        ("slow", "f8", (SLOW,)),  # in and out
-        ("slow_1", "f8", (SLOW,)),  # while averaging the sums
+        ("bias", "f8", (9,)),  # rad/s: x y z; its covariance: xx xy xz yy yz zz
+        ("slow_1", "f8", (SLOW,)),  # memories of the filters; while averaging the sums
         ("slow_2", "f8", (SLOW,)),
-        ("quick_gyr_n", "f8"),
-        ("quick_acc_n", "f8"),
         ("quick_1", "f8", (QUICK,)),
         ("quick_2", "f8", (QUICK,)),
         ("calm", "f8", (3,)),  # rad/s: smoothed angular rate
         ("rest_s", "f8"),
-        ("rest", "i8"),
-        ("field_n", "f8"),
-        ("field_1", "f8", (2,)),
-        ("field_2", "f8", (2,)),
-        ("ref_norm", "f8"),
-        ("ref_dip", "f8"),
-        ("new_norm", "f8"),
-        ("new_dip", "f8"),
-        ("new_s", "f8"),
-        ("undisturbed_s", "f8"),
-        ("reject_s", "f8"),
-        ("disturbed", "i8"),
-        ("start_gain", "f8"),  # of the heading: 1, 1/2, 1/3 ... at first
-        ("open_gain", "f8"),  # the same after something was missing
-        ("usual", "f8", (3,)),  # the field lately: norm, dip and, rad, how far its heading is off ours
-        ("lost", "i8"),  # the orientation was lost: field and heading wait until gravity is found again
-        # How sure it is
+        ("rest", "f8"),
         ("tilt_var", "f8"),  # rad^2
         ("heading_var", "f8"),
         ("shake", "f8"),  # rad^2: how far the specific force is off gravity, lately
         ("gravity", "f8", (3,)),  # m/s^2: smoothed specific force in the frame the gyroscope keeps
-        # What is missing
+        ("acc", "f8", (3,)),  # newest good one in that frame
         ("gyr", "f8", (3,)),  # newest good one
         ("gyr_before", "f8", (3,)),  # and the one before that
-        ("acc", "f8", (3,)),  # newest good one in the frame that the gyroscope keeps
-        ("acc_known", "i8"),
-        ("run", "i8"),  # good angular rates in a row
+        ("repeats", "f8", (3,)),  # of acc, gyr, mag
+        ("raw", "f8", (9,)),  # newest values as they came
+        # With a magnetometer
+        ("heading", "f8", (2,)),  # half the angle from upright to north: cosine and sine
+        ("field_1", "f8", (2,)),
+        ("field_2", "f8", (2,)),
+        ("field", "f8", (7,)),  # norm and dip: reference, candidate; s: candidate, undisturbed; disturbed
+        ("reject_s", "f8"),
+        ("usual", "f8", (3,)),  # the field lately: norm, dip and, rad, how far its heading is off ours
+        # Beginning, and what is missing
+        ("started", "f8"),
+        ("index", "i8"),  # newest sample
+        ("level_n", "f8"),  # samples averaged so far by the first three slow channels (gravity); -1: the filter runs
+        ("slow_n", "f8"),  # the same of the others
+        ("quick_gyr_n", "f8"),
+        ("quick_acc_n", "f8"),
+        ("field_n", "f8"),
+        ("start_gain", "f8"),  # of the heading: 1, 1/2, 1/3 ... at first
+        ("open_gain", "f8"),  # the same after something was missing
+        ("lost", "f8"),  # the orientation was lost: field and heading wait until gravity is found again
+        ("acc_known", "f8"),
+        ("run", "f8"),  # good angular rates in a row, up to 2
         ("held", "i8"),  # samples since the newest good angular rate
         ("before_gap", "f8", (4,)),  # ``turn`` before the newest gap
         ("gap_steps", "i8"),  # samples from its last good one to its next; 0: nothing to do over
         ("gap_rate", "f8", (6,)),  # angular rate before it, and its change a sample
-        ("recovering", "i8"),  # gravity is averaged anew because something was missing
-        ("weave_left", "i8"),
+        ("recovering", "f8"),  # gravity is averaged anew because something was missing
+        ("weave_left", "f8"),
         ("weave_var", "f8"),  # rad^2
-        ("weave_field", "f8", (3,)),  # direction of the field before the gap in the gyroscope's frame
-        ("field_known", "i8"),  # the newest sample had a field
-        ("raw", "f8", (9,)),  # newest values as they came
-        ("repeats", "i8", (3,)),  # of acc, gyr, mag
+        ("weave_field", "f8", (3,)),  # the field before the gap in the gyroscope's frame
+        ("field_known", "f8"),  # the newest sample had a field
     ]
 )
+
+
+def place(name: str) -> int:
+    """Return where a field of the state begins, in numbers."""
+    return int(STATE.fields[name][1]) // 8 if STATE.fields else 0
+
+
+SHARED: Final = place("started")

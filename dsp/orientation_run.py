@@ -20,7 +20,7 @@ from dsp.orientation_gap import (
     usable,
     weave,
 )
-from dsp.orientation_kernel import correct_heading, correct_tilt
+from dsp.orientation_kernel import correct_heading, correct_tilt, four
 from dsp.orientation_layout import (
     ACC_MISSING,
     AT_REST,
@@ -32,6 +32,7 @@ from dsp.orientation_layout import (
     RECOVERING,
 )
 from dsp.orientation_math import Vector, inlined, lean
+from dsp.orientation_step import add_heading
 
 FLOOR_VAR = (
     0.3 * math.pi / 180.0
@@ -66,7 +67,7 @@ def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector) -> int:
 def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
     """Take the magnetic field of a sample."""
     repeats(s, 2, mag)
-    s.field_known = 1 if known else 0
+    s.field_known = 1.0 if known else 0.0
     if not known:
         return
     if s.weave_left > 0 and (s.run > 1 or s.held > p.bridge):
@@ -99,7 +100,7 @@ def take(s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector) -> int:
         correct_tilt(s, p, acc)
     if p.has_mag == 1:
         take_field(s, p, mag, flags & MAG_MISSING == 0)
-        if s.disturbed == 1:
+        if s.field[6] == 1.0:
             flags |= MAG_DISTURBED
     if s.rest == 1:
         flags |= AT_REST
@@ -111,12 +112,8 @@ def take(s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector) -> int:
 @inlined
 def say(s: Any, out: Any, r: int) -> None:
     """Write the orientation of a sensor into row ``r``."""
-    q = s.upright
-    c, d = s.heading[0], s.heading[1]
-    out[r, 0] = c * q[0] - d * q[3]
-    out[r, 1] = c * q[1] - d * q[2]
-    out[r, 2] = c * q[2] + d * q[1]
-    out[r, 3] = c * q[3] + d * q[0]
+    q = add_heading(four(s.upright), s.heading[0], s.heading[1])
+    out[r, 0], out[r, 1], out[r, 2], out[r, 3] = q
 
 
 @lean
