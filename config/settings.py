@@ -86,6 +86,18 @@ class Dashboard(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on; loopback unless users are set up.")
     port: int = Field(8080, ge=1, le=65535, description="TCP port.")
+    cert_file: Path | None = Field(None, description="Certificate of the dashboard: turns TLS on.")
+    key_file: Path | None = Field(None, description="Its private key.")
+    users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
+    session_minutes: int = Field(
+        10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."
+    )
+
+
+class Prometheus(Section):
+    """Metrics of the gateway process for Prometheus, whether or not a broker is there."""
+
+    port: int | None = Field(None, ge=1, le=65535, description="Serve http://127.0.0.1:<port>/metrics; off by default.")
 
 
 class Radio(Section):
@@ -142,6 +154,7 @@ class Settings(Section):
     outbox: Outbox = Field(default_factory=Outbox)
     historian: Historian = Field(default_factory=Historian)
     dashboard: Dashboard = Field(default_factory=Dashboard)
+    prometheus: Prometheus = Field(default_factory=Prometheus)
     recorder: Recorder = Field(default_factory=Recorder)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")

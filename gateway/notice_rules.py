@@ -18,8 +18,8 @@ BATTERY_RECOVERED_PCT = 5.0
 LOSS_RAISED, LOSS_CLEARED = 0.05, 0.03
 """Share of the samples of the last minute."""
 LOSS_WINDOW_S = 60.0
-LOSS_LEAST_SAMPLES = 300
-"""Of a window: one lost packet in ten is no loss rate yet."""
+LOSS_LEAST_SAMPLES, LOSS_LEAST_S = 300, 30.0
+"""Of a window: one lost packet in ten is no loss rate yet, nor are the first seconds of a connection."""
 OUTBOX_RAISED, OUTBOX_CLEARED = 0.8, 0.7
 """Share of the outbox's size cap."""
 BEHIND_RAISED_S, BEHIND_CLEARED_S = 180.0, 120.0
@@ -141,12 +141,13 @@ class Judge:
         past.append((now_s, samples, lost))
         while past[0][0] < now_s - LOSS_WINDOW_S:
             past.popleft()
-        _, samples_then, lost_then = past[0]
+        begun_s, samples_then, lost_then = past[0]
         gone = lost - lost_then
         all_of_them = samples - samples_then + gone
         found = Finding(SAMPLE_LOSS, "", device["id"], device["slot"])
         limit = LOSS_CLEARED if found.id in raised else LOSS_RAISED
-        if all_of_them >= LOSS_LEAST_SAMPLES and gone > limit * all_of_them:
+        enough = all_of_them >= LOSS_LEAST_SAMPLES and now_s - begun_s >= LOSS_LEAST_S
+        if enough and gone > limit * all_of_them:
             text = f"{device['id']} lost {gone / all_of_them:.0%} of its samples over the last minute"
             yield Finding(SAMPLE_LOSS, text, device["id"], device["slot"])
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from dsp.catalogue import METRICS
 from dsp.metric import LOINC, MDC, SNOMED, Metric
+from gateway.notice_rules import RULES
+from gateway.prometheus import METRICS as EXPOSED
+from gateway.prometheus import PREFIX
 from gateway.topics import TABLE
 
 _SYSTEMS = {LOINC: "LOINC", SNOMED: "SNOMED CT", MDC: "MDC"}
 
-_BEGIN = "<!-- topics: made by make docs -->"
-_END = "<!-- end of topics -->"
 
 _METRICS = """\
 # Metrics
@@ -80,19 +81,48 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def with_topics(page: str) -> str:
-    """Return docs/mqtt.md with the table between its two marks made anew; raises ValueError when it has no marks."""
-    before, mark, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (mark and end):
-        raise ValueError(f"docs/mqtt.md lacks {_BEGIN} or {_END}")
-    return f"{before}{_BEGIN}\n\n{topics_table()}\n\n{_END}{after}"
+    """Return docs/mqtt.md with its table made anew; raises ValueError when it has no marks."""
+    return _between(page, "topics", topics_table())
+
+
+def with_notices_and_metrics(page: str) -> str:
+    """Return docs/operations.md with its tables made anew; raises ValueError when it has no marks."""
+    return _between(_between(page, "notices", notices_table()), "metrics", prometheus_table())
+
+
+def notices_table() -> str:
+    """Return the table of notices."""
+    rows = (
+        (f"`{rule.code}`", rule.priority, rule.meaning, f"{rule.onset_s:g} s", f"{rule.recovery_s:g} s", rule.advice)
+        for rule in RULES
+    )
+    return _table(("code", "priority", "raised when", "onset", "recovery", "advice"), rows)
+
+
+def prometheus_table() -> str:
+    """Return the table of the metrics for Prometheus."""
+    rows = (
+        (f"`{PREFIX}{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.help)
+        for metric in EXPOSED
+    )
+    return _table(("metric", "type", "labels", "what it says"), rows)
+
+
+def _between(page: str, name: str, table: str) -> str:
+    begin, end = f"<!-- {name}: made by make docs -->", f"<!-- end of {name} -->"
+    before, mark, rest = page.partition(begin)
+    _, mark_too, after = rest.partition(end)
+    if not (mark and mark_too):
+        raise ValueError(f"the page lacks {begin} or {end}")
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
 def write(docs: Path) -> None:
     """Make the pages of a docs folder anew."""
     (docs / "metrics.md").write_text(metrics_page(), "utf-8")
-    mqtt = docs / "mqtt.md"
-    mqtt.write_text(with_topics(mqtt.read_text("utf-8")), "utf-8")
+    for name, renewed in (("mqtt.md", with_topics), ("operations.md", with_notices_and_metrics)):
+        path = docs / name
+        path.write_text(renewed(path.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

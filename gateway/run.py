@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sqlite3
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 
@@ -21,22 +19,35 @@ from drivers.radio import Radio, open_radio
 from drivers.supervisor import DeviceState, DeviceSupervisor
 from gateway.broker import EmbeddedBroker
 from gateway.clock import NS
+from gateway.decided import Decided
 from gateway.intake import CONNECTED
-from gateway.latency import Latency
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Origin, Pipeline
+from gateway.progress import Progress
+from gateway.prometheus import serve_metrics
 from gateway.publisher import Publisher
 from gateway.recorder import Recorder
 from gateway.recording import Header
-from gateway.status import Json, device_status, gateway_status, outbox_status, samples_of
+from gateway.report import Report, headline
+from gateway.status import Json
+from gateway.supervision import Supervision
 from gateway.ticker import Ticker
 from gateway.topics import Topics
+from gateway.wall_clock import WallClock, moved, settle
+from gateway.watchdog import ServiceManager, Watchdog
 from gateway.waveform import Watch
 
 log = logging.getLogger(__name__)
 
 STATUS_S = 1.0
 SHORTEST_WAIT_S = 0.005  # simulated time may run fast, but the loop also has radios to serve
+KEPT_FREE = 256 << 20  # bytes that recording leaves free beyond what the outbox may still grow by
+
+
+class StartError(Exception):
+    """The gateway cannot start on this machine as it is."""
+
+    advice = "Check site.data in the configuration, its owner, and the disk."
 
 
 class Gateway:
@@ -44,147 +55,98 @@ class Gateway:
 
     Args:
         settings: A configuration that has been checked.
+        manager: The service manager to tell; by default systemd, where it started us.
+        wall: Watches the wall clock; by default this machine's.
+
+    Attributes:
+        status: The newest status; empty before the first.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, manager: ServiceManager | None = None, wall: WallClock | None = None
+    ) -> None:
         self.settings = settings
-        self.topics = Topics(settings.site.site, settings.site.gateway)
+        self.status: Json = {}
+        self.supervision = Supervision()
+        self._manager = manager or ServiceManager()
+        self._wall = wall or WallClock()
+        self._topics = Topics(settings.site.site, settings.site.gateway)
         self._real_ns = time.monotonic_ns()
         self.origin = Origin(self._real_ns, time.time_ns() // 1000)
-        started = datetime.fromtimestamp(self.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
-        self.sessions = {slot.id: f"{slot.id}-{started}" for slot in settings.slot}
+        self._started = datetime.fromtimestamp(self.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
+        self.sessions = {slot.id: f"{slot.id}-{self._started}" for slot in settings.slot}
         self.pipeline = Pipeline(settings, self.origin, self.sessions)
         self.ticker = Ticker(self.origin.monotonic_ns, self.clock_ns)
-        self.states: dict[str, DeviceState] = {}
-        self.measured = 0
-        self._latency = Latency()
-        self._second = _Second()
 
     def clock_ns(self) -> int:
         """Return the monotonic clock; simulated time may run faster."""
         return self._real_ns + round((time.monotonic_ns() - self._real_ns) * self.settings.speed)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Serve until ``stop`` is set; then stop the devices, finish the pipeline and flush the outbox."""
-        settings = self.settings
-        settings.site.data.mkdir(parents=True, exist_ok=True)
-        recorder = self._recorder() if settings.recorder.enabled else None
-        outbox = Outbox(
-            settings.site.data / "outbox.db",
-            commit_s=settings.outbox.commit_ms / 1000,
-            max_bytes=settings.outbox.max_megabytes << 20,
-        )
-        watch = Watch(self.pipeline, self.topics)
+        """Serve until ``stop`` is set; then stop the devices, finish the pipeline and flush the outbox.
+
+        Raises:
+            StartError: The data folder cannot be used.
+            TaskFailedError: A part failed again and again.
+        """
+        outbox = open_outbox(self.settings)
+        watch = Watch(self.pipeline, self._topics)
         publisher = Publisher(
-            outbox, self.topics, settings.broker, release=settings.outbox.release, on_command=watch.command
+            outbox,
+            self._topics,
+            self.settings.broker,
+            release=self.settings.outbox.release,
+            on_command=watch.command,
         )
         watch.publish = publisher.publish_live
+        recorder = self._recorder() if self.settings.recorder.enabled else None
         radio = self._radio()
+        work = _Work(self, outbox, publisher, recorder, radio)
         try:
             publisher.start()
             if radio is not None:
                 await radio.start()
-            await self._serve(stop, outbox, publisher, recorder, radio)
+            await self._serve(stop, work)
         finally:
+            self._manager.tell(STOPPING=1)
             if radio is not None:
                 await radio.stop()
-            outbox.append(self.pipeline.finish())
+            work.decided.append(self.pipeline.finish(), ())
             if recorder is not None:
                 await asyncio.to_thread(recorder.close)
             await asyncio.to_thread(outbox.flush)
             await asyncio.to_thread(publisher.stop)
             await asyncio.to_thread(outbox.close)
 
-    async def _serve(
-        self, stop: asyncio.Event, outbox: Outbox, publisher: Publisher, recorder: Recorder | None, radio: Radio | None
-    ) -> None:
-        devices = [
-            asyncio.create_task(self._supervisor(number, radio).run(), name=f"device:{intake.device.id}")
-            for number, intake in enumerate(self.pipeline.intakes)
-        ]
-        others = [
-            asyncio.create_task(self._tick(outbox, recorder), name="pipeline"),
-            asyncio.create_task(self._report(outbox, publisher), name="status"),
-            asyncio.create_task(stop.wait(), name="stop"),
-        ]
+    async def _serve(self, stop: asyncio.Event, work: _Work) -> None:
+        supervision = self.supervision
+        devices = {f"device:{intake.device.id}": number for number, intake in enumerate(self.pipeline.intakes)}
+        supervision.start("pipeline", work.tick)
+        supervision.start("status", work.report)
+        for name, number in devices.items():
+            supervision.start(name, work.supervisor(number).run, essential=False)
+        watchdog = Watchdog(work.progress.workers(), self._manager)
+        supervision.start("watchdog", watchdog.run)
+        port = self.settings.prometheus.port
+        if port is not None:
+            supervision.start("metrics", lambda: serve_metrics(port, lambda: self.status), essential=False)
+        self._manager.tell(READY=1)
         try:
-            done, _ = await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # a pipeline that ended by itself has failed, and says so here
+            await supervision.wait(stop)
         finally:
-            await _cancel(devices)  # first, so that the last samples still go through the pipeline
-            await _cancel(others)
-            self._step_all(outbox, recorder)
+            await supervision.end(devices)  # first, so that the last samples still go through the pipeline
+            await supervision.end()
+            work.step_all()
 
-    def _supervisor(self, number: int, radio: Radio | None) -> DeviceSupervisor:
-        device = self.pipeline.intakes[number].device
+    def tell(self, status: Json) -> None:
+        """Keep a status for whoever asks, and tell the service manager."""
+        self.status = status
+        self._manager.tell(STATUS=headline(status))
 
-        def sink(_device: str, frame: Frame) -> None:
-            self.ticker.push(number, frame)
-
-        def on_state(state: DeviceState) -> None:
-            if state.state == "starting":
-                self.ticker.push(number, Frame(self.clock_ns(), CONNECTED, b""))
-            self.states[state.id] = state
-            log.log(logging.WARNING if state.error else logging.INFO, "%s %s %s", state.id, state.state, state.error)
-
-        return DeviceSupervisor(
-            device.id,
-            drivers.make(device.driver, device.options),
-            sink=sink,
-            on_state=on_state,
-            clock_ns=self.clock_ns,
-            radio=radio,
-            address=device.address,
-            name=device.name,
-            port=device.port,
-        )
-
-    async def _tick(self, outbox: Outbox, recorder: Recorder | None) -> None:
-        while True:
-            self._step_all(outbox, recorder)
-            left_ns = STEP_NS - (self.clock_ns() - self.origin.monotonic_ns) % STEP_NS
-            await asyncio.sleep(max(left_ns / NS / self.settings.speed, SHORTEST_WAIT_S))
-
-    def _step_all(self, outbox: Outbox, recorder: Recorder | None) -> None:
-        for end_ns, frames in self.ticker.due():
-            measurements = self.pipeline.step(frames)
-            if recorder is not None:
-                recorder.step(end_ns, frames)
-            if measurements:
-                self.measured += len(measurements)
-                outbox.append(measurements)
-            if frames:
-                oldest = frames[0][1].arrival_ns
-                self._latency.add((self.clock_ns() - oldest) / NS / self.settings.speed)
-
-    async def _report(self, outbox: Outbox, publisher: Publisher) -> None:
-        while True:
-            publisher.set_status(self.status(outbox, publisher))
-            await asyncio.sleep(STATUS_S)
-
-    def status(self, outbox: Outbox, publisher: Publisher) -> Json:
-        """Return the payload of the status topic."""
-        now_s = (self.clock_ns() - self.origin.monotonic_ns) / NS
-        intakes = self.pipeline.intakes
-        samples = {intake.device.id: samples_of(intake) for intake in intakes}
-        rates = self._second.rates({**samples, "": self.measured})
-        return gateway_status(
-            self.settings,
-            time_us=self.pipeline.to_utc_us(now_s),
-            sessions=self.sessions,
-            devices=[device_status(i, self.states.get(i.device.id), now_s, rates[i.device.id]) for i in intakes],
-            pipeline={
-                "samples_per_s": round(sum(rates[device] for device in samples), 1),
-                "measurements_per_s": rates[""],
-                "measurements": self.measured,
-                "samples": sum(samples.values()),
-                "latency_ms": self._latency.summary_ms(),
-                "dropped": dict(self.ticker.dropped),
-            },
-            outbox=outbox_status(outbox.state()),
-            publisher=asdict(publisher.state()),
-        )
+    @property
+    def wall(self) -> WallClock:
+        """The watch over the wall clock."""
+        return self._wall
 
     def _radio(self) -> Radio | None:
         if not any(intake.transport == "ble" for intake in self.pipeline.intakes):
@@ -201,33 +163,125 @@ class Gateway:
             origin_us=self.origin.utc_us,
             version=version("rehab-gateway"),
         )
-        stamp = datetime.fromtimestamp(self.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%S")
-        recorder = Recorder(folder / f"{self.settings.site.gateway}-{stamp}.rgrec", header)
+        path = folder / f"{self.settings.site.gateway}-{self._started.removesuffix('z')}.rgrec"
+        recorder = Recorder(path, header, keep_free=keep_free(self.settings))
         log.info("recording to %s", recorder.path)
         return recorder
 
 
-class _Second:
-    """Rates since the last report."""
+class _Work:
+    """What the tasks of a run do, with the parts that they share."""
 
-    def __init__(self) -> None:
-        self._then = time.monotonic()
-        self._counts: dict[str, int] = {}
+    def __init__(
+        self, gateway: Gateway, outbox: Outbox, publisher: Publisher, recorder: Recorder | None, radio: Radio | None
+    ) -> None:
+        self._gateway = gateway
+        self._settings = settings = gateway.settings
+        self._pipeline, self._ticker = gateway.pipeline, gateway.ticker
+        self._publisher = publisher
+        self._recorder = recorder
+        self._radio = radio
+        self.decided = Decided(outbox, gateway.pipeline.intakes, self._to_wall_us)
+        self._report = Report(
+            settings,
+            pipeline=gateway.pipeline,
+            sessions=gateway.sessions,
+            ticker=gateway.ticker,
+            decided=self.decided,
+            outbox=outbox,
+            publisher=publisher,
+            recorder=recorder,
+            supervision=gateway.supervision,
+            wall=gateway.wall,
+            keep_free=keep_free(settings),
+        )
+        self.progress = Progress(gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states)
 
-    def rates(self, counts: Mapping[str, int]) -> dict[str, float]:
-        """Return what each count grew by, a second."""
-        now = time.monotonic()
-        span = max(now - self._then, 1e-3)
-        out = {name: round((count - self._counts.get(name, 0)) / span, 1) for name, count in counts.items()}
-        self._then, self._counts = now, dict(counts)
-        return out
+    def supervisor(self, number: int) -> DeviceSupervisor:
+        """Return who keeps a device streaming."""
+        device = self._pipeline.intakes[number].device
+
+        def sink(_device: str, frame: Frame) -> None:
+            self._ticker.push(number, frame)
+
+        def on_state(state: DeviceState) -> None:
+            if state.state == "starting":
+                self._ticker.push(number, Frame(self._gateway.clock_ns(), CONNECTED, b""))
+            self._report.states[state.id] = state
+            log.log(logging.WARNING if state.error else logging.INFO, "%s %s %s", state.id, state.state, state.error)
+
+        return DeviceSupervisor(
+            device.id,
+            drivers.make(device.driver, device.options),
+            sink=sink,
+            on_state=on_state,
+            clock_ns=self._gateway.clock_ns,
+            radio=self._radio,
+            address=device.address,
+            name=device.name,
+            port=device.port,
+        )
+
+    async def tick(self) -> None:
+        """Take every step of the pipeline as soon as its time is over."""
+        origin_ns = self._gateway.origin.monotonic_ns
+        while True:
+            self.step_all()
+            left_ns = STEP_NS - (self._gateway.clock_ns() - origin_ns) % STEP_NS
+            await asyncio.sleep(max(left_ns / NS / self._settings.speed, SHORTEST_WAIT_S))
+
+    def step_all(self) -> None:
+        """Take the steps whose time is over."""
+        by_us = self._gateway.wall.look()
+        if by_us:
+            log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
+            self._ticker.push(*moved(self._gateway.clock_ns(), by_us))
+        for end_ns, frames in self._ticker.due():
+            if self._recorder is not None:
+                self._recorder.step(end_ns, frames)  # first: a step that fails has to be there when it is looked for
+            measurements = self._pipeline.step(settle(self._pipeline, frames))
+            self._report.measured += len(measurements)
+            self.decided.append(measurements, frames)
+            if frames:
+                late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
+                self._report.latency.add(late_ns / NS / self._settings.speed)
+
+    async def report(self) -> None:
+        """Say each second how everything is."""
+        while True:
+            status, notices = self._report.status(self._gateway.clock_ns())
+            for notice in notices:
+                level = logging.WARNING if notice["state"] == "raised" else logging.INFO
+                log.log(level, "notice %s: %s (%s)", notice["state"], notice["text"], notice["id"])
+                self._publisher.publish_notice(notice)
+            self._publisher.set_status(status)
+            self._gateway.tell(status)
+            for name in self.progress.stuck_devices():
+                self._gateway.supervision.restart(name, "nothing has happened for too long")
+            await asyncio.sleep(STATUS_S)
+
+    def _to_wall_us(self, arrival_ns: int) -> int:
+        ago_ns = (self._gateway.clock_ns() - arrival_ns) / self._settings.speed
+        return round((time.time_ns() - ago_ns) / 1000)
 
 
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+def open_outbox(settings: Settings) -> Outbox:
+    """Open the outbox of a configuration; raises StartError where its folder cannot be used."""
+    path = settings.site.data / "outbox.db"
+    try:
+        settings.site.data.mkdir(parents=True, exist_ok=True)
+        return Outbox(
+            path,
+            commit_s=settings.outbox.commit_ms / 1000,
+            max_bytes=settings.outbox.max_megabytes << 20,
+        )
+    except (OSError, sqlite3.OperationalError) as error:
+        raise StartError(f"{path} cannot be used: {error}") from error
+
+
+def keep_free(settings: Settings) -> int:
+    """Return how many bytes recording leaves free: what the outbox may need, and a little for everybody else."""
+    return (settings.outbox.max_megabytes << 20) + KEPT_FREE
 
 
 def warm_up() -> None:

@@ -17,6 +17,8 @@ from config.loader import load
 from drivers.supervisor import State
 from gateway.command import app, known_drivers
 from gateway.measurement import Measurement
+from gateway.notice_rules import DEVICE_SILENT
+from gateway.notices import Finding, Notices
 from gateway.payload import decode_gaps, decode_measurements
 
 ROOT = Path(__file__).parents[1]
@@ -47,6 +49,21 @@ def test_the_metrics_page_is_the_catalogue() -> None:
 def test_the_table_of_topics_is_the_code_s() -> None:
     page = text("docs/mqtt.md")
     assert gateway.reference.with_topics(page) == page, "run 'make docs'"
+
+
+def test_the_tables_of_notices_and_metrics_are_the_code_s() -> None:
+    page = text("docs/operations.md")
+    assert gateway.reference.with_notices_and_metrics(page) == page, "run 'make docs'"
+
+
+def test_the_example_of_a_notice_is_one() -> None:
+    notices = Notices("ward-7")
+    notices.update(0.0, 0, [Finding(DEVICE_SILENT, "dot-1 is connected but silent", "dot-1", "bay-a")])
+    (made,) = notices.active(0)
+    shown = next(example for block in blocks("docs/mqtt.md", "json") if "code" in (example := json.loads(block)))
+    assert {key: type(value) for key, value in shown.items()} == {key: type(value) for key, value in made.items()}
+    table = "\n".join(line for line in text("docs/mqtt.md").splitlines() if line.startswith("| `"))
+    assert [key for key in made if key not in ("v", "gateway", "simulated") and f"`{key}`" not in table] == []
 
 
 def test_every_field_of_a_measurement_is_explained() -> None:

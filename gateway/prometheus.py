@@ -1,0 +1,201 @@
+"""The gateway's metrics in the text format of Prometheus, version 0.0.4, on loopback.
+
+They come from the gateway process itself, so they are there when the broker is not. `METRICS` is the table of
+docs/operations.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Json = dict[str, Any]
+Labels = dict[str, str]
+Sample = tuple[Labels, float]
+
+PREFIX = "rehab_gateway_"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A metric family.
+
+    Attributes:
+        name: Without the prefix; the unit is part of it, and counters end in ``_total``.
+        kind: ``gauge`` or ``counter``.
+        help: What it says.
+        labels: Names of its labels.
+        samples: Takes the values from a status.
+    """
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Json], Iterable[Sample]]
+
+
+def exposition(status: Json) -> str:
+    """Return everything a status says as text; before the first status, only that the gateway is not up."""
+    return "".join(_family(metric, status) for metric in METRICS)
+
+
+async def serve_metrics(port: int, status: Callable[[], Json]) -> None:
+    """Answer ``GET /metrics`` on 127.0.0.1 until cancelled; raises OSError where the port is taken."""
+    from aiohttp import web  # costs memory that a gateway without Prometheus need not spend
+
+    from gateway.dashboard.guard import add_headers, only_from_here
+
+    async def metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=exposition(status()).encode(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application(middlewares=[only_from_here])
+    app.on_response_prepare.append(add_headers)
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+def _family(metric: Exposed, status: Json) -> str:
+    name = PREFIX + metric.name
+    lines = [f"# HELP {name} {_escaped(metric.help)}", f"# TYPE {name} {metric.kind}"]
+    for labels, value in metric.samples(status):
+        within = ",".join(f'{label}="{_quoted(word)}"' for label, word in labels.items())
+        lines.append(f"{name}{{{within}}} {float(value)!r}" if within else f"{name} {float(value)!r}")
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _quoted(text: str) -> str:
+    return _escaped(text).replace('"', '\\"')
+
+
+def _one(*path: str, scale: float = 1.0) -> Callable[[Json], Iterator[Sample]]:
+    """Return what takes one value from a status, or none where it is unknown."""
+
+    def samples(status: Json) -> Iterator[Sample]:
+        value: Any = status
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, (bool, int, float)):
+            yield {}, value * scale
+
+    return samples
+
+
+def _of_devices(*path: str, scale: float = 1.0) -> Callable[[Json], Iterator[Sample]]:
+    one = _one(*path, scale=scale)
+
+    def samples(status: Json) -> Iterator[Sample]:
+        for device in status.get("devices", ()):
+            for _, value in one(device):
+                yield {"device": device["id"], "slot": device["slot"]}, value
+
+    return samples
+
+
+def _counted(label: str, *path: str) -> Callable[[Json], Iterator[Sample]]:
+    """Return what takes each count of a table of the status."""
+
+    def samples(status: Json) -> Iterator[Sample]:
+        table: Any = status
+        for key in path:
+            table = table.get(key) if isinstance(table, Mapping) else None
+        for name, count in (table or {}).items():
+            yield {label: str(name)}, count
+
+    return samples
+
+
+def _up(status: Json) -> Iterator[Sample]:
+    yield {}, bool(status)
+
+
+def _states(status: Json) -> Iterator[Sample]:
+    for device in status.get("devices", ()):
+        yield {"device": device["id"], "slot": device["slot"], "state": device["state"]}, 1
+
+
+def _faults(status: Json) -> Iterator[Sample]:
+    for device in status.get("devices", ()):
+        for reason, count in device["faults"].items():
+            yield {"device": device["id"], "slot": device["slot"], "reason": str(reason)}, count
+
+
+def _delay(status: Json) -> Iterator[Sample]:
+    for quantile, name in (("0.5", "p50"), ("0.95", "p95")):
+        for _, value in _one("pipeline", "latency_ms", name, scale=1e-3)(status):
+            yield {"quantile": quantile}, value
+
+
+def _active(status: Json) -> Iterator[Sample]:
+    active = (status.get("notices") or {}).get("active", ())
+    for priority in ("low", "medium") if status else ():
+        yield {"priority": priority}, sum(notice["priority"] == priority for notice in active)
+
+
+def _restarts(status: Json) -> Iterator[Sample]:
+    for name, part in (status.get("parts") or {}).items():
+        yield {"part": name}, part["failures"]
+
+
+_D = ("device", "slot")
+
+METRICS = (
+    Exposed("up", "gauge", "1 once the gateway has made its first status", (), _up),
+    Exposed("device_state", "gauge", "1 for the state that a device is in", (*_D, "state"), _states),
+    Exposed("device_samples_total", "counter", "Samples received", _D, _of_devices("samples")),
+    Exposed("device_samples_lost_total", "counter", "Samples known to be lost", _D, _of_devices("lost")),
+    Exposed("device_clock_resets_total", "counter", "Restarts of the device's clock", _D, _of_devices("resets")),
+    Exposed("device_faults_total", "counter", "Bad input by reason", (*_D, "reason"), _faults),
+    Exposed("device_sample_rate_hertz", "gauge", "Samples a second, all streams together", _D, _of_devices("rate_hz")),
+    Exposed("device_data_age_seconds", "gauge", "Age of the newest sample", _D, _of_devices("age_s")),
+    Exposed("device_battery_ratio", "gauge", "Charge of the battery, 0 to 1", _D, _of_devices("battery", scale=0.01)),
+    Exposed("device_clock_drift_ratio", "gauge", "How much faster the device's clock runs", _D,
+            _of_devices("clock", "drift_ppm", scale=1e-6)),
+    Exposed("device_clock_uncertainty_seconds", "gauge", "Uncertainty of the device's clock", _D,
+            _of_devices("clock", "uncertainty_ms", scale=1e-3)),
+    Exposed("pipeline_measurements_total", "counter", "Measurements made", (), _one("pipeline", "measurements")),
+    Exposed("pipeline_delay_seconds", "gauge", "From the arrival of samples to the end of their step", ("quantile",),
+            _delay),
+    Exposed("pipeline_dropped_frames_total", "counter", "Frames that found no room, by reason", ("reason",),
+            _counted("reason", "pipeline", "dropped")),
+    Exposed("outbox_measurements", "gauge", "Measurements that wait for a receipt", (), _one("outbox", "depth")),
+    Exposed("outbox_bytes", "gauge", "Their size on disk", (), _one("outbox", "bytes")),
+    Exposed("outbox_limit_bytes", "gauge", "Size cap of the outbox", (), _one("outbox", "max_bytes")),
+    Exposed("outbox_oldest_seconds", "gauge", "Age of the oldest measurement in it", (), _one("outbox", "oldest_s")),
+    Exposed("outbox_dropped_total", "counter", "Measurements that had to go, by reason", ("reason",),
+            _counted("reason", "outbox", "dropped")),
+    Exposed("outbox_files_set_aside_total", "counter", "Damaged outbox files", (), _one("outbox", "set_aside")),
+    Exposed("publisher_connected", "gauge", "1 while a broker has accepted the gateway", (),
+            _one("publisher", "connected")),
+    Exposed("publisher_under_way", "gauge", "Messages without acknowledgement", (), _one("publisher", "under_way")),
+    Exposed("publisher_messages_total", "counter", "Messages that the broker took", (), _one("publisher", "sent")),
+    Exposed("publisher_resent_total", "counter", "Measurements sent again for want of a receipt", (),
+            _one("publisher", "resent")),
+    Exposed("publisher_errors_total", "counter", "What went wrong with sending, by kind", ("kind",),
+            _counted("kind", "publisher", "errors")),
+    Exposed("recorder_recording", "gauge", "1 while a recording is being written", (), _one("recorder", "recording")),
+    Exposed("recorder_bytes", "gauge", "Size of the recording", (), _one("recorder", "bytes")),
+    Exposed("recorder_dropped_steps_total", "counter", "Steps that are not in the recording, by reason", ("reason",),
+            _counted("reason", "recorder", "dropped")),
+    Exposed("disk_free_bytes", "gauge", "Free on the disk of the data folder", (), _one("disk", "free_bytes")),
+    Exposed("clock_synchronised", "gauge", "1 while something keeps this computer's clock right", (),
+            _one("clock", "synchronised")),
+    Exposed("clock_steps_total", "counter", "How often this computer's clock was set", (), _one("clock", "steps")),
+    Exposed("part_failures_total", "counter", "Failures of a supervised task", ("part",), _restarts),
+    Exposed("notices_active", "gauge", "Notices that stand, by priority", ("priority",), _active),
+    Exposed("notices_raised_total", "counter", "Notices raised since the start, by code", ("code",),
+            _counted("code", "notices", "raised")),
+)  # fmt: skip
