@@ -117,6 +117,7 @@ def follow_joint(  # noqa: PLR0917 - numba takes positional arguments
             continue
         e = out[n]
         e.joint = number
+        e.sensor = j.proximal
         e.time_s = t
         e.angle_deg = math.degrees(angle)
         e.bits = j.bits

@@ -8,7 +8,9 @@ from typing import Final, Literal
 from dsp.result import Side
 
 Kind = Literal["event", "stride", "window", "count"]
-Group = Literal["events", "pace", "timing", "support", "space", "joints", "symmetry", "variability", "turns", "heart", "device"]
+Group = Literal[
+    "events", "pace", "timing", "support", "space", "joints", "symmetry", "variability", "turns", "heart", "device"
+]
 
 LOINC: Final = "http://loinc.org"
 SNOMED: Final = "http://snomed.info/sct"

@@ -71,6 +71,7 @@ JOINT: Final = np.dtype(
 ANGLE: Final = np.dtype(
     [
         ("joint", "i8"),
+        ("sensor", "i8"),  # of the proximal segment
         ("time_s", "f8"),  # of the proximal segment's sample, gateway clock
         ("angle_deg", "f8"),  # flexion or dorsiflexion positive
         ("bits", "i8"),  # what it rests on
