@@ -284,6 +284,32 @@ def tell(kind: type[BaseException], error: BaseException, trace: TracebackType |
         said = f"{said}. {advice}" if advice else said
     elif isinstance(error, OSError):
         said = f"{error.strerror or said}{f': {error.filename}' if error.filename else ''}"
+@app.command(
+    epilog=examples(
+        "rehab-gateway status ward.toml  # is all well?",
+        "rehab-gateway status ward.toml --watch  # and does it stay so? Ctrl-C ends it",
+        "rehab-gateway status ward.toml --json  # for other programs",
+    )
+)
+def status(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Configuration file (TOML).")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+) -> None:
+    """Show how a running gateway and its devices are doing.
+
+    Asks the broker that the configuration names. Ends with status 1 when something needs
+    attention: a device, a notice, or a gateway that is not there.
+    """
+    from config.settings import Settings as Defaults
+
+    settings = load_settings(config) if config else Defaults()
+    from gateway.command_status import status as show_status
+
+    raise typer.Exit(show_status(settings, as_json=as_json, watch=watch))
+
+
     else:
         said = f"{kind.__name__}: {said}. This is a defect: run it again as 'rehab-gateway --debug ...' and report it"
     typer.echo(f"rehab-gateway: {said}", err=True)
