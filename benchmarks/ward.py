@@ -21,10 +21,11 @@ from drivers.movella_dot import MovellaDotDecoder
 from drivers.shimmer3 import Shimmer3Decoder
 from dsp.foot import FootContacts
 from dsp.lower_back import LowerBack
+from gateway.intake import Intakes
+from gateway.movement import Bank
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Origin, Pipeline
-from gateway.run import warm_up
-from gateway.subject import Subject
+from gateway.warm_up import warm_up
 from gateway.ticker import Ticker
 from gateway.timeline import Timelines
 
@@ -96,6 +97,9 @@ def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
     outbox.close()
     seconds = len(made.steps) * STEP_NS / NS - SETTLE_S
     spent["outbox"] += process - main
+    spent["results"] -= spent["intake"] + spent["turning"]
+    spent["intake"] -= spent["decode"] + spent["time"]
+    spent["turning"] -= spent["kernels"]
     spent["the rest"] = process - sum(spent.values())
     parts = {name: value / seconds for name, value in spent.items()}
     return Spent(process / seconds, parts, max(late), count / seconds, samples / seconds)
@@ -124,8 +128,9 @@ def pipeline_parts() -> list[tuple[type, str, str]]:
         (Timelines, "push", "time"),
         (FootContacts, "push", "kernels"),
         (LowerBack, "push", "kernels"),
-        (Subject, "step", "results"),
-        (Pipeline, "_measure", "results"),
+        (Intakes, "push", "intake"),
+        (Bank, "step", "turning"),
+        (Pipeline, "step", "results"),
     ]
 
 

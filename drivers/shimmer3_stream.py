@@ -305,27 +305,28 @@ def split(splitters: Sequence[Splitter], frames: Sequence[Sequence[Frame]]) -> S
     begins = np.cumsum(lengths) - lengths
     data = np.frombuffer(b"".join([data for data, _ in begun]), np.uint8)
     counts = layout.steady(data, begins, lengths)
-    starts: list[Ticks] = []
+    used = counts * layout.size
     replies: list[list[Frame]] = [[] for _ in splitters]
-    for at, (splitter, (own, ends), begin, count) in enumerate(
-        zip(splitters, begun, begins.tolist(), counts.tolist(), strict=True)
-    ):
-        if count >= 0 and splitter.synced:
-            used = count * layout.size
-            starts.append(np.arange(begin, begin + used, layout.size))
-        else:
-            found, spans, used = splitter.scan(data[begin : begin + len(own)])
-            starts.append(found + begin)
+    scanned: dict[int, Ticks] = {}
+    for at, splitter in enumerate(splitters):
+        if counts[at] < 0 or not splitter.synced:
+            own, ends = begun[at]
+            scanned[at], spans, used[at] = splitter.scan(np.frombuffer(own, np.uint8))
+            counts[at] = len(scanned[at])
             replies[at] = [Frame(_arrival(ends, to), "reply", own[a:to]) for a, to in spans]
-        splitter.keep(own, ends, used)
-    at_all = np.concatenate(starts)
+    for splitter, (own, ends), done in zip(splitters, begun, used.tolist(), strict=True):
+        splitter.keep(own, ends, done)
+    row_ends = np.cumsum(counts)
+    starts = np.repeat(begins, counts) + layout.size * (np.arange(row_ends[-1]) - np.repeat(row_ends - counts, counts))
+    for at, found in scanned.items():
+        starts[row_ends[at] - counts[at] : row_ends[at]] = begins[at] + found
     frame_ends = np.array(
         [begin + end for (_, ends), begin in zip(begun, begins.tolist(), strict=True) for end, _ in ends]
     )
     arrivals = np.array([arrival for _, ends in begun for _, arrival in ends], np.int64)
-    rows = data[at_all[:, None] + np.arange(layout.size)]
-    arrival_ns = arrivals[np.searchsorted(frame_ends, at_all + layout.size - 1, side="right")]
-    return Split(rows, arrival_ns, np.cumsum([len(each) for each in starts]).tolist(), replies)
+    rows = data[starts[:, None] + np.arange(layout.size)]
+    arrival_ns = arrivals[np.searchsorted(frame_ends, starts + layout.size - 1, side="right")]
+    return Split(rows, arrival_ns, row_ends.tolist(), replies)
 
 
 def _arrival(ends: list[tuple[int, int]], to: int) -> int:

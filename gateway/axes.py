@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from gateway.timeline import Floats, Ints
 IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
 
 
-def is_imu(channels: Sequence[str]) -> bool:
+@cache
+def is_imu(channels: tuple[str, ...]) -> bool:
     """Tell whether a stream has all that movement operators need."""
     return set(IMU_CHANNELS) <= set(channels)
 

@@ -37,15 +37,11 @@ class Worn:
         sensor: Its number in the operator.
         spec: Its stream.
         timeline: Of that stream.
-        column: (6,) from `gateway.axes.picks`.
-        sign: (6,) the same.
     """
 
     sensor: int
     spec: StreamSpec
     timeline: Timeline
-    column: Ints
-    sign: Floats
 
 
 @dataclass(slots=True)
@@ -67,6 +63,8 @@ class Bank:
     worn: dict[int, Worn] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)  # sensor → device number
     _parts: list[tuple[Worn, Arrived]] = field(default_factory=list)
+    _column: Ints = field(default_factory=lambda: np.zeros((0, 6), np.int64))  # by sensor, from `gateway.axes.picks`
+    _sign: Floats = field(default_factory=lambda: np.zeros((0, 6)))
 
     def add(self, arrived: Arrived) -> None:
         """Queue what arrived of a stream with the channels of an inertial sensor, for this step."""
@@ -82,25 +80,18 @@ class Bank:
             return
         parts, self._parts = self._parts, []
         # Streams of one width turn in one call; devices of one kind have the same.
-        parts.sort(key=lambda part: part[1].samples.shape[1])
+        parts.sort(key=_width)
+        sensor = np.array([worn.sensor for worn, _ in parts], np.int64)
         start = np.zeros(len(parts) + 1, np.int64)
         np.cumsum([len(arrived.index) for _, arrived in parts], out=start[1:])
         acc, gyr = np.empty((2, start[-1], 3))
-        at = 0
-        for _, group in groupby(parts, key=lambda part: part[1].samples.shape[1]):
-            same = list(group)
-            own = start[at : at + len(same) + 1]
-            rows = slice(own[0], own[-1])
-            turn(
-                np.concatenate([arrived.samples for _, arrived in same]),
-                own - own[0],
-                np.stack([worn.column for worn, _ in same]),
-                np.stack([worn.sign for worn, _ in same]),
-                acc[rows],
-                gyr[rows],
-            )
-            at += len(same)
-        sensor = np.array([worn.sensor for worn, _ in parts], np.int64)
+        end = 0
+        for _, same in groupby(parts, key=_width):
+            samples = [arrived.samples for _, arrived in same]
+            begin, end = end, end + len(samples)
+            rows, who = slice(start[begin], start[end]), sensor[begin:end]
+            own = start[begin : end + 1] - start[begin]
+            turn(np.concatenate(samples), own, self._column[who], self._sign[who], acc[rows], gyr[rows])
         index = np.concatenate([arrived.index for _, arrived in parts])
         found: Any = self.operator.push(Batch(sensor, start, index, acc, gyr))
         self.events = self.by_device(found)
@@ -123,7 +114,6 @@ class Bank:
         """Attach a sensor that is new; again if its rate is another one now."""
         number, spec = arrived.number, arrived.spec
         assert spec.rate_hz is not None
-        column, sign = picks(self.axes[number], spec.channels)
         old = self.worn.get(number)
         if old is not None and old.spec.rate_hz == spec.rate_hz:
             sensor = old.sensor
@@ -131,6 +121,14 @@ class Bank:
             if old is not None:
                 self.operator.detach(old.sensor)
             sensor = self.attach(number, spec.rate_hz)
-        worn = self.worn[number] = Worn(sensor, spec, arrived.timeline, column, sign)
+        if sensor >= len(self._column):
+            more = ((0, sensor + 1), (0, 0))
+            self._column, self._sign = np.pad(self._column, more), np.pad(self._sign, more)
+        self._column[sensor], self._sign[sensor] = picks(self.axes[number], spec.channels)
+        worn = self.worn[number] = Worn(sensor, spec, arrived.timeline)
         self._numbers[sensor] = number
         return worn
+
+
+def _width(part: tuple[Worn, Arrived]) -> int:
+    return len(part[1].spec.channels)

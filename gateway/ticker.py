@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from drivers.packet import Frame
@@ -21,24 +21,31 @@ class Ticker:
     def __init__(self, origin_ns: int, clock_ns: Callable[[], int]) -> None:
         self._clock_ns = clock_ns
         self._end_ns = origin_ns
-        self._waiting: deque[Numbered] = deque()
+        self._waiting: list[Numbered] = []
+        self._newest_ns = origin_ns
         self.dropped: Counter[str] = Counter()
 
     def push(self, number: int, frame: Frame) -> None:
         """Take a frame. One stamped before a step that is over belongs to the next: a step never changes."""
+        arrival_ns = frame.arrival_ns
         if len(self._waiting) >= MAX_WAITING:
             self.dropped["pipeline too slow"] += 1
-        elif frame.arrival_ns < self._end_ns:
-            self._waiting.append((number, frame._replace(arrival_ns=self._end_ns)))
-        else:
-            self._waiting.append((number, frame))
+            return
+        if arrival_ns < self._end_ns:
+            frame = frame._replace(arrival_ns=self._end_ns)
+        elif arrival_ns > self._newest_ns:
+            self._newest_ns = arrival_ns
+        self._waiting.append((number, frame))
 
     def due(self) -> Iterator[tuple[int, list[Numbered]]]:
-        """Yield (end of step, its frames) for every step whose end has passed."""
+        """Yield (end of step, its frames in the order they were pushed) for every step whose end has passed."""
         now_ns = self._clock_ns()
         while self._end_ns + STEP_NS <= now_ns:
-            self._end_ns += STEP_NS
-            frames: list[Numbered] = []
-            while self._waiting and self._waiting[0][1].arrival_ns < self._end_ns:
-                frames.append(self._waiting.popleft())
-            yield self._end_ns, frames
+            self._end_ns = end_ns = self._end_ns + STEP_NS
+            frames = self._waiting
+            if self._newest_ns < end_ns:
+                self._waiting = []
+            else:
+                self._waiting = [numbered for numbered in frames if numbered[1].arrival_ns >= end_ns]
+                frames = [numbered for numbered in frames if numbered[1].arrival_ns < end_ns]
+            yield end_ns, frames

@@ -202,6 +202,7 @@ class Timelines:
         self.clocks: Any = np.zeros(FIRST_ROOM, CLOCK).view(np.recarray)
         self.grids: Any = np.zeros(FIRST_ROOM, GRID).view(np.recarray)
         self.anchors: Floats = np.empty((FIRST_ROOM, 2, ANCHORS_KEPT + 1))
+        self._look()
 
     def add(self, spec: StreamSpec) -> Timeline:
         """Return the timeline of a new stream.
@@ -247,6 +248,12 @@ class Timelines:
         self.anchors = anchors
         self.clocks = np.concatenate([self.clocks, np.zeros(room - used, CLOCK)]).view(np.recarray)
         self.grids = np.concatenate([self.grids, np.zeros(room - used, GRID)]).view(np.recarray)
+        self._look()
+
+    def _look(self) -> None:
+        """Views of what is asked for each step: a record array takes its time to look a field up."""
+        self.newest_s: Floats = self.grids.view(np.ndarray)["newest_s"]
+        self.uncertainty_s: Floats = self.clocks.view(np.ndarray)["uncertainty_s"]
 
 
 class Timeline:
@@ -265,12 +272,12 @@ class Timeline:
     @property
     def newest_s(self) -> float:
         """Gateway time of the newest sample; -inf before the first."""
-        return float(self._all.grids["newest_s"][self.number])
+        return self._all.newest_s.item(self.number)
 
     @property
     def uncertainty_s(self) -> float:
         """1 sigma of this stream's gateway times against the other devices'."""
-        return float(self._all.clocks["uncertainty_s"][self.number])
+        return self._all.uncertainty_s.item(self.number)
 
     @property
     def fit(self) -> Fit | None:
