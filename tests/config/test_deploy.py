@@ -37,6 +37,25 @@ def test_the_service_starts_commands_that_exist_and_gives_up_on_a_wrong_configur
     assert enabled <= commands
 
 
+def test_systemd_takes_the_unit_with_its_watchdog(tmp_path: Path) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("needs systemd-analyze: apt install systemd")
+    unit = (DEPLOY / "rehab-gateway@.service").read_text("utf-8")
+    for name in ("run", "historian"):  # systemd checks that the program is there, which it is on a target
+        text = re.sub(r"ExecStart=\S+ %i", f"ExecStart=/bin/true {name}", unit).replace("file:/opt", "file:/usr")
+        (tmp_path / f"rehab-gateway@{name}.service").write_text(text, "utf-8")
+    shutil.copytree(DEPLOY / "rehab-gateway@run.service.d", tmp_path / "rehab-gateway@run.service.d")
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(tmp_path / "rehab-gateway@run.service")],
+        capture_output=True, text=True, check=False, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert "rehab-gateway@" not in done.stderr, done.stderr
+    watchdog = Unit(strict=False)
+    watchdog.read(DEPLOY / "rehab-gateway@run.service.d/watchdog.conf", "utf-8")
+    assert (watchdog["Service"]["Type"], watchdog["Service"]["WatchdogSec"]) == ("notify", "30")
+
+
 @pytest.mark.broker
 def test_a_real_mosquitto_takes_our_settings(tmp_path: Path) -> None:
     mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
