@@ -172,6 +172,55 @@ def dashboard(config: ConfigFile) -> None:
 
 @app.command(
     epilog=examples(
+        "rehab-gateway user add users.jsonl anna --role clinician  # asks for the password",
+        "rehab-gateway user add users.jsonl wall-1 --role viewer < password.txt  # a screen on a wall",
+        "rehab-gateway user list users.jsonl  # who may sign in",
+        "rehab-gateway user remove users.jsonl anna  # she is out at once",
+    )
+)
+def user(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="add (also: new password or role), list or remove.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The users file that dashboard.users_file names.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")] = "",
+    *,
+    role: Annotated[str, typer.Option(help="viewer, clinician, technician, researcher or admin.")] = "",
+) -> None:
+    """Say who may sign in to the dashboard.
+
+    The password is asked for, or is the first line of standard input; never an argument,
+    which everybody on the machine could read. Only its hash is kept.
+    """
+    from gateway.command_user import user as edit_users
+
+    edit_users(action, file, name, role)
+
+
+@app.command(
+    "broker-acl",
+    epilog=examples(
+        "rehab-gateway broker-acl ward.toml  # this gateway, a historian and a dashboard",
+        "rehab-gateway broker-acl ward.toml --gateway ward-8 --folder /etc/mosquitto/rehab  # two gateways, as files",
+    ),
+)
+def broker_acl(
+    config: ConfigFile,
+    *,
+    gateway: Annotated[list[str] | None, typer.Option(help="Another gateway of the site; may be repeated.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Write mosquitto.conf and acl there instead of printing.")] = None,
+) -> None:
+    """Print what a mosquitto of the site needs: a TLS listener, and who may do what.
+
+    Everybody is known by the common name of a certificate. A gateway can only write its own
+    topics; historian and dashboard read the site.
+    """
+    settings = load_settings(config)
+    from gateway.command_acl import show as show_acl
+
+    show_acl(settings, gateway or [], folder)
+
+
+@app.command(
+    epilog=examples(
         "rehab-gateway decode heart_rate 16 4b 00 04  # one notification",
         "rehab-gateway decode movella_dot --file notes.txt  # one frame a line, # begins a comment",
         "rehab-gateway decode movella_dot battery:5701  # a frame of another channel",
@@ -235,6 +284,32 @@ def doctor(
     raise typer.Exit(FAILURE if any(finding.state == "fail" for finding in findings) else 0)
 
 
+@app.command(
+    epilog=examples(
+        "rehab-gateway status ward.toml  # is all well?",
+        "rehab-gateway status ward.toml --watch  # and does it stay so? Ctrl-C ends it",
+        "rehab-gateway status ward.toml --json  # for other programs",
+    )
+)
+def status(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Configuration file (TOML).")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+) -> None:
+    """Show how a running gateway and its devices are doing.
+
+    Asks the broker that the configuration names. Ends with status 1 when something needs
+    attention: a device, a notice, or a gateway that is not there.
+    """
+    from config.settings import Settings as Defaults
+
+    settings = load_settings(config) if config else Defaults()
+    from gateway.command_status import status as show_status
+
+    raise typer.Exit(show_status(settings, as_json=as_json, watch=watch))
+
+
 @app.command()
 def version() -> None:
     """Print the versions of the gateway and of Python."""
@@ -284,32 +359,6 @@ def tell(kind: type[BaseException], error: BaseException, trace: TracebackType |
         said = f"{said}. {advice}" if advice else said
     elif isinstance(error, OSError):
         said = f"{error.strerror or said}{f': {error.filename}' if error.filename else ''}"
-@app.command(
-    epilog=examples(
-        "rehab-gateway status ward.toml  # is all well?",
-        "rehab-gateway status ward.toml --watch  # and does it stay so? Ctrl-C ends it",
-        "rehab-gateway status ward.toml --json  # for other programs",
-    )
-)
-def status(
-    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Configuration file (TOML).")] = None,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
-) -> None:
-    """Show how a running gateway and its devices are doing.
-
-    Asks the broker that the configuration names. Ends with status 1 when something needs
-    attention: a device, a notice, or a gateway that is not there.
-    """
-    from config.settings import Settings as Defaults
-
-    settings = load_settings(config) if config else Defaults()
-    from gateway.command_status import status as show_status
-
-    raise typer.Exit(show_status(settings, as_json=as_json, watch=watch))
-
-
     else:
         said = f"{kind.__name__}: {said}. This is a defect: run it again as 'rehab-gateway --debug ...' and report it"
     typer.echo(f"rehab-gateway: {said}", err=True)
