@@ -12,7 +12,7 @@ from typing import Literal
 
 from config.lines import Path
 from config.pseudonym import nhs_numbers
-from config.settings import Device, Settings
+from config.settings import Dashboard, Device, Settings
 from config.wording import suggestion
 
 Finding = tuple[Path, str]
@@ -94,12 +94,7 @@ def _no_names(settings: Settings) -> Iterator[Finding]:
 
 
 def _network(settings: Settings) -> Iterator[Finding]:
-    host = settings.dashboard.host
-    if not _loopback(host):
-        yield (
-            ("dashboard", "host"),
-            f"dashboard.host = '{host}' would open the pages to the network without users: use 127.0.0.1",
-        )
+    yield from _dashboard(settings.dashboard)
     broker = settings.broker
     if broker.embedded and not _loopback(broker.host):
         yield (
@@ -115,6 +110,19 @@ def _network(settings: Settings) -> Iterator[Finding]:
         yield ("broker", "cert_file"), "broker.cert_file needs broker.ca_file, which turns TLS on"
     if broker.password_file and not broker.username:
         yield ("broker", "password_file"), "broker.password_file needs broker.username beside it"
+
+
+def _dashboard(dashboard: Dashboard) -> Iterator[Finding]:
+    needed = ("cert_file", "key_file", "users_file")
+    lacking = [key for key in needed if getattr(dashboard, key) is None]
+    if not _loopback(dashboard.host) and lacking:
+        yield (
+            ("dashboard", "host"),
+            f"dashboard.host = '{dashboard.host}' lets the network in: set dashboard.{lacking[0]} or use 127.0.0.1",
+        )
+    elif (dashboard.cert_file is None) != (dashboard.key_file is None):
+        given, lacks = ("cert_file", "key_file") if dashboard.cert_file else ("key_file", "cert_file")
+        yield ("dashboard", given), f"dashboard.{given} needs dashboard.{lacks} beside it"
 
 
 def _loopback(host: str) -> bool:

@@ -84,7 +84,7 @@ class Historian(Section):
 class Dashboard(Section):
     """The web pages."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; loopback unless users are set up.")
+    host: str = Field("127.0.0.1", description="Address to listen on; other than loopback needs TLS and users.")
     port: int = Field(8080, ge=1, le=65535, description="TCP port.")
     cert_file: Path | None = Field(None, description="Certificate of the dashboard: turns TLS on.")
     key_file: Path | None = Field(None, description="Its private key.")

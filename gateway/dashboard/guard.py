@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 HEADERS = {
@@ -22,6 +22,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+HAS_USERS = web.AppKey("has users", bool)
+HSTS = "max-age=31536000"  # a year: over TLS once, over TLS always (RFC 6797)
 
 
 def is_loopback(host: str) -> bool:
@@ -39,9 +43,10 @@ async def only_from_here(request: web.Request, handler: Handler) -> web.StreamRe
     """Refuse what a page of another site could make a browser on this machine ask for.
 
     A foreign name that resolves to 127.0.0.1 (DNS rebinding) shows in Host, a foreign page that opens our WebSocket
-    shows in Origin. There are no users yet: that the question comes from this machine is all that protects the data.
+    shows in Origin. Without users, that the question comes from this machine is all that protects the data; with users
+    it is the cookie, which a browser gives to no other name.
     """
-    if not is_loopback(_host(f"//{request.host}")):
+    if not request.app.get(HAS_USERS, False) and not is_loopback(_host(f"//{request.host}")):
         raise web.HTTPMisdirectedRequest(text="This dashboard answers on localhost only.\n")
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is not None and urlsplit(origin).netloc != request.host:
@@ -54,6 +59,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(HEADERS)
     response.headers[hdrs.CACHE_CONTROL] = "no-cache" if request.path.startswith("/static/") else "no-store"
     response.headers[hdrs.SERVER] = "rehab-gateway"
+    if request.secure:
+        response.headers["Strict-Transport-Security"] = HSTS
 
 
 def _host(address: str) -> str:

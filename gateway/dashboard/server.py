@@ -1,4 +1,4 @@
-"""The dashboard's web server: pages, live state, raw samples and history, to this machine only, reading only."""
+"""The dashboard's web server: pages, live state, raw samples and history, to this machine or its users only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import sqlite3
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -15,13 +16,14 @@ from typing import Any, get_args
 import orjson
 from aiohttp import WSMsgType, hdrs, web
 
-from config.settings import Settings
+from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
-from gateway.dashboard import pages, views
+from gateway.dashboard import pages, signin, views
 from gateway.dashboard.feed import Feed, Message
-from gateway.dashboard.guard import add_headers, is_loopback, only_from_here
+from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
 from gateway.dashboard.live import Live, TooManyViewersError
 from gateway.dashboard.past import Past, open_past
+from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
 from gateway.measurement import Side
@@ -33,6 +35,7 @@ LONGEST_MINUTES = 24 * 60  # of history in one answer
 RECONNECT_MS = 1000  # what a page waits before it asks again
 SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not listen
 PING_S = 10.0  # a viewer that is gone without a word stops the waveform after about this
+LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
 WORDS_WITHIN = 4096  # bytes: a viewer has nothing to say on a waveform socket
 
 SECONDS_A_MINUTE = 60
@@ -56,12 +59,13 @@ PARTS = web.AppKey("parts", Parts)
 CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
 
 
-def make_app(settings: Settings, *, past: Past | None = None) -> web.Application:
+def make_app(settings: Settings, *, past: Past | None = None, users: Users | None = None) -> web.Application:
     """Return the application; its MQTT subscription and its tasks live as long as it runs.
 
     Args:
         settings: Site, broker and where the history is.
         past: Reads the history; by default the database of the settings.
+        users: Who may sign in; None lets everybody on this machine read, and nobody from elsewhere.
     """
     topics = Topics(settings.site.site, settings.site.gateway)
     ward = Ward(settings.site.gateway, speed=settings.speed)
@@ -87,7 +91,11 @@ def make_app(settings: Settings, *, past: Past | None = None) -> web.Application
     feed = Feed(settings.broker, filters=filters, deliver=deliver)
     live = Live(render=render, revision=revision)
     waveforms = Waveforms(feed, topics)
-    app = web.Application(middlewares=[only_from_here])
+    app = web.Application(middlewares=[only_from_here, signin.only_who_may], client_max_size=LARGEST_REQUEST)
+    app[HAS_USERS] = users is not None
+    if users is not None:
+        secure = settings.dashboard.cert_file is not None
+        app[signin.GATE] = signin.make_gate(users, idle_minutes=settings.dashboard.session_minutes, secure=secure)
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_run_parts)
@@ -99,12 +107,13 @@ def make_app(settings: Settings, *, past: Past | None = None) -> web.Application
 def _add_routes(app: web.Application) -> None:
     for path, name in (("/", "ward"), (f"/patient/{{slot:{NAME}}}", "patient"), ("/devices", "devices")):
         app.router.add_get(path, _page(name))
-    app.router.add_get("/events", events)
-    app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform)
+    app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
+    app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
     app.router.add_get("/api/history", history)
     app.router.add_get("/api/catalogue", catalogue)
     app.router.add_get("/api/status", status)
     app.router.add_static("/static", pages.STATIC)
+    signin.add_routes(app)
 
 
 async def _run_parts(app: web.Application) -> AsyncIterator[None]:
@@ -142,6 +151,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         view = f"slot/{slot}"
     else:
         view = "devices" if request.query.get("view") == "devices" else "ward"
+    signin.check_view(request, view)
     updates = parts.live.follow(view)
     try:
         first = await anext(updates)
@@ -152,6 +162,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     with suppress(ConnectionResetError):  # the page was closed
         await response.write(b"retry: %d\n\n" % RECONNECT_MS + first)
         async for update in updates:
+            if not signin.still_may(request):
+                break
             await response.write(update)
     await updates.aclose()
     return response
@@ -167,7 +179,7 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
         with parts.waveforms.watching(device, stream) as watcher:
             socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
             await socket.prepare(request)
-            sending = asyncio.create_task(_send_frames(socket, watcher), name=f"waveform {device}/{stream}")
+            sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
             try:
                 async for message in socket:  # ends when the viewer goes
                     if message.type is WSMsgType.ERROR:
@@ -180,9 +192,9 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
-async def _send_frames(socket: web.WebSocketResponse, watcher: Watcher) -> None:
+async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watcher: Watcher) -> None:
     with suppress(ConnectionResetError):  # the page was closed
-        while frame := await watcher.get():
+        while (frame := await watcher.get()) and signin.still_may(request):
             await socket.send_bytes(frame)
         await socket.close()
 
@@ -236,24 +248,41 @@ def _answer(data: Any, *, status: int = 200) -> web.Response:
 
 def check(settings: Settings) -> None:
     """Raise UsageError when these settings cannot be served."""
-    if not is_loopback(settings.dashboard.host):
+    dashboard = settings.dashboard
+    protected = dashboard.cert_file and dashboard.key_file and dashboard.users_file
+    if not is_loopback(dashboard.host) and not protected:
         raise UsageError(
-            f"dashboard.host is {settings.dashboard.host}, but there are no users and passwords yet: "
-            "set it to 127.0.0.1 and reach it through an SSH tunnel."
+            f"dashboard.host is {dashboard.host}, which opens the pages to the network: that needs dashboard.cert_file,"
+            " key_file and users_file. Or set it to 127.0.0.1 and reach it through an SSH tunnel."
         )
     if not pages.has_plotting_library():
         raise UsageError("The dashboard's plotting library is missing: run 'pip install .' again.")
+
+
+def tls_context(dashboard: Dashboard) -> ssl.SSLContext | None:
+    """Return what TLS needs, if it is configured; raises UsageError."""
+    if dashboard.cert_file is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(dashboard.cert_file, dashboard.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(f"dashboard.cert_file and key_file cannot be used: {error.strerror or error}.") from None
+    return context
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str], None] | None = None) -> None:
     """Serve until ``stop`` is set; ``ready`` is told the address. Raises UsageError."""
     check(settings)
     host, port = settings.dashboard.host, settings.dashboard.port
-    runner = web.AppRunner(make_app(settings), shutdown_timeout=SHUTDOWN_S, access_log=None)
+    context = tls_context(settings.dashboard)
+    users = Users(settings.dashboard.users_file) if settings.dashboard.users_file else None
+    runner = web.AppRunner(make_app(settings, users=users), shutdown_timeout=SHUTDOWN_S, access_log=None)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=context).start()
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
@@ -261,7 +290,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
                 f"Port {port} of {host} is taken: stop the other program or set another dashboard.port."
             ) from error
         if ready:
-            ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+            ready(f"http{'s' if context else ''}://{f'[{host}]' if ':' in host else host}:{port}/")
         await stop.wait()
     finally:
         await runner.cleanup()

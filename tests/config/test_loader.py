@@ -222,8 +222,8 @@ def test_paths_in_slots_are_anchored_too(tmp_path: Path) -> None:
             "[site]",
             '[dashboard]\nhost = "0.0.0.0"\n[site]',
             (
-                "ward.toml, line 2: dashboard.host = '0.0.0.0' would open the pages to the network without users:"
-                " use 127.0.0.1"
+                "ward.toml, line 2: dashboard.host = '0.0.0.0' lets the network in: set dashboard.cert_file"
+                " or use 127.0.0.1"
             ),
         ),
         (

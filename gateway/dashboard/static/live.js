@@ -1,6 +1,7 @@
 // The state of a page, several times a second, and what is the same on every page: clock, banner, labels.
 
 import { $, say, speak } from "./dom.js";
+import { leaveIfOver } from "./session.js";
 import { STALE_S, clock, duration } from "./words.js";
 
 const LOST_S = 3; // the server speaks twice a second: this long without a word is no delay
@@ -35,7 +36,9 @@ function connect(address, refresh) {
     refresh();
   };
   source.onerror = () => { // refused: the browser would not try again by itself
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS, address, refresh);
+    if (source.readyState !== EventSource.CLOSED) return;
+    leaveIfOver();
+    setTimeout(connect, RETRY_MS, address, refresh);
   };
 }
 

@@ -1,0 +1,190 @@
+"""Signing in and out, and the gate that every request passes when there are users."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from dataclasses import dataclass
+from html import escape
+from string import Template
+from typing import NoReturn
+from urllib.parse import quote, urlsplit
+
+import orjson
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from gateway.dashboard.access import NOBODY, may, may_see
+from gateway.dashboard.pages import PAGES, STATEMENT
+from gateway.dashboard.sessions import Limiter, Session, Sessions
+from gateway.dashboard.users import LONGEST, Users
+
+log = logging.getLogger(__name__)
+
+LARGEST_FORM = 4096
+AT_ONCE = 2
+"""Passwords checked at one time: each takes 64 MiB, and nobody must be able to fill the memory by asking."""
+WRONG = "Name or password is wrong."
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices"})
+"""Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """What signing in needs; there is none where there are no users."""
+
+    users: Users
+    sessions: Sessions
+    limiter: Limiter
+    hashing: asyncio.Semaphore
+    secure: bool
+
+    @property
+    def cookie(self) -> str:
+        """Return the cookie's name; ``__Host-`` binds it to this host and to TLS (RFC 6265bis, section 4.1.3)."""
+        return "__Host-session" if self.secure else "session"
+
+
+GATE = web.AppKey("gate", Gate)
+SESSION = web.RequestKey("session", Session)
+
+
+def make_gate(users: Users, *, idle_minutes: float, secure: bool) -> Gate:
+    """Return the gate of these users; ``secure``: over TLS, so that the cookie never travels without."""
+    sessions = Sessions(users, idle_s=idle_minutes * 60)
+    return Gate(users, sessions, Limiter(), asyncio.Semaphore(AT_ONCE), secure)
+
+
+@web.middleware
+async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request pass if the table says so; nobody is sent to sign in, whoever is signed in is told no."""
+    gate = request.app.get(GATE)
+    if gate is None:
+        return await handler(request)
+    token = request.cookies.get(gate.cookie, "")
+    session = gate.sessions.get(token) if token else None
+    who = session.user.role if session else NOBODY
+    route = _route(request)
+    if request.method not in SAFE_METHODS and hdrs.ORIGIN not in request.headers:
+        raise web.HTTPForbidden(text="A form is taken from our own pages only.\n")  # the guard has compared the others
+    if not may(who, request.method, route):
+        if session is not None:
+            if request.match_info.http_exception is not None:
+                return await handler(request)  # there is no such page, or it cannot do that: says so itself
+            raise web.HTTPForbidden(text=f"This is not for the role '{who}'.\n")
+        if request.method in SAFE_METHODS and route in OPENED_BY_PEOPLE:
+            raise web.HTTPSeeOther(f"/login?next={quote(request.path, safe='')}")
+        raise web.HTTPUnauthorized(text="Sign in first.\n")
+    if session is not None:
+        request[SESSION] = session
+        if route in OPENED_BY_PEOPLE:
+            gate.sessions.touch(token)
+    return await handler(request)
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
+def still_may(request: web.Request) -> bool:
+    """Whether what streams to this request may go on: its session still holds."""
+    gate, session = request.app.get(GATE), request.get(SESSION)
+    return gate is None or (session is not None and gate.sessions.good(session))
+
+
+def check_view(request: web.Request, view: str) -> None:
+    """Raise HTTPForbidden when the live state of a view is not for whoever asks."""
+    session = request.get(SESSION)
+    if request.app.get(GATE) is not None and (session is None or not may_see(session.user.role, view)):
+        raise web.HTTPForbidden(text="This is not for your role.\n")
+
+
+def add_routes(app: web.Application) -> None:
+    """Add the routes of signing in and out; without users they only say that there are none."""
+    app.router.add_get("/api/session", who_am_i)
+    if app.get(GATE) is not None:
+        app.router.add_get("/login", form)
+        app.router.add_post("/login", sign_in)
+        app.router.add_post("/logout", sign_out)
+        app.router.add_post("/api/active", active)
+
+
+async def who_am_i(request: web.Request) -> web.Response:
+    """Say who is signed in, and after how many seconds without a person the session ends; nothing without users."""
+    gate, session = request.app.get(GATE), request.get(SESSION)
+    said = (
+        {"user": session.user.name, "role": session.user.role, "idle_s": gate.sessions.idle_s}
+        if gate and session
+        else {}
+    )
+    return web.Response(body=orjson.dumps(said), content_type="application/json")
+
+
+async def active(request: web.Request) -> web.Response:
+    """Note that a person has moved on the page."""
+    gate = request.app[GATE]
+    gate.sessions.touch(request.cookies.get(gate.cookie, ""))
+    return web.Response(status=204)
+
+
+async def form(request: web.Request) -> web.Response:
+    """Show the form."""
+    return _form(request.query.get("next", "/"))
+
+
+async def sign_in(request: web.Request) -> web.StreamResponse:
+    """Check name and password; wrong ones cost more and more time."""
+    gate = request.app[GATE]
+    if (request.content_length or 0) > LARGEST_FORM or request.content_type != "application/x-www-form-urlencoded":
+        raise web.HTTPBadRequest(text="This is not our form.\n")
+    fields = await request.post()
+    name, password, onward = (str(fields.get(key, "")) for key in ("name", "password", "next"))
+    keys = (f"name {name[:64]}", f"address {request.remote}")
+    wait_s = gate.limiter.wait_s(*keys)
+    if wait_s > 0:
+        return _form(onward, f"Too many tries. Wait {math.ceil(wait_s)} seconds.", status=429, wait_s=wait_s)
+    gate.limiter.failed(*keys)  # before the answer is known: many tries at one time are many
+    async with gate.hashing:
+        user = await asyncio.to_thread(gate.users.verify, name, password) if len(password) <= LONGEST else None
+    if user is None:
+        log.warning("sign-in refused from %s", request.remote)  # no name: people type their password there
+        return _form(onward, WRONG, status=403)
+    gate.limiter.succeeded(*keys)
+    log.info("%s signed in as %s", user.name, user.role)
+    gate.sessions.close(request.cookies.get(gate.cookie, ""))
+    answer = web.HTTPSeeOther(_ours(onward))
+    answer.set_cookie(
+        gate.cookie, gate.sessions.open(user), httponly=True, samesite="Strict", secure=gate.secure, path="/"
+    )
+    raise answer
+
+
+async def sign_out(request: web.Request) -> NoReturn:
+    """End the session, and what streams to it."""
+    gate = request.app[GATE]
+    gate.sessions.close(request.cookies.get(gate.cookie, ""))
+    answer = web.HTTPSeeOther("/login")
+    answer.del_cookie(gate.cookie, path="/", secure=gate.secure, httponly=True, samesite="Strict")
+    raise answer
+
+
+def _form(onward: str, said: str = "", *, status: int = 200, wait_s: float = 0.0) -> web.Response:
+    page = Template((PAGES / "login.html").read_text("utf-8"))
+    text = page.substitute(
+        next=escape(_ours(onward)), said=escape(said), hidden="" if said else " hidden", statement=STATEMENT
+    )
+    headers = {hdrs.RETRY_AFTER: str(math.ceil(wait_s))} if wait_s else {}
+    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+def _ours(address: str) -> str:
+    """Return a path of this server; whatever could lead elsewhere is the first page."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "/"
+    plain = not parts.scheme and not parts.netloc and address.startswith("/") and address.isprintable()
+    return "/" if not plain or address.startswith(("//", "/\\")) or "\\" in address else parts.path

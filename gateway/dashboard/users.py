@@ -1,0 +1,142 @@
+"""The dashboard's users: a file with a line of JSON each, ``{"name": …, "role": …, "hash": …}``, made by a command.
+
+The hash is argon2id (RFC 9106) with its salt and its cost in it. The file is read again when it changes: who is taken
+out of it is out at once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from gateway.dashboard.access import ROLES, Role
+from gateway.usage import UsageError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+SHORTEST = 12
+"""Characters of a password; length is what helps (NCSC, "Three random words"), so nothing else is asked of it."""
+LONGEST = 256
+LARGEST_BYTES = 1_000_000
+ALGORITHM = "$argon2id$"
+# RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes; a quarter of a second on a small computer.
+HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may sign in."""
+
+    name: str
+    role: Role
+    hash: str
+
+
+def load(path: Path) -> dict[str, User]:
+    """Read a users file; raises UsageError with one sentence. The hashes are in no message."""
+    try:
+        mode = path.stat()
+        if mode.st_size > LARGEST_BYTES:
+            raise UsageError(f"{path} is too large to be a file of users.")
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise UsageError(f"The users file {path} cannot be read: {error.strerror}.") from None
+    if mode.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
+        raise UsageError(f"{path} is open to others: 'chmod 600' it, so that nobody can try the passwords in it.")
+    users: dict[str, User] = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            user = _user(line)
+            if user is None or user.name in users:
+                raise UsageError(f"{path}, line {number}: is not a user; make it with 'rehab-gateway user add'.")
+            users[user.name] = user
+    return users
+
+
+def _user(line: bytes) -> User | None:
+    try:
+        fields = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(fields, dict) or fields.keys() != {"name", "role", "hash"}:
+        return None
+    name, role, digest = fields["name"], fields["role"], fields["hash"]
+    if not (isinstance(name, str) and NAME.fullmatch(name) and isinstance(digest, str)):
+        return None
+    return User(name, role, digest) if role in ROLES and digest.startswith(ALGORITHM) else None
+
+
+def save(path: Path, users: Iterable[User]) -> None:
+    """Replace a users file, whole or not at all; only its owner may read it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.writelines(orjson.dumps(asdict(user)) + b"\n" for user in users)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink()
+        raise
+
+
+def make(name: str, role: Role, password: str) -> User:
+    """Return a new user; raises UsageError when the name or the password will not do."""
+    if not NAME.fullmatch(name):
+        raise UsageError("A user's name is lower-case letters, digits, dots and hyphens, at most 32 of them.")
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise UsageError(f"A password has {SHORTEST} to {LONGEST} characters: three or four words that do not belong.")
+    return User(name, role, HASHER.hash(password))
+
+
+class Users:
+    """The users file as it is now.
+
+    A file that becomes unreadable lets nobody in, and nobody stay, until it is mended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file; raises UsageError."""
+        self._path = path
+        self._lock = threading.Lock()
+        self._seen = self._stamp()
+        self._users: Mapping[str, User] = load(path)
+        # Somebody unknown costs as much time as somebody known: the clock does not tell who there is.
+        self._stranger = HASHER.hash(os.urandom(16).hex())
+
+    def get(self, name: str) -> User | None:
+        """Return a user as the file says now."""
+        with self._lock:
+            stamp = self._stamp()
+            if stamp != self._seen:
+                self._seen = stamp
+                try:
+                    self._users = load(self._path)
+                except UsageError:
+                    self._users = {}
+            return self._users.get(name)
+
+    def verify(self, name: str, password: str) -> User | None:
+        """Return the user whose password this is; takes a quarter of a second and 64 MiB, so not on the event loop."""
+        user = self.get(name)
+        try:
+            HASHER.verify(user.hash if user else self._stranger, password)
+        except (VerificationError, InvalidHashError):
+            return None
+        return user
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
