@@ -13,6 +13,7 @@ from dsp.foot import EVENT, RATE_RANGE_HZ
 from dsp.foot_layout import FINAL_CONTACT, GAP, INITIAL_CONTACT, MAX_LANDING, MAX_TAPS
 from dsp.shank_kernel import contacts
 from dsp.shank_layout import MID_SWING, PARAMS, STATE
+from dsp.stride_kernel import STRIDE
 
 __all__ = ["ALGORITHM", "EVENT", "FINAL_CONTACT", "GAP", "INITIAL_CONTACT", "MID_SWING", "ShankContacts", "ShankParams"]
 
@@ -92,6 +93,9 @@ class ShankContacts:
 
     Events are rows of ``EVENT`` as those of ``dsp.foot.FootContacts``, so ``dsp.gait.Walk`` takes either; there is no
     foot-flat. Attached sensors may come and go; numbers are used again.
+
+    Attributes:
+        strides: None, array (0,) of ``dsp.foot.STRIDE``: a shank never rests in walking, so its way cannot be measured.
     """
 
     def __init__(self, params: ShankParams | None = None) -> None:
@@ -101,6 +105,7 @@ class ShankContacts:
         self._alignment = np.zeros(0, ALIGNMENT)
         self._used: list[bool] = []
         self._out = np.zeros(64, EVENT)
+        self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
     def attach(self, rate_hz: float) -> int:
         """Return the number of a new sensor sampled at ``rate_hz``; raises ValueError where that cannot do."""
@@ -146,6 +151,12 @@ class ShankContacts:
             self._out.view(np.recarray),
         )
         return self._out[:n].copy()
+
+    def flush(self, sensor: int) -> NDArray[np.void]:
+        """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
+        self._check(sensor)
+        self._state[sensor] = np.zeros((), STATE)
+        return np.zeros(0, EVENT)
 
     def settled(self, sensor: int) -> float:
         """Return the sample number before which no event of this sensor will come any more; -inf at first."""

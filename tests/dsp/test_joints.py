@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -247,3 +250,40 @@ def test_sensors_come_and_go_with_their_joints() -> None:
     assert operator.join("knee", 0, 1) == knee
     with pytest.raises(ValueError, match="rate_hz must be positive"):
         operator.attach("shank", 0.0)
+
+
+def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from dsp.batch import Batch\n"
+        "from dsp.joints import JointAngles\n"
+        "recorded = np.load(sys.argv[1])\n"
+        "joints = JointAngles()\n"
+        "joints.join('knee', joints.attach('thigh', 100.0), joints.attach('shank', 100.0))\n"
+        "batch = Batch(*(recorded[name] for name in ('sensor', 'start', 'index', 'acc', 'gyr')))\n"
+        "np.save(sys.argv[2], joints.push(batch, recorded['time_s'], recorded['quaternion']))\n"
+    )
+    n = 1000
+    both: tuple[SegmentName, SegmentName] = ("thigh", "shank")
+    parts = [LEFT_LEG.worn[s] for s in both]
+    np.savez(
+        tmp_path / "in.npz",
+        sensor=[0, 1],
+        start=[0, n, 2 * n],
+        index=np.r_[:n, :n],
+        acc=np.concatenate([w.acc[:n] for w in parts]),
+        gyr=np.concatenate([w.gyr[:n] for w in parts]),
+        time_s=np.concatenate([w.time_s[:n] for w in parts]),
+        quaternion=np.concatenate([LEFT_LEG.quaternion[s][:n] for s in both]),
+    )
+    found = []
+    for plain in "0", "1":
+        path = tmp_path / f"{plain}.npy"
+        environment = {**os.environ, "NUMBA_DISABLE_JIT": plain}
+        command = [sys.executable, "-c", script, str(tmp_path / "in.npz"), str(path)]
+        subprocess.run(command, check=True, env=environment)
+        found.append(np.load(path))
+    compiled, plain_python = found
+    assert len(compiled) > 0.95 * n
+    assert compiled["bits"].tolist() == plain_python["bits"].tolist()
+    np.testing.assert_allclose(compiled["angle_deg"], plain_python["angle_deg"], rtol=0, atol=1e-9)

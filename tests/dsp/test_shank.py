@@ -250,6 +250,18 @@ def test_walk_takes_the_events_of_two_shanks() -> None:
     assert cadence[-1] == pytest.approx(100.0, abs=1.5)
 
 
+def test_a_stream_that_ends_starts_afresh() -> None:
+    shanks = ShankContacts()
+    sensor = shanks.attach(100.0)
+    found = []
+    for _ in range(2):
+        found.append(shanks.push(Batch.single(PACED.index, PACED.acc, PACED.gyr, sensor)))
+        assert len(shanks.flush(sensor)) == 0
+        assert shanks.settled(sensor) == -np.inf
+    assert found[0].tobytes() == found[1].tobytes()
+    assert len(shanks.strides) == 0
+
+
 def test_sensors_come_and_go() -> None:
     shanks = ShankContacts()
     assert [shanks.attach(100.0) for _ in range(20)] == list(range(20))
