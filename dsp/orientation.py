@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
+from dsp.orientation_lanes import TABLE
 from dsp.orientation_layout import (
     ACC_MISSING,
     AT_REST,
@@ -232,7 +233,8 @@ class Orientation:
         self._params = params or OrientationParams()
         self._rows = np.zeros(0, PARAMS)
         self._state = np.zeros(0, STATE)
-        self._used: list[bool] = []
+        self._used = np.zeros(0, np.bool_)
+        self._table = np.zeros(1, TABLE).view(np.recarray)
         self._view()
 
     def attach(self, rate_hz: float, *, mag: bool = False) -> int:
@@ -240,16 +242,15 @@ class Orientation:
         low, high = RATE_RANGE_HZ
         if not low <= rate_hz <= high:
             raise ValueError(f"orientation needs {low:g} to {high:g} Hz, not {rate_hz:g} Hz")
-        if False in self._used:
-            sensor = self._used.index(False)
-        else:
-            sensor = len(self._used)
-            self._used.append(False)
-            if sensor == len(self._state):
-                room = max(8, sensor)
-                self._rows = np.concatenate([self._rows, np.zeros(room, PARAMS)])
-                self._state = np.concatenate([self._state, np.zeros(room, STATE)])
-                self._view()
+        free = np.flatnonzero(~self._used)
+        if len(free) == 0:
+            room = max(8, len(self._used))
+            self._rows = np.concatenate([self._rows, np.zeros(room, PARAMS)])
+            self._state = np.concatenate([self._state, np.zeros(room, STATE)])
+            self._used = np.concatenate([self._used, np.zeros(room, np.bool_)])
+            self._view()
+            free = np.flatnonzero(~self._used)
+        sensor = int(free[0])
         self._used[sensor] = True
         self._rows[sensor] = self._params.for_rate(rate_hz, mag=mag)[0]
         self._state[sensor] = _fresh(self._rows[sensor])
@@ -266,29 +267,28 @@ class Orientation:
         ``mag`` is (m, 3) beside the batch's rows, in any unit up to thousands (microtesla, or relative to the earth's
         field), NaN where unknown. Samples that are not newer than the newest one of their sensor change nothing.
         """
-        for sensor in batch.sensor.tolist():
-            self._check(sensor)
-        m, k = len(batch.index), len(batch.sensor)
-        said = Orientations(np.empty((m, 4)), np.empty(m, np.int64), np.empty(k), np.empty(k))
+        numbers = batch.sensor
+        if len(numbers) and not (0 <= numbers.min() and numbers.max() < len(self._used) and self._used[numbers].all()):
+            raise KeyError("the batch holds a sensor that is not attached")
+        m, k = len(batch.index), len(numbers)
+        quaternion, flags, sd = np.empty((m, 4)), np.empty(m, np.int64), np.empty((2, k))
         follow_all(
             self._row_records,
             self._state_records,
-            batch.sensor,
-            batch.start,
-            batch.index,
-            batch.acc,
-            batch.gyr,
-            _NO_FIELD if mag is None else mag,
-            said.quaternion,
-            said.flags,
-            said.inclination_sd_rad,
-            said.heading_sd_rad,
+            self._numbers,
+            self._table,
+            (numbers, batch.start, batch.index),
+            (batch.acc, batch.gyr, _NO_FIELD if mag is None else mag),
+            (quaternion, flags),
+            np.zeros(k, np.bool_),
+            sd,
         )
-        return said
+        return Orientations(quaternion, flags, sd[0], sd[1])
 
     def _view(self) -> None:
         self._row_records = self._rows.view(np.recarray)
         self._state_records = self._state.view(np.recarray)
+        self._numbers = self._state.view(np.float64).reshape(len(self._state), STATE.itemsize // 8)
 
     def _check(self, sensor: int) -> None:
         if not 0 <= sensor < len(self._used) or not self._used[sensor]:

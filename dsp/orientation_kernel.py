@@ -170,9 +170,7 @@ def learn_bias(s: Any, p: Any, rate: tuple[float, float]) -> None:
     b = s.bias
     bias = (b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8])
     k = (p.bias_motion, p.bias_vertical, p.bias_rest, p.bias_start, p.bias_drift, p.bias_clip)
-    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8] = learn(
-        bias, r, (x, y), rate, three(s.calm), s.rest == 1.0, k
-    )
+    b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8] = learn(bias, r, (x, y), rate, three(s.calm), s.rest == 1.0, k)
 
 
 @inlined
@@ -224,9 +222,7 @@ def watch_field(s: Any, p: Any, norm: float, dip: float) -> None:
     f = s.field
     k = (p.dt, p.ref_gain, p.norm_band, p.dip_band, p.new_s, p.new_first_s, p.undisturbed_s)
     turning = square(s.calm[0], s.calm[1], s.calm[2]) >= p.new_gyr
-    f[0], f[1], f[2], f[3], f[4], f[5], f[6] = watch(
-        (f[0], f[1], f[2], f[3], f[4], f[5], f[6]), norm, dip, turning, k
-    )
+    f[0], f[1], f[2], f[3], f[4], f[5], f[6] = watch((f[0], f[1], f[2], f[3], f[4], f[5], f[6]), norm, dip, turning, k)
 
 
 @lean

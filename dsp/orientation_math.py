@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from numba import njit
+import numba
+
+from dsp.kernel import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -20,12 +22,17 @@ Vector = tuple[float, float, float]
 
 def lean(function: Function) -> Function:
     """Compile like ``dsp.kernel.kernel``, without a branch for each division by zero (the result is then inf or NaN)."""
-    return cast("Function", njit(cache=True, nogil=True, error_model="numpy")(function))
+    return _compile(function, inline=False)
 
 
 def inlined(function: Function) -> Function:
     """The same for parts of the hot path, which the compiler would otherwise call one by one: 1.5 times as slow."""
-    return cast("Function", njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+    return _compile(function, inline=True)
+
+
+def _compile(function: Function, *, inline: bool) -> Function:
+    numba.config.CACHE_DIR = str(cache_folder())
+    return cast("Function", numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=inline)(function))
 
 
 @inlined

@@ -21,6 +21,7 @@ from dsp.orientation_gap import (
     weave,
 )
 from dsp.orientation_kernel import correct_heading, correct_tilt, four
+from dsp.orientation_lanes import LANES, OK, follow_group, usual
 from dsp.orientation_layout import (
     ACC_MISSING,
     AT_REST,
@@ -34,6 +35,8 @@ from dsp.orientation_layout import (
 from dsp.orientation_math import Vector, inlined, lean
 from dsp.orientation_step import add_heading
 
+LEAST_GROUP = 4  # fewer sensors are done sooner one by one
+REACH = 64  # sensors that are looked at to fill a group; those of a kind usually lie together
 FLOOR_VAR = (
     0.3 * math.pi / 180.0
 ) ** 2  # rad^2: nonlinear scales and axes that are not quite square are never averaged
@@ -116,31 +119,112 @@ def say(s: Any, out: Any, r: int) -> None:
     out[r, 0], out[r, 1], out[r, 2], out[r, 3] = q
 
 
+@inlined
+def follow_one(s: Any, p: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:
+    """Run rows ``a`` to ``b`` of one sensor."""
+    acc, gyr, mag = samples
+    out, flags = said
+    field = (math.nan, math.nan, math.nan)
+    for r in range(a, b):
+        if len(mag) > 0:
+            field = (mag[r, 0], mag[r, 1], mag[r, 2])
+        force = (acc[r, 0], acc[r, 1], acc[r, 2])
+        rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
+        flags[r] = take(s, p, index[r], force, rate, field)
+        say(s, out, r)
+
+
 @lean
-def follow_all(  # noqa: PLR0917 - numba takes positional arguments
+def joins(s: Any, p: Any, like: Any, index: Any, a: int, b: int) -> bool:
+    """Return whether a sensor can go beside ``like``: nothing unusual, the next numbers of its counter, none missing."""
+    if b <= a or p.dt != like.dt or p.has_mag != like.has_mag or not usual(s, p):
+        return False
+    for r in range(a, b):
+        if index[r] != s.index + 1 + r - a:
+            return False
+    return True
+
+
+@lean
+def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) -> int:
+    """Choose sensors of the batch that can go beside number ``j``; return how many."""
+    sensors, start, index = where
+    like, m = params[sensors[j]], start[j + 1] - start[j]
+    if not joins(state[sensors[j]], like, like, index, start[j], start[j + 1]):
+        return 0
+    n = 0
+    for i in range(j, min(j + REACH, len(sensors))):
+        if done[i] or start[i + 1] - start[i] != m:
+            continue
+        if joins(state[sensors[i]], params[sensors[i]], like, index, start[i], start[i + 1]):
+            member[n] = i
+            n += 1
+            if n == LANES:
+                break
+    return n
+
+
+@lean
+def follow_group_or_each(
+    n: int, group: Any, params: Any, state: Any, rows: Any, w: Any, where: Any, samples: Any, said: Any
+) -> None:
+    """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
+    sensors, start, index = where
+    member, number, first = group
+    for i in range(n):
+        number[i] = sensors[member[i]]
+        first[i] = start[member[i]]
+    m = start[member[0] + 1] - start[member[0]]
+    follow_group(w, params[number[0]], rows, number, first, n, m, samples, said)
+    for i in range(n):
+        s, p = state[number[i]], params[number[i]]
+        if w.z[OK, i] == 1.0:
+            s.index += m
+            s.acc_known = 1.0
+        else:
+            follow_one(s, p, first[i], first[i] + m, index, samples, said)
+
+
+@lean
+def follow_all(
     params: Any,
     state: Any,
-    sensors: NDArray[np.int64],
-    start: NDArray[np.int64],
-    index: NDArray[np.int64],
-    acc: NDArray[np.float64],
-    gyr: NDArray[np.float64],
-    mag: NDArray[np.float64],
-    out: NDArray[np.float64],
-    flags: NDArray[np.int64],
-    tilt_sd: NDArray[np.float64],
-    heading_sd: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    table: Any,
+    where: Any,
+    samples: Any,
+    said: Any,
+    done: NDArray[np.bool_],
+    sd: NDArray[np.float64],
 ) -> None:
-    """Run all sensors of a batch; an empty ``mag`` has no values for any of them."""
-    field = (math.nan, math.nan, math.nan)
+    """Run all sensors of a batch.
+
+    Args:
+        params: Rows of ``PARAMS``.
+        state: Rows of ``STATE``.
+        rows: The same memory as a matrix of numbers.
+        table: One record of ``TABLE`` to work on.
+        where: Sensor numbers, row offsets and sample numbers of the batch.
+        samples: acc, gyr and mag; an empty mag has no values for any of them.
+        said: Quaternions and flags to write.
+        done: (k,) all False.
+        sd: (2, k) uncertainties of inclination and heading to write, rad.
+    """
+    sensors, start, index = where
+    w = table[0]
+    group = (np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64))
     for j in range(len(sensors)):
-        s, p = state[sensors[j]], params[sensors[j]]
-        for r in range(start[j], start[j + 1]):
-            if len(mag) > 0:
-                field = (mag[r, 0], mag[r, 1], mag[r, 2])
-            force = (acc[r, 0], acc[r, 1], acc[r, 2])
-            rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
-            flags[r] = take(s, p, index[r], force, rate, field)
-            say(s, out, r)
-        tilt_sd[j] = math.sqrt(s.tilt_var + FLOOR_VAR)
-        heading_sd[j] = math.sqrt(s.heading_var + FLOOR_VAR)
+        if done[j]:
+            continue
+        n = gather(j, params, state, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
+        if n >= LEAST_GROUP:
+            follow_group_or_each(n, group, params, state, rows, w, where, samples, said)
+            for i in range(n):
+                done[group[0][i]] = True
+        else:
+            follow_one(state[sensors[j]], params[sensors[j]], start[j], start[j + 1], index, samples, said)
+            done[j] = True
+    for j in range(len(sensors)):
+        s = state[sensors[j]]
+        sd[0, j] = math.sqrt(s.tilt_var + FLOOR_VAR)
+        sd[1, j] = math.sqrt(s.heading_var + FLOOR_VAR)

@@ -55,7 +55,9 @@ def is_moving(gyr: Vector, calm: Vector, limit: float, bias_clip: float) -> bool
 
 
 @inlined
-def unsure_tilt(var: float, shake: float, off: float, share: float, shake_gain: float, span: float) -> tuple[float, float]:
+def unsure_tilt(
+    var: float, shake: float, off: float, share: float, shake_gain: float, span: float
+) -> tuple[float, float]:
     """Return variance of the tilt and strength of movement after one more look at gravity; ``off`` in (m/s^2)^2."""
     shake += shake_gain * (off * PER_G2 - shake)
     return var + share * (share * (shake * span + FLOOR_NOISE) - (2.0 - share) * var), shake
@@ -119,7 +121,9 @@ def learn(b: Bias, r: Matrix, level: Any, rate: Any, calm: Vector, resting: bool
 
 
 @inlined
-def kalman(b: Bias, r0: Vector, r1: Vector, r2: Vector, off: Vector, noise: float, noise_z: float, limit: float) -> Bias:
+def kalman(
+    b: Bias, r0: Vector, r1: Vector, r2: Vector, off: Vector, noise: float, noise_z: float, limit: float
+) -> Bias:
     """Kalman update with a symmetric covariance and one reciprocal: rows r of the measurement, innovation ``off``."""
     px, py, pz = (b[3], b[4], b[5]), (b[4], b[6], b[7]), (b[5], b[7], b[8])
     ax = (dot(px, r0), dot(px, r1), dot(px, r2))
