@@ -144,9 +144,9 @@ def see(c: Any, device_s: float, arrival_s: float) -> None:
 
 
 @kernel
-def to_gateway(c: Any, device_s: float) -> float:
+def to_gateway(device_s: float, reference_s: float, offset_s: float, skew: float) -> float:
     """Return gateway seconds of device seconds."""
-    return device_s + c.offset_s + c.skew * (device_s - c.reference_s)  # type: ignore[no-any-return]
+    return device_s + offset_s + skew * (device_s - reference_s)
 
 
 @kernel

@@ -58,7 +58,7 @@ GRID: Final = np.dtype(
 @kernel
 def place(  # noqa: PLR0917 - numba takes positional arguments
     stream: Ints, start: Ints, ticks: Ints, arrival_ns: Ints, origin_ns: int, clocks: Any, grids: Any, anchors: Floats,
-    index: Ints, before: Ints, missing: Ints, reset: Ints,
+    lines: Floats, index: Ints, before: Ints, missing: Ints, reset: Ints,
 ) -> bool:  # fmt: skip
     """Place packets; return whether any sample was DROPPED.
 
@@ -71,6 +71,7 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
         clocks: Rows of `CLOCK`.
         grids: Rows of `GRID`.
         anchors: (streams, 2, ANCHORS_KEPT + 1) sample indices and device seconds.
+        lines: (streams, 5) out: what `seconds` needs of each stream.
         index: (m,) out: sample counter; a missing number is a lost sample.
         before: (k,) out: index of the sample before the packet.
         missing: (k,) out: most samples lost in a row before or within the packet.
@@ -98,9 +99,13 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
             if c.modulus:
                 see(c, device_s, (arrival_ns[i] - origin_ns) / NS)
             index[i] = g.index
-        g.newest_s = to_gateway(c, g.device_s)
+        g.newest_s = to_gateway(g.device_s, c.reference_s, c.offset_s, c.skew)
         remembered[0, g.anchors] = g.index
         remembered[1, g.anchors] = g.device_s
+        line = lines[stream[j]]
+        line[0], line[1], line[2] = c.reference_s, c.offset_s, c.skew
+        line[3] = g.period / c.tick_hz
+        line[4] = g.anchors
     return dropped
 
 
@@ -146,25 +151,31 @@ def _remember(g: Any, remembered: Floats, index: int, device_s: float) -> None:
 
 
 @kernel
-def seconds(  # noqa: PLR0917 - numba takes positional arguments
-    index: Floats, number: int, clocks: Any, grids: Any, anchors: Floats, out: Floats
-) -> None:
-    """Map fractional sample indices (n,) of one stream to gateway seconds (n,)."""
-    c, g, known = clocks[number], grids[number], anchors[number]
-    last = g.anchors  # the newest sample stands behind the anchors
+def seconds(index: Floats, known: Floats, line: Floats, out: Floats) -> None:
+    """Map fractional sample indices (n,) of one stream to gateway seconds (n,).
+
+    Plain arrays only: this is called for single events, and numba takes ten times as long to recognise a record.
+
+    Args:
+        index: What to map.
+        known: (2, n) anchors of the stream, the newest sample behind them.
+        line: (5,) reference, offset and skew of its clock, seconds a sample, number of anchors.
+        out: (n,) out.
+    """
+    last = int(line[4])
     if last and known[0, last - 1] >= known[0, last]:
         last -= 1
     for i in range(len(index)):
         at = index[i]
         right = np.searchsorted(known[0, : last + 1], at)
         if right == 0:  # older than all that is remembered: at the nominal rate
-            device_s = known[1, 0] + (at - known[0, 0]) * g.period / c.tick_hz
+            device_s = known[1, 0] + (at - known[0, 0]) * line[3]
         elif right > last:
             device_s = known[1, last]
         else:
             share = (at - known[0, right - 1]) / (known[0, right] - known[0, right - 1])
             device_s = known[1, right - 1] + share * (known[1, right] - known[1, right - 1])
-        out[i] = to_gateway(c, device_s)
+        out[i] = to_gateway(device_s, line[0], line[1], line[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +213,7 @@ class Timelines:
         self.clocks: Any = np.zeros(FIRST_ROOM, CLOCK).view(np.recarray)
         self.grids: Any = np.zeros(FIRST_ROOM, GRID).view(np.recarray)
         self.anchors: Floats = np.empty((FIRST_ROOM, 2, ANCHORS_KEPT + 1))
+        self.lines: Floats = np.zeros((FIRST_ROOM, 5))
         self._look()
 
     def add(self, spec: StreamSpec) -> Timeline:
@@ -235,7 +247,7 @@ class Timelines:
         index, before, missing, reset = np.empty(start[-1], np.int64), *np.zeros((3, k), np.int64)
         stream = np.array([timeline.number for timeline in timelines], np.int64)
         dropped = place(
-            stream, start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids, self.anchors,
+            stream, start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids, self.anchors, self.lines,
             index, before, missing, reset,
         )  # fmt: skip
         return Placed(start.tolist(), index, before.tolist(), missing.tolist(), reset.tolist(), dropped)
@@ -246,6 +258,7 @@ class Timelines:
         anchors = np.empty((room, 2, ANCHORS_KEPT + 1))
         anchors[:used, :, :kept] = self.anchors[:, :, :kept]
         self.anchors = anchors
+        self.lines = np.pad(self.lines, ((0, room - used), (0, 0)))
         self.clocks = np.concatenate([self.clocks, np.zeros(room - used, CLOCK)]).view(np.recarray)
         self.grids = np.concatenate([self.grids, np.zeros(room - used, GRID)]).view(np.recarray)
         self._look()
@@ -294,6 +307,6 @@ class Timeline:
     def at(self, index: Floats) -> Floats:
         """Return gateway seconds of fractional sample indices (n,)."""
         out = np.empty(len(index))
-        every = self._all
-        seconds(np.ascontiguousarray(index, np.float64), self.number, every.clocks, every.grids, every.anchors, out)
+        every, number = self._all, self.number
+        seconds(np.ascontiguousarray(index, np.float64), every.anchors[number], every.lines[number], out)
         return out

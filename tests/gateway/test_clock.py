@@ -31,7 +31,7 @@ def see_all(rows: Any, device_s: Floats, arrival_s: Floats) -> None:
 @kernel
 def map_all(rows: Any, device_s: Floats, out: Floats) -> None:
     for i in range(len(device_s)):
-        out[i] = to_gateway(rows[0], device_s[i])
+        out[i] = to_gateway(device_s[i], rows[0].reference_s, rows[0].offset_s, rows[0].skew)
 
 
 def clock(tick_hz: float = 1.0, tick_bits: int = 32) -> Any:
