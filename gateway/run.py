@@ -111,7 +111,6 @@ class Gateway:
             self._manager.tell(STOPPING=1)
             if radio is not None:
                 await radio.stop()
-            work.decided.append(self.pipeline.finish(), ())
             if recorder is not None:
                 await asyncio.to_thread(recorder.close)
             await asyncio.to_thread(outbox.flush)
@@ -136,7 +135,7 @@ class Gateway:
         finally:
             await supervision.end(devices)  # first, so that the last samples still go through the pipeline
             await supervision.end()
-            work.step_all()
+            await supervision.once("last steps", work.finish)
 
     def tell(self, status: Json) -> None:
         """Keep a status for whoever asks, and tell the service manager."""
@@ -245,6 +244,11 @@ class _Work:
             if frames:
                 late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
                 self._report.latency.add(late_ns / NS / self._settings.speed)
+
+    async def finish(self) -> None:
+        """Take what has arrived until now, and close what is open."""
+        self.step_all()
+        self.decided.append(self._pipeline.finish(), ())
 
     async def report(self) -> None:
         """Say each second how everything is."""

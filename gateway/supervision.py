@@ -98,6 +98,13 @@ class Supervision:
         part = self.parts[name] = Part(name, essential)
         part.keeper = asyncio.create_task(self._keep(part, work, budget or Budget()), name=f"keeper:{name}")
 
+    async def once(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Carry something out that may fail, and must not keep what follows from happening."""
+        self.start(name, work, essential=False, budget=Budget(restarts=0))
+        keeper = self.parts[name].keeper
+        assert keeper is not None
+        await asyncio.wait({keeper})
+
     def restart(self, name: str, why: str) -> None:
         """End the work of a part that is stuck; it begins again, at the cost of its budget."""
         part = self.parts[name]

@@ -125,6 +125,12 @@ async def test_what_is_stuck_is_begun_again(supervised: Supervision) -> None:
     assert supervised.parts["device:a"].failures == 1
 
 
+async def test_what_is_done_once_may_fail(supervised: Supervision) -> None:
+    async with asyncio.timeout(WITHIN):
+        await supervised.once("last steps", failing(1, for_ever))
+    assert (supervised.parts["last steps"].failures, supervised.parts["last steps"].given_up) == (1, True)
+
+
 async def test_every_task_has_a_name_and_none_is_left(supervised: Supervision) -> None:
     before = asyncio.all_tasks()
     supervised.start("pipeline", for_ever)
