@@ -11,7 +11,6 @@ import asyncio
 import logging
 import random
 import signal
-import sqlite3
 import threading
 import time
 from collections import Counter, deque
@@ -25,6 +24,7 @@ from config.settings import Settings
 from gateway.copying import Copier
 from gateway.history import History, Stored, is_corrupt
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
+from gateway.outbox_file import FileError
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements
 from gateway.receipt import Receipt
 from gateway.store import LineWriter, RemoteStore
@@ -101,6 +101,8 @@ class Historian:
         self._remote: RemoteStore | None = None
         self._copier: Copier | None = None
         self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
+        # Not awaited at the end: it only reads.
+        self._verifier = threading.Thread(target=self._verify, name="historian-verify", daemon=True)
         if store is not None:
             self._remote = RemoteStore(LineWriter(store), settings.site.site, self._refuse, rng=self._rng)
             self._copier = Copier(self._history, self._remote, self._refuse, hold_back_s=store.hold_back_s)
@@ -123,6 +125,7 @@ class Historian:
         """Begin to connect and to store."""
         for thread in self._threads:
             thread.start()
+        self._verifier.start()
         self._link.start()
 
     def stop(self) -> None:
@@ -205,7 +208,7 @@ class Historian:
                 if time.monotonic() >= retention_at:
                     gone = self._history.forget(int(self._now() * 1e6) - self._keep_us)
                     retention_at = time.monotonic() + (0.0 if gone else RETENTION_S)
-            except sqlite3.Error as error:
+            except FileError as error:
                 self._trouble(error)
             except Exception as error:  # the supervisor of this thread: one bad turn must not be the last
                 self._note("historian", error)
@@ -233,7 +236,7 @@ class Historian:
         while True:
             try:
                 self._stored += self._history.store(messages)
-            except sqlite3.Error as error:
+            except FileError as error:
                 # A full disk, say. Nothing is acknowledged, the broker and the outboxes keep it.
                 self._trouble(error)
                 if self._stop.wait(backoff_s(attempt, self._rng)):
@@ -294,7 +297,7 @@ class Historian:
                         self._wake.notify_all()
                 if not more:
                     self._fresh.wait(IDLE_S)
-            except sqlite3.Error as error:
+            except FileError as error:
                 self._trouble(error)
                 self._stop.wait(IDLE_S)
             except Exception as error:  # the supervisor of this thread
@@ -310,7 +313,13 @@ class Historian:
         if self._bad[kind] == 1:
             log.warning("a message on %s cannot be understood: %s (further ones are only counted)", topic, kind)
 
-    def _trouble(self, error: sqlite3.Error) -> None:
+    def _verify(self) -> None:
+        try:
+            self._history.verify()
+        except FileError as error:
+            self._note("history", error)
+
+    def _trouble(self, error: Exception) -> None:
         """A full disk passes; a damaged history does not, and another takes its place."""
         self._note("history", error)
         if is_corrupt(error):

@@ -9,13 +9,14 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.history_reader import HistoryReader
 from gateway.history_schema import QUALITY, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, as_text, read_stored
 from gateway.measurement import Measurement
-from gateway.outbox_file import set_aside
+from gateway.outbox_file import FileError, set_aside
 from gateway.payload import Message
 from gateway.receipt import Contiguous
 
@@ -35,8 +36,10 @@ class HistoryError(Exception):
     """The history cannot be used: it is another kind of database, or a newer one."""
 
 
-def is_corrupt(error: sqlite3.Error) -> bool:
+def is_corrupt(error: Exception) -> bool:
     """Tell a damaged file from everything else: a history is not set aside on a mere suspicion."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
     return (code & 0xFF) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -74,7 +77,7 @@ class History:
         self._series: dict[tuple[str | bool, ...], int] = {}
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
+        except FileError as error:
             if not is_corrupt(error):
                 raise
             self.replace(error)
@@ -113,6 +116,21 @@ class History:
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
+
+    def verify(self) -> None:
+        """Read the whole file, which may take minutes, beside the work of the others; replace it if it is damaged."""
+        file, replaced = f"{self.path.absolute().as_uri()}?mode=ro", self.replaced
+        try:
+            with closing(sqlite3.connect(file, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
+                db.text_factory = as_text
+                verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except FileError as error:
+            if not is_corrupt(error):
+                raise
+            verdict = str(error)
+        with self._lock:
+            if verdict != "ok" and replaced == self.replaced:
+                self.replace(HistoryError(verdict.splitlines()[-1]))
 
     def store(self, messages: Iterable[Message]) -> int:
         """Store what messages bring; return how many measurements were new."""

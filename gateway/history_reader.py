@@ -159,8 +159,8 @@ class HistoryReader:
             db.text_factory = as_text
             try:
                 ready = db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
-            except sqlite3.OperationalError:
-                # The historian is just making it.
+            except (sqlite3.Error, UnicodeDecodeError):
+                # The historian is just making it, or finds out that it is damaged.
                 ready = False
             if ready:
                 self._db, self._file = db, file

@@ -22,6 +22,7 @@ from gateway.measurement import Measurement
 from gateway.outbox_file import (
     OUTBOX_FULL,
     DamagedError,
+    FileError,
     Gap,
     OutboxFile,
     Row,
@@ -207,7 +208,7 @@ class Outbox:
             found: list[Item] = []
             try:
                 found = read()
-            except sqlite3.Error as error:
+            except FileError as error:
                 log.warning("reading the outbox failed: %s", error)
                 if is_damage(error):
                     self._damaged.set()
@@ -255,7 +256,7 @@ class Outbox:
             if isinstance(self._file, UnopenedFile):
                 self._open_late()
             self._commit()
-        except sqlite3.Error as failure:
+        except FileError as failure:
             if is_damage(failure):
                 self._damaged.set()
             return str(failure)

@@ -22,8 +22,13 @@ BUSY_TIMEOUT_S = 5.0
 """Nobody else writes to the file; a reader of ours can hold a checkpoint up for a moment."""
 OUTBOX_FULL = "outbox full"
 CORRUPT = "corrupt"
+WAL_HEADER, WAL_FRAME_HEADER = 32, 24
+PAGE = 4096
+PAGE_SIZES = frozenset(1 << n for n in range(9, 17))
 WAL_LIMIT = 8 * 2**20
 """The write-ahead log is cut back to this many bytes after a checkpoint."""
+ROWS_OF_A_PAGE = 16
+"""The most rows on one page of 4 KiB: a row takes well over 256 bytes."""
 SPARE_PAGES = 256
 """Free pages kept for the rows to come; beyond them pages go back to the disk."""
 VACUUM_PAGES = 512
@@ -62,8 +67,14 @@ class DamagedError(Exception):
     """The file is not a whole outbox; it should be set aside."""
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+FileError = (sqlite3.Error, UnicodeDecodeError)
+"""What reading and writing may raise; the latter when SQLite quotes a rotten name in its message."""
+
+
+def is_damage(error: Exception) -> bool:
     """Tell damage of the file from trouble around it (disk full, no permission), which passes."""
+    if isinstance(error, UnicodeDecodeError):
+        return True
     if not isinstance(error, sqlite3.OperationalError):
         return isinstance(error, sqlite3.DatabaseError)
     # Python's own errors, such as text that is not UTF-8, have no code. The low byte is the primary code; a missing
@@ -88,6 +99,22 @@ def set_aside(path: Path) -> Path:
     return kept
 
 
+def last_commit_in_log(path: Path) -> int:
+    """Return the number (1, 2, 3 …) of the last frame of the write-ahead log that ends a transaction, valid or not.
+
+    Format: sqlite.org/fileformat2.html, section 4.1. Frames of an earlier round of the log have another salt.
+    """
+    log = path.with_name(path.name + "-wal")
+    data = log.read_bytes() if log.exists() else b""
+    page = int.from_bytes(data[8:12], "big")
+    if page not in PAGE_SIZES:
+        page = PAGE
+    salt = data[WAL_HEADER + 8 : WAL_HEADER + 16]
+    starts = range(WAL_HEADER, len(data) - WAL_FRAME_HEADER + 1, WAL_FRAME_HEADER + page)
+    ends = (n for n, at in enumerate(starts, 1) if data[at + 8 : at + 16] == salt and any(data[at + 4 : at + 8]))
+    return max(ends, default=0)
+
+
 class OutboxFile:
     """Read and write one outbox file. Not for several threads, except ``read`` and ``gaps`` in one other.
 
@@ -107,20 +134,21 @@ class OutboxFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        logged = last_commit_in_log(path)
         self._spoilt: deque[int] = deque()  # filled by the reader, emptied by the writer
         self._write = _connect(path)
         try:
-            self._prepare()
+            self._prepare(logged)
             self._read = _connect(path)
         except BaseException as error:
             self._write.close()
             if isinstance(error, UnicodeDecodeError):  # SQLite quotes names in what it says, and they are spoilt
                 raise DamagedError("names that are not text") from error
-            if isinstance(error, sqlite3.Error) and is_damage(error):
+            if isinstance(error, FileError) and is_damage(error):
                 raise DamagedError(str(error)) from error
             raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, logged: int) -> None:
         self._write.execute("PRAGMA auto_vacuum=INCREMENTAL")
         self._write.execute("PRAGMA journal_mode=WAL")
         self._write.execute("PRAGMA synchronous=FULL")
@@ -142,9 +170,17 @@ class OutboxFile:
         # Checking half a gigabyte takes seconds: only after an end that was not orderly.
         if not state[4]:
             self._check()
+        # SQLite takes the log up to the first bad page, and forgets the rest without a word.
+        recovered = self._write.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+        torn = ROWS_OF_A_PAGE * max(0, logged - recovered)
         with self._write:
             self._write.execute("BEGIN IMMEDIATE")
             self._write.execute("UPDATE state SET clean = 0")
+            if torn and not state[4]:
+                # Numbers that may have been given, and seen by others, must not be given again.
+                self._add_gap(Gap(self.last_seq + 1, self.last_seq + torn, CORRUPT))
+                self.last_seq += torn
+                self._write.execute("UPDATE state SET last_seq = ?", (self.last_seq,))
             self.oldest_us, self.first_kept, self.dropped = self._take_stock(self.last_seq)
 
     def _create(self) -> None:
@@ -162,7 +198,8 @@ class OutboxFile:
         if verdict != "ok":
             raise DamagedError(verdict)
         last, rows = self._write.execute("SELECT coalesce(max(seq), 0), count(*) FROM rows").fetchone()
-        if last > self.last_seq or rows != self.depth:
+        told = self._write.execute("SELECT coalesce(max(last), 0) FROM gaps").fetchone()[0]
+        if rows != self.depth or (rows and max(last, told) != self.last_seq):
             raise DamagedError(f"{rows} rows up to {last} do not agree with the state: {self.depth}, {self.last_seq}")
 
     def commit(

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -86,12 +86,12 @@ class Chain:
 
     def __init__(
         self, folder: Path, broker: Child, *, rate: float = 300.0, resend_after_s: float = 30.0, more: str = "",
-        port: int | None = None, outbox_mb: int = 512,
+        port: int | None = None, outbox_mb: int = 512, journal: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.broker = broker
         self.history = folder / "history.db"
-        self.journal = folder / "journal"
+        self.journal = journal or folder / "journal"
         self.runs = 0
         config = folder / "ward.toml"
         text = (
@@ -137,6 +137,17 @@ class Chain:
     def known(self) -> int:
         """Return how many of them are stored, or known to be gaps, without a hole before them."""
         return known(self.history)
+
+    def stored(self) -> int:
+        """Return how many measurements are stored."""
+        return count(self.history)
+
+    def newest(self) -> int:
+        """Return the highest number among those that were stored last."""
+        return _ask(
+            self.history,
+            "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM measurements ORDER BY id DESC LIMIT 3000)",
+        )
 
     def settle(self, timeout_s: float) -> float:
         """Stop making, wait until everything promised is stored, end all; return how long that took."""
@@ -216,18 +227,17 @@ def _ask(history: Path, question: str) -> int:
     with contextlib.closing(sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
         try:
             return int(db.execute(question).fetchone()[0])
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             return 0
 
 
-def wait_for(condition: object, timeout_s: float) -> bool:
+def wait_for(condition: Callable[[], object], timeout_s: float, *, poll_s: float = POLL_S) -> bool:
     """Poll a condition; False if it did not come true in time."""
-    assert callable(condition)
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
     return True
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -24,7 +26,14 @@ WORK_S = 1.0
 
 
 def rot(path: Path, rng: random.Random) -> None:
-    """Change bytes of a database at random, or cut it off."""
+    """Change bytes of a database or of its log at random, or cut it off."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and rng.random() < 0.5:
+        path = log
+    else:
+        # What still lies in the log hides what the file holds.
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = bytearray(path.read_bytes())
     if rng.random() < 0.3:
         data = data[: rng.randrange(len(data))]
@@ -44,9 +53,11 @@ def works(chain: Chain) -> bool:
 
 
 def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progress) -> Outcome:
-    """Kill the owner of a file, spoil the file, start again: it goes on, and what is gone is told as a gap.
+    """Kill the owner of a file, spoil the file, start again: it goes on, and what is gone with the file is told.
 
-    ``lost`` counts what is neither in a history (those set aside included) nor in a file that was set aside, nor told.
+    The chain runs without a historian for a while before, so that the outbox holds something. What the spoilt file held
+    alone cannot be had back from it; ``lost`` counts what is neither stored, nor told as a gap, nor was in a file that
+    was set aside and logged.
     """
     outcome = Outcome(f"corrupt {what}")
     rng = random.Random(seed)
@@ -69,8 +80,7 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
         chain.settle(SETTLE_S)
         found = chain.result(outcome, gaps_allowed=True)
         told = found.told
-        aside = sorted(p.name for p in folder.glob("*.corrupt-*") if p.suffix[:9] == ".corrupt-" and "-wal" not in p.name
-                       and "-shm" not in p.name)  # fmt: skip
+        aside = [path for path in folder.glob("*.corrupt-*") if not path.name.endswith(("-wal", "-shm"))]
     outcome.notes = [note for note in outcome.notes if "damaged" not in note and "corrupt" not in note]
     outcome.said = f"{len(aside)} files set aside, {told} told as gaps"
     return outcome
@@ -95,13 +105,14 @@ def full_disk(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
     """Fill the disk of outbox and history while measurements flow, also across a start, and make room again."""
     outcome = Outcome("disk full, then room again")
     rng = random.Random(seed)
-    with small_disk(folder / "disk", 16_000) as disk, chain_in(disk) as chain:
+    with small_disk(folder / "disk", 16_000) as disk, chain_in(disk, journal=folder / "journal") as chain:
         while outcome.times < times:
             time.sleep(WORK_S)
             ballast = disk / "ballast"
             fill(ballast)
             time.sleep(WORK_S)
             if rng.random() < 0.5:
+                # While something flows it has to write; a start has to open.
                 chain.gateway.end(signal.SIGKILL)
                 chain.start_gateway()
             time.sleep(WORK_S)
@@ -134,7 +145,7 @@ def read_only(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
     """Turn the file system read-only under the running gateway and historian, start one on it, and turn it back."""
     outcome = Outcome("file system turns read-only and back")
     rng = random.Random(seed)
-    with small_disk(folder / "disk", 64_000) as disk, chain_in(disk) as chain:
+    with small_disk(folder / "disk", 64_000) as disk, chain_in(disk, journal=folder / "journal") as chain:
         while outcome.times < times:
             time.sleep(WORK_S)
             chain.gateway.end(signal.SIGKILL)

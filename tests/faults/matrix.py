@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills, stores
+from tests.faults import files, kills, links, stores
 from tests.faults.outcome import Outcome
 
 
@@ -31,4 +31,16 @@ ROWS = (
     Row("store-kills", stores.store_kills, {"kills": 4, "hold_back_s": 8.0}, {"kills": 20, "hold_back_s": 60.0}),
     Row("poison-unreadable", stores.poison, {"how": "unreadable"}, {"how": "unreadable"}),
     Row("poison-skipped", stores.poison, {"how": "future"}, {"how": "future"}),
+    Row("links", links.bad_links, {"times": 4}, {"times": 20}),
+    # A ward of twenty makes about 80 measurements a second. Quick is all of it at 1:40, the cap included.
+    Row(
+        "offline",
+        links.offline,
+        {"hours": 1.8, "rate": 80.0, "speed": 100.0, "outbox_mb": 13},
+        {"hours": 72.0, "rate": 80.0, "speed": 100.0, "outbox_mb": 512},
+    ),
+    Row("corrupt-outbox", files.corrupt, {"what": "outbox", "times": 6}, {"what": "outbox", "times": 40}),
+    Row("corrupt-history", files.corrupt, {"what": "history", "times": 4}, {"what": "history", "times": 40}),
+    Row("disk-full", files.full_disk, {"times": 2}, {"times": 10}),
+    Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

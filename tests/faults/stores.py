@@ -10,6 +10,7 @@ import sqlite3
 import time
 import urllib.parse
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -51,6 +52,11 @@ def requests(port: int) -> int:
     return sum(map(int, counted))
 
 
+def answered(port: int, more_than: int) -> bool:
+    """Whether a VictoriaMetrics has answered more writes than that."""
+    return requests(port) > more_than
+
+
 def confirmed(chain: Chain) -> int:
     """Return how many measurements the remote store holds for good, or never will."""
     with contextlib.closing(sqlite3.connect(f"{chain.history.as_uri()}?mode=ro", uri=True)) as db:
@@ -77,7 +83,7 @@ def store_kills(folder: Path, *, kills: int, seed: int, hold_back_s: float, prog
     ):
         while outcome.times < kills:
             before = requests(store.port)
-            wait_for(lambda before=before: requests(store.port) > before + 2, 60)
+            wait_for(partial(answered, store.port, before + 2), 60)
             time.sleep(rng.random() * 0.9)
             store.end(signal.SIGKILL)
             time.sleep(rng.random())

@@ -113,6 +113,7 @@ def test_receipt_trims_rows_and_bytes_fall(outbox: Outbox, path: Path) -> None:
     outbox.append(ward(5000))
     assert outbox.flush()
     before = outbox.state()
+    assert isinstance(outbox._file, OutboxFile)
     outbox._file._write.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     size = path.stat().st_size
     outbox.release(outbox.epoch, 4990)
@@ -200,6 +201,7 @@ def test_full_disk_keeps_measurements_in_memory_until_there_is_room(
 ) -> None:
     monkeypatch.setattr(outbox_module, "RETRY_S", 0.05)
     box = Outbox(path, commit_s=0.01)
+    assert isinstance(box._file, OutboxFile)
     write = box._file._write
     pages = write.execute("PRAGMA page_count").fetchone()[0]
     write.execute(f"PRAGMA max_page_count={pages + 4}")
@@ -242,6 +244,7 @@ def test_torn_file_is_set_aside_and_a_new_epoch_begins(path: Path, keep: float) 
 def test_spoilt_row_becomes_a_gap_and_its_neighbours_stay(outbox: Outbox) -> None:
     outbox.append(ward(20))
     assert outbox.flush()
+    assert isinstance(outbox._file, OutboxFile)
     outbox._file._write.execute("UPDATE rows SET payload = substr(payload, 2) WHERE seq = 7")
     assert [row.seq for row in everything(outbox)] == [*range(1, 7), *range(8, 21)]
     outbox.append(ward(1))
@@ -275,6 +278,7 @@ def test_damage_found_while_running_starts_a_new_epoch_and_keeps_what_is_in_memo
     epoch = box.epoch
     box.append(ward(50))
     assert box.flush()
+    assert isinstance(box._file, OutboxFile)
     box._file._write.execute("DROP TABLE rows")
     made = ward(7, seed=9)
     box.append(made)
@@ -328,3 +332,32 @@ def test_kill_at_random_loses_nothing_that_was_said_to_be_durable(path: Path) ->
         assert file.depth == len(rows)
         file.close(clean=False)
     assert not list(path.parent.glob("*.corrupt-*"))
+
+
+def test_rotten_log_never_gives_a_number_twice(path: Path) -> None:
+    """SQLite forgets a log from its first bad page on, numbers that others have seen included."""
+    box = Outbox(path, commit_s=0.01)
+    for _ in range(20):
+        box.append(ward(10), urgent=True)
+        assert box.flush()
+    epoch, seen = box.epoch, box.state().durable_seq
+    log = path.with_name(path.name + "-wal")
+    main, logged = path.read_bytes(), bytearray(log.read_bytes())
+    box.close()
+    # As a kill would have left it, with one bad byte in the middle of the log.
+    logged[len(logged) // 2] ^= 1
+    path.write_bytes(main)
+    log.write_bytes(logged)
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+    again = Outbox(path, commit_s=0.01)
+    state = again.state()
+    rows = [row.seq for row in again.read(0, 1000)]
+    assert 0 < len(rows) < seen
+    assert state.epoch == epoch
+    assert state.last_seq >= seen
+    assert [(gap.first, gap.last) for gap in again.gaps()] == [(len(rows) + 1, state.last_seq)]
+    again.append(ward(1), urgent=True)
+    assert again.flush()
+    assert again.read(state.last_seq, 10)[0].seq == state.last_seq + 1
+    again.close()
