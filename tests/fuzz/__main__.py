@@ -20,26 +20,29 @@ from tests.fuzz.everything import targets
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build/fuzz"
 FULL, QUICK = 10_000_000, 200_000
-FLAT_MB = 64  # what memory may grow by after the first quarter of the inputs: the fuzzer keeps its finds in memory
+FLAT_MB = 8  # what memory may grow by after the first quarter of the inputs; one byte an input would be seen
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder that is nobody else's is made in it; a disk would be slow
 NICE = 10  # fuzzing takes what others leave
 
-_PULSE = re.compile(r"^#(\d+)\s.*rss: (\d+)Mb", re.MULTILINE)
+PLAIN = 0.2  # of the inputs: run without instruments, where memory means something
+
+_RUN = re.compile(r"^#(\d+)\s", re.MULTILINE)
 _DONE = re.compile(r"^stat::number_of_executed_units:\s*(\d+)", re.MULTILINE)
 _COVERAGE = re.compile(r" cov: (\d+) ")
+_MEMORY = re.compile(r"^(\d+) (\d+) (\d+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
     """What one target got; ``quarter_mb`` and ``end_mb``: resident memory after a quarter, and at the end."""
 
     name: str
-    inputs: int
-    seconds: float
-    coverage: int
-    quarter_mb: int
-    end_mb: int
-    failed: str
+    inputs: int = 0
+    seconds: float = 0.0
+    branches: int = 0
+    quarter_mb: int = 0
+    end_mb: int = 0
+    failed: str = ""
 
     @property
     def flat(self) -> bool:
@@ -48,31 +51,42 @@ class Outcome:
 
 
 def fuzz(python: Path, name: str, inputs: int) -> Outcome:
-    """Fuzz one target in a process of its own."""
+    """Fuzz one target, guided in rounds and then plain, each in a process of its own."""
     folder = FOLDER / "work" / name.replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
     before = {path.name for path in folder.glob("failed-*")}
-    began = time.monotonic()
-    log = folder / "log"
+    outcome, began = Outcome(name), time.monotonic()
+    plain = round(inputs * PLAIN)
+    status = 0
+    while not status and (left := inputs - plain - outcome.inputs) > 0:
+        status, said = run(python, "guided", name, left, folder)
+        pulses = _DONE.findall(said) or _RUN.findall(said) or ["0"]
+        covered = _COVERAGE.findall(said)
+        outcome.inputs += max(1, int(pulses[-1]))
+        outcome.branches = int(covered[-1]) if covered else outcome.branches
+    if not status:
+        status, said = run(Path(sys.executable), "plain", name, plain, folder)
+        if memory := _MEMORY.search(said):
+            outcome.inputs += int(memory[1])
+            outcome.quarter_mb, outcome.end_mb = int(memory[2]), int(memory[3])
+    new = sorted({path.name for path in folder.glob("failed-*")} - before)
+    outcome.failed = f"status {status}, {', '.join(new) or 'see log'} in {folder.relative_to(ROOT)}" if status else ""
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def run(python: Path, how: str, name: str, inputs: int, folder: Path) -> tuple[int, str]:
+    """Run one process; return its status and what it said."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
+    log = folder / "log"
     # The fuzzer ends its process without a word to Python: its scratch folder is ours to remove.
     with log.open("wb") as said, tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as scratch:
-        command = [str(python), "-m", "tests.fuzz.guided", name, str(inputs), str(folder)]
+        command = [str(python), "-m", f"tests.fuzz.{how}", name, str(inputs), str(folder)]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TMPDIR": scratch}
         status = subprocess.run(
             command, cwd=ROOT, stdout=said, stderr=said, env=environment, check=False, preexec_fn=lambda: os.nice(NICE)
         ).returncode
-    text = log.read_text("utf-8", "replace")
-    pulses = [(int(number), int(rss)) for number, rss in _PULSE.findall(text)]
-    done = int(found[1]) if (found := _DONE.search(text)) else (pulses[-1][0] if pulses else 0)
-    quarter = next((rss for number, rss in pulses if number >= done / 4), 0)
-    covered = _COVERAGE.findall(text)
-    new = sorted({path.name for path in folder.glob("failed-*")} - before)
-    failed = "" if status == 0 else f"status {status}, {', '.join(new) or 'see'} in {folder.relative_to(ROOT)}"
-    seconds = time.monotonic() - began
-    return Outcome(
-        name, done, seconds, int(covered[-1]) if covered else 0, quarter, pulses[-1][1] if pulses else 0, failed
-    )
+    return status, log.read_text("utf-8", "replace")
 
 
 def show(outcome: Outcome) -> None:
@@ -80,7 +94,7 @@ def show(outcome: Outcome) -> None:
     verdict = outcome.failed or ("ok" if outcome.flat else f"memory grew by more than {FLAT_MB} MB")
     rate = outcome.inputs / max(outcome.seconds, 1e-9)
     say(
-        f"{outcome.name:22} {outcome.inputs:>11,} {rate:>8,.0f} {outcome.coverage:>9,} "
+        f"{outcome.name:22} {outcome.inputs:>11,} {rate:>8,.0f} {outcome.branches:>9,} "
         f"{outcome.quarter_mb:>9} {outcome.end_mb:>7}   {verdict}"
     )
 
@@ -98,9 +112,10 @@ def main() -> int:
         "--inputs", type=int, default=QUICK if os.environ.get("QUICK") else FULL, help="over all targets"
     )
     parser.add_argument("--only", action="append", metavar="NAME", help="these targets only; may be repeated")
+    parser.add_argument("--but", action="append", default=[], metavar="NAME", help="all targets but these")
     parser.add_argument("--python", type=Path, default=FOLDER / "venv/bin/python", help="where the fuzzer is installed")
     given = parser.parse_args()
-    chosen = [t for t in targets().values() if not given.only or t.name in given.only]
+    chosen = [t for t in targets().values() if (not given.only or t.name in given.only) and t.name not in given.but]
     whole = sum(target.share for target in chosen)
     say(f"{'target':22} {'inputs':>11} {'inputs/s':>8} {'branches':>9} {'MB at 1/4':>9} {'at end':>7}")
     outcomes = []

@@ -22,7 +22,8 @@ INSTRUMENTED = (
     "gateway.receipt", "gateway.recording", "gateway.waveform",
 )  # fmt: skip
 FROM_HYPOTHESIS = 400  # inputs; slow to make, and soon overtaken
-MOST_MB = 1024  # memory; the interpreter with numba and numpy takes a fifth of that
+ROUND_S = 60  # seconds of one process: it keeps a little of each input; the next one goes on with what was found
+MOST_MB = 2048  # memory; an input that takes more than that is a defect
 
 
 def begin(target: Target, folder: Path) -> None:
@@ -58,13 +59,13 @@ def _quoted(word: str) -> str:
 
 
 def fuzz(run: Callable[[bytes], None], longest: int, inputs: int, folder: Path) -> None:
-    """Run so many inputs; ends the process: 0, or another status and the input in a file ``failed-…``."""
+    """Run so many inputs, or fewer if the time is up; ends the process: 0, or another status and the input in a file ``failed-…``."""
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
     words = folder / "words"
     options = [
         f"-runs={inputs}", f"-max_len={longest}", f"-timeout={SLOWEST_S:g}", f"-rss_limit_mb={MOST_MB}",
-        f"-artifact_prefix={folder}/failed-", "-print_final_stats=1", "-len_control=20",
+        f"-artifact_prefix={folder}/failed-", f"-max_total_time={ROUND_S}", "-print_final_stats=1", "-len_control=20",
         *([f"-dict={words}"] if words.stat().st_size else []),
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], *options, str(corpus), str(folder / "seeds")], run)
@@ -79,7 +80,8 @@ def main() -> None:
         from tests.fuzz.everything import targets
 
         target = targets()[name]
-    begin(target, folder)
+    if not (folder / "words").exists():
+        begin(target, folder)
     fuzz(target.run, target.longest, inputs, folder)
 
 
