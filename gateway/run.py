@@ -10,8 +10,6 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-import numpy as np
-
 import drivers
 from config.settings import Settings
 from drivers.packet import Frame
@@ -34,6 +32,7 @@ from gateway.supervision import Supervision
 from gateway.ticker import Ticker
 from gateway.topics import Topics
 from gateway.wall_clock import WallClock, moved, settle
+from gateway.warm_up import warm_up
 from gateway.watchdog import ServiceManager, Watchdog
 from gateway.waveform import Watch
 
@@ -286,18 +285,6 @@ def open_outbox(settings: Settings) -> Outbox:
 def keep_free(settings: Settings) -> int:
     """Return how many bytes recording leaves free: what the outbox may need, and a little for everybody else."""
     return (settings.outbox.max_megabytes << 20) + KEPT_FREE
-
-
-def warm_up() -> None:
-    """Compile or load the kernels, so that the first patient does not wait for a compiler."""
-    from dsp.batch import Batch
-    from dsp.foot import FootContacts
-    from dsp.lower_back import LowerBack
-
-    for operator in (FootContacts(), LowerBack()):
-        sensor = operator.attach(100.0)
-        still = np.zeros((10, 3))
-        operator.push(Batch.single(np.arange(10), still, still, sensor))
 
 
 async def serve(settings: Settings) -> None:

@@ -36,12 +36,20 @@ class View:
 class Live:
     """Tells viewers.
 
-    ``render`` makes the state of a page from its name, ``revision`` says whether anything in it changed.
+    ``render`` makes the state of a page from its name, ``revision`` says whether anything in it changed, ``told`` hears
+    that every open page has what there was.
     """
 
-    def __init__(self, *, render: Callable[[str], dict[str, Any]], revision: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        *,
+        render: Callable[[str], dict[str, Any]],
+        revision: Callable[[str], object],
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
         self._render = render
         self._revision = revision
+        self._told = told
         self._views: dict[str, View] = {}
         self._closing = False
 
@@ -60,6 +68,7 @@ class Live:
                 if beat or (name.startswith("slot/") and revision != view.revision):
                     view.revision = revision
                     view.say(self._event(name))
+            self._told()
             tick += 1
             await asyncio.sleep(TICK_S)
 

@@ -27,6 +27,7 @@ from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
 from gateway.measurement import Side
+from gateway.supervision import Supervision
 from gateway.topics import Topics
 from gateway.usage import UsageError
 
@@ -56,6 +57,7 @@ class Parts:
 
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
 PARTS = web.AppKey("parts", Parts)
+SUPERVISION = web.AppKey("supervision", Supervision)
 CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
 
 
@@ -89,13 +91,14 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
 
     filters = [(topics.status, 1), (topics.measurements(), 1), (topics.notices, 1), (topics.waveform(), 0)]
     feed = Feed(settings.broker, filters=filters, deliver=deliver)
-    live = Live(render=render, revision=revision)
+    live = Live(render=render, revision=revision, told=ward.delays.told)
     waveforms = Waveforms(feed, topics)
     app = web.Application(middlewares=[only_from_here, signin.only_who_may], client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
     if users is not None:
         secure = settings.dashboard.cert_file is not None
         app[signin.GATE] = signin.make_gate(users, idle_minutes=settings.dashboard.session_minutes, secure=secure)
+    app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
     app.on_response_prepare.append(add_headers)
     app.cleanup_ctx.append(_run_parts)
@@ -119,14 +122,10 @@ def _add_routes(app: web.Application) -> None:
 async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
     parts.feed.start()
-    tasks = [
-        asyncio.create_task(parts.live.run(), name="dashboard live"),
-        asyncio.create_task(parts.waveforms.run(), name="dashboard waveforms"),
-    ]
+    app[SUPERVISION].start("dashboard live", parts.live.run)
+    app[SUPERVISION].start("dashboard waveforms", parts.waveforms.run)
     yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await app[SUPERVISION].end()
     await parts.feed.stop()
 
 
@@ -237,6 +236,7 @@ async def status(request: web.Request) -> web.Response:
             "viewers": parts.live.viewers,
             "strips": parts.waveforms.watchers,
             "dropped": dict(dropped),
+            "delays": parts.ward.delays.summary(),
             "up_s": round(time.monotonic() - parts.started, 1),
         }
     )
@@ -291,7 +291,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
             ) from error
         if ready:
             ready(f"http{'s' if context else ''}://{f'[{host}]' if ':' in host else host}:{port}/")
-        await stop.wait()
+        await runner.app[SUPERVISION].wait(stop)
     finally:
         await runner.cleanup()
 

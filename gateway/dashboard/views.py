@@ -25,7 +25,7 @@ def header(ward: Ward, now_us: int, *, connected: bool) -> dict[str, Any]:
         "gateway_state": ward.gateway_state(),
         "gateway_age_s": ward.gateway_age_s(),
         "simulated": ward.status.get("simulated") is True,
-        "notices": list(ward.notices),
+        "notices": ward.notices.shown(),
     }
 
 
@@ -51,8 +51,8 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
 
 def devices_view(ward: Ward) -> dict[str, Any]:
     """Return the devices and the gateway's own state."""
-    parts = ("pipeline", "outbox", "publisher")
-    return {"devices": ward.devices(), **{part: ward.status.get(part) for part in parts}}
+    parts = ("pipeline", "outbox", "publisher", "clock", "recorder", "disk")
+    return {"devices": ward.devices(), "delays": ward.delays.summary(), **{p: ward.status.get(p) for p in parts}}
 
 
 def age_s(ward: Ward, slot: str, now_us: int) -> float | None:

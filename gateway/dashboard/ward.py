@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import insort
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from dsp.catalogue import CATALOGUE
+from gateway.dashboard.delays import Delays
+from gateway.dashboard.standing import Standing
 from gateway.measurement import Measurement
 from gateway.payload import PayloadError, decode_measurements
 
@@ -22,7 +24,6 @@ AHEAD_S = 5.0  # a measurement may lie this much ahead of the clock that we have
 STRIDES = 20  # per side: about as many as one can compare at a glance
 SLOTS = 256  # more than any ward; a bound on what a wrong publisher can make us hold
 SOURCES = 4  # values of one metric and side that different algorithms may hold at once
-NOTICES = 20
 STRIDE_METRICS = ("stride_time", "stance_time", "swing_time", "step_time")
 QUALITY_RANK = {"ok": 2, "degraded": 1, "invalid": 0}
 MICRO = 1_000_000
@@ -110,6 +111,8 @@ class Ward:
         dropped: Messages and measurements that were not understood or did not fit, by reason.
         status: The newest status that had devices in it.
         state: What the gateway says of itself: ``online``, ``offline``, or ``unknown`` before any word.
+        notices: The notices that stand.
+        delays: How late events are.
     """
 
     def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
@@ -117,7 +120,8 @@ class Ward:
         self.dropped: Counter[str] = Counter()
         self.status: dict[str, Any] = {}
         self.state = "unknown"
-        self.notices: deque[dict[str, Any]] = deque(maxlen=NOTICES)
+        self.notices = Standing()
+        self.delays = Delays(clock_us)
         self._slots: dict[str, SlotState] = {}
         self._heard_us = 0
         self._clock_us = clock_us
@@ -134,8 +138,8 @@ class Ward:
                 self._take_status(decode(payload), retained=retained)
             elif kind == "measurements":
                 self._take_measurements(name, payload)
-            elif kind == "notices":
-                self.notices.append(decode(payload))
+            elif kind == "notices" and not self.notices.take(decode(payload)):
+                self.dropped["notices: not as expected"] += 1
         except PayloadError as error:
             self.dropped[f"{kind}: {error.kind}"] += 1
 
@@ -195,6 +199,10 @@ class Ward:
                 self._anchor = (said_us, self._heard_us)
         if isinstance(message.get("slots"), list):
             self.status = message
+            notices = message.get("notices")
+            self.notices.replace(notices.get("active") if isinstance(notices, dict) else None)
+        if not retained:
+            self.delays.arrived(message.get("events"))
 
     def _take_measurements(self, slot: str, payload: bytes) -> None:
         message = decode_measurements(self._gateway, slot, payload)
@@ -205,13 +213,15 @@ class Ward:
             return
         state = self._slots.setdefault(slot, SlotState())
         latest_us = self.now_us() + round(AHEAD_S * self._speed * MICRO)  # later ones would never grow old
-        for _, measurement in message.measurements:
+        for seq, measurement in message.measurements:
             if measurement.metric not in CATALOGUE:
                 self.dropped["measurements: unknown metric"] += 1
             elif measurement.end_us > latest_us:
                 self.dropped["measurements: from the future"] += 1
             else:
                 state.take(measurement)
+                if measurement.start_us == measurement.end_us:
+                    self.delays.heard(message.epoch, seq)
 
 
 def _objects(items: object, key: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import { $, keep, make, mark, say } from "./dom.js";
 import { follow, silence } from "./live.js";
+import { showNotices } from "./notices.js";
 import { age, duration, long, number, state as stateWords } from "./words.js";
 
 const COLUMNS = 9;
@@ -43,24 +44,36 @@ function updateRow(row, device) {
 
 const total = (counts) => Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);
 
-function facts({ pipeline, outbox, publisher }) {
+const EVERY = 300; // notices: here all of them are shown
+
+function late(name, { p50, p95 } = {}) {
+  return typeof p95 === "number" ? [[name, `${number(p50, 0)} / ${number(p95, 0)} ms`]] : [];
+}
+
+function facts({ pipeline, outbox, publisher, clock, recorder, disk, delays }) {
   const list = [];
   if (pipeline) {
     list.push(["Samples a second", number(pipeline.samples_per_s, 0)]);
     list.push(["Measurements a second", number(pipeline.measurements_per_s, 1)]);
     const { p50, p95 } = pipeline.latency_ms ?? {};
-    list.push(["Delay (median / 95 %)", `${number(p50, 0)} / ${number(p95, 0)} ms`]);
+    list.push(["Sample to number (median / 95 %)", `${number(p50, 0)} / ${number(p95, 0)} ms`]);
   }
+  list.push(...late("Event to message (median / 95 %)", delays?.to_message_ms));
+  list.push(...late("Event to page (median / 95 %)", delays?.to_page_ms));
   if (outbox) {
     list.push(["Waiting to be stored", `${outbox.depth} (oldest ${duration(outbox.oldest_s ?? 0)})`]);
     list.push(["Dropped", String(total(outbox.dropped))]);
   }
   if (publisher) list.push(["Broker", publisher.connected ? "connected" : "not connected"]);
+  if (clock) list.push(["Clock", clock.synchronised ? "synchronised" : "not synchronised"]);
+  if (recorder?.file) list.push(["Recording", recorder.recording ? "running" : "stopped"]);
+  if (typeof disk?.free_bytes === "number") list.push(["Free on disk", `${number(disk.free_bytes / 1e9, 1)} GB`]);
   return list;
 }
 
 follow("?view=devices", (state) => {
   const devices = state.devices ?? [];
+  showNotices($("notices"), state.notices, EVERY);
   $("empty").hidden = devices.length > 0;
   $("devices").hidden = devices.length === 0;
   say($("empty"), "No devices yet: the gateway has not told of any.");

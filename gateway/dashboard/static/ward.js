@@ -3,6 +3,7 @@
 import { makeChip, updateChip } from "./chip.js";
 import { $, keep, make, mark, say, speak } from "./dom.js";
 import { follow, loadCatalogue, silence, now } from "./live.js";
+import { inOneLine, showNotices } from "./notices.js";
 import { ACTIVITY, STALE_S, age, duration, reading } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
@@ -11,6 +12,7 @@ const FIGURES = ["cadence", "heart_rate"];
 
 const catalogue = await loadCatalogue();
 let slots = [];
+let notices = [];
 let page = 0;
 
 const figure = () => make("div", { className: "figure" },
@@ -25,6 +27,7 @@ function makeTile() {
       make("span", { ariaHidden: "true" }), make("span"))),
     make("p", { className: "subject" }),
     make("div", { className: "pair" }, figure(), figure()),
+    make("p", { className: "tile-notice" }, make("span", { ariaHidden: "true" }), " ", make("span")),
     make("ul", { className: "chips", ariaLabel: "Devices" }),
     make("p", { className: "age" }));
 }
@@ -57,6 +60,11 @@ function updateTile(tile, slot) {
   say(activity.children[1], word);
   const figures = tile.querySelectorAll(".figure");
   FIGURES.forEach((id, i) => updateFigure(figures[i], id, slot.values[id]));
+  const line = tile.querySelector(".tile-notice");
+  const [noticeShape, noticeWords] = inOneLine(notices.filter((notice) => notice.slot === slot.id));
+  line.hidden = !noticeWords;
+  say(line.children[0], noticeShape);
+  say(line.children[1], noticeWords);
   keep(tile.querySelector(".chips"), slot.devices, makeChip, updateChip);
   const words = seconds === null ? "No data yet" : stale ? `No data for ${duration(seconds)}` : `Data ${age(seconds)}`;
   say(tile.querySelector(".age"), words);
@@ -90,4 +98,9 @@ function show() {
 $("find").addEventListener("input", () => { page = 0; show(); });
 $("previous").addEventListener("click", () => { page -= 1; show(); });
 $("next").addEventListener("click", () => { page += 1; show(); });
-follow("", (state) => { slots = state.slots; show(); });
+follow("", (state) => {
+  slots = state.slots;
+  notices = state.notices;
+  showNotices($("notices"), notices);
+  show();
+});

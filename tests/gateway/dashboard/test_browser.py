@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -17,7 +18,7 @@ from gateway.dashboard.server import serve
 from gateway.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard import axe
-from tests.gateway.dashboard.walkers import Walker, Walkers, walking
+from tests.gateway.dashboard.walkers import Walker, Walkers, notice, walking
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -125,6 +126,42 @@ async def test_a_dead_gateway_is_said_on_top(page: Page, address: str, settings:
         await expect(page.locator("#banner")).to_contain_text("The gateway is offline")
 
 
+async def test_a_notice_is_a_word_a_shape_and_a_colour_on_strip_and_tile(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    lost = notice("link-lost/bay-2-chest", "bay-2-chest is not connected", device="bay-2-chest", slot="bay-2")
+    low = notice("battery-low/bay-2-left-foot", "The battery is at 15 %", priority="low", slot="bay-2")
+    with walking(settings.broker.port, 2, topics=topics) as walkers:
+        await page.goto(address)
+        await expect(page.locator(".tile")).to_have_count(2)
+        await expect(page.locator("#notices")).to_be_hidden()
+        walkers.shout(topics.notices, orjson.dumps(lost))
+        walkers.notices = [lost]
+        strip = page.locator("#notices .notice")
+        await expect(strip).to_have_count(1)
+        await expect(strip).to_contain_text("▲ Medium")
+        await expect(strip).to_contain_text("bay-2-chest is not connected. The gateway searches for it.")
+        tile = page.locator(".tile").nth(1).locator(".tile-notice")
+        await expect(tile).to_have_text("▲ Medium: bay-2-chest is not connected")
+        await expect(page.locator("#spoken")).to_contain_text("medium priority: bay-2-chest is not connected")
+        walkers.notices = [lost, low]
+        await expect(strip).to_have_count(2)
+        await expect(strip.nth(1)).to_contain_text("◆ Low")
+        await expect(tile).to_have_text("▲ 2 notices")
+        await expect(page.locator(".tile").first.locator(".tile-notice")).to_be_hidden()
+        colours = await strip.evaluate_all("(items) => items.map((item) => getComputedStyle(item).borderLeftColor)")
+        assert len(set(colours)) == 2
+        moving = await strip.evaluate_all("(items) => items.flatMap((item) => item.getAnimations({ subtree: true }))")
+        assert moving == []
+        walkers.notices = [notice(f"battery-low/d-{i}", f"Battery {i}", priority="low") for i in range(7)]
+        await expect(strip).to_have_count(4)
+        await expect(page.locator("#notices .more")).to_have_text("And 3 more on the Devices page.")
+        await page.goto(f"{address}devices")
+        await expect(strip).to_have_count(7)
+        walkers.notices = []
+        await expect(page.locator("#notices")).to_be_hidden()
+
+
 async def test_a_whole_ward_is_paged_and_found(page: Page, address: str, settings: Settings, topics: Topics) -> None:
     with walking(settings.broker.port, 70, topics=topics):
         await page.goto(address)
@@ -160,7 +197,8 @@ async def test_nothing_sticks_out_and_everything_can_be_pressed(
 ) -> None:
     width, height = SHAPES[shape]
     await page.set_viewport_size({"width": width, "height": height})
-    with walking(settings.broker.port, 4, topics=topics):
+    with walking(settings.broker.port, 4, topics=topics) as walkers:
+        walkers.notices = [notice("link-lost/a-very-long-name", "a-very-long-name-of-a-device is away", slot="bay-1")]
         for path in ("", "patient/bay-1", "devices"):
             await page.goto(f"{address}{path}")
             await expect(page.locator(".tile, .number-card, .devices tbody tr").first).to_be_visible()
@@ -182,6 +220,10 @@ async def test_axe_finds_no_violation(
     page = await context.new_page()
     with walking(settings.broker.port, 3, topics=topics) as walkers:
         walkers.silent.add("bay-2")
+        walkers.notices = [
+            notice("link-lost/x", "x is not connected", slot="bay-2"),
+            notice("battery-low/y", "The battery of y is at 15 %", priority="low", slot="bay-1"),
+        ]
         for path in ("", "patient/bay-1", "patient/bay-2", "devices"):
             await page.goto(f"{address}{path}")
             await expect(page.locator(".tile, .number-card, .devices tbody tr").first).to_be_visible()

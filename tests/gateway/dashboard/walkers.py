@@ -41,6 +41,15 @@ def device(slot: str, placement: str, **fields: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def notice(name: str, text: str, *, priority: str = "medium", **fields: Any) -> dict[str, Any]:
+    """Return a notice that was raised."""
+    return {
+        "v": 1, "gateway": "gateway-1", "id": name, "code": name.partition("/")[0], "priority": priority,
+        "state": "raised", "text": text, "advice": "The gateway searches for it.", "device": "", "slot": "",
+        "since_us": 1, "time_us": 2, "count": 1, "simulated": True, **fields,
+    }  # fmt: skip
+
+
 class Walker:
     """One person: stride time 1.1 s plus a bit for each bed, right steps a little longer, heart at 88."""
 
@@ -116,6 +125,7 @@ class Walkers:
 
     def __init__(self, port: int, people: list[Walker], *, topics: Topics) -> None:
         self.silent: set[str] = set()
+        self.notices: list[dict[str, Any]] = []
         self.faults: dict[str, dict[str, Any]] = {}
         self.watched: dict[tuple[str, str], float] = {}
         self._topics = topics
@@ -153,6 +163,7 @@ class Walkers:
                          "latency_ms": {"p50": 42.0, "p95": 71.0}},
             "outbox": {"depth": 3, "oldest_s": 0.4, "bytes": 4096, "dropped": {}},
             "publisher": {"connected": True, "under_way": 1, "sent": 100, "errors": 0},
+            "notices": {"active": self.notices, "raised": {}},
         }  # fmt: skip
         self._client.publish(self._topics.status, orjson.dumps(body), 1, retain=True)
 

@@ -1,0 +1,78 @@
+"""How late events are here: from the samples that decided them to the broker's message, and to the open pages.
+
+The gateway says in its status when those samples arrived (`gateway.decided`); both clocks are the wall clock, so on two
+machines the figures are as good as their synchronisation.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from gateway.latency import Latency
+
+KEPT = 4096  # events that wait for the other half of the story: a minute of a full ward
+MICRO = 1_000_000
+
+Event = tuple[str, int]
+
+
+class Delays:
+    """Matches what the gateway says of its events with when they came here.
+
+    Args:
+        clock_us: UTC microseconds of this machine.
+    """
+
+    def __init__(self, clock_us: Callable[[], int]) -> None:
+        self._clock_us = clock_us
+        self._heard: OrderedDict[Event, int] = OrderedDict()
+        self._told: OrderedDict[Event, int] = OrderedDict()
+        self._untold: list[Event] = []
+        self._to_message = Latency()
+        self._to_page = Latency()
+
+    def heard(self, epoch: str, seq: int) -> None:
+        """Note that the message with an event has come; only the first counts."""
+        event = (epoch, seq)
+        if event not in self._heard and event not in self._told:
+            self._heard[event] = self._clock_us()
+            self._untold.append(event)
+            _bound(self._heard)
+            del self._untold[:-KEPT]
+
+    def told(self) -> None:
+        """Note that all pages have been told what has come until now."""
+        now_us = self._clock_us()
+        for event in self._untold:
+            self._told[event] = now_us
+        self._untold.clear()
+        _bound(self._told)
+
+    def arrived(self, events: Any) -> None:
+        """Take what a status says of events: ``{"epoch": …, "arrived_us": [[seq, UTC microseconds], …]}``."""
+        epoch, pairs = _parsed(events)
+        for seq, arrived_us in pairs:
+            heard_us, told_us = self._heard.pop((epoch, seq), None), self._told.get((epoch, seq))
+            if heard_us is not None:
+                self._to_message.add((heard_us - arrived_us) / MICRO)
+                if told_us is not None:
+                    self._to_page.add((told_us - arrived_us) / MICRO)
+
+    def summary(self) -> dict[str, dict[str, float | None]]:
+        """Return median and 95th percentile in milliseconds: to the message, and to the pages."""
+        return {"to_message_ms": self._to_message.summary_ms(), "to_page_ms": self._to_page.summary_ms()}
+
+
+def _parsed(events: Any) -> tuple[str, list[tuple[int, int]]]:
+    """Return epoch and pairs of what may be anything."""
+    if not isinstance(events, dict) or not isinstance(events.get("arrived_us"), list):
+        return "", []
+    pairs = [pair for pair in events["arrived_us"] if isinstance(pair, list) and [type(x) for x in pair] == [int, int]]
+    return str(events.get("epoch")), [(seq, arrived_us) for seq, arrived_us in pairs]
+
+
+def _bound(events: OrderedDict[Event, int]) -> None:
+    while len(events) > KEPT:
+        events.popitem(last=False)
