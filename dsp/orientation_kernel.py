@@ -140,22 +140,41 @@ def correct_tilt(s: Any, p: Any, acc: Vector) -> None:
         s.gravity[i] = smooth(s.slow_1, s.slow_2, i, count, p.slow, force[i])
     off = square(force[0] - s.gravity[0], force[1] - s.gravity[1], force[2] - s.gravity[2])
     s.tilt_var, s.shake = unsure_tilt(s.tilt_var, s.shake, off, share, p.shake_gain, p.acc_span)
-    norm2, w, x, y = lean_of(four(s.tilt), three(s.gravity))
-    if not norm2 > WEIGHTLESS:
-        x, y = 0.0, 0.0
-    elif w > TINY:
-        keep_four(s.tilt, set_upright(four(s.tilt), w, x, y))
-    else:
-        keep_four(s.tilt, product((0.0, 1.0, 0.0, 0.0), four(s.tilt)))
+    x, y = straighten(s)
     if s.level_n < 0.0 or s.level_n >= p.find:
         s.lost = 0.0
-    learn_bias(s, p, (-y / p.dt, x / p.dt))
+    learn_bias(s, p, (-y / p.dt, x / p.dt), True)
     if count[1]:
         s.recovering = 0.0
 
 
+@lean
+def coast(s: Any, p: Any) -> None:
+    """Do without specific force: gravity stays where it was in the frame of the gyroscope, and shows no bias."""
+    if s.level_n < 0.0 and s.slow_n < 0.0:
+        for i in range(3):
+            s.gravity[i] = smooth(s.slow_1, s.slow_2, i, (-1.0, False), p.slow, s.gravity[i])
+        straighten(s)
+        learn_bias(s, p, (0.0, 0.0), False)
+    else:
+        keep_four(s.upright, product(four(s.tilt), four(s.turn)))
+
+
 @inlined
-def learn_bias(s: Any, p: Any, rate: tuple[float, float]) -> None:
+def straighten(s: Any) -> tuple[float, float]:
+    """Set the averaged gravity upright; return its level part before."""
+    norm2, w, x, y = lean_of(four(s.tilt), three(s.gravity))
+    if not norm2 > WEIGHTLESS:
+        return 0.0, 0.0
+    if w > TINY:
+        keep_four(s.tilt, set_upright(four(s.tilt), w, x, y))
+    else:
+        keep_four(s.tilt, product((0.0, 1.0, 0.0, 0.0), four(s.tilt)))
+    return x, y
+
+
+@inlined
+def learn_bias(s: Any, p: Any, rate: tuple[float, float], felt: bool) -> None:
     """Update the gyroscope bias from rest, or from the rate at which gravity had to be corrected."""
     count, s.slow_n = next_count(s.slow_n, p.dt, p.slow_s)
     keep_four(s.upright, product(four(s.tilt), four(s.turn)))
@@ -165,7 +184,7 @@ def learn_bias(s: Any, p: Any, rate: tuple[float, float]) -> None:
     r = smooth_matrix(s, p, count, r)
     x = smooth(s.slow_1, s.slow_2, 12, count, p.slow, x)
     y = smooth(s.slow_1, s.slow_2, 13, count, p.slow, y)
-    if s.recovering == 1.0 and s.rest == 0.0:  # what gravity corrects now is what was missing, not the bias
+    if not felt or (s.recovering == 1.0 and s.rest == 0.0):  # what gravity corrects is then what was missing
         return
     b = s.bias
     bias = (b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8])

@@ -20,7 +20,7 @@ from dsp.orientation_gap import (
     usable,
     weave,
 )
-from dsp.orientation_kernel import correct_heading, correct_tilt, four
+from dsp.orientation_kernel import coast, correct_heading, correct_tilt, four
 from dsp.orientation_lanes import LANES, OK, follow_group, usual
 from dsp.orientation_layout import (
     ACC_MISSING,
@@ -99,8 +99,11 @@ def take(s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector) -> int:
         flags |= follow_gyr(s, p, gyr, acc, flags & ACC_MISSING == 0)
     elif s.held > p.bridge:
         lose(s, p)
-    if flags & ACC_MISSING == 0 and (s.held == 0 or s.held > p.bridge):
-        correct_tilt(s, p, acc)
+    if s.held == 0 or s.held > p.bridge:
+        if flags & ACC_MISSING == 0:
+            correct_tilt(s, p, acc)
+        else:
+            coast(s, p)
     if p.has_mag == 1:
         take_field(s, p, mag, flags & MAG_MISSING == 0)
         if s.field[6] == 1.0:
