@@ -26,6 +26,7 @@ from dsp.kernel import kernel
 from dsp.segment_layout import FOOT, FUNCTIONAL, HISTORY, PELVIS, STATIC
 from dsp.swing import begin_swings, see_any, see_leg
 
+FASTEST = 1e3  # rad/s: far beyond any sensor's range; also keeps squares finite
 STILL_RATE = 0.1  # rad/s: above any gyroscope's bias and a standing person's sway
 STILL_LEAN = math.cos(
     math.radians(1.5)
@@ -206,6 +207,20 @@ def see(s: Any, a: Any, p: Any, gyr: NDArray[np.float64], q: NDArray[np.float64]
 
 
 @kernel
+def usable(gyr: NDArray[np.float64], q: NDArray[np.float64]) -> bool:
+    """Return whether a sample has a rate that can be and an orientation."""
+    for c in range(3):
+        if not abs(gyr[c]) < FASTEST:
+            return False
+    size = 0.0
+    for c in range(4):
+        if not abs(q[c]) < 2.0:
+            return False
+        size += q[c] ** 2
+    return 0.98 < size < 1.02
+
+
+@kernel
 def follow_segments(  # noqa: PLR0917 - numba takes positional arguments
     sensors: NDArray[np.int64],
     start: NDArray[np.int64],
@@ -230,11 +245,8 @@ def follow_segments(  # noqa: PLR0917 - numba takes positional arguments
         s, p, a = state[sensor], params[sensor], alignment[sensor]
         for row in range(start[j], start[j + 1]):
             k, t = index[row], time_s[row]
-            good = math.isfinite(gyr[row, 0] ** 2 + gyr[row, 1] ** 2 + gyr[row, 2] ** 2 + t)
-            size = 0.0
-            for c in range(4):
-                size += quaternion[row, c] ** 2
-            if not good or not 0.98 < size < 1.02 or (s.started == 1 and (k <= s.index or t <= s.time_s)):
+            good = math.isfinite(t) and usable(gyr[row], quaternion[row])
+            if not good or (s.started == 1 and (k <= s.index or t <= s.time_s)):
                 continue
             if s.started == 0:
                 begin_segment(s, a)

@@ -40,6 +40,8 @@ LATE_SHARE = 0.5  # swing is late once the rate is below this share of its peak
 CALM_SHARE = 0.1  # slower than this share of the peak late in swing: the leg has come to rest
 CALM_TIME = 0.2  # for at least this share of the swing: a slow swing also ends slowly
 IMPACT_FLOOR = 2.0  # m/s^2 from one sample to the next: less is no impact
+HARDEST = 1e4  # m/s^2: far beyond any sensor's range; also keeps squares finite
+FASTEST = 1e3  # rad/s: likewise
 STILL_RATE = 0.2  # rad/s: above any gyroscope's bias
 LEARN = 0.3  # weight of the newest stride in what is typical
 SURE = 1.0  # confidence of an event that looked as it should
@@ -339,6 +341,17 @@ def step(s: Any, p: Any, a: Any, k: int) -> None:
 
 
 @kernel
+def read(acc: NDArray[np.float64], gyr: NDArray[np.float64], now: NDArray[np.float64]) -> bool:
+    """Copy a sample to ``now`` (2, 3), NaN where no sensor can have measured it; return whether its rate is known."""
+    known = True
+    for c in range(3):
+        now[0, c] = acc[c] if abs(acc[c]) < HARDEST else math.nan
+        now[1, c] = gyr[c]
+        known = known and abs(gyr[c]) < FASTEST
+    return known
+
+
+@kernel
 def take(s: Any, acc: NDArray[np.float64], gyr: NDArray[np.float64]) -> None:
     """Make a sample the present one."""
     jolt = (acc[0] - s.acc[0]) ** 2 + (acc[1] - s.acc[1]) ** 2 + (acc[2] - s.acc[2]) ** 2
@@ -386,6 +399,7 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
 ) -> int:
     """Run all sensors of a batch; return how many events were written to ``out``."""
     n = 0
+    now = np.zeros((2, 3))
     between = np.zeros((2, 3))
     last = np.zeros((2, 3))
     for j in range(len(sensors)):
@@ -393,8 +407,7 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
         s, p, a = state[sensor], params[sensor], alignment[sensor]
         for row in range(start[j], start[j + 1]):
             k = index[row]
-            known = math.isfinite(gyr[row, 0] ** 2 + gyr[row, 1] ** 2 + gyr[row, 2] ** 2)
-            if not known or (s.started == 1 and k <= s.index):
+            if not read(acc[row], gyr[row], now) or (s.started == 1 and k <= s.index):
                 continue
             lost = k - s.index - 1
             if s.started == 0:
@@ -415,11 +428,11 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
                 for i in range(1, lost + 1):
                     share = i / (lost + 1.0)
                     for c in range(3):
-                        between[0, c] = last[0, c] + share * (acc[row, c] - last[0, c])
-                        between[1, c] = last[1, c] + share * (gyr[row, c] - last[1, c])
+                        between[0, c] = last[0, c] + share * (now[0, c] - last[0, c])
+                        between[1, c] = last[1, c] + share * (now[1, c] - last[1, c])
                     take(s, between[0], between[1])
                     n = advance(s, p, a, s.index + i, out, n, sensor, k)
-            take(s, acc[row], gyr[row])
+            take(s, now[0], now[1])
             n = advance(s, p, a, k, out, n, sensor, k)
             s.index = k
     return n

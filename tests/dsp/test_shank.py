@@ -132,7 +132,7 @@ def test_standing_is_no_walk() -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 1400), max_size=40), lost=st.lists(st.integers(0, 1400), max_size=60))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_any_chunking_gives_the_same_events(cuts: list[int], lost: list[int]) -> None:
     kept = np.setdiff1d(PACED.index, lost)
     whole = detect(PACED, rows=kept)
