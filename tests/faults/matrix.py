@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults import files, kills, links, stores
+from tests.faults import files, kills, links, power, stores
 from tests.faults.outcome import Outcome
 
 
@@ -42,5 +42,6 @@ ROWS = (
     Row("corrupt-outbox", files.corrupt, {"what": "outbox", "times": 6}, {"what": "outbox", "times": 40}),
     Row("corrupt-history", files.corrupt, {"what": "history", "times": 4}, {"what": "history", "times": 40}),
     Row("disk-full", files.full_disk, {"times": 2}, {"times": 10}),
+    Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

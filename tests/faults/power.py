@@ -1,0 +1,214 @@
+"""The power of a virtual machine is cut while it fills its outbox: what it had called durable must be there.
+
+A kernel of Debian on an emulated processor (QEMU, TCG); its root is this machine's own, read-only over 9p, its disk an
+ext4 file system in a file. Killing QEMU takes all that the guest had not flushed, as a power cut does; a disk that lies
+about flushes is not covered. Needs ``qemu-system-x86_64``, a static ``busybox`` and ``mke2fs``; the kernel comes from
+``apt-get download`` unless ``FAULTS_KERNEL`` names a folder with ``boot/vmlinuz-*`` and ``lib/modules``.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kills import Progress
+from tests.faults.outcome import Outcome
+
+ROOT = Path(__file__).parents[2]
+MODULES = (
+    "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk",
+    "netfs", "fscache", "9pnet", "9pnet_virtio", "9p", "crc16", "crc32c_generic", "mbcache", "jbd2", "ext4",
+)  # fmt: skip
+"""In the order in which they need each other."""
+DISK_MB = 64
+MEMORY_MB = 640
+BOOT_S = 120.0
+CUT_S = (1.5, 3.5)
+"""After the first word of something durable."""
+CPIO_MAGIC = "070701"
+
+INIT = """#!/bin/busybox sh
+/bin/busybox mount -t proc proc /proc
+for m in {modules}; do [ -f /modules/$m.ko ] && /bin/busybox insmod /modules/$m.ko; done
+/bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /new || echo NOROOT
+/bin/busybox mount -t proc proc /new/proc
+/bin/busybox mount -t devtmpfs dev /new/dev
+/bin/busybox mount -t tmpfs run /new/run
+/bin/busybox mount -t ext4 /dev/vda /new/mnt || echo NODISK
+/bin/busybox chroot /new /bin/sh -c 'cd "{root}" && TMPDIR=/run exec "{python}" -B -m tests.faults.power_guest /mnt {run} {how}'
+echo ENDED
+/bin/busybox umount /new/mnt
+/bin/busybox poweroff -f
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a start of the machine found in its outbox."""
+
+    epoch: str
+    last: int
+    rows: int
+    wrong: int
+    set_aside: int
+
+
+class Machine:
+    """One life of the virtual machine, from boot to power cut."""
+
+    def __init__(self, folder: Path, kernel: Path, run: int, how: str) -> None:
+        initrd = folder / "initrd"
+        initrd.write_bytes(archive(kernel, run, how))
+        (vmlinuz,) = (kernel / "boot").glob("vmlinuz-*")
+        with (folder / "qemu.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                ["qemu-system-x86_64", "-accel", "tcg", "-m", str(MEMORY_MB), "-nographic", "-no-reboot",
+                 "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1",
+                 "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+                 "-drive", f"file={folder / 'disk.img'},format=raw,if=virtio,cache=writeback"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        self.console = folder / "console.log"
+        self.words: queue.Queue[list[str]] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, name="console", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        with self.console.open("ab") as console:
+            for raw in self.process.stdout:
+                console.write(raw)
+                words = raw.decode(errors="replace").split()
+                if words and words[0] in {"OPENED", "DURABLE"} and raw.endswith(b"\n"):
+                    self.words.put(words)
+
+    def wait_for(self, word: str) -> list[str]:
+        """Return the next line that begins with a word."""
+        deadline = time.monotonic() + BOOT_S
+        while True:
+            try:
+                words = self.words.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                tail = self.console.read_text(errors="replace")[-600:]
+                raise RuntimeError(f"the virtual machine did not say {word}: {tail}") from None
+            if words[0] == word:
+                return words
+
+    def opened(self) -> Opened:
+        """Return what it found."""
+        _, epoch, *numbers = self.wait_for("OPENED")
+        return Opened(epoch, *map(int, numbers))
+
+    def cut(self) -> None:
+        """Take the power away."""
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+
+    def durable(self) -> int:
+        """Return the last number that it called durable; after the cut."""
+        last = 0
+        while not self.words.empty():
+            words = self.words.get()
+            if words[0] == "DURABLE" and len(words) == 3:
+                last = int(words[2])
+        return last
+
+
+def power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress) -> Outcome:
+    """Cut the power so many times, and compare after each what is there with what was called durable."""
+    outcome = Outcome("power cut of a virtual machine")
+    need_programs()
+    folder.mkdir(parents=True)
+    kernel = find_kernel(folder)
+    with (folder / "disk.img").open("wb") as disk:
+        disk.truncate(DISK_MB << 20)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", str(folder / "disk.img")], check=True, env=with_sbin())
+    rng = random.Random(seed)
+    durable, epoch = 0, ""
+    for run in range(1, cuts + 2):
+        last = run > cuts
+        machine = Machine(folder, kernel, run, "look" if last else "fill")
+        try:
+            opened = machine.opened()
+            if epoch and opened.epoch != epoch:
+                outcome.notes.append(f"a new epoch after cut {run - 1}: {opened.set_aside} files set aside")
+            outcome.lost += max(0, durable - opened.rows)
+            if opened.wrong or opened.rows != opened.last:
+                outcome.notes.append(f"{opened.wrong} wrong rows, {opened.rows} rows up to {opened.last}")
+            outcome.made, outcome.stored, epoch = durable, opened.rows, opened.epoch
+            if last:
+                break
+            durable = int(machine.wait_for("DURABLE")[2])
+            time.sleep(rng.uniform(*CUT_S))
+        finally:
+            machine.cut()
+        durable = max(durable, machine.durable())
+        outcome.times += 1
+        progress(outcome.times / (cuts + 1))
+    outcome.said = f"{outcome.stored - outcome.made} rows more than were called durable"
+    return outcome
+
+
+def need_programs() -> None:
+    """Skip where a program is missing."""
+    path = with_sbin()["PATH"]
+    for program, package in (
+        ("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static"), ("mke2fs", "e2fsprogs"),
+    ):  # fmt: skip
+        if shutil.which(program, path=path) is None:
+            pytest.skip(f"needs {program}: apt install {package}")
+
+
+def find_kernel(folder: Path) -> Path:
+    """Return a folder with a kernel and its modules: the one that is named, or Debian's, downloaded and unpacked."""
+    if named := os.environ.get("FAULTS_KERNEL"):
+        return Path(named)
+    if shutil.which("apt-get") is None:
+        pytest.skip("needs a kernel: set FAULTS_KERNEL, or run it on Debian")
+    depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=False)
+    names = [line.split()[-1] for line in depends.stdout.splitlines() if "linux-image-" in line and "Depends" in line]
+    for name in names[:1]:
+        done = subprocess.run(["apt-get", "download", name], cwd=folder, capture_output=True, check=False)
+        found = list(folder.glob("linux-image-*.deb"))
+        if done.returncode == 0 and found:
+            subprocess.run(["dpkg", "-x", str(found[0]), str(folder / "kernel")], check=True)
+            return folder / "kernel"
+    pytest.skip("needs a kernel: apt-get download linux-image-amd64 does not work here; set FAULTS_KERNEL")
+
+
+def archive(kernel: Path, run: int, how: str) -> bytes:
+    """Return an initial file system in the "newc" format: busybox, the modules, and what to do."""
+    busybox = shutil.which("busybox", path=with_sbin()["PATH"])
+    assert busybox
+    init = INIT.format(modules=" ".join(MODULES), root=ROOT, python=sys.executable, run=run, how=how)
+    files: dict[str, bytes | None] = dict.fromkeys(("bin", "dev", "modules", "new", "proc"))
+    files |= {"init": init.encode(), "bin/busybox": Path(busybox).read_bytes()}
+    for path in kernel.rglob("*.ko"):
+        if path.stem in MODULES:
+            files[f"modules/{path.stem}.ko"] = path.read_bytes()
+    data = bytearray()
+    for number, (name, content) in enumerate([*files.items(), ("TRAILER!!!", b"")], 1):
+        mode = 0o040755 if content is None else 0o100755
+        body = content or b""
+        numbers = (number, mode, 0, 0, 1, 0, len(body), 0, 0, 0, 0, len(name) + 1, 0)
+        data += (CPIO_MAGIC + "".join(f"{value:08x}" for value in numbers) + name).encode() + b"\0"
+        data += bytes(-len(data) % 4) + body
+        data += bytes(-len(data) % 4)
+    return bytes(data)
+
+
+def with_sbin() -> dict[str, str]:
+    """Return the environment with the folders where Debian puts what is for the administrator."""
+    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
