@@ -111,7 +111,10 @@ class Receipt:
         if not isinstance(epoch, str) or not EPOCH.fullmatch(epoch):
             raise ValueError("epoch is not 16 hexadecimal digits")
         received = fields.get("received", 0)
-        for number in (stored, received):
-            if type(number) is not int or not 0 <= number < MAX_SEQ:
-                raise ValueError("stored or received is not a sequence number")
-        return cls(epoch, stored, received)
+        return cls(epoch, _sequence_number(stored), _sequence_number(received))
+
+
+def _sequence_number(value: object) -> int:
+    if type(value) is not int or not 0 <= value < MAX_SEQ:
+        raise ValueError("stored or received is not a sequence number")
+    return value

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.lanes import BACKLOG_ROWS_PER_S, LIVE_LAG, Lanes
 from gateway.outbox import Outbox, Row
+from gateway.outbox_file import OutboxFile
 from gateway.resend import Resend
 
 from .samples import ward
@@ -93,6 +94,7 @@ def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
     make(outbox, 50)
     lanes = Lanes(outbox, resend=Resend(), now=0.0)
     held = lanes.live(0.0)
+    assert isinstance(outbox._file, OutboxFile)
     outbox._file._write.execute("DROP TABLE rows")
     make(outbox, 20)
     assert lanes.epoch != outbox.epoch

@@ -13,6 +13,7 @@ from config.settings import Broker
 from gateway import publisher as publisher_module
 from gateway import window as window_module
 from gateway.outbox import Outbox
+from gateway.outbox_file import OutboxFile
 from gateway.publisher import LIVE_MAX, Publisher
 from gateway.receipt import Receipt
 from gateway.topics import Topics
@@ -229,6 +230,7 @@ def test_damaged_outbox_goes_on_in_its_new_epoch(outbox: Outbox, server: Stubbor
     fill(outbox, 50)
     wait_until(lambda: publisher.state().taken == 50)
     before = outbox.epoch
+    assert isinstance(outbox._file, OutboxFile)
     outbox._file._write.execute("DROP TABLE rows")
     outbox.append(ward(30))
     wait_until(lambda: outbox.epoch != before and publisher.state().taken == 30)

@@ -25,9 +25,10 @@ from gateway.outbox_file import OutboxFile
 from gateway.pipeline import Pipeline
 from gateway.publisher import Publisher
 from gateway.replay import Replay
-from gateway.run import Gateway, StartError, open_outbox, warm_up
+from gateway.run import Gateway, StartError, open_outbox
 from gateway.supervision import TaskFailedError
 from gateway.wall_clock import MICRO, Reading, WallClock, read
+from gateway.warm_up import warm_up
 from gateway.watchdog import ServiceManager
 from simulators.heart_rate import HeartRateStrap
 from simulators.hub import Hub
