@@ -9,7 +9,7 @@ import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,13 +97,12 @@ def play(folder: Path, npz: Path, broker_port: int, store_port: int) -> list[Sto
                 simulator.wait(PLAYED_WITHIN_S)
                 assert stop(gateway) == 0, (folder / "run.log").read_text()
             expected = len(measurements_again(folder))
-            history = HistoryReader(folder / "history.db")
-            wait_until(lambda: history.count() >= expected, STORED_WITHIN_S)
-            rows = list(history.stored())
+            with closing(HistoryReader(folder / "history.db")) as history:
+                wait_until(lambda: history.count() >= expected, STORED_WITHIN_S)
+                rows = list(history.stored())
             # The store gets them after the history, in batches of its own.
             values = sum(row.measurement.value is not None for row in rows)
             wait_until(lambda: len(exported(store_port)) >= values, STORED_WITHIN_S)
-            history.close()
     return rows
 
 
