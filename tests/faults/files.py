@@ -28,7 +28,7 @@ WORK_S = 1.0
 def rot(path: Path, rng: random.Random) -> None:
     """Change bytes of a database or of its log at random, or cut it off."""
     log = path.with_name(path.name + "-wal")
-    if log.exists() and rng.random() < 0.5:
+    if log.exists() and log.stat().st_size and rng.random() < 0.5:
         path = log
     else:
         # What still lies in the log hides what the file holds.

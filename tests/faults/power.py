@@ -46,7 +46,8 @@ for m in {modules}; do [ -f /modules/$m.ko ] && /bin/busybox insmod /modules/$m.
 /bin/busybox mount -t devtmpfs dev /new/dev
 /bin/busybox mount -t tmpfs run /new/run
 /bin/busybox mount -t ext4 /dev/vda /new/mnt || echo NODISK
-/bin/busybox chroot /new /bin/sh -c 'cd "{root}" && TMPDIR=/run exec "{python}" -B -m tests.faults.power_guest /mnt {run} {how}'
+export TMPDIR=/run
+/bin/busybox chroot /new /bin/sh -c 'cd "{root}" && exec "{python}" -B -m tests.faults.power_guest /mnt {run} {how}'
 echo ENDED
 /bin/busybox umount /new/mnt
 /bin/busybox poweroff -f

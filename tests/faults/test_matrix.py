@@ -1,0 +1,61 @@
+"""The quickest part of the fault matrix, and that it can see what it is for."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway.history import History
+from gateway.outbox_file import Gap
+from gateway.payload import Message
+from tests.faults import files, kills
+from tests.faults.content import RUN_FACTOR, made
+from tests.faults.matrix import ROWS
+from tests.faults.outcome import compare
+
+SEED = 11
+EPOCH = "0" * 16
+
+
+def no_progress(_done: float) -> None:
+    """Nobody watches."""
+
+
+def test_content_follows_from_the_number_and_is_never_the_same() -> None:
+    some = [made(run * RUN_FACTOR + n) for run in (1, 2) for n in range(500)]
+    assert some == [made(run * RUN_FACTOR + n) for run in (1, 2) for n in range(500)]
+    assert len({(m.session, m.slot, m.metric, m.end_us, m.value) for m in some}) == len(some)
+
+
+def test_comparison_sees_what_is_lost_doubled_changed_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    history = History(path)
+    first = RUN_FACTOR
+    history.store([Message("g", EPOCH, measurements=[(seq, made(first + seq)) for seq in range(1, 8)])])
+    history.store([Message("g", EPOCH, measurements=[(8, made(first + 7))])])  # the content of number 7 once more
+    history.store([Message("g", EPOCH, gaps=[Gap(11, 12, "outbox full")])])
+    history.close()
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE measurements SET n = n + 1 WHERE seq = 3")
+    found = compare(path, {EPOCH: 12})
+    assert (found.promised, found.stored, found.lost, found.told, found.twice, found.wrong) == (12, 8, 2, 2, 1, 1)
+
+
+@pytest.mark.broker
+def test_kills_at_random_lose_and_double_nothing(tmp_path: Path) -> None:
+    outcome = kills.random_kills(tmp_path / "kills", kills=6, seed=SEED, progress=no_progress)
+    assert outcome.made > 0
+    assert outcome.good, outcome
+
+
+@pytest.mark.broker
+def test_rotten_outbox_is_got_over(tmp_path: Path) -> None:
+    outcome = files.corrupt(tmp_path / "rot", what="outbox", times=2, seed=SEED, progress=no_progress)
+    assert outcome.made > 0
+    assert outcome.good, outcome
+
+
+def test_rows_have_names_of_their_own() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
