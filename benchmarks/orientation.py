@@ -57,9 +57,9 @@ class Case:
 CASES = (
     Case("long arrays, 9D", 1, 4000, 1, mag=True, goal=0.50),
     Case("long arrays, 6D", 1, 4000, 1, mag=False, goal=0.50),
-    Case("64 sensors x 10 samples, 9D", 64, 10, 5, mag=True, goal=0.32),
-    Case("490 sensors x 1 sample, 9D", 490, 1, 5, mag=True, goal=0.18),
-    Case("512 sensors x 10 samples, 6D", 512, 10, 1, mag=False, goal=0.15, x86_only=True),
+    Case("64 sensors x 10 samples, 9D", 64, 10, 10, mag=True, goal=0.32),
+    Case("490 sensors x 1 sample, 9D", 490, 1, 20, mag=True, goal=0.18),
+    Case("512 sensors x 10 samples, 6D", 512, 10, 10, mag=False, goal=0.15, x86_only=True),
 )
 
 

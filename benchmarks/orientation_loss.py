@@ -5,7 +5,7 @@
 Lost packets: each packet of ten samples is lost with a chance of 1 %, by a seed per trial and draw. The error over
 the samples that arrived is compared with the loss-free error over all. The full rate is 286 Hz, where a packet is
 35 ms; every third sample makes 95 Hz, where it is 105 ms. Faults: a channel shows NaN, or repeats its value, for
-0.1 s or 1 s in every fifteen; the error of the seconds 5 to 14 after each fault is compared with the same seconds without.
+0.1 s or 1 s in every fifteen; the error from 5 s after a fault to the next is compared with the same time without.
 The error is the benchmark's own: RMS over motion of the angle between estimate and optical reference, mean over trials.
 """
 

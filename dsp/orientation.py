@@ -154,6 +154,8 @@ class OrientationParams:
         p = np.zeros(1, PARAMS)
         dt = 1.0 / rate_hz
         p["dt"] = dt
+        p["rate_hz"] = rate_hz
+        p["slow_share"] = dt / self.acc_s
         p["has_mag"] = mag
         for name, tau in (("slow", self.acc_s), ("quick", self.rest_filter_s), ("field", self.field_s)):
             p[name][0] = _low_pass(tau, dt)
@@ -268,11 +270,10 @@ class Orientation:
         field), NaN where unknown. Samples that are not newer than the newest one of their sensor change nothing.
         """
         numbers = batch.sensor
-        if len(numbers) and not (0 <= numbers.min() and numbers.max() < len(self._used) and self._used[numbers].all()):
-            raise KeyError("the batch holds a sensor that is not attached")
         m, k = len(batch.index), len(numbers)
         quaternion, flags, sd = np.empty((m, 4)), np.empty(m, np.int64), np.empty((2, k))
-        follow_all(
+        attached = follow_all(
+            self._used,
             self._row_records,
             self._state_records,
             self._numbers,
@@ -280,9 +281,10 @@ class Orientation:
             (numbers, batch.start, batch.index),
             (batch.acc, batch.gyr, _NO_FIELD if mag is None else mag),
             (quaternion, flags),
-            np.zeros(k, np.bool_),
             sd,
         )
+        if not attached:
+            raise KeyError("the batch holds a sensor that is not attached")
         return Orientations(quaternion, flags, sd[0], sd[1])
 
     def _view(self) -> None:

@@ -153,7 +153,7 @@ def undo(s: Any, p: Any) -> None:
 
 @lean
 def lose(s: Any, p: Any) -> None:
-    """The orientation was not seen for longer than can be bridged: hold it, and find it again from gravity and field."""
+    """The orientation was not seen for longer than can be bridged: hold it, then find it from gravity and field."""
     s.rest_s = 0.0
     s.rest = 0
     s.run = 0

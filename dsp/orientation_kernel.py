@@ -12,10 +12,10 @@ from typing import Any
 
 from dsp.orientation_math import Quaternion, Vector, inlined, lean, product, rotate, rotation, touch_up, turn_level
 from dsp.orientation_step import (
-    TINY,
     WEIGHTLESS,
     Matrix,
     is_moving,
+    is_slight,
     lean_of,
     learn,
     low_pass,
@@ -23,6 +23,7 @@ from dsp.orientation_step import (
     norm_and_dip,
     off_north,
     set_upright,
+    set_upright_from_far,
     square,
     trust,
     unsure_tilt,
@@ -55,7 +56,7 @@ def keep_three(a: Any, v: Vector) -> None:
 
 
 @lean
-def average(first: Any, second: Any, i: int, count: tuple[float, bool], k: Any, x: float) -> float:
+def average(first: Any, second: Any, i: int, count: tuple[float, bool], k: Any, x: float) -> float:  # noqa: PLR0917 - numba takes positional arguments
     """Take the n-th value into channel ``i``: before a low-pass runs it averages, so that one sample is not all.
 
     After the last one the low-pass stands at the average, as if it had always been there.
@@ -70,7 +71,7 @@ def average(first: Any, second: Any, i: int, count: tuple[float, bool], k: Any, 
 
 
 @inlined
-def smooth(first: Any, second: Any, i: int, count: tuple[float, bool], k: Any, x: float) -> float:
+def smooth(first: Any, second: Any, i: int, count: tuple[float, bool], k: Any, x: float) -> float:  # noqa: PLR0917 - numba takes positional arguments
     """Smooth a value of channel ``i``."""
     if count[0] >= 0.0:
         return average(first, second, i, count, k, x)
@@ -130,7 +131,7 @@ def correct_tilt(s: Any, p: Any, acc: Vector) -> None:
     """Set the averaged specific force upright; learn the bias from how much that took."""
     feel_rest(s, p, acc)
     count, s.level_n = next_count(s.level_n, p.dt, p.slow_s)
-    share = p.dt / p.slow_s
+    share = p.slow_share
     if count[0] >= 0.0:
         share = max(share, 1.0 / count[0])
     force = rotate(four(s.turn), acc)
@@ -143,7 +144,7 @@ def correct_tilt(s: Any, p: Any, acc: Vector) -> None:
     x, y = straighten(s)
     if s.level_n < 0.0 or s.level_n >= p.find:
         s.lost = 0.0
-    learn_bias(s, p, (-y / p.dt, x / p.dt), True)
+    learn_bias(s, p, (-y * p.rate_hz, x * p.rate_hz), True)
     if count[1]:
         s.recovering = 0.0
 
@@ -163,14 +164,14 @@ def coast(s: Any, p: Any) -> None:
 @inlined
 def straighten(s: Any) -> tuple[float, float]:
     """Set the averaged gravity upright; return its level part before."""
-    norm2, w, x, y = lean_of(four(s.tilt), three(s.gravity))
+    norm2, up = lean_of(four(s.tilt), three(s.gravity))
     if not norm2 > WEIGHTLESS:
         return 0.0, 0.0
-    if w > TINY:
-        keep_four(s.tilt, set_upright(four(s.tilt), w, x, y))
+    if is_slight(up):
+        keep_four(s.tilt, set_upright(four(s.tilt), up))
     else:
-        keep_four(s.tilt, product((0.0, 1.0, 0.0, 0.0), four(s.tilt)))
-    return x, y
+        keep_four(s.tilt, set_upright_from_far(four(s.tilt), up))
+    return up[0], up[1]
 
 
 @inlined

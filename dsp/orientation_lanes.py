@@ -17,10 +17,10 @@ from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT
 from dsp.orientation_layout import AT_REST, MAG_DISTURBED, SHARED, place
 from dsp.orientation_math import SERIES_LIMIT, inlined, lean, product, rotate, small_rotation, touch_up, turn_level
 from dsp.orientation_step import (
-    TINY,
     WEIGHTLESS,
     add_heading,
     is_moving,
+    is_slight,
     lean_of,
     learn,
     low_pass,
@@ -168,7 +168,7 @@ def smooth_all(w: Any, p: Any, first: int, end: int, n: int) -> None:
 def set_all_upright(w: Any, p: Any, n: int) -> None:
     """Correct the tilts; say what the slow filters are to see of it."""
     z = w.z
-    dt, share, shake_gain, span = p.dt, p.dt / p.slow_s, p.shake_gain, p.acc_span
+    rate_hz, share, shake_gain, span = p.rate_hz, p.slow_share, p.shake_gain, p.acc_span
     for i in range(n):
         x, y, h = z[SMOOTH, i], z[SMOOTH + 1, i], z[SMOOTH + 2, i]
         z[GRAVITY, i], z[GRAVITY + 1, i], z[GRAVITY + 2, i] = x, y, h
@@ -176,11 +176,11 @@ def set_all_upright(w: Any, p: Any, n: int) -> None:
         z[TILT_VAR, i], z[SHAKE, i] = unsure_tilt(z[TILT_VAR, i], z[SHAKE, i], off, share, shake_gain, span)
     for i in range(n):
         tilt = (z[TILT, i], z[TILT + 1, i], z[TILT + 2, i], z[TILT + 3, i])
-        norm2, h, x, y = lean_of(tilt, (z[GRAVITY, i], z[GRAVITY + 1, i], z[GRAVITY + 2, i]))
+        norm2, up = lean_of(tilt, (z[GRAVITY, i], z[GRAVITY + 1, i], z[GRAVITY + 2, i]))
         ok = z[OK, i]
-        z[OK, i] = ok if (norm2 > WEIGHTLESS) & (h > TINY) else 0.0
-        z[RATE, i], z[RATE + 1, i] = -y / dt, x / dt
-        z[TILT, i], z[TILT + 1, i], z[TILT + 2, i], z[TILT + 3, i] = set_upright(tilt, h, x, y)
+        z[OK, i] = ok if (norm2 > WEIGHTLESS) & is_slight(up) else 0.0
+        z[RATE, i], z[RATE + 1, i] = -up[1] * rate_hz, up[0] * rate_hz
+        z[TILT, i], z[TILT + 1, i], z[TILT + 2, i], z[TILT + 3, i] = set_upright(tilt, up)
     for i in range(n):
         tilt = (z[TILT, i], z[TILT + 1, i], z[TILT + 2, i], z[TILT + 3, i])
         q = product(tilt, (z[TURN, i], z[TURN + 1, i], z[TURN + 2, i], z[TURN + 3, i]))
@@ -294,7 +294,7 @@ def step_group(w: Any, p: Any, n: int) -> None:
 
 
 @inlined
-def load(z: Any, i: int, r: int, acc: Any, gyr: Any, mag: Any) -> None:
+def load(z: Any, i: int, r: int, acc: Any, gyr: Any, mag: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Put row ``r`` of the samples into lane ``i``."""
     z[IN, i], z[IN + 1, i], z[IN + 2, i] = acc[r, 0], acc[r, 1], acc[r, 2]
     z[IN + 3, i], z[IN + 4, i], z[IN + 5, i] = gyr[r, 0], gyr[r, 1], gyr[r, 2]
@@ -303,7 +303,7 @@ def load(z: Any, i: int, r: int, acc: Any, gyr: Any, mag: Any) -> None:
 
 
 @inlined
-def store(z: Any, i: int, r: int, has_mag: bool, out: Any, flags: Any) -> None:
+def store(z: Any, i: int, r: int, has_mag: bool, out: Any, flags: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Write what lane ``i`` says into row ``r``."""
     out[r, 0], out[r, 1], out[r, 2], out[r, 3] = z[OUT, i], z[OUT + 1, i], z[OUT + 2, i], z[OUT + 3, i]
     flags[r] = AT_REST if z[REST, i] == 1.0 else 0
@@ -312,7 +312,7 @@ def store(z: Any, i: int, r: int, has_mag: bool, out: Any, flags: Any) -> None:
 
 
 @lean
-def follow_group(
+def follow_group(  # noqa: PLR0917 - numba takes positional arguments
     w: Any,
     p: Any,
     state: NDArray[np.float64],

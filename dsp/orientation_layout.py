@@ -24,10 +24,12 @@ QUICK: Final = 6  # channels smoothed for rest detection: gyr 3, acc 3
 PARAMS: Final = np.dtype(
     [
         ("dt", "f8"),  # s a sample
+        ("rate_hz", "f8"),
         ("has_mag", "i8"),
         # Low-pass filters: b0 (b1 is twice, b2 once as much), a1, a2, and the seconds averaged at their start
         ("slow", "f8", (3,)),
         ("slow_s", "f8"),
+        ("slow_share", "f8"),  # of one sample in that time
         ("quick", "f8", (3,)),
         ("quick_s", "f8"),
         ("field", "f8", (3,)),

@@ -21,7 +21,7 @@ Vector = tuple[float, float, float]
 
 
 def lean(function: Function) -> Function:
-    """Compile like ``dsp.kernel.kernel``, without a branch for each division by zero (the result is then inf or NaN)."""
+    """Compile like ``dsp.kernel.kernel``, without a branch for each division by zero (that gives inf or NaN)."""
     return _compile(function, inline=False)
 
 

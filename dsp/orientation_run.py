@@ -82,7 +82,9 @@ def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
 
 
 @inlined
-def take(s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector) -> int:
+def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes positional arguments
+    s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector
+) -> int:
     """Take the sample with number ``k``; return flags."""
     if s.started == 0:
         s.started = 1
@@ -123,7 +125,7 @@ def say(s: Any, out: Any, r: int) -> None:
 
 
 @inlined
-def follow_one(s: Any, p: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:
+def follow_one(s: Any, p: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Run rows ``a`` to ``b`` of one sensor."""
     acc, gyr, mag = samples
     out, flags = said
@@ -138,18 +140,18 @@ def follow_one(s: Any, p: Any, a: int, b: int, index: Any, samples: Any, said: A
 
 
 @lean
-def joins(s: Any, p: Any, like: Any, index: Any, a: int, b: int) -> bool:
-    """Return whether a sensor can go beside ``like``: nothing unusual, the next numbers of its counter, none missing."""
+def joins(s: Any, p: Any, like: Any, index: Any, a: int, b: int) -> bool:  # noqa: PLR0917 - numba takes positional arguments
+    """Return whether a sensor can go beside ``like``: nothing unusual, no number missing from its counter."""
     if b <= a or p.dt != like.dt or p.has_mag != like.has_mag or not usual(s, p):
         return False
-    for r in range(a, b):
+    for r in range(a, b):  # noqa: SIM110 - numba has no generator expressions
         if index[r] != s.index + 1 + r - a:
             return False
     return True
 
 
 @lean
-def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) -> int:
+def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) -> int:  # noqa: PLR0917 - numba takes positional arguments
     """Choose sensors of the batch that can go beside number ``j``; return how many."""
     sensors, start, index = where
     like, m = params[sensors[j]], start[j + 1] - start[j]
@@ -168,7 +170,7 @@ def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) 
 
 
 @lean
-def follow_group_or_each(
+def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
     n: int, group: Any, params: Any, state: Any, rows: Any, w: Any, where: Any, samples: Any, said: Any
 ) -> None:
     """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
@@ -189,7 +191,8 @@ def follow_group_or_each(
 
 
 @lean
-def follow_all(
+def follow_all(  # noqa: PLR0917 - numba takes positional arguments
+    used: NDArray[np.bool_],
     params: Any,
     state: Any,
     rows: NDArray[np.float64],
@@ -197,12 +200,12 @@ def follow_all(
     where: Any,
     samples: Any,
     said: Any,
-    done: NDArray[np.bool_],
     sd: NDArray[np.float64],
-) -> None:
-    """Run all sensors of a batch.
+) -> bool:
+    """Run all sensors of a batch; return False, with nothing done, where one of them is not attached.
 
     Args:
+        used: Which sensor numbers are attached.
         params: Rows of ``PARAMS``.
         state: Rows of ``STATE``.
         rows: The same memory as a matrix of numbers.
@@ -210,10 +213,13 @@ def follow_all(
         where: Sensor numbers, row offsets and sample numbers of the batch.
         samples: acc, gyr and mag; an empty mag has no values for any of them.
         said: Quaternions and flags to write.
-        done: (k,) all False.
         sd: (2, k) uncertainties of inclination and heading to write, rad.
     """
     sensors, start, index = where
+    for sensor in sensors:
+        if not (0 <= sensor < len(used) and used[sensor]):
+            return False
+    done = np.zeros(len(sensors), np.bool_)
     w = table[0]
     group = (np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64))
     for j in range(len(sensors)):
@@ -231,3 +237,4 @@ def follow_all(
         s = state[sensors[j]]
         sd[0, j] = math.sqrt(s.tilt_var + FLOOR_VAR)
         sd[1, j] = math.sqrt(s.heading_var + FLOOR_VAR)
+    return True

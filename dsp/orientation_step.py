@@ -14,6 +14,7 @@ from dsp.orientation_math import Quaternion, Vector, arc_tangent, inlined, produ
 PER_G2 = 1.0 / 9.80665**2  # (m/s^2)^-2
 FLOOR_NOISE = 1e-6  # rad^2: of one sample of a resting accelerometer
 TINY = 1e-6  # of a cosine: nearer to upside down the axis of the correction is arbitrary
+SLIGHT = 1e-3  # of a squared sine: the series of a lean below it are good to 1e-17
 WEIGHTLESS = 1e-12  # (m/s^2)^2: averages below show no direction
 
 Bias = tuple[float, float, float, float, float, float, float, float, float]  # x, y, z; covariance xx xy xz yy yz zz
@@ -31,8 +32,8 @@ def low_pass(k: Vector, x: float, first: float, second: float) -> Vector:
 @inlined
 def clip(x: float, limit: float) -> float:
     """Return x within -limit to limit."""
-    low = -limit if x < -limit else x
-    return limit if low > limit else low
+    low = -limit if x < -limit else x  # noqa: FURB136 - numba's max minds NaN, which costs vector registers
+    return limit if low > limit else low  # noqa: FURB136 - see above
 
 
 @inlined
@@ -55,7 +56,7 @@ def is_moving(gyr: Vector, calm: Vector, limit: float, bias_clip: float) -> bool
 
 
 @inlined
-def unsure_tilt(
+def unsure_tilt(  # noqa: PLR0917 - numba takes positional arguments
     var: float, shake: float, off: float, share: float, shake_gain: float, span: float
 ) -> tuple[float, float]:
     """Return variance of the tilt and strength of movement after one more look at gravity; ``off`` in (m/s^2)^2."""
@@ -64,19 +65,38 @@ def unsure_tilt(
 
 
 @inlined
-def lean_of(tilt: Quaternion, gravity: Vector) -> tuple[float, float, float, float]:
-    """Return squared norm of gravity, cosine of half its angle to the vertical, and its level part x, y (unit)."""
+def lean_of(tilt: Quaternion, gravity: Vector) -> tuple[float, Vector]:
+    """Return the squared norm of gravity, and its direction in the frame that should be upright."""
     x, y, z = rotate(tilt, gravity)
     norm2 = square(x, y, z)
     size = 1.0 / math.sqrt(norm2)
-    return norm2, math.sqrt(abs(0.5 * (z * size) + 0.5)), x * size, y * size
+    return norm2, (x * size, y * size, z * size)
 
 
 @inlined
-def set_upright(tilt: Quaternion, w: float, x: float, y: float) -> Quaternion:
-    """Return the tilt that takes a lean of ``lean_of`` away."""
+def is_slight(up: Vector) -> bool:
+    """Return whether a lean is that of one sample: below 1.8 degrees."""
+    return bool((up[0] * up[0] + up[1] * up[1] < SLIGHT) & (up[2] > 0.0))
+
+
+@inlined
+def set_upright(tilt: Quaternion, up: Vector) -> Quaternion:
+    """Return the tilt that takes a slight lean away; cosine and half secant of half its angle are series."""
+    t = up[0] * up[0] + up[1] * up[1]
+    t2 = t * t
+    w = (1.0 - 0.125 * t) - t2 * ((5 / 128 + 21 / 1024 * t) + t2 * (429 / 32768))
+    half = (0.5 + 0.0625 * t) + t2 * ((7 / 256 + 33 / 2048 * t) + t2 * (715 / 65536))
+    return touch_up(product((w, up[1] * half, -up[0] * half, 0.0), tilt))
+
+
+@inlined
+def set_upright_from_far(tilt: Quaternion, up: Vector) -> Quaternion:
+    """Return the tilt that takes any lean away."""
+    w = math.sqrt(abs(0.5 * up[2] + 0.5))
+    if not w > TINY:
+        return product((0.0, 1.0, 0.0, 0.0), tilt)
     half = 0.5 / w
-    return touch_up(product((w, y * half, -x * half, 0.0), tilt))
+    return touch_up(product((w, up[1] * half, -up[0] * half, 0.0), tilt))
 
 
 @inlined
@@ -97,7 +117,7 @@ def matrix(q: Quaternion) -> Matrix:
 
 
 @inlined
-def learn(b: Bias, r: Matrix, level: Any, rate: Any, calm: Vector, resting: bool, k: Any) -> Bias:
+def learn(b: Bias, r: Matrix, level: Any, rate: Any, calm: Vector, resting: bool, k: Any) -> Bias:  # noqa: PLR0917 - numba takes positional arguments
     """Return bias and covariance after one look.
 
     At rest the averaged angular rate is the bias. In motion the smoothed rotation matrix ``r`` says what of it the
@@ -121,7 +141,7 @@ def learn(b: Bias, r: Matrix, level: Any, rate: Any, calm: Vector, resting: bool
 
 
 @inlined
-def kalman(
+def kalman(  # noqa: PLR0917 - numba takes positional arguments
     b: Bias, r0: Vector, r1: Vector, r2: Vector, off: Vector, noise: float, noise_z: float, limit: float
 ) -> Bias:
     """Kalman update with a symmetric covariance and one reciprocal: rows r of the measurement, innovation ``off``."""
@@ -202,7 +222,7 @@ def trust(reject: float, disturbed: bool, k: Any) -> tuple[float, float]:
     disturbed_gain = 0.0 if waiting else gain / factor
     disturbed_reject = reject + dt if waiting else reject
     less = reject - factor * dt
-    less = less if less > 0.0 else 0.0
+    less = less if less > 0.0 else 0.0  # noqa: FURB136 - see clip
     return disturbed_gain if disturbed else gain, disturbed_reject if disturbed else less
 
 
