@@ -158,4 +158,4 @@ def as_matrix(q: Array) -> Array:
 def angle_deg(a: Array, b: Array) -> float:
     """Angle between two rotation matrices, exact near zero too."""
     d = a.T @ b
-    return math.degrees(2.0 * math.asin(min(1.0, np.linalg.norm(d - np.eye(3)) / (2.0 * math.sqrt(2.0)))))
+    return math.degrees(2.0 * math.asin(min(1.0, float(np.linalg.norm(d - np.eye(3))) / (2.0 * math.sqrt(2.0)))))
