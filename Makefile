@@ -26,15 +26,17 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test faults check fuzz format docs system clean
+.PHONY: help setup demo test test-plain bench faults check fuzz format docs system clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
 	echo "make demo     everything on simulated devices, dashboard on http://127.0.0.1:8080; FOR=60 stops by itself"
 	echo "make test     all tests; ARGS=\"-k clock\" for some"
+	echo "make test-plain  the kernels' tests again, interpreted instead of compiled"
 	echo "make faults   break every part while measurements flow, and count; QUICK=1 is below 8 minutes, ONLY=kill some"
 	echo "make check    lint, types and the import rule"
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
+	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -104,6 +106,17 @@ build/fuzz/ready: requirements/fuzz.lock
 	site=$$(build/fuzz/venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 	$(V)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$site/product.pth
 	touch $@
+
+# The kernels as plain Python: whatever numba would hide (an index out of range, an unset name) shows here.
+test-plain: setup
+	@NUMBA_DISABLE_JIT=1 $(V)/python -m pytest -q $(PLAIN) $(ARGS)
+
+PLAIN ?= tests/dsp tests/gateway/test_clock.py tests/gateway/test_timeline.py
+
+bench: setup
+	@PYTHON=$(PYTHON) benchmarks/peers.sh && peers="--peers build/peers/bin/python" ||
+	  { peers=; echo "bench: without the peers, which could not be installed"; }
+	$(V)/python -m benchmarks $$peers $(ARGS)
 
 format: setup
 	@$(V)/ruff check --fix . || true

@@ -17,7 +17,7 @@ from gateway.pipeline import STEP_NS, Numbered
 from simulators.recorded import AXES
 from simulators.recording import Recording
 from simulators.shimmer3 import Shimmer3
-from simulators.source import MotionSource
+from simulators.source import Floats, MotionSource
 from simulators.timeline import Timeline
 
 NS = 1_000_000_000
@@ -37,7 +37,7 @@ class Wire:
 
     dialogue: list[tuple[str, bytes]]
     channel: str
-    time_s: np.ndarray
+    time_s: Floats
     data: list[bytes]
 
 
@@ -54,10 +54,10 @@ class _Recorder(Shimmer3):
         self._on_received(bytes([command]))
         return b"".join(self.said)[1:]
 
-    def packets(self, source: MotionSource, end_s: float) -> tuple[np.ndarray, list[bytes]]:
+    def packets(self, source: MotionSource, end_s: float) -> tuple[Floats, list[bytes]]:
         """Return data packets and their seconds."""
         self.said.clear()
-        times = []
+        times: list[float] = []
         for at in np.arange(0.0, end_s, 1.0 / source.rate_hz):
             motion = source.take(float(at) + 1e-6)
             if motion is not None and len(motion.time_s):
@@ -97,9 +97,7 @@ def dot(recording: Recording, sensor: str) -> Wire:
     control = bytearray(32)
     control[24:26] = round(recording.rate_hz).to_bytes(2, "little")
     times = np.array([at - first for at, _ in sent])
-    return Wire(
-        [("control", bytes(control))], "measurement", times, [data.ljust(DOT_BYTES, b"\0") for _, data in sent]
-    )
+    return Wire([("control", bytes(control))], "measurement", times, [data.ljust(DOT_BYTES, b"\0") for _, data in sent])
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,8 @@ class Ward:
 
 def ward(folder: Path, *, sensors: int, seconds: float, origin_ns: int, recordings: int = 10) -> Ward:
     """Return a ward of walkers with three sensors each, the last with fewer."""
-    paths = sorted(folder.glob("*.npz"))[:: max(1, len(list(folder.glob("*.npz"))) // recordings)][:recordings]
+    every = sorted(folder.glob("*.npz"))
+    paths = every[:: max(1, len(every) // recordings)][:recordings]
     loaded = [Recording.load(path) for path in paths]
     wires = [{s: (shimmer if s == LOWER_BACK else dot)(r, s) for s in (*FEET, LOWER_BACK)} for r in loaded]
     slots: list[Slot] = []
@@ -161,7 +160,7 @@ def _frames(
     ]
 
 
-def _reads(times: np.ndarray, stream: bytes, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[bytes]]:
+def _reads(times: Floats, stream: bytes, size: int, rng: np.random.Generator) -> tuple[Floats, list[bytes]]:
     """Cut a byte stream as a port does, anywhere."""
     ends = np.cumsum(rng.integers(*READ_BYTES, len(stream) // READ_BYTES[0] + 1))
     ends = np.append(ends[ends < len(stream)], len(stream))

@@ -30,7 +30,7 @@ def cache_folder(package: Path = PACKAGE) -> Path:
     digest = hashlib.sha256()
     for source in sorted({*PACKAGE.glob("*.py"), *package.glob("*.py")}):
         text = source.read_bytes()
-        if source.parent == PACKAGE or b"\n@kernel\n" in text:
+        if source.parent == PACKAGE or b"@kernel\n" in text:
             digest.update(source.name.encode() + b"\0" + text)
     return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
 

@@ -310,6 +310,25 @@ def status(
     raise typer.Exit(show_status(settings, as_json=as_json, watch=watch))
 
 
+@app.command(
+    "warm-up",
+    epilog=examples(
+        "rehab-gateway warm-up  # after an installation or an update, before the first patient",
+        "NUMBA_CACHE_DIR=/var/cache/rehab-gateway rehab-gateway warm-up  # as the services have it",
+    ),
+)
+def warm_up() -> None:
+    """Compile the signal processing for this processor, once, and keep it.
+
+    'run' does the same when it starts, and loads in a second what is already there.
+    """
+    from gateway.warm_up import cache_folders
+    from gateway.warm_up import warm_up as make_ready
+
+    seconds = make_ready(lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"))
+    typer.echo(f"ready after {seconds:.1f} s; kept in {', '.join(map(str, cache_folders()))}")
+
+
 @app.command()
 def version() -> None:
     """Print the versions of the gateway and of Python."""
