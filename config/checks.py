@@ -95,6 +95,7 @@ def _no_names(settings: Settings) -> Iterator[Finding]:
 
 def _network(settings: Settings) -> Iterator[Finding]:
     yield from _dashboard(settings.dashboard)
+    yield from _pairs(settings)
     broker = settings.broker
     if broker.embedded and not _loopback(broker.host):
         yield (
@@ -103,11 +104,10 @@ def _network(settings: Settings) -> Iterator[Finding]:
         )
     if broker.embedded and broker.ca_file:
         yield ("broker", "ca_file"), "broker.ca_file is for a broker elsewhere: set broker.embedded = false"
-    if (broker.cert_file is None) != (broker.key_file is None):
-        given, lacking = ("cert_file", "key_file") if broker.cert_file else ("key_file", "cert_file")
-        yield ("broker", given), f"broker.{given} needs broker.{lacking} beside it"
     if broker.cert_file and not broker.ca_file:
         yield ("broker", "cert_file"), "broker.cert_file needs broker.ca_file, which turns TLS on"
+    if broker.crl_file and not broker.ca_file:
+        yield ("broker", "crl_file"), "broker.crl_file needs broker.ca_file, whose certificates it takes back"
     if broker.password_file and not broker.username:
         yield ("broker", "password_file"), "broker.password_file needs broker.username beside it"
 
@@ -120,9 +120,20 @@ def _dashboard(dashboard: Dashboard) -> Iterator[Finding]:
             ("dashboard", "host"),
             f"dashboard.host = '{dashboard.host}' lets the network in: set dashboard.{lacking[0]} or use 127.0.0.1",
         )
-    elif (dashboard.cert_file is None) != (dashboard.key_file is None):
-        given, lacks = ("cert_file", "key_file") if dashboard.cert_file else ("key_file", "cert_file")
-        yield ("dashboard", given), f"dashboard.{given} needs dashboard.{lacks} beside it"
+
+
+def _pairs(settings: Settings) -> Iterator[Finding]:
+    pairs = (
+        ("broker", "cert_file", "key_file"),
+        ("historian", "cert_file", "key_file"),
+        ("dashboard", "cert_file", "key_file"),
+        ("dashboard", "broker_cert_file", "broker_key_file"),
+    )
+    for table, cert, key in pairs:
+        section = getattr(settings, table)
+        if (getattr(section, cert) is None) != (getattr(section, key) is None):
+            given, lacks = (cert, key) if getattr(section, cert) else (key, cert)
+            yield (table, given), f"{table}.{given} needs {table}.{lacks} beside it"
 
 
 def _loopback(host: str) -> bool:

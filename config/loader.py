@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from config.checks import Drivers, check
 from config.errors import ConfigError, Problem
 from config.lines import line_of, locate
+from config.secret import located
 from config.settings import Section, Settings
 from config.wording import sentence
 
@@ -61,7 +62,7 @@ def anchored(settings: _S, folder: Path) -> _S:
 
 def _anchor(value: Any, folder: Path) -> Any:
     if isinstance(value, Path):
-        return Path(os.path.normpath(folder / value.expanduser()))
+        return Path(os.path.normpath(folder / located(value).expanduser()))
     if isinstance(value, Section):
         return anchored(value, folder)
     if isinstance(value, list):

@@ -41,6 +41,9 @@ class Broker(Section):
     ca_file: Path | None = Field(None, description="Certificate authority of the broker: turns TLS on.")
     cert_file: Path | None = Field(None, description="This gateway's certificate, for mutual TLS.")
     key_file: Path | None = Field(None, description="Its private key.")
+    crl_file: Path | None = Field(
+        None, description="Revocation list of the authority: a broker whose certificate is on it is refused."
+    )
     window: int = Field(20, ge=1, le=1000, description="Most messages under way without the broker's acknowledgement.")
 
 
@@ -77,6 +80,10 @@ class Historian(Section):
     """MQTT to history."""
 
     database: Path | None = Field(None, description="SQLite history; by default history.db in the data folder.")
+    cert_file: Path | None = Field(
+        None, description="The historian's certificate to the broker; by default the gateway's."
+    )
+    key_file: Path | None = Field(None, description="Its private key.")
     keep_days: int = Field(365, ge=1, description="Measurements older than this are deleted.")
     store: Store | None = Field(None, description="A remote store; none by default.")
 
@@ -88,6 +95,10 @@ class Dashboard(Section):
     port: int = Field(8080, ge=1, le=65535, description="TCP port.")
     cert_file: Path | None = Field(None, description="Certificate of the dashboard: turns TLS on.")
     key_file: Path | None = Field(None, description="Its private key.")
+    broker_cert_file: Path | None = Field(
+        None, description="The dashboard's certificate to the broker; by default the gateway's."
+    )
+    broker_key_file: Path | None = Field(None, description="Its private key.")
     users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
     session_minutes: int = Field(
         10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."

@@ -206,6 +206,8 @@ def broker_acl(
     config: ConfigFile,
     *,
     gateway: Annotated[list[str] | None, typer.Option(help="Another gateway of the site; may be repeated.")] = None,
+    historian: Annotated[list[str] | None, typer.Option(help="Name in a historian's certificate.")] = None,
+    dashboard: Annotated[list[str] | None, typer.Option(help="Name in a dashboard's certificate.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Write mosquitto.conf and acl there instead of printing.")] = None,
 ) -> None:
     """Print what a mosquitto of the site needs: a TLS listener, and who may do what.
@@ -216,7 +218,7 @@ def broker_acl(
     settings = load_settings(config)
     from gateway.command_acl import show as show_acl
 
-    show_acl(settings, gateway or [], folder)
+    show_acl(settings, gateway or [], historian or [], dashboard or [], folder)
 
 
 @app.command(

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
+from gateway.certificates import broker_for
 from gateway.mqtt import Incoming, Limits, Link
 from gateway.topics import Topics
 
@@ -63,7 +64,7 @@ class Listener:
         self._changed = threading.Condition()
         topic = Topics(settings.site.site, settings.site.gateway).status
         self._link = Link(
-            settings.broker,
+            broker_for(settings, "dashboard"),  # not the gateway's: the broker may let each certificate in once
             client_id=f"status-{time.time_ns():x}",
             handler=self,
             subscriptions=[(topic, SubscribeOptions(qos=1))],
@@ -256,6 +257,9 @@ def _pipeline(part: Json) -> str:
     p50, p95 = part["latency_ms"]["p50"], part["latency_ms"]["p95"]
     late = "" if p50 is None else f", delay {p50:.0f} ms (95 %: {p95:.0f} ms)"
     rates = f"{part['samples_per_s']:.0f} samples/s, {part['measurements_per_s']:.0f} measurements/s"
+    to_broker = part.get("to_broker_ms") or {"p95": None}
+    if to_broker["p95"] is not None:
+        late += f", event to broker {to_broker['p50']:.0f} ms (95 %: {to_broker['p95']:.0f} ms)"
     return f"{rates}{late}{_counts(part['dropped'], ', dropped: ')}"
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
+from gateway.certificates import broker_for
 from gateway.copying import Copier
 from gateway.history import History, Stored, is_corrupt
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
@@ -108,7 +109,7 @@ class Historian:
             self._copier = Copier(self._history, self._remote, self._refuse, hold_back_s=store.hold_back_s)
             self._threads.append(threading.Thread(target=self._copy, name="historian-store", daemon=True))
         self._link = Link(
-            settings.broker,
+            broker_for(settings, "historian"),
             client_id=f"rehab-historian-{settings.site.site}-{settings.site.gateway}",
             handler=self,
             subscriptions=[

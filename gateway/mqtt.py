@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import random
 import socket
-import ssl
 import threading
 import time
 from collections import Counter
@@ -26,7 +25,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from config.secret import read_secret
 from config.settings import Broker
+from gateway.certificates import context_for, explain, is_tls_trouble, refusal
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +113,7 @@ class _Client(paho.Client):
         self.answered = threading.Event()
         self.ended = threading.Event()
         self.reason = ""
+        self.refused = False  # in the words of MQTT: TLS has let us in
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         try:
@@ -250,7 +252,7 @@ class Link:
             )  # fmt: skip
         except (OSError, ValueError) as error:
             self._client = None
-            return f"{type(error).__name__}: {error}"
+            return explain(error)
         client.loop_start()
         if not client.answered.wait(CONNECT_TIMEOUT_S):
             client.cut("the broker did not answer")
@@ -264,7 +266,9 @@ class Link:
             self._call(self._handler.lost, client.number, client.reason)
         # Its callbacks hold the link and paho holds sockets until it is collected.
         client.on_connect = client.on_disconnect = client.on_publish = None
-        client.on_message = client.on_subscribe = None
+        client.on_message = client.on_subscribe = client.on_log = None
+        if not (client.accepted or client.refused or self._stop.is_set()):
+            return refusal(self._broker) or client.reason or "connection closed"
         return client.reason or "connection closed"
 
     def _prepare(self, number: int) -> _Client:
@@ -274,13 +278,12 @@ class Link:
         client.max_inflight_messages_set(NO_LIMIT)
         broker = self._broker
         if broker.username is not None:
-            password = broker.password_file.read_text().strip() if broker.password_file else None
+            password = read_secret(broker.password_file) if broker.password_file else None
             client.username_pw_set(broker.username, password)
-        if broker.ca_file is not None or broker.cert_file is not None:
-            context = ssl.create_default_context(cafile=broker.ca_file)
-            if broker.cert_file is not None:
-                context.load_cert_chain(broker.cert_file, broker.key_file)
+        context = context_for(broker)
+        if context is not None:
             client.tls_set_context(context)
+            client.on_log = self._on_log
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
         client.on_connect = self._on_connect
@@ -310,7 +313,7 @@ class Link:
     ) -> None:
         assert isinstance(client, _Client)
         if code.is_failure:
-            client.reason = f"the broker refused: {code}"
+            client.refused, client.reason = True, f"the broker refused: {code}"
             return
         client.limits = Limits(
             getattr(properties, "ReceiveMaximum", NO_LIMIT),
@@ -332,6 +335,12 @@ class Link:
     ) -> None:
         assert isinstance(client, _Client)
         client.reason = client.reason or f"disconnected: {code}"
+
+    def _on_log(self, client: paho.Client, _data: Any, _level: int, text: str) -> None:
+        """Take the broker's word on our certificate: with TLS 1.3 it comes after the handshake, and only to the log."""
+        assert isinstance(client, _Client)
+        if not client.reason and is_tls_trouble(text):
+            client.reason = explain(text)
 
     def _on_publish(
         self, client: paho.Client, _data: Any, number: int, code: ReasonCode, _properties: Properties

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from drivers.supervisor import DeviceState
+from gateway.certificates import Certificates
 from gateway.clock import NS
 from gateway.decided import Decided
 from gateway.latency import Latency
@@ -66,6 +67,7 @@ class Report:
         self._judge = Judge()
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated)
         self._rates = _Rates()
+        self._certificates = Certificates(settings)
 
     def status(self, now_ns: int) -> tuple[Json, list[Json]]:
         """Return the payload of the status topic, and the notices to publish.
@@ -89,6 +91,7 @@ class Report:
                 "measurements": self.measured,
                 "samples": sum(samples.values()),
                 "latency_ms": self.latency.summary_ms(),
+                "to_broker_ms": self._decided.summary_ms(),
                 "dropped": dict(self._ticker.dropped),
             },
             outbox={**outbox_status(self._outbox.state()), "max_bytes": self._outbox.max_bytes},
@@ -97,6 +100,7 @@ class Report:
             recorder=self._recording(),
             disk=disk_status(self._settings.site.data, self._keep_free),
             parts=self._parts(),
+            certificates=self._certificates.status(),
             events=self._decided.take(),
         )
         mono_s = time.monotonic()

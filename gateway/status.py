@@ -64,7 +64,7 @@ def outbox_status(state: OutboxState) -> Json:
 
 
 def gateway_status(
-    settings: Settings, *, time_us: int, sessions: Mapping[str, str], devices: list[Json], **parts: Json
+    settings: Settings, *, time_us: int, sessions: Mapping[str, str], devices: list[Json], **parts: Json | list[Json]
 ) -> Json:
     """Put the payload together; ``parts`` are pipeline, outbox, publisher and the like."""
     return {

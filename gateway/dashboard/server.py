@@ -18,6 +18,7 @@ from aiohttp import WSMsgType, hdrs, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
+from gateway.certificates import broker_for
 from gateway.dashboard import pages, signin, views
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
@@ -90,7 +91,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
             ward.take(kind, name, message.payload, retained=message.retained)
 
     filters = [(topics.status, 1), (topics.measurements(), 1), (topics.notices, 1), (topics.waveform(), 0)]
-    feed = Feed(settings.broker, filters=filters, deliver=deliver)
+    feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
     live = Live(render=render, revision=revision, told=ward.delays.told)
     waveforms = Waveforms(feed, topics)
     app = web.Application(middlewares=[only_from_here, signin.only_who_may], client_max_size=LARGEST_REQUEST)

@@ -59,7 +59,7 @@ def _quoted(word: str) -> str:
 
 
 def fuzz(run: Callable[[bytes], None], longest: int, inputs: int, folder: Path) -> None:
-    """Run so many inputs, or fewer if the time is up; ends the process: 0, or another status and the input in a file ``failed-…``."""
+    """Run so many inputs, or fewer if the time is up; ends the process: 0, or the input is in a file ``failed-…``."""
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
     words = folder / "words"
