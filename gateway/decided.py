@@ -1,21 +1,28 @@
-"""Which events were decided lately, and when the samples that decided them had arrived.
+"""Which events were decided lately, when the samples that decided them had arrived, and when the broker had them.
 
-The status carries these few pairs. Whoever shows events can then say how late they were: no message has to be larger.
+The status carries a few of these pairs. Whoever shows events can then say how late they were: no message has to be
+larger.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from gateway.clock import NS
 from gateway.intake import Intake
+from gateway.latency import Latency
 from gateway.measurement import Measurement
 from gateway.outbox import Outbox
 from gateway.pipeline import Numbered
 
 TOLD = 32
 """Events of one status: a sample of them is enough for a percentile, and a full ward makes more in a second."""
+OPEN = 4096
+"""Events that the broker has not taken yet: a minute of a full ward. What is older is backlog, not latency."""
 
 
 class Decided:
@@ -24,15 +31,18 @@ class Decided:
     Args:
         outbox: Where the measurements go, in the same order.
         intakes: The devices, in the order of their numbers.
-        to_wall_us: Tells when, by the wall clock, something arrived that has this arrival stamp.
+        to_real_ns: Turns an arrival stamp into this machine's monotonic clock; simulated time may run faster.
     """
 
-    def __init__(self, outbox: Outbox, intakes: Sequence[Intake], to_wall_us: Callable[[int], int]) -> None:
+    def __init__(self, outbox: Outbox, intakes: Sequence[Intake], to_real_ns: Callable[[int], int]) -> None:
         self._outbox = outbox
         self._numbers = {intake.device.id: number for number, intake in enumerate(intakes)}
-        self._to_wall_us = to_wall_us
+        self._to_real_ns = to_real_ns
+        self._lock = threading.Lock()  # of what the publisher's thread changes too
         self._epoch = ""
         self._seq = 0
+        self._open: OrderedDict[int, int] = OrderedDict()
+        self._latency = Latency()
         self._lately: deque[tuple[int, int]] = deque(maxlen=TOLD)
 
     def append(self, measurements: Sequence[Measurement], frames: Sequence[Numbered]) -> None:
@@ -40,22 +50,51 @@ class Decided:
         if not measurements:
             return
         if self._outbox.epoch != self._epoch:  # the first, or the file had to be replaced: numbers begin anew
-            self._epoch, self._seq = self._outbox.epoch, self._outbox.state().last_seq
+            with self._lock:
+                self._epoch, self._seq = self._outbox.epoch, self._outbox.state().last_seq
+                self._open.clear()
             self._lately.clear()
         events = [(number, m) for number, m in enumerate(measurements, start=self._seq + 1) if is_event(m)]
         self._seq += len(measurements)
-        self._outbox.append(measurements, urgent=bool(events))
         if events:
-            newest = {number: frame.arrival_ns for number, frame in frames}
-            for seq, event in events:
-                arrivals = [newest[n] for device in event.devices if (n := self._numbers.get(device, -1)) in newest]
-                if arrivals:  # or it was time that decided, not a sample
-                    self._lately.append((seq, self._to_wall_us(max(arrivals))))
+            self._note(events, frames)  # before the broker can have them
+        self._outbox.append(measurements, urgent=bool(events))
+
+    def taken(self, epoch: str, numbers: Iterable[tuple[int, int]]) -> None:
+        """Note that the broker took these; called on the publisher's thread."""
+        now_ns = time.monotonic_ns()
+        with self._lock:
+            if epoch != self._epoch:
+                return
+            for first, last in numbers:
+                for seq in range(first, last + 1):
+                    arrived_ns = self._open.pop(seq, None)
+                    if arrived_ns is not None:
+                        self._latency.add((now_ns - arrived_ns) / NS)
+
+    def summary_ms(self) -> dict[str, float | None]:
+        """Return how long events take from the arrival of their last sample until the broker has them."""
+        with self._lock:
+            return self._latency.summary_ms()
 
     def take(self) -> dict[str, Any]:
         """Return the events since the last call, for the status."""
         lately, self._lately = list(self._lately), deque(maxlen=TOLD)
         return {"epoch": self._epoch, "arrived_us": lately}
+
+    def _note(self, events: Sequence[tuple[int, Measurement]], frames: Sequence[Numbered]) -> None:
+        newest = {number: frame.arrival_ns for number, frame in frames}
+        to_wall_ns = time.time_ns() - time.monotonic_ns()
+        for seq, event in events:
+            arrivals = [newest[n] for device in event.devices if (n := self._numbers.get(device, -1)) in newest]
+            if not arrivals:
+                continue  # it was time that decided, not a sample
+            arrived_ns = self._to_real_ns(max(arrivals))
+            self._lately.append((seq, (arrived_ns + to_wall_ns) // 1000))
+            with self._lock:
+                self._open[seq] = arrived_ns
+                if len(self._open) > OPEN:
+                    self._open.popitem(last=False)
 
 
 def is_event(measurement: Measurement) -> bool:

@@ -133,10 +133,13 @@ def _faults(status: Json) -> Iterator[Sample]:
             yield {"device": device["id"], "slot": device["slot"], "reason": str(reason)}, count
 
 
-def _delay(status: Json) -> Iterator[Sample]:
-    for quantile, name in (("0.5", "p50"), ("0.95", "p95")):
-        for _, value in _one("pipeline", "latency_ms", name, scale=1e-3)(status):
-            yield {"quantile": quantile}, value
+def _delay(key: str) -> Callable[[Json], Iterator[Sample]]:
+    def samples(status: Json) -> Iterator[Sample]:
+        for quantile, name in (("0.5", "p50"), ("0.95", "p95")):
+            for _, value in _one("pipeline", key, name, scale=1e-3)(status):
+                yield {"quantile": quantile}, value
+
+    return samples
 
 
 def _active(status: Json) -> Iterator[Sample]:
@@ -168,7 +171,9 @@ METRICS = (
             _of_devices("clock", "uncertainty_ms", scale=1e-3)),
     Exposed("pipeline_measurements_total", "counter", "Measurements made", (), _one("pipeline", "measurements")),
     Exposed("pipeline_delay_seconds", "gauge", "From the arrival of samples to the end of their step", ("quantile",),
-            _delay),
+            _delay("latency_ms")),
+    Exposed("event_to_broker_seconds", "gauge", "From the last sample of an event until the broker has it",
+            ("quantile",), _delay("to_broker_ms")),
     Exposed("pipeline_dropped_frames_total", "counter", "Frames that found no room, by reason", ("reason",),
             _counted("reason", "pipeline", "dropped")),
     Exposed("outbox_measurements", "gauge", "Measurements that wait for a receipt", (), _one("outbox", "depth")),

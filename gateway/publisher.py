@@ -88,6 +88,8 @@ class Publisher:
         on_command: Called on the network thread with name and payload of a command; what it returns is the answer.
             A ValueError, KeyError, TypeError or RuntimeError from it becomes an answer that says no. Answers never
             go to topics of this gateway: a response topic lies outside ``rehab/v1/<site>/<gateway>/``.
+        on_taken: Called on the publisher's thread with epoch and numbers (ranges, both ends included) that the broker
+            took; must be quick.
         resend_after_s: Age at which a row that the broker took, and no receipt covers, is sent again.
         rng: Source of jitter.
         clock: Monotonic seconds.
@@ -101,6 +103,7 @@ class Publisher:
         *,
         release: str = "stored",
         on_command: Command | None = None,
+        on_taken: Callable[[str, tuple[tuple[int, int], ...]], None] | None = None,
         resend_after_s: float = AFTER_S,
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -110,6 +113,7 @@ class Publisher:
         self._window = Window(broker.window)
         self._by_broker = release == "broker"
         self._on_command = on_command
+        self._on_taken = on_taken
         self._resend_after_s = resend_after_s
         self._clock = clock
         self._wake = threading.Condition()
@@ -392,6 +396,8 @@ class Publisher:
         self._sent += 1
         if message.numbers and message.epoch == self._lanes.epoch:
             self._lanes.taken(message.numbers, now)
+            if self._on_taken is not None:
+                self._on_taken(message.epoch, message.numbers)
             if self._by_broker:
                 self._outbox.release(message.epoch, self._lanes.taken_upto)
 

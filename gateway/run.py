@@ -81,6 +81,10 @@ class Gateway:
         """Return the monotonic clock; simulated time may run faster."""
         return self._real_ns + round((time.monotonic_ns() - self._real_ns) * self.settings.speed)
 
+    def real_ns(self, clock_ns: int) -> int:
+        """Return the machine's monotonic time at a time of `clock_ns`."""
+        return self._real_ns + round((clock_ns - self._real_ns) / self.settings.speed)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then stop the devices, finish the pipeline and flush the outbox.
 
@@ -90,17 +94,19 @@ class Gateway:
         """
         outbox = open_outbox(self.settings)
         watch = Watch(self.pipeline, self._topics)
+        decided = Decided(outbox, self.pipeline.intakes, self.real_ns)
         publisher = Publisher(
             outbox,
             self._topics,
             self.settings.broker,
             release=self.settings.outbox.release,
             on_command=watch.command,
+            on_taken=decided.taken,
         )
         watch.publish = publisher.publish_live
         recorder = self._recorder() if self.settings.recorder.enabled else None
         radio = self._radio()
-        work = _Work(self, outbox, publisher, recorder, radio)
+        work = _Work(self, decided=decided, outbox=outbox, publisher=publisher, recorder=recorder, radio=radio)
         try:
             publisher.start()
             if radio is not None:
@@ -171,7 +177,14 @@ class _Work:
     """What the tasks of a run do, with the parts that they share."""
 
     def __init__(
-        self, gateway: Gateway, outbox: Outbox, publisher: Publisher, recorder: Recorder | None, radio: Radio | None
+        self,
+        gateway: Gateway,
+        *,
+        decided: Decided,
+        outbox: Outbox,
+        publisher: Publisher,
+        recorder: Recorder | None,
+        radio: Radio | None,
     ) -> None:
         self._gateway = gateway
         self._settings = settings = gateway.settings
@@ -179,13 +192,13 @@ class _Work:
         self._publisher = publisher
         self._recorder = recorder
         self._radio = radio
-        self.decided = Decided(outbox, gateway.pipeline.intakes, self._to_wall_us)
+        self._decided = decided
         self._report = Report(
             settings,
             pipeline=gateway.pipeline,
             sessions=gateway.sessions,
             ticker=gateway.ticker,
-            decided=self.decided,
+            decided=decided,
             outbox=outbox,
             publisher=publisher,
             recorder=recorder,
@@ -239,7 +252,7 @@ class _Work:
                 self._recorder.step(end_ns, frames)  # first: a step that fails has to be there when it is looked for
             measurements = self._pipeline.step(settle(self._pipeline, frames))
             self._report.measured += len(measurements)
-            self.decided.append(measurements, frames)
+            self._decided.append(measurements, frames)
             if frames:
                 late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
                 self._report.latency.add(late_ns / NS / self._settings.speed)
@@ -247,7 +260,7 @@ class _Work:
     async def finish(self) -> None:
         """Take what has arrived until now, and close what is open."""
         self.step_all()
-        self.decided.append(self._pipeline.finish(), ())
+        self._decided.append(self._pipeline.finish(), ())
 
     async def report(self) -> None:
         """Say each second how everything is."""
@@ -262,10 +275,6 @@ class _Work:
             for name in self.progress.stuck_devices():
                 self._gateway.supervision.restart(name, "nothing has happened for too long")
             await asyncio.sleep(STATUS_S)
-
-    def _to_wall_us(self, arrival_ns: int) -> int:
-        ago_ns = (self._gateway.clock_ns() - arrival_ns) / self._settings.speed
-        return round((time.time_ns() - ago_ns) / 1000)
 
 
 def open_outbox(settings: Settings) -> Outbox:

@@ -58,6 +58,7 @@ function facts({ pipeline, outbox, publisher, clock, recorder, disk, delays }) {
     const { p50, p95 } = pipeline.latency_ms ?? {};
     list.push(["Sample to number (median / 95 %)", `${number(p50, 0)} / ${number(p95, 0)} ms`]);
   }
+  list.push(...late("Event to broker (median / 95 %)", pipeline?.to_broker_ms));
   list.push(...late("Event to message (median / 95 %)", delays?.to_message_ms));
   list.push(...late("Event to page (median / 95 %)", delays?.to_page_ms));
   if (outbox) {
