@@ -216,17 +216,17 @@ def count(history: Path) -> int:
     return _ask(history, "SELECT coalesce(sum(measurements), 0) FROM sessions")
 
 
-def known(history: Path) -> int:
-    """Return how far the epochs of a history go without a hole, in all."""
-    return _ask(history, "SELECT coalesce(sum(received), 0) FROM epochs")
+def known(history: Path, epoch: str | None = None) -> int:
+    """Return how far an epoch of a history goes without a hole, or all epochs together."""
+    return _ask(history, "SELECT coalesce(sum(received), 0) FROM epochs WHERE ? IS NULL OR epoch = ?", (epoch, epoch))
 
 
-def _ask(history: Path, question: str) -> int:
+def _ask(history: Path, question: str, values: tuple[str | None, ...] = ()) -> int:
     if not history.exists():
         return 0
     with contextlib.closing(sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
         try:
-            return int(db.execute(question).fetchone()[0])
+            return int(db.execute(question, values).fetchone()[0])
         except (sqlite3.Error, UnicodeDecodeError):
             return 0
 
