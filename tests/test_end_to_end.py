@@ -28,7 +28,8 @@ RECORDING = ("data", "gait", "ipol497", "1-1.npz")
 SPEED = 4
 RATE_HZ = 100.0
 TOLERANCE_S = 0.1
-PLAYED_WITHIN_S = 90.0
+COMPILED_WITHIN_S = 240.0  # on a slow machine, where no other test has compiled the kernels before
+PLAYED_WITHIN_S = COMPILED_WITHIN_S + 90.0
 STORED_WITHIN_S = 20.0
 STOPPED_WITHIN_S = 20.0
 
@@ -83,7 +84,8 @@ def play(folder: Path, npz: Path, broker_port: int, store_port: int) -> list[Sto
     """Run simulator, gateway and historian until the recording has ended and all of it is stored."""
     config = folder / "gateway.toml"
     simulate = ("simulate", "recording", str(npz), "--speed", str(SPEED), "--socket", str(folder / "radio"),
-                "--ports", str(folder / "ports"), "--write-config", str(config))  # fmt: skip
+                "--wait", str(COMPILED_WITHIN_S), "--ports", str(folder / "ports"),
+                "--write-config", str(config))  # fmt: skip
     with process(folder, *simulate) as simulator:
         wait_until(lambda: config.exists() and (folder / "radio").exists(), 30)
         with config.open("a") as file:
@@ -137,6 +139,7 @@ def aligned(found_s: Floats, true_s: Floats) -> int:
 @pytest.mark.recordings
 @pytest.mark.broker
 @pytest.mark.store
+@pytest.mark.timeout(PLAYED_WITHIN_S + 60)
 class TestRealRecording:
     @pytest.mark.parametrize("side", ["left", "right"])
     def test_the_history_holds_the_contacts_of_a_foot(self, run: Run, side: str) -> None:
