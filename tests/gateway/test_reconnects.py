@@ -31,7 +31,7 @@ SETTLED = 20  # reconnects after which caches are filled and pools are made
 LOOKS = 10  # rows of the table
 SAMPLES = 6  # that arrive between two losses of the link: a tenth of a second
 ONE_S = 30.0  # for one reconnect on a busy machine
-KIB_GROWN = 2048.0  # what the allocator and SQLite's cache may still take after that, however often it reconnects
+KIB_GROWN = 4096.0  # after that, however often it reconnects: nobody stores, so SQLite's cache of the outbox fills up
 
 
 @dataclass(frozen=True, slots=True)
