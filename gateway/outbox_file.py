@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from gateway.outbox_log import last_commit_in_log
+
 SCHEMA_VERSION = 1
 ROW_OVERHEAD = 48
 """Bytes that one row takes on disk beside its payload: header, slot, time, and its share of half-full pages."""
@@ -22,9 +24,6 @@ BUSY_TIMEOUT_S = 5.0
 """Nobody else writes to the file; a reader of ours can hold a checkpoint up for a moment."""
 OUTBOX_FULL = "outbox full"
 CORRUPT = "corrupt"
-WAL_HEADER, WAL_FRAME_HEADER = 32, 24
-PAGE = 4096
-PAGE_SIZES = frozenset(1 << n for n in range(9, 17))
 WAL_LIMIT = 8 * 2**20
 """The write-ahead log is cut back to this many bytes after a checkpoint."""
 ROWS_OF_A_PAGE = 16
@@ -97,22 +96,6 @@ def set_aside(path: Path) -> Path:
         if piece.exists():
             piece.rename(kept.with_name(kept.name + suffix))
     return kept
-
-
-def last_commit_in_log(path: Path) -> int:
-    """Return the number (1, 2, 3 …) of the last frame of the write-ahead log that ends a transaction, valid or not.
-
-    Format: sqlite.org/fileformat2.html, section 4.1. Frames of an earlier round of the log have another salt.
-    """
-    log = path.with_name(path.name + "-wal")
-    data = log.read_bytes() if log.exists() else b""
-    page = int.from_bytes(data[8:12], "big")
-    if page not in PAGE_SIZES:
-        page = PAGE
-    salt = data[WAL_HEADER + 8 : WAL_HEADER + 16]
-    starts = range(WAL_HEADER, len(data) - WAL_FRAME_HEADER + 1, WAL_FRAME_HEADER + page)
-    ends = (n for n, at in enumerate(starts, 1) if data[at + 8 : at + 16] == salt and any(data[at + 4 : at + 8]))
-    return max(ends, default=0)
 
 
 class OutboxFile:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -360,4 +361,32 @@ def test_rotten_log_never_gives_a_number_twice(path: Path) -> None:
     again.append(ward(1), urgent=True)
     assert again.flush()
     assert again.read(state.last_seq, 10)[0].seq == state.last_seq + 1
+    again.close()
+
+
+def test_kill_at_the_begin_of_a_new_round_of_the_log_tells_no_gap(path: Path) -> None:
+    """The header of the new round is there and its first frame is not: the old frames are in the database already."""
+    box = Outbox(path, commit_s=0.01)
+    for _ in range(5):
+        box.append(ward(10), urgent=True)
+        assert box.flush()
+    seen = box.state().durable_seq
+    log = path.with_name(path.name + "-wal")
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()[0] == 0
+    old_round = log.read_bytes()
+    box.append(ward(1), urgent=True)
+    assert box.flush()
+    begun_round = log.read_bytes()[:32] + old_round[32:]
+    assert begun_round[16:24] != old_round[16:24]
+    main = path.read_bytes()
+    box.close()
+    path.write_bytes(main)
+    log.write_bytes(begun_round)
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+    again = Outbox(path, commit_s=0.01)
+    assert again.state().durable_seq == seen
+    assert again.gaps() == []
+    assert [row.seq for row in again.read(0, 1000)] == list(range(1, seen + 1))
     again.close()
