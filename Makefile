@@ -111,11 +111,14 @@ build/fuzz/ready: requirements/fuzz.lock
 	$(V)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$site/product.pth
 	touch $@
 
-# The kernels as plain Python: whatever numba would hide (an index out of range, an unset name) shows here.
-test-plain: setup
-	@NUMBA_DISABLE_JIT=1 $(V)/python -m pytest -q $(PLAIN) $(ARGS)
+# The kernels as plain Python: what numba would hide (an index out of range, an unset name) shows here. Of the long tests
+# only those that compare with plain numpy or with the compiled kernel: the rest would take a quarter of an hour.
+PLAIN := $(addprefix tests/dsp/test_,cycle.py gait.py heart.py rhythm.py) $(addprefix tests/gateway/test_,clock.py timeline.py)
 
-PLAIN ?= tests/dsp tests/gateway/test_clock.py tests/gateway/test_timeline.py
+test-plain: setup
+	@export NUMBA_DISABLE_JIT=1
+	$(V)/python -m pytest -q $(PLAIN) $(ARGS)
+	$(V)/python -m pytest -q tests/dsp -k "plain or numpy or uncompiled" $(ARGS)
 
 bench: setup
 	@PYTHON=$(PYTHON) benchmarks/peers.sh && peers="--peers build/peers/bin/python" ||

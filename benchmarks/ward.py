@@ -35,6 +35,7 @@ from gateway.warm_up import warm_up
 SENSORS = 490
 GOAL = 35.0  # % of a core
 SETTLE_S, TIMED_S = 4.0, 12.0
+FIXED_EVERY = 4  # steps
 ORIGIN = Origin(1_000 * NS, 1_760_000_000_000_000)
 
 
@@ -48,6 +49,8 @@ class Spent:
         late_s: 95th percentile of the time from the end of a step until its measurements are with the outbox.
         measurements: How many were made, a second.
         samples: How many went in, a second.
+        slowed: Median over least time of a fixed piece of work between the steps: what neighbours on the same
+            processor cost. 1 on a quiet machine; the share above is not corrected by it.
     """
 
     share: float
@@ -55,6 +58,7 @@ class Spent:
     late_s: float
     measurements: float
     samples: float
+    slowed: float
 
 
 def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
@@ -72,6 +76,7 @@ def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
     with _timed(spent):
         count = samples = 0
         late: list[float] = []
+        fixed: list[float] = []
         begun = time.monotonic()
         process = main = 0.0
         for at, frames in enumerate(made.steps):
@@ -79,6 +84,7 @@ def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
                 spent.clear()
                 count, samples = 0, -_samples(pipeline)
                 late.clear()
+                fixed.clear()
                 process, main = time.process_time(), time.thread_time()
             due = begun + (at + 1) * STEP_NS / NS
             if paced and (wait := due - time.monotonic()) > 0:
@@ -94,19 +100,37 @@ def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
             outbox.append(measurements)
             spent["outbox"] += time.thread_time() - start
             late.append(time.monotonic() - due)
+            if at % FIXED_EVERY == 0:
+                fixed.append(fixed_work())
             count += len(measurements)
         outbox.flush()
-        process, main = time.process_time() - process, time.thread_time() - main
+        process, main = time.process_time() - process - sum(fixed), time.thread_time() - main - sum(fixed)
     samples += _samples(pipeline)
     outbox.close()
     seconds = len(made.steps) * STEP_NS / NS - SETTLE_S
     spent["outbox"] += process - main
-    spent["results"] -= spent["intake"] + spent["turning"]
-    spent["intake"] -= spent["decode"] + spent["time"]
-    spent["turning"] -= spent["kernels"]
-    spent["the rest"] = process - sum(spent.values())
-    parts = {name: value / seconds for name, value in spent.items()}
-    return Spent(process / seconds, parts, float(np.percentile(late, 95)), count / seconds, samples / seconds)
+    parts = {name: value / seconds for name, value in _disjoint(spent, process).items()}
+    slowed = float(np.median(fixed)) / min(fixed)
+    return Spent(process / seconds, parts, float(np.percentile(late, 95)), count / seconds, samples / seconds, slowed)
+
+
+def _disjoint(spent: dict[str, float], process: float) -> dict[str, float]:
+    """Return the parts of so many processor seconds, each without the parts that were timed within it."""
+    parts = dict(spent)
+    parts["results"] -= parts["intake"] + parts["turning"]
+    parts["intake"] -= parts["decode"] + parts["time"]
+    parts["turning"] -= parts["kernels"]
+    parts["the rest"] = process - sum(parts.values())
+    return parts
+
+
+def fixed_work() -> float:
+    """Return processor seconds of a piece of work that is always the same."""
+    begun = time.thread_time()
+    lists: dict[int, list[tuple[int, int]]] = {}
+    for i in range(2000):
+        lists.setdefault(i % 97, []).append((i, i))
+    return time.thread_time() - begun
 
 
 def _samples(pipeline: Pipeline) -> int:
@@ -165,6 +189,7 @@ def entries() -> list[Entry]:
     return [
         Entry(f"{name}, share of a core", 100 * spent.share, "%", GOAL),
         *(Entry(f"  of that {part}", 100 * share, "%") for part, share in sorted(spent.parts.items(), key=_largest)),
+        Entry(f"{name}, slowed by neighbours", spent.slowed, "x"),
         Entry(f"{name}, samples in", spent.samples, "1/s"),
         Entry(f"{name}, measurements out", spent.measurements, "1/s"),
         Entry(f"{name}, a step after its end, p95", 1000 * spent.late_s, "ms"),
