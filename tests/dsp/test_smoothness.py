@@ -1,0 +1,68 @@
+"""Smoothness against golden values, and what it must not depend on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from dsp.smoothness import log_dimensionless_jerk, sparc
+
+RATES_HZ = (50, 100, 200, 400)
+
+
+def minimum_jerk(rate_hz: int) -> NDArray[np.float64]:
+    """Return the speed of a minimum-jerk movement of 1 m in 1 s (Flash & Hogan 1985)."""
+    t = np.arange(rate_hz) / rate_hz
+    return 30 * t**2 - 60 * t**3 + 30 * t**4
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_golden_spectral_arc_length(rate_hz: int) -> None:
+    once = minimum_jerk(rate_hz)
+    assert sparc(once, rate_hz) == pytest.approx(-1.40583, abs=1e-5)
+    assert sparc(np.concatenate([once, once]), rate_hz) == pytest.approx(-2.24455, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "value"), list(zip(RATES_HZ, (-5.13086, -5.22414, -5.27255, -5.29716), strict=True))
+)
+def test_golden_log_dimensionless_jerk(rate_hz: int, value: float) -> None:
+    assert log_dimensionless_jerk(minimum_jerk(rate_hz), rate_hz) == pytest.approx(value, abs=1e-5)
+
+
+def test_log_dimensionless_jerk_tends_to_the_analytic_value() -> None:
+    analytic = -math.log(720 / 1.875**2)
+    errors = [abs(log_dimensionless_jerk(minimum_jerk(rate), rate) - analytic) for rate in (100, 1_000, 10_000)]
+    assert errors[0] > 9 * errors[1] > 81 * errors[2]
+
+
+@given(unit=st.floats(1e-3, 1e3), rate_hz=st.sampled_from(RATES_HZ))
+def test_the_unit_of_speed_does_not_matter(unit: float, rate_hz: int) -> None:
+    speed = minimum_jerk(rate_hz)
+    assert sparc(unit * speed, rate_hz) == pytest.approx(sparc(speed, rate_hz))
+    assert log_dimensionless_jerk(unit * speed, rate_hz) == pytest.approx(log_dimensionless_jerk(speed, rate_hz))
+
+
+@given(stretch=st.sampled_from((2, 4, 8)))
+def test_a_slower_movement_of_the_same_shape_is_as_smooth(stretch: int) -> None:
+    """The same samples at a lower rate; the band must hold them all."""
+    speed = minimum_jerk(400)
+    assert log_dimensionless_jerk(speed, 400 / stretch) == pytest.approx(log_dimensionless_jerk(speed, 400))
+    assert sparc(speed, 400 / stretch) == pytest.approx(sparc(speed, 400))
+
+
+@pytest.mark.parametrize("speed", [[], [0.0] * 50, [math.nan] * 50, [1.0, math.inf, 1.0]])
+def test_what_is_no_movement_has_no_smoothness(speed: list[float]) -> None:
+    assert math.isnan(sparc(speed, 100.0))
+    assert math.isnan(log_dimensionless_jerk(speed, 100.0))
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, -1.0, math.inf, math.nan])
+def test_a_rate_that_is_none_is_refused(rate_hz: float) -> None:
+    with pytest.raises(ValueError, match="rate_hz"):
+        sparc([1.0, 2.0], rate_hz)
