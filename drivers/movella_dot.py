@@ -9,9 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from itertools import chain
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivers.battery import BATTERY, BATTERY_CHANNEL, battery_packet
 from drivers.driver import Decoder, Driver, Link
@@ -89,19 +91,14 @@ class MovellaDotDecoder(Decoder):
     def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
         """Decode the measurements of all sensors of one mode at once."""
         decoders = [decoder for decoder, _ in work if isinstance(decoder, MovellaDotDecoder)]
-        whole = [decoder.whole(frames) for decoder, (_, frames) in zip(decoders, work, strict=True)]
         packets: list[list[Packet]] = [[] for _ in work]
         by_mode: dict[str, list[int]] = {}
         for at, decoder in enumerate(decoders):
-            if whole[at]:
-                by_mode.setdefault(decoder.mode.name, []).append(at)
+            by_mode.setdefault(decoder.mode.name, []).append(at)
         for members in by_mode.values():
-            measured = _measurements([decoders[at] for at in members], [whole[at] for at in members])
+            measured = _measured([(decoders[at], work[at][1]) for at in members])
             for at, found in zip(members, measured, strict=True):
                 packets[at] = found
-        for at, (decoder, (_, frames)) in enumerate(zip(decoders, work, strict=True)):
-            if len(whole[at]) < len(frames) and (battery := battery_packet(frames, decoder.faults)):
-                packets[at].append(battery)
         return packets
 
     def whole(self, frames: Sequence[Frame]) -> list[Frame]:
@@ -128,18 +125,53 @@ class MovellaDotDecoder(Decoder):
             self._streams = {spec.name: spec for spec in specs} | {BATTERY.name: BATTERY}
 
 
-def _measurements(decoders: Sequence[MovellaDotDecoder], frames: Sequence[Sequence[Frame]]) -> list[list[Packet]]:
-    """Decode whole measurements of sensors in one mode, some of each; count those that no sensor can mean."""
-    mode = decoders[0].mode
-    dtype = mode.payload
-    counts = np.array([len(each) for each in frames])
-    # Characteristics have a fixed length: what lies behind the fields of the mode is padding.
-    payloads = np.frombuffer(b"".join([frame.data[: dtype.itemsize] for each in frames for frame in each]), dtype)
-    arrival = np.array([frame.arrival_ns for each in frames for frame in each], np.int64)
+def _measured(work: Sequence[tuple[MovellaDotDecoder, Sequence[Frame]]]) -> list[list[Packet]]:
+    """Decode the frames of sensors in one mode; usually they all are whole measurements, which is seen at a glance."""
+    decoders = [decoder for decoder, _ in work]
+    every = [frames for _, frames in work]
+    columns = _Columns.of(every)
+    if columns.all_whole(decoders[0].mode):
+        return _measurements(decoders, columns)
+    packets = _measurements(decoders, _Columns.of([decoder.whole(frames) for decoder, frames in work]))
+    for found, decoder, frames in zip(packets, decoders, every, strict=True):
+        if battery := battery_packet(frames, decoder.faults):
+            found.append(battery)
+    return packets
+
+
+class _Columns(NamedTuple):
+    """Frames of several sensors by field, ``counts`` of each sensor."""
+
+    counts: NDArray[np.int64]
+    arrival_ns: Sequence[int]
+    channels: Sequence[str]
+    data: Sequence[bytes]
+
+    @classmethod
+    def of(cls, frames: Sequence[Sequence[Frame]]) -> _Columns:
+        counts = np.array([len(each) for each in frames], np.int64)
+        return cls(counts, *(zip(*chain.from_iterable(frames), strict=True) if counts.any() else ((), (), ())))
+
+    def all_whole(self, mode: Mode) -> bool:
+        sizes = set(map(len, self.data))
+        return (
+            self.channels.count(MEASUREMENT_CHANNEL) == len(self.channels)
+            and mode.payload.itemsize <= min(sizes, default=0)
+            and max(sizes) <= mode.characteristic[1]
+        )
+
+
+def _measurements(decoders: Sequence[MovellaDotDecoder], frames: _Columns) -> list[list[Packet]]:
+    """Decode whole measurements of sensors in one mode; count those that no sensor can mean."""
+    mode, counts = decoders[0].mode, frames.counts
+    if not counts.any():
+        return [[] for _ in decoders]
+    payloads = _payloads(frames.data, mode.payload)
+    arrival = np.array(frames.arrival_ns, np.int64)
     good = sane(payloads, mode)
     if not good.all():
-        owner = np.repeat(np.arange(len(frames)), counts)
-        bad = np.bincount(owner[~good], minlength=len(frames))
+        owner = np.repeat(np.arange(len(counts)), counts)
+        bad = np.bincount(owner[~good], minlength=len(counts))
         for decoder, n in zip(decoders, bad.tolist(), strict=True):
             if n:
                 decoder.faults["impossible values"] += n
@@ -151,6 +183,15 @@ def _measurements(decoders: Sequence[MovellaDotDecoder], frames: Sequence[Sequen
         [Packet(name, arrival[a:b], ticks[a:b], values[a:b], marks[a:b]) for name, values in streams] if b > a else []
         for a, b in zip([0, *ends[:-1]], ends, strict=True)
     ]
+
+
+def _payloads(data: Sequence[bytes], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return (n,) payloads. Characteristics have a fixed length: what lies behind the fields of the mode is padding."""
+    size = dtype.itemsize
+    if len(set(map(len, data))) == 1:
+        rows = np.frombuffer(b"".join(data), np.uint8).reshape(len(data), -1)
+        return np.ascontiguousarray(rows[:, :size]).view(dtype)[:, 0]
+    return np.frombuffer(b"".join([each[:size] for each in data]), dtype)
 
 
 class MovellaDot(Driver):
