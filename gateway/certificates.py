@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cryptography import x509
-
 from config.settings import Broker, Settings
 
 Part = Literal["historian", "dashboard"]
@@ -149,6 +147,8 @@ def days_left(certificate: Path, *, now: datetime | None = None) -> float:
         OSError: the file cannot be read.
         ValueError: it is no certificate.
     """
+    from cryptography import x509  # 8 MB of memory, which a site without TLS does without
+
     if certificate.stat().st_size > LARGEST_BYTES:
         raise ValueError("too large for a certificate")
     found = x509.load_pem_x509_certificate(certificate.read_bytes())
