@@ -157,7 +157,7 @@ def pipeline_parts() -> list[tuple[type, str, str]]:
         (FootContacts, "push", "kernels"),
         (LowerBack, "push", "kernels"),
         (Intakes, "push", "intake"),
-        (Bank, "step", "turning"),
+        (Bank, "run", "turning"),
         (Pipeline, "step", "results"),
     ]
 

@@ -219,6 +219,12 @@ class FootContacts:
         state = self._state[sensor]
         return float(state["settled"]) if state["started"] else -np.inf
 
+    def settled_all(self) -> NDArray[np.float64]:
+        """Return the same of all sensors by their numbers, which are those up to the highest that was given."""
+        state = self._state[: len(self._used)]
+        settled: NDArray[np.float64] = np.where(state["started"] != 0, state["settled"], -np.inf)
+        return settled
+
     def _check(self, sensor: int) -> None:
         if not 0 <= sensor < len(self._used) or not self._used[sensor]:
             raise KeyError(f"sensor {sensor} is not attached")

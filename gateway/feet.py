@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,52 +13,51 @@ from dsp.gait import Contact, Shape
 from dsp.gait_window import Foot
 from gateway.movement import Bank
 
+Row = TypeVar("Row", bound=tuple[float, ...])
+
+SHAPE_TIMES = ("end", "start", "initial")
+SHAPE_VALUES = ("time_s", "length", "clearance", "strike_angle", "toe_off_angle", "turn")
+
 
 class FootBank(Bank):
-    """All foot sensors of the gateway.
+    """All foot sensors of the gateway. What a step decided is put on gateway time for all of them at once."""
 
-    Attributes:
-        strides: Strides that foot-flats closed in the newest step, by device number, rows of the operator's dtype.
-    """
-
-    __slots__ = ("_contacts", "strides")
+    __slots__ = ("_closed", "_contacts", "_settled_s", "_told")
 
     def __init__(self, axes: Sequence[str]) -> None:
         self._contacts = FootContacts()
         super().__init__(self._contacts, lambda _number, rate_hz: self._contacts.attach(rate_hz), axes)
-        self.strides: dict[int, NDArray[np.void]] = {}
+        self._told: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
+        self._closed: dict[int, list[tuple[float, ...]]] = {}  # `Shape` without its side
+        self._settled_s: list[float] = []  # by sensor
 
     def step(self) -> None:
-        """Run the kernel over what was queued; `events` and `strides` then hold what it decided."""
-        self.strides = {}
+        """Run the kernel over what was queued."""
+        self._told, self._closed = {}, {}
         if not self.queued:
-            self.events = {}
             return
-        super().step()
-        self.strides = self.by_device(self._contacts.strides)
+        rows: Any = self.run()
+        told = zip(rows["kind"].tolist(), self.times(rows, "index"), rows["confidence"].tolist(), strict=True)
+        self._sort(rows, told, self._told)
+        strides: Any = self._contacts.strides
+        columns = [self.times(strides, name) for name in SHAPE_TIMES]
+        columns += [strides[name].tolist() for name in SHAPE_VALUES]
+        self._sort(strides, zip(*columns, strict=True), self._closed)
+        settled = self._contacts.settled_all()
+        self._settled_s = self.at(np.arange(len(settled)), settled).tolist()
 
-    def contacts(self, number: int, side: Foot) -> Iterator[Contact]:
-        """Yield the contacts of a foot that the newest step decided."""
-        events = self.events.get(number)
-        if events is not None:
-            times = self.seconds(number, events["index"]).tolist()
-            for event, time_s in zip(events, times, strict=True):
-                yield Contact(side, int(event["kind"]), time_s, float(event["confidence"]))
+    def contacts(self, number: int, side: Foot) -> list[Contact]:
+        """Return the contacts of a foot that the newest step decided."""
+        return [Contact(side, *told) for told in self._told.get(number, ())]
 
-    def shapes(self, number: int, side: Foot) -> Iterator[Shape]:
-        """Yield the strides of a foot that the newest step closed."""
-        strides: Any = self.strides.get(number)
-        if strides is None:
-            return
-        ends, starts, initials = (self.seconds(number, strides[name]).tolist() for name in ("end", "start", "initial"))
-        for stride, end_s, start_s, initial_s in zip(strides, ends, starts, initials, strict=True):
-            yield Shape(
-                side, end_s, start_s, initial_s, float(stride["time_s"]), float(stride["length"]),
-                float(stride["clearance"]), float(stride["strike_angle"]), float(stride["toe_off_angle"]),
-                float(stride["turn"]),
-            )  # fmt: skip
+    def shapes(self, number: int, side: Foot) -> list[Shape]:
+        """Return the strides of a foot that the newest step closed."""
+        return [Shape(side, *closed) for closed in self._closed.get(number, ())]
 
     def settled_s(self, number: int) -> float:
         """Return the gateway time before which no contact of this foot will come any more."""
-        index = self._contacts.settled(self.worn[number].sensor)
-        return float(self.seconds(number, np.array([index]))[0]) if math.isfinite(index) else -math.inf
+        return self._settled_s[self.worn[number].sensor]
+
+    def _sort(self, rows: NDArray[np.void], values: Iterable[Row], into: dict[int, list[Row]]) -> None:
+        for number, value in zip(self.numbers(rows), values, strict=True):
+            into.setdefault(number, []).append(value)

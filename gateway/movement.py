@@ -65,6 +65,7 @@ class Bank:
     _parts: list[tuple[Worn, Arrived]] = field(default_factory=list)
     _column: Ints = field(default_factory=lambda: np.zeros((0, 6), np.int64))  # by sensor, from `gateway.axes.picks`
     _sign: Floats = field(default_factory=lambda: np.zeros((0, 6)))
+    _stream: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # by sensor, its timeline's number
 
     def add(self, arrived: Arrived) -> None:
         """Queue what arrived of a stream with the channels of an inertial sensor, for this step."""
@@ -75,9 +76,10 @@ class Bank:
 
     def step(self) -> None:
         """Run the kernel over what was queued; `events` then holds what it decided."""
-        self.events = {}
-        if not self._parts:
-            return
+        self.events = self.by_device(self.run()) if self._parts else {}
+
+    def run(self) -> NDArray[np.void]:
+        """Run the kernel over what was queued, which must be something; return its events."""
         parts, self._parts = self._parts, []
         # Streams of one width turn in one call; devices of one kind have the same.
         parts.sort(key=_width)
@@ -93,8 +95,7 @@ class Bank:
             own = start[begin : end + 1] - start[begin]
             turn(np.concatenate(samples), own, self._column[who], self._sign[who], acc[rows], gyr[rows])
         index = np.concatenate([arrived.index for _, arrived in parts])
-        found: Any = self.operator.push(Batch(sensor, start, index, acc, gyr))
-        self.events = self.by_device(found)
+        return self.operator.push(Batch(sensor, start, index, acc, gyr))
 
     @property
     def queued(self) -> bool:
@@ -105,6 +106,22 @@ class Bank:
         """Split rows with a field ``sensor`` by device number."""
         sensor: Any = rows["sensor"]
         return {self._numbers[number]: rows[sensor == number] for number in np.unique(sensor).tolist()}
+
+    def times(self, rows: NDArray[np.void], name: str) -> list[float]:
+        """Return gateway seconds of a field of fractional indices, of rows with a field ``sensor``."""
+        if not len(rows):
+            return []
+        times: list[float] = self.at(rows["sensor"], rows[name]).tolist()
+        return times
+
+    def numbers(self, rows: NDArray[np.void]) -> list[int]:
+        """Return the device numbers of rows with a field ``sensor``."""
+        return [self._numbers[sensor] for sensor in rows["sensor"].tolist()]
+
+    def at(self, sensors: Ints, index: Floats) -> Floats:
+        """Return gateway seconds of fractional indices (n,) of sensors (n,)."""
+        timelines = next(iter(self.worn.values())).timeline.all
+        return timelines.at(self._stream[sensors], index)
 
     def seconds(self, number: int, index: Floats) -> Floats:
         """Return gateway seconds of fractional indices of a device."""
@@ -124,7 +141,9 @@ class Bank:
         if sensor >= len(self._column):
             more = ((0, sensor + 1), (0, 0))
             self._column, self._sign = np.pad(self._column, more), np.pad(self._sign, more)
+            self._stream = np.pad(self._stream, more[0])
         self._column[sensor], self._sign[sensor] = picks(self.axes[number], spec.channels)
+        self._stream[sensor] = arrived.timeline.number
         worn = self.worn[number] = Worn(sensor, spec, arrived.timeline)
         self._numbers[sensor] = number
         return worn

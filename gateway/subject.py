@@ -82,25 +82,30 @@ class Subject:
         contacts: list[Contact] = []
         shapes: list[Shape] = []
         alive: list[int] = []
-        doubt = 0.0
         for side, number in self._feet.items():
             if number not in feet.worn:
                 continue
-            timeline = feet.worn[number].timeline
-            if timeline.newest_s > now_s - SILENT_S:
+            newest_s = feet.worn[number].timeline.newest_s
+            if newest_s > now_s - SILENT_S:
                 alive.append(number)
                 self._silent.discard(side)
             elif side not in self._silent:
                 self._silent.add(side)
-                contacts.append(Contact(side, GAP, timeline.newest_s))  # before the others go on without it
-            doubt = math.hypot(doubt, timeline.uncertainty_s)
+                contacts.append(Contact(side, GAP, newest_s))  # before the others go on without it
             contacts += feet.contacts(number, side)
             shapes += feet.shapes(number, side)
         if contacts or shapes or walk.waiting:
             watermark = min((feet.settled_s(number) for number in alive), default=now_s)
+            self._say_walk(walk.push(contacts, self._doubt_s(feet), watermark, shapes))
         else:  # only a pause can be noticed, which needs no haste
-            watermark = now_s - PAUSE_NOTICED_S
-        self._say_walk(walk.push(contacts, doubt if len(self._feet) > 1 else None, watermark, shapes))
+            self._say_walk(walk.push((), None, now_s - PAUSE_NOTICED_S))
+
+    def _doubt_s(self, feet: FootBank) -> float | None:
+        """Return the uncertainty between the clocks of the two feet; None for one foot."""
+        if len(self._feet) < 2:
+            return None
+        worn = [feet.worn[number] for number in self._feet.values() if number in feet.worn]
+        return math.hypot(*(each.timeline.uncertainty_s for each in worn))
 
     def _say_walk(self, results: Sequence[Result]) -> None:
         for result in results:

@@ -151,31 +151,53 @@ def _remember(g: Any, remembered: Floats, index: int, device_s: float) -> None:
 
 
 @kernel
-def seconds(index: Floats, known: Floats, line: Floats, out: Floats) -> None:
-    """Map fractional sample indices (n,) of one stream to gateway seconds (n,).
-
-    Plain arrays only: this is called for single events, and numba takes ten times as long to recognise a record.
+def _second(at: float, known: Floats, line: Floats) -> float:
+    """Map a fractional sample index of a stream to gateway seconds; -inf is before everything.
 
     Args:
-        index: What to map.
+        at: What to map.
         known: (2, n) anchors of the stream, the newest sample behind them.
         line: (5,) reference, offset and skew of its clock, seconds a sample, number of anchors.
-        out: (n,) out.
     """
+    if at == -np.inf:
+        return at
     last = int(line[4])
     if last and known[0, last - 1] >= known[0, last]:
         last -= 1
+    right = np.searchsorted(known[0, : last + 1], at)
+    if right == 0:  # older than all that is remembered: at the nominal rate
+        device_s = known[1, 0] + (at - known[0, 0]) * line[3]
+    elif right > last:
+        device_s = known[1, last]
+    else:
+        share = (at - known[0, right - 1]) / (known[0, right] - known[0, right - 1])
+        device_s = known[1, right - 1] + share * (known[1, right] - known[1, right - 1])
+    return to_gateway(device_s, line[0], line[1], line[2])
+
+
+@kernel
+def seconds(index: Floats, known: Floats, line: Floats, out: Floats) -> None:
+    """Map fractional sample indices (n,) of one stream to gateway seconds (n,); see `_second`.
+
+    Plain arrays only: this is called for single events, and numba takes ten times as long to recognise a record.
+    """
     for i in range(len(index)):
-        at = index[i]
-        right = np.searchsorted(known[0, : last + 1], at)
-        if right == 0:  # older than all that is remembered: at the nominal rate
-            device_s = known[1, 0] + (at - known[0, 0]) * line[3]
-        elif right > last:
-            device_s = known[1, last]
-        else:
-            share = (at - known[0, right - 1]) / (known[0, right] - known[0, right - 1])
-            device_s = known[1, right - 1] + share * (known[1, right] - known[1, right - 1])
-        out[i] = to_gateway(device_s, line[0], line[1], line[2])
+        out[i] = _second(index[i], known, line)
+
+
+@kernel
+def seconds_each(stream: Ints, index: Floats, anchors: Floats, lines: Floats, out: Floats) -> None:
+    """Map fractional sample indices (n,) of many streams to gateway seconds (n,).
+
+    Args:
+        stream: (n,) row of each index's stream.
+        index: (n,) what to map.
+        anchors: Of all streams, as for `place`.
+        lines: The same.
+        out: (n,) out.
+    """
+    for i in range(len(index)):
+        out[i] = _second(index[i], anchors[stream[i]], lines[stream[i]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +274,12 @@ class Timelines:
         )  # fmt: skip
         return Placed(start.tolist(), index, before.tolist(), missing.tolist(), reset.tolist(), dropped)
 
+    def at(self, streams: Ints, index: Floats) -> Floats:
+        """Return gateway seconds of fractional sample indices (n,) of the streams with these numbers (n,)."""
+        out = np.empty(len(index))
+        seconds_each(streams, np.ascontiguousarray(index, np.float64), self.anchors, self.lines, out)
+        return out
+
     def _grow(self) -> None:
         used, room = self._used, 2 * self._used
         kept = int(self.grids["anchors"].max()) + 1
@@ -270,43 +298,49 @@ class Timelines:
 
 
 class Timeline:
-    """One stream of `Timelines`."""
+    """One stream of `Timelines`.
+
+    Attributes:
+        all: All streams of the gateway.
+        number: Of this one among them.
+        has_clock: Whether the device stamps its samples.
+    """
 
     def __init__(self, all_streams: Timelines, number: int) -> None:
-        self._all = all_streams
+        self.all = all_streams
         self.number = number
         self.has_clock = bool(all_streams.clocks["modulus"][number])
 
     def set_rate(self, rate_hz: float | None) -> None:
         """Take the nominal rate, as specified or as the device announced it."""
-        tick_hz = float(self._all.clocks["tick_hz"][self.number])
-        self._all.grids["period"][self.number] = tick_hz / rate_hz if rate_hz else 0.0
+        tick_hz = float(self.all.clocks["tick_hz"][self.number])
+        self.all.grids["period"][self.number] = tick_hz / rate_hz if rate_hz else 0.0
 
     @property
     def newest_s(self) -> float:
         """Gateway time of the newest sample; -inf before the first."""
-        return self._all.newest_s.item(self.number)
+        return self.all.newest_s.item(self.number)
 
     @property
     def uncertainty_s(self) -> float:
         """1 sigma of this stream's gateway times against the other devices'."""
-        return self._all.uncertainty_s.item(self.number)
+        return self.all.uncertainty_s.item(self.number)
 
     @property
     def fit(self) -> Fit | None:
         """The running fit of the device's clock; None before the first sample and for devices without a clock."""
-        c = self._all.clocks[self.number]
+        c = self.all.clocks[self.number]
         if not c["fitted"]:
             return None
         return Fit(*(float(c[name]) for name in ("reference_s", "offset_s", "skew", "uncertainty_s")))
 
     def count(self, what: str) -> int:
         """Return how many samples there were since the start: ``samples``, ``lost``, ``repeated`` or ``resets``."""
-        return int(self._all.grids[what][self.number])
+        return int(self.all.grids[what][self.number])
 
     def at(self, index: Floats) -> Floats:
         """Return gateway seconds of fractional sample indices (n,)."""
         out = np.empty(len(index))
-        every, number = self._all, self.number
+        every, number = self.all, self.number
         seconds(np.ascontiguousarray(index, np.float64), every.anchors[number], every.lines[number], out)
         return out
