@@ -50,7 +50,15 @@ class Broker(Section):
 class Outbox(Section):
     """The durable queue between the pipeline and the broker."""
 
-    max_megabytes: int = Field(512, ge=1, description="Size cap; beyond it the oldest are dropped, counted and told.")
+    max_megabytes: int = Field(
+        512,
+        ge=1,
+        description="Size cap; beyond it the oldest go, windowed metrics before events and notices, and these before"
+        " the audit. What goes is counted and told.",
+    )
+    max_days: int = Field(
+        30, ge=1, description="Age cap: what could not be delivered for longer is dropped, counted and told."
+    )
     commit_ms: int = Field(200, ge=10, le=1000, description="Longest wait of a measurement before it is on disk.")
     release: Literal["stored", "broker"] = Field(
         "stored", description="A measurement leaves when the historian stored it, or when the broker took it."

@@ -60,7 +60,7 @@ class SlotBatches:
     def _due(self, slot: str) -> float:
         held = self._held[slot]
         # Being long is reason enough: what does not fit into one message has waited already.
-        if len(held) > MAX_ROWS or any(row.event for row in held):
+        if len(held) > MAX_ROWS or any(row.urgent for row in held):
             return 0.0
         return self._sent_at.get(slot, -self._interval_s) + self._interval_s
 

@@ -313,6 +313,28 @@ def status(
 
 
 @app.command(
+    epilog=examples(
+        "rehab-gateway audit ward.toml  # what happened, and is the record of it whole?",
+        "rehab-gateway audit ward.toml --json | jq .what  # for other programs",
+    )
+)
+def audit(
+    config: ConfigFile,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every record as a line of JSON.")] = False,
+) -> None:
+    """Print the audit of every gateway in the history, and verify it.
+
+    Starts and stops, sessions, commands, clock steps, files set aside. Each record holds the
+    SHA-256 of the one before; a record that was taken out or changed shows, and status is 1.
+    """
+    settings = load_settings(config)
+    from gateway.command_audit import audit as show_audit
+
+    raise typer.Exit(show_audit(settings, as_json=as_json))
+
+
+@app.command(
     "warm-up",
     epilog=examples(
         "rehab-gateway warm-up  # after an installation or an update, before the first patient",

@@ -265,8 +265,11 @@ def _pipeline(part: Json) -> str:
 
 def _outbox(part: Json) -> str:
     size = f"{part['bytes'] / 1e6:.1f} of {part['max_bytes'] / 1e6:.0f} MB"
-    waiting = f"{part['depth']} waiting, oldest {part['oldest_s']:.1f} s, {size}"
-    return f"{waiting}{_counts(part['dropped'], ', dropped: ')}"
+    classes = part.get("classes") or {}
+    kinds = ", ".join(f"{of['depth']} {name}" for name, of in classes.items() if of["depth"])
+    waiting = f"{part['depth']} waiting{f' ({kinds})' if kinds else ''}, oldest {part['oldest_s']:.1f} s, {size}"
+    gone = {f"{reason} ({name})": n for name, of in classes.items() for reason, n in of["dropped"].items()}
+    return f"{waiting}{_counts(gone or part['dropped'], ', dropped: ')}"
 
 
 def _publisher(part: Json) -> str:

@@ -26,7 +26,7 @@ OPEN = 4096
 
 
 class Decided:
-    """Numbers the measurements as the outbox does, and notes when the newest sample of each event arrived.
+    """Hands measurements to the outbox, and notes when the newest sample of each event arrived.
 
     Args:
         outbox: Where the measurements go, in the same order.
@@ -40,7 +40,6 @@ class Decided:
         self._to_real_ns = to_real_ns
         self._lock = threading.Lock()  # of what the publisher's thread changes too
         self._epoch = ""
-        self._seq = 0
         self._open: OrderedDict[int, int] = OrderedDict()
         self._latency = Latency()
         self._lately: deque[tuple[int, int]] = deque(maxlen=TOLD)
@@ -51,14 +50,14 @@ class Decided:
             return
         if self._outbox.epoch != self._epoch:  # the first, or the file had to be replaced: numbers begin anew
             with self._lock:
-                self._epoch, self._seq = self._outbox.epoch, self._outbox.state().last_seq
+                self._epoch = self._outbox.epoch
                 self._open.clear()
             self._lately.clear()
-        events = [(number, m) for number, m in enumerate(measurements, start=self._seq + 1) if is_event(m)]
-        self._seq += len(measurements)
-        if events:
-            self._note(events, frames)  # before the broker can have them
-        self._outbox.append(measurements, urgent=bool(events))
+        events = [(at, m) for at, m in enumerate(measurements) if is_event(m)]
+        with self._lock:  # the broker may have them before they are noted; that has to wait
+            first = self._outbox.append(measurements, urgent=bool(events))
+            if events:
+                self._note([(first + at, m) for at, m in events], frames)
 
     def taken(self, epoch: str, numbers: Iterable[tuple[int, int]]) -> None:
         """Note that the broker took these; called on the publisher's thread."""
@@ -67,7 +66,11 @@ class Decided:
             if epoch != self._epoch:
                 return
             for first, last in numbers:
-                for seq in range(first, last + 1):
+                # A gap may be millions of numbers long.
+                several = range(first, last + 1)
+                for seq in several if len(several) <= OPEN else list(self._open):
+                    if seq not in several:
+                        continue
                     arrived_ns = self._open.pop(seq, None)
                     if arrived_ns is not None:
                         self._latency.add((now_ns - arrived_ns) / NS)
@@ -83,6 +86,7 @@ class Decided:
         return {"epoch": self._epoch, "arrived_us": lately}
 
     def _note(self, events: Sequence[tuple[int, Measurement]], frames: Sequence[Numbered]) -> None:
+        """Note when events were decided; the caller holds the lock."""
         newest = {number: frame.arrival_ns for number, frame in frames}
         to_wall_ns = time.time_ns() - time.monotonic_ns()
         for seq, event in events:
@@ -91,10 +95,9 @@ class Decided:
                 continue  # it was time that decided, not a sample
             arrived_ns = self._to_real_ns(max(arrivals))
             self._lately.append((seq, (arrived_ns + to_wall_ns) // 1000))
-            with self._lock:
-                self._open[seq] = arrived_ns
-                if len(self._open) > OPEN:
-                    self._open.popitem(last=False)
+            self._open[seq] = arrived_ns
+            if len(self._open) > OPEN:
+                self._open.popitem(last=False)
 
 
 def is_event(measurement: Measurement) -> bool:

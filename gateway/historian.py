@@ -26,7 +26,7 @@ from gateway.copying import Copier
 from gateway.history import History, Stored, is_corrupt
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
-from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements
+from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements, decode_records
 from gateway.receipt import Receipt
 from gateway.store import LineWriter, RemoteStore
 from gateway.topics import Topics
@@ -115,6 +115,7 @@ class Historian:
             subscriptions=[
                 (self._topics.measurements(), SubscribeOptions(qos=1)),
                 (self._topics.gaps, SubscribeOptions(qos=1)),
+                (self._topics.records, SubscribeOptions(qos=1)),
             ],
             session_s=SESSION_S,
             receive_maximum=RECEIVE_MAXIMUM,
@@ -253,11 +254,13 @@ class Historian:
         self._fresh.set()
 
     def _decode(self, raw: Incoming) -> Message | None:
-        # rehab/v1/<site>/<gateway>/measurements/<slot> or …/gaps, as subscribed.
+        # rehab/v1/<site>/<gateway>/measurements/<slot>, …/gaps or …/records, as subscribed.
         parts = raw.topic.split("/")
         try:
             if len(parts) == 6:
                 message = decode_measurements(parts[3], parts[5], raw.payload)
+            elif len(parts) == 5 and parts[4] == "records":
+                message = decode_records(parts[3], raw.payload)
             elif len(parts) == 5:
                 message = decode_gaps(parts[3], raw.payload)
             else:

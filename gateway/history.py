@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.history_reader import HistoryReader
-from gateway.history_schema import QUALITY, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, as_text, read_stored
+from gateway.history_schema import QUALITY, RECORDS, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, as_text, read_stored
+from gateway.machine import TRUE_FROM_US
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
-from gateway.payload import Message
+from gateway.payload import Message, Told
 from gateway.receipt import Contiguous
 
 __all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
@@ -111,7 +112,13 @@ class History:
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                for statement in SCHEMA.split(";"):
+                for statement in (SCHEMA + RECORDS).split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        elif version == 1:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                for statement in RECORDS.split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         elif version != SCHEMA_VERSION:
@@ -212,6 +219,7 @@ class History:
                     break
             else:
                 self._db.execute("DELETE FROM sessions WHERE last_us < ?", (before_us,))
+                self._db.execute("DELETE FROM records WHERE time_us BETWEEN ? AND ?", (TRUE_FROM_US, before_us - 1))
             return gone
 
     def close(self) -> None:
@@ -223,6 +231,8 @@ class History:
         known = self._epoch(message.gateway, message.epoch)
         new = [measurement for seq, measurement in message.measurements if self._insert(known, seq, measurement)]
         self._note_sessions(new)
+        for told in message.records:
+            self._insert_record(known, told)
         for bad in message.rejected:
             self._db.execute(
                 "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, bad.seq, bad.reason, bad.payload)
@@ -249,6 +259,16 @@ class History:
         known.received.add(seq)
         return inserted == 1
 
+    def _insert_record(self, known: _Epoch, told: Told) -> None:
+        inserted = self._db.execute(
+            "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            (known.id, told.seq, told.kind, told.what, told.time_us, told.body.decode()),
+        ).rowcount
+        if inserted and told.seq in known.received:
+            self._mend_gap(known, told.seq)
+        known.received.add(told.seq)
+        known.copied.add(told.seq)  # the remote store is for measurements
+
     def _mend_gap(self, known: _Epoch, seq: int) -> None:
         """A number came after all that had been said to be lost: take it out of its gap."""
         found = self._db.execute(
@@ -263,8 +283,7 @@ class History:
 
     def _add_gap(self, known: _Epoch, first: int, last: int, reason: str) -> None:
         # An outbox that dropped a measurement cannot know whether it had arrived; we do.
-        lost = known.received.missing(last)
-        pieces = [(max(first, a), b) for a, b in lost if b >= first]
+        pieces = known.received.missing(last, after=first - 1)
         self._db.executemany(
             "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(known.id, *piece, reason) for piece in pieces]
         )
@@ -328,6 +347,7 @@ class History:
             arrived.add(seq)
         for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ?", (number,)):
             arrived.add(first, last)
-        for (seq,) in self._db.execute("SELECT seq FROM rejected WHERE epoch = ?", (number,)):
-            arrived.add(seq)
+        for table in ("rejected", "records"):
+            for (seq,) in self._db.execute(f"SELECT seq FROM {table} WHERE epoch = ?", (number,)):  # noqa: S608
+                arrived.add(seq)
         return arrived

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.history_schema import QUALITY, SCHEMA_VERSION, Stored, as_text, read_stored
+from gateway.history_schema import QUALITY, READABLE_VERSIONS, Stored, StoredRecord, as_text, read_stored
 from gateway.measurement import Measurement, Quality, Side
+from gateway.records import Kind
 
 BUSY_TIMEOUT_S = 2.0
 """A page should rather come empty than late."""
@@ -120,6 +121,29 @@ class HistoryReader:
             (),
         )
 
+    def records(
+        self, kind: Kind, *, gateway: str | None = None, from_us: int = 0, to_us: int = 2**62, limit: int = -1
+    ) -> list[StoredRecord]:
+        """Return notices or the audit, by gateway, life of its outbox, and number.
+
+        Args:
+            kind: Which of them.
+            gateway: Of which gateway; of all if left out.
+            from_us: Made at or after this time, UTC microseconds.
+            to_us: Made before this time.
+            limit: At most so many; -1 is all.
+        """
+        try:
+            found = self._rows(
+                "SELECT gateway, epochs.epoch, seq, kind, what, time_us, body FROM records"
+                " JOIN epochs ON epochs.id = records.epoch WHERE kind = ? AND (? IS NULL OR gateway = ?)"
+                " AND time_us >= ? AND time_us < ? ORDER BY gateway, records.epoch, seq LIMIT ?",
+                (kind, gateway, gateway, from_us, to_us, limit),
+            )
+        except sqlite3.OperationalError:
+            return []  # a history of version 1
+        return [StoredRecord(*row) for row in found]
+
     def rejected(self) -> list[tuple[str, str, int, str, bytes]]:
         """Return gateway, epoch, number, reason and bytes of what could not be stored."""
         return self._rows(
@@ -127,6 +151,31 @@ class HistoryReader:
             " ORDER BY rejected.epoch, seq",
             (),
         )
+
+    def unexplained(self, gateway: str, epoch: str, after: int, upto: int = 2**62) -> int:
+        """Return how many numbers beyond ``after``, up to ``upto``, were here once and are neither stored nor gaps.
+
+        What retention deleted counts too, so it says something about the youngest numbers only.
+        """
+        found = self._rows("SELECT id, received FROM epochs WHERE gateway = ? AND epoch = ?", (gateway, epoch))
+        if not found or min(upto, found[0][1]) <= after:
+            return 0
+        values = (found[0][0], after, min(upto, found[0][1]))
+        within = "epoch = ? AND seq > ? AND seq <= ?"
+        here = sum(
+            self._rows(f"SELECT count(*) FROM {table} WHERE {within}{only}", values)[0][0]  # noqa: S608 - our own text
+            for table, only in (
+                ("measurements", ""),
+                ("records", ""),
+                ("rejected AS r", " AND NOT EXISTS (SELECT 1 FROM measurements WHERE epoch = r.epoch AND seq = r.seq)"),
+            )
+        )
+        gone = self._rows(
+            "SELECT coalesce(sum(min(last, ?3) - max(first, ?2 + 1) + 1), 0) FROM gaps"
+            " WHERE epoch = ?1 AND last > ?2 AND first <= ?3",
+            values,
+        )[0][0]
+        return int(values[2] - values[1] - here - gone)
 
     def close(self) -> None:
         """Close the file."""
@@ -158,7 +207,7 @@ class HistoryReader:
             )  # fmt: skip
             db.text_factory = as_text
             try:
-                ready = db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+                ready = db.execute("PRAGMA user_version").fetchone()[0] in READABLE_VERSIONS
             except (sqlite3.Error, UnicodeDecodeError):
                 # The historian is just making it, or finds out that it is damaged.
                 ready = False

@@ -13,10 +13,20 @@ from typing import Any
 
 from gateway.measurement import Measurement, Quality
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 had no records; a reader sees none there until the historian has made the table."""
 QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
 SEPARATOR = "\n"
 """Between the devices, and the placements, of a series: in no name."""
+
+RECORDS = """
+CREATE TABLE records (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, kind TEXT NOT NULL,
+                      what TEXT NOT NULL, time_us INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (epoch, seq))
+WITHOUT ROWID;
+CREATE INDEX records_by_time ON records (kind, time_us);
+"""
+"""Notices and the audit; ``body`` is the canonical JSON of which the audit's chain takes its sums."""
 
 SCHEMA = """
 CREATE TABLE epochs (id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch TEXT NOT NULL,
@@ -64,6 +74,19 @@ class Stored:
     epoch: str
     seq: int
     measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A notice or an entry of the audit with its identity; ``body`` is its canonical JSON."""
+
+    gateway: str
+    epoch: str
+    seq: int
+    kind: str
+    what: str
+    time_us: int
+    body: str
 
 
 def as_text(raw: bytes) -> str:

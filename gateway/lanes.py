@@ -1,4 +1,7 @@
-"""Which rows of the outbox go next: the live lane, the lane of old rows, and what is sent again. One epoch's books."""
+"""Which rows of the outbox go next: the live lane, the lane of old rows, and what is sent again. One epoch's books.
+
+The gaps between rows go with them: a history that hears of both in the order of their numbers has little to remember.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from collections import deque
 from collections.abc import Iterable
 
 from gateway.batching import MAX_BYTES, SlotBatches, by_slot
-from gateway.outbox import Outbox, Row
+from gateway.outbox import Gap, Outbox, Row
 from gateway.receipt import Contiguous
 from gateway.resend import Resend
 
 READ_ROWS = 1_000
+READ_GAPS = 1_000
 HELD_MAX = 4_000
 """Rows in memory that wait for their slot's second."""
 LIVE_LAG = 2_000
@@ -39,6 +43,7 @@ class Lanes:
         self._batches = SlotBatches()
         self._ranges: deque[tuple[int, int]] = deque()  # (after, upto) of old rows
         self._old: deque[list[Row]] = deque()
+        self._gaps: deque[Gap] = deque()
         self._taken = Contiguous(state.released_seq)
         self._tokens, self._tokens_at = 0.0, now
 
@@ -57,11 +62,8 @@ class Lanes:
         durable = self._outbox.state().durable_seq
         if durable - self._upto > LIVE_LAG:
             self._leave_behind(durable)
-        while self._upto < durable and self._batches.rows < HELD_MAX:
-            rows = self._read(self._upto, READ_ROWS)
-            if not rows:
-                break
-            self._upto = rows[-1].seq
+        while self._upto < durable and self._batches.rows < HELD_MAX and len(self._gaps) < READ_GAPS:
+            rows, self._upto = self._read(self._upto, durable)
             self._batches.add(rows)
         return self._batches.take(now, self.max_bytes)
 
@@ -74,15 +76,25 @@ class Lanes:
         self._tokens_at = now
         if self._tokens <= 0:
             return []
-        while self._ranges and not self._old:
+        while self._ranges and not self._old and len(self._gaps) < READ_GAPS:
             after, upto = self._ranges.popleft()
-            rows = [row for row in self._read(after, READ_ROWS) if row.seq <= upto]
-            if rows and rows[-1].seq < upto:
-                self._ranges.appendleft((rows[-1].seq, upto))
+            told = len(self._gaps)
+            rows, reached = self._read(after, upto)
+            self._tokens -= len(self._gaps) - told
+            if reached < upto:
+                self._ranges.appendleft((reached, upto))
             self._old.extend(by_slot(rows, self.max_bytes))
         message = self._old.popleft() if self._old else []
         self._tokens -= len(message)
         return message
+
+    def gaps(self, limit: int) -> list[Gap]:
+        """Return up to ``limit`` gaps that lie between the rows that were read since the last call."""
+        return [self._gaps.popleft() for _ in range(min(limit, len(self._gaps)))]
+
+    def gaps_behind(self, limit: int) -> list[Gap]:
+        """Return the first gaps among what was read and the broker has not taken: they were rows, or never were."""
+        return self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto)
 
     def again(self, now: float) -> bool:
         """Put rows that no receipt covers into the lane of old rows when that is due; tell whether it was."""
@@ -128,7 +140,18 @@ class Lanes:
             self._ranges.append((self._upto, durable))
         self._upto = durable
 
-    def _read(self, after: int, limit: int) -> list[Row]:
-        rows = self._outbox.read(after, limit)
-        # A damaged file may have been replaced meanwhile; these numbers are of another epoch then.
-        return rows if self._outbox.epoch == self.epoch else []
+    def _read(self, after: int, upto: int) -> tuple[list[Row], int]:
+        """Return the next rows up to a number, and up to where all rows and gaps were read."""
+        rows = self._outbox.read(after, READ_ROWS)
+        reached = rows[-1].seq if rows and rows[-1].seq < upto else upto
+        rows = [row for row in rows if row.seq <= upto]
+        # After the rows: one that has to go in between is in both then, and never in neither.
+        gaps = self._outbox.gaps(READ_GAPS, after=after, upto=reached)
+        if len(gaps) == READ_GAPS:
+            reached = min(reached, gaps[-1].last)
+            rows = [row for row in rows if row.seq <= reached]
+        if self._outbox.epoch != self.epoch:
+            # A damaged file was replaced meanwhile; these numbers are of another epoch.
+            return [], upto
+        self._gaps.extend(gaps)
+        return rows, reached

@@ -21,6 +21,9 @@ FSYNC_TRIES = 15  # the median of so few is steady enough to tell an SD card fro
 FSYNC_BYTES = 4096
 CONNECT_S = 3.0  # a broker on a hospital network answers within this, or is not there for us
 
+TRUE_FROM_US = 1_735_689_600_000_000
+"""2025-01-01: a clock that is earlier than this program has not been set since the machine was switched on."""
+
 _TIMEX_BYTES = 256  # struct timex is 208 bytes on 64-bit Linux
 _TIMEX_STATUS, _TIMEX_MAXERROR = 40, 24  # offsets in it (adjtimex(2)): after modes, offset, frequency, max error, ...
 _STA_UNSYNC = 0x0040

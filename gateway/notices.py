@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gateway.records import Record
+
 Priority = Literal["low", "medium"]
 """The words of IEC 60601-1-8 without a claim to it. High is not ours: nobody's life hangs on what this program says."""
 State = Literal["raised", "cleared"]
@@ -75,6 +77,12 @@ class _Entry:
     first_us: int
     last_s: float
     raised: bool = False
+
+
+def durable(notice: dict[str, Any]) -> Record:
+    """Return the record of a notice that was raised or cleared, for the history; its payload is that of the topic."""
+    carried = {key: value for key, value in notice.items() if key not in ("v", "gateway", "code", "time_us")}
+    return Record("notice", notice["code"], notice["time_us"], carried)
 
 
 class Notices:

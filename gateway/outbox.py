@@ -1,7 +1,8 @@
 """The durable queue between the pipeline and the broker: on disk before it is sent, there until a receipt covers it.
 
 The pipeline appends and never waits; a thread of the outbox's own numbers what came, and commits it in groups. Readers
-see committed rows only. A full outbox drops its oldest rows and says so in a gap record, which is as durable as a row.
+see committed rows only. A full outbox drops its oldest rows, those of the lowest class first, and says so in a gap
+record, which is as durable as a row.
 """
 
 from __future__ import annotations
@@ -10,41 +11,49 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
 from gateway.measurement import Measurement
+from gateway.outbox_age import AgeLimit
 from gateway.outbox_file import (
+    NO_END,
     OUTBOX_FULL,
+    TOO_OLD,
     DamagedError,
     FileError,
-    Gap,
     OutboxFile,
-    Row,
     UnopenedFile,
     is_damage,
     set_aside,
 )
+from gateway.outbox_schema import CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
+from gateway.records import Record, body
 
-__all__ = ["OUTBOX_FULL", "Gap", "Outbox", "OutboxState", "Row"]
+__all__ = ["OUTBOX_FULL", "TOO_OLD", "Gap", "Outbox", "OutboxState", "Row"]
 
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
+Content = Measurement | Record | int
+"""What waits for its number: a number of numbers whose contents had to go, too."""
 
 PENDING_MAX = 50_000
-"""Measurements held in memory while the disk is slow: half a minute of a full ward, about 50 MB. Then the oldest go."""
+"""Rows held in memory while the disk is slow: half a minute of a full ward, about 50 MB. Then the oldest of the lowest
+class go."""
+PENDING_ROOM = 10
+"""One part in so many is made free at once: looking through all of them for each new one would take too long."""
 GROUP_MAX = 5_000
 """Rows of one commit, so that one commit stays well below a second on a slow card."""
-RELEASE_CHUNK = 5_000
-"""Rows trimmed with one commit, for the same reason."""
 URGENT_SPACING_S = 0.02
 """Least time between two commits: a burst of events shares one flush of the disk."""
+TELL_AGAIN_S = 60.0
+"""Least time between two lines of the log that say that rows were dropped."""
 RETRY_S = 1.0
 """Wait after a failed commit, such as a full disk: the measurements stay in memory meanwhile."""
 
@@ -87,12 +96,16 @@ class Outbox:
     Args:
         path: The file; its folder must exist. Created if absent, set aside and replaced if damaged.
         commit_s: Longest wait of a measurement before it is written, seconds.
-        max_bytes: Cap of the rows on disk; beyond it the oldest are dropped, counted and told.
+        max_bytes: Cap of rows and gaps on disk; beyond it the oldest of the lowest class go, counted and told.
+        max_age_s: Rows that are older go too; None keeps them.
         on_commit: Called on the outbox's thread after each commit that changed something; must be quick.
         now: Wall clock, seconds, for the age of rows.
 
     A file that cannot be opened (a full disk, a read-only folder) is tried again each second; meanwhile measurements
     wait in memory, and the state says why.
+
+    Attributes:
+        aside: Names of the damaged files that were renamed since the start.
     """
 
     def __init__(
@@ -101,6 +114,7 @@ class Outbox:
         *,
         commit_s: float = 0.2,
         max_bytes: int = 512 * 2**20,
+        max_age_s: float | None = None,
         on_commit: Callable[[], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -111,18 +125,22 @@ class Outbox:
         self._now = now
         self._wake = threading.Condition()
         # Guarded by _wake: what the pipeline and the publisher hand over.
-        self._pending: deque[tuple[Measurement, int]] = deque()
-        self._overflow = 0
+        self._pending: deque[tuple[Content, int]] = deque()
+        self._held = self._missing = 0  # rows in pending, and numbers whose contents had to go
+        self._lost: Counter[tuple[str, int]] = Counter()  # the latter by reason and class
         self._due: float | None = None  # monotonic time of the next commit
         self._release = 0
         self._closing = False
         # The outbox's thread only: taken from pending, not on disk yet.
-        self._batch: list[tuple[Measurement, int]] = []
-        self._batch_overflow = 0
+        self._batch: list[tuple[Content, int]] = []
+        self._batch_held = self._batch_missing = 0
+        self._batch_lost: Counter[tuple[str, int]] = Counter()
+        self._ages = None if max_age_s is None else AgeLimit(max_age_s, now=now)
+        self._tell_again_at = 0.0
         self._not_before = 0.0  # monotonic time before which the next commit must not be
         self._damaged = threading.Event()
         self._file_lock = threading.Lock()  # readers against replacing the file
-        self._set_aside = 0
+        self.aside: list[str] = []
         self._state = OutboxState()
         self._file: OutboxFile | UnopenedFile = UnopenedFile("")
         try:
@@ -136,24 +154,57 @@ class Outbox:
 
     # For the pipeline.
 
-    def append(self, measurements: Sequence[Measurement], *, urgent: bool = False) -> None:
-        """Queue measurements in the order given; never waits for the disk. ``urgent`` commits at once."""
-        if not measurements:
-            return
+    def append(self, measurements: Sequence[Measurement], *, urgent: bool = False) -> int:
+        """Queue measurements in the order given; never waits for the disk. ``urgent`` commits at once.
+
+        Returns:
+            The number of the first, in the present epoch.
+        """
+        return self._append(measurements, urgent=urgent)
+
+    def record(self, record: Record) -> None:
+        """Queue a notice or an entry of the audit; it is committed at once."""
+        self._append([record], urgent=True)
+
+    def _append(self, contents: Sequence[Measurement | Record], *, urgent: bool) -> int:
         made_us = int(self._now() * 1e6)
         with self._wake:
-            self._pending.extend((measurement, made_us) for measurement in measurements)
-            while len(self._pending) > PENDING_MAX:
-                self._pending.popleft()
-                self._overflow += 1
-            self._schedule(0.0 if urgent else self.commit_s)
+            first = self._last_seq() + 1
+            if contents:
+                self._pending.extend((content, made_us) for content in contents)
+                self._held += len(contents)
+                if self._held > PENDING_MAX:
+                    self._thin_out()
+                self._schedule(0.0 if urgent else self.commit_s)
+        return first
+
+    def _last_seq(self) -> int:
+        return self._state.durable_seq + self._held + self._missing + self._batch_held + self._batch_missing
+
+    def _thin_out(self) -> None:
+        """Let the oldest of the lowest class go: memory is full. Their numbers stay. The caller holds the condition."""
+        too_many = max(self._held - PENDING_MAX, PENDING_MAX // PENDING_ROOM)
+        for rank in range(len(CLASSES)):
+            kept: deque[tuple[Content, int]] = deque()
+            for content, made_us in self._pending:
+                left = content
+                if too_many and not isinstance(content, int) and rank_of(content) == rank:
+                    too_many -= 1
+                    self._held, self._missing = self._held - 1, self._missing + 1
+                    self._lost[DISK_SLOW, rank] += 1
+                    left = 1
+                if isinstance(left, int) and kept and isinstance(before := kept[-1][0], int):
+                    kept[-1] = before + left, made_us
+                else:
+                    kept.append((left, made_us))
+            self._pending = kept
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything appended so far is on disk; False if that took too long."""
         deadline = time.monotonic() + timeout_s
         with self._wake:
             self._schedule(0.0)
-            while self._pending or self._overflow or self._batch or self._batch_overflow:
+            while self._pending or self._batch:
                 if not self._wake.wait(deadline - time.monotonic()):
                     return False
             return True
@@ -173,9 +224,9 @@ class Outbox:
         """Return up to ``limit`` committed rows beyond ``after_seq``, in order."""
         return self._reading(lambda: self._file.read(after_seq, limit))
 
-    def gaps(self, limit: int = 1000) -> list[Gap]:
-        """Return the first ``limit`` gaps that no receipt has covered yet, in order."""
-        return self._reading(lambda: self._file.gaps(limit))
+    def gaps(self, limit: int = 1000, *, after: int = 0, upto: int = NO_END) -> list[Gap]:
+        """Return the first ``limit`` gaps beyond ``after`` and up to ``upto`` that no receipt has covered, in order."""
+        return self._reading(lambda: self._file.gaps(limit, after=after, upto=upto))
 
     def release(self, epoch: str, seq: int) -> None:
         """Let everything up to ``seq`` go, since it is stored; ignored if it speaks of another epoch."""
@@ -188,13 +239,32 @@ class Outbox:
     def state(self) -> OutboxState:
         """Return what the outbox holds."""
         state = self._state
-        oldest_us = self._file.oldest_us
         return replace(
             state,
-            depth=state.depth + len(self._pending) + len(self._batch),
-            last_seq=state.durable_seq + len(self._pending) + len(self._batch) + self._overflow + self._batch_overflow,
-            oldest_s=0.0 if oldest_us is None else max(0.0, self._now() - oldest_us / 1e6),
+            depth=state.depth + self._held + self._batch_held,
+            last_seq=self._last_seq(),
+            oldest_s=self._age(filter(None, self._file.oldest_us)),
         )
+
+    def classes(self) -> dict[str, dict[str, Any]]:
+        """Return what of each class is on disk, how old the oldest is in seconds, and what had to go, by reason."""
+        file = self._file
+        depths, oldest, dropped = file.depths, file.oldest_us, file.dropped
+        found: dict[str, dict[str, Any]] = {
+            name: {
+                "depth": depths[rank],
+                "oldest_s": self._age(filter(None, [oldest[rank]])),
+                "dropped": {reason: n for (reason, of), n in dropped.items() if of == rank},
+            }
+            for rank, name in enumerate(CLASSES)
+        }
+        if unknown := {reason: n for (reason, of), n in dropped.items() if of == UNKNOWN}:
+            found["unknown"] = {"depth": 0, "oldest_s": 0.0, "dropped": unknown}
+        return found
+
+    def _age(self, made_us: Iterable[int]) -> float:
+        oldest_us = min(made_us, default=None)
+        return 0.0 if oldest_us is None else max(0.0, self._now() - oldest_us / 1e6)
 
     def close(self) -> None:
         """Write what is pending, close the file, end the thread."""
@@ -265,7 +335,7 @@ class Outbox:
         return ""
 
     def _left(self) -> int:
-        return len(self._pending) + len(self._batch)
+        return self._held + self._batch_held
 
     def _take(self) -> bool:
         """Wait for the next commit and take what it will hold; return whether the outbox is closing."""
@@ -274,36 +344,62 @@ class Outbox:
                 self._wake.wait(None if self._due is None else wait_s)
             self._due = None
             # What a failed commit held comes first, with its numbers.
-            if not self._batch and not self._batch_overflow:
-                self._batch_overflow, self._overflow = self._overflow, 0
+            if not self._batch:
                 n = min(len(self._pending), GROUP_MAX)
                 self._batch = [self._pending.popleft() for _ in range(n)]
+                missing = [content for content, _ in self._batch if isinstance(content, int)]
+                self._batch_held, self._batch_missing = n - len(missing), sum(missing)
+                self._held, self._missing = self._held - self._batch_held, self._missing - self._batch_missing
+                self._batch_lost, self._lost = self._lost, Counter()
             return self._closing
 
     def _commit(self) -> None:
         file = self._file
-        seq = file.last_seq
-        gaps: list[Gap] = []
-        if self._batch_overflow:
-            gaps.append(Gap(seq + 1, seq + self._batch_overflow, DISK_SLOW))
-            seq += self._batch_overflow
+        rows, gaps, lost, chain, seq = self._numbered(file.last_seq, file.chain)
+        too_old = self._ages.made_before() if self._ages else None
+        before = self._state.dropped.get(TOO_OLD, 0)
+        dropped = file.commit(
+            rows, gaps, last_seq=seq, released=self._release, max_bytes=self.max_bytes, lost=lost, chain=chain,
+            made_before=too_old,
+        )  # fmt: skip
+        with self._wake:
+            self._batch, self._batch_lost = [], Counter()
+            self._batch_held = self._batch_missing = 0
+            self._take_stock()
+        if self._ages and self._state.dropped.get(TOO_OLD, 0) != before:
+            self._ages.again()
+        if dropped and time.monotonic() >= self._tell_again_at:  # a full outbox drops with every commit
+            self._tell_again_at = time.monotonic() + TELL_AGAIN_S
+            log.warning("the outbox had to drop rows; in the life of this file: %s", self._state.dropped)
+
+    def _numbered(
+        self, seq: int, chain: Chain
+    ) -> tuple[list[tuple[Row, int]], list[Gap], Counter[tuple[str, int]], Chain, int]:
+        """Return rows, gaps and what these were, and how far audit and numbers are, of what the next commit holds."""
         rows: list[tuple[Row, int]] = []
-        for measurement, made_us in self._batch:
+        gaps: list[Gap] = []
+        lost = self._batch_lost.copy()
+        for content, made_us in self._batch:
+            if isinstance(content, int):
+                gaps.append(Gap(seq + 1, seq + content, DISK_SLOW))
+                seq += content
+                continue
             seq += 1
+            rank = rank_of(content)
             try:
-                row = Row(seq, measurement.slot, measurement.start_us == measurement.end_us, encode(measurement, seq))
+                if isinstance(content, Record):
+                    made, chain = body(content, chain)
+                    row = Row(seq, "", rank, with_number(made, seq))
+                else:
+                    row = Row(seq, content.slot, rank, encode(content, seq))
             except TypeError as error:  # orjson: a value of a type that JSON does not have
-                log.error("measurement %d of %s cannot be encoded: %s", seq, measurement.metric, error)  # noqa: TRY400
+                name = content.metric if isinstance(content, Measurement) else content.what
+                log.error("number %d, %s, cannot be encoded: %s", seq, name, error)  # noqa: TRY400
                 gaps.append(Gap(seq, seq, NOT_ENCODABLE))
+                lost[NOT_ENCODABLE, rank] += 1
             else:
                 rows.append((row, made_us))
-        released = min(self._release, self._state.released_seq + RELEASE_CHUNK)
-        dropped = file.commit(rows, gaps, last_seq=seq, released=released, max_bytes=self.max_bytes)
-        with self._wake:
-            self._batch, self._batch_overflow = [], 0
-            self._take_stock()
-        if dropped:
-            log.warning("the outbox is full: %d of the oldest measurements dropped", dropped)
+        return rows, gaps, lost, chain, seq
 
     def _settle(self, error: str) -> None:
         """After a commit, or a failed one: say how things stand and when to go on. The caller holds the condition."""
@@ -311,15 +407,18 @@ class Outbox:
         if error:
             self._state = replace(self._state, error=error)
             self._due = self._not_before
-        elif self._pending or self._overflow or self._release > self._state.released_seq:
+        elif self._pending or self._release > self._state.released_seq:
             self._schedule(0.0 if self._closing or len(self._pending) >= GROUP_MAX else self.commit_s)
         self._wake.notify_all()
 
     def _take_stock(self) -> None:
         file = self._file
+        dropped: Counter[str] = Counter()
+        for (reason, _), n in file.dropped.items():
+            dropped[reason] += n
         self._state = OutboxState(
-            depth=file.depth, bytes=file.bytes, dropped=file.dropped, epoch=file.epoch, durable_seq=file.last_seq,
-            released_seq=file.first_kept - 1, set_aside=self._set_aside,
+            depth=file.depth, bytes=file.bytes, dropped=dict(dropped), epoch=file.epoch, durable_seq=file.last_seq,
+            released_seq=file.first_kept - 1, set_aside=len(self.aside),
         )  # fmt: skip
 
     def _open_late(self) -> None:
@@ -333,7 +432,7 @@ class Outbox:
             return OutboxFile(self.path)
         except DamagedError as error:
             kept = set_aside(self.path)
-            self._set_aside += 1
+            self.aside.append(kept.name)
             log.error("the outbox was damaged (%s): kept as %s, starting a new one", error, kept.name)  # noqa: TRY400
             return OutboxFile(self.path)
 
@@ -343,7 +442,7 @@ class Outbox:
             self._file.abandon()
             if self.path.exists():
                 kept = set_aside(self.path)
-                self._set_aside += 1
+                self.aside.append(kept.name)
                 log.error("the outbox is damaged: kept as %s, starting a new one", kept.name)
             self._file = OutboxFile(self.path)
             self._release = 0
@@ -351,6 +450,18 @@ class Outbox:
             self._take_stock()
 
 
+def rank_of(content: Measurement | Record) -> int:
+    """Return the class of what is to be queued."""
+    if isinstance(content, Record):
+        return content.rank
+    return EVENT if content.start_us == content.end_us else METRIC
+
+
 def encode(measurement: Measurement, seq: int) -> bytes:
     """Return the JSON of a measurement with its number; raises TypeError for a value that JSON does not have."""
-    return b'{"seq":%d,%b' % (seq, orjson.dumps(measurement, option=orjson.OPT_SERIALIZE_NUMPY)[1:])
+    return with_number(orjson.dumps(measurement, option=orjson.OPT_SERIALIZE_NUMPY), seq)
+
+
+def with_number(made: bytes, seq: int) -> bytes:
+    """Return a JSON object with its number before all else."""
+    return b'{"seq":%d,%b' % (seq, made[1:])

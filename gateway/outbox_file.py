@@ -10,56 +10,54 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from zlib import crc32
 
 from gateway.outbox_log import last_commit_in_log
+from gateway.outbox_schema import (
+    AUDIT,
+    SCHEMA_VERSION,
+    TABLES,
+    UNKNOWN,
+    Chain,
+    Gap,
+    Row,
+    create,
+    migrate,
+)
 
-SCHEMA_VERSION = 1
+__all__ = ["DamagedError", "FileError", "Gap", "OutboxFile", "Row", "UnopenedFile", "is_damage", "set_aside"]
+
 ROW_OVERHEAD = 48
 """Bytes that one row takes on disk beside its payload: header, slot, time, and its share of half-full pages."""
+GAP_BYTES = 32
+"""The same of a gap: what lies between kept rows may be as many gaps as rows, and counts towards the cap."""
 BUSY_TIMEOUT_S = 5.0
 """Nobody else writes to the file; a reader of ours can hold a checkpoint up for a moment."""
 OUTBOX_FULL = "outbox full"
+TOO_OLD = "too old"
 CORRUPT = "corrupt"
 WAL_LIMIT = 8 * 2**20
 """The write-ahead log is cut back to this many bytes after a checkpoint."""
-ROWS_OF_A_PAGE = 16
-"""The most rows on one page of 4 KiB: a row takes well over 256 bytes."""
+ROWS_OF_A_PAGE = 32
+"""The most rows on one page of 4 KiB: the shortest record of the audit takes over 128 bytes."""
 SPARE_PAGES = 256
 """Free pages kept for the rows to come; beyond them pages go back to the disk."""
 VACUUM_PAGES = 512
 """Pages (of 4 KiB) given back to the disk with one commit: bounded, so that a commit stays short."""
+CHUNK = 5_000
+"""Rows that one commit trims, or drops for their age, so that it stays well below a second on a slow card."""
+NO_END = 2**62
+"""Beyond all numbers."""
 
-SCHEMA = """
-CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, last_seq INTEGER NOT NULL,
-                    depth INTEGER NOT NULL, bytes INTEGER NOT NULL, clean INTEGER NOT NULL);
-CREATE TABLE rows (seq INTEGER PRIMARY KEY, slot TEXT NOT NULL, event INTEGER NOT NULL, made_us INTEGER NOT NULL,
-                   crc INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE gaps (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, reason TEXT NOT NULL);
-CREATE TABLE dropped (reason TEXT PRIMARY KEY, n INTEGER NOT NULL);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One durable measurement: its number, its slot, and its JSON with the number in it."""
-
-    seq: int
-    slot: str
-    event: bool
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Numbers ``first`` to ``last``, both included, that never will come, and why."""
-
-    first: int
-    last: int
-    reason: str
+_INSERT = [f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)" for table in TABLES]  # noqa: S608 - our own names
+_EVERY_SEQ = " UNION ALL ".join(f"SELECT seq FROM {table} WHERE seq <= :upto" for table in TABLES)  # noqa: S608
+_EVERY_ROW = " UNION ALL ".join(
+    f"SELECT seq, slot, {rank} AS rank, payload, crc FROM {table} WHERE seq > :after"  # noqa: S608
+    for rank, table in enumerate(TABLES)
+)
+_READ = f"{_EVERY_ROW} ORDER BY seq LIMIT :limit"
 
 
 class DamagedError(Exception):
@@ -98,17 +96,31 @@ def set_aside(path: Path) -> Path:
     return kept
 
 
+class _Stock:
+    """What a transaction leaves in the file, while it runs."""
+
+    def __init__(self, depths: Sequence[int], total: int) -> None:
+        self.depths = list(depths)
+        self.bytes = total
+
+    def less(self, rank: int, rows: int, payload_bytes: int) -> None:
+        """Note that rows have gone."""
+        self.depths[rank] -= rows
+        self.bytes -= payload_bytes + rows * ROW_OVERHEAD
+
+
 class OutboxFile:
     """Read and write one outbox file. Not for several threads, except ``read`` and ``gaps`` in one other.
 
     Attributes:
         epoch: The life of this file, 16 hexadecimal digits.
         last_seq: The last number given.
-        depth: How many rows there are.
-        bytes: What they take, with overhead.
-        oldest_us: When the oldest row was made, UTC microseconds; None if there is none.
+        depths: How many rows of each class there are.
+        bytes: What they and the gaps take, with overhead.
+        oldest_us: When the oldest row of each class was made, UTC microseconds; None if there is none.
         first_kept: The lowest number that a row or a gap holds; one beyond the last number if there is none.
-        dropped: Rows dropped in the life of this file, by reason.
+        dropped: Rows dropped in the life of this file, by reason and class.
+        chain: How far the audit has come.
 
     Raises:
         DamagedError: The file is there but is not a whole outbox.
@@ -118,7 +130,7 @@ class OutboxFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         logged = last_commit_in_log(path)
-        self._spoilt: deque[int] = deque()  # filled by the reader, emptied by the writer
+        self._spoilt: deque[tuple[int, int]] = deque()  # class and number; filled by the reader, emptied by the writer
         self._write = _connect(path)
         try:
             self._prepare(logged)
@@ -131,141 +143,249 @@ class OutboxFile:
                 raise DamagedError(str(error)) from error
             raise
 
+    @property
+    def depth(self) -> int:
+        """Return how many rows there are."""
+        return sum(self.depths)
+
     def _prepare(self, logged: int) -> None:
         self._write.execute("PRAGMA auto_vacuum=INCREMENTAL")
         self._write.execute("PRAGMA journal_mode=WAL")
         self._write.execute("PRAGMA synchronous=FULL")
         self._write.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")
-        version = self._write.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._create()
-        elif version != SCHEMA_VERSION:
-            raise DamagedError(f"schema version {version} is not {SCHEMA_VERSION}")
-        state = self._write.execute("SELECT epoch, last_seq, depth, bytes, clean FROM state").fetchone()
+        recovered = self._open_schema()
+        state = self._write.execute(
+            "SELECT epoch, chain_head, last_seq, metrics, events, audits, bytes, chain_n, clean FROM state"
+        ).fetchone()
         if state is None:
             raise DamagedError("the state is missing")
-        if not isinstance(state[0], str) or not all(isinstance(number, int) for number in state[1:]):
+        epoch, head, *numbers = state
+        if not all(isinstance(text, str) for text in (epoch, head)) or not all(isinstance(n, int) for n in numbers):
             raise DamagedError("the state is not what its columns say")
-        self.epoch: str = state[0]
-        self.last_seq: int = state[1]
-        self.depth: int = state[2]
-        self.bytes: int = state[3]
+        self.epoch: str = epoch
+        self.last_seq, *self.depths, self.bytes, chain_n, clean = numbers
+        self.chain = Chain(chain_n, head)
         # Checking half a gigabyte takes seconds: only after an end that was not orderly.
-        if not state[4]:
+        if not clean:
             self._check()
-        # SQLite takes the log up to the first bad page, and forgets the rest without a word.
-        recovered = self._write.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+        if recovered is None:
+            recovered = self._recovered()
         torn = ROWS_OF_A_PAGE * max(0, logged - recovered)
         with self._write:
             self._write.execute("BEGIN IMMEDIATE")
             self._write.execute("UPDATE state SET clean = 0")
-            if torn and not state[4]:
+            if torn and not clean:
                 # Numbers that may have been given, and seen by others, must not be given again.
-                self._add_gap(Gap(self.last_seq + 1, self.last_seq + torn, CORRUPT))
+                self.bytes += self._add_gap(Gap(self.last_seq + 1, self.last_seq + torn, CORRUPT))
+                self._count(CORRUPT, UNKNOWN, torn)
                 self.last_seq += torn
-                self._write.execute("UPDATE state SET last_seq = ?", (self.last_seq,))
+                self._write.execute("UPDATE state SET last_seq = ?, bytes = ?", (self.last_seq, self.bytes))
             self.oldest_us, self.first_kept, self.dropped = self._take_stock(self.last_seq)
 
-    def _create(self) -> None:
-        if self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise DamagedError("another kind of database")
-        with self._write:
-            self._write.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA.split(";"):
-                self._write.execute(statement)
-            self._write.execute("INSERT INTO state VALUES (1, ?, 0, 0, 0, 1)", (secrets.token_hex(8),))
-            self._write.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    def _open_schema(self) -> int | None:
+        """Make or migrate the tables; return what SQLite took of the log, where that had to be asked before."""
+        version = self._write.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            if self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise DamagedError("another kind of database")
+            with self._write:
+                self._write.execute("BEGIN IMMEDIATE")
+                create(self._write, secrets.token_hex(8))
+        elif version == 1:
+            recovered = self._recovered()
+            migrate(self._write, gap_bytes=GAP_BYTES)
+            return recovered
+        elif version != SCHEMA_VERSION:
+            raise DamagedError(f"schema version {version} is not {SCHEMA_VERSION}")
+        return None
+
+    def _recovered(self) -> int:
+        """Return how many frames of the log SQLite took: it forgets the rest, from the first bad page on."""
+        return int(self._write.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])
 
     def _check(self) -> None:
         verdict = self._write.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise DamagedError(verdict)
-        last, rows = self._write.execute("SELECT coalesce(max(seq), 0), count(*) FROM rows").fetchone()
+        found = [
+            self._write.execute(f"SELECT coalesce(max(seq), 0), count(*) FROM {table}").fetchone()  # noqa: S608
+            for table in TABLES
+        ]
+        last, rows = max(last for last, _ in found), [count for _, count in found]
         told = self._write.execute("SELECT coalesce(max(last), 0) FROM gaps").fetchone()[0]
-        if rows != self.depth or (rows and max(last, told) != self.last_seq):
-            raise DamagedError(f"{rows} rows up to {last} do not agree with the state: {self.depth}, {self.last_seq}")
+        if rows != self.depths or (any(rows) and max(last, told) != self.last_seq):
+            raise DamagedError(f"{rows} rows up to {last} do not agree with the state: {self.depths}, {self.last_seq}")
 
     def commit(
-        self, rows: Sequence[tuple[Row, int]], gaps: Iterable[Gap], *, last_seq: int, released: int, max_bytes: int
+        self,
+        rows: Sequence[tuple[Row, int]],
+        gaps: Iterable[Gap],
+        *,
+        last_seq: int,
+        released: int,
+        max_bytes: int,
+        lost: Mapping[tuple[str, int], int] | None = None,
+        chain: Chain | None = None,
+        made_before: tuple[int, int] | None = None,
     ) -> int:
-        """Write rows (each with its time, UTC microseconds) and gaps, trim what is released, keep to the cap.
+        """Add rows and gaps, trim and drop, in one transaction that is on disk when this returns.
 
-        All of it in one transaction that is on disk when this returns. ``released`` trims rows and gaps up to that
-        number; the cap then drops the oldest rows and leaves a gap. Returns how many rows the cap dropped.
+        Args:
+            rows: In the order of their numbers, each with the time when it was made, UTC microseconds.
+            gaps: Numbers among those of the rows that never were rows.
+            last_seq: The last number given with them.
+            released: Rows and gaps up to this number go, as many as one commit can take.
+            max_bytes: Beyond this the oldest rows of the lowest class go and leave gaps. What this commit brings goes
+                after what was there, except the audit: a full outbox still hands on what is live.
+            lost: What the gaps were, by reason and class; unknown if left out.
+            chain: How far the audit has come with these rows.
+            made_before: Rows that were made in this span, UTC microseconds, are too old, and those before them.
+
+        Returns:
+            How many rows were dropped for want of room or for their age.
         """
         if self._write.execute("PRAGMA freelist_count").fetchone()[0] > SPARE_PAGES:
             # As a script: execute() would stop after the first page. Before the rows: its failure must cost none.
             self._write.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+        chain = chain or self.chain
         with self._write:
             self._write.execute("BEGIN IMMEDIATE")
-            gone, freed = self._trim(released)
-            depth, total = self.depth - gone + len(rows), self.bytes - freed
-            self._write.executemany(
-                "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)",
-                ((row.seq, row.slot, row.event, made_us, crc32(row.payload), row.payload) for row, made_us in rows),
-            )
-            total += sum(len(row.payload) + ROW_OVERHEAD for row, _ in rows)
-            gone_bad, freed = self._drop_spoilt()
-            depth, total = depth - gone_bad, total - freed
+            stock = _Stock(self.depths, self.bytes)
+            if released >= self.first_kept:
+                self._trim(stock, released)
+            self._insert(stock, rows)
+            self._drop_spoilt(stock)
             for gap in gaps:
-                self._add_gap(gap)
-            dropped = 0
-            if total > max_bytes:
-                dropped, freed = self._drop_oldest(total - max_bytes)
-                depth, total = depth - dropped, total - freed
-            self._write.execute("UPDATE state SET last_seq = ?, depth = ?, bytes = ?", (last_seq, depth, total))
+                stock.bytes += self._add_gap(gap)
+                if lost is None:
+                    self._count(gap.reason, UNKNOWN, gap.last - gap.first + 1)
+            for (reason, rank), n in (lost or {}).items():
+                self._count(reason, rank, n)
+            dropped = self._drop_old(stock, *made_before) if made_before else 0
+            if stock.bytes > max_bytes:
+                dropped += self._make_room(stock, rows[0][0].seq if rows else last_seq + 1, max_bytes)
+            self._write.execute(
+                "UPDATE state SET last_seq = ?, metrics = ?, events = ?, audits = ?, bytes = ?, chain_n = ?,"
+                " chain_head = ?",
+                (last_seq, *stock.depths, stock.bytes, chain.n, chain.head),
+            )
             # Before the commit: nothing may fail between it and the numbers below.
-            stock = self._take_stock(last_seq)
-        self.last_seq, self.depth, self.bytes = last_seq, depth, total
-        self.oldest_us, self.first_kept, self.dropped = stock
+            taken = self._take_stock(last_seq)
+        self.last_seq, self.depths, self.bytes, self.chain = last_seq, stock.depths, stock.bytes, chain
+        self.oldest_us, self.first_kept, self.dropped = taken
         return dropped
 
-    def _trim(self, released: int) -> tuple[int, int]:
-        gone, freed = self._write.execute(
-            "SELECT count(*), coalesce(sum(length(payload) + ?), 0) FROM rows WHERE seq <= ?", (ROW_OVERHEAD, released)
+    def _insert(self, stock: _Stock, rows: Sequence[tuple[Row, int]]) -> None:
+        sorted_out: list[list[tuple[int, str, int, int, bytes]]] = [[] for _ in TABLES]
+        for row, made_us in rows:
+            sorted_out[row.rank].append((row.seq, row.slot, made_us, crc32(row.payload), row.payload))
+            stock.bytes += len(row.payload) + ROW_OVERHEAD
+        for rank, mine in enumerate(sorted_out):
+            if mine:
+                self._write.executemany(_INSERT[rank], mine)
+                stock.depths[rank] += len(mine)
+
+    def _trim(self, stock: _Stock, released: int) -> None:
+        beyond = self._write.execute(
+            f"SELECT seq FROM ({_EVERY_SEQ}) ORDER BY seq LIMIT 1 OFFSET :chunk",  # noqa: S608
+            {"upto": released, "chunk": CHUNK},
         ).fetchone()
-        if gone:
-            self._write.execute("DELETE FROM rows WHERE seq <= ?", (released,))
-        self._write.execute("DELETE FROM gaps WHERE last <= ?", (released,))
-        self._write.execute("UPDATE gaps SET first = ? WHERE first <= ?", (released + 1, released))
-        return gone, freed
+        released = released if beyond is None else beyond[0] - 1
+        for rank, table in enumerate(TABLES):
+            if stock.depths[rank]:
+                gone, freed = self._write.execute(
+                    f"SELECT count(*), coalesce(sum(length(payload)), 0) FROM {table} WHERE seq <= ?",  # noqa: S608
+                    (released,),
+                ).fetchone()
+                if gone:
+                    self._write.execute(f"DELETE FROM {table} WHERE seq <= ?", (released,))  # noqa: S608
+                    stock.less(rank, gone, freed)
+        last_one = self._gap_by(released)
+        gone = self._write.execute("DELETE FROM gaps WHERE first <= ?", (released,)).rowcount
+        if last_one and last_one.last > released:
+            self._write.execute("INSERT INTO gaps VALUES (?, ?, ?)", (released + 1, last_one.last, last_one.reason))
+            gone -= 1
+        stock.bytes -= gone * GAP_BYTES
 
-    def _drop_spoilt(self) -> tuple[int, int]:
-        gone = freed = 0
+    def _drop_spoilt(self, stock: _Stock) -> None:
         while self._spoilt:
-            seq = self._spoilt.popleft()
-            for (size,) in self._write.execute("SELECT length(payload) FROM rows WHERE seq = ?", (seq,)).fetchall():
-                self._write.execute("DELETE FROM rows WHERE seq = ?", (seq,))
-                self._add_gap(Gap(seq, seq, CORRUPT))
-                gone, freed = gone + 1, freed + size + ROW_OVERHEAD
-        return gone, freed
+            rank, seq = self._spoilt.popleft()
+            query = f"SELECT length(payload) FROM {TABLES[rank]} WHERE seq = ?"  # noqa: S608
+            for (size,) in self._write.execute(query, (seq,)).fetchall():
+                self._write.execute(f"DELETE FROM {TABLES[rank]} WHERE seq = ?", (seq,))  # noqa: S608
+                stock.less(rank, 1, size)
+                stock.bytes += self._add_gap(Gap(seq, seq, CORRUPT))
+                self._count(CORRUPT, rank, 1)
 
-    def _drop_oldest(self, excess: int) -> tuple[int, int]:
-        freed = dropped = first = last = 0
-        for seq, size in self._write.execute("SELECT seq, length(payload) FROM rows ORDER BY seq"):
-            # A gap that is already told may lie between two rows: a range of dropped rows ends there.
-            if last and seq != last + 1:
-                self._add_gap(Gap(first, last, OUTBOX_FULL))
-                first = 0
-            first, last = first or seq, seq
-            freed += size + ROW_OVERHEAD
-            dropped += 1
+    def _drop_old(self, stock: _Stock, from_us: int, before_us: int) -> int:
+        """Drop rows up to the last that is surely too old: what lies before it is older, whatever its clock said."""
+        dropped = 0
+        for rank, table in enumerate(TABLES):
+            (upto,) = self._write.execute(
+                f"SELECT max(seq) FROM (SELECT seq, made_us FROM {table} ORDER BY seq LIMIT ?)"  # noqa: S608
+                " WHERE made_us >= ? AND made_us < ?",
+                (CHUNK, from_us, before_us),
+            ).fetchone()
+            if upto is not None:
+                dropped += self._drop(stock, rank, TOO_OLD, before=upto + 1, excess=stock.bytes)
+        return dropped
+
+    def _make_room(self, stock: _Stock, first_new: int, max_bytes: int) -> int:
+        dropped = 0
+        lower = [(rank, first_new) for rank in range(AUDIT)]
+        for rank, before in [*lower, *((rank, NO_END) for rank in range(len(TABLES)))]:
+            if stock.bytes <= max_bytes:
+                break
+            dropped += self._drop(stock, rank, OUTBOX_FULL, before=before, excess=stock.bytes - max_bytes)
+        return dropped
+
+    def _drop(self, stock: _Stock, rank: int, reason: str, *, before: int, excess: int) -> int:
+        """Drop the oldest rows of a class below a number until so many bytes are free, or none is left."""
+        if not stock.depths[rank]:
+            return 0
+        freed = size_of_all = n = last = 0
+        runs: list[tuple[int, int]] = []  # first and last of numbers that follow each other
+        table = TABLES[rank]
+        query = f"SELECT seq, length(payload) FROM {table} WHERE seq < ? ORDER BY seq"  # noqa: S608
+        for seq, size in self._write.execute(query, (before,)):
+            if runs and seq == last + 1:
+                runs[-1] = runs[-1][0], seq
+            else:
+                runs.append((seq, seq))
+            last, n, size_of_all = seq, n + 1, size_of_all + size
+            freed += size + ROW_OVERHEAD - GAP_BYTES  # it may leave a gap of its own
             if freed >= excess:
                 break
-        if dropped:
-            self._add_gap(Gap(first, last, OUTBOX_FULL))
-            self._write.execute("DELETE FROM rows WHERE seq <= ?", (last,))
-        return dropped, freed
+        if n:
+            self._write.execute(f"DELETE FROM {table} WHERE seq <= ?", (last,))  # noqa: S608
+            stock.less(rank, n, size_of_all)
+            stock.bytes += sum(self._add_gap(Gap(first, end, reason)) for first, end in runs)
+            self._count(reason, rank, n)
+        return n
 
-    def _add_gap(self, gap: Gap) -> None:
-        n = gap.last - gap.first + 1
-        grown = self._write.execute(
-            "UPDATE gaps SET last = ? WHERE last = ? AND reason = ?", (gap.last, gap.first - 1, gap.reason)
-        )
-        if not grown.rowcount:
-            self._write.execute("INSERT INTO gaps VALUES (?, ?, ?)", (gap.first, gap.last, gap.reason))
+    def _add_gap(self, gap: Gap) -> int:
+        """Add a gap, as one with those beside it that have the same reason; return what it takes."""
+        first, last, size = gap.first, gap.last, GAP_BYTES
+        left = self._gap_by(first - 1)
+        if left and (left.last, left.reason) == (first - 1, gap.reason):
+            first, size = left.first, size - GAP_BYTES
+        right = self._write.execute("SELECT last, reason FROM gaps WHERE first = ?", (last + 1,)).fetchone()
+        if right and right[1] == gap.reason:
+            self._write.execute("DELETE FROM gaps WHERE first = ?", (last + 1,))
+            last, size = right[0], size - GAP_BYTES
+        self._write.execute("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?)", (first, last, gap.reason))
+        return size
+
+    def _gap_by(self, seq: int) -> Gap | None:
+        """Return the last gap that begins at or before a number."""
+        found = self._write.execute(
+            "SELECT first, last, reason FROM gaps WHERE first <= ? ORDER BY first DESC LIMIT 1", (seq,)
+        ).fetchone()
+        return found and Gap(*found)
+
+    def _count(self, reason: str, rank: int, n: int) -> None:
         self._write.execute(
-            "INSERT INTO dropped VALUES (?, ?) ON CONFLICT (reason) DO UPDATE SET n = n + excluded.n", (gap.reason, n)
+            "INSERT INTO dropped VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n", (reason, rank, n)
         )
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
@@ -273,31 +393,44 @@ class OutboxFile:
 
         A row that is not what was written is left out, and becomes a gap with the next commit.
         """
-        found = self._read.execute(
-            "SELECT seq, slot, event, payload, crc FROM rows WHERE seq > ? ORDER BY seq LIMIT ?", (after_seq, limit)
-        ).fetchall()
-        self._spoilt.extend(seq for seq, _, _, payload, crc in found if crc32(payload) != crc)
-        return [
-            Row(seq, slot, bool(event), payload) for seq, slot, event, payload, crc in found if crc32(payload) == crc
-        ]
+        while True:
+            found = self._read.execute(_READ, {"after": after_seq, "limit": limit}).fetchall()
+            whole: list[Row] = []
+            for seq, slot, rank, payload, crc in found:
+                if crc32(payload) == crc:
+                    whole.append(Row(seq, slot, rank, payload))
+                else:
+                    self._spoilt.append((rank, seq))
+            if whole or len(found) < limit:
+                return whole
+            after_seq = found[-1][0]
 
     @property
     def spoilt(self) -> bool:
         """Whether rows were found that are not what was written."""
         return bool(self._spoilt)
 
-    def gaps(self, limit: int) -> list[Gap]:
-        """Return the first ``limit`` gaps that no receipt has covered yet, in order."""
-        found = self._read.execute("SELECT first, last, reason FROM gaps ORDER BY first LIMIT ?", (limit,))
+    def gaps(self, limit: int, *, after: int = 0, upto: int = NO_END) -> list[Gap]:
+        """Return the first ``limit`` gaps with numbers beyond ``after`` and up to ``upto``, in order."""
+        found = self._read.execute(
+            "SELECT first, last, reason FROM gaps WHERE first <= :upto AND last > :after AND first >="
+            " coalesce((SELECT first FROM gaps WHERE first <= :after ORDER BY first DESC LIMIT 1), 0)"
+            " ORDER BY first LIMIT :limit",
+            {"after": after, "upto": upto, "limit": limit},
+        )
         return [Gap(*row) for row in found]
 
-    def _take_stock(self, last_seq: int) -> tuple[int | None, int, dict[str, int]]:
-        oldest = self._write.execute("SELECT made_us FROM rows ORDER BY seq LIMIT 1").fetchone()
-        first = self._write.execute(
-            "SELECT min(seq) FROM (SELECT min(seq) AS seq FROM rows UNION ALL SELECT min(first) FROM gaps)"
-        ).fetchone()[0]
-        dropped = dict(self._write.execute("SELECT reason, n FROM dropped"))
-        return oldest and oldest[0], last_seq + 1 if first is None else first, dropped
+    def _take_stock(self, last_seq: int) -> tuple[list[int | None], int, dict[tuple[str, int], int]]:
+        first = last_seq + 1
+        oldest: list[int | None] = []
+        for table in TABLES:
+            query = f"SELECT seq, made_us FROM {table} ORDER BY seq LIMIT 1"  # noqa: S608
+            seq, made_us = self._write.execute(query).fetchone() or (first, None)
+            first = min(first, seq)
+            oldest.append(made_us)
+        (gap,) = self._write.execute("SELECT min(first) FROM gaps").fetchone()
+        dropped = {(reason, rank): n for reason, rank, n in self._write.execute("SELECT reason, class, n FROM dropped")}
+        return oldest, first if gap is None else min(first, gap), dropped
 
     def abandon(self) -> None:
         """Let go of a damaged file without writing to it."""
@@ -324,18 +457,18 @@ class UnopenedFile:
     epoch = ""
     last_seq = depth = bytes = 0
     first_kept = 1
-    oldest_us: int | None = None
     spoilt = False
+    chain = Chain()
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        self.dropped: dict[str, int] = {}
+        self.depths = [0] * len(TABLES)
+        self.oldest_us: list[int | None] = [None] * len(TABLES)
+        self.dropped: dict[tuple[str, int], int] = {}
 
-    def commit(
-        self, rows: Sequence[tuple[Row, int]], gaps: Iterable[Gap], *, last_seq: int, released: int, max_bytes: int
-    ) -> int:
+    def commit(self, rows: Sequence[tuple[Row, int]], gaps: Iterable[Gap], **more: object) -> int:
         """Fail: there is nowhere to write to."""
-        del rows, gaps, last_seq, released, max_bytes
+        del rows, gaps, more
         raise sqlite3.OperationalError(self.reason)
 
     def read(self, after_seq: int, limit: int) -> list[Row]:
@@ -343,9 +476,9 @@ class UnopenedFile:
         del after_seq, limit
         return []
 
-    def gaps(self, limit: int) -> list[Gap]:
+    def gaps(self, limit: int, *, after: int = 0, upto: int = NO_END) -> list[Gap]:
         """Return nothing."""
-        del limit
+        del limit, after, upto
         return []
 
     def abandon(self) -> None:

@@ -1,4 +1,4 @@
-"""The JSON of the topics ``measurements`` and ``gaps``, built and checked.
+"""The JSON of the topics ``measurements``, ``records`` and ``gaps``, built and checked.
 
 What comes over the network is checked field by field: one wrong measurement is set apart with its reason, and its
 neighbours in the same message are kept. Unknown keys are ignored, so that a newer gateway can speak to an older reader.
@@ -14,14 +14,19 @@ from typing import Any
 import orjson
 
 from gateway.measurement import Measurement
-from gateway.outbox import Gap, Row
+from gateway.outbox_schema import Gap, Row
 from gateway.receipt import EPOCH, MAX_SEQ, PAYLOAD_VERSION
+from gateway.records import KINDS, canonical
 
 MAX_TEXT = 200
 """Characters of any text of a measurement; the longest that we make is a fifth of that."""
 MAX_LIST = 64
 """Devices of one measurement; a body wears seven."""
 MAX_INT = 2**53
+MAX_FIELDS = 32
+"""Fields of a record; a notice has a dozen."""
+MAX_WORDS = 1000
+"""Characters of a text of a record: an advice is a sentence, what a library says of an error may be two."""
 MAX_GAPS = 1000
 """Gaps of one message."""
 
@@ -49,14 +54,26 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A notice or an entry of the audit; ``body`` is its canonical JSON without the number."""
+
+    seq: int
+    kind: str
+    what: str
+    time_us: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """Measurements, or gaps, of one gateway.
+    """Measurements, records or gaps of one gateway.
 
     Attributes:
         gateway: Whose they are.
         epoch: The life of its outbox.
         released: Every number up to this one has left the outbox with a receipt and will not come again.
         measurements: Number and measurement.
+        records: Notices and entries of the audit.
         rejected: What could not be understood.
         gaps: Numbers that never will come.
     """
@@ -65,6 +82,7 @@ class Message:
     epoch: str
     released: int = 0
     measurements: list[tuple[int, Measurement]] = field(default_factory=list)
+    records: list[Told] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
@@ -75,6 +93,12 @@ def encode_measurements(gateway: str, epoch: str, released: int, rows: Sequence[
         {"v": PAYLOAD_VERSION, "gateway": gateway, "epoch": epoch, "slot": rows[0].slot, "released": released}
     )
     return b'%b,"measurements":[%b]}' % (head[:-1], b",".join(row.payload for row in rows))
+
+
+def encode_records(gateway: str, epoch: str, released: int, rows: Sequence[Row]) -> bytes:
+    """Return the payload of the topic ``records``."""
+    head = orjson.dumps({"v": PAYLOAD_VERSION, "gateway": gateway, "epoch": epoch, "released": released})
+    return b'%b,"records":[%b]}' % (head[:-1], b",".join(row.payload for row in rows))
 
 
 def encode_gaps(gateway: str, epoch: str, released: int, gaps: Iterable[Gap]) -> bytes:
@@ -99,6 +123,18 @@ def decode_measurements(gateway: str, slot: str, payload: bytes) -> Message:
             message.rejected.append(Rejected(seq, error.kind, _raw(entry)))
         else:
             message.measurements.append((seq, measurement))
+    return message
+
+
+def decode_records(gateway: str, payload: bytes) -> Message:
+    """Parse a message that came on the topic ``records``; raises PayloadError."""
+    fields, message = _head(gateway, payload)
+    for entry in _entries(fields, "records"):
+        seq = _seq(entry.pop("seq", None))
+        try:
+            message.records.append(_told(seq, entry))
+        except PayloadError as error:
+            message.rejected.append(Rejected(seq, error.kind, _raw(entry)))
     return message
 
 
@@ -190,6 +226,27 @@ def _measurement(fields: dict[str, Any]) -> Measurement:
     return Measurement(
         value=_number(fields, "value"), sync_ms=_number(fields, "sync_ms"), simulated=fields["simulated"], **known
     )
+
+
+def _told(seq: int, entry: dict[str, Any]) -> Told:
+    kind, time_us = entry.get("kind"), entry.get("time_us")
+    if kind not in KINDS:
+        raise PayloadError("unknown kind of record")
+    if type(time_us) is not int or not 0 <= time_us < MAX_INT:
+        raise PayloadError("bad time_us")
+    if len(entry) > MAX_FIELDS or not all(len(key) <= MAX_TEXT and _is_flat(value) for key, value in entry.items()):
+        raise PayloadError("bad fields of a record")
+    return Told(seq, kind, _text(entry, "what"), time_us, canonical(entry))
+
+
+def _is_flat(value: object) -> bool:
+    if isinstance(value, list):
+        return len(value) <= MAX_LIST and all(_is_name(name) for name in value)
+    if isinstance(value, str):
+        return len(value) <= MAX_WORDS
+    if isinstance(value, int):
+        return abs(value) < MAX_INT
+    return value is None or (isinstance(value, float) and isfinite(value))
 
 
 def _is_name(value: object) -> bool:

@@ -148,6 +148,26 @@ def _active(status: Json) -> Iterator[Sample]:
         yield {"priority": priority}, sum(notice["priority"] == priority for notice in active)
 
 
+def _waiting(status: Json) -> Iterator[Sample]:
+    for name, of in _classes(status):
+        yield {"class": name}, of["depth"]
+
+
+def _oldest(status: Json) -> Iterator[Sample]:
+    for name, of in _classes(status):
+        yield {"class": name}, of["oldest_s"]
+
+
+def _gone(status: Json) -> Iterator[Sample]:
+    for name, of in _classes(status):
+        for reason, n in of["dropped"].items():
+            yield {"class": name, "reason": str(reason)}, n
+
+
+def _classes(status: Json) -> Iterable[tuple[str, Json]]:
+    return ((status.get("outbox") or {}).get("classes") or {}).items()
+
+
 def _restarts(status: Json) -> Iterator[Sample]:
     for name, part in (status.get("parts") or {}).items():
         yield {"part": name}, part["failures"]
@@ -176,12 +196,12 @@ METRICS = (
             ("quantile",), _delay("to_broker_ms")),
     Exposed("pipeline_dropped_frames_total", "counter", "Frames that found no room, by reason", ("reason",),
             _counted("reason", "pipeline", "dropped")),
-    Exposed("outbox_measurements", "gauge", "Measurements that wait for a receipt", (), _one("outbox", "depth")),
+    Exposed("outbox_rows", "gauge", "What waits on disk for a receipt: metrics, events with notices, the audit",
+            ("class",), _waiting),
     Exposed("outbox_bytes", "gauge", "Their size on disk", (), _one("outbox", "bytes")),
     Exposed("outbox_limit_bytes", "gauge", "Size cap of the outbox", (), _one("outbox", "max_bytes")),
-    Exposed("outbox_oldest_seconds", "gauge", "Age of the oldest measurement in it", (), _one("outbox", "oldest_s")),
-    Exposed("outbox_dropped_total", "counter", "Measurements that had to go, by reason", ("reason",),
-            _counted("reason", "outbox", "dropped")),
+    Exposed("outbox_oldest_seconds", "gauge", "Age of the oldest of a class in it", ("class",), _oldest),
+    Exposed("outbox_dropped_total", "counter", "What had to go, by class and reason", ("class", "reason"), _gone),
     Exposed("outbox_files_set_aside_total", "counter", "Damaged outbox files", (), _one("outbox", "set_aside")),
     Exposed("publisher_connected", "gauge", "1 while a broker has accepted the gateway", (),
             _one("publisher", "connected")),

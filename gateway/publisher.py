@@ -25,8 +25,8 @@ from gateway.batching import MAX_BYTES
 from gateway.commands import Command, CommandError, carry_out, may_answer_on, refusal
 from gateway.lanes import Lanes
 from gateway.mqtt import REFUSED, Incoming, Limits, Link, Will
-from gateway.outbox import Outbox, Row
-from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements
+from gateway.outbox import Gap, Outbox, Row
+from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
 from gateway.receipt import PAYLOAD_VERSION, Receipt
 from gateway.resend import AFTER_S, Resend
 from gateway.topics import Topics
@@ -42,6 +42,8 @@ LIVE_UNDER_WAY = 64
 """Waveform messages handed to paho and not yet on the wire: a slow link must not fill the memory."""
 SMALL_MAX = 64
 """Notices, and answers to commands, that wait."""
+GAPS_S = 0.2
+"""Least time between two messages about gaps behind the rows: a full outbox makes new ones with every commit."""
 IDLE_S = 0.5
 """Longest sleep: bounds every timer here, and shows the watchdog that the thread lives."""
 PACKET_MARGIN = 4096
@@ -88,6 +90,7 @@ class Publisher:
         on_command: Called on the network thread with name and payload of a command; what it returns is the answer.
             A ValueError, KeyError, TypeError or RuntimeError from it becomes an answer that says no. Answers never
             go to topics of this gateway: a response topic lies outside ``rehab/v1/<site>/<gateway>/``.
+        on_obeyed: Called on the network thread with every command and its answer, for the audit.
         on_taken: Called on the publisher's thread with epoch and numbers (ranges, both ends included) that the broker
             took; must be quick.
         resend_after_s: Age at which a row that the broker took, and no receipt covers, is sent again.
@@ -103,6 +106,7 @@ class Publisher:
         *,
         release: str = "stored",
         on_command: Command | None = None,
+        on_obeyed: Callable[[Incoming, dict[str, Any]], None] | None = None,
         on_taken: Callable[[str, tuple[tuple[int, int], ...]], None] | None = None,
         resend_after_s: float = AFTER_S,
         rng: random.Random | None = None,
@@ -113,6 +117,7 @@ class Publisher:
         self._window = Window(broker.window)
         self._by_broker = release == "broker"
         self._on_command = on_command
+        self._on_obeyed = on_obeyed
         self._on_taken = on_taken
         self._resend_after_s = resend_after_s
         self._clock = clock
@@ -130,6 +135,7 @@ class Publisher:
         self._limits = Limits()
         self._live_under_way: deque[paho.MQTTMessageInfo] = deque()
         self._gaps_told: dict[str, int] | None = None
+        self._gaps_at = 0.0
         self._sent = self._resent = 0
         self._lanes = self._new_lanes()
         self._state = PublisherState()
@@ -215,6 +221,8 @@ class Publisher:
         except CommandError as error:
             self._note("bad command", f"{message.topic}: {error}")
             answer = refusal(error)
+        if self._on_obeyed is not None:
+            self._on_obeyed(message, answer)
         if may_answer_on(message.response_topic, self._topics):
             reply = Outgoing(message.response_topic, orjson.dumps(answer), correlation=message.correlation)
             self._queue_small(reply, "answer dropped")
@@ -262,6 +270,8 @@ class Publisher:
         while self._events:
             self._events.popleft()()
         if self._outbox.epoch != self._lanes.epoch:
+            while gaps := self._lanes.gaps(MAX_GAPS):
+                self._window.once_more(self._telling(gaps))
             for rows in self._lanes.drain():
                 self._window.once_more(self._carrying(rows))
             self._resent += self._lanes.resent
@@ -306,23 +316,35 @@ class Publisher:
         self._send_gaps(now)
         while self._room() and (rows := self._lanes.live(now)):
             self._send(self._carrying(rows), now)
+        self._send_gaps_between(now)
         self._send_live()
         if not self._by_broker and self._lanes.again(now):
             self._gaps_told = None
         # Half the window stays free for what is live.
         while self._room() > self._window.limit // 2 and (rows := self._lanes.old(now)):
             self._send(self._carrying(rows), now)
+        self._send_gaps_between(now)
 
     def _send_gaps(self, now: float) -> None:
+        """Tell gaps among what was read before: rows that had to go, or were spoilt."""
         dropped = self._outbox.state().dropped
-        if not self._room() or dropped == (self._gaps_told or {}):
+        if not self._room() or now < self._gaps_at or dropped == (self._gaps_told or {}):
             return
-        self._gaps_told = dropped
-        if gaps := self._outbox.gaps(MAX_GAPS):
-            epoch, released = self._lanes.epoch, self._outbox.state().released_seq
-            payload = encode_gaps(self._topics.gateway, epoch, released, gaps)
-            numbers = tuple((gap.first, gap.last) for gap in gaps)
-            self._send(Outgoing(self._topics.gaps, payload, epoch, numbers), now)
+        gaps = self._lanes.gaps_behind(MAX_GAPS)
+        self._gaps_at = now + GAPS_S
+        if len(gaps) < MAX_GAPS:
+            self._gaps_told = dropped
+        if gaps:
+            self._send(self._telling(gaps), now)
+
+    def _send_gaps_between(self, now: float) -> None:
+        while self._room() and (gaps := self._lanes.gaps(MAX_GAPS)):
+            self._send(self._telling(gaps), now)
+
+    def _telling(self, gaps: list[Gap]) -> Outgoing:
+        epoch, released = self._lanes.epoch, self._outbox.state().released_seq
+        payload = encode_gaps(self._topics.gateway, epoch, released, gaps)
+        return Outgoing(self._topics.gaps, payload, epoch, tuple((gap.first, gap.last) for gap in gaps))
 
     def _send_live(self) -> None:
         while self._live_under_way and self._live_under_way[0].is_published():
@@ -359,6 +381,9 @@ class Publisher:
 
     def _carrying(self, rows: list[Row]) -> Outgoing:
         epoch, released = self._lanes.epoch, self._outbox.state().released_seq
+        if not rows[0].slot:
+            payload = encode_records(self._topics.gateway, epoch, released, rows)
+            return Outgoing(self._topics.records, payload, epoch, spans(rows))
         payload = encode_measurements(self._topics.gateway, epoch, released, rows)
         return Outgoing(self._topics.measurements(rows[0].slot), payload, epoch, spans(rows))
 

@@ -62,15 +62,19 @@ class Contiguous:
             self.upto = max(self.upto, self._lasts[0])
             del self._firsts[0], self._lasts[0]
 
-    def missing(self, upto: int) -> list[tuple[int, int]]:
-        """Return the ranges (both ends included) up to ``upto`` that have not arrived."""
+    def missing(self, upto: int, *, after: int = 0) -> list[tuple[int, int]]:
+        """Return the ranges (both ends included) beyond ``after`` and up to ``upto`` that have not arrived."""
         holes: list[tuple[int, int]] = []
-        after = self.upto
-        for first, last in zip(self._firsts, self._lasts, strict=True):
-            if first > upto:
+        after = max(after, self.upto)
+        at = bisect_right(self._firsts, after)
+        if at:
+            after = max(after, self._lasts[at - 1])
+        for i in range(at, len(self._firsts)):
+            if self._firsts[i] > upto:
                 break
-            holes.append((after + 1, first - 1))
-            after = last
+            if self._firsts[i] > after + 1:
+                holes.append((after + 1, self._firsts[i] - 1))
+            after = self._lasts[i]
         if after < upto:
             holes.append((after + 1, upto))
         return holes

@@ -94,7 +94,7 @@ class Report:
                 "to_broker_ms": self._decided.summary_ms(),
                 "dropped": dict(self._ticker.dropped),
             },
-            outbox={**outbox_status(self._outbox.state()), "max_bytes": self._outbox.max_bytes},
+            outbox=outbox_status(self._outbox),
             publisher=asdict(self._publisher.state()),
             clock=self._wall.status(),
             recorder=self._recording(),

@@ -15,10 +15,12 @@ from config.settings import Settings
 from drivers.packet import Frame
 from drivers.radio import Radio, open_radio
 from drivers.supervisor import DeviceState, DeviceSupervisor
+from gateway.audit import Audit
 from gateway.broker import EmbeddedBroker
 from gateway.clock import NS
 from gateway.decided import Decided
 from gateway.intake import CONNECTED
+from gateway.notices import durable
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Origin, Pipeline
 from gateway.progress import Progress
@@ -94,6 +96,7 @@ class Gateway:
         """
         outbox = open_outbox(self.settings)
         watch = Watch(self.pipeline, self._topics)
+        audit = Audit(outbox, self.settings)
         decided = Decided(outbox, self.pipeline.intakes, self.real_ns)
         publisher = Publisher(
             outbox,
@@ -101,19 +104,26 @@ class Gateway:
             self.settings.broker,
             release=self.settings.outbox.release,
             on_command=watch.command,
+            on_obeyed=audit.command,
             on_taken=decided.taken,
         )
         watch.publish = publisher.publish_live
         recorder = self._recorder() if self.settings.recorder.enabled else None
         radio = self._radio()
-        work = _Work(self, decided=decided, outbox=outbox, publisher=publisher, recorder=recorder, radio=radio)
+        work = _Work(
+            self, audit=audit, decided=decided, outbox=outbox, publisher=publisher, recorder=recorder, radio=radio
+        )
+        audit.started(self.sessions)
+        ended = "failed"
         try:
             publisher.start()
             if radio is not None:
                 await radio.start()
             await self._serve(stop, work)
+            ended = "asked"
         finally:
             self._manager.tell(STOPPING=1)
+            audit.stopped(ended)
             if radio is not None:
                 await radio.stop()
             if recorder is not None:
@@ -180,6 +190,7 @@ class _Work:
         self,
         gateway: Gateway,
         *,
+        audit: Audit,
         decided: Decided,
         outbox: Outbox,
         publisher: Publisher,
@@ -192,7 +203,9 @@ class _Work:
         self._publisher = publisher
         self._recorder = recorder
         self._radio = radio
+        self._audit = audit
         self._decided = decided
+        self._outbox = outbox
         self._report = Report(
             settings,
             pipeline=gateway.pipeline,
@@ -246,6 +259,7 @@ class _Work:
         by_us = self._gateway.wall.look()
         if by_us:
             log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
+            self._audit.clock_moved(by_us)
             self._ticker.push(*moved(self._gateway.clock_ns(), by_us))
         for end_ns, frames in self._ticker.due():
             if self._recorder is not None:
@@ -270,6 +284,8 @@ class _Work:
                 level = logging.WARNING if notice["state"] == "raised" else logging.INFO
                 log.log(level, "notice %s: %s (%s)", notice["state"], notice["text"], notice["id"])
                 self._publisher.publish_notice(notice)
+                self._outbox.record(durable(notice))
+            self._audit.look()
             self._publisher.set_status(status)
             self._gateway.tell(status)
             for name in self.progress.stuck_devices():
@@ -286,6 +302,7 @@ def open_outbox(settings: Settings) -> Outbox:
             path,
             commit_s=settings.outbox.commit_ms / 1000,
             max_bytes=settings.outbox.max_megabytes << 20,
+            max_age_s=settings.outbox.max_days * 86_400.0,
         )
     except (OSError, sqlite3.OperationalError) as error:
         raise StartError(f"{path} cannot be used: {error}") from error

@@ -10,7 +10,7 @@ from typing import Any
 from config.settings import Settings, Slot
 from drivers.supervisor import DeviceState
 from gateway.intake import Intake
-from gateway.outbox import OutboxState
+from gateway.outbox import Outbox
 
 Json = dict[str, Any]
 
@@ -58,9 +58,9 @@ def device_status(intake: Intake, state: DeviceState | None, now_s: float, rate_
     }
 
 
-def outbox_status(state: OutboxState) -> Json:
+def outbox_status(outbox: Outbox) -> Json:
     """Describe the outbox."""
-    return asdict(state)
+    return {**asdict(outbox.state()), "max_bytes": outbox.max_bytes, "classes": outbox.classes()}
 
 
 def gateway_status(

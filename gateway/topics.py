@@ -22,6 +22,8 @@ class Topic:
 TABLE = (
     Topic("measurements", "measurements/<slot>", 1, False, "JSON",
           "measurements of a slot: once a second, events at once"),
+    Topic("records", "records", 1, False, "JSON",
+          "notices, raised and cleared, and the audit, numbered like measurements: for the history"),
     Topic("gaps", "gaps", 1, False, "JSON",
           "sequence numbers that the outbox had to drop, with the reason, so that the store knows"),
     Topic("status", "status", 1, True, "JSON",
@@ -60,6 +62,11 @@ class Topics:
     def command(self, name: str = "+") -> str:
         """One command, or all."""
         return f"{self.prefix}/command/{name}"
+
+    @property
+    def records(self) -> str:
+        """Notices and the audit for the history."""
+        return f"{self.prefix}/records"
 
     @property
     def gaps(self) -> str:

@@ -15,14 +15,13 @@ from typing import Any
 
 from drivers.packet import Frame
 from gateway import machine
+from gateway.machine import TRUE_FROM_US
 from gateway.pipeline import Numbered, Origin, Pipeline
 
 STEP_S = 0.5
 """A clock that jumps by more was set; time services slew what is less (chrony: at most 83 ms a second)."""
 BRACKET_NS = 20_000_000
 """Both clocks are read within this, or not at all: a process that was interrupted between the two has seen no step."""
-TRUE_FROM_US = 1_735_689_600_000_000
-"""2025-01-01: a clock that is earlier than this program has not been set since the machine was switched on."""
 
 CLOCK_DEVICE = 0xFFFF
 """The "device number" of frames about the wall clock: the largest that a recording can hold."""

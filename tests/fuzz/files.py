@@ -23,6 +23,7 @@ from config.settings import Settings
 from drivers.packet import Frame
 from gateway.command import known_drivers
 from gateway.outbox_file import DamagedError, Gap, OutboxFile, Row
+from gateway.outbox_schema import METRIC
 from gateway.recording import BLOCK, MAGIC, Header, RecordingError, RecordingReader, RecordingWriter
 from tests.fuzz.target import Target
 
@@ -95,7 +96,7 @@ def _recording(place: Path) -> Target:
 def _outbox(place: Path) -> Target:
     good, path = place / "good.db", place / "fuzzed.db"
     file = OutboxFile(good)
-    rows = [(Row(n, "bay-1", False, b"{}" * 40), n) for n in range(1, 30)]
+    rows = [(Row(n, "bay-1", METRIC, b"{}" * 40), n) for n in range(1, 30)]
     file.commit(rows, [Gap(30, 31, "outbox full")], last_seq=31, released=2, max_bytes=1 << 20)
     file.close(clean=False)  # so that every start checks the whole file
     whole = good.read_bytes()
@@ -112,7 +113,7 @@ def _outbox(place: Path) -> Target:
             try:
                 opened.read(0, 100)
                 opened.gaps(100)
-                row = Row(opened.last_seq + 1, "bay-1", False, b"{}")
+                row = Row(opened.last_seq + 1, "bay-1", METRIC, b"{}")
                 opened.commit([(row, 1)], [], last_seq=row.seq, released=5, max_bytes=1 << 16)
             finally:
                 opened.abandon()

@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from gateway.batching import MAX_ROWS, SlotBatches, by_slot
 from gateway.outbox import Row
+from gateway.outbox_schema import EVENT, METRIC
 
 
 def row(seq: int, slot: str = "a", *, event: bool = False, size: int = 10) -> Row:
-    return Row(seq, slot, event, b"x" * size)
+    return Row(seq, slot, EVENT if event else METRIC, b"x" * size)
 
 
 def seqs(rows: list[Row]) -> list[int]:

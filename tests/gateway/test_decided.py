@@ -54,7 +54,7 @@ def test_numbers_are_those_of_the_outbox(outbox: Outbox, decided: Decided) -> No
     decided.append([measurement(2), measurement(3, event=True), measurement(4)], frames)
     decided.append([measurement(5, event=True)], frames)
     assert outbox.flush()
-    events = [row.seq for row in outbox.read(0, 100) if row.event]
+    events = [row.seq for row in outbox.read(0, 100) if row.urgent]
     told = decided.take()
     assert told["epoch"] == outbox.epoch
     assert [seq for seq, _ in told["arrived_us"]] == events == [4, 6]

@@ -15,6 +15,7 @@ import pytest
 
 from config.settings import Broker, Settings, Site
 from config.settings import Historian as HistorianSettings
+from gateway.audit_chain import Books, check
 from gateway.broker import EmbeddedBroker
 from gateway.historian import Historian, database
 from gateway.history import HistoryReader
@@ -23,10 +24,11 @@ from gateway.mqtt import Limits, Link
 from gateway.outbox import OUTBOX_FULL, Outbox
 from gateway.payload import encode_measurements
 from gateway.publisher import Publisher
+from gateway.records import Record
 from gateway.topics import Topics
 from tests.servers import Child, free_port, wait_until
 
-from .samples import ward
+from .samples import START_US, ward
 
 TOPICS = Topics("demo", "gateway-1")
 
@@ -177,12 +179,33 @@ def test_dropped_measurements_reach_the_history_as_a_gap(chain: Callable[..., Ch
     whole = chain(max_bytes=100_000)
     for _ in range(10):
         whole.make(100)
-    lost = whole.outbox.state().dropped[OUTBOX_FULL]
-    assert lost > 500
+    told = whole.outbox.gaps()
+    gone = {seq for gap in told for seq in range(gap.first, gap.last + 1)}
+    assert len(gone) == whole.outbox.state().dropped[OUTBOX_FULL] > 500
+    assert len(told) > 20  # events that stayed lie between
     whole.start()
     wait_until(lambda: whole.outbox.state().depth == 0 and not whole.outbox.gaps())
-    assert sorted(s.seq for s in whole.reader.stored()) == list(range(lost + 1, 1001))
-    assert whole.reader.gaps() == [("gateway-1", whole.outbox.epoch, 1, lost, OUTBOX_FULL)]
+    assert sorted(s.seq for s in whole.reader.stored()) == sorted(set(range(1, 1001)) - gone)
+    assert whole.reader.gaps() == [("gateway-1", whole.outbox.epoch, gap.first, gap.last, OUTBOX_FULL) for gap in told]
+
+
+def test_notices_and_the_audit_reach_the_history_once(chain: Callable[..., Chain]) -> None:
+    whole = chain(resend_after_s=0.5)
+    whole.make(20)
+    for n in range(3):
+        whole.outbox.record(Record("audit", "start", START_US + n, {"version": "0.1.0"}))
+        whole.outbox.record(Record("notice", "link-lost", START_US + n, {"state": "raised", "device": "dot-1"}))
+    whole.publisher.start()  # the broker takes them for nobody: they come again
+    wait_until(lambda: whole.publisher.state().taken == 26)
+    whole.start_historian()
+    wait_until(lambda: whole.outbox.state().depth == 0)
+    assert sorted(m.seq for m in whole.reader.stored()) == list(range(1, 21))
+    notices, audit = whole.reader.records("notice"), whole.reader.records("audit")
+    assert [(r.seq, r.what, r.time_us - START_US) for r in notices] == [(22 + 2 * n, "link-lost", n) for n in range(3)]
+    assert [r.seq for r in audit] == [21, 23, 25]
+    assert [link.state for link in check(audit, Books([]))] == ["begin", "ok", "ok"]
+    assert whole.reader.gaps() == []
+    assert whole.reader.unexplained("gateway-1", whole.outbox.epoch, 25) == 0
 
 
 def test_history_that_was_deleted_holds_no_gateway_up(chain: Callable[..., Chain], tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
     lanes = Lanes(outbox, resend=Resend(), now=0.0)
     held = lanes.live(0.0)
     assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("DROP TABLE rows")
+    outbox._file._write.execute("DROP TABLE metrics")
     make(outbox, 20)
     assert lanes.epoch != outbox.epoch
     assert lanes.old(9.0) == []

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.outbox import Gap, Row, encode
+from gateway.outbox_schema import METRIC
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements, encode_gaps, encode_measurements
 
 from .samples import measurement, ward
@@ -17,7 +18,7 @@ EPOCH = "0123456789abcdef"
 
 
 def payload(n: int = 3) -> bytes:
-    rows = [Row(seq, "bay-0", event=False, payload=encode(m, seq)) for seq, m in enumerate(ward(n, slots=1), 1)]
+    rows = [Row(seq, "bay-0", METRIC, encode(m, seq)) for seq, m in enumerate(ward(n, slots=1), 1)]
     return encode_measurements("g-1", EPOCH, 0, rows)
 
 
@@ -104,6 +105,6 @@ def test_wrong_gap_is_refused(entry: dict[str, Any]) -> None:
 
 
 def test_not_a_number_arrives_as_no_value() -> None:
-    row = Row(1, "bay-1", event=False, payload=encode(measurement(value=float("nan")), 1))
+    row = Row(1, "bay-1", METRIC, encode(measurement(value=float("nan")), 1))
     message = decode_measurements("g-1", "bay-1", encode_measurements("g-1", EPOCH, 0, [row]))
     assert message.measurements[0][1].value is None

@@ -231,7 +231,7 @@ def test_damaged_outbox_goes_on_in_its_new_epoch(outbox: Outbox, server: Stubbor
     wait_until(lambda: publisher.state().taken == 50)
     before = outbox.epoch
     assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("DROP TABLE rows")
+    outbox._file._write.execute("DROP TABLE metrics")
     outbox.append(ward(30))
     wait_until(lambda: outbox.epoch != before and publisher.state().taken == 30)
     epochs = {orjson.loads(body)["epoch"] for _, body in server.connections[0].messages}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
 from gateway.clock import NS
-from gateway.machine import Clock
+from gateway.machine import TRUE_FROM_US, Clock
 from gateway.measurement import Measurement
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.recording import Header, RecordingWriter
 from gateway.replay import Replay
-from gateway.wall_clock import CLOCK_DEVICE, MICRO, STEP_S, TRUE_FROM_US, Reading, WallClock, moved, read, settle
+from gateway.wall_clock import CLOCK_DEVICE, MICRO, STEP_S, Reading, WallClock, moved, read, settle
 
 START_US = 1_790_000_000_000_000
 HOUR_US = 3_600 * MICRO
