@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.lanes import BACKLOG_ROWS_PER_S, LIVE_LAG, Lanes
+from gateway.lanes import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, Lanes
 from gateway.outbox import Outbox, Row
 from gateway.outbox_file import OutboxFile
 from gateway.resend import Resend
 
-from .samples import ward
+from .samples import measurement, ward
 
 
 @pytest.fixture
@@ -101,3 +101,76 @@ def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
     assert lanes.old(9.0) == []
     assert seqs([held, *lanes.drain()]) == list(range(1, 51))
     assert lanes.live(9.0) == []
+
+
+def told(lanes: Lanes) -> list[tuple[int, int]]:
+    return [(gap.first, gap.last) for gap in lanes.gaps(10_000)]
+
+
+def dropping(outbox: Outbox, n: int, *, max_bytes: int) -> None:
+    """Make metrics and events in turn, and let most metrics go."""
+    outbox.append([measurement(i, event=i % 2 == 0) for i in range(n)])
+    assert outbox.flush()
+    outbox.max_bytes = max_bytes
+    outbox.append([measurement(n)])
+    assert outbox.flush()
+
+
+def test_gaps_go_with_the_rows_that_they_lie_between(outbox: Outbox) -> None:
+    dropping(outbox, 200, max_bytes=60_000)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    sent = seqs(drain(lanes, 0.0, old=False)) + seqs(drain(lanes, 10.0, old=False))
+    gaps = told(lanes)
+    assert len(gaps) > 50
+    numbers = sent + [seq for first, last in gaps for seq in range(first, last + 1)]
+    assert sorted(numbers) == list(range(1, 202))
+    assert told(lanes) == [], "once"
+
+
+def test_a_long_past_brings_its_gaps_in_order_and_never_many_at_once(outbox: Outbox) -> None:
+    dropping(outbox, 3 * LIVE_LAG, max_bytes=1_700_000)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes.live(0.0)
+    sent: list[int] = []
+    numbers: list[int] = []
+    for now in range(1, 60):
+        sent += seqs(drain(lanes, now, old=True))
+        gaps = told(lanes)
+        assert len(gaps) <= 2 * READ_GAPS
+        numbers += [seq for first, last in gaps for seq in range(first, last + 1)]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > READ_GAPS
+    assert sorted(sent + numbers) == list(range(1, 3 * LIVE_LAG + 2))
+    assert lanes.backlog == 0
+
+
+def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
+    make(outbox, 50)
+    outbox.max_bytes = 1
+    make(outbox, 1)
+    outbox.max_bytes = 1 << 20
+    make(outbox, 5)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    assert seqs([each for now in range(20) for each in drain(lanes, now, old=False)]) == list(range(52, 57))
+    assert told(lanes) == [(1, 51)]
+
+
+def test_rows_that_are_dropped_behind_the_lane_are_told(outbox: Outbox) -> None:
+    make(outbox, 50)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    drain(lanes, 0.0, old=False)
+    lanes.taken([(1, 20)], 0.0)
+    outbox.max_bytes = 1
+    make(outbox, 1)
+    assert [(gap.first, gap.last) for gap in lanes.gaps_behind(10)] == [(1, 51)]
+    lanes.taken([(1, 51)], 0.0)
+    assert lanes.gaps_behind(10) == []
+
+
+def test_spoilt_rows_stop_no_reader(outbox: Outbox) -> None:
+    """More of them in a row than are read at once."""
+    make(outbox, 50)
+    assert isinstance(outbox._file, OutboxFile)
+    for table in ("metrics", "events"):
+        outbox._file._write.execute(f"UPDATE {table} SET payload = x'00' WHERE seq <= 40")  # noqa: S608
+    assert [row.seq for row in outbox.read(0, 10)] == list(range(41, 51))

@@ -15,13 +15,17 @@ import orjson
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from config.settings import Broker, Device, Prometheus, Radio, Recorder, Settings, Site, Slot
 from drivers.heart_rate import HeartRate
 from drivers.movella_dot import MovellaDot
 from gateway import progress, supervision
 from gateway.machine import Clock
+from gateway.outbox import Outbox
 from gateway.outbox_file import OutboxFile
+from gateway.outbox_schema import AUDIT, EVENT
 from gateway.pipeline import Pipeline
 from gateway.publisher import Publisher
 from gateway.replay import Replay
@@ -88,14 +92,21 @@ class Ear:
         self._client.loop_start()
 
     def _take(self, _client: object, _data: object, message: MQTTMessage) -> None:
-        payload = orjson.loads(message.payload)
         kind = message.topic.removeprefix(f"{TOPICS}/")
+        if kind.startswith("waveform/"):
+            return
+        payload = orjson.loads(message.payload)
         if kind == "status":
             self.statuses.append(payload)
         elif kind == "notices":
             self.notices.append(payload)
         elif kind.startswith("measurements/"):
             self.measurements += payload["measurements"]
+
+    def ask(self, command: str, payload: dict[str, Any]) -> None:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ResponseTopic = "rehab/answers/demo/ward-desk/1"
+        self._client.publish(f"{TOPICS}/command/{command}", orjson.dumps(payload), 1, properties=properties)
 
     def close(self) -> None:
         self._client.disconnect()
@@ -172,6 +183,14 @@ def active(gateway: Gateway) -> list[str]:
     return [notice["id"] for notice in gateway.status["notices"]["active"]]
 
 
+def recorded(settings: Settings, rank: int) -> list[dict[str, Any]]:
+    """Return the notices, or the audit, that a gateway which has ended left in its outbox."""
+    box = Outbox(settings.site.data / "outbox.db")
+    rows = [orjson.loads(row.payload) for row in box.read(0, 100_000) if row.rank == rank and not row.slot]
+    box.close()
+    return rows
+
+
 async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings, manager: Manager, ear: Ear) -> None:
     port = free_port()
     settings = settings.model_copy(update={"recorder": Recorder(enabled=True), "prometheus": Prometheus(port=port)})
@@ -193,6 +212,14 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     assert status["disk"]["free_bytes"] > 0
     assert status["parts"] == {}
     await until(lambda: ear.last()["state"] == "offline")
+    outbox = status["outbox"]
+    assert outbox["depth"] >= sum(of["depth"] for of in outbox["classes"].values()) > 0
+    assert outbox["classes"]["audit"]["depth"] == 2
+    audit = recorded(settings, AUDIT)
+    assert [(entry["n"], entry["what"]) for entry in audit] == [(1, "start"), (2, "session"), (3, "stop")]
+    assert audit[0]["simulated"] is True
+    assert audit[1]["session"] == gateway.sessions["bay-1"]
+    assert audit[2]["why"] == "asked"
 
 
 async def test_no_task_is_left_and_every_one_had_a_name(settings: Settings, manager: Manager) -> None:
@@ -222,6 +249,20 @@ async def test_a_step_that_fails_costs_that_step(
         await until(lambda: len(ear.measurements) > count)
         assert not task.done()
         await until(lambda: gateway.status["parts"]["pipeline"]["failures"] == 2)
+    kept = [notice for notice in recorded(settings, EVENT) if notice["what"] == "part-restarted"]
+    assert [(notice["id"], notice["state"]) for notice in kept] == [("part-restarted/pipeline", "raised")]
+    assert kept[0]["time_us"] == next(n["time_us"] for n in ear.notices if n["code"] == "part-restarted")
+
+
+async def test_a_command_is_in_the_audit(settings: Settings, manager: Manager, ear: Ear) -> None:
+    async with running(settings, manager) as (gateway, _):
+        await until(lambda: len(streaming(gateway.status)) == 2)
+        ear.ask("watch", {"device": "dot", "stream": "imu", "for_s": 5})
+        ear.ask("reboot", {"password": "hunter2"})
+        await until(lambda: gateway.status["outbox"]["classes"]["audit"]["depth"] == 4)
+    done, refused = (entry for entry in recorded(settings, AUDIT) if entry["what"] == "command")
+    assert (done["command"], done["device"], done["by"], done["ok"]) == ("watch", "dot", "ward-desk", True)
+    assert (refused["command"], refused["device"], refused["ok"]) == ("unknown", "", False)
 
 
 async def test_a_pipeline_that_fails_for_good_ends_the_process_with_a_sentence(
