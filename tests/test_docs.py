@@ -19,7 +19,9 @@ from gateway.command import app, known_drivers
 from gateway.measurement import Measurement
 from gateway.notice_rules import DEVICE_SILENT
 from gateway.notices import Finding, Notices
-from gateway.payload import decode_gaps, decode_measurements
+from gateway.outbox import Outbox
+from gateway.payload import decode_gaps, decode_measurements, decode_records
+from gateway.status import outbox_status
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -71,6 +73,22 @@ def test_every_field_of_a_measurement_is_explained() -> None:
     assert [field.name for field in fields(Measurement) if f"`{field.name}`" not in table] == []
 
 
+def test_every_entry_of_the_audit_is_explained() -> None:
+    told = re.findall(r'self\._tell\(\s*"([a-z-]+)"', text("gateway/audit.py"))
+    assert len(set(told)) >= 8
+    assert [what for what in told if f"| `{what}` |" not in text("docs/mqtt.md")] == []
+
+
+def test_the_outbox_of_the_example_is_the_outbox_s(tmp_path: Path) -> None:
+    shown = next(e for block in blocks("docs/mqtt.md", "json") if "outbox" in (e := json.loads(block)))["outbox"]
+    outbox = Outbox(tmp_path / "outbox.db")
+    made = outbox_status(outbox)
+    outbox.close()
+    assert shown.keys() == made.keys()
+    assert shown["classes"].keys() == made["classes"].keys()
+    assert shown["classes"]["metric"].keys() == made["classes"]["metric"].keys()
+
+
 def test_every_state_of_a_device_is_explained() -> None:
     assert [state for state in get_args(State) if f"`{state}`" not in text("docs/mqtt.md")] == []
 
@@ -81,6 +99,10 @@ def test_the_examples_of_payloads_are_ones() -> None:
     parsed = decode_measurements("ward-7", "bay-a", json.dumps(measurements).encode())
     assert len(parsed.measurements) == len(measurements["measurements"]) == 1
     assert parsed.rejected == []
+    records = next(payload for payload in payloads if "records" in payload)
+    read = decode_records("ward-7", json.dumps(records).encode())
+    assert len(read.records) == len(records["records"]) == 2
+    assert read.rejected == []
     gaps = next(payload for payload in payloads if "gaps" in payload)
     assert len(decode_gaps("ward-7", json.dumps(gaps).encode()).gaps) == len(gaps["gaps"]) == 1
 

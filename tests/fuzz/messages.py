@@ -11,12 +11,14 @@ import orjson
 from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
+from gateway.audit_chain import Books, check
 from gateway.commands import CommandError, carry_out, may_answer_on, refusal
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
+from gateway.history_schema import StoredRecord
 from gateway.mqtt import Incoming
-from gateway.payload import PayloadError, decode_gaps, decode_measurements
+from gateway.payload import PayloadError, decode_gaps, decode_measurements, decode_records
 from gateway.pipeline import Origin, Pipeline
 from gateway.receipt import Receipt
 from gateway.topics import Topics
@@ -34,6 +36,14 @@ MEASUREMENTS = {
     "slot": SLOT,
     "measurements": [{"seq": i, **asdict(m)} for i, m in enumerate(ward(3, slots=1), 1) if m],
 }
+RECORDS = {
+    **HEAD,
+    "records": [
+        {"seq": 4, "kind": "notice", "what": "link-lost", "time_us": START_US, "state": "raised", "count": 1},
+        {"seq": 5, "kind": "audit", "what": "clock", "time_us": START_US, "n": 1, "previous": "", "by_s": -1.5,
+         "devices": ["dot-1"]},
+    ],
+}  # fmt: skip
 GAPS = {**HEAD, "gaps": [{"first": 1, "last": 4, "reason": "outbox full"}]}
 STATUS = {
     "v": 1, "gateway": GATEWAY, "state": "online", "simulated": True, "time_us": START_US,
@@ -63,6 +73,7 @@ def targets() -> list[Target]:
     strange = orjson.dumps(MEASUREMENTS).replace(b'"p-01"', deep, 1)
     return [
         _json("measurements", _measurements, [MEASUREMENTS], 16, [strange]),
+        _json("records", _records, [RECORDS], 8, [orjson.dumps(RECORDS).replace(b'"dot-1"', deep, 1)]),
         _json("gaps", _gaps, [GAPS], 10),
         _json("receipt", _receipt, [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12}], 10),
         _json("command", _command(), [WATCH], 12),
@@ -115,6 +126,16 @@ def _measurements(data: bytes) -> None:
     with suppress(PayloadError):
         message = decode_measurements(GATEWAY, SLOT, data)
         assert all(len(rejected.payload) <= 4 * len(data) + 64 for rejected in message.rejected)
+
+
+def _records(data: bytes) -> None:
+    with suppress(PayloadError):
+        message = decode_records(GATEWAY, data)
+        assert all(len(told.body) <= 8 * len(data) + 64 for told in message.records)
+        stored = [
+            StoredRecord(GATEWAY, EPOCH, t.seq, t.kind, t.what, t.time_us, t.body.decode()) for t in message.records
+        ]
+        assert len(check(stored, Books([]))) == len(stored)
 
 
 def _gaps(data: bytes) -> None:
