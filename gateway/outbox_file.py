@@ -84,6 +84,13 @@ def is_damage(error: Exception) -> bool:
     }
 
 
+def whole(value: object) -> int:
+    """Return a number of the file; raises sqlite3.DatabaseError where something else stands in its place."""
+    if type(value) is not int:
+        raise sqlite3.DatabaseError(f"{value!r:.40} stands where a number should")
+    return value
+
+
 def set_aside(path: Path) -> Path:
     """Rename a damaged file, and its log, to ``<name>.corrupt-<n>``; return the new name."""
     n = 1
@@ -313,7 +320,7 @@ class OutboxFile:
             query = f"SELECT length(payload) FROM {TABLES[rank]} WHERE seq = ?"  # noqa: S608
             for (size,) in self._write.execute(query, (seq,)).fetchall():
                 self._write.execute(f"DELETE FROM {TABLES[rank]} WHERE seq = ?", (seq,))  # noqa: S608
-                stock.less(rank, 1, size)
+                stock.less(rank, 1, whole(size))
                 stock.bytes += self._add_gap(Gap(seq, seq, CORRUPT))
                 self._count(CORRUPT, rank, 1)
 
@@ -351,8 +358,8 @@ class OutboxFile:
             if runs and seq == last + 1:
                 runs[-1] = runs[-1][0], seq
             else:
-                runs.append((seq, seq))
-            last, n, size_of_all = seq, n + 1, size_of_all + size
+                runs.append((whole(seq), seq))
+            last, n, size_of_all = seq, n + 1, size_of_all + whole(size)
             freed += size + ROW_OVERHEAD - GAP_BYTES  # it may leave a gap of its own
             if freed >= excess:
                 break
@@ -381,7 +388,7 @@ class OutboxFile:
         found = self._write.execute(
             "SELECT first, last, reason FROM gaps WHERE first <= ? ORDER BY first DESC LIMIT 1", (seq,)
         ).fetchone()
-        return found and Gap(*found)
+        return found and Gap(whole(found[0]), whole(found[1]), str(found[2]))
 
     def _count(self, reason: str, rank: int, n: int) -> None:
         self._write.execute(
@@ -395,14 +402,14 @@ class OutboxFile:
         """
         while True:
             found = self._read.execute(_READ, {"after": after_seq, "limit": limit}).fetchall()
-            whole: list[Row] = []
+            good: list[Row] = []
             for seq, slot, rank, payload, crc in found:
-                if crc32(payload) == crc:
-                    whole.append(Row(seq, slot, rank, payload))
+                if type(payload) is bytes and crc32(payload) == crc and type(slot) is str:
+                    good.append(Row(seq, slot, rank, payload))
                 else:
-                    self._spoilt.append((rank, seq))
-            if whole or len(found) < limit:
-                return whole
+                    self._spoilt.append((rank, whole(seq)))
+            if good or len(found) < limit:
+                return good
             after_seq = found[-1][0]
 
     @property
@@ -425,12 +432,13 @@ class OutboxFile:
         oldest: list[int | None] = []
         for table in TABLES:
             query = f"SELECT seq, made_us FROM {table} ORDER BY seq LIMIT 1"  # noqa: S608
-            seq, made_us = self._write.execute(query).fetchone() or (first, None)
-            first = min(first, seq)
-            oldest.append(made_us)
+            found = self._write.execute(query).fetchone()
+            first = min(first, whole(found[0])) if found else first
+            oldest.append(whole(found[1]) if found else None)
         (gap,) = self._write.execute("SELECT min(first) FROM gaps").fetchone()
-        dropped = {(reason, rank): n for reason, rank, n in self._write.execute("SELECT reason, class, n FROM dropped")}
-        return oldest, first if gap is None else min(first, gap), dropped
+        counts = self._write.execute("SELECT reason, class, n FROM dropped")
+        dropped = {(str(reason), whole(rank)): whole(n) for reason, rank, n in counts}
+        return oldest, first if gap is None else min(first, whole(gap)), dropped
 
     def abandon(self) -> None:
         """Let go of a damaged file without writing to it."""
