@@ -9,6 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from gateway.history_schema import StoredRecord
+from gateway.outbox_file import CORRUPT
 from gateway.records import canonical, digest
 
 State = Literal["begin", "ok", "gap", "broken"]
@@ -76,7 +77,7 @@ def check(records: Sequence[StoredRecord], books: Books) -> list[Link]:
         elif before is None or before.record.epoch != record.epoch:
             link = _begin(record, n, fields, before, books)
         else:
-            link = _follow(record, n, fields, before, books)
+            link = _follow(record, n, fields, links, books)
         links.append(link)
     return links
 
@@ -97,8 +98,12 @@ def _begin(record: StoredRecord, n: int, fields: dict[str, Any], before: Link | 
     return Link(record, n, fields, "broken", f"{_records(1, n - 1)} missing without a told gap")
 
 
-def _follow(record: StoredRecord, n: int, fields: dict[str, Any], before: Link, books: Books) -> Link:
+def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
+    before = links[-1]
     if n <= before.n:
+        if CORRUPT in books.told(record.epoch, before.record.seq, record.seq, 1) and _goes_on(record, n, fields, links):
+            forgotten = f"{_records(n, before.n)} lost in the outbox, whose log was damaged: the chain goes on before"
+            return Link(record, n, fields, "gap", forgotten)
         return Link(record, n, fields, "broken", f"record {n} stands after record {before.n}")
     if n > before.n + 1:
         missing = _records(before.n + 1, n - 1)
@@ -108,6 +113,14 @@ def _follow(record: StoredRecord, n: int, fields: dict[str, Any], before: Link, 
     if fields.get("previous") != digest(before.record.body.encode()):
         return Link(record, n, fields, "broken", f"record {before.n} is not the one that record {n} followed")
     return Link(record, n, fields, "ok", "")
+
+
+def _goes_on(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link]) -> bool:
+    """Whether a record follows one of the same outbox that is not the last."""
+    earlier = [link.record for link in links if link.n == n - 1 and link.record.epoch == record.epoch]
+    return any(fields.get("previous") == digest(one.body.encode()) for one in earlier) or (
+        n == 1 and not fields["previous"]
+    )
 
 
 def _fields(record: StoredRecord) -> dict[str, Any]:

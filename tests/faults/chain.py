@@ -175,6 +175,8 @@ class Chain:
         outcome.gap_s = max(outcome.gap_s or 0.0, self.watch.longest_s)
         if found.wrong:
             outcome.notes.append(f"{found.wrong} stored with other content than made")
+        if not found.chain_is_whole:
+            outcome.notes.append("the audit is not whole")
         if found.both:
             outcome.notes.append(f"{found.both} stored and told as a gap")
         for process in (self.gateway, self.historian):

@@ -20,6 +20,7 @@ from config.loader import load
 from gateway.measurement import Measurement
 from gateway.outbox import Outbox
 from gateway.publisher import Publisher
+from gateway.records import Record
 from gateway.topics import Topics
 from tests.faults.content import RUN_FACTOR, made
 
@@ -27,6 +28,8 @@ POISONED = 4321
 """Which measurement of a run is spoilt, if one is."""
 FUTURE_US = 4_102_444_800_000_000
 """The year 2100: VictoriaMetrics answers 204 and drops what lies more than two days ahead."""
+RECORD_EVERY = 20
+"""Steps of the pipeline between two notices, each with an entry of the audit."""
 STEP_S = 0.05
 """The pipeline's own step."""
 
@@ -67,10 +70,15 @@ def main() -> None:
 
 def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) -> None:
     """Append at a steady rate, in the steps of the pipeline."""
-    began, n, first = time.monotonic(), 0, options.run * RUN_FACTOR
+    began, n, step, first = time.monotonic(), 0, 0, options.run * RUN_FACTOR
     while not stop.wait(STEP_S):
+        step += 1
         due = min(options.most, int((time.monotonic() - began) * options.rate))
         outbox.append([spoilt(made(first + k), options.poison if k == POISONED else "") for k in range(n, due)])
+        if due > n and step % RECORD_EVERY == 0 and not options.poison:
+            fields = {"number": first + step}
+            outbox.record(Record("notice", "load", time.time_ns() // 1000, fields))
+            outbox.record(Record("audit", "load", time.time_ns() // 1000, fields))
         n = due
 
 

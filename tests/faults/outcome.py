@@ -6,6 +6,9 @@ import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import orjson
+
+from gateway.command_audit import read as read_audit
 from tests.faults.content import made
 
 FIELDS = ("metric", "value", "side", "start_us", "end_us", "n", "n_rejected", "slot", "session")
@@ -45,7 +48,10 @@ def promised(journal: Path) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Promised numbers that are neither stored nor told as gaps; stored contents that came twice or are not ours."""
+    """Promised numbers that are neither stored nor told as gaps; stored contents that came twice or are not ours.
+
+    ``chain_is_whole`` tells of the audit: nothing is missing in it that is not told.
+    """
 
     promised: int
     stored: int
@@ -54,6 +60,7 @@ class Comparison:
     twice: int
     wrong: int
     both: int
+    chain_is_whole: bool = True
 
 
 def compare(history: Path, promises: dict[str, int]) -> Comparison:
@@ -61,7 +68,11 @@ def compare(history: Path, promises: dict[str, int]) -> Comparison:
     db = sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True)
     lost = told = both = 0
     for epoch, last in promises.items():
-        stored = {seq for (seq,) in db.execute("SELECT seq FROM readable WHERE epoch = ? AND seq <= ?", (epoch, last))}
+        stored = {
+            seq
+            for table in ("readable", "(SELECT e.epoch, seq FROM records JOIN epochs e ON e.id = records.epoch)")
+            for (seq,) in db.execute(f"SELECT seq FROM {table} WHERE epoch = ? AND seq <= ?", (epoch, last))  # noqa: S608
+        }
         gaps = {
             seq
             for first, end in db.execute(
@@ -73,7 +84,11 @@ def compare(history: Path, promises: dict[str, int]) -> Comparison:
         both += len(gaps & stored)
         lost += last - len(stored | gaps)
     rows = db.execute(f"SELECT {', '.join(FIELDS)} FROM readable").fetchall()  # noqa: S608 - our own names
+    records = [(kind, orjson.loads(text)["number"]) for kind, text in db.execute("SELECT kind, body FROM records")]
     db.close()
+    chains, cut = read_audit(history)
+    broken = [link.text for links in chains.values() for link in links if link.state == "broken"]
     wrong = sum(row != tuple(getattr(made(int(row[1])), name) for name in FIELDS) for row in rows)
-    twice = len(rows) - len({row[1] for row in rows})
-    return Comparison(sum(promises.values()), len(rows), lost, told, twice, wrong, both)
+    twice = len(rows) - len({row[1] for row in rows}) + len(records) - len(set(records))
+    whole = not broken and not any(cut.values())
+    return Comparison(sum(promises.values()), len(rows) + len(records), lost, told, twice, wrong, both, whole)

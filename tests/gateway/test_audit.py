@@ -186,6 +186,15 @@ def test_a_told_gap_explains_what_is_missing_and_no_more() -> None:
     assert states(missing, (KnownGap("e1", 11, 19, "x"),))[2] == "broken"
 
 
+def test_a_log_that_rotted_lets_the_chain_go_on_from_an_earlier_record() -> None:
+    first = chain_of("abcd")
+    again = [replace(record, seq=record.seq + 100) for record in chain_of("abxy")[2:]]
+    links = check([*first, *again], Books([KnownGap("e1", 45, 100, "corrupt")]))
+    assert [link.state for link in links] == ["begin", "ok", "ok", "ok", "gap", "ok"]
+    assert states([*first, *again], (KnownGap("e1", 45, 100, "outbox full"),))[4] == "broken"
+    assert states([*first, *chain_of("zbxy")[2:]], (KnownGap("e1", 45, 100, "corrupt"),))[4] == "broken"
+
+
 def test_a_new_outbox_begins_a_new_chain_and_says_so() -> None:
     links = check([*chain_of("ab"), *chain_of("cd", epoch="e2")], Books([]))
     assert [link.state for link in links] == ["begin", "ok", "begin", "ok"]
