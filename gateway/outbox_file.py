@@ -40,8 +40,9 @@ TOO_OLD = "too old"
 CORRUPT = "corrupt"
 WAL_LIMIT = 8 * 2**20
 """The write-ahead log is cut back to this many bytes after a checkpoint."""
-ROWS_OF_A_PAGE = 32
-"""The most rows on one page of 4 KiB: the shortest record of the audit takes over 128 bytes."""
+ROWS_OF_A_PAGE = 16
+"""The most rows on one page of 4 KiB: a row takes well over 256 bytes. Of the audit there may be a few more; the page
+of the state, which every commit writes too, makes up for them."""
 SPARE_PAGES = 256
 """Free pages kept for the rows to come; beyond them pages go back to the disk."""
 VACUUM_PAGES = 512
