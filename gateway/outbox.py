@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,7 +172,7 @@ class Outbox:
         with self._wake:
             first = self._last_seq() + 1
             if contents:
-                self._pending.extend((content, made_us) for content in contents)
+                self._pending.extend(zip(contents, repeat(made_us)))
                 self._held += len(contents)
                 if self._held > PENDING_MAX:
                     self._thin_out()
@@ -347,7 +348,7 @@ class Outbox:
             if not self._batch:
                 n = min(len(self._pending), GROUP_MAX)
                 self._batch = [self._pending.popleft() for _ in range(n)]
-                missing = [content for content, _ in self._batch if isinstance(content, int)]
+                missing = [c for c, _ in self._batch if isinstance(c, int)] if self._missing else []
                 self._batch_held, self._batch_missing = n - len(missing), sum(missing)
                 self._held, self._missing = self._held - self._batch_held, self._missing - self._batch_missing
                 self._batch_lost, self._lost = self._lost, Counter()
@@ -385,18 +386,18 @@ class Outbox:
                 seq += content
                 continue
             seq += 1
-            rank = rank_of(content)
             try:
                 if isinstance(content, Record):
                     made, chain = body(content, chain)
-                    row = Row(seq, "", rank, with_number(made, seq))
+                    row = Row(seq, "", content.rank, with_number(made, seq))
                 else:
+                    rank = EVENT if content.start_us == content.end_us else METRIC
                     row = Row(seq, content.slot, rank, encode(content, seq))
             except TypeError as error:  # orjson: a value of a type that JSON does not have
                 name = content.metric if isinstance(content, Measurement) else content.what
                 log.error("number %d, %s, cannot be encoded: %s", seq, name, error)  # noqa: TRY400
                 gaps.append(Gap(seq, seq, NOT_ENCODABLE))
-                lost[NOT_ENCODABLE, rank] += 1
+                lost[NOT_ENCODABLE, rank_of(content)] += 1
             else:
                 rows.append((row, made_us))
         return rows, gaps, lost, chain, seq
@@ -459,7 +460,7 @@ def rank_of(content: Measurement | Record) -> int:
 
 def encode(measurement: Measurement, seq: int) -> bytes:
     """Return the JSON of a measurement with its number; raises TypeError for a value that JSON does not have."""
-    return with_number(orjson.dumps(measurement, option=orjson.OPT_SERIALIZE_NUMPY), seq)
+    return b'{"seq":%d,%b' % (seq, orjson.dumps(measurement, option=orjson.OPT_SERIALIZE_NUMPY)[1:])
 
 
 def with_number(made: bytes, seq: int) -> bytes:

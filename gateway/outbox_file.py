@@ -285,9 +285,12 @@ class OutboxFile:
 
     def _insert(self, stock: _Stock, rows: Sequence[tuple[Row, int]]) -> None:
         sorted_out: list[list[tuple[int, str, int, int, bytes]]] = [[] for _ in TABLES]
+        size = 0
         for row, made_us in rows:
-            sorted_out[row.rank].append((row.seq, row.slot, made_us, crc32(row.payload), row.payload))
-            stock.bytes += len(row.payload) + ROW_OVERHEAD
+            payload = row.payload
+            sorted_out[row.rank].append((row.seq, row.slot, made_us, crc32(payload), payload))
+            size += len(payload)
+        stock.bytes += size + len(rows) * ROW_OVERHEAD
         for rank, mine in enumerate(sorted_out):
             if mine:
                 self._write.executemany(_INSERT[rank], mine)

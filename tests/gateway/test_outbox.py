@@ -394,3 +394,17 @@ def test_kill_at_the_begin_of_a_new_round_of_the_log_tells_no_gap(path: Path) ->
     assert again.gaps() == []
     assert [row.seq for row in again.read(0, 1000)] == list(range(1, seen + 1))
     again.close()
+
+
+@pytest.mark.parametrize("spoil", ["payload = x''", "payload = 'text'", "slot = x'00'", "crc = 'x'"])
+def test_a_row_of_another_kind_than_was_written_stops_nobody(outbox: Outbox, spoil: str) -> None:
+    outbox.append(ward(20))
+    assert outbox.flush()
+    assert isinstance(outbox._file, OutboxFile)
+    outbox._file._write.execute(f"UPDATE metrics SET {spoil} WHERE seq = (SELECT min(seq) FROM metrics)")  # noqa: S608
+    assert len(everything(outbox)) == 19
+    outbox.max_bytes = 5_000
+    outbox.append(ward(1))
+    assert outbox.flush()
+    assert outbox.state().error == ""
+    assert outbox.state().bytes <= 5_000
