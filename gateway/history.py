@@ -18,7 +18,7 @@ from gateway.history_schema import QUALITY, SCHEMA, SCHEMA_VERSION, SEPARATOR, S
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
 from gateway.payload import Message
-from gateway.receipt import Contiguous
+from gateway.receipt import Contiguous, Receipt
 
 __all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
 
@@ -59,6 +59,7 @@ class History:
     Args:
         path: The database; its folder must exist.
         copying: Whether a remote store is fed: then a receipt waits until it has the measurement too.
+        sharing: Whether other historians get the rest of the measurements: then what does not come is no gap.
 
     Attributes:
         replaced: How many damaged files were set aside; ids begin again with each.
@@ -68,9 +69,10 @@ class History:
         sqlite3.Error: The file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, copying: bool = False) -> None:
+    def __init__(self, path: Path, *, copying: bool = False, sharing: bool = False) -> None:
         self.path = path
         self.copying = copying
+        self.sharing = sharing
         self.replaced = 0
         self._lock = threading.RLock()
         self._epochs: dict[tuple[str, str], _Epoch] = {}
@@ -145,16 +147,13 @@ class History:
                 self._series.clear()
                 raise
 
-    def upto(self, gateway: str, epoch: str) -> int:
-        """Return the number up to which everything of this epoch is stored (remotely too, if so configured)."""
+    def receipt(self, gateway: str, epoch: str) -> Receipt:
+        """Return what of this epoch is here, and what is stored for good (remotely too, if so configured)."""
         with self._lock:
             known = self._epoch(gateway, epoch)
-            return min(known.received.upto, known.copied.upto) if self.copying else known.received.upto
-
-    def received(self, gateway: str, epoch: str) -> int:
-        """Return the number up to which everything of this epoch is here, whatever the remote store has."""
-        with self._lock:
-            return self._epoch(gateway, epoch).received.upto
+            received, stored = known.received, known.copied if self.copying else known.received
+            beyond = (stored.beyond(), received.beyond()) if self.sharing else (0, 0)
+            return Receipt(epoch, stored.upto, received.upto, *beyond)
 
     def epochs(self) -> list[tuple[str, str]]:
         """Return gateway and epoch of every outbox that has been heard of, the latest last."""
@@ -231,6 +230,10 @@ class History:
             known.copied.add(bad.seq)
         for gap in message.gaps:
             self._add_gap(known, gap.first, gap.last, gap.reason)
+        if self.sharing:
+            # What the outbox let go is stored by one of us, or is a gap that one of us was told.
+            known.received.add(1, message.released)
+            known.copied.add(1, message.released)
         # What the outbox let go before, with a receipt of another history or by configuration, will not come again.
         for first, last in known.received.missing(message.released):
             self._add_gap(known, first, last, NEVER_CAME)

@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 
 from gateway.batching import MAX_BYTES, SlotBatches, by_slot
-from gateway.outbox import Outbox, Row
+from gateway.outbox import Gap, Outbox, Row
 from gateway.receipt import Contiguous
 from gateway.resend import Resend
+from gateway.union import Reach
 
 READ_ROWS = 1_000
 HELD_MAX = 4_000
@@ -40,6 +41,7 @@ class Lanes:
         self._ranges: deque[tuple[int, int]] = deque()  # (after, upto) of old rows
         self._old: deque[list[Row]] = deque()
         self._taken = Contiguous(state.released_seq)
+        self._received = Reach()
         self._tokens, self._tokens_at = 0.0, now
 
     @property
@@ -62,7 +64,7 @@ class Lanes:
             if not rows:
                 break
             self._upto = rows[-1].seq
-            self._batches.add(rows)
+            self._batches.add(self._not_received(rows))
         return self._batches.take(now, self.max_bytes)
 
     def old(self, now: float) -> list[Row]:
@@ -79,7 +81,7 @@ class Lanes:
             rows = [row for row in self._read(after, READ_ROWS) if row.seq <= upto]
             if rows and rows[-1].seq < upto:
                 self._ranges.appendleft((rows[-1].seq, upto))
-            self._old.extend(by_slot(rows, self.max_bytes))
+            self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
         message = self._old.popleft() if self._old else []
         self._tokens -= len(message)
         return message
@@ -92,7 +94,7 @@ class Lanes:
         if due is None:
             return False
         self._ranges.append(due)
-        self.resent += due[1] - due[0]
+        self.resent += sum(last - first + 1 for first, last in self._received.missing(due[0] + 1, due[1]))
         return True
 
     def taken(self, numbers: Iterable[tuple[int, int]], now: float) -> None:
@@ -101,10 +103,17 @@ class Lanes:
             self._taken.add(first, last)
         self._resend.acknowledged(self._taken.upto, now)
 
-    def receipt(self, received: int, now: float) -> None:
-        """Note a receipt of this epoch."""
-        self._taken.add(1, max(1, received))
-        self._resend.receipt(received, now)
+    def receipt(self, received: Reach, now: float) -> None:
+        """Note what the receipts of this epoch say together: it is not sent again."""
+        self._received = received
+        self._taken.add(1, received.upto)
+        self._resend.receipt(received.upto, now)
+
+    def unheard(self, gaps: Iterable[Gap]) -> list[Gap]:
+        """Return what of gaps no historian has: what was dropped may have arrived before."""
+        return [
+            Gap(first, last, gap.reason) for gap in gaps for first, last in self._received.missing(gap.first, gap.last)
+        ]
 
     def tick(self, now: float) -> None:
         """Let time pass for what depends on age."""
@@ -120,6 +129,18 @@ class Lanes:
         held = [*self._old, *by_slot(self._batches.drain(), self.max_bytes)]
         self._old.clear()
         return held
+
+    def _not_received(self, rows: list[Row]) -> list[Row]:
+        """Leave out what some historian has: before a restart it was sent, or there are several of them."""
+        if not self._received.bits and (not rows or rows[0].seq > self._received.upto):
+            return rows
+        left = []
+        for row in rows:
+            if row.seq in self._received:
+                self._taken.add(row.seq)
+            else:
+                left.append(row)
+        return left
 
     def _leave_behind(self, durable: int) -> None:
         if self._ranges and self._ranges[-1][1] == self._upto:

@@ -64,7 +64,12 @@ def targets() -> list[Target]:
     return [
         _json("measurements", _measurements, [MEASUREMENTS], 16, [strange]),
         _json("gaps", _gaps, [GAPS], 10),
-        _json("receipt", _receipt, [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12}], 10),
+        _json(
+            "receipt",
+            _receipt,
+            [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12, "stored_beyond": "BQ==", "received_beyond": "DQ=="}],
+            10,
+        ),
         _json("command", _command(), [WATCH], 12),
         _dashboard(),
     ]
