@@ -30,6 +30,7 @@ from gateway.payload import Message, PayloadError, decode_gaps, decode_measureme
 from gateway.store import LineWriter, RemoteStore
 from gateway.topics import Topics
 from gateway.union import HEARTBEAT_S
+from gateway.wall_correction import SLOT as CLOCK
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class Historian:
         self._sharing = group is not None
         self._receipt_s = SHARED_RECEIPT_S if self._sharing else RECEIPT_S
         self._receipts_at = 0.0
-        self._history = History(self.path, copying=store is not None, sharing=self._sharing)
+        self._history = History(self.path, copying=store is not None, sharing=self._sharing, now=now)
         self._remote: RemoteStore | None = None
         self._copier: Copier | None = None
         self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
@@ -122,8 +123,12 @@ class Historian:
             client_id=f"rehab-historian-{settings.site.site}-{self._id or settings.site.gateway}",
             handler=self,
             subscriptions=[
-                (f"$share/{group}/{topic}" if group else topic, SubscribeOptions(qos=1))
-                for topic in (self._topics.measurements(), self._topics.gaps)
+                # What is said of a wall clock is for all, whoever got the measurements.
+                *([(self._topics.measurements(CLOCK), SubscribeOptions(qos=1))] if group else []),
+                *(
+                    (f"$share/{group}/{topic}" if group else topic, SubscribeOptions(qos=1))
+                    for topic in (self._topics.measurements(), self._topics.gaps)
+                ),
             ],
             session_s=SHARED_SESSION_S if group else SESSION_S,
             receive_maximum=RECEIVE_MAXIMUM,
@@ -311,6 +316,7 @@ class Historian:
         while not self._stop.is_set():
             self._fresh.clear()
             try:
+                self._history.let_go()
                 more = self._copier.write()
                 if touched := self._copier.confirm():
                     with self._wake:

@@ -13,16 +13,18 @@ import pytest
 
 from config.settings import Broker, Settings, Site, Store
 from config.settings import Historian as HistorianSettings
+from gateway import wall_correction
 from gateway.historian import Historian
 from gateway.history import HistoryReader
 from gateway.measurement import Measurement
 from gateway.outbox import OUTBOX_FULL, Outbox
 from gateway.publisher import Publisher
 from gateway.topics import Topics
+from gateway.wall_correction import MICRO, Correction
 from tests.faults import shared
 from tests.servers import Child, wait_until
 
-from .samples import ward
+from .samples import START_US, ward
 
 pytestmark = pytest.mark.broker
 
@@ -33,6 +35,10 @@ SETTLE_S = 30.0
 
 def connected(historian: Historian) -> bool:
     return historian.state().connected
+
+
+def mended(reader: HistoryReader) -> bool:
+    return all(row.clock == "mended" for row in reader.stored())
 
 
 class Group:
@@ -188,6 +194,23 @@ def test_nothing_is_let_go_before_the_common_store_has_had_it_for_a_while(
     wait_until(lambda: whole.outbox.state().depth < 200)
     assert time.monotonic() - began > hold_back_s
     whole.everything_arrived()
+
+
+def test_a_clock_that_is_set_right_is_told_to_all_of_them(group: Callable[..., Group]) -> None:
+    whole = group()
+    whole.join("h-1", "h-2")
+    whole.publisher.start()
+    whole.make(100)
+    sessions = [("s-1", "p-01")]
+    correction = Correction(3_600 * MICRO, believed=True)
+    whole.outbox.append(wall_correction.measurements(correction, sessions, at_us=START_US, simulated=True), urgent=True)
+    wait_until(lambda: whole.outbox.state().depth == 0)
+    for name in ("h-1", "h-2"):
+        reader = HistoryReader(whole.folder / f"{name}.db")
+        wait_until(partial(mended, reader))
+        assert [row.as_made() for row in reader.stored()] == [whole.made[row.seq - 1] for row in reader.stored()]
+        assert reader.count() > 0
+        reader.close()
 
 
 def test_what_was_dropped_is_told_to_one_of_them(group: Callable[..., Group]) -> None:
