@@ -48,8 +48,9 @@ RECEIPTS_UNDER_WAY = 20
 """The least Receive Maximum that is common; a later receipt says all that an earlier one did."""
 SESSION_S = 3600
 """The broker queues for us so long. Beyond that the outboxes still have everything, on disk."""
-SHARED_RECEIPT_S = 1.0
-"""The same of a historian that shares, whose receipts are kilobytes."""
+SHARED_RECEIPT_S = 0.4
+"""The same of a historian that shares, whose receipts are kilobytes; a gateway that sends a lost queue again takes a
+second without one for silence."""
 SHARED_SESSION_S = 30
 """The broker gives a part of the messages to each of us, whether or not it is there: not for longer than the gateways
 take to send again what they have heard nothing of."""
