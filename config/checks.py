@@ -40,6 +40,8 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     yield from _no_names(settings)
     yield from _network(settings)
     yield from _store(settings)
+    if settings.historian.share is not None and settings.historian.id is None:
+        yield ("historian", "share"), "historian.share needs historian.id: receipts say whose they are"
     yield from _simulation(settings)
     for path, device in devices(settings):
         yield from _axes(path, device)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import StringConstraints
@@ -73,8 +73,12 @@ def _value(field: FieldInfo) -> str:
     kind: Any = next(k for k in kinds if k is not NoneType) if NoneType in kinds else field.annotation
     if get_origin(kind) is Literal:
         return ", ".join(f'`"{choice}"`' for choice in get_args(kind))
+    limits = list(field.metadata)
+    if get_origin(kind) is Annotated:  # an id that need not be there
+        kind, *more = get_args(kind)
+        limits += more
     word = _WORDS[get_origin(kind) or kind]
-    for limit in field.metadata:
+    for limit in limits:
         if isinstance(limit, StringConstraints):
             return "three axes" if "xyz" in str(limit.pattern) else "id"
         if type(limit) in _SIGNS:

@@ -87,6 +87,14 @@ class Store(Section):
 class Historian(Section):
     """MQTT to history."""
 
+    id: Identifier | None = Field(
+        None, description="Name of this historian, unique within the site; needed where several share the load."
+    )
+    share: Identifier | None = Field(
+        None,
+        description="Group of historians that share the load: each gets a part of the measurements. By default it gets"
+        " all of them.",
+    )
     database: Path | None = Field(None, description="SQLite history; by default history.db in the data folder.")
     cert_file: Path | None = Field(
         None, description="The historian's certificate to the broker; by default the gateway's."

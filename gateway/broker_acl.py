@@ -14,7 +14,7 @@ from gateway.topics import ROOT, TABLE, Topics
 TLS_PORT = 8883  # registered for MQTT over TLS (IANA)
 HISTORIAN, DASHBOARD = "historian", "dashboard"
 FROM_GATEWAY = ("measurements", "records", "gaps", "status", "notices", "waveform")
-TO_GATEWAY = ("stored", "command")
+TO_GATEWAY = ("stored", "stored-by", "command")
 ANSWERS = "rehab/answers"
 """Where whoever sends a command may be answered: ``rehab/answers/<site>/<common name>/…``, below no gateway."""
 
@@ -69,7 +69,7 @@ def access_list(site: str, gateways: Sequence[str], historians: Sequence[str], d
         rules = [("write", topic) for topic in (*names(FROM_GATEWAY, own), f"{ANSWERS}/{site}/#")]
         blocks.append(_block(f"gateway {gateway}", gateway, [*rules, *(("read", t) for t in names(TO_GATEWAY, own))]))
     for historian in historians:
-        rules = [("read", f"{ROOT}/{site}/#"), ("write", every.stored)]
+        rules = [("read", f"{ROOT}/{site}/#"), ("write", every.stored), ("write", every.stored_by(historian))]
         blocks.append(_block("historian", historian, rules))
     for dashboard in dashboards:
         rules = [

@@ -27,8 +27,9 @@ def show(
         if not IDENTIFIER.fullmatch(name):
             raise UsageError(f"'{name}' is not a name here: lower-case letters, digits and hyphens, at most 32")
     gateways = [settings.site.gateway, *more_gateways]
+    ours = settings.historian.id or HISTORIAN
     try:
-        access = access_list(settings.site.site, gateways, historians or [HISTORIAN], dashboards or [DASHBOARD])
+        access = access_list(settings.site.site, gateways, historians or [ours], dashboards or [DASHBOARD])
     except ValueError as error:
         raise UsageError(str(error)) from None
     # The default of the setting is the port without TLS, which a certificate does not belong on.

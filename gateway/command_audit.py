@@ -16,6 +16,7 @@ from rich.text import Text
 from config.settings import Settings
 from gateway.audit_chain import Books, KnownGap, Link, check
 from gateway.history_reader import HistoryReader
+from gateway.outbox_file import NO_END
 from gateway.usage import UsageError
 
 WHOLE, BROKEN = 0, 1
@@ -29,7 +30,7 @@ def audit(settings: Settings, *, as_json: bool) -> int:
     path = settings.historian.database or settings.site.data / "history.db"
     if not path.is_file():
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
-    chains, cut = read(path)
+    chains, cut = read(path, sharing=settings.historian.share is not None)
     console = Console(highlight=False)
     broken = sum(link.state == "broken" for chain in chains.values() for link in chain) + sum(map(bool, cut.values()))
     if as_json:
@@ -45,21 +46,28 @@ def audit(settings: Settings, *, as_json: bool) -> int:
     return BROKEN if broken else WHOLE
 
 
-def read(path: Path) -> tuple[dict[str, list[Link]], dict[str, int]]:
-    """Return the chain of each gateway of a history, and how many numbers are missing after its last record."""
+def read(path: Path, *, sharing: bool = False) -> tuple[dict[str, list[Link]], dict[str, int]]:
+    """Return the chain of each gateway of a history, and how many numbers are missing after its last record.
+
+    A history that shares has a part of the measurements only, and cannot tell what is missing from what others have.
+    """
     reader = HistoryReader(path)
+
+    def unexplained(gateway: str, epoch: str, after: int, upto: int = NO_END) -> int:
+        return 0 if sharing else reader.unexplained(gateway, epoch, after, upto)
+
     try:
         gaps = reader.gaps()
         records = reader.records("audit")
         chains = {
             gateway: check(
                 list(mine),
-                Books([KnownGap(*gap[1:]) for gap in gaps if gap[0] == gateway], partial(reader.unexplained, gateway)),
+                Books([KnownGap(*gap[1:]) for gap in gaps if gap[0] == gateway], partial(unexplained, gateway)),
             )
             for gateway, mine in groupby(records, key=lambda record: record.gateway)
         }
         last = {gateway: links[-1].record for gateway, links in chains.items()}
-        return chains, {name: reader.unexplained(name, record.epoch, record.seq) for name, record in last.items()}
+        return chains, {name: unexplained(name, record.epoch, record.seq) for name, record in last.items()}
     finally:
         reader.close()
 

@@ -77,7 +77,7 @@ def sessions_of(recording: Path) -> list[str]:
 
 
 def of_sessions(history: Path, sessions: Iterable[str]) -> list[Measurement]:
-    """Return the measurements of sessions in the order in which they were made."""
+    """Return the measurements of sessions as they were made, and in that order."""
     reader = HistoryReader(history)
     rows = []
     for session in sessions:
@@ -85,7 +85,7 @@ def of_sessions(history: Path, sessions: Iterable[str]) -> list[Measurement]:
         while page := reader.stored(after_id=after, session=session, limit=PAGE):
             rows += page
             after = page[-1].id
-    return [row.measurement for row in sorted(rows, key=lambda row: (row.epoch, row.seq))]
+    return [row.as_made() for row in sorted(rows, key=lambda row: (row.epoch, row.seq))]
 
 
 def compare(again: Sequence[Measurement], live: Sequence[Measurement]) -> Iterable[str]:

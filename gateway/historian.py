@@ -27,9 +27,10 @@ from gateway.history import History, Stored, is_corrupt
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements, decode_records
-from gateway.receipt import Receipt
 from gateway.store import LineWriter, RemoteStore
 from gateway.topics import Topics
+from gateway.union import HEARTBEAT_S
+from gateway.wall_correction import SLOT as CLOCK
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,12 @@ RECEIPTS_UNDER_WAY = 20
 """The least Receive Maximum that is common; a later receipt says all that an earlier one did."""
 SESSION_S = 3600
 """The broker queues for us so long. Beyond that the outboxes still have everything, on disk."""
+SHARED_RECEIPT_S = 0.4
+"""The same of a historian that shares, whose receipts are kilobytes; a gateway that sends a lost queue again takes a
+second without one for silence."""
+SHARED_SESSION_S = 30
+"""The broker gives a part of the messages to each of us, whether or not it is there: not for longer than the gateways
+take to send again what they have heard nothing of."""
 RETENTION_S = 3600.0
 IDLE_S = 1.0
 
@@ -98,7 +105,11 @@ class Historian:
         self._stop = threading.Event()
         self._fresh = threading.Event()  # something for the remote store
         store = settings.historian.store
-        self._history = History(self.path, copying=store is not None)
+        self._id, group = settings.historian.id, settings.historian.share
+        self._sharing = group is not None
+        self._receipt_s = SHARED_RECEIPT_S if self._sharing else RECEIPT_S
+        self._receipts_at = 0.0
+        self._history = History(self.path, copying=store is not None, sharing=self._sharing, now=now)
         self._remote: RemoteStore | None = None
         self._copier: Copier | None = None
         self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
@@ -110,14 +121,19 @@ class Historian:
             self._threads.append(threading.Thread(target=self._copy, name="historian-store", daemon=True))
         self._link = Link(
             broker_for(settings, "historian"),
-            client_id=f"rehab-historian-{settings.site.site}-{settings.site.gateway}",
+            client_id=f"rehab-historian-{settings.site.site}-{self._id or settings.site.gateway}",
             handler=self,
             subscriptions=[
-                (self._topics.measurements(), SubscribeOptions(qos=1)),
-                (self._topics.gaps, SubscribeOptions(qos=1)),
+                # What is said of a wall clock is for all, whoever got the measurements.
+                *([(self._topics.measurements(CLOCK), SubscribeOptions(qos=1))] if group else []),
+                *(
+                    (f"$share/{group}/{topic}" if group else topic, SubscribeOptions(qos=1))
+                    for topic in (self._topics.measurements(), self._topics.gaps)
+                ),
+                # Notices and the audit are for all, too: a chain is whole in each history or in none.
                 (self._topics.records, SubscribeOptions(qos=1)),
             ],
-            session_s=SESSION_S,
+            session_s=SHARED_SESSION_S if group else SESSION_S,
             receive_maximum=RECEIVE_MAXIMUM,
             manual_ack=True,
             rng=self._rng,
@@ -167,15 +183,13 @@ class Historian:
 
     def connected(self, connection: int, limits: Limits) -> None:
         """Say again what is stored: the broker may have lost the retained receipts."""
-        latest = dict(self._history.epochs())
         with self._wake:
             log.info("connected, session %s", "kept" if limits.session_present else "new")
             if len(self._queue) > QUEUE_MAX:
                 self._queue.clear()
             self._connection = connection
             self._receipts_sent = self._receipts_taken = 0
-            self._dirty.update(latest.items())
-            self._wake.notify_all()
+        self._say_again()
 
     def lost(self, connection: int, reason: str) -> None:
         """The link connects again by itself; the broker sends again what was not acknowledged."""
@@ -200,12 +214,15 @@ class Historian:
     # The thread that stores.
 
     def _keep(self) -> None:
-        retention_at = 0.0
+        retention_at = alive_at = 0.0
         while True:
             batch = self._collect()
             try:
                 if batch:
                     self._store(batch)
+                if time.monotonic() >= alive_at:
+                    alive_at = time.monotonic() + HEARTBEAT_S
+                    self._say_again()
                 self._publish_receipts()
                 if time.monotonic() >= retention_at:
                     gone = self._history.forget(int(self._now() * 1e6) - self._keep_us)
@@ -222,7 +239,7 @@ class Historian:
         """Wait for messages and return those of one transaction; empty after a while without any."""
         with self._wake:
             if not self._queue and not self._stop.is_set():
-                self._wake.wait(RECEIPT_S if self._dirty else IDLE_S)
+                self._wake.wait(self._receipt_s if self._dirty else IDLE_S)
             deadline = time.monotonic() + BATCH_S
             while 0 < len(self._queue) < BATCH_ENOUGH and not self._stop.is_set():
                 left_s = deadline - time.monotonic()
@@ -272,16 +289,26 @@ class Historian:
             self._count_bad(rejected.reason, raw.topic)
         return message
 
+    def _say_again(self) -> None:
+        """Have the receipt of every gateway published, whether or not it says something new."""
+        latest = dict(self._history.epochs())
+        with self._wake:
+            self._dirty.update(latest.items())
+            self._wake.notify_all()
+
     def _publish_receipts(self) -> None:
         with self._wake:
             connection = self._connection
             if connection is None or self._receipts_sent - self._receipts_taken >= RECEIPTS_UNDER_WAY:
                 return
+            if self._sharing and time.monotonic() < self._receipts_at and not self._stop.is_set():
+                return
+            self._receipts_at = time.monotonic() + self._receipt_s
             dirty, self._dirty = self._dirty, set()
         for gateway, epoch in dirty:
-            received = self._history.received(gateway, epoch)
-            payload = Receipt(epoch, self._history.upto(gateway, epoch), received).encode()
-            topic = Topics(self._topics.site, gateway).stored
+            payload = self._history.receipt(gateway, epoch).encode()
+            topics = Topics(self._topics.site, gateway)
+            topic = topics.stored_by(self._id or "") if self._sharing else topics.stored
             self._receipts_sent += 1
             if self._link.publish(connection, topic, payload, qos=1, retain=True) is None:
                 with self._wake:
@@ -294,6 +321,7 @@ class Historian:
         while not self._stop.is_set():
             self._fresh.clear()
             try:
+                self._history.let_go()
                 more = self._copier.write()
                 if touched := self._copier.confirm():
                     with self._wake:

@@ -8,18 +8,34 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gateway import wall_correction
+from gateway.history_clock import HOLD_S, ClockBook
 from gateway.history_reader import HistoryReader
-from gateway.history_schema import QUALITY, RECORDS, SCHEMA, SCHEMA_VERSION, SEPARATOR, Stored, as_text, read_stored
+from gateway.history_schema import (
+    CLOCKS,
+    DOUBTFUL,
+    FROM_1,
+    HELD,
+    QUALITY,
+    RECORDS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    SEPARATOR,
+    Stored,
+    as_text,
+    read_stored,
+)
 from gateway.machine import TRUE_FROM_US
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
 from gateway.payload import Message, Told
-from gateway.receipt import Contiguous
+from gateway.receipt import Contiguous, Receipt
 
 __all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
 
@@ -60,6 +76,9 @@ class History:
     Args:
         path: The database; its folder must exist.
         copying: Whether a remote store is fed: then a receipt waits until it has the measurement too.
+        sharing: Whether other historians get the rest of the measurements: then what does not come is no gap.
+        now: Wall clock, seconds: when a correction came.
+        clock: Monotonic seconds: how long what is doubtful is held back from the remote store.
 
     Attributes:
         replaced: How many damaged files were set aside; ids begin again with each.
@@ -69,9 +88,20 @@ class History:
         sqlite3.Error: The file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, copying: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        copying: bool = False,
+        sharing: bool = False,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path = path
         self.copying = copying
+        self.sharing = sharing
+        self._now = now
+        self._clock = clock
         self.replaced = 0
         self._lock = threading.RLock()
         self._epochs: dict[tuple[str, str], _Epoch] = {}
@@ -112,17 +142,19 @@ class History:
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                for statement in (SCHEMA + RECORDS).split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                self._run(SCHEMA + CLOCKS + RECORDS)
         elif version == 1:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                for statement in RECORDS.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                self._run(FROM_1)
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
+        self._clocks: ClockBook | None = None
+
+    def _run(self, statements: str) -> None:
+        for statement in statements.split(";"):
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     def verify(self) -> None:
         """Read the whole file, which may take minutes, beside the work of the others; replace it if it is damaged."""
@@ -147,21 +179,19 @@ class History:
                     self._db.execute("BEGIN IMMEDIATE")
                     return sum(self._store(message) for message in messages)
             except BaseException:
-                # The numbers in memory may be ahead of the file now: read them again when they are needed.
+                # What is in memory may be ahead of the file now: it is read again when it is needed.
                 self._epochs.clear()
                 self._series.clear()
+                self._clocks = None
                 raise
 
-    def upto(self, gateway: str, epoch: str) -> int:
-        """Return the number up to which everything of this epoch is stored (remotely too, if so configured)."""
+    def receipt(self, gateway: str, epoch: str) -> Receipt:
+        """Return what of this epoch is here, and what is stored for good (remotely too, if so configured)."""
         with self._lock:
             known = self._epoch(gateway, epoch)
-            return min(known.received.upto, known.copied.upto) if self.copying else known.received.upto
-
-    def received(self, gateway: str, epoch: str) -> int:
-        """Return the number up to which everything of this epoch is here, whatever the remote store has."""
-        with self._lock:
-            return self._epoch(gateway, epoch).received.upto
+            received, stored = known.received, known.copied if self.copying else known.received
+            beyond = (stored.beyond(), received.beyond()) if self.sharing else (0, 0)
+            return Receipt(epoch, stored.upto, received.upto, *beyond)
 
     def epochs(self) -> list[tuple[str, str]]:
         """Return gateway and epoch of every outbox that has been heard of, the latest last."""
@@ -174,10 +204,15 @@ class History:
             return self._copied_id()
 
     def not_copied(self, limit: int, *, after: int | None = None, upto: int = 2**62) -> list[Stored]:
-        """Return measurements in the order of storing: those beyond ``copied_upto()``, or beyond ``after``."""
+        """Return measurements in the order of storing: those beyond ``copied_upto()``, or beyond ``after``.
+
+        Those whose wall time is doubtful are left out until it is mended, or ``let_go`` has given up on it.
+        """
         with self._lock:
             after = self._copied_id() if after is None else after
-            return read_stored(self._db, "WHERE id > ? AND id <= ? ORDER BY id LIMIT ?", (after, upto, limit))
+            return read_stored(
+                self._db, "WHERE id > ? AND id <= ? AND clock <> 'held' ORDER BY id LIMIT ?", (after, upto, limit)
+            )
 
     def mark_copied(self, batch: Sequence[Stored]) -> set[tuple[str, str]]:
         """Note that the remote store has these; return whose receipts may have moved."""
@@ -204,21 +239,45 @@ class History:
             known = self._epoch(row.gateway, row.epoch)
             self._db.execute("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, row.seq, reason, payload))
 
+    def let_go(self, hold_s: float = HOLD_S) -> int:
+        """Let the remote store have what was doubtful for too long; return of how many sessions that was."""
+        with self._lock:
+            overdue = self._book().overdue(hold_s)
+            for of in overdue:
+                log.warning("the wall times of %s in %s stay doubtful: copied as they are", of[1], of[0])
+                try:
+                    with self._db:
+                        self._db.execute("BEGIN IMMEDIATE")
+                        self._book().let_go(of)
+                except BaseException:
+                    self._clocks = None
+                    raise
+            return len(overdue)
+
     def forget(self, before_us: int) -> int:
         """Delete up to some thousand measurements that ended before that time; return how many there were."""
         with self._lock, self._db:
             self._db.execute("BEGIN IMMEDIATE")
             gone = 0
-            for (series,) in self._db.execute("SELECT id FROM series").fetchall():
+            # A measurement of 1970 is not old: what is doubtful goes by when we heard that it is.
+            lately = {session for (session,) in self._db.execute(
+                "SELECT session FROM clocks WHERE noted_us >= ?", (before_us,)
+            )}  # fmt: skip
+            for series, session in self._db.execute("SELECT id, session FROM series").fetchall():
+                kept = (HELD, DOUBTFUL) if session in lately else (None, None)
                 gone += self._db.execute(
                     "DELETE FROM measurements WHERE id IN"
-                    " (SELECT id FROM measurements WHERE series = ? AND end_us < ? ORDER BY end_us LIMIT ?)",
-                    (series, before_us, RETENTION_CHUNK - gone),
+                    " (SELECT id FROM measurements WHERE series = ? AND end_us < ?"
+                    " AND clock IS NOT ? AND clock IS NOT ? ORDER BY end_us LIMIT ?)",
+                    (series, before_us, *kept, RETENTION_CHUNK - gone),
                 ).rowcount
                 if gone >= RETENTION_CHUNK:
                     break
             else:
-                self._db.execute("DELETE FROM sessions WHERE last_us < ?", (before_us,))
+                self._db.execute(
+                    "DELETE FROM sessions WHERE last_us < ? AND session NOT IN"
+                    " (SELECT session FROM clocks WHERE noted_us >= ?)", (before_us, before_us)
+                )  # fmt: skip
                 self._db.execute("DELETE FROM records WHERE time_us BETWEEN ? AND ?", (TRUE_FROM_US, before_us - 1))
             return gone
 
@@ -229,7 +288,12 @@ class History:
 
     def _store(self, message: Message) -> int:
         known = self._epoch(message.gateway, message.epoch)
-        new = [measurement for seq, measurement in message.measurements if self._insert(known, seq, measurement)]
+        new: list[Measurement] = []
+        for seq, measurement in message.measurements:
+            if measurement.slot == wall_correction.SLOT:
+                self._correct(message.gateway, known, seq, measurement)
+            elif (inserted := self._insert(message.gateway, known, seq, measurement)) is not None:
+                new.append(inserted)
         self._note_sessions(new)
         for told in message.records:
             self._insert_record(known, told)
@@ -241,23 +305,47 @@ class History:
             known.copied.add(bad.seq)
         for gap in message.gaps:
             self._add_gap(known, gap.first, gap.last, gap.reason)
+        if self.sharing:
+            # What the outbox let go is stored by one of us, or is a gap that one of us was told.
+            known.received.add(1, message.released)
+            known.copied.add(1, message.released)
         # What the outbox let go before, with a receipt of another history or by configuration, will not come again.
         for first, last in known.received.missing(message.released):
             self._add_gap(known, first, last, NEVER_CAME)
         self._db.execute("UPDATE epochs SET received = ? WHERE id = ?", (known.received.upto, known.id))
         return len(new)
 
-    def _insert(self, known: _Epoch, seq: int, m: Measurement) -> bool:
+    def _correct(self, gateway: str, known: _Epoch, seq: int, m: Measurement) -> None:
+        """Take a word about the gateway's wall clock, which is no measurement of a patient."""
+        correction = wall_correction.read(m) if m.metric == wall_correction.METRIC else None
+        noted_us = int(self._now() * 1e6)
+        if correction is None:
+            self._db.execute(
+                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)",
+                (known.id, seq, "no correction of a wall clock", f"{m!r}".encode()),
+            )
+        else:
+            new = self._book().note((gateway, m.session), (known.id, seq), correction, noted_us=noted_us)
+            if new and seq in known.received:
+                self._mend_gap(known, seq)
+        known.received.add(seq)
+        known.copied.add(seq)
+
+    def _insert(self, gateway: str, known: _Epoch, seq: int, m: Measurement) -> Measurement | None:
+        """Insert a measurement with the times that its wall clock is known to have meant; None if it was there."""
+        moved_us, clock = self._book().place((gateway, m.session), (known.id, seq))
+        if moved_us:
+            m = replace(m, start_us=m.start_us + moved_us, end_us=m.end_us + moved_us)
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
-            " quality, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " quality, reason, moved_us, clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (known.id, seq, self._series_of(m), m.start_us, m.end_us, m.value, m.sync_ms, m.n, m.n_rejected,
-             QUALITY.index(m.quality), m.reason),
+             QUALITY.index(m.quality), m.reason, moved_us, clock),
         ).rowcount  # fmt: skip
         if inserted and seq in known.received:
             self._mend_gap(known, seq)
         known.received.add(seq)
-        return inserted == 1
+        return m if inserted == 1 else None
 
     def _insert_record(self, known: _Epoch, told: Told) -> None:
         inserted = self._db.execute(
@@ -333,6 +421,11 @@ class History:
             )
         return known
 
+    def _book(self) -> ClockBook:
+        if self._clocks is None:
+            self._clocks = ClockBook(self._db, hold=self.copying, clock=self._clock)
+        return self._clocks
+
     def _copied_id(self) -> int:
         return int(self._db.execute("SELECT upto FROM copying").fetchone()[0])
 
@@ -340,14 +433,15 @@ class History:
         """Rebuild what has arrived beyond ``upto`` from the tables."""
         arrived = Contiguous(upto)
         stored = self._db.execute(
-            "SELECT seq FROM measurements WHERE epoch = ? AND seq > ? AND (? IS NULL OR id <= ?) ORDER BY seq",
-            (number, upto, upto_id, upto_id),
+            "SELECT seq FROM measurements WHERE epoch = ? AND seq > ?"
+            " AND (? IS NULL OR (id <= ? AND clock <> ?)) ORDER BY seq",
+            (number, upto, upto_id, upto_id, HELD),
         )
         for (seq,) in stored:
             arrived.add(seq)
         for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ?", (number,)):
             arrived.add(first, last)
-        for table in ("rejected", "records"):
-            for (seq,) in self._db.execute(f"SELECT seq FROM {table} WHERE epoch = ?", (number,)):  # noqa: S608
+        for table in ("rejected", "clocks", "records"):
+            for (seq,) in self._db.execute(f"SELECT seq FROM {table} WHERE epoch = ?", (number,)):  # noqa: S608 - ours
                 arrived.add(seq)
         return arrived

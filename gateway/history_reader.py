@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.history_schema import QUALITY, READABLE_VERSIONS, Stored, StoredRecord, as_text, read_stored
+from gateway.history_schema import QUALITY, SCHEMA_VERSION, Stored, StoredRecord, as_text, read_stored
 from gateway.measurement import Measurement, Quality, Side
 from gateway.records import Kind
 
@@ -133,15 +133,12 @@ class HistoryReader:
             to_us: Made before this time.
             limit: At most so many; -1 is all.
         """
-        try:
-            found = self._rows(
-                "SELECT gateway, epochs.epoch, seq, kind, what, time_us, body FROM records"
-                " JOIN epochs ON epochs.id = records.epoch WHERE kind = ? AND (? IS NULL OR gateway = ?)"
-                " AND time_us >= ? AND time_us < ? ORDER BY gateway, records.epoch, seq LIMIT ?",
-                (kind, gateway, gateway, from_us, to_us, limit),
-            )
-        except sqlite3.OperationalError:
-            return []  # a history of version 1
+        found = self._rows(
+            "SELECT gateway, epochs.epoch, seq, kind, what, time_us, body FROM records"
+            " JOIN epochs ON epochs.id = records.epoch WHERE kind = ? AND (? IS NULL OR gateway = ?)"
+            " AND time_us >= ? AND time_us < ? ORDER BY gateway, records.epoch, seq LIMIT ?",
+            (kind, gateway, gateway, from_us, to_us, limit),
+        )
         return [StoredRecord(*row) for row in found]
 
     def rejected(self) -> list[tuple[str, str, int, str, bytes]]:
@@ -167,6 +164,7 @@ class HistoryReader:
             for table, only in (
                 ("measurements", ""),
                 ("records", ""),
+                ("clocks", ""),
                 ("rejected AS r", " AND NOT EXISTS (SELECT 1 FROM measurements WHERE epoch = r.epoch AND seq = r.seq)"),
             )
         )
@@ -207,7 +205,7 @@ class HistoryReader:
             )  # fmt: skip
             db.text_factory = as_text
             try:
-                ready = db.execute("PRAGMA user_version").fetchone()[0] in READABLE_VERSIONS
+                ready = db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
             except (sqlite3.Error, UnicodeDecodeError):
                 # The historian is just making it, or finds out that it is damaged.
                 ready = False

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from gateway.measurement import Measurement, Quality
 
 SCHEMA_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-"""Version 1 had no records; a reader sees none there until the historian has made the table."""
+Clock = Literal["believed", "held", "mended", "doubtful"]
 QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
 SEPARATOR = "\n"
 """Between the devices, and the placements, of a series: in no name."""
@@ -39,6 +38,7 @@ CREATE TABLE measurements (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERE
                            series INTEGER NOT NULL REFERENCES series, start_us INTEGER NOT NULL,
                            end_us INTEGER NOT NULL, value REAL, sync_ms REAL, n INTEGER NOT NULL,
                            n_rejected INTEGER NOT NULL, quality INTEGER NOT NULL, reason TEXT NOT NULL,
+                           moved_us INTEGER NOT NULL DEFAULT 0, clock INTEGER NOT NULL DEFAULT 0,
                            UNIQUE (epoch, seq));
 CREATE INDEX measurements_by_time ON measurements (series, end_us);
 CREATE TABLE gaps (epoch INTEGER NOT NULL REFERENCES epochs, first INTEGER NOT NULL, last INTEGER NOT NULL,
@@ -50,13 +50,33 @@ CREATE TABLE sessions (session TEXT NOT NULL, slot TEXT NOT NULL, subject TEXT N
                        PRIMARY KEY (session, slot, subject, simulated)) WITHOUT ROWID;
 CREATE TABLE copying (id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL);
 INSERT INTO copying VALUES (1, 0);
+"""
+
+CLOCKS = """
+CREATE TABLE clocks (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, session TEXT NOT NULL,
+                     by_us INTEGER NOT NULL, believed INTEGER NOT NULL, noted_us INTEGER NOT NULL,
+                     PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
 CREATE VIEW readable AS
   SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
          m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
          CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
-         s.devices, s.placement, s.simulated
+         s.devices, s.placement, s.simulated,
+         CASE m.clock WHEN 0 THEN 'believed' WHEN 1 THEN 'held' WHEN 2 THEN 'mended' ELSE 'doubtful' END AS clock,
+         m.start_us - m.moved_us AS raw_start_us, m.end_us - m.moved_us AS raw_end_us
   FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch;
 """
+"""Corrections of wall times (``gateway.wall_correction``), with when the historian had them by its own clock."""
+
+FROM_1 = f"""
+ALTER TABLE measurements ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE measurements ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
+DROP VIEW readable;
+{CLOCKS}{RECORDS}"""
+"""From version 1 of the schema to this one."""
+
+BELIEVED, HELD, MENDED, DOUBTFUL = range(4)
+"""Column ``clock``: the wall time was never in doubt; it is, and the remote store waits; it is right now; it still is
+in doubt, and the remote store has it so."""
 
 COLUMNS = (
     "metric, value, unit, side, start_us, end_us, sync_ms, n, n_rejected, quality, reason, algorithm, devices,"
@@ -67,13 +87,24 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A measurement of the history with its identity; ``id`` rises in the order of storing."""
+    """A measurement of the history with its identity; ``id`` rises in the order of storing.
+
+    Its times are mended, by ``moved_us``, where they can be; ``clock`` says what to think of them. A measurement
+    whose times were mended after a doubt has a new ``id``.
+    """
 
     id: int
     gateway: str
     epoch: str
     seq: int
     measurement: Measurement
+    clock: Clock = "believed"
+    moved_us: int = 0
+
+    def as_made(self) -> Measurement:
+        """Return the measurement with the times that the gateway first gave it."""
+        m = self.measurement
+        return replace(m, start_us=m.start_us - self.moved_us, end_us=m.end_us - self.moved_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +127,12 @@ def as_text(raw: bytes) -> str:
 
 def read_stored(db: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[Stored]:
     """Return the measurements that a condition on the view ``readable`` selects; the condition is our own text."""
-    found = db.execute(f"SELECT id, gateway, epoch, seq, {COLUMNS} FROM readable {condition}", values)  # noqa: S608
-    return [Stored(number, gateway, epoch, seq, _measurement(row)) for number, gateway, epoch, seq, *row in found]
+    columns = f"id, gateway, epoch, seq, clock, end_us - raw_end_us, {COLUMNS}"
+    found = db.execute(f"SELECT {columns} FROM readable {condition}", values)  # noqa: S608
+    return [
+        Stored(number, gateway, epoch, seq, _measurement(row), clock, moved_us)
+        for number, gateway, epoch, seq, clock, moved_us, *row in found
+    ]
 
 
 def _measurement(row: Sequence[Any]) -> Measurement:

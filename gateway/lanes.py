@@ -12,6 +12,7 @@ from gateway.batching import MAX_BYTES, SlotBatches, by_slot
 from gateway.outbox import Gap, Outbox, Row
 from gateway.receipt import Contiguous
 from gateway.resend import Resend
+from gateway.union import Reach
 
 READ_ROWS = 1_000
 READ_GAPS = 1_000
@@ -45,6 +46,7 @@ class Lanes:
         self._old: deque[list[Row]] = deque()
         self._gaps: deque[Gap] = deque()
         self._taken = Contiguous(state.released_seq)
+        self._received = Reach()
         self._tokens, self._tokens_at = 0.0, now
 
     @property
@@ -64,7 +66,7 @@ class Lanes:
             self._leave_behind(durable)
         while self._upto < durable and self._batches.rows < HELD_MAX and len(self._gaps) < READ_GAPS:
             rows, self._upto = self._read(self._upto, durable)
-            self._batches.add(rows)
+            self._batches.add(self._not_received(rows))
         return self._batches.take(now, self.max_bytes)
 
     def old(self, now: float) -> list[Row]:
@@ -83,7 +85,7 @@ class Lanes:
             self._tokens -= len(self._gaps) - told
             if reached < upto:
                 self._ranges.appendleft((reached, upto))
-            self._old.extend(by_slot(rows, self.max_bytes))
+            self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
         message = self._old.popleft() if self._old else []
         self._tokens -= len(message)
         return message
@@ -93,8 +95,11 @@ class Lanes:
         return [self._gaps.popleft() for _ in range(min(limit, len(self._gaps)))]
 
     def gaps_behind(self, limit: int) -> list[Gap]:
-        """Return the first gaps among what was read and the broker has not taken: they were rows, or never were."""
-        return self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto)
+        """Return the first gaps among what was read and the broker has not taken: they were rows, or never were.
+
+        At most about so many: what historians have of a gap is left out, which may make several of one.
+        """
+        return self.unheard(self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto))
 
     def again(self, now: float) -> bool:
         """Put rows that no receipt covers into the lane of old rows when that is due; tell whether it was."""
@@ -104,7 +109,7 @@ class Lanes:
         if due is None:
             return False
         self._ranges.append(due)
-        self.resent += due[1] - due[0]
+        self.resent += sum(last - first + 1 for first, last in self._received.missing(due[0] + 1, due[1]))
         return True
 
     def taken(self, numbers: Iterable[tuple[int, int]], now: float) -> None:
@@ -113,10 +118,11 @@ class Lanes:
             self._taken.add(first, last)
         self._resend.acknowledged(self._taken.upto, now)
 
-    def receipt(self, received: int, now: float) -> None:
-        """Note a receipt of this epoch."""
-        self._taken.add(1, max(1, received))
-        self._resend.receipt(received, now)
+    def receipt(self, received: Reach, now: float) -> None:
+        """Note what the receipts of this epoch say together: it is not sent again."""
+        self._received = received
+        self._taken.add(1, received.upto)
+        self._resend.receipt(received.upto, now)
 
     def tick(self, now: float) -> None:
         """Let time pass for what depends on age."""
@@ -132,6 +138,30 @@ class Lanes:
         held = [*self._old, *by_slot(self._batches.drain(), self.max_bytes)]
         self._old.clear()
         return held
+
+    def unheard(self, gaps: Iterable[Gap]) -> list[Gap]:
+        """Return what of gaps no historian has: what was dropped may have arrived before."""
+        left = []
+        for gap in gaps:
+            after = gap.first - 1
+            for first, last in self._received.missing(gap.first, gap.last):
+                left.append(Gap(first, last, gap.reason))
+                self._taken.add(after + 1, first - 1)
+                after = last
+            self._taken.add(after + 1, gap.last)
+        return left
+
+    def _not_received(self, rows: list[Row]) -> list[Row]:
+        """Leave out what some historian has: before a restart it was sent, or there are several of them."""
+        if not self._received.bits and (not rows or rows[0].seq > self._received.upto):
+            return rows
+        left = []
+        for row in rows:
+            if row.seq in self._received:
+                self._taken.add(row.seq)
+            else:
+                left.append(row)
+        return left
 
     def _leave_behind(self, durable: int) -> None:
         if self._ranges and self._ranges[-1][1] == self._upto:
@@ -153,5 +183,5 @@ class Lanes:
         if self._outbox.epoch != self.epoch:
             # A damaged file was replaced meanwhile; these numbers are of another epoch.
             return [], upto
-        self._gaps.extend(gaps)
+        self._gaps.extend(self.unheard(gaps))
         return rows, reached

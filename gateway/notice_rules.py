@@ -59,7 +59,7 @@ CLOCK_UNSET = Rule(
 )  # fmt: skip
 CLOCK_STEP = Rule(
     "clock-step", "medium", 0.0, 0.0, "this computer's clock was set while measurements were being made",
-    "Times before it are off by so much; durations and order are right.",
+    "Times before it were off by so much: the history mends them. Durations and order are right.",
 )  # fmt: skip
 OUTBOX_FILLING = Rule(
     "outbox-filling", "medium", 5.0, 30.0, f"the outbox is more than {OUTBOX_RAISED:.0%} full",

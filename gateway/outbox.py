@@ -33,8 +33,9 @@ from gateway.outbox_file import (
     is_damage,
     set_aside,
 )
-from gateway.outbox_schema import CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
+from gateway.outbox_schema import AUDIT, CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
 from gateway.records import Record, body
+from gateway.wall_correction import SLOT as CLOCK
 
 __all__ = ["OUTBOX_FULL", "TOO_OLD", "Gap", "Outbox", "OutboxState", "Row"]
 
@@ -391,8 +392,7 @@ class Outbox:
                     made, chain = body(content, chain)
                     row = Row(seq, "", content.rank, with_number(made, seq))
                 else:
-                    rank = EVENT if content.start_us == content.end_us else METRIC
-                    row = Row(seq, content.slot, rank, encode(content, seq))
+                    row = Row(seq, content.slot, rank_of(content), encode(content, seq))
             except TypeError as error:  # orjson: a value of a type that JSON does not have
                 name = content.metric if isinstance(content, Measurement) else content.what
                 log.error("number %d, %s, cannot be encoded: %s", seq, name, error)  # noqa: TRY400
@@ -455,7 +455,9 @@ def rank_of(content: Measurement | Record) -> int:
     """Return the class of what is to be queued."""
     if isinstance(content, Record):
         return content.rank
-    return EVENT if content.start_us == content.end_us else METRIC
+    if content.start_us != content.end_us:
+        return METRIC
+    return AUDIT if content.slot == CLOCK else EVENT  # what mends the times of all others goes last
 
 
 def encode(measurement: Measurement, seq: int) -> bytes:

@@ -30,6 +30,7 @@ from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_r
 from gateway.receipt import PAYLOAD_VERSION, Receipt
 from gateway.resend import AFTER_S, Resend
 from gateway.topics import Topics
+from gateway.union import MOST_HISTORIANS, Reach, Union
 from gateway.window import Outgoing, Window, spans
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,8 @@ IDLE_S = 0.5
 """Longest sleep: bounds every timer here, and shows the watchdog that the thread lives."""
 PACKET_MARGIN = 4096
 """Bytes of the broker's largest packet kept free: topic, properties, and the row that crosses the line."""
+LAPSE_LOOK_S = 10.0
+"""Between two looks whether a historian has been silent for too long."""
 STOP_S = 1.0
 """Wait at the end for the broker to take what is under way; the outbox keeps the rest."""
 
@@ -129,7 +132,7 @@ class Publisher:
         self._live: deque[tuple[str, bytes]] = deque()
         self._small: deque[Outgoing] = deque()
         self._status: bytes | None = None
-        self._receipt: Receipt | None = None
+        self._told: dict[str, tuple[Receipt, bool]] = {}  # by historian; guarded by _wake
         # The publisher's own thread only.
         self._connection: int | None = None
         self._limits = Limits()
@@ -138,6 +141,8 @@ class Publisher:
         self._gaps_at = 0.0
         self._sent = self._resent = 0
         self._lanes = self._new_lanes()
+        self._union = Union()
+        self._lapse_look = 0.0
         self._state = PublisherState()
         self._offline = orjson.dumps({"v": PAYLOAD_VERSION, "gateway": topics.gateway, "state": "offline"})
         self._link = Link(
@@ -146,6 +151,7 @@ class Publisher:
             handler=_Inbox(self),
             subscriptions=[
                 (topics.stored, SubscribeOptions(qos=1)),
+                (topics.stored_by(), SubscribeOptions(qos=1)),
                 # A retained command would be carried out again and again.
                 (topics.command(), SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)),
             ],
@@ -206,14 +212,22 @@ class Publisher:
         self.notify()
 
     def _arrived(self, message: Incoming) -> None:
-        if message.topic == self._topics.stored:
-            try:
-                self._receipt = Receipt.decode(message.payload)
-            except ValueError as error:
-                self._note("bad receipt", str(error))
-            self.notify()
+        if message.topic == self._topics.stored or message.topic.startswith(self._topics.stored_by("")):
+            self._heard(message)
         elif message.topic.startswith(self._topics.command("")):
             self._obey(message)
+
+    def _heard(self, message: Incoming) -> None:
+        historian = message.topic.removeprefix(self._topics.stored).removeprefix("/")
+        try:
+            receipt = Receipt.decode(message.payload)
+        except ValueError as error:
+            self._note("bad receipt", str(error))
+            return
+        with self._wake:
+            if historian in self._told or len(self._told) < MOST_HISTORIANS:
+                self._told[historian] = receipt, message.retained
+        self.notify()
 
     def _obey(self, message: Incoming) -> None:
         try:
@@ -275,8 +289,8 @@ class Publisher:
             for rows in self._lanes.drain():
                 self._window.once_more(self._carrying(rows))
             self._resent += self._lanes.resent
-            self._lanes, self._gaps_told = self._new_lanes(), None
-        self._take_receipt(now)
+            self._lanes, self._union, self._gaps_told = self._new_lanes(), Union(), None
+        self._take_receipts(now)
         self._lanes.tick(now)
         self._window.tick(now)
         if self._connection is not None:
@@ -292,13 +306,20 @@ class Publisher:
             self._lanes.backlog, self._lanes.taken_upto, dict(errors), self._link.last_error, now,
         )  # fmt: skip
 
-    def _take_receipt(self, now: float) -> None:
-        receipt, self._receipt = self._receipt, None
-        if receipt is not None and receipt.epoch == self._lanes.epoch:
-            durable = self._outbox.state().durable_seq
-            self._lanes.receipt(min(receipt.arrived, durable), now)
-            if not self._by_broker:
-                self._outbox.release(receipt.epoch, min(receipt.stored, durable))
+    def _take_receipts(self, now: float) -> None:
+        with self._wake:
+            told, self._told = self._told, {}
+        for historian, (receipt, retained) in told.items():
+            if receipt.epoch == self._lanes.epoch and not self._union.take(historian, receipt, now, retained=retained):
+                self._note("receipt left out", "too many historians")
+        if not told and now < self._lapse_look:
+            return
+        self._lapse_look = now + LAPSE_LOOK_S
+        durable = self._outbox.state().durable_seq
+        received = self._union.received(now)
+        self._lanes.receipt(received if received.upto <= durable else Reach(durable), now)
+        if not self._by_broker:
+            self._outbox.release(self._lanes.epoch, min(self._union.stored().upto, durable))
 
     def _send_all(self, now: float, *, ending: bool) -> None:
         """Fill the window, the most urgent first."""

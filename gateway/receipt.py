@@ -1,11 +1,13 @@
 """What has arrived without a hole, and the receipt that says so.
 
 A receipt names one number: everything up to it is stored. It can be repeated, delayed or lost without harm, because the
-next one says more; that is why it, and not a broker's acknowledgement, lets a measurement leave the outbox.
+next one says more; that is why it, and not a broker's acknowledgement, lets a measurement leave the outbox. A historian
+that has its part of the measurements only says besides which numbers beyond it has, one bit each.
 """
 
 from __future__ import annotations
 
+import binascii
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -17,6 +19,10 @@ PAYLOAD_VERSION = 1
 EPOCH = re.compile(r"[0-9a-f]{16}")
 MAX_SEQ = 2**53
 """Numbers in JSON are exact up to here in every language that may read them."""
+WINDOW = 32_768
+"""Numbers beyond the first hole that one receipt speaks of: seven minutes of a ward of twenty."""
+MAX_BITS_TEXT = -(-WINDOW // 24) * 4
+"""Characters of so many bits in base64: 5 kB."""
 
 
 class Contiguous:
@@ -62,6 +68,22 @@ class Contiguous:
             self.upto = max(self.upto, self._lasts[0])
             del self._firsts[0], self._lasts[0]
 
+    def beyond(self, window: int = WINDOW) -> int:
+        """Return what has arrived of the ``window`` numbers beyond ``upto``: bit 0 is ``upto`` + 1, and so on."""
+        edges = bytearray(window // 8 + 1)
+        for first, last in zip(self._firsts, self._lasts, strict=True):
+            begin = first - self.upto - 1
+            if begin >= window:
+                break
+            for edge in (begin, min(last - self.upto, window)):
+                edges[edge >> 3] ^= 1 << (edge & 7)
+        # Between two edges every bit is to be set: each bit becomes the parity of those up to it.
+        bits, step = int.from_bytes(edges, "little"), 1
+        while step <= window:
+            bits ^= bits << step
+            step *= 2
+        return bits & ((1 << window) - 1)
+
     def missing(self, upto: int, *, after: int = 0) -> list[tuple[int, int]]:
         """Return the ranges (both ends included) beyond ``after`` and up to ``upto`` that have not arrived."""
         holes: list[tuple[int, int]] = []
@@ -82,26 +104,30 @@ class Contiguous:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Everything of ``epoch`` up to ``stored`` is stored for good, or known to be a gap.
+    """Everything of ``epoch`` up to ``stored`` is stored for good, or known to be a gap, or was let go before.
 
     Up to ``received`` it has reached the history and need not be sent again, but a remote store may still lose it; a
     number below ``stored`` says nothing.
+
+    Attributes:
+        stored_beyond: Of a historian that shares: what else is stored for good; bit 0 is ``stored`` + 1.
+        received_beyond: What else has reached its history; bit 0 is ``received`` + 1.
     """
 
     epoch: str
     stored: int
     received: int = 0
-
-    @property
-    def arrived(self) -> int:
-        """Return up to where nothing needs to be sent again."""
-        return max(self.stored, self.received)
+    stored_beyond: int = 0
+    received_beyond: int = 0
 
     def encode(self) -> bytes:
-        """Return the payload of the topic ``stored``."""
-        return orjson.dumps(
-            {"v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored, "received": self.received}
-        )
+        """Return the payload of the topics ``stored`` and ``stored/<historian>``."""
+        fields = {"v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored, "received": self.received}
+        for key in ("stored_beyond", "received_beyond"):
+            if bits := getattr(self, key):
+                raw = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+                fields[key] = binascii.b2a_base64(raw, newline=False).decode()
+        return orjson.dumps(fields)
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
@@ -115,10 +141,17 @@ class Receipt:
         if not isinstance(epoch, str) or not EPOCH.fullmatch(epoch):
             raise ValueError("epoch is not 16 hexadecimal digits")
         received = fields.get("received", 0)
-        return cls(epoch, _sequence_number(stored), _sequence_number(received))
+        bits = (_bits(fields.get(key, "")) for key in ("stored_beyond", "received_beyond"))
+        return cls(epoch, _sequence_number(stored), _sequence_number(received), *bits)
 
 
 def _sequence_number(value: object) -> int:
     if type(value) is not int or not 0 <= value < MAX_SEQ:
         raise ValueError("stored or received is not a sequence number")
     return value
+
+
+def _bits(value: object) -> int:
+    if not isinstance(value, str) or len(value) > MAX_BITS_TEXT:
+        raise ValueError("what lies beyond is not bits in base64, or too many")
+    return int.from_bytes(binascii.a2b_base64(value.encode(), strict_mode=True), "little")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
 import sqlite3
 import time
+from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -22,7 +25,7 @@ from gateway.decided import Decided
 from gateway.intake import CONNECTED
 from gateway.notices import durable
 from gateway.outbox import Outbox
-from gateway.pipeline import STEP_NS, Origin, Pipeline
+from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.progress import Progress
 from gateway.prometheus import serve_metrics
 from gateway.publisher import Publisher
@@ -33,7 +36,9 @@ from gateway.status import Json
 from gateway.supervision import Supervision
 from gateway.ticker import Ticker
 from gateway.topics import Topics
-from gateway.wall_clock import WallClock, moved, settle
+from gateway.wall_clock import CLOCK_DEVICE, WallClock, moved, settle
+from gateway.wall_correction import Correction
+from gateway.wall_correction import measurements as corrected
 from gateway.warm_up import warm_up
 from gateway.watchdog import ServiceManager, Watchdog
 from gateway.waveform import Watch
@@ -73,9 +78,11 @@ class Gateway:
         self._wall = wall or WallClock()
         self._topics = Topics(settings.site.site, settings.site.gateway)
         self._real_ns = time.monotonic_ns()
-        self.origin = Origin(self._real_ns, time.time_ns() // 1000)
+        self.origin = Origin(self._real_ns, self._wall.utc_us(self._real_ns))
         self._started = datetime.fromtimestamp(self.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
-        self.sessions = {slot.id: f"{slot.id}-{self._started}" for slot in settings.slot}
+        # A machine that begins in 1970 each time would give two runs one name.
+        again = "" if self._wall.set else f"-{secrets.token_hex(3)}"
+        self.sessions = {slot.id: f"{slot.id}-{self._started}{again}" for slot in settings.slot}
         self.pipeline = Pipeline(settings, self.origin, self.sessions)
         self.ticker = Ticker(self.origin.monotonic_ns, self.clock_ns)
 
@@ -206,6 +213,7 @@ class _Work:
         self._audit = audit
         self._decided = decided
         self._outbox = outbox
+        self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
             settings,
             pipeline=gateway.pipeline,
@@ -256,20 +264,37 @@ class _Work:
 
     def step_all(self) -> None:
         """Take the steps whose time is over."""
-        by_us = self._gateway.wall.look()
+        wall, now_ns = self._gateway.wall, self._gateway.clock_ns()
+        by_us = wall.look()
         if by_us:
             log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
             self._audit.clock_moved(by_us)
-            self._ticker.push(*moved(self._gateway.clock_ns(), by_us))
+            self._ticker.push(*moved(now_ns, by_us))
+        while wall.corrections:
+            self._corrections.append((now_ns, wall.corrections.popleft()))
         for end_ns, frames in self._ticker.due():
             if self._recorder is not None:
                 self._recorder.step(end_ns, frames)  # first: a step that fails has to be there when it is looked for
             measurements = self._pipeline.step(settle(self._pipeline, frames))
+            self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
             self._decided.append(measurements, frames)
             if frames:
                 late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
                 self._report.latency.add(late_ns / NS / self._settings.speed)
+
+    def _correct(self, end_ns: int, frames: Sequence[Numbered]) -> None:
+        """Say by how much all that was measured before is off, where this step moves the time."""
+        moved_ns = max((frame.arrival_ns for number, frame in frames if number == CLOCK_DEVICE), default=-1)
+        while self._corrections and (self._corrections[0][0] <= moved_ns or not self._corrections[0][1].by_us):
+            origin = self._pipeline.origin
+            said = corrected(
+                self._corrections.popleft()[1],
+                [(self._gateway.sessions[slot.id], slot.subject) for slot in self._settings.slot],
+                at_us=origin.utc_us + (end_ns - origin.monotonic_ns) // 1000,
+                simulated=self._settings.simulated,
+            )
+            self._decided.append(said, ())
 
     async def finish(self) -> None:
         """Take what has arrived until now, and close what is open."""

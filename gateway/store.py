@@ -8,7 +8,8 @@ simulated=true value=101.5,n=12i,n_rejected=0i,quality=0i,duration_ms=10000,sync
 The measurement's name is the catalogue's metric, the tags are its stable identity, the time is the end of its window in
 milliseconds (the one unit that every store takes). The same measurement always gives the same line, so writing it again
 changes nothing. Fields are numbers only. ``quality`` is 0 ok, 1 degraded, 2 invalid. A measurement without a value has
-no field ``value``: an absence is not a number. VictoriaMetrics calls the fields ``cadence_value``, ``cadence_n`` …
+no field ``value``: an absence is not a number. One whose wall time is in doubt, and stays so, has the tag
+``clock=doubtful``. VictoriaMetrics calls the fields ``cadence_value``, ``cadence_n`` …
 and keeps some twelve decimal digits of them.
 """
 
@@ -57,6 +58,8 @@ def tags_of(row: Stored, site: str) -> dict[str, str]:
         "site": site, "gateway": row.gateway, "slot": m.slot, "session": m.session, "subject": m.subject,
         "side": m.side, "algorithm": m.algorithm, "devices": "+".join(m.devices),
         "simulated": "true" if m.simulated else "false",
+        # A series of its own, which can be deleted once the times are known: then it is written again without.
+        "clock": "doubtful" if row.clock == "doubtful" else "",
     }  # fmt: skip
     # A backslash would escape what follows it, differently in each store: it becomes a slash.
     return {key: value.replace("\\", "/") for key, value in tags.items() if value}

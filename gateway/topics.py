@@ -34,6 +34,8 @@ TABLE = (
           "raw samples, only while somebody watches"),
     Topic("stored", "stored", 1, True, "JSON",
           "the historian's receipt: everything up to this sequence number is stored"),
+    Topic("stored-by", "stored/<historian>", 1, True, "JSON",
+          "the receipt of a historian that shares the load: which part of the numbers it has"),
     Topic("command", "command/<name>", 1, False, "JSON",
           "a request to the gateway, with an MQTT 5 response topic"),
 )  # fmt: skip
@@ -87,3 +89,7 @@ class Topics:
     def stored(self) -> str:
         """The historian's receipt."""
         return f"{self.prefix}/stored"
+
+    def stored_by(self, historian: str = "+") -> str:
+        """The receipt of one historian that shares the load, or of all."""
+        return f"{self.stored}/{historian}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from drivers.packet import Frame
 from gateway import machine
 from gateway.machine import TRUE_FROM_US
 from gateway.pipeline import Numbered, Origin, Pipeline
+from gateway.wall_correction import MICRO, Correction
 
 STEP_S = 0.5
 """A clock that jumps by more was set; time services slew what is less (chrony: at most 83 ms a second)."""
@@ -28,8 +30,6 @@ CLOCK_DEVICE = 0xFFFF
 CLOCK_CHANNEL = "utc-moved"
 MOVED = struct.Struct("<q")
 """Payload: by how many microseconds UTC moves, signed."""
-
-MICRO = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,10 @@ class WallClock:
         step_s: By how much the last time, seconds.
         stepped_ns: Monotonic time of the last step; None before the first.
         slept_s: How long the machine has been suspended in all.
+        believed: Whether what is measured now has a wall time that can be believed. A clock that was set is believed
+            when it is possible, and no worse kept than it had been before: one that somebody moves by hand, and no time
+            service keeps, is not, until a time service has had its say.
+        corrections: By how much earlier wall times of this run were off, in their order; whoever tells them takes them.
     """
 
     def __init__(
@@ -86,6 +90,16 @@ class WallClock:
         self.step_s = 0.0
         self.stepped_ns: int | None = None
         self.slept_s = 0.0
+        self._best = self._trust()
+        self.believed = self._best > 0
+        self.corrections: deque[Correction] = deque()
+        if not self.believed:
+            self.corrections.append(Correction(0, believed=False))
+
+    def utc_us(self, monotonic_ns: int) -> int:
+        """Return UTC at a monotonic time near the last look."""
+        last = self._last
+        return time.time_ns() // 1000 if last is None else last.wall_us + (monotonic_ns - last.monotonic_ns) // 1000
 
     def look(self) -> int:
         """Return by how many microseconds UTC has to move since the last look: 0 but for a step or a sleep."""
@@ -107,11 +121,19 @@ class WallClock:
             self.step_s = step_us / MICRO
             self.stepped_ns = now.monotonic_ns
             self.set = now.wall_us >= TRUE_FROM_US
+            self.synchronised = self._kernel().synchronised
+            self.believed = self._trust() >= max(1, self._best)
+            self._best = max(self._best, self._trust())
+            self.corrections.append(Correction(step_us, self.believed))
         return moved_us
 
     def status(self) -> dict[str, Any]:
         """Return what the status says of the wall clock; asks the kernel."""
         self.synchronised = self._kernel().synchronised
+        self._best = max(self._best, self._trust())
+        if not self.believed and self._trust() >= max(1, self._best):
+            self.believed = True
+            self.corrections.append(Correction(0, believed=True))
         return {
             "synchronised": self.synchronised is not False and self.set,
             "believed_at_start": self.believed_at_start,
@@ -119,6 +141,10 @@ class WallClock:
             "step_s": round(self.step_s, 3),
             "slept_s": round(self.slept_s, 3),
         }
+
+    def _trust(self) -> int:
+        """Return 0 for a time that cannot be, 1 for one that nothing keeps right, 2 for one that something does."""
+        return 0 if not self.set else 1 if self.synchronised is False else 2
 
 
 def moved(arrival_ns: int, by_us: int) -> Numbered:

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from dsp.catalogue import CATALOGUE
+from gateway import wall_correction
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.standing import Standing
 from gateway.measurement import Measurement
@@ -206,6 +207,11 @@ class Ward:
 
     def _take_measurements(self, slot: str, payload: bytes) -> None:
         message = decode_measurements(self._gateway, slot, payload)
+        if slot == wall_correction.SLOT:
+            if any(m.value for _, m in message.measurements):
+                # The clock was set: by the new time the values held are of long ago, or of the future.
+                self._slots.clear()
+            return
         for rejected in message.rejected:
             self.dropped[f"measurements: {rejected.reason}"] += 1
         if slot not in self._slots and len(self._slots) >= SLOTS:

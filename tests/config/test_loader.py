@@ -244,6 +244,11 @@ def test_paths_in_slots_are_anchored_too(tmp_path: Path) -> None:
             '[radio]\nname = "simulated"\nsocket = "radio.sock"\n[site]',
             "ward.toml, line 2: radio.name = 'simulated' needs simulated = true, so that nobody takes it for real",
         ),
+        (
+            "[site]",
+            '[historian]\nshare = "stores"\n[site]',
+            "ward.toml, line 2: historian.share needs historian.id: receipts say whose they are",
+        ),
         ('id = "dot-1"', "id = dot-1", "ward.toml, line 9: is not TOML: invalid value"),
         ("[site]", "[site", "ward.toml, line 1: is not TOML: expected ']' at the end of a table declaration"),
         ('"z y -x"', '"z y -x', "ward.toml, line 19: is not TOML: illegal character '\\n'"),

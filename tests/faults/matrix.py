@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults import files, kills, links, power, stores
+from tests.faults import files, kills, links, power, shared, stores
 from tests.faults.outcome import Outcome
 
 
@@ -29,6 +29,12 @@ ROWS = (
     Row("kills", kills.random_kills, {"kills": 40}, {"kills": 500}),
     Row("broker-queue", kills.broker_loses_queue, {"kills": 2}, {"kills": 20}),
     Row("store-kills", stores.store_kills, {"kills": 4, "hold_back_s": 8.0}, {"kills": 20, "hold_back_s": 60.0}),
+    Row(
+        "shared-historians",
+        shared.shared_historians,
+        {"historians": 2, "kills": 12, "hold_back_s": 5.0},
+        {"historians": 3, "kills": 200, "hold_back_s": 60.0},
+    ),
     Row("poison-unreadable", stores.poison, {"how": "unreadable"}, {"how": "unreadable"}),
     Row("poison-skipped", stores.poison, {"how": "future"}, {"how": "future"}),
     Row("links", links.bad_links, {"times": 4}, {"times": 20}),

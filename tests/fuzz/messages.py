@@ -75,7 +75,12 @@ def targets() -> list[Target]:
         _json("measurements", _measurements, [MEASUREMENTS], 16, [strange]),
         _json("records", _records, [RECORDS], 8, [orjson.dumps(RECORDS).replace(b'"dot-1"', deep, 1)]),
         _json("gaps", _gaps, [GAPS], 10),
-        _json("receipt", _receipt, [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12}], 10),
+        _json(
+            "receipt",
+            _receipt,
+            [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12, "stored_beyond": "BQ==", "received_beyond": "DQ=="}],
+            10,
+        ),
         _json("command", _command(), [WATCH], 12),
         _dashboard(),
     ]

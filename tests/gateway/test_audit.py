@@ -289,7 +289,11 @@ def test_a_history_of_version_1_is_read_and_gets_its_table(tmp_path: Path) -> No
     path = tmp_path / "history.db"
     History(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.executescript("DROP TABLE records; PRAGMA user_version = 1;")
+        db.executescript(
+            "DROP TABLE records; DROP TABLE clocks; DROP VIEW readable; CREATE VIEW readable AS SELECT 1;"
+            "ALTER TABLE measurements DROP COLUMN moved_us; ALTER TABLE measurements DROP COLUMN clock;"
+            "PRAGMA user_version = 1;"
+        )
     reader = HistoryReader(path)
     assert reader.records("notice") == []
     history = History(path)

@@ -61,7 +61,7 @@ def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
     revoked, _ = authority.issue("taken-back")
     authority.revoke(revoked)
     port = free_port()
-    (folder / "acl").write_text(access_list(SITE, ["ward-7", "ward-8"], ["historian"], ["dashboard"]))
+    (folder / "acl").write_text(access_list(SITE, ["ward-7", "ward-8"], ["historian", "h-1", "h-2"], ["dashboard"]))
     (folder / "mosquitto.conf").write_text(f"user {Path('/proc/self').owner()}\n{listener(folder, port)}")
     child = Child(port, [program, "-c", str(folder / "mosquitto.conf")])
     try:
@@ -215,6 +215,27 @@ def test_a_historian_writes_receipts_and_a_dashboard_asks_to_watch(
         for topic in others:
             with entered(name) as client:
                 assert client.say(topic) == NOT_AUTHORISED, topic
+
+
+def test_historians_that_share_read_a_part_and_write_receipts_of_their_own(
+    enter: Callable[..., Client], entered: Callable[[str], AbstractContextManager[Client]]
+) -> None:
+    topics, wanted = Topics(SITE, "ward-7"), Topics(SITE, "+").measurements()
+    ward, first, second = enter("ward-7", topics.stored_by()), *(
+        enter(name, f"$share/ward/{wanted}") for name in ("h-1", "h-2")
+    )  # fmt: skip
+    for _ in range(20):
+        assert ward.say(topics.measurements("bay-1")) in TAKEN
+    first.until(lambda: len(first.heard) == 10)
+    second.until(lambda: len(second.heard) == 10)
+    assert first.say(topics.stored_by("h-1")) in TAKEN
+    assert second.say(topics.stored_by("h-2")) in TAKEN
+    for other in ("h-1", "h-2"):
+        with entered("historian") as third:
+            assert third.say(topics.stored_by(other)) == NOT_AUTHORISED
+    with entered("ward-8") as gateway:
+        assert gateway.say(topics.stored_by("ward-8")) == NOT_AUTHORISED
+    ward.until(lambda: len(ward.heard) == 2)
 
 
 def test_nobody_can_take_the_session_of_another(enter: Callable[..., Client]) -> None:

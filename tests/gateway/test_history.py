@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from gateway.history import History, HistoryError, HistoryReader
 from gateway.outbox import Gap
 from gateway.payload import Message, Rejected
+from gateway.receipt import Receipt
 
 from .samples import START_US, measurement, ward
 
@@ -57,7 +59,7 @@ def test_again_and_in_any_order_changes_nothing(history: History, reader: Histor
     random.Random(2).shuffle(pieces)
     new = sum(history.store([piece]) for piece in pieces)
     assert new == reader.count() == 1000
-    assert history.upto("g-1", EPOCH) == 1000
+    assert history.receipt("g-1", EPOCH).stored == 1000
     assert sorted(s.seq for s in reader.stored()) == list(range(1, 1001))
     assert sum(session.measurements for session in reader.sessions()) == 1000
 
@@ -70,28 +72,28 @@ def test_same_numbers_of_another_epoch_or_gateway_are_others(history: History, r
 
 def test_receipt_stops_at_a_hole_and_survives_a_restart(history: History, path: Path) -> None:
     history.store([message(1, 10), message(21, 10), message(41, 5)])
-    assert history.upto("g-1", EPOCH) == 10
+    assert history.receipt("g-1", EPOCH).stored == 10
     again = History(path)
-    assert again.upto("g-1", EPOCH) == 10
+    assert again.receipt("g-1", EPOCH).stored == 10
     again.store([message(11, 10)])
-    assert again.upto("g-1", EPOCH) == 30
+    assert again.receipt("g-1", EPOCH).stored == 30
     again.store([Message("g-1", EPOCH, gaps=[Gap(31, 40, "outbox full")])])
-    assert again.upto("g-1", EPOCH) == 45
+    assert again.receipt("g-1", EPOCH).stored == 45
     again.close()
 
 
 def test_rejected_measurement_holds_nothing_up(history: History, reader: HistoryReader, path: Path) -> None:
     history.store([message(1, 4), Message("g-1", EPOCH, rejected=[Rejected(5, "bad n", b"{}")]), message(6, 4)])
-    assert history.upto("g-1", EPOCH) == 9
+    assert history.receipt("g-1", EPOCH).stored == 9
     assert reader.rejected() == [("g-1", EPOCH, 5, "bad n", b"{}")]
     again = History(path)
-    assert again.upto("g-1", EPOCH) == 9
+    assert again.receipt("g-1", EPOCH).stored == 9
     again.close()
 
 
 def test_new_history_does_not_wait_for_what_an_older_one_has(history: History, reader: HistoryReader) -> None:
     history.store([message(501, 10, released=500)])
-    assert history.upto("g-1", EPOCH) == 510
+    assert history.receipt("g-1", EPOCH).stored == 510
     assert reader.gaps() == [("g-1", EPOCH, 1, 500, "released before it was stored")]
 
 
@@ -105,20 +107,20 @@ def test_number_that_comes_after_all_leaves_its_gap(history: History, reader: Hi
 def test_receipt_waits_for_the_copy_and_remembers_it(path: Path) -> None:
     history = History(path, copying=True)
     history.store([message(1, 10), message(21, 10)])
-    assert history.upto("g-1", EPOCH) == 0
+    assert history.receipt("g-1", EPOCH).stored == 0
     batch = history.not_copied(15)
     assert [row.seq for row in batch] == [*range(1, 11), *range(21, 26)]
     assert history.mark_copied(batch) == {("g-1", EPOCH)}
-    assert history.upto("g-1", EPOCH) == 10
+    assert history.receipt("g-1", EPOCH).stored == 10
     history.store([message(11, 10)])
     history.close()
 
     history = History(path, copying=True)
-    assert history.upto("g-1", EPOCH) == 10
+    assert history.receipt("g-1", EPOCH).stored == 10
     rest = history.not_copied(100)
     assert sorted(row.seq for row in rest) == [*range(11, 21), *range(26, 31)]
     history.mark_copied(rest)
-    assert history.upto("g-1", EPOCH) == 30
+    assert history.receipt("g-1", EPOCH).stored == 30
     assert history.not_copied(100) == []
     history.close()
 
@@ -130,10 +132,10 @@ def test_failed_transaction_leaves_no_trace(history: History) -> None:
     )
     with pytest.raises(sqlite3.Error):
         history.store([message(11, 10)])
-    assert history.upto("g-1", EPOCH) == 10
+    assert history.receipt("g-1", EPOCH).stored == 10
     history._db.execute("DROP TRIGGER t")
     assert history.store([message(11, 10)]) == 10
-    assert history.upto("g-1", EPOCH) == 20
+    assert history.receipt("g-1", EPOCH).stored == 20
 
 
 def test_forget_deletes_only_what_is_old(history: History, reader: HistoryReader) -> None:
@@ -143,7 +145,7 @@ def test_forget_deletes_only_what_is_old(history: History, reader: HistoryReader
     assert len(left) == 600
     assert min(s.measurement.end_us for s in left) == START_US + 400 * 1_000_000
     assert history.forget(START_US + 400 * 1_000_000) == 0
-    assert history.upto("g-1", EPOCH) == 1000
+    assert history.receipt("g-1", EPOCH).stored == 1000
     assert history.forget(2**60) == 600
     assert reader.sessions() == []
 
@@ -205,3 +207,19 @@ def test_other_databases_are_refused_untouched(path: Path) -> None:
     assert db.execute("SELECT name FROM sqlite_master").fetchall() == [("other",)]
     db.close()
     assert len(path.read_bytes()) == len(before)
+
+
+def test_history_of_a_part_says_which_and_takes_no_gap_for_what_others_have(path: Path) -> None:
+    history = History(path, copying=True, sharing=True)
+    history.store([message(5, 2, released=3), message(9, 1), Message("g-1", EPOCH, gaps=[Gap(12, 13, "outbox full")])])
+    assert history.receipt("g-1", EPOCH) == Receipt(EPOCH, 3, 3, 0b11_0000_0000, 0b11_0010_0110)
+    history.mark_copied(history.not_copied(2))
+    assert history.receipt("g-1", EPOCH) == Receipt(EPOCH, 3, 3, 0b11_0000_0110, 0b11_0010_0110)
+    with closing(HistoryReader(path)) as reader:
+        assert reader.gaps() == [("g-1", EPOCH, 12, 13, "outbox full")]
+    history.close()
+    again = History(path, copying=True, sharing=True)
+    assert again.receipt("g-1", EPOCH).received_beyond == 0b11_0010_0110
+    again.store([message(20, 1, released=9)])
+    assert again.receipt("g-1", EPOCH) == Receipt(EPOCH, 9, 9, 0b1100, 0b100_0000_1100)
+    again.close()

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from gateway.lanes import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, Lanes
-from gateway.outbox import Outbox, Row
+from gateway.outbox import Gap, Outbox, Row
 from gateway.outbox_file import OutboxFile
 from gateway.resend import Resend
+from gateway.union import Reach
 
 from .samples import measurement, ward
 
@@ -82,12 +83,35 @@ def test_resent_rows_take_the_old_lane_from_the_receipt_on(outbox: Outbox) -> No
         [(row.seq, row.seq) for now in range(3) for rows in drain(lanes, now, old=False) for row in rows], now=3.0
     )
     assert lanes.taken_upto == 100
-    lanes.receipt(40, 3.0)
+    lanes.receipt(Reach(40), 3.0)
     assert not lanes.again(7.0)
     lanes.tick(8.0)
     assert lanes.again(8.0)
     assert seqs(drain(lanes, 9.0, old=True)) == list(range(41, 101))
     assert lanes.resent == 60
+
+
+def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) -> None:
+    make(outbox, 100)
+    lanes = Lanes(outbox, resend=Resend(after_s=5.0), now=0.0)
+    lanes.receipt(Reach(10, 0b1100), 0.0)  # 1 to 10, 13 and 14
+    sent = [rows for now in range(3) for rows in drain(lanes, now, old=False)]
+    assert seqs(sent) == [11, 12, *range(15, 101)]
+    lanes.taken([(row.seq, row.seq) for rows in sent for row in rows], now=3.0)
+    assert lanes.taken_upto == 100
+    lanes.receipt(Reach(20, 0b1110), 3.0)  # 1 to 20, 22 to 24
+    lanes.tick(8.0)
+    assert lanes.again(8.0)
+    assert seqs(drain(lanes, 9.0, old=True)) == [21, *range(25, 101)]
+    assert lanes.resent == 77
+
+
+def test_a_gap_is_told_but_for_what_arrived_before(outbox: Outbox) -> None:
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
+    assert lanes.unheard([Gap(2, 10, "full"), Gap(12, 12, "bad")]) == [
+        Gap(5, 5, "full"), Gap(7, 8, "full"), Gap(10, 10, "full"), Gap(12, 12, "bad"),
+    ]  # fmt: skip
 
 
 def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:

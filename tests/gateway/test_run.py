@@ -22,6 +22,8 @@ from config.settings import Broker, Device, Prometheus, Radio, Recorder, Setting
 from drivers.heart_rate import HeartRate
 from drivers.movella_dot import MovellaDot
 from gateway import progress, supervision
+from gateway.historian import Historian, database
+from gateway.history_reader import HistoryReader
 from gateway.machine import Clock
 from gateway.outbox import Outbox
 from gateway.outbox_file import OutboxFile
@@ -31,7 +33,8 @@ from gateway.publisher import Publisher
 from gateway.replay import Replay
 from gateway.run import Gateway, StartError, open_outbox
 from gateway.supervision import TaskFailedError
-from gateway.wall_clock import MICRO, Reading, WallClock, read
+from gateway.wall_clock import Reading, WallClock, read
+from gateway.wall_correction import MICRO, SLOT
 from gateway.warm_up import warm_up
 from gateway.watchdog import ServiceManager
 from simulators.heart_rate import HeartRateStrap
@@ -45,6 +48,7 @@ pytestmark = pytest.mark.broker
 
 STRAP, DOT = "02:48:52:00:01:00", "D4:22:CD:00:01:00"
 WITHIN_S = 20.0
+HOUR_US = 3_600 * MICRO
 TOPICS = "rehab/v1/demo/gateway-1"
 
 
@@ -420,6 +424,9 @@ async def test_a_wall_clock_that_is_set_moves_utc_and_the_replay_agrees(
         return now and replace(now, wall_us=now.wall_us + shift_us[0])
 
     settings = settings.model_copy(update={"recorder": Recorder(enabled=True)})
+    historian = Historian(settings)
+    historian.start()
+    await until(lambda: historian.state().connected)
     wall = WallClock(shifted, lambda: Clock(synchronised=shift_us[0] == 0, max_error_s=0.0))
     async with running(settings, manager, wall) as (gateway, _):
         await until(lambda: len(ear.measurements) > 5)
@@ -432,10 +439,24 @@ async def test_a_wall_clock_that_is_set_moves_utc_and_the_replay_agrees(
     (recording,) = (settings.site.data / "recordings").iterdir()
     again = [m.as_dict() for step in Replay(recording).steps() for m in step]
     await until(lambda: len(ear.measurements) >= len(again))
-    live = sorted(ear.measurements, key=lambda m: int(m.pop("seq")))
-    assert live == [orjson.loads(orjson.dumps(m)) for m in again]
+    heard = sorted(ear.measurements, key=lambda m: int(m["seq"]))
+    live = [m for m in heard if m["slot"] != SLOT]
+    assert [{k: v for k, v in m.items() if k != "seq"} for m in live] == [orjson.loads(orjson.dumps(m)) for m in again]
     ends = [m["end_us"] for m in live]
     assert max(ends) - min(ends) > 20 * 365 * 86_400 * MICRO
+    said = [(round(m["value"] / 86_400, 3), m["quality"]) for m in heard if m["slot"] == SLOT]
+    assert said == [(0, "degraded"), (20 * 365, "ok")]
+    reader = HistoryReader(database(settings))
+    await until(lambda: reader.count() == len(live))
+    stored = {row.seq: row for row in reader.stored()}
+    for m in live:
+        row = stored[m["seq"]]
+        assert row.clock == ("mended" if m["end_us"] < min(ends) + HOUR_US else "believed")
+        assert row.measurement.end_us - row.measurement.start_us == m["end_us"] - m["start_us"]
+    mended = [row.measurement.end_us for row in stored.values()]
+    assert max(mended) - min(mended) < 60 * MICRO
+    reader.close()
+    await asyncio.to_thread(historian.stop)
 
 
 def test_a_folder_that_cannot_be_used_is_said_in_a_sentence(settings: Settings, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from gateway.measurement import Measurement
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.recording import Header, RecordingWriter
 from gateway.replay import Replay
-from gateway.wall_clock import CLOCK_DEVICE, MICRO, STEP_S, Reading, WallClock, moved, read, settle
+from gateway.wall_clock import CLOCK_DEVICE, STEP_S, Reading, WallClock, moved, read, settle
+from gateway.wall_correction import MICRO, Correction
 
 START_US = 1_790_000_000_000_000
 HOUR_US = 3_600 * MICRO
@@ -77,6 +78,64 @@ def test_a_start_in_1970_is_said_and_mended_when_the_time_comes() -> None:
     assert wall.look() == START_US
     assert wall.status()["synchronised"] is True
     assert wall.status()["believed_at_start"] is False  # what was measured before stays doubtful
+
+
+def said(wall: WallClock) -> list[tuple[int, bool]]:
+    return [(correction.by_us, correction.believed) for correction in wall.corrections]
+
+
+def test_a_start_in_1970_is_doubtful_until_the_clock_is_set() -> None:
+    clocks = Clocks(42 * MICRO, synchronised=False)
+    wall = clocks.watch()
+    assert said(wall) == [(0, False)]
+    clocks.passes(30.0, step_us=START_US)
+    wall.look()
+    wall.status()
+    clocks.synchronised = True
+    wall.status()
+    assert said(wall) == [(0, False), (START_US, True)]
+
+
+def test_a_clock_that_nothing_keeps_is_believed_as_long_as_nothing_better_was_there() -> None:
+    clocks = Clocks(synchronised=False)
+    wall = clocks.watch()
+    clocks.passes(1.0, step_us=-HOUR_US)
+    wall.look()
+    assert said(wall) == [(-HOUR_US, True)]
+
+
+def test_a_hand_is_not_believed_until_the_time_service_has_had_its_say() -> None:
+    clocks = Clocks()
+    wall = clocks.watch()
+    clocks.synchronised = False  # as the kernel says after any setting of the clock
+    clocks.passes(1.0, step_us=HOUR_US)
+    wall.look()
+    wall.status()
+    assert (said(wall), wall.believed) == ([(HOUR_US, False)], False)
+    clocks.passes(1.0, step_us=-HOUR_US)
+    wall.look()
+    clocks.synchronised = True
+    wall.status()
+    wall.status()
+    assert (said(wall), wall.believed) == ([(HOUR_US, False), (-HOUR_US, False), (0, True)], True)
+
+
+def test_sleep_and_the_time_service_going_away_put_nothing_in_doubt() -> None:
+    clocks = Clocks()
+    wall = clocks.watch()
+    clocks.passes(3_600.0, asleep_s=3_000.0)
+    wall.look()
+    clocks.synchronised = False
+    wall.status()
+    assert (said(wall), wall.believed) == ([], True)
+
+
+def test_a_step_while_the_machine_slept_corrects_by_the_step_alone() -> None:
+    clocks = Clocks()
+    wall = clocks.watch()
+    clocks.passes(601.0, asleep_s=600.0, step_us=HOUR_US)
+    assert wall.look() == HOUR_US + 600 * MICRO
+    assert list(wall.corrections) == [Correction(HOUR_US, believed=True)]
 
 
 def test_a_clock_that_nobody_may_ask_about_is_believed_if_it_is_possible() -> None:

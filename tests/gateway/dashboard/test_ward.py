@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway import wall_correction
 from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_view
 from gateway.dashboard.ward import SLOTS, STRIDES, Ward
+from gateway.wall_correction import Correction
 from tests.gateway.dashboard.walkers import MICRO, Walker
 
 NOW = 1_790_000_000.0
@@ -87,6 +89,21 @@ def test_the_newest_value_wins_and_an_older_one_does_not(ward: Ward, walker: Wal
     best = ward.slot("bay-1").best("cadence", "both")
     assert best is not None
     assert best.value == 104.0
+
+
+def test_values_of_the_old_time_do_not_outlive_a_clock_that_was_set_back(ward: Ward, walker: Walker) -> None:
+    take(ward, walker, [walker.measurement("cadence", 100.0, "both", NOW - 11, NOW - 1)])
+    for by_us, value in ((0, 100.0), (-3_600 * MICRO, 104.0)):
+        said = wall_correction.measurements(Correction(by_us, True), [("s-1", "p-1")], at_us=0, simulated=True)
+        slot = wall_correction.SLOT
+        ward.take("measurements", slot, measurements(slot, [{"seq": 9, **m.as_dict()} for m in said]))
+        if by_us:
+            take(ward, walker, [walker.measurement("cadence", value, "both", NOW - 3_620, NOW - 3_610)])
+        best = ward.slot("bay-1").best("cadence", "both")
+        assert best is not None
+        assert best.value == value
+    assert ward.slot_ids() == ["bay-1"]
+    assert not ward.dropped
 
 
 def test_feet_are_shown_before_the_lower_back_and_quality_before_both(ward: Ward, walker: Walker) -> None:
