@@ -188,7 +188,7 @@ class Ward:
 
     def _take_status(self, message: dict[str, Any], *, retained: bool) -> None:
         state = message.get("state")
-        if state not in {"online", "offline"}:
+        if not isinstance(state, str) or state not in {"online", "offline"}:
             raise PayloadError("no state")
         self.state = state
         said_us = message.get("time_us")

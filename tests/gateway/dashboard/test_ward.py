@@ -148,7 +148,7 @@ def test_what_is_wrong_is_counted_and_not_shown(ward: Ward, payload: bytes, reas
     assert ward.slot("bay-1").values == {}
 
 
-@pytest.mark.parametrize("payload", [b"{", b"3", b'{"state":"asleep"}', b'{"v":1}'])
+@pytest.mark.parametrize("payload", [b"{", b"3", b'{"state":"asleep"}', b'{"state":[]}', b'{"v":1}'])
 def test_a_wrong_status_is_counted_and_the_last_good_one_stays(ward: Ward, walker: Walker, payload: bytes) -> None:
     ward.take("status", "", status([walker], NOW))
     ward.take("status", "", payload)
