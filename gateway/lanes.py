@@ -109,11 +109,12 @@ class Lanes:
         self._taken.add(1, received.upto)
         self._resend.receipt(received.upto, now)
 
-    def unheard(self, gaps: Iterable[Gap]) -> list[Gap]:
-        """Return what of gaps no historian has: what was dropped may have arrived before."""
-        return [
+    def unheard(self, gaps: list[Gap], limit: int) -> list[Gap]:
+        """Return what no historian has of gaps; in more than ``limit`` pieces it is not worth the trouble."""
+        pieces = [
             Gap(first, last, gap.reason) for gap in gaps for first, last in self._received.missing(gap.first, gap.last)
         ]
+        return pieces if len(pieces) <= limit else gaps
 
     def tick(self, now: float) -> None:
         """Let time pass for what depends on age."""

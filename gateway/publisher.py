@@ -339,7 +339,7 @@ class Publisher:
         if not self._room() or dropped == (self._gaps_told or {}):
             return
         self._gaps_told = dropped
-        if gaps := self._lanes.unheard(self._outbox.gaps(MAX_GAPS))[:MAX_GAPS]:
+        if gaps := self._lanes.unheard(self._outbox.gaps(MAX_GAPS), MAX_GAPS):
             epoch, released = self._lanes.epoch, self._outbox.state().released_seq
             payload = encode_gaps(self._topics.gateway, epoch, released, gaps)
             numbers = tuple((gap.first, gap.last) for gap in gaps)

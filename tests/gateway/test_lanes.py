@@ -109,9 +109,11 @@ def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) 
 def test_a_gap_is_told_but_for_what_arrived_before(outbox: Outbox) -> None:
     lanes = Lanes(outbox, resend=Resend(), now=0.0)
     lanes.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
-    assert lanes.unheard([Gap(2, 10, "full"), Gap(12, 12, "bad")]) == [
+    told = [Gap(2, 10, "full"), Gap(12, 12, "bad")]
+    assert lanes.unheard(told, 10) == [
         Gap(5, 5, "full"), Gap(7, 8, "full"), Gap(10, 10, "full"), Gap(12, 12, "bad"),
     ]  # fmt: skip
+    assert lanes.unheard(told, 3) == told
 
 
 def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
