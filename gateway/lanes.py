@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import pairwise
 
 from gateway.batching import MAX_BYTES, SlotBatches, by_slot
 from gateway.outbox import Gap, Outbox, Row
@@ -95,11 +96,8 @@ class Lanes:
         return [self._gaps.popleft() for _ in range(min(limit, len(self._gaps)))]
 
     def gaps_behind(self, limit: int) -> list[Gap]:
-        """Return the first gaps among what was read and the broker has not taken: they were rows, or never were.
-
-        At most about so many: what historians have of a gap is left out, which may make several of one.
-        """
-        return self.unheard(self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto))
+        """Return the first gaps among what was read and the broker has not taken: they were rows, or never were."""
+        return self.unheard(self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto), limit)
 
     def again(self, now: float) -> bool:
         """Put rows that no receipt covers into the lane of old rows when that is due; tell whether it was."""
@@ -124,6 +122,21 @@ class Lanes:
         self._taken.add(1, received.upto)
         self._resend.receipt(received.upto, now)
 
+    def unheard(self, gaps: list[Gap], limit: int) -> list[Gap]:
+        """Return what no historian has of gaps; in more than ``limit`` pieces it is not worth the trouble."""
+        pieces = [
+            Gap(first, last, gap.reason) for gap in gaps for first, last in self._received.missing(gap.first, gap.last)
+        ]
+        if len(pieces) > limit:
+            return gaps
+        for gap in gaps:
+            # What lies between the pieces the broker has had: it is with a historian.
+            ends = [(gap.first - 1, gap.first - 1), *self._received.missing(gap.first, gap.last), (gap.last + 1, 0)]
+            for (_, before), (after, _) in pairwise(ends):
+                if before + 1 < after:
+                    self._taken.add(before + 1, after - 1)
+        return pieces
+
     def tick(self, now: float) -> None:
         """Let time pass for what depends on age."""
         self._resend.acknowledged(self._taken.upto, now)
@@ -138,18 +151,6 @@ class Lanes:
         held = [*self._old, *by_slot(self._batches.drain(), self.max_bytes)]
         self._old.clear()
         return held
-
-    def unheard(self, gaps: Iterable[Gap]) -> list[Gap]:
-        """Return what of gaps no historian has: what was dropped may have arrived before."""
-        left = []
-        for gap in gaps:
-            after = gap.first - 1
-            for first, last in self._received.missing(gap.first, gap.last):
-                left.append(Gap(first, last, gap.reason))
-                self._taken.add(after + 1, first - 1)
-                after = last
-            self._taken.add(after + 1, gap.last)
-        return left
 
     def _not_received(self, rows: list[Row]) -> list[Row]:
         """Leave out what some historian has: before a restart it was sent, or there are several of them."""
@@ -183,5 +184,5 @@ class Lanes:
         if self._outbox.epoch != self.epoch:
             # A damaged file was replaced meanwhile; these numbers are of another epoch.
             return [], upto
-        self._gaps.extend(self.unheard(gaps))
+        self._gaps.extend(self.unheard(gaps, READ_GAPS))
         return rows, reached

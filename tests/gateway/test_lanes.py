@@ -109,9 +109,11 @@ def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) 
 def test_a_gap_is_told_but_for_what_arrived_before(outbox: Outbox) -> None:
     lanes = Lanes(outbox, resend=Resend(), now=0.0)
     lanes.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
-    assert lanes.unheard([Gap(2, 10, "full"), Gap(12, 12, "bad")]) == [
+    told = [Gap(2, 10, "full"), Gap(12, 12, "bad")]
+    assert lanes.unheard(told, 10) == [
         Gap(5, 5, "full"), Gap(7, 8, "full"), Gap(10, 10, "full"), Gap(12, 12, "bad"),
     ]  # fmt: skip
+    assert lanes.unheard(told, 3) == told
 
 
 def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
@@ -149,6 +151,20 @@ def test_gaps_go_with_the_rows_that_they_lie_between(outbox: Outbox) -> None:
     numbers = sent + [seq for first, last in gaps for seq in range(first, last + 1)]
     assert sorted(numbers) == list(range(1, 202))
     assert told(lanes) == [], "once"
+
+
+def test_what_a_historian_has_of_a_gap_counts_as_taken(outbox: Outbox) -> None:
+    make(outbox, 20)
+    outbox.max_bytes = 1
+    make(outbox, 1)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes.receipt(Reach(3, 0b1100110), 0.0)  # 1 to 3, 5, 6, 9 and 10
+    lanes.live(0.0)
+    assert told(lanes) == [(4, 4), (7, 8), (11, 21)]
+    lanes.taken([(4, 4)], 0.0)
+    assert lanes.taken_upto == 6
+    lanes.taken([(7, 8)], 0.0)
+    assert lanes.taken_upto == 10
 
 
 def test_a_long_past_brings_its_gaps_in_order_and_never_many_at_once(outbox: Outbox) -> None:
