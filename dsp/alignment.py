@@ -24,6 +24,7 @@ ALIGNMENT: Final = np.dtype(
         ("moment", "f8", (3, 3)),  # fading integral of rate x rate, rad^2/s
         ("calm", "i8"),  # samples in a row that turned slowly, as seen from the usual motion
         ("turned", "f8", (3,)),  # rotation since the last rest, leaking, rad
+        ("lost", "i8"),  # it went on unseen in a gap: not known before the next rest
         ("lean", "f8", (3,)),  # fading integral of that, weighted with its own size, rad^2 s
         ("lean_sum", "f8"),  # the same of its size: what the lean would be if it never changed its side
         ("left", "f8", (3,)),  # best estimate of the unit vector to the left, sensor frame
@@ -59,6 +60,7 @@ def begin_alignment(a: Any) -> None:
             a.moment[i, j] = 0.0
     a.rests = 0
     a.calm = 0
+    a.lost = 0
     a.moment[1, 1] = NOMINAL_ENERGY
     a.lean[1] = NOMINAL_LEAN
     a.lean_sum = NOMINAL_LEAN
@@ -92,6 +94,14 @@ def see_turn(a: Any, turn: float, still: int) -> None:
     if a.calm >= still:
         for i in range(3):
             a.turned[i] = 0.0
+        a.lost = 0
+
+
+@kernel
+def lose_turn(a: Any) -> None:
+    """Know no longer how far the segment has turned: samples were lost."""
+    a.lost = 1
+    a.calm = 0
 
 
 @kernel
@@ -107,9 +117,10 @@ def see_motion(a: Any, gyr: NDArray[np.float64], dt: float) -> None:
         size += a.turned[i] ** 2
         for j in range(3):
             a.moment[i, j] = fade * a.moment[i, j] + level[i] * level[j] * dt
-    a.lean_sum = fade * a.lean_sum + size * dt
-    for i in range(3):
-        a.lean[i] = fade * a.lean[i] + a.turned[i] * math.sqrt(size) * dt
+    if a.lost == 0:
+        a.lean_sum = fade * a.lean_sum + size * dt
+        for i in range(3):
+            a.lean[i] = fade * a.lean[i] + a.turned[i] * math.sqrt(size) * dt
     x, y, z = a.left[0], a.left[1], a.left[2]
     x, y, z = (
         a.moment[0, 0] * x + a.moment[0, 1] * y + a.moment[0, 2] * z,

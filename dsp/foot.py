@@ -37,7 +37,7 @@ __all__ = [
     "Mounting",
 ]
 
-ALGORITHM = "foot-contacts/1"
+ALGORITHM = "foot-contacts/2"
 
 RATE_RANGE_HZ = (20.0, 350.0)  # below, a slap falls between two samples; above, the windows outgrow their buffers
 
@@ -59,6 +59,8 @@ class FootParams:
         push_age_s: Longest time from push-off to the start of the toe-up rotation.
         calm_s: Time without rotation that ends a swing in which the foot came down flat.
         still_s: Time without any rotation after which nothing before counts as the start of a step.
+        hidden_s: Longest gap in which a foot that swings before and after it cannot have stood meanwhile.
+        stand_s: Time without any rotation after which the foot stands, whatever a gap before has hidden.
         flat_s: Quiet time that makes foot-flat.
         flat_search_s: Time after that in which the stillest instant of foot-flat is looked for.
         rate_floor: Slowest peak of a swing; slower rotations are shifts of weight.
@@ -78,6 +80,8 @@ class FootParams:
     push_age_s: float = 0.5
     calm_s: float = 0.08
     still_s: float = 0.05
+    hidden_s: float = 0.3
+    stand_s: float = 0.5
     flat_s: float = 0.1
     flat_search_s: float = 0.2
     rate_floor: float = 0.25
@@ -103,6 +107,8 @@ class FootParams:
         p["push_age"] = self.push_age_s * rate_hz
         p["calm"] = max(2, round(self.calm_s * rate_hz))
         p["still"] = max(2, round(self.still_s * rate_hz))
+        p["hidden"] = round(self.hidden_s * rate_hz)
+        p["stand"] = round(self.stand_s * rate_hz)
         p["flat_search"] = round(self.flat_search_s * rate_hz)
         p["quiet"] = round(self.flat_s * rate_hz)
         p["rate_floor"] = self.rate_floor

@@ -19,6 +19,7 @@ from dsp.alignment import (
     adopt,
     begin_alignment,
     contradicted,
+    lose_turn,
     see_motion,
     see_rest,
     see_turn,
@@ -29,11 +30,13 @@ from dsp.foot_cycle import (
     STILL_RATE,
     SURE,
     UNSURE,
+    before_gap,
     find_flat,
     in_landing,
     in_swing,
     on_ground,
     restart,
+    resume,
     smooth,
     tell,
 )
@@ -82,7 +85,7 @@ def step(s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int) -> None:
     s.typical_angle *= p.fade
     s.typical_slap *= p.fade
     if s.phase == GROUND:
-        on_ground(s, p, t, w)
+        on_ground(s, p, a, t, w)
         if s.flat_told == 0 and s.told == NOTHING:
             find_flat(s, p, history, k)
     elif s.phase == SWING:
@@ -202,6 +205,24 @@ def bridge(  # noqa: PLR0917 - numba takes positional arguments
 
 
 @kernel
+def lose(  # noqa: PLR0917 - numba takes positional arguments
+    s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, sink: Any
+) -> None:
+    """Tell a gap too long to be bridged; go on after it with what still holds."""
+    s.told = NOTHING
+    before_gap(s, p, float(s.index - p.half))
+    write(s, p, a, history, k, sink)
+    tell(s, GAP, float(s.index), SURE)
+    write(s, p, a, history, k, sink)
+    s.first = k
+    lose_turn(a)
+    if s.phase == SWING and k - s.index <= p.hidden:
+        resume(s)
+    else:
+        restart(s)
+
+
+@kernel
 def begin(s: Any, a: Any, sensor: int, k: int) -> None:
     """Start with the first sample of a sensor."""
     s.sensor = sensor
@@ -238,10 +259,7 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
             if s.started == 0:
                 begin(s, a, sensor, k)
             elif k - s.index - 1 > p.bridge:
-                tell(s, GAP, float(s.index), SURE)
-                write(s, p, a, past, k, sink)
-                s.first = k
-                restart(s)
+                lose(s, p, a, past, k, sink)
             elif k - s.index > 1:
                 bridge(s, p, a, past, k, acc[row], gyr[row], sink)
             present = past[k & (HISTORY - 1)]

@@ -19,6 +19,11 @@ GROUND: Final = 0
 SWING: Final = 1
 LANDING: Final = 2
 
+# How much of a step has been seen since samples were lost.
+SEEN: Final = 0
+LATE: Final = 1  # its push-off: how far the heel rose is not known
+BLIND: Final = 2  # less: no final contact can be told
+
 MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
 EVENT: Final = np.dtype(
     [
@@ -49,6 +54,8 @@ PARAMS: Final = np.dtype(
         ("push_age", "f8"),  # samples from push-off to the start of swing beyond which they do not belong together
         ("calm", "i8"),  # samples without rotation that end a swing without slap
         ("still", "i8"),  # samples without any rotation after which nothing before counts as the start of a step
+        ("hidden", "i8"),  # longest gap between two samples in which no stance can be hidden
+        ("stand", "i8"),  # samples without any rotation after which the foot stands, whatever a gap has hidden
         ("quiet", "i8"),  # samples of quiet that make foot-flat
         ("flat_search", "i8"),  # samples after that in which its stillest instant is looked for
         ("rate_floor", "f8"),  # rad/s: slowest swing peak
@@ -81,10 +88,12 @@ STATE: Final = np.dtype(
         ("told_confidence", "f8"),
         # The cycle
         ("phase", "i8"),
-        ("blind", "i8"),  # the beginning of the step fell into a gap: no final contact can be told
+        ("resumed", "i8"),  # the swing went on unseen in a gap
+        ("blind", "i8"),  # what of the beginning of the step fell into a gap: SEEN, LATE or BLIND
         ("peak", "f8"),  # of the swing so far, rad/s
         ("angle", "f8"),  # of the swing so far, rad
         ("rise", "f8"),  # where the pitch rate turned positive
+        ("tipped", "i8"),  # 1 after a toe-up rotation that was a small step if the foot now comes down
         ("heel", "f8"),  # rad: how far the heel has risen since the foot last lay flat
         ("heel_top", "f8"),  # its highest since then
         ("dip", "f8"),  # deepest rate of the present negative excursion
@@ -98,8 +107,9 @@ STATE: Final = np.dtype(
         ("landed", "i8"),
         ("slap_at", "i8"),  # deepest of them
         ("back", "f8"),  # rad: toe-up rotation since the slap
-        ("impact", "f8"),  # hardest jolt late in swing
-        ("impact_at", "f8"),
+        ("impact", "f8"),  # energy of the jolts late in swing, (m/s^2)^2
+        ("impact_at", "f8"),  # the first of them
+        ("impact_lag", "f8"),  # samples from there to their middle
         ("calm", "i8"),  # samples in a row without rotation late in swing
         ("still", "i8"),  # the same below STILL_RATE
         ("quiet", "i8"),  # the same below FLAT_RATE

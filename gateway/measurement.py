@@ -25,7 +25,7 @@ class Measurement:
         n_rejected: How many were left out as implausible.
         quality: ``ok``, ``degraded`` or ``invalid``.
         reason: Why the quality is not ok or the value is missing; empty otherwise.
-        algorithm: Name and version, ``"foot-contacts/1"``.
+        algorithm: Name and version, ``"foot-contacts/2"``.
         devices: Ids of the devices it came from.
         placement: Where they were worn, in the order of ``devices``.
         slot: The bed or bay.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dsp.batch import Batch
 from dsp.foot import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT, FootContacts, FootParams
-from tests.dsp.feet import Steps, standing, walk
+from tests.dsp.feet import Steps, lobe, standing, walk
 from tests.shared import shared_path
 
 RATES = [50.0, 60.0, 100.0, 102.4, 204.8]
@@ -136,6 +136,82 @@ def test_nothing_is_invented_inside_a_gap() -> None:
     np.testing.assert_allclose(landed, expected, atol=0.02)
 
 
+LOST = {  # first and last instant, seconds from the final and from the initial contact, and what of the step is told
+    "swing": ((0.12, 0.26), {FINAL_CONTACT, INITIAL_CONTACT}),
+    "the rise after push-off": ((0.06, 0.2), {FINAL_CONTACT, INITIAL_CONTACT}),
+    "push-off": ((-0.25, -0.05), {FINAL_CONTACT, INITIAL_CONTACT}),
+    "stance after the slap": ((0.54, 0.74), {FINAL_CONTACT, INITIAL_CONTACT}),
+    "final contact": ((-0.07, 0.08), {INITIAL_CONTACT}),
+    "initial contact": ((0.36, 0.5), {FINAL_CONTACT}),
+    "all of the swing": ((-0.1, 0.5), set()),
+}
+
+
+@pytest.mark.parametrize("where", LOST)
+def test_contacts_beside_a_gap_are_told(where: str) -> None:
+    """Swing takes 0.44 s; each third step loses samples."""
+    index, acc, gyr = walk(Steps(strides=14), 100.0)
+    (first, last), kinds = LOST[where]
+    steps = np.arange(4, 14, 3)
+    finals, initials = Steps(strides=14).final_s, Steps(strides=14).initial_s
+    lost = np.concatenate([np.arange(int((t + first) * 100), int((t + last) * 100)) for t in finals[steps]])
+    kept = np.setdiff1d(index, lost)
+    events = detect(kept, acc[kept], gyr[kept])
+    assert (events["kind"] == GAP).sum() == len(steps)
+    assert not np.isin(np.round(events["index"][events["kind"] != GAP]), lost).any(), "nothing lies within a gap"
+    for kind, times in (FINAL_CONTACT, finals), (INITIAL_CONTACT, initials):
+        expected = times if kind in kinds else np.delete(times, steps)
+        np.testing.assert_allclose(seconds(events, kind), expected, atol=0.04)
+
+
+@pytest.mark.parametrize("rate_hz", [50.0, 100.0, 204.8])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_axis_survives_losses(seed: int, rate_hz: float) -> None:
+    """How far the foot has turned is not known across a gap: what was guessed there turned the axis round."""
+    index, acc, gyr = walk(Steps(strides=40), rate_hz, seed=seed)
+    rng = np.random.default_rng(seed)
+    starts = rng.choice(np.arange(int(8 * rate_hz), len(index)), 40, replace=False)
+    kept = np.setdiff1d(index, np.concatenate([np.arange(a, a + int(0.15 * rate_hz)) for a in starts]))
+    feet = FootContacts()
+    sensor = feet.attach(rate_hz)
+    events = feet.push(Batch.single(kept, acc[kept], gyr[kept], sensor))
+    assert feet.mounting(sensor).left[1] > 0.99
+    found = seconds(events, INITIAL_CONTACT, rate_hz)
+    assert np.abs(found[:, None] - Steps(strides=40).initial_s).min(axis=1).max() < 0.05, "none is told elsewhere"
+
+
+def closing_step(jolt: float, *, heel: float = 0.06, strides: int = 5) -> tuple[Any, Any, Any, float, float]:
+    """Return a walk that ends with the other foot's side brought up: a small swing and its impact, m/s^2."""
+    index, acc, gyr = walk(Steps(strides=strides, stand_s=4.0), 100.0)
+    t = index / 100.0
+    final_s = float(Steps(strides=strides, stand_s=4.0).initial_s[-1]) + 1.2
+    initial_s = final_s + 0.25
+    rate = lobe(t, np.array([final_s + 0.13]), 0.12, 0.08) - lobe(t, np.array([final_s - 0.06]), 0.1, heel)
+    gyr[:, 1] -= rate
+    acc[(t > initial_s - 0.015) & (t < initial_s + 0.015), 2] += jolt * np.array([1.0, -1.0, 1.0])
+    return index, acc, gyr, final_s, initial_s
+
+
+@pytest.mark.parametrize("heel", [0.06, 0.1])
+def test_a_small_step_is_believed_when_the_foot_comes_down(heel: float) -> None:
+    index, acc, gyr, final_s, initial_s = closing_step(8.0, heel=heel)
+    events = detect(index, acc, gyr)
+    assert seconds(events, FINAL_CONTACT)[-1] == pytest.approx(final_s, abs=0.05)
+    assert seconds(events, INITIAL_CONTACT)[-1] == pytest.approx(initial_s, abs=0.05)
+    index, acc, gyr, final_s, _ = closing_step(0.0, heel=heel)
+    events = detect(index, acc, gyr)
+    assert events["index"][events["kind"] != FOOT_FLAT].max() < (final_s - 0.5) * 100, "the foot has only tipped"
+
+
+def test_the_first_step_has_its_final_contact_though_the_toes_rise_before() -> None:
+    index, acc, gyr = walk(Steps(strides=3), 100.0, noise=0.0)
+    gyr[:, 1] -= 0.03  # a bias under which the foot at rest never seems to turn toe-down
+    gyr[:, 1] -= lobe(index / 100.0, Steps().final_s[:1] - 0.5, 0.2, 0.25)
+    events = detect(index, acc, gyr)
+    np.testing.assert_allclose(seconds(events, FINAL_CONTACT), Steps(strides=3).final_s, atol=0.03)
+    np.testing.assert_allclose(seconds(events, INITIAL_CONTACT), Steps(strides=3).initial_s, atol=0.03)
+
+
 @given(
     gyr=hnp.arrays(np.float64, (400, 3), elements=st.floats(allow_nan=True, allow_infinity=True, width=64)),
     steps=hnp.arrays(np.int64, (400,), elements=st.integers(-5, 40)),
@@ -235,12 +311,15 @@ def score(askew: str) -> Any:
 
 @pytest.mark.recordings
 def test_contacts_and_strides_on_recordings() -> None:
-    """All development recordings; 43 reference contacts of each kind lie outside what the scorer lets one find."""
+    """All development recordings; 43 reference contacts of each kind lie outside what the scorer lets one find.
+
+    With all the others and nothing else found, F1 would be 0.9888.
+    """
     found = score("none")
     contacts, strides = found["contacts"], found["strides"]["mocap_left"]
     initial, final = contacts["events"]["ic_straight"], contacts["events"]["fc_straight"]
-    assert initial["at_100ms"]["f1"] >= 0.980
-    assert final["at_100ms"]["f1"] >= 0.979
+    assert initial["at_100ms"]["f1"] >= 0.985
+    assert final["at_100ms"]["f1"] >= 0.980
     assert max(abs(initial["bias_ms"]), abs(final["bias_ms"])) <= 10
     assert max(initial["sd_ms"], final["sd_ms"]) <= 22
     assert contacts["delay"]["ic"]["p95_ms"] <= 200
@@ -248,7 +327,7 @@ def test_contacts_and_strides_on_recordings() -> None:
     assert contacts["in_gap"] == 0
     assert contacts["stride_time_s"]["n"] >= 1400
     assert contacts["stride_time_s"]["mae"] <= 0.008
-    assert strides["matched_strides"] >= 24
+    assert strides["matched_strides"] >= 26
     assert strides["stride_length_m"]["mae"] <= 0.025
     assert abs(strides["stride_length_m"]["bias"]) <= 0.010
 
@@ -257,5 +336,5 @@ def test_contacts_and_strides_on_recordings() -> None:
 @pytest.mark.parametrize(("askew", "loss"), [("tilt", 0.003), ("any", 0.020)])
 def test_sensors_strapped_on_askew(askew: str, loss: float) -> None:
     contacts = score(askew)["contacts"]["events"]
-    assert contacts["ic_straight"]["at_100ms"]["f1"] >= 0.9827 - loss
-    assert contacts["fc_straight"]["at_100ms"]["f1"] >= 0.9804 - loss
+    assert contacts["ic_straight"]["at_100ms"]["f1"] >= 0.9854 - loss
+    assert contacts["fc_straight"]["at_100ms"]["f1"] >= 0.9813 - loss
