@@ -68,18 +68,17 @@ UNSURE = 0.5  # factor for each thing that was missing: a push-off, a slap, the 
 @kernel
 def smooth(s: Any, p: Any) -> float:
     """Take the present pitch rate; return the smoothed one ``half`` samples back, NaN until the window is full."""
-    width = 2 * p.half + 1
-    for i in range(width - 1):
-        s.window[i] = s.window[i + 1]
-    s.window[width - 1] = s.rate
-    if s.filled < width:
-        s.filled += 1
-        if s.filled < width:
-            return math.nan
+    newest = 2 * p.half
     total = 0.0
-    for i in range(width):
+    for i in range(newest):
+        s.window[i] = s.window[i + 1]
         total += p.taps[i] * s.window[i]
-    return total
+    s.window[newest] = s.rate
+    if s.filled <= newest:
+        s.filled += 1
+        if s.filled <= newest:
+            return math.nan
+    return float(total + p.taps[newest] * s.rate)
 
 
 @kernel
@@ -301,8 +300,8 @@ def find_flat(s: Any, p: Any, history: NDArray[np.float64], k: int) -> None:
         half = p.quiet // 2
         energy = 0.0
         for i in range(k - 2 * half, k + 1):
-            row = history[i & (HISTORY - 1)]
-            energy += row[3] ** 2 + row[4] ** 2 + row[5] ** 2
+            j = i & (HISTORY - 1)
+            energy += history[j, 3] ** 2 + history[j, 4] ** 2 + history[j, 5] ** 2
         if s.flat_for == 0 or energy < s.flat_energy:
             s.flat_energy = energy
             s.flat_at = float(k - half)

@@ -66,15 +66,13 @@ def settle(s: Any, p: Any, a: Any, t: float) -> None:
 def step(s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int) -> None:
     """Advance one sensor by the sample of number ``k`` on its uniform grid."""
     s.told = NOTHING
-    present = history[k & (HISTORY - 1)]
-    gyr = present[3:]
-    s.rate = -(a.used[0] * gyr[0] + a.used[1] * gyr[1] + a.used[2] * gyr[2])
-    s.turn = math.sqrt(gyr[0] ** 2 + gyr[1] ** 2 + gyr[2] ** 2)
-    s.jolt = 0.0
-    if k > s.first:
-        before = history[(k - 1) & (HISTORY - 1)]
-        jolt = (present[0] - before[0]) ** 2 + (present[1] - before[1]) ** 2 + (present[2] - before[2]) ** 2
-        s.jolt = jolt if math.isfinite(jolt) else 0.0
+    now, before = k & (HISTORY - 1), (k - 1) & (HISTORY - 1)
+    x, y, z = history[now, 3], history[now, 4], history[now, 5]
+    s.rate = -(a.used[0] * x + a.used[1] * y + a.used[2] * z)
+    s.turn = math.sqrt(x**2 + y**2 + z**2)
+    x, y, z = history[now, 0], history[now, 1], history[now, 2]
+    jolt = (x - history[before, 0]) ** 2 + (y - history[before, 1]) ** 2 + (z - history[before, 2]) ** 2
+    s.jolt = jolt if k > s.first and math.isfinite(jolt) else 0.0
     s.quiet = s.quiet + 1 if s.turn < max(FLAT_RATE, FLAT_SHARE * s.typical_peak) else 0
     s.still = s.still + 1 if s.turn < STILL_RATE else 0
     w = smooth(s, p)
@@ -174,16 +172,21 @@ def advance(  # noqa: PLR0917 - numba takes positional arguments
     s: Any, p: Any, a: Any, history: NDArray[np.float64], k: int, newest: int, sink: Any
 ) -> None:
     """Take sample ``k`` of the uniform grid: learn the mounting, run the step, write what it tells."""
-    present = history[k & (HISTORY - 1)]
     step(s, p, a, history, k)
+    now = k & (HISTORY - 1)
     if s.still >= p.still:
-        see_rest(a, present[:3])
+        for c in range(3):
+            s.present[c] = history[now, c]
+        see_rest(a, s.present)
     see_turn(a, s.turn, p.still)
     if s.turn > MOVING_RATE:
-        see_motion(a, present[3:], p.dt)
+        for c in range(3):
+            s.present[c] = history[now, c + 3]
+        see_motion(a, s.present, p.dt)
         if contradicted(a):
             again(s, p, a, history, k, newest, sink)
-    write(s, p, a, history, newest, sink)
+    if s.told != NOTHING:
+        write(s, p, a, history, newest, sink)
     settle(s, p, a, float(k - p.half))
 
 
@@ -262,9 +265,8 @@ def contacts(  # noqa: PLR0917 - numba takes positional arguments
                 lose(s, p, a, past, k, sink)
             elif k - s.index > 1:
                 bridge(s, p, a, past, k, acc[row], gyr[row], sink)
-            present = past[k & (HISTORY - 1)]
             for c in range(3):
-                present[c] = acc[row, c]
-                present[c + 3] = gyr[row, c]
+                past[k & (HISTORY - 1), c] = acc[row, c]
+                past[k & (HISTORY - 1), c + 3] = gyr[row, c]
             advance(s, p, a, past, k, k, sink)
             s.index = k

@@ -72,6 +72,7 @@ STATE: Final = np.dtype(
         ("started", "i8"),
         ("index", "i8"),  # newest good sample
         ("first", "i8"),  # first sample since the last restart
+        ("present", "f8", (3,)),  # room for what of the present sample is looked at
         ("rate", "f8"),  # pitch rate of the present sample, toe-up positive, rad/s
         ("turn", "f8"),  # its angular rate (norm), rad/s
         ("jolt", "f8"),  # its change of specific force, squared, (m/s^2)^2

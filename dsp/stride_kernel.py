@@ -50,27 +50,25 @@ def upright(q: NDArray[np.float64], up: tuple[float, float, float]) -> None:
 
 
 @kernel
-def turn_by(q: NDArray[np.float64], x: float, y: float, z: float, out: NDArray[np.float64]) -> None:
-    """Write ``q`` after a rotation (rad) about axes of the sensor."""
+def turn_by(scratch: NDArray[np.float64], i: int, x: float, y: float, z: float) -> None:
+    """Write the orientation of row ``i``: that of the row before, turned (rad) about axes of the sensor."""
+    a, b, c, d = scratch[i - 1, 0], scratch[i - 1, 1], scratch[i - 1, 2], scratch[i - 1, 3]
     angle = math.sqrt(x * x + y * y + z * z)
-    c, s = math.cos(0.5 * angle), 0.5 if angle < 1e-9 else math.sin(0.5 * angle) / angle
+    w, s = math.cos(0.5 * angle), 0.5 if angle < 1e-9 else math.sin(0.5 * angle) / angle
     x, y, z = s * x, s * y, s * z
-    out[0] = q[0] * c - q[1] * x - q[2] * y - q[3] * z
-    out[1] = q[0] * x + q[1] * c + q[2] * z - q[3] * y
-    out[2] = q[0] * y - q[1] * z + q[2] * c + q[3] * x
-    out[3] = q[0] * z + q[1] * y - q[2] * x + q[3] * c
+    scratch[i, 0] = a * w - b * x - c * y - d * z
+    scratch[i, 1] = a * x + b * w + c * z - d * y
+    scratch[i, 2] = a * y - b * z + c * w + d * x
+    scratch[i, 3] = a * z + b * y - c * x + d * w
 
 
 @kernel
-def to_world(q: NDArray[np.float64], x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Return a vector of the sensor in the world."""
-    a, b, c = q[2] * z - q[3] * y, q[3] * x - q[1] * z, q[1] * y - q[2] * x
-    a, b, c = a + q[0] * x, b + q[0] * y, c + q[0] * z
-    return (
-        x + 2.0 * (q[2] * c - q[3] * b),
-        y + 2.0 * (q[3] * a - q[1] * c),
-        z + 2.0 * (q[1] * b - q[2] * a),
-    )
+def to_world(scratch: NDArray[np.float64], i: int, x: float, y: float, z: float) -> tuple[float, float, float]:
+    """Return a vector of the sensor in the world, by the orientation of row ``i``."""
+    q0, q1, q2, q3 = scratch[i, 0], scratch[i, 1], scratch[i, 2], scratch[i, 3]
+    a, b, c = q2 * z - q3 * y, q3 * x - q1 * z, q1 * y - q2 * x
+    a, b, c = a + q0 * x, b + q0 * y, c + q0 * z
+    return x + 2.0 * (q2 * c - q3 * b), y + 2.0 * (q3 * a - q1 * c), z + 2.0 * (q1 * b - q2 * a)
 
 
 @kernel
@@ -78,8 +76,8 @@ def gravity(history: NDArray[np.float64], at: int, half: int) -> tuple[float, fl
     """Return direction (unit, sensor frame) and size of the mean specific force around a foot-flat."""
     x, y, z = 0.0, 0.0, 0.0
     for k in range(at - half, at + half + 1):
-        row = history[k & (HISTORY - 1)]
-        x, y, z = x + row[0], y + row[1], z + row[2]
+        j = k & (HISTORY - 1)
+        x, y, z = x + history[j, 0], y + history[j, 1], z + history[j, 2]
     norm = math.sqrt(x * x + y * y + z * z)
     if not norm > 0.0:
         return math.nan, math.nan, math.nan, math.nan
@@ -89,15 +87,16 @@ def gravity(history: NDArray[np.float64], at: int, half: int) -> tuple[float, fl
 @kernel
 def change(history: NDArray[np.float64], k: int) -> float:
     """Return the squared change of specific force towards sample ``k``."""
-    one, two = history[(k - 1) & (HISTORY - 1)], history[k & (HISTORY - 1)]
-    return float((two[0] - one[0]) ** 2 + (two[1] - one[1]) ** 2 + (two[2] - one[2]) ** 2)
+    i, j = (k - 1) & (HISTORY - 1), k & (HISTORY - 1)
+    x, y, z = history[j, 0] - history[i, 0], history[j, 1] - history[i, 1], history[j, 2] - history[i, 2]
+    return float(x**2 + y**2 + z**2)
 
 
 @kernel
 def turning(history: NDArray[np.float64], k: int) -> float:
     """Return the size of the angular rate between samples ``k - 1`` and ``k``, summed over the axes."""
-    row = history[k & (HISTORY - 1)]
-    return float(abs(row[3]) + abs(row[4]) + abs(row[5]))
+    j = k & (HISTORY - 1)
+    return float(abs(history[j, 3]) + abs(history[j, 4]) + abs(history[j, 5]))
 
 
 @kernel
@@ -119,22 +118,22 @@ def integrate(  # noqa: PLR0917 - numba takes positional arguments
     upright(scratch[0], (ux, uy, uz))
     total_turn, total_change = 1e-12, 1e-12
     for i in range(1, n + 1):
-        one, two = history[(first + i - 1) & (HISTORY - 1)], history[(first + i) & (HISTORY - 1)]
-        x, y, z = one[3] + two[3], one[4] + two[4], one[5] + two[5]
-        turn_by(scratch[i - 1], 0.5 * dt * x, 0.5 * dt * y, 0.5 * dt * z, scratch[i])
+        j, k = (first + i - 1) & (HISTORY - 1), (first + i) & (HISTORY - 1)
+        x, y, z = history[j, 3] + history[k, 3], history[j, 4] + history[k, 4], history[j, 5] + history[k, 5]
+        turn_by(scratch, i, 0.5 * dt * x, 0.5 * dt * y, 0.5 * dt * z)
         total_turn += turning(history, first + i)
         total_change += change(history, first + i)
     # The end of the integrated orientation sees gravity along m; the tilt that takes m to the vertical is the error.
-    mx, my, _ = to_world(scratch[n], vx, vy, vz)
+    mx, my, _ = to_world(scratch, n, vx, vy, vz)
     velocity(history, first, n, dt, g, my, -mx, total_turn, scratch)
     travel(history, first, n, dt, total_change, scratch, stride)
     fx, fy, fz = left[1] * uz - left[2] * uy, left[2] * ux - left[0] * uz, left[0] * uy - left[1] * ux
     level = max(1e-12, math.sqrt(fx * fx + fy * fy + fz * fz))
     forward = (fx / level, fy / level, fz / level)
-    ahead = to_world(scratch[0], forward[0], forward[1], forward[2])
+    ahead = to_world(scratch, 0, forward[0], forward[1], forward[2])
     stride.strike_angle = pitch(scratch, stride.initial - first, n, forward)
     stride.toe_off_angle = pitch(scratch, stride.final - first, n, forward)
-    end = to_world(scratch[n], forward[0], forward[1], forward[2])
+    end = to_world(scratch, n, forward[0], forward[1], forward[2])
     stride.turn = math.atan2(ahead[0] * end[1] - ahead[1] * end[0], ahead[0] * end[0] + ahead[1] * end[1])
 
 
@@ -156,8 +155,8 @@ def velocity(  # noqa: PLR0917 - numba takes positional arguments
     for i in range(n + 1):
         if i > 0:
             share += turning(history, first + i) / total_turn
-        row = history[(first + i) & (HISTORY - 1)]
-        x, y, z = to_world(scratch[i], row[0], row[1], row[2])
+        j = (first + i) & (HISTORY - 1)
+        x, y, z = to_world(scratch, i, history[j, 0], history[j, 1], history[j, 2])
         tx, ty = share * ex, share * ey
         x, y, z = x + ty * z, y - tx * z, z + tx * y - ty * x - g
         if i == 0:
@@ -197,6 +196,6 @@ def pitch(scratch: NDArray[np.float64], at: float, n: int, forward: tuple[float,
         return math.nan
     i = int(at)
     share = at - i
-    one = to_world(scratch[i], forward[0], forward[1], forward[2])[2]
-    two = to_world(scratch[i + 1], forward[0], forward[1], forward[2])[2]
+    one = to_world(scratch, i, forward[0], forward[1], forward[2])[2]
+    two = to_world(scratch, i + 1, forward[0], forward[1], forward[2])[2]
     return math.asin(min(1.0, max(-1.0, (1.0 - share) * one + share * two)))
