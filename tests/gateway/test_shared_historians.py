@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import time
@@ -14,6 +15,7 @@ import pytest
 from config.settings import Broker, Settings, Site, Store
 from config.settings import Historian as HistorianSettings
 from gateway import wall_correction
+from gateway.broker import EmbeddedBroker
 from gateway.historian import Historian
 from gateway.history import HistoryReader
 from gateway.measurement import Measurement
@@ -22,7 +24,7 @@ from gateway.publisher import Publisher
 from gateway.topics import Topics
 from gateway.wall_correction import MICRO, Correction
 from tests.faults import shared
-from tests.servers import Child, wait_until
+from tests.servers import Child, free_port, wait_until
 
 from .samples import START_US, ward
 
@@ -229,6 +231,19 @@ def test_what_was_dropped_is_told_to_one_of_them(group: Callable[..., Group]) ->
     assert stored == sorted(set(range(1, 1001)) - set(gone))
     for reader in readers:
         reader.close()
+
+
+async def test_the_same_over_iotcore(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(free_port(), tmp_path / "broker", kind="iotcore")
+    await broker.start()
+    whole = Group(broker.port, tmp_path)
+    await asyncio.to_thread(whole.join, "h-1", "h-2")
+    whole.publisher.start()
+    await asyncio.to_thread(whole.make, 300)
+    parts = await asyncio.to_thread(whole.everything_arrived)
+    assert all(parts[:2])
+    await asyncio.to_thread(whole.close)
+    await broker.stop()
 
 
 def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
