@@ -392,7 +392,8 @@ class Outbox:
                     made, chain = body(content, chain)
                     row = Row(seq, "", content.rank, with_number(made, seq))
                 else:
-                    row = Row(seq, content.slot, rank_of(content), encode(content, seq))
+                    rank = METRIC if content.start_us != content.end_us else rank_of(content)
+                    row = Row(seq, content.slot, rank, encode(content, seq))
             except TypeError as error:  # orjson: a value of a type that JSON does not have
                 name = content.metric if isinstance(content, Measurement) else content.what
                 log.error("number %d, %s, cannot be encoded: %s", seq, name, error)  # noqa: TRY400

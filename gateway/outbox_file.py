@@ -297,11 +297,12 @@ class OutboxFile:
                 stock.depths[rank] += len(mine)
 
     def _trim(self, stock: _Stock, released: int) -> None:
-        beyond = self._write.execute(
-            f"SELECT seq FROM ({_EVERY_SEQ}) ORDER BY seq LIMIT 1 OFFSET :chunk",  # noqa: S608
-            {"upto": released, "chunk": CHUNK},
-        ).fetchone()
-        released = released if beyond is None else beyond[0] - 1
+        if released - self.first_kept >= CHUNK:  # it may be one long gap, though
+            beyond = self._write.execute(
+                f"SELECT seq FROM ({_EVERY_SEQ}) ORDER BY seq LIMIT 1 OFFSET :chunk",  # noqa: S608
+                {"upto": released, "chunk": CHUNK},
+            ).fetchone()
+            released = released if beyond is None else whole(beyond[0]) - 1
         for rank, table in enumerate(TABLES):
             if stock.depths[rank]:
                 gone, freed = self._write.execute(
