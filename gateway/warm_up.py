@@ -72,6 +72,7 @@ def _clocks() -> None:
     flags = np.zeros(SAMPLES, np.uint8)
     timelines.push([timeline], [Packet("imu", stamps * 1000, stamps, np.zeros((SAMPLES, 1)), flags)])
     timeline.at(np.zeros(1))
+    timelines.at(np.zeros(1, np.int64), np.zeros(1))
 
 
 def _axes() -> None:
