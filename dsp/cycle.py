@@ -92,29 +92,24 @@ def _missing(stride: Stride) -> StrideCurve:
     return StrideCurve(stride, np.full(POINTS, np.nan), 0, math.nan, math.nan, math.nan)
 
 
-class Cycles:
-    """Strides of one signal as they come: each one's curve, and mean and SD over the newest ones.
-
-    Samples and strides may come in any portions and in either order; the results are the same, bit for bit.
+class MeanCurve:
+    """Mean and SD over the newest curves.
 
     Args:
-        keep: Strides over which mean and SD go.
-        bridge_s: Longest time between two samples that is interpolated.
+        keep: How many.
     """
 
-    def __init__(self, keep: int = 20, bridge_s: float = 0.1) -> None:
+    def __init__(self, keep: int = 20) -> None:
         if keep < 1:
             raise ValueError(f"mean and SD need at least one stride, got keep={keep}")
-        self._bridge_s = bridge_s
-        self._time_s = np.zeros(HISTORY)
-        self._value = np.zeros(HISTORY)
-        self._filled = 0
-        self._waiting: deque[Stride] = deque()
         self._kept = np.zeros((keep, POINTS))
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
         self._count = 0
         self._mean = np.zeros(POINTS)
         self._squares = np.zeros(POINTS)
-        self.lost = 0  # strides given up because their samples never came
 
     @property
     def n(self) -> int:
@@ -133,39 +128,7 @@ class Cycles:
             return np.full(POINTS, np.nan)
         return np.asarray(np.sqrt(np.maximum(self._squares, 0.0) / (self.n - 1)))
 
-    def push(self, time_s: Floats, value: Floats, strides: Iterable[Stride] = ()) -> list[StrideCurve]:
-        """Take new samples (n,) with rising times, and new strides; return the strides that are complete now."""
-        for stride in strides:
-            if len(self._waiting) == WAITING:
-                self._waiting.popleft()
-                self.lost += 1
-            self._waiting.append(stride)
-        done: list[StrideCurve] = []
-        room = HISTORY // 2
-        for a in range(0, max(1, len(time_s)), room):
-            self._append(time_s[a : a + room], value[a : a + room])
-            while self._waiting and self._filled and self._waiting[0].end_s <= self._time_s[self._filled - 1]:
-                times, values = self._time_s[: self._filled], self._value[: self._filled]
-                found = stride_curve(times, values, self._waiting.popleft(), self._bridge_s)
-                if found.n:
-                    self._learn(found.curve)
-                done.append(found)
-        return done
-
-    def _append(self, time_s: Floats, value: Floats) -> None:
-        over = self._filled + len(time_s) - HISTORY
-        if over > 0:
-            drop = max(over, HISTORY // 2)
-            left = self._filled - drop
-            self._time_s[:left] = self._time_s[drop : self._filled]
-            self._value[:left] = self._value[drop : self._filled]
-            self._filled = left
-        end = self._filled + len(time_s)
-        self._time_s[self._filled : end] = time_s
-        self._value[self._filled : end] = value
-        self._filled = end
-
-    def _learn(self, curve: Floats) -> None:
+    def learn(self, curve: Floats) -> None:
         """Take a curve into mean and squares (Welford 1962), and the oldest one out once there are enough."""
         slot = self._count % len(self._kept)
         if self._count < len(self._kept):
@@ -180,3 +143,50 @@ class Cycles:
             self._squares += change * (curve - self._mean + old - before)
         self._kept[slot] = curve
         self._count += 1
+
+
+class Cycles:
+    """Strides of one signal as they come: each one's curve, once its samples are there.
+
+    Samples and strides may come in any portions and in either order; the results are the same, bit for bit.
+
+    Args:
+        bridge_s: Longest time between two samples that is interpolated.
+    """
+
+    def __init__(self, bridge_s: float = 0.1) -> None:
+        self._bridge_s = bridge_s
+        self._time_s = np.zeros(HISTORY)
+        self._value = np.zeros(HISTORY)
+        self._filled = 0
+        self._waiting: deque[Stride] = deque()
+        self.lost = 0  # strides given up because their samples never came
+
+    def push(self, time_s: Floats, value: Floats, strides: Iterable[Stride] = ()) -> list[StrideCurve]:
+        """Take new samples (n,) with rising times, and new strides; return the strides that are complete now."""
+        for stride in strides:
+            if len(self._waiting) == WAITING:
+                self._waiting.popleft()
+                self.lost += 1
+            self._waiting.append(stride)
+        done: list[StrideCurve] = []
+        room = HISTORY // 2
+        for a in range(0, max(1, len(time_s)), room):
+            self._append(time_s[a : a + room], value[a : a + room])
+            while self._waiting and self._filled and self._waiting[0].end_s <= self._time_s[self._filled - 1]:
+                times, values = self._time_s[: self._filled], self._value[: self._filled]
+                done.append(stride_curve(times, values, self._waiting.popleft(), self._bridge_s))
+        return done
+
+    def _append(self, time_s: Floats, value: Floats) -> None:
+        over = self._filled + len(time_s) - HISTORY
+        if over > 0:
+            drop = max(over, HISTORY // 2)
+            left = self._filled - drop
+            self._time_s[:left] = self._time_s[drop : self._filled]
+            self._value[:left] = self._value[drop : self._filled]
+            self._filled = left
+        end = self._filled + len(time_s)
+        self._time_s[self._filled : end] = time_s
+        self._value[self._filled : end] = value
+        self._filled = end

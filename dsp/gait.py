@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -93,10 +93,15 @@ class Walk:
 
     Args:
         exoskeleton: Take the wider plausibility limits of exoskeleton gait.
+        contacts: Name and version of the algorithm that tells the contacts of each foot; by default that of feet.
+            Where they differ, what rests on both feet is degraded: each has an error of its own.
     """
 
-    def __init__(self, *, exoskeleton: bool = False) -> None:
+    def __init__(self, *, exoskeleton: bool = False, contacts: Mapping[Foot, str] | None = None) -> None:
         self._exoskeleton = exoskeleton
+        told_by = dict(contacts or {})
+        self._told_by: dict[Foot, str] = {"left": FOOT_ALGORITHM, "right": FOOT_ALGORITHM, **told_by}
+        self._unlike = len(set(told_by.values())) > 1
         high = CATALOGUE["stride_time"].limits(exoskeleton=exoskeleton)[1]
         assert high is not None
         self._pause_s = high
@@ -194,7 +199,7 @@ class Walk:
             foot.broken = True
             foot.final = None
             return
-        self._publish(EVENTS[contact.kind], 1.0, (contact, contact), algorithm=FOOT_ALGORITHM)
+        self._publish(EVENTS[contact.kind], 1.0, (contact, contact), algorithm=self._told_by[contact.side])
         if contact.kind == FINAL_CONTACT:
             foot.final = contact
         elif contact.kind == INITIAL_CONTACT:
@@ -358,9 +363,11 @@ class Walk:
         )
 
     def _doubt(self, sync_limit_s: float | None) -> str:
-        """Return why the clocks of the feet are not close enough for what needs both; empty if they are."""
+        """Return why the two feet cannot be compared as closely as what needs both must; empty if they can."""
         if sync_limit_s is None:
             return ""
+        if self._unlike:
+            return "one side's contacts from the foot, the other's from the shank"
         if self._sync_s is None:
             return "clocks of the feet not compared"
         if self._sync_s > sync_limit_s:

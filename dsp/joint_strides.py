@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.catalogue import CATALOGUE
-from dsp.cycle import Cycles, Stride, StrideCurve
+from dsp.cycle import Cycles, Floats, MeanCurve, Stride, StrideCurve
 from dsp.joints import ALGORITHM, JointName, calibration
 from dsp.result import Quality, Result, Side
 
@@ -22,6 +24,31 @@ CONTACT: Final[dict[JointName, str]] = {
 """The metric of the angle at initial contact."""
 
 SYNC_LIMIT_S = 0.020  # a knee turns at up to 7 rad/s: 20 ms between its two sensors are 8 degrees for an instant
+
+
+@dataclass(frozen=True, slots=True)
+class JointCurve:
+    """What a joint does over the gait cycle, from one contact of the foot of its side to the next.
+
+    Attributes:
+        joint: Which.
+        side: Of the body.
+        mean_deg: (101,) mean angle at 0 to 100 % of the cycle; flexion and dorsiflexion positive.
+        sd_deg: (101,) standard deviation of the strides about it; NaN below two strides.
+        n: Strides.
+        start_s: Start of the oldest of them, seconds on the gateway clock.
+        end_s: End of the newest.
+        reason: Why these angles are not to be trusted fully; empty if they are.
+    """
+
+    joint: JointName
+    side: Side
+    mean_deg: Floats
+    sd_deg: Floats
+    n: int
+    start_s: float
+    end_s: float
+    reason: str
 
 
 class JointStrides:
@@ -36,10 +63,22 @@ class JointStrides:
 
     def __init__(self, joint: JointName, side: Side, *, keep: int = 20, exoskeleton: bool = False) -> None:
         self.joint, self.side = joint, side
-        self.cycles = Cycles(keep)
+        self._cycles = Cycles()
+        self._mean = MeanCurve(keep)
+        self._kept: deque[Stride] = deque(maxlen=keep)
+        self._doubt = ""
         self._exoskeleton = exoskeleton
         self._bits = 0
         self._sure_from_s = math.inf
+
+    @property
+    def curve(self) -> JointCurve | None:
+        """Mean and SD over the newest strides that may be trusted; over the newest of all before there is one."""
+        if not self._kept:
+            return None
+        start_s, end_s = self._kept[0].start_s, self._kept[-1].end_s
+        mean = self._mean
+        return JointCurve(self.joint, self.side, mean.mean, mean.sd, mean.n, start_s, end_s, self._doubt)
 
     def push(
         self, angles: NDArray[np.void], strides: Iterable[Stride] = (), sync_s: float | None = None
@@ -60,10 +99,24 @@ class JointStrides:
                 self._bits = int(part["bits"][0])
                 sure = calibration(self._bits).sure
                 self._sure_from_s = min(self._sure_from_s, float(part["time_s"][0])) if sure else math.inf
-            for curve in self.cycles.push(part["time_s"], part["angle_deg"], strides):
-                out += self._results(curve, sync_s)
+            for curve in self._cycles.push(part["time_s"], part["angle_deg"], strides):
+                results = self._results(curve, sync_s)
+                if all(result.value is not None for result in results):
+                    self._learn(curve, results[0].reason)
+                out += results
             strides = []
         return out
+
+    def _learn(self, curve: StrideCurve, doubt: str) -> None:
+        """Take a stride into the mean; what is doubtful gives way to the first that is not, and then stays out."""
+        if doubt and self._kept and not self._doubt:
+            return
+        if self._doubt and not doubt:
+            self._mean.forget()
+            self._kept.clear()
+        self._doubt = doubt
+        self._mean.learn(curve.curve)
+        self._kept.append(curve.stride)
 
     def _results(self, curve: StrideCurve, sync_s: float | None) -> list[Result]:
         if not curve.n:

@@ -164,6 +164,12 @@ class ShankContacts:
         state = self._state[sensor]
         return float(state["settled"]) if state["started"] else -np.inf
 
+    def settled_all(self) -> NDArray[np.float64]:
+        """Return the same of all sensors by their numbers, which are those up to the highest that was given."""
+        state = self._state[: len(self._used)]
+        settled: NDArray[np.float64] = np.where(state["started"] != 0, state["settled"], -np.inf)
+        return settled
+
     def left(self, sensor: int) -> NDArray[np.float64]:
         """Return the unit vector to the left in the sensor's frame, (3,): the axis in use."""
         self._check(sensor)

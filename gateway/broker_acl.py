@@ -13,7 +13,7 @@ from gateway.topics import ROOT, TABLE, Topics
 
 TLS_PORT = 8883  # registered for MQTT over TLS (IANA)
 HISTORIAN, DASHBOARD = "historian", "dashboard"
-FROM_GATEWAY = ("measurements", "records", "gaps", "status", "notices", "waveform")
+FROM_GATEWAY = ("measurements", "records", "cycles", "gaps", "status", "notices", "waveform")
 TO_GATEWAY = ("stored", "stored-by", "command")
 ANSWERS = "rehab/answers"
 """Where whoever sends a command may be answered: ``rehab/answers/<site>/<common name>/…``, below no gateway."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +15,22 @@ from numpy.typing import NDArray
 from dsp.batch import Batch
 from dsp.cycle import Stride
 from dsp.gait_window import Foot
-from dsp.joint_strides import JointStrides
+from dsp.joint_strides import JointCurve, JointStrides
 from dsp.joints import ANGLE, JOINTS, JointAngles, JointName, SegmentName
 from dsp.orientation import GYR_MISSING, Orientation
 from dsp.result import Result
+from gateway.contacts import steps_by
 from gateway.intake import Arrived
 from gateway.movement import Bank
 
-SIDES: Final[tuple[Foot, ...]] = ("left", "right")
+CURVES_EVERY_S = 5.0  # some strides: a mean over twenty changes little with each
 Said = tuple[Result, Sequence[int]]
 
 
 def pairs(placements: Mapping[str, int]) -> dict[tuple[Foot, JointName], tuple[int, int]]:
-    """Return proximal and distal device number of each joint whose two segments have a device."""
+    """Return proximal and distal device number of each joint with a device on both segments, where steps are seen."""
     found: dict[tuple[Foot, JointName], tuple[int, int]] = {}
-    for side in SIDES:
+    for side in steps_by(placements):
         for joint, segments in JOINTS.items():
             worn = [placements.get(s if s == "lower_back" else f"{side}_{s}") for s in segments]
             if worn[0] is not None and worn[1] is not None:
@@ -40,6 +40,9 @@ def pairs(placements: Mapping[str, int]) -> dict[tuple[Foot, JointName], tuple[i
 
 class JointBank:
     """All devices on segments that form joints, and their angles in the newest step.
+
+    The axes of the devices are only where the search for the true mounting begins: upright from standing, the axis to
+    the left from walking (``dsp.joints``).
 
     Args:
         axes: How each device of the gateway is strapped on, by number (``Device.axes``).
@@ -58,6 +61,11 @@ class JointBank:
                 self._segments |= dict(zip(pair, JOINTS[joint], strict=True))
         self._numbers: dict[tuple[int, int], int] = {}  # of the joints, by device numbers
         self._sensors: dict[int, int] = {}  # sensor → device number
+
+    @property
+    def devices(self) -> Iterable[int]:
+        """The numbers of the devices that take part."""
+        return self._segments.keys()
 
     def add(self, arrived: Arrived) -> None:
         """Queue what arrived of a stream with the channels of an inertial sensor; others than joints' are passed."""
@@ -111,30 +119,47 @@ class JointBank:
 
 
 class SubjectJoints:
-    """Joint angles of one slot, stride by stride.
+    """Joint angles of one slot, stride by stride, and their mean over the gait cycle.
 
     Args:
+        bank: Where the angles come from.
         placements: Device number at each placement.
         exoskeleton: Take the wider plausibility limits of exoskeleton gait.
     """
 
-    def __init__(self, placements: Mapping[str, int], *, exoskeleton: bool = False) -> None:
+    def __init__(self, bank: JointBank, placements: Mapping[str, int], *, exoskeleton: bool = False) -> None:
         self.joints = {
             (side, joint): (pair, JointStrides(joint, side, exoskeleton=exoskeleton))
             for (side, joint), pair in pairs(placements).items()
         }
+        self._bank = bank
+        self._changed = False
+        self._told_s = -math.inf
 
-    def step(self, bank: JointBank, walked: Iterable[Result]) -> list[Said]:
+    def step(self, walked: Iterable[Result]) -> list[Said]:
         """Take the angles of this step and what the walk said in it; return what the strides showed."""
         strides = strides_of(walked)
         said: list[Said] = []
         for (side, _), (pair, joint) in self.joints.items():
-            said += [(result, pair) for result in joint.push(bank.angles(pair), strides[side], bank.doubt_s(pair))]
+            angles, doubt_s = self._bank.angles(pair), self._bank.doubt_s(pair)
+            said += [(result, pair) for result in joint.push(angles, strides[side], doubt_s)]
+        self._changed = self._changed or bool(said)
         return said
 
-    def finish(self) -> list[Said]:
+    def finish(self, walked: Iterable[Result]) -> list[Said]:
         """End of the run: strides that still wait for samples are not made up."""
-        return []
+        strides = strides_of(walked)
+        said: list[Said] = []
+        for (side, _), (pair, joint) in self.joints.items():
+            said += [(r, pair) for r in joint.push(np.zeros(0, ANGLE), strides[side], self._bank.doubt_s(pair))]
+        return said
+
+    def curves(self, now_s: float) -> list[JointCurve]:
+        """Return the mean curves of all joints if they have changed since they were told some strides ago."""
+        if not self._changed or now_s - self._told_s < CURVES_EVERY_S:
+            return []
+        self._changed, self._told_s = False, now_s
+        return [curve for _, joint in self.joints.values() if (curve := joint.curve) is not None]
 
 
 def strides_of(results: Iterable[Result]) -> dict[Foot, list[Stride]]:

@@ -7,7 +7,6 @@ as the live run did. Nothing in here reads a clock.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +14,13 @@ import numpy as np
 
 from config.settings import Settings
 from dsp.catalogue import CATALOGUE
-from dsp.lower_back import LowerBack
 from dsp.result import Result
 from gateway.axes import is_imu
+from gateway.banks import Banks, numbered
 from gateway.clock import NS
-from gateway.feet import FootBank
+from gateway.curves import SlotCurves
 from gateway.intake import Arrived, Intakes, Numbered
 from gateway.measurement import Measurement
-from gateway.movement import Bank
 from gateway.subject import Subject
 from gateway.timeline import Floats
 
@@ -59,19 +57,10 @@ class Pipeline:
         self._intakes = Intakes(devices, origin.monotonic_ns)
         self.intakes = self._intakes.all
         self.taps: dict[tuple[str, str], Tap] = {}
-        heights = {slot.id: slot.height_m for slot in settings.slot}
-        axes = [device.axes for device, _ in devices]
-        backs = LowerBack()
-        self._feet = FootBank(axes)
-        self._backs = Bank(
-            backs, lambda number, rate_hz: backs.attach(rate_hz, heights[devices[number][1]] or math.nan), axes
-        )
-        by_placement = {"left_foot": self._feet, "right_foot": self._feet, "lower_back": self._backs}
-        self._banks = [by_placement.get(device.placement) for device, _ in devices]
-        self._subjects = {
-            slot.id: Subject(slot, {n: i for n, i in enumerate(self.intakes) if i.slot == slot.id})
-            for slot in settings.slot
-        }
+        self._banks = Banks(settings)
+        worn = numbered(settings)
+        self._subjects = {slot.id: Subject(slot, worn[slot.id], self._banks) for slot in settings.slot}
+        self._curves: dict[str, SlotCurves] = {}
         self._sessions = dict(sessions)
         self._simulated = settings.simulated
         self._battery: dict[int, float] = {}
@@ -82,13 +71,20 @@ class Pipeline:
         out: list[Measurement] = []
         for arrived in self._intakes.push(frames):
             out += self._arrived(arrived)
-        self._feet.step()
-        self._backs.step()
+        self._banks.step()
         now_s = (self.end_ns - self.origin.monotonic_ns) / NS
         for slot, subject in self._subjects.items():
-            results = subject.step(self._feet, self._backs, now_s)
-            out += [self._measure(slot, result, devices) for result, devices in results]
+            out += [self._measure(slot, result, devices) for result, devices in subject.step(now_s)]
+            if curves := subject.curves(now_s):
+                self._curves[slot] = SlotCurves(
+                    slot, self._sessions[slot], subject.pseudonym, self._simulated, tuple(curves)
+                )
         return out
+
+    def take_curves(self) -> list[SlotCurves]:
+        """Return the mean curves of the joints that came since the last call, the newest of each slot."""
+        curves, self._curves = list(self._curves.values()), {}
+        return curves
 
     def finish(self) -> list[Measurement]:
         """End of the run: return what was still open."""
@@ -104,9 +100,10 @@ class Pipeline:
     def _arrived(self, arrived: Arrived) -> list[Measurement]:
         if self.taps:
             self._tap(arrived)
-        bank = self._banks[arrived.number]
-        if bank is not None and is_imu(arrived.spec.channels):
-            bank.add(arrived)
+        banks = self._banks.fed[arrived.number]
+        if banks and is_imu(arrived.spec.channels):
+            for bank in banks:
+                bank.add(arrived)
         elif arrived.stream == "heart_rate":
             self._subject(arrived).heart_rate(arrived)
         elif arrived.stream == "rr":

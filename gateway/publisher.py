@@ -133,6 +133,7 @@ class Publisher:
         self._small: deque[Outgoing] = deque()
         self._status: bytes | None = None
         self._told: dict[str, tuple[Receipt, bool]] = {}  # by historian; guarded by _wake
+        self._curves: dict[str, bytes] = {}  # by slot
         # The publisher's own thread only.
         self._connection: int | None = None
         self._limits = Limits()
@@ -179,6 +180,11 @@ class Publisher:
     def set_status(self, status: dict[str, Any]) -> None:
         """Publish a status, retained; a newer one replaces one that has not been sent yet."""
         self._status = orjson.dumps(status)
+        self.notify()
+
+    def set_curves(self, slot: str, payload: bytes) -> None:
+        """Publish the mean curves of a slot's joints, retained; newer ones replace what has not been sent yet."""
+        self._curves[slot] = payload
         self.notify()
 
     def publish_notice(self, notice: dict[str, Any]) -> None:
@@ -330,6 +336,9 @@ class Publisher:
         if self._status is not None and self._room():
             status, self._status = self._status, None
             self._send(Outgoing(self._topics.status, status, retain=True), now)
+        while self._curves and self._room():
+            slot, curves = self._curves.popitem()
+            self._send(Outgoing(self._topics.cycles(slot), curves, retain=True), now)
         if ending:
             while self._room() and (rows := self._lanes.live(math.inf)):  # no row waits for its slot's second any more
                 self._send(self._carrying(rows), now)

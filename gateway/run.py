@@ -21,6 +21,7 @@ from drivers.supervisor import DeviceState, DeviceSupervisor
 from gateway.audit import Audit
 from gateway.broker import EmbeddedBroker
 from gateway.clock import NS
+from gateway.curves import encode_curves
 from gateway.decided import Decided
 from gateway.intake import CONNECTED
 from gateway.notices import durable
@@ -279,6 +280,9 @@ class _Work:
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
             self._decided.append(measurements, frames)
+            for curves in self._pipeline.take_curves():
+                payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.to_utc_us)
+                self._publisher.set_curves(curves.slot, payload)
             if frames:
                 late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
                 self._report.latency.add(late_ns / NS / self._settings.speed)
@@ -357,5 +361,5 @@ async def serve(settings: Settings) -> None:
 
 def run(settings: Settings) -> None:
     """Run a gateway in this process; returns when it was told to stop."""
-    warm_up()
+    warm_up(settings=settings)
     asyncio.run(serve(settings))

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from config.settings import Slot
+from config.settings import Device, Slot
 from drivers.packet import Flag
+from dsp.foot import ALGORITHM as FOOT_ALGORITHM
 from dsp.foot import GAP
 from dsp.gait import Contact, Shape, Walk
 from dsp.gait_window import Foot
 from dsp.heart import HeartMetrics
+from dsp.joint_strides import JointCurve
 from dsp.lower_back import LowerBackWalk
 from dsp.result import Result
-from gateway.feet import FootBank
-from gateway.intake import Arrived, Intake
-from gateway.movement import Bank
+from dsp.shank import ALGORITHM as SHANK_ALGORITHM
+from gateway.banks import Banks, placements
+from gateway.contacts import ContactBank, Part, steps_by
+from gateway.intake import Arrived
+from gateway.joints import SubjectJoints
 
-FEET: Final[dict[str, Foot]] = {"left_foot": "left", "right_foot": "right"}
+ALGORITHMS: Final[dict[Part, str]] = {"foot": FOOT_ALGORITHM, "shank": SHANK_ALGORITHM}
 PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
-SILENT_S = 2.0  # a foot that has sent nothing for so long is not waited for
+SILENT_S = 2.0  # a leg that has sent nothing for so long is not waited for
 EXOSKELETON = "exoskeleton"
 
 Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
@@ -34,17 +38,24 @@ class Subject:
 
     Args:
         slot: Its settings.
-        numbered: The devices worn there, by their number in the gateway.
+        devices: The devices worn there, by their number in the gateway.
+        banks: What the movement operators say.
     """
 
-    def __init__(self, slot: Slot, numbered: dict[int, Intake]) -> None:
+    def __init__(self, slot: Slot, devices: Mapping[int, Device], banks: Banks) -> None:
         self.pseudonym = slot.subject
-        self._feet = {FEET[i.device.placement]: n for n, i in numbered.items() if i.device.placement in FEET}
+        worn = placements(devices)
         exoskeleton = slot.protocol == EXOSKELETON
+        steps = steps_by(worn)
+        self._legs = {side: (n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()}
+        told_by = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
+        self._walk = Walk(exoskeleton=exoskeleton, contacts=told_by) if steps else None
+        joints = SubjectJoints(banks.joints, worn, exoskeleton=exoskeleton)
+        self._joints = joints if joints.joints else None
         self._backs = {
-            n: LowerBackWalk(exoskeleton=exoskeleton) for n, i in numbered.items() if i.device.placement == "lower_back"
+            n: LowerBackWalk(exoskeleton=exoskeleton) for n, d in devices.items() if d.placement == "lower_back"
         }
-        self._walk = Walk(exoskeleton=exoskeleton) if self._feet else None
+        self._banks = banks
         self._silent: set[Foot] = set()
         self._hearts: dict[int, HeartMetrics] = {}
         self._said: list[Said] = []
@@ -61,10 +72,14 @@ class Subject:
         at = arrived.timeline.at(arrived.index.astype(float))
         self._say(heart.push_rr(at, arrived.samples[:, 0], _touches(arrived)), (arrived.number,))
 
-    def step(self, feet: FootBank, backs: Bank, now_s: float) -> list[Said]:
+    def step(self, now_s: float) -> list[Said]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
         if self._walk is not None:
-            self._step_feet(self._walk, feet, now_s)
+            walked = self._step_legs(self._walk, now_s)
+            self._say_walk(walked)
+            if self._joints is not None:
+                self._said += self._joints.step(walked)
+        backs = self._banks.backs
         for number, walk in self._backs.items():
             if number in backs.worn:
                 self._say(walk.push(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
@@ -73,38 +88,45 @@ class Subject:
     def finish(self) -> list[Said]:
         """End of the run: close what is open."""
         if self._walk is not None:
-            self._say_walk(self._walk.finish())
+            walked = self._walk.finish()
+            self._say_walk(walked)
+            if self._joints is not None:
+                self._said += self._joints.finish(walked)
         for number, walk in self._backs.items():
             self._say(walk.finish(), (number,))
         return self._collect()
 
-    def _step_feet(self, walk: Walk, feet: FootBank, now_s: float) -> None:
+    def curves(self, now_s: float) -> list[JointCurve]:
+        """Return the mean curves of the joints if it is time to tell them."""
+        return [] if self._joints is None else self._joints.curves(now_s)
+
+    def _step_legs(self, walk: Walk, now_s: float) -> list[Result]:
         contacts: list[Contact] = []
         shapes: list[Shape] = []
-        alive: list[int] = []
-        for side, number in self._feet.items():
-            if number not in feet.worn:
+        alive: list[tuple[int, ContactBank]] = []
+        for side, (number, bank) in self._legs.items():
+            if number not in bank.worn:
                 continue
-            newest_s = feet.worn[number].timeline.newest_s
+            newest_s = bank.worn[number].timeline.newest_s
             if newest_s > now_s - SILENT_S:
-                alive.append(number)
+                alive.append((number, bank))
                 self._silent.discard(side)
             elif side not in self._silent:
                 self._silent.add(side)
                 contacts.append(Contact(side, GAP, newest_s))  # before the others go on without it
-            contacts += feet.contacts(number, side)
-            shapes += feet.shapes(number, side)
+            contacts += bank.contacts(number, side)
+            shapes += bank.shapes(number, side)
         if contacts or shapes or walk.waiting:
-            watermark = min((feet.settled_s(number) for number in alive), default=now_s)
-            self._say_walk(walk.push(contacts, self._doubt_s(feet), watermark, shapes))
-        else:  # only a pause can be noticed, which needs no haste
-            self._say_walk(walk.push((), None, now_s - PAUSE_NOTICED_S))
+            watermark = min((bank.settled_s(number) for number, bank in alive), default=now_s)
+            return walk.push(contacts, self._doubt_s(), watermark, shapes)
+        # Only a pause can be noticed, which needs no haste.
+        return walk.push((), None, now_s - PAUSE_NOTICED_S)
 
-    def _doubt_s(self, feet: FootBank) -> float | None:
-        """Return the uncertainty between the clocks of the two feet; None for one foot."""
-        if len(self._feet) < 2:
+    def _doubt_s(self) -> float | None:
+        """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
+        if len(self._legs) < 2:
             return None
-        worn = [feet.worn[number] for number in self._feet.values() if number in feet.worn]
+        worn = [bank.worn[number] for number, bank in self._legs.values() if number in bank.worn]
         return math.hypot(*(each.timeline.uncertainty_s for each in worn))
 
     def _say_walk(self, results: Sequence[Result]) -> None:
@@ -112,11 +134,11 @@ class Subject:
             self._said.append((result, self._worn_for(result)))
 
     def _worn_for(self, result: Result) -> Sequence[int]:
-        """Return the foot that a result is of; both where it rests on the clocks of both."""
-        for side, number in self._feet.items():
+        """Return the leg that a result is of; both where it rests on the clocks of both."""
+        for side, (number, _) in self._legs.items():
             if result.side == side and result.sync_s is None:
                 return (number,)
-        return tuple(self._feet.values())
+        return tuple(number for number, _ in self._legs.values())
 
     def _say(self, results: Sequence[Result], devices: Sequence[int]) -> None:
         self._said += [(result, devices) for result in results]

@@ -24,6 +24,8 @@ TABLE = (
           "measurements of a slot: once a second, events at once"),
     Topic("records", "records", 1, False, "JSON",
           "notices, raised and cleared, and the audit, numbered like measurements: for the history"),
+    Topic("cycles", "cycles/<slot>", 1, True, "JSON",
+          "mean joint angles of a slot over the gait cycle, every few strides"),
     Topic("gaps", "gaps", 1, False, "JSON",
           "sequence numbers that the outbox had to drop, with the reason, so that the store knows"),
     Topic("status", "status", 1, True, "JSON",
@@ -56,6 +58,10 @@ class Topics:
     def measurements(self, slot: str = "+") -> str:
         """Measurements of one slot, or of all."""
         return f"{self.prefix}/measurements/{slot}"
+
+    def cycles(self, slot: str = "+") -> str:
+        """Mean joint angles over the gait cycle of one slot, or of all."""
+        return f"{self.prefix}/cycles/{slot}"
 
     def waveform(self, device: str = "+", stream: str = "+") -> str:
         """Raw samples of one stream, or of all."""

@@ -89,9 +89,13 @@ def angles(
     return {j: everything[everything["joint"] == number] for j, number in joints.items()}
 
 
-def true_angles(walker: WalkingBody, joint: JointName, time_s: Floats) -> Floats:
-    """Return the true angle, degrees, against that of the first instant."""
-    a, b = (walker.figure().pose(LEG[s], time_s).attitude.matrix for s in PAIRS[joint])
-    up = np.einsum("nij,ni->nj", a, b[:, :, 2])  # the distal long axis in the proximal segment
-    angle = np.rad2deg(SIGNS[joint] * np.arctan2(up[:, 0], up[:, 2]))
-    return np.asarray(angle - angle[0])
+def true_angles(walker: WalkingBody, joint: JointName, time_s: Floats, *, upright: bool = False) -> Floats:
+    """Return the true angle, degrees, against that of the first instant, or of the standing body at its beginning."""
+
+    def at(times: Floats) -> Floats:
+        a, b = (walker.figure().pose(LEG[s], times).attitude.matrix for s in PAIRS[joint])
+        up = np.einsum("nij,ni->nj", a, b[:, :, 2])  # the distal long axis in the proximal segment
+        return np.asarray(np.rad2deg(SIGNS[joint] * np.arctan2(up[:, 0], up[:, 2])))
+
+    angle = at(time_s)
+    return np.asarray(angle - (at(np.zeros(1)) if upright else angle[:1]))

@@ -41,8 +41,12 @@ def test_each_stride_shows_what_the_joint_did(joint: JointName, least: float) ->
     assert len(spans) >= len(STRIDES) - 5, "strides before it was calibrated are degraded"
     np.testing.assert_allclose(spans, true[-len(spans) :], atol=3.0)
     assert min(spans[:-1]) > least
-    assert found.cycles.mean.shape == (101,)
-    assert np.nanmax(found.cycles.sd) < 15.0
+    curve = found.curve
+    assert curve is not None
+    assert curve.mean_deg.shape == (101,)
+    assert curve.sd_deg.max() < 15.0
+    assert np.ptp(curve.mean_deg) == pytest.approx(np.mean(spans), abs=4.0)
+    assert (curve.n, curve.end_s, curve.reason) == (min(20, len(spans)), STRIDES[-1].end_s, "")
 
 
 def test_the_knee_bends_most_in_swing() -> None:
@@ -67,6 +71,25 @@ def test_doubts_are_said() -> None:
     both = np.concatenate([rows(1.5, bits=STATIC), rows(4)[150:]])
     results = JointStrides("hip", "right").push(both, strides, 0.0)
     assert {(r.end_s, r.reason) for r in results} == {(2.0, "calibrated within this stride"), (3.0, "")}
+
+
+def test_the_curve_is_of_doubtful_strides_only_until_there_are_others() -> None:
+    found = JointStrides("hip", "left")
+    assert found.curve is None
+    early, late = rows(3, value=5.0, bits=FUNCTIONAL), rows(9)[300:]
+    found.push(early, [Stride(1.0, 2.0)], 0.0)
+    curve = found.curve
+    assert curve is not None
+    assert (curve.n, curve.reason) == (1, "no standing pose before walking")
+    assert curve.mean_deg.mean() == pytest.approx(5.0, abs=0.2)
+    assert np.isnan(curve.sd_deg).all()
+    found.push(late, [Stride(2.5, 3.5), *(Stride(4.0 + k, 5.0 + k) for k in range(3))], 0.0)
+    found.push(rows(12, value=90.0, bits=FUNCTIONAL)[900:], [Stride(9.5, 10.5)], 0.0)
+    curve = found.curve
+    assert curve is not None
+    assert (curve.n, curve.start_s, curve.end_s, curve.reason) == (3, 4.0, 7.0, "")
+    assert curve.mean_deg.mean() == pytest.approx(20.0, abs=0.2)
+    assert curve.sd_deg.max() < 0.1
 
 
 def test_lost_samples_are_no_range() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from drivers.packet import Packet, StreamSpec
 from dsp.result import Result
 from gateway.intake import Arrived
-from gateway.joints import JointBank, SubjectJoints, pairs, strides_of
+from gateway.joints import CURVES_EVERY_S, JointBank, SubjectJoints, pairs, strides_of
 from gateway.timeline import Timelines
 from simulators.body import Placement
 from tests.dsp.bodies import Worn, body, straight, wear
+from tests.dsp.legs import true_angles
 
 RATE_HZ = 100.0
 SPEC = StreamSpec(
@@ -54,6 +56,11 @@ def test_pairs_are_neighbours_that_are_worn() -> None:
     }
 
 
+def test_a_hip_takes_its_strides_from_the_leg() -> None:
+    assert pairs({"lower_back": 0, "left_thigh": 1}) == {}
+    assert pairs({"lower_back": 0, "left_thigh": 1, "left_foot": 2}) == {("left", "hip"): (0, 1)}
+
+
 def test_strides_come_with_their_final_contacts() -> None:
     walked = [
         Result("stride_time", 1.1, "left", 1.0, 2.1, 1, "walk/1"),
@@ -71,8 +78,9 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
     walker = body(straight(100, 1.2, steps=30), seed=3)
     worn = {number: wear(walker, placement) for placement, number in PLACEMENTS.items()}
     strides = [s for s in walker.truth().strides if s.foot == "left"]
-    arrivals, bank, subject = Arrivals(), JointBank(["x y z", "x y z", "x y z"], [SLOT]), SubjectJoints(SLOT)
-    said = []
+    arrivals, bank = Arrivals(), JointBank(["x y z", "x y z", "x y z"], [SLOT])
+    subject = SubjectJoints(bank, SLOT)
+    said, told = [], []
     for a in range(0, len(worn[0].time_s), CHUNK):
         rows = slice(a, a + CHUNK)
         for number, samples in worn.items():
@@ -88,8 +96,10 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
                 Result("stance_time", s.stance_s, "left", s.start_s, s.toe_off_s, 1, "walk/1"),
             )
         ]
-        said += subject.step(bank, walked)
-    assert subject.finish() == []
+        said += subject.step(walked)
+        if curves := subject.curves(newest):
+            told.append((newest, curves))
+    assert subject.finish([]) == []
     assert {devices for _, devices in said} == {(0, 1)}
     ranges = [r.value for r, _ in said if r.metric == "knee_rom"]
     peaks = [r.value for r, _ in said if r.metric == "knee_peak_swing"]
@@ -98,6 +108,14 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
     good = [r for r, _ in said if r.quality == "ok"]
     assert len(good) > len(said) / 2
     assert all(r.sync_s is not None and r.sync_s < 0.02 for r in good)
+    assert min(b - a for (a, _), (b, _) in pairwise(told)) >= CURVES_EVERY_S
+    (knee,) = told[-1][1]
+    assert (knee.joint, knee.side, knee.reason) == ("knee", "left", "")
+    kept = [s for s in strides if s.start_s >= knee.start_s - 1e-6][: knee.n]
+    share = np.linspace(0.0, 1.0, 101)
+    true = [true_angles(walker, "knee", s.start_s + share * s.time_s, upright=True) for s in kept]
+    assert knee.mean_deg == pytest.approx(np.mean(true, axis=0), abs=5.0)
+    assert knee.sd_deg == pytest.approx(np.std(true, axis=0, ddof=1), abs=3.0)
 
 
 def test_a_device_that_is_part_of_no_joint_is_passed() -> None:
