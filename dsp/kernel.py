@@ -42,11 +42,16 @@ def cache_folder(package: Path = PACKAGE) -> Path:
 
 def kernel(function: Function) -> Function:
     """Return the compiled function with the types of the plain one (numba itself is untyped)."""
+    return compiled(function)
+
+
+def compiled(function: Function, **options: object) -> Function:
+    """Do as ``kernel``, with further options of numba."""
     numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).parent))
-    compiled = njit(cache=True, nogil=True)(function)
-    if compiled is not function:
-        compiled._cache = _LoadedAlone(function)  # noqa: SLF001 - numba has no other place to say it; its version is locked
-    return cast("Function", compiled)
+    made = njit(cache=True, nogil=True, **options)(function)
+    if made is not function:
+        made._cache = _LoadedAlone(function)  # noqa: SLF001 - numba has no other place to say it; its version is locked
+    return cast("Function", made)
 
 
 class _LoadedAlone(FunctionCache):  # type: ignore[misc] # numba is untyped

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
-import numba
-
-from dsp.kernel import cache_folder
+from dsp.kernel import compiled
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -31,8 +29,7 @@ def inlined(function: Function) -> Function:
 
 
 def _compile(function: Function, *, inline: bool) -> Function:
-    numba.config.CACHE_DIR = str(cache_folder())
-    return cast("Function", numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=inline)(function))
+    return compiled(function, error_model="numpy", forceinline=inline)
 
 
 @inlined

@@ -99,7 +99,9 @@ def demo(
     seconds: Annotated[
         float | None, typer.Option("--for", min=1, metavar="SECONDS", help="Stop by itself after so long.")
     ] = None,
-    beds: Annotated[int, typer.Option(min=1, max=24, help="Simulated beds, four devices each.")] = 2,
+    beds: Annotated[
+        int, typer.Option(min=1, max=24, help="Simulated beds, worn: feet and back, whole legs, shanks.")
+    ] = 3,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard on 127.0.0.1.")] = 8080,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="Simulated seconds a second.")] = 1.0,
     data: Annotated[

@@ -44,7 +44,7 @@ FaultOption = Annotated[
 @app.command("ward")
 def simulate_ward(
     *,
-    beds: Annotated[int, typer.Option(min=1, max=99, help="Number of beds, four devices each.")] = 4,
+    beds: Annotated[int, typer.Option(min=1, max=99, help="Number of beds.")] = 4,
     socket: SocketOption = SOCKET,
     ports: PortsOption = PORTS,
     seed: Annotated[int, typer.Option(min=0, help="Other people and other sensors.")] = 0,
@@ -52,7 +52,10 @@ def simulate_ward(
     write_config: ConfigOption = None,
     fault: FaultOption = None,
 ) -> None:
-    """Simulate a ward: at each bed two feet with Movella DOTs, a lower back with a Shimmer3, a heart-rate strap."""
+    """Simulate a ward: Movella DOTs on the legs, a Shimmer3 at the lower back, a heart-rate strap.
+
+    Beds take turns: feet and lower back; feet, shanks, thighs and lower back, for joint angles; shanks alone.
+    """
     from simulators.ward import ward
 
     with _said_plainly():

@@ -44,6 +44,7 @@ class Bed:
     label: str
     subject: str
     worn: Sequence[Worn]
+    height_m: float | None = None
 
 
 @dataclass
@@ -112,7 +113,9 @@ class Scene:
         lines += ["[radio]", 'name = "simulated"', f"socket = {_quoted(socket)}", ""]
         for bed in self.beds:
             lines += ["[[slot]]", f"id = {_quoted(bed.id)}", f"label = {_quoted(bed.label)}"]
-            lines += [f"subject = {_quoted(bed.subject)}", ""]
+            lines += [f"subject = {_quoted(bed.subject)}"]
+            lines += [f"height_m = {bed.height_m!r}"] if bed.height_m is not None else []
+            lines.append("")
             for worn in bed.worn:
                 lines += ["[[slot.device]]", *_device_lines(worn), ""]
         return "\n".join(lines)

@@ -1,9 +1,13 @@
-"""A ward of walking people: each bed a pair of feet with DOTs, a Shimmer at the back and a heart-rate strap."""
+"""A ward of walking people with DOTs on their legs, a Shimmer at the back and a heart-rate strap.
+
+Beds take turns in what is worn: feet and back as most do, both whole legs and back for joint angles, shanks alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +29,21 @@ from simulators.timeline import Timeline
 DOT_RATE_HZ = 60.0  # the most that a DOT streams
 SHIMMER_RATE_HZ = 51.2  # as Shimmers are shipped
 MOST_BEDS = 99
+
+
+class Outfit(NamedTuple):
+    """Where a person wears sensors, beside the strap on the chest."""
+
+    dots: tuple[Placement, ...]
+    back: bool = True
+
+
+OUTFITS = (
+    Outfit(("left_foot", "right_foot")),
+    Outfit(("left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh")),
+    Outfit(("left_shank", "right_shank"), back=False),
+)
+"""Of the first bed, the second and the third; then they begin again."""
 
 SLOWEST_MPS, FASTEST_MPS = 0.7, 1.3  # of patients who practise walking
 MOST_ASYMMETRY = 1.15  # left step time over right
@@ -71,20 +90,21 @@ class _Person:
     def bed(self, hub: Hub, timeline: Timeline, ports: Path) -> Bed:
         """Return the bed with the person's devices."""
         number, name = self._number, f"bed-{self._number}"
+        outfit = OUTFITS[(number - 1) % len(OUTFITS)]
         worn = []
-        feet: tuple[Placement, Placement] = ("left_foot", "right_foot")
-        for at, placement in enumerate(feet):
+        for at, placement in enumerate(outfit.dots):
             address, device = dot_address(number, at), f"{name}-{placement.replace('_', '-')}"
             source = self._sensor(placement, DOT_RATE_HZ)
             dot = MovellaDot(name=device, timeline=timeline, hub=hub, address=address, source=source)
             worn.append(Worn(dot, "movella_dot", placement, address=address))
-        port, source = ports / f"{name}-lower-back", self._sensor("lower_back", SHIMMER_RATE_HZ)
-        back = Shimmer3(name=f"{name}-lower-back", timeline=timeline, path=port, source=source)
-        worn.append(Worn(back, "shimmer3", "lower_back", port=port))
+        if outfit.back:
+            port, source = ports / f"{name}-lower-back", self._sensor("lower_back", SHIMMER_RATE_HZ)
+            back = Shimmer3(name=f"{name}-lower-back", timeline=timeline, path=port, source=source)
+            worn.append(Worn(back, "shimmer3", "lower_back", port=port))
         heart, address = Heart(self._draw(), effort=self._body.walks()), strap_address(number)
         strap = HeartRateStrap(name=f"{name}-chest", timeline=timeline, hub=hub, address=address, source=heart)
         worn.append(Worn(strap, "heart_rate", "chest", address=address))
-        return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn)
+        return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn, round(self._body.height_m, 2))
 
     def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:
         clock = Clock(
