@@ -23,6 +23,12 @@ LEG: dict[SegmentName, Placement] = {
     "shank": "left_shank",
     "foot": "left_foot",
 }
+RIGHT_LEG: dict[SegmentName, Placement] = {
+    "lower_back": "lower_back",
+    "thigh": "right_thigh",
+    "shank": "right_shank",
+    "foot": "right_foot",
+}
 PAIRS: dict[JointName, tuple[SegmentName, SegmentName]] = {
     "hip": ("lower_back", "thigh"),
     "knee": ("thigh", "shank"),
@@ -89,11 +95,14 @@ def angles(
     return {j: everything[everything["joint"] == number] for j, number in joints.items()}
 
 
-def true_angles(walker: WalkingBody, joint: JointName, time_s: Floats, *, upright: bool = False) -> Floats:
+def true_angles(
+    walker: WalkingBody, joint: JointName, time_s: Floats, *, upright: bool = False, side: str = "left"
+) -> Floats:
     """Return the true angle, degrees, against that of the first instant, or of the standing body at its beginning."""
+    on = {"left": LEG, "right": RIGHT_LEG}[side]
 
     def at(times: Floats) -> Floats:
-        a, b = (walker.figure().pose(LEG[s], times).attitude.matrix for s in PAIRS[joint])
+        a, b = (walker.figure().pose(on[s], times).attitude.matrix for s in PAIRS[joint])
         up = np.einsum("nij,ni->nj", a, b[:, :, 2])  # the distal long axis in the proximal segment
         return np.asarray(np.rad2deg(SIGNS[joint] * np.arctan2(up[:, 0], up[:, 2])))
 
