@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +105,8 @@ def _curve(curve: Any) -> dict[str, Any]:
 def _angles(values: Any) -> list[float]:
     if not isinstance(values, list) or len(values) != POINTS:
         raise PayloadError("bad angles")
-    # A bool is an int to Python, and no angle.
-    if not all(type(x) in {int, float} and math.isfinite(x) and abs(x) <= MAX_DEG for x in values):
+    # A bool is an int to Python, and no angle; NaN is not small.
+    if not all(type(x) in {int, float} and abs(x) <= MAX_DEG for x in values):
         raise PayloadError("bad angles")
     return values
 

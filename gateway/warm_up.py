@@ -60,8 +60,10 @@ def needs(settings: Settings) -> set[str]:
     for devices in numbered(settings).values():
         worn = placements(devices)
         found |= {BY_PART[part] for _, part in steps_by(worn).values()}
-        found |= {"joints"} if pairs(worn) else set()
-        found |= {"lower back"} & {place.replace("_", " ") for place in worn}
+        if pairs(worn):
+            found.add("joints")
+        if "lower_back" in worn:
+            found.add("lower back")
     return found | {"axes"} if len(found) > 1 else found
 
 

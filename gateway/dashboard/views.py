@@ -44,6 +44,7 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
             "age_s": age_s(ward, slot, now_us),
             "values": [_shown(state.best(*key)) for key in sorted(state.values)],
             "strides": {side: strides(state, side) for side in ("left", "right")},
+            "cycles": cycles(ward, slot),
             "devices": ward.devices(slot),
         }
     }
@@ -93,6 +94,13 @@ def strides(state: SlotState, side: str) -> list[dict[str, Any]]:
         row["step"] = _value(m for m in of["step_time"] if abs(m.end_us - stride.end_us) <= SAME_INSTANT_US)
         rows.append(row)
     return sorted(rows, key=lambda row: int(row["end_us"]))[-STRIDES:]
+
+
+def cycles(ward: Ward, slot: str) -> list[dict[str, Any]]:
+    """Return the mean curves of the joints; none that are of another session than the present one."""
+    found = ward.slot(slot).cycles
+    curves: list[dict[str, Any]] = found.get("curves", [])
+    return curves if found.get("session") == _about(ward, slot)["session"] else []
 
 
 def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:

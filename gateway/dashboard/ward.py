@@ -13,6 +13,7 @@ import orjson
 
 from dsp.catalogue import CATALOGUE
 from gateway import wall_correction
+from gateway.curves import decode_curves
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.standing import Standing
 from gateway.measurement import Measurement
@@ -56,6 +57,7 @@ class SlotState:
 
     values: dict[tuple[str, str], OrderedDict[str, Measurement]] = field(default_factory=dict)
     strides: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
+    cycles: dict[str, Any] = field(default_factory=dict)
     newest_us: int = 0
     revision: int = 0
 
@@ -130,15 +132,17 @@ class Ward:
         self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
 
     def take(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
-        """Take a message of the topic ``kind`` (``status``, ``measurements``, ``notices``); count what is wrong.
+        """Take a message of the topic ``kind``: status, measurements, cycles or notices; count what is wrong.
 
-        ``name`` is the last part of the topic: the slot of measurements.
+        ``name`` is the last part of the topic: the slot of measurements and cycles.
         """
         try:
             if kind == "status":
                 self._take_status(decode(payload), retained=retained)
             elif kind == "measurements":
                 self._take_measurements(name, payload)
+            elif kind == "cycles":
+                self._take_cycles(name, payload)
             elif kind == "notices" and not self.notices.take(decode(payload)):
                 self.dropped["notices: not as expected"] += 1
         except PayloadError as error:
@@ -214,10 +218,10 @@ class Ward:
             return
         for rejected in message.rejected:
             self.dropped[f"measurements: {rejected.reason}"] += 1
-        if slot not in self._slots and len(self._slots) >= SLOTS:
+        state = self._state_of(slot)
+        if state is None:
             self.dropped["measurements: too many slots"] += len(message.measurements)
             return
-        state = self._slots.setdefault(slot, SlotState())
         latest_us = self.now_us() + round(AHEAD_S * self._speed * MICRO)  # later ones would never grow old
         for seq, measurement in message.measurements:
             if measurement.metric not in CATALOGUE:
@@ -228,6 +232,20 @@ class Ward:
                 state.take(measurement)
                 if measurement.start_us == measurement.end_us:
                     self.delays.heard(message.epoch, seq)
+
+    def _take_cycles(self, slot: str, payload: bytes) -> None:
+        cycles = decode_curves(self._gateway, slot, payload)
+        state = self._state_of(slot)
+        if state is None:
+            raise PayloadError("too many slots")
+        state.cycles = cycles
+        state.revision += 1
+
+    def _state_of(self, slot: str) -> SlotState | None:
+        """Return what is kept of a slot; None where there is no room for another."""
+        if slot not in self._slots and len(self._slots) >= SLOTS:
+            return None
+        return self._slots.setdefault(slot, SlotState())
 
 
 def _objects(items: object, key: str) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from tests.gateway.samples import START_US, ward
 
 GATEWAY, SLOT, EPOCH = "gateway-1", "bay-1", "0123456789abcdef"
 DEEP = 400  # levels: the JSON parser takes them, the writer of the same library does not
-KINDS = ("status", "notices", "measurements", "waveform", "stored", "nonsense")
+KINDS = ("status", "notices", "measurements", "waveform", "stored", "nonsense", "cycles")
 
 HEAD: dict[str, Any] = {"v": 1, "gateway": GATEWAY, "epoch": EPOCH, "released": 3}
 MEASUREMENTS = {
@@ -54,6 +54,11 @@ STATUS = {
                  "battery": 80.0, "error": "", "advice": "", "clock": {"offset_s": 1.0, "drift_ppm": 3.0},
                  "streams": {"imu": {"channels": ["x"], "units": ["m/s2"], "rate_hz": 60.0}}}],
     "pipeline": {"latency_ms": {"p50": 3, "p95": 9}}, "outbox": {"depth": 1}, "publisher": {"connected": True},
+}  # fmt: skip
+CYCLES = {
+    "v": 1, "gateway": GATEWAY, "slot": SLOT, "session": "s",
+    "curves": [{"joint": "knee", "side": "left", "n": 2, "start_us": START_US, "end_us": START_US, "reason": "",
+                "mean": [0] * 101, "sd": [1] * 101}],
 }  # fmt: skip
 NOTICE = {"v": 1, "id": "n", "slot": SLOT, "priority": "low", "text": "battery low", "time_us": START_US}
 WATCH = {"device": "dot-1", "stream": "imu", "for_s": 10}
@@ -189,10 +194,10 @@ def _dashboard() -> Target:
         pages = [views.header(state, now, connected=True), views.ward_view(state, now), views.devices_view(state)]
         orjson.dumps([*pages, *(views.slot_view(state, slot, now) for slot in (*state.slot_ids(), "nobody"))])
 
-    good = [(0, STATUS), (1, NOTICE), (2, MEASUREMENTS)]
+    good = [(0, STATUS), (1, NOTICE), (2, MEASUREMENTS), (KINDS.index("cycles"), CYCLES)]
     seeds = [bytes([kind]) + orjson.dumps(payload) for kind, payload in good]
     deep = bytes([0]) + orjson.dumps(STATUS).replace(b'"Bay 1"', b"[" * DEEP + b"]" * DEEP)
-    nearly_status = st.builds(lambda kind, body: bytes([kind]) + body, st.integers(0, 5), nearly(STATUS))
+    nearly_status = st.builds(lambda kind, body: bytes([kind]) + body, st.integers(0, len(KINDS) - 1), nearly(STATUS))
     return Target(
         name="dashboard", run=run, seeds=[*seeds, b"\0\0".join(seeds), deep], inputs=nearly_status, share=4,
         longest=4096, words=words_of([p for _, p in good]),

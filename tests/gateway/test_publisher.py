@@ -181,6 +181,22 @@ def test_status_is_retained_and_the_end_says_offline(outbox: Outbox, server: Stu
     assert server.connections[0].will
 
 
+def test_of_each_slots_curves_only_the_newest_are_sent(outbox: Outbox, server: StubbornServer) -> None:
+    made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
+    for number in range(3):
+        made.set_curves("bay-1", b"%d" % number)
+    made.set_curves("bay-2", b"7")
+    made.start()
+    server.acknowledge_all()
+    wait_until(lambda: server.connections and len(server.connections[0].messages) == 2)
+    made.set_curves("bay-1", b"3")
+    wait_until(lambda: len(server.connections[0].messages) == 3)
+    made.stop()
+    sent = server.connections[0].messages[:3]
+    assert sorted(sent[:2]) == [(TOPICS.cycles("bay-1"), b"2"), (TOPICS.cycles("bay-2"), b"7")]
+    assert sent[2] == (TOPICS.cycles("bay-1"), b"3")
+
+
 def ask(server: StubbornServer, name: str, payload: bytes, answer: str = "answers/1") -> None:
     properties = b"\x08" + len(answer).to_bytes(2, "big") + answer.encode() + b"\x09\x00\x02id"
     server.send(TOPICS.command(name), payload, properties)

@@ -51,14 +51,14 @@ async def test_a_ward_says_when_it_is_ready_and_leaves_nothing_behind(tmp_path: 
     ready = await ward.event()
     assert ready["event"] == "ready"
     assert ready["socket"] == str(socket)
-    assert len(ready["devices"]) == 8
+    assert len(ready["devices"]) == 4 + 8
     site = Settings.model_validate(tomllib.loads(config.read_text()))
     assert [device.id for slot in site.slot for device in slot.device] == ready["devices"]
     assert sorted(port.name for port in ports.iterdir()) == ["bed-1-lower-back", "bed-2-lower-back"]
     radio = SimulatedRadio(socket=socket)
     await radio.start()
     for slot in site.slot:
-        assert await radio.find(address=slot.device[3].address, timeout_s=PATIENCE_S)
+        assert await radio.find(address=slot.device[-1].address, timeout_s=PATIENCE_S)
     ward.process.send_signal(signum)
     summary = await ward.event()
     assert summary["event"] == "summary"

@@ -45,8 +45,12 @@ async def test_a_ward_comes_with_a_configuration_that_the_gateway_accepts(tmp_pa
         ("heart_rate", "chest"),
     ]
     addresses = [device.address for device in devices if device.address is not None]
-    assert len(set(addresses)) == 9
-    assert site.slot[2].device[2].port == tmp_path / 'with "quotes" and ü' / "bed-3-lower-back"
+    assert len(set(addresses)) == len(addresses) == 3 + 7 + 3
+    legs = {f"{side}_{part}" for side in ("left", "right") for part in ("foot", "shank", "thigh")}
+    assert {d.placement for d in site.slot[1].device} == legs | {"lower_back", "chest"}
+    assert {d.placement for d in site.slot[2].device} == {"left_shank", "right_shank", "chest"}
+    assert site.slot[1].device[6].port == tmp_path / 'with "quotes" and ü' / "bed-2-lower-back"
+    assert all(slot.height_m and 1.5 <= slot.height_m <= 2.0 for slot in site.slot)
 
 
 async def test_the_same_seed_makes_the_same_ward(tmp_path: Path) -> None:

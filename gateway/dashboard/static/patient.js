@@ -1,7 +1,8 @@
-// One patient, live: numbers, raw movement, strides, the last ten minutes.
+// One patient, live: numbers, raw movement, strides, joints, the last ten minutes.
 
 import { makeChip, updateChip } from "./chip.js";
 import { $, keep, make, mark, onColourChange, say, speak } from "./dom.js";
+import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
@@ -16,6 +17,7 @@ const slot = decodeURIComponent(location.pathname.split("/").pop());
 const catalogue = await loadCatalogue();
 const strip = new Strip($("lanes"));
 const strides = new Strides();
+const joints = new Joints(catalogue);
 const trends = [
   [new Trend($("trend-cadence"), slot, catalogue.cadence, "both", 30), "cadence", ["both"]],
   [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
@@ -182,6 +184,7 @@ function show({ slot: patient }) {
   const newest = Math.max(...Object.values(patient.strides).flat().map((stride) => stride.end_us / 1e6));
   const since = now() - newest;
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
+  joints.show(patient, now());
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), now());
 }
 

@@ -18,7 +18,7 @@ from gateway.dashboard.server import serve
 from gateway.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard import axe
-from tests.gateway.dashboard.walkers import Walker, Walkers, notice, walking
+from tests.gateway.dashboard.walkers import Strapped, Walker, Walkers, notice, walking
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -26,6 +26,18 @@ SHAPES = {"tablet": (1024, 768), "desk": (1280, 800), "phone": (390, 844)}
 WITHIN_MS = 15_000
 
 expect.set_options(timeout=WITHIN_MS)
+
+COLOURED = """(canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return [[0x00, 0x72, 0xb2], [0xc2, 0x54, 0x00]].map(([red, green, blue]) => {
+    let found = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      found += data[i + 3] > 200 && Math.hypot(data[i] - red, data[i + 1] - green, data[i + 2] - blue) < 30;
+    }
+    return found;
+  });
+}"""
+"""How many pixels have the colour of the left side, and of the right one."""
 
 PICTURE = "document.querySelector('.lane canvas').toDataURL()"
 
@@ -89,6 +101,33 @@ async def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
         await expect(page.locator("#strides-chart rect.right").first).to_be_visible()
         told = re.compile("Heart rate over the last 10 minutes: [0-9]")
         await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", told)
+
+
+async def test_joints_are_drawn_told_and_doubted(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with Walkers(settings.broker.port, [Strapped(1), Walker(2)], topics=topics):
+        await page.goto(f"{address}patient/bay-1")
+        panel = page.locator("#joints")
+        await expect(panel).to_be_visible()
+        plots = panel.locator(".joint .plot")
+        await expect(plots).to_have_count(3)
+        told = re.compile(
+            r"^Knee flexion over .* left: 20 strides, from \d+° to 60°, greatest at 72 % of the cycle; right"
+        )
+        await expect(plots.nth(1)).to_have_attribute("aria-label", told)
+        await expect(plots.nth(2)).to_have_attribute("aria-label", re.compile("right: 20 strides, not sure"))
+        await expect(panel.locator("#joints-hint")).to_have_text(
+            "Right ankle: not calibrated: have the patient stand still and upright for two seconds."
+        )
+        drawn = await plots.nth(1).locator("canvas").evaluate(COLOURED)
+        assert min(drawn) > 100, "both sides are drawn, each in its colour"
+        row = page.locator("#joint-values tbody tr", has_text="Knee range of motion")
+        await expect(row.locator("td").first).to_have_text(re.compile("^(5[89]|6[0-2])°$"))
+        await panel.locator("summary").click()
+        await expect(page.locator("#joint-table tbody tr")).to_have_count(33)
+        await expect(page.locator("#joint-table tbody tr").first).to_contain_text("Hip flexion")
+        await page.goto(f"{address}patient/bay-2")
+        await expect(page.locator(".number-card").first).to_be_visible()
+        await expect(page.locator("#joints")).to_be_hidden()
 
 
 async def test_a_frozen_strip_stands_still(page: Page, address: str, settings: Settings, topics: Topics) -> None:
@@ -197,7 +236,8 @@ async def test_nothing_sticks_out_and_everything_can_be_pressed(
 ) -> None:
     width, height = SHAPES[shape]
     await page.set_viewport_size({"width": width, "height": height})
-    with walking(settings.broker.port, 4, topics=topics) as walkers:
+    people = [Strapped(1), *(Walker(number) for number in range(2, 5))]
+    with Walkers(settings.broker.port, people, topics=topics) as walkers:
         walkers.notices = [notice("link-lost/a-very-long-name", "a-very-long-name-of-a-device is away", slot="bay-1")]
         for path in ("", "patient/bay-1", "devices"):
             await page.goto(f"{address}{path}")
@@ -218,7 +258,7 @@ async def test_axe_finds_no_violation(
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {axe.PACKAGE} from npm")
     context = await browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1024, "height": 768})
     page = await context.new_page()
-    with walking(settings.broker.port, 3, topics=topics) as walkers:
+    with Walkers(settings.broker.port, [Strapped(1), Walker(2), Walker(3)], topics=topics) as walkers:
         walkers.silent.add("bay-2")
         walkers.notices = [
             notice("link-lost/x", "x is not connected", slot="bay-2"),

@@ -219,3 +219,28 @@ def test_views_are_ready_for_json_even_when_the_status_is_full_of_surprises(ward
     for view in (ward_view(ward, ward.now_us()), slot_view(ward, "bay-1", ward.now_us()), slot_view(ward, "?", 0)):
         assert orjson.dumps(view)
     assert slot_view(ward, "bay-1", ward.now_us())["slot"]["label"] == "bay-1"
+
+
+def test_curves_are_shown_for_the_present_session_only(ward: Ward, walker: Walker) -> None:
+    ward.take("status", "", status([walker], NOW))
+    assert slot_view(ward, "bay-1", ward.now_us())["slot"]["cycles"] == []
+    revision = ward.slot("bay-1").revision
+    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW)))
+    shown = slot_view(ward, "bay-1", ward.now_us())["slot"]["cycles"]
+    assert [(curve["joint"], curve["side"], len(curve["mean"])) for curve in shown] == [
+        (joint, side, 101) for joint in ("hip", "knee", "ankle") for side in ("left", "right")
+    ]
+    assert ward.slot("bay-1").revision > revision
+    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW) | {"session": "of-somebody-before"}), retained=True)
+    assert slot_view(ward, "bay-1", ward.now_us())["slot"]["cycles"] == []
+
+
+def test_wrong_curves_are_counted_and_the_last_good_ones_stay(ward: Ward, walker: Walker) -> None:
+    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW)))
+    ward.take("cycles", "bay-1", b"{")
+    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW) | {"v": 9}))
+    assert ward.dropped == {"cycles: not JSON": 1, "cycles: unknown version": 1}
+    assert len(ward.slot("bay-1").cycles["curves"]) == 6
+    for i in range(SLOTS + 5):
+        ward.take("cycles", f"s-{i}", orjson.dumps(walker.curves(NOW) | {"slot": f"s-{i}"}))
+    assert ward.dropped["cycles: too many slots"] == 6

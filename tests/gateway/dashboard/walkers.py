@@ -53,7 +53,7 @@ def notice(name: str, text: str, *, priority: str = "medium", **fields: Any) -> 
 class Walker:
     """One person: stride time 1.1 s plus a bit for each bed, right steps a little longer, heart at 88."""
 
-    placements = ("left_foot", "right_foot", "lower_back", "chest")
+    placements: tuple[str, ...] = ("left_foot", "right_foot", "lower_back", "chest")
 
     def __init__(self, number: int) -> None:
         self.slot = f"bay-{number}"
@@ -107,6 +107,31 @@ class Walker:
             self.measurement("heart_rate", 88 + 4 * math.sin(now_s / 2 + self.number), "none", now_s - 1, now_s),
         ]
 
+    def curves(self, now_s: float) -> dict[str, Any]:
+        """Return what the topic ``cycles`` says: joints of both legs; the right ankle is not calibrated."""
+        share = [i / 100 for i in range(101)]
+        shapes = {
+            "hip": [12 + 20 * math.cos(6.28 * x) for x in share],
+            "knee": [
+                5 + 12 * math.exp(-(((x - 0.15) / 0.1) ** 2)) + 55 * math.exp(-(((x - 0.72) / 0.1) ** 2)) for x in share
+            ],
+            "ankle": [8 * math.sin(3.1 * x) - 24 * math.exp(-(((x - 0.64) / 0.07) ** 2)) for x in share],
+        }
+        return {
+            "v": 1, "gateway": "gateway-1", "slot": self.slot, "session": f"s-{self.number}", "subject": self.subject,
+            "simulated": True, "algorithm": "joint-angles/1", "unit": "deg",
+            "curves": [
+                {
+                    "joint": joint, "side": side, "n": 20, "quality": "degraded" if doubt else "ok", "reason": doubt,
+                    "start_us": round((now_s - 30) * MICRO), "end_us": round(now_s * MICRO),
+                    "mean": [round(x - 3 * (side == "right"), 1) for x in shape], "sd": [3.0] * 101,
+                }
+                for joint, shape in shapes.items()
+                for side in ("left", "right")
+                for doubt in ["no standing pose before walking" if (joint, side) == ("ankle", "right") else ""]
+            ],
+        }  # fmt: skip
+
     def samples(self, placement: str, start_s: float) -> list[float]:
         """Return one frame of foot-like movement, row after row."""
         shift = 0.5 if placement == "right_foot" else 0.0
@@ -118,6 +143,24 @@ class Walker:
             rows += [2 * math.sin(6.28 * phase), 0.4, 9.8 + 6 * math.exp(-(((phase - 0.99) / 0.02) ** 2))]
             rows += [8 * math.sin(12 * phase), swing + push, 5 * math.cos(9 * phase)]
         return rows
+
+
+class Strapped(Walker):
+    """A person with sensors on whole legs."""
+
+    placements = (
+        "left_foot", "right_foot", "lower_back", "chest", "left_shank", "right_shank", "left_thigh", "right_thigh",
+    )  # fmt: skip
+
+    def means(self, now_s: float) -> list[dict[str, Any]]:
+        """Return what is said once a second: of the joints too."""
+        wave = 2 * math.sin(now_s / 5)
+        found = [
+            self.measurement(metric, value + wave, side, now_s - 1.1, now_s)
+            for metric, value in (("hip_rom", 41.0), ("knee_rom", 60.0), ("knee_peak_swing", 61.0), ("ankle_rom", 30.0))
+            for side in ("left", "right")
+        ]
+        return super().means(now_s) + found
 
 
 class Walkers:
@@ -172,6 +215,10 @@ class Walkers:
         body = {"v": 1, "gateway": "gateway-1", "epoch": "0" * 16, "slot": person.slot, "measurements": measurements}
         self._client.publish(self._topics.measurements(person.slot), orjson.dumps(body), 1)
 
+    def publish_curves(self, person: Walker, now_s: float) -> None:
+        """Send the mean curves of a person's joints, retained."""
+        self._client.publish(self._topics.cycles(person.slot), orjson.dumps(person.curves(now_s)), 1, retain=True)
+
     def shout(self, topic: str, payload: bytes) -> None:
         """Send anything."""
         self._client.publish(topic, payload, 0)
@@ -205,6 +252,8 @@ class Walkers:
                 self.publish_status(now)
                 for person in walking:
                     self.publish(person, person.means(now))
+                    if isinstance(person, Strapped):
+                        self.publish_curves(person, now)
             for person in walking:
                 for side in ("left", "right"):
                     if now >= steps[person.slot, side]:
