@@ -25,8 +25,8 @@ and counted in `n_rejected`; the ranges say what a body can do, not what is heal
 project has verified it; a metric without one is known by its own id.
 
 *Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many.
-The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). The catalogue is ahead
-of the algorithms: the README says what is not computed yet.
+The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). Which sensors give
+which of these stands in [architecture.md](architecture.md#which-sensors-give-what); the README says what is not there yet.
 
 This page is made from `dsp/catalogue.py` by `make docs`; a test fails when the two differ.
 """

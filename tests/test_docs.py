@@ -16,6 +16,7 @@ import gateway.reference
 from config.loader import load
 from drivers.supervisor import State
 from gateway.command import app, known_drivers
+from gateway.curves import decode_curves
 from gateway.measurement import Measurement
 from gateway.notice_rules import DEVICE_SILENT
 from gateway.notices import Finding, Notices
@@ -105,6 +106,11 @@ def test_the_examples_of_payloads_are_ones() -> None:
     assert read.rejected == []
     gaps = next(payload for payload in payloads if "gaps" in payload)
     assert len(decode_gaps("ward-7", json.dumps(gaps).encode()).gaps) == len(gaps["gaps"]) == 1
+    cycles = next(payload for payload in payloads if "curves" in payload)
+    for curve in cycles["curves"]:  # shown shortened
+        curve["mean"] = (curve["mean"] * 101)[:101]
+        curve["sd"] = (curve["sd"] * 101)[:101]
+    assert len(decode_curves("ward-7", "bay-a", json.dumps(cycles).encode())["curves"]) == 1
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

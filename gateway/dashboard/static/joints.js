@@ -1,8 +1,9 @@
 // Joint angles over the gait cycle: mean and SD of the last strides, left over right, and what the last stride showed.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { $, attribute, colour, keep, make, mark, say } from "./dom.js";
-import { STALE_S, duration, number, reading } from "./words.js";
+import { $, attribute, colour, keep, make, say } from "./dom.js";
+import { cell, updateCell } from "./newest.js";
+import { STALE_S, duration, number } from "./words.js";
 
 const SIDES = ["left", "right"];
 const JOINTS = {
@@ -149,22 +150,14 @@ export class Joints {
     const rows = Object.entries(JOINTS).filter(([joint]) => worn[joint].length).flatMap(([, { metrics }]) => metrics).map((id) => ({
       title: this.catalogue[id].title,
       cells: SIDES.map((name) => {
-        const shown = values.find((value) => value.metric === id && value.side === name);
-        if (!shown) return { text: "–", doubt: "", old: false };
-        const { old } = reading(this.catalogue[id], shown, now);
-        const sure = shown.quality === "ok" || shown.value === null;
-        return { text: shown.value === null ? "–" : `${sure ? "" : "≈ "}${degrees(shown.value)}`, doubt: shown.reason, old };
+        const found = cell(this.catalogue[id], values.find((value) => value.metric === id && value.side === name), now);
+        return { ...found, text: found.text === "–" ? found.text : `${found.text}°` };
       }),
     }));
     keep($("joint-values").tBodies[0], rows, () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td")),
       (row, { title, cells }) => {
         say(row.children[0], title);
-        cells.forEach(({ text, doubt, old }, i) => {
-          const cell = row.children[i + 1];
-          mark(cell, `${SIDES[i]}${old ? " old" : ""}`);
-          say(cell, text);
-          if (cell.title !== doubt) cell.title = doubt;
-        });
+        cells.forEach((shown, i) => updateCell(row.children[i + 1], SIDES[i], shown));
       });
   }
 

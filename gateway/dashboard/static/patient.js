@@ -4,6 +4,7 @@ import { makeChip, updateChip } from "./chip.js";
 import { $, keep, make, mark, onColourChange, say, speak } from "./dom.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
+import { Newest } from "./newest.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
 import { Trend } from "./trend.js";
@@ -18,6 +19,7 @@ const catalogue = await loadCatalogue();
 const strip = new Strip($("lanes"));
 const strides = new Strides();
 const joints = new Joints(catalogue);
+const newest = new Newest(catalogue);
 const trends = [
   [new Trend($("trend-cadence"), slot, catalogue.cadence, "both", 30), "cadence", ["both"]],
   [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
@@ -181,10 +183,11 @@ function show({ slot: patient }) {
   speakNumbers(shown);
   offerSensors();
   strides.show(patient.strides);
-  const newest = Math.max(...Object.values(patient.strides).flat().map((stride) => stride.end_us / 1e6));
-  const since = now() - newest;
+  const latest = Math.max(...Object.values(patient.strides).flat().map((stride) => stride.end_us / 1e6));
+  const since = now() - latest;
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   joints.show(patient, now());
+  newest.show(patient.values, now());
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), now());
 }
 

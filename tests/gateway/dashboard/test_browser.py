@@ -130,6 +130,20 @@ async def test_joints_are_drawn_told_and_doubted(page: Page, address: str, setti
         await expect(page.locator("#joints")).to_be_hidden()
 
 
+async def test_every_number_there_is_can_be_read(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with Walkers(settings.broker.port, [Strapped(1)], topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        await page.locator("#newest summary").click()
+        rows = page.locator("#newest-table tbody tr")
+        await expect(rows.filter(has_text="Heart rate")).to_have_text(re.compile(r"Heart rate\D+\d+bpm"))
+        knee = rows.filter(has_text="Knee range of motion")
+        await expect(knee).to_have_text(re.compile(r"motion\d{4}.°"))
+        person = Strapped(1)
+        doubtful = person.measurement("toe_off_angle", -48.0, "left", 0, 0) | {"quality": "degraded", "reason": "few"}
+        walkers.publish(person, [doubtful])
+        await expect(rows.filter(has_text="Toe-off angle").locator("td").first).to_have_text(re.compile("^≈ .48$"))
+
+
 async def test_a_frozen_strip_stands_still(page: Page, address: str, settings: Settings, topics: Topics) -> None:
     with walking(settings.broker.port, 1, topics=topics):
         await page.goto(f"{address}patient/bay-1")
