@@ -26,7 +26,8 @@ project has verified it; a metric without one is known by its own id.
 
 *Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many.
 The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). Which sensors give
-which of these stands in [architecture.md](architecture.md#which-sensors-give-what); the README says what is not there yet.
+which of these stands in [architecture.md](architecture.md#which-sensors-give-what), and what is not there yet in the
+README.
 
 This page is made from `dsp/catalogue.py` by `make docs`; a test fails when the two differ.
 """
