@@ -81,6 +81,8 @@ def dot_frames(number: int, source: MotionSource) -> list[Numbered]:
     assert motion is not None
     out = []
     for i, time_s in enumerate(motion.time_s):
+        if not motion.sent[i]:
+            continue
         ticks = round(time_s * 1e6) % 2**32
         data = struct.pack("<I6f", ticks, *motion.acc[i], *np.degrees(motion.gyr[i])).ljust(40, b"\0")
         arrival = at(i / RATE_HZ + 0.005 + rng.uniform(0.0, 0.015))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from simulators.body import Placement, WalkingBody
 from simulators.clock import Clock
 from simulators.loss import Channel
 from simulators.programme import Stand, Walk
+from simulators.source import Motion, MotionSource
+from tests.dsp.bodies import Floats, rotation
 from tests.dsp.legs import PAIRS, true_angles
 from tests.gateway.test_pipeline import ORIGIN, RATE_HZ, SECONDS, dot_frames
 
@@ -48,12 +51,29 @@ def site(worn: Sequence[Placement], axes: str = "x y z") -> Settings:
     return Settings(simulated=True, slot=[Slot(id="bed-1", subject="p-1", device=devices)])
 
 
-def frames(worn: Sequence[Placement]) -> list[Numbered]:
-    """Return what DOTs with clocks and errors of their own send; one packet of a hundred is lost."""
+class Askew(MotionSource):
+    """A sensor that is strapped on turned by a matrix (3, 3)."""
+
+    def __init__(self, source: MotionSource, matrix: Floats) -> None:
+        self._source, self._matrix = source, matrix
+        self.rate_hz = source.rate_hz
+
+    def take(self, until_s: float) -> Motion | None:
+        motion = self._source.take(until_s)
+        if motion is None:
+            return None
+        return replace(motion, acc=motion.acc @ self._matrix.T, gyr=motion.gyr @ self._matrix.T)
+
+
+def frames(worn: Sequence[Placement], *, askew: bool = False, loss: float = 0.01) -> list[Numbered]:
+    """Return what DOTs with clocks and errors of their own send; a share of the packets is lost."""
     found = []
     for number, place in enumerate(worn):
         clock = Clock(number, offset_s=100.0 * number, drift_ppm=8.0 * number - 20.0)
-        found += dot_frames(number, BODY.sensor(place, rate_hz=RATE_HZ, clock=clock, channel=Channel(loss=0.01)))
+        source: MotionSource = BODY.sensor(place, rate_hz=RATE_HZ, clock=clock, channel=Channel(loss=loss))
+        if askew and place != "lower_back":
+            source = Askew(source, rotation(number))
+        found += dot_frames(number, source)
     return sorted(found, key=lambda numbered: numbered[1].arrival_ns)
 
 
@@ -103,20 +123,45 @@ def true_range(joint: str, side: str, start_s: float, end_s: float) -> float:
     return float(np.ptp(true_angles(BODY, name, times, side=side)))
 
 
+def errors(said: Iterable[Measurement], joint: str, side: str) -> list[float]:
+    """Return measured less true range of motion of each good stride, degrees."""
+    found = good(said, f"{joint}_rom", side)
+    assert len(found) >= 8
+    return [(m.value or math.nan) - true_range(joint, side, seconds(m.start_us), seconds(m.end_us)) for m in found]
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("joint", PAIRS)
 def test_the_range_of_each_joint_is_the_bodys(legs: Walked, joint: str, side: str) -> None:
     found = good(legs[0], f"{joint}_rom", side)
-    assert len(found) >= 8
-    errors = [(m.value or math.nan) - true_range(joint, side, seconds(m.start_us), seconds(m.end_us)) for m in found]
-    assert abs(np.mean(errors)) < 2.5
-    assert np.abs(errors).max() < 6.0
+    wrong = np.abs(errors(legs[0], joint, side))
+    assert np.median(wrong) < 1.0
+    assert np.sort(wrong)[-2] < 2.0
+    assert wrong.max() < 8.0, "a packet that is lost at a peak takes some degrees of it"
     assert {m.algorithm for m in found} == {"joint-angles/1"}
     assert all(m.sync_ms is not None and m.sync_ms < 20 for m in found)
     assert {m.placement for m in found} == {
         {"hip": ("lower_back", f"{side}_thigh"), "knee": (f"{side}_thigh", f"{side}_shank"),
          "ankle": (f"{side}_shank", f"{side}_foot")}[joint]
     }  # fmt: skip
+
+
+def test_without_losses_every_stride_is_right_within_a_degree() -> None:
+    said, _ = measured(site(LEGS), frames(LEGS, loss=0.0))
+    for joint in PAIRS:
+        for side in ("left", "right"):
+            assert np.abs(errors(said, joint, side)).max() < 1.0
+
+
+def test_sensors_strapped_on_anyhow_give_the_same_ranges(legs: Walked) -> None:
+    said, curves = measured(site(LEGS), frames(LEGS, askew=True))
+    for joint in PAIRS:
+        for side in ("left", "right"):
+            straight_on, found = (
+                np.median([m.value or math.nan for m in good(each, f"{joint}_rom", side)]) for each in (legs[0], said)
+            )
+            assert found == pytest.approx(straight_on, abs=1.0)
+    assert {curve.reason for curve in curves[-1][1].curves} == {""}
 
 
 def test_before_it_is_calibrated_it_says_so(legs: Walked) -> None:
@@ -143,8 +188,8 @@ def test_the_mean_curve_is_the_bodys(legs: Walked) -> None:
             for s in strides
         ]
         apart = curve.mean_deg - np.mean(true, axis=0)
-        assert np.sqrt(np.mean(apart**2)) < 5.0, (curve.joint, curve.side)
-        assert np.sqrt(np.mean((apart - apart.mean()) ** 2)) < 3.5, (curve.joint, curve.side)
+        assert np.sqrt(np.mean(apart**2)) < 2.5, (curve.joint, curve.side)
+        assert apart.std() < 1.5, (curve.joint, curve.side)
         assert curve.sd_deg.max() < 12.0
 
 
