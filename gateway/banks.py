@@ -11,7 +11,7 @@ from dsp.lower_back import LowerBack
 from dsp.shank import ShankContacts
 from gateway.contacts import ContactBank, steps_by
 from gateway.joints import JointBank
-from gateway.movement import Bank
+from gateway.movement import Bank, Refuse
 
 
 class Banks:
@@ -22,6 +22,7 @@ class Banks:
 
     Args:
         settings: The configuration; devices are numbered in its order.
+        refuse: Told of a device, and why, whose stream an operator cannot take.
 
     Attributes:
         feet: Contacts and strides of feet.
@@ -31,17 +32,17 @@ class Banks:
         fed: Of each device, the banks that take its samples.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, refuse: Refuse | None = None) -> None:
         devices = [(device, slot) for slot in settings.slot for device in slot.device]
         axes = [device.axes for device, _ in devices]
         backs = LowerBack()
-        self.feet = ContactBank(FootContacts(), axes)
-        self.shanks = ContactBank(ShankContacts(), axes)
+        self.feet = ContactBank(FootContacts(), axes, refuse)
+        self.shanks = ContactBank(ShankContacts(), axes, refuse)
         self.backs = Bank(
-            backs, lambda number, rate_hz: backs.attach(rate_hz, devices[number][1].height_m or math.nan), axes
+            backs, lambda number, rate_hz: backs.attach(rate_hz, devices[number][1].height_m or math.nan), axes, refuse
         )
         worn = [placements(slot) for slot in numbered(settings).values()]
-        self.joints = JointBank(axes, worn)
+        self.joints = JointBank(axes, worn, refuse)
         self.fed: list[Sequence[Bank | JointBank]] = [
             (self.backs,) if device.placement == "lower_back" else () for device, _ in devices
         ]

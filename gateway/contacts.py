@@ -12,7 +12,7 @@ from dsp.foot import FootContacts
 from dsp.gait import Contact, Shape
 from dsp.gait_window import Foot
 from dsp.shank import ShankContacts
-from gateway.movement import Bank
+from gateway.movement import Bank, Refuse
 
 Part = Literal["foot", "shank"]
 Row = TypeVar("Row", bound=tuple[float, ...])
@@ -29,13 +29,16 @@ class ContactBank(Bank):
     Args:
         detector: The kernel.
         axes: How each device is strapped on, by number (``Device.axes``).
+        refuse: As of ``Bank``.
     """
 
     __slots__ = ("_closed", "_detector", "_settled_s", "_told")
 
-    def __init__(self, detector: FootContacts | ShankContacts, axes: Sequence[str]) -> None:
+    def __init__(
+        self, detector: FootContacts | ShankContacts, axes: Sequence[str], refuse: Refuse | None = None
+    ) -> None:
         self._detector = detector
-        super().__init__(detector, lambda _number, rate_hz: detector.attach(rate_hz), axes)
+        super().__init__(detector, lambda _number, rate_hz: detector.attach(rate_hz), axes, refuse)
         self._told: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
         self._closed: dict[int, list[tuple[float, ...]]] = {}  # `Shape` without its side
         self._settled_s: list[float] = []  # by sensor

@@ -117,6 +117,10 @@ class Intake:
         """Gateway time of the newest sample of any stream; -inf before the first."""
         return max((stream.timeline.newest_s for stream in self.placed.values()), default=-np.inf)
 
+    def note(self, fault: str) -> None:
+        """Count what is wrong with the device beside its bytes."""
+        self._old_faults[fault] += 1
+
     def connected(self) -> None:
         """Begin with a fresh decoder."""
         self._old_faults += self.decoder.faults

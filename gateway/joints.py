@@ -21,7 +21,7 @@ from dsp.orientation import GYR_MISSING, Orientation
 from dsp.result import Result
 from gateway.contacts import steps_by
 from gateway.intake import Arrived
-from gateway.movement import Bank
+from gateway.movement import Bank, Refuse
 
 CURVES_EVERY_S = 5.0  # some strides: a mean over twenty changes little with each
 Said = tuple[Result, Sequence[int]]
@@ -47,12 +47,13 @@ class JointBank:
     Args:
         axes: How each device of the gateway is strapped on, by number (``Device.axes``).
         slots: Of each slot, the device number at each placement.
+        refuse: As of ``gateway.movement.Bank``.
     """
 
-    def __init__(self, axes: Sequence[str], slots: Iterable[Mapping[str, int]]) -> None:
+    def __init__(self, axes: Sequence[str], slots: Iterable[Mapping[str, int]], refuse: Refuse | None = None) -> None:
         self._orientation = Orientation()
         self._joints = JointAngles()
-        self._bank = Bank(self, self._attach, axes)
+        self._bank = Bank(self, self._attach, axes, refuse)
         self._pairs: dict[tuple[int, int], JointName] = {}
         self._segments: dict[int, SegmentName] = {}
         for placements in slots:
@@ -108,8 +109,8 @@ class JointBank:
         return self._joints.push(batch, time_s, np.where(known[:, None], said.quaternion, np.nan))
 
     def _attach(self, number: int, rate_hz: float) -> int:
-        sensor = self._joints.attach(self._segments[number], rate_hz)
-        assert self._orientation.attach(rate_hz) == sensor, "both give the lowest free number"
+        sensor = self._orientation.attach(rate_hz)  # first: it is the one that may refuse
+        assert self._joints.attach(self._segments[number], rate_hz) == sensor, "both give the lowest free number"
         self._sensors[sensor] = number
         sensors = {n: s for s, n in self._sensors.items()}
         for pair, joint in self._pairs.items():

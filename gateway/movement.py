@@ -16,6 +16,8 @@ from gateway.axes import picks, turn
 from gateway.intake import Arrived
 from gateway.timeline import Floats, Ints, Timeline
 
+Refuse = Callable[[int, str], None]
+
 
 class Operator(Protocol):
     """A streaming kernel for many sensors; its events are rows with ``sensor`` and fractional ``index``."""
@@ -52,6 +54,7 @@ class Bank:
         operator: The kernel.
         attach: Makes a sensor of it for (device number, rate in Hz).
         axes: How each device is strapped on, by number (``Device.axes``).
+        refuse: Told of a device, and why, whose stream the operator cannot take; its samples are passed over.
         events: Events of the newest step by device number, rows of the operator's dtype.
         worn: Its sensors by device number.
     """
@@ -59,8 +62,10 @@ class Bank:
     operator: Operator
     attach: Callable[[int, float], int]
     axes: Sequence[str]
+    refuse: Refuse | None = None
     events: dict[int, NDArray[np.void]] = field(default_factory=dict)
     worn: dict[int, Worn] = field(default_factory=dict)
+    _refused: dict[int, StreamSpec] = field(default_factory=dict)  # by device number
     _numbers: dict[int, int] = field(default_factory=dict)  # sensor → device number
     _parts: list[tuple[Worn, Arrived]] = field(default_factory=list)
     _column: Ints = field(default_factory=lambda: np.zeros((0, 6), np.int64))  # by sensor, from `gateway.axes.picks`
@@ -71,7 +76,15 @@ class Bank:
         """Queue what arrived of a stream with the channels of an inertial sensor, for this step."""
         worn = self.worn.get(arrived.number)
         if worn is None or worn.spec is not arrived.spec:
-            worn = self._put_on(arrived)
+            if self._refused.get(arrived.number) is arrived.spec:
+                return
+            try:
+                worn = self._put_on(arrived)
+            except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
+                self._refused[arrived.number] = arrived.spec
+                if self.refuse is not None:
+                    self.refuse(arrived.number, str(problem))
+                return
         self._parts.append((worn, arrived))
 
     def step(self) -> None:
@@ -137,6 +150,7 @@ class Bank:
         else:
             if old is not None:
                 self.operator.detach(old.sensor)
+                del self.worn[number]
             sensor = self.attach(number, spec.rate_hz)
         if sensor >= len(self._column):
             more = ((0, sensor + 1), (0, 0))

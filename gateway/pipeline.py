@@ -7,6 +7,7 @@ as the live run did. Nothing in here reads a clock.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ __all__ = ["GAP_SAID_S", "STEP_NS", "Numbered", "Origin", "Pipeline"]
 STEP_NS = 50_000_000  # 50 ms: one kernel call serves all sensors, and nobody sees a twentieth of a second
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 INTAKE_ALGORITHM = "intake/1"
+
+log = logging.getLogger(__name__)
 
 Tap = Callable[[float, Floats], None]
 
@@ -57,7 +60,7 @@ class Pipeline:
         self._intakes = Intakes(devices, origin.monotonic_ns)
         self.intakes = self._intakes.all
         self.taps: dict[tuple[str, str], Tap] = {}
-        self._banks = Banks(settings)
+        self._banks = Banks(settings, self._refuse)
         worn = numbered(settings)
         self._subjects = {slot.id: Subject(slot, worn[slot.id], self._banks) for slot in settings.slot}
         self._curves: dict[str, SlotCurves] = {}
@@ -112,6 +115,11 @@ class Pipeline:
             return self._charge(arrived)
         rate_hz = arrived.spec.rate_hz
         return self._gaps(arrived, rate_hz) if rate_hz and arrived.missing >= GAP_SAID_S * rate_hz else []
+
+    def _refuse(self, number: int, reason: str) -> None:
+        intake = self.intakes[number]
+        log.warning("%s: %s", intake.device.id, reason)
+        intake.note(reason)
 
     def _subject(self, arrived: Arrived) -> Subject:
         return self._subjects[self.intakes[arrived.number].slot]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,6 +239,16 @@ def test_a_foot_on_one_side_and_a_shank_on_the_other_walk_together() -> None:
     both = [m for m in said if m.metric in {"step_time", "double_support_pct", "symmetry_index"}]
     assert len(both) > 20
     assert {m.reason for m in both} <= {"one side's contacts from the foot, the other's from the shank"}
+
+
+def test_a_rate_that_an_operator_is_not_made_for_is_said_and_harms_no_neighbour(monkeypatch: Any) -> None:
+    monkeypatch.setattr("dsp.foot.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
+    pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
+    said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
+    assert pipeline.intakes[0].faults == {"foot contacts need 100 to 350 Hz, not 60 Hz": 1}
+    assert pipeline.intakes[1].faults == {}
+    assert {m.devices for m in said if m.metric == "initial_contact"} == {("right-shank",)}
+    assert len(good(said, "stride_time", "right")) >= 10
 
 
 def test_a_recording_says_the_same_again(tmp_path: Path, legs: Walked) -> None:
