@@ -38,10 +38,12 @@ class Plot {
     this.figure = make("div", { className: "joint" }, make("h3", { textContent: `${this.title} (°)` }), this.box, this.said);
     parent.append(this.figure);
     this.plot = this.#make();
+    new ResizeObserver(() => this.resize()).observe(this.box); // its neighbours are not there yet
   }
 
   resize() {
-    if (this.box.clientWidth) this.plot.setSize({ width: this.box.clientWidth, height: HEIGHT });
+    const width = this.box.clientWidth;
+    if (width && width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
   }
 
   show(curves) {
@@ -105,7 +107,6 @@ export class Joints {
     const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
     $("joint-values").append(head(["Last stride", "Left", "Right"]), make("tbody"));
     $("joint-table").append(head(["Joint", "Cycle", "Left mean", "SD", "Right mean", "SD"]), make("tbody"));
-    addEventListener("resize", () => Object.values(this.plots ?? {}).forEach((plot) => plot.resize()));
   }
 
   // The joints whose two segments both have a device, by side; steps are seen by the foot or the shank.

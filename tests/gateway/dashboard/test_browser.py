@@ -39,6 +39,9 @@ COLOURED = """(canvas) => {
 }"""
 """How many pixels have the colour of the left side, and of the right one."""
 
+WITHIN_BOXES = """() => [...document.querySelectorAll(".joint .plot")].every((box) =>
+  Math.abs(box.querySelector("canvas").getBoundingClientRect().right - box.getBoundingClientRect().right) < 2)"""
+
 PICTURE = "document.querySelector('.lane canvas').toDataURL()"
 
 
@@ -118,6 +121,7 @@ async def test_joints_are_drawn_told_and_doubted(page: Page, address: str, setti
         await expect(panel.locator("#joints-hint")).to_have_text(
             "Right ankle: not calibrated: have the patient stand still and upright for two seconds."
         )
+        await page.wait_for_function(WITHIN_BOXES)
         drawn = await plots.nth(1).locator("canvas").evaluate(COLOURED)
         assert min(drawn) > 100, "both sides are drawn, each in its colour"
         row = page.locator("#joint-values tbody tr", has_text="Knee range of motion")
