@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -41,6 +42,7 @@ from simulators.heart_rate import HeartRateStrap
 from simulators.hub import Hub
 from simulators.movella_dot import MovellaDot as SimulatedDot
 from simulators.timeline import Timeline
+from simulators.ward import ward
 from tests.servers import Child, free_port
 from tests.simulators.helpers import Counting, Metronome, on_air
 
@@ -89,6 +91,7 @@ class Ear:
         self.statuses: list[dict[str, Any]] = []
         self.notices: list[dict[str, Any]] = []
         self.measurements: list[dict[str, Any]] = []
+        self.cycles: list[tuple[str, dict[str, Any]]] = []
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = self._take
         self._client.connect("127.0.0.1", port)
@@ -104,6 +107,8 @@ class Ear:
             self.statuses.append(payload)
         elif kind == "notices":
             self.notices.append(payload)
+        elif kind.startswith("cycles/"):
+            self.cycles.append((kind.removeprefix("cycles/"), payload))
         elif kind.startswith("measurements/"):
             self.measurements += payload["measurements"]
 
@@ -224,6 +229,30 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     assert audit[0]["simulated"] is True
     assert audit[1]["session"] == gateway.sessions["bay-1"]
     assert audit[2]["why"] == "asked"
+
+
+async def test_whole_legs_are_told_stride_by_stride_and_over_the_gait_cycle(
+    settings: Settings, manager: Manager, ear: Ear, tmp_path: Path
+) -> None:
+    scene = ward(beds=2, ports=tmp_path / "ports", speed=4.0)  # the second wears sensors on both legs
+    radio = settings.radio.socket
+    assert radio
+    found = Settings.model_validate(tomllib.loads(scene.configuration(radio)))
+    settings = settings.model_copy(update={"slot": found.slot[1:], "speed": found.speed})
+    gateway, stop = Gateway(settings, manager=manager), asyncio.Event()
+    await scene.start(radio)
+    task = asyncio.create_task(gateway.run(stop), name="gateway")
+    try:
+        await scene.begin(0.0)
+        await until(lambda: ear.cycles and any(m["metric"] == "knee_rom" for m in ear.measurements))
+    finally:
+        stop.set()
+        await asyncio.wait({task})
+        await scene.stop()
+    (slot, told) = ear.cycles[-1]
+    assert (slot, told["slot"], told["session"]) == ("bed-2", "bed-2", gateway.sessions["bed-2"])
+    assert {(c["joint"], len(c["mean"])) for c in told["curves"]} <= {("hip", 101), ("knee", 101), ("ankle", 101)}
+    assert told["curves"]
 
 
 async def test_no_task_is_left_and_every_one_had_a_name(settings: Settings, manager: Manager) -> None:
