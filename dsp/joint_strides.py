@@ -92,9 +92,12 @@ class JointStrides:
         """
         out: list[Result] = []
         strides = list(strides)
+        if not len(angles) and not strides:
+            return out
         # Portions of equal bits, so that each stride is judged by what was known at its end.
-        cuts = np.flatnonzero(np.diff(angles["bits"])) + 1
-        for part in np.split(angles, cuts):
+        bits = angles["bits"]
+        cuts = (bits[1:] != bits[:-1]).nonzero()[0] + 1
+        for part in np.split(angles, cuts) if len(cuts) else (angles,):
             if len(part):
                 self._bits = int(part["bits"][0])
                 sure = calibration(self._bits).sure
