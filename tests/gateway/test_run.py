@@ -46,7 +46,8 @@ from simulators.ward import ward
 from tests.servers import Child, free_port
 from tests.simulators.helpers import Counting, Metronome, on_air
 
-pytestmark = pytest.mark.broker
+COLD_S = 600.0  # where nothing has been compiled yet, and the machine is busy
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(COLD_S)]
 
 STRAP, DOT = "02:48:52:00:01:00", "D4:22:CD:00:01:00"
 WITHIN_S = 20.0
