@@ -1,9 +1,9 @@
 """What the orientation filter does where samples are lost, not numbers, or frozen.
 
-A short gap is bridged once the next sample is there: the angular rate is interpolated (straight at first, and again
-as a cubic Hermite curve once a second sample has shown how the rate goes on). How far that may be wrong is estimated
-from how much the rate changed, and the gains of gravity and magnetic field open accordingly and close again as
-averages do: 1 / n. The magnetic field in the frame of the gyroscope is the same before and after a gap, whatever its
+A short gap is bridged once the next sample is there: the angular rate is interpolated in the way that suits the
+movement (``dsp.orientation_past``), once more with each of the next three samples. How far that may be wrong is known
+from gaps cut into what was seen before, and the gains of gravity and magnetic field open accordingly and close again
+as averages do: 1 / n. The magnetic field in the frame of the gyroscope is the same before and after a gap, whatever its
 direction: laying one on the other takes back two of the three parts of the error at once.
 """
 
@@ -12,17 +12,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dsp.orientation_kernel import four, keep_four, keep_three, predict, smooth, three, turn
-from dsp.orientation_layout import BRIDGED
+from dsp.orientation_kernel import four, keep_four, keep_three, predict, smooth, turn
+from dsp.orientation_layout import BESIDE, BRIDGED, PAST
 from dsp.orientation_math import Vector, inlined, lean, product, rotate, rotation, touch_up
+from dsp.orientation_past import CALIBRATION, interpolate, keep_rate
 from dsp.orientation_step import FLOOR_NOISE
 
 ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
 GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
 MAG_LIMIT = 10000.0  # uT: two hundred times the field of the earth
 
-# A bridged gap of T seconds, over which the rate changed by d rad/s, is wrong by about this share of T * d (measured
-# on recordings with gaps of 7 to 220 ms): it grows with T squared, as what is left of a curve beside a cubic does.
+# Where too little was seen before, a bridged gap of T seconds, over which the rate changed by d rad/s, is taken to be
+# wrong by about this share of T * d (measured on recordings with gaps of 7 to 220 ms): it grows with T squared, as what
+# is left of a curve beside a cubic does.
 BRIDGE_CURVE = 17.0  # per s^2
 BRIDGE_LEAST = 0.02
 BRIDGE_MOST = 0.3
@@ -68,43 +70,45 @@ def open_gains(s: Any, p: Any, tilt_var: float, heading_var: float) -> None:
 
 
 @lean
-def bridge(s: Any, p: Any, n: int, gyr: Vector) -> None:
-    """Turn over the lost samples of a gap of ``n`` steps, straight from the newest angular rate to this one."""
+def begin_bridge(s: Any, p: Any, n: int, gyr: Vector, past: Any) -> None:
+    """Make room for the lost samples of a gap of ``n`` steps that ends with this angular rate."""
+    if s.gap_steps > 0:
+        end_bridge(s, p)
     keep_four(s.before_gap, four(s.turn))
-    for i in range(3):
-        s.gap_rate[i] = s.gyr[i]
-        s.gap_rate[i + 3] = s.gyr[i] - s.gyr_before[i] if s.run > 1 else 0.0
-    s.gap_steps = n if s.run > 1 else 0
+    s.gap_steps = n
+    s.gap_seen = 0
+    for _ in range(1, n):
+        keep_rate(s, past, 0.0, 0.0, 0.0)
     dx, dy, dz = gyr[0] - s.gyr[0], gyr[1] - s.gyr[1], gyr[2] - s.gyr[2]
-    for i in range(1, n):
-        u = i / n
-        turn(s, p, (s.gyr[0] + u * dx, s.gyr[1] + u * dy, s.gyr[2] + u * dz))
     span = n * p.dt
     share = min(BRIDGE_MOST, BRIDGE_LEAST + BRIDGE_CURVE * span * span)
     error = share * span * math.sqrt(dx * dx + dy * dy + dz * dz)
-    var = error * error / 3.0
-    s.weave_var = var
-    if s.weave_left > 0:
-        s.weave_left = p.weave
-    open_gains(s, p, WEAVE_TILT * var if s.weave_left > 0 else var, var)
+    s.gap_var = error * error / 3.0
 
 
 @lean
-def bridge_again(s: Any, p: Any, gyr: Vector) -> None:
-    """Turn over the newest gap once more, now that the rate after it is known to go on to this one."""
-    n = s.gap_steps
-    s.gap_steps = 0
+def go_on_bridging(s: Any, p: Any, past: Any, w: Any) -> None:
+    """Turn over the newest gap, once more if need be, now that one more rate after it is known."""
+    s.gap_seen += 1
+    var = interpolate(s, past, w) * p.dt * p.dt
+    if var >= 0.0:
+        s.gap_var = CALIBRATION * var
     keep_four(s.turn, four(s.before_gap))
-    rate, change = s.gap_rate[:3], s.gap_rate[3:]
-    for i in range(1, n + 1):
-        u = i / n
-        v = 1.0 - u
-        start, rise = (1.0 + 2.0 * u) * v * v, u * v * v * n
-        end, fall = (3.0 - 2.0 * u) * u * u, -u * u * v * n
-        x = start * rate[0] + rise * change[0] + end * s.gyr[0] + fall * (gyr[0] - s.gyr[0])
-        y = start * rate[1] + rise * change[1] + end * s.gyr[1] + fall * (gyr[1] - s.gyr[1])
-        z = start * rate[2] + rise * change[2] + end * s.gyr[2] + fall * (gyr[2] - s.gyr[2])
-        turn(s, p, (x, y, z))
+    for i in range(s.past_n - s.gap_steps - s.gap_seen + 1, s.past_n - 1):  # the newest one turns all as ever
+        row = i % PAST
+        turn(s, p, (past[row, 0], past[row, 1], past[row, 2]))
+    if s.gap_seen == BESIDE:
+        end_bridge(s, p)
+
+
+@lean
+def end_bridge(s: Any, p: Any) -> None:
+    """Say how far the newest gap may have been wrong."""
+    s.gap_steps = 0
+    s.weave_var = s.gap_var
+    if s.weave_left > 0:
+        s.weave_left = p.weave
+    open_gains(s, p, WEAVE_TILT * s.gap_var if s.weave_left > 0 else s.gap_var, s.gap_var)
 
 
 @lean
@@ -166,25 +170,24 @@ def lose(s: Any, p: Any) -> None:
 
 
 @inlined
-def follow_gyr(s: Any, p: Any, gyr: Vector, acc: Vector, acc_known: bool) -> int:
+def follow_gyr(s: Any, p: Any, gyr: Vector, acc: Vector, acc_known: bool, past: Any, w: Any) -> int:  # noqa: PLR0917 - numba takes positional arguments
     """Take a good angular rate, after a gap or not; return flags."""
     flags = 0
     n = s.held
     if n > 1 and s.run > 0:
         if n - 1 <= p.bridge:
-            bridge(s, p, n, gyr)
-            flags = BRIDGED
+            begin_bridge(s, p, n, gyr, past)
             s.run = 0
         else:
             lose(s, p)
-    elif n == 1 and s.run == 1 and s.gap_steps > 0:
-        bridge_again(s, p, gyr)
-        flags = BRIDGED
     s.held = 0
     s.run = min(s.run + 1, 2)
-    keep_three(s.gyr_before, three(s.gyr))
     keep_three(s.gyr, gyr)
+    keep_rate(s, past, gyr[0], gyr[1], gyr[2])
+    if s.gap_steps > 0:
+        go_on_bridging(s, p, past, w)
+        flags = BRIDGED
     predict(s, p, gyr)
-    if flags == BRIDGED and s.run == 1 and acc_known and s.acc_known == 1:
+    if s.gap_steps > 0 and s.gap_seen == 1 and acc_known and s.acc_known == 1:
         fill_gravity(s, p, n, acc)
     return flags

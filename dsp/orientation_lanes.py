@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT
 from dsp.orientation_layout import AT_REST, MAG_DISTURBED, SHARED, place
 from dsp.orientation_math import SERIES_LIMIT, inlined, lean, product, rotate, small_rotation, touch_up, turn_level
+from dsp.orientation_past import WORK
 from dsp.orientation_step import (
     WEIGHTLESS,
     add_heading,
@@ -40,7 +41,7 @@ TURN, TILT, UPRIGHT, BIAS = place("turn"), place("tilt"), place("upright"), plac
 SLOW_1, SLOW_2, QUICK_1, QUICK_2 = place("slow_1"), place("slow_2"), place("quick_1"), place("quick_2")
 CALM, REST_S, REST = place("calm"), place("rest_s"), place("rest")
 TILT_VAR, HEADING_VAR, SHAKE = place("tilt_var"), place("heading_var"), place("shake")
-GRAVITY, ACC, GYR, GYR_BEFORE = place("gravity"), place("acc"), place("gyr"), place("gyr_before")
+GRAVITY, ACC, GYR = place("gravity"), place("acc"), place("gyr")
 REPEATS, RAW = place("repeats"), place("raw")
 HEADING, FIELD_1, FIELD_2, FIELD = place("heading"), place("field_1"), place("field_2"), place("field")
 REJECT, USUAL = place("reject_s"), place("usual")
@@ -52,7 +53,7 @@ OK: Final = RATE + 2
 OUT: Final = OK + 1
 ROWS: Final = OUT + 4
 # A record of one table: its shape is then known to the compiler, without which it finds no lanes in it.
-TABLE: Final = np.dtype([("z", "f8", (ROWS, LANES))])
+TABLE: Final = np.dtype([("z", "f8", (ROWS, LANES)), *WORK])
 
 
 @inlined
@@ -90,7 +91,6 @@ def check(w: Any, p: Any, n: int) -> None:
         z[REPEATS, i], z[REPEATS + 1, i] = acc_repeats, gyr_repeats
         z[RAW, i], z[RAW + 1, i], z[RAW + 2, i] = ax, ay, az
         z[RAW + 3, i], z[RAW + 4, i], z[RAW + 5, i] = gx, gy, gz
-        z[GYR_BEFORE, i], z[GYR_BEFORE + 1, i], z[GYR_BEFORE + 2, i] = z[GYR, i], z[GYR + 1, i], z[GYR + 2, i]
         z[GYR, i], z[GYR + 1, i], z[GYR + 2, i] = gx, gy, gz
     if has_mag:
         for i in range(n):

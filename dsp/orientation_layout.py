@@ -20,6 +20,9 @@ OLD: Final = 256  # not newer than the newest sample of its sensor: nothing was 
 
 SLOW: Final = 14  # channels smoothed with the accelerometer's time constant: acc 3, rotation matrix 9, level bias 2
 QUICK: Final = 6  # channels smoothed for rest detection: gyr 3, acc 3
+PAST: Final = 512  # angular rates kept of a sensor: fewer lose, more gain little (a hundredth)
+BESIDE: Final = 4  # rates before and after a gap that say something about it: with eight nothing is gained
+LAGS: Final = 40  # of the autocovariance of the angular rate: gaps of up to three packets of ten samples
 
 PARAMS: Final = np.dtype(
     [
@@ -95,7 +98,6 @@ STATE: Final = np.dtype(
         ("gravity", "f8", (3,)),  # m/s^2: smoothed specific force in the frame the gyroscope keeps
         ("acc", "f8", (3,)),  # newest good one in that frame
         ("gyr", "f8", (3,)),  # newest good one
-        ("gyr_before", "f8", (3,)),  # and the one before that
         ("repeats", "f8", (3,)),  # of acc, gyr, mag
         ("raw", "f8", (9,)),  # newest values as they came
         # With a magnetometer
@@ -121,7 +123,10 @@ STATE: Final = np.dtype(
         ("held", "i8"),  # samples since the newest good angular rate
         ("before_gap", "f8", (4,)),  # ``turn`` before the newest gap
         ("gap_steps", "i8"),  # samples from its last good one to its next; 0: nothing to do over
-        ("gap_rate", "f8", (6,)),  # angular rate before it, and its change a sample
+        ("gap_seen", "i8"),  # rates seen since
+        ("gap_var", "f8"),  # rad^2: of the angle over it
+        ("past_n", "i8"),  # angular rates kept so far, those of bridged gaps among them
+        ("covariance", "f8", (LAGS,)),  # (rad/s)^2 by lag, the three axes together, when the newest gap ended
         ("recovering", "f8"),  # gravity is averaged anew because something was missing
         ("weave_left", "f8"),
         ("weave_var", "f8"),  # rad^2

@@ -33,6 +33,7 @@ from dsp.orientation_layout import (
     RECOVERING,
 )
 from dsp.orientation_math import Vector, inlined, lean
+from dsp.orientation_past import keep_rate
 from dsp.orientation_step import add_heading
 
 LEAST_GROUP = 4  # fewer sensors are done sooner one by one
@@ -73,7 +74,7 @@ def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
     s.field_known = 1.0 if known else 0.0
     if not known:
         return
-    if s.weave_left > 0 and (s.run > 1 or s.held > p.bridge):
+    if s.weave_left > 0 and s.gap_steps == 0 and (s.run > 1 or s.held > p.bridge):
         weave(s, p, mag)
         if s.run > 1:
             s.weave_left -= 1
@@ -83,7 +84,7 @@ def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
 
 @inlined
 def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes positional arguments
-    s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector
+    s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector, past: Any, w: Any
 ) -> int:
     """Take the sample with number ``k``; return flags."""
     if s.started == 0:
@@ -98,7 +99,7 @@ def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes
     if s.held == step and (step > 1 or flags & GYR_MISSING != 0):
         remember_field(s)
     if flags & GYR_MISSING == 0:
-        flags |= follow_gyr(s, p, gyr, acc, flags & ACC_MISSING == 0)
+        flags |= follow_gyr(s, p, gyr, acc, flags & ACC_MISSING == 0, past, w)
     elif s.held > p.bridge:
         lose(s, p)
     if s.held == 0 or s.held > p.bridge:
@@ -125,7 +126,7 @@ def say(s: Any, out: Any, r: int) -> None:
 
 
 @inlined
-def follow_one(s: Any, p: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
+def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Run rows ``a`` to ``b`` of one sensor."""
     acc, gyr, mag = samples
     out, flags = said
@@ -135,7 +136,7 @@ def follow_one(s: Any, p: Any, a: int, b: int, index: Any, samples: Any, said: A
             field = (mag[r, 0], mag[r, 1], mag[r, 2])
         force = (acc[r, 0], acc[r, 1], acc[r, 2])
         rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
-        flags[r] = take(s, p, index[r], force, rate, field)
+        flags[r] = take(s, p, index[r], force, rate, field, past, w)
         say(s, out, r)
 
 
@@ -171,10 +172,11 @@ def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) 
 
 @lean
 def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
-    n: int, group: Any, params: Any, state: Any, rows: Any, w: Any, where: Any, samples: Any, said: Any
+    n: int, group: Any, params: Any, state: Any, rows: Any, past: Any, w: Any, where: Any, samples: Any, said: Any
 ) -> None:
     """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
     sensors, start, index = where
+    gyr = samples[1]
     member, number, first = group
     for i in range(n):
         number[i] = sensors[member[i]]
@@ -186,8 +188,10 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
         if w.z[OK, i] == 1.0:
             s.index += m
             s.acc_known = 1.0
+            for r in range(first[i], first[i] + m):
+                keep_rate(s, past[number[i]], gyr[r, 0], gyr[r, 1], gyr[r, 2])
         else:
-            follow_one(s, p, first[i], first[i] + m, index, samples, said)
+            follow_one(s, p, past[number[i]], w, first[i], first[i] + m, index, samples, said)
 
 
 @lean
@@ -196,6 +200,7 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
     params: Any,
     state: Any,
     rows: NDArray[np.float64],
+    past: NDArray[np.float32],
     table: Any,
     where: Any,
     samples: Any,
@@ -209,6 +214,7 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
         params: Rows of ``PARAMS``.
         state: Rows of ``STATE``.
         rows: The same memory as a matrix of numbers.
+        past: The newest angular rates of each sensor.
         table: One record of ``TABLE`` to work on.
         where: Sensor numbers, row offsets and sample numbers of the batch.
         samples: acc, gyr and mag; an empty mag has no values for any of them.
@@ -227,11 +233,12 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
             continue
         n = gather(j, params, state, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
         if n >= LEAST_GROUP:
-            follow_group_or_each(n, group, params, state, rows, w, where, samples, said)
+            follow_group_or_each(n, group, params, state, rows, past, w, where, samples, said)
             for i in range(n):
                 done[group[0][i]] = True
         else:
-            follow_one(state[sensors[j]], params[sensors[j]], start[j], start[j + 1], index, samples, said)
+            k = sensors[j]
+            follow_one(state[k], params[k], past[k], w, start[j], start[j + 1], index, samples, said)
             done[j] = True
     for j in range(len(sensors)):
         s = state[sensors[j]]
