@@ -103,7 +103,9 @@ class OrientationParams:
         reject_s: Longest time for which a disturbed field is left out.
         reject_factor: How much slower it is followed after that.
         bridge_s: Longest run of lost samples that is interpolated.
-        frozen_s: Time for which a living channel may repeat its value: magnetometers are read at 10 Hz and more.
+        frozen_s: Time for which a living channel may repeat its value: magnetometers are read at 10 Hz and more. In
+            motion no axis of angular rate or specific force does so either.
+
         frozen_gyr_s: The same of an angular rate in motion, which never stands still.
         weave_s: Time after a gap in which the field before and after are laid on each other.
         weave_noise: Noise of the field's direction, of a sample, movement included.

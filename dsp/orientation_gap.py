@@ -41,15 +41,29 @@ def usable(v: Vector, limit: float) -> bool:
 
 
 @inlined
-def repeats(s: Any, channel: int, v: Vector) -> float:
-    """Return how often in a row a channel has now repeated this very value."""
-    i = 3 * channel
-    if s.raw[i] == v[0] and s.raw[i + 1] == v[1] and s.raw[i + 2] == v[2]:
-        s.repeats[channel] += 1.0
+def repeats(s: Any, first: int, v: Vector) -> tuple[float, float]:
+    """Return how often in a row all axes from number ``first`` on have repeated their values, and the one that most."""
+    for i in range(3):
+        s.repeats[first + i] = s.repeats[first + i] + 1.0 if s.raw[first + i] == v[i] else 0.0
+        s.raw[first + i] = v[i]
+    return least_and_most(s.repeats[first], s.repeats[first + 1], s.repeats[first + 2])
+
+
+@inlined
+def least_and_most(x: float, y: float, z: float) -> tuple[float, float]:
+    """Return the least and the most of three numbers."""
+    low, high = (x, y) if x < y else (y, x)
+    return z if z < low else low, z if z > high else high  # noqa: FURB136 - numba's min minds NaN
+
+
+@inlined
+def field_repeats(s: Any, v: Vector) -> None:
+    """Count how often in a row a magnetometer has repeated its value."""
+    if s.raw[6] == v[0] and s.raw[7] == v[1] and s.raw[8] == v[2]:
+        s.repeats[6] += 1.0
     else:
-        s.raw[i], s.raw[i + 1], s.raw[i + 2] = v
-        s.repeats[channel] = 0.0
-    return float(s.repeats[channel])
+        s.raw[6], s.raw[7], s.raw[8] = v
+        s.repeats[6] = 0.0
 
 
 @lean
@@ -146,12 +160,17 @@ def weave(s: Any, p: Any, mag: Vector) -> None:
 
 
 @lean
-def undo(s: Any, p: Any) -> None:
-    """Turn back what a frozen gyroscope has said since it froze: from there on it is missing."""
-    if s.held == 0 and s.run > 1:
-        for _ in range(p.frozen_gyr):
-            turn(s, p, (2.0 * s.bias[0] - s.gyr[0], 2.0 * s.bias[1] - s.gyr[1], 2.0 * s.bias[2] - s.gyr[2]))
-        s.held = p.frozen_gyr
+def undo(s: Any, p: Any, past: Any, n: int) -> None:
+    """Turn back what a gyroscope has said in the ``n`` samples since an axis froze: from there on it is missing."""
+    if s.held == 0 and s.run > 1 and s.gap_steps == 0 and n < min(s.past_n, PAST):
+        b = s.bias
+        for _ in range(n):
+            s.past_n -= 1
+            row = s.past_n % PAST
+            turn(s, p, (2.0 * b[0] - past[row, 0], 2.0 * b[1] - past[row, 1], 2.0 * b[2] - past[row, 2]))
+        row = (s.past_n - 1) % PAST
+        s.gyr[0], s.gyr[1], s.gyr[2] = past[row, 0], past[row, 1], past[row, 2]
+        s.held = n
         s.weave_left = 0
 
 

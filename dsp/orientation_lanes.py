@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT
+from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, least_and_most
 from dsp.orientation_layout import AT_REST, MAG_DISTURBED, SHARED, place
 from dsp.orientation_math import SERIES_LIMIT, inlined, lean, product, rotate, small_rotation, touch_up, turn_level
 from dsp.orientation_past import WORK
@@ -72,23 +72,30 @@ def usual(s: Any, p: Any) -> bool:
 def check(w: Any, p: Any, n: int) -> None:
     """Count repeats; put down lanes whose sample is not one that the usual case takes."""
     z = w.z
-    frozen, frozen_gyr, rest_gyr, has_mag = float(p.frozen), float(p.frozen_gyr), p.rest_gyr, p.has_mag == 1
+    frozen, frozen_gyr, rest_gyr, new_gyr = float(p.frozen), float(p.frozen_gyr), p.rest_gyr, p.new_gyr
+    has_mag = p.has_mag == 1
     for i in range(n):
         ok = z[OK, i]
         ax, ay, az = z[IN, i], z[IN + 1, i], z[IN + 2, i]
         gx, gy, gz = z[IN + 3, i], z[IN + 4, i], z[IN + 5, i]
-        same_acc = (ax == z[RAW, i]) & (ay == z[RAW + 1, i]) & (az == z[RAW + 2, i])
-        same_gyr = (gx == z[RAW + 3, i]) & (gy == z[RAW + 4, i]) & (gz == z[RAW + 5, i])
-        acc_repeats = z[REPEATS, i] + 1.0 if same_acc else 0.0
-        gyr_repeats = z[REPEATS + 1, i] + 1.0 if same_gyr else 0.0
-        bad = (acc_repeats >= frozen) | (gyr_repeats >= frozen)
-        bad |= (gyr_repeats >= frozen_gyr) & (square(gx, gy, gz) > rest_gyr)
+        x = z[REPEATS, i] + 1.0 if ax == z[RAW, i] else 0.0
+        y = z[REPEATS + 1, i] + 1.0 if ay == z[RAW + 1, i] else 0.0
+        h = z[REPEATS + 2, i] + 1.0 if az == z[RAW + 2, i] else 0.0
+        z[REPEATS, i], z[REPEATS + 1, i], z[REPEATS + 2, i] = x, y, h
+        least, most = least_and_most(x, y, h)
+        rate = square(gx, gy, gz)
+        bad = (least >= frozen) | ((most >= frozen) & (rate > new_gyr))
+        x = z[REPEATS + 3, i] + 1.0 if gx == z[RAW + 3, i] else 0.0
+        y = z[REPEATS + 4, i] + 1.0 if gy == z[RAW + 4, i] else 0.0
+        h = z[REPEATS + 5, i] + 1.0 if gz == z[RAW + 5, i] else 0.0
+        z[REPEATS + 3, i], z[REPEATS + 4, i], z[REPEATS + 5, i] = x, y, h
+        least, most = least_and_most(x, y, h)
+        bad |= (least >= frozen) | ((rate > rest_gyr) & ((least >= frozen_gyr) | (most >= frozen)))
         bad |= (ax == 0.0) & (ay == 0.0) & (az == 0.0)
         good = (abs(ax) < ACC_LIMIT) & (abs(ay) < ACC_LIMIT) & (abs(az) < ACC_LIMIT)
         good &= (abs(gx) < GYR_LIMIT) & (abs(gy) < GYR_LIMIT) & (abs(gz) < GYR_LIMIT)
         ok = ok if good else 0.0
         z[OK, i] = 0.0 if bad else ok
-        z[REPEATS, i], z[REPEATS + 1, i] = acc_repeats, gyr_repeats
         z[RAW, i], z[RAW + 1, i], z[RAW + 2, i] = ax, ay, az
         z[RAW + 3, i], z[RAW + 4, i], z[RAW + 5, i] = gx, gy, gz
         z[GYR, i], z[GYR + 1, i], z[GYR + 2, i] = gx, gy, gz
@@ -97,12 +104,12 @@ def check(w: Any, p: Any, n: int) -> None:
             ok = z[OK, i]
             x, y, h = z[IN + 6, i], z[IN + 7, i], z[IN + 8, i]
             same = (x == z[RAW + 6, i]) & (y == z[RAW + 7, i]) & (h == z[RAW + 8, i])
-            repeats = z[REPEATS + 2, i] + 1.0 if same else 0.0
+            repeats = z[REPEATS + 6, i] + 1.0 if same else 0.0
             bad = (repeats >= frozen) | ((x == 0.0) & (y == 0.0) & (h == 0.0))
             good = (abs(x) < MAG_LIMIT) & (abs(y) < MAG_LIMIT) & (abs(h) < MAG_LIMIT)
             ok = ok if good else 0.0
             z[OK, i] = 0.0 if bad else ok
-            z[REPEATS + 2, i] = repeats
+            z[REPEATS + 6, i] = repeats
             z[RAW + 6, i], z[RAW + 7, i], z[RAW + 8, i] = x, y, h
 
 

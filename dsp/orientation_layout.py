@@ -98,7 +98,7 @@ STATE: Final = np.dtype(
         ("gravity", "f8", (3,)),  # m/s^2: smoothed specific force in the frame the gyroscope keeps
         ("acc", "f8", (3,)),  # newest good one in that frame
         ("gyr", "f8", (3,)),  # newest good one
-        ("repeats", "f8", (3,)),  # of acc, gyr, mag
+        ("repeats", "f8", (7,)),  # of acc x, y, z, gyr x, y, z, and of all of mag
         ("raw", "f8", (9,)),  # newest values as they came
         # With a magnetometer
         ("heading", "f8", (2,)),  # half the angle from upright to north: cosine and sine

@@ -12,6 +12,7 @@ from dsp.orientation_gap import (
     ACC_LIMIT,
     GYR_LIMIT,
     MAG_LIMIT,
+    field_repeats,
     follow_gyr,
     lose,
     remember_field,
@@ -34,7 +35,7 @@ from dsp.orientation_layout import (
 )
 from dsp.orientation_math import Vector, inlined, lean
 from dsp.orientation_past import keep_rate
-from dsp.orientation_step import add_heading
+from dsp.orientation_step import add_heading, square
 
 LEAST_GROUP = 4  # fewer sensors are done sooner one by one
 REACH = 64  # sensors that are looked at to fill a group; those of a kind usually lie together
@@ -44,25 +45,26 @@ FLOOR_VAR = (
 
 
 @inlined
-def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector) -> int:
+def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector, past: Any) -> int:  # noqa: PLR0917 - numba takes positional arguments
     """Return flags of the channels without a value: not a number, beyond any sensor, or frozen."""
     flags = 0
     if not usable(acc, ACC_LIMIT) or (acc[0] == 0.0 and acc[1] == 0.0 and acc[2] == 0.0):
         flags |= ACC_MISSING
-    if repeats(s, 0, acc) >= p.frozen:
+    rate = square(gyr[0], gyr[1], gyr[2])
+    least, most = repeats(s, 0, acc)
+    if least >= p.frozen or (most >= p.frozen and rate > p.new_gyr):
         flags |= FROZEN | ACC_MISSING
     if not usable(gyr, GYR_LIMIT):
         flags |= GYR_MISSING
-    same = repeats(s, 1, gyr)
-    moving = gyr[0] * gyr[0] + gyr[1] * gyr[1] + gyr[2] * gyr[2] > p.rest_gyr
-    if same >= p.frozen or (same >= p.frozen_gyr and moving):
+    least, most = repeats(s, 3, gyr)
+    if least >= p.frozen or (rate > p.rest_gyr and (least >= p.frozen_gyr or most >= p.frozen)):
         flags |= FROZEN | GYR_MISSING
-        if same == p.frozen_gyr:
-            undo(s, p)
+        if rate > p.rest_gyr:
+            undo(s, p, past, p.frozen if most >= p.frozen else p.frozen_gyr)
     if p.has_mag == 1:
         if not usable(mag, MAG_LIMIT) or (mag[0] == 0.0 and mag[1] == 0.0 and mag[2] == 0.0):
             flags |= MAG_MISSING
-        if s.repeats[2] >= p.frozen and s.raw[6] == mag[0] and s.raw[7] == mag[1] and s.raw[8] == mag[2]:
+        if s.repeats[6] >= p.frozen and s.raw[6] == mag[0] and s.raw[7] == mag[1] and s.raw[8] == mag[2]:
             flags |= FROZEN | MAG_MISSING
     return flags
 
@@ -70,7 +72,7 @@ def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector) -> int:
 @inlined
 def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
     """Take the magnetic field of a sample."""
-    repeats(s, 2, mag)
+    field_repeats(s, mag)
     s.field_known = 1.0 if known else 0.0
     if not known:
         return
@@ -94,7 +96,7 @@ def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes
     if step <= 0:
         return OLD
     s.index = k
-    flags = missing(s, p, acc, gyr, mag)
+    flags = missing(s, p, acc, gyr, mag, past)
     s.held += step
     if s.held == step and (step > 1 or flags & GYR_MISSING != 0):
         remember_field(s)

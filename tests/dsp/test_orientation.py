@@ -194,6 +194,30 @@ def test_a_fault_stays_in_its_channel_and_is_healed(channel: int, flag: int, val
     assert errors_deg(said.quaternion[2000:2100:10], truth[2000:2100:10]).max() < (90.0 if channel == 1 else 3.0)
 
 
+@pytest.mark.parametrize(("channel", "flag"), [(0, ACC_MISSING), (1, GYR_MISSING)])
+@pytest.mark.parametrize("axis", range(3))
+def test_one_frozen_axis_is_found_in_motion(channel: int, flag: int, axis: int) -> None:
+    data, truth = recording(4000, 1)
+    clean = errors_deg(stream(data, mag=False).quaternion[1990:2010], truth[1990:2010]).mean()
+    data[channel][2000:2100, axis] = data[channel][2000, axis]
+    said = stream(data, mag=False)
+    assert (said.flags[2020:2100] & flag).all()
+    assert (said.flags[2020:2100] & FROZEN).all()
+    assert not (said.flags[2110:] & flag).any()
+    if channel == 0:
+        assert errors_deg(said.quaternion[2000:2100:10], truth[2000:2100:10]).max() < clean + 2.0
+    up, true_up = (np.array([as_matrix(x)[2] for x in said.quaternion[2600::20]]), truth[2600::20, 2])
+    assert np.degrees(np.arccos(np.clip(np.sum(up * true_up, 1), -1.0, 1.0))).max() < 1.0
+
+
+def test_a_quiet_axis_at_rest_is_not_frozen() -> None:
+    data, _ = recording(1500, rest=1500)
+    for channel, step in ((0, 0.1), (1, 0.02)):  # a coarse sensor says the same for long
+        data[channel][:] = np.round(data[channel] / step) * step
+        data[channel][::10] += step
+    assert not (stream(data, mag=False).flags & FROZEN).any()
+
+
 def test_a_short_gap_is_bridged_along_the_curve_of_the_rate() -> None:
     data, truth = recording(2000, 2, noise=0.0)
     keep = np.r_[0:1500, 1510:2000]
