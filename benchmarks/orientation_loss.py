@@ -4,9 +4,10 @@
 
 Lost packets: each packet of ten samples is lost with a chance of 1 %, by a seed per trial and draw. The error over
 the samples that arrived is compared with the loss-free error over all. The full rate is 286 Hz, where a packet is
-35 ms; every third sample makes 95 Hz, where it is 105 ms. Faults: a channel shows NaN, or repeats its value, for
-0.1 s or 1 s in every fifteen; the error from 5 s after a fault to the next is compared with the same time without.
-The error is the benchmark's own: RMS over motion of the angle between estimate and optical reference, mean over trials.
+35 ms; every third sample makes 95 Hz, where it is 105 ms. Faults: a channel shows NaN, or repeats its value, or one
+of its axes does, for 0.1 s or 1 s in every fifteen; the error from 5 s after a fault to the next is compared with the
+same time without. The error is the benchmark's own: RMS over motion of the angle between estimate and optical
+reference, mean over trials.
 """
 
 from __future__ import annotations
@@ -134,7 +135,8 @@ def with_fault(t: Trial, channel: str, kind: str, fault_s: float) -> tuple[Trial
     period, fault, wait = (round(s * t.rate_hz) for s in (FAULT_EVERY_S, fault_s, HEALED_S))
     for start in range(period, len(healed) - period, period):
         rows = slice(start, start + fault)
-        data[channel][rows] = np.nan if kind == "nan" else data[channel][start]
+        axes = slice(1, 2) if kind == "frozen axis" else slice(None)
+        data[channel][rows, axes] = np.nan if kind == "nan" else data[channel][start, axes]
         healed[start + fault + wait : start + period] = True
     return Trial(t.name, t.rate_hz, data["acc"], data["gyr"], data["mag"], t.reference, t.moving), healed
 
@@ -176,7 +178,7 @@ def main() -> None:
             pairs = [loss_errors(t.every(step), mode, draw) for t, draw in zip(recordings, draws, strict=True)]
             enter(f"1 % of 10-sample packets lost, {mode}, {rate}", pairs, GOAL_LOSS)
     for fault_s in FAULTS_S:
-        for kind in ("nan", "frozen"):
+        for kind in ("nan", "frozen", "frozen axis"):
             for mode, channel in FAULTY:
                 pairs = [fault_errors(t, mode, channel, kind, fault_s) for t in recordings]
                 enter(f"5 s after {fault_s:g} s of {kind} {channel}, {mode}", pairs, GOAL_FAULT)

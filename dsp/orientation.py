@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
+from dsp.orientation_field import LOOK_EVERY
 from dsp.orientation_lanes import TABLE
 from dsp.orientation_layout import (
     ACC_MISSING,
@@ -113,6 +114,7 @@ class OrientationParams:
         noise_s: See there: tables and door frames are passed, not jumped.
         acc_noise_s: Time for which movement adds to gravity in one direction, weighed by how it averages out.
         usual_s: Time over which the field before a gap is averaged.
+        iron_s: Time over which the field of iron on the sensor is told from that of the place.
         find_s: Time in which gravity is found again after the orientation was lost; only then the heading.
         drift: Error of the angle that a gyroscope of known bias gathers in a second.
     """
@@ -149,6 +151,7 @@ class OrientationParams:
     noise_s: float = 0.15
     acc_noise_s: float = 0.01
     usual_s: float = 9.0
+    iron_s: float = 15.0
     find_s: float = 1.0
     drift: float = 0.25
 
@@ -174,6 +177,7 @@ class OrientationParams:
         p["mag_worth"] = math.radians(self.mag_worth) ** 2
         p["acc_span"] = self.acc_noise_s * rate_hz
         p["usual_gain"] = -math.expm1(-dt / self.usual_s)
+        p["look_gain"] = -math.expm1(-dt * LOOK_EVERY / self.iron_s)
         p["find"] = self.find_s * rate_hz
         p["open_least"] = 1.0 / (self.find_s * rate_hz)
         p["shake_gain"] = -math.expm1(-dt)
@@ -222,6 +226,7 @@ def _fresh(params: NDArray[np.void]) -> NDArray[np.void]:
     s["field"] = (0.0, 0.0, -1.0, 0.0, -1.0, 0.0, 1.0)
     s["reject_s"] = params["reject_s"]
     s["start_gain"] = 1.0
+    s["found_n"] = -1.0
     s["tilt_var"] = 1.0
     s["heading_var"] = float(params["has_mag"])
     return s

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dsp.orientation_field import field_here, recall_field, without_iron
 from dsp.orientation_kernel import four, keep_four, keep_three, predict, smooth, turn
 from dsp.orientation_layout import BESIDE, BRIDGED, PAST
 from dsp.orientation_math import Vector, inlined, lean, product, rotate, rotation, touch_up
@@ -138,16 +139,17 @@ def fill_gravity(s: Any, p: Any, n: int, acc: Vector) -> None:
 
 
 @lean
-def remember_field(s: Any) -> None:
+def remember_field(s: Any, p: Any) -> None:
     """Keep where the field lay in the frame of the gyroscope before a gap began."""
-    keep_three(s.weave_field, rotate(four(s.turn), (s.raw[6], s.raw[7], s.raw[8])))
+    recall_field(s, p)
+    keep_three(s.weave_field, rotate(four(s.turn), without_iron(s, (s.raw[6], s.raw[7], s.raw[8]))))
     s.weave_left = s.field_known
 
 
 @lean
 def weave(s: Any, p: Any, mag: Vector) -> None:
     """Lay the field after a gap on the one before."""
-    x, y, z = rotate(four(s.turn), mag)
+    x, y, z = rotate(four(s.turn), without_iron(s, mag))
     norm = math.sqrt(x * x + y * y + z * z)
     fx, fy, fz = s.weave_field[0], s.weave_field[1], s.weave_field[2]
     other = math.sqrt(fx * fx + fy * fy + fz * fz)
@@ -171,7 +173,9 @@ def undo(s: Any, p: Any, past: Any, n: int) -> None:
         row = (s.past_n - 1) % PAST
         s.gyr[0], s.gyr[1], s.gyr[2] = past[row, 0], past[row, 1], past[row, 2]
         s.held = n
-        s.weave_left = 0
+        recall_field(s, p)
+        s.weave_left = s.place_known * s.field_known
+        keep_three(s.weave_field, field_here(s))
 
 
 @lean
@@ -184,6 +188,7 @@ def lose(s: Any, p: Any) -> None:
     s.weave_var = LOST_MOST**2
     s.acc_known = 0
     s.lost = 1
+    s.found_n = 0.0 if s.place_known == 1.0 else -1.0
     span = LOST_RATE * s.held * p.dt
     open_gains(s, p, span * span, span * span)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dsp.orientation_field import find_again
 from dsp.orientation_math import Quaternion, Vector, inlined, lean, product, rotate, rotation, touch_up, turn_level
 from dsp.orientation_step import (
     WEIGHTLESS,
@@ -225,7 +226,12 @@ def correct_heading(s: Any, p: Any, mag: Vector) -> None:
         if s.start_gain * p.mag_s < p.dt:
             s.start_gain = 0.0
     off = off_north(s.heading[0], s.heading[1], field)
-    if s.open_gain > 0.0:
+    way, sure = find_again(s, p, mag) if s.found_n >= 0.0 else (0.0, 0.0)
+    if sure > 0.0:
+        off, gain, s.open_gain = way, sure, sure
+        if sure * p.mag_s <= p.dt:
+            s.found_n, s.open_gain = -1.0, 0.0
+    elif s.open_gain > 0.0:
         off, gain = find_heading(s, p, (norm, dip, off), gain)
     else:
         share = max(p.usual_gain, s.start_gain)
@@ -233,7 +239,7 @@ def correct_heading(s: Any, p: Any, mag: Vector) -> None:
         s.usual[1] += share * (dip - s.usual[1])
         s.usual[2] += share * (off - s.usual[2])
     s.heading_var += gain * (gain * p.mag_noise - (2.0 - gain) * s.heading_var)
-    s.heading[0], s.heading[1] = turn_level(s.heading[0], s.heading[1], gain * off)
+    s.heading[0], s.heading[1] = turn_level(s.heading[0], s.heading[1], off if sure > 0.0 else gain * off)
 
 
 @inlined

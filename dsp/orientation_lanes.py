@@ -65,7 +65,9 @@ def usual(s: Any, p: Any) -> bool:
         return False
     if p.has_mag == 0:
         return True
-    return bool(s.field_n < 0.0 and s.start_gain == 0.0 and s.open_gain == 0.0 and s.field_known == 1.0)
+    return bool(
+        s.field_n < 0.0 and s.start_gain == 0.0 and s.open_gain == 0.0 and s.found_n < 0.0 and s.field_known == 1.0
+    )
 
 
 @lean

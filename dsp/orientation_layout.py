@@ -71,6 +71,7 @@ PARAMS: Final = np.dtype(
         ("acc_span", "f8"),  # samples in which one disturbance of gravity by movement lasts
         ("shake_gain", "f8"),  # a sample
         ("usual_gain", "f8"),  # a sample
+        ("look_gain", "f8"),  # a look at the field
         ("open_least", "f8"),  # a sample: of the heading as long as gravity is averaged anew
         ("find", "f8"),  # samples of gravity that make an upright frame again after a loss
         ("drift", "f8"),  # rad^2 a sample: of the angle without correction
@@ -130,6 +131,13 @@ STATE: Final = np.dtype(
         ("recovering", "f8"),  # gravity is averaged anew because something was missing
         ("weave_left", "f8"),
         ("weave_var", "f8"),  # rad^2
+        ("field_means", "f8", (15,)),  # of the field, of the field in the earth frame, and of the rotation matrix
+        ("field_looks", "f8"),
+        ("iron", "f8", (3,)),  # field that turns with the sensor
+        ("place", "f8", (3,)),  # field of the earth and of what stands around, in the earth frame
+        ("place_known", "f8"),  # 1 from the moment something is missing until it was found again
+        ("found", "f8", (3,)),  # mean of the latter since, in the gyroscope's frame
+        ("found_n", "f8"),
         ("weave_field", "f8", (3,)),  # the field before the gap in the gyroscope's frame
         ("field_known", "f8"),  # the newest sample had a field
     ]

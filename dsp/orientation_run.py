@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.orientation_field import GIVE_UP_S, LOOK_EVERY, learn_field
 from dsp.orientation_gap import (
     ACC_LIMIT,
     GYR_LIMIT,
@@ -99,7 +100,7 @@ def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes
     flags = missing(s, p, acc, gyr, mag, past)
     s.held += step
     if s.held == step and (step > 1 or flags & GYR_MISSING != 0):
-        remember_field(s)
+        remember_field(s, p)
     if flags & GYR_MISSING == 0:
         flags |= follow_gyr(s, p, gyr, acc, flags & ACC_MISSING == 0, past, w)
     elif s.held > p.bridge:
@@ -128,6 +129,21 @@ def say(s: Any, out: Any, r: int) -> None:
 
 
 @inlined
+def field_counts(s: Any, p: Any) -> bool:
+    """Return whether the orientation is known well enough to learn the field by it."""
+    if s.held > 0 or s.lost > 0.0 or s.gap_steps > 0 or s.start_gain > 0.0 or s.field_n >= 0.0:
+        return False
+    return bool(s.found_n < 0.0 or s.found_n * p.dt >= GIVE_UP_S)
+
+
+@inlined
+def see_field(s: Any, p: Any, k: int, r: int, out: Any, mag: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
+    """Look at the field of row ``r``, now and then."""
+    if k % LOOK_EVERY == 0:
+        learn_field(s, p, (out[r, 0], out[r, 1], out[r, 2], out[r, 3]), (mag[r, 0], mag[r, 1], mag[r, 2]))
+
+
+@inlined
 def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Run rows ``a`` to ``b`` of one sensor."""
     acc, gyr, mag = samples
@@ -140,6 +156,8 @@ def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, sa
         rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
         flags[r] = take(s, p, index[r], force, rate, field, past, w)
         say(s, out, r)
+        if p.has_mag == 1 and flags[r] & ~(AT_REST | MAG_DISTURBED | RECOVERING) == 0 and field_counts(s, p):
+            see_field(s, p, index[r], r, out, mag)
 
 
 @lean
@@ -178,7 +196,7 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
 ) -> None:
     """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
     sensors, start, index = where
-    gyr = samples[1]
+    _, gyr, mag = samples
     member, number, first = group
     for i in range(n):
         number[i] = sensors[member[i]]
@@ -192,6 +210,8 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
             s.acc_known = 1.0
             for r in range(first[i], first[i] + m):
                 keep_rate(s, past[number[i]], gyr[r, 0], gyr[r, 1], gyr[r, 2])
+                if p.has_mag == 1:
+                    see_field(s, p, index[r], r, said[0], mag)
         else:
             follow_one(s, p, past[number[i]], w, first[i], first[i] + m, index, samples, said)
 

@@ -248,6 +248,26 @@ def test_a_long_gap_holds_raises_the_uncertainty_and_finds_itself_again() -> Non
     assert errors_deg(after.quaternion[2500::50], truth[keep][2500::50]).max() < 2.0
 
 
+@pytest.mark.parametrize(("iron", "limit"), [(0.0, 4.0), (15.0, 10.0)])
+def test_finds_the_heading_again_beside_iron_on_the_sensor(iron: float, limit: float) -> None:
+    data, truth = recording(6000, 3)
+    data[2][:] += [iron, -0.7 * iron, 0.3 * iron]
+    never = turned_deg(stream(data).quaternion[4600:5500:25], truth[4600:5500:25])
+    data[1][4000:4100] = np.nan
+    said = stream(data)
+    after = turned_deg(said.quaternion[4600:5500:25], truth[4600:5500:25])
+    assert np.abs(after - never).max() < limit
+    assert said.flags[4150] & RECOVERING
+    assert not said.flags[5500] & RECOVERING
+
+
+def turned_deg(q: Array, truth: Array) -> Array:
+    """Return by how much each orientation is turned about the vertical."""
+    off = np.array([as_matrix(a) @ b.T for a, b in zip(q, truth, strict=True)])
+    turned: Array = np.degrees(np.arctan2(off[:, 1, 0] - off[:, 0, 1], off[:, 0, 0] + off[:, 1, 1]))
+    return turned
+
+
 def test_without_a_field_the_heading_is_less_and_less_sure() -> None:
     data, _ = recording(3000)
     short, long = (stream((data[0][:n], data[1][:n], data[2][:n]), mag=False) for n in (300, 3000))

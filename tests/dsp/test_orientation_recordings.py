@@ -31,14 +31,14 @@ def test_errors_are_those_of_the_best_peer(few: list[Trial], mode: str) -> None:
         assert error == pytest.approx(peer[t.name]["total"], abs=1e-4)
 
 
-@pytest.mark.parametrize(("mode", "step"), [("9d", 1), ("6d", 1), ("9d", 3)])
+@pytest.mark.parametrize(("mode", "step"), [("9d", 1), ("6d", 1), ("9d", 3), ("6d", 3)])
 def test_lost_packets_cost_little(few: list[Trial], mode: str, step: int) -> None:
     pairs = [loss_errors(t.every(step), mode, range(i, 2000 + i, 1000)) for i, t in enumerate(few)]
     whole, lossy = np.mean(pairs, axis=0)
     assert lossy <= 1.6 * whole
 
 
-@pytest.mark.parametrize("kind", ["nan", "frozen"])
+@pytest.mark.parametrize("kind", ["nan", "frozen", "frozen axis"])
 @pytest.mark.parametrize(("mode", "channel"), [("9d", "acc"), ("9d", "mag"), ("6d", "acc"), ("6d", "gyr")])
 def test_faults_are_healed_within_five_seconds(few: list[Trial], mode: str, channel: str, kind: str) -> None:
     pairs = [fault_errors(t, mode, channel, kind, 1.0) for t in few]
