@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.orientation_gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, least_and_most
-from dsp.orientation_layout import AT_REST, MAG_DISTURBED, SHARED, place
+from dsp.orientation_layout import AT_REST, MAG_DISTURBED, READ, SHARED, place
 from dsp.orientation_math import SERIES_LIMIT, inlined, lean, product, rotate, small_rotation, touch_up, turn_level
 from dsp.orientation_past import WORK
 from dsp.orientation_step import (
@@ -338,7 +338,7 @@ def follow_group(  # noqa: PLR0917 - numba takes positional arguments
     out, flags = said
     for i in range(n):
         z[OK, i] = 1.0
-        for j in range(SHARED):
+        for j in range(READ):
             z[j, i] = state[sensors[i], j]
     for t in range(m):
         for i in range(n):

@@ -84,21 +84,16 @@ STATE: Final = np.dtype(
     [
         ("turn", "f8", (4,)),  # sensor to the frame the gyroscope alone keeps
         ("tilt", "f8", (4,)),  # from there to an upright one, heading free
-        ("upright", "f8", (4,)),  # both
         ("bias", "f8", (9,)),  # rad/s: x y z; its covariance: xx xy xz yy yz zz
         ("slow_1", "f8", (SLOW,)),  # memories of the filters; while averaging the sums
         ("slow_2", "f8", (SLOW,)),
         ("quick_1", "f8", (QUICK,)),
         ("quick_2", "f8", (QUICK,)),
-        ("calm", "f8", (3,)),  # rad/s: smoothed angular rate
         ("rest_s", "f8"),
         ("rest", "f8"),
         ("tilt_var", "f8"),  # rad^2
         ("heading_var", "f8"),
         ("shake", "f8"),  # rad^2: how far the specific force is off gravity, lately
-        ("gravity", "f8", (3,)),  # m/s^2: smoothed specific force in the frame the gyroscope keeps
-        ("acc", "f8", (3,)),  # newest good one in that frame
-        ("gyr", "f8", (3,)),  # newest good one
         ("repeats", "f8", (7,)),  # of acc x, y, z, gyr x, y, z, and of all of mag
         ("raw", "f8", (9,)),  # newest values as they came
         # With a magnetometer
@@ -108,9 +103,20 @@ STATE: Final = np.dtype(
         ("field", "f8", (7,)),  # norm and dip: reference, candidate; s: candidate, undisturbed; disturbed
         ("reject_s", "f8"),
         ("usual", "f8", (3,)),  # the field lately: norm, dip and, rad, how far its heading is off ours
+        # Said anew with every sample, whatever it was before
+        ("upright", "f8", (4,)),  # ``turn`` and ``tilt``
+        ("calm", "f8", (3,)),  # rad/s: smoothed angular rate
+        ("gravity", "f8", (3,)),  # m/s^2: smoothed specific force in the frame the gyroscope keeps
+        ("acc", "f8", (3,)),  # newest good one in that frame
+        ("gyr", "f8", (3,)),  # newest good one
+        # What is looked at to find the sensors that go side by side
+        ("fit", "f8"),  # past its beginning, and nothing is missing
+        ("kind", "f8"),  # sampling interval; below 0 with a magnetometer
+        ("index", "i8"),  # newest sample
+        ("past_n", "i8"),  # angular rates kept so far, those of bridged gaps among them
+        ("acc_known", "f8"),
         # Beginning, and what is missing
         ("started", "f8"),
-        ("index", "i8"),  # newest sample
         ("level_n", "f8"),  # samples averaged so far by the first three slow channels (gravity); -1: the filter runs
         ("slow_n", "f8"),  # the same of the others
         ("quick_gyr_n", "f8"),
@@ -119,14 +125,12 @@ STATE: Final = np.dtype(
         ("start_gain", "f8"),  # of the heading: 1, 1/2, 1/3 ... at first
         ("open_gain", "f8"),  # the same after something was missing
         ("lost", "f8"),  # the orientation was lost: field and heading wait until gravity is found again
-        ("acc_known", "f8"),
         ("run", "f8"),  # good angular rates in a row, up to 2
         ("held", "i8"),  # samples since the newest good angular rate
         ("before_gap", "f8", (4,)),  # ``turn`` before the newest gap
         ("gap_steps", "i8"),  # samples from its last good one to its next; 0: nothing to do over
         ("gap_seen", "i8"),  # rates seen since
         ("gap_var", "f8"),  # rad^2: of the angle over it
-        ("past_n", "i8"),  # angular rates kept so far, those of bridged gaps among them
         ("covariance", "f8", (LAGS,)),  # (rad/s)^2 by lag, the three axes together, when the newest gap ended
         ("recovering", "f8"),  # gravity is averaged anew because something was missing
         ("weave_left", "f8"),
@@ -149,4 +153,5 @@ def place(name: str) -> int:
     return int(STATE.fields[name][1]) // 8 if STATE.fields else 0
 
 
-SHARED: Final = place("started")
+READ: Final = place("upright")  # numbers that the next sample needs
+SHARED: Final = place("fit")

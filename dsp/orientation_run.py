@@ -122,6 +122,13 @@ def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes
 
 
 @inlined
+def say_sd(sd: Any, j: int, tilt_var: float, heading_var: float) -> None:
+    """Write how far the orientation of the batch's sensor ``j`` may be wrong."""
+    sd[0, j] = math.sqrt(tilt_var + FLOOR_VAR)
+    sd[1, j] = math.sqrt(heading_var + FLOOR_VAR)
+
+
+@inlined
 def say(s: Any, out: Any, r: int) -> None:
     """Write the orientation of a sensor into row ``r``."""
     q = add_heading(four(s.upright), s.heading[0], s.heading[1])
@@ -158,12 +165,13 @@ def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, sa
         say(s, out, r)
         if p.has_mag == 1 and flags[r] & ~(AT_REST | MAG_DISTURBED | RECOVERING) == 0 and field_counts(s, p):
             see_field(s, p, index[r], r, out, mag)
+    s.fit = 1.0 if usual(s, p) else 0.0
 
 
 @lean
-def joins(s: Any, p: Any, like: Any, index: Any, a: int, b: int) -> bool:  # noqa: PLR0917 - numba takes positional arguments
-    """Return whether a sensor can go beside ``like``: nothing unusual, no number missing from its counter."""
-    if b <= a or p.dt != like.dt or p.has_mag != like.has_mag or not usual(s, p):
+def joins(s: Any, kind: float, index: Any, a: int, b: int) -> bool:
+    """Return whether a sensor can go beside those of a kind: nothing unusual, no number missing from its counter."""
+    if b <= a or s.fit == 0.0 or s.kind != kind:
         return False
     for r in range(a, b):  # noqa: SIM110 - numba has no generator expressions
         if index[r] != s.index + 1 + r - a:
@@ -172,17 +180,17 @@ def joins(s: Any, p: Any, like: Any, index: Any, a: int, b: int) -> bool:  # noq
 
 
 @lean
-def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) -> int:  # noqa: PLR0917 - numba takes positional arguments
+def gather(j: int, state: Any, where: Any, done: Any, member: Any) -> int:
     """Choose sensors of the batch that can go beside number ``j``; return how many."""
     sensors, start, index = where
-    like, m = params[sensors[j]], start[j + 1] - start[j]
-    if not joins(state[sensors[j]], like, like, index, start[j], start[j + 1]):
+    kind, m = state[sensors[j]].kind, start[j + 1] - start[j]
+    if state[sensors[j]].fit == 0.0:
         return 0
     n = 0
     for i in range(j, min(j + REACH, len(sensors))):
         if done[i] or start[i + 1] - start[i] != m:
             continue
-        if joins(state[sensors[i]], params[sensors[i]], like, index, start[i], start[i + 1]):
+        if joins(state[sensors[i]], kind, index, start[i], start[i + 1]):
             member[n] = i
             n += 1
             if n == LANES:
@@ -192,9 +200,10 @@ def gather(j: int, params: Any, state: Any, where: Any, done: Any, member: Any) 
 
 @lean
 def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
-    n: int, group: Any, params: Any, state: Any, rows: Any, past: Any, w: Any, where: Any, samples: Any, said: Any
+    n: int, group: Any, params: Any, all_state: Any, w: Any, where: Any, samples: Any, said: Any, sd: Any
 ) -> None:
     """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
+    state, rows, past = all_state
     sensors, start, index = where
     _, gyr, mag = samples
     member, number, first = group
@@ -214,6 +223,7 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
                     see_field(s, p, index[r], r, said[0], mag)
         else:
             follow_one(s, p, past[number[i]], w, first[i], first[i] + m, index, samples, said)
+        say_sd(sd, member[i], s.tilt_var, s.heading_var)
 
 
 @lean
@@ -253,17 +263,14 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
     for j in range(len(sensors)):
         if done[j]:
             continue
-        n = gather(j, params, state, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
+        n = gather(j, state, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
         if n >= LEAST_GROUP:
-            follow_group_or_each(n, group, params, state, rows, past, w, where, samples, said)
+            follow_group_or_each(n, group, params, (state, rows, past), w, where, samples, said, sd)
             for i in range(n):
                 done[group[0][i]] = True
         else:
             k = sensors[j]
             follow_one(state[k], params[k], past[k], w, start[j], start[j + 1], index, samples, said)
+            say_sd(sd, j, state[k].tilt_var, state[k].heading_var)
             done[j] = True
-    for j in range(len(sensors)):
-        s = state[sensors[j]]
-        sd[0, j] = math.sqrt(s.tilt_var + FLOOR_VAR)
-        sd[1, j] = math.sqrt(s.heading_var + FLOOR_VAR)
     return True
