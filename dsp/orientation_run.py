@@ -150,7 +150,7 @@ def see_field(s: Any, p: Any, k: int, r: int, out: Any, mag: Any) -> None:  # no
         learn_field(s, p, (out[r, 0], out[r, 1], out[r, 2], out[r, 3]), (mag[r, 0], mag[r, 1], mag[r, 2]))
 
 
-@inlined
+@lean
 def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Run rows ``a`` to ``b`` of one sensor."""
     acc, gyr, mag = samples
