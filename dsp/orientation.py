@@ -21,6 +21,7 @@ from dsp.orientation_lanes import TABLE
 from dsp.orientation_layout import (
     ACC_MISSING,
     AT_REST,
+    BESIDE,
     BRIDGED,
     FROZEN,
     GYR_MISSING,
@@ -28,6 +29,7 @@ from dsp.orientation_layout import (
     MAG_MISSING,
     OLD,
     PARAMS,
+    PAST,
     RECOVERING,
     STATE,
 )
@@ -104,7 +106,7 @@ class OrientationParams:
         undisturbed_s: Time after which an undisturbed field is trusted.
         reject_s: Longest time for which a disturbed field is left out.
         reject_factor: How much slower it is followed after that.
-        bridge_s: Longest run of lost samples that is interpolated.
+        bridge_s: Longest run of lost samples that is interpolated; above 1.6 kHz no more than are kept.
         frozen_s: Time for which a living channel may repeat its value: magnetometers are read at 10 Hz and more. In
             motion no axis of angular rate or specific force does so either.
 
@@ -169,7 +171,7 @@ class OrientationParams:
             p[f"{name}_s"] = tau
         self._set_rest_and_bias(p, dt)
         self._set_field(p, dt)
-        p["bridge"] = round(self.bridge_s * rate_hz)
+        p["bridge"] = min(round(self.bridge_s * rate_hz), PAST - 2 * BESIDE - 1)
         p["frozen"] = max(3, round(self.frozen_s * rate_hz))
         p["frozen_gyr"] = max(4, round(self.frozen_gyr_s * rate_hz))
         p["weave"] = max(2, round(self.weave_s * rate_hz))

@@ -233,6 +233,18 @@ def test_a_short_gap_is_bridged_along_the_curve_of_the_rate() -> None:
     assert angle_deg(truth[1499], truth[1511]) > 3.0  # what holding still would be off by
 
 
+def test_more_is_never_bridged_than_is_kept() -> None:
+    filter_ = Orientation()
+    sensor = filter_.attach(2000.0)
+    (acc, gyr, _), _ = recording(1200)
+    for lost, bridged in ((490, True), (550, False)):
+        index = np.arange(1200) + lost * (np.arange(1200) >= 1000)
+        said = filter_.push(Batch.single(index, acc, gyr, sensor))
+        assert bool(said.flags[1000] & BRIDGED) == bridged
+        filter_.detach(sensor)
+        sensor = filter_.attach(2000.0)
+
+
 def test_a_long_gap_holds_raises_the_uncertainty_and_finds_itself_again() -> None:
     data, truth = recording(5000, 3)
     keep = np.r_[0:2000, 2300:5000]
