@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench faults soak check fuzz format docs system clean
+.PHONY: help setup demo test test-plain bench latency faults soak check fuzz format docs system clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -38,6 +38,7 @@ help:
 	echo "make soak     1,000 reconnects of a simulated device: descriptors, tasks and memory stay flat; RECONNECTS=200"
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
+	echo "make latency  how late a ward of twenty is, from the sample to the broker and to open pages; three minutes"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -124,6 +125,9 @@ bench: setup
 	@PYTHON=$(PYTHON) benchmarks/peers.sh && peers="--peers build/peers/bin/python" ||
 	  { peers=; echo "bench: without the peers, which could not be installed"; }
 	$(V)/python -m benchmarks $$peers $(ARGS)
+
+latency: setup system
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m benchmarks.latency $(ARGS)
 
 format: setup
 	@$(V)/ruff check --fix . || true

@@ -65,7 +65,7 @@ class _Recorder(Shimmer3):
                 times += [float(at)] * (len(self.said) - len(times))
         return np.array(times), list(self.said)
 
-    def _answer(self, data: bytes) -> bool:
+    def _write(self, data: bytes) -> bool:
         self.said.append(data)
         return True
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from simulators.timeline import Timeline
+
+FLOOD = 20  # times that each packet is sent by a device that floods: over a thousand packets a second of a DOT
+
+Misbehaviour = Literal["", "flood", "repeat", "garbage"]
 
 
 @dataclass(slots=True)
@@ -45,6 +52,8 @@ class SimulatedDevice(ABC):
         self.streaming = False
         self.finished = asyncio.Event()
         self._muted = False
+        self._misbehaviour: Misbehaviour = ""
+        self._random = random.Random(name)
         self._power_on_s = 0.0  # device clock at its last power-on, on the source's device clock
         self._reset_wanted = False
         self._task: asyncio.Task[None] | None = None
@@ -75,6 +84,12 @@ class SimulatedDevice(ABC):
         await self.timeline.reach(self.timeline.now_s + for_s)
         self._muted = False
 
+    async def misbehave(self, how: Misbehaviour, for_s: float) -> None:
+        """Send each packet many times, or twice, or bytes at random in its place, for a while (simulated seconds)."""
+        self._misbehaviour = how
+        await self.timeline.reach(self.timeline.now_s + for_s)
+        self._misbehaviour = ""
+
     async def leave(self, for_s: float) -> None:
         """Go out of range: the link is lost, and there is nothing to be found for a while (simulated seconds)."""
         self.streaming = False
@@ -94,6 +109,18 @@ class SimulatedDevice(ABC):
             self._reset_wanted = False
             self._power_on_s = source_s
         return source_s - self._power_on_s
+
+    def _as_sent(self, packet: bytes) -> Iterable[bytes]:
+        """Return what goes out in place of a packet."""
+        match self._misbehaviour:
+            case "flood":
+                return [packet] * FLOOD
+            case "repeat":
+                return [packet, packet]
+            case "garbage":
+                return [self._random.randbytes(len(packet))]
+            case _:
+                return (packet,)
 
     async def _pump(self) -> None:
         while not self.timeline.running or await self._send(self.timeline.now_s):

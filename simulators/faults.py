@@ -11,13 +11,16 @@ from typing import Literal, Self, cast
 from simulators.device import SimulatedDevice
 from simulators.timeline import Timeline
 
-Kind = Literal["drop", "silence", "leave", "power_cycle"]
+Kind = Literal["drop", "silence", "leave", "power_cycle", "flood", "repeat", "garbage"]
 
 KINDS: Mapping[Kind, str] = {
     "drop": "the link is lost once",
     "silence": "the link stays, but nothing comes for a while",
     "leave": "the device goes out of range for a while",
     "power_cycle": "the device is switched off and on, and its clock starts at nought",
+    "flood": "every packet is sent twenty times over",
+    "repeat": "every packet is sent twice",
+    "garbage": "packets have their length, and bytes at random",
 }
 
 _SHAPE = re.compile(
@@ -63,6 +66,8 @@ class Fault:
                 await device.leave(self.for_s)
             case "power_cycle":
                 await device.power_cycle(self.for_s)
+            case "flood" | "repeat" | "garbage":
+                await device.misbehave(self.kind, self.for_s)
 
 
 async def play(faults: Sequence[Fault], devices: Mapping[str, SimulatedDevice], timeline: Timeline) -> None:

@@ -104,6 +104,10 @@ class Peripheral(SimulatedDevice):
 
     async def notify(self, attribute: Characteristic[bytes], value: bytes) -> bool:
         """Send a notification, once what is on its way has left; False when nobody is connected or subscribed."""
+        # A list, since not to evaluate the rest would not be to send it.
+        return all([await self._notify(attribute, packet) for packet in self._as_sent(value)])
+
+    async def _notify(self, attribute: Characteristic[bytes], value: bytes) -> bool:
         connection = self._connection
         if connection is None or not self._subscribed(connection, attribute):
             return False

@@ -196,8 +196,14 @@ class Shimmer3(SimulatedDevice):
         elif command == 0x8F:
             self._clock_ticks = int.from_bytes(argument, "little")
 
-    def _answer(self, data: bytes) -> bool:
-        return self.port.write(data + crc16(data).to_bytes(2, "little")[: self._crc_bytes])
+    def _answer(self, data: bytes) -> None:
+        self._write(self._checked(data))
+
+    def _write(self, data: bytes) -> bool:
+        return self.port.write(data)
+
+    def _checked(self, data: bytes) -> bytes:
+        return data + crc16(data).to_bytes(2, "little")[: self._crc_bytes]
 
     def _inquiry(self) -> bytes:
         channels = [channel for triad in self.enabled for channel in triad.channels]
@@ -237,7 +243,8 @@ class Shimmer3(SimulatedDevice):
                 self.counts.lost += 1
                 continue
             ticks = round(clock_s * TICK_HZ) & TICK_MASK
-            if self._answer(DATA + ticks.to_bytes(3, "little") + row):
+            packets = self._as_sent(self._checked(DATA + ticks.to_bytes(3, "little") + row))
+            if all([self._write(packet) for packet in packets]):  # noqa: C419 - all go out, whatever becomes of the first
                 self.counts.sent += 1
             else:
                 self.counts.lost += 1

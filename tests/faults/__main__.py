@@ -91,10 +91,11 @@ def table(outcomes: list[Outcome]) -> Table:
         if o.skipped:
             shown.add_row(o.fault, *[""] * 7, f"skipped: {o.skipped}", style="dim")
             continue
+        verdict = "; ".join(["ok", *filter(None, [o.said])]) if o.good else "; ".join(o.notes) or "BAD"
         seconds = ["" if s is None else f"{s:.1f} s" for s in (o.gap_s, o.recovery_s)]
         shown.add_row(
             o.fault, str(o.times), str(o.made), str(o.stored), str(o.lost), str(o.twice), *seconds,
-            "ok" if o.good else "; ".join(o.notes) or "BAD", style="" if o.good else "bold red",
+            verdict, style="" if o.good else "bold red",
         )  # fmt: skip
     return shown
 

@@ -82,11 +82,14 @@ class Chain:
         resend_after_s: Of the publisher.
         more: Lines for the end of the configuration.
         port: Where the gateway reaches the broker, if not directly.
+        clock: A file that moves the wall clock of gateway and historian (`tests.faults.stepped`).
+        tls: A folder with the authority's certificate, and those of ``faults`` and ``historian``.
     """
 
     def __init__(
         self, folder: Path, broker: Child, *, rate: float = 300.0, resend_after_s: float = 30.0, more: str = "",
-        port: int | None = None, outbox_mb: int = 512, journal: Path | None = None,
+        port: int | None = None, outbox_mb: int = 512, journal: Path | None = None, clock: Path | None = None,
+        tls: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.broker = broker
@@ -98,17 +101,19 @@ class Chain:
             f'[site]\nsite = "test"\ngateway = "faults"\ndata = "{folder}"\n[outbox]\nmax_megabytes = {outbox_mb}\n'
             "[historian]\nkeep_days = 100000\n%s[broker]\nembedded = false\nport = %d\n"
         )
-        config.write_text(text % (more, broker.port))
+        config.write_text(text % (more, broker.port) + credentials(tls, "historian"))
         near = folder / "gateway.toml"
-        near.write_text(text % ("", port or broker.port))
+        near.write_text(text % ("", port or broker.port) + credentials(tls, "faults"))
         self.config = config
         self.gateway = Process(
-            "gateway", folder,
-            [sys.executable, "-m", "tests.faults.load", str(near), str(self.journal), "--rate", str(rate),
-             "--resend-after", str(resend_after_s)],
-        )  # fmt: skip
-        self.historian = Process("historian", folder, [sys.executable, "-m", "gateway", "historian", str(config)])
-        self.watch = Watch(self)
+            "gateway",
+            folder,
+            module(
+                "tests.faults.load", near, self.journal, "--rate", rate, "--resend-after", resend_after_s, clock=clock
+            ),
+        )
+        self.historian = Process("historian", folder, module("gateway", "historian", config, clock=clock))
+        self.watch = Watch(self.history)
 
     def __enter__(self) -> Self:
         self.historian.start()
@@ -184,12 +189,27 @@ class Chain:
         return found
 
 
+def module(name: str, *arguments: object, clock: Path | None = None) -> list[str]:
+    """Return the command of a module, with a wall clock of its own if a file is given."""
+    stepped = ["-m", "tests.faults.stepped", str(clock)] if clock else ["-m"]
+    return [sys.executable, *stepped, name, *map(str, arguments)]
+
+
+def credentials(tls: Path | None, name: str) -> str:
+    """Return the lines of the broker's section for somebody with a certificate."""
+    if tls is None:
+        return ""
+    return (
+        f'host = "localhost"\nca_file = "{tls}/ca.pem"\ncert_file = "{tls}/{name}.pem"\nkey_file = "{tls}/{name}.key"\n'
+    )
+
+
 class Watch:
     """How long the history stood still at most, seen from outside."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, history: Path) -> None:
         self.longest_s = 0.0
-        self._chain = chain
+        self._history = history
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -206,7 +226,7 @@ class Watch:
     def _run(self) -> None:
         last, moved_at = -1, time.monotonic()
         while not self._stop.wait(POLL_S):
-            now, at = count(self._chain.history), time.monotonic()
+            now, at = count(self._history), time.monotonic()
             if now != last:
                 if last >= 0:
                     self.longest_s = max(self.longest_s, at - moved_at)

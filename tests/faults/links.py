@@ -22,15 +22,18 @@ DRAIN = 10.0
 """Times real time at which a backlog goes, at least."""
 
 
+TROUBLES = ("slow", "reset", "refused", "half-open", "hole")
+
+
 def bad_links(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
-    """Put a bad link between gateway and broker: latency, resets, refusals, and a hole that swallows everything."""
+    """Put a bad link between gateway and broker: latency, resets, refusals, half-open connections, a hole."""
     outcome = Outcome("slow, reset, refused and half-open links")
     rng = random.Random(seed)
     folder.mkdir()
     with mosquitto_in(folder / "broker") as broker, Proxy(broker.port) as proxy:
         with Chain(folder, broker, port=proxy.port, resend_after_s=5.0) as chain:
             while outcome.times < times:
-                trouble(proxy, ("slow", "reset", "refused", "hole")[outcome.times % 4], rng)
+                trouble(proxy, TROUBLES[outcome.times % len(TROUBLES)], rng)
                 began = time.monotonic()
                 if not works(chain):
                     outcome.notes.append(f"did not go on after {outcome.times + 1}")
@@ -57,6 +60,8 @@ def trouble(proxy: Proxy, kind: str, rng: random.Random) -> None:
         proxy.refuse(True)
         time.sleep(rng.uniform(0.5, 2))
         proxy.refuse(False)
+    elif kind == "half-open":
+        proxy.half_open()  # nobody says a word: the link has to notice by itself
     else:
         proxy.black_hole = True
         # Longer than one and a half keep-alives: the link has to notice by itself.

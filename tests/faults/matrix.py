@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults import files, kills, links, power, shared, stores
+from tests.faults import clocks, devices, files, kills, limits, links, passports, power, shared, stores
 from tests.faults.outcome import Outcome
 
 
@@ -37,7 +37,7 @@ ROWS = (
     ),
     Row("poison-unreadable", stores.poison, {"how": "unreadable"}, {"how": "unreadable"}),
     Row("poison-skipped", stores.poison, {"how": "future"}, {"how": "future"}),
-    Row("links", links.bad_links, {"times": 4}, {"times": 20}),
+    Row("links", links.bad_links, {"times": 5}, {"times": 20}),
     # A ward of twenty makes about 80 measurements a second. Quick is all of it at 1:40, the cap included.
     Row(
         "offline",
@@ -48,6 +48,17 @@ ROWS = (
     Row("corrupt-outbox", files.corrupt, {"what": "outbox", "times": 6}, {"what": "outbox", "times": 40}),
     Row("corrupt-history", files.corrupt, {"what": "history", "times": 4}, {"what": "history", "times": 40}),
     Row("disk-full", files.full_disk, {"times": 2}, {"times": 10}),
+    Row("disk-slow", limits.slow_flushes, {"times": 2}, {"times": 10}),
+    Row(
+        "memory",
+        limits.little_memory,
+        {"times": 1, "megabytes": 96, "rate": 4000.0},
+        {"times": 5, "megabytes": 96, "rate": 4000.0},
+    ),
+    Row("certificates", passports.expired, {"times": 1}, {"times": 5}),
+    Row("clock", clocks.delivery, {"times": 4}, {"times": 40}),
+    Row("clock-beds", clocks.beds, {"times": 4}, {"times": 20}),
+    Row("devices", devices.bad_devices, {"rounds": 1, "beds": 2}, {"rounds": 10, "beds": 5}),
     Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

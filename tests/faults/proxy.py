@@ -27,6 +27,7 @@ class Proxy:
         self.connections = 0
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._half_open: set[asyncio.StreamWriter] = set()
         self._refusing = False
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -47,6 +48,10 @@ class Proxy:
     def reset(self) -> None:
         """Cut all connections with a TCP reset."""
         self._loop.call_soon_threadsafe(self._reset)
+
+    def half_open(self) -> None:
+        """Swallow for good what comes on the present connections, and leave them standing; new ones are good."""
+        self._loop.call_soon_threadsafe(lambda: self._half_open.update(self._writers))
 
     def refuse(self, refusing: bool) -> None:
         """Cut new connections at once, or carry them again."""
@@ -95,7 +100,7 @@ class Proxy:
             while data := await reader.read(CHUNK):
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
-                if self.black_hole:
+                if self.black_hole or writer in self._half_open:
                     continue
                 writer.write(data)
                 await writer.drain()
@@ -103,4 +108,5 @@ class Proxy:
             pass
         finally:
             self._writers.discard(writer)
+            self._half_open.discard(writer)
             writer.transport.abort()

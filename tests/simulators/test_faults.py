@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bleak import BleakClient
 
+from simulators.device import FLOOD
 from simulators.faults import KINDS, Fault, Kind, play
 from simulators.hub import Hub
 from simulators.movella_dot import MovellaDot, uuid
@@ -79,6 +81,33 @@ async def test_silence_keeps_the_link_and_loses_the_samples(foot: Foot) -> None:
     gap_s = np.diff(foot.clocks_s).max()
     assert 1.8 < gap_s < 4.0
     assert foot.sensor.counts.lost >= 100
+
+
+@pytest.mark.parametrize(("kind", "times"), [("repeat", 2), ("flood", FLOOD)])
+async def test_a_device_can_send_each_packet_too_often(foot: Foot, kind: Kind, times: int) -> None:
+    async with (
+        on_air(foot.hub, foot.socket, foot.sensor) as radio,
+        BleakClient(ADDRESS, backend=radio.client_type) as client,
+    ):
+        await foot.stream(client)
+        await foot.suffer(kind, 1.0)
+    again = [len(list(same)) for _, same in groupby(bytes(data) for data in foot.payloads)]
+    assert {1, times} <= set(again)
+    assert 0 <= foot.sensor.counts.sent - len(again) < 5  # the last are on their way when the client leaves
+
+
+async def test_garbage_has_the_length_of_what_it_replaces(foot: Foot) -> None:
+    async with (
+        on_air(foot.hub, foot.socket, foot.sensor) as radio,
+        BleakClient(ADDRESS, backend=radio.client_type) as client,
+    ):
+        await foot.stream(client)
+        before_s = foot.clocks_s[-1]
+        await foot.suffer("garbage", 1.0)
+        seen = len(foot.payloads)
+        await until(lambda: len(foot.payloads) > seen)
+    assert len({len(data) for data in foot.payloads}) == 1
+    assert sum(not before_s <= clock_s < before_s + 60.0 for clock_s in foot.clocks_s) > 20
 
 
 async def test_out_of_range_it_cannot_be_found_and_then_it_can(foot: Foot) -> None:

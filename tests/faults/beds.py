@@ -1,0 +1,176 @@
+"""The whole product around simulated beds, from the radio to the history: what was made against what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import orjson
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.history_reader import HistoryReader
+from gateway.measurement import Measurement
+from gateway.replay import Replay
+from gateway.topics import Topics
+from simulators.scene import Scene
+from simulators.ward import ward
+from tests.faults.chain import Process, Watch, count, module, wait_for
+from tests.faults.outcome import Outcome
+from tests.servers import Child
+
+START_S = 300.0
+"""Also where the kernels have never been compiled."""
+STORED_S = 30.0
+FRESH_S = 1.5
+"""Age of a sample of the slowest device, in a status that comes once a second."""
+SAME_EVENT_US = 100_000
+"""Two events of one foot within this are one event told twice: nobody steps ten times a second."""
+
+T = TypeVar("T")
+
+
+class Air:
+    """Simulated devices on an event loop and a thread of their own, so that a row can ask and order them about."""
+
+    def __init__(self, scene: Scene, socket: Path) -> None:
+        self.scene, self._socket = scene, socket
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="air", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.run(self.scene.start(self._socket))
+        self.run(self.scene.begin(0.0))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.run(self.scene.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done there, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START_S)
+
+    def off(self) -> None:
+        """Switch all devices off; the radio of the gateway stays."""
+
+        async def stop() -> None:
+            await asyncio.gather(*(device.stop() for device in self.scene.devices.values()))
+
+        self.run(stop())
+
+
+class Beds:
+    """Processes of a ward around one folder.
+
+    Args:
+        folder: For everything.
+        broker: A mosquitto.
+        beds: How many, four devices each.
+        seed: Who lies there.
+        clock: A file that moves the wall clock of gateway and historian (`tests.faults.stepped`).
+    """
+
+    def __init__(self, folder: Path, broker: Child, *, beds: int, seed: int, clock: Path | None = None) -> None:
+        self.folder, self.broker = folder, broker
+        self.config, self.history = folder / "ward.toml", folder / "history.db"
+        self.status: dict[str, Any] = {}
+        socket = folder / "radio"
+        self.scene = ward(beds=beds, ports=folder / "ports", seed=seed)
+        self.air = Air(self.scene, socket)
+        self.historian = Process("historian", folder, module("gateway", "historian", self.config, clock=clock))
+        self.gateway = Process("run", folder, module("gateway", "run", self.config, clock=clock))
+        self.watch = Watch(self.history)
+        self.config.write_text(
+            f'{self.scene.configuration(socket)}\n[site]\nsite = "test"\ngateway = "beds"\ndata = "{folder}"\n'
+            f"[recorder]\nenabled = true\n[historian]\nkeep_days = 100000\n"
+            f"[broker]\nembedded = false\nport = {broker.port}\n"
+        )
+        self._ears = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self._ears.on_message = self._hear
+
+    def __enter__(self) -> Self:
+        self.air.__enter__()
+        self._ears.connect("127.0.0.1", self.broker.port)
+        self._ears.subscribe(Topics("test", "beds").status)
+        self._ears.loop_start()
+        self.historian.start()
+        assert wait_for(lambda: "connected" in self.historian.text(), START_S), self.historian.text()
+        self.gateway.start()
+        assert wait_for(self.well, START_S), self.gateway.text()[-2000:]
+        self.watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.watch.stop()
+        self.gateway.end()
+        self.historian.end()
+        self._ears.disconnect()
+        self._ears.loop_stop()
+        self.air.__exit__(kind, error, trace)
+
+    def well(self) -> bool:
+        """Whether all devices stream, as they and the newest status say."""
+        said = self.status.get("devices", [])
+        fresh = [device["state"] == "streaming" and (device["age_s"] or 0.0) < FRESH_S for device in said]
+        return bool(fresh) and all(fresh) and all(device.streaming for device in self.scene.devices.values())
+
+    def next_status(self) -> dict[str, Any]:
+        """Return the status after the present one."""
+        present = self.status
+        assert wait_for(lambda: self.status is not present, START_S)
+        return self.status
+
+    def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        self.status = orjson.loads(message.payload)
+
+    def finish(self, outcome: Outcome) -> tuple[Replay, list[Measurement]]:
+        """Stop the gateway; put what was made and stored into the outcome; return the replay and what was stored.
+
+        What was made is what the recording of the frames gives in replay.
+        """
+        self.watch.stop()
+        self.gateway.end()
+        (recording,) = (self.folder / "recordings").iterdir()
+        replay = Replay(recording)
+        made = [measurement for step in replay.steps() for measurement in step]
+        wait_for(lambda: count(self.history) >= len(made), STORED_S)
+        self.historian.end()
+        reader = HistoryReader(self.history)
+        stored = [row.measurement for row in reader.stored(limit=10_000_000)]
+        reader.close()
+        outcome.made, outcome.stored = len(made), len(stored)
+        outcome.lost = excess(made, stored)
+        outcome.twice = excess(stored, made) + doubled(stored)
+        outcome.gap_s = self.watch.longest_s
+        for process in (self.gateway, self.historian):
+            outcome.notes += process.unclean()[:3]
+        return replay, stored
+
+
+def excess(some: Iterable[Measurement], others: Iterable[Measurement]) -> int:
+    """Return how many of some are not among the others, each as often as it is there."""
+    return sum((Counter(map(repr, some)) - Counter(map(repr, others))).values())
+
+
+def doubled(measurements: Sequence[Measurement]) -> int:
+    """Return how many events of a device follow one of the same kind too soon to be another."""
+    last: dict[tuple[object, ...], int] = {}
+    count = 0
+    for m in sorted((m for m in measurements if m.start_us == m.end_us), key=lambda m: m.end_us):
+        key = (m.metric, m.side, m.devices)
+        count += m.end_us - last.get(key, -SAME_EVENT_US) < SAME_EVENT_US
+        last[key] = m.end_us
+    return count

@@ -1,0 +1,80 @@
+"""Certificates that end, or are taken back, while everything runs, and are replaced in their place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from gateway.broker import find_mosquitto
+from gateway.broker_acl import access_list, listener
+from tests.certificates import DAY, Authority
+from tests.faults.chain import Chain, wait_for
+from tests.faults.files import works
+from tests.faults.kills import SETTLE_S, Progress
+from tests.faults.outcome import Outcome
+from tests.servers import Child, free_port, missing
+
+LIVES_S = 5.0
+"""Of a certificate that ends in the middle of a run."""
+EXPIRED = "has expired"
+
+
+def refused_again(chain: Chain, times: int) -> bool:
+    """Whether the gateway has said more than so many times why it is not let in."""
+    return chain.gateway.text().count(EXPIRED) > times
+
+
+@contextmanager
+def strict_mosquitto(folder: Path, authority: Authority) -> Iterator[Child]:
+    """A mosquitto that knows everybody by certificate, with the access list that the product makes."""
+    program = find_mosquitto()
+    if program is None:
+        missing("mosquitto")
+    authority.issue("broker", server=True)
+    port = free_port()
+    (folder / "acl").write_text(access_list("test", ["faults"], ["historian"], []))
+    config = folder / "mosquitto.conf"
+    config.write_text(f"user {Path('/proc/self').owner()}\n{listener(folder, port)}")
+    child = Child(port, [str(program), "-c", str(config)])
+    try:
+        yield child
+    finally:
+        child.end()
+
+
+def expired(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
+    """Let the gateway's certificate end while it is in use, cut the link, and put a new one in its place.
+
+    Nobody starts anything again: the gateway must say why it is refused, and read the new files by itself.
+    """
+    del seed
+    outcome = Outcome("certificate expires and is replaced")
+    folder.mkdir()
+    authority = Authority(folder)
+    for name in ("faults", "historian"):
+        authority.issue(name)
+    with strict_mosquitto(folder, authority) as broker, Chain(folder, broker, tls=folder, resend_after_s=5.0) as chain:
+        while outcome.times < times:
+            authority.issue("faults", days=LIVES_S / DAY.total_seconds())
+            chain.broker.end()
+            chain.broker.start()
+            works(chain)
+            time.sleep(LIVES_S)
+            # TLS asks for the certificate when a connection is made: a standing one goes on.
+            chain.broker.end()
+            chain.broker.start()
+            if not wait_for(partial(refused_again, chain, chain.gateway.text().count(EXPIRED)), SETTLE_S):
+                outcome.notes.append("nobody said that the certificate has expired")
+            authority.issue("faults")
+            began = time.monotonic()
+            if not works(chain):
+                outcome.notes.append(f"did not go on after {outcome.times + 1}")
+            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
+            outcome.times += 1
+            progress(outcome.times / times)
+        chain.settle(SETTLE_S)
+        chain.result(outcome)
+    return outcome
