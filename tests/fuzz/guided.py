@@ -7,6 +7,7 @@ and the seeds are where the coverage-guided fuzzer begins.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import atheris
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.fuzz.target import SLOWEST_S, Target
+from tests.fuzz.target import SLOWEST_S, Target, resident_mb
 
 # Modules whose branches guide the fuzzer; compiled kernels cannot be among them.
 INSTRUMENTED = (
@@ -22,7 +23,9 @@ INSTRUMENTED = (
     "gateway.receipt", "gateway.recording", "gateway.waveform",
 )  # fmt: skip
 FROM_HYPOTHESIS = 400  # inputs; slow to make, and soon overtaken
-ROUND_S = 60  # seconds of one process: it keeps a little of each input; the next one goes on with what was found
+ROUND_S = 60  # seconds of one process; the next one goes on with what was found
+ROUND_MB = 512  # memory at which a round ends: the fuzzer never frees the arrays that traced comparisons of arrays make
+LOOK_EVERY = 500  # inputs between two looks at memory
 MOST_MB = 2048  # memory; an input that takes more than that is a defect
 
 
@@ -68,8 +71,24 @@ def fuzz(run: Callable[[bytes], None], longest: int, inputs: int, folder: Path) 
         f"-artifact_prefix={folder}/failed-", f"-max_total_time={ROUND_S}", "-print_final_stats=1", "-len_control=20",
         *([f"-dict={words}"] if words.stat().st_size else []),
     ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options, str(corpus), str(folder / "seeds")], run)
+    atheris.Setup([sys.argv[0], *options, str(corpus), str(folder / "seeds")], _bounded(run))
     atheris.Fuzz()
+
+
+def _bounded(run: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """Return ``run``, which ends the process in good order when that has grown too large; what was found is on disk."""
+    count = 0
+
+    def bounded(data: bytes) -> None:
+        nonlocal count
+        run(data)
+        count += 1
+        if count % LOOK_EVERY == 0 and resident_mb() > ROUND_MB:
+            sys.stderr.write(f"#{count}\tmemory: {resident_mb():.0f} MB\n")
+            sys.stderr.flush()
+            os._exit(0)
+
+    return bounded
 
 
 def main() -> None:

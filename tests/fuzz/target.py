@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -33,3 +35,9 @@ class Target:
     share: float
     longest: int = 1024
     words: tuple[str, ...] = ()
+
+
+def resident_mb() -> float:
+    """Return this process's resident memory in megabytes."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize() / 2**20
