@@ -65,7 +65,7 @@ class Live:
             beat = tick % BEAT == 0
             for name, view in list(self._views.items()):
                 revision = self._revision(name)
-                if beat or (name.startswith("slot/") and revision != view.revision):
+                if beat or revision != view.revision:
                     view.revision = revision
                     view.say(self._event(name))
             self._told()

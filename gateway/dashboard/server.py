@@ -81,7 +81,9 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         return state | (views.devices_view(ward) if name == "devices" else views.ward_view(ward, now))
 
     def revision(name: str) -> object:
-        return ward.slot(name.removeprefix("slot/")).revision
+        if name == "devices":  # what it shows comes with the status, once a second
+            return None
+        return ward.revision if name == "ward" else ward.slot(name.removeprefix("slot/")).revision
 
     def deliver(message: Message) -> None:
         kind, _, name = message.topic.removeprefix(f"{topics.prefix}/").partition("/")

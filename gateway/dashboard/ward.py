@@ -157,6 +157,11 @@ class Ward:
         configured = [slot["id"] for slot in self.slots()]
         return configured + sorted(self._slots.keys() - set(configured))
 
+    @property
+    def revision(self) -> int:
+        """What changes with every measurement of any slot."""
+        return sum(state.revision for state in self._slots.values())
+
     def slots(self) -> list[dict[str, Any]]:
         """Return what the status says of the slots."""
         return _objects(self.status.get("slots"), "id")

@@ -46,10 +46,11 @@ def value(event: bytes) -> int:
     return int(orjson.loads(event.removeprefix(b"data: "))["value"])
 
 
-async def test_a_change_of_a_slot_is_told_before_the_next_beat() -> None:
+@pytest.mark.parametrize("page", ["slot/bay-1", "ward"])
+async def test_a_change_of_a_slot_is_told_before_the_next_beat(page: str) -> None:
     source = Source()
     live = Live(render=source.render, revision=source.revision)
-    async with running(live), aclosing(live.follow("slot/bay-1")) as updates:
+    async with running(live), aclosing(live.follow(page)) as updates:
         assert value(await anext(updates)) == 0
         await anext(updates)
         source.value = 7
