@@ -115,7 +115,7 @@ def little_memory(folder: Path, *, times: int, megabytes: int, rate: float, seed
     most = 0
     with (
         memory_group(megabytes) as group,
-        small_disk(folder / "disk", 24_000) as disk,
+        small_disk(folder / "disk", 400_000) as disk,
         mosquitto_in(folder / "broker") as broker,
         Proxy(broker.port) as proxy,
         Chain(disk, broker, port=proxy.port, journal=folder / "journal", rate=rate, outbox_mb=8) as chain,

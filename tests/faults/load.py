@@ -32,6 +32,8 @@ RECORD_EVERY = 20
 """Steps of the pipeline between two notices, each with an entry of the audit."""
 STEP_S = 0.05
 """The pipeline's own step."""
+MOST_AT_ONCE = 5_000
+"""Measurements of one step: a generator that was held up catches up bit by bit, and does not fill its memory."""
 
 
 def main() -> None:
@@ -73,7 +75,7 @@ def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) 
     began, n, step, first = time.monotonic(), 0, 0, options.run * RUN_FACTOR
     while not stop.wait(STEP_S):
         step += 1
-        due = min(options.most, int((time.monotonic() - began) * options.rate))
+        due = min(options.most, n + MOST_AT_ONCE, int((time.monotonic() - began) * options.rate))
         outbox.append([spoilt(made(first + k), options.poison if k == POISONED else "") for k in range(n, due)])
         if due > n and step % RECORD_EVERY == 0 and not options.poison:
             fields = {"number": first + step}
