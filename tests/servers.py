@@ -16,7 +16,7 @@ import pytest
 
 from gateway.broker import find_mosquitto
 
-READY_S = 10.0
+READY_S = 30.0
 VICTORIA_METRICS = shutil.which("victoria-metrics") or "/usr/bin/victoria-metrics"
 
 

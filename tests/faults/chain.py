@@ -23,6 +23,8 @@ UNCLEAN = re.compile(r"Traceback|\bdamaged\b|corrupt|Warning:")
 """In the log of a process that was only killed and started."""
 POLL_S = 0.05
 STOP_S = 20.0
+START_S = 60.0
+"""For the first start of a process on a busy machine."""
 
 
 class Process:
@@ -118,7 +120,7 @@ class Chain:
     def __enter__(self) -> Self:
         self.historian.start()
         # The broker keeps nothing for a historian that it has never met.
-        wait_until(lambda: "connected" in self.historian.text())
+        wait_until(lambda: "connected" in self.historian.text(), START_S)
         self.start_gateway()
         self.watch.start()
         return self
