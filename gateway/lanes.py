@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from gateway.batching import MAX_BYTES, SlotBatches, by_slot
+from gateway.flow import Flow
 from gateway.outbox import Gap, Outbox, Row
 from gateway.receipt import Contiguous
 from gateway.resend import Resend
@@ -32,9 +33,10 @@ class Lanes:
         outbox: Where rows come from.
         resend: When to send again what no receipt covers.
         now: Monotonic seconds.
+        receipts: Whether there are any, so that old rows wait for those of the rows before them.
     """
 
-    def __init__(self, outbox: Outbox, *, resend: Resend, now: float) -> None:
+    def __init__(self, outbox: Outbox, *, resend: Resend, now: float, receipts: bool = True) -> None:
         state = outbox.state()
         self.epoch = state.epoch
         self.max_bytes = MAX_BYTES
@@ -49,6 +51,7 @@ class Lanes:
         self._taken = Contiguous(state.released_seq)
         self._received = Reach()
         self._tokens, self._tokens_at = 0.0, now
+        self._flow = Flow(now) if receipts else None
 
     @property
     def taken_upto(self) -> int:
@@ -77,7 +80,7 @@ class Lanes:
             return []
         self._tokens = min(BACKLOG_ROWS_PER_S, self._tokens + (now - self._tokens_at) * BACKLOG_ROWS_PER_S)
         self._tokens_at = now
-        if self._tokens <= 0:
+        if self._tokens <= 0 or (self._flow and not self._flow.open(now)):
             return []
         while self._ranges and not self._old and len(self._gaps) < READ_GAPS:
             after, upto = self._ranges.popleft()
@@ -89,6 +92,8 @@ class Lanes:
             self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
         message = self._old.popleft() if self._old else []
         self._tokens -= len(message)
+        if self._flow and message:
+            self._flow.sent(message[-1].seq, len(message), now)
         return message
 
     def gaps(self, limit: int) -> list[Gap]:
@@ -121,6 +126,8 @@ class Lanes:
         self._received = received
         self._taken.add(1, received.upto)
         self._resend.receipt(received.upto, now)
+        if self._flow:
+            self._flow.receipt(received.upto, now)
 
     def unheard(self, gaps: list[Gap], limit: int) -> list[Gap]:
         """Return what no historian has of gaps; in more than ``limit`` pieces it is not worth the trouble."""

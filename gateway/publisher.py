@@ -421,7 +421,8 @@ class Publisher:
         return 0 if self._connection is None else max(0, self._window.room)
 
     def _new_lanes(self) -> Lanes:
-        return Lanes(self._outbox, resend=Resend(after_s=self._resend_after_s), now=self._clock())
+        resend = Resend(after_s=self._resend_after_s)
+        return Lanes(self._outbox, resend=resend, now=self._clock(), receipts=not self._by_broker)
 
     # Events of the link, carried out on the publisher's thread.
 

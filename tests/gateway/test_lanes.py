@@ -66,6 +66,22 @@ def test_the_past_keeps_to_its_rate(outbox: Outbox) -> None:
         assert sent + more <= BACKLOG_ROWS_PER_S * now + 200
 
 
+def test_the_past_waits_for_the_receipts_of_what_was_sent(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.flow.UNDER_WAY", 1_000)
+    make(outbox, 6_000)
+    lanes, unpaced = (Lanes(outbox, resend=Resend(), now=0.0, receipts=receipts) for receipts in (True, False))
+    for each in (lanes, unpaced):
+        each.live(0.0)
+    sent = seqs(drain(lanes, 1.0, old=True))
+    assert 1_000 <= len(sent) < 2_000
+    assert len(seqs(drain(unpaced, 1.0, old=True))) == 6_000
+    assert drain(lanes, 20.0, old=True) == []
+    lanes.receipt(len(sent), 21.0)
+    assert 1_000 <= len(seqs(drain(lanes, 22.0, old=True))) < 2_000
+    assert drain(lanes, 40.0, old=True) == []
+    assert drain(lanes, 60.0, old=True)  # nobody has answered for half a minute
+
+
 def test_a_second_silence_makes_one_past(outbox: Outbox) -> None:
     make(outbox, 3_000)
     lanes = Lanes(outbox, resend=Resend(), now=0.0)
