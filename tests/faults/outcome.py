@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import orjson
 
 from gateway.command_audit import read as read_audit
@@ -68,21 +69,28 @@ def compare(history: Path, promises: dict[str, int]) -> Comparison:
     db = sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True)
     lost = told = both = 0
     for epoch, last in promises.items():
-        stored = {
+        numbered = {
             seq
             for table in ("readable", "(SELECT e.epoch, seq FROM records JOIN epochs e ON e.id = records.epoch)")
             for (seq,) in db.execute(f"SELECT seq FROM {table} WHERE epoch = ? AND seq <= ?", (epoch, last))  # noqa: S608
         }
-        gaps = {
-            seq
-            for first, end in db.execute(
-                "SELECT first, last FROM gaps JOIN epochs e ON e.id = gaps.epoch WHERE e.epoch = ?", (epoch,)
-            )
-            for seq in range(first, min(end, last) + 1)
-        }
-        told += len(gaps - stored)
-        both += len(gaps & stored)
-        lost += last - len(stored | gaps)
+        stored = np.array(sorted(numbered), np.int64)
+        gaps = db.execute(
+            "SELECT first, min(gaps.last, ?) FROM gaps JOIN epochs e ON e.id = gaps.epoch"
+            " WHERE e.epoch = ? AND first <= ? ORDER BY first",
+            (last, epoch, last),
+        )
+        numbers = within = upto = 0
+        for first, end in gaps:
+            # Gaps may overlap, and be millions of numbers long.
+            begin = max(first, upto + 1)
+            if end >= begin:
+                numbers += end - begin + 1
+                within += int(np.searchsorted(stored, end, "right") - np.searchsorted(stored, begin))
+                upto = end
+        told += numbers - within
+        both += within
+        lost += last - len(stored) - (numbers - within)
     rows = db.execute(f"SELECT {', '.join(FIELDS)} FROM readable").fetchall()  # noqa: S608 - our own names
     records = [(kind, orjson.loads(text)["number"]) for kind, text in db.execute("SELECT kind, body FROM records")]
     db.close()
