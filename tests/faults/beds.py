@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -100,15 +101,20 @@ class Beds:
         self._ears.on_message = self._hear
 
     def __enter__(self) -> Self:
-        self.air.__enter__()
-        self._ears.connect("127.0.0.1", self.broker.port)
-        self._ears.subscribe(Topics("test", "beds").status)
-        self._ears.loop_start()
-        self.historian.start()
-        assert wait_for(lambda: "connected" in self.historian.text(), START_S), self.historian.text()
-        self.gateway.start()
-        assert wait_for(self.well, START_S), self.gateway.text()[-2000:]
-        self.watch.start()
+        with ExitStack() as stack:
+            stack.enter_context(self.air)
+            for process in (self.historian, self.gateway):
+                stack.callback(process.end)
+            self._ears.connect("127.0.0.1", self.broker.port)
+            self._ears.subscribe(Topics("test", "beds").status)
+            self._ears.loop_start()
+            stack.callback(self._ears.loop_stop)
+            self.historian.start()
+            assert wait_for(lambda: "connected" in self.historian.text(), START_S), self.historian.text()
+            self.gateway.start()
+            assert wait_for(self.well, START_S), self.gateway.text()[-2000:]
+            self.watch.start()
+            stack.pop_all()  # all is well: it ends with `__exit__`
         return self
 
     def __exit__(

@@ -118,11 +118,14 @@ class Chain:
         self.watch = Watch(self.history)
 
     def __enter__(self) -> Self:
-        self.historian.start()
-        # The broker keeps nothing for a historian that it has never met.
-        wait_until(lambda: "connected" in self.historian.text(), START_S)
-        self.start_gateway()
-        self.watch.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.historian.end)
+            self.historian.start()
+            # The broker keeps nothing for a historian that it has never met.
+            wait_until(lambda: "connected" in self.historian.text(), START_S)
+            self.start_gateway()
+            self.watch.start()
+            stack.pop_all()  # all is well: it ends with `__exit__`
         return self
 
     def __exit__(
