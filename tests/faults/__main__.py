@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 from pathlib import Path
+from subprocess import SubprocessError
 
 import pytest
 from rich.console import Console
@@ -66,7 +67,7 @@ def run(row: Row, folder: Path, options: argparse.Namespace, progress: object) -
         outcome = row.run(folder, quick=options.quick, seed=options.seed, progress=progress)
     except pytest.skip.Exception as reason:
         outcome = Outcome(row.name, skipped=str(reason))
-    except (OSError, AssertionError, ValueError, RuntimeError, LookupError) as error:
+    except (OSError, AssertionError, ValueError, RuntimeError, LookupError, SubprocessError) as error:
         traceback.print_exc()
         outcome = Outcome(row.name, notes=[f"the row itself failed: {type(error).__name__}: {error}"])
     outcome.seconds = time.monotonic() - began
