@@ -23,7 +23,7 @@ INSTRUMENTED = (
     "gateway.receipt", "gateway.recording", "gateway.waveform",
 )  # fmt: skip
 FROM_HYPOTHESIS = 400  # inputs; slow to make, and soon overtaken
-ROUND_S = 60  # seconds of one process; the next one goes on with what was found
+ROUND_S = 300  # seconds of one process; the next one goes on with what was found
 ROUND_MB = 512  # memory at which a round ends: the fuzzer never frees the arrays that traced comparisons of arrays make
 LOOK_EVERY = 500  # inputs between two looks at memory
 MOST_MB = 2048  # memory; an input that takes more than that is a defect
