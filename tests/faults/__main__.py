@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -27,6 +28,8 @@ from tests.faults.matrix import ROWS, Row
 from tests.faults.outcome import Outcome
 
 WIDTH = 150
+QUICK_JOBS = 2
+"""Rows at once in the quick matrix."""
 
 
 def main() -> int:
@@ -36,18 +39,21 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     rows = [row for row in ROWS if options.only in row.name]
     kind = "quick" if options.quick else "full"
+    began = time.monotonic()
     console.print(f"fault matrix, {kind}, seed {options.seed}, {len(rows)} rows, in {folder}")
-    outcomes = []
     columns = (TextColumn("{task.description:40}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        for row in rows:
+
+        def one(row: Row) -> Outcome:
             task = progress.add_task(row.name, total=1.0)
-            outcome = run(
-                row, folder / row.name, options, lambda done, task=task: progress.update(task, completed=done)
-            )
+            outcome = run(row, folder / row.name, options, lambda done: progress.update(task, completed=done))
             progress.remove_task(task)
             progress.console.print(line(outcome), highlight=False)
-            outcomes.append(outcome)
+            return outcome
+
+        # Most of a row is waiting; the full matrix has figures that neighbours would change.
+        with ThreadPoolExecutor(QUICK_JOBS if options.quick else 1) as pool:
+            outcomes = list(pool.map(one, rows))
     console.print(table(outcomes))
     for outcome in outcomes:
         for note in outcome.notes:
@@ -56,6 +62,7 @@ def main() -> int:
     if good:
         shutil.rmtree(folder)
     done = sum(not outcome.skipped for outcome in outcomes)
+    console.print(f"{done} rows in {time.monotonic() - began:.0f} s", highlight=False)
     console.print("nothing lost, nothing twice" if good and done else f"[bold red]see {folder}[/bold red]")
     return 0 if good and done else 1
 

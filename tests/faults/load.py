@@ -56,6 +56,8 @@ def main() -> None:
 
     def promise() -> None:
         state = outbox.state()
+        if not state.epoch:
+            return  # the file cannot be opened yet: nothing is promised
         os.write(journal, f"{state.epoch} {state.durable_seq}\n".encode())
 
     outbox.subscribe(promise)
