@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.flow import LEAST
 from gateway.lanes import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, Lanes
 from gateway.outbox import Gap, Outbox, Row
 from gateway.outbox_file import OutboxFile
@@ -39,7 +40,7 @@ def drain(take: Lanes, now: float, *, old: bool) -> list[list[Row]]:
 
 def test_the_present_goes_before_a_long_past(outbox: Outbox) -> None:
     make(outbox, LIVE_LAG + 5_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
     assert lanes.live(0.0) == []
     make(outbox, 10)
     assert seqs(drain(lanes, 0.0, old=False)) == list(range(LIVE_LAG + 5_001, LIVE_LAG + 5_011))
@@ -58,7 +59,7 @@ def test_a_short_past_is_the_present(outbox: Outbox) -> None:
 
 def test_the_past_keeps_to_its_rate(outbox: Outbox) -> None:
     make(outbox, 12_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
     lanes.live(0.0)
     for now in (0.1, 0.2, 0.5):
         sent = 12_000 - lanes.backlog
@@ -66,25 +67,24 @@ def test_the_past_keeps_to_its_rate(outbox: Outbox) -> None:
         assert sent + more <= BACKLOG_ROWS_PER_S * now + 200
 
 
-def test_the_past_waits_for_the_receipts_of_what_was_sent(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.flow.UNDER_WAY", 1_000)
+def test_the_past_waits_for_the_receipts_of_what_was_sent(outbox: Outbox) -> None:
     make(outbox, 6_000)
     lanes, unpaced = (Lanes(outbox, resend=Resend(), now=0.0, receipts=receipts) for receipts in (True, False))
     for each in (lanes, unpaced):
         each.live(0.0)
     sent = seqs(drain(lanes, 1.0, old=True))
-    assert 1_000 <= len(sent) < 2_000
+    assert LEAST <= len(sent) < 2 * LEAST
     assert len(seqs(drain(unpaced, 1.0, old=True))) == 6_000
     assert drain(lanes, 20.0, old=True) == []
-    lanes.receipt(len(sent), 21.0)
-    assert 1_000 <= len(seqs(drain(lanes, 22.0, old=True))) < 2_000
+    lanes.receipt(Reach(len(sent)), 21.0)
+    assert LEAST <= len(seqs(drain(lanes, 22.0, old=True))) < 2 * LEAST
     assert drain(lanes, 40.0, old=True) == []
     assert drain(lanes, 60.0, old=True)  # nobody has answered for half a minute
 
 
 def test_a_second_silence_makes_one_past(outbox: Outbox) -> None:
     make(outbox, 3_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
+    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
     lanes.live(0.0)
     make(outbox, 3_000)
     lanes.live(0.0)
