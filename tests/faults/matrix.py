@@ -43,7 +43,7 @@ ROWS = (
         "offline",
         links.offline,
         {"hours": 1.0, "rate": 80.0, "speed": 100.0, "outbox_mb": 7},
-        {"hours": 72.0, "rate": 80.0, "speed": 300.0, "outbox_mb": 512},
+        {"hours": 72.0, "rate": 80.0, "speed": 600.0, "outbox_mb": 512},
     ),
     Row("corrupt-outbox", files.corrupt, {"what": "outbox", "times": 6}, {"what": "outbox", "times": 40}),
     Row("corrupt-history", files.corrupt, {"what": "history", "times": 4}, {"what": "history", "times": 40}),
