@@ -26,7 +26,7 @@ MEASURED = ("imu", "heart_rate")
 HELD = 1
 """Samples: the last packet of a serial stream is believed when the next one begins."""
 LATE_MS = 1000.0
-"""A step's own delay, 95 of 100, while they misbehave; beyond it the others are held up. ``make latency`` asks for less."""
+"""A step's own delay, 95 of 100, while they misbehave: beyond it they hold up the others."""
 
 
 def bad_devices(folder: Path, *, rounds: int, beds: int, seed: int, progress: Progress) -> Outcome:

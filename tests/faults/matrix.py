@@ -58,7 +58,7 @@ ROWS = (
     Row("certificates", passports.expired, {"times": 1}, {"times": 5}),
     Row("clock", clocks.delivery, {"times": 4}, {"times": 40}),
     Row("clock-beds", clocks.beds, {"times": 4}, {"times": 20}),
-    Row("devices", devices.bad_devices, {"rounds": 1, "beds": 2}, {"rounds": 10, "beds": 5}),
+    Row("devices", devices.bad_devices, {"rounds": 1, "beds": 2}, {"rounds": 5, "beds": 3}),
     Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )
