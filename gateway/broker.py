@@ -44,6 +44,7 @@ max_queued_messages 0
 max_queued_bytes {queue}
 memory_limit {memory}
 max_packet_size {payload}
+set_tcp_nodelay true
 log_dest stderr
 log_type error
 log_type warning

@@ -42,6 +42,9 @@ max_queued_bytes 67108864
 max_inflight_messages 100
 persistent_client_expiration 14d
 max_packet_size 1048576
+
+# A small message does not wait in the kernel until the one before it is acknowledged.
+set_tcp_nodelay true
 """
 
 

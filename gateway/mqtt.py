@@ -286,6 +286,7 @@ class Link:
             client.on_log = self._on_log
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -372,3 +373,9 @@ class Link:
                 getattr(properties, "ResponseTopic", ""), getattr(properties, "CorrelationData", b""),
             ),
         )  # fmt: skip
+
+
+def _send_at_once(_client: paho.Client, _data: Any, sock: Any) -> None:
+    """Have the kernel wait for no company: a small message after another would lie until that is acknowledged."""
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
