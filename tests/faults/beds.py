@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -142,10 +143,11 @@ class Beds:
     def _hear(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
         self.status = orjson.loads(message.payload)
 
-    def finish(self, outcome: Outcome) -> tuple[Replay, list[Measurement]]:
+    def finish(self, outcome: Outcome, *, mended: bool = False) -> tuple[Replay, list[Measurement]]:
         """Stop the gateway; put what was made and stored into the outcome; return the replay and what was stored.
 
-        What was made is what the recording of the frames gives in replay.
+        What was made is what the recording of the frames gives in replay. Where wall times were ``mended`` in the
+        history, they are left out of the comparison; how long something took is not.
         """
         self.watch.stop()
         self.gateway.end()
@@ -158,12 +160,18 @@ class Beds:
         stored = [row.measurement for row in reader.stored(limit=10_000_000)]
         reader.close()
         outcome.made, outcome.stored = len(made), len(stored)
-        outcome.lost = excess(made, stored)
-        outcome.twice = excess(stored, made) + doubled(stored)
+        alike = [[timeless(m) for m in some] for some in (made, stored)] if mended else [made, stored]
+        outcome.lost = excess(*alike)
+        outcome.twice = excess(*reversed(alike)) + doubled(stored)
         outcome.gap_s = self.watch.longest_s
         for process in (self.gateway, self.historian):
             outcome.notes += process.unclean()[:3]
         return replay, stored
+
+
+def timeless(measurement: Measurement) -> Measurement:
+    """Return a measurement as if it had begun at nought."""
+    return replace(measurement, start_us=0, end_us=measurement.end_us - measurement.start_us)
 
 
 def excess(some: Iterable[Measurement], others: Iterable[Measurement]) -> int:
