@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dsp.alignment import ALIGNMENT
 from dsp.batch import Batch
 from dsp.joints_kernel import follow_joints
+from dsp.roster import Roster, more_rows
 from dsp.segment_kernel import follow_segments
 from dsp.segment_layout import (
     ANGLE,
@@ -109,13 +110,13 @@ class JointAngles:
 
     def __init__(self, params: JointParams | None = None) -> None:
         self._params = params or JointParams()
+        self._roster = Roster(self._grow)
         self._rows = np.zeros(0, SEGMENT_PARAMS)
         self._state = np.zeros(0, SEGMENT)
         self._alignment = np.zeros(0, ALIGNMENT)
         self._times = np.zeros((0, HISTORY))
         self._matrices = np.zeros((0, HISTORY, 3, 3))
         self._marks = np.zeros((0, HISTORY, 2), np.int64)
-        self._used: list[bool] = []
         self._joints = np.zeros(0, JOINT)
         self._joined: list[int] = []
 
@@ -123,14 +124,7 @@ class JointAngles:
         """Return the number of a new sensor on a segment."""
         if not 0.0 < rate_hz < math.inf:
             raise ValueError(f"rate_hz must be positive, got {rate_hz}")
-        if False in self._used:
-            sensor = self._used.index(False)
-        else:
-            sensor = len(self._used)
-            self._used.append(False)
-            if sensor == len(self._state):
-                self._grow(max(8, sensor))
-        self._used[sensor] = True
+        sensor = self._roster.take()
         row, p = self._rows[sensor : sensor + 1], self._params
         row["dt"] = 1.0 / rate_hz
         row["kind"] = _KINDS[segment]
@@ -142,8 +136,7 @@ class JointAngles:
 
     def join(self, joint: JointName, proximal: int, distal: int) -> int:
         """Return the number of a new joint between two sensors."""
-        self._check(proximal)
-        self._check(distal)
+        self._roster.check(proximal, distal)
         row = np.zeros(1, JOINT)
         row["proximal"], row["distal"], row["sign"] = proximal, distal, _SIGNS[joint]
         row["neutral"] = math.radians(self._params.neutral_deg.get(joint, 0.0))
@@ -159,8 +152,7 @@ class JointAngles:
 
     def detach(self, sensor: int) -> None:
         """Forget a sensor and the joints it belongs to; their numbers may be given to others."""
-        self._check(sensor)
-        self._used[sensor] = False
+        self._roster.leave(sensor)
         self._joined = [j for j in self._joined if sensor not in self._joints[j][["proximal", "distal"]].item()]
 
     def push(self, batch: Batch, time_s: NDArray[np.float64], quaternion: NDArray[np.float64]) -> NDArray[np.void]:
@@ -172,8 +164,7 @@ class JointAngles:
             quaternion: (m, 4) w, x, y, z: sensor to an earth frame with z up, of any and slowly drifting heading; NaN
                 where unknown. Other sensors' earth frames need not be the same.
         """
-        for sensor in batch.sensor.tolist():
-            self._check(sensor)
+        self._roster.check(*batch.sensor.tolist())
         counts = np.diff(batch.start)
         found = []
         for first in range(0, max(1, int(counts.max(initial=0))), _SLICE):
@@ -219,13 +210,9 @@ class JointAngles:
         return out[:n]
 
     def _grow(self, room: int) -> None:
-        self._rows = np.concatenate([self._rows, np.zeros(room, SEGMENT_PARAMS)])
-        self._state = np.concatenate([self._state, np.zeros(room, SEGMENT)])
-        self._alignment = np.concatenate([self._alignment, np.zeros(room, ALIGNMENT)])
+        self._rows = more_rows(self._rows, room)
+        self._state = more_rows(self._state, room)
+        self._alignment = more_rows(self._alignment, room)
         self._times = np.concatenate([self._times, np.zeros((room, HISTORY))])
         self._matrices = np.concatenate([self._matrices, np.zeros((room, HISTORY, 3, 3))])
         self._marks = np.concatenate([self._marks, np.zeros((room, HISTORY, 2), np.int64)])
-
-    def _check(self, sensor: int) -> None:
-        if not 0 <= sensor < len(self._used) or not self._used[sensor]:
-            raise KeyError(f"sensor {sensor} is not attached")

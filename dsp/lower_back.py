@@ -24,6 +24,7 @@ from dsp.lower_back_layout import (
     TURN,
 )
 from dsp.lower_back_walk import ALGORITHM, LowerBackWalk
+from dsp.roster import Roster, more_rows, require_rate
 
 __all__ = [
     "ALGORITHM",
@@ -118,27 +119,16 @@ class LowerBack:
 
     def __init__(self, params: LowerBackParams | None = None) -> None:
         self._params = params or LowerBackParams()
+        self._roster = Roster(self._grow)
         # Record arrays, so that the kernels also run uncompiled.
         self._rows: Any = np.zeros(0, PARAMS).view(np.recarray)
         self._state: Any = np.zeros(0, STATE).view(np.recarray)
-        self._used: list[bool] = []
         self._out: Any = np.zeros(64, EVENT).view(np.recarray)
 
     def attach(self, rate_hz: float, height_m: float = math.nan, sensor_height_m: float = math.nan) -> int:
         """Return the number of a new sensor; without a body measure there are no lengths and speeds."""
-        low, high = RATE_RANGE_HZ
-        if not low <= rate_hz <= high:
-            raise ValueError(f"the lower back needs {low:g} to {high:g} Hz, not {rate_hz:g} Hz")
-        if False in self._used:
-            sensor = self._used.index(False)
-        else:
-            sensor = len(self._used)
-            self._used.append(False)
-            if sensor == len(self._state):
-                room = max(4, sensor)
-                self._rows = np.concatenate([self._rows, np.zeros(room, PARAMS)]).view(np.recarray)
-                self._state = np.concatenate([self._state, np.zeros(room, STATE)]).view(np.recarray)
-        self._used[sensor] = True
+        require_rate("the lower back needs", rate_hz, RATE_RANGE_HZ)
+        sensor = self._roster.take()
         leg = height_m * LEG_PER_HEIGHT if math.isnan(sensor_height_m) else sensor_height_m * LEG_PER_SENSOR_HEIGHT
         self._rows[sensor] = self._params.for_sensor(rate_hz, leg)[0]
         self._state[sensor] = np.zeros((), STATE)
@@ -146,13 +136,11 @@ class LowerBack:
 
     def detach(self, sensor: int) -> None:
         """Forget a sensor; its number may be given to another."""
-        self._check(sensor)
-        self._used[sensor] = False
+        self._roster.leave(sensor)
 
     def push(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
-        for sensor in batch.sensor.tolist():
-            self._check(sensor)
+        self._roster.check(*batch.sensor.tolist())
         # A sample can end a walk and begin a gap; a walk that is found says all the steps that were waiting.
         self._make_room((QUEUE + 4) * len(batch.sensor) + 6 * len(batch.index))
         n = walks(batch.sensor, batch.start, batch.index, batch.acc, batch.gyr, self._rows, self._state, self._out)
@@ -160,7 +148,7 @@ class LowerBack:
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: return what was still open; it starts afresh."""
-        self._check(sensor)
+        self._roster.check(sensor)
         self._make_room(QUEUE + 4)
         n = finish(self._state, self._rows, sensor, self._out)
         self._state[sensor] = np.zeros((), STATE)
@@ -173,6 +161,6 @@ class LowerBack:
         if len(self._out) < events:
             self._out = np.zeros(2 * events, EVENT).view(np.recarray)
 
-    def _check(self, sensor: int) -> None:
-        if not 0 <= sensor < len(self._used) or not self._used[sensor]:
-            raise KeyError(f"sensor {sensor} is not attached")
+    def _grow(self, room: int) -> None:
+        self._rows = more_rows(self._rows, room).view(np.recarray)
+        self._state = more_rows(self._state, room).view(np.recarray)

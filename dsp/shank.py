@@ -11,6 +11,7 @@ from dsp.alignment import ALIGNMENT
 from dsp.batch import Batch
 from dsp.foot import EVENT, RATE_RANGE_HZ
 from dsp.foot_layout import FINAL_CONTACT, GAP, INITIAL_CONTACT, MAX_LANDING, MAX_TAPS
+from dsp.roster import Roster, more_rows, require_rate
 from dsp.shank_kernel import contacts
 from dsp.shank_layout import MID_SWING, PARAMS, STATE
 from dsp.stride_kernel import STRIDE
@@ -100,42 +101,28 @@ class ShankContacts:
 
     def __init__(self, params: ShankParams | None = None) -> None:
         self._params = params or ShankParams()
+        self._roster = Roster(self._grow)
         self._rows = np.zeros(0, PARAMS)
         self._state = np.zeros(0, STATE)
         self._alignment = np.zeros(0, ALIGNMENT)
-        self._used: list[bool] = []
         self._out = np.zeros(64, EVENT)
         self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
     def attach(self, rate_hz: float) -> int:
         """Return the number of a new sensor sampled at ``rate_hz``; raises ValueError where that cannot do."""
-        low, high = RATE_RANGE_HZ
-        if not low <= rate_hz <= high:
-            raise ValueError(f"shank contacts need {low:g} to {high:g} Hz, not {rate_hz:g} Hz")
-        if False in self._used:
-            sensor = self._used.index(False)
-        else:
-            sensor = len(self._used)
-            self._used.append(False)
-            if sensor == len(self._state):
-                room = max(8, sensor)
-                self._rows = np.concatenate([self._rows, np.zeros(room, PARAMS)])
-                self._state = np.concatenate([self._state, np.zeros(room, STATE)])
-                self._alignment = np.concatenate([self._alignment, np.zeros(room, ALIGNMENT)])
-        self._used[sensor] = True
+        require_rate("shank contacts need", rate_hz, RATE_RANGE_HZ)
+        sensor = self._roster.take()
         self._rows[sensor] = self._params.for_rate(rate_hz)[0]
         self._state[sensor] = np.zeros((), STATE)
         return sensor
 
     def detach(self, sensor: int) -> None:
         """Forget a sensor; its number may be given to another."""
-        self._check(sensor)
-        self._used[sensor] = False
+        self._roster.leave(sensor)
 
     def push(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
-        for sensor in batch.sensor.tolist():
-            self._check(sensor)
+        self._roster.check(*batch.sensor.tolist())
         need = 4 * len(batch.index) + 16
         if len(self._out) < need:
             self._out = np.zeros(2 * need, EVENT)
@@ -154,27 +141,28 @@ class ShankContacts:
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
-        self._check(sensor)
+        self._roster.check(sensor)
         self._state[sensor] = np.zeros((), STATE)
         return np.zeros(0, EVENT)
 
     def settled(self, sensor: int) -> float:
         """Return the sample number before which no event of this sensor will come any more; -inf at first."""
-        self._check(sensor)
+        self._roster.check(sensor)
         state = self._state[sensor]
         return float(state["settled"]) if state["started"] else -np.inf
 
     def settled_all(self) -> NDArray[np.float64]:
         """Return the same of all sensors by their numbers, which are those up to the highest that was given."""
-        state = self._state[: len(self._used)]
+        state = self._state[: len(self._roster)]
         settled: NDArray[np.float64] = np.where(state["started"] != 0, state["settled"], -np.inf)
         return settled
 
     def left(self, sensor: int) -> NDArray[np.float64]:
         """Return the unit vector to the left in the sensor's frame, (3,): the axis in use."""
-        self._check(sensor)
+        self._roster.check(sensor)
         return np.array(self._alignment[sensor]["used"])
 
-    def _check(self, sensor: int) -> None:
-        if not 0 <= sensor < len(self._used) or not self._used[sensor]:
-            raise KeyError(f"sensor {sensor} is not attached")
+    def _grow(self, room: int) -> None:
+        self._rows = more_rows(self._rows, room)
+        self._state = more_rows(self._state, room)
+        self._alignment = more_rows(self._alignment, room)
