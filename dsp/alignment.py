@@ -10,6 +10,7 @@ forgets with motion, not with time.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -149,3 +150,31 @@ def adopt(a: Any) -> None:
     """Use the best estimate from here on."""
     for i in range(3):
         a.used[i] = a.left[i]
+
+
+@dataclass(frozen=True, slots=True)
+class Mounting:
+    """How a sensor is strapped on.
+
+    Attributes:
+        left: (3,) unit vector of the body's left in the sensor frame.
+        up: (3,) unit vector against gravity with the segment at rest; zeros while it has not rested.
+        sure: False until some strides in a row agree with it: then contacts may still be told about another axis.
+    """
+
+    left: NDArray[np.float64]
+    up: NDArray[np.float64]
+    sure: bool
+
+    @classmethod
+    def of(cls, row: NDArray[np.void]) -> Mounting:
+        """Return what one row of ``ALIGNMENT`` says."""
+        sure = bool(row["agreed"] >= AGREED_STRIDES and row["rests"] > 0)
+        return cls(row["used"].copy(), row["up"].copy(), sure)
+
+    @property
+    def askew(self) -> float:
+        """Angle between the body's left and the sensor's y axis, rad; NaN before the first sample."""
+        if not self.left.any():
+            return math.nan
+        return math.acos(max(-1.0, min(1.0, float(self.left[1] / np.linalg.norm(self.left)))))

@@ -352,6 +352,15 @@ METRICS: Final[tuple[Metric, ...]] = (
         ),
     ),
     _turn(
+        "stride_turn",
+        "Turn of the foot in a stride",
+        kind="stride",
+        low=-270.0,
+        high=270.0,
+        description="Change of the foot's heading from foot-flat to foot-flat; to the left positive. Strides that turn"
+        " by more than 20° are left out of symmetry and variability.",
+    ),
+    _turn(
         "turn_angle",
         "Turn angle",
         low=0.0,

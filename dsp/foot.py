@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.alignment import AGREED_STRIDES, ALIGNMENT
+from dsp.alignment import ALIGNMENT, Mounting
 from dsp.batch import Batch
 from dsp.foot_kernel import Sink, contacts
 from dsp.foot_layout import (
@@ -35,7 +35,6 @@ __all__ = [
     "STRIDE",
     "FootContacts",
     "FootParams",
-    "Mounting",
 ]
 
 ALGORITHM = "foot-contacts/2"
@@ -118,21 +117,6 @@ class FootParams:
         return p
 
 
-@dataclass(frozen=True, slots=True)
-class Mounting:
-    """How a sensor is strapped on.
-
-    Attributes:
-        left: (3,) unit vector of the body's left in the sensor frame.
-        up: (3,) unit vector against gravity with the foot at rest; zeros while it has not rested.
-        sure: False until some strides in a row agree with it: then contacts may still be told about another axis.
-    """
-
-    left: NDArray[np.float64]
-    up: NDArray[np.float64]
-    sure: bool
-
-
 class FootContacts:
     """Streaming detector of foot contacts for many sensors, one kernel call a batch.
 
@@ -201,9 +185,7 @@ class FootContacts:
     def mounting(self, sensor: int) -> Mounting:
         """Return how this sensor is found to be strapped on."""
         self._roster.check(sensor)
-        found = self._alignment[sensor]
-        sure = bool(found["agreed"] >= AGREED_STRIDES and found["rests"] > 0)
-        return Mounting(found["used"].copy(), found["up"].copy(), sure)
+        return Mounting.of(self._alignment[sensor])
 
     def settled(self, sensor: int) -> float:
         """Return the sample number before which no event of this sensor will come any more; -inf at first."""

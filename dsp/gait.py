@@ -309,6 +309,7 @@ class Walk:
             ("foot_clearance", shape.clearance),
             ("foot_strike_angle", math.degrees(shape.strike_angle)),
             ("toe_off_angle", math.degrees(shape.toe_off_angle)),
+            ("stride_turn", math.degrees(shape.turn)),
         ):
             if self._plausible(metric, value):
                 self._out.append(Result(metric, value, shape.side, shape.start_s, shape.time_s, 1, STRIDE_ALGORITHM))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.alignment import ALIGNMENT
+from dsp.alignment import ALIGNMENT, Mounting
 from dsp.batch import Batch
 from dsp.foot import EVENT, RATE_RANGE_HZ
 from dsp.foot_layout import FINAL_CONTACT, GAP, INITIAL_CONTACT, MAX_LANDING, MAX_TAPS
@@ -157,10 +157,10 @@ class ShankContacts:
         settled: NDArray[np.float64] = np.where(state["started"] != 0, state["settled"], -np.inf)
         return settled
 
-    def left(self, sensor: int) -> NDArray[np.float64]:
-        """Return the unit vector to the left in the sensor's frame, (3,): the axis in use."""
+    def mounting(self, sensor: int) -> Mounting:
+        """Return how this sensor is found to be strapped on."""
         self._roster.check(sensor)
-        return np.array(self._alignment[sensor]["used"])
+        return Mounting.of(self._alignment[sensor])
 
     def _grow(self, room: int) -> None:
         self._rows = more_rows(self._rows, room)

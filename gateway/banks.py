@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from config.settings import Device, Settings
+from dsp.alignment import Mounting
 from dsp.foot import FootContacts
 from dsp.lower_back import LowerBack
 from dsp.shank import ShankContacts
@@ -57,6 +58,10 @@ class Banks:
         self.shanks.step()
         self.backs.step()
         self.joints.step()
+
+    def mounting(self, number: int) -> Mounting | None:
+        """Return how a foot's or shank's sensor is found to be strapped on; None for others, and before its first."""
+        return self.feet.mounting(number) or self.shanks.mounting(number)
 
 
 def numbered(settings: Settings) -> dict[str, dict[int, Device]]:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.alignment import Mounting
 from dsp.foot import FootContacts
 from dsp.gait import Contact, Shape
 from dsp.gait_window import Foot
@@ -69,6 +70,11 @@ class ContactBank(Bank):
     def settled_s(self, number: int) -> float:
         """Return the gateway time before which no contact of this sensor will come any more."""
         return self._settled_s[self.worn[number].sensor]
+
+    def mounting(self, number: int) -> Mounting | None:
+        """Return how a sensor is found to be strapped on; None while it has sent nothing."""
+        worn = self.worn.get(number)
+        return None if worn is None else self._detector.mounting(worn.sensor)
 
     def _sort(self, rows: NDArray[np.void], values: Iterable[Row], into: dict[int, list[Row]]) -> None:
         for number, value in zip(self.numbers(rows), values, strict=True):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from config.settings import Settings
+from dsp.alignment import Mounting
 from dsp.catalogue import CATALOGUE
 from dsp.result import Result
 from gateway.axes import is_imu
@@ -95,6 +96,10 @@ class Pipeline:
         for slot, subject in self._subjects.items():
             out += [self._measure(slot, result, devices) for result, devices in subject.finish()]
         return out
+
+    def mounting(self, number: int) -> Mounting | None:
+        """Return how a device is found to be strapped on, where somebody looks for it."""
+        return self._banks.mounting(number)
 
     def to_utc_us(self, seconds: float) -> int:
         """Return UTC microseconds of a gateway time in seconds."""

@@ -84,7 +84,16 @@ class Report:
             self._settings,
             time_us=time_us,
             sessions=self._sessions,
-            devices=[device_status(i, self.states.get(i.device.id), now_s, rates[i.device.id]) for i in intakes],
+            devices=[
+                device_status(
+                    intake,
+                    self.states.get(intake.device.id),
+                    now_s,
+                    rates[intake.device.id],
+                    self._pipeline.mounting(number),
+                )
+                for number, intake in enumerate(intakes)
+            ],
             pipeline={
                 "samples_per_s": round(sum(rates[device] for device in samples), 1),
                 "measurements_per_s": rates[""],

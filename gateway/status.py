@@ -9,6 +9,7 @@ from typing import Any
 
 from config.settings import Settings, Slot
 from drivers.supervisor import DeviceState
+from dsp.alignment import Mounting
 from gateway.intake import Intake
 from gateway.outbox import Outbox
 
@@ -32,8 +33,10 @@ def samples_of(intake: Intake) -> int:
     return sum(count.samples for count in intake.counts.values())
 
 
-def device_status(intake: Intake, state: DeviceState | None, now_s: float, rate_hz: float) -> Json:
-    """Describe a device: its link, what it sends (``rate_hz`` as measured, all streams together), its clock."""
+def device_status(
+    intake: Intake, state: DeviceState | None, now_s: float, rate_hz: float, mounting: Mounting | None = None
+) -> Json:
+    """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock and strap."""
     return {
         "id": intake.device.id,
         "slot": intake.slot,
@@ -51,6 +54,7 @@ def device_status(intake: Intake, state: DeviceState | None, now_s: float, rate_
         "error": state.error if state else "",
         "advice": state.advice if state else "",
         "clock": _clock(intake),
+        "mounting": _mounting(mounting),
         "streams": {
             name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
             for name, spec in intake.streams.items()
@@ -95,3 +99,10 @@ def _clock(intake: Intake) -> Json | None:
                 "uncertainty_ms": round(fit.uncertainty_s * 1000, 2),
             }
     return None
+
+
+def _mounting(found: Mounting | None) -> Json | None:
+    """Return how far from its configured axes a sensor is worn, and whether that is sure; None if nobody looks."""
+    if found is None or math.isnan(found.askew):
+        return None
+    return {"askew_deg": round(math.degrees(found.askew), 1), "sure": found.sure}

@@ -210,13 +210,14 @@ def shape(turn: float, at: float = 6 * STEP) -> Shape:
 
 def test_the_shape_of_a_stride() -> None:
     walk = Walk()
-    found = walk.push(stroll(20), 0.001, math.inf, [shape(0.0)])
+    found = walk.push(stroll(20), 0.001, math.inf, [shape(0.2)])
     said = {r.metric: r.value for r in found if r.algorithm == "foot-stride/1"}
     assert said == pytest.approx({
         "stride_length": 1.32, "walking_speed": 1.2, "foot_clearance": 0.15,
         "foot_strike_angle": math.degrees(0.4), "toe_off_angle": math.degrees(-1.0),
+        "stride_turn": math.degrees(0.2),
     })  # fmt: skip
-    nothing = shape(0.0)._replace(length=math.nan, stride_s=math.nan, clearance=math.nan)
+    nothing = shape(math.nan)._replace(length=math.nan, stride_s=math.nan, clearance=math.nan)
     found = Walk().push(stroll(20), 0.001, math.inf, [nothing])
     assert {r.metric for r in found if r.algorithm == "foot-stride/1"} == {"foot_strike_angle", "toe_off_angle"}
 

@@ -269,7 +269,8 @@ def test_sensors_come_and_go() -> None:
     with pytest.raises(KeyError, match="sensor 7 is not attached"):
         shanks.settled(7)
     assert shanks.attach(60.0) == 7
-    np.testing.assert_array_equal(shanks.left(3), [0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(shanks.mounting(3).left, [0.0, 0.0, 0.0])
+    assert np.isnan(shanks.mounting(3).askew)
     with pytest.raises(ValueError, match="shank contacts need 20 to 350 Hz"):
         shanks.attach(1000.0)
 

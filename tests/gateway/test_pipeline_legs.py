@@ -246,6 +246,23 @@ def test_a_foot_on_one_side_and_a_shank_on_the_other_walk_together() -> None:
     assert {m.reason for m in both} <= {"one side's contacts from the foot, the other's from the shank"}
 
 
+def test_says_how_far_askew_a_sensor_is_found_to_be_worn_and_whether_that_is_sure() -> None:
+    pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
+    assert pipeline.mounting(0) is None
+    walk = list(steps(frames(FOOT_AND_SHANK, askew=True)))
+    heard = []
+    for _, step in walk:
+        pipeline.step(step)
+        heard.append(pipeline.mounting(0))
+    assert not next(each for each in heard if each is not None).sure
+    for number in range(2):
+        found = pipeline.mounting(number)
+        assert found is not None
+        assert found.sure
+        left = rotation(number)[:, 1]
+        assert math.degrees(found.askew) == pytest.approx(math.degrees(math.acos(left[1])), abs=6.0)
+
+
 def test_a_rate_that_an_operator_is_not_made_for_is_said_and_harms_no_neighbour(monkeypatch: Any) -> None:
     monkeypatch.setattr("dsp.foot.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)

@@ -5,7 +5,7 @@ import { follow, silence } from "./live.js";
 import { showNotices } from "./notices.js";
 import { age, duration, long, number, state as stateWords } from "./words.js";
 
-const COLUMNS = 9;
+const COLUMNS = 10;
 
 const STATE = 3;
 
@@ -19,13 +19,18 @@ function clockWords(clock) {
   return `${number(clock.drift_ppm, 1)} ppm ± ${number(clock.uncertainty_ms, 1)} ms`;
 }
 
+function strapWords(mounting) {
+  if (!mounting || typeof mounting.askew_deg !== "number") return "–";
+  return mounting.sure === true ? `${number(mounting.askew_deg, 0)}° off` : "finding out";
+}
+
 function cells(device) {
   const [shape, word] = stateWords(device.state);
   const battery = typeof device.battery === "number" ? `${Math.round(device.battery)} %` : "–";
   const rate = typeof device.rate_hz === "number" ? number(device.rate_hz, 1) : "–";
   const seconds = typeof device.age_s === "number" ? age(device.age_s + silence()) : "–";
   return [device.id, device.slot ?? "", long(device.placement), `${shape} ${word}`, rate, String(device.lost ?? "–"),
-    battery, clockWords(device.clock), seconds];
+    battery, clockWords(device.clock), strapWords(device.mounting), seconds];
 }
 
 function makeRow() {
