@@ -1,4 +1,4 @@
-"""What the shared foot scorer calls: the product's own operators, fed in packets."""
+"""What the shared foot scorer calls, for feet and for shanks: the product's own operators, fed in packets."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from dsp.batch import Batch
 from dsp.foot import FINAL_CONTACT, INITIAL_CONTACT, FootContacts
 from dsp.gait import TURNING
+from dsp.shank import ShankContacts
 
 KINDS = {INITIAL_CONTACT: "ic", FINAL_CONTACT: "fc"}
 
 
 class FootDetector:
-    """One foot sensor behind the scorer's interface."""
+    """One sensor on a foot or shank behind the scorer's interface."""
 
-    def __init__(self, rate_hz: float) -> None:
-        self._contacts = FootContacts()
+    def __init__(self, contacts: FootContacts | ShankContacts, rate_hz: float) -> None:
+        self._contacts = contacts
         self._sensor = self._contacts.attach(rate_hz)
         self._straight = True
 
@@ -42,7 +43,9 @@ class FootDetector:
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector:
-    """Return a detector for a foot placement."""
-    if "foot" not in placement:
-        raise ValueError(f"no foot: {placement}")
-    return FootDetector(rate_hz)
+    """Return a detector for a foot's or a shank's placement."""
+    if "foot" in placement:
+        return FootDetector(FootContacts(), rate_hz)
+    if "shank" in placement:
+        return FootDetector(ShankContacts(), rate_hz)
+    raise ValueError(f"neither foot nor shank: {placement}")
