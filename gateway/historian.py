@@ -156,7 +156,8 @@ class Historian:
             self._wake.notify_all()
         for thread in self._threads:
             thread.join()
-        self._link.stop()
+        # A share of what comes would wait for us with the broker, and the others have time for it.
+        self._link.stop(forget=self._sharing)
         if self._remote is not None:
             self._remote.close()
         self._history.close()

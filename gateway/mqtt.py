@@ -190,12 +190,16 @@ class Link:
         """Begin to connect."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Disconnect in good order and end the thread."""
+    def stop(self, *, forget: bool = False) -> None:
+        """Disconnect in good order and end the thread; ``forget`` has the broker queue nothing for us meanwhile."""
         self._stop.set()
         client = self._client
         if client is not None:
-            client.disconnect()
+            properties = None
+            if forget:
+                properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho's
+                properties.SessionExpiryInterval = 0
+            client.disconnect(properties=properties)
         self._thread.join()
 
     def publish(
