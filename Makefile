@@ -118,7 +118,7 @@ PLAIN := $(addprefix tests/dsp/test_,cycle.py gait.py heart.py rhythm.py) $(addp
 
 test-plain: setup
 	@export NUMBA_DISABLE_JIT=1
-	$(V)/python -m pytest -q $(PLAIN) $(ARGS)
+	$(V)/python -m pytest -q -m "not compiled" $(PLAIN) $(ARGS)
 	$(V)/python -m pytest -q tests/dsp -k "plain or numpy or uncompiled" $(ARGS)
 
 bench: setup

@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +9,6 @@ from gateway.timeline import ANCHOR_EVERY, ANCHORS_KEPT, DROPPED, FIRST_ROOM, Pl
 
 SPEC = StreamSpec("imu", ("acc_x",), ("m/s2",), rate_hz=60.0, tick_hz=1e6, tick_bits=32)
 ORIGIN_NS = 5 * NS
-PLAIN = os.environ.get("NUMBA_DISABLE_JIT") == "1"
 
 
 def one(spec: StreamSpec = SPEC) -> tuple[Timelines, Timeline]:
@@ -119,7 +116,7 @@ def test_streams_come_and_the_first_ones_stay_where_they_are() -> None:
     assert all(other.newest_s == -np.inf for other in others)
 
 
-@pytest.mark.skipif(PLAIN, reason="half a million samples are too many for plain Python")
+@pytest.mark.compiled
 def test_what_is_long_past_is_forgotten_by_halves_and_taken_at_the_nominal_rate() -> None:
     """The present stays exact, and memory does not grow."""
     streams, timeline = one()
