@@ -109,7 +109,8 @@ class History:
         try:
             self._open()
         except FileError as error:
-            if not is_corrupt(error):
+            # A start needs little memory: a spoilt length asks for the impossible.
+            if not (is_corrupt(error) or isinstance(error, MemoryError)):
                 raise
             self.replace(error)
 

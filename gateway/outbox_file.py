@@ -65,8 +65,8 @@ class DamagedError(Exception):
     """The file is not a whole outbox; it should be set aside."""
 
 
-FileError = (sqlite3.Error, UnicodeDecodeError)
-"""What reading and writing may raise; the latter when SQLite quotes a rotten name in its message."""
+FileError = (sqlite3.Error, UnicodeDecodeError, MemoryError)
+"""What reading and writing may raise: the second when SQLite quotes a rotten name, the third at a rotten length."""
 
 
 def is_damage(error: Exception) -> bool:
@@ -145,6 +145,8 @@ class OutboxFile:
             self._read = _connect(path)
         except BaseException as error:
             self._write.close()
+            if isinstance(error, MemoryError):  # a start needs little: a spoilt length asks for the impossible
+                raise DamagedError("it asks for more memory than there is") from error
             if isinstance(error, UnicodeDecodeError):  # SQLite quotes names in what it says, and they are spoilt
                 raise DamagedError("names that are not text") from error
             if isinstance(error, FileError) and is_damage(error):

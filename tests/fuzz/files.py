@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import sqlite3
 import struct
 import tempfile
 import zlib
@@ -22,7 +21,7 @@ from config.loader import load
 from config.settings import Settings
 from drivers.packet import Frame
 from gateway.command import known_drivers
-from gateway.outbox_file import DamagedError, Gap, OutboxFile, Row
+from gateway.outbox_file import DamagedError, FileError, Gap, OutboxFile, Row
 from gateway.outbox_schema import METRIC
 from gateway.recording import BLOCK, MAGIC, Header, RecordingError, RecordingReader, RecordingWriter
 from tests.fuzz.target import Target
@@ -108,7 +107,7 @@ def _outbox(place: Path) -> Target:
             path.write_bytes(data[1:])
         else:
             path.write_bytes(_patched(whole, data[1:]))
-        with suppress(DamagedError, sqlite3.Error):
+        with suppress(DamagedError, *FileError):
             opened = OutboxFile(path)
             try:
                 opened.read(0, 100)

@@ -278,6 +278,22 @@ def test_any_bytes_in_the_file_never_stop_the_start(path: Path) -> None:
         box.close()
 
 
+def test_file_that_asks_for_more_memory_than_there_is_is_set_aside(path: Path) -> None:
+    """Spoilt lengths in the schema: found by the fuzzer."""
+    box = Outbox(path, commit_s=0.01)
+    epoch = box.epoch
+    box.close()
+    whole = bytearray(path.read_bytes())
+    whole[3058:3108] = b"\xbf" + b"\xff" * 49
+    path.write_bytes(whole)
+    again = Outbox(path, commit_s=0.01)
+    assert again.state().set_aside == 1
+    assert again.epoch not in {"", epoch}
+    again.append(ward(3), urgent=True)
+    assert again.flush()
+    again.close()
+
+
 def test_damage_found_while_running_starts_a_new_epoch_and_keeps_what_is_in_memory(path: Path) -> None:
     box = Outbox(path, commit_s=0.01)
     epoch = box.epoch
