@@ -23,7 +23,8 @@ from gateway.dashboard import pages, signin, views
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
 from gateway.dashboard.live import Live, TooManyViewersError
-from gateway.dashboard.past import Past, open_past
+from gateway.dashboard.outside_text import clean
+from gateway.dashboard.past import Past, Question, open_past
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
@@ -57,6 +58,7 @@ class Parts:
 
 
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
+TRUTH = {"true": True, "false": False}
 PARTS = web.AppKey("parts", Parts)
 SUPERVISION = web.AppKey("supervision", Supervision)
 CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
@@ -203,22 +205,44 @@ async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watc
 
 
 async def history(request: web.Request) -> web.Response:
-    """Values of one metric over the last minutes: ``[[end_us, value or null, quality], …]``, oldest first."""
-    slot, metric = request.query.get("slot", ""), CATALOGUE.get(request.query.get("metric", ""))
-    algorithm = request.query.get("algorithm") or None
-    side = SIDES.get(request.query.get("side", "none"))
+    """Values of one metric over the last minutes: ``[[end_us, value or null, quality], …]``, oldest first.
+
+    They are one person's: those of ``subject``, in whatever bed, or else of who is in ``slot`` now.
+    """
+    question = _question(request)
+    if question is None:
+        return _answer({"error": "slot or subject, metric, side and minutes (up to 1440) are needed"}, status=400)
     try:
-        minutes = float(request.query.get("minutes", "10"))
-    except ValueError:
-        minutes = 0.0
-    if not slot or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
-        return _answer({"error": "slot, metric, side and minutes (up to 1440) are needed"}, status=400)
-    since_us = request.app[PARTS].ward.now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
-    try:
-        rows = await asyncio.to_thread(request.app[PARTS].past, slot, metric.id, side, algorithm, since_us)
+        curve = await asyncio.to_thread(request.app[PARTS].past, question)
     except sqlite3.Error as error:
         return _answer({"error": f"the history cannot be read: {error}"}, status=503)
-    return _answer({"slot": slot, "metric": metric.id, "side": side, "rows": rows})
+    whose = {"subject": clean(curve.subject), "simulated": curve.simulated, "new_patient": curve.is_new}
+    breaks = [{"from_us": s.from_us, "session": clean(s.session), "slot": clean(s.slot)} for s in curve.stretches]
+    about = {"slot": question.slot, "metric": question.metric, "side": question.side}
+    return _answer({**about, **whose, "sessions": breaks, "rows": curve.rows})
+
+
+def _question(request: web.Request) -> Question | None:
+    """Return which curve of whom is asked for; None where that cannot be told."""
+    query, ward = request.query, request.app[PARTS].ward
+    slot, subject, session = query.get("slot", ""), query.get("subject") or None, query.get("session") or None
+    metric, side = CATALOGUE.get(query.get("metric", "")), SIDES.get(query.get("side", "none"))
+    simulated = TRUTH.get(query.get("simulated", ""))
+    try:
+        minutes = float(query.get("minutes", "10"))
+    except ValueError:
+        return None
+    if not (slot or subject) or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
+        return None
+    wearer = ward.wearer(slot) if subject is None else None
+    if wearer is not None:
+        subject, simulated = wearer.subject, wearer.simulated
+        session = session if subject else wearer.session  # without a pseudonym a session is all that tells people apart
+    since_us = ward.now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
+    return Question(
+        gateway=ward.gateway, slot=slot, metric=metric.id, side=side, since_us=since_us, subject=subject,
+        session=session, simulated=simulated, algorithm=query.get("algorithm") or None,
+    )  # fmt: skip
 
 
 async def catalogue(_request: web.Request) -> web.Response:
@@ -233,7 +257,7 @@ async def status(request: web.Request) -> web.Response:
     return _answer(
         {
             "broker": parts.feed.up,
-            "gateway": parts.ward.status.get("gateway"),
+            "gateway": parts.ward.status.gateway,
             "gateway_state": parts.ward.gateway_state(),
             "gateway_age_s": parts.ward.gateway_age_s(),
             "slots": len(parts.ward.slot_ids()),
