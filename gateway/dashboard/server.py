@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 import orjson
-from aiohttp import WSMsgType, hdrs, web
+from aiohttp import WSMsgType, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
 from gateway.certificates import broker_for
 from gateway.dashboard import pages, signin, views
+from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
 from gateway.dashboard.live import Live, TooManyViewersError
@@ -35,14 +36,12 @@ from gateway.usage import UsageError
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer
-RECONNECT_MS = 1000  # what a page waits before it asks again
 SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not listen
-PING_S = 10.0  # a viewer that is gone without a word stops the waveform after about this
 LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
-WORDS_WITHIN = 4096  # bytes: a viewer has nothing to say on a waveform socket
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
+MILLI = 1000
 
 
 @dataclass(slots=True)
@@ -78,6 +77,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     def render(name: str) -> dict[str, Any]:
         now = ward.now_us()
         state = views.header(ward, now, connected=feed.up)
+        state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
         if name.startswith("slot/"):
             return state | views.slot_view(ward, name.removeprefix("slot/"), now)
         return state | (views.devices_view(ward) if name == "devices" else views.ward_view(ward, now))
@@ -150,7 +150,7 @@ def _page(name: str) -> Callable[[web.Request], Any]:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: the full state of a page, again and again."""
+    """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
     parts = request.app[PARTS]
     if slot := request.query.get("slot"):
         view = f"slot/{slot}"
@@ -162,16 +162,10 @@ async def events(request: web.Request) -> web.StreamResponse:
         first = await anext(updates)
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
-    await response.prepare(request)
-    with suppress(ConnectionResetError):  # the page was closed
-        await response.write(b"retry: %d\n\n" % RECONNECT_MS + first)
-        async for update in updates:
-            if not signin.still_may(request):
-                break
-            await response.write(update)
-    await updates.aclose()
-    return response
+    try:
+        return await (send_over_socket if wants_socket(request) else send_events)(request, first, updates)
+    finally:
+        await updates.aclose()
 
 
 async def waveform(request: web.Request) -> web.WebSocketResponse:
