@@ -10,6 +10,9 @@ from config.settings import Settings
 from gateway.history_reader import HistoryReader, Point, Session
 from gateway.measurement import Quality, Side
 
+NEVER_US = 2**62
+"""Later than any session."""
+
 Row = tuple[int, float | None, Quality]
 """End of the measurement's window (UTC microseconds), its value, its quality."""
 
@@ -79,8 +82,10 @@ def open_past(settings: Settings) -> Past:
 
     def read(question: Question) -> Curve:
         whose = _whose(reader, question)
-        if whose is None:
-            return Curve(question.subject or "", simulated=bool(question.simulated))
+        if whose is None:  # new here, and nothing is stored yet
+            subject, simulated = question.subject or "", bool(question.simulated)
+            others = bool(subject) and _had_others(reader, question, subject, simulated, NEVER_US)
+            return Curve(subject, simulated, is_new=others)
         points = reader.series(
             None if whose.subject else whose.slot, question.metric, question.side, from_us=question.since_us,
             algorithm=question.algorithm, subject=whose.subject, session=question.session, simulated=whose.simulated,
@@ -90,7 +95,7 @@ def open_past(settings: Settings) -> Past:
             whose.simulated,
             [(point.end_us, point.value, point.quality) for point in points],
             list(_stretches(points)),
-            _had_somebody_else(reader, question, whose),
+            _had_others(reader, question, whose.subject, whose.simulated, whose.first_us),
         )
 
     return read
@@ -111,9 +116,9 @@ def _stretches(points: list[Point]) -> Iterator[Stretch]:
         yield Stretch(next(within).end_us, session, slot)
 
 
-def _had_somebody_else(reader: HistoryReader, question: Question, whose: Session) -> bool:
-    """Whether another person left the slot within the time of the curve, before this one's newest session."""
+def _had_others(reader: HistoryReader, question: Question, subject: str, simulated: bool, first_us: int) -> bool:
+    """Whether another person was in the slot within the time of the curve, and before this one's newest session."""
     return any(
-        (other.subject, other.simulated) != (whose.subject, whose.simulated) and other.first_us <= whose.first_us
+        (other.subject, other.simulated) != (subject, simulated) and other.first_us <= first_us
         for other in reader.sessions(slot=question.slot, gateway=question.gateway, since_us=question.since_us)
     )

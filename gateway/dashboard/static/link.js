@@ -12,6 +12,8 @@ const DRIFT = 2e-4; // two clocks differ by less than this share
 const LONGEST_WAIT_MS = 15000;
 const FIRST_WAIT_MS = 1000;
 const CHECK_MS = 1000;
+const POOL = 6; // connections that a browser keeps to one host
+const PROBE_MS = 2000;
 const PREFIX = "data: ";
 
 const ignore = () => {};
@@ -93,11 +95,18 @@ export class Link {
     this.plain = true;
     this.#mark();
     try {
+      if (this.tries) await Promise.all(Array.from({ length: POOL }, () => this.#probe()));
+      this.#mark();
       const response = await fetch(this.address, { signal: control.signal });
       if (response.ok) await this.#read(response.body.pipeThrough(new TextDecoderStream()).getReader(), control);
       else if (!control.signal.aborted) this.refused(response.status, await response.text());
     } catch { /* not there, or ended by us */ }
     if (!control.signal.aborted) this.#again();
+  }
+
+  // A browser keeps some connections for its next questions; those that have died too would each take one try.
+  async #probe() {
+    await fetch(new URL("api/session", ROOT), { signal: AbortSignal.timeout(PROBE_MS) }).catch(ignore);
   }
 
   async #read(reader, control) {

@@ -30,14 +30,11 @@ class Patient(Strapped):
         self.session = session
         self.simulated = simulated
 
-    def status(self) -> dict[str, Any]:
-        return {**super().status(), "session": self.session}
-
     def curves(self, now_s: float) -> dict[str, Any]:
-        return {**super().curves(now_s), "session": self.session, "simulated": self.simulated}
+        return {**super().curves(now_s), "simulated": self.simulated}
 
     def measurement(self, *fields: Any) -> dict[str, Any]:
-        return {**super().measurement(*fields), "session": self.session, "simulated": self.simulated}
+        return {**super().measurement(*fields), "simulated": self.simulated}
 
 
 FIRST, SECOND = Patient("p-101", "s-1"), Patient("p-152", "s-2")
