@@ -126,8 +126,9 @@ class Ward:
         return self.status.simulated or any(state.wearer and state.wearer.simulated for state in self._slots.values())
 
     def devices(self, slot: str | None = None) -> list[dict[str, Any]]:
-        """Return what the status says of the devices, of one slot or of all."""
-        return self.status.devices if slot is None else self.status.by_slot.get(slot, [])
+        """Return what the status says of the devices, of one slot or of all; what they do is unknown when it is old."""
+        found = self.status.devices if slot is None else self.status.by_slot.get(slot, [])
+        return found if self.status_age_s() <= STALE_S else [{**device, "state": "unknown"} for device in found]
 
     def has_stream(self, device: str, stream: str) -> bool:
         """Whether the gateway knows this stream."""

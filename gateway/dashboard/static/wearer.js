@@ -5,6 +5,7 @@ import { clock, duration } from "./words.js";
 
 const PATIENT_MS = 600_000; // a note about another patient stays so long, or until it was seen
 const SESSION_MS = 60_000;
+const LONG_S = 60;
 
 const same = (a, b, keys) => keys.every((key) => a[key] === b[key]);
 
@@ -33,7 +34,8 @@ export class Wearer {
 
   #tell(label, before, here, since, now) {
     const earlier = before.subject ? ` Nothing of ${before.subject} is shown any more.` : "";
-    const when = since ? `, since ${clock(since / 1e6, false)} (${duration(Math.max(0, now - since / 1e6))} ago)` : "";
+    const ago = since ? now - since / 1e6 : 0;
+    const when = since ? `, since ${clock(since / 1e6, false)}${ago < LONG_S ? "" : ` (${duration(ago)} ago)`}` : "";
     if (here.subject) this.#say(`New patient in ${label}: ${here.subject}${when}.${earlier}`, PATIENT_MS);
     else this.#say(`${before.subject} is no longer in ${label}: nobody is.`, PATIENT_MS);
   }

@@ -114,6 +114,7 @@ def test_a_status_of_another_version_is_said_and_old_ages_go_on(
     ]
     assert state["gateway_state"] == "silent"
     assert state["slots"][0]["age_s"] == pytest.approx(20.1)
+    assert {device["state"] for device in state["devices"]} == {"unknown"}  # what they did then is not what they do now
     ward.take("status", "", status([Walker(1)], clock.now_s))
     assert everything(ward)["doubts"] == []
 
