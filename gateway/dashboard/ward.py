@@ -110,6 +110,14 @@ class Ward:
         """Return who is in a slot: nobody in particular where it is empty, None where nothing was said of it."""
         return self.slot(slot).wearer
 
+    def slots(self) -> list[dict[str, Any]]:
+        """Return the beds that the status tells of, each with who is in it now."""
+        wearers = {name: self.wearer(name) for name in self.status.slots}
+        return [
+            {**told, "subject": wearer.subject, "session": wearer.session} if wearer else told
+            for told, wearer in zip(self.status.slots.values(), wearers.values(), strict=True)
+        ]
+
     def slot_ids(self) -> list[str]:
         """Return the slots in the order of the gateway's configuration, then any others that spoke."""
         strangers = (name for name in self._slots.keys() - self.status.slots.keys() if self._slots[name].newest_us)

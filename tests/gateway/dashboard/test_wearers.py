@@ -95,6 +95,7 @@ def test_a_first_number_of_a_new_patient_clears_everything_before_the_status_tel
     assert [value["value"] for value in slot["values"]] == [70.0]
     ward.take("status", "", status([FIRST], NOW - 1))  # said before, and on its way since
     assert shown(ward)["subject"] == "p-152"
+    assert [(slot["id"], slot["subject"], slot["session"]) for slot in ward.slots()] == [("bay-1", "p-152", "s-2")]
     ward.take("status", "", status([SECOND], NOW + 1))
     assert [value["value"] for value in shown(ward)["values"]] == [70.0]
 
