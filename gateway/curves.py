@@ -68,7 +68,9 @@ def encode_curves(gateway: str, slot: SlotCurves, to_utc_us: Callable[[float], i
 
 
 def decode_curves(gateway: str, slot: str, payload: bytes) -> dict[str, Any]:
-    """Return what a payload says, checked: ``session`` and ``curves``, one a joint and side, as they were encoded.
+    """Return what a payload says, checked: whose (``session``, ``subject``, ``simulated``) and its ``curves``.
+
+    There is one curve a joint and side, as it was encoded.
 
     Raises:
         PayloadError: it is not what the topic promises.
@@ -84,7 +86,12 @@ def decode_curves(gateway: str, slot: str, payload: bytes) -> dict[str, Any]:
     curves = message.get("curves")
     if not isinstance(curves, list) or len(curves) > len(JOINTS) * len(SIDES):
         raise PayloadError("bad curves")
-    return {"session": _text(message.get("session")), "curves": [_curve(curve) for curve in curves]}
+    return {
+        "session": _text(message.get("session")),
+        "subject": _text(message.get("subject")),
+        "simulated": message.get("simulated") is True,
+        "curves": [_curve(curve) for curve in curves],
+    }
 
 
 def _curve(curve: Any) -> dict[str, Any]:

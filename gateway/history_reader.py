@@ -19,13 +19,18 @@ BUSY_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a chart needs of a measurement; times in UTC microseconds, the value in the unit of the catalogue."""
+    """What a chart needs of a measurement; times in UTC microseconds, the value in the unit of the catalogue.
+
+    All points of one answer are one person's; where ``session`` changes, a curve must break.
+    """
 
     start_us: int
     end_us: int
     value: float | None
     n: int
     quality: Quality
+    session: str = ""
+    slot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +59,45 @@ class HistoryReader:
         self._file: tuple[int, int] | None = None
 
     def series(
-        self, slot: str, metric: str, side: Side | None = None, *, from_us: int = 0, to_us: int = 2**62,
-        limit: int = 10_000, algorithm: str | None = None,
+        self, slot: str | None, metric: str, side: Side | None = None, *, from_us: int = 0, to_us: int = 2**62,
+        limit: int = 10_000, algorithm: str | None = None, subject: str | None = None, session: str | None = None,
+        simulated: bool | None = None,
     ) -> list[Point]:  # fmt: skip
         """Return the measurements that end in ``[from_us, to_us)``, oldest first; the newest ``limit`` of them.
 
+        They are always one person's, and never both simulated and real: those of ``subject``, in whatever bed where
+        ``slot`` is None. Where no subject is named they are those of whom the history knows last there.
         Where feet and lower back both tell a metric, ``algorithm`` keeps them apart.
         """
+        whose = self._newest_session(slot, subject, session, simulated)
+        if whose is None:
+            return []
+        if not whose.subject:  # nobody in particular: not even two sessions of one bed are known to be one person's
+            slot, session = whose.slot, whose.session
         found = self._rows(
-            "SELECT start_us, end_us, value, n, quality FROM measurements WHERE series IN"
-            " (SELECT id FROM series WHERE slot = ? AND metric = ? AND (? IS NULL OR side = ?)"
-            "  AND (? IS NULL OR algorithm = ?))"
-            " AND end_us >= ? AND end_us < ? ORDER BY end_us DESC, id DESC LIMIT ?",
-            (slot, metric, side, side, algorithm, algorithm, from_us, to_us, limit),
-        )
-        return [Point(start, end, value, n, QUALITY[quality]) for start, end, value, n, quality in reversed(found)]
+            "SELECT start_us, end_us, value, n, quality, session, slot FROM measurements JOIN series ON"
+            " series.id = measurements.series WHERE measurements.series IN"
+            " (SELECT s.id FROM sessions x CROSS JOIN series s ON s.slot = x.slot AND s.session = x.session"
+            "   AND s.subject = x.subject AND s.metric = ? AND s.simulated = x.simulated"
+            "  WHERE x.subject = ? AND x.simulated = ? AND (? IS NULL OR x.slot = ?) AND (? IS NULL OR x.session = ?)"
+            "  AND (? IS NULL OR s.side = ?) AND (? IS NULL OR s.algorithm = ?))"
+            " AND end_us >= ? AND end_us < ? ORDER BY end_us DESC, measurements.id DESC LIMIT ?",
+            (metric, whose.subject, whose.simulated, slot, slot, session, session, side, side, algorithm, algorithm,
+             from_us, to_us, limit),
+        )  # fmt: skip
+        return [
+            Point(start, end, value, n, QUALITY[quality], of_session, of_slot)
+            for start, end, value, n, quality, of_session, of_slot in reversed(found)
+        ]
 
     def latest(self, slot: str, *, since_us: int = 0) -> list[Measurement]:
-        """Return the newest measurement of every metric and side of a slot that ended at or after ``since_us``."""
+        """Return the newest measurement of every metric and side that ended at or after ``since_us``.
+
+        They are those of the session that was in the slot last: what somebody else left there is not among them.
+        """
+        whose = self._newest_session(slot, None, None, None)
+        if whose is None:
+            return []
         with self._lock:
             db = self._open()
             if db is None:
@@ -80,24 +106,42 @@ class HistoryReader:
             candidates = db.execute(
                 "SELECT s.metric, s.side, m.end_us, m.id FROM series s JOIN measurements m ON m.id ="
                 " (SELECT id FROM measurements WHERE series = s.id AND end_us >= ?"
-                " ORDER BY end_us DESC, id DESC LIMIT 1) WHERE s.slot = ?",
-                (since_us, slot),
+                " ORDER BY end_us DESC, id DESC LIMIT 1)"
+                " WHERE s.slot = ? AND s.session = ? AND s.subject = ? AND s.simulated = ?",
+                (since_us, slot, whose.session, whose.subject, whose.simulated),
             )
             for metric, side, end_us, number in candidates:
                 newest[metric, side] = max(newest.get((metric, side), (0, 0)), (end_us, number))
             return [read_stored(db, "WHERE id = ?", (number,))[0].measurement for _, number in sorted(newest.values())]
 
-    def sessions(self, *, slot: str | None = None, limit: int = 1000) -> list[Session]:
-        """Return the sessions, the latest first."""
+    def sessions(
+        self, *, slot: str | None = None, limit: int = 1000, subject: str | None = None, session: str | None = None,
+        simulated: bool | None = None, since_us: int = 0, gateway: str | None = None,
+    ) -> list[Session]:  # fmt: skip
+        """Return the sessions that last until ``since_us`` or longer, the latest first.
+
+        Two gateways may both have a bed of one name: ``gateway`` keeps them apart, as far as there still are rows.
+        """
         found = self._rows(
             "SELECT session, slot, subject, simulated, first_us, last_us, measurements FROM sessions"
-            " WHERE ? IS NULL OR slot = ? ORDER BY last_us DESC LIMIT ?",
-            (slot, slot, limit),
+            " WHERE (? IS NULL OR slot = ?) AND (? IS NULL OR subject = ?) AND (? IS NULL OR session = ?)"
+            " AND (? IS NULL OR simulated = ?) AND last_us >= ? AND (? IS NULL OR ? ="
+            "  (SELECT e.gateway FROM series s CROSS JOIN measurements m ON m.series = s.id"
+            "   JOIN epochs e ON e.id = m.epoch WHERE s.slot = sessions.slot AND s.session = sessions.session"
+            "   AND s.subject = sessions.subject AND s.simulated = sessions.simulated LIMIT 1))"
+            " ORDER BY last_us DESC, first_us DESC LIMIT ?",
+            (slot, slot, subject, subject, session, session, simulated, simulated, since_us, gateway, gateway, limit),
         )
         return [
-            Session(session, slot, subject, bool(simulated), first, last, n)
-            for session, slot, subject, simulated, first, last, n in found
+            Session(of_session, of_slot, of_subject, bool(of_simulated), first, last, n)
+            for of_session, of_slot, of_subject, of_simulated, first, last, n in found
         ]
+
+    def _newest_session(
+        self, slot: str | None, subject: str | None, session: str | None, simulated: bool | None
+    ) -> Session | None:
+        found = self.sessions(slot=slot, limit=1, subject=subject, session=session, simulated=simulated)
+        return found[0] if found else None
 
     def stored(self, *, after_id: int = 0, session: str | None = None, limit: int = 100_000) -> list[Stored]:
         """Return measurements with their identity in the order of storing; page on with the last ``id``."""

@@ -19,6 +19,12 @@ INBOX = 4096
 """Messages that may wait for the event loop: a minute of a full ward, should the loop ever stand that long."""
 
 
+INBOX_BYTES = 64 << 20
+"""And so many bytes of them: a wrong publisher must not fill the memory with a few."""
+NEWEST_ONLY = ("status", "cycles")
+"""Kinds of topics of which a newer message makes the older ones worthless: those that are retained."""
+
+
 class Message(NamedTuple):
     """What arrived: ``retained`` says that it is older than our subscription."""
 
@@ -40,6 +46,7 @@ class Feed:
         self.dropped: Counter[str] = Counter()
         self._deliver = deliver
         self._inbox: deque[Message] = deque()
+        self._bytes = 0
         self._lock = threading.Lock()
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -89,10 +96,11 @@ class Feed:
     def arrived(self, message: Incoming) -> None:
         """Put a message in the inbox; the oldest gives way when it is full."""
         with self._lock:
-            if len(self._inbox) >= INBOX:
-                self._inbox.popleft()
-                self.dropped["inbox full"] += 1
             self._inbox.append(Message(message.topic, bytes(message.payload), message.retained))
+            self._bytes += len(message.payload)
+            while len(self._inbox) > INBOX or self._bytes > INBOX_BYTES:
+                self._bytes -= len(self._inbox.popleft().payload)
+                self.dropped["inbox full"] += 1
             if self._scheduled or self._loop is None:
                 return
             self._scheduled = True
@@ -103,6 +111,23 @@ class Feed:
         with self._lock:
             messages = list(self._inbox)
             self._inbox.clear()
+            self._bytes = 0
             self._scheduled = False
-        for message in messages:
+        for message in newest(messages):
             self._deliver(message)
+
+
+def newest(messages: Sequence[Message]) -> list[Message]:
+    """Leave out what a newer message of the same topic makes worthless; the order stays."""
+    last = {message.topic: number for number, message in enumerate(messages)}
+    return [
+        message
+        for number, message in enumerate(messages)
+        if last[message.topic] == number or _kind(message.topic) not in NEWEST_ONLY
+    ]
+
+
+def _kind(topic: str) -> str:
+    """Return the kind of a topic below ``rehab/v1/<site>/<gateway>/``."""
+    parts = topic.split("/", 5)
+    return parts[4] if len(parts) > 4 else ""

@@ -17,17 +17,33 @@ STATEMENT = (
 )
 
 
+ROOTS = {"ward": "./", "patient": "../", "devices": "./"}
+"""From each page to where the addresses begin: behind a proxy that may be a folder."""
+
+
+def _build() -> str:
+    """Return what changes with every file of the pages and scripts: an open page compares it with its own."""
+    files = sorted(path for folder in (PAGES, STATIC) for path in folder.rglob("*") if path.is_file())
+    return tag(b"".join(path.name.encode() + path.read_bytes() for path in files))
+
+
 def render(name: str) -> bytes:
     """Return one page as UTF-8 HTML."""
     shell = Template((PAGES / "shell.html").read_text("utf-8"))
     body = (PAGES / f"{name}.html").read_text("utf-8")
     current = {f"current_{page}": ' aria-current="page"' if page == name else "" for page in TITLES}
-    return shell.substitute(title=TITLES[name], name=name, body=body, statement=STATEMENT, **current).encode()
+    return shell.substitute(
+        title=TITLES[name], name=name, body=body, statement=STATEMENT, root=ROOTS[name], build=BUILD, **current
+    ).encode()
 
 
 def tag(data: bytes) -> str:
     """Return an entity tag: it changes exactly when the data does."""
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+BUILD = _build()
+"""Of the files that this process serves."""
 
 
 def has_plotting_library() -> bool:

@@ -14,16 +14,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 import orjson
-from aiohttp import WSMsgType, hdrs, web
+from aiohttp import WSMsgType, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
 from gateway.certificates import broker_for
 from gateway.dashboard import pages, signin, views
+from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
 from gateway.dashboard.live import Live, TooManyViewersError
-from gateway.dashboard.past import Past, open_past
+from gateway.dashboard.outside_text import clean
+from gateway.dashboard.past import Past, Question, open_past
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
@@ -34,14 +36,12 @@ from gateway.usage import UsageError
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer
-RECONNECT_MS = 1000  # what a page waits before it asks again
 SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not listen
-PING_S = 10.0  # a viewer that is gone without a word stops the waveform after about this
 LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
-WORDS_WITHIN = 4096  # bytes: a viewer has nothing to say on a waveform socket
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
+MILLI = 1000
 
 
 @dataclass(slots=True)
@@ -57,6 +57,7 @@ class Parts:
 
 
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
+TRUTH = {"true": True, "false": False}
 PARTS = web.AppKey("parts", Parts)
 SUPERVISION = web.AppKey("supervision", Supervision)
 CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
@@ -76,6 +77,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     def render(name: str) -> dict[str, Any]:
         now = ward.now_us()
         state = views.header(ward, now, connected=feed.up)
+        state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
         if name.startswith("slot/"):
             return state | views.slot_view(ward, name.removeprefix("slot/"), now)
         return state | (views.devices_view(ward) if name == "devices" else views.ward_view(ward, now))
@@ -148,7 +150,7 @@ def _page(name: str) -> Callable[[web.Request], Any]:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Server-sent events: the full state of a page, again and again."""
+    """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
     parts = request.app[PARTS]
     if slot := request.query.get("slot"):
         view = f"slot/{slot}"
@@ -160,16 +162,10 @@ async def events(request: web.Request) -> web.StreamResponse:
         first = await anext(updates)
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
-    await response.prepare(request)
-    with suppress(ConnectionResetError):  # the page was closed
-        await response.write(b"retry: %d\n\n" % RECONNECT_MS + first)
-        async for update in updates:
-            if not signin.still_may(request):
-                break
-            await response.write(update)
-    await updates.aclose()
-    return response
+    try:
+        return await (send_over_socket if wants_socket(request) else send_events)(request, first, updates)
+    finally:
+        await updates.aclose()
 
 
 async def waveform(request: web.Request) -> web.WebSocketResponse:
@@ -203,22 +199,44 @@ async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watc
 
 
 async def history(request: web.Request) -> web.Response:
-    """Values of one metric over the last minutes: ``[[end_us, value or null, quality], …]``, oldest first."""
-    slot, metric = request.query.get("slot", ""), CATALOGUE.get(request.query.get("metric", ""))
-    algorithm = request.query.get("algorithm") or None
-    side = SIDES.get(request.query.get("side", "none"))
+    """Values of one metric over the last minutes: ``[[end_us, value or null, quality], …]``, oldest first.
+
+    They are one person's: those of ``subject``, in whatever bed, or else of who is in ``slot`` now.
+    """
+    question = _question(request)
+    if question is None:
+        return _answer({"error": "slot or subject, metric, side and minutes (up to 1440) are needed"}, status=400)
     try:
-        minutes = float(request.query.get("minutes", "10"))
-    except ValueError:
-        minutes = 0.0
-    if not slot or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
-        return _answer({"error": "slot, metric, side and minutes (up to 1440) are needed"}, status=400)
-    since_us = request.app[PARTS].ward.now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
-    try:
-        rows = await asyncio.to_thread(request.app[PARTS].past, slot, metric.id, side, algorithm, since_us)
+        curve = await asyncio.to_thread(request.app[PARTS].past, question)
     except sqlite3.Error as error:
         return _answer({"error": f"the history cannot be read: {error}"}, status=503)
-    return _answer({"slot": slot, "metric": metric.id, "side": side, "rows": rows})
+    whose = {"subject": clean(curve.subject), "simulated": curve.simulated, "new_patient": curve.is_new}
+    breaks = [{"from_us": s.from_us, "session": clean(s.session), "slot": clean(s.slot)} for s in curve.stretches]
+    about = {"slot": question.slot, "metric": question.metric, "side": question.side}
+    return _answer({**about, **whose, "sessions": breaks, "rows": curve.rows})
+
+
+def _question(request: web.Request) -> Question | None:
+    """Return which curve of whom is asked for; None where that cannot be told."""
+    query, ward = request.query, request.app[PARTS].ward
+    slot, subject, session = query.get("slot", ""), query.get("subject") or None, query.get("session") or None
+    metric, side = CATALOGUE.get(query.get("metric", "")), SIDES.get(query.get("side", "none"))
+    simulated = TRUTH.get(query.get("simulated", ""))
+    try:
+        minutes = float(query.get("minutes", "10"))
+    except ValueError:
+        return None
+    if not (slot or subject) or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
+        return None
+    wearer = ward.wearer(slot) if subject is None else None
+    if wearer is not None:
+        subject, simulated = wearer.subject, wearer.simulated
+        session = session if subject else wearer.session  # without a pseudonym a session is all that tells people apart
+    since_us = ward.now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
+    return Question(
+        gateway=ward.gateway, slot=slot, metric=metric.id, side=side, since_us=since_us, subject=subject,
+        session=session, simulated=simulated, algorithm=query.get("algorithm") or None,
+    )  # fmt: skip
 
 
 async def catalogue(_request: web.Request) -> web.Response:
@@ -233,7 +251,7 @@ async def status(request: web.Request) -> web.Response:
     return _answer(
         {
             "broker": parts.feed.up,
-            "gateway": parts.ward.status.get("gateway"),
+            "gateway": parts.ward.status.gateway,
             "gateway_state": parts.ward.gateway_state(),
             "gateway_age_s": parts.ward.gateway_age_s(),
             "slots": len(parts.ward.slot_ids()),

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.dashboard.outside_text import clean
+
 MOST = 300  # as many as a gateway raises at most; a bound on what a wrong publisher can make us hold
 WORDS = ("id", "code", "priority", "state", "text", "advice", "device", "slot")
 LONGEST = 400  # characters of a word
 
 
 class Standing:
-    """What is raised and not cleared yet."""
+    """What is raised and not cleared yet.
+
+    Attributes:
+        more: How many the last status told of that found no room.
+    """
 
     def __init__(self) -> None:
+        self.more = 0
         self._notices: dict[str, dict[str, Any]] = {}
 
     def take(self, message: dict[str, Any]) -> bool:
@@ -31,6 +38,7 @@ class Standing:
     def replace(self, active: Any) -> None:
         """Take what a status says stands now."""
         items = active if isinstance(active, list) else []
+        self.more = max(0, len(items) - MOST)
         found = [notice for item in items[:MOST] if (notice := _notice(item)) is not None]
         self._notices = {notice["id"]: notice for notice in found if notice["state"] == "raised"}
 
@@ -48,4 +56,4 @@ def _notice(message: Any) -> dict[str, Any] | None:
     right = all(isinstance(word, str) and len(word) <= LONGEST for word in words.values())
     if not right or type(since_us) is not int or words["state"] not in {"raised", "cleared"}:
         return None
-    return {**words, "since_us": since_us}
+    return {**{name: clean(word) for name, word in words.items() if isinstance(word, str)}, "since_us": since_us}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.dashboard.ward import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Ward
+from gateway.dashboard.gateway_status import PARTS
+from gateway.dashboard.outside_text import clean
+from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer
+from gateway.dashboard.ward import Ward
 from gateway.measurement import Measurement
 
 HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
@@ -16,22 +19,48 @@ TILE_DEVICE = ("id", "placement", "driver", "state", "battery", "lost")
 MOVEMENT_RATE_HZ = 10.0  # streams faster than this are movement; slower ones are heart and battery
 
 
+VIEW_VERSION = 1
+"""Of what the pages are sent; a page that does not know it says so and shows nothing."""
+
+
 def header(ward: Ward, now_us: int, *, connected: bool) -> dict[str, Any]:
     """Return what stands on every page: whether what one sees can be trusted to be live."""
     return {
+        "v": VIEW_VERSION,
         "now_us": now_us,
         "broker": connected,
-        "gateway": ward.status.get("gateway", ""),
+        "gateway": ward.status.gateway,
         "gateway_state": ward.gateway_state(),
         "gateway_age_s": ward.gateway_age_s(),
-        "simulated": ward.status.get("simulated") is True,
+        "simulated": ward.simulated,
         "notices": ward.notices.shown(),
+        "doubts": doubts(ward),
     }
 
 
+def doubts(ward: Ward) -> list[str]:
+    """Return in sentences what is missing on the pages, or may be wrong."""
+    found = []
+    misunderstood = ward.fresh_doubts()
+    if reason := misunderstood.pop("status", ""):
+        found.append(
+            f"The gateway's status is not understood here ({reason}): what it says of beds and devices is old."
+        )
+    for kind, reason in misunderstood.items():
+        found.append(f"Some {kind} of the gateway are not understood here ({reason}): they are missing.")
+    if ward.status.odd:
+        parts = ", ".join(sorted(ward.status.odd))
+        found.append(f"Part of the gateway's status is not understood here and left out: {parts}.")
+    beyond = {"beds": ward.status.more_slots, "devices": ward.status.more_devices, "notices": ward.notices.more}
+    if any(beyond.values()):
+        more = ", ".join(f"{count:,} more {what}" for what, count in beyond.items() if count)
+        found.append(f"The gateway tells of {more} than fit here: they are not shown.")
+    return found
+
+
 def ward_view(ward: Ward, now_us: int) -> dict[str, Any]:
-    """Return one tile per slot."""
-    return {"slots": [_tile(ward, slot, now_us) for slot in ward.slot_ids()]}
+    """Return one tile per slot, and how many more there are."""
+    return {"slots": [_tile(ward, slot, now_us) for slot in ward.slot_ids()], "more_slots": ward.status.more_slots}
 
 
 def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
@@ -52,8 +81,14 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
 
 def devices_view(ward: Ward) -> dict[str, Any]:
     """Return the devices and the gateway's own state."""
-    parts = ("pipeline", "outbox", "publisher", "clock", "recorder", "disk")
-    return {"devices": ward.devices(), "delays": ward.delays.summary(), **{p: ward.status.get(p) for p in parts}}
+    parts = {part: ward.status.parts.get(part) for part in PARTS}
+    return {
+        "devices": ward.devices(),
+        "status_age_s": ward.status_age_s(),
+        "more_devices": ward.status.more_devices,
+        "delays": ward.delays.summary(),
+        **parts,
+    }
 
 
 def age_s(ward: Ward, slot: str, now_us: int) -> float | None:
@@ -62,13 +97,8 @@ def age_s(ward: Ward, slot: str, now_us: int) -> float | None:
     newest_us = ward.slot(slot).newest_us
     if newest_us:
         ages.append((now_us - newest_us) / MICRO)
-    since_status = ward.gateway_age_s()
-    if since_status is not None:
-        ages += [
-            device["age_s"] + since_status
-            for device in ward.devices(slot)
-            if isinstance(device.get("age_s"), int | float)
-        ]
+    since_status = ward.status_age_s()
+    ages += [device["age_s"] + since_status for device in ward.devices(slot) if device.get("age_s") is not None]
     return max(0.0, min(ages)) if ages else None
 
 
@@ -97,10 +127,11 @@ def strides(state: SlotState, side: str) -> list[dict[str, Any]]:
 
 
 def cycles(ward: Ward, slot: str) -> list[dict[str, Any]]:
-    """Return the mean curves of the joints; none that are of another session than the present one."""
-    found = ward.slot(slot).cycles
-    curves: list[dict[str, Any]] = found.get("curves", [])
-    return curves if found.get("session") == _about(ward, slot)["session"] else []
+    """Return the mean curves of the joints; none that are of another patient or session than the present one."""
+    found, wearer = ward.slot(slot).cycles, ward.wearer(slot)
+    if not found or wearer is None or wearer != (found["subject"], found["session"], found["simulated"]):
+        return []
+    return [{**curve, "reason": clean(curve["reason"])} for curve in found["curves"]]
 
 
 def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
@@ -115,15 +146,19 @@ def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
 
 
 def _about(ward: Ward, slot: str) -> dict[str, Any]:
-    known: dict[str, Any] = next((item for item in ward.slots() if item["id"] == slot), {})
-    latest = next((m for sources in ward.slot(slot).values.values() for m in sources.values()), None)
+    told: dict[str, Any] = ward.status.slots.get(slot, {})
+    state = ward.slot(slot)
+    wearer = state.wearer or Wearer("", "", simulated=False)
+    at_home = (told.get("subject") or "", told.get("session") or "") == (wearer.subject, wearer.session)
     return {
         "id": slot,
-        "label": known.get("label") or slot,
-        "subject": known.get("subject") or (latest.subject if latest else ""),
-        "session": known.get("session") or (latest.session if latest else ""),
-        "protocol": known.get("protocol") or "",
-        "simulated": ward.status.get("simulated") is True or bool(latest and latest.simulated),
+        "label": told.get("label") or clean(slot),
+        "known": state.wearer is not None,
+        "subject": clean(wearer.subject),
+        "session": clean(wearer.session),
+        "patient_since_us": state.patient_since_us,
+        "protocol": (told.get("protocol") or "") if at_home else "",
+        "simulated": ward.status.simulated or wearer.simulated,
     }
 
 
@@ -135,10 +170,10 @@ def _shown(measurement: Measurement | None) -> dict[str, Any] | None:
         "side": measurement.side,
         "value": measurement.value,
         "quality": measurement.quality,
-        "reason": measurement.reason,
+        "reason": clean(measurement.reason),
         "end_us": measurement.end_us,
         "n": measurement.n,
-        "algorithm": measurement.algorithm,
+        "algorithm": clean(measurement.algorithm),
     }
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from bisect import insort
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,20 +13,21 @@ from dsp.catalogue import CATALOGUE
 from gateway import wall_correction
 from gateway.curves import decode_curves
 from gateway.dashboard.delays import Delays
+from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
+from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
 from gateway.dashboard.standing import Standing
 from gateway.measurement import Measurement
 from gateway.payload import PayloadError, decode_measurements
 
-STALE_S = 5.0
-"""Older than this, a value is no longer what is happening now."""
+__all__ = ["MICRO", "SLOTS", "STALE_S", "STRIDES", "STRIDE_METRICS", "SlotState", "Ward", "Wearer"]
 
 AHEAD_S = 5.0  # a measurement may lie this much ahead of the clock that we have from the last status
-STRIDES = 20  # per side: about as many as one can compare at a glance
-SLOTS = 256  # more than any ward; a bound on what a wrong publisher can make us hold
-SOURCES = 4  # values of one metric and side that different algorithms may hold at once
-STRIDE_METRICS = ("stride_time", "stance_time", "swing_time", "step_time")
-QUALITY_RANK = {"ok": 2, "degraded": 1, "invalid": 0}
-MICRO = 1_000_000
+LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "notices": 64 << 10}
+"""Bytes of a message, by topic: far above what a gateway sends, and as much as is read in about a tenth of a second."""
+
+DOUBT_S = 10.0  # what was not understood is said for so long after the last such message
+Doubt = tuple[str, int]
+"""Why the messages of a topic were not understood, and when the last of them came."""
 
 
 def wall_us() -> int:
@@ -44,62 +43,7 @@ def decode(payload: bytes) -> dict[str, Any]:
         raise PayloadError("not JSON") from None
     if not isinstance(message, dict):
         raise PayloadError("not an object")
-    try:
-        orjson.dumps([[[message]]])  # as deep as it will stand in a page: the parser takes more than the writer gives
-    except orjson.JSONEncodeError:
-        raise PayloadError("too deep") from None
     return message
-
-
-@dataclass(slots=True)
-class SlotState:
-    """What one bed or bay said last."""
-
-    values: dict[tuple[str, str], OrderedDict[str, Measurement]] = field(default_factory=dict)
-    strides: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
-    cycles: dict[str, Any] = field(default_factory=dict)
-    newest_us: int = 0
-    revision: int = 0
-
-    def take(self, measurement: Measurement) -> None:
-        """Keep the newest value of each metric, side and algorithm."""
-        key = (measurement.metric, measurement.side)
-        sources = self.values.setdefault(key, OrderedDict())
-        held = sources.get(measurement.algorithm)
-        if held is None or measurement.end_us >= held.end_us:
-            sources[measurement.algorithm] = measurement
-            sources.move_to_end(measurement.algorithm)
-            if len(sources) > SOURCES:
-                sources.popitem(last=False)
-        if measurement.metric in STRIDE_METRICS and measurement.side in {"left", "right"}:
-            _keep_newest(self.strides.setdefault(key, []), measurement)
-        self.newest_us = max(self.newest_us, measurement.end_us)
-        self.revision += 1
-
-    def best(self, metric: str, side: str) -> Measurement | None:
-        """Return the value to show: of those about as new as the newest, the best in quality, then feet before others.
-
-        Feet and lower back may both give a cadence; the page must not flicker between the two.
-        """
-        sources = self.values.get((metric, side))
-        if not sources:
-            return None
-        newest = max(m.end_us for m in sources.values())
-        fresh = (m for m in sources.values() if m.end_us >= newest - STALE_S * MICRO)
-        return max(fresh, key=_preference)
-
-
-def _keep_newest(strides: list[Measurement], stride: Measurement) -> None:
-    """Put a stride in its place in time: what the outbox held back comes late, and what it is unsure of comes twice."""
-    if any(held.end_us == stride.end_us for held in strides):
-        return
-    insort(strides, stride, key=lambda held: held.end_us)
-    del strides[:-STRIDES]
-
-
-def _preference(measurement: Measurement) -> tuple[int, bool, int]:
-    from_feet = any("foot" in placement for placement in measurement.placement)
-    return QUALITY_RANK[measurement.quality], from_feet, measurement.end_us
 
 
 class Ward:
@@ -111,22 +55,27 @@ class Ward:
         clock_us: Our own clock.
 
     Attributes:
+        gateway: Its id.
         dropped: Messages and measurements that were not understood or did not fit, by reason.
-        status: The newest status that had devices in it.
+        status: The newest status that told of beds and devices.
         state: What the gateway says of itself: ``online``, ``offline``, or ``unknown`` before any word.
+        doubts: By topic, what was not understood lately.
         notices: The notices that stand.
         delays: How late events are.
     """
 
     def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
         self.dropped: Counter[str] = Counter()
-        self.status: dict[str, Any] = {}
+        self.status = GatewayStatus()
+        self.doubts: dict[str, Doubt] = {}
         self.state = "unknown"
         self.notices = Standing()
         self.delays = Delays(clock_us)
         self._slots: dict[str, SlotState] = {}
         self._heard_us = 0
+        self._status_us = 0  # our clock when the status that we show was heard
+        self._measured_us = 0  # and when the last measurement came
         self._clock_us = clock_us
         self._speed = speed
         self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
@@ -137,6 +86,8 @@ class Ward:
         ``name`` is the last part of the topic: the slot of measurements and cycles.
         """
         try:
+            if len(payload) > LARGEST.get(kind, 0):
+                raise PayloadError("too large")  # noqa: TRY301 - as anything else that is wrong with it
             if kind == "status":
                 self._take_status(decode(payload), retained=retained)
             elif kind == "measurements":
@@ -144,39 +95,52 @@ class Ward:
             elif kind == "cycles":
                 self._take_cycles(name, payload)
             elif kind == "notices" and not self.notices.take(decode(payload)):
-                self.dropped["notices: not as expected"] += 1
+                raise PayloadError("not as expected")  # noqa: TRY301
         except PayloadError as error:
             self.dropped[f"{kind}: {error.kind}"] += 1
+            self.doubts[kind] = (error.kind, self._clock_us())
+        else:
+            self.doubts.pop(kind, None)
 
     def slot(self, slot: str) -> SlotState:
         """Return what a slot said last; empty if it said nothing."""
         return self._slots.get(slot) or SlotState()
 
+    def wearer(self, slot: str) -> Wearer | None:
+        """Return who is in a slot: nobody in particular where it is empty, None where nothing was said of it."""
+        return self.slot(slot).wearer
+
+    def slots(self) -> list[dict[str, Any]]:
+        """Return the beds that the status tells of, each with who is in it now."""
+        wearers = {name: self.wearer(name) for name in self.status.slots}
+        return [
+            {**told, "subject": wearer.subject, "session": wearer.session} if wearer else told
+            for told, wearer in zip(self.status.slots.values(), wearers.values(), strict=True)
+        ]
+
     def slot_ids(self) -> list[str]:
         """Return the slots in the order of the gateway's configuration, then any others that spoke."""
-        configured = [slot["id"] for slot in self.slots()]
-        return configured + sorted(self._slots.keys() - set(configured))
+        strangers = (name for name in self._slots.keys() - self.status.slots.keys() if self._slots[name].newest_us)
+        return [*self.status.slots, *sorted(strangers)]
 
     @property
     def revision(self) -> int:
         """What changes with every measurement of any slot."""
         return sum(state.revision for state in self._slots.values())
 
-    def slots(self) -> list[dict[str, Any]]:
-        """Return what the status says of the slots."""
-        return _objects(self.status.get("slots"), "id")
+    @property
+    def simulated(self) -> bool:
+        """Whether anything that is shown may be simulated."""
+        return self.status.simulated or any(state.wearer and state.wearer.simulated for state in self._slots.values())
 
     def devices(self, slot: str | None = None) -> list[dict[str, Any]]:
-        """Return what the status says of the devices, of one slot or of all."""
-        devices = _objects(self.status.get("devices"), "id")
-        return devices if slot is None else [device for device in devices if device.get("slot") == slot]
+        """Return what the status says of the devices, of one slot or of all; what they do is unknown when it is old."""
+        found = self.status.devices if slot is None else self.status.by_slot.get(slot, [])
+        return found if self.status_age_s() <= STALE_S else [{**device, "state": "unknown"} for device in found]
 
     def has_stream(self, device: str, stream: str) -> bool:
         """Whether the gateway knows this stream."""
-        return any(
-            known["id"] == device and isinstance(known.get("streams"), dict) and stream in known["streams"]
-            for known in self.devices()
-        )
+        return (device, stream) in self.status.streams
 
     def now_us(self) -> int:
         """Return the present on the gateway's clock, which all ages are told by: as its last word said, and on."""
@@ -190,37 +154,73 @@ class Ward:
         """Return how long ago the gateway last spoke; None if it never did."""
         return max(0.0, (self._clock_us() - self._heard_us) / MICRO) if self._heard_us else None
 
+    def status_age_s(self) -> float:
+        """Return how long ago what the status says of the devices was true; 0 before there was one."""
+        return max(0.0, (self._clock_us() - self._status_us) / MICRO) if self._status_us else 0.0
+
     def gateway_state(self) -> str:
-        """Return ``online``, ``offline``, ``silent`` (online by its own account, yet not heard) or ``unknown``."""
+        """Return what to think of the gateway.
+
+        ``online``, ``offline``, ``unknown``, ``silent`` (online by its own account, yet not heard), or ``no status``:
+        its measurements come, and nothing that says how it and its devices are.
+        """
+        if self.state == "offline":
+            return "offline"
         age = self.gateway_age_s()
-        return "silent" if self.state == "online" and age is not None and age > STALE_S else self.state
+        if self.state == "online" and age is not None and age <= STALE_S:
+            return "online"
+        measured = self._measured_us and self._clock_us() - self._measured_us <= STALE_S * MICRO
+        return "no status" if measured else "unknown" if self.state == "unknown" else "silent"
+
+    def fresh_doubts(self) -> dict[str, str]:
+        """Return by topic why messages are not understood: of a status, which stands, or else of the last seconds."""
+        since_us = self._clock_us() - DOUBT_S * MICRO
+        return {kind: why for kind, (why, at_us) in self.doubts.items() if kind == "status" or at_us >= since_us}
 
     def _take_status(self, message: dict[str, Any], *, retained: bool) -> None:
-        state = message.get("state")
-        if not isinstance(state, str) or state not in {"online", "offline"}:
-            raise PayloadError("no state")
+        state = check_head(message)
+        told_of_beds = "slots" in message
+        if state == "online" and not told_of_beds:
+            raise PayloadError("no beds")
         self.state = state
         said_us = message.get("time_us")
         if retained:  # said before we were there: only the gateway's own clock knows when
-            self._heard_us = said_us if isinstance(said_us, int) else 0
+            self._heard_us = said_us if type(said_us) is int else 0
         else:
             self._heard_us = self._clock_us()
-            if isinstance(said_us, int):
+            if type(said_us) is int:
                 self._anchor = (said_us, self._heard_us)
-        if isinstance(message.get("slots"), list):
-            self.status = message
+        if told_of_beds:
+            self.status = read_status(message)
+            self._status_us = self._heard_us
+            self._seat(said_us if type(said_us) is int else self.now_us())
             notices = message.get("notices")
             self.notices.replace(notices.get("active") if isinstance(notices, dict) else None)
         if not retained:
             self.delays.arrived(message.get("events"))
 
+    def _seat(self, at_us: int) -> None:
+        """Note who is in each slot by a status of ``at_us``, unless a newer word is known."""
+        latest_us = round(AHEAD_S * self._speed * MICRO)
+        for name, told in self.status.slots.items():
+            state = self._state_of(name)
+            if state is None or not told.keys() >= {"subject", "session"}:
+                continue
+            subject, session = told["subject"] or "", told["session"] or ""  # an empty bed may say null
+            before = state.wearer
+            if before is not None and (before.subject, before.session) == (subject, session):
+                state.known_us = max(state.known_us, at_us)
+            elif at_us >= state.known_us or state.known_us - at_us > latest_us:  # or else the clock was set back
+                state.give_to(Wearer(subject, session, self.status.simulated), at_us)
+
     def _take_measurements(self, slot: str, payload: bytes) -> None:
-        message = decode_measurements(self._gateway, slot, payload)
+        message = decode_measurements(self.gateway, slot, payload)
         if slot == wall_correction.SLOT:
             if any(m.value for _, m in message.measurements):
                 # The clock was set: by the new time the values held are of long ago, or of the future.
                 self._slots.clear()
             return
+        self._measured_us = self._clock_us()
         for rejected in message.rejected:
             self.dropped[f"measurements: {rejected.reason}"] += 1
         state = self._state_of(slot)
@@ -234,12 +234,26 @@ class Ward:
             elif measurement.end_us > latest_us:
                 self.dropped["measurements: from the future"] += 1
             else:
-                state.take(measurement)
-                if measurement.start_us == measurement.end_us:
-                    self.delays.heard(message.epoch, seq)
+                self._take_measurement(state, measurement, (message.epoch, seq))
+
+    def _take_measurement(self, state: SlotState, measurement: Measurement, number: tuple[str, int]) -> None:
+        """Keep a measurement of who is in the slot now, or of who has just come; an earlier one's is for the history.
+
+        A status comes once a second, an event at once: so the first word about a new patient may be a measurement. What
+        ended before the newest word about who is there cannot be.
+        """
+        wearer = wearer_of(measurement)
+        if state.wearer != wearer:
+            if state.wearer is not None and measurement.end_us <= state.known_us:
+                self.dropped["measurements: of an earlier session"] += 1
+                return
+            state.give_to(wearer, measurement.end_us)
+        state.take(measurement)
+        if measurement.start_us == measurement.end_us:
+            self.delays.heard(*number)
 
     def _take_cycles(self, slot: str, payload: bytes) -> None:
-        cycles = decode_curves(self._gateway, slot, payload)
+        cycles = decode_curves(self.gateway, slot, payload)
         state = self._state_of(slot)
         if state is None:
             raise PayloadError("too many slots")
@@ -247,14 +261,13 @@ class Ward:
         state.revision += 1
 
     def _state_of(self, slot: str) -> SlotState | None:
-        """Return what is kept of a slot; None where there is no room for another."""
+        """Return what is kept of a slot; None where there is no room for another.
+
+        A slot that the gateway tells of always finds room: one that it does not tell of gives way.
+        """
         if slot not in self._slots and len(self._slots) >= SLOTS:
-            return None
+            stranger = next((name for name in self._slots if name not in self.status.slots), None)
+            if slot not in self.status.slots or stranger is None:
+                return None
+            del self._slots[stranger]
         return self._slots.setdefault(slot, SlotState())
-
-
-def _objects(items: object, key: str) -> list[dict[str, Any]]:
-    """Return those items that are objects with a text under ``key``."""
-    if not isinstance(items, Iterable):
-        return []
-    return [item for item in items if isinstance(item, dict) and isinstance(item.get(key), str)]

@@ -223,3 +223,17 @@ def test_history_of_a_part_says_which_and_takes_no_gap_for_what_others_have(path
     again.store([message(20, 1, released=9)])
     assert again.receipt("g-1", EPOCH) == Receipt(EPOCH, 9, 9, 0b1100, 0b100_0000_1100)
     again.close()
+
+
+def test_what_is_asked_for_by_bed_is_one_persons(history: History, reader: HistoryReader) -> None:
+    earlier = [replace(measurement(i, event=True), session="s-0", subject="p-00") for i in range(5)]
+    earlier += [replace(measurement(i, value=50.0), session="s-0", subject="p-00") for i in range(5)]
+    own = [measurement(i) for i in range(5, 9)]
+    replayed = [replace(measurement(i), simulated=False) for i in range(3)]
+    history.store([Message("g-1", EPOCH, 0, list(enumerate([*earlier, *own, *replayed], 1)))])
+    assert [point.value for point in reader.series("bay-1", "cadence")] == [1.25] * 4
+    assert {point.session for point in reader.series("bay-1", "cadence")} == {"s-1"}
+    assert reader.latest("bay-1") == [own[-1]]  # and no contact of somebody else
+    assert [point.value for point in reader.series(None, "cadence", subject="p-00")] == [50.0] * 5
+    assert reader.series(None, "cadence", subject="p-00", session="s-1") == []
+    assert len(reader.series(None, "cadence", subject="p-01", simulated=False)) == 3

@@ -28,10 +28,12 @@ function cells(device) {
   const [shape, word] = stateWords(device.state);
   const battery = typeof device.battery === "number" ? `${Math.round(device.battery)} %` : "–";
   const rate = typeof device.rate_hz === "number" ? number(device.rate_hz, 1) : "–";
-  const seconds = typeof device.age_s === "number" ? age(device.age_s + silence()) : "–";
+  const seconds = typeof device.age_s === "number" ? age(device.age_s + statusAge + silence()) : "–";
   return [device.id, device.slot ?? "", long(device.placement), `${shape} ${word}`, rate, String(device.lost ?? "–"),
     battery, clockWords(device.clock), strapWords(device.mounting), seconds];
 }
+
+let statusAge = 0; // seconds since the gateway told how old its devices' data are
 
 function makeRow() {
   const row = make("tr", {}, make("th", { scope: "row" }));
@@ -79,12 +81,14 @@ function facts({ pipeline, outbox, publisher, clock, recorder, disk, delays }) {
 
 follow("?view=devices", (state) => {
   const devices = state.devices ?? [];
+  statusAge = state.status_age_s ?? 0;
   showNotices($("notices"), state.notices, EVERY);
   $("empty").hidden = devices.length > 0;
   $("devices").hidden = devices.length === 0;
   say($("empty"), "No devices yet: the gateway has not told of any.");
   const streaming = devices.filter((device) => device.state === "streaming").length;
-  say($("counts"), devices.length ? `${streaming} of ${devices.length} streaming` : "");
+  const beyond = state.more_devices ? `, and ${state.more_devices.toLocaleString("en-GB")} more that are not shown` : "";
+  say($("counts"), devices.length ? `${streaming} of ${devices.length} streaming${beyond}` : "");
   keep($("devices").tBodies[0], devices, makeRow, updateRow);
   keep($("facts"), facts(state), () => make("div", {}, make("dt"), make("dd")), (node, [name, text]) => {
     say(node.children[0], name);

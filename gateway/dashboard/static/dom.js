@@ -1,5 +1,8 @@
 // Small helpers: the page is made once and then only what changed is touched.
 
+// Where the dashboard's addresses begin: behind a proxy that may be a folder.
+export const ROOT = new URL("..", import.meta.url);
+
 export const $ = (id) => document.getElementById(id);
 
 export function make(tag, properties = {}, ...children) {

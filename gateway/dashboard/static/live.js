@@ -1,17 +1,26 @@
 // The state of a page, several times a second, and what is the same on every page: clock, banner, labels.
 
-import { $, say, speak } from "./dom.js";
+import { $, ROOT, say, speak } from "./dom.js";
+import { Link } from "./link.js";
 import { leaveIfOver } from "./session.js";
+import { isUnderstood } from "./shape.js";
 import { STALE_S, clock, duration } from "./words.js";
 
 const LOST_S = 3; // the server speaks twice a second: this long without a word is no delay
 const RETRY_MS = 2000;
+const ANSWER_MS = 8000;
+const UNAUTHORISED = 401;
+const STATES = { online: "online", offline: "offline", silent: "silent", unknown: "not heard yet", "no status": "without status" };
 
 let state = null;
-let receivedAt = 0;
-let startedAt = performance.now();
+let received = null;
+let refusal = "";
+const started = [performance.now(), Date.now()];
 
-const elapsed = () => (performance.now() - receivedAt) / 1000;
+// Seconds since a moment. One of the clocks stands still while a tablet sleeps, the other jumps when it is set: the
+// longer time is the one that never makes an old number young.
+const since = ([steady, date]) => Math.max(0, performance.now() - steady, Date.now() - date) / 1000;
+const elapsed = () => since(received);
 
 // The server's clock in seconds, whatever the clock of this tablet says.
 export const now = () => (state ? state.now_us / 1e6 + elapsed() : Date.now() / 1000);
@@ -20,50 +29,61 @@ export const now = () => (state ? state.now_us / 1e6 + elapsed() : Date.now() / 
 export const silence = () => (state ? elapsed() : 0);
 
 export function follow(query, show) {
+  const page = document.body.className.replace("page-", "");
   const refresh = () => {
+    if (window.failure.failed) return;
     showFrame();
-    if (state) show(state);
+    if (!state) return;
+    show(state);
+    window.failure.runs();
   };
-  connect(`/events${query}`, refresh);
+  const take = (said, late) => {
+    if (window.failure.failed) return;
+    if (text(said?.build) && said.build !== document.documentElement.dataset.build) window.failure.updated();
+    else if (!isUnderstood(said, page)) window.failure.broken();
+    else {
+      state = said;
+      refusal = "";
+      received = [performance.now() - late * 1000, Date.now() - late * 1000];
+      refresh();
+    }
+  };
+  new Link(`events${query}`, take, (status, words) => {
+    refusal = words.trim();
+    if (status === UNAUTHORISED) leaveIfOver();
+  });
   setInterval(() => { if (!state || elapsed() > 0.9) refresh(); }, 1000);
+  for (const sign of ["visibilitychange", "resume"]) document.addEventListener(sign, refresh); // right before it is looked at
+  addEventListener("pageshow", refresh);
 }
 
-function connect(address, refresh) {
-  const source = new EventSource(address);
-  source.onmessage = (event) => {
-    state = JSON.parse(event.data);
-    receivedAt = performance.now();
-    refresh();
-  };
-  source.onerror = () => { // refused: the browser would not try again by itself
-    if (source.readyState !== EventSource.CLOSED) return;
-    leaveIfOver();
-    setTimeout(connect, RETRY_MS, address, refresh);
-  };
-}
+const text = (value) => typeof value === "string";
 
 function trouble() {
-  const quiet = state ? elapsed() : (performance.now() - startedAt) / 1000;
-  if (quiet > LOST_S) return `No connection to the dashboard for ${duration(quiet)}: what you see is old.`;
-  if (!state) return "";
-  if (!state.broker) return "The dashboard has lost the message broker: what you see is old.";
-  if (state.gateway_state === "offline") return "The gateway is offline: no live data.";
+  const quiet = since(received ?? started);
+  if (quiet > LOST_S) return [refusal || `No connection to the dashboard for ${duration(quiet)}: what you see is old.`];
+  if (!state) return [];
+  if (!state.broker) return ["The dashboard has lost the message broker: what you see is old."];
+  if (state.gateway_state === "offline") return ["The gateway is offline: no live data.", ...state.doubts];
+  if (state.doubts.length) return state.doubts;
   if (state.gateway_state === "silent") {
-    return `The gateway has not been heard for ${duration(state.gateway_age_s + elapsed())}: what you see is old.`;
+    return [`The gateway has not been heard for ${duration(state.gateway_age_s + elapsed())}: what you see is old.`];
   }
-  return "";
+  if (state.gateway_state === "no status") {
+    return ["Numbers arrive, but not the gateway's status: devices, batteries and notices are missing or old."];
+  }
+  return [];
 }
 
 function showFrame() {
-  const text = trouble();
+  const words = trouble().join(" ");
   const banner = $("banner");
-  banner.hidden = !text;
-  say(banner, text);
+  banner.hidden = !words;
+  say(banner, words);
   say($("clock").querySelector("time"), clock(now()));
   if (!state) return;
-  const words = { online: "online", offline: "offline", silent: "silent", unknown: "not heard yet" };
   const lost = elapsed() > LOST_S || !state.broker;
-  say($("gateway"), lost ? "Not connected" : `Gateway ${state.gateway} ${words[state.gateway_state]}`.replace("  ", " "));
+  say($("gateway"), lost ? "Not connected" : `Gateway ${state.gateway} ${STATES[state.gateway_state] ?? ""}`.replace("  ", " "));
   $("simulated").hidden = !(state.simulated || state.slot?.simulated || state.slots?.some((slot) => slot.simulated));
 }
 
@@ -74,7 +94,23 @@ export function speakStale(label, seconds) {
   spokenStale = stale;
 }
 
+// The answer of the server to a question of a page; null where there is none within a few seconds.
+export async function ask(path) {
+  try {
+    const response = await fetch(new URL(path, ROOT), { signal: AbortSignal.timeout(ANSWER_MS) });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
 export async function loadCatalogue() {
-  const response = await fetch("/api/catalogue");
-  return response.json();
+  for (;;) {
+    const catalogue = await ask("api/catalogue");
+    if (catalogue) return catalogue;
+    say($("banner"), "No connection to the dashboard yet.");
+    $("banner").hidden = false;
+    await leaveIfOver();
+    await new Promise((done) => { setTimeout(done, RETRY_MS); });
+  }
 }

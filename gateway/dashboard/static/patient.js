@@ -8,6 +8,7 @@ import { Newest } from "./newest.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
 import { Trend } from "./trend.js";
+import { Wearer } from "./wearer.js";
 import { ACTIVITY, STALE_S, duration, long, reading, signal } from "./words.js";
 
 const MOVEMENT_HZ = 10; // faster streams are movement; slower ones are heart and battery
@@ -20,10 +21,17 @@ const strip = new Strip($("lanes"));
 const strides = new Strides();
 const joints = new Joints(catalogue);
 const newest = new Newest(catalogue);
+const wearer = new Wearer(slot, beginAnew);
 const trends = [
   [new Trend($("trend-cadence"), slot, catalogue.cadence, "both", 30), "cadence", ["both"]],
   [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
 ];
+
+// Numbers, strides and joints follow the server, and trends whose they are; the strip is told.
+function beginAnew() {
+  freeze(false);
+  strip.clear();
+}
 
 // --- the row of big numbers ---
 
@@ -153,11 +161,13 @@ function offerSensors() {
 
 $("sensor").addEventListener("change", () => { offerSignals(); showStrip(); });
 $("signal").addEventListener("change", showStrip);
-$("freeze").addEventListener("click", () => {
-  strip.frozen = !strip.frozen;
-  $("freeze").setAttribute("aria-pressed", String(strip.frozen));
-  say($("freeze"), strip.frozen ? "Frozen: go on" : "Freeze");
-});
+function freeze(on) {
+  strip.frozen = on;
+  $("freeze").setAttribute("aria-pressed", String(on));
+  say($("freeze"), on ? "Frozen: go on" : "Freeze");
+}
+
+$("freeze").addEventListener("click", () => freeze(!strip.frozen));
 onColourChange(() => location.reload()); // canvases keep their colours: simplest is to draw all anew
 
 // --- all of it, at each word of the server ---
@@ -167,7 +177,8 @@ function show({ slot: patient }) {
   $("empty").hidden = known;
   $("sheet").hidden = !known;
   say($("label"), patient.label);
-  say($("subject"), [patient.subject, patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
+  wearer.take(patient, now());
+  say($("subject"), [patient.subject || (patient.known ? "nobody" : ""), patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
   document.title = `${patient.label} · rehab-gateway`;
   say($("empty"), `Nothing is known of ${patient.label}: the gateway has no such bed, or has not spoken yet.`);
   if (!known) return;
@@ -188,7 +199,7 @@ function show({ slot: patient }) {
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   joints.show(patient, now());
   newest.show(patient.values, now());
-  for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), now());
+  for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 
 follow(`?slot=${encodeURIComponent(slot)}`, show);

@@ -1,33 +1,42 @@
 // Who is signed in, the way out, and the sign of life of a person at the screen. Without users there is nothing to do.
 
-import { make } from "./dom.js";
+import { ROOT, make } from "./dom.js";
 
 const SAY_EVERY_MS = 30_000; // often enough for the shortest lock, seldom enough not to matter
+const ANSWER_MS = 8000;
 let said = 0;
 
+const address = (path) => new URL(path, ROOT);
+const asked = (path, options = {}) => fetch(address(path), { ...options, signal: AbortSignal.timeout(ANSWER_MS) });
+
 async function begin() {
-  const response = await fetch("/api/session");
-  if (!response.ok) return;
-  const session = await response.json();
-  if (!session.user) return;
-  const form = make("form", { method: "post", action: "/logout", className: "session" },
-    make("span", {}, `${session.user} (${session.role})`),
-    make("button", { type: "submit" }, "Sign out"));
-  document.querySelector(".top").append(form);
-  for (const sign of ["pointerdown", "keydown", "pointermove"]) addEventListener(sign, here, { passive: true });
+  try {
+    const response = await asked("api/session");
+    const session = response.ok ? await response.json() : {};
+    if (!session.user) return;
+    const form = make("form", { method: "post", action: address("logout").href, className: "session" },
+      make("span", {}, `${session.user} (${session.role})`),
+      make("button", { type: "submit" }, "Sign out"));
+    document.querySelector(".top").append(form);
+    for (const sign of ["pointerdown", "keydown", "pointermove"]) addEventListener(sign, here, { passive: true });
+  } catch { // no connection: the banner says it
+    setTimeout(begin, SAY_EVERY_MS);
+  }
 }
 
 function here() {
   if (Date.now() - said < SAY_EVERY_MS) return;
   said = Date.now();
-  fetch("/api/active", { method: "POST" });
+  asked("api/active", { method: "POST" }).catch(() => { said = 0; });
 }
 
 // Asked when the live state ends: a session that is over leads to the form, anything else is somebody else's trouble.
 export async function leaveIfOver() {
   try {
-    const response = await fetch("/api/session");
-    if (response.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    const response = await asked("api/session");
+    if (response.status !== 401) return;
+    const next = `/${location.pathname.slice(ROOT.pathname.length)}`; // as the server knows it, behind whatever proxy
+    location.assign(address(`login?next=${encodeURIComponent(next)}`));
   } catch {
     // No connection: the banner says it.
   }

@@ -1,7 +1,7 @@
 // The strip: raw signals of the last ten seconds, one lane a sensor, drawn once an animation frame.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { calm, colour, make, say } from "./dom.js";
+import { ROOT, calm, colour, make, say } from "./dom.js";
 import { now } from "./live.js";
 import { Ring, readFrame } from "./ring.js";
 import { duration, long, side, signal, unit } from "./words.js";
@@ -9,6 +9,9 @@ import { duration, long, side, signal, unit } from "./words.js";
 const WINDOW_S = 10;
 const QUIET_S = 1; // a lane without samples for this long says so
 const RETRY_MS = 1500;
+const LONGEST_RETRY_MS = 15000;
+const SILENT_MS = 6000; // a stream that is watched sends several times a second: after so long the connection may be dead
+const CHECK_MS = 2000;
 const CALM_MS = 1000; // redraw interval for those who asked for less motion
 const AXIS_WIDTH = 54;
 const HEIGHT = { 1: 274, 2: 130 };
@@ -36,7 +39,10 @@ class Lane {
     this.title = `${long(device.placement)}, ${signal(channel).toLowerCase()}`;
     this.ring = new Ring(WINDOW_S, stream.rate_hz);
     this.ahead = -Infinity; // newest sample's time minus this page's clock, the largest lately seen
-    this.address = `/waveform/${encodeURIComponent(device.id)}/${encodeURIComponent(streamName)}`;
+    this.address = new URL(`waveform/${encodeURIComponent(device.id)}/${encodeURIComponent(streamName)}`, ROOT);
+    this.address.protocol = this.address.protocol.replace("http", "ws");
+    this.tries = 0;
+    this.heard = Date.now();
     this.plotBox = make("div", { role: "img", ariaLabel: this.title });
     this.said = make("span", { className: "said" });
     this.box = make("div", { className: `lane ${side(device.placement)}` },
@@ -48,7 +54,7 @@ class Lane {
 
   close() {
     this.closed = true;
-    this.socket?.close();
+    this.#disconnect();
     this.plot.destroy();
     this.box.remove();
   }
@@ -106,14 +112,35 @@ class Lane {
   }
 
   #connect() {
-    if (this.closed) return;
-    this.socket = new WebSocket(`${location.origin.replace("http", "ws")}${this.address}`);
+    this.heard = Date.now();
+    this.socket = new WebSocket(this.address);
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = ({ data }) => this.#take(readFrame(data));
-    this.socket.onclose = () => setTimeout(() => this.#connect(), RETRY_MS);
+    this.socket.onclose = () => this.#again();
+  }
+
+  #disconnect() {
+    clearTimeout(this.timer);
+    this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+  }
+
+  #again() {
+    this.#disconnect();
+    const wait = Math.min(LONGEST_RETRY_MS, RETRY_MS * 2 ** this.tries);
+    this.tries += 1;
+    this.heard = Date.now() + wait;
+    this.timer = setTimeout(() => this.#connect(), wait * (0.5 + Math.random() / 2));
+  }
+
+  // Opens anew what has been silent: the sensor may be, or the connection may have died without a word.
+  check(limit = SILENT_MS * Math.min(4, 1 + this.tries)) {
+    if (Math.abs(Date.now() - this.heard) > limit) this.#again();
   }
 
   #take(frame) {
+    this.heard = Date.now();
+    this.tries = 0;
     this.ring.push(frame, this.channel, this.factor);
     const ahead = frame.start + frame.samples / frame.rate - performance.now() / 1000;
     // Follows a later clock at once and an earlier one slowly: a late frame must not pull the strip back.
@@ -125,6 +152,7 @@ export class Strip {
   constructor(parent) {
     this.parent = parent;
     this.lanes = [];
+    this.wanted = [];
     this.frozen = false;
     this.range = [0, 1];
     let drawn = 0;
@@ -138,7 +166,14 @@ export class Strip {
     };
     requestAnimationFrame(frame);
     addEventListener("resize", () => this.lanes.forEach((lane) => lane.resize()));
+    setInterval(() => this.lanes.forEach((lane) => lane.check()), CHECK_MS);
+    for (const sign of ["online", "pageshow"]) addEventListener(sign, () => this.#wake());
+    document.addEventListener("visibilitychange", () => this.#wake());
     setInterval(() => this.lanes.forEach((lane) => { lane.plotBox.ariaLabel = lane.summary(); }), SUMMARY_MS);
+  }
+
+  #wake() {
+    if (!document.hidden) this.lanes.forEach((lane) => lane.check(CHECK_MS));
   }
 
   // One scale for all lanes: left and right are there to be compared.
@@ -152,9 +187,15 @@ export class Strip {
 
   // `wanted`: [{device, stream, channel}]; what is already shown stays.
   show(wanted) {
+    this.wanted = wanted;
     this.lanes.forEach((lane) => lane.close());
     const height = HEIGHT[wanted.length] ?? HEIGHT[2];
     this.lanes = wanted.map(({ device, stream, channel }, i) =>
       new Lane(this.parent, device, stream, channel, i === wanted.length - 1, height + (wanted.length > 1 && i === wanted.length - 1 ? AXIS_HEIGHT - 6 : 0)));
+  }
+
+  // Forgets what was drawn: it was somebody else's.
+  clear() {
+    this.show(this.wanted);
   }
 }

@@ -2,6 +2,7 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { attribute, colour, keep, make, say } from "./dom.js";
+import { ask } from "./live.js";
 import { clock, number } from "./words.js";
 
 const MINUTES = 10;
@@ -10,11 +11,14 @@ const GAP_S = 6; // a longer absence is shown as one
 const REFILL_MS = 60000; // what the page missed while it slept comes from the history
 const DRAW_MS = 1000;
 const HEIGHT = 122;
+const MARKS_SAID = 3; // breaks that are told in words: more are not readable
 
 export class Trend {
   constructor(section, slot, metric, sideName, leastSpan) {
-    Object.assign(this, { section, slot, metric, side: sideName, leastSpan, algorithm: null, past: [], live: [], drawn: -Infinity, problem: "" });
+    Object.assign(this, { section, slot, metric, side: sideName, leastSpan, drawn: -Infinity, problem: "", whose: null });
+    this.#begin();
     this.remark = make("p", { className: "remark" });
+    this.breaks = make("p", { className: "remark breaks" });
     this.box = make("div", { className: "plot", role: "img" });
     this.table = make("tbody");
     const header = make("tr", {}, make("th", { scope: "col", textContent: "Minute" }),
@@ -22,34 +26,53 @@ export class Trend {
     section.append(
       make("div", { className: "panel-top" },
         make("h2", { textContent: `${metric.title}, last ${MINUTES} min (${metric.unit_text})` }), this.remark),
-      this.box,
+      this.box, this.breaks,
       make("details", {}, make("summary", { textContent: "Minute by minute, as a table" }),
         make("table", {}, make("thead", {}, header), this.table)));
     this.plot = this.#makePlot();
-    this.refill();
     setInterval(() => this.refill(), REFILL_MS);
     addEventListener("resize", () => this.plot.setSize({ width: this.box.clientWidth, height: HEIGHT }));
   }
 
+  // What is kept of one person: points are [time, value, session], the history's first, then those that came live.
+  #begin() {
+    Object.assign(this, { past: [], live: [], algorithm: null, newPatient: false, asked: {} });
+  }
+
   async refill() {
+    const { whose, algorithm } = this;
+    const asked = this.asked = {};
     const query = new URLSearchParams({ slot: this.slot, metric: this.metric.id, side: this.side, minutes: MINUTES });
-    if (this.algorithm) query.set("algorithm", this.algorithm);
-    const response = await fetch(`/api/history?${query}`).catch(() => null);
-    this.problem = response?.ok ? "" : "history not available, live values only";
-    if (!response?.ok) return;
-    const { rows } = await response.json();
-    this.past = rows.map(([end, value, quality]) => [end / 1e6, quality === "invalid" ? null : value]);
+    if (algorithm) query.set("algorithm", algorithm);
+    const answer = await ask(`api/history?${query}`);
+    if (asked !== this.asked || whose !== this.whose) return; // asked again since, or for somebody else
+    this.problem = answer ? "" : "history not available, live values only";
+    if (!answer || !whose || answer.subject !== whose.subject || answer.simulated !== whose.simulated) return;
+    let stretch = -1;
+    this.past = answer.rows.map(([end, value, quality]) => {
+      while (answer.sessions[stretch + 1]?.from_us <= end) stretch += 1;
+      return [end / 1e6, quality === "invalid" ? null : value, answer.sessions[stretch]?.session ?? ""];
+    });
+    this.newPatient = answer.new_patient;
     const newest = this.past.at(-1)?.[0] ?? 0;
     this.live = this.live.filter(([time]) => time > newest);
     this.drawn = -Infinity;
   }
 
-  take(shown, now) {
+  take(shown, { subject, session, simulated }, now) {
+    if (this.whose?.subject !== subject || this.whose.simulated !== simulated) {
+      const first = this.whose === null;
+      this.#begin(); // nothing of the one before stays
+      this.newPatient = !first;
+      this.whose = { subject, simulated };
+      this.drawn = -Infinity;
+      this.refill();
+    }
     if (shown) {
       if (shown.algorithm !== this.algorithm) this.#follow(shown.algorithm);
       const time = shown.end_us / 1e6;
       const newest = this.live.at(-1)?.[0] ?? this.past.at(-1)?.[0] ?? 0;
-      if (time > newest) this.live.push([time, shown.quality === "invalid" ? null : shown.value]);
+      if (time > newest) this.live.push([time, shown.quality === "invalid" ? null : shown.value, session]);
     }
     if (performance.now() - this.drawn < DRAW_MS) return;
     this.drawn = performance.now();
@@ -70,11 +93,16 @@ export class Trend {
     [this.past, this.live] = [this.past, this.live].map((points) => points.filter(([time]) => time >= from));
     const points = [...this.past, ...this.live];
     const [times, values] = [[], []];
-    for (const [time, value] of points) {
+    this.marks = points.length && this.newPatient ? [[points[0][0], "new patient"]] : [];
+    let before = points[0]?.[2];
+    for (const [time, value, session] of points) {
       const last = times.at(-1);
-      if (last !== undefined && time - last > GAP_S) { times.push(last + 0.001); values.push(null); }
+      const other = session !== before;
+      if (other) this.marks.push([time, "new session"]);
+      if (last !== undefined && (other || time - last > GAP_S)) { times.push(last + 0.001); values.push(null); }
       times.push(time);
       values.push(value);
+      before = session;
     }
     const numbers = values.filter((value) => value !== null);
     const [low, high] = numbers.length ? [Math.min(...numbers), Math.max(...numbers)] : [this.metric.low ?? 0, this.metric.high ?? 1];
@@ -87,13 +115,38 @@ export class Trend {
     this.#tell(points.filter(([, value]) => value !== null), now);
   }
 
+  // Where the curve breaks because it is of another patient or session: a line across the plot, and words below it.
+  #drawMarks(plot) {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.strokeStyle = colour("soft");
+    ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const [time] of this.marks ?? []) {
+      const x = Math.round(plot.valToPos(time, "x", true));
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
+  #breakWords() {
+    return this.marks.slice(-MARKS_SAID).map(([time, what]) => (what === "new patient"
+      ? `new patient: ${this.whose.subject || "not named"} from ${clock(time, false)}`
+      : `${what} from ${clock(time, false)}`)).join(" · ");
+  }
+
   #tell(points, now) {
     const digits = this.metric.digits;
     const values = points.map(([, value]) => value);
     const range = values.length ? `${number(Math.min(...values), digits)} to ${number(Math.max(...values), digits)}` : "no values yet";
     say(this.remark, [range, this.problem].filter(Boolean).join(" · "));
+    const breaks = this.#breakWords();
+    say(this.breaks, breaks);
     const label = `${this.metric.title} over the last ${MINUTES} minutes: ${range} ${values.length ? this.metric.unit_text : ""}`;
-    attribute(this.box, "aria-label", label.trim());
+    attribute(this.box, "aria-label", [label.trim(), breaks].filter(Boolean).join("; "));
     const rows = Array.from({ length: MINUTES }, (_, i) => {
       const start = (Math.floor(now / 60) - i) * 60;
       const within = points.filter(([time]) => time >= start && time < start + 60).map(([, value]) => value);
@@ -107,7 +160,7 @@ export class Trend {
   #makePlot() {
     const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     return new uPlot({
-      width: this.box.clientWidth || 400, height: HEIGHT,
+      width: this.box.clientWidth || 400, height: HEIGHT, hooks: { draw: [(plot) => this.#drawMarks(plot)] },
       legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 10, 0, 0],
       scales: { x: { time: true, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
       axes: [

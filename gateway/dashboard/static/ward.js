@@ -1,12 +1,13 @@
 // The ward: one tile a bed, readable from across the room.
 
 import { makeChip, updateChip } from "./chip.js";
-import { $, keep, make, mark, say, speak } from "./dom.js";
+import { $, ROOT, keep, make, mark, say, speak } from "./dom.js";
 import { follow, loadCatalogue, silence, now } from "./live.js";
 import { inOneLine, showNotices } from "./notices.js";
-import { ACTIVITY, STALE_S, age, duration, reading } from "./words.js";
+import { ACTIVITY, STALE_S, age, clock, duration, reading } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
+const NEW_S = 600; // so long a tile says that its patient is new
 const PAGE = 24; // tiles: more are not readable at a glance
 const FIGURES = ["cadence", "heart_rate"];
 
@@ -14,6 +15,7 @@ const catalogue = await loadCatalogue();
 let slots = [];
 let notices = [];
 let page = 0;
+let beyond = 0; // beds that found no room
 
 const figure = () => make("div", { className: "figure" },
   make("p", { className: "name" }, make("span", { className: "title" }), " ", make("span", { className: "unit" })),
@@ -49,10 +51,12 @@ function updateTile(tile, slot) {
   const stale = seconds !== null && seconds > STALE_S;
   mark(tile, `tile${seconds === null ? " empty-slot" : ""}${stale ? " stale" : ""}`);
   const link = tile.querySelector("a");
-  const address = `/patient/${encodeURIComponent(slot.id)}`;
+  const address = new URL(`patient/${encodeURIComponent(slot.id)}`, ROOT).href;
   if (link.getAttribute("href") !== address) link.href = address;
   say(link, slot.label);
-  say(tile.querySelector(".subject"), slot.subject);
+  const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
+  const fresh = since !== null && now() - since < NEW_S ? ` · new since ${clock(since, false)}` : "";
+  say(tile.querySelector(".subject"), `${slot.subject}${fresh}`);
   const [name, shape, word] = stale || seconds === null ? ACTIVITY[""] : ACTIVITY[slot.activity] ?? ACTIVITY[""];
   const activity = tile.querySelector(".activity");
   mark(activity, `activity ${name}`);
@@ -90,7 +94,8 @@ function show() {
   const stale = slots.filter((slot) => (ageOf(slot) ?? Infinity) > STALE_S).length;
   const walking = slots.filter((slot) => slot.activity === "walking" && ageOf(slot) <= STALE_S).length;
   const beds = `${slots.length} ${slots.length === 1 ? "bed" : "beds"}`;
-  const counts = slots.length ? `${beds} · ${walking} walking · ${stale} without data` : "";
+  const more = beyond ? ` and ${beyond.toLocaleString("en-GB")} more that are not shown` : "";
+  const counts = slots.length ? `${beds}${more} · ${walking} walking · ${stale} without data` : "";
   if ($("counts").textContent !== counts) speak(counts);
   say($("counts"), counts);
 }
@@ -101,6 +106,7 @@ $("next").addEventListener("click", () => { page += 1; show(); });
 follow("", (state) => {
   slots = state.slots;
   notices = state.notices;
+  beyond = state.more_slots ?? 0;
   showNotices($("notices"), notices);
   show();
 });

@@ -39,7 +39,7 @@ export function signal(channel) {
 }
 
 export function number(value, digits) {
-  return value === null || value === undefined ? "–" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+  return typeof value !== "number" ? "–" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 }
 
 export function duration(seconds) {

@@ -185,6 +185,51 @@ async def test_history_comes_from_the_file_that_the_historian_writes(settings: S
         history.close()
 
 
+async def test_history_is_that_of_who_is_in_the_bed_now(client: Client, settings: Settings, topics: Topics) -> None:
+    person, now_us = Walker(1), time.time_ns() // 1000
+    people = [("p-before", 50.0, True, 60), (person.subject, 88.0, True, 30), (person.subject, 66.0, False, 10)]
+    rows = [
+        replace(measurement(value=value), subject=subject, simulated=simulated, session=f"s-{subject}-{simulated}",
+                start_us=now_us - ago * MICRO, end_us=now_us - ago * MICRO)
+        for subject, value, simulated, ago in people
+    ]  # fmt: skip
+    history = History(settings.site.data / "history.db")
+    history.store([Message("gateway-1", "0" * 16, 0, list(enumerate(rows, 1)))])
+    history.close()
+    query = "/api/history?slot=bay-1&metric=cadence&side=both&minutes=10"
+    with walking(settings.broker.port, 1, topics=topics):
+        await first(client, "", lambda s: len(s["slots"]) == 1)
+        now = await (await client.get(query)).json()
+        before = await (await client.get(f"{query}&subject=p-before")).json()
+        real = await (await client.get(f"{query}&subject={person.subject}&simulated=false")).json()
+    assert [value for _, value, _ in now["rows"]] == [88.0]
+    assert (now["subject"], now["simulated"], now["new_patient"]) == (person.subject, True, True)
+    assert [(s["session"], s["slot"]) for s in now["sessions"]] == [(f"s-{person.subject}-True", "bay-1")]
+    assert [value for _, value, _ in before["rows"]] == [50.0]
+    assert [value for _, value, _ in real["rows"]] == [66.0]
+
+
+async def test_a_proxy_is_asked_to_hand_events_on_at_once(client: Client) -> None:
+    async with client.get("/events") as response:
+        assert response.headers["X-Accel-Buffering"] == "no"
+
+
+async def test_the_live_state_comes_over_a_websocket_where_one_is_asked_for(
+    client: Client, settings: Settings, topics: Topics
+) -> None:
+    with walking(settings.broker.port, 1, topics=topics):
+        async with client.ws_connect("/events?slot=bay-1") as socket:
+            told = [orjson.loads(await socket.receive_str(timeout=WITHIN_S)) for _ in range(5)]
+            assert {state["slot"]["id"] for state in told} == {"bay-1"}
+            sent = [state["sent_ms"] for state in told]
+            assert sent == sorted(sent)
+            assert (await status_of(client))["viewers"] == 1
+        async with asyncio.timeout(WITHIN_S):
+            async for _ in states(client):
+                if (await status_of(client))["viewers"] == 1:  # this one: the socket has let its place go
+                    break
+
+
 @pytest.mark.parametrize(
     "query",
     ["", "slot=a&metric=charm", "slot=a&metric=cadence&side=up", "slot=a&metric=cadence&minutes=x",

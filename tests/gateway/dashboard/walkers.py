@@ -59,13 +59,14 @@ class Walker:
         self.slot = f"bay-{number}"
         self.label = f"Bay {number}"
         self.subject = f"p-{100 + 37 * number % 900:03d}"
+        self.session = f"s-{number}"
         self.stride_s = 1.1 + 0.03 * (number % 7)
         self.number = number
 
     def status(self) -> dict[str, Any]:
         """Return this slot's part of the status."""
         return {
-            "id": self.slot, "label": self.label, "subject": self.subject, "session": f"s-{self.number}",
+            "id": self.slot, "label": self.label, "subject": self.subject, "session": self.session,
             "protocol": "free_walk", "devices": [d["id"] for d in self.devices()],
         }  # fmt: skip
 
@@ -80,7 +81,7 @@ class Walker:
             "start_us": round(start_s * MICRO), "end_us": round(end_s * MICRO), "sync_ms": 1.0, "n": 8,
             "n_rejected": 0, "quality": "ok", "reason": "", "algorithm": "test/1",
             "devices": [f"{self.slot}-left-foot"], "placement": ["left_foot"], "slot": self.slot,
-            "session": f"s-{self.number}", "subject": self.subject, "simulated": True,
+            "session": self.session, "subject": self.subject, "simulated": True,
         }  # fmt: skip
 
     def stride(self, side: str, end_s: float) -> list[dict[str, Any]]:
@@ -118,7 +119,7 @@ class Walker:
             "ankle": [8 * math.sin(3.1 * x) - 24 * math.exp(-(((x - 0.64) / 0.07) ** 2)) for x in share],
         }
         return {
-            "v": 1, "gateway": "gateway-1", "slot": self.slot, "session": f"s-{self.number}", "subject": self.subject,
+            "v": 1, "gateway": "gateway-1", "slot": self.slot, "session": self.session, "subject": self.subject,
             "simulated": True, "algorithm": "joint-angles/1", "unit": "deg",
             "curves": [
                 {
@@ -168,6 +169,7 @@ class Walkers:
 
     def __init__(self, port: int, people: list[Walker], *, topics: Topics) -> None:
         self.silent: set[str] = set()
+        self.version = 1  # of the status
         self.notices: list[dict[str, Any]] = []
         self.faults: dict[str, dict[str, Any]] = {}
         self.watched: dict[tuple[str, str], float] = {}
@@ -196,12 +198,16 @@ class Walkers:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def seat(self, person: Walker) -> None:
+        """Have somebody take the place of who is in the same bed."""
+        self._people = [person if other.slot == person.slot else other for other in self._people]
+
     def publish_status(self, now_s: float) -> None:
         """Say what the gateway is doing."""
         devices = [{**d, **self._state(d)} for person in self._people for d in person.devices()]
         body = {
-            "v": 1, "gateway": "gateway-1", "state": "online", "simulated": True, "time_us": round(now_s * MICRO),
-            "slots": [person.status() for person in self._people], "devices": devices,
+            "v": self.version, "gateway": "gateway-1", "state": "online", "simulated": True,
+            "time_us": round(now_s * MICRO), "slots": [person.status() for person in self._people], "devices": devices,
             "pipeline": {"samples_per_s": 180.0 * len(self._people), "measurements_per_s": 12.0, "measurements": 100,
                          "latency_ms": {"p50": 42.0, "p95": 71.0}},
             "outbox": {"depth": 3, "oldest_s": 0.4, "bytes": 4096, "dropped": {}},
@@ -246,7 +252,8 @@ class Walkers:
         sent_until: dict[str, float] = {}
         while not self._ended.wait(0.04):
             now = time.time()
-            walking = [person for person in self._people if person.slot not in self.silent]
+            people = self._people
+            walking = [person for person in people if person.slot not in self.silent]
             if now >= due:
                 due = now + 1.0
                 self.publish_status(now)

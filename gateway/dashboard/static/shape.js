@@ -1,0 +1,34 @@
+// Whether what the server sent is what this page reads. Anything else is another version's, and nothing of it is shown.
+
+const VERSION = 1;
+
+const text = (value) => typeof value === "string";
+const number = (value) => typeof value === "number";
+const perhaps = (is) => (value) => value === null || is(value);
+const truth = (value) => typeof value === "boolean";
+const list = (is) => (value) => Array.isArray(value) && value.every(is);
+const object = (fields) => (value) =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.entries(fields).every(([name, is]) => is(value[name]));
+
+const notice = object({ id: text, text, advice: text, priority: text, slot: text });
+const value = perhaps(object({ value: perhaps(number), quality: text, reason: text, end_us: number }));
+const device = object({ id: text });
+const stride = object({ end_us: number });
+const about = { id: text, label: text, subject: text, session: text, simulated: truth, age_s: perhaps(number), devices: list(device) };
+
+const FRAME = {
+  v: (version) => version === VERSION, now_us: number, broker: truth, gateway: text, gateway_state: text,
+  gateway_age_s: perhaps(number), simulated: truth, notices: list(notice), doubts: list(text),
+};
+const PAGES = {
+  ward: { slots: list(object({ ...about, values: (values) => object({})(values) && Object.values(values).every(value) })) },
+  devices: { devices: list(device) },
+  patient: {
+    slot: object({
+      ...about, values: list(value), cycles: list(object({ joint: text, side: text, end_us: number })),
+      strides: object({ left: list(stride), right: list(stride) }),
+    }),
+  },
+};
+
+export const isUnderstood = (state, page) => object({ ...FRAME, ...PAGES[page] })(state);

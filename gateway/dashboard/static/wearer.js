@@ -1,0 +1,62 @@
+// Who is in the bed that a page shows, and the words that say when it is somebody else than before.
+
+import { $, make, say, speak } from "./dom.js";
+import { clock, duration } from "./words.js";
+
+const PATIENT_MS = 600_000; // a note about another patient stays so long, or until it was seen
+const SESSION_MS = 60_000;
+const LONG_S = 60;
+
+const same = (a, b, keys) => keys.every((key) => a[key] === b[key]);
+
+export class Wearer {
+  // `anew` is called when what is on the page is of somebody else, or of another session.
+  constructor(slot, anew) {
+    Object.assign(this, { slot, anew, now: null, until: 0, key: `wearer of ${slot}` });
+    this.words = make("span");
+    $("change").append(this.words, make("button", { type: "button", textContent: "Seen", onclick: () => { this.until = 0; this.#hide(); } }));
+  }
+
+  // Takes what the server says of the bed; returns whether anything is known of who is there.
+  take({ known, subject, session, simulated, patient_since_us: since, label }, now) {
+    this.#hide();
+    if (!known) return;
+    const here = { subject, session, simulated };
+    const before = this.now ?? this.#seen();
+    if (this.now && same(this.now, here, ["subject", "session", "simulated"])) return;
+    const first = this.now === null;
+    this.now = here;
+    this.#remember(here);
+    if (before && !same(before, here, ["subject", "simulated"])) this.#tell(label, before, here, since, now);
+    else if (!first) this.#say(`New session from ${clock(now, false)}: earlier strides and curves are no longer shown.`, SESSION_MS);
+    if (!first) this.anew(before, here);
+  }
+
+  #tell(label, before, here, since, now) {
+    const earlier = before.subject ? ` Nothing of ${before.subject} is shown any more.` : "";
+    const ago = since ? now - since / 1e6 : 0;
+    const when = since ? `, since ${clock(since / 1e6, false)}${ago < LONG_S ? "" : ` (${duration(ago)} ago)`}` : "";
+    if (here.subject) this.#say(`New patient in ${label}: ${here.subject}${when}.${earlier}`, PATIENT_MS);
+    else this.#say(`${before.subject} is no longer in ${label}: nobody is.`, PATIENT_MS);
+  }
+
+  #say(text, stays) {
+    say(this.words, text);
+    $("change").hidden = false;
+    this.until = Date.now() + stays;
+    speak(text);
+  }
+
+  #hide() {
+    if (Date.now() > this.until) $("change").hidden = true;
+  }
+
+  // This tab may have shown the bed before: the page of somebody else must not be taken for the page that one knows.
+  #seen() {
+    try { return JSON.parse(sessionStorage.getItem(this.key)); } catch { return null; }
+  }
+
+  #remember(here) {
+    try { sessionStorage.setItem(this.key, JSON.stringify(here)); } catch { /* no storage: no memory */ }
+  }
+}

@@ -1,0 +1,201 @@
+"""A page that shows a bed while somebody else takes it: whose numbers a person sees, and what is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from config.settings import Settings
+from gateway.dashboard.server import serve
+from gateway.history import History
+from gateway.payload import Message
+from gateway.topics import Topics
+from tests.browser import QUIET, chromium
+from tests.gateway.dashboard.test_wearers import Patient
+from tests.gateway.dashboard.walkers import MICRO, Walkers
+from tests.gateway.samples import measurement
+
+pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
+
+WITHIN_MS = 15_000
+NO_NUMBER = "\u2013"
+PICTURE = "document.querySelector('.lane canvas').toDataURL()"
+FIRST, AGAIN, SECOND = Patient("p-101", "s-1"), Patient("p-101", "s-2"), Patient("p-152", "s-3")
+
+expect.set_options(timeout=WITHIN_MS)
+
+
+def fill_history(settings: Settings) -> None:
+    """Write what the first patient did in the bed in the last minutes: a heart of 45, as nobody has now."""
+    now_us = time.time_ns() // 1000
+    rows = [
+        replace(
+            measurement(value=45.0), metric="heart_rate", unit="/min", side="none", algorithm="test/1", slot="bay-1",
+            subject="p-101", session="s-1", start_us=now_us - (i + 1) * MICRO, end_us=now_us - i * MICRO,
+        )
+        for i in range(200, 20, -1)
+    ]  # fmt: skip
+    history = History(settings.site.data / "history.db")
+    history.store([Message("gateway-1", "0" * 16, 0, list(enumerate(rows, 1)))])
+    history.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def address(settings: Settings) -> AsyncIterator[str]:
+    """Serve the dashboard with a history."""
+    await asyncio.to_thread(fill_history, settings)
+    stop = asyncio.Event()
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
+    yield await asyncio.wait_for(ready, 10)
+    stop.set()
+    await running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Start the system's Chromium."""
+    program = chromium()
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Return one browser's windows."""
+    made = await browser.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(WITHIN_MS)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(context: BrowserContext) -> Page:
+    """Open a tab."""
+    return await context.new_page()
+
+
+async def shows_first(page: Page) -> None:
+    """Return when the page shows the first patient, history and all."""
+    await expect(page.locator("#subject")).to_contain_text("p-101")
+    await expect(page.locator("#trend-heart .remark").first).to_contain_text("45 to")
+    await expect(page.locator("#joint-values td").first).to_contain_text("°")
+    await expect(page.locator("#strides-chart rect").first).to_be_visible()
+
+
+async def test_a_page_left_open_switches_at_once_clears_everything_and_says_so(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        await expect(page.locator("#change")).to_be_hidden()
+        await page.get_by_role("button", name="Freeze").click()
+        frozen = await page.evaluate(PICTURE)
+        walkers.silent.add("bay-1")
+        walkers.seat(SECOND)
+        await expect(page.locator("#change")).to_contain_text("New patient in Bay 1: p-152, since")
+        await expect(page.locator("#change")).to_contain_text("Nothing of p-101 is shown any more.")
+        await expect(page.locator("#subject")).to_contain_text("p-152")
+        assert set(await page.locator(".number-card b").all_inner_texts()) == {NO_NUMBER}
+        await expect(page.locator("#strides-chart rect")).to_have_count(0)
+        await expect(page.locator("#joints-hint")).to_contain_text("No strides yet")
+        await expect(page.locator("#trend-heart .remark").first).to_have_text("no values yet")
+        await expect(page.get_by_role("button", name="Freeze", exact=True)).to_be_visible()
+        assert await page.evaluate(PICTURE) != frozen
+        walkers.silent.clear()
+        remark = page.locator("#trend-heart .remark")
+        await expect(remark.first).to_contain_text(re.compile(r"^[89]\d to"))
+        await expect(remark.nth(1)).to_have_text(re.compile(r"^new patient: p-152 from \d\d:\d\d$"))
+        told = re.compile(r"Heart rate over .* [89]\d to [89]\d bpm; new patient: p-152 from \d\d:\d\d$")
+        await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", told)
+        await page.get_by_role("button", name="Seen").click()
+        await expect(page.locator("#change")).to_be_hidden()
+
+
+async def test_numbers_of_the_earlier_patient_that_come_late_do_not_come_back(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        walkers.seat(SECOND)
+        await expect(page.locator("#change")).to_contain_text("New patient")
+        ended = time.time() - 5
+        late = FIRST.measurement("heart_rate", 33.0, "none", ended - 1, ended)
+        walkers.publish(FIRST, [late | {"end_us": late["end_us"] + i} for i in range(20)])
+        walkers.publish_curves(FIRST, ended)
+        number = page.locator(".number-card").last.locator("b")
+        await expect(number).not_to_have_text(await number.inner_text())
+        await expect(page.locator("#subject")).to_contain_text("p-152")
+        await expect(number).to_have_text(re.compile(r"^[89]\d$"))
+        await expect(page.locator("#trend-heart .remark").first).to_contain_text(re.compile(r"^[89]\d to"))
+
+
+async def test_a_page_opened_again_says_that_another_patient_is_there(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        await page.get_by_role("link", name="Devices").click()
+        await expect(page.locator("#devices tbody tr").first).to_be_visible()
+        walkers.seat(SECOND)
+        await page.go_back()
+        await expect(page.locator("#change")).to_contain_text("New patient in Bay 1: p-152")
+        await expect(page.locator("#subject")).to_contain_text("p-152")
+        await expect(page.locator("#trend-heart .remark").first).to_contain_text(re.compile(r"^[89]\d to"))
+        await expect(page.locator("#trend-heart .remark").nth(1)).to_contain_text("new patient: p-152 from")
+        await page.goto(address)
+        tile = page.locator(".tile").first
+        await expect(tile.locator(".subject")).to_have_text(re.compile(r"^p-152 · new since \d\d:\d\d$"))
+
+
+async def test_a_new_session_of_the_same_patient_breaks_the_curve_and_keeps_it(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        walkers.seat(AGAIN)
+        await expect(page.locator("#change")).to_contain_text("New session from")
+        await expect(page.locator("#trend-heart .remark").nth(1)).to_have_text(
+            re.compile(r"^new session from \d\d:\d\d$")
+        )
+        await expect(page.locator("#trend-heart .remark").first).to_contain_text("45 to")
+
+
+async def test_an_emptied_bed_is_said(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        walkers.silent.add("bay-1")
+        walkers.seat(Patient("", ""))
+        await expect(page.locator("#change")).to_contain_text("p-101 is no longer in Bay 1: nobody is.")
+        await expect(page.locator("#subject")).to_contain_text("nobody")
+        assert set(await page.locator(".number-card b").all_inner_texts()) == {NO_NUMBER}
+
+
+async def test_texts_that_would_be_html_or_turn_the_line_round_are_plain_text(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    evil = "\u202e<img src=x onerror=document.title='taken'>\x1b[31m"
+    person = Patient(evil, "s-1")
+    person.label = evil
+    with Walkers(settings.broker.port, [person], topics=topics) as walkers:
+        walkers.faults["bay-1-chest"] = {"state": "silent", "error": evil, "advice": evil, "placement": evil}
+        for path in ("", "patient/bay-1", "devices"):
+            await page.goto(f"{address}{path}")
+            await expect(page.locator("body")).to_contain_text("\ufffd<img src=x")
+            assert await page.locator("img[src=x]").count() == 0
+            assert not re.search("[\u202e\x1b]", await page.locator("body").inner_text())
+            assert "taken" not in (await page.title()).split("'")[0]
