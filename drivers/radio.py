@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -19,11 +18,16 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from drivers.errors import AdapterError, NotFoundError
+from drivers.errors import AdapterError, AmbiguousDeviceError, NotFoundError
+from drivers.search import LISTEN_S, Search, Wanted
+
+__all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio"]
 
 ENTRY_POINTS = "rehab_gateway.radios"
 
 SCAN_CALL_S = 10.0  # start and stop of a scan are D-Bus calls, which are known to hang
+
+TIMER_S = 0.01  # a timer of asyncio may come this much early
 
 BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AssertionError)  # what bleak and dbus-fast let through
 
@@ -31,39 +35,11 @@ Found = Callable[[BLEDevice, AdvertisementData], None]
 Lost = Callable[[BleakClient], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to look for; None means "any". At least one of address, name and service is given.
-
-    Attributes:
-        address: Bluetooth address, in any case.
-        name: Advertised name, exactly.
-        service: Advertised service UUID; only decides when neither address nor name does.
-    """
-
-    address: str | None = None
-    name: str | None = None
-    service: str | None = None
-
-    def matches(self, device: BLEDevice, advertisement: AdvertisementData) -> bool:
-        """Whether this advertisement is of the wanted device."""
-        if self.address is not None or self.name is not None:
-            return self.is_device(device) or (self.address is None and self.name == advertisement.local_name)
-        return self.service is not None and self.service in advertisement.service_uuids
-
-    def is_device(self, device: BLEDevice) -> bool:
-        """Whether a device that does not advertise is the wanted one, by address or name."""
-        if self.address is not None:
-            return device.address.upper() == self.address.upper()
-        return self.name is not None and device.name == self.name
-
-    def __str__(self) -> str:
-        """Say what is looked for, for error messages."""
-        return f"'{self.address or self.name or self.service}'"
-
-
 class Radio(ABC):
     """One Bluetooth adapter. Subclasses make bleak scanners and clients over their own backend.
+
+    A device belongs to one search at a time: who found it has it until `release`, and an address that the
+    configuration gives to one device is kept for it (`reserve`).
 
     Attributes:
         name: As in the configuration: ``"bluez"``, ``"simulated"``.
@@ -75,7 +51,9 @@ class Radio(ABC):
         self.name = name
         self.socket = socket
         self.adapter = adapter
-        self._waiting: dict[asyncio.Future[BLEDevice], Wanted] = {}
+        self._waiting: dict[asyncio.Future[BLEDevice], Search] = {}
+        self._reserved: dict[str, object] = {}  # owner by address
+        self._taken: dict[object, str] = {}  # address by owner
         self._turn = asyncio.Lock()  # held by who scans or connects
         self._connecting = 0
         self._may_scan = asyncio.Event()
@@ -108,20 +86,60 @@ class Radio(ABC):
     async def forget(self, device: BLEDevice) -> None:  # noqa: B027 - a hook, optional
         """Drop what the system remembers of a device (a half-open connection). The base class knows nothing."""
 
+    async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:  # noqa: ARG002 - a hook, optional
+        """Return devices that are connected to this adapter already, and so do not advertise. Raises AdapterError."""
+        return ()
+
+    def reserve(self, address: str, owner: object) -> None:
+        """Keep an address for one owner: no search by name or service is given it."""
+        self._reserved[address.upper()] = owner
+
+    def release(self, owner: object) -> None:
+        """Let others have the device that was found for ``owner``."""
+        self._taken.pop(owner, None)
+
+    def taken(self) -> set[str]:
+        """Return the addresses (upper case) of devices that were found for somebody and not released."""
+        return set(self._taken.values())
+
     async def find(
-        self, *, address: str | None = None, name: str | None = None, service: str | None = None, timeout_s: float
+        self,
+        *,
+        address: str | None = None,
+        name: str | None = None,
+        service: str | None = None,
+        timeout_s: float,
+        known: str | None = None,
+        owner: object | None = None,
     ) -> BLEDevice:
         """Wait for an advertisement of the device.
 
         Searches for all devices share one scan, which runs while somebody searches and nobody connects.
 
+        Args:
+            address: Its address.
+            name: Its name.
+            service: A service that it advertises.
+            timeout_s: Longest wait.
+            known: Address under which it was met before.
+            owner: Who has it then, until `release`; by default nobody.
+
         Raises:
             NotFoundError: nothing heard within ``timeout_s``.
+            AmbiguousDeviceError: several devices answer to the name or service.
             AdapterError: the scan cannot be started.
         """
-        wanted = Wanted(address, name, service)
-        future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = wanted
+        wanted = Wanted(address, name, service, known)
+        if owner is not None:
+            self.release(owner)
+        search = Search(wanted, owner if owner is not None else object())
+        loop = asyncio.get_running_loop()
+        for device in await self.held(wanted):
+            if wanted.is_device(device):
+                search.hear(device, loop.time())
+        future: asyncio.Future[BLEDevice] = loop.create_future()
+        self._waiting[future] = search
+        self._decide()
         self._update()
         try:
             async with asyncio.timeout(timeout_s):
@@ -130,6 +148,8 @@ class Radio(ABC):
             raise NotFoundError(f"no advertisement of {wanted} within {timeout_s:g} s") from problem
         finally:
             self._waiting.pop(future, None)
+            if owner is None:
+                self.release(search.owner)
             self._update()
 
     @asynccontextmanager
@@ -177,9 +197,44 @@ class Radio(ABC):
                 await scanner.stop()
 
     def _found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        for future, wanted in self._waiting.items():
-            if not future.done() and wanted.matches(device, advertisement):
-                future.set_result(device)
+        now_s = asyncio.get_running_loop().time()
+        for search in self._waiting.values():
+            if search.wanted.matches(device, advertisement):
+                search.hear(device, now_s)
+        self._decide()
+
+    def _decide(self) -> None:
+        """Give every search its device that has one; those by address first, and no device to two."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        for future, search in sorted(self._waiting.items(), key=lambda item: item[1].wanted.address is None):
+            if future.done():
+                continue
+            try:
+                found = search.choice(now_s, self._others(search.owner), self._rivals(search))
+            except AmbiguousDeviceError as problem:
+                future.set_exception(problem)
+                continue
+            if found is not None:
+                self._taken[search.owner] = found.address.upper()
+                future.set_result(found)
+            elif search.first_s is not None and not search.timed:
+                search.timed = True
+                loop.call_at(search.first_s + LISTEN_S + TIMER_S, self._decide)
+
+    def _others(self, owner: object) -> set[str]:
+        """Return the addresses that belong to others than ``owner``."""
+        taken = {address for other, address in self._taken.items() if other is not owner}
+        return taken | {address for address, other in self._reserved.items() if other is not owner}
+
+    def _rivals(self, search: Search) -> int:
+        """Return how many others look for the same name or service."""
+        if search.wanted.address is not None:
+            return 0
+        return sum(
+            other is not search and not future.done() and other.wanted.same(search.wanted)
+            for future, other in self._waiting.items()
+        )
 
     def _fail(self, problem: AdapterError) -> None:
         for future in self._waiting:
