@@ -298,6 +298,7 @@ class Shimmer3(Driver):
         self._accelerometers = ACCELEROMETERS[accelerometer]
         self._stamp_bytes = stamp_bytes
         self._crc_bytes = crc_bytes
+        self._stopped: Link | None = None  # a connection that does not stream, since it has just been asked to stop
         self._settings = [rate_command(rate_hz)] if rate_hz is not None else []
         if crc_bytes:
             self._settings.append(bytes((SET_CRC, crc_bytes)))
@@ -316,17 +317,20 @@ class Shimmer3(Driver):
     async def identify(self, link: Link) -> Told:
         """Ask for the name that its owner gave it; as shipped it ends with its address."""
         await self.stop(link)
+        self._stopped = link
         try:
             kind, size = await _ask(link, GET_NAME, 2)
             name = await link.receive(min(size, LONGEST_NAME)) if kind == NAME_REPLY else b""
         except DialogueError:  # firmware that does not know the question
             name = b""
-        await _drain(link)
+            await _drain(link)
         return Told(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
 
     async def start(self, link: Link) -> None:
         """Stop what may still run, ask, announce the answers, start."""
-        await self.stop(link)
+        if self._stopped is not link:
+            await self.stop(link)
+        self._stopped = None
         await _check_model(link)
         for setting in self._settings:
             if setting[0] != SET_CRC:

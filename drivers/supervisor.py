@@ -56,6 +56,7 @@ class DeviceState:
         advice: What can be done about it.
         problem: A word for programs where the way to the device is not what is wrong: `drivers.errors`.
         told: Serial number, tag and address of the device that is connected, or was last.
+        doubt: Why it is not certain that it is the device that was met under this id before; empty if it is.
     """
 
     id: str
@@ -66,6 +67,7 @@ class DeviceState:
     advice: str = ""
     problem: str = ""
     told: Told = NOBODY
+    doubt: str = ""
 
 
 class DeviceSupervisor:
@@ -83,7 +85,7 @@ class DeviceSupervisor:
         port: For a serial device: its tty.
         known: Bluetooth address under which the device was met before; preferred among several of its name.
         judge: Says whether what a device tells of itself is right for this id: raises OtherDeviceError before any of
-            its data is taken. Called on a thread, since it may read a file.
+            its data is taken, and returns what doubt is left. Called on a thread, since it may read a file.
         chance: Source of the jitter.
     """
 
@@ -100,7 +102,7 @@ class DeviceSupervisor:
         name: str | None = None,
         port: Path | None = None,
         known: str | None = None,
-        judge: Callable[[Told], None] | None = None,
+        judge: Callable[[Told], str] | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self._id = device_id
@@ -110,7 +112,7 @@ class DeviceSupervisor:
         self._clock_ns = clock_ns
         self._transport = _transport(driver, radio, address, name, port, known)
         self._judge = judge
-        self._told = Told()
+        self._told, self._doubt = NOBODY, ""
         self._chance = chance or random.Random()
         self._failures = 0
         self._error: Exception | None = None
@@ -159,7 +161,7 @@ class DeviceSupervisor:
         told = await self._hold(connection, self._driver.identify(connection), "the device was asked who it is")
         self._told = replace(told, address=connection.address)
         if self._judge is not None:
-            await asyncio.to_thread(self._judge, self._told)
+            self._doubt = await asyncio.to_thread(self._judge, self._told)
         self._transport.confirm()
 
     async def _stream(self, connection: Connection) -> NoReturn:
@@ -261,7 +263,9 @@ class DeviceSupervisor:
             advice = self._error.advice if isinstance(self._error, DriverError) else DEFECT_ADVICE
             problem = self._error.problem if isinstance(self._error, DriverError) else ""
         self._on_state(
-            DeviceState(self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._told)
+            DeviceState(
+                self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._told, self._doubt
+            )
         )
 
 

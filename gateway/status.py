@@ -53,6 +53,9 @@ def device_status(
         "battery": _latest(intake, "battery"),
         "error": state.error if state else "",
         "advice": state.advice if state else "",
+        "problem": state.problem if state else "",
+        "doubt": state.doubt if state else "",
+        "told": asdict(state.told) if state else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),
         "streams": {
