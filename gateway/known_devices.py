@@ -115,7 +115,7 @@ class KnownDevices:
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Known]]:
-        """Hold the file against other processes, and write what was changed: on a full disk, only once there is room."""
+        """Hold the file against other processes, and write what was changed; on a full disk, once there is room."""
         with _locked(self.path.with_suffix(".lock")):
             before = self.read()
             known = dict(before)
@@ -139,7 +139,7 @@ class KnownDevices:
         data = orjson.dumps({"version": VERSION, "devices": devices}, option=orjson.OPT_INDENT_2)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
-        with open(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE), "wb") as file:
+        with os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, MODE), "wb") as file:
             file.write(data + b"\n")
             file.flush()
             os.fsync(file.fileno())
