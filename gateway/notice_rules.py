@@ -26,6 +26,8 @@ BEHIND_RAISED_S, BEHIND_CLEARED_S = 180.0, 120.0
 """Age of the oldest measurement that is not stored: with a store, the historian holds back for a minute on purpose."""
 DISK_MARGIN, DISK_CLEARED = 256 << 20, 320 << 20
 """Bytes above what the recorder leaves free: staff should know before recording stops."""
+REPEATED_LEAST = 3
+"""Messages since the start: one or two are a mishap of the radio, and were left out."""
 CERTIFICATE_DAYS = 30.0
 SHOWN_S = 300.0
 """What happened in an instant stays on the page for so long."""
@@ -178,6 +180,8 @@ class Judge:
 
     def _repeats(self, now_s: float, device: Json) -> Iterator[Finding]:
         name, repeated = device["id"], device.get("repeated", 0)
+        if repeated < REPEATED_LEAST:
+            return
         if self._lately(f"repeated {name}", repeated, now_s):
             text = f"{name} delivers its data twice: {repeated} messages were left out since the start"
             yield Finding(DATA_REPEATED, text, name, device["slot"])
