@@ -158,8 +158,6 @@ class BleTransport(Transport):
         self._service = service
         self._known = known
         self._device: BLEDevice | None = None
-        if address is not None:
-            radio.reserve(address, self)
 
     async def search(self) -> None:
         """Wait for an advertisement."""
@@ -188,6 +186,14 @@ class BleTransport(Transport):
                 raise _connect_error(problem) from problem
         connection.client, connection.address = client, self._device.address
         return connection
+
+    def begin(self) -> None:
+        """Keep the address from searches by name, and the name from other searches by name."""
+        self._radio.register(Wanted(self._address, self._name, self._service), self)
+
+    def end(self) -> None:
+        """Let others have them."""
+        self._radio.unregister(self)
 
     def confirm(self) -> None:
         """Prefer this address among others of the name: it is the same radio."""

@@ -38,8 +38,8 @@ Lost = Callable[[BleakClient], None]
 class Radio(ABC):
     """One Bluetooth adapter. Subclasses make bleak scanners and clients over their own backend.
 
-    A device belongs to one search at a time: who found it has it until `release`, and an address that the
-    configuration gives to one device is kept for it (`reserve`).
+    A device belongs to one search at a time: who found it has it until `release`. Who will search says what for
+    (`register`): an address is then kept for its owner, and a name that two look for finds neither of them anything.
 
     Attributes:
         name: As in the configuration: ``"bluez"``, ``"simulated"``.
@@ -52,7 +52,7 @@ class Radio(ABC):
         self.socket = socket
         self.adapter = adapter
         self._waiting: dict[asyncio.Future[BLEDevice], Search] = {}
-        self._reserved: dict[str, object] = {}  # owner by address
+        self._registered: dict[object, Wanted] = {}  # by owner
         self._taken: dict[object, str] = {}  # address by owner
         self._turn = asyncio.Lock()  # held by who scans or connects
         self._connecting = 0
@@ -90,9 +90,14 @@ class Radio(ABC):
         """Return devices that are connected to this adapter already, and so do not advertise. Raises AdapterError."""
         return ()
 
-    def reserve(self, address: str, owner: object) -> None:
-        """Keep an address for one owner: no search by name or service is given it."""
-        self._reserved[address.upper()] = owner
+    def register(self, wanted: Wanted, owner: object) -> None:
+        """Say what an owner searches for, now and again, until `unregister`."""
+        self._registered[owner] = wanted
+
+    def unregister(self, owner: object) -> None:
+        """An owner searches no more."""
+        self._registered.pop(owner, None)
+        self.release(owner)
 
     def release(self, owner: object) -> None:
         """Let others have the device that was found for ``owner``."""
@@ -207,11 +212,12 @@ class Radio(ABC):
         """Give every search its device that has one; those by address first, and no device to two."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
+        rivals = {future: self._rivals(search) for future, search in self._waiting.items()}
         for future, search in sorted(self._waiting.items(), key=lambda item: item[1].wanted.address is None):
             if future.done():
                 continue
             try:
-                found = search.choice(now_s, self._others(search.owner), self._rivals(search))
+                found = search.choice(now_s, self._others(search.owner), rivals[future])
             except AmbiguousDeviceError as problem:
                 future.set_exception(problem)
                 continue
@@ -225,16 +231,18 @@ class Radio(ABC):
     def _others(self, owner: object) -> set[str]:
         """Return the addresses that belong to others than ``owner``."""
         taken = {address for other, address in self._taken.items() if other is not owner}
-        return taken | {address for address, other in self._reserved.items() if other is not owner}
+        kept = {
+            wanted.address.upper()
+            for other, wanted in self._registered.items()
+            if wanted.address and other is not owner
+        }
+        return taken | kept
 
     def _rivals(self, search: Search) -> int:
-        """Return how many others look for the same name or service."""
-        if search.wanted.address is not None:
-            return 0
-        return sum(
-            other is not search and not future.done() and other.wanted.same(search.wanted)
-            for future, other in self._waiting.items()
-        )
+        """Return how many others look for the same name or service, now or at another time."""
+        wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
+        wanted |= self._registered
+        return sum(owner is not search.owner and other.same(search.wanted) for owner, other in wanted.items())
 
     def _fail(self, problem: AdapterError) -> None:
         for future in self._waiting:

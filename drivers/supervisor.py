@@ -122,6 +122,7 @@ class DeviceSupervisor:
 
     async def run(self) -> None:
         """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
+        self._transport.begin()
         try:
             while True:
                 self._error = await self._attempt()
@@ -132,6 +133,7 @@ class DeviceSupervisor:
                     return
                 await self._recover(action, self._error)
         finally:
+            self._transport.end()
             if self._state != "failed":
                 self._tell("stopped")
 

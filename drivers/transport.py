@@ -62,6 +62,12 @@ class Transport(ABC):
     async def connect(self, driver: Driver, sink: Sink, clock_ns: Clock) -> Connection:
         """Connect to what `search` found. Raises ConnectError, AdapterError."""
 
+    def begin(self) -> None:  # noqa: B027 - a hook, optional
+        """Somebody wants this device from now on, whether or not it is connected."""
+
+    def end(self) -> None:  # noqa: B027 - a hook, optional
+        """Nobody wants it any more."""
+
     def confirm(self) -> None:  # noqa: B027 - a hook, optional
         """The device that is connected is the right one: prefer it from now on."""
 
