@@ -51,7 +51,7 @@ class Radio(ABC):
         self.name = name
         self.socket = socket
         self.adapter = adapter
-        self._waiting: dict[asyncio.Future[BLEDevice], Search] = {}
+        self._waiting: dict[asyncio.Future[BLEDevice], Search[BLEDevice]] = {}
         self._registered: dict[object, Wanted] = {}  # by owner
         self._taken: dict[object, str] = {}  # address by owner
         self._turn = asyncio.Lock()  # held by who scans or connects
@@ -137,7 +137,7 @@ class Radio(ABC):
         wanted = Wanted(address, name, service, known)
         if owner is not None:
             self.release(owner)
-        search = Search(wanted, owner if owner is not None else object())
+        search: Search[BLEDevice] = Search(wanted, owner if owner is not None else object())
         loop = asyncio.get_running_loop()
         for device in await self.held(wanted):
             if wanted.is_device(device):
@@ -238,7 +238,7 @@ class Radio(ABC):
         }
         return taken | kept
 
-    def _rivals(self, search: Search) -> int:
+    def _rivals(self, search: Search[BLEDevice]) -> int:
         """Return how many others look for the same name or service, now or at another time."""
         wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
         wanted |= self._registered

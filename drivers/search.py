@@ -8,14 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-
-from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData
+from typing import Generic, Protocol, TypeVar
 
 from drivers.errors import AmbiguousDeviceError
 
 LISTEN_S = 2.5  # sensors and straps advertise every 0.1 to 2 s: a second one of the name has been heard by then
 SHOWN = 4  # addresses that an error message names
+
+
+class Heard(Protocol):
+    """A device as bleak has it."""
+
+    address: str
+    name: str | None
+
+
+class Advertised(Protocol):
+    """What bleak says of an advertisement."""
+
+    @property
+    def local_name(self) -> str | None:
+        """The advertised name."""
+        ...
+
+    @property
+    def service_uuids(self) -> list[str]:
+        """The advertised services."""
+        ...
+
+
+D = TypeVar("D", bound=Heard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +56,7 @@ class Wanted:
     service: str | None = None
     known: str | None = None
 
-    def matches(self, device: BLEDevice, advertisement: AdvertisementData) -> bool:
+    def matches(self, device: Heard, advertisement: Advertised) -> bool:
         """Whether this advertisement is of the wanted device."""
         if self.address is not None or self.name is not None:
             return self.is_device(device) or (
@@ -42,7 +64,7 @@ class Wanted:
             )
         return self.service is not None and self.service in advertisement.service_uuids
 
-    def is_device(self, device: BLEDevice) -> bool:
+    def is_device(self, device: Heard) -> bool:
         """Whether a device that does not advertise is the wanted one, by address or name."""
         if self.address is not None:
             return device.address.upper() == self.address.upper()
@@ -62,7 +84,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Search:
+class Search(Generic[D]):
     """One search, and who has answered to what it looks for.
 
     Attributes:
@@ -75,17 +97,17 @@ class Search:
 
     wanted: Wanted
     owner: object
-    heard: dict[str, BLEDevice] = field(default_factory=dict)
+    heard: dict[str, D] = field(default_factory=dict)
     first_s: float | None = None
     timed: bool = False
 
-    def hear(self, device: BLEDevice, now_s: float) -> None:
+    def hear(self, device: D, now_s: float) -> None:
         """Take a device that answers to what is looked for."""
         self.heard[device.address.upper()] = device
         if self.first_s is None:
             self.first_s = now_s
 
-    def choice(self, now_s: float, taken: Collection[str], rivals: int) -> BLEDevice | None:
+    def choice(self, now_s: float, taken: Collection[str], rivals: int) -> D | None:
         """Return the device; None while it is too early to tell.
 
         The address that this device had before is preferred: the same address is the same radio, so what is taken is

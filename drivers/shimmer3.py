@@ -298,7 +298,7 @@ class Shimmer3(Driver):
         self._accelerometers = ACCELEROMETERS[accelerometer]
         self._stamp_bytes = stamp_bytes
         self._crc_bytes = crc_bytes
-        self._stopped: Link | None = None  # a connection that does not stream, since it has just been asked to stop
+        self._asked: Link | None = None  # a connection that does not stream, of a device that is known to be a Shimmer3
         self._settings = [rate_command(rate_hz)] if rate_hz is not None else []
         if crc_bytes:
             self._settings.append(bytes((SET_CRC, crc_bytes)))
@@ -315,9 +315,9 @@ class Shimmer3(Driver):
         )
 
     async def identify(self, link: Link) -> Told:
-        """Ask for the name that its owner gave it; as shipped it ends with its address."""
-        await self.stop(link)
-        self._stopped = link
+        """Ask what hardware it is, and for the name that its owner gave it; as shipped it ends with its address."""
+        await self._begin(link)
+        self._asked = link
         try:
             kind, size = await _ask(link, GET_NAME, 2)
             name = await link.receive(min(size, LONGEST_NAME)) if kind == NAME_REPLY else b""
@@ -328,10 +328,9 @@ class Shimmer3(Driver):
 
     async def start(self, link: Link) -> None:
         """Stop what may still run, ask, announce the answers, start."""
-        if self._stopped is not link:
-            await self.stop(link)
-        self._stopped = None
-        await _check_model(link)
+        if self._asked is not link:
+            await self._begin(link)
+        self._asked = None
         for setting in self._settings:
             if setting[0] != SET_CRC:
                 await _command(link, setting)
@@ -351,6 +350,11 @@ class Shimmer3(Driver):
         """Stop streaming and take what is still on the way."""
         await link.write("", bytes((STOP,)))
         await _drain(link)
+
+    async def _begin(self, link: Link) -> None:
+        """Stop what may still run, and see that it is a Shimmer3."""
+        await self.stop(link)
+        await _check_model(link)
 
     def _check(self, inquiry: bytes) -> None:
         try:

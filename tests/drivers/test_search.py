@@ -23,8 +23,8 @@ def advertisement(name: str | None) -> AdvertisementData:
     return AdvertisementData(name, {}, {}, [], None, -50, ())
 
 
-def heard(wanted: Wanted, *addresses: str) -> Search:
-    search = Search(wanted, object())
+def heard(wanted: Wanted, *addresses: str) -> Search[BLEDevice]:
+    search: Search[BLEDevice] = Search(wanted, object())
     for address in addresses:
         search.hear(device(address), 100.0)
     return search

@@ -90,7 +90,7 @@ async def test_dialogue_then_stream_then_stop(device: Answers) -> None:
         await watched.until(lambda: watched.samples("imu") == 14)
     assert watched.names == ["searching", "connecting", "starting", "streaming", "stopped"]
     assert [frame.channel for frame in watched.frames[:4]] == ["firmware", "inquiry", "calibration", "battery"]
-    assert bytes(device.got) == bytes.fromhex("20 7b 3f 2e 01 2c 95 07 20")
+    assert bytes(device.got) == bytes.fromhex("20 3f 7b 2e 01 2c 95 07 20")
     assert not watched.faults
     ticks = [tick for packet in watched.packets if packet.stream == "imu" for tick in packet.ticks.tolist()]
     assert ticks == [640 * i for i in range(14)]
