@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Literal
 
+from config.hardware import plain_name, same_tty
 from config.lines import Path
 from config.pseudonym import nhs_numbers
 from config.settings import Dashboard, Device, Settings
@@ -74,14 +75,44 @@ def _unique(settings: Settings) -> Iterator[Finding]:
                 (*path, "id"),
                 f"slot.device.id = '{device.id}' is already another device's: each needs its own",
             )
-        if again("address", device.address and device.address.upper()):
-            yield (*path, "address"), f"slot.device.address = '{device.address}' is already another device's"
+        yield from _identity(path, device, again)
         if again("port", device.port):
             yield (*path, "port"), f"slot.device.port = '{device.port}' is already another device's"
         if again("place", (path[1], device.placement, device.driver)):
             yield (
                 (*path, "placement"),
                 f"slot.device.placement = '{device.placement}' already has a {device.driver} in this slot",
+            )
+
+
+def _identity(path: Path, device: Device, again: Callable[[str, object], bool]) -> Iterator[Finding]:
+    """Say what one device has of another's: each of these is how a device is told from all others."""
+    if again("address", device.address):
+        yield (*path, "address"), f"slot.device.address = '{device.address}' is already another device's"
+    if device.name is not None and not plain_name(device.name):
+        yield (*path, "name"), "slot.device.name is empty: give the name that the device advertises, or an 'address'"
+    elif again("name", plain_name(device.name) if device.name and not device.address else None):
+        yield (
+            (*path, "name"),
+            f"slot.device.name = '{device.name}' is already another device's: give each its own 'address'",
+        )
+    for key in ("serial", "tag"):
+        value = getattr(device, key)
+        if again(key, None if value is None else (device.driver, plain_name(value))):
+            yield (*path, key), f"slot.device.{key} = '{value}' is already another device's"
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    """Yield every tty that two devices are given by different names; ``settings`` with absolute paths."""
+    seen: dict[object, str] = {}
+    for path, device in devices(settings):
+        if device.port is None:
+            continue
+        other = seen.setdefault(same_tty(device.port), device.id)
+        if other != device.id:
+            yield (
+                (*path, "port"),
+                f"slot.device.port = '{device.port}' is already the tty of '{other}' by another name",
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from config.checks import Drivers, check
+from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
 from config.lines import line_of, locate
 from config.secret import located
@@ -49,10 +49,11 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
         raise ConfigError(
             Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
         ) from None
-    problems = [Problem(str(path), line_of(key, lines), text) for key, text in check(settings, drivers)]
-    if problems:
-        raise ConfigError(problems)
-    return anchored(settings, path.resolve().parent)
+    found = anchored(settings, path.resolve().parent)
+    findings = [*check(settings, drivers)] or [*ports(found)]
+    if findings:
+        raise ConfigError(Problem(str(path), line_of(key, lines), text) for key, text in findings)
+    return found
 
 
 def anchored(settings: _S, folder: Path) -> _S:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from config.hardware import bluetooth_address
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
@@ -148,9 +150,24 @@ class Device(Section):
     id: Identifier = Field(description="Id, unique within the gateway.")
     driver: str = Field(description="Name of the driver: heart_rate, movella_dot or shimmer3.")
     placement: Placement = Field(description="Where it is worn.")
-    address: str | None = Field(None, description="Bluetooth address; this or 'name' for a BLE device.")
-    name: str | None = Field(None, description="Bluetooth name, when the address is not known.")
+    address: Annotated[str, AfterValidator(bluetooth_address)] | None = Field(
+        None, description="Bluetooth address, in any spelling; this or 'name' for a BLE device."
+    )
+    name: str | None = Field(
+        None, description="Bluetooth name, when the address changes; no other device in range may have it."
+    )
     port: Path | None = Field(None, description="tty of a serial device, such as /dev/rfcomm0.")
+    serial: str | None = Field(
+        None,
+        min_length=1,
+        description="Serial number that the device must tell; one that tells another is refused. By default the one"
+        " that it tells first.",
+    )
+    tag: str | None = Field(
+        None,
+        min_length=1,
+        description="Tag that the device must tell (what its owner named it, as a Movella DOT or Shimmer keeps it).",
+    )
     axes: Annotated[str, StringConstraints(pattern=r"^[+-]?[xyz] [+-]?[xyz] [+-]?[xyz]$")] = Field(
         "x y z",
         description="Which sensor axes point forward, left and up when it is worn: '-x -y z' says that the sensor's"

@@ -80,6 +80,8 @@ def shown(value: object) -> str:
 def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
     if kind == "string_pattern_mismatch":
         return _AXES_RULE if "xyz" in context["pattern"] else _IDENTIFIER_RULE
+    if kind == "value_error":  # a rule of our own, which says it in our words
+        return message.removeprefix("Value error, ")
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return f"{words} {context[name]:g}"

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from drivers.errors import MalformedFrameError
+from drivers.driver import Link
+from drivers.errors import DialogueError, MalformedFrameError
 from drivers.packet import Frame, Packet, StreamSpec
 
 BATTERY_CHANNEL = "battery"
 BATTERY = StreamSpec("battery", ("level", "charging"), ("%", "1"))
+
+READS = 2  # a device that is busy with a new connection refuses the first read now and then
 
 _LEVEL_BYTES = (1, 2)
 _FULL_PERCENT = 100
@@ -45,3 +48,29 @@ def battery_packet(frames: Sequence[Frame], faults: Counter[str]) -> Packet | No
         np.array([row[1:] for row in rows], np.float64),
         np.zeros(len(rows), np.uint8),
     )
+
+
+async def follow_battery(link: Link, characteristic: str) -> bool:
+    """Announce the level and have its changes notified, as far as the device lets us; return whether it notifies.
+
+    Many devices let the level be read and not be subscribed to (Battery Service 1.0: notifying is optional), and some
+    have none.
+    """
+    try:
+        await link.subscribe(BATTERY_CHANNEL, characteristic)
+        notifies = True
+    except DialogueError:
+        notifies = False
+    for _ in range(READS):
+        if await announce_battery(link, characteristic):
+            break
+    return notifies
+
+
+async def announce_battery(link: Link, characteristic: str) -> bool:
+    """Read the level and announce it; return whether it could be read."""
+    try:
+        link.announce(BATTERY_CHANNEL, await link.read(characteristic))
+    except DialogueError:
+        return False
+    return True

@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
-from bleak import BleakAdapter, BleakClient, BleakScanner
-from bleak.args.bluez import BlueZAdapterArgs, BlueZClientArgs, BlueZScannerArgs
+from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZClientArgs, BlueZScannerArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError
 
+from drivers.bluez import held, managed_objects, paired
 from drivers.driver import Driver
 from drivers.errors import AdapterError, ConnectError, DialogueError, LinkError, NotFoundError
 from drivers.packet import Frame
-from drivers.radio import BLEAK_ERRORS, Found, Lost, Radio, Wanted
-from drivers.transport import Clock, Connection, Sink, Transport
+from drivers.radio import BLEAK_ERRORS, Found, Lost, Radio
+from drivers.search import Wanted
+from drivers.transport import IN_USE_ADVICE, Clock, Connection, Sink, Transport
 
 log = logging.getLogger(__name__)
 
@@ -51,25 +53,38 @@ class BluezRadio(Radio):
         """Return a client for a device of the adapter."""
         return BleakClient(device, disconnected_callback=lost, timeout=CONNECT_S, bluez=self._client_args())
 
-    async def find(
-        self, *, address: str | None = None, name: str | None = None, service: str | None = None, timeout_s: float
-    ) -> BLEDevice:
-        """Take a device that BlueZ still holds connected (a killed process leaves it so, and silent), else scan."""
-        wanted = Wanted(address, name, service)
-        if address is not None or name is not None:
-            try:
-                async with asyncio.timeout(GATT_S):
-                    adapter = await BleakAdapter.get(bluez=self._adapter_args())
-                    held = await adapter.get_connected_devices()
-            except BLEAK_ERRORS as problem:
-                raise AdapterError(f"the Bluetooth service does not answer: {_text(problem)}") from problem
-            for device in held:
-                if wanted.is_device(device):
-                    return device
-        return await super().find(address=address, name=name, service=service, timeout_s=timeout_s)
+    async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:
+        """Return the wanted devices that BlueZ still holds connected: a killed process leaves them so, and silent.
+
+        Raises:
+            ConnectError: another program on this computer has subscribed to one.
+            AdapterError: BlueZ does not answer.
+        """
+        if wanted.address is None and wanted.name is None:
+            return ()
+        try:
+            async with asyncio.timeout(GATT_S):
+                connected = held(await managed_objects(), self.adapter)
+        except BLEAK_ERRORS as problem:
+            raise AdapterError(f"the Bluetooth service does not answer: {_text(problem)}") from problem
+        ours = self.taken()
+        found = [
+            each for each in connected if wanted.is_device(each.device) and each.device.address.upper() not in ours
+        ]
+        for each in found:
+            if each.notifying:
+                raise ConnectError(
+                    f"{each.device.address} is in use by another program on this computer", advice=IN_USE_ADVICE
+                )
+        return [each.device for each in found]
 
     async def forget(self, device: BLEDevice) -> None:
-        """Have BlueZ remove the device: the cure for a connection attempt that never ends ("InProgress")."""
+        """Have BlueZ remove the device: the cure for a connection attempt that never ends ("InProgress").
+
+        One that a person has paired stays: without its keys it would not talk to us again.
+        """
+        if paired(_properties(device)):
+            return
         with contextlib.suppress(*BLEAK_ERRORS):
             async with asyncio.timeout(DISCONNECT_S):
                 await self.client(device, lambda _: None).unpair()
@@ -86,8 +101,11 @@ class BluezRadio(Radio):
     def _client_args(self) -> BlueZClientArgs:
         return BlueZClientArgs(adapter=self.adapter) if self.adapter else {}
 
-    def _adapter_args(self) -> BlueZAdapterArgs:
-        return BlueZAdapterArgs(adapter=self.adapter) if self.adapter else {}
+
+def _properties(device: BLEDevice) -> dict[str, Any]:
+    """Return what BlueZ said of a device that was found."""
+    details = device.details
+    return dict(details.get("props") or {}) if isinstance(details, dict) else {}
 
 
 async def _power_cycle(adapter: str) -> None:
@@ -120,21 +138,37 @@ async def _power_cycle(adapter: str) -> None:
 
 
 class BleTransport(Transport):
-    """The way to one BLE device by address, by name, or by the driver's service."""
+    """The way to one BLE device by address, by name, or by the driver's service.
+
+    ``known`` is the address under which it was met before: of several devices of the name it is the one.
+    """
 
     def __init__(
-        self, radio: Radio, *, address: str | None = None, name: str | None = None, service: str | None = None
+        self,
+        radio: Radio,
+        *,
+        address: str | None = None,
+        name: str | None = None,
+        service: str | None = None,
+        known: str | None = None,
     ) -> None:
         self._radio = radio
         self._address = address
         self._name = name
         self._service = service
+        self._known = known
         self._device: BLEDevice | None = None
 
     async def search(self) -> None:
         """Wait for an advertisement."""
+        self._device = None
         self._device = await self._radio.find(
-            address=self._address, name=self._name, service=self._service, timeout_s=SEARCH_S
+            address=self._address,
+            name=self._name,
+            service=self._service,
+            timeout_s=SEARCH_S,
+            known=self._known,
+            owner=self,
         )
 
     async def connect(self, driver: Driver, sink: Sink, clock_ns: Clock) -> Connection:
@@ -150,8 +184,25 @@ class BleTransport(Transport):
             except BLEAK_ERRORS as problem:
                 await _disconnect(client)
                 raise _connect_error(problem) from problem
-        connection.client = client
+        connection.client, connection.address = client, self._device.address
         return connection
+
+    def begin(self) -> None:
+        """Keep the address from searches by name, and the name from other searches by name."""
+        self._radio.register(Wanted(self._address, self._name, self._service), self)
+
+    def end(self) -> None:
+        """Let others have them."""
+        self._radio.unregister(self)
+
+    def confirm(self) -> None:
+        """Prefer this address among others of the name: it is the same radio."""
+        if self._device is not None:
+            self._known = self._device.address
+
+    def release(self) -> None:
+        """Let other searches have the device."""
+        self._radio.release(self)
 
     async def reset(self, error: LinkError) -> None:
         """Forget a half-open connection; reset the adapter when that is what fails."""
@@ -221,4 +272,6 @@ def _connect_error(problem: BaseException) -> LinkError:
 
 
 def _text(problem: BaseException) -> str:
-    return str(problem) or ("no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__)
+    return " ".join(str(problem).split()) or (
+        "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__
+    )

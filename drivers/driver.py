@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from drivers.identity import Told
 from drivers.packet import Frame, Packet, StreamSpec
 
 
@@ -29,7 +30,11 @@ class Decoder(ABC):
 
     Attributes:
         faults: Bad input so far, by reason (a few words, the same words each time).
+        uncounted: Channels whose notifications carry neither counter nor clock, so that one that is delivered twice
+            does not show by itself; with the shortest time in which the device has something new to say, seconds.
     """
+
+    uncounted: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self) -> None:
         self.faults: Counter[str] = Counter()
@@ -42,6 +47,14 @@ class Decoder(ABC):
     @abstractmethod
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode frames in order of arrival; at most one packet a stream, none when nothing was whole."""
+
+    def span_s(self, frame: Frame) -> float:  # noqa: ARG002 - what most frames tell
+        """Return how much of the device's own time a notification of an `uncounted` channel tells; 0 if it does not.
+
+        Intervals between beats, for instance: they cannot add up to more than the time in which they arrive. Bytes
+        that cannot be read tell nothing.
+        """
+        return 0.0
 
     @classmethod
     def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
@@ -94,6 +107,7 @@ class Driver(ABC):
         service: UUID that the device advertises (BLE), or None when it is found by name or address alone.
         silence_s: After this long without a frame the stream is taken for dead and started again, seconds.
         live: Channels whose frames show that the stream lives; a battery level does not.
+        refresh_s: While the stream lives `refresh` is called so often, seconds; None for never.
     """
 
     name: ClassVar[str]
@@ -102,6 +116,7 @@ class Driver(ABC):
     service: ClassVar[str | None] = None
     silence_s: ClassVar[float] = 5.0
     live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})
+    refresh_s: ClassVar[float | None] = None
 
     def __init__(self, **options: Any) -> None:
         """Take the driver's own options from the configuration; raises ValueError with a clear sentence."""
@@ -116,9 +131,19 @@ class Driver(ABC):
     def decoder(self) -> Decoder:
         """Return a fresh decoder for a new connection."""
 
+    async def identify(self, link: Link) -> Told:  # noqa: ARG002 - what a device without any identity does
+        """Ask what tells this very device from others of its kind, before `start`.
+
+        What it does not tell is left empty; a device that tells nothing is no error. Raises LinkError.
+        """
+        return Told()
+
     @abstractmethod
     async def start(self, link: Link) -> None:
         """Subscribe and make the device stream. Raises LinkError."""
+
+    async def refresh(self, link: Link) -> None:  # noqa: B027 - a hook, optional
+        """Ask again what the device does not tell by itself (a battery level), beside the stream. Raises LinkError."""
 
     @abstractmethod
     async def stop(self, link: Link) -> None:

@@ -5,13 +5,15 @@
     ├── ForbiddenWriteError      a driver tried to write outside its allow-list; a defect, give up
     └── LinkError                the way to the device; retried by the supervisor
         ├── NotFoundError        no advertisement or no tty of that name
+        ├── AmbiguousDeviceError several devices answer to what is looked for; none is taken
+        ├── OtherDeviceError     it tells that it is not the configured one; nothing is read from it
         ├── ConnectError         found, but the connection was refused or timed out
         ├── LinkLostError        it was up and is gone
         ├── SilentStreamError    it is up, but no sample came for too long
         ├── DialogueError        the device answered a start or stop command wrongly or not at all
         └── AdapterError         the Bluetooth adapter or the serial port itself does not work
 
-Each class carries ``advice``: what the technician can do, in one sentence.
+Each class carries ``advice``: what the technician can do, in one sentence. Where an error knows better, it says so.
 """
 
 from __future__ import annotations
@@ -20,9 +22,24 @@ from typing import ClassVar
 
 
 class DriverError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
 
-    advice: ClassVar[str] = ""
+    Args:
+        text: What is wrong.
+        advice: What the technician can do, if that is more than the class knows.
+
+    Attributes:
+        advice: What the technician can do.
+        problem: A word for programs, where the state of a device alone does not tell this from a weak radio.
+    """
+
+    advice: str = ""
+    problem: ClassVar[str] = ""
+
+    def __init__(self, text: str = "", *, advice: str = "") -> None:
+        super().__init__(text)
+        if advice:
+            self.advice = advice
 
 
 class MalformedFrameError(DriverError, ValueError):
@@ -45,6 +62,25 @@ class NotFoundError(LinkError):
     """No advertisement and no tty of that name."""
 
     advice = "Is the device charged, switched on, in range, and not connected to a phone?"
+
+
+class AmbiguousDeviceError(LinkError):
+    """Several devices answer to the name or service that is looked for."""
+
+    advice = (
+        "Give the device's 'address' in the configuration, or switch off the others of its name; it goes on by itself."
+    )
+    problem = "ambiguous"
+
+
+class OtherDeviceError(LinkError):
+    """The device tells that it is another one than the one that is known under this id, or of another model."""
+
+    advice = (
+        "Was it exchanged? Put the right one on, or accept this one: 'rehab-gateway accept CONFIG DEVICE', or its"
+        " 'serial' in the configuration."
+    )
+    problem = "other-device"
 
 
 class ConnectError(LinkError):

@@ -13,18 +13,23 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from drivers.battery import BATTERY, BATTERY_CHANNEL, battery_packet
+from drivers.battery import BATTERY, announce_battery, battery_packet, follow_battery
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
+from drivers.identity import Told, serial_text
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 from drivers.uuids import sig_uuid
 
 SERVICE = sig_uuid(0x180D)
 MEASUREMENT = sig_uuid(0x2A37)
 BATTERY_LEVEL = sig_uuid(0x2A19)
+SERIAL_NUMBER = sig_uuid(0x2A25)
 
 MEASUREMENT_CHANNEL = "measurement"
 RR_HZ = 1024.0  # RR intervals are counted in 1/1024 s
+LEAST_BEAT_S = 0.25  # no heart beats again sooner, and no strap has news without a beat
+BATTERY_EVERY_S = 60.0  # between two readings of a battery that does not notify
+MOST_REFUSED = 5  # readings: a strap that refuses so many has no battery level for us
 MAX_BYTES = 512  # no attribute value is longer (Core specification, Vol 3, Part F, 3.2.9)
 
 HEART_RATE = StreamSpec("heart_rate", ("heart_rate", "contact", "energy"), ("/min", "1", "kJ"))
@@ -76,6 +81,15 @@ def parse_measurement(data: bytes) -> HeartRateMeasurement:
 
 class HeartRateDecoder(Decoder):
     """Heart rate, contact and energy in one stream, one row a notification; RR intervals in another."""
+
+    uncounted: ClassVar[Mapping[str, float]] = {MEASUREMENT_CHANNEL: LEAST_BEAT_S}
+
+    def span_s(self, frame: Frame) -> float:
+        """Return the sum of the intervals between beats."""
+        try:
+            return sum(parse_measurement(frame.data).rr_1024) / RR_HZ
+        except MalformedFrameError:
+            return 0.0
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
@@ -133,6 +147,10 @@ class HeartRate(Driver):
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
     silence_s: ClassVar[float] = 4.0  # straps notify about once a second
+    refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
+
+    _notifies = True
+    _refused = 0  # readings of the battery in a row
 
     def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
         """Nothing needs to be written."""
@@ -142,14 +160,24 @@ class HeartRate(Driver):
         """Return a decoder without state."""
         return HeartRateDecoder()
 
-    async def start(self, link: Link) -> None:
-        """Subscribe; the battery is optional."""
-        await link.subscribe(MEASUREMENT_CHANNEL, MEASUREMENT)
+    async def identify(self, link: Link) -> Told:
+        """Read the serial number, which many straps tell."""
         try:
-            await link.subscribe(BATTERY_CHANNEL, BATTERY_LEVEL)
-            link.announce(BATTERY_CHANNEL, await link.read(BATTERY_LEVEL))
-        except DialogueError:  # many straps have no battery service
+            return Told(serial=serial_text(await link.read(SERIAL_NUMBER)))
+        except DialogueError:
+            return Told()
+
+    async def start(self, link: Link) -> None:
+        """Subscribe; the battery is optional, and told by reading it where it cannot be subscribed to."""
+        await link.subscribe(MEASUREMENT_CHANNEL, MEASUREMENT)
+        self._refused = 0
+        self._notifies = await follow_battery(link, BATTERY_LEVEL)
+
+    async def refresh(self, link: Link) -> None:
+        """Read the battery again where it does not notify."""
+        if self._notifies or self._refused >= MOST_REFUSED:
             return
+        self._refused = 0 if await announce_battery(link, BATTERY_LEVEL) else self._refused + 1
 
     async def stop(self, link: Link) -> None:
         """Nothing to do: the subscription ends with the connection."""

@@ -15,15 +15,17 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.battery import BATTERY, BATTERY_CHANNEL, battery_packet
+from drivers.battery import BATTERY, battery_packet, follow_battery
 from drivers.driver import Decoder, Driver, Link
-from drivers.errors import MalformedFrameError
+from drivers.errors import DialogueError, MalformedFrameError
+from drivers.identity import Told
 from drivers.movella_layout import MODES, Mode, flags, samples, sane
 from drivers.movella_message import START_SYNC, SYNCHRONISATION, parse_message, stop_sync, sync_status
 from drivers.packet import Frame, Packet, StreamSpec
 from drivers.uuids import dot_uuid
 
 SERVICE = dot_uuid(0x1000)
+DEVICE_INFORMATION = dot_uuid(0x1001)
 DEVICE_CONTROL = dot_uuid(0x1002)
 MEASUREMENT_CONTROL = dot_uuid(0x2001)
 BATTERY_LEVEL = dot_uuid(0x3001)
@@ -34,6 +36,8 @@ CONTROL_CHANNEL = "control"
 HIGHEST_RATE_HZ = 1000  # sensors of today offer 1 to 60, and 120 when recording; a later one may offer more
 
 _START, _STOP = 1, 0
+_SERIAL_AT = 20  # behind address, firmware version, build time and version of the radio's firmware
+_TAG_AT, _TAG_BYTES = 8, 16  # behind its length
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,17 @@ def parse_control(data: bytes) -> DeviceControl:
     if not 1 <= rate <= HIGHEST_RATE_HZ:
         raise MalformedFrameError("impossible output rate")
     return DeviceControl(rate, profile)
+
+
+def parse_identity(information: bytes, control: bytes) -> Told:
+    """Read serial number and tag from device information (1001) and device control (1002); empty where cut."""
+    serial, tag = "", b""
+    if len(information) >= _SERIAL_AT + 8:
+        number = int.from_bytes(information[_SERIAL_AT : _SERIAL_AT + 8], "little")
+        serial = f"{number:016X}" if number else ""
+    if len(control) > _TAG_AT:
+        tag = control[_TAG_AT : _TAG_AT + min(control[_TAG_AT - 1], _TAG_BYTES)]
+    return Told(serial, tag.decode("utf-8", "replace").split("\0")[0].strip())
 
 
 def measurement_command(mode: Mode, *, start: bool) -> bytes:
@@ -219,11 +234,17 @@ class MovellaDot(Driver):
         """Return a decoder for the configured mode."""
         return MovellaDotDecoder(self.mode)
 
+    async def identify(self, link: Link) -> Told:
+        """Read serial number and tag."""
+        try:
+            return parse_identity(await link.read(DEVICE_INFORMATION), await link.read(DEVICE_CONTROL))
+        except DialogueError:
+            return Told()
+
     async def start(self, link: Link) -> None:
         """Announce the rate, subscribe, then start: a sensor that measures before that would lose samples."""
         link.announce(CONTROL_CHANNEL, await link.read(DEVICE_CONTROL))
-        link.announce(BATTERY_CHANNEL, await link.read(BATTERY_LEVEL))
-        await link.subscribe(BATTERY_CHANNEL, BATTERY_LEVEL)
+        await follow_battery(link, BATTERY_LEVEL)
         await link.subscribe(MEASUREMENT_CHANNEL, self.mode.characteristic[0])
         await link.write(MEASUREMENT_CONTROL, measurement_command(self.mode, start=True))
 

@@ -8,6 +8,7 @@ from drivers.errors import AdapterError, ConnectError, ForbiddenWriteError, Link
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0  # a patient who comes back from the corridor should not wait longer
+SOON_S = 4.0  # the longest where several devices answer: somebody is switching them on and off at this moment
 RESET_EVERY = 3  # failures in a row of the adapter or of connecting, before it is helped along
 STABLE_S = 10.0  # a stream that lasted so long was a success: the next failure counts as the first
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -19,11 +18,16 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from drivers.errors import AdapterError, NotFoundError
+from drivers.errors import AdapterError, AmbiguousDeviceError, NotFoundError
+from drivers.search import LISTEN_S, Search, Wanted
+
+__all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio"]
 
 ENTRY_POINTS = "rehab_gateway.radios"
 
 SCAN_CALL_S = 10.0  # start and stop of a scan are D-Bus calls, which are known to hang
+
+TIMER_S = 0.01  # a timer of asyncio may come this much early
 
 BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AssertionError)  # what bleak and dbus-fast let through
 
@@ -31,39 +35,11 @@ Found = Callable[[BLEDevice, AdvertisementData], None]
 Lost = Callable[[BleakClient], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to look for; None means "any". At least one of address, name and service is given.
-
-    Attributes:
-        address: Bluetooth address, in any case.
-        name: Advertised name, exactly.
-        service: Advertised service UUID; only decides when neither address nor name does.
-    """
-
-    address: str | None = None
-    name: str | None = None
-    service: str | None = None
-
-    def matches(self, device: BLEDevice, advertisement: AdvertisementData) -> bool:
-        """Whether this advertisement is of the wanted device."""
-        if self.address is not None or self.name is not None:
-            return self.is_device(device) or (self.address is None and self.name == advertisement.local_name)
-        return self.service is not None and self.service in advertisement.service_uuids
-
-    def is_device(self, device: BLEDevice) -> bool:
-        """Whether a device that does not advertise is the wanted one, by address or name."""
-        if self.address is not None:
-            return device.address.upper() == self.address.upper()
-        return self.name is not None and device.name == self.name
-
-    def __str__(self) -> str:
-        """Say what is looked for, for error messages."""
-        return f"'{self.address or self.name or self.service}'"
-
-
 class Radio(ABC):
     """One Bluetooth adapter. Subclasses make bleak scanners and clients over their own backend.
+
+    A device belongs to one search at a time: who found it has it until `release`. Who will search says what for
+    (`register`): an address is then kept for its owner, and a name that two look for finds neither of them anything.
 
     Attributes:
         name: As in the configuration: ``"bluez"``, ``"simulated"``.
@@ -75,7 +51,9 @@ class Radio(ABC):
         self.name = name
         self.socket = socket
         self.adapter = adapter
-        self._waiting: dict[asyncio.Future[BLEDevice], Wanted] = {}
+        self._waiting: dict[asyncio.Future[BLEDevice], Search[BLEDevice]] = {}
+        self._registered: dict[object, Wanted] = {}  # by owner
+        self._taken: dict[object, str] = {}  # address by owner
         self._turn = asyncio.Lock()  # held by who scans or connects
         self._connecting = 0
         self._may_scan = asyncio.Event()
@@ -108,20 +86,65 @@ class Radio(ABC):
     async def forget(self, device: BLEDevice) -> None:  # noqa: B027 - a hook, optional
         """Drop what the system remembers of a device (a half-open connection). The base class knows nothing."""
 
+    async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:  # noqa: ARG002 - a hook, optional
+        """Return devices that are connected to this adapter already, and so do not advertise. Raises AdapterError."""
+        return ()
+
+    def register(self, wanted: Wanted, owner: object) -> None:
+        """Say what an owner searches for, now and again, until `unregister`."""
+        self._registered[owner] = wanted
+
+    def unregister(self, owner: object) -> None:
+        """An owner searches no more."""
+        self._registered.pop(owner, None)
+        self.release(owner)
+
+    def release(self, owner: object) -> None:
+        """Let others have the device that was found for ``owner``."""
+        self._taken.pop(owner, None)
+
+    def taken(self) -> set[str]:
+        """Return the addresses (upper case) of devices that were found for somebody and not released."""
+        return set(self._taken.values())
+
     async def find(
-        self, *, address: str | None = None, name: str | None = None, service: str | None = None, timeout_s: float
+        self,
+        *,
+        address: str | None = None,
+        name: str | None = None,
+        service: str | None = None,
+        timeout_s: float,
+        known: str | None = None,
+        owner: object | None = None,
     ) -> BLEDevice:
         """Wait for an advertisement of the device.
 
         Searches for all devices share one scan, which runs while somebody searches and nobody connects.
 
+        Args:
+            address: Its address.
+            name: Its name.
+            service: A service that it advertises.
+            timeout_s: Longest wait.
+            known: Address under which it was met before.
+            owner: Who has it then, until `release`; by default nobody.
+
         Raises:
             NotFoundError: nothing heard within ``timeout_s``.
+            AmbiguousDeviceError: several devices answer to the name or service.
             AdapterError: the scan cannot be started.
         """
-        wanted = Wanted(address, name, service)
-        future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = wanted
+        wanted = Wanted(address, name, service, known)
+        if owner is not None:
+            self.release(owner)
+        search: Search[BLEDevice] = Search(wanted, owner if owner is not None else object())
+        loop = asyncio.get_running_loop()
+        for device in await self.held(wanted):
+            if wanted.is_device(device):
+                search.hear(device, loop.time())
+        future: asyncio.Future[BLEDevice] = loop.create_future()
+        self._waiting[future] = search
+        self._decide()
         self._update()
         try:
             async with asyncio.timeout(timeout_s):
@@ -130,6 +153,8 @@ class Radio(ABC):
             raise NotFoundError(f"no advertisement of {wanted} within {timeout_s:g} s") from problem
         finally:
             self._waiting.pop(future, None)
+            if owner is None:
+                self.release(search.owner)
             self._update()
 
     @asynccontextmanager
@@ -177,9 +202,47 @@ class Radio(ABC):
                 await scanner.stop()
 
     def _found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        for future, wanted in self._waiting.items():
-            if not future.done() and wanted.matches(device, advertisement):
-                future.set_result(device)
+        now_s = asyncio.get_running_loop().time()
+        for search in self._waiting.values():
+            if search.wanted.matches(device, advertisement):
+                search.hear(device, now_s)
+        self._decide()
+
+    def _decide(self) -> None:
+        """Give every search its device that has one; those by address first, and no device to two."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        rivals = {future: self._rivals(search) for future, search in self._waiting.items()}
+        for future, search in sorted(self._waiting.items(), key=lambda item: item[1].wanted.address is None):
+            if future.done():
+                continue
+            try:
+                found = search.choice(now_s, self._others(search.owner), rivals[future])
+            except AmbiguousDeviceError as problem:
+                future.set_exception(problem)
+                continue
+            if found is not None:
+                self._taken[search.owner] = found.address.upper()
+                future.set_result(found)
+            elif search.first_s is not None and not search.timed:
+                search.timed = True
+                loop.call_at(search.first_s + LISTEN_S + TIMER_S, self._decide)
+
+    def _others(self, owner: object) -> set[str]:
+        """Return the addresses that belong to others than ``owner``."""
+        taken = {address for other, address in self._taken.items() if other is not owner}
+        kept = {
+            wanted.address.upper()
+            for other, wanted in self._registered.items()
+            if wanted.address and other is not owner
+        }
+        return taken | kept
+
+    def _rivals(self, search: Search[BLEDevice]) -> int:
+        """Return how many others look for the same name or service, now or at another time."""
+        wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
+        wanted |= self._registered
+        return sum(owner is not search.owner and other.same(search.wanted) for owner, other in wanted.items())
 
     def _fail(self, problem: AdapterError) -> None:
         for future in self._waiting:

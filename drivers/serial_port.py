@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import serial
@@ -18,7 +20,7 @@ from serial_asyncio_fast import SerialTransport as PortTransport
 from drivers.driver import Driver
 from drivers.errors import AdapterError, ConnectError, DialogueError, LinkError, NotFoundError
 from drivers.packet import Frame
-from drivers.transport import Clock, Connection, Sink, Transport
+from drivers.transport import IN_USE_ADVICE, Clock, Connection, Sink, Transport
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,13 @@ LOOK_S = 0.5  # how often to look for a tty that is not there
 CLOSE_S = 2.0
 MOST_WAITING_BYTES = 1 << 20  # of a dialogue: a device that sends more does not answer, it floods
 
+LOCKED = (errno.EWOULDBLOCK, errno.EACCES)  # somebody else has the lock; other errors: there are no locks
+
 DATA_CHANNEL = "data"
+
+
+_open_ttys: set[Path] = set()
+"""Ttys that this process has open, by their one true path: by two names, two devices would get half of it each."""
 
 
 class SerialTransport(Transport):
@@ -48,10 +56,28 @@ class SerialTransport(Transport):
 
     async def connect(self, driver: Driver, sink: Sink, clock_ns: Clock) -> Connection:
         """Open the tty, in a thread because that can block for as long as the radio pages."""
+        path = self._port.resolve()
+        if path in _open_ttys:
+            raise ConnectError(f"{self._port} is the tty of another device of this gateway", advice=IN_USE_ADVICE)
+        _open_ttys.add(path)
+        try:
+            port = await self._opened()
+        except BaseException:
+            _open_ttys.discard(path)
+            raise
+        connection = SerialConnection(driver, sink, clock_ns, closed=lambda: _open_ttys.discard(path))
+        connection.open(port)
+        return connection
+
+    async def reset(self, error: LinkError) -> None:
+        """Nothing helps a tty but opening it again."""
+
+    async def _opened(self) -> serial.Serial:
+        """Open the tty. Raises LinkError."""
         opening = asyncio.ensure_future(asyncio.to_thread(_open, self._port))
         try:
             async with asyncio.timeout(OPEN_S):
-                port = await asyncio.shield(opening)
+                return await asyncio.shield(opening)
         except (TimeoutError, asyncio.CancelledError) as problem:
             opening.add_done_callback(_close_late)
             if isinstance(problem, TimeoutError):
@@ -61,22 +87,20 @@ class SerialTransport(Transport):
             raise AdapterError(f"no permission to open {self._port} (group 'dialout'?)") from problem
         except (serial.SerialException, OSError) as problem:
             raise ConnectError(f"could not open {self._port}: {problem}") from problem
-        connection = SerialConnection(driver, sink, clock_ns)
-        connection.open(port)
-        return connection
-
-    async def reset(self, error: LinkError) -> None:
-        """Nothing helps a tty but opening it again."""
 
 
 def _open(path: Path) -> serial.Serial:
-    """Open for us alone where the system can lock a tty; pseudo-terminals and network mounts may not."""
+    """Open for us alone where the system can lock a tty; network mounts may not. Raises ConnectError."""
     try:
         port = serial.Serial(str(path), BAUD, exclusive=True)
     except serial.SerialException as problem:
         if "lock" not in str(problem):
             raise
-        log.warning("%s is open elsewhere or cannot be locked", path)
+        if problem.errno in LOCKED:
+            raise ConnectError(
+                f"{path} is in use by another program on this computer", advice=IN_USE_ADVICE
+            ) from problem
+        log.warning("%s cannot be locked: nothing keeps another program from reading it too", path)
         port = serial.Serial(str(path), BAUD)
     with contextlib.suppress(OSError, ValueError, NotImplementedError):  # only real UARTs have the mode
         port.set_low_latency_mode(True)
@@ -93,8 +117,11 @@ class SerialConnection(Connection, asyncio.Protocol):
 
     _transport: PortTransport
 
-    def __init__(self, driver: Driver, sink: Sink, clock_ns: Clock) -> None:
+    def __init__(
+        self, driver: Driver, sink: Sink, clock_ns: Clock, *, closed: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(driver, sink, clock_ns)
+        self._closed = closed
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
@@ -119,6 +146,7 @@ class SerialConnection(Connection, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's callback: the port was closed, by us or by the other end."""
         log.debug("port closed: %s", exc)
+        self._closed()
         self.lost.set()
 
     def begin_stream(self) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from drivers.battery import BATTERY, BATTERY_CHANNEL
 from drivers.driver import Decoder, Driver, Link
-from drivers.errors import DialogueError, MalformedFrameError
+from drivers.errors import DialogueError, MalformedFrameError, OtherDeviceError
+from drivers.identity import Told
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 from drivers.shimmer3_calibration import (
     GYRO,
@@ -33,10 +34,15 @@ from drivers.shimmer3_protocol import (
     GET_BATTERY,
     GET_CALIBRATION,
     GET_FIRMWARE,
+    GET_HARDWARE,
+    GET_NAME,
+    HARDWARE,
+    HARDWARE_REPLY,
     INQUIRY,
     INQUIRY_HEAD,
     INSTREAM,
     INSTREAM_BYTES,
+    NAME_REPLY,
     SET_CRC,
     START,
     STOP,
@@ -59,6 +65,9 @@ FIRMWARE_CHANNEL = "firmware"
 OLD_FIRMWARE_BEFORE = (0, 5, 4)  # LogAndStream: 16-bit stamps; from general knowledge
 DEFAULT_RATE_HZ = 51.2  # as shipped
 
+MODEL = 3  # hardware version of a Shimmer3; a Shimmer3R answers otherwise and orders its bytes otherwise
+MODEL_ADVICE = "Connect a Shimmer3 with LogAndStream firmware to this port."
+LONGEST_NAME = 32  # bytes; firmware keeps 12
 QUIET_S = 0.3  # a port that gives nothing for so long has stopped streaming
 DRAIN_BYTES = 65536  # a device that goes on for so long does not obey
 
@@ -289,13 +298,14 @@ class Shimmer3(Driver):
         self._accelerometers = ACCELEROMETERS[accelerometer]
         self._stamp_bytes = stamp_bytes
         self._crc_bytes = crc_bytes
+        self._asked: Link | None = None  # a connection that does not stream, of a device that is known to be a Shimmer3
         self._settings = [rate_command(rate_hz)] if rate_hz is not None else []
         if crc_bytes:
             self._settings.append(bytes((SET_CRC, crc_bytes)))
 
     def allows(self, characteristic: str, data: bytes) -> bool:
         """Questions, start, stop, and the settings that the options ask for; nothing that is kept or logged."""
-        questions = (GET_FIRMWARE, INQUIRY, GET_CALIBRATION, GET_BATTERY, START, STOP)
+        questions = (GET_HARDWARE, GET_NAME, GET_FIRMWARE, INQUIRY, GET_CALIBRATION, GET_BATTERY, START, STOP)
         return characteristic == "" and (data in [bytes((q,)) for q in questions] or data in self._settings)
 
     def decoder(self) -> Shimmer3Decoder:
@@ -304,9 +314,23 @@ class Shimmer3(Driver):
             accelerometers=self._accelerometers, stamp_bytes=self._stamp_bytes, crc_bytes=self._crc_bytes
         )
 
+    async def identify(self, link: Link) -> Told:
+        """Ask what hardware it is, and for the name that its owner gave it; as shipped it ends with its address."""
+        await self._begin(link)
+        self._asked = link
+        try:
+            kind, size = await _ask(link, GET_NAME, 2)
+            name = await link.receive(min(size, LONGEST_NAME)) if kind == NAME_REPLY else b""
+        except DialogueError:  # firmware that does not know the question
+            name = b""
+            await _drain(link)
+        return Told(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
+
     async def start(self, link: Link) -> None:
         """Stop what may still run, ask, announce the answers, start."""
-        await self.stop(link)
+        if self._asked is not link:
+            await self._begin(link)
+        self._asked = None
         for setting in self._settings:
             if setting[0] != SET_CRC:
                 await _command(link, setting)
@@ -327,6 +351,11 @@ class Shimmer3(Driver):
         await link.write("", bytes((STOP,)))
         await _drain(link)
 
+    async def _begin(self, link: Link) -> None:
+        """Stop what may still run, and see that it is a Shimmer3."""
+        await self.stop(link)
+        await _check_model(link)
+
     def _check(self, inquiry: bytes) -> None:
         try:
             channels = parse_inquiry(inquiry).channels
@@ -334,6 +363,18 @@ class Shimmer3(Driver):
             raise DialogueError(f"inquiry reply: {problem}") from problem
         if not _sensors(channels, self._accelerometers):
             raise DialogueError("no accelerometer, gyroscope or magnetometer is switched on in the device")
+
+
+async def _check_model(link: Link) -> None:
+    """Ask what hardware it is, before its answers are read as a Shimmer3's. Raises OtherDeviceError."""
+    try:
+        reply = await _ask(link, GET_HARDWARE, 2)
+    except DialogueError:  # firmware that does not know the question
+        await _drain(link)
+        return
+    if reply[0] == HARDWARE_REPLY and reply[1] != MODEL:
+        model = HARDWARE.get(reply[1], f"Shimmer of hardware version {reply[1]}")
+        raise OtherDeviceError(f"this is a {model}, which this driver does not know", advice=MODEL_ADVICE)
 
 
 async def _drain(link: Link) -> None:

@@ -10,6 +10,8 @@ from drivers.driver import Driver, Link
 from drivers.errors import ForbiddenWriteError, LinkError
 from drivers.packet import Frame
 
+IN_USE_ADVICE = "End the other program that reads it (another gateway?), or take it out of one of the two."
+
 Sink = Callable[[Frame], None]
 Clock = Callable[[], int]
 
@@ -19,10 +21,12 @@ class Connection(Link):
 
     Attributes:
         lost: Set once the link is gone.
+        address: Bluetooth address of the device; empty where it has none.
     """
 
     def __init__(self, driver: Driver, sink: Sink, clock_ns: Clock) -> None:
         self.lost = asyncio.Event()
+        self.address = ""
         self._driver = driver
         self._sink = sink
         self._clock_ns = clock_ns
@@ -57,6 +61,18 @@ class Transport(ABC):
     @abstractmethod
     async def connect(self, driver: Driver, sink: Sink, clock_ns: Clock) -> Connection:
         """Connect to what `search` found. Raises ConnectError, AdapterError."""
+
+    def begin(self) -> None:  # noqa: B027 - a hook, optional
+        """Somebody wants this device from now on, whether or not it is connected."""
+
+    def end(self) -> None:  # noqa: B027 - a hook, optional
+        """Nobody wants it any more."""
+
+    def confirm(self) -> None:  # noqa: B027 - a hook, optional
+        """The device that is connected is the right one: prefer it from now on."""
+
+    def release(self) -> None:  # noqa: B027 - a hook, optional
+        """The device is not used any more: others may have it."""
 
     @abstractmethod
     async def reset(self, error: LinkError) -> None:

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.arrays import require_shape
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """New samples of ``k`` sensors, ``m`` samples in all; sensor ``sensor[j]`` owns rows ``start[j]:start[j + 1]``.
+
+    Arrays that do not fit together are refused with ValueError: the kernels go by ``start`` alone.
 
     Attributes:
         sensor: (k,) int64, the operator's own numbers of the sensors (from its ``attach``).
@@ -25,6 +29,17 @@ class Batch:
     index: NDArray[np.int64]
     acc: NDArray[np.float64]
     gyr: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """See that the arrays fit together."""
+        k, m = len(self.sensor), len(self.index)
+        require_shape("sensor", self.sensor, (k,), np.int64)
+        require_shape("start", self.start, (k + 1,), np.int64)
+        require_shape("index", self.index, (m,), np.int64)
+        require_shape("acc", self.acc, (m, 3), np.float64)
+        require_shape("gyr", self.gyr, (m, 3), np.float64)
+        if self.start[0] != 0 or self.start[-1] != m or (self.start[1:] < self.start[:-1]).any():
+            raise ValueError(f"start must rise from 0 to the {m} samples of the batch, not {self.start.tolist()}")
 
     @classmethod
     def single(

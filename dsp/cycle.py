@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.arrays import require_one_length, require_shape
+
 Floats = NDArray[np.float64]
 
 POINTS: Final = 101
@@ -62,6 +64,7 @@ def stride_curve(time_s: Floats, value: Floats, stride: Stride, bridge_s: float)
         stride: From where to where.
         bridge_s: Longest time between two samples that is interpolated.
     """
+    require_one_length(time_s=time_s, value=value)
     first = int(np.searchsorted(time_s, stride.start_s, side="right")) - 1
     last = int(np.searchsorted(time_s, stride.end_s, side="left"))
     if first < 0 or last >= len(time_s) or not stride.end_s > stride.start_s:
@@ -130,6 +133,7 @@ class MeanCurve:
 
     def learn(self, curve: Floats) -> None:
         """Take a curve into mean and squares (Welford 1962), and the oldest one out once there are enough."""
+        require_shape("curve", curve, (POINTS,), np.float64)
         slot = self._count % len(self._kept)
         if self._count < len(self._kept):
             change = curve - self._mean
@@ -164,6 +168,7 @@ class Cycles:
 
     def push(self, time_s: Floats, value: Floats, strides: Iterable[Stride] = ()) -> list[StrideCurve]:
         """Take new samples (n,) with rising times, and new strides; return the strides that are complete now."""
+        require_one_length(time_s=time_s, value=value)
         for stride in strides:
             if len(self._waiting) == WAITING:
                 self._waiting.popleft()

@@ -24,6 +24,7 @@ from dsp.foot_layout import (
 )
 from dsp.roster import Roster, more_rows, require_rate
 from dsp.stride_kernel import SCRATCH, STRIDE
+from dsp.units import UnitWatch
 
 __all__ = [
     "ALGORITHM",
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 ALGORITHM = "foot-contacts/2"
+
+MEASURED = ("length", "clearance", "strike_angle", "toe_off_angle", "turn")
+"""What a stride is integrated to: as wrong as the units are."""
 
 RATE_RANGE_HZ = (20.0, 350.0)  # below, a slap falls between two samples; above, the windows outgrow their buffers
 
@@ -138,6 +142,7 @@ class FootContacts:
         self._events = np.zeros(0, EVENT)
         self._strides = np.zeros(0, STRIDE)
         self._scratch = np.zeros((HISTORY, SCRATCH))
+        self._units = UnitWatch()
         self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
     def attach(self, rate_hz: float) -> int:
@@ -147,6 +152,7 @@ class FootContacts:
         self._rows[sensor] = self._params.for_rate(rate_hz)[0]
         self._state[sensor] = np.zeros((), STATE)
         self._alignment[sensor] = np.zeros((), ALIGNMENT)
+        self._units.forget(sensor)
         return sensor
 
     def detach(self, sensor: int) -> None:
@@ -156,6 +162,7 @@ class FootContacts:
     def push(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
         self._roster.check(*batch.sensor.tolist())
+        self._units.look(batch)
         need = 4 * len(batch.index) + 16
         if len(self._events) < need:
             self._events = np.zeros(2 * need, EVENT)
@@ -174,7 +181,16 @@ class FootContacts:
             Sink(self._events.view(np.recarray), self._strides.view(np.recarray), counts, self._scratch),
         )
         self.strides = self._strides[: counts[1]].copy()
+        if counts[1]:
+            bad = self._units.doubted(self.strides["sensor"])
+            for name in MEASURED:
+                self.strides[name][bad] = np.nan
         return self._events[: counts[0]].copy()
+
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor, whose strides then have no measures; empty if nothing is."""
+        self._roster.check(sensor)
+        return self._units.doubt(sensor)
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
@@ -204,3 +220,4 @@ class FootContacts:
         self._state = more_rows(self._state, room)
         self._alignment = more_rows(self._alignment, room)
         self._history = np.concatenate([self._history, np.zeros((room, HISTORY, 6))])
+        self._units.grow(room)

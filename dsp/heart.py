@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dsp.arrays import require_one_length
 from dsp.catalogue import CATALOGUE
 from dsp.result import Result
 
@@ -40,6 +41,7 @@ MIN_BEATS = 20  # fewer differences or intervals make no variability
 FULL_SHARE = 0.9  # a window with less of its time covered by normal intervals is degraded
 REJECTED_SHARE = 0.2  # so is one with more irregular beats than this
 LOST_S = 2.0  # intervals that lag behind arrival by more than notifications bunch up (1 s and a beat): some were lost
+EXCESS_S = 2.0  # intervals that add up to more time than passed: the longest delay that a whole half may have had
 CLOCK_DRIFT = 1e-4  # a strap's clock may run this much slower than ours
 
 
@@ -47,6 +49,7 @@ CLOCK_DRIFT = 1e-4  # a strap's clock may run this much slower than ours
 class _Beat:
     time_s: float  # when the interval ended, gateway seconds
     rr_s: float
+    arrival_s: float  # of its notification
     normal: bool
     follows: bool  # the interval before it was normal too and adjoins: their difference counts
 
@@ -66,10 +69,12 @@ class HeartMetrics:
         self._sum_s = 0.0  # of the intervals since the chain began
         self._anchor_s = math.nan  # least arrival minus sum: NaN when no chain is running
         self._last_normal = False
+        self._repeated: deque[tuple[float, int]] = deque(maxlen=MAX_BEATS)
 
     def push_rate(self, t_s: ArrayLike, bpm: ArrayLike, contact: ArrayLike) -> list[Result]:
         """Take heart rates (n,) in beats a minute that arrived at ``t_s`` (n,); return at most one a second."""
         out: list[Result] = []
+        require_one_length(t_s=t_s, bpm=bpm, contact=contact)
         rows = zip(_floats(t_s), _floats(bpm), np.asarray(contact, bool).tolist(), strict=True)
         for at, rate, touches in rows:
             if not math.isfinite(at) or at < self._rate_due_s:
@@ -91,9 +96,19 @@ class HeartMetrics:
             )
         return out
 
-    def push_rr(self, t_s: ArrayLike, rr_s: ArrayLike, contact: ArrayLike) -> list[Result]:
-        """Take intervals between beats (n,) in seconds with their notifications' arrival ``t_s`` (n,)."""
+    def push_rr(self, t_s: ArrayLike, rr_s: ArrayLike, contact: ArrayLike, *, repeated: int = 0) -> list[Result]:
+        """Take intervals between beats (n,) in seconds with their notifications' arrival ``t_s`` (n,).
+
+        Args:
+            t_s: Arrival, seconds.
+            rr_s: Intervals, seconds.
+            contact: Whether the sensor touches the body.
+            repeated: Notifications that were delivered twice and left out before these.
+        """
         out: list[Result] = []
+        require_one_length(t_s=t_s, rr_s=rr_s, contact=contact)
+        if repeated and len(np.atleast_1d(t_s)):
+            self._repeated.append((_floats(t_s)[0], repeated))
         rows = zip(_floats(t_s), _floats(rr_s), np.asarray(contact, bool).tolist(), strict=True)
         for at, rr, touches in rows:
             if not math.isfinite(at):
@@ -111,7 +126,7 @@ class HeartMetrics:
         if not touches or not low <= rr <= high:
             self._anchor_s = math.nan
             self._last_normal = False
-            self._keep(_Beat(at, rr, normal=False, follows=False))
+            self._keep(_Beat(at, rr, at, normal=False, follows=False))
             return
         lag = at - (self._sum_s + rr) - self._anchor_s
         if not lag <= LOST_S:  # also when there is no anchor
@@ -121,7 +136,7 @@ class HeartMetrics:
         middle = float(np.median(self._recent)) if len(self._recent) >= MEDIAN_MIN else rr
         normal = abs(rr - middle) <= ECTOPIC_SHARE * middle
         self._recent.append(rr)
-        self._keep(_Beat(self._sum_s + self._anchor_s, rr, normal=normal, follows=normal and self._last_normal))
+        self._keep(_Beat(self._sum_s + self._anchor_s, rr, at, normal=normal, follows=normal and self._last_normal))
         self._last_normal = normal
 
     def _keep(self, beat: _Beat) -> None:
@@ -137,7 +152,13 @@ class HeartMetrics:
             ]
         end = self._beats[-1].time_s
         minute = [beat for beat in self._beats if beat.time_s > end - RMSSD_WINDOW_S]
-        return [_window("hrv_rmssd", minute, RMSSD_WINDOW_S), _window("hrv_sdnn", list(self._beats), SDNN_WINDOW_S)]
+        while self._repeated and self._repeated[0][0] < at - SDNN_WINDOW_S:
+            self._repeated.popleft()
+        lately, ever = (sum(n for t, n in self._repeated if t > at - s) for s in (RMSSD_WINDOW_S, SDNN_WINDOW_S))
+        return [
+            _window("hrv_rmssd", minute, RMSSD_WINDOW_S, lately),
+            _window("hrv_sdnn", list(self._beats), SDNN_WINDOW_S, ever),
+        ]
 
 
 def rmssd(rr_s: ArrayLike, follows: ArrayLike) -> float:
@@ -146,6 +167,7 @@ def rmssd(rr_s: ArrayLike, follows: ArrayLike) -> float:
     ``follows[i]`` is True where interval ``i`` and the one before it count; ``follows[0]`` is ignored. In the unit of
     ``rr_s``; NaN without any difference.
     """
+    require_one_length(rr_s=rr_s, follows=follows)
     steps = np.diff(np.asarray(rr_s, float))[np.asarray(follows, bool)[1:]]
     return float(np.sqrt(np.mean(steps**2))) if len(steps) else math.nan
 
@@ -156,8 +178,28 @@ def sdnn(nn_s: ArrayLike) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
-def _window(metric: str, beats: list[_Beat], length_s: float) -> Result:
-    """Return the variability of the beats of one window."""
+def excess_s(arrival_s: ArrayLike, rr_s: ArrayLike) -> float:
+    """Return by how much intervals add up to more than the time in which they arrived, seconds; 0 if they do not.
+
+    Radio delay is one-sided, and notifications that it held up come together: so it is the least delayed ones of the
+    first and of the second half that are compared. Intervals that are none count as no time.
+
+    Args:
+        arrival_s: (n,) arrival of each interval's notification, in order.
+        rr_s: (n,) intervals, seconds.
+    """
+    require_one_length(arrival_s=arrival_s, rr_s=rr_s)
+    at, rr = np.asarray(arrival_s, float), np.asarray(rr_s, float)
+    if not len(at):
+        return 0.0
+    low, high = RR_RANGE_S
+    lag = at - np.cumsum(np.where((rr >= low) & (rr <= high), rr, 0.0))
+    late = at > 0.5 * (at[0] + at[-1])
+    return max(0.0, float(lag[~late].min() - lag[late].min())) if late.any() else 0.0
+
+
+def _window(metric: str, beats: list[_Beat], length_s: float, repeated: int) -> Result:
+    """Return the variability of the beats of one window, in which so many notifications were left out as repeated."""
     rr = np.array([beat.rr_s for beat in beats])
     normal = np.array([beat.normal for beat in beats])
     follows = np.array([beat.follows for beat in beats])
@@ -171,6 +213,11 @@ def _window(metric: str, beats: list[_Beat], length_s: float) -> Result:
     doubts = []
     if covered < FULL_SHARE * length_s:
         doubts.append(f"{covered:.0f} of {length_s:.0f} s")
+    excess = excess_s([beat.arrival_s for beat in beats], rr)
+    if excess > EXCESS_S:
+        doubts.append(f"intervals add up to {excess:.0f} s more than the time in which they arrived")
+    if repeated:
+        doubts.append(f"{repeated} messages were delivered twice")
     if rejected > REJECTED_SHARE * len(beats):
         doubts.append(f"{rejected} of {len(beats)} beats irregular")
     return Result(

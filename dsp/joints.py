@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.alignment import ALIGNMENT
+from dsp.arrays import require_shape
 from dsp.batch import Batch
 from dsp.joints_kernel import follow_joints
 from dsp.roster import Roster, more_rows
@@ -165,6 +166,8 @@ class JointAngles:
                 where unknown. Other sensors' earth frames need not be the same.
         """
         self._roster.check(*batch.sensor.tolist())
+        require_shape("time_s", time_s, (len(batch.index),), np.float64)
+        require_shape("quaternion", quaternion, (len(batch.index), 4), np.float64)
         counts = np.diff(batch.start)
         found = []
         for first in range(0, max(1, int(counts.max(initial=0))), _SLICE):

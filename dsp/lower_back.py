@@ -25,6 +25,7 @@ from dsp.lower_back_layout import (
 )
 from dsp.lower_back_walk import ALGORITHM, LowerBackWalk
 from dsp.roster import Roster, more_rows, require_rate
+from dsp.units import UnitWatch
 
 __all__ = [
     "ALGORITHM",
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 RATE_RANGE_HZ = (50.0, 208.0)  # above, the smoothing window and the looks back outgrow their buffers
+HEIGHT_RANGE_M = (0.5, 2.6)  # of people
+SENSOR_HEIGHT_RANGE_M = (0.25, 1.7)
 LEG_PER_HEIGHT = 0.53  # leg length over body height (Drillis & Contini 1966)
 LEG_PER_SENSOR_HEIGHT = 0.875  # the fifth lumbar vertebra stands at 0.606 of body height
 WINDOW_WIDTH = 3.0  # standard deviations on each side
@@ -120,18 +123,26 @@ class LowerBack:
     def __init__(self, params: LowerBackParams | None = None) -> None:
         self._params = params or LowerBackParams()
         self._roster = Roster(self._grow)
+        self._units = UnitWatch()
         # Record arrays, so that the kernels also run uncompiled.
         self._rows: Any = np.zeros(0, PARAMS).view(np.recarray)
         self._state: Any = np.zeros(0, STATE).view(np.recarray)
         self._out: Any = np.zeros(64, EVENT).view(np.recarray)
 
     def attach(self, rate_hz: float, height_m: float = math.nan, sensor_height_m: float = math.nan) -> int:
-        """Return the number of a new sensor; without a body measure there are no lengths and speeds."""
+        """Return the number of a new sensor; without a body measure (m) there are no lengths and speeds.
+
+        Raises:
+            ValueError: for a rate that cannot do, and for a measure that is no person's in metres.
+        """
         require_rate("the lower back needs", rate_hz, RATE_RANGE_HZ)
+        _require_height("height_m", height_m, HEIGHT_RANGE_M)
+        _require_height("sensor_height_m", sensor_height_m, SENSOR_HEIGHT_RANGE_M)
         sensor = self._roster.take()
         leg = height_m * LEG_PER_HEIGHT if math.isnan(sensor_height_m) else sensor_height_m * LEG_PER_SENSOR_HEIGHT
         self._rows[sensor] = self._params.for_sensor(rate_hz, leg)[0]
         self._state[sensor] = np.zeros((), STATE)
+        self._units.forget(sensor)
         return sensor
 
     def detach(self, sensor: int) -> None:
@@ -141,10 +152,16 @@ class LowerBack:
     def push(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
         self._roster.check(*batch.sensor.tolist())
+        self._units.look(batch)
         # A sample can end a walk and begin a gap; a walk that is found says all the steps that were waiting.
         self._make_room((QUEUE + 4) * len(batch.sensor) + 6 * len(batch.index))
         n = walks(batch.sensor, batch.start, batch.index, batch.acc, batch.gyr, self._rows, self._state, self._out)
         return self._said(n)
+
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor; empty if nothing is."""
+        self._roster.check(sensor)
+        return self._units.doubt(sensor)
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: return what was still open; it starts afresh."""
@@ -164,3 +181,10 @@ class LowerBack:
     def _grow(self, room: int) -> None:
         self._rows = more_rows(self._rows, room).view(np.recarray)
         self._state = more_rows(self._state, room).view(np.recarray)
+        self._units.grow(room)
+
+
+def _require_height(name: str, height_m: float, limits_m: tuple[float, float]) -> None:
+    low, high = limits_m
+    if not (math.isnan(height_m) or low <= height_m <= high):
+        raise ValueError(f"{name} must be {low:g} to {high:g} m, not {height_m:g}: is it in another unit?")

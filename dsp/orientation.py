@@ -15,6 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.arrays import require_shape
 from dsp.batch import Batch
 from dsp.orientation_field import LOOK_EVERY
 from dsp.orientation_lanes import TABLE
@@ -35,6 +36,7 @@ from dsp.orientation_layout import (
 )
 from dsp.orientation_past import no_past
 from dsp.orientation_run import follow_all
+from dsp.units import UnitWatch, require_units
 
 __all__ = [
     "ACC_MISSING",
@@ -254,6 +256,7 @@ class Orientation:
         self._state = np.zeros(0, STATE)
         self._past = no_past(0)
         self._used = np.zeros(0, np.bool_)
+        self._units = UnitWatch()
         self._table = _records(np.zeros(1, TABLE))
         self._view()
 
@@ -269,12 +272,14 @@ class Orientation:
             self._state = np.concatenate([self._state, np.zeros(room, STATE)])
             self._past = np.concatenate([self._past, no_past(room)])
             self._used = np.concatenate([self._used, np.zeros(room, np.bool_)])
+            self._units.grow(room)
             self._view()
             free = np.flatnonzero(~self._used)
         sensor = int(free[0])
         self._used[sensor] = True
         self._rows[sensor] = self._params.for_rate(rate_hz, mag=mag)[0]
         self._state[sensor] = _fresh(self._rows[sensor])
+        self._units.forget(sensor)
         return sensor
 
     def detach(self, sensor: int) -> None:
@@ -290,6 +295,8 @@ class Orientation:
         """
         numbers = batch.sensor
         m, k = len(batch.index), len(numbers)
+        if mag is not None:
+            require_shape("mag", mag, (m, 3), np.float64)
         quaternion, flags, sd = np.empty((m, 4)), np.empty(m, np.int64), np.empty((2, k))
         attached = follow_all(
             self._used,
@@ -305,7 +312,13 @@ class Orientation:
         )
         if not attached:
             raise KeyError("the batch holds a sensor that is not attached")
+        self._units.look(batch)
         return Orientations(quaternion, flags, sd[0], sd[1])
+
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor; empty if nothing is."""
+        self._check(sensor)
+        return self._units.doubt(sensor)
 
     def _view(self) -> None:
         self._row_records, self._state_records = _records(self._rows), _records(self._state)
@@ -337,9 +350,14 @@ def orient(
 
     Returns:
         (n, 4) quaternions w, x, y, z: sensor to earth (x east, y north, z up).
+
+    Raises:
+        ValueError: where the arrays do not fit together, or are in other units.
     """
     filter_ = Orientation(params)
     sensor = filter_.attach(rate_hz, mag=mag is not None)
     numbers = np.arange(len(acc)) if index is None else index
     field = None if mag is None else np.ascontiguousarray(mag, np.float64)
-    return filter_.push(Batch.single(numbers, acc, gyr, sensor), field).quaternion
+    batch = Batch.single(numbers, acc, gyr, sensor)
+    require_units(batch.acc, batch.gyr)
+    return filter_.push(batch, field).quaternion

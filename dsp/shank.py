@@ -15,6 +15,7 @@ from dsp.roster import Roster, more_rows, require_rate
 from dsp.shank_kernel import contacts
 from dsp.shank_layout import MID_SWING, PARAMS, STATE
 from dsp.stride_kernel import STRIDE
+from dsp.units import UnitWatch
 
 __all__ = ["ALGORITHM", "EVENT", "FINAL_CONTACT", "GAP", "INITIAL_CONTACT", "MID_SWING", "ShankContacts", "ShankParams"]
 
@@ -106,6 +107,7 @@ class ShankContacts:
         self._state = np.zeros(0, STATE)
         self._alignment = np.zeros(0, ALIGNMENT)
         self._out = np.zeros(64, EVENT)
+        self._units = UnitWatch()
         self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
     def attach(self, rate_hz: float) -> int:
@@ -114,6 +116,7 @@ class ShankContacts:
         sensor = self._roster.take()
         self._rows[sensor] = self._params.for_rate(rate_hz)[0]
         self._state[sensor] = np.zeros((), STATE)
+        self._units.forget(sensor)
         return sensor
 
     def detach(self, sensor: int) -> None:
@@ -123,6 +126,7 @@ class ShankContacts:
     def push(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
         self._roster.check(*batch.sensor.tolist())
+        self._units.look(batch)
         need = 4 * len(batch.index) + 16
         if len(self._out) < need:
             self._out = np.zeros(2 * need, EVENT)
@@ -138,6 +142,11 @@ class ShankContacts:
             self._out.view(np.recarray),
         )
         return self._out[:n].copy()
+
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor; empty if nothing is."""
+        self._roster.check(sensor)
+        return self._units.doubt(sensor)
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
@@ -166,3 +175,4 @@ class ShankContacts:
         self._rows = more_rows(self._rows, room)
         self._state = more_rows(self._state, room)
         self._alignment = more_rows(self._alignment, room)
+        self._units.grow(room)

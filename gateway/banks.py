@@ -59,6 +59,13 @@ class Banks:
         self.backs.step()
         self.joints.step()
 
+    def doubts(self) -> dict[int, str]:
+        """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
+        found: dict[int, str] = {}
+        for bank in (self.feet, self.shanks, self.backs, self.joints):
+            found |= bank.doubts()
+        return found
+
     def mounting(self, number: int) -> Mounting | None:
         """Return how a foot's or shank's sensor is found to be strapped on; None for others, and before its first."""
         return self.feet.mounting(number) or self.shanks.mounting(number)

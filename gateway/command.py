@@ -337,6 +337,27 @@ def audit(
 
 
 @app.command(
+    epilog=examples(
+        "rehab-gateway accept ward.toml  # which device is which, and what was refused",
+        "rehab-gateway accept ward.toml dot-left  # the sensor was exchanged on purpose",
+    )
+)
+def accept(
+    config: ConfigFile,
+    device: Annotated[str | None, typer.Argument(metavar="DEVICE", help="Id of the device.")] = None,
+) -> None:
+    """Accept a device that tells another serial number or tag than the one before it.
+
+    The gateway remembers what each device told first, and reads nothing from one that tells
+    otherwise: it may be another patient's, or the other side's. Run this where 'run' runs.
+    """
+    settings = load_settings(config)
+    from gateway.command_accept import accept as accept_device
+
+    accept_device(settings, device)
+
+
+@app.command(
     "warm-up",
     epilog=examples(
         "rehab-gateway warm-up  # after an installation or an update, before the first patient",

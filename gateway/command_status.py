@@ -233,6 +233,10 @@ def _devices(said: Json) -> Table:
             "-" if clock is None else f"{clock['drift_ppm']:+.1f} ppm",
             "-" if age is None else f"{age:.1f} s",
         )
+        if repeated := device.get("repeated"):
+            table.add_row("", "", "", Text(f"delivered twice: {repeated} messages left out", "dim", overflow="fold"))
+        for doubt in filter(None, (device.get("doubt"), *device.get("units", ()))):
+            table.add_row("", "", "", Text(doubt, "dim", overflow="fold"))
         if device["error"]:
             table.add_row("", "", "", Text(f"{device['error']}. {device['advice']}", "dim", overflow="fold"))
     return table

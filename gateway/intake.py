@@ -6,7 +6,7 @@ A step's frames of all devices are decoded kind by kind and placed by one kernel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,13 @@ import drivers
 from config.settings import Device
 from drivers.driver import Decoder
 from drivers.packet import Frame, Packet, StreamSpec
+from gateway.clock import NS
+from gateway.repeats import Repeats
 from gateway.timeline import DROPPED, Floats, Ints, Timeline, Timelines
 
 CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
+
+REPEATED = "repeated"  # the fault: a notification that was delivered twice
 
 Numbered = tuple[int, Frame]  # a frame and the number of its device
 
@@ -38,6 +42,7 @@ class Arrived:
         before: Index of the sample before these; -1 before the first of all.
         missing: Most samples lost in a row before or between these.
         reset: Whether the device's clock started again.
+        repeated: Notifications of the device that were delivered twice and left out, since the start.
     """
 
     number: int
@@ -50,6 +55,7 @@ class Arrived:
     before: int
     missing: int
     reset: bool
+    repeated: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class StreamCount:
     samples: int
     lost: int
     resets: int
+    repeated: int
 
 
 @dataclass(slots=True)
@@ -88,11 +95,18 @@ class Intake:
         self._driver = drivers.make(device.driver, device.options)
         self.decoder: Decoder = self._driver.decoder()
         self._old_faults: Counter[str] = Counter()
+        self._repeats: dict[str, Repeats] = {}
+        self._old_repeated = 0
+
+    @property
+    def repeated(self) -> int:
+        """Notifications without a counter that were delivered twice, and left out, over all connections."""
+        return self._old_repeated + sum(each.told for each in self._repeats.values())
 
     @property
     def faults(self) -> Counter[str]:
         """Bad input by reason, over all connections."""
-        return self._old_faults + self.decoder.faults
+        return self._old_faults + self.decoder.faults + Counter({REPEATED: self.repeated})
 
     @property
     def transport(self) -> str:
@@ -108,7 +122,7 @@ class Intake:
     def counts(self) -> dict[str, StreamCount]:
         """What each stream has delivered."""
         return {
-            name: StreamCount(*(stream.timeline.count(what) for what in ("samples", "lost", "resets")))
+            name: StreamCount(*(stream.timeline.count(what) for what in ("samples", "lost", "resets", "repeated")))
             for name, stream in self.placed.items()
         }
 
@@ -124,7 +138,27 @@ class Intake:
     def connected(self) -> None:
         """Begin with a fresh decoder."""
         self._old_faults += self.decoder.faults
+        self._old_repeated = self.repeated
+        self._repeats.clear()
         self.decoder = self._driver.decoder()
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode frames of the present connection, those that were delivered twice once."""
+        return self.decoder.decode(self.once(frames))
+
+    def once(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Return the frames without those that were delivered twice and carry no counter by which it would show."""
+        uncounted = self.decoder.uncounted
+        return [frame for frame in frames if not self._again(frame, uncounted)] if uncounted else frames
+
+    def _again(self, frame: Frame, uncounted: Mapping[str, float]) -> bool:
+        least_s = uncounted.get(frame.channel)
+        if least_s is None:
+            return False
+        repeats = self._repeats.get(frame.channel)
+        if repeats is None:
+            repeats = self._repeats[frame.channel] = Repeats(least_s)
+        return repeats.again(frame.arrival_ns / NS, frame.data, self.decoder.span_s(frame))
 
 
 class Intakes:
@@ -159,7 +193,7 @@ class Intakes:
             arrived.append(
                 Arrived(
                     number, packet.stream, stream.spec, stream.timeline, index, samples, flags,
-                    placed.before[at], placed.missing[at], bool(placed.reset[at]),
+                    placed.before[at], placed.missing[at], bool(placed.reset[at]), self.all[number].repeated,
                 )
             )  # fmt: skip
         return arrived
@@ -170,7 +204,7 @@ class Intakes:
         for number, frame in frames:
             if frame.channel == CONNECTED:
                 intake = self.all[number]
-                done.setdefault(number, []).extend(intake.decoder.decode(by_device.pop(number, [])))
+                done.setdefault(number, []).extend(intake.decode(by_device.pop(number, [])))
                 intake.connected()
             elif number in by_device:
                 by_device[number].append(frame)
@@ -180,7 +214,8 @@ class Intakes:
         for number in by_device:
             kinds.setdefault(type(self.all[number].decoder), []).append(number)
         for kind, numbers in kinds.items():
-            decoded = kind.decode_many([(self.all[number].decoder, by_device[number]) for number in numbers])
+            work = [(self.all[number].decoder, self.all[number].once(by_device[number])) for number in numbers]
+            decoded = kind.decode_many(work)
             for number, packets in zip(numbers, decoded, strict=True):
                 if number in done:
                     done[number] += packets

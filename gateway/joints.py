@@ -91,6 +91,14 @@ class JointBank:
             return None
         return math.hypot(*(self._bank.worn[number].timeline.uncertainty_s for number in pair))
 
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor (for the bank)."""
+        return self._orientation.doubt(sensor)
+
+    def doubts(self) -> dict[int, str]:
+        """Return what is wrong with the units of devices, by number."""
+        return self._bank.doubts()
+
     def detach(self, sensor: int) -> None:
         """Forget a sensor (for the bank)."""
         number = self._sensors.pop(sensor)

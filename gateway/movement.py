@@ -26,6 +26,10 @@ class Operator(Protocol):
         """Forget a sensor."""
         ...
 
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor; empty if nothing is."""
+        ...
+
     def push(self, batch: Batch) -> NDArray[np.void]:
         """Return the events that these samples decided."""
         ...
@@ -126,6 +130,11 @@ class Bank:
             return []
         times: list[float] = self.at(rows["sensor"], rows[name]).tolist()
         return times
+
+    def doubts(self) -> dict[int, str]:
+        """Return what is wrong with the units of devices, by number."""
+        found = {number: self.operator.doubt(worn.sensor) for number, worn in self.worn.items()}
+        return {number: doubt for number, doubt in found.items() if doubt}
 
     def numbers(self, rows: NDArray[np.void]) -> list[int]:
         """Return the device numbers of rows with a field ``sensor``."""

@@ -26,6 +26,8 @@ BEHIND_RAISED_S, BEHIND_CLEARED_S = 180.0, 120.0
 """Age of the oldest measurement that is not stored: with a store, the historian holds back for a minute on purpose."""
 DISK_MARGIN, DISK_CLEARED = 256 << 20, 320 << 20
 """Bytes above what the recorder leaves free: staff should know before recording stops."""
+REPEATED_LEAST = 3
+"""Messages since the start: one or two are a mishap of the radio, and were left out."""
 CERTIFICATE_DAYS = 30.0
 SHOWN_S = 300.0
 """What happened in an instant stays on the page for so long."""
@@ -41,6 +43,26 @@ LINK_LOST = Rule(
 DEVICE_MISSING = Rule(
     "device-missing", "low", 120.0, 2.0, "a configured device has never been reached since the gateway started",
     "Is the device charged, switched on, in range, and not connected to a phone?",
+)  # fmt: skip
+DEVICE_AMBIGUOUS = Rule(
+    "device-ambiguous", "medium", 0.0, 2.0, "several devices answer to the name of one, and none of them is taken",
+    "Give the device's 'address' in the configuration, or switch off the others of its name.",
+)  # fmt: skip
+DEVICE_OTHER = Rule(
+    "device-other", "medium", 0.0, 2.0, "a device tells that it is another one than the one known by this id",
+    "Was it exchanged? Put the right one on, or accept this one: 'rehab-gateway accept CONFIG DEVICE'.",
+)  # fmt: skip
+DEVICE_UNPROVEN = Rule(
+    "device-unproven", "low", 0.0, 2.0, "a device has another address than before, and tells no serial number",
+    "See that it is the right one; 'address' in the configuration names one device for certain.",
+)  # fmt: skip
+DATA_REPEATED = Rule(
+    "data-repeated", "low", 0.0, 0.0, "a device delivers its data twice; the second time it is left out",
+    "Switch the device off and on, and see that it is connected to this gateway alone.",
+)  # fmt: skip
+UNITS_DOUBTED = Rule(
+    "units-doubted", "medium", 5.0, 10.0, "what a sensor measures looks like another unit than it says",
+    "Check the driver and its options for this device; what is computed from it is marked.",
 )  # fmt: skip
 BATTERY_LOW = Rule(
     "battery-low", "low", 5.0, 10.0, f"a battery is below {BATTERY_LOW_PCT:g} %", "Charge the device soon."
@@ -99,12 +121,15 @@ CERTIFICATE_ENDS = Rule(
 )  # fmt: skip
 
 RULES = (
-    DEVICE_SILENT, LINK_LOST, DEVICE_MISSING, BATTERY_LOW, BATTERY_VERY_LOW, SAMPLE_LOSS, CLOCK_UNSET, CLOCK_STEP,
+    DEVICE_SILENT, LINK_LOST, DEVICE_MISSING, DEVICE_AMBIGUOUS, DEVICE_OTHER, DEVICE_UNPROVEN, DATA_REPEATED,
+    UNITS_DOUBTED, BATTERY_LOW, BATTERY_VERY_LOW, SAMPLE_LOSS, CLOCK_UNSET, CLOCK_STEP,
     OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, STORE_BEHIND, DISK_NEARLY_FULL, RECORDING_STOPPED, OVERLOADED,
     PART_RESTARTED, CERTIFICATE_ENDS,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
+PROBLEMS = {"ambiguous": DEVICE_AMBIGUOUS, "other-device": DEVICE_OTHER}
+"""What else than the radio may be wrong with a device that is not connected, by the word of its error."""
 
 
 class Judge:
@@ -124,7 +149,9 @@ class Judge:
         """
         for device in status.get("devices", ()):
             yield from _link(device)
+            yield from _identity(device)
             yield from _battery(device, raised)
+            yield from self._repeats(now_s, device)
             yield from self._loss(now_s, device, raised)
         yield from self._clock(now_s, status.get("clock") or {})
         yield from _delivery(status, raised)
@@ -150,6 +177,14 @@ class Judge:
         if enough and gone > limit * all_of_them:
             text = f"{device['id']} lost {gone / all_of_them:.0%} of its samples over the last minute"
             yield Finding(SAMPLE_LOSS, text, device["id"], device["slot"])
+
+    def _repeats(self, now_s: float, device: Json) -> Iterator[Finding]:
+        name, repeated = device["id"], device.get("repeated", 0)
+        if repeated < REPEATED_LEAST:
+            return
+        if self._lately(f"repeated {name}", repeated, now_s):
+            text = f"{name} delivers its data twice: {repeated} messages were left out since the start"
+            yield Finding(DATA_REPEATED, text, name, device["slot"])
 
     def _clock(self, now_s: float, clock: Json) -> Iterator[Finding]:
         if clock.get("synchronised") is False:
@@ -185,13 +220,23 @@ def _link(device: Json) -> Iterator[Finding]:
     if state in CONNECTED:
         if age_s is not None and age_s > SILENT_AFTER_S:
             yield Finding(DEVICE_SILENT, f"{name} is connected but silent", name, slot, advice=advice)
-    elif state == "stopped":
+    elif state == "stopped" or device.get("problem") in PROBLEMS:
         return
     elif device["samples"]:
         why = f": {device['error']}" if device.get("error") else ""
         yield Finding(LINK_LOST, f"{name} is not connected{why}", name, slot, advice=advice)
     else:
         yield Finding(DEVICE_MISSING, f"{name} has not been reached yet", name, slot, advice=advice)
+
+
+def _identity(device: Json) -> Iterator[Finding]:
+    name, slot = device["id"], device["slot"]
+    if rule := PROBLEMS.get(device.get("problem", "")):
+        yield Finding(rule, f"{name} is not taken: {device['error']}", name, slot, advice=device.get("advice", ""))
+    if device.get("doubt") and device["state"] in CONNECTED:
+        yield Finding(DEVICE_UNPROVEN, f"{name} may be another device: {device['doubt']}", name, slot)
+    for doubt in device.get("units", ()):
+        yield Finding(UNITS_DOUBTED, f"{name}: {doubt}", name, slot)
 
 
 def _battery(device: Json, raised: Collection[str]) -> Iterator[Finding]:

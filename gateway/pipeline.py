@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,7 @@ __all__ = ["GAP_SAID_S", "STEP_NS", "Numbered", "Origin", "Pipeline"]
 
 STEP_NS = 50_000_000  # 50 ms: one kernel call serves all sensors, and nobody sees a twentieth of a second
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
+DOUBT_STEPS = 20  # one second: units are looked at over seconds
 INTAKE_ALGORITHM = "intake/1"
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ class Pipeline:
         settings: The configuration; devices are numbered in its order.
         origin: Second 0. Wall-clock steps after it move nothing.
         sessions: Session id of each slot.
+
+    Attributes:
+        doubts: By device number, why what it measures seems to be in other units: what is computed from it is marked.
     """
 
     def __init__(self, settings: Settings, origin: Origin, sessions: Mapping[str, str]) -> None:
@@ -68,6 +72,8 @@ class Pipeline:
         self._sessions = dict(sessions)
         self._simulated = settings.simulated
         self._battery: dict[int, float] = {}
+        self.doubts: dict[int, str] = {}
+        self._steps = 0
 
     def step(self, frames: Sequence[Numbered]) -> list[Measurement]:
         """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed."""
@@ -76,6 +82,9 @@ class Pipeline:
         for arrived in self._intakes.push(frames):
             out += self._arrived(arrived)
         self._banks.step()
+        self._steps += 1
+        if self._steps % DOUBT_STEPS == 0:
+            self.doubts = self._banks.doubts()
         now_s = (self.end_ns - self.origin.monotonic_ns) / NS
         for slot, subject in self._subjects.items():
             out += [self._measure(slot, result, devices) for result, devices in subject.step(now_s)]
@@ -167,8 +176,18 @@ class Pipeline:
     def _said(self, number: int, result: Result) -> Measurement:
         return self._measure(self.intakes[number].slot, result, (number,))
 
+    def _doubted(self, result: Result, devices: Sequence[int]) -> Result:
+        """Mark what rests on a device whose units are in doubt."""
+        doubts = dict.fromkeys(doubt for number in devices if (doubt := self.doubts.get(number)))
+        if not doubts:
+            return result
+        quality = "degraded" if result.quality == "ok" else result.quality
+        return replace(result, quality=quality, reason="; ".join(filter(None, (result.reason, *doubts))))
+
     def _measure(self, slot: str, result: Result, devices: Sequence[int]) -> Measurement:
         subject = self._subjects[slot]
+        if self.doubts and result.algorithm != INTAKE_ALGORITHM:
+            result = self._doubted(result, devices)
         worn = [self.intakes[number].device for number in devices]
         return Measurement(
             metric=result.metric,

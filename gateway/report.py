@@ -91,6 +91,7 @@ class Report:
                     now_s,
                     rates[intake.device.id],
                     self._pipeline.mounting(number),
+                    units=self._pipeline.doubts.get(number, ""),
                 )
                 for number, intake in enumerate(intakes)
             ],

@@ -24,6 +24,7 @@ from gateway.clock import NS
 from gateway.curves import encode_curves
 from gateway.decided import Decided
 from gateway.intake import CONNECTED
+from gateway.known_devices import known_devices
 from gateway.notices import durable
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
@@ -214,6 +215,7 @@ class _Work:
         self._audit = audit
         self._decided = decided
         self._outbox = outbox
+        self._known = known_devices(settings)
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
             settings,
@@ -253,6 +255,8 @@ class _Work:
             address=device.address,
             name=device.name,
             port=device.port,
+            known=self._known.address(device),
+            judge=lambda told: self._known.judge(device, told),
         )
 
     async def tick(self) -> None:

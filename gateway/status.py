@@ -34,9 +34,15 @@ def samples_of(intake: Intake) -> int:
 
 
 def device_status(
-    intake: Intake, state: DeviceState | None, now_s: float, rate_hz: float, mounting: Mounting | None = None
+    intake: Intake,
+    state: DeviceState | None,
+    now_s: float,
+    rate_hz: float,
+    mounting: Mounting | None = None,
+    *,
+    units: str = "",
 ) -> Json:
-    """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock and strap."""
+    """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock, strap, units."""
     return {
         "id": intake.device.id,
         "slot": intake.slot,
@@ -49,10 +55,15 @@ def device_status(
         "lost": sum(count.lost for count in intake.counts.values()),
         "resets": sum(count.resets for count in intake.counts.values()),
         "faults": dict(intake.faults),
+        "repeated": intake.repeated + sum(count.repeated for count in intake.counts.values()),
+        "units": [units] if units else [],
         "age_s": round(now_s - intake.newest_s, 3) if math.isfinite(intake.newest_s) else None,
         "battery": _latest(intake, "battery"),
         "error": state.error if state else "",
         "advice": state.advice if state else "",
+        "problem": state.problem if state else "",
+        "doubt": state.doubt if state else "",
+        "told": asdict(state.told) if state else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),
         "streams": {

@@ -58,6 +58,7 @@ class Subject:
         self._banks = banks
         self._silent: set[Foot] = set()
         self._hearts: dict[int, HeartMetrics] = {}
+        self._repeated: dict[int, int] = {}  # by device: second deliveries that its heart was told of
         self._said: list[Said] = []
 
     def heart_rate(self, arrived: Arrived) -> None:
@@ -70,7 +71,10 @@ class Subject:
         """Take intervals between beats of a device."""
         heart = self._hearts.setdefault(arrived.number, HeartMetrics())
         at = arrived.timeline.at(arrived.index.astype(float))
-        self._say(heart.push_rr(at, arrived.samples[:, 0], _touches(arrived)), (arrived.number,))
+        said = self._repeated.get(arrived.number, 0)
+        self._repeated[arrived.number] = arrived.repeated
+        again = arrived.repeated - said
+        self._say(heart.push_rr(at, arrived.samples[:, 0], _touches(arrived), repeated=again), (arrived.number,))
 
     def step(self, now_s: float) -> list[Said]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""

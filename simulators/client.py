@@ -181,7 +181,9 @@ class SimulatedClient(BaseBleakClient):
         await self._do(self._gatt().write_value(descriptor.handle, bytes(data), with_response=True))
 
     async def start_notify(self, characteristic: BleakGATTCharacteristic, callback: NotifyCallback, **_: Any) -> None:
-        """Subscribe: ``callback`` gets each value."""
+        """Subscribe: ``callback`` gets each value. Refused as BlueZ does where the characteristic has no such thing."""
+        if not {"notify", "indicate"} & set(characteristic.properties):
+            raise BleakError("[org.bluez.Error.NotSupported] Operation is not supported")
         await self._do(self._gatt().subscribe(characteristic.obj, lambda value: callback(bytearray(value))))
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:

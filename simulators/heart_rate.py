@@ -56,9 +56,20 @@ class HeartRateStrap(Peripheral):
         hub: The air.
         address: Public Bluetooth address.
         source: The heart.
+        battery_notifies: Whether the battery level can be subscribed to; the service leaves that open, and many straps
+            only let it be read.
     """
 
-    def __init__(self, *, name: str, timeline: Timeline, hub: Hub, address: str, source: BeatSource) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        timeline: Timeline,
+        hub: Hub,
+        address: str,
+        source: BeatSource,
+        battery_notifies: bool = True,
+    ) -> None:
         local_name = f"HR Strap {address[-5:].replace(':', '')}"
         super().__init__(
             name=name,
@@ -71,7 +82,7 @@ class HeartRateStrap(Peripheral):
         self._source = source
         self._battery = Battery(lasts_h=400.0)  # a coin cell
         self._measurement = characteristic(MEASUREMENT, notify=True)
-        self._level = characteristic(BATTERY_LEVEL, read=self._read_level, notify=True)
+        self._level = characteristic(BATTERY_LEVEL, read=self._read_level, notify=battery_notifies)
         self._told_percent = self._battery.percent(0.0)
         self._recent: deque[float] = deque(maxlen=AVERAGED_BEATS)
         self._last_beat_s = -SIGNAL_LOST_S
@@ -82,7 +93,7 @@ class HeartRateStrap(Peripheral):
         information = [
             characteristic(MAKER, read=b"rehab-gateway simulator"),
             characteristic(MODEL, read=b"Simulated strap"),
-            characteristic(SERIAL, read=self.address.replace(":", "").encode()),
+            characteristic(SERIAL, read=self._read_serial),
             characteristic(FIRMWARE, read=b"1.0"),
         ]
         heart = [self._measurement, characteristic(BODY_LOCATION, read=bytes([CHEST]))]
@@ -91,6 +102,10 @@ class HeartRateStrap(Peripheral):
             Service(BATTERY_SERVICE, [self._level]),
             Service(INFORMATION_SERVICE, information),
         ]
+
+    def _read_serial(self) -> bytes:
+        """Return the number that the advertised name ends with, as straps have it, whatever their address is today."""
+        return str(self._config.name).split()[-1].encode()
 
     def _read_level(self) -> bytes:
         return bytes([self._battery.percent(self.timeline.now_s)])

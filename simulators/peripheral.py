@@ -92,6 +92,7 @@ class Peripheral(SimulatedDevice):
         self._device: Device | None = None
         self._connection: Connection | None = None
         self._present = False
+        self._advertising: asyncio.Task[None] | None = None
 
     @property
     def connected(self) -> bool:
@@ -139,6 +140,8 @@ class Peripheral(SimulatedDevice):
         self._present = False
         if self._device is None:
             return
+        if self._advertising is not None:
+            await asyncio.wait([self._advertising])  # else what a lost link has just begun would go on for ever
         await self._device.stop_advertising()
         await self._disconnect(hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
 

@@ -45,6 +45,7 @@ _ARGUMENT_BYTES = {
 }
 _STREAMING, _SENSING, _CLOCK_SET = 0x10, 0x02, 0x04
 _ALLOWED_WHILE_STREAMING = (0x20, 0x72, 0x95)
+_NAME_BYTES = 32  # the firmware keeps 12
 
 
 def crc16(data: bytes) -> int:
@@ -130,6 +131,7 @@ class Shimmer3(SimulatedDevice):
             0x2E: lambda: b"\x2f" + FIRMWARE,
             0x3F: lambda: bytes([0x25, HARDWARE]),
             0x72: self._status,
+            0x7B: self._told_name,
             0x91: lambda: struct.pack("<BQ", 0x90, self._clock_ticks or 0),
             0x95: self._battery_level,
         }
@@ -209,6 +211,10 @@ class Shimmer3(SimulatedDevice):
         channels = [channel for triad in self.enabled for channel in triad.channels]
         head = struct.pack("<BH4sBB", 0x02, self._divisor, CONFIGURATION, len(channels), 1)
         return head + bytes(channels)
+
+    def _told_name(self) -> bytes:
+        name = self.name.encode()[:_NAME_BYTES]
+        return bytes([0x7A, len(name)]) + name
 
     def _calibration(self) -> bytes:
         """All four sensors, low-noise accelerometer first."""

@@ -23,7 +23,7 @@ BELOW = {
 }
 
 # Who may touch the outside. Whatever is not named here is pure: bytes or arrays in, packets or numbers out.
-DRIVERS_THAT_DO_IO = {"ble", "policy", "radio", "serial_port", "supervisor", "transport"}
+DRIVERS_THAT_DO_IO = {"ble", "bluez", "policy", "radio", "serial_port", "supervisor", "transport"}
 OUTSIDE = {
     "asyncio",
     "bleak",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import tty
 from collections.abc import AsyncIterator
@@ -65,6 +66,8 @@ class Answers:
 
 GOOD = {
     0x20: b"\xff",
+    0x3F: b"\xff\x25\x03",
+    0x7B: b"\xff\x7a\x04back",
     0x2E: bytes.fromhex("ff2f030000000b00"),
     0x01: b"\xff" + INQUIRY,
     0x2C: b"\xff" + CALIBRATION,
@@ -87,7 +90,7 @@ async def test_dialogue_then_stream_then_stop(device: Answers) -> None:
         await watched.until(lambda: watched.samples("imu") == 14)
     assert watched.names == ["searching", "connecting", "starting", "streaming", "stopped"]
     assert [frame.channel for frame in watched.frames[:4]] == ["firmware", "inquiry", "calibration", "battery"]
-    assert bytes(device.got) == bytes.fromhex("20 2e 01 2c 95 07 20")
+    assert bytes(device.got) == bytes.fromhex("20 3f 7b 2e 01 2c 95 07 20")
     assert not watched.faults
     ticks = [tick for packet in watched.packets if packet.stream == "imu" for tick in packet.ticks.tolist()]
     assert ticks == [640 * i for i in range(14)]
@@ -192,3 +195,52 @@ async def test_a_simulated_sensor_with_its_own_clock_and_losses(tmp_path: Path) 
         assert any(b < a for a, b in pairwise(ticks)), "wrapped"
     finally:
         await sensor.stop()
+
+
+async def test_a_shimmer3r_is_said_and_not_read(device: Answers) -> None:
+    """Its inquiry, too, is another one: nothing of it may be taken for a Shimmer3's."""
+    device.replies[0x3F] = b"\xff\x25\x0a"
+    async with watching(make("shimmer3"), port=device.path) as watched:
+        failed = await watched.until_state("failed")
+        assert failed.error == "this is a Shimmer3R, which this driver does not know"
+        assert failed.advice == "Connect a Shimmer3 with LogAndStream firmware to this port."
+        assert failed.problem == "other-device"
+        assert 0x07 not in device.got
+        assert not watched.frames
+        device.replies[0x3F] = GOOD[0x3F]
+        await watched.until_state("streaming")
+
+
+async def test_firmware_that_does_not_know_what_hardware_it_is_streams(device: Answers) -> None:
+    device.replies[0x3F] = device.replies[0x7B] = b""
+    async with watching(make("shimmer3"), port=device.path) as watched:
+        assert (await watched.until_state("streaming")).told.tag == ""
+
+
+async def test_one_tty_is_not_given_to_two_devices_by_two_names(tmp_path: Path, device: Answers) -> None:
+    other = tmp_path / "by-id"
+    other.symlink_to(device.path)
+    async with watching(make("shimmer3"), port=device.path) as one:
+        await one.until_state("streaming")
+        async with watching(make("shimmer3"), port=other) as two:
+            waiting = await two.until_state("waiting")
+            assert waiting.error == f"{other} is the tty of another device of this gateway"
+            assert waiting.advice.startswith("End the other program")
+            assert not two.frames
+        device.send(stream(10, first=5 * 640))
+        await one.until(lambda: one.samples("imu") >= 14)
+
+
+async def test_a_tty_that_another_program_reads_is_not_read_beside_it(device: Answers) -> None:
+    with device.path.open("rb+", buffering=0) as elsewhere:
+        fcntl.flock(elsewhere, fcntl.LOCK_EX)
+        async with watching(make("shimmer3"), port=device.path) as watched:
+            waiting = await watched.until_state("waiting")
+            assert waiting.error == f"{device.path} is in use by another program on this computer"
+            fcntl.flock(elsewhere, fcntl.LOCK_UN)
+            await watched.until_state("streaming")
+
+
+async def test_the_name_that_its_owner_gave_it_is_told(device: Answers) -> None:
+    async with watching(make("shimmer3"), port=device.path) as watched:
+        assert (await watched.until_state("streaming")).told.tag == "back"

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from drivers.driver import Driver
+from drivers.identity import Told
 from drivers.packet import Frame, Packet
 from drivers.radio import Radio
 from drivers.supervisor import DeviceState, DeviceSupervisor
@@ -74,6 +75,7 @@ async def watching(
     address: str | None = None,
     name: str | None = None,
     port: Path | None = None,
+    judge: Callable[[Told], str] | None = None,
 ) -> AsyncIterator[Watched]:
     """Run a supervisor; cancel it at the end."""
     watched = Watched(driver)
@@ -87,6 +89,7 @@ async def watching(
         address=address,
         name=name,
         port=port,
+        judge=judge,
         chance=random.Random(1),
     )
     task = asyncio.create_task(supervisor.run(), name="device:device-1")

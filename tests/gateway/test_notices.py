@@ -220,3 +220,34 @@ def test_no_rule_is_called_an_alarm_and_codes_are_unique() -> None:
     for rule in RULES:
         assert rule.priority in ("low", "medium")
         assert "alarm" not in f"{rule.code} {rule.meaning} {rule.advice}".lower()
+
+
+def test_devices_of_one_name_and_exchanged_ones_are_said_instead_of_a_weak_radio(run: Run) -> None:
+    run.device.update(state="waiting", samples=0, problem="ambiguous", error="2 devices answer", advice="Give it.")
+    assert run.seconds(200) == [("raised", "device-ambiguous/dot-1")]
+    run.device.update(state="failed", problem="other-device", error="it tells serial 2")
+    assert run.seconds(4) == [("raised", "device-other/dot-1"), ("cleared", "device-ambiguous/dot-1")]
+    run.device.update(state="streaming", problem="", error="")
+    assert run.seconds(4) == [("cleared", "device-other/dot-1")]
+
+
+def test_a_device_that_nothing_proves_is_said_while_it_is_connected(run: Run) -> None:
+    run.device.update(doubt="its address was A, it is B, and it tells no serial number")
+    assert run.seconds(1) == [("raised", "device-unproven/dot-1")]
+    run.device.update(state="searching")
+    assert ("cleared", "device-unproven/dot-1") in run.seconds(4)
+
+
+def test_data_that_comes_twice_is_said_once_it_is_no_mishap(run: Run) -> None:
+    run.device.update(repeated=2)
+    assert run.seconds(5) == []
+    run.device.update(repeated=3)
+    assert run.seconds(5) == [("raised", "data-repeated/dot-1")]
+    assert run.seconds(400) == [("cleared", "data-repeated/dot-1")]
+
+
+def test_units_that_are_doubted_are_said(run: Run) -> None:
+    run.device.update(units=["acceleration looks like g, not m/s2"])
+    assert run.seconds(7) == [("raised", "units-doubted/dot-1")]
+    run.device.update(units=[])
+    assert run.seconds(12) == [("cleared", "units-doubted/dot-1")]

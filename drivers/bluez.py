@@ -1,0 +1,85 @@
+"""What BlueZ itself says of devices, asked over D-Bus at that moment.
+
+bleak keeps a copy of BlueZ's objects, in which a device stays connected for ever when bluetoothd ends without a word;
+and it leaves out held devices without a service of its choice. So who is connected is asked of the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bleak.backends.device import BLEDevice
+from dbus_fast import BusType, Message, MessageType, unpack_variants
+from dbus_fast.aio import MessageBus
+
+from drivers.errors import AdapterError
+
+SERVICE = "org.bluez"
+DEVICE, CHARACTERISTIC = "org.bluez.Device1", "org.bluez.GattCharacteristic1"
+
+Objects = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A device that is connected to an adapter.
+
+    Attributes:
+        device: As bleak takes it.
+        paired: Whether the system keeps keys for it: somebody paired it by hand, and it is not ours to remove.
+        notifying: Whether some program is subscribed to it. BlueZ ends the subscriptions of a program that was killed.
+    """
+
+    device: BLEDevice
+    paired: bool
+    notifying: bool
+
+
+def held(objects: Objects, adapter: str | None) -> list[Held]:
+    """Return the connected devices among the objects of BlueZ, those of one adapter or of all."""
+    found = []
+    for path, interfaces in objects.items():
+        props = interfaces.get(DEVICE)
+        if props is None or not props.get("Connected"):
+            continue
+        if adapter is not None and props.get("Adapter") != f"/org/bluez/{adapter}":
+            continue
+        address = str(props["Address"])
+        alias = props.get("Alias")
+        name = None if alias == address.replace(":", "-") else alias  # BlueZ makes one up where there is none
+        notifying = any(
+            other.startswith(f"{path}/") and bool(of.get(CHARACTERISTIC, {}).get("Notifying"))
+            for other, of in objects.items()
+        )
+        device = BLEDevice(address, name, {"path": path, "props": dict(props)})
+        found.append(Held(device, paired(props), notifying))
+    return found
+
+
+def paired(props: Mapping[str, Any]) -> bool:
+    """Whether the system keeps keys for a device with these properties."""
+    return bool(props.get("Paired") or props.get("Bonded"))
+
+
+async def managed_objects() -> Objects:
+    """Ask BlueZ for all its objects; raises AdapterError where it does not answer or is not there."""
+    bus = MessageBus(bus_type=BusType.SYSTEM)
+    try:
+        await bus.connect()
+        reply = await bus.call(
+            Message(
+                destination=SERVICE,
+                path="/",
+                interface="org.freedesktop.DBus.ObjectManager",
+                member="GetManagedObjects",
+            )
+        )
+    finally:
+        bus.disconnect()
+    if reply is None or reply.message_type is MessageType.ERROR:
+        why: Sequence[Any] = () if reply is None else (reply.error_name, *reply.body)
+        raise AdapterError(f"the Bluetooth service does not answer: {' '.join(map(str, why)) or 'no reply'}")
+    objects: Objects = unpack_variants(reply.body[0])
+    return objects

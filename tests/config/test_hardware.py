@@ -1,0 +1,130 @@
+"""One device is never given to two: addresses in any spelling, names however they are padded, ttys by any name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.errors import ConfigError
+from config.hardware import bluetooth_address, plain_name
+from config.loader import load
+
+ADDRESS = "D4:22:CD:00:00:0A"
+
+TWO_BEDS = """\
+[[slot]]
+id = "bay-a"
+subject = "p-1"
+
+[[slot.device]]
+id = "dot-1"
+driver = "movella_dot"
+placement = "left_foot"
+{one}
+
+[[slot]]
+id = "bay-b"
+subject = "p-2"
+
+[[slot.device]]
+id = "dot-2"
+driver = "movella_dot"
+placement = "left_foot"
+{other}
+"""
+
+
+def refused(folder: Path, one: str, other: str, text: str = TWO_BEDS) -> str:
+    path = folder / "ward.toml"
+    path.write_text(text.format(one=one, other=other), "utf-8")
+    with pytest.raises(ConfigError) as told:
+        load(path)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "d4:22:cd:00:00:0a",
+        "D4-22-CD-00-00-0A",
+        "d422cd00000a",
+        " D4 22 CD 00 00 0A ",
+        "D422.CD00.000A",
+        "0xD422CD00000A",
+    ],
+)
+def test_an_address_is_taken_in_every_spelling(spelling: str) -> None:
+    assert bluetooth_address(spelling) == ADDRESS
+
+
+@given(st.binary(min_size=6, max_size=6), st.sampled_from([":", "-", "", " ", "."]), st.booleans())
+def test_what_is_six_bytes_is_one_address(data: bytes, separator: str, upper: bool) -> None:
+    spelt = data.hex(separator) if separator else data.hex()
+    if len(set(data)) == 1 and data[0] in {0, 255}:
+        with pytest.raises(ValueError, match="no device's"):
+            bluetooth_address(spelt)
+    else:
+        assert bluetooth_address(spelt.upper() if upper else spelt) == data.hex(":").upper()
+
+
+@pytest.mark.parametrize("text", ["", "D4:22:CD:00:00", "D4:22:CD:00:00:0A:01", "D4:22:CD:00:00:0G", "dot-1"])
+def test_what_is_no_address_is_refused_with_an_example(text: str, tmp_path: Path) -> None:
+    said = refused(tmp_path, f'address = "{text}"', 'address = "D4:22:CD:00:00:01"')
+    assert f"slot.device.address = '{text}' must be a Bluetooth address: six pairs" in said
+    assert "line 9" in said
+
+
+def test_one_address_in_two_spellings_is_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, f'address = "{ADDRESS}"', 'address = "d422cd00000a"')
+    assert said.endswith(f"line 19: slot.device.address = '{ADDRESS}' is already another device's")
+
+
+def test_the_settings_have_the_one_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "ward.toml"
+    path.write_text(TWO_BEDS.format(one='address = "d4-22-cd-00-00-0a"', other='name = "x"'))
+    assert load(path).slot[0].device[0].address == ADDRESS
+
+
+@pytest.mark.parametrize("other", ["Movella DOT", "movella dot", "Movella  DOT ", "MOVELLA\\tDOT"])
+def test_one_name_for_two_devices_is_refused_across_beds(tmp_path: Path, other: str) -> None:
+    said = refused(tmp_path, 'name = "Movella DOT"', f'name = "{other}"')
+    assert "line 19: slot.device.name" in said
+    assert "already another device's: give each its own 'address'" in said
+
+
+def test_one_name_beside_addresses_is_right(tmp_path: Path) -> None:
+    path = tmp_path / "ward.toml"
+    both = 'name = "Movella DOT"\naddress = "D4:22:CD:00:00:0{}"'
+    path.write_text(TWO_BEDS.format(one=both.format(1), other=both.format(2)))
+    assert len(load(path).slot) == 2
+
+
+def test_an_empty_name_is_refused(tmp_path: Path) -> None:
+    assert "slot.device.name is empty" in refused(tmp_path, 'name = " "', 'name = "x"')
+
+
+@pytest.mark.parametrize(("key", "one", "other"), [("serial", "A1", "a1 "), ("tag", "left", "LEFT")])
+def test_one_serial_number_or_tag_for_two_is_refused(tmp_path: Path, key: str, one: str, other: str) -> None:
+    said = refused(tmp_path, f'name = "x"\n{key} = "{one}"', f'name = "y"\n{key} = "{other}"')
+    assert f"slot.device.{key} = '{other}' is already another device's" in said
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{0}/by-id/usb-shimmer", "{0}//ttyUSB0", "{0}/by-id/../ttyUSB0", "by-id/usb-shimmer"]
+)
+def test_one_tty_by_two_names_is_refused(tmp_path: Path, spelling: str) -> None:
+    (tmp_path / "ttyUSB0").touch()
+    (tmp_path / "by-id").mkdir()
+    (tmp_path / "by-id/usb-shimmer").symlink_to("../ttyUSB0")
+    text = TWO_BEDS.replace("movella_dot", "shimmer3")
+    said = refused(tmp_path, f'port = "{tmp_path}/ttyUSB0"', f'port = "{spelling.format(tmp_path)}"', text)
+    assert "line 19: slot.device.port" in said
+    assert "already" in said
+
+
+@given(st.text(max_size=20))
+def test_a_plain_name_is_its_own_plain_name(name: str) -> None:
+    assert plain_name(plain_name(name)) == plain_name(name) == plain_name(f" {name}\0 ")
