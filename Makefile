@@ -87,6 +87,8 @@ system:
 	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing+=("$$program")
 	done
 	/sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null || missing+=(libatomic1) # for the Node.js that Playwright brings
+	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || missing+=(nginx-light)
+	command -v firefox-esr firefox >/dev/null || missing+=(firefox-esr)
 	[ $${#missing[@]} = 0 ] || install_packages "$${missing[@]}" ||
 	  echo "test: some tests are skipped for want of system packages: sudo apt install $${missing[*]}"
 

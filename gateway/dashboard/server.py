@@ -24,6 +24,7 @@ from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
 from gateway.dashboard.live import Live, TooManyViewersError
 from gateway.dashboard.past import Past, open_past
+from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
@@ -39,6 +40,11 @@ SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not
 PING_S = 10.0  # a viewer that is gone without a word stops the waveform after about this
 LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
 WORDS_WITHIN = 4096  # bytes: a viewer has nothing to say on a waveform socket
+
+STREAM_HEADERS = {
+    hdrs.CONTENT_TYPE: "text/event-stream",
+    "X-Accel-Buffering": "no",  # nginx would keep events back until it has 4 KB of them
+}
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
@@ -99,8 +105,9 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     waveforms = Waveforms(feed, topics)
     app = web.Application(middlewares=[only_from_here, signin.only_who_may], client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
+    app[PROXIES] = Proxies(settings.dashboard)
     if users is not None:
-        secure = settings.dashboard.cert_file is not None
+        secure = settings.dashboard.cert_file is not None or settings.dashboard.public_url is not None
         app[signin.GATE] = signin.make_gate(users, idle_minutes=settings.dashboard.session_minutes, secure=secure)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
@@ -160,7 +167,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         first = await anext(updates)
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
-    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store"})
+    response = web.StreamResponse(headers=STREAM_HEADERS)
     await response.prepare(request)
     with suppress(ConnectionResetError):  # the page was closed
         await response.write(b"retry: %d\n\n" % RECONNECT_MS + first)

@@ -16,6 +16,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from gateway.dashboard.access import NOBODY, may, may_see
+from gateway.dashboard.guard import SAFE_METHODS, names_its_page
 from gateway.dashboard.pages import PAGES, STATEMENT
 from gateway.dashboard.sessions import Limiter, Session, Sessions
 from gateway.dashboard.users import LONGEST, Users
@@ -26,7 +27,6 @@ LARGEST_FORM = 4096
 AT_ONCE = 2
 """Passwords checked at one time: each takes 64 MiB, and nobody must be able to fill the memory by asking."""
 WRONG = "Name or password is wrong."
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices"})
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
@@ -67,7 +67,7 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
     session = gate.sessions.get(token) if token else None
     who = session.user.role if session else NOBODY
     route = _route(request)
-    if request.method not in SAFE_METHODS and hdrs.ORIGIN not in request.headers:
+    if request.method not in SAFE_METHODS and not names_its_page(request):
         raise web.HTTPForbidden(text="A form is taken from our own pages only.\n")  # the guard has compared the others
     if not may(who, request.method, route):
         if session is not None:
