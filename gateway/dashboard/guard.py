@@ -19,7 +19,7 @@ HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not "no-referrer": with it a browser posts our own forms with "Origin: null" (Fetch, "serialize a request origin").
+    # Not "no-referrer": with it a browser posts our own forms with "Origin: null" (Fetch, "append a request Origin").
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -10,7 +10,8 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, get_args
 
 import orjson
@@ -18,13 +19,20 @@ from aiohttp import WSMsgType, hdrs, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
+from gateway import access_log
+from gateway.access_log import AccessLog, Person
 from gateway.certificates import broker_for
 from gateway.dashboard import pages, signin, views
+from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
+from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
+from gateway.dashboard.known_browsers import load_key
 from gateway.dashboard.live import Live, TooManyViewersError
+from gateway.dashboard.looks import LOOKS, Looks, people, slot_of
 from gateway.dashboard.past import Past, open_past
 from gateway.dashboard.proxies import PROXIES, Proxies
+from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
@@ -37,8 +45,11 @@ NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing
 LONGEST_MINUTES = 24 * 60  # of history in one answer
 RECONNECT_MS = 1000  # what a page waits before it asks again
 SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not listen
+LINGER_S = 2.0  # for the rest of a body that nobody will read, so that its sender sees the answer
 PING_S = 10.0  # a viewer that is gone without a word stops the waveform after about this
 LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
+WHO_S = 2.0  # a live page that shows somebody else is in the log at most this much later
+PAGE_NAMES = {"ward": "ward", "slot": "patient", "devices": "devices"}  # of views, in the log
 WORDS_WITHIN = 4096  # bytes: a viewer has nothing to say on a waveform socket
 
 STREAM_HEADERS = {
@@ -60,6 +71,8 @@ class Parts:
     waveforms: Waveforms
     past: Past
     started: float
+    pages: Shares = field(default_factory=lambda: Shares(PAGES))
+    strips: Shares = field(default_factory=lambda: Shares(STRIPS))
 
 
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
@@ -103,19 +116,33 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
     live = Live(render=render, revision=revision, told=ward.delays.told)
     waveforms = Waveforms(feed, topics)
-    app = web.Application(middlewares=[only_from_here, signin.only_who_may], client_max_size=LARGEST_REQUEST)
+    middlewares = [time_requests, only_from_here, signin.only_who_may]
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
-    app[PROXIES] = Proxies(settings.dashboard)
+    proxies = app[PROXIES] = Proxies(settings.dashboard)
+    app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
         secure = settings.dashboard.cert_file is not None or settings.dashboard.public_url is not None
-        app[signin.GATE] = signin.make_gate(users, idle_minutes=settings.dashboard.session_minutes, secure=secure)
+        app[signin.GATE] = signin.make_gate(
+            users,
+            idle_minutes=settings.dashboard.session_minutes,
+            secure=secure,
+            key=load_key(settings.site.data),
+        )
+    app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
     _add_routes(app)
     return app
+
+
+def _open_log(settings: Settings) -> AccessLog:
+    keep_days = settings.dashboard.access_log_days
+    people_days = min(keep_days, settings.historian.keep_days)
+    return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
 def _add_routes(app: web.Application) -> None:
@@ -135,8 +162,13 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     parts.feed.start()
     app[SUPERVISION].start("dashboard live", parts.live.run)
     app[SUPERVISION].start("dashboard waveforms", parts.waveforms.run)
+    gate = app.get(signin.GATE)
+    app[SUPERVISION].start("dashboard log", partial(app[LOOKS].run, gate.users if gate else None))
     yield
     await app[SUPERVISION].end()
+    await asyncio.to_thread(app[LOOKS].close)
+    if gate is not None:
+        gate.hashing.close()
     await parts.feed.stop()
 
 
@@ -162,11 +194,18 @@ async def events(request: web.Request) -> web.StreamResponse:
     else:
         view = "devices" if request.query.get("view") == "devices" else "ward"
     signin.check_view(request, view)
+    with parts.pages.taken(request):
+        return await _stream(request, view)
+
+
+async def _stream(request: web.Request, view: str) -> web.StreamResponse:
+    parts = request.app[PARTS]
     updates = parts.live.follow(view)
     try:
         first = await anext(updates)
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
+    look = Look(request, view)
     response = web.StreamResponse(headers=STREAM_HEADERS)
     await response.prepare(request)
     with suppress(ConnectionResetError):  # the page was closed
@@ -174,9 +213,33 @@ async def events(request: web.Request) -> web.StreamResponse:
         async for update in updates:
             if not signin.still_may(request):
                 break
+            look.renew()
             await response.write(update)
     await updates.aclose()
     return response
+
+
+class Look:
+    """What a live page shows to whom, told to the log at its start and when there is somebody else in a bed."""
+
+    def __init__(self, request: web.Request, view: str) -> None:
+        self._request = request
+        kind, _, slot = view.partition("/")
+        self._page, self._slot = PAGE_NAMES[kind], slot or None
+        self._people: list[Person] | None = None
+        self._due = 0.0
+        self.renew()
+
+    def renew(self) -> None:
+        """Look who is there, now and then."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + WHO_S
+        there = [] if self._page == "devices" else people(self._request.app[PARTS].ward, self._slot)
+        if there != self._people:
+            self._people = there
+            signin.note_look(self._request, self._page, there)
 
 
 async def waveform(request: web.Request) -> web.WebSocketResponse:
@@ -185,8 +248,10 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     device, stream = request.match_info["device"], request.match_info["stream"]
     if not parts.ward.has_stream(device, stream):
         raise web.HTTPNotFound(text="No such stream.\n")
+    slot = slot_of(parts.ward, device)
     try:
-        with parts.waveforms.watching(device, stream) as watcher:
+        with parts.strips.taken(request), parts.waveforms.watching(device, stream) as watcher:
+            signin.note_look(request, "waveform", people(parts.ward, slot), device=device)
             socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
             await socket.prepare(request)
             sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
@@ -220,6 +285,7 @@ async def history(request: web.Request) -> web.Response:
         minutes = 0.0
     if not slot or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
         return _answer({"error": "slot, metric, side and minutes (up to 1440) are needed"}, status=400)
+    signin.note_look(request, "history", people(request.app[PARTS].ward, slot), slot=slot)
     since_us = request.app[PARTS].ward.now_us() - int(minutes * SECONDS_A_MINUTE * MICRO)
     try:
         rows = await asyncio.to_thread(request.app[PARTS].past, slot, metric.id, side, algorithm, since_us)
@@ -236,6 +302,7 @@ async def catalogue(_request: web.Request) -> web.Response:
 async def status(request: web.Request) -> web.Response:
     """Say how the dashboard itself is doing."""
     parts = request.app[PARTS]
+    signin.note_look(request, "status")
     dropped = parts.feed.dropped + parts.ward.dropped + parts.waveforms.dropped
     return _answer(
         {
@@ -244,6 +311,9 @@ async def status(request: web.Request) -> web.Response:
             "gateway_state": parts.ward.gateway_state(),
             "gateway_age_s": parts.ward.gateway_age_s(),
             "slots": len(parts.ward.slot_ids()),
+            "connections": len(request.app[CONNECTIONS]),
+            "connections_ended": dict(request.app[CONNECTIONS].ended),
+            "access_log_lost": request.app[LOOKS].lost,
             "viewers": parts.live.viewers,
             "strips": parts.waveforms.watchers,
             "dropped": dict(dropped),
@@ -289,21 +359,31 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
     host, port = settings.dashboard.host, settings.dashboard.port
     context = tls_context(settings.dashboard)
     users = Users(settings.dashboard.users_file) if settings.dashboard.users_file else None
-    runner = web.AppRunner(make_app(settings, users=users), shutdown_timeout=SHUTDOWN_S, access_log=None)
+    runner = web.AppRunner(
+        make_app(settings, users=users), shutdown_timeout=SHUTDOWN_S, access_log=None, keepalive_timeout=IDLE_S,
+        lingering_time=LINGER_S,
+    )  # fmt: skip
     await runner.setup()
+    assert runner.server is not None
+    supervision, connections = runner.app[SUPERVISION], runner.app[CONNECTIONS]
+    door = Door(connections, runner.server, tls=context)
     try:
         try:
-            await web.TCPSite(runner, host, port, ssl_context=context).start()
+            await door.listen(host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
             raise UsageError(
                 f"Port {port} of {host} is taken: stop the other program or set another dashboard.port."
             ) from error
+        supervision.start("dashboard door", door.run)
+        supervision.start("dashboard connections", connections.sweep)
         if ready:
             ready(f"http{'s' if context else ''}://{f'[{host}]' if ':' in host else host}:{port}/")
-        await runner.app[SUPERVISION].wait(stop)
+        await supervision.wait(stop)
     finally:
+        await supervision.end(name for name in ("dashboard door",) if name in supervision.parts)
+        door.close()
         await runner.cleanup()
 
 

@@ -124,7 +124,7 @@ async def test_the_cookie_is_secure_where_browsers_use_tls(client: Client) -> No
 )
 def test_the_address_is_the_word_of_a_named_proxy_only(peer: str, said: list[str], found: str) -> None:
     proxies = Proxies(Dashboard(public_url=PUBLIC, proxies=["127.0.0.1", "10.1.0.0/16"]))
-    request = make_mocked_request("GET", "/", headers=[("X-Forwarded-For", line) for line in said])  # type: ignore[arg-type]
+    request = make_mocked_request("GET", "/", headers=[("X-Forwarded-For", line) for line in said])
     assert proxies.client(request.clone(remote=peer)) == found
 
 
