@@ -75,7 +75,8 @@ class Ward:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[TestServer]:
-        async with TestServer(self.app(), host="localhost") as server:
+        server = TestServer(self.app(), host="localhost")
+        async with server:
             yield server
 
     @asynccontextmanager
