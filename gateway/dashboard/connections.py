@@ -28,6 +28,8 @@ ANSWER_WITHIN_S = 30.0
 """From the headers to the answer, of what is no stream."""
 READ_WITHIN_S = 20.0
 """Who does not read what we send for so long is gone: a live page has had forty newer states by then."""
+FRESH_S = 1.0
+"""Whoever has just come will ask at once, if at all."""
 SWEEP_S = 0.5
 REPORT_S = 60.0
 """A flood is told once in so long, with its numbers."""
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         owner: Who is signed in on it; None is a stranger.
+        since: When it came, monotonic seconds.
         asking: Whether a request is being answered.
         inner: What speaks HTTP on it.
     """
@@ -90,7 +93,8 @@ class Connection(asyncio.Protocol):
         self._end = end
         self._gone = gone
         self._clock = clock
-        self._due = clock() + HEADERS_WITHIN_S
+        self.since = clock()
+        self._due = self.since + HEADERS_WITHIN_S
         self._idle = False
         self._unread_since: float | None = None
 
@@ -244,9 +248,11 @@ class Connections:
         connection.owner = owner
         return True
 
-    def make_room(self) -> bool:
-        """End a stranger's connection for want of file descriptors; False if there is none."""
-        return self._give_way("no file descriptors left")
+    def make_room(self) -> None:
+        """End the connections of strangers that have asked nothing yet, for want of file descriptors."""
+        before = self._clock() - FRESH_S
+        for waits in [one for one in self._open if one.owner is None and not one.asking and one.since < before]:
+            self._end(waits, "no file descriptors left")
 
     def end_overdue(self) -> None:
         """End what takes too long, and tell of what was ended."""

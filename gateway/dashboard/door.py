@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from gateway.dashboard.connections import HEADERS_WITHIN_S, Connection, Connections
 
@@ -117,20 +118,22 @@ class Door:
             return
         task = asyncio.create_task(self._hand_over(accepted, connection), name="dashboard connection")
         self._greeting.add(task)
-        task.add_done_callback(self._greeting.discard)
+        task.add_done_callback(partial(self._greeted, accepted, connection))
 
     async def _hand_over(self, accepted: socket.socket, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         patience = {"ssl_handshake_timeout": HEADERS_WITHIN_S, "ssl_shutdown_timeout": GOODBYE_S} if self._tls else {}
-        try:
-            await loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._tls, **patience)
-        except OSError:  # whoever came has gone, or speaks no TLS
+        await loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._tls, **patience)
+
+    def _greeted(self, accepted: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
+        """Close what gave way before it was handed over, perhaps before its task began, or failed: no TLS, or gone."""
+        self._greeting.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
             self._connections.closed(connection)
             accepted.close()
-        except asyncio.CancelledError:  # it gives way
-            self._connections.closed(connection)
-            accepted.close()
-            raise
+        if error is not None and not isinstance(error, OSError):
+            log.error("a connection failed", exc_info=error)
 
 
 def _listening(family: int, address: tuple[object, ...]) -> socket.socket:

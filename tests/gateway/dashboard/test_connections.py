@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -186,6 +188,18 @@ def test_who_reads_nothing_is_gone_and_who_reads_slowly_is_not() -> None:
     assert place.ended == [0]
 
 
+def test_for_want_of_descriptors_those_go_who_have_asked_nothing() -> None:
+    place = Place()
+    waits, asks, known = (place.sure() for _ in range(3))
+    asks.begin_request()
+    place.all.own(known, Owner(1, "anna"))
+    place.clock.now += 2
+    fresh = place.sure()
+    place.all.make_room()
+    assert place.ended == [0]
+    assert len({waits, asks, known, fresh}) == 4
+
+
 def test_a_flood_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     place = Place()
     for second in range(120):
@@ -228,9 +242,7 @@ async def port(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
 
 async def test_half_open_connections_shut_nobody_out(port: int, request: pytest.FixtureRequest) -> None:
     """Not even somebody at the address that they come from."""
-    tls = ssl.create_default_context()
-    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-    scheme = "https" if "tls" in request.node.name else "http"
+    scheme, trust = speaks(request)
     flood = []
     for _ in range(400):
         half = socket.socket()
@@ -238,10 +250,67 @@ async def test_half_open_connections_shut_nobody_out(port: int, request: pytest.
         half.connect_ex(("127.0.0.1", port))
         flood.append(half)
     try:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls)) as client:
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust or True)) as client:
             for _ in range(3):
                 async with asyncio.timeout(5), client.get(f"{scheme}://127.0.0.1:{port}/login") as answer:
                     assert answer.status == 200
     finally:
         for half in flood:
             half.close()
+
+
+async def test_a_slow_form_and_a_slow_header_end_and_others_go_on(
+    port: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.dashboard.signin.FORM_WITHIN_S", 0.3)
+    monkeypatch.setattr("gateway.dashboard.connections.HEADERS_WITHIN_S", 0.3)
+    scheme, trust = speaks(request)
+    opened = [await asyncio.open_connection("127.0.0.1", port, ssl=trust) for _ in range(2)]
+    head = f"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {scheme}://127.0.0.1\r\n"
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500\r\n\r\nname="
+    opened[0][1].write((head + form).encode())
+    opened[1][1].write(head.encode())
+    async with asyncio.timeout(8):
+        assert (await opened[0][0].readline()).startswith(b"HTTP/1.1 408")
+        with contextlib.suppress(ConnectionError):
+            assert await opened[1][0].read() == b""
+    for _, writer in opened:
+        writer.transport.abort()
+
+
+async def test_without_descriptors_it_waits_tells_it_once_and_goes_on(
+    port: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheme, trust = speaks(request)
+    loop = asyncio.get_running_loop()
+    tries: list[socket.socket] = []
+    accept = loop.sock_accept
+
+    async def none_left(listening: socket.socket) -> tuple[socket.socket, Any]:
+        if len(tries) < 4:
+            tries.append(listening)
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await accept(listening)
+
+    async def ask() -> int:
+        async with (
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust or True)) as client,
+            client.get(f"{scheme}://127.0.0.1:{port}/login") as answer,
+        ):
+            return answer.status
+
+    monkeypatch.setattr("gateway.dashboard.door.BACK_OFF_S", 0.01)
+    monkeypatch.setattr(loop, "sock_accept", none_left)
+    async with asyncio.timeout(10):
+        assert [await ask() for _ in range(2)] == [200, 200]
+    assert len(tries) == 4
+    assert caplog.text.count("cannot accept connections") == 1
+
+
+def speaks(request: pytest.FixtureRequest) -> tuple[str, ssl.SSLContext | None]:
+    """Return how the dashboard of a test is spoken to."""
+    if "plain" in request.node.name:
+        return "http", None
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    return "https", trust
