@@ -44,18 +44,20 @@ def plain_trust() -> ssl.SSLContext:
     return context
 
 
+TRUST = plain_trust()  # made once: it reads every authority that the machine knows
+
+
 class Caller:
     """Somebody at an address who speaks HTTP, with cookies."""
 
     def __init__(self, port: int, address: str) -> None:
         self.port, self.address = port, address
         self.cookies: dict[str, str] = {}
-        self._trust = plain_trust()
 
     async def connect(self) -> Stream:
         """Open a connection with TLS."""
         return await asyncio.open_connection(
-            "127.0.0.1", self.port, ssl=self._trust, local_addr=(self.address, 0), ssl_handshake_timeout=TIMEOUT_S
+            "127.0.0.1", self.port, ssl=TRUST, local_addr=(self.address, 0), ssl_handshake_timeout=TIMEOUT_S
         )
 
     def request(self, method: str, path: str, body: str = "", **headers: str) -> bytes:
@@ -203,6 +205,7 @@ async def attack(name: str, port: int, wall: str) -> None:
     async with asyncio.TaskGroup() as group:
         for work in attackers(name, port, wall):
             group.create_task(again(work, 0.05))
+        print("begun", flush=True)
 
 
 async def slowest(work: Callable[[], Awaitable[int]], good: set[int]) -> float:
@@ -291,7 +294,9 @@ async def measure(name: str) -> tuple[dict[str, float], int]:
             attacker: subprocess.Popen[bytes] | None = None
             if name:
                 command = [sys.executable, "-m", "benchmarks.pressure", "--attack", name, str(port), wall]
-                attacker = subprocess.Popen(["nice", *command], stderr=subprocess.DEVNULL)  # noqa: S603, S607, ASYNC220
+                attacker = subprocess.Popen(["nice", *command], stdout=subprocess.PIPE)  # noqa: S603, S607, ASYNC220
+                assert attacker.stdout is not None
+                await asyncio.to_thread(attacker.stdout.readline)
                 await asyncio.sleep(SETTLE_S)
             try:
                 waits = await people.wait()
@@ -299,6 +304,8 @@ async def measure(name: str) -> tuple[dict[str, float], int]:
                 if attacker is not None:
                     attacker.kill()
                     attacker.wait()
+                    assert attacker.stdout is not None
+                    attacker.stdout.close()
             return waits, log.stat().st_size - before
 
 
