@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency faults soak check fuzz format docs system clean
+.PHONY: help setup demo test test-plain bench latency load faults soak check fuzz format docs system clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -39,6 +39,7 @@ help:
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make latency  how late a ward of twenty is, from the sample to the broker and to open pages; three minutes"
+	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -79,6 +80,9 @@ test: setup system
 faults: setup system
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
+load: setup
+	@$(V)/python -m benchmarks.pressure $(ARGS)
+
 # What some tests need of the system. Where it cannot be had they are skipped with the reason; in CI that is a failure.
 system:
 	@$(INSTALL_PACKAGES)
@@ -87,6 +91,8 @@ system:
 	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing+=("$$program")
 	done
 	/sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null || missing+=(libatomic1) # for the Node.js that Playwright brings
+	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || missing+=(nginx-light)
+	command -v firefox-esr firefox >/dev/null || missing+=(firefox-esr)
 	[ $${#missing[@]} = 0 ] || install_packages "$${missing[@]}" ||
 	  echo "test: some tests are skipped for want of system packages: sudo apt install $${missing[*]}"
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Literal
+from urllib.parse import urlsplit
 
 from config.hardware import plain_name, same_tty
 from config.lines import Path
@@ -153,6 +154,44 @@ def _dashboard(dashboard: Dashboard) -> Iterator[Finding]:
             ("dashboard", "host"),
             f"dashboard.host = '{dashboard.host}' lets the network in: set dashboard.{lacking[0]} or use 127.0.0.1",
         )
+    yield from _behind_a_proxy(dashboard)
+
+
+def _behind_a_proxy(dashboard: Dashboard) -> Iterator[Finding]:
+    where = ("dashboard", "proxies")
+    for name in dashboard.proxies:
+        try:
+            network = ip_network(name)
+        except ValueError:
+            yield where, f"dashboard.proxies: '{name}' is no address and no network: write 127.0.0.1 or 10.1.2.0/24"
+            continue
+        if network.prefixlen == 0:
+            yield where, f"dashboard.proxies: '{name}' is everybody, who could then claim any address: name the proxy"
+    if dashboard.proxies and dashboard.public_url is None:
+        yield where, "dashboard.proxies needs dashboard.public_url beside it: where browsers reach the proxy"
+    for key in ("proxies", "public_url"):
+        if getattr(dashboard, key) and dashboard.users_file is None:
+            yield (
+                ("dashboard", key),
+                f"dashboard.{key} needs dashboard.users_file: a proxy would show the pages to everybody who reaches it",
+            )
+    if dashboard.public_url is not None:
+        yield from _public_url(dashboard.public_url)
+
+
+def _public_url(url: str) -> Iterator[Finding]:
+    where = ("dashboard", "public_url")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.username is not None:
+        yield where, "dashboard.public_url is not an address: write https://ward.example or https://ward.example:8443"
+    elif parts.scheme != "https":
+        yield where, "dashboard.public_url begins with https://: over http, passwords could be read on the way"
+    elif parts.path not in {"", "/"} or parts.query or parts.fragment:
+        yield where, "dashboard.public_url has a path: give the dashboard a name or a port of its own at the proxy"
 
 
 def _pairs(settings: Settings) -> Iterator[Finding]:

@@ -34,7 +34,15 @@ nothing; every mistake is one sentence with the file, the line and the key.
 This page is made from `config/settings.py` by `make docs`; a test fails when the two differ.
 """
 
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", dict: "table"}
+_WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Path: "path",
+    dict: "table",
+    list: "list of texts",
+}
 _SIGNS = {Ge: ("ge", "≥"), Gt: ("gt", ">"), Le: ("le", "≤"), Lt: ("lt", "<")}
 
 

@@ -121,6 +121,18 @@ class Dashboard(Section):
     session_minutes: int = Field(
         10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."
     )
+    public_url: str | None = Field(
+        None,
+        description="Where browsers reach the pages when a reverse proxy stands before them: https://ward.example.",
+    )
+    proxies: list[str] = Field(
+        default_factory=list,
+        description="Addresses or networks of reverse proxies whose word on a browser's address is taken; nobody else's"
+        " is.",
+    )
+    access_log_days: int = Field(
+        365, ge=1, description="Entries of the log of who looked at what are deleted when they are older than this."
+    )
 
 
 class Prometheus(Section):

@@ -34,6 +34,7 @@ _TYPES = {
     "bool_parsing": "must be true or false",
     "model_type": "must be a table",
     "dict_type": "must be a table",
+    "list_type": "must be a list in square brackets",
 }
 
 

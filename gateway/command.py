@@ -358,6 +358,32 @@ def accept(
 
 
 @app.command(
+    "access-log",
+    epilog=examples(
+        "rehab-gateway access-log ward.toml  # who looked at what, and is the log of it whole?",
+        "rehab-gateway access-log ward.toml --subject p-017  # who has looked at this person",
+        "rehab-gateway access-log ward.toml --user anna --json | jq .page  # for other programs",
+    ),
+)
+def access_log(
+    config: ConfigFile,
+    *,
+    user: Annotated[str, typer.Option(help="Only what this user did.")] = "",
+    subject: Annotated[str, typer.Option(help="Only looks at the person with this pseudonym.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print every entry as a line of JSON.")] = False,
+) -> None:
+    """Print who looked at what in the dashboard, and verify it.
+
+    Looks, sign-ins, refused tries and changes of the users, by role. Each entry holds the
+    SHA-256 of the one before; one that was taken out or changed shows, and status is 1.
+    """
+    settings = load_settings(config)
+    from gateway.command_access_log import show as show_access_log
+
+    raise typer.Exit(show_access_log(settings, user=user, subject=subject, as_json=as_json))
+
+
+@app.command(
     "warm-up",
     epilog=examples(
         "rehab-gateway warm-up  # after an installation or an update, before the first patient",

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from config.wording import suggestion
 from gateway.dashboard.access import ROLES
-from gateway.dashboard.users import LONGEST, User, load, make, save
+from gateway.dashboard.users import User, load, make, save
 from gateway.usage import UsageError
 
+LARGEST_BYTES = 4096  # of standard input: a password and some empty lines
 ACTIONS = ("add", "list", "remove")
 
 
@@ -45,11 +46,31 @@ def _made(name: str, role: str) -> User:
 def _password() -> str:
     """Return a password from the terminal, where nobody sees it, or from the first line of standard input."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline(LONGEST + 2).rstrip("\r\n")
+        return _first_line(_all_of_input())
     password = getpass("Password: ")
     if getpass("Once more: ") != password:
         raise UsageError("the two were not the same; nothing was changed")
     return password
+
+
+def _all_of_input() -> bytes:
+    """Return what standard input has, but no more than a password needs."""
+    binary = getattr(sys.stdin, "buffer", None)
+    return sys.stdin.read(LARGEST_BYTES).encode() if binary is None else bytes(binary.read(LARGEST_BYTES))
+
+
+def _first_line(data: bytes) -> str:
+    """Return the first line that is not empty, without what an editor on Windows puts around it."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
+        raise UsageError("the password does not come as UTF-8: save the file as UTF-8")
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise UsageError("the password does not come as UTF-8: save the file as UTF-8") from None
+    line = next((line for line in lines if line.strip()), "")
+    if not line:
+        raise UsageError("standard input is empty: its first line is the password")
+    return line
 
 
 def _show(users: dict[str, User]) -> None:

@@ -41,6 +41,14 @@ def blocks(name: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text(name), re.MULTILINE | re.DOTALL)
 
 
+def test_every_entry_of_the_log_of_looks_is_explained() -> None:
+    sources = "".join(text(f"gateway/{name}.py") for name in ("access_log", "dashboard/looks", "dashboard/signin"))
+    told = re.findall(r'(?:_Waiting|\.tell|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
+    assert len(set(told)) >= 8
+    page = text("docs/operations.md")
+    assert [what for what in told if f"`{what}`" not in page] == []
+
+
 def test_the_configuration_reference_is_the_settings() -> None:
     assert text("docs/configuration.md") == config.reference.page(), "run 'make docs'"
 

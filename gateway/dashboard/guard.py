@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from gateway.dashboard.proxies import PROXIES, passed_on, same_origin
+
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -17,7 +19,8 @@ HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with it a browser posts our own forms with "Origin: null" (Fetch, "append a request Origin").
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
@@ -25,6 +28,12 @@ HEADERS = {
 
 
 HAS_USERS = web.AppKey("has users", bool)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FETCH_SITE, FETCH_MODE = "Sec-Fetch-Site", "Sec-Fetch-Mode"  # Fetch Metadata: sent over TLS and to localhost only
+NEEDS_USERS = (
+    "This dashboard has no users, so it answers this machine only, and this came through a proxy: set"
+    " dashboard.users_file, dashboard.proxies and dashboard.public_url, or take the proxy away.\n"
+)
 HSTS = "max-age=31536000"  # a year: over TLS once, over TLS always (RFC 6797)
 
 
@@ -40,18 +49,43 @@ def is_loopback(host: str) -> bool:
 
 @web.middleware
 async def only_from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a page of another site could make a browser on this machine ask for.
+    """Refuse what a page of another site could make a browser ask for.
 
-    A foreign name that resolves to 127.0.0.1 (DNS rebinding) shows in Host, a foreign page that opens our WebSocket
-    shows in Origin. Without users, that the question comes from this machine is all that protects the data; with users
-    it is the cookie, which a browser gives to no other name.
+    A foreign name that resolves to 127.0.0.1 (DNS rebinding) shows in Host. Without users, that the question comes from
+    this machine is all that protects the data, so nothing that a proxy passes on is answered; with users it is the
+    cookie, which a browser gives to no other name.
     """
-    if not request.app.get(HAS_USERS, False) and not is_loopback(_host(f"//{request.host}")):
-        raise web.HTTPMisdirectedRequest(text="This dashboard answers on localhost only.\n")
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if not request.app.get(HAS_USERS, False):
+        if not is_loopback(_host(f"//{request.host}")):
+            raise web.HTTPMisdirectedRequest(text="This dashboard answers on localhost only.\n")
+        if passed_on(request):
+            raise web.HTTPForbidden(text=NEEDS_USERS)
+    if not is_our_page(request):
         raise web.HTTPForbidden(text="This dashboard answers its own pages only.\n")
     return await handler(request)
+
+
+def is_our_page(request: web.Request) -> bool:
+    """Whether a request comes from a page of ours, or from no page at all.
+
+    ``Origin`` names the page; "null" is a page without one: of a sandboxed frame, or ours where something on the way
+    has set another referrer policy. ``Sec-Fetch-Site`` tells these two apart. A script can set neither.
+    """
+    origin, site = request.headers.get(hdrs.ORIGIN), request.headers.get(FETCH_SITE)
+    if site in {"cross-site", "same-site"} and request.headers.get(FETCH_MODE) != "navigate":
+        return False
+    if site in {"cross-site", "same-site"} and request.method not in SAFE_METHODS:
+        return False
+    if origin is None:
+        return True
+    if origin == "null":
+        return site == "same-origin"
+    return any(same_origin(origin, ours) for ours in request.app[PROXIES].own_origins(request))
+
+
+def names_its_page(request: web.Request) -> bool:
+    """Whether a request says where it comes from, as every browser does when a form is sent."""
+    return hdrs.ORIGIN in request.headers or request.headers.get(FETCH_SITE) == "same-origin"
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -59,7 +93,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.update(HEADERS)
     response.headers[hdrs.CACHE_CONTROL] = "no-cache" if request.path.startswith("/static/") else "no-store"
     response.headers[hdrs.SERVER] = "rehab-gateway"
-    if request.secure:
+    if request.secure or request.app[PROXIES].public_origin is not None:
         response.headers["Strict-Transport-Security"] = HSTS
 
 

@@ -8,9 +8,10 @@ import signal
 import sqlite3
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, get_args
 
 import orjson
@@ -18,14 +19,22 @@ from aiohttp import WSMsgType, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
+from gateway import access_log
+from gateway.access_log import AccessLog, Person
 from gateway.certificates import broker_for
 from gateway.dashboard import pages, signin, views
+from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
+from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
+from gateway.dashboard.known_browsers import load_key
 from gateway.dashboard.live import Live, TooManyViewersError
+from gateway.dashboard.looks import LOOKS, Looks, people, slot_of, whose
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.past import Past, Question, open_past
+from gateway.dashboard.proxies import PROXIES, Proxies
+from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
@@ -37,7 +46,10 @@ from gateway.usage import UsageError
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer
 SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not listen
+LINGER_S = 2.0  # for the rest of a body that nobody will read, so that its sender sees the answer
 LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
+WHO_S = 2.0  # a live page that shows somebody else is in the log at most this much later
+PAGE_NAMES = {"ward": "ward", "slot": "patient", "devices": "devices"}  # of views, in the log
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
@@ -54,6 +66,8 @@ class Parts:
     waveforms: Waveforms
     past: Past
     started: float
+    pages: Shares = field(default_factory=lambda: Shares(PAGES))
+    strips: Shares = field(default_factory=lambda: Shares(STRIPS))
 
 
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
@@ -99,18 +113,33 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
     live = Live(render=render, revision=revision, told=ward.delays.told)
     waveforms = Waveforms(feed, topics)
-    app = web.Application(middlewares=[only_from_here, signin.only_who_may], client_max_size=LARGEST_REQUEST)
+    middlewares = [time_requests, only_from_here, signin.only_who_may]
+    app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
+    proxies = app[PROXIES] = Proxies(settings.dashboard)
+    app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
-        secure = settings.dashboard.cert_file is not None
-        app[signin.GATE] = signin.make_gate(users, idle_minutes=settings.dashboard.session_minutes, secure=secure)
+        secure = settings.dashboard.cert_file is not None or settings.dashboard.public_url is not None
+        app[signin.GATE] = signin.make_gate(
+            users,
+            idle_minutes=settings.dashboard.session_minutes,
+            secure=secure,
+            key=load_key(settings.site.data),
+        )
+    app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
     _add_routes(app)
     return app
+
+
+def _open_log(settings: Settings) -> AccessLog:
+    keep_days = settings.dashboard.access_log_days
+    people_days = min(keep_days, settings.historian.keep_days)
+    return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
 def _add_routes(app: web.Application) -> None:
@@ -130,8 +159,13 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     parts.feed.start()
     app[SUPERVISION].start("dashboard live", parts.live.run)
     app[SUPERVISION].start("dashboard waveforms", parts.waveforms.run)
+    gate = app.get(signin.GATE)
+    app[SUPERVISION].start("dashboard log", partial(app[LOOKS].run, gate.users if gate else None))
     yield
     await app[SUPERVISION].end()
+    await asyncio.to_thread(app[LOOKS].close)
+    if gate is not None:
+        gate.hashing.close()
     await parts.feed.stop()
 
 
@@ -157,15 +191,49 @@ async def events(request: web.Request) -> web.StreamResponse:
     else:
         view = "devices" if request.query.get("view") == "devices" else "ward"
     signin.check_view(request, view)
+    with parts.pages.taken(request):
+        return await _stream(request, view)
+
+
+async def _stream(request: web.Request, view: str) -> web.StreamResponse:
+    parts = request.app[PARTS]
     updates = parts.live.follow(view)
     try:
         first = await anext(updates)
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
-    try:
-        return await (send_over_socket if wants_socket(request) else send_events)(request, first, updates)
-    finally:
-        await updates.aclose()
+    send = send_over_socket if wants_socket(request) else send_events
+    async with aclosing(updates), aclosing(_noted(Look(request, view), updates)) as noted:
+        return await send(request, first, noted)
+
+
+async def _noted(look: Look, updates: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async for update in updates:
+        look.renew()
+        yield update
+
+
+class Look:
+    """What a live page shows to whom, told to the log at its start and when there is somebody else in a bed."""
+
+    def __init__(self, request: web.Request, view: str) -> None:
+        self._request = request
+        kind, _, slot = view.partition("/")
+        self._page, self._slot = PAGE_NAMES[kind], slot or None
+        self._people: list[Person] | None = None
+        self._due = 0.0
+        self.renew()
+
+    def renew(self) -> None:
+        """Look who is there, now and then."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + WHO_S
+        there = [] if self._page == "devices" else people(self._request.app[PARTS].ward, self._slot)
+        if there != self._people:
+            self._people = there
+            signin.note_look(self._request, self._page, there)
 
 
 async def waveform(request: web.Request) -> web.WebSocketResponse:
@@ -174,8 +242,10 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     device, stream = request.match_info["device"], request.match_info["stream"]
     if not parts.ward.has_stream(device, stream):
         raise web.HTTPNotFound(text="No such stream.\n")
+    slot = slot_of(parts.ward, device)
     try:
-        with parts.waveforms.watching(device, stream) as watcher:
+        with parts.strips.taken(request), parts.waveforms.watching(device, stream) as watcher:
+            signin.note_look(request, "waveform", people(parts.ward, slot), device=device)
             socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
             await socket.prepare(request)
             sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
@@ -206,14 +276,15 @@ async def history(request: web.Request) -> web.Response:
     question = _question(request)
     if question is None:
         return _answer({"error": "slot or subject, metric, side and minutes (up to 1440) are needed"}, status=400)
+    signin.note_look(request, "history", whose(question), slot=question.slot)
     try:
         curve = await asyncio.to_thread(request.app[PARTS].past, question)
     except sqlite3.Error as error:
         return _answer({"error": f"the history cannot be read: {error}"}, status=503)
-    whose = {"subject": clean(curve.subject), "simulated": curve.simulated, "new_patient": curve.is_new}
+    shown = {"subject": clean(curve.subject), "simulated": curve.simulated, "new_patient": curve.is_new}
     breaks = [{"from_us": s.from_us, "session": clean(s.session), "slot": clean(s.slot)} for s in curve.stretches]
     about = {"slot": question.slot, "metric": question.metric, "side": question.side}
-    return _answer({**about, **whose, "sessions": breaks, "rows": curve.rows})
+    return _answer({**about, **shown, "sessions": breaks, "rows": curve.rows})
 
 
 def _question(request: web.Request) -> Question | None:
@@ -247,6 +318,7 @@ async def catalogue(_request: web.Request) -> web.Response:
 async def status(request: web.Request) -> web.Response:
     """Say how the dashboard itself is doing."""
     parts = request.app[PARTS]
+    signin.note_look(request, "status")
     dropped = parts.feed.dropped + parts.ward.dropped + parts.waveforms.dropped
     return _answer(
         {
@@ -255,6 +327,9 @@ async def status(request: web.Request) -> web.Response:
             "gateway_state": parts.ward.gateway_state(),
             "gateway_age_s": parts.ward.gateway_age_s(),
             "slots": len(parts.ward.slot_ids()),
+            "connections": len(request.app[CONNECTIONS]),
+            "connections_ended": dict(request.app[CONNECTIONS].ended),
+            "access_log_lost": request.app[LOOKS].lost,
             "viewers": parts.live.viewers,
             "strips": parts.waveforms.watchers,
             "dropped": dict(dropped),
@@ -300,21 +375,31 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
     host, port = settings.dashboard.host, settings.dashboard.port
     context = tls_context(settings.dashboard)
     users = Users(settings.dashboard.users_file) if settings.dashboard.users_file else None
-    runner = web.AppRunner(make_app(settings, users=users), shutdown_timeout=SHUTDOWN_S, access_log=None)
+    runner = web.AppRunner(
+        make_app(settings, users=users), shutdown_timeout=SHUTDOWN_S, access_log=None, keepalive_timeout=IDLE_S,
+        lingering_time=LINGER_S,
+    )  # fmt: skip
     await runner.setup()
+    assert runner.server is not None
+    supervision, connections = runner.app[SUPERVISION], runner.app[CONNECTIONS]
+    door = Door(connections, runner.server, tls=context)
     try:
         try:
-            await web.TCPSite(runner, host, port, ssl_context=context).start()
+            await door.listen(host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise UsageError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
             raise UsageError(
                 f"Port {port} of {host} is taken: stop the other program or set another dashboard.port."
             ) from error
+        supervision.start("dashboard door", door.run)
+        supervision.start("dashboard connections", connections.sweep)
         if ready:
             ready(f"http{'s' if context else ''}://{f'[{host}]' if ':' in host else host}:{port}/")
-        await runner.app[SUPERVISION].wait(stop)
+        await supervision.wait(stop)
     finally:
+        await supervision.end(name for name in ("dashboard door",) if name in supervision.parts)
+        door.close()
         await runner.cleanup()
 
 

@@ -19,9 +19,13 @@ LONGEST_S = 12 * 3600.0
 LONGEST_SHARED_S = 36 * 3600.0
 
 FREE_FAILURES = 5
-"""Wrong passwords that cost nothing but their own time."""
+"""Wrong passwords that cost nothing but their own time: of an address, and of a browser that is known."""
+FREE_OF_NAME = 20
+"""The same of a name, by strangers anywhere: somebody who wants to lock a user out needs many addresses."""
 FIRST_WAIT_S = 2.0
 MOST_WAIT_S = 300.0
+MOST_WAIT_OF_NAME_S = 60.0
+"""A user at a new browser waits no longer than this for what others do; 1,440 guesses a day find no password."""
 FORGET_S = 900.0
 KNOWN = 2048
 """Names and addresses whose failures are remembered; the oldest is forgotten first."""
@@ -104,7 +108,10 @@ class _Tries:
 
 
 class Limiter:
-    """Makes guessing slow: after a few failures of a name or from an address, each costs a longer wait."""
+    """Makes guessing slow: after a few failures of a name or from an address, each costs a longer wait.
+
+    A key is ``"<kind> <value>"``; of the kind ``name`` there are other limits than of the rest.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -125,14 +132,22 @@ class Limiter:
             while len(self._tries) > KNOWN:
                 self._tries.popitem(last=False)
 
+    def withdrawn(self, *keys: str) -> None:
+        """Take a failure back: nobody has looked at the password."""
+        for key in keys:
+            if (tries := self._tries.get(key)) is not None:
+                tries.failures -= 1
+
     def succeeded(self, *keys: str) -> None:
         """Forget the failures."""
         for key in keys:
             self._tries.pop(key, None)
 
     def _wait_s(self, key: str) -> float:
+        of_name = key.startswith("name ")
+        free, most_s = (FREE_OF_NAME, MOST_WAIT_OF_NAME_S) if of_name else (FREE_FAILURES, MOST_WAIT_S)
         tries = self._tries.get(key)
-        if tries is None or tries.failures < FREE_FAILURES:
+        if tries is None or tries.failures < free:
             return 0.0
-        wait_s = min(MOST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(tries.failures - FREE_FAILURES, 30))
+        wait_s = min(most_s, FIRST_WAIT_S * 2.0 ** min(tries.failures - free, 30))
         return max(0.0, tries.last + wait_s - self._clock())

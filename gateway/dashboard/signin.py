@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from string import Template
@@ -15,18 +16,26 @@ import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from gateway.access_log import Person
 from gateway.dashboard.access import NOBODY, may, may_see
+from gateway.dashboard.connections import HERE, Owner, own
+from gateway.dashboard.guard import SAFE_METHODS, names_its_page
+from gateway.dashboard.hashing import BusyError, Hashing
+from gateway.dashboard.known_browsers import KEEP_S, KnownBrowsers
+from gateway.dashboard.looks import LOOKS
 from gateway.dashboard.pages import PAGES, STATEMENT
+from gateway.dashboard.passwords import LONGEST
+from gateway.dashboard.proxies import PROXIES, neighbourhood
 from gateway.dashboard.sessions import Limiter, Session, Sessions
-from gateway.dashboard.users import LONGEST, Users
+from gateway.dashboard.users import NAME, User, Users
 
 log = logging.getLogger(__name__)
 
 LARGEST_FORM = 4096
-AT_ONCE = 2
-"""Passwords checked at one time: each takes 64 MiB, and nobody must be able to fill the memory by asking."""
+FORM_WITHIN_S = 10.0
+"""From the headers of a form to its end: it is less than one packet."""
+BUSY_WAIT_S = 5.0
 WRONG = "Name or password is wrong."
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices"})
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
@@ -38,7 +47,8 @@ class Gate:
     users: Users
     sessions: Sessions
     limiter: Limiter
-    hashing: asyncio.Semaphore
+    hashing: Hashing
+    browsers: KnownBrowsers
     secure: bool
 
     @property
@@ -46,15 +56,54 @@ class Gate:
         """Return the cookie's name; ``__Host-`` binds it to this host and to TLS (RFC 6265bis, section 4.1.3)."""
         return "__Host-session" if self.secure else "session"
 
+    @property
+    def browser_cookie(self) -> str:
+        """Return the name of the cookie by which a browser is known."""
+        return "__Host-browser" if self.secure else "browser"
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A name and a password that somebody has typed, and how it is limited.
+
+    Attributes:
+        address: Where it comes from.
+        browser: Number of a browser that has signed this user in before; empty for a stranger.
+    """
+
+    name: str
+    password: str
+    onward: str
+    address: str
+    browser: str
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Return what counts this try. What strangers do is no limit of a browser that is known."""
+        if self.browser:
+            return (f"browser {self.browser}",)
+        return f"name {self.name[:64]}", f"address {neighbourhood(self.address)}"
+
+    def is_possible(self) -> bool:
+        """Whether anybody could have such a name and password; seen without any work."""
+        return NAME.fullmatch(self.name) is not None and 0 < len(self.password) <= LONGEST
+
 
 GATE = web.AppKey("gate", Gate)
 SESSION = web.RequestKey("session", Session)
 
 
-def make_gate(users: Users, *, idle_minutes: float, secure: bool) -> Gate:
-    """Return the gate of these users; ``secure``: over TLS, so that the cookie never travels without."""
+def make_gate(users: Users, *, idle_minutes: float, secure: bool, key: bytes) -> Gate:
+    """Return the gate of these users.
+
+    Args:
+        users: Who may sign in.
+        idle_minutes: Without a sign of a person for so long, a session is over.
+        secure: Whether browsers reach us over TLS, so that the cookie never travels without.
+        key: Signs the cookies by which browsers are known.
+    """
     sessions = Sessions(users, idle_s=idle_minutes * 60)
-    return Gate(users, sessions, Limiter(), asyncio.Semaphore(AT_ONCE), secure)
+    return Gate(users, sessions, Limiter(), Hashing(users), KnownBrowsers(key), secure)
 
 
 @web.middleware
@@ -62,12 +111,14 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
     """Let a request pass if the table says so; nobody is sent to sign in, whoever is signed in is told no."""
     gate = request.app.get(GATE)
     if gate is None:
+        own(request, HERE)
         return await handler(request)
     token = request.cookies.get(gate.cookie, "")
     session = gate.sessions.get(token) if token else None
     who = session.user.role if session else NOBODY
+    own(request, Owner(id(session), session.user.name) if session else None)
     route = _route(request)
-    if request.method not in SAFE_METHODS and hdrs.ORIGIN not in request.headers:
+    if request.method not in SAFE_METHODS and not names_its_page(request):
         raise web.HTTPForbidden(text="A form is taken from our own pages only.\n")  # the guard has compared the others
     if not may(who, request.method, route):
         if session is not None:
@@ -137,38 +188,85 @@ async def form(request: web.Request) -> web.Response:
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
     """Check name and password; wrong ones cost more and more time."""
-    gate = request.app[GATE]
+    gate, looks = request.app[GATE], request.app[LOOKS]
+    tried = await _read_try(request)
+    known = tried.name if gate.users.get(tried.name) else ""  # else no name: people type their password there
+    wait_s = gate.limiter.wait_s(*tried.limits)
+    if wait_s > 0:
+        looks.repeat("refused", user=known, address=tried.address, why="too many tries")
+        return _form(tried.onward, f"Too many tries. Wait {math.ceil(wait_s)} seconds.", status=429, wait_s=wait_s)
+    gate.limiter.failed(*tried.limits)  # before the answer is known: many tries at one time are many
+    try:
+        user = await _verify(request, tried)
+    except BusyError:
+        gate.limiter.withdrawn(*tried.limits)
+        looks.repeat("refused", user=known, address=tried.address, why="busy")
+        said = f"Too many are signing in. Try again in {BUSY_WAIT_S:g} seconds."
+        return _form(tried.onward, said, status=503, wait_s=BUSY_WAIT_S)
+    if user is None:
+        log.info("sign-in refused from %s", tried.address)
+        looks.repeat("refused", user=known, address=tried.address, why="wrong")
+        return _form(tried.onward, WRONG, status=403)
+    gate.limiter.succeeded(*tried.limits)
+    log.info("%s signed in as %s", user.name, user.role)
+    looks.tell("signed-in", user=user.name, role=user.role, address=tried.address, known_browser=bool(tried.browser))
+    raise _let_in(request, user, tried.onward)
+
+
+async def _read_try(request: web.Request) -> Try:
     if (request.content_length or 0) > LARGEST_FORM or request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPBadRequest(text="This is not our form.\n")
-    fields = await request.post()
+    try:
+        async with asyncio.timeout(FORM_WITHIN_S):
+            fields = await request.post()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text="The form did not come.\n") from None
     name, password, onward = (str(fields.get(key, "")) for key in ("name", "password", "next"))
-    keys = (f"name {name[:64]}", f"address {request.remote}")
-    wait_s = gate.limiter.wait_s(*keys)
-    if wait_s > 0:
-        return _form(onward, f"Too many tries. Wait {math.ceil(wait_s)} seconds.", status=429, wait_s=wait_s)
-    gate.limiter.failed(*keys)  # before the answer is known: many tries at one time are many
-    async with gate.hashing:
-        user = await asyncio.to_thread(gate.users.verify, name, password) if len(password) <= LONGEST else None
-    if user is None:
-        log.warning("sign-in refused from %s", request.remote)  # no name: people type their password there
-        return _form(onward, WRONG, status=403)
-    gate.limiter.succeeded(*keys)
-    log.info("%s signed in as %s", user.name, user.role)
+    gate = request.app[GATE]
+    browser = gate.browsers.number(request.cookies.get(gate.browser_cookie, ""), gate.users.get(name))
+    return Try(name, password, onward, request.app[PROXIES].client(request), browser)
+
+
+async def _verify(request: web.Request, tried: Try) -> User | None:
+    """Return whose password it is; raises BusyError."""
+    if not tried.is_possible():
+        return None
+    return await request.app[GATE].hashing.verify(
+        tried.name, tried.password, known=bool(tried.browser), wanted=lambda: request.transport is not None
+    )
+
+
+def _let_in(request: web.Request, user: User, onward: str) -> web.HTTPSeeOther:
+    """Open a session; return the way onward, with its cookies."""
+    gate = request.app[GATE]
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
     answer = web.HTTPSeeOther(_ours(onward))
-    answer.set_cookie(
-        gate.cookie, gate.sessions.open(user), httponly=True, samesite="Strict", secure=gate.secure, path="/"
-    )
-    raise answer
+    known = gate.browsers.with_user(request.cookies.get(gate.browser_cookie, ""), user)
+    for name, value, age_s in ((gate.cookie, gate.sessions.open(user), None), (gate.browser_cookie, known, KEEP_S)):
+        answer.set_cookie(name, value, max_age=age_s, httponly=True, samesite="Strict", secure=gate.secure, path="/")
+    return answer
 
 
 async def sign_out(request: web.Request) -> NoReturn:
     """End the session, and what streams to it."""
     gate = request.app[GATE]
+    if (session := request.get(SESSION)) is not None:
+        address = request.app[PROXIES].client(request)
+        request.app[LOOKS].tell("signed-out", user=session.user.name, role=session.user.role, address=address)
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
     answer = web.HTTPSeeOther("/login")
     answer.del_cookie(gate.cookie, path="/", secure=gate.secure, httponly=True, samesite="Strict")
     raise answer
+
+
+def note_look(request: web.Request, page: str, people: Sequence[Person] = (), **fields: str) -> None:
+    """Tell the log what somebody looks at, and whom it is about."""
+    session = request.get(SESSION)
+    if session is not None:
+        request.app[LOOKS].repeat(
+            "look", people, user=session.user.name, role=session.user.role,
+            address=request.app[PROXIES].client(request), page=page, **fields,
+        )  # fmt: skip
 
 
 def _form(onward: str, said: str = "", *, status: int = 200, wait_s: float = 0.0) -> web.Response:

@@ -20,13 +20,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.dashboard.access import ROLES, Role
+from gateway.dashboard.passwords import reason_against
 from gateway.usage import UsageError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-SHORTEST = 12
-"""Characters of a password; length is what helps (NCSC, "Three random words"), so nothing else is asked of it."""
-LONGEST = 256
 LARGEST_BYTES = 1_000_000
+BOM = b"\xef\xbb\xbf"  # what editors on Windows put before UTF-8
 ALGORITHM = "$argon2id$"
 # RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes; a quarter of a second on a small computer.
 HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
@@ -47,7 +46,7 @@ def load(path: Path) -> dict[str, User]:
         mode = path.stat()
         if mode.st_size > LARGEST_BYTES:
             raise UsageError(f"{path} is too large to be a file of users.")
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().removeprefix(BOM).splitlines()
     except OSError as error:
         raise UsageError(f"The users file {path} cannot be read: {error.strerror}.") from None
     if mode.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
@@ -93,8 +92,8 @@ def make(name: str, role: Role, password: str) -> User:
     """Return a new user; raises UsageError when the name or the password will not do."""
     if not NAME.fullmatch(name):
         raise UsageError("A user's name is lower-case letters, digits, dots and hyphens, at most 32 of them.")
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise UsageError(f"A password has {SHORTEST} to {LONGEST} characters: three or four words that do not belong.")
+    if reason := reason_against(password, name):
+        raise UsageError(reason)
     return User(name, role, HASHER.hash(password))
 
 
@@ -115,6 +114,10 @@ class Users:
 
     def get(self, name: str) -> User | None:
         """Return a user as the file says now."""
+        return self.all().get(name)
+
+    def all(self) -> Mapping[str, User]:
+        """Return everybody as the file says now."""
         with self._lock:
             stamp = self._stamp()
             if stamp != self._seen:
@@ -123,7 +126,7 @@ class Users:
                     self._users = load(self._path)
                 except UsageError:
                     self._users = {}
-            return self._users.get(name)
+            return self._users
 
     def verify(self, name: str, password: str) -> User | None:
         """Return the user whose password this is; takes a quarter of a second and 64 MiB, so not on the event loop."""

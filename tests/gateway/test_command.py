@@ -17,7 +17,7 @@ from gateway.usage import UsageError
 
 COMMANDS = [
     "run", "demo", "replay", "historian", "dashboard", "user", "broker-acl", "decode", "check", "doctor", "status",
-    "audit", "accept", "warm-up", "version", "simulate",
+    "audit", "access-log", "accept", "warm-up", "version", "simulate",
 ]  # fmt: skip
 EXAMPLES = Path(__file__).parents[2] / "config/examples"
 WIDTH = 80

@@ -1,0 +1,151 @@
+"""The door of the dashboard: accepts connections, and goes on when there are more than the machine can hold."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from gateway.dashboard.connections import HEADERS_WITHIN_S, Connection, Connections
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 512
+"""Connections that the kernel keeps for us; what does not fit tries again after a second by itself (TCP)."""
+AT_ONCE = 16
+"""Connections accepted before others have a turn."""
+OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+BACK_OFF_S = 0.25
+SAY_EVERY_S = 60.0
+GOODBYE_S = 2.0
+"""What the end of a TLS connection may take."""
+MOST_DESCRIPTORS = 16384
+"""More is of no use to us, and a limit in the millions costs each child process."""
+FOR_THE_REST = 200
+"""File descriptors that connections leave: the history, the log, static files, the broker."""
+
+
+def raise_descriptor_limit() -> int:
+    """Allow ourselves as many file descriptors as we may have; return how many connections that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    free = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+    return max(free - FOR_THE_REST, free // 2)
+
+
+class Door:
+    """Listens, and gives each connection its place or none.
+
+    Args:
+        connections: Who gives the places.
+        speak: Makes what speaks HTTP on a connection.
+        tls: What TLS needs; None is plain.
+    """
+
+    def __init__(
+        self, connections: Connections, speak: Callable[[], asyncio.Protocol], *, tls: ssl.SSLContext | None
+    ) -> None:
+        self._connections = connections
+        self._speak = speak
+        self._tls = tls
+        self._sockets: list[socket.socket] = []
+        self._greeting: set[asyncio.Task[None]] = set()
+        self._said = -SAY_EVERY_S
+
+    async def listen(self, host: str, port: int) -> None:
+        """Listen on every address that a host name has; raises OSError."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        try:
+            for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+                self._sockets.append(_listening(family, address))
+        except OSError:
+            self.close()
+            raise
+
+    async def run(self) -> None:
+        """Accept until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for listening in self._sockets:
+                group.create_task(self._accept(listening), name="dashboard accept")
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        for listening in self._sockets:
+            listening.close()
+        for task in self._greeting:
+            task.cancel()
+        self._sockets.clear()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            for _ in range(AT_ONCE):
+                try:
+                    accepted, address = await loop.sock_accept(listening)
+                except OSError as error:
+                    if error.errno in OUT_OF_RESOURCES:
+                        await self._back_off(error)
+                    continue  # anything else is the end of one who was still in the queue (accept(2))
+                self._greet(accepted, str(address[0]))
+            await asyncio.sleep(0)  # accepting from a full queue never waits by itself
+
+    async def _back_off(self, error: OSError) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._said + SAY_EVERY_S:
+            self._said = now
+            log.error("cannot accept connections: %s (%d are open)", error.strerror, len(self._connections))
+        self._connections.make_room()
+        await asyncio.sleep(BACK_OFF_S)
+
+    def _greet(self, accepted: socket.socket, peer: str) -> None:
+        def end() -> None:
+            task.cancel()
+
+        connection = self._connections.open(peer, end=end, speak=self._speak)
+        if connection is None:
+            accepted.close()
+            return
+        task = asyncio.create_task(self._hand_over(accepted, connection), name="dashboard connection")
+        self._greeting.add(task)
+        task.add_done_callback(partial(self._greeted, accepted, connection))
+
+    async def _hand_over(self, accepted: socket.socket, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        patience = {"ssl_handshake_timeout": HEADERS_WITHIN_S, "ssl_shutdown_timeout": GOODBYE_S} if self._tls else {}
+        await loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._tls, **patience)
+
+    def _greeted(self, accepted: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
+        """Close what gave way before it was handed over, perhaps before its task began, or failed: no TLS, or gone."""
+        self._greeting.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
+            self._connections.closed(connection)
+            accepted.close()
+        if error is not None and not isinstance(error, OSError):
+            log.error("a connection failed", exc_info=error)
+
+
+def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
