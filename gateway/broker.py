@@ -125,8 +125,11 @@ class EmbeddedBroker:
         command, argument = self._command(), asyncio.subprocess.PIPE if self.kind == "iotcore" else None
         try:
             with (self.folder / "broker.log").open("wb") as said:
-                # iotcore ends when its standard input does.
-                self._process = await asyncio.create_subprocess_exec(*command, stdin=argument, stdout=said, stderr=said)
+                # iotcore ends when its standard input does. A Ctrl-C in the terminal is for us alone: a broker that
+                # ends before the last measurements are sent would look like one that has failed.
+                self._process = await asyncio.create_subprocess_exec(
+                    *command, stdin=argument, stdout=said, stderr=said, start_new_session=True
+                )
         except OSError as error:
             raise BrokerError(f"{command[0]} cannot be started: {error}") from error
         try:

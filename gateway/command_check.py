@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from config.settings import Settings
+from gateway.plain_text import visible
+from gateway.terminal import Terminal
 
 
 def show(path: Path, settings: Settings) -> None:
     """Print what would run."""
-    console = Console(highlight=False)
+    console = Terminal()
     devices = sum(len(slot.device) for slot in settings.slot)
-    console.print(f"{path} is right: {_count(len(settings.slot), 'slot')}, {_count(devices, 'device')}.")
+    console.print(f"{visible(path)} is right: {_count(len(settings.slot), 'slot')}, {_count(devices, 'device')}.")
     if devices:
         console.print(_devices(settings))
     broker, store = settings.broker, settings.historian.store
@@ -29,7 +31,7 @@ def show(path: Path, settings: Settings) -> None:
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        grid.add_row(f"[dim]{name}[/dim]", value)
+        grid.add_row(Text(name, "dim"), visible(value))
     console.print(grid)
 
 
@@ -39,7 +41,7 @@ def _devices(settings: Settings) -> Table:
         for i, device in enumerate(slot.device):
             found = device.address or device.name or str(device.port)
             table.add_row(
-                slot.id if i == 0 else "", device.id, device.driver, device.placement.replace("_", " "), found
+                slot.id if i == 0 else "", device.id, device.driver, device.placement.replace("_", " "), visible(found)
             )
     return table
 

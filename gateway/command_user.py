@@ -6,14 +6,16 @@ import sys
 from getpass import getpass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from config.hand_text import NotTextError, text_of
 from config.wording import suggestion
 from gateway.dashboard.access import ROLES
 from gateway.dashboard.users import LONGEST, User, load, make, save
+from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
+LARGEST_LINE = 4 * LONGEST + 5  # bytes: the longest password in UTF-8, a byte order mark and a Windows line end
 ACTIONS = ("add", "list", "remove")
 
 
@@ -45,7 +47,10 @@ def _made(name: str, role: str) -> User:
 def _password() -> str:
     """Return a password from the terminal, where nobody sees it, or from the first line of standard input."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline(LONGEST + 2).rstrip("\r\n")
+        try:
+            return text_of(sys.stdin.buffer.readline(LARGEST_LINE)).rstrip("\r\n")
+        except NotTextError as error:
+            raise UsageError(f"the password on standard input {error}") from None
     password = getpass("Password: ")
     if getpass("Once more: ") != password:
         raise UsageError("the two were not the same; nothing was changed")
@@ -56,4 +61,4 @@ def _show(users: dict[str, User]) -> None:
     table = Table("name", "role", box=None)
     for known in users.values():
         table.add_row(known.name, known.role)
-    Console(highlight=False).print(table if users else "Nobody may sign in.")
+    Terminal().print(table if users else "Nobody may sign in.")

@@ -361,5 +361,11 @@ async def serve(settings: Settings) -> None:
 
 def run(settings: Settings) -> None:
     """Run a gateway in this process; returns when it was told to stop."""
-    warm_up(settings=settings)
+    manager = ServiceManager()
+
+    def say(sentence: str) -> None:
+        log.info("%s", sentence)
+        manager.tell(STATUS=sentence)
+
+    warm_up(settings=settings, say=say)
     asyncio.run(serve(settings))
