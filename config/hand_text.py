@@ -22,7 +22,7 @@ class NotTextError(ValueError):
 def text_of(data: bytes) -> str:
     """Return the text without a byte order mark; line ends stay as they are. Raises NotTextError."""
     if data.startswith(_UTF16) or (b"\0" in data and data.count(b"\0") * 3 > len(data)):
-        raise NotTextError("is UTF-16 text, which some editors call Unicode: save it as UTF-8")
+        raise NotTextError("is UTF-16 text ('Unicode'): save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

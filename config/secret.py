@@ -38,7 +38,7 @@ def read_secret(path: Path) -> str:
     try:
         text = text_of(data).strip()
     except NotTextError as error:
-        raise SecretError(f"{path} {error}") from None
+        raise SecretError(f"{path} holds no secret: it {error}") from None
     if not text or "\0" in text:
         raise SecretError(f"{path} holds no secret: it is empty, too large or not text")
     return text

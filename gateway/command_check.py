@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
+from config.wording import without_password
+from gateway.doctor_files import missing_files
 from gateway.plain_text import visible
 from gateway.terminal import Terminal
 
@@ -26,13 +28,15 @@ def show(path: Path, settings: Settings) -> None:
         "data": str(settings.site.data),
         "broker": f"{broker.host}:{broker.port}, {how}",
         "history": str(settings.historian.database or settings.site.data / "history.db"),
-        "store": f"{store.kind} at {store.url}" if store else "none",
+        "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
         "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         grid.add_row(Text(name, "dim"), visible(value))
     console.print(grid)
+    for key, trouble in missing_files(settings):
+        console.print(Text.assemble(("▲ ", "bold yellow"), f"{key} {trouble}: it has to be there where this runs"))
 
 
 def _devices(settings: Settings) -> Table:
