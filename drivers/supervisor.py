@@ -184,7 +184,7 @@ class DeviceSupervisor:
             try:
                 await self._transport.reset(error)
             except LinkError as problem:
-                log.warning("%s: reset: %s", self._id, problem)
+                log.debug("%s: reset: %s", self._id, problem)
         await asyncio.sleep(delay_s(self._failures, self._chance.random()))
 
     def _take(self, frame: Frame) -> None:

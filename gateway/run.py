@@ -23,6 +23,7 @@ from gateway.broker import EmbeddedBroker
 from gateway.clock import NS
 from gateway.curves import encode_curves
 from gateway.decided import Decided
+from gateway.device_log import DeviceLog
 from gateway.intake import CONNECTED
 from gateway.notices import durable
 from gateway.outbox import Outbox
@@ -214,6 +215,7 @@ class _Work:
         self._audit = audit
         self._decided = decided
         self._outbox = outbox
+        self._device_log = DeviceLog({intake.device.id: intake.transport for intake in gateway.pipeline.intakes})
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
             settings,
@@ -241,7 +243,7 @@ class _Work:
             if state.state == "starting":
                 self._ticker.push(number, Frame(self._gateway.clock_ns(), CONNECTED, b""))
             self._report.states[state.id] = state
-            log.log(logging.WARNING if state.error else logging.INFO, "%s %s %s", state.id, state.state, state.error)
+            self._device_log.tell(state)
 
         return DeviceSupervisor(
             device.id,
