@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 USAGE = 2  # exit status: the command line or the configuration is wrong; nothing was started
 FAILURE = 1  # exit status: it was started, and failed
-INTERRUPTED = 130  # exit status: ended by Ctrl-C before it could end in order, as shells say it
 OURS = ("config", "drivers", "dsp", "gateway", "simulators")
 
 MACHINE_REFUSES: tuple[tuple[type[Exception], str], ...] = (
@@ -490,8 +489,6 @@ def main() -> None:
     except UsageError as error:
         say(error)
         raise SystemExit(USAGE) from None
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
 
 
 if __name__ == "__main__":

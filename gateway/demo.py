@@ -35,10 +35,15 @@ COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first t
 PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
 STOP_S = 15.0  # what a child gets to stop in order
 EXIT_NOTHING_STORED = 1
+EXIT_INTERRUPTED = 130  # Ctrl-C before there was anything to store
 
 
 class DemoError(Exception):
     """A part of the demo did not start or ended by itself; the message says which and why."""
+
+
+class _StoppedError(Exception):
+    """Somebody ended it while it was starting."""
 
 
 @dataclass
@@ -95,6 +100,8 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))
+        except _StoppedError:
+            return EXIT_INTERRUPTED
         except DemoError as problem:
             console.print(Text(f"The demo stopped: {visible(problem)}", "red"))
             return 2
@@ -114,7 +121,7 @@ async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: i
         ward = ["simulate", "ward", "--beds", str(beds), "--speed", str(speed), "--socket", str(folder / "radio.sock"),
                 "--ports", str(folder / "ports"), "--write-config", str(config)]  # fmt: skip
         simulators = await stack.enter_async_context(_child("simulators", ward, folder))
-        await _until(console, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
+        await _until(console, stop, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
         _complete(config, folder, broker.port, port)
         settings = load(config)
         flow = await stack.enter_async_context(_listen(settings))
@@ -123,11 +130,12 @@ async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: i
             await stack.enter_async_context(_child(name, [name, str(config)], folder))
             for name in ("historian", "dashboard", "run")
         ]]  # fmt: skip
-        await _until(console, lambda: flow.status, children[-1], COMPILE_S)
+        await _until(console, stop, lambda: flow.status, children[-1], COMPILE_S)
         address = Text.assemble("Open ", (f"http://127.0.0.1:{port}/", "bold"), "  (Ctrl-C stops everything)")
         console.print(address)
         await _show(console, flow, children, stop, for_s)
-        return await _summary(console, settings, flow, children)
+        status = await _summary(console, settings, flow, children)
+        return EXIT_INTERRUPTED if status and stop.is_set() else status
 
 
 async def _show(
@@ -228,10 +236,15 @@ async def _listen(settings: Settings) -> AsyncIterator[Flow]:
         client.loop_stop()
 
 
-async def _until(console: Terminal, condition: Callable[[], object], child: _Child, limit_s: float = START_S) -> None:
+async def _until(
+    console: Terminal, stop: asyncio.Event, condition: Callable[[], object], child: _Child, limit_s: float = START_S
+) -> None:
     began = told = time.monotonic()
     while not condition():
         child.check()
+        if stop.is_set():
+            console.print("Stopping …")
+            raise _StoppedError
         await asyncio.sleep(0.05)
         now = time.monotonic()
         if now - began > limit_s:
