@@ -120,7 +120,7 @@ def demo(
         float | None, typer.Option("--for", min=1, metavar="SECONDS", help="Stop by itself after so long.")
     ] = None,
     beds: Annotated[
-        int, typer.Option(min=1, max=24, help="Simulated beds, worn: feet and back, whole legs, shanks.")
+        int, typer.Option(min=1, max=99, help="Simulated beds, worn: feet and back, whole legs, shanks.")
     ] = 3,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard on 127.0.0.1.")] = 8080,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="Simulated seconds a second.")] = 1.0,
