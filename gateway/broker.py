@@ -153,12 +153,16 @@ class EmbeddedBroker:
                 MOSQUITTO.format(
                     port=self.port, host=HOST, folder=folder, user=pwd.getpwuid(os.geteuid()).pw_name,
                     queue=QUEUE_BYTES, memory=MEMORY_BYTES, payload=LARGEST_PAYLOAD,
-                )
+                ),
+                encoding="utf-8",
             )  # fmt: skip
             return [*_end_with_parent(), program, "-c", str(path)]
         path = folder / "iotcore.toml"
         path.write_text(
-            IOTCORE.format(port=self.port, host=HOST, payload=LARGEST_PAYLOAD, segment=SEGMENT_BYTES, segments=SEGMENTS)
+            IOTCORE.format(
+                port=self.port, host=HOST, payload=LARGEST_PAYLOAD, segment=SEGMENT_BYTES, segments=SEGMENTS
+            ),
+            encoding="utf-8",
         )
         return [sys.executable, "-c", IOTCORE_START, f'{{"config_path": "{path}"}}']
 
