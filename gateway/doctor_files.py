@@ -50,7 +50,7 @@ def _pair(key: str, cert: Path, private: Path) -> Finding:
         if "KEY_VALUES_MISMATCH" in str(error):
             advice = "Put the key that belongs to the certificate in its place."
             return Finding("certificates", "fail", f"{key_name} is not the key of {key}", advice)
-        advice = "Save them as PEM without a password, and without a byte order mark."
+        advice = "Save them as PEM, the key without a password."
         return Finding("certificates", "fail", f"{key} and {key_name} cannot be used", advice)
     return _certificate(key, cert)
 
@@ -68,7 +68,7 @@ def _certificate(key: str, path: Path) -> Finding:
     try:
         chain = x509.load_pem_x509_certificates(path.read_bytes())
     except ValueError:
-        advice = "Save it as PEM, without a byte order mark."
+        advice = "Save it as PEM."
         return Finding("certificates", "fail", f"{key}: {path} is no certificate", advice)
     ours = key.endswith("cert_file")
     return (
