@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency load faults soak check fuzz format docs system clean
+.PHONY: help setup demo test test-plain bench latency load faults soak check fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -40,6 +40,7 @@ help:
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make latency  how late a ward of twenty is, from the sample to the broker and to open pages; three minutes"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
+	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -77,24 +78,34 @@ demo: setup
 test: setup system
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m pytest $(ARGS)
 
+faults: FAULTS := yes
 faults: setup system
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 load: setup
 	@$(V)/python -m benchmarks.pressure $(ARGS)
 
-# What some tests need of the system. Where it cannot be had they are skipped with the reason; in CI that is a failure.
+# What tests and faults need of the system beyond README's first line: Debian's package = a program of it, or a library.
+# Where it cannot be had, what needs it is skipped with the reason; in CI that is a failure.
+SYSTEM := mosquitto=mosquitto victoria-metrics=victoria-metrics chromium=chromium firefox-esr=firefox-esr \
+  nginx-light=nginx libfaketime=libfaketimeMT.so.1 systemd=systemd-analyze \
+  libatomic1=libatomic.so.1 # the last for the Node.js that Playwright brings
+SYSTEM_FAULTS := strace=strace qemu-system-x86=qemu-system-x86_64 busybox-static=busybox e2fsprogs=mke2fs mount=mount
+
 system:
 	@$(INSTALL_PACKAGES)
 	missing=()
-	for program in mosquitto victoria-metrics chromium; do
-	  PATH="$$PATH:/usr/sbin" command -v $$program >/dev/null || missing+=("$$program")
+	for need in $(SYSTEM) $(if $(FAULTS),$(SYSTEM_FAULTS)); do
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v "$${need#*=}" >/dev/null ||
+	    compgen -G "/usr/lib/*/$${need#*=}" >/dev/null || compgen -G "/usr/lib/*/faketime/$${need#*=}" >/dev/null ||
+	    missing+=("$${need%%=*}")
 	done
-	/sbin/ldconfig -p | grep 'libatomic\.so\.1' >/dev/null || missing+=(libatomic1) # for the Node.js that Playwright brings
-	PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null || missing+=(nginx-light)
-	command -v firefox-esr firefox >/dev/null || missing+=(firefox-esr)
 	[ $${#missing[@]} = 0 ] || install_packages "$${missing[@]}" ||
 	  echo "test: some tests are skipped for want of system packages: sudo apt install $${missing[*]}"
+
+# The list of prerequisites, proved in a Debian with nothing in it; needs root, and says what else.
+bare:
+	@tests/bare/run $(or $(SUITE),bookworm)
 
 check: setup
 	@$(V)/ruff check .

@@ -11,11 +11,12 @@ from ipaddress import ip_address, ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
+from config.checks_ward import check_addresses, check_text, check_ward
 from config.hardware import plain_name, same_tty
 from config.lines import Path
 from config.pseudonym import nhs_numbers
 from config.settings import Dashboard, Device, Settings
-from config.wording import suggestion
+from config.wording import suggestion, without_password
 
 Finding = tuple[Path, str]
 
@@ -38,6 +39,9 @@ Drivers = Mapping[str, KnownDriver]
 
 def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     """Yield everything that is wrong between settings; ``drivers`` None leaves drivers unchecked."""
+    yield from check_text(settings)
+    yield from check_addresses(settings)
+    yield from check_ward(settings)
     yield from _unique(settings)
     yield from _no_names(settings)
     yield from _network(settings)
@@ -221,7 +225,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
         return
     path: Path = ("historian", "store")
     if not store.url.startswith(("http://", "https://")):
-        yield (*path, "url"), f"historian.store.url = '{store.url}' must begin with http:// or https://"
+        said = without_password(store.url)
+        yield (*path, "url"), f"historian.store.url = '{said}' must begin with http:// or https://"
+    if without_password(store.url) != store.url:
+        yield (*path, "url"), "historian.store.url holds a password: write it into a file, and name it in 'token_file'"
     if store.kind == "influxdb2":
         if not store.organisation:
             yield path, "[historian.store] lacks 'organisation': InfluxDB 2 asks for it"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
+from config.hand_text import NotTextError, text_of
 from config.lines import line_of, locate
 from config.secret import located
 from config.settings import Section, Settings
@@ -49,7 +50,11 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
         raise ConfigError(
             Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
         ) from None
-    found = anchored(settings, path.resolve().parent)
+    try:
+        found = anchored(settings, path.resolve().parent)
+    except RuntimeError:  # from expanduser
+        words = "a path begins with ~, and this user has no home folder: write the whole path"
+        raise ConfigError([Problem(str(path), None, words)]) from None
     findings = [*check(settings, drivers)] or [*ports(found)]
     if findings:
         raise ConfigError(Problem(str(path), line_of(key, lines), text) for key, text in findings)
@@ -75,16 +80,15 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise ConfigError([Problem(str(path), None, "is too large to be a configuration file")])
-        return path.read_text("utf-8-sig")
+        return text_of(path.read_bytes()).replace("\r\n", "\n")
     except FileNotFoundError:
         hint = "there is no such file; config/examples has some to start from"
     except IsADirectoryError:
         hint = "is a folder: name the TOML file in it"
     except PermissionError:
         hint = "may not be read by this user: see 'ls -l' on it"
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError([Problem(str(path), line, "is not UTF-8 text: save it as UTF-8")]) from None
+    except NotTextError as error:
+        raise ConfigError([Problem(str(path), error.line, str(error))]) from None
     except OSError as error:
         hint = f"cannot be read: {error.strerror}"
     raise ConfigError([Problem(str(path), None, hint)])

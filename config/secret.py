@@ -9,8 +9,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from config.hand_text import NotTextError, text_of
+
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 LARGEST_BYTES = 65536
+
+
+class SecretError(ValueError):
+    """A file that should hold a secret does not; the message has its path, and no word of what is in it."""
 
 
 def located(path: Path) -> Path:
@@ -26,13 +32,13 @@ def read_secret(path: Path) -> str:
 
     Raises:
         OSError: it cannot be read; the text of the error has the path, and no word of what is in it.
-        ValueError: it is empty, too large or not text.
+        SecretError: it is empty, too large or not text.
     """
     data = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
     try:
-        text = data.decode("utf-8").strip()
-    except UnicodeDecodeError:
-        text = ""
+        text = text_of(data).strip()
+    except NotTextError as error:
+        raise SecretError(f"{path} holds no secret: it {error}") from None
     if not text or "\0" in text:
-        raise ValueError(f"{path} holds no secret: it is empty, too large or not text")
+        raise SecretError(f"{path} holds no secret: it is empty, too large or not text")
     return text

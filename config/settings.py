@@ -194,7 +194,9 @@ class Slot(Section):
     id: Identifier = Field(description="Id, part of the topics.")
     label: str = Field("", description="What the ward calls it.")
     subject: Identifier = Field(description="Pseudonym of who is there; never a name or a hospital number.")
-    protocol: str = Field("free_walk", description="What the session is: free_walk, 10mwt, tug, ...")
+    protocol: str = Field(
+        "free_walk", description="What the session is: free_walk, rest, treadmill, 10mwt, 6mwt, tug, ..."
+    )
     height_m: float | None = Field(
         None, ge=0.5, le=2.6, description="Body height in metres: gives step length and speed from the lower back."
     )

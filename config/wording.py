@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from types import UnionType
@@ -15,6 +16,10 @@ from config.lines import Path
 _NEAR = 0.6  # of 1: how alike a word must be to be worth suggesting (difflib's own default)
 _IDENTIFIER_RULE = "must be lower-case letters, digits and hyphens, begin with a letter or digit, at most 32 long"
 _AXES_RULE = "must be three sensor axes (forward, left, up) such as 'x y z' or '-x -y z'"
+
+_SECRET = re.compile(r"pass|token|secret|credential|key(?!board)", re.IGNORECASE)
+"""Keys whose values are shown to nobody: a person writes the secret itself where the name of its file belongs."""
+_USER_INFO = re.compile(r"(//|^|')[^/@\s']*@")
 
 _LIMITS = {
     "greater_than": ("gt", "must be greater than"),
@@ -63,17 +68,24 @@ def sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return f"{key} is not a setting{suggestion(path[-1], _fields(path[:-1], model))}"
     if kind == "literal_error":
-        return f"{key} = {shown(value)} is not known{suggestion(value, _choices(path, model))}"
+        return f"{key} = {shown(value, key)} is not known{suggestion(value, _choices(path, model))}"
     if kind == "list_type":
         return f"{key} must be written [[{key}]], because there can be many"
-    return f"{key} = {shown(value)} {_rule(kind, context, error['msg'])}"
+    return f"{key} = {shown(value, key)} {_rule(kind, context, error['msg'])}"
 
 
-def shown(value: object) -> str:
-    """Return a value as it stands in the file, shortened."""
+def without_password(text: str) -> str:
+    """Return a text without what stands before the @ of an address in it."""
+    return _USER_INFO.sub(r"\1…@", text)
+
+
+def shown(value: object, key: str = "") -> str:
+    """Return a value as it stands in the file, shortened; of a secret only that it is there."""
+    if _SECRET.search(key) or isinstance(value, list | dict):
+        return "…" if _SECRET.search(key) else "[...]" if isinstance(value, list) else "{...}"
     if isinstance(value, bool):
         return str(value).lower()
-    text = "{...}" if isinstance(value, dict) else repr(value)
+    text = without_password(repr(value))
     longest = 60
     return text if len(text) <= longest else f"{text[:longest]}..."
 

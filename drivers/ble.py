@@ -113,10 +113,10 @@ async def _power_cycle(adapter: str) -> None:
     from dbus_fast import BusType, Message, MessageType, Variant
     from dbus_fast.aio import MessageBus
 
-    log.warning("switching Bluetooth adapter %s off and on", adapter)
     try:
         async with asyncio.timeout(4 * GATT_S):
             bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+            log.warning("switching Bluetooth adapter %s off and on", adapter)
             try:
                 for powered in (False, True):
                     request = Message(

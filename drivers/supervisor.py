@@ -241,7 +241,7 @@ class DeviceSupervisor:
             try:
                 await self._transport.reset(error)
             except LinkError as problem:
-                log.warning("%s: reset: %s", self._id, problem)
+                log.debug("%s: reset: %s", self._id, problem)
         longest_s = SOON_S if isinstance(error, AmbiguousDeviceError) else LONGEST_DELAY_S
         await asyncio.sleep(min(longest_s, delay_s(self._failures, self._chance.random())))
 

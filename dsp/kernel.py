@@ -1,17 +1,21 @@
 """Compile a kernel once, cache it on disk, and let it run without the interpreter's lock.
 
 numba's cache watches the file of a kernel, not the files of the functions and constants that were compiled into it. So
-the cache folder is named after the contents of the whole package, and of the kernel files beside a kernel of another
-package: no edit is ever answered with old machine code.
+the cache folder is named after the contents of the whole package, rooms and all, and of the kernel files of the package
+of a kernel from elsewhere: no edit is ever answered with old machine code.
 
-What is in the cache is loaded without the compiler: numba would make that ready too, at 28 MB of memory.
+Where nothing can be kept (no home, a read-only folder, a full disk), kernels are compiled in memory, and `not_kept`
+says why: numba itself would write into the folder of the code without a word, or refuse to start. What is in the cache
+is loaded without the compiler: numba would make that ready too, at 28 MB of memory.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast
@@ -19,25 +23,55 @@ from typing import TypeVar, cast
 import llvmlite.binding
 import numba
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 from numba.core.runtime import _nrt_python
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-PACKAGE = Path(__file__).parent
+SPOILT = (OSError, EOFError, pickle.UnpicklingError, ValueError, LookupError, AttributeError, ImportError, TypeError)
+"""What reading a cache file raises that was cut off by a power cut, or that another user owns."""
+
+_failed: list[str] = []  # why kernels were not kept, as the disk said it
+
+
+def _top(folder: Path) -> Path:
+    """Return the folder of the whole package that a folder belongs to."""
+    while (folder.parent / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
+
+
+PACKAGE = _top(Path(__file__).parent)
+
+
+def cache_base() -> Path | None:
+    """Return the folder below which kernels are cached; None where the user has no home and nobody named a folder."""
+    if named := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(named)
+    if users := os.environ.get("XDG_CACHE_HOME"):
+        return Path(users) / "rehab-gateway"
+    try:
+        return Path.home() / ".cache" / "rehab-gateway"
+    except RuntimeError:  # HOME is not set, and the user id has no name
+        return None
 
 
 @cache
-def cache_folder(package: Path = PACKAGE) -> Path:
-    """Return where the kernels of this very source are cached: below NUMBA_CACHE_DIR, or the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    base = os.environ.get("NUMBA_CACHE_DIR") or Path(home) / "rehab-gateway"
+def cache_folder(package: Path = PACKAGE) -> Path | None:
+    """Return where the kernels of this very source are cached; None where `cache_base` is."""
+    base = cache_base()
     digest = hashlib.sha256()
-    for source in sorted({*PACKAGE.glob("*.py"), *package.glob("*.py")}):
-        text = source.read_bytes()
-        if source.parent == PACKAGE or b"@kernel\n" in text:
-            digest.update(source.name.encode() + b"\0" + text)
-    return Path(base) / f"kernels-{digest.hexdigest()[:16]}"
+    for root in dict.fromkeys((PACKAGE, _top(package))):
+        for source in sorted(root.rglob("*.py")):
+            text = source.read_bytes()
+            if root == PACKAGE or b"@kernel\n" in text:
+                digest.update(str(source.relative_to(root)).encode() + b"\0" + text)
+    return base and base / f"kernels-{digest.hexdigest()[:16]}"
+
+
+def not_kept() -> str:
+    """Return why a kernel that was compiled in this process could not be kept; empty if all were."""
+    return _failed[0] if _failed else ""
 
 
 def kernel(function: Function) -> Function:
@@ -47,20 +81,53 @@ def kernel(function: Function) -> Function:
 
 def compiled(function: Function, **options: object) -> Function:
     """Do as ``kernel``, with further options of numba."""
-    numba.config.CACHE_DIR = str(cache_folder(Path(function.__code__.co_filename).parent))
-    made = njit(cache=True, nogil=True, **options)(function)
+    made = njit(nogil=True, **options)(function)
     if made is not function:
-        made._cache = _LoadedAlone(function)  # noqa: SLF001 - numba has no other place to say it; its version is locked
+        folder = cache_folder(_top(Path(function.__code__.co_filename).parent))
+        if folder is None:
+            _failed.append("this user has no home folder")
+        else:
+            numba.config.CACHE_DIR = str(folder)
+            made._cache = _Cache(function)  # noqa: SLF001 - numba has no other place to say it; its version is locked
     return cast("Function", made)
 
 
-class _LoadedAlone(FunctionCache):  # type: ignore[misc] # numba is untyped
+class _Locator(UserProvidedCacheLocator):  # type: ignore[misc] # numba is untyped
+    """The named folder and no other, also when it can only be read."""
+
+    @classmethod
+    def from_function(cls, py_func: object, py_file: str) -> _Locator:
+        """Return the place of a function's files; nothing is written yet."""
+        return cls(py_func, py_file)
+
+
+class _Files(CompileResultCacheImpl):  # type: ignore[misc] # numba is untyped
+    """What numba keeps of a function."""
+
+    _locator_classes = (_Locator,)
+
+
+class _Cache(FunctionCache):  # type: ignore[misc] # numba is untyped
     """numba's cache, but for the compiler that it makes ready before it looks: compiling makes it ready by itself."""
 
+    _impl_class = _Files
+
     def load_overload(self, sig: object, target_context: object) -> object:
-        """Return the machine code for a signature; None where there is none."""
+        """Return the machine code for a signature; None where there is none, or none that can be read."""
         _know_the_runtime()
-        return self._load_overload(sig, target_context)
+        try:
+            return self._load_overload(sig, target_context)
+        except SPOILT:
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: object, data: object) -> None:
+        """Keep machine code where the disk lets us; where it does not, it is compiled again at the next start."""
+        try:
+            super().save_overload(sig, data)
+        except SPOILT as error:
+            _failed.append(f"{getattr(error, 'strerror', None) or error}: {self.cache_path}")
 
 
 @cache

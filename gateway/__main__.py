@@ -1,5 +1,19 @@
-"""``python -m gateway``: the command line, where the script of the same purpose is not on the path."""
+"""``rehab-gateway`` and ``python -m gateway``: the command line, which a Ctrl-C ends without a word from the start."""
 
-from gateway.command import main
+from __future__ import annotations
 
-main()
+INTERRUPTED = 130  # exit status: as shells say it
+
+
+def main() -> None:
+    """Load the command line and run it."""
+    try:
+        from gateway.command import main as run
+
+        run()
+    except KeyboardInterrupt:  # loading takes a moment, too
+        raise SystemExit(INTERRUPTED) from None
+
+
+if __name__ == "__main__":
+    main()

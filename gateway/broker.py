@@ -125,8 +125,11 @@ class EmbeddedBroker:
         command, argument = self._command(), asyncio.subprocess.PIPE if self.kind == "iotcore" else None
         try:
             with (self.folder / "broker.log").open("wb") as said:
-                # iotcore ends when its standard input does.
-                self._process = await asyncio.create_subprocess_exec(*command, stdin=argument, stdout=said, stderr=said)
+                # iotcore ends when its standard input does. A Ctrl-C in the terminal is for us alone: a broker that
+                # ends before the last measurements are sent would look like one that has failed.
+                self._process = await asyncio.create_subprocess_exec(
+                    *command, stdin=argument, stdout=said, stderr=said, start_new_session=True
+                )
         except OSError as error:
             raise BrokerError(f"{command[0]} cannot be started: {error}") from error
         try:
@@ -150,12 +153,16 @@ class EmbeddedBroker:
                 MOSQUITTO.format(
                     port=self.port, host=HOST, folder=folder, user=pwd.getpwuid(os.geteuid()).pw_name,
                     queue=QUEUE_BYTES, memory=MEMORY_BYTES, payload=LARGEST_PAYLOAD,
-                )
+                ),
+                encoding="utf-8",
             )  # fmt: skip
             return [*_end_with_parent(), program, "-c", str(path)]
         path = folder / "iotcore.toml"
         path.write_text(
-            IOTCORE.format(port=self.port, host=HOST, payload=LARGEST_PAYLOAD, segment=SEGMENT_BYTES, segments=SEGMENTS)
+            IOTCORE.format(
+                port=self.port, host=HOST, payload=LARGEST_PAYLOAD, segment=SEGMENT_BYTES, segments=SEGMENTS
+            ),
+            encoding="utf-8",
         )
         return [sys.executable, "-c", IOTCORE_START, f'{{"config_path": "{path}"}}']
 

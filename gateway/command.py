@@ -5,8 +5,14 @@ Everything heavy is imported inside the commands: ``--help`` answers at once on 
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import sqlite3
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +21,7 @@ import typer
 from typer.main import get_command
 
 from gateway.command_group import CommandGroup
+from gateway.plain_text import FORMAT, OneLine, prepare_output, visible
 from gateway.usage import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +31,16 @@ if TYPE_CHECKING:
 USAGE = 2  # exit status: the command line or the configuration is wrong; nothing was started
 FAILURE = 1  # exit status: it was started, and failed
 OURS = ("config", "drivers", "dsp", "gateway", "simulators")
+
+MACHINE_REFUSES: tuple[tuple[type[Exception], str], ...] = (
+    (
+        sqlite3.OperationalError,
+        "a database in site.data cannot be used: {}. Check who owns its files, and the disk",
+    ),
+    (UnicodeError, "a name or a file is not UTF-8 text: {}. Give it another name, or save it as UTF-8"),
+    (MemoryError, "there is not enough memory: stop other programs, or use a machine with more"),
+)
+"""What ends a program and is no defect of it, with what to do."""
 
 app = typer.Typer(
     name="rehab-gateway",
@@ -59,8 +76,11 @@ def options(
     Information for rehabilitation staff and researchers. Not a medical device.
     """
     if debug:
-        sys.excepthook = sys.__excepthook__
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+        sys.excepthook = show_trace
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine(FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.captureWarnings(capture=True)
     for package in OURS:  # the libraries would log every byte of every device
         logging.getLogger(package).setLevel(logging.DEBUG if debug else logging.INFO)
 
@@ -100,7 +120,7 @@ def demo(
         float | None, typer.Option("--for", min=1, metavar="SECONDS", help="Stop by itself after so long.")
     ] = None,
     beds: Annotated[
-        int, typer.Option(min=1, max=24, help="Simulated beds, worn: feet and back, whole legs, shanks.")
+        int, typer.Option(min=1, max=99, help="Simulated beds, worn: feet and back, whole legs, shanks.")
     ] = 3,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard on 127.0.0.1.")] = 8080,
     speed: Annotated[float, typer.Option(min=0.1, max=100, help="Simulated seconds a second.")] = 1.0,
@@ -395,11 +415,17 @@ def warm_up() -> None:
 
     'run' does the same when it starts, and loads in a second what is already there.
     """
+    from dsp.kernel import not_kept
     from gateway.warm_up import cache_folders
     from gateway.warm_up import warm_up as make_ready
 
-    seconds = make_ready(lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"))
-    typer.echo(f"ready after {seconds:.1f} s; kept in {', '.join(map(str, cache_folders()))}")
+    seconds = make_ready(
+        lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"), say=lambda words: typer.echo(words, err=True)
+    )
+    where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"
+    typer.echo(visible(f"ready after {seconds:.1f} s{where}"))
+    if not_kept():
+        raise typer.Exit(FAILURE)
 
 
 @app.command()
@@ -445,34 +471,70 @@ def unfit_machine(platform: str, largest_int: int) -> str:
 def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Say what ended the program in one sentence; the traceback is for ``--debug``."""
     del trace
+    if not issubclass(kind, KeyboardInterrupt):  # whoever ends it knows why
+        say(what_ended(kind, error))
+
+
+def what_ended(kind: type[BaseException], error: BaseException) -> str:
+    """Return the sentence: what the machine refuses, what is ours to say, or that it is a defect."""
     said = " ".join(str(error).split()).rstrip(".") or kind.__name__
-    advice = getattr(error, "advice", "")
     if kind.__module__.partition(".")[0] in OURS:
-        said = f"{said}. {advice}" if advice else said
-    elif isinstance(error, OSError):
-        said = f"{error.strerror or said}{f': {error.filename}' if error.filename else ''}"
-    else:
-        said = f"{kind.__name__}: {said}. This is a defect: run it again as 'rehab-gateway --debug ...' and report it"
-    typer.echo(f"rehab-gateway: {said}", err=True)
+        advice = getattr(error, "advice", "")
+        return f"{said}. {advice}" if advice else said
+    if isinstance(error, ImportError):
+        return f"{said}: it is not installed completely; install the package again"
+    if isinstance(error, OSError):
+        return f"{error.strerror or said}{f': {error.filename}' if error.filename else ''}"
+    for refused, words in MACHINE_REFUSES:
+        if isinstance(error, refused):
+            return words.format(said)
+    return f"{kind.__name__}: {said}. This is a defect: run it again as 'rehab-gateway --debug ...' and report it"
+
+
+def show_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show where it ended, for ``--debug``."""
+    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
+        typer.echo(visible(line), err=True)
+
+
+def say(sentence: object) -> None:
+    """Write one line to standard error, whatever is in it."""
+    typer.echo(f"rehab-gateway: {visible(sentence)}", err=True)
+
+
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Write out what a command has printed, also when it ends; who reads no more (``| head``) is no failure."""
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
+            if error.errno != errno.EPIPE:
+                raise
 
 
 def main() -> None:
     """Run the command line; exit status 2 for a wrong command line or configuration, 1 for a failure."""
+    prepare_output()
+    sys.excepthook = tell
     reason = unfit_machine(sys.platform, sys.maxsize)
     if reason:
-        typer.echo(f"rehab-gateway: {reason}", err=True)
+        say(reason)
         raise SystemExit(FAILURE)
     from config.errors import ConfigError
 
-    sys.excepthook = tell
     try:
-        get_command(app)(prog_name="rehab-gateway")
+        with flushed():
+            get_command(app)(prog_name="rehab-gateway")
     except ConfigError as error:
         for problem in error.problems:
-            typer.echo(f"rehab-gateway: {problem}", err=True)
+            say(problem)
         raise SystemExit(USAGE) from None
     except UsageError as error:
-        typer.echo(f"rehab-gateway: {error}", err=True)
+        say(error)
         raise SystemExit(USAGE) from None
 
 

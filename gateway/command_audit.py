@@ -8,8 +8,6 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +15,8 @@ from config.settings import Settings
 from gateway.audit_chain import Books, KnownGap, Link, check
 from gateway.history_reader import HistoryReader
 from gateway.outbox_file import NO_END
+from gateway.plain_text import plain_json, visible
+from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
 WHOLE, BROKEN = 0, 1
@@ -31,18 +31,18 @@ def audit(settings: Settings, *, as_json: bool) -> int:
     if not path.is_file():
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     chains, cut = read(path, sharing=settings.historian.share is not None)
-    console = Console(highlight=False)
+    console = Terminal()
     broken = sum(link.state == "broken" for chain in chains.values() for link in chain) + sum(map(bool, cut.values()))
     if as_json:
         for gateway, links in chains.items():
             for link in links:
-                sys.stdout.buffer.write(orjson.dumps(as_object(gateway, link)) + b"\n")
+                sys.stdout.buffer.write(plain_json(as_object(gateway, link)))
         sys.stdout.flush()
         return BROKEN if broken else WHOLE
     if not chains:
         console.print("The history holds no audit.")
     for gateway, links in chains.items():
-        console.print(Text(f"Gateway {gateway}", "bold"), table(links), verdict(links, cut[gateway]))
+        console.print(Text(f"Gateway {visible(gateway)}", "bold"), table(links), verdict(links, cut[gateway]))
     return BROKEN if broken else WHOLE
 
 
@@ -78,10 +78,22 @@ def table(links: list[Link]) -> Table:
     for link in links:
         if link.text:
             mark, style = ("▲", "bold red") if link.state == "broken" else ("·", "yellow")
-            shown.add_row(Text(mark, style), "", "", Text(link.text, style))
+            shown.add_row(Text(mark, style), "", "", Text(visible(link.text), style))
         at = datetime.fromtimestamp(link.record.time_us / MICRO, UTC)
-        shown.add_row(str(link.n), f"{at:%Y-%m-%d %H:%M:%S}", link.record.what, Text(details(link), overflow="fold"))
+        shown.add_row(
+            str(link.n),
+            f"{at:%Y-%m-%d %H:%M:%S}",
+            visible(link.record.what),
+            Text(visible(details(link)), overflow="fold"),
+        )
     return shown
+
+
+def _when(time_us: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time_us / MICRO, UTC):%Y-%m-%d %H:%M:%S}"
+    except (OverflowError, ValueError, OSError):  # a year that no calendar has
+        return f"{time_us} us"
 
 
 def details(link: Link) -> str:

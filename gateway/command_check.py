@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from config.settings import Settings
+from config.wording import without_password
+from gateway.doctor_files import missing_files
+from gateway.plain_text import visible
+from gateway.terminal import Terminal
 
 
 def show(path: Path, settings: Settings) -> None:
     """Print what would run."""
-    console = Console(highlight=False)
+    console = Terminal()
     devices = sum(len(slot.device) for slot in settings.slot)
-    console.print(f"{path} is right: {_count(len(settings.slot), 'slot')}, {_count(devices, 'device')}.")
+    console.print(f"{visible(path)} is right: {_count(len(settings.slot), 'slot')}, {_count(devices, 'device')}.")
     if devices:
         console.print(_devices(settings))
     broker, store = settings.broker, settings.historian.store
@@ -24,13 +28,15 @@ def show(path: Path, settings: Settings) -> None:
         "data": str(settings.site.data),
         "broker": f"{broker.host}:{broker.port}, {how}",
         "history": str(settings.historian.database or settings.site.data / "history.db"),
-        "store": f"{store.kind} at {store.url}" if store else "none",
+        "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
         "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
-        grid.add_row(f"[dim]{name}[/dim]", value)
+        grid.add_row(Text(name, "dim"), visible(value))
     console.print(grid)
+    for key, trouble in missing_files(settings):
+        console.print(Text.assemble(("▲ ", "bold yellow"), f"{key} {trouble}: it has to be there where this runs"))
 
 
 def _devices(settings: Settings) -> Table:
@@ -39,7 +45,7 @@ def _devices(settings: Settings) -> Table:
         for i, device in enumerate(slot.device):
             found = device.address or device.name or str(device.port)
             table.add_row(
-                slot.id if i == 0 else "", device.id, device.driver, device.placement.replace("_", " "), found
+                slot.id if i == 0 else "", device.id, device.driver, device.placement.replace("_", " "), visible(found)
             )
     return table
 

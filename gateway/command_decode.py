@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 import orjson
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 import drivers
+from config.hand_text import NotTextError, text_of
 from config.wording import suggestion
 from drivers.driver import Decoder
 from drivers.packet import Flag, Frame, Packet, StreamSpec
+from gateway.plain_text import plain_json, visible
+from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
 SAMPLES_CHANNEL = {"ble": "measurement", "serial": "data"}  # what every driver calls the way its samples come
@@ -67,11 +70,12 @@ def decode(name: str, words: Sequence[str], file: Path | None, *, as_json: bool)
     if as_json:
         for packet in packets:
             for row in rows(packet, decoder.streams[packet.stream]):
-                sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+                sys.stdout.buffer.write(plain_json(row, orjson.OPT_SERIALIZE_NUMPY))
     else:
         _show(packets, decoder, len(frames))
     for fault, count in sorted(decoder.faults.items()):
-        Console(stderr=True, highlight=False).print(f"[yellow]not decoded:[/yellow] {fault} ({count})")
+        told = Text.assemble(("not decoded:", "yellow"), f" {visible(fault)} ({count})")
+        Terminal(stderr=True).print(told)
     return 0 if packets else 1
 
 
@@ -90,11 +94,11 @@ def flags_of(value: int) -> list[str]:
 
 
 def _show(packets: Sequence[Packet], decoder: Decoder, frames: int) -> None:
-    console = Console(highlight=False)
+    console = Terminal()
     for packet in packets:
         console.print(_table(packet, decoder.streams[packet.stream]))
         if len(packet) > SHOWN_AT_MOST:
-            console.print(f"[dim]... and {len(packet) - SHOWN_AT_MOST} more: --json prints all.[/dim]")
+            console.print(f"... and {len(packet) - SHOWN_AT_MOST} more: --json prints all.", style="dim")
     if not packets:
         console.print(f"No sample in {frames} frame{'s' * (frames != 1)}.")
 
@@ -104,7 +108,8 @@ def _table(packet: Packet, spec: StreamSpec) -> Table:
     if len(packet.ticks):
         table.add_column("tick", justify="right")
     for channel, unit in zip(spec.channels, spec.units, strict=True):
-        table.add_column(f"{channel}\n[dim]{'' if unit == '1' else unit}[/dim]", justify="right")
+        heading = Text.assemble(channel, "\n", ("" if unit == "1" else unit, "dim"))
+        table.add_column(heading, justify="right")
     table.add_column("flags")
     for row in list(rows(packet, spec))[:SHOWN_AT_MOST]:
         cells = [str(row["tick"])] if "tick" in row else []
@@ -114,10 +119,12 @@ def _table(packet: Packet, spec: StreamSpec) -> Table:
 
 
 def _lines(file: Path) -> list[str]:
+    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     try:
-        return (sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")).splitlines()
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is not text: write the bytes as hexadecimal digits, one frame a line") from None
+        return text_of(data).splitlines()
+    except NotTextError as error:
+        advice = "write the bytes as hexadecimal digits, one frame a line"
+        raise UsageError(f"{file} {error.args[0].partition(':')[0]}: {advice}, as UTF-8 text") from None
 
 
 def _is_hex(text: str) -> bool:

@@ -8,16 +8,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import orjson
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dsp.catalogue import CATALOGUE
 from gateway.history_reader import HistoryReader
 from gateway.measurement import Measurement
+from gateway.plain_text import plain_json, visible
 from gateway.recording import RecordingReader
 from gateway.replay import Replay
+from gateway.terminal import Terminal
 from gateway.usage import UsageError
+from gateway.warm_up import warm_up
 
 PAGE = 50_000  # rows of the history read at once
 
@@ -32,23 +34,25 @@ def replay(recording: Path, *, as_json: bool, against: Path | None) -> int:
     if against is not None and not against.is_file():
         raise UsageError(f"{against}: there is no such history; it is history.db in the data folder of the live run")
     run = Replay(recording)
+    errors = Terminal(stderr=True)
+    warm_up(settings=run.settings, say=errors.print)
     measurements = [measurement for step in run.steps() for measurement in step]
-    console = Console(stderr=as_json, highlight=False)
+    console = errors if as_json else Terminal()
     if as_json:
         for measurement in measurements:
-            sys.stdout.buffer.write(orjson.dumps(measurement.as_dict()) + b"\n")
+            sys.stdout.buffer.write(plain_json(measurement.as_dict()))
         sys.stdout.flush()
     else:
         console.print(summary(measurements))
     if not run.whole:
-        console.print("[yellow]The recording was cut off: what was open at its end is missing.[/yellow]")
+        console.print("The recording was cut off: what was open at its end is missing.", style="yellow")
     if against is None:
         return 0
     differences = list(compare(measurements, of_sessions(against, sessions_of(recording))))
     for difference in differences:
-        console.print(f"[red]{difference}[/red]")
+        console.print(Text(visible(difference), "red"))
     if not differences:
-        console.print(f"Identical with {against}: {len(measurements)} measurements, field by field.")
+        console.print(f"Identical with {visible(against)}: {len(measurements)} measurements, field by field.")
     return 1 if differences else 0
 
 
@@ -65,7 +69,9 @@ def summary(measurements: Sequence[Measurement]) -> Table:
         values = [m.value for m in group if m.value is not None]
         median = f"{statistics.median(values):.{known.digits}f} {known.unit_text}" if values else "-"
         ok = sum(m.quality == "ok" for m in group)
-        table.add_row(slot, known.title, side, str(len(group)), str(ok), "" if known.kind == "event" else median)
+        table.add_row(
+            visible(slot), known.title, side, str(len(group)), str(ok), "" if known.kind == "event" else median
+        )
     return table
 
 

@@ -6,12 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +19,8 @@ from rich.text import Text
 from config.settings import Settings
 from gateway.certificates import broker_for
 from gateway.mqtt import Incoming, Limits, Link
+from gateway.plain_text import all_visible, plain_json, visible
+from gateway.terminal import Terminal
 from gateway.topics import Topics
 
 CONNECT_S = 5.0  # a broker on a hospital network answers within this, or is not there for us
@@ -31,6 +33,7 @@ OK, ATTENTION = 0, 1
 MICRO = 1_000_000
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass
@@ -125,27 +128,29 @@ class Listener:
 
 def status(settings: Settings, *, as_json: bool, watch: bool) -> int:
     """Show the status; return the exit status: 0 if all is well. Raises StatusError."""
-    try:
-        return _status(settings, as_json=as_json, watch=watch)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StatusError(f"the status of gateway {settings.site.gateway} is not as expected ({error!r})") from error
-
-
-def _status(settings: Settings, *, as_json: bool, watch: bool) -> int:
     listener = Listener(settings)
     listener.start()
     try:
         heard = listener.wait()
         if as_json:
-            sys.stdout.buffer.write(orjson.dumps(as_object(heard, settings), option=orjson.OPT_INDENT_2) + b"\n")
+            body = _read(settings, lambda: plain_json(as_object(heard, settings), orjson.OPT_INDENT_2))
+            sys.stdout.buffer.write(body)
             sys.stdout.flush()
         elif watch:
             _watch(listener, settings)
         else:
-            Console(highlight=False).print(page(heard, settings))
-        return ATTENTION if concerns(heard, settings) else OK
+            Terminal().print(_read(settings, lambda: page(heard, settings)))
+        return ATTENTION if _read(settings, lambda: concerns(heard, settings)) else OK
     finally:
         listener.stop()
+
+
+def _read(settings: Settings, read: Callable[[], T]) -> T:
+    """Return what is made of a status, which may hold anything; what printing raises is another matter."""
+    try:
+        return read()
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise StatusError(f"the status of gateway {settings.site.gateway} is not as expected ({error!r})") from error
 
 
 def concerns(heard: Heard, settings: Settings, now: float | None = None) -> list[str]:
@@ -187,6 +192,7 @@ def as_object(heard: Heard, settings: Settings) -> Json:
 
 def page(heard: Heard, settings: Settings) -> Group:
     """Return what is shown on a terminal."""
+    heard = replace(heard, status=all_visible(heard.status), problem=visible(heard.problem))
     found = concerns(heard, settings)
     said = heard.status
     parts: list[Any] = []
@@ -204,11 +210,15 @@ def page(heard: Heard, settings: Settings) -> Group:
 
 def _watch(listener: Listener, settings: Settings) -> None:
     """Show it again and again until Ctrl-C."""
-    with Live(page(listener.heard, settings), console=Console(highlight=False), auto_refresh=False) as live:
+
+    def now() -> Group:
+        return _read(settings, lambda: page(listener.heard, settings))
+
+    with Live(now(), console=Terminal(), auto_refresh=False) as live:
         try:
             while True:
                 time.sleep(LOOK_S)
-                live.update(page(listener.heard, settings), refresh=True)
+                live.update(now(), refresh=True)
         except KeyboardInterrupt:
             return
 

@@ -6,12 +6,13 @@ import sys
 from getpass import getpass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from config.hand_text import NotTextError, text_of
 from config.wording import suggestion
 from gateway.dashboard.access import ROLES
 from gateway.dashboard.users import User, load, make, save
+from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
 LARGEST_BYTES = 4096  # of standard input: a password and some empty lines
@@ -61,12 +62,10 @@ def _all_of_input() -> bytes:
 
 def _first_line(data: bytes) -> str:
     """Return the first line that is not empty, without what an editor on Windows puts around it."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise UsageError("the password does not come as UTF-8: save the file as UTF-8")
     try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise UsageError("the password does not come as UTF-8: save the file as UTF-8") from None
+        lines = text_of(data).splitlines()
+    except NotTextError as error:
+        raise UsageError(f"the password on standard input {error}") from None
     line = next((line for line in lines if line.strip()), "")
     if not line:
         raise UsageError("standard input is empty: its first line is the password")
@@ -77,4 +76,4 @@ def _show(users: dict[str, User]) -> None:
     table = Table("name", "role", box=None)
     for known in users.values():
         table.add_row(known.name, known.role)
-    Console(highlight=False).print(table if users else "Nobody may sign in.")
+    Terminal().print(table if users else "Nobody may sign in.")

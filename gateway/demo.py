@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -19,23 +20,30 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
-from rich.console import Console
+from rich.text import Text
 
 from config.loader import load
 from config.settings import Settings
 from gateway.broker import EmbeddedBroker
 from gateway.history import HistoryReader
+from gateway.plain_text import visible
+from gateway.terminal import Terminal
 from gateway.topics import Topics
 
 START_S = 60.0  # processes that only have to load
 COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
-PATIENCE_S = 10.0  # how often somebody who waits is told that it goes on
+PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
 STOP_S = 15.0  # what a child gets to stop in order
 EXIT_NOTHING_STORED = 1
+EXIT_INTERRUPTED = 130  # Ctrl-C before there was anything to store
 
 
 class DemoError(Exception):
     """A part of the demo did not start or ended by itself; the message says which and why."""
+
+
+class _StoppedError(Exception):
+    """Somebody ended it while it was starting."""
 
 
 @dataclass
@@ -86,18 +94,20 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data:
         speed: Simulated time runs this many times as fast.
         data: Folder to keep the data in; a temporary one by default.
     """
-    console = Console(highlight=False)
+    console = Terminal()
     with tempfile.TemporaryDirectory(prefix="rehab-demo-") as temporary:
-        folder = data or Path(temporary)
+        folder = (data or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))
+        except _StoppedError:
+            return EXIT_INTERRUPTED
         except DemoError as problem:
-            console.print(f"[red]The demo stopped: {problem}")
+            console.print(Text(f"The demo stopped: {visible(problem)}", "red"))
             return 2
 
 
-async def _demo(console: Console, folder: Path, *, for_s: float | None, beds: int, port: int, speed: float) -> int:
+async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: int, port: int, speed: float) -> int:
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
@@ -111,7 +121,7 @@ async def _demo(console: Console, folder: Path, *, for_s: float | None, beds: in
         ward = ["simulate", "ward", "--beds", str(beds), "--speed", str(speed), "--socket", str(folder / "radio.sock"),
                 "--ports", str(folder / "ports"), "--write-config", str(config)]  # fmt: skip
         simulators = await stack.enter_async_context(_child("simulators", ward, folder))
-        await _until(console, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
+        await _until(console, stop, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
         _complete(config, folder, broker.port, port)
         settings = load(config)
         flow = await stack.enter_async_context(_listen(settings))
@@ -120,13 +130,17 @@ async def _demo(console: Console, folder: Path, *, for_s: float | None, beds: in
             await stack.enter_async_context(_child(name, [name, str(config)], folder))
             for name in ("historian", "dashboard", "run")
         ]]  # fmt: skip
-        await _until(console, lambda: flow.status, children[-1], COMPILE_S)
-        console.print(f"Open [bold]http://127.0.0.1:{port}/[/]  (Ctrl-C stops everything)")
+        await _until(console, stop, lambda: flow.status, children[-1], COMPILE_S)
+        address = Text.assemble("Open ", (f"http://127.0.0.1:{port}/", "bold"), "  (Ctrl-C stops everything)")
+        console.print(address)
         await _show(console, flow, children, stop, for_s)
-        return await _summary(console, settings, flow, children)
+        status = await _summary(console, settings, flow, children)
+        return EXIT_INTERRUPTED if status and stop.is_set() else status
 
 
-async def _show(console: Console, flow: Flow, children: list[_Child], stop: asyncio.Event, for_s: float | None) -> None:
+async def _show(
+    console: Terminal, flow: Flow, children: list[_Child], stop: asyncio.Event, for_s: float | None
+) -> None:
     second, before = 0, 0
     while not stop.is_set() and (for_s is None or second < for_s):
         try:
@@ -139,7 +153,7 @@ async def _show(console: Console, flow: Flow, children: list[_Child], stop: asyn
             child.check()
 
 
-async def _summary(console: Console, settings: Settings, flow: Flow, children: list[_Child]) -> int:
+async def _summary(console: Terminal, settings: Settings, flow: Flow, children: list[_Child]) -> int:
     """Stop the sources first, let the historian store what is under way, and count what it has."""
     console.print("Stopping …")
     status = flow.status
@@ -222,24 +236,29 @@ async def _listen(settings: Settings) -> AsyncIterator[Flow]:
         client.loop_stop()
 
 
-async def _until(console: Console, condition: Callable[[], object], child: _Child, limit_s: float = START_S) -> None:
+async def _until(
+    console: Terminal, stop: asyncio.Event, condition: Callable[[], object], child: _Child, limit_s: float = START_S
+) -> None:
     began = told = time.monotonic()
     while not condition():
         child.check()
+        if stop.is_set():
+            console.print("Stopping …")
+            raise _StoppedError
         await asyncio.sleep(0.05)
         now = time.monotonic()
         if now - began > limit_s:
             raise DemoError(f"{child.name} did not start within {limit_s:g} s: {_last_line(child.log)}")
         if now - told > PATIENCE_S:
             told = now
-            console.print(f"  … {now - began:.0f} s")
+            console.print(f"  … {now - began:.0f} s  {_last_words(child.log)}", soft_wrap=True)
 
 
 def _complete(config: Path, folder: Path, broker_port: int, dashboard_port: int) -> None:
     """Add to the simulators' configuration what the other processes need."""
-    with config.open("a") as file:
+    with config.open("a", encoding="utf-8") as file:
         file.write(
-            f'\n[site]\nsite = "demo"\ngateway = "demo"\ndata = "{folder}"\n'
+            f'\n[site]\nsite = "demo"\ngateway = "demo"\ndata = {json.dumps(str(folder), ensure_ascii=False)}\n'
             f"\n[broker]\nembedded = false\nport = {broker_port}\n"
             f"\n[dashboard]\nport = {dashboard_port}\n"
         )
@@ -258,5 +277,10 @@ def _port_free(port: int) -> None:
 
 
 def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    lines = log.read_text("utf-8", errors="replace").strip().splitlines()
+    return visible(lines[-1]) if lines else "it said nothing"
+
+
+def _last_words(log: Path) -> str:
+    """Return what a child said last, without the time and the name before it."""
+    return re.sub(r"^.* INFO +[\w.]+: ", "", _last_line(log)) if log.stat().st_size else ""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import orjson
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 import drivers
-import dsp
 from config.settings import Settings
+from dsp.kernel import cache_base
 from gateway import machine
+from gateway.doctor_files import judge_certificates, judge_data, judge_users
+from gateway.doctor_services import judge_broker, judge_dashboard, judge_store
+from gateway.finding import Finding, State
 from gateway.machine import Bluetooth, Clock, Disk, Port, Processor
+from gateway.plain_text import plain_json, visible
+from gateway.terminal import Terminal
 
-State = Literal["ok", "warn", "fail"]
+__all__ = ["Finding", "examine", "judge_broker", "show", "verdict"]
 
 MACHINES = ("x86_64", "aarch64")
 PYTHONS = ((3, 11), (3, 14))  # oldest and newest that the locked dependencies have wheels for
@@ -32,23 +34,6 @@ FSYNC_GOOD_S = 0.05  # a commit every 200 ms then leaves the disk idle three qua
 FSYNC_BAD_S = 0.2  # a commit takes longer than the time between two
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One answer of the doctor.
-
-    Attributes:
-        name: What was looked at.
-        state: ``ok``, ``warn`` (works, with less) or ``fail``.
-        found: What was seen.
-        advice: What to do; empty when all is well.
-    """
-
-    name: str
-    state: State
-    found: str
-    advice: str = ""
-
-
 def examine(settings: Settings | None) -> list[Finding]:
     """Look at this machine, for one configuration or in general. Writes only a temporary file."""
     defaults = settings or Settings()
@@ -56,7 +41,7 @@ def examine(settings: Settings | None) -> list[Finding]:
     transports = {drivers.DRIVERS[device.driver].transport for device in wearables}
     simulated = defaults.radio.name != "bluez"
     named = [device.port for device in wearables if device.port] if settings else None
-    return [
+    found = [
         judge_processor(machine.processor()),
         judge_python(machine.processor()),
         judge_memory(machine.memory_bytes()),
@@ -67,8 +52,12 @@ def examine(settings: Settings | None) -> list[Finding]:
         judge_clock(machine.clock()),
         judge_disk(machine.disk(defaults.site.data), defaults.outbox.max_megabytes * MEGABYTE),
         judge_broker(defaults),
-        judge_cache(cache_folder()),
+        judge_cache(cache_base()),
     ]
+    if settings is not None:
+        files = (judge_data(settings), judge_certificates(settings), judge_users(settings.dashboard.users_file))
+        found += [judge_dashboard(settings), *filter(None, (*files, judge_store(settings.historian.store)))]
+    return found
 
 
 def judge_processor(cpu: Processor) -> Finding:
@@ -162,54 +151,30 @@ def judge_disk(disk: Disk, outbox_bytes: int) -> Finding:
     return Finding("disk", "ok", found)
 
 
-def judge_broker(settings: Settings) -> Finding:
-    """The broker elsewhere answers, or there is one to start and its port is free."""
-    broker = settings.broker
-    where = f"{broker.host}:{broker.port}"
-    silent = machine.answers(broker.host, broker.port)
-    if not broker.embedded:
-        if silent:
-            return Finding("broker", "fail", f"{where}: {silent}", "Check broker.host, the network and the firewall.")
-        return Finding("broker", "ok", f"{where} accepts connections")
-    if not silent:
-        advice = "Is a gateway or a mosquitto service running? Stop it, set another broker.port, or embedded = false."
-        return Finding("broker", "warn", f"{where} is taken", advice)
-    found = machine.mosquitto()
-    if found is None:
-        return Finding("broker", "warn", "no mosquitto: iotcore takes its place", "Better: apt install mosquitto.")
-    return Finding("broker", "ok", f"{found}, to be started on {where}")
-
-
 def judge_cache(folder: Path | None) -> Finding:
     """The compiled kernels can be kept, so that only the first start waits for the compiler."""
+    advice = "Every start would compile for minutes: set NUMBA_CACHE_DIR to a folder of this user."
     if folder is None:
-        advice = "Every start would compile for half a minute: set NUMBA_CACHE_DIR to a folder of this user."
-        return Finding("kernel cache", "warn", "no folder is writable", advice)
+        return Finding("kernel cache", "warn", "this user has no home folder", advice)
+    if not machine.writable(folder):
+        if any(folder.rglob("*.nbi")):
+            return Finding("kernel cache", "ok", f"{folder}, to be read only")
+        return Finding("kernel cache", "warn", f"{folder} is not writable", advice)
     return Finding("kernel cache", "ok", str(folder))
-
-
-def cache_folder() -> Path | None:
-    """Return where numba keeps compiled kernels: the named folder, else beside the code, else the user's cache."""
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    if named:
-        return Path(named) if machine.writable(Path(named)) else None
-    beside = Path(dsp.__file__).parent / "__pycache__"
-    users = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "numba"
-    return next((folder for folder in (beside, users) if machine.writable(folder)), None)
 
 
 def show(findings: Sequence[Finding], *, as_json: bool) -> None:
     """Print the findings, and a last line that says what they come to."""
     if as_json:
         body = {"ok": not any(f.state == "fail" for f in findings), "checks": [asdict(f) for f in findings]}
-        sys.stdout.write(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(plain_json(body, orjson.OPT_INDENT_2).decode())
         return
-    looks = {"ok": "[green]ok[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[bold red]FAIL[/bold red]"}
+    looks = {"ok": Text("ok", "green"), "warn": Text("warn", "yellow"), "fail": Text("FAIL", "bold red")}
     table = Table.grid(padding=(0, 2))
     for finding in findings:
-        advice = f"\n[dim]{escape(finding.advice)}[/dim]" if finding.advice else ""
-        table.add_row(finding.name, looks[finding.state], escape(finding.found) + advice)
-    console = Console(highlight=False)
+        advice = f"\n{visible(finding.advice)}" if finding.advice else ""
+        table.add_row(finding.name, looks[finding.state], Text.assemble(visible(finding.found), (advice, "dim")))
+    console = Terminal()
     console.print(table)
     console.print(f"\n{verdict(findings)}")
 

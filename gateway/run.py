@@ -23,6 +23,7 @@ from gateway.broker import EmbeddedBroker
 from gateway.clock import NS
 from gateway.curves import encode_curves
 from gateway.decided import Decided
+from gateway.device_log import DeviceLog
 from gateway.intake import CONNECTED
 from gateway.known_devices import known_devices
 from gateway.notices import durable
@@ -216,6 +217,7 @@ class _Work:
         self._decided = decided
         self._outbox = outbox
         self._known = known_devices(settings)
+        self._device_log = DeviceLog({intake.device.id: intake.transport for intake in gateway.pipeline.intakes})
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
             settings,
@@ -243,7 +245,7 @@ class _Work:
             if state.state == "starting":
                 self._ticker.push(number, Frame(self._gateway.clock_ns(), CONNECTED, b""))
             self._report.states[state.id] = state
-            log.log(logging.WARNING if state.error else logging.INFO, "%s %s %s", state.id, state.state, state.error)
+            self._device_log.tell(state)
 
         return DeviceSupervisor(
             device.id,
@@ -365,5 +367,11 @@ async def serve(settings: Settings) -> None:
 
 def run(settings: Settings) -> None:
     """Run a gateway in this process; returns when it was told to stop."""
-    warm_up(settings=settings)
+    manager = ServiceManager()
+
+    def say(sentence: str) -> None:
+        log.info("%s", sentence)
+        manager.tell(STATUS=sentence)
+
+    warm_up(settings=settings, say=say)
     asyncio.run(serve(settings))

@@ -21,11 +21,13 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
 
+from config.secret import read_secret
 from config.settings import Store
 from gateway.history import Stored
 from gateway.history_schema import QUALITY
@@ -207,8 +209,8 @@ class LineWriter:
     def _refused(self, error: Any) -> WriteError:
         status = getattr(error, "status", None) or getattr(getattr(error, "response", None), "status", None)
         if status in FORBIDDEN:
-            # The token may have been replaced.
-            self._authorise()
+            with suppress(OSError, ValueError):  # the token may have been replaced; where it is gone, that stands
+                self._authorise()
         asked = getattr(error, "retry_after", None)
         return WriteError(
             f"status {status}: {getattr(error, 'message', None) or error}", lasting=status in UNACCEPTABLE,
@@ -217,7 +219,8 @@ class LineWriter:
 
     def _authorise(self) -> None:
         file = self._settings.token_file
-        if file is not None and (token := file.read_text().strip()):
+        if file is not None:
+            token = read_secret(file)
             # The proxy of VictoriaMetrics, vmauth, knows bearer tokens only.
             scheme = "Bearer" if self._settings.kind == "victoriametrics" else "Token"
             self._client.api_client.default_headers["Authorization"] = f"{scheme} {token}"

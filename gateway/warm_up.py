@@ -6,8 +6,10 @@ The cache (see `dsp.kernel`) belongs to one processor, one Python and one versio
 from __future__ import annotations
 
 import gc
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,31 +29,63 @@ from gateway.joints import pairs
 
 RATE_HZ = 100.0
 SAMPLES = 10
+ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
+
+FIRST_WORD_S = 2.0  # what is in the cache is loaded before anybody has to be told
+EVERY_S = 5.0  # then somebody who waits, or reads the log, is told again
 
 Tell = Callable[[str, float], None]  # what was made ready, and the seconds that it took
+Say = Callable[[str], None]  # a sentence for whoever waits
 
 
-def warm_up(tell: Tell | None = None, settings: Settings | None = None) -> float:
+def warm_up(tell: Tell | None = None, settings: Settings | None = None, *, say: Say | None = None) -> float:
     """Make kernels ready; return the seconds that it took.
 
     Args:
         tell: Called after each step with its name and seconds.
         settings: Only the kernels that these devices need; by default all.
+        say: Called every few seconds, from a thread of its own, with what is being compiled; and at the end where
+            nothing could be kept.
     """
     begun = last = time.perf_counter()
     needed = None if settings is None else needs(settings)
-    for name, make_ready in PARTS.items():
-        if needed is not None and name not in needed:
-            continue
-        make_ready()
-        now = time.perf_counter()
-        if tell is not None:
-            tell(name, now - last)
-        last = now
+    parts = [(name, make_ready) for name, make_ready in PARTS.items() if needed is None or name in needed]
+    at = [""]
+    with _said_meanwhile(say, at):
+        for number, (name, make_ready) in enumerate(parts, 1):
+            at[0] = f"{name} ({number} of {len(parts)})"
+            make_ready()
+            now = time.perf_counter()
+            if tell is not None:
+                tell(name, now - last)
+            last = now
+    if say is not None and (why := kernel.not_kept()):
+        say(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
     # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
     gc.collect()
     gc.freeze()
     return time.perf_counter() - begun
+
+
+@contextmanager
+def _said_meanwhile(say: Say | None, at: list[str]) -> Iterator[None]:
+    """Say every few seconds what is being made ready: a first start on a small computer takes minutes."""
+    done, began = threading.Event(), time.monotonic()
+
+    def watch() -> None:
+        wait_s = FIRST_WORD_S
+        while say is not None and not done.wait(wait_s):
+            took = time.monotonic() - began
+            say(f"compiling the signal processing for this processor: {at[0]}, {took:.0f} s so far, once")
+            wait_s = EVERY_S
+
+    watcher = threading.Thread(target=watch, name="warm-up-words", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def needs(settings: Settings) -> set[str]:
@@ -68,8 +102,9 @@ def needs(settings: Settings) -> set[str]:
 
 
 def cache_folders() -> list[Path]:
-    """Return where compiled kernels are kept."""
-    return [kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent)]
+    """Return where compiled kernels are kept; nowhere, where this user has no place for them."""
+    folders = (kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent))
+    return [folder for folder in folders if folder is not None]
 
 
 def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:

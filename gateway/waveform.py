@@ -5,13 +5,15 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gateway.pipeline import Pipeline
-from gateway.timeline import Floats
 from gateway.topics import Topics
+
+if TYPE_CHECKING:  # the dashboard reads these payloads, and must not load the kernels
+    from gateway.pipeline import Pipeline
+    from gateway.timeline import Floats
 
 HEADER = struct.Struct("<BBHfq")  # version, channels, samples, rate in Hz, first sample in UTC microseconds
 VERSION = 1

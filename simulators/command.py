@@ -146,7 +146,7 @@ def _write(path: Path, text: str) -> None:
     """Write a file in one step: whoever waits for it never reads half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text)
+    beside.write_text(text, "utf-8")
     beside.replace(path)
 
 

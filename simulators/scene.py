@@ -134,5 +134,5 @@ def _device_lines(worn: Worn) -> list[str]:
 
 
 def _quoted(value: str | Path) -> str:
-    """Return a TOML basic string: JSON's escapes are a part of TOML's."""
-    return json.dumps(str(value))
+    """Return a TOML basic string: JSON's escapes are a part of TOML's, but for characters beyond 16 bits and delete."""
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from config.settings import Broker, Device, Settings, Site, Slot
+from dsp.kernel import cache_base
 from gateway import machine
 from gateway.doctor import (
     MEGABYTE,
     Finding,
-    cache_folder,
     examine,
     judge_bluetooth,
     judge_broker,
@@ -28,6 +28,7 @@ from gateway.doctor import (
     verdict,
 )
 from gateway.machine import Bluetooth, Clock, Disk, Port, Processor
+from tests.servers import Child
 
 PI_5 = Processor("aarch64", 64, 4, (3, 13))
 GOOD_DISK = Disk("var", 50_000 * MEGABYTE, 0.002)
@@ -114,22 +115,25 @@ def test_disks(disk: Disk, state: str) -> None:
     assert judge_disk(disk, 512 * MEGABYTE).state == state
 
 
-def test_a_broker_elsewhere_must_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        outside = Settings(broker=Broker(embedded=False, port=port))
-        assert judge_broker(outside).state == "ok"
-        embedded = judge_broker(Settings(broker=Broker(port=port)))
-        assert (embedded.state, "is taken" in embedded.found) == ("warn", True)
+@pytest.mark.broker
+def test_a_broker_elsewhere_must_answer(mosquitto: Child) -> None:
+    outside = Settings(broker=Broker(embedded=False, port=mosquitto.port))
+    assert judge_broker(outside).state == "ok"
+    embedded = judge_broker(Settings(broker=Broker(port=mosquitto.port)))
+    assert (embedded.state, "is taken" in embedded.found) == ("warn", True)
+    mosquitto.end()
     finding = judge_broker(outside)
     assert (finding.state, "refused" in finding.found) == ("fail", True)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and is no broker
+        finding = judge_broker(Settings(broker=Broker(embedded=False, port=server.getsockname()[1])))
+    assert (finding.state, "did not answer" in finding.found) == ("fail", True)
 
 
 def test_no_folder_for_compiled_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
-    assert judge_cache(cache_folder()) == Finding("kernel cache", "ok", str(tmp_path / "kernels"))
+    assert judge_cache(cache_base()) == Finding("kernel cache", "ok", str(tmp_path / "kernels"))
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/proc/kernels")
-    assert judge_cache(cache_folder()).state == "warn"
+    assert judge_cache(cache_base()).state == "warn"
 
 
 def test_everything_that_is_not_ok_comes_with_advice() -> None:
@@ -150,7 +154,7 @@ def test_everything_that_is_not_ok_comes_with_advice() -> None:
 def test_this_machine_is_looked_at_without_leaving_a_trace(tmp_path: Path) -> None:
     findings = {finding.name: finding for finding in examine(Settings(site=Site(data=tmp_path / "data")))}
     assert list(findings) == [
-        "processor", "python", "memory", "bluetooth", "ttys", "clock", "disk", "broker", "kernel cache",
+        "processor", "python", "memory", "bluetooth", "ttys", "clock", "disk", "broker", "kernel cache", "dashboard",
     ]  # fmt: skip
     assert findings["python"].state == "ok"  # or this test would not run
     assert findings["disk"].state in {"ok", "warn", "fail"}

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from config.settings import Device, Placement, Settings, Slot
 from dsp.kernel import cache_folder
-from gateway.warm_up import PARTS, needs
+from gateway.warm_up import PARTS, needs, warm_up
 
 ROOT = Path(__file__).parents[2]
 COLD_S = 600.0  # where nothing has been compiled yet, and the machine is busy
 
 WALK = """
 import sys
+import threading
 from numba.core.runtime import rtsys
 from config.settings import Device, Settings, Slot
 from gateway.pipeline import STEP_NS, Pipeline
@@ -114,7 +116,7 @@ def test_only_what_is_worn_is_made_ready() -> None:
 def test_the_cache_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     folders = [cache_folder.__wrapped__(), cache_folder.__wrapped__(ROOT / "gateway")]
-    assert [folder.parent for folder in folders] == [tmp_path, tmp_path]
+    assert [folder and folder.parent for folder in folders] == [tmp_path, tmp_path]
     assert folders[0] != folders[1]
 
 
@@ -127,3 +129,38 @@ def test_kernels_of_other_source_are_kept_apart(tmp_path: Path) -> None:
     assert cache_folder.__wrapped__(tmp_path) == first
     (tmp_path / "one.py").write_text("@kernel\ndef f(): return 1\n", "utf-8")
     assert cache_folder.__wrapped__(tmp_path) != first
+
+
+def test_kernels_in_rooms_of_a_package_are_kept_apart_too(tmp_path: Path) -> None:
+    """A package may have folders: what is in them counts, by its path, and whichever of them the kernel is in."""
+    package = tmp_path / "package"
+    (package / "room").mkdir(parents=True)
+    for folder in (package, package / "room"):
+        (folder / "__init__.py").write_text("", "utf-8")
+    source = package / "room" / "one.py"
+    source.write_text("@kernel\ndef f(): ...\n", "utf-8")
+    first = cache_folder.__wrapped__(package)
+    assert cache_folder.__wrapped__(package / "room") == first
+    source.write_text("@kernel\ndef f(): return 1\n", "utf-8")
+    second = cache_folder.__wrapped__(package)
+    source.rename(package / "one.py")
+    assert len({first, second, cache_folder.__wrapped__(package)}) == 3
+
+
+def test_who_waits_is_told_what_is_being_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And who does not have to wait is told nothing."""
+    said: list[str] = []
+    told = threading.Event()
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        told.set()
+
+    monkeypatch.setattr("gateway.warm_up.FIRST_WORD_S", 0.01)
+    monkeypatch.setattr("gateway.warm_up.PARTS", {"axes": lambda: None, "device clocks": lambda: told.wait(60)})
+    warm_up(say=say)
+    assert said[0].startswith("compiling the signal processing for this processor: device clocks (2 of 2), 0 s so far")
+    monkeypatch.setattr("gateway.warm_up.FIRST_WORD_S", 60.0)
+    said.clear()
+    warm_up(say=say)
+    assert said == []
