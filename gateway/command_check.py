@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.settings import Settings
+from gateway.broker_door import FOLDER, where
 
 
 def show(path: Path, settings: Settings) -> None:
@@ -18,11 +19,11 @@ def show(path: Path, settings: Settings) -> None:
     if devices:
         console.print(_devices(settings))
     broker, store = settings.broker, settings.historian.store
-    how = "embedded" if broker.embedded else "TLS" if broker.ca_file else "without TLS"
+    how = "TLS" if broker.ca_file else "without TLS"
     rows = {
         "gateway": f"{settings.site.site}/{settings.site.gateway}{' (simulated)' if settings.simulated else ''}",
         "data": str(settings.site.data),
-        "broker": f"{broker.host}:{broker.port}, {how}",
+        "broker": f"embedded, in {settings.site.data / FOLDER}" if broker.embedded else f"{where(broker)}, {how}",
         "history": str(settings.historian.database or settings.site.data / "history.db"),
         "store": f"{store.kind} at {store.url}" if store else "none",
         "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",

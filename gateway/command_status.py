@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
+from gateway.broker_door import where
 from gateway.certificates import broker_for
 from gateway.mqtt import Incoming, Limits, Link
 from gateway.topics import Topics
@@ -150,9 +151,10 @@ def _status(settings: Settings, *, as_json: bool, watch: bool) -> int:
 
 def concerns(heard: Heard, settings: Settings, now: float | None = None) -> list[str]:
     """Return what needs attention, the most important first; empty when all is well."""
-    gateway, broker = settings.site.gateway, settings.broker
+    gateway, broker = settings.site.gateway, broker_for(settings, "dashboard")
     if not heard.broker:
-        return [f"The broker at {broker.host}:{broker.port} cannot be reached: {heard.problem}"]
+        name = "The embedded broker" if settings.broker.embedded else f"The broker at {where(broker)}"
+        return [f"{name} cannot be reached: {heard.problem}"]
     said = heard.status
     if not said:
         return [f"Gateway {gateway} is not known to the broker: has it ever run with this configuration?"]

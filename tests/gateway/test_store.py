@@ -77,7 +77,7 @@ def test_victoria_metrics_holds_what_the_history_holds(
     mosquitto: Child, victoria_metrics: Child, tmp_path: Path
 ) -> None:
     settings = Settings(
-        site=Site(data=tmp_path), broker=Broker(port=mosquitto.port),
+        site=Site(data=tmp_path), broker=Broker(embedded=False, port=mosquitto.port),
         historian=HistorianSettings(
             keep_days=100_000,
             store=Store(kind="victoriametrics", url=f"http://127.0.0.1:{victoria_metrics.port}", hold_back_s=2.0),
