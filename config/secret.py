@@ -30,7 +30,7 @@ def read_secret(path: Path) -> str:
     """
     data = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
     try:
-        text = data.decode("utf-8").strip()
+        text = data.decode("utf-8-sig").strip()  # editors of Windows put a mark before it
     except UnicodeDecodeError:
         text = ""
     if not text or "\0" in text:

@@ -329,6 +329,7 @@ class Historian:
                         self._dirty.update(touched)
                         self._wake.notify_all()
                 if not more:
+                    self._copier.offer_again()
                     self._fresh.wait(IDLE_S)
             except FileError as error:
                 self._trouble(error)

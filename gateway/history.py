@@ -240,6 +240,25 @@ class History:
             known = self._epoch(row.gateway, row.epoch)
             self._db.execute("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, row.seq, reason, payload))
 
+    def set_apart(self, limit: int, *, after: int = 0) -> list[Stored]:
+        """Return measurements that the remote store has refused, in the order of storing, beyond an id."""
+        with self._lock:
+            return read_stored(
+                self._db,
+                "WHERE id > ? AND clock <> 'held' AND id IN (SELECT m.id FROM rejected r JOIN measurements m"
+                " ON m.epoch = r.epoch AND m.seq = r.seq) ORDER BY id LIMIT ?",
+                (after, limit),
+            )
+
+    def take_back(self, rows: Sequence[Stored]) -> None:
+        """Forget that the remote store has refused these: it has them now."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "DELETE FROM rejected WHERE epoch = ? AND seq = ?",
+                [(self._epoch(row.gateway, row.epoch).id, row.seq) for row in rows],
+            )
+
     def let_go(self, hold_s: float = HOLD_S) -> int:
         """Let the remote store have what was doubtful for too long; return of how many sessions that was."""
         with self._lock:
