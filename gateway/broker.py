@@ -65,7 +65,7 @@ persistence true
 persistence_location ./
 autosave_interval 60
 max_inflight_messages 1000
-max_queued_messages 0
+max_queued_messages 1000000
 max_queued_bytes {QUEUE_BYTES}
 memory_limit {MEMORY_BYTES}
 max_packet_size {LARGEST_PAYLOAD}

@@ -20,6 +20,7 @@ from config.settings import Settings
 from gateway.broker_door import where
 from gateway.certificates import broker_for
 from gateway.mqtt import Incoming, Limits, Link
+from gateway.status_pages import StatusPages
 from gateway.topics import Topics
 
 CONNECT_S = 5.0  # a broker on a hospital network answers within this, or is not there for us
@@ -63,12 +64,14 @@ class Listener:
     def __init__(self, settings: Settings) -> None:
         self.heard = Heard()
         self._changed = threading.Condition()
-        topic = Topics(settings.site.site, settings.site.gateway).status
+        topics = Topics(settings.site.site, settings.site.gateway)
+        self._topic = topics.status
+        self._pages = StatusPages()
         self._link = Link(
             broker_for(settings, "dashboard"),  # not the gateway's: the broker may let each certificate in once
             client_id=f"status-{time.time_ns():x}",
             handler=self,
-            subscriptions=[(topic, SubscribeOptions(qos=1))],
+            subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in (topics.status, topics.status_page())],
         )
 
     def start(self) -> None:
@@ -116,6 +119,9 @@ class Listener:
         except orjson.JSONDecodeError:
             return
         if not isinstance(status, dict):
+            return
+        status = self._pages.take(message.topic.removeprefix(self._topic).removeprefix("/"), status)
+        if status is None:
             return
         with self._changed:
             self.heard.status = status

@@ -48,6 +48,9 @@ END_S = 3.0
 NO_LIMIT = 65_535
 """Receive Maximum of a broker that names none (MQTT 5, section 3.2.2.3.3)."""
 LARGEST_PACKET = 268_435_455
+FOR_ITS_SIZE = ("Packet too large", "Protocol error")
+"""In the reason of an end that a message too large for the broker may have brought: the broker's word, or paho's for
+an acknowledgement that says so (mosquitto, with ``message_size_limit``), which the standard does not know."""
 REFUSED = 0x80
 """Reason codes from here on say no (MQTT 5, section 2.4)."""
 
