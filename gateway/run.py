@@ -30,7 +30,7 @@ from gateway.notices import durable
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.progress import Progress
-from gateway.prometheus import serve_metrics
+from gateway.prometheus import keep_metrics
 from gateway.publisher import Publisher
 from gateway.recorder import Recorder
 from gateway.recording import Header
@@ -153,7 +153,7 @@ class Gateway:
         supervision.start("watchdog", watchdog.run)
         port = self.settings.prometheus.port
         if port is not None:
-            supervision.start("metrics", lambda: serve_metrics(port, lambda: self.status), essential=False)
+            supervision.start("metrics", lambda: keep_metrics(port, lambda: self.status), essential=False)
         self._manager.tell(READY=1)
         try:
             await supervision.wait(stop)
