@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
 import threading
 import urllib.parse
 import urllib.request
@@ -391,6 +392,54 @@ def test_what_was_set_apart_is_sent_again_once_the_address_is_right(
     assert len(answers(server).seen) == before
     remote.close()
     history.close()
+
+
+def told(path: Path) -> list[str]:
+    """Return what became of the notice that the store takes nothing: raised, cleared …"""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        found = db.execute("SELECT body FROM records WHERE what = 'store-refuses' ORDER BY seq").fetchall()
+    return [json.loads(body)["state"] for (body,) in found]
+
+
+def test_a_wrong_address_is_told_and_mended_without_a_loss(
+    mosquitto: Child, victoria_metrics: Child, tmp_path: Path
+) -> None:
+    """The whole way, over a real store: what was measured under a wrong address is there once it is right."""
+
+    def historian_at(url: str) -> Historian:
+        store = Store(kind="victoriametrics", url=url, hold_back_s=1.0)
+        broker = Broker(embedded=False, port=mosquitto.port)
+        settings = Settings(
+            site=Site(data=tmp_path), broker=broker, historian=HistorianSettings(keep_days=100_000, store=store)
+        )
+        made = Historian(settings, rng=random.Random(1))
+        made.start()
+        wait_until(lambda: made.state().connected)
+        return made
+
+    right = f"http://127.0.0.1:{victoria_metrics.port}"
+    wrong = historian_at(f"{right}/api/v2/write")  # 'check' refuses it; what did not pass 'check' must not cost a row
+    outbox = Outbox(tmp_path / "outbox.db", commit_s=0.02)
+    publisher = Publisher(outbox, Topics("demo", "gateway-1"), Broker(embedded=False, port=mosquitto.port))
+    publisher.start()
+    outbox.append(ward(100))
+    wait_until(lambda: wrong.state().errors.get("refused as a whole", 0) >= 1)
+    wait_until(lambda: told(tmp_path / "history.db")[-1:] == ["raised"])
+    assert outbox.state().depth == 100
+    wrong.stop()
+    mended = historian_at(right)
+    wait_until(lambda: outbox.state().depth == 0, 30)
+    wait_until(lambda: told(tmp_path / "history.db")[-1:] == ["cleared"])
+    publisher.stop()
+    mended.stop()
+    outbox.close()
+    history = History(tmp_path / "history.db", copying=True)
+    assert history.set_apart(10) == []
+    rows = history.not_copied(1_000, after=0)
+    history.close()
+    held = export(victoria_metrics.port)
+    assert {key: held[key] for key in values(rows)} == pytest.approx(values(rows), rel=PRECISION)
+    assert len(rows) == 100
 
 
 def test_pause_that_the_store_asks_for_is_kept(server: ThreadingHTTPServer, tmp_path: Path) -> None:
