@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
+from config.addresses import addresses, loopback
 from config.checks_ward import check_addresses, check_text, check_ward
 from config.hardware import plain_name, same_tty
 from config.lines import Path
 from config.pseudonym import nhs_numbers
 from config.settings import Dashboard, Device, Settings
-from config.wording import suggestion, without_password
+from config.wording import suggestion
 
 Finding = tuple[Path, str]
 
@@ -45,6 +46,7 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     yield from _unique(settings)
     yield from _no_names(settings)
     yield from _network(settings)
+    yield from addresses(settings)
     yield from _store(settings)
     if settings.historian.share is not None and settings.historian.id is None:
         yield ("historian", "share"), "historian.share needs historian.id: receipts say whose they are"
@@ -135,7 +137,7 @@ def _network(settings: Settings) -> Iterator[Finding]:
     yield from _dashboard(settings.dashboard)
     yield from _pairs(settings)
     broker = settings.broker
-    if broker.embedded and not _loopback(broker.host):
+    if broker.embedded and "@" not in broker.host and not loopback(broker.host):
         yield (
             ("broker", "host"),
             f"broker.host = '{broker.host}' is not this machine, but broker.embedded is true: set it to false",
@@ -153,7 +155,7 @@ def _network(settings: Settings) -> Iterator[Finding]:
 def _dashboard(dashboard: Dashboard) -> Iterator[Finding]:
     needed = ("cert_file", "key_file", "users_file")
     lacking = [key for key in needed if getattr(dashboard, key) is None]
-    if not _loopback(dashboard.host) and lacking:
+    if not loopback(dashboard.host) and lacking:
         yield (
             ("dashboard", "host"),
             f"dashboard.host = '{dashboard.host}' lets the network in: set dashboard.{lacking[0]} or use 127.0.0.1",
@@ -212,23 +214,11 @@ def _pairs(settings: Settings) -> Iterator[Finding]:
             yield (table, given), f"{table}.{given} needs {table}.{lacks} beside it"
 
 
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _store(settings: Settings) -> Iterator[Finding]:
     store = settings.historian.store
     if store is None:
         return
     path: Path = ("historian", "store")
-    if not store.url.startswith(("http://", "https://")):
-        said = without_password(store.url)
-        yield (*path, "url"), f"historian.store.url = '{said}' must begin with http:// or https://"
-    if without_password(store.url) != store.url:
-        yield (*path, "url"), "historian.store.url holds a password: write it into a file, and name it in 'token_file'"
     if store.kind == "influxdb2":
         if not store.organisation:
             yield path, "[historian.store] lacks 'organisation': InfluxDB 2 asks for it"

@@ -34,10 +34,15 @@ class Broker(Section):
     """The MQTT 5 broker."""
 
     embedded: bool = Field(
-        default=True, description="Start a broker of our own on loopback (mosquitto if installed, else iotcore)."
+        default=True,
+        description="Start a broker of our own, which only this user reaches (mosquitto if installed, else iotcore).",
     )
     host: str = Field("127.0.0.1", description="Host name of the broker.")
-    port: int = Field(1883, ge=1, le=65535, description="TCP port of the broker.")
+    port: int = Field(
+        1883, ge=1, le=65535,
+        description="TCP port of the broker. The embedded mosquitto needs none; the embedded iotcore takes this one, or"
+        " another if it is taken.",
+    )  # fmt: skip
     username: str | None = Field(None, description="User name, if the broker asks for one.")
     password_file: Path | None = Field(None, description="File that holds the password and nothing else.")
     ca_file: Path | None = Field(None, description="Certificate authority of the broker: turns TLS on.")
@@ -45,6 +50,11 @@ class Broker(Section):
     key_file: Path | None = Field(None, description="Its private key.")
     crl_file: Path | None = Field(
         None, description="Revocation list of the authority: a broker whose certificate is on it is refused."
+    )
+    clear_text: Literal["refused", "accepted"] = Field(
+        "refused",
+        description="Whether a password may go to a broker on another machine without TLS, where the network may read"
+        " it along.",
     )
     window: int = Field(20, ge=1, le=1000, description="Most messages under way without the broker's acknowledgement.")
 
@@ -73,10 +83,15 @@ class Store(Section):
     kind: Literal["influxdb1", "influxdb2", "influxdb3", "victoriametrics"] = Field(
         description="What the store speaks; influxdb1 is plain /write."
     )
-    url: str = Field(description="Base address, for example http://127.0.0.1:8428.")
+    url: str = Field(description="Base address without a path, for example http://127.0.0.1:8428.")
     organisation: str = Field("", description="InfluxDB 2 organisation.")
     bucket: str = Field("rehab", description="InfluxDB 2 bucket, or database of InfluxDB 1 or 3.")
     token_file: Path | None = Field(None, description="File that holds the token and nothing else.")
+    clear_text: Literal["refused", "accepted"] = Field(
+        "refused",
+        description="Whether a token may go to a store on another machine without TLS, where the network may read it"
+        " along.",
+    )
     hold_back_s: float = Field(
         60.0,
         ge=0,

@@ -13,7 +13,7 @@ from gateway.topics import ROOT, TABLE, Topics
 
 TLS_PORT = 8883  # registered for MQTT over TLS (IANA)
 HISTORIAN, DASHBOARD = "historian", "dashboard"
-FROM_GATEWAY = ("measurements", "records", "cycles", "gaps", "status", "notices", "waveform")
+FROM_GATEWAY = ("measurements", "records", "cycles", "gaps", "status", "status-page", "notices", "waveform")
 TO_GATEWAY = ("stored", "stored-by", "command")
 ANSWERS = "rehab/answers"
 """Where whoever sends a command may be answered: ``rehab/answers/<site>/<common name>/…``, below no gateway."""
@@ -37,7 +37,8 @@ allow_anonymous false
 acl_file {folder}/acl
 
 # Acknowledged messages wait here for a historian that is away; the outbox has them until they are stored.
-max_queued_messages 0
+# (Not 0 for "any number": mosquitto 2.0.11 ends the connection of whoever it refuses a message then.)
+max_queued_messages 1000000
 max_queued_bytes 67108864
 max_inflight_messages 100
 persistent_client_expiration 14d

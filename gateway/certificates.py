@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from config.settings import Broker, Settings
+from gateway.broker_door import own_broker
 
-Part = Literal["historian", "dashboard"]
+Part = Literal["gateway", "historian", "dashboard"]
 DAY_S = 86400.0
 LARGEST_BYTES = 1_000_000
 LISTEN_S = 2.0
@@ -74,12 +75,14 @@ class _Socket(ssl.SSLSocket):
 
 
 def broker_for(settings: Settings, part: Part) -> Broker:
-    """Return the broker as historian or dashboard reaches it: with a certificate of its own, where it has one."""
-    if part == "historian":
-        cert, key = settings.historian.cert_file, settings.historian.key_file
-    else:
-        cert, key = settings.dashboard.broker_cert_file, settings.dashboard.broker_key_file
-    return settings.broker if cert is None else settings.broker.model_copy(update={"cert_file": cert, "key_file": key})
+    """Return the broker as a part reaches it: the embedded one, or with a certificate of its own, where it has one."""
+    own = settings.historian.cert_file, settings.historian.key_file
+    if part == "dashboard":
+        own = settings.dashboard.broker_cert_file, settings.dashboard.broker_key_file
+    broker = settings.broker
+    if part != "gateway" and own[0] is not None:
+        broker = broker.model_copy(update={"cert_file": own[0], "key_file": own[1]})
+    return own_broker(broker, settings.site.data) if broker.embedded else broker
 
 
 def context_for(broker: Broker) -> ssl.SSLContext | None:

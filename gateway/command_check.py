@@ -9,6 +9,7 @@ from rich.text import Text
 
 from config.settings import Settings
 from config.wording import without_password
+from gateway.broker_door import FOLDER, where
 from gateway.doctor_files import missing_files
 from gateway.plain_text import visible
 from gateway.terminal import Terminal
@@ -22,11 +23,11 @@ def show(path: Path, settings: Settings) -> None:
     if devices:
         console.print(_devices(settings))
     broker, store = settings.broker, settings.historian.store
-    how = "embedded" if broker.embedded else "TLS" if broker.ca_file else "without TLS"
+    how = "TLS" if broker.ca_file else "without TLS"
     rows = {
         "gateway": f"{settings.site.site}/{settings.site.gateway}{' (simulated)' if settings.simulated else ''}",
         "data": str(settings.site.data),
-        "broker": f"{broker.host}:{broker.port}, {how}",
+        "broker": f"embedded, in {settings.site.data / FOLDER}" if broker.embedded else f"{where(broker)}, {how}",
         "history": str(settings.historian.database or settings.site.data / "history.db"),
         "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
         "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",

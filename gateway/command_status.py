@@ -17,9 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
+from gateway.broker_door import where
 from gateway.certificates import broker_for
 from gateway.mqtt import Incoming, Limits, Link
 from gateway.plain_text import all_visible, plain_json, visible
+from gateway.status_pages import StatusPages
 from gateway.terminal import Terminal
 from gateway.topics import Topics
 
@@ -65,12 +67,14 @@ class Listener:
     def __init__(self, settings: Settings) -> None:
         self.heard = Heard()
         self._changed = threading.Condition()
-        topic = Topics(settings.site.site, settings.site.gateway).status
+        topics = Topics(settings.site.site, settings.site.gateway)
+        self._topic = topics.status
+        self._pages = StatusPages()
         self._link = Link(
             broker_for(settings, "dashboard"),  # not the gateway's: the broker may let each certificate in once
             client_id=f"status-{time.time_ns():x}",
             handler=self,
-            subscriptions=[(topic, SubscribeOptions(qos=1))],
+            subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in (topics.status, topics.status_page())],
         )
 
     def start(self) -> None:
@@ -119,6 +123,9 @@ class Listener:
             return
         if not isinstance(status, dict):
             return
+        status = self._pages.take(message.topic.removeprefix(self._topic).removeprefix("/"), status)
+        if status is None:
+            return
         with self._changed:
             self.heard.status = status
             if not message.retained:
@@ -155,9 +162,10 @@ def _read(settings: Settings, read: Callable[[], T]) -> T:
 
 def concerns(heard: Heard, settings: Settings, now: float | None = None) -> list[str]:
     """Return what needs attention, the most important first; empty when all is well."""
-    gateway, broker = settings.site.gateway, settings.broker
+    gateway, broker = settings.site.gateway, broker_for(settings, "dashboard")
     if not heard.broker:
-        return [f"The broker at {broker.host}:{broker.port} cannot be reached: {heard.problem}"]
+        name = "The embedded broker" if settings.broker.embedded else f"The broker at {where(broker)}"
+        return [f"{name} cannot be reached: {heard.problem}"]
     said = heard.status
     if not said:
         return [f"Gateway {gateway} is not known to the broker: has it ever run with this configuration?"]

@@ -17,15 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from rich.text import Text
 
 from config.loader import load
 from config.settings import Settings
 from gateway.broker import EmbeddedBroker
+from gateway.broker_door import FOLDER
+from gateway.certificates import broker_for
 from gateway.history import HistoryReader
+from gateway.mqtt import Incoming, Limits, Link
 from gateway.plain_text import visible
 from gateway.terminal import Terminal
 from gateway.topics import Topics
@@ -48,21 +49,31 @@ class _StoppedError(Exception):
 
 @dataclass
 class Flow:
-    """What passes on the broker, as seen by a third party."""
+    """What passes on the broker, as seen by a third party; a handler of ``gateway.mqtt.Link``."""
 
+    topics: Topics
     status: dict[str, Any] = field(default_factory=dict)
     measurements: int = 0
     stored: int = 0
 
-    def take(self, topics: Topics, topic: str, payload: bytes) -> None:
+    def connected(self, connection: int, limits: Limits) -> None:
+        """Nothing is sent."""
+
+    def lost(self, connection: int, reason: str) -> None:
+        """It connects again by itself."""
+
+    def acknowledged(self, connection: int, number: int, code: int) -> None:
+        """Nothing is sent."""
+
+    def arrived(self, message: Incoming) -> None:
         """Note one message."""
-        message = json.loads(payload)
-        if topic == topics.status:
-            self.status = message
-        elif topic == topics.stored:
-            self.stored = message["stored"]
+        told = json.loads(message.payload)
+        if message.topic == self.topics.status:
+            self.status = told
+        elif message.topic == self.topics.stored:
+            self.stored = told["stored"]
         else:
-            self.measurements += len(message["measurements"])
+            self.measurements += len(told["measurements"])
 
     @property
     def streaming(self) -> int:
@@ -114,15 +125,15 @@ async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: i
     _port_free(port)
     async with AsyncExitStack() as stack:
         console.print(f"Starting {beds} simulated beds …")
-        broker = EmbeddedBroker(_free_port(), folder)
-        await broker.start()
+        broker = EmbeddedBroker(folder / FOLDER)
+        broker.start()
         stack.push_async_callback(broker.stop)
         config = folder / "demo.toml"
         ward = ["simulate", "ward", "--beds", str(beds), "--speed", str(speed), "--socket", str(folder / "radio.sock"),
                 "--ports", str(folder / "ports"), "--write-config", str(config)]  # fmt: skip
         simulators = await stack.enter_async_context(_child("simulators", ward, folder))
         await _until(console, stop, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
-        _complete(config, folder, broker.port, port)
+        _complete(config, folder, port)
         settings = load(config)
         flow = await stack.enter_async_context(_listen(settings))
         console.print("Preparing the signal processing (the first time, the kernels are compiled) …")
@@ -130,7 +141,12 @@ async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: i
             await stack.enter_async_context(_child(name, [name, str(config)], folder))
             for name in ("historian", "dashboard", "run")
         ]]  # fmt: skip
-        await _until(console, stop, lambda: flow.status, children[-1], COMPILE_S)
+        outbox = settings.site.data / "outbox.db"
+        await _until(
+            console, stop, lambda: flow.status or (broker.problem and outbox.exists()), children[-1], COMPILE_S
+        )
+        if broker.problem:
+            console.print(Text(f"No broker: {broker.problem}. What is measured waits on disk."))
         address = Text.assemble("Open ", (f"http://127.0.0.1:{port}/", "bold"), "  (Ctrl-C stops everything)")
         console.print(address)
         await _show(console, flow, children, stop, for_s)
@@ -215,25 +231,14 @@ async def _child(name: str, arguments: list[str], folder: Path) -> AsyncIterator
 @asynccontextmanager
 async def _listen(settings: Settings) -> AsyncIterator[Flow]:
     topics = Topics(settings.site.site, settings.site.gateway)
-    flow = Flow()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    flow = Flow(topics)
     wanted = [(topic, SubscribeOptions()) for topic in (topics.status, topics.measurements(), topics.stored)]
-
-    def on_connect(client: mqtt.Client, *_: object) -> None:
-        client.subscribe(wanted)
-
-    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        flow.take(topics, message.topic, bytes(message.payload))
-
-    client.on_connect = on_connect
-    client.on_message = on_message
-    client.connect_async(settings.broker.host, settings.broker.port)
-    client.loop_start()
+    link = Link(broker_for(settings, "dashboard"), client_id="rehab-demo", handler=flow, subscriptions=wanted)
+    link.start()
     try:
         yield flow
     finally:
-        client.disconnect()
-        client.loop_stop()
+        await asyncio.to_thread(link.stop)
 
 
 async def _until(
@@ -254,19 +259,13 @@ async def _until(
             console.print(f"  … {now - began:.0f} s  {_last_words(child.log)}", soft_wrap=True)
 
 
-def _complete(config: Path, folder: Path, broker_port: int, dashboard_port: int) -> None:
+def _complete(config: Path, folder: Path, dashboard_port: int) -> None:
     """Add to the simulators' configuration what the other processes need."""
     with config.open("a", encoding="utf-8") as file:
         file.write(
             f'\n[site]\nsite = "demo"\ngateway = "demo"\ndata = {json.dumps(str(folder), ensure_ascii=False)}\n'
-            f"\n[broker]\nembedded = false\nport = {broker_port}\n"
             f"\n[dashboard]\nport = {dashboard_port}\n"
         )
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _port_free(port: int) -> None:

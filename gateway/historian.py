@@ -54,6 +54,8 @@ second without one for silence."""
 SHARED_SESSION_S = 30
 """The broker gives a part of the messages to each of us, whether or not it is there: not for longer than the gateways
 take to send again what they have heard nothing of."""
+STORE_REFUSES = "store-refuses"
+"""Code of the notice that the remote store takes nothing."""
 RETENTION_S = 3600.0
 IDLE_S = 1.0
 
@@ -111,6 +113,7 @@ class Historian:
         self._receipts_at = 0.0
         self._history = History(self.path, copying=store is not None, sharing=self._sharing, now=now)
         self._remote: RemoteStore | None = None
+        self._store_trouble: str | None = None  # unknown: a notice may stand from before this start
         self._copier: Copier | None = None
         self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
         # Not awaited at the end: it only reads.
@@ -224,6 +227,7 @@ class Historian:
                 if time.monotonic() >= alive_at:
                     alive_at = time.monotonic() + HEARTBEAT_S
                     self._say_again()
+                self._tell_of_store()
                 self._publish_receipts()
                 if time.monotonic() >= retention_at:
                     gone = self._history.forget(int(self._now() * 1e6) - self._keep_us)
@@ -235,6 +239,17 @@ class Historian:
                 log.exception("a turn of the historian failed")
             if self._stop.is_set() and not self._queue:
                 return
+
+    def _tell_of_store(self) -> None:
+        """Raise a notice for as long as the remote store takes nothing, with what can be done about it."""
+        trouble = "" if self._remote is None else self._remote.trouble
+        if trouble == self._store_trouble:
+            return
+        if trouble:
+            self._history.raise_notice(STORE_REFUSES, f"The time-series store takes nothing: {trouble}")
+        else:
+            self._history.clear_notice(STORE_REFUSES)
+        self._store_trouble = trouble
 
     def _collect(self) -> list[Incoming]:
         """Wait for messages and return those of one transaction; empty after a while without any."""
@@ -329,6 +344,7 @@ class Historian:
                         self._dirty.update(touched)
                         self._wake.notify_all()
                 if not more:
+                    self._copier.offer_again()
                     self._fresh.wait(IDLE_S)
             except FileError as error:
                 self._trouble(error)

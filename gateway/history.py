@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gateway import wall_correction
+from gateway.historian_notices import ITSELF, HistorianRecords, Standing
 from gateway.history_clock import HOLD_S, ClockBook
 from gateway.history_reader import HistoryReader
 from gateway.history_schema import (
@@ -151,6 +153,7 @@ class History:
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
         self._clocks: ClockBook | None = None
+        self._own: HistorianRecords | None = None
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
@@ -183,7 +186,7 @@ class History:
                 # What is in memory may be ahead of the file now: it is read again when it is needed.
                 self._epochs.clear()
                 self._series.clear()
-                self._clocks = None
+                self._clocks = self._own = None
                 raise
 
     def receipt(self, gateway: str, epoch: str) -> Receipt:
@@ -197,7 +200,7 @@ class History:
     def epochs(self) -> list[tuple[str, str]]:
         """Return gateway and epoch of every outbox that has been heard of, the latest last."""
         with self._lock:
-            return list(self._db.execute("SELECT gateway, epoch FROM epochs ORDER BY id"))
+            return list(self._db.execute("SELECT gateway, epoch FROM epochs WHERE gateway <> ? ORDER BY id", (ITSELF,)))
 
     def copied_upto(self) -> int:
         """Return the id up to which the remote store has everything."""
@@ -240,6 +243,25 @@ class History:
             known = self._epoch(row.gateway, row.epoch)
             self._db.execute("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, row.seq, reason, payload))
 
+    def set_apart(self, limit: int, *, after: int = 0) -> list[Stored]:
+        """Return measurements that the remote store has refused, in the order of storing, beyond an id."""
+        with self._lock:
+            return read_stored(
+                self._db,
+                "WHERE id > ? AND clock <> 'held' AND id IN (SELECT m.id FROM rejected r JOIN measurements m"
+                " ON m.epoch = r.epoch AND m.seq = r.seq) ORDER BY id LIMIT ?",
+                (after, limit),
+            )
+
+    def take_back(self, rows: Sequence[Stored]) -> None:
+        """Forget that the remote store has refused these: it has them now."""
+        with self._lock, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(
+                "DELETE FROM rejected WHERE epoch = ? AND seq = ?",
+                [(self._epoch(row.gateway, row.epoch).id, row.seq) for row in rows],
+            )
+
     def let_go(self, hold_s: float = HOLD_S) -> int:
         """Let the remote store have what was doubtful for too long; return of how many sessions that was."""
         with self._lock:
@@ -281,6 +303,44 @@ class History:
                 )  # fmt: skip
                 self._db.execute("DELETE FROM records WHERE time_us BETWEEN ? AND ?", (TRUE_FROM_US, before_us - 1))
             return gone
+
+    # What the historian tells of itself; see `HistorianRecords`.
+
+    def tell(self, what: str, **fields: Any) -> None:
+        """Append an entry to the historian's own audit."""
+        self._telling(lambda own: own.audit(what, **fields))
+
+    def raise_notice(self, code: str, text: str, *, gateway: str = "", about: str = "") -> None:
+        """Have a notice of the historian stand, for one gateway or (empty) for all."""
+        self._telling(lambda own: own.raise_notice(code, text, gateway=gateway, about=about))
+
+    def clear_notice(self, code: str, *, gateway: str = "", about: str = "") -> None:
+        """Let a notice of the historian go."""
+        self._telling(lambda own: own.clear_notice(code, gateway=gateway, about=about))
+
+    def clear_old_notices(self) -> None:
+        """Let go the notices of the historian that nothing has raised for a day."""
+        self._telling(HistorianRecords.clear_old)
+
+    def notices(self, gateway: str) -> list[Standing]:
+        """Return what the historian has to tell a gateway, the newest first."""
+        with self._lock:
+            return self._records().standing(gateway)
+
+    def _telling(self, told: Callable[[HistorianRecords], object]) -> None:
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    told(self._records())
+            except BaseException:
+                self._own = None
+                raise
+
+    def _records(self) -> HistorianRecords:
+        if self._own is None:
+            self._own = HistorianRecords(self._db, self._now)
+        return self._own
 
     def close(self) -> None:
         """Close the file."""

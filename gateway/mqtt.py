@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from paho.mqtt import client as paho
@@ -27,6 +28,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.secret import read_secret
 from config.settings import Broker
+from drivers.unix_path import short_path
+from gateway.broker_door import LOOPBACK, USER, Door, DoorError, OwnBroker, check_holder, read_door, where
 from gateway.certificates import context_for, explain, is_tls_trouble, refusal
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,9 @@ END_S = 3.0
 NO_LIMIT = 65_535
 """Receive Maximum of a broker that names none (MQTT 5, section 3.2.2.3.3)."""
 LARGEST_PACKET = 268_435_455
+FOR_ITS_SIZE = ("Packet too large", "Protocol error")
+"""In the reason of an end that a message too large for the broker may have brought: the broker's word, or paho's for
+an acknowledgement that says so (mosquitto, with ``message_size_limit``), which the standard does not know."""
 REFUSED = 0x80
 """Reason codes from here on say no (MQTT 5, section 2.4)."""
 
@@ -114,6 +120,7 @@ class _Client(paho.Client):
         self.ended = threading.Event()
         self.reason = ""
         self.refused = False  # in the words of MQTT: TLS has let us in
+        self.door: Door | None = None  # of an embedded broker
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         try:
@@ -125,6 +132,18 @@ class _Client(paho.Client):
         finally:
             self.answered.set()
             self.ended.set()
+
+    def _create_unix_socket_connection(self) -> socket.socket:
+        """Connect as paho does, but to paths of any length, and not for ever."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(CONNECT_TIMEOUT_S)
+            with short_path(Path(self.host)) as path:
+                sock.connect(path)
+        except OSError:
+            sock.close()
+            raise
+        return sock
 
     def cut(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -238,7 +257,7 @@ class Link:
                 attempt = 0
             wait_s = backoff_s(attempt, self._rng)
             if reason != self.last_error or attempt == 0:
-                log.warning("no MQTT connection to %s:%d: %s", self._broker.host, self._broker.port, reason)
+                log.warning("no MQTT connection to %s: %s", where(self._broker), reason)
             self.errors["connection"] += 1
             self.last_error = reason
             self._stop.wait(wait_s)
@@ -250,10 +269,14 @@ class Link:
         try:
             client = self._prepare(self._number)
             self._client = client
+            host, port = self._address(client.door)
             client.connect(
-                self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, clean_start=self._session_s == 0,
+                host, port, keepalive=KEEPALIVE_S, clean_start=self._session_s == 0,
                 properties=self._connect_properties(),
             )  # fmt: skip
+        except DoorError as error:
+            self._client = None
+            return str(error)
         except (OSError, ValueError) as error:
             self._client = None
             return explain(error)
@@ -272,25 +295,37 @@ class Link:
         client.on_connect = client.on_disconnect = client.on_publish = None
         client.on_message = client.on_subscribe = client.on_log = None
         if not (client.accepted or client.refused or self._stop.is_set()):
-            return refusal(self._broker) or client.reason or "connection closed"
+            return ("" if client.door else refusal(self._broker)) or client.reason or "connection closed"
         return client.reason or "connection closed"
 
+    def _address(self, door: Door | None) -> tuple[str, int]:
+        if door is None or not isinstance(self._broker, OwnBroker):
+            return self._broker.host, self._broker.port
+        return (str(self._broker.folder / door.socket), 1) if door.socket else (LOOPBACK, door.port)
+
     def _prepare(self, number: int) -> _Client:
-        client = _Client(number, client_id=self.client_id, manual_ack=self._manual_ack)
+        door = read_door(self._broker.folder) if isinstance(self._broker, OwnBroker) else None
+        client = _Client(
+            number, client_id=self.client_id, manual_ack=self._manual_ack,
+            transport="unix" if door is not None and door.socket else "tcp",
+        )  # fmt: skip
+        client.door = door
         client.connect_timeout = CONNECT_TIMEOUT_S
         # The user of the link bounds what is under way; paho must neither queue nor hold back.
         client.max_inflight_messages_set(NO_LIMIT)
         broker = self._broker
-        if broker.username is not None:
+        if door is not None and door.secret:
+            client.username_pw_set(USER, door.secret)
+        elif broker.username is not None:
             password = read_secret(broker.password_file) if broker.password_file else None
             client.username_pw_set(broker.username, password)
-        context = context_for(broker)
+        context = context_for(broker) if door is None else None
         if context is not None:
             client.tls_set_context(context)
             client.on_log = self._on_log
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
-        client.on_socket_open = _send_at_once
+        client.on_socket_open = _prepare_socket
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -379,7 +414,16 @@ class Link:
         )  # fmt: skip
 
 
-def _send_at_once(_client: paho.Client, _data: Any, sock: Any) -> None:
-    """Have the kernel wait for no company: a small message after another would lie until that is acknowledged."""
-    if isinstance(sock, socket.socket):
+def _prepare_socket(client: paho.Client, _data: Any, sock: Any) -> None:
+    """Have the kernel wait for no company, and say nothing, our secret least of all, to a stranger on our port.
+
+    A small message after another would lie until that is acknowledged.
+    """
+    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if isinstance(client, _Client) and client.door is not None:
+        try:
+            check_holder(client.door)
+        except DoorError:
+            sock.close()
+            raise

@@ -99,6 +99,10 @@ STORE_BEHIND = Rule(
     "store-behind", "medium", 5.0, 10.0, f"the oldest measurement has waited {BEHIND_RAISED_S / 60:g} min to be stored",
     "Check the historian and its store; measurements wait on this disk.",
 )  # fmt: skip
+BROKER_REFUSES = Rule(
+    "broker-refuses", "medium", 0.0, 0.0, "the broker does not take a kind of message, or it is too large for it",
+    "Raise the broker's largest packet or quota, or look at its access list ('rehab-gateway broker-acl' makes one).",
+)  # fmt: skip
 DISK_NEARLY_FULL = Rule(
     "disk-nearly-full", "medium", 5.0, 30.0, "the disk with the gateway's data is nearly full",
     "Remove old recordings from the data folder; recording stops first, the outbox last.",
@@ -123,7 +127,8 @@ CERTIFICATE_ENDS = Rule(
 RULES = (
     DEVICE_SILENT, LINK_LOST, DEVICE_MISSING, DEVICE_AMBIGUOUS, DEVICE_OTHER, DEVICE_UNPROVEN, DATA_REPEATED,
     UNITS_DOUBTED, BATTERY_LOW, BATTERY_VERY_LOW, SAMPLE_LOSS, CLOCK_UNSET, CLOCK_STEP,
-    OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, STORE_BEHIND, DISK_NEARLY_FULL, RECORDING_STOPPED, OVERLOADED,
+    OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, BROKER_REFUSES, STORE_BEHIND, DISK_NEARLY_FULL,
+    RECORDING_STOPPED, OVERLOADED,
     PART_RESTARTED, CERTIFICATE_ENDS,
 )  # fmt: skip
 
@@ -155,6 +160,10 @@ class Judge:
             yield from self._loss(now_s, device, raised)
         yield from self._clock(now_s, status.get("clock") or {})
         yield from _delivery(status, raised)
+        for kind, refused in ((status.get("publisher") or {}).get("refused") or {}).items():
+            if self._lately(f"refused {kind}", refused["count"], now_s):
+                text = f"The broker does not take all of '{kind}': {refused['why']}"
+                yield Finding(BROKER_REFUSES, text, about=kind)
         yield from _disk(status, raised)
         yield from self._parts(now_s, status)
         for certificate in status.get("certificates", ()):

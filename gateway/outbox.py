@@ -132,6 +132,7 @@ class Outbox:
         self._lost: Counter[tuple[str, int]] = Counter()  # the latter by reason and class
         self._due: float | None = None  # monotonic time of the next commit
         self._release = 0
+        self._given_up: dict[int, tuple[int, str]] = {}  # class and reason by number
         self._closing = False
         # The outbox's thread only: taken from pending, not on disk yet.
         self._batch: list[tuple[Content, int]] = []
@@ -237,6 +238,13 @@ class Outbox:
             if epoch == state.epoch and seq > max(self._release, state.released_seq):
                 self._release = min(seq, state.durable_seq)
                 self._schedule(self.commit_s)
+
+    def give_up(self, epoch: str, rows: Iterable[Row], reason: str) -> None:
+        """Make gaps of rows that can never be delivered, counted and told; ignored if they are of another epoch."""
+        with self._wake:
+            if epoch == self._state.epoch:
+                self._given_up |= {row.seq: (row.rank, reason) for row in rows}
+                self._schedule(0.0)
 
     def state(self) -> OutboxState:
         """Return what the outbox holds."""
@@ -360,11 +368,13 @@ class Outbox:
         rows, gaps, lost, chain, seq = self._numbered(file.last_seq, file.chain)
         too_old = self._ages.made_before() if self._ages else None
         before = self._state.dropped.get(TOO_OLD, 0)
+        given_up = dict(self._given_up)
         dropped = file.commit(
             rows, gaps, last_seq=seq, released=self._release, max_bytes=self.max_bytes, lost=lost, chain=chain,
-            made_before=too_old,
+            made_before=too_old, given_up=given_up,
         )  # fmt: skip
         with self._wake:
+            self._given_up = {seq: of for seq, of in self._given_up.items() if seq not in given_up}
             self._batch, self._batch_lost = [], Counter()
             self._batch_held = self._batch_missing = 0
             self._take_stock()

@@ -237,6 +237,7 @@ class OutboxFile:
         lost: Mapping[tuple[str, int], int] | None = None,
         chain: Chain | None = None,
         made_before: tuple[int, int] | None = None,
+        given_up: Mapping[int, tuple[int, str]] | None = None,
     ) -> int:
         """Add rows and gaps, trim and drop, in one transaction that is on disk when this returns.
 
@@ -250,6 +251,7 @@ class OutboxFile:
             lost: What the gaps were, by reason and class; unknown if left out.
             chain: How far the audit has come with these rows.
             made_before: Rows that were made in this span, UTC microseconds, are too old, and those before them.
+            given_up: Class and reason, by number, of rows that nobody can take.
 
         Returns:
             How many rows were dropped for want of room or for their age.
@@ -265,6 +267,8 @@ class OutboxFile:
                 self._trim(stock, released)
             self._insert(stock, rows)
             self._drop_spoilt(stock)
+            for seq, (rank, reason) in (given_up or {}).items():
+                self._take_out(stock, rank, seq, reason)
             for gap in gaps:
                 stock.bytes += self._add_gap(gap)
                 if lost is None:
@@ -324,12 +328,16 @@ class OutboxFile:
     def _drop_spoilt(self, stock: _Stock) -> None:
         while self._spoilt:
             rank, seq = self._spoilt.popleft()
-            query = f"SELECT length(payload) FROM {TABLES[rank]} WHERE seq = ?"  # noqa: S608
-            for (size,) in self._write.execute(query, (seq,)).fetchall():
-                self._write.execute(f"DELETE FROM {TABLES[rank]} WHERE seq = ?", (seq,))  # noqa: S608
-                stock.less(rank, 1, whole(size))
-                stock.bytes += self._add_gap(Gap(seq, seq, CORRUPT))
-                self._count(CORRUPT, rank, 1)
+            self._take_out(stock, rank, seq, CORRUPT)
+
+    def _take_out(self, stock: _Stock, rank: int, seq: int, reason: str) -> None:
+        """Make a gap of a row, if it is still there."""
+        query = f"SELECT length(payload) FROM {TABLES[rank]} WHERE seq = ?"  # noqa: S608
+        for (size,) in self._write.execute(query, (seq,)).fetchall():
+            self._write.execute(f"DELETE FROM {TABLES[rank]} WHERE seq = ?", (seq,))  # noqa: S608
+            stock.less(rank, 1, whole(size))
+            stock.bytes += self._add_gap(Gap(seq, seq, reason))
+            self._count(reason, rank, 1)
 
     def _drop_old(self, stock: _Stock, from_us: int, before_us: int) -> int:
         """Drop rows up to the last that is surely too old: what lies before it is older, whatever its clock said."""

@@ -7,6 +7,7 @@ docs/operations.md.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,10 @@ Json = dict[str, Any]
 Labels = dict[str, str]
 Sample = tuple[Labels, float]
 
+log = logging.getLogger(__name__)
+
+AGAIN_S = 5.0
+"""Between two tries to have a port that is taken."""
 PREFIX = "rehab_gateway_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -41,6 +46,19 @@ class Exposed:
 def exposition(status: Json) -> str:
     """Return everything a status says as text; before the first status, only that the gateway is not up."""
     return "".join(_family(metric, status) for metric in METRICS)
+
+
+async def keep_metrics(port: int, status: Callable[[], Json]) -> None:
+    """Serve the metrics until cancelled; while somebody else has the port, say so once and try again."""
+    told = ""
+    while True:
+        try:
+            await serve_metrics(port, status)
+        except OSError as error:
+            if told != str(error):
+                told = str(error)
+                log.warning("no metrics on port %d: %s; stop what holds it, or set prometheus.port", port, error)
+            await asyncio.sleep(AGAIN_S)
 
 
 async def serve_metrics(port: int, status: Callable[[], Json]) -> None:

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,14 +24,16 @@ from config.settings import Broker
 from gateway.batching import MAX_BYTES
 from gateway.commands import Command, CommandError, carry_out, may_answer_on, refusal
 from gateway.lanes import Lanes
-from gateway.mqtt import REFUSED, Incoming, Limits, Link, Will
+from gateway.mqtt import FOR_ITS_SIZE, LARGEST_PACKET, REFUSED, Incoming, Limits, Link, Will
 from gateway.outbox import Gap, Outbox, Row
 from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
 from gateway.receipt import PAYLOAD_VERSION, Receipt
+from gateway.refusals import LARGE, MAY_PASS, Refusals, words
 from gateway.resend import AFTER_S, Resend
-from gateway.topics import Topics
+from gateway.status_pages import cut
+from gateway.topics import Topics, kind_of
 from gateway.union import MOST_HISTORIANS, Reach, Union
-from gateway.window import Outgoing, Window, spans
+from gateway.window import Outgoing, Window, packet_bytes, spans
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,17 @@ GAPS_S = 0.2
 """Least time between two messages about gaps behind the rows: a full outbox makes new ones with every commit."""
 IDLE_S = 0.5
 """Longest sleep: bounds every timer here, and shows the watchdog that the thread lives."""
-PACKET_MARGIN = 4096
-"""Bytes of the broker's largest packet kept free: topic, properties, and the row that crosses the line."""
+HEAD_BYTES = 512
+"""Of a message beside its rows: topic, properties, and what is said of all its rows."""
+LEAST_PACKET = 1024
+"""Every measurement fits into so many bytes. What alone takes more, and is too large for a broker, is given up with a
+gap; a broker that takes less is not fit for us, and nothing is given up for its sake."""
+LARGEST_STATUS = 512 * 1024
+"""Bytes of a status in one message, whatever the broker takes."""
+ENDED_MOST = 3
+"""Connections that one row may end, by its size, before it is given up."""
+LEARNT_S = 3600.0
+"""A limit that a broker did not name, and let us find out, is believed for so long."""
 LAPSE_LOOK_S = 10.0
 """Between two looks whether a historian has been silent for too long."""
 STOP_S = 1.0
@@ -68,6 +79,8 @@ class PublisherState:
         taken: Everything up to this number was taken by the broker, or is a gap that it was told.
         errors: What went wrong, by kind.
         last_error: Why the last connection ended.
+        refused: What the broker does not take, by kind of message: how often (``count``) and ``why``.
+        pages: Parts that the status is cut into, beside the topic's own message; 0 where it fits whole.
         turn: Monotonic time of the thread's last turn, for the watchdog.
     """
 
@@ -79,6 +92,8 @@ class PublisherState:
     taken: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     last_error: str = ""
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pages: int = 0
     turn: float = 0.0
 
 
@@ -131,12 +146,16 @@ class Publisher:
         self._events: deque[Callable[[], None]] = deque()
         self._live: deque[tuple[str, bytes]] = deque()
         self._small: deque[Outgoing] = deque()
-        self._status: bytes | None = None
+        self._status: dict[str, Any] | None = None
         self._told: dict[str, tuple[Receipt, bool]] = {}  # by historian; guarded by _wake
         self._curves: dict[str, bytes] = {}  # by slot
         # The publisher's own thread only.
         self._connection: int | None = None
-        self._limits = Limits()
+        self._named = self._largest = self._learnt = LARGEST_PACKET  # bytes of a packet: said, used, found out
+        self._learnt_until = 0.0
+        self._refusals = Refusals()
+        self._status_parts: deque[Outgoing] = deque()
+        self._pages = 0
         self._live_under_way: deque[paho.MQTTMessageInfo] = deque()
         self._gaps_told: dict[str, int] | None = None
         self._gaps_at = 0.0
@@ -145,7 +164,7 @@ class Publisher:
         self._union = Union()
         self._lapse_look = 0.0
         self._state = PublisherState()
-        self._offline = orjson.dumps({"v": PAYLOAD_VERSION, "gateway": topics.gateway, "state": "offline"})
+        self._offline = {"v": PAYLOAD_VERSION, "gateway": topics.gateway, "state": "offline"}
         self._link = Link(
             broker,
             client_id=f"rehab-{topics.site}-{topics.gateway}",
@@ -156,7 +175,7 @@ class Publisher:
                 # A retained command would be carried out again and again.
                 (topics.command(), SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_DO_NOT_SEND)),
             ],
-            will=Will(topics.status, self._offline),
+            will=Will(topics.status, orjson.dumps(self._offline)),
             rng=rng,
         )
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -179,7 +198,7 @@ class Publisher:
 
     def set_status(self, status: dict[str, Any]) -> None:
         """Publish a status, retained; a newer one replaces one that has not been sent yet."""
-        self._status = orjson.dumps(status)
+        self._status = status
         self.notify()
 
     def set_curves(self, slot: str, payload: bytes) -> None:
@@ -309,7 +328,8 @@ class Publisher:
         errors = Counter(dict(self._errors)) + Counter(dict(self._link.errors))
         self._state = PublisherState(
             self._connection is not None, len(self._window), self._sent, self._resent + self._lanes.resent,
-            self._lanes.backlog, self._lanes.taken_upto, dict(errors), self._link.last_error, now,
+            self._lanes.backlog, self._lanes.taken_upto, dict(errors), self._link.last_error, self._refusals.status(),
+            self._pages, now,
         )  # fmt: skip
 
     def _take_receipts(self, now: float) -> None:
@@ -333,9 +353,7 @@ class Publisher:
             self._send(message, now)
         while self._room() and self._small:
             self._send(self._small.popleft(), now)
-        if self._status is not None and self._room():
-            status, self._status = self._status, None
-            self._send(Outgoing(self._topics.status, status, retain=True), now)
+        self._send_status(now, ending=ending)
         while self._curves and self._room():
             slot, curves = self._curves.popitem()
             self._send(Outgoing(self._topics.cycles(slot), curves, retain=True), now)
@@ -355,6 +373,24 @@ class Publisher:
             self._send(self._carrying(rows), now)
         self._send_gaps_between(now)
 
+    def _send_status(self, now: float, *, ending: bool) -> None:
+        """Send the newest status whole: the next one is not begun before all pages of this one are out."""
+        status = self._status
+        if status is not None and (ending or not self._status_parts) and self._room():
+            self._status = None
+            budget = min(LARGEST_STATUS, self._largest) - packet_bytes(self._topics.status_page("1000"), b"")
+            head, pages = cut(status, budget)
+            self._pages = len(pages)
+            if head.get("left_out"):
+                self._refusals.note("status", f"{LARGE}: {', '.join(head['left_out'])}")
+            topics = [*(self._topics.status_page(str(page["page"])) for page in pages), self._topics.status]
+            self._status_parts = deque(
+                Outgoing(topic, orjson.dumps(part), retain=True)
+                for topic, part in zip(topics, [*pages, head], strict=True)
+            )
+        while self._status_parts and self._room():
+            self._send(self._status_parts.popleft(), now)
+
     def _send_gaps(self, now: float) -> None:
         """Tell gaps among what was read before: rows that had to go, or were spoilt."""
         dropped = self._outbox.state().dropped
@@ -371,10 +407,16 @@ class Publisher:
         while self._room() and (gaps := self._lanes.gaps(MAX_GAPS)):
             self._send(self._telling(gaps), now)
 
-    def _telling(self, gaps: list[Gap]) -> Outgoing:
-        epoch, released = self._lanes.epoch, self._outbox.state().released_seq
+    def _telling(self, gaps: Sequence[Gap], epoch: str = "") -> Outgoing:
+        epoch, released = self._life(epoch)
         payload = encode_gaps(self._topics.gateway, epoch, released, gaps)
-        return Outgoing(self._topics.gaps, payload, epoch, tuple((gap.first, gap.last) for gap in gaps))
+        numbers = tuple((gap.first, gap.last) for gap in gaps)
+        return Outgoing(self._topics.gaps, payload, epoch, numbers, parts=tuple(gaps))
+
+    def _life(self, epoch: str) -> tuple[str, int]:
+        """Return the epoch, the present one if none is named, and what of it has been released."""
+        epoch = epoch or self._lanes.epoch
+        return epoch, self._outbox.state().released_seq if epoch == self._lanes.epoch else 0
 
     def _send_live(self) -> None:
         while self._live_under_way and self._live_under_way[0].is_published():
@@ -384,15 +426,20 @@ class Publisher:
             if len(self._live_under_way) >= LIVE_UNDER_WAY or self._connection is None:
                 self._errors["waveform dropped: link busy"] += 1
                 continue
+            if packet_bytes(topic, payload) > self._largest:
+                self._errors["waveform dropped: too large for the broker"] += 1
+                self._refusals.note("waveform", LARGE)
+                continue
             info = self._link.publish(self._connection, topic, payload, qos=0)
             if info is not None and info.rc == paho.MQTT_ERR_SUCCESS:
                 self._live_under_way.append(info)
 
     def _send(self, message: Outgoing, now: float) -> None:
         assert self._connection is not None
-        if len(message.payload) + PACKET_MARGIN // 2 > self._limits.largest_packet:
+        alone = len(message.parts) == 1  # its size is judged by what becomes of it
+        if message.size > (self._named if alone else self._largest) or message.ended >= ENDED_MOST:
             # The broker would end the connection, again and again.
-            self._note("too large for the broker", message.topic)
+            self._make_smaller(message, now)
             return
         message.sent_at = now
         info = self._link.publish(
@@ -409,13 +456,44 @@ class Publisher:
         else:
             self._window.put(info.mid, message)
 
-    def _carrying(self, rows: list[Row]) -> Outgoing:
-        epoch, released = self._lanes.epoch, self._outbox.state().released_seq
-        if not rows[0].slot:
-            payload = encode_records(self._topics.gateway, epoch, released, rows)
-            return Outgoing(self._topics.records, payload, epoch, spans(rows))
-        payload = encode_measurements(self._topics.gateway, epoch, released, rows)
-        return Outgoing(self._topics.measurements(rows[0].slot), payload, epoch, spans(rows))
+    def _make_smaller(self, message: Outgoing, now: float) -> None:
+        """Send what is too large for the broker in halves; what cannot be halved is told, and not tried for ever."""
+        half = len(message.parts) // 2
+        if half:
+            for parts in (message.parts[:half], message.parts[half:]):
+                self._window.once_more(self._again(parts, message.epoch))
+            self._woken = True
+            return
+        self._note(LARGE, message.topic)
+        self._refusals.note(kind_of(message.topic, self._topics), LARGE)
+        rows = [part for part in message.parts if isinstance(part, Row)]
+        if rows and message.size > LEAST_PACKET:
+            self._outbox.give_up(message.epoch, rows, LARGE)
+        else:
+            self._put_off(message, now)
+
+    def _again(self, parts: Sequence[Row] | Sequence[Gap], epoch: str) -> Outgoing:
+        rows = [part for part in parts if isinstance(part, Row)]
+        return self._carrying(rows, epoch) if rows else self._telling([p for p in parts if isinstance(p, Gap)], epoch)
+
+    def _put_off(self, message: Outgoing, now: float) -> None:
+        """Leave rows that are refused in the outbox, and come to them again when receipts have long been missing.
+
+        They must not take the places of those that the broker does take.
+        """
+        if self._by_broker and message.numbers:
+            self._window.later(message, now)
+        elif message.epoch == self._lanes.epoch:
+            self._lanes.taken(message.numbers, now)
+
+    def _carrying(self, rows: Sequence[Row], epoch: str = "") -> Outgoing:
+        epoch, released = self._life(epoch)
+        if rows[0].slot:
+            topic = self._topics.measurements(rows[0].slot)
+            payload = encode_measurements(self._topics.gateway, epoch, released, rows)
+        else:
+            topic, payload = self._topics.records, encode_records(self._topics.gateway, epoch, released, rows)
+        return Outgoing(topic, payload, epoch, spans(rows), parts=tuple(rows))
 
     def _room(self) -> int:
         return 0 if self._connection is None else max(0, self._window.room)
@@ -428,15 +506,34 @@ class Publisher:
 
     def _on_connected(self, connection: int, limits: Limits) -> None:
         self._on_lost()
-        self._connection, self._limits = connection, limits
+        self._connection = connection
         self._window.allow(limits.receive_maximum)
-        self._lanes.max_bytes = max(1, min(MAX_BYTES, limits.largest_packet - PACKET_MARGIN))
+        if self._clock() >= self._learnt_until:
+            self._learnt = LARGEST_PACKET
+        self._named = limits.largest_packet
+        self._allow_packets(min(self._named, self._learnt))
         self._gaps_told = None
 
-    def _on_lost(self, connection: int | None = None) -> None:
+    def _allow_packets(self, largest: int) -> None:
+        self._largest = largest
+        self._lanes.max_bytes = max(1, min(MAX_BYTES, largest - HEAD_BYTES))
+
+    def _learn(self, message: Outgoing) -> None:
+        """Note that a message ended the connection by its size, though the broker had named no limit for it."""
+        message.ended += 1
+        if len(message.parts) == 1:
+            self._refusals.note(kind_of(message.topic, self._topics), LARGE)
+        else:
+            self._learnt = min(self._learnt, max(LEAST_PACKET, message.size // 2))
+            self._learnt_until = self._clock() + LEARNT_S
+
+    def _on_lost(self, connection: int | None = None, reason: str = "") -> None:
         if connection is not None and self._connection not in (connection, None):
             return
+        if any(word in reason for word in FOR_ITS_SIZE) and (largest := self._window.largest()):
+            self._learn(largest)
         self._connection = None
+        self._status_parts.clear()
         self._window.lost()
         self._live_under_way.clear()
         self._errors["waveform dropped: not connected"] += len(self._live)
@@ -444,10 +541,10 @@ class Publisher:
 
     def _on_acknowledged(self, connection: int, number: int, code: int) -> None:
         now = self._clock()
-        if connection != self._connection or (message := self._window.acknowledged(number, code, now)) is None:
+        if connection != self._connection or (message := self._window.acknowledged(number)) is None:
             return
         if code >= REFUSED:
-            self._note("refused by the broker", f"code {code} for {message.topic}")
+            self._on_refused(message, code, now)
             return
         self._sent += 1
         if message.numbers and message.epoch == self._lanes.epoch:
@@ -456,6 +553,16 @@ class Publisher:
                 self._on_taken(message.epoch, message.numbers)
             if self._by_broker:
                 self._outbox.release(message.epoch, self._lanes.taken_upto)
+
+    def _on_refused(self, message: Outgoing, code: int, now: float) -> None:
+        self._note("refused by the broker", f"{words(code)} ({message.topic})")
+        self._refusals.note(kind_of(message.topic, self._topics), words(code))
+        if message.retain:
+            return  # what is newer comes by itself, and this would take its place
+        if code in MAY_PASS:
+            self._window.later(message, now)
+        else:
+            self._put_off(message, now)
 
 
 class _Inbox:
@@ -469,7 +576,7 @@ class _Inbox:
 
     def lost(self, connection: int, reason: str) -> None:
         log.info("connection %d lost: %s", connection, reason)
-        self._publisher._post(lambda: self._publisher._on_lost(connection))  # noqa: SLF001
+        self._publisher._post(lambda: self._publisher._on_lost(connection, reason))  # noqa: SLF001
 
     def acknowledged(self, connection: int, number: int, code: int) -> None:
         self._publisher._post(lambda: self._publisher._on_acknowledged(connection, number, code))  # noqa: SLF001

@@ -20,6 +20,8 @@ from drivers.radio import Radio, open_radio
 from drivers.supervisor import DeviceState, DeviceSupervisor
 from gateway.audit import Audit
 from gateway.broker import EmbeddedBroker
+from gateway.broker_door import FOLDER
+from gateway.certificates import broker_for
 from gateway.clock import NS
 from gateway.curves import encode_curves
 from gateway.decided import Decided
@@ -30,7 +32,7 @@ from gateway.notices import durable
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.progress import Progress
-from gateway.prometheus import serve_metrics
+from gateway.prometheus import keep_metrics
 from gateway.publisher import Publisher
 from gateway.recorder import Recorder
 from gateway.recording import Header
@@ -111,7 +113,7 @@ class Gateway:
         publisher = Publisher(
             outbox,
             self._topics,
-            self.settings.broker,
+            broker_for(self.settings, "gateway"),
             release=self.settings.outbox.release,
             on_command=watch.command,
             on_obeyed=audit.command,
@@ -153,7 +155,7 @@ class Gateway:
         supervision.start("watchdog", watchdog.run)
         port = self.settings.prometheus.port
         if port is not None:
-            supervision.start("metrics", lambda: serve_metrics(port, lambda: self.status), essential=False)
+            supervision.start("metrics", lambda: keep_metrics(port, lambda: self.status), essential=False)
         self._manager.tell(READY=1)
         try:
             await supervision.wait(stop)
@@ -356,8 +358,8 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(signum, stop.set)
     broker = None
     if settings.broker.embedded:
-        broker = EmbeddedBroker(settings.broker.port, settings.site.data)
-        await broker.start()
+        broker = EmbeddedBroker(settings.site.data / FOLDER, port=settings.broker.port)
+        broker.start()  # nobody waits for it: what is measured is on disk first, whatever becomes of a broker
     try:
         await Gateway(settings).run(stop)
     finally:

@@ -30,6 +30,8 @@ TABLE = (
           "sequence numbers that the outbox had to drop, with the reason, so that the store knows"),
     Topic("status", "status", 1, True, "JSON",
           "what the gateway and its devices are doing, each second; the last will says offline"),
+    Topic("status-page", "status/<page>", 1, True, "JSON",
+          "a part of a status that is larger than the broker's largest packet; 'status' says how many there are"),
     Topic("notices", "notices", 1, False, "JSON",
           "something staff should look at"),
     Topic("waveform", "waveform/<device>/<stream>", 0, False, "binary",
@@ -86,6 +88,10 @@ class Topics:
         """Birth, state and last will."""
         return f"{self.prefix}/status"
 
+    def status_page(self, page: str = "+") -> str:
+        """One page of a status that is too large for one message, or all."""
+        return f"{self.status}/{page}"
+
     @property
     def notices(self) -> str:
         """Notices."""
@@ -99,3 +105,9 @@ class Topics:
     def stored_by(self, historian: str = "+") -> str:
         """The receipt of one historian that shares the load, or of all."""
         return f"{self.stored}/{historian}"
+
+
+def kind_of(topic: str, topics: Topics) -> str:
+    """Return the first level of a topic below a gateway's: measurements, status …; else ``answers``."""
+    own = f"{topics.prefix}/"
+    return topic.removeprefix(own).partition("/")[0] if topic.startswith(own) else "answers"

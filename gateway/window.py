@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.mqtt import NO_LIMIT, REFUSED
-from gateway.outbox import Row
+from gateway.mqtt import NO_LIMIT
+from gateway.outbox import Gap, Row
 
 REFUSED_WAIT_S = 5.0
 """Before a message is offered again that the broker refused (quota, rights)."""
 
 
+PACKET_HEAD = 20
+"""Bytes of a packet beside topic, payload and correlation data: type, lengths, number, heads of properties."""
+
+
 @dataclass(slots=True)
 class Outgoing:
-    """A QoS 1 message; ``numbers`` are the rows it carries, as ranges with both ends included."""
+    """A QoS 1 message; ``numbers`` are the rows it carries, as ranges with both ends included.
+
+    ``parts`` are those rows, or gaps: of one that proves too large, smaller ones are made. ``ended`` says how many
+    connections it has ended by its size.
+    """
 
     topic: str
     payload: bytes
@@ -23,6 +32,18 @@ class Outgoing:
     retain: bool = False
     correlation: bytes = b""
     sent_at: float = 0.0
+    parts: tuple[Row, ...] | tuple[Gap, ...] = ()
+    ended: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the packet, at most."""
+        return packet_bytes(self.topic, self.payload) + len(self.correlation)
+
+
+def packet_bytes(topic: str, payload: bytes) -> int:
+    """Return how many bytes the packet of a message takes, at most, but for its correlation data."""
+    return PACKET_HEAD + len(topic.encode()) + len(payload)
 
 
 class Window:
@@ -60,12 +81,17 @@ class Window:
         """Note that a message is under way."""
         self._under_way[number] = message
 
-    def acknowledged(self, number: int, code: int, now: float) -> Outgoing | None:
-        """Take a message out that the broker took, or keep it for later if it refused; None if it is not known."""
-        message = self._under_way.pop(number, None)
-        if message is not None and code >= REFUSED:
-            self._refused.append((now + REFUSED_WAIT_S, message))
-        return message
+    def acknowledged(self, number: int) -> Outgoing | None:
+        """Take a message out that the broker took, or refused; None if it is not known."""
+        return self._under_way.pop(number, None)
+
+    def largest(self) -> Outgoing | None:
+        """Return the largest message under way."""
+        return max(self._under_way.values(), key=lambda message: message.size, default=None)
+
+    def later(self, message: Outgoing, now: float) -> None:
+        """Keep a message that the broker refused for a while; it keeps its place."""
+        self._refused.append((now + REFUSED_WAIT_S, message))
 
     def once_more(self, message: Outgoing) -> None:
         """Keep a message that could not be sent."""
@@ -86,7 +112,7 @@ class Window:
         self._under_way.clear()
 
 
-def spans(rows: list[Row]) -> tuple[tuple[int, int], ...]:
+def spans(rows: Sequence[Row]) -> tuple[tuple[int, int], ...]:
     """Return the numbers of rows, which rise, as ranges with both ends included."""
     found: list[tuple[int, int]] = []
     for row in rows:

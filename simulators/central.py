@@ -16,6 +16,8 @@ from bumble.host import Host
 from bumble.transport.common import TransportLostError
 from bumble.transport.unix import open_unix_client_transport
 
+from drivers.unix_path import short_path
+
 _log = logging.getLogger(__name__)
 
 POWER_ON_TIMEOUT_S = 5.0
@@ -191,7 +193,8 @@ class Central:
 
     async def _attach(self) -> None:
         """Attach, and return when the simulator has gone."""
-        transport: Any = await open_unix_client_transport(str(self.socket))
+        with short_path(self.socket) as name:
+            transport: Any = await open_unix_client_transport(name)
         try:
             host = _Host(transport.source, transport.sink)
             device = Device(config=DeviceConfiguration(name="rehab-gateway"), host=host)

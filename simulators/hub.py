@@ -14,6 +14,7 @@ from bumble import hci
 from bumble.core import InvalidPacketError
 from bumble.transport.common import PacketParser
 
+from drivers.unix_path import short_path
 from simulators.link import SimulatedController, SimulatedLink
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ class Hub:
     async def serve(self, path: Path) -> None:
         """Listen on a unix socket; a stale one is replaced. Raises OSError."""
         _clear(path)
-        self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Attachment(self), str(path))
+        with short_path(path) as name:
+            self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Attachment(self), name)
         self._path = path
 
     async def stop(self) -> None:

@@ -108,7 +108,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         else:
             ward.take(kind, name, message.payload, retained=message.retained)
 
-    filters = [(topics.status, 1), (topics.measurements(), 1), (topics.notices, 1)]
+    filters = [(topics.status, 1), (topics.status_page(), 1), (topics.measurements(), 1), (topics.notices, 1)]
     filters += [(topics.cycles(), 1), (topics.waveform(), 0)]
     feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
     live = Live(render=render, revision=revision, told=ward.delays.told)

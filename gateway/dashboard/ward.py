@@ -18,6 +18,7 @@ from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES
 from gateway.dashboard.standing import Standing
 from gateway.measurement import Measurement
 from gateway.payload import PayloadError, decode_measurements
+from gateway.status_pages import StatusPages
 
 __all__ = ["MICRO", "SLOTS", "STALE_S", "STRIDES", "STRIDE_METRICS", "SlotState", "Ward", "Wearer"]
 
@@ -72,6 +73,7 @@ class Ward:
         self.state = "unknown"
         self.notices = Standing()
         self.delays = Delays(clock_us)
+        self._pages = StatusPages()
         self._slots: dict[str, SlotState] = {}
         self._heard_us = 0
         self._status_us = 0  # our clock when the status that we show was heard
@@ -83,13 +85,15 @@ class Ward:
     def take(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
         """Take a message of the topic ``kind``: status, measurements, cycles or notices; count what is wrong.
 
-        ``name`` is the last part of the topic: the slot of measurements and cycles.
+        ``name`` is the last part of the topic: the slot of measurements and cycles, the page of a status.
         """
         try:
             if len(payload) > LARGEST.get(kind, 0):
                 raise PayloadError("too large")  # noqa: TRY301 - as anything else that is wrong with it
             if kind == "status":
-                self._take_status(decode(payload), retained=retained)
+                whole = self._pages.take(name, decode(payload))
+                if whole is not None:
+                    self._take_status(whole, retained=retained)
             elif kind == "measurements":
                 self._take_measurements(name, payload)
             elif kind == "cycles":

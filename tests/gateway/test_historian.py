@@ -17,6 +17,8 @@ from config.settings import Broker, Settings, Site
 from config.settings import Historian as HistorianSettings
 from gateway.audit_chain import Books, check
 from gateway.broker import EmbeddedBroker
+from gateway.broker_door import FOLDER
+from gateway.certificates import broker_for
 from gateway.historian import Historian, database
 from gateway.history import HistoryReader
 from gateway.measurement import Measurement
@@ -33,15 +35,17 @@ from .samples import START_US, ward
 TOPICS = Topics("demo", "gateway-1")
 
 
-def settings(port: int, folder: Path) -> Settings:
+def settings(port: int | None, folder: Path) -> Settings:
+    """Of a broker on a port, or of the embedded one of the folder."""
+    broker = Broker() if port is None else Broker(embedded=False, port=port)
     # The samples are of 2025: keep them.
-    return Settings(site=Site(data=folder), broker=Broker(port=port), historian=HistorianSettings(keep_days=100_000))
+    return Settings(site=Site(data=folder), broker=broker, historian=HistorianSettings(keep_days=100_000))
 
 
 class Chain:
     """A gateway's end and a historian around one broker, each of which can be stopped and started."""
 
-    def __init__(self, port: int, folder: Path, *, resend_after_s: float = 30.0, max_bytes: int = 2**29) -> None:
+    def __init__(self, port: int | None, folder: Path, *, resend_after_s: float = 30.0, max_bytes: int = 2**29) -> None:
         self.settings = settings(port, folder)
         self.resend_after_s = resend_after_s
         self.outbox = Outbox(folder / "outbox.db", commit_s=0.02, max_bytes=max_bytes)
@@ -52,7 +56,11 @@ class Chain:
 
     def new_publisher(self) -> Publisher:
         return Publisher(
-            self.outbox, TOPICS, self.settings.broker, resend_after_s=self.resend_after_s, rng=random.Random(1)
+            self.outbox,
+            TOPICS,
+            broker_for(self.settings, "gateway"),
+            resend_after_s=self.resend_after_s,
+            rng=random.Random(1),
         )
 
     def start(self) -> Chain:
@@ -286,9 +294,10 @@ def test_duplicates_change_nothing(chain: Callable[..., Chain]) -> None:
 
 
 async def test_the_same_over_iotcore(tmp_path: Path) -> None:
-    broker = EmbeddedBroker(free_port(), tmp_path / "broker", kind="iotcore")
-    await broker.start()
-    whole = Chain(broker.port, tmp_path, resend_after_s=0.5)
+    broker = EmbeddedBroker(tmp_path / FOLDER, port=free_port(), kind="iotcore")
+    broker.start()
+    await broker.ready()
+    whole = Chain(None, tmp_path, resend_after_s=0.5)
     await asyncio.to_thread(whole.start)
     await asyncio.to_thread(whole.make, 300)
     first = broker.pid

@@ -16,6 +16,8 @@ from config.settings import Broker, Settings, Site, Store
 from config.settings import Historian as HistorianSettings
 from gateway import wall_correction
 from gateway.broker import EmbeddedBroker
+from gateway.broker_door import FOLDER
+from gateway.certificates import broker_for
 from gateway.historian import Historian
 from gateway.history import HistoryReader
 from gateway.measurement import Measurement
@@ -46,10 +48,13 @@ def mended(reader: HistoryReader) -> bool:
 class Group:
     """A gateway's end, and historians that share."""
 
-    def __init__(self, port: int, folder: Path, *, store: Store | None = None, max_bytes: int = 2**29) -> None:
-        self.port, self.folder, self.store = port, folder, store
+    def __init__(self, port: int | None, folder: Path, *, store: Store | None = None, max_bytes: int = 2**29) -> None:
+        self.broker = Broker() if port is None else Broker(embedded=False, port=port)  # none: the embedded one
+        self.folder, self.store = folder, store
         self.outbox = Outbox(folder / "outbox.db", commit_s=0.02, max_bytes=max_bytes)
-        self.publisher = Publisher(self.outbox, TOPICS, Broker(port=port), resend_after_s=1.0, rng=random.Random(1))
+        self.publisher = Publisher(
+            self.outbox, TOPICS, broker_for(self.settings("h"), "gateway"), resend_after_s=1.0, rng=random.Random(1)
+        )
         self.historians: dict[str, Historian] = {}
         self.made: list[Measurement] = []
 
@@ -57,7 +62,7 @@ class Group:
         # The samples are of 2025: keep them.
         return Settings(
             site=Site(data=self.folder),
-            broker=Broker(port=self.port),
+            broker=self.broker,
             historian=HistorianSettings(
                 id=name, share="ward", database=self.folder / f"{name}.db", keep_days=100_000, store=self.store
             ),
@@ -234,9 +239,10 @@ def test_what_was_dropped_is_told_to_one_of_them(group: Callable[..., Group]) ->
 
 
 async def test_the_same_over_iotcore(tmp_path: Path) -> None:
-    broker = EmbeddedBroker(free_port(), tmp_path / "broker", kind="iotcore")
-    await broker.start()
-    whole = Group(broker.port, tmp_path)
+    broker = EmbeddedBroker(tmp_path / FOLDER, port=free_port(), kind="iotcore")
+    broker.start()
+    await broker.ready()
+    whole = Group(None, tmp_path)
     await asyncio.to_thread(whole.join, "h-1", "h-2")
     whole.publisher.start()
     await asyncio.to_thread(whole.make, 300)

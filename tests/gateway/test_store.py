@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from gzip import decompress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +17,12 @@ import pytest
 
 from config.settings import Broker, Settings, Site, Store
 from config.settings import Historian as HistorianSettings
+from gateway.copying import Copier
 from gateway.historian import Historian, database
-from gateway.history import HistoryReader, Stored
+from gateway.history import History, HistoryReader, Stored
 from gateway.mqtt import backoff_s
 from gateway.outbox import Outbox
+from gateway.payload import Message
 from gateway.publisher import Publisher
 from gateway.store import LineWriter, RemoteStore, WriteError, line
 from gateway.topics import Topics
@@ -29,6 +32,9 @@ from .samples import START_US, measurement, ward
 
 PRECISION = 1e-11
 """VictoriaMetrics keeps some twelve decimal digits of a value, which is a property of its format."""
+
+
+Answer = Callable[[bytes], tuple[int, dict[str, str]]]
 
 
 def stored(n: int = 100) -> list[Stored]:
@@ -77,7 +83,7 @@ def test_victoria_metrics_holds_what_the_history_holds(
     mosquitto: Child, victoria_metrics: Child, tmp_path: Path
 ) -> None:
     settings = Settings(
-        site=Site(data=tmp_path), broker=Broker(port=mosquitto.port),
+        site=Site(data=tmp_path), broker=Broker(embedded=False, port=mosquitto.port),
         historian=HistorianSettings(
             keep_days=100_000,
             store=Store(kind="victoriametrics", url=f"http://127.0.0.1:{victoria_metrics.port}", hold_back_s=2.0),
@@ -203,6 +209,237 @@ def test_store_that_is_not_ready_is_asked_again(server: ThreadingHTTPServer, tmp
     assert len(bodies) == 3
     assert bodies[0] == bodies[1] == bodies[2]
     remote.close()
+
+
+def page(status: int, where: str = "") -> Answer:
+    headers = {"Content-Type": "text/html"} | ({"Location": where} if where else {})
+    return lambda _: (status, headers)
+
+
+def invalid(_: bytes) -> tuple[int, dict[str, str]]:
+    return 400, {"Content-Type": "application/json"}
+
+
+WRONG: list[tuple[str, Answer, str]] = [
+    *((f"{status}", page(status), "store.url") for status in (301, 302, 307, 308)),
+    ("elsewhere", page(307, "http://user:secret@portal/login"), "it sends us to portal/login"),
+    *((f"{status}", page(status), f"status {status}") for status in (200, 201, 202, 203, 206)),
+    ("a page of 400", page(400), "status 400: a web page"),
+    ("a page of 422", page(422), "status 422: a web page"),
+    ("400 to everything", invalid, "refuses everything alike"),
+    ("413 to everything", lambda _: (413, {}), "small requests only"),
+    ("401", lambda _: (401, {}), "token_file"),
+    ("403", lambda _: (403, {}), "rights of the token"),
+    ("404", lambda _: (404, {}), "historian.store.url and bucket"),
+    ("405", lambda _: (405, {}), "historian.store.url"),
+    ("407", lambda _: (407, {}), "proxy"),
+    ("500", lambda _: (500, {}), "status 500"),
+]
+
+
+@pytest.mark.parametrize(("answer", "advice"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize("n", [1, 300])
+def test_what_is_wrong_with_the_request_is_held_against_no_measurement(
+    server: ThreadingHTTPServer, tmp_path: Path, answer: Answer, advice: str, n: int
+) -> None:
+    answers(server).status = staticmethod(answer)
+    refused: list[Stored] = []
+    remote = RemoteStore(store(server, tmp_path), "s", lambda row, _: refused.append(row), rng=random.Random(1))
+    rows = stored(n)
+    results: list[bool] = []
+
+    def copy() -> None:
+        while not any(results) and len(results) < 100:
+            results.append(remote.write(rows))
+
+    thread = threading.Thread(target=copy)
+    thread.start()
+    wait_until(lambda: remote.failures >= (1 if n > 1 else 2))
+    assert refused == [] or (n == 1 and answer is invalid)
+    assert advice in remote.trouble
+    assert "secret" not in remote.trouble
+    assert remote.written == 0
+    before = len(answers(server).seen)
+    assert before < 200  # and no storm of halves
+    answers(server).status = staticmethod(lambda _: (204, {}))
+    thread.join(20)
+    assert results[-1] is True
+    assert (remote.written, remote.trouble, refused) == (n, "", [])
+    remote.close()
+
+
+def test_a_line_alone_is_set_apart_once_on_the_word_of_a_right_one(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    answers(server).status = staticmethod(
+        lambda body: (204 if body.startswith(b"rehab_gateway_store_check,site=s ") else 400, {})
+    )
+    refused: list[Stored] = []
+    remote = RemoteStore(store(server, tmp_path), "s", lambda row, _: refused.append(row), rng=random.Random(1))
+    rows = stored(3)
+    assert [remote.write([row]) for row in rows] == [True, False, False]  # the next ones may not be to blame
+    assert refused == rows[:1]
+    assert "refuses everything alike" in remote.trouble
+    remote.close()
+
+
+def test_a_store_that_takes_nothing_but_the_check_gets_no_storm(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    answers(server).status = staticmethod(lambda body: (204 if body.startswith(b"rehab_gateway_store") else 400, {}))
+    refused: list[Stored] = []
+    remote = RemoteStore(store(server, tmp_path), "s", lambda row, _: refused.append(row), rng=random.Random(1))
+    assert not remote.write(stored(1000))
+    assert refused == []
+    assert len(answers(server).seen) < 100
+    remote.close()
+
+
+@pytest.mark.parametrize("wrong", [range(1), range(10), range(999), range(1, 1000), range(0, 1000, 7)])
+def test_all_wrong_lines_among_right_ones_are_found(server: ThreadingHTTPServer, tmp_path: Path, wrong: range) -> None:
+    rows = stored(1000)
+    poison = {line(rows[i], "s").encode() for i in wrong}
+    answers(server).status = staticmethod(lambda body: (400 if poison & set(body.split(b"\n")) else 204, {}))
+    refused: list[Stored] = []
+    remote = RemoteStore(store(server, tmp_path), "s", lambda row, _: refused.append(row), rng=random.Random(1))
+    if len(poison) > 900:  # nobody can tell a wrong store from wrong lines before one is taken
+        assert not remote.write(rows) or refused == [rows[i] for i in wrong]
+    else:
+        assert remote.write(rows)
+        assert refused == [rows[i] for i in wrong]
+    remote.close()
+
+
+def test_what_says_yes_to_everything_is_no_influxdb(server: ThreadingHTTPServer, tmp_path: Path) -> None:
+    handler = answers(server)
+
+    def anything(self: Answers) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    handler.do_GET = anything  # type: ignore[attr-defined]
+    writer = store(server, tmp_path)
+    with pytest.raises(WriteError, match="not from InfluxDB: what answers there is no such store") as refused:
+        writer.write(["a v=1 5"])
+    assert not refused.value.divisible
+    assert handler.seen == []
+
+    def ping(self: Answers) -> None:
+        self.send_response(204)
+        self.send_header("X-Influxdb-Version", "v2.7.1")
+        self.end_headers()
+
+    handler.do_GET = ping  # type: ignore[attr-defined]
+    writer.write(["a v=1 5"])
+    writer.close()
+
+
+def test_a_store_that_keeps_nothing_is_held_against_no_measurement(tmp_path: Path) -> None:
+    """VictoriaMetrics is asked what it has; another server that says yes, and has nothing, is not one."""
+    history = History(tmp_path / "h.db", copying=True)
+    history.store([Message("g-1", "0" * 16, measurements=[(i, m) for i, m in enumerate(ward(50), 1)])])
+
+    class Sieve:
+        def write(self, lines: object) -> None: ...
+
+        def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
+            return list(rows)
+
+        def close(self) -> None: ...
+
+    refused: list[Stored] = []
+    remote = RemoteStore(Sieve(), "s", lambda row, _: refused.append(row))
+    now = [0.0]
+    copier = Copier(history, remote, lambda row, _: refused.append(row), hold_back_s=1.0, clock=lambda: now[0])
+    for _ in range(20):
+        copier.write()
+        now[0] += 2.0
+        assert copier.confirm() == set()
+    assert refused == []
+    assert "says yes and keeps nothing" in remote.trouble
+    assert history.receipt("g-1", "0" * 16).stored == 0
+    history.close()
+
+
+def test_what_was_set_apart_is_sent_again_once_the_address_is_right(
+    server: ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "h.db"
+    history = History(path, copying=True)
+    made = [(i, m) for i, m in enumerate(ward(60), 1)]
+    history.store([Message("g-1", "0" * 16, measurements=made[:40])])
+    rows = history.not_copied(100)
+    for row in rows:  # as a version did that believed a wrong address
+        history.reject(row, "status 400: unsupported path", b"")
+    history.mark_copied(rows)
+    still_wrong = line(rows[3], "s").encode()
+    answers(server).status = staticmethod(lambda body: (400 if still_wrong in body else 204, {}))
+    refused: list[Stored] = []
+    remote = RemoteStore(store(server, tmp_path), "s", lambda row, _: refused.append(row), rng=random.Random(1))
+    now = [0.0]
+    copier = Copier(history, remote, lambda *_: None, hold_back_s=60.0, clock=lambda: now[0])
+    copier.offer_again()
+    assert answers(server).seen == []  # not before the store has taken something
+    history.store([Message("g-1", "0" * 16, measurements=made[40:])])
+    assert copier.write()
+    copier.offer_again()
+    assert len(history.set_apart(100)) == 40  # not before the hold-back
+    now[0] = 61.0
+    copier.offer_again()
+    assert [row.seq for row in history.set_apart(100)] == [4]
+    assert [row.seq for row in refused] == [4]
+    sent = b"\n".join(body for _, _, body in answers(server).seen)
+    assert all(line(row, "s").encode() in sent for row in rows)
+    before = len(answers(server).seen)
+    for _ in range(3):
+        copier.offer_again()
+    assert len(answers(server).seen) == before
+    remote.close()
+    history.close()
+
+
+def told(path: Path) -> list[str]:
+    """Return what became of the notice that the store takes nothing: raised, cleared …"""
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        found = db.execute("SELECT body FROM records WHERE what = 'store-refuses' ORDER BY seq").fetchall()
+    return [json.loads(body)["state"] for (body,) in found]
+
+
+def test_a_wrong_address_is_told_and_mended_without_a_loss(
+    mosquitto: Child, victoria_metrics: Child, tmp_path: Path
+) -> None:
+    """The whole way, over a real store: what was measured under a wrong address is there once it is right."""
+
+    def historian_at(url: str) -> Historian:
+        store = Store(kind="victoriametrics", url=url, hold_back_s=1.0)
+        broker = Broker(embedded=False, port=mosquitto.port)
+        settings = Settings(
+            site=Site(data=tmp_path), broker=broker, historian=HistorianSettings(keep_days=100_000, store=store)
+        )
+        made = Historian(settings, rng=random.Random(1))
+        made.start()
+        wait_until(lambda: made.state().connected)
+        return made
+
+    right = f"http://127.0.0.1:{victoria_metrics.port}"
+    wrong = historian_at(f"{right}/api/v2/write")  # 'check' refuses it; what did not pass 'check' must not cost a row
+    outbox = Outbox(tmp_path / "outbox.db", commit_s=0.02)
+    publisher = Publisher(outbox, Topics("demo", "gateway-1"), Broker(embedded=False, port=mosquitto.port))
+    publisher.start()
+    outbox.append(ward(100))
+    wait_until(lambda: wrong.state().errors.get("refused as a whole", 0) >= 1)
+    wait_until(lambda: told(tmp_path / "history.db")[-1:] == ["raised"])
+    assert outbox.state().depth == 100
+    wrong.stop()
+    mended = historian_at(right)
+    wait_until(lambda: outbox.state().depth == 0, 30)
+    wait_until(lambda: told(tmp_path / "history.db")[-1:] == ["cleared"])
+    publisher.stop()
+    mended.stop()
+    outbox.close()
+    history = History(tmp_path / "history.db", copying=True)
+    assert history.set_apart(10) == []
+    rows = history.not_copied(1_000, after=0)
+    history.close()
+    held = export(victoria_metrics.port)
+    assert {key: held[key] for key in values(rows)} == pytest.approx(values(rows), rel=PRECISION)
+    assert len(rows) == 100
 
 
 def test_pause_that_the_store_asks_for_is_kept(server: ThreadingHTTPServer, tmp_path: Path) -> None:
