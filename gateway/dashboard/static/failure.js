@@ -4,7 +4,7 @@
 (() => {
   const FIRST_MS = 10_000; // then twice as long each time, so that a page that always fails asks seldom
   const LONGEST_MS = 600_000;
-  const START_MS = 20_000; // until the first state is shown; slow tablets need some seconds
+  const START_MS = 20_000; // until the scripts are there; slow tablets need some seconds
   const WELL_MS = 60_000; // a page that ran for so long was well
   const UPDATED_MS = 1000;
   const TRIES = "rehab-gateway tries";
