@@ -278,8 +278,18 @@ class Connections:
 
     def _give_way(self, why: str, address: str | None = None) -> bool:
         """End the oldest connection of a stranger, of an address or any; first one on which nothing is asked."""
-        strangers = [one for one in self._open if one.owner is None and address in {None, one.address}]
-        goes = next((one for one in strangers if not one.asking), strangers[0] if strangers else None)
+
+        def oldest(*, asking: bool) -> Connection | None:
+            return next(
+                (
+                    one
+                    for one in self._open
+                    if one.owner is None and one.asking is asking and (address is None or one.address == address)
+                ),
+                None,
+            )
+
+        goes = oldest(asking=False) or oldest(asking=True)
         if goes is None:
             return False
         self._end(goes, why)

@@ -23,6 +23,7 @@ from gateway import access_log
 from gateway.access_log import AccessLog, Person
 from gateway.certificates import broker_for
 from gateway.dashboard import pages, signin, views
+from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
@@ -120,12 +121,8 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
         secure = settings.dashboard.cert_file is not None or settings.dashboard.public_url is not None
-        app[signin.GATE] = signin.make_gate(
-            users,
-            idle_minutes=settings.dashboard.session_minutes,
-            secure=secure,
-            key=load_key(settings.site.data),
-        )
+        key, idle_minutes = load_key(settings.site.data), settings.dashboard.session_minutes
+        app[signin.GATE] = signin.make_gate(users, idle_minutes=idle_minutes, secure=secure, key=key)
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
@@ -372,6 +369,7 @@ def tls_context(dashboard: Dashboard) -> ssl.SSLContext | None:
 async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str], None] | None = None) -> None:
     """Serve until ``stop`` is set; ``ready`` is told the address. Raises UsageError."""
     check(settings)
+    bound_logs()
     host, port = settings.dashboard.host, settings.dashboard.port
     context = tls_context(settings.dashboard)
     users = Users(settings.dashboard.users_file) if settings.dashboard.users_file else None
