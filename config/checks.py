@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from config.addresses import addresses, loopback
 from config.checks_ward import check_addresses, check_text, check_ward
-from config.hardware import plain_name, same_tty
+from config.hardware import NOBODY, plain_name, same_tty
 from config.lines import Path
 from config.pseudonym import nhs_numbers
 from config.settings import Dashboard, Device, Settings
@@ -94,7 +94,9 @@ def _unique(settings: Settings) -> Iterator[Finding]:
 
 def _identity(path: Path, device: Device, again: Callable[[str, object], bool]) -> Iterator[Finding]:
     """Say what one device has of another's: each of these is how a device is told from all others."""
-    if again("address", device.address):
+    if device.address in NOBODY:
+        yield (*path, "address"), f"slot.device.address = '{device.address}' is no device's: read it off the device"
+    elif again("address", device.address):
         yield (*path, "address"), f"slot.device.address = '{device.address}' is already another device's"
     if device.name is not None and not plain_name(device.name):
         yield (*path, "name"), "slot.device.name is empty: give the name that the device advertises, or an 'address'"

@@ -7,20 +7,19 @@ from pathlib import Path
 
 _SEPARATORS = re.compile(r"[\s:.\-_]+")
 _ADDRESS = re.compile(r"[0-9A-F]{12}")
-_NOBODY = ("000000000000", "FFFFFFFFFFFF")
+NOBODY = ("00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF")
+"""What is written where no address is known."""
 
 
 def bluetooth_address(text: str) -> str:
     """Return an address as BlueZ writes it, ``D4:22:CD:00:00:01``, whatever case and separators it came in.
 
     Raises:
-        ValueError: with what is expected, when these are not six bytes, or are nobody's.
+        ValueError: with what is expected, when these are not six bytes.
     """
     digits = _SEPARATORS.sub("", text).upper().removeprefix("0X")
     if not _ADDRESS.fullmatch(digits):
         raise ValueError("must be a Bluetooth address: six pairs of 0-9 and A-F, such as D4:22:CD:00:00:01")
-    if digits in _NOBODY:
-        raise ValueError("is no device's Bluetooth address: read it off the device, or use 'name'")
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 

@@ -63,11 +63,13 @@ def test_an_address_is_taken_in_every_spelling(spelling: str) -> None:
 @given(st.binary(min_size=6, max_size=6), st.sampled_from([":", "-", "", " ", "."]), st.booleans())
 def test_what_is_six_bytes_is_one_address(data: bytes, separator: str, upper: bool) -> None:
     spelt = data.hex(separator) if separator else data.hex()
-    if len(set(data)) == 1 and data[0] in {0, 255}:
-        with pytest.raises(ValueError, match="no device's"):
-            bluetooth_address(spelt)
-    else:
-        assert bluetooth_address(spelt.upper() if upper else spelt) == data.hex(":").upper()
+    assert bluetooth_address(spelt.upper() if upper else spelt) == data.hex(":").upper()
+
+
+@pytest.mark.parametrize("nobody", ["00:00:00:00:00:00", "ffffffffffff"])
+def test_nobodys_address_is_refused(nobody: str, tmp_path: Path) -> None:
+    said = refused(tmp_path, f'address = "{nobody}"', 'address = "D4:22:CD:00:00:01"')
+    assert "is no device's: read it off the device" in said
 
 
 @pytest.mark.parametrize("text", ["", "D4:22:CD:00:00", "D4:22:CD:00:00:0A:01", "D4:22:CD:00:00:0G", "dot-1"])

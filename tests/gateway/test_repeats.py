@@ -14,8 +14,11 @@ from gateway.clock import NS
 from gateway.measurement import Measurement
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
 from gateway.repeats import SETTLED_S, TWINS, Repeats
+from simulators.body import WalkingBody
 from simulators.heart import Heart
 from simulators.heart_rate import encode_measurement
+from simulators.imu import PERFECT
+from tests.gateway.test_pipeline import PROGRAMME, RATE_HZ, SESSIONS, SETTINGS, dot_frames
 
 HOUR_S = 3600
 LAG_S = 0.005  # from one delivery to the other
@@ -155,3 +158,30 @@ def test_variability_is_that_of_the_heart_and_says_that_messages_were_left_out()
     assert found_.reason == "60 messages were delivered twice"
     intake = pipeline.intakes[0]
     assert intake.repeated == intake.faults["repeated"] > 300
+
+
+def test_a_device_with_a_clock_shows_it_by_its_stamps() -> None:
+    """Every sample of a foot twice: nothing is measured otherwise, and it is counted."""
+    body = WalkingBody(3, programme=PROGRAMME, repeat=False)
+    once = dot_frames(0, body.sensor("left_foot", rate_hz=RATE_HZ, imperfections=PERFECT))
+    again = [
+        (number, frame._replace(arrival_ns=frame.arrival_ns + lag_ns))
+        for number, frame in once
+        for lag_ns in (0, round(LAG_S * NS))
+    ]
+
+    def steps(frames: list[Numbered]) -> tuple[Pipeline, list[Measurement]]:
+        pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
+        out: list[Measurement] = []
+        waiting = sorted(frames, key=lambda numbered: numbered[1].arrival_ns)
+        while waiting:
+            due = [numbered for numbered in waiting if numbered[1].arrival_ns < pipeline.end_ns + STEP_NS]
+            waiting = waiting[len(due) :]
+            out += pipeline.step(due)
+        return pipeline, out
+
+    (_, right), (pipeline, found_) = steps(once), steps(again)
+    assert [(m.metric, m.value, m.quality) for m in found_] == [(m.metric, m.value, m.quality) for m in right]
+    assert right
+    counts = pipeline.intakes[0].counts["imu"]
+    assert (counts.samples, counts.repeated, counts.lost) == (len(once), len(once), 0)
