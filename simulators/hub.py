@@ -14,6 +14,7 @@ from bumble import hci
 from bumble.core import InvalidPacketError
 from bumble.transport.common import PacketParser
 
+from simulators.claim import Claim
 from simulators.link import SimulatedController, SimulatedLink
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Hub:
         self._attachments: set[_Attachment] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
+        self._claim: Claim | None = None
         self._serial = 0
 
     @property
@@ -45,8 +47,19 @@ class Hub:
         """Return a new controller with a public address, for a host in this process."""
         return SimulatedController(name, air=self.air, address=hci.Address(address, hci.Address.PUBLIC_DEVICE_ADDRESS))
 
+    def claim(self, path: Path) -> None:
+        """Have the path for this hub, before anything there is changed; raises OSError where another has it."""
+        if self._claim is None:
+            self._claim = Claim(path)
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
     async def serve(self, path: Path) -> None:
-        """Listen on a unix socket; a stale one is replaced. Raises OSError."""
+        """Listen on a unix socket; a stale one is replaced. Raises OSError, also where another simulator serves."""
+        self.claim(path)
         _clear(path)
         self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Attachment(self), str(path))
         self._path = path
@@ -54,6 +67,7 @@ class Hub:
     async def stop(self) -> None:
         """Close the socket; attached gateways lose their radio."""
         if self._server is None:
+            self._release()
             return
         self._server.close()
         for attachment in list(self._attachments):
@@ -62,6 +76,7 @@ class Hub:
         self._server = None
         if self._path is not None:
             _clear(self._path)
+        self._release()
 
     def _attach(self, attachment: _Attachment) -> SimulatedController:
         self._attachments.add(attachment)
@@ -75,7 +90,6 @@ class Hub:
 
 
 def _clear(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
 
 
