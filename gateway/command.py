@@ -416,7 +416,9 @@ def main() -> None:
         typer.echo(f"rehab-gateway: {reason}", err=True)
         raise SystemExit(FAILURE)
     from config.errors import ConfigError
+    from gateway.private_files import restrict_umask
 
+    restrict_umask()
     sys.excepthook = tell
     try:
         get_command(app)(prog_name="rehab-gateway")

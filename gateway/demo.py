@@ -24,6 +24,7 @@ from rich.console import Console
 from config.loader import load
 from config.settings import Settings
 from gateway.broker import EmbeddedBroker
+from gateway.file_lock import FileLock
 from gateway.history import HistoryReader
 from gateway.topics import Topics
 
@@ -91,7 +92,9 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data:
         folder = data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))
+            # Before its configuration is written: a demo that runs there reads that one.
+            with FileLock(folder / "demo.toml", gateway="demo"):
+                return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))
         except DemoError as problem:
             console.print(f"[red]The demo stopped: {problem}")
             return 2
