@@ -23,7 +23,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.settings import Broker
 from gateway.batching import MAX_BYTES
 from gateway.commands import Command, CommandError, carry_out, may_answer_on, refusal
-from gateway.lanes import Lanes
+from gateway.history_watch import HistoryWatch
+from gateway.lanes import READ_GAPS, Lanes
+from gateway.leftover import Leftover, moved_range
 from gateway.mqtt import REFUSED, Incoming, Limits, Link, Will
 from gateway.outbox import Gap, Outbox, Row
 from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
@@ -49,6 +51,8 @@ IDLE_S = 0.5
 """Longest sleep: bounds every timer here, and shows the watchdog that the thread lives."""
 PACKET_MARGIN = 4096
 """Bytes of the broker's largest packet kept free: topic, properties, and the row that crosses the line."""
+RECEIPTS_MOST = 4 * MOST_HISTORIANS
+"""Receipts that wait to be looked at: the newest of each historian for each life of the outbox."""
 LAPSE_LOOK_S = 10.0
 """Between two looks whether a historian has been silent for too long."""
 STOP_S = 1.0
@@ -132,7 +136,7 @@ class Publisher:
         self._live: deque[tuple[str, bytes]] = deque()
         self._small: deque[Outgoing] = deque()
         self._status: bytes | None = None
-        self._told: dict[str, tuple[Receipt, bool]] = {}  # by historian; guarded by _wake
+        self._told: dict[tuple[str, str], tuple[Receipt, bool]] = {}  # by historian and epoch; guarded by _wake
         self._curves: dict[str, bytes] = {}  # by slot
         # The publisher's own thread only.
         self._connection: int | None = None
@@ -143,6 +147,10 @@ class Publisher:
         self._sent = self._resent = 0
         self._lanes = self._new_lanes()
         self._union = Union()
+        # The highest number of this epoch that was handed to a broker by this run, now and before this connection.
+        self._sent_upto = self._sent_before = 0
+        self._leftovers: dict[str, Leftover] = {}
+        self._history = HistoryWatch(outbox)
         self._lapse_look = 0.0
         self._state = PublisherState()
         self._offline = orjson.dumps({"v": PAYLOAD_VERSION, "gateway": topics.gateway, "state": "offline"})
@@ -231,8 +239,8 @@ class Publisher:
             self._note("bad receipt", str(error))
             return
         with self._wake:
-            if historian in self._told or len(self._told) < MOST_HISTORIANS:
-                self._told[historian] = receipt, message.retained
+            if (historian, receipt.epoch) in self._told or len(self._told) < RECEIPTS_MOST:
+                self._told[historian, receipt.epoch] = receipt, message.retained
         self.notify()
 
     def _obey(self, message: Incoming) -> None:
@@ -290,12 +298,18 @@ class Publisher:
         while self._events:
             self._events.popleft()()
         if self._outbox.epoch != self._lanes.epoch:
+            if self._outbox.fact(f"moved {self._lanes.epoch}"):
+                # Its rows are elsewhere on disk, some under other numbers: none may go as what it was.
+                self._lanes.drain()
+                self._lanes.gaps(READ_GAPS)
+                self._window.forget(self._lanes.epoch)
             while gaps := self._lanes.gaps(MAX_GAPS):
                 self._window.once_more(self._telling(gaps))
             for rows in self._lanes.drain():
                 self._window.once_more(self._carrying(rows))
             self._resent += self._lanes.resent
             self._lanes, self._union, self._gaps_told = self._new_lanes(), Union(), None
+            self._sent_upto = self._sent_before = 0
         self._take_receipts(now)
         self._lanes.tick(now)
         self._window.tick(now)
@@ -315,9 +329,16 @@ class Publisher:
     def _take_receipts(self, now: float) -> None:
         with self._wake:
             told, self._told = self._told, {}
-        for historian, (receipt, retained) in told.items():
-            if receipt.epoch == self._lanes.epoch and not self._union.take(historian, receipt, now, retained=retained):
-                self._note("receipt left out", "too many historians")
+        for (historian, epoch), (receipt, retained) in told.items():
+            if epoch == self._lanes.epoch:
+                self._take_receipt(historian, receipt, now, retained=retained)
+            elif leftover := self._leftovers.get(epoch):
+                leftover.receipt(historian, receipt, now, retained=retained)
+            elif not self._outbox.settled:
+                with self._wake:  # it may turn out to be of what is just being opened
+                    self._told.setdefault((historian, epoch), (receipt, retained))
+            elif not self._by_broker:
+                self._history.other_epoch(receipt)
         if not told and now < self._lapse_look:
             return
         self._lapse_look = now + LAPSE_LOOK_S
@@ -326,6 +347,40 @@ class Publisher:
         self._lanes.receipt(received if received.upto <= durable else Reach(durable), now)
         if not self._by_broker:
             self._outbox.release(self._lanes.epoch, min(self._union.stored().upto, durable))
+
+    def _take_receipt(self, historian: str, receipt: Receipt, now: float, *, retained: bool) -> None:
+        # What a broker remembers is from before this connection, so it cannot speak of what was sent since.
+        sent = self._sent_before if retained else self._sent_upto
+        given = max(self._outbox.opened_last, sent)
+        said = max(receipt.stored, receipt.received)
+        if said > (given if retained else self._outbox.state().durable_seq) and not self._by_broker:
+            # Nobody can have what was never given: the file is an older image of itself, or the receipt is forged.
+            self._outbox.contradicted(receipt.epoch, said, given=given)
+            return
+        if not self._union.take(historian, receipt, now, retained=retained):
+            self._note("receipt left out", "too many historians")
+        if not self._by_broker:
+            self._history.own_epoch(historian, receipt, retained=retained)
+
+    def _send_leftovers(self, now: float) -> None:
+        """Send what earlier lives of the outbox have left, a piece of each at a time."""
+        for box in self._outbox.earlier:
+            if box.epoch not in self._leftovers:
+                moved = moved_range(self._outbox.fact(f"moved {box.epoch}"))
+                self._leftovers[box.epoch] = Leftover(
+                    box, moved=moved, by_broker=self._by_broker, after_s=self._resend_after_s
+                )
+        for epoch, leftover in list(self._leftovers.items()):
+            if leftover.done:
+                del self._leftovers[epoch]
+                self._outbox.finish_earlier(leftover.box)
+                continue
+            if self._room() <= self._window.limit // 2:
+                return
+            for gaps, rows in leftover.piece(now, self._lanes.max_bytes):
+                message = self._telling(gaps, leftover.box) if gaps else self._carrying(rows, leftover.box)
+                leftover.sent(message.numbers)
+                self._window.once_more(message)
 
     def _send_all(self, now: float, *, ending: bool) -> None:
         """Fill the window, the most urgent first."""
@@ -354,6 +409,7 @@ class Publisher:
         while self._room() > self._window.limit // 2 and (rows := self._lanes.old(now)):
             self._send(self._carrying(rows), now)
         self._send_gaps_between(now)
+        self._send_leftovers(now)
 
     def _send_gaps(self, now: float) -> None:
         """Tell gaps among what was read before: rows that had to go, or were spoilt."""
@@ -371,8 +427,8 @@ class Publisher:
         while self._room() and (gaps := self._lanes.gaps(MAX_GAPS)):
             self._send(self._telling(gaps), now)
 
-    def _telling(self, gaps: list[Gap]) -> Outgoing:
-        epoch, released = self._lanes.epoch, self._outbox.state().released_seq
+    def _telling(self, gaps: list[Gap], box: Outbox | None = None) -> Outgoing:
+        epoch, released = self._whose(box)
         payload = encode_gaps(self._topics.gateway, epoch, released, gaps)
         return Outgoing(self._topics.gaps, payload, epoch, tuple((gap.first, gap.last) for gap in gaps))
 
@@ -395,6 +451,8 @@ class Publisher:
             self._note("too large for the broker", message.topic)
             return
         message.sent_at = now
+        if message.epoch == self._lanes.epoch:
+            self._sent_upto = max([self._sent_upto, *(last for _, last in message.numbers)])
         info = self._link.publish(
             self._connection, message.topic, message.payload, qos=1, retain=message.retain,
             correlation=message.correlation,
@@ -409,13 +467,19 @@ class Publisher:
         else:
             self._window.put(info.mid, message)
 
-    def _carrying(self, rows: list[Row]) -> Outgoing:
-        epoch, released = self._lanes.epoch, self._outbox.state().released_seq
+    def _carrying(self, rows: list[Row], box: Outbox | None = None) -> Outgoing:
+        epoch, released = self._whose(box)
         if not rows[0].slot:
             payload = encode_records(self._topics.gateway, epoch, released, rows)
             return Outgoing(self._topics.records, payload, epoch, spans(rows))
         payload = encode_measurements(self._topics.gateway, epoch, released, rows)
         return Outgoing(self._topics.measurements(rows[0].slot), payload, epoch, spans(rows))
+
+    def _whose(self, box: Outbox | None) -> tuple[str, int]:
+        """Return the epoch of what is sent, and what of it was let go: of the present life, or of an earlier one."""
+        if box is not None:
+            return box.epoch, box.state().released_seq
+        return self._lanes.epoch, self._outbox.state().released_seq
 
     def _room(self) -> int:
         return 0 if self._connection is None else max(0, self._window.room)
@@ -428,7 +492,7 @@ class Publisher:
 
     def _on_connected(self, connection: int, limits: Limits) -> None:
         self._on_lost()
-        self._connection, self._limits = connection, limits
+        self._connection, self._limits, self._sent_before = connection, limits, self._sent_upto
         self._window.allow(limits.receive_maximum)
         self._lanes.max_bytes = max(1, min(MAX_BYTES, limits.largest_packet - PACKET_MARGIN))
         self._gaps_told = None
@@ -456,6 +520,8 @@ class Publisher:
                 self._on_taken(message.epoch, message.numbers)
             if self._by_broker:
                 self._outbox.release(message.epoch, self._lanes.taken_upto)
+        elif message.numbers and (leftover := self._leftovers.get(message.epoch)):
+            leftover.acknowledged(message.numbers, now)
 
 
 class _Inbox:
