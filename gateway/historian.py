@@ -25,6 +25,7 @@ from gateway.certificates import broker_for
 from gateway.copying import Copier
 from gateway.file_lock import HeldError
 from gateway.history import Stored, is_corrupt
+from gateway.history_import import bring_over
 from gateway.history_open import open_history
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
@@ -367,6 +368,8 @@ class Historian:
     def _verify(self) -> None:
         try:
             self._history.verify()
+            if not self._sharing:
+                bring_over(self._history, self._stop.is_set)
         except FileError as error:
             self._note("history", error)
 

@@ -261,6 +261,19 @@ class History:
         with self._lock:
             return list(self._db.execute("SELECT gateway, epoch FROM epochs ORDER BY id"))
 
+    def know_earlier(self, gateway: str, epoch: str) -> None:
+        """Know of a life of an outbox as one before all that have been heard of."""
+        with self._lock:
+            self._db.execute(
+                "INSERT OR IGNORE INTO epochs (id, gateway, epoch)"
+                " VALUES ((SELECT min(coalesce(min(id), 0), 0) - 1 FROM epochs), ?, ?)", (gateway, epoch)
+            )  # fmt: skip
+
+    def count_again(self) -> None:
+        """Read from the file what was counted, after gaps were filled."""
+        with self._lock:
+            self._forget_all()
+
     def copied_upto(self) -> int:
         """Return the id up to which the remote store has everything."""
         with self._lock:

@@ -335,6 +335,27 @@ def test_a_receipt_says_which_history_it_is_of(tmp_path: Path) -> None:
     assert len(said[0].history) == 16
 
 
+@pytest.mark.parametrize("spoilt", [0, 4])
+def test_what_was_set_aside_of_a_history_is_brought_over(site: Ward, spoilt: int) -> None:
+    site.make(500)
+    site.all_stored()
+    site.stop_historian()
+    aside = site.history.with_name("history.db.corrupt-1")
+    site.history.rename(aside)
+    whole = bytearray(aside.read_bytes())
+    at = len(whole) // 2  # tables and their indexes lie mixed in the middle
+    whole[at : at + spoilt * 4096] = b"\xa5" * (spoilt * 4096)
+    aside.write_bytes(whole)
+    site.start_historian()
+    site.make(20)
+    site.all_stored()
+    wait_until(aside.with_name("history.db.corrupt-1.imported").exists, 20.0)
+    stored, gaps = site.count(), site.gaps()
+    assert stored + sum(last - first + 1 for first, last, _ in gaps) == 520
+    assert stored == 520 if not spoilt else 20 < stored <= 520
+    assert aside.exists()
+
+
 def test_an_error_about_a_whole_history_sets_nothing_aside(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     history = History(path)
