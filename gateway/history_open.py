@@ -37,12 +37,16 @@ def open_history(path: Path, *, gateway: str, **options: bool | Callable[[], flo
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         lock = FileLock(path, gateway=gateway)
     except OSError as error:
-        raise HistoryAccessError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise HistoryAccessError(f"{path} cannot be written: {_why(error)}") from error
     try:
         return History(path, **options), lock  # type: ignore[arg-type] # as History has them
     except (OSError, sqlite3.OperationalError) as error:
         lock.release()
-        raise HistoryAccessError(f"{path} cannot be written: {error}") from error
+        raise HistoryAccessError(f"{path} cannot be written: {_why(error)}") from error
     except BaseException:
         lock.release()
         raise
+
+
+def _why(error: Exception) -> str:
+    return ((error.strerror if isinstance(error, OSError) else "") or str(error)).lower()
