@@ -118,10 +118,12 @@ class Audit:
         self._tell("command", **_described(key), **refused)
 
     def look(self, *, all_of_them: bool = False) -> None:
-        """Tell of files that were set aside since the last look, and of commands that came again and again."""
+        """Tell of files set aside, and of what happened to the data, since the last look; and of repeated commands."""
         for name in self._outbox.aside[self._aside :]:
             self._aside += 1
             self._tell("set-aside", file=name)
+        for incident in self._outbox.incidents.take():
+            self._tell(incident.what, **incident.fields)
         past = self._monotonic() - REPEAT_S
         with self._lock:
             over = [key for key, of in self._commands.items() if all_of_them or of.since <= past]

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from config.settings import Broker, Settings
 from gateway.broker_door import own_broker
+from gateway.certificate_changes import CertificateChanges
 
 Part = Literal["gateway", "historian", "dashboard"]
 DAY_S = 86400.0
@@ -178,6 +179,8 @@ class Certificates:
         self._clock = clock
         self._looked = -LOOK_EVERY_S
         self._found: list[dict[str, Any]] = []
+        self._compared = CertificateChanges()
+        self._changed: list[dict[str, str]] = []
 
     def status(self) -> list[dict[str, Any]]:
         """Return ``{"name", "days_left"}`` of each, at most a minute old; one that cannot be read is left out.
@@ -189,7 +192,13 @@ class Certificates:
             self._looked = now
             days = {name: _days(path) for name, path in self._paths.items()}
             self._found = [{"name": name, "days_left": left} for name, left in days.items() if left is not None]
+            looks = {name: self._compared.look(name, path) for name, path in self._paths.items()}
+            self._changed = [{"name": name, "why": why} for name, why in looks.items() if why]
         return self._found
+
+    def changes(self) -> list[dict[str, str]]:
+        """Return ``{"name", "why"}`` of each that is not what it was, as of the last status."""
+        return self._changed
 
 
 def _days(path: Path) -> float | None:

@@ -525,7 +525,9 @@ def main() -> None:
         say(reason)
         raise SystemExit(FAILURE)
     from config.errors import ConfigError
+    from gateway.private_files import restrict_umask
 
+    restrict_umask()
     try:
         with flushed():
             get_command(app)(prog_name="rehab-gateway")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from config.settings import Settings
 from gateway.audit_chain import Books, KnownGap, Link, check
+from gateway.history_file import NEVER_CAME, REMOVED
 from gateway.history_reader import HistoryReader
 from gateway.outbox_file import NO_END
 from gateway.plain_text import plain_json, visible
@@ -31,6 +33,7 @@ def audit(settings: Settings, *, as_json: bool) -> int:
     if not path.is_file():
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     chains, cut = read(path, sharing=settings.historian.share is not None)
+    lost = lost_numbers(path)
     console = Terminal()
     broken = sum(link.state == "broken" for chain in chains.values() for link in chain) + sum(map(bool, cut.values()))
     if as_json:
@@ -43,6 +46,8 @@ def audit(settings: Settings, *, as_json: bool) -> int:
         console.print("The history holds no audit.")
     for gateway, links in chains.items():
         console.print(Text(f"Gateway {visible(gateway)}", "bold"), table(links), verdict(links, cut[gateway]))
+        if lost[gateway]:
+            console.print(Text.assemble(("▲ ", "bold yellow"), missing(lost[gateway])))
     return BROKEN if broken else WHOLE
 
 
@@ -70,6 +75,22 @@ def read(path: Path, *, sharing: bool = False) -> tuple[dict[str, list[Link]], d
         return chains, {name: unexplained(name, record.epoch, record.seq) for name, record in last.items()}
     finally:
         reader.close()
+
+
+def lost_numbers(path: Path) -> Counter[str]:
+    """Return of each gateway how many numbers had left its outbox and are not in the history."""
+    reader = HistoryReader(path)
+    lost: Counter[str] = Counter()
+    for gateway, _, first, last, reason in reader.gaps():
+        if reason in (NEVER_CAME, REMOVED):
+            lost[gateway] += last - first + 1
+    reader.close()
+    return lost
+
+
+def missing(lost: int) -> str:
+    """Return a sentence about numbers that a chain says nothing of."""
+    return f"{lost} numbers of this gateway had left its outbox and are not in this history: another had them."
 
 
 def table(links: list[Link]) -> Table:

@@ -12,10 +12,13 @@ from config.hand_text import NotTextError, text_of
 from config.wording import suggestion
 from gateway.dashboard.access import ROLES
 from gateway.dashboard.users import User, load, make, save
+from gateway.file_lock import FileLock
 from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
 LARGEST_BYTES = 4096  # of standard input: a password and some empty lines
+WAIT_S = 5.0
+"""For another who rewrites the file: that takes milliseconds."""
 ACTIONS = ("add", "list", "remove")
 
 
@@ -23,18 +26,22 @@ def user(action: str, file: Path, name: str, role: str) -> None:
     """Carry out one action on a users file; raises UsageError."""
     if action not in ACTIONS:
         raise UsageError(f"'{action}' is not something to do with users{suggestion(action, ACTIONS)}")
-    users = load(file) if action != "add" or file.exists() else {}
     if action == "list":
-        _show(users)
+        _show(load(file))
         return
     if not name:
         raise UsageError(f"whom to {action}? Write the name after the file")
-    if action == "remove":
-        if users.pop(name, None) is None:
+    if action == "add" and file.exists():
+        load(file)  # before a password is asked for
+    made = _made(name, role) if action == "add" else None
+    # Only while it is rewritten: two that add at once must not lose one of theirs.
+    with FileLock(file, wait_s=WAIT_S):
+        users = load(file) if made is None or file.exists() else {}
+        if made is not None:
+            users[name] = made
+        elif users.pop(name, None) is None:
             raise UsageError(f"there is no user '{name}' in {file}")
-    else:
-        users[name] = _made(name, role)
-    save(file, users.values())
+        save(file, users.values())
 
 
 def _made(name: str, role: str) -> User:

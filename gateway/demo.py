@@ -25,6 +25,7 @@ from config.settings import Settings
 from gateway.broker import EmbeddedBroker
 from gateway.broker_door import FOLDER
 from gateway.certificates import broker_for
+from gateway.file_lock import FileLock
 from gateway.history import HistoryReader
 from gateway.mqtt import Incoming, Limits, Link
 from gateway.plain_text import visible
@@ -110,7 +111,9 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data:
         folder = (data or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))
+            # Before its configuration is written: a demo that runs there reads that one.
+            with FileLock(folder / "demo.toml", gateway="demo"):
+                return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))
         except _StoppedError:
             return EXIT_INTERRUPTED
         except DemoError as problem:

@@ -23,7 +23,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.settings import Settings
 from gateway.certificates import broker_for
 from gateway.copying import Copier
-from gateway.history import History, Stored, is_corrupt
+from gateway.file_lock import HeldError
+from gateway.history import Stored, is_corrupt
+from gateway.history_import import bring_over
+from gateway.history_open import open_history
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements, decode_records
@@ -82,15 +85,15 @@ class Historian:
         rng: Source of jitter.
 
     Raises:
+        HeldError: Another process writes the database.
+        HistoryAccessError: It cannot be written.
         HistoryError: The database is a history of another version, or another kind of database.
-        sqlite3.Error: It cannot be opened.
     """
 
     def __init__(
         self, settings: Settings, *, now: Callable[[], float] = time.time, rng: random.Random | None = None
     ) -> None:
         self.path = database(settings)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._topics = Topics(settings.site.site, "+")
         self._keep_us = settings.historian.keep_days * 86_400 * 1_000_000
         self._now = now
@@ -111,7 +114,9 @@ class Historian:
         self._sharing = group is not None
         self._receipt_s = SHARED_RECEIPT_S if self._sharing else RECEIPT_S
         self._receipts_at = 0.0
-        self._history = History(self.path, copying=store is not None, sharing=self._sharing, now=now)
+        self._history, self._lock = open_history(
+            self.path, gateway=settings.site.gateway, copying=store is not None, sharing=self._sharing, now=now
+        )
         self._remote: RemoteStore | None = None
         self._store_trouble: str | None = None  # unknown: a notice may stand from before this start
         self._copier: Copier | None = None
@@ -164,6 +169,7 @@ class Historian:
         if self._remote is not None:
             self._remote.close()
         self._history.close()
+        self._lock.release()
 
     def state(self) -> HistorianState:
         """Return what has been done since the start."""
@@ -220,6 +226,10 @@ class Historian:
     def _keep(self) -> None:
         retention_at = alive_at = 0.0
         while True:
+            if not self._may_write():
+                if self._stop.wait(IDLE_S):
+                    return
+                continue
             batch = self._collect()
             try:
                 if batch:
@@ -250,6 +260,15 @@ class Historian:
         else:
             self._history.clear_notice(STORE_REFUSES)
         self._store_trouble = trouble
+
+    def _may_write(self) -> bool:
+        """Whether the history is still ours; what comes waits with the broker and the outboxes while it is not."""
+        try:
+            self._lock.renew()
+        except (HeldError, OSError) as error:
+            self._note("history", error)
+            return False
+        return True
 
     def _collect(self) -> list[Incoming]:
         """Wait for messages and return those of one transaction; empty after a while without any."""
@@ -365,6 +384,8 @@ class Historian:
     def _verify(self) -> None:
         try:
             self._history.verify()
+            if not self._sharing:
+                bring_over(self._history, self._stop.is_set)
         except FileError as error:
             self._note("history", error)
 

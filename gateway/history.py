@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from gateway import wall_correction
+from gateway.damage import look
 from gateway.historian_notices import ITSELF, HistorianRecords, Standing
 from gateway.history_clock import HOLD_S, ClockBook
+from gateway.history_file import NEVER_CAME, HistoryFile, explained, lost_of, put_aside
 from gateway.history_reader import HistoryReader
 from gateway.history_schema import (
     CLOCKS,
     DOUBTFUL,
     FROM_1,
+    FROM_2,
     HELD,
+    IDENTITY,
     QUALITY,
     RECORDS,
     SCHEMA,
@@ -37,16 +41,16 @@ from gateway.machine import TRUE_FROM_US
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
 from gateway.payload import Message, Told
+from gateway.private_files import make_private
 from gateway.receipt import Contiguous, Receipt
 
-__all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
+__all__ = ["NEVER_CAME", "History", "HistoryError", "HistoryReader", "Stored"]
 
 log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 10.0
 """Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
 WAL_LIMIT = 32 * 2**20
-NEVER_CAME = "released before it was stored"
 RETENTION_CHUNK = 5_000
 """Rows deleted in one transaction, so that new measurements never wait long."""
 
@@ -65,11 +69,15 @@ def is_corrupt(error: Exception) -> bool:
 
 @dataclass(slots=True)
 class _Epoch:
-    """One life of a gateway's outbox: what has been received, and what of it has been copied to the remote store."""
+    """One life of a gateway's outbox: what has been received, and what of it has been copied to the remote store.
+
+    ``lost`` counts the numbers that the outbox had let go and that are not here.
+    """
 
     id: int
     received: Contiguous
     copied: Contiguous
+    lost: int
 
 
 class History:
@@ -108,6 +116,9 @@ class History:
         self._lock = threading.RLock()
         self._epochs: dict[tuple[str, str], _Epoch] = {}
         self._series: dict[tuple[str | bool, ...], int] = {}
+        self._clocks: ClockBook | None = None
+        self._own: HistorianRecords | None = None
+        self._removed: dict[tuple[str, str], int] = {}  # what was in a file that was removed under us
         try:
             self._open()
         except FileError as error:
@@ -117,22 +128,62 @@ class History:
             self.replace(error)
 
     def replace(self, error: Exception) -> None:
-        """Set a damaged file aside and go on with a new one: what the outboxes still hold comes again."""
+        """Set a damaged file aside and go on with a new one: what the outboxes still hold comes again.
+
+        The file decides, not the error: one that is whole is opened again.
+        """
         with self._lock:
             self._db.close()
+            wrong = look(self.path)
+            if not wrong:
+                log.warning("the history is whole, and is opened again after: %s", error)
+                self._forget_all()
+                self._open()
+                return
             kept = set_aside(self.path)
             self.replaced += 1
             log.error("the history is damaged (%s): kept as %s, starting a new one", error, kept.name)
-            self._epochs.clear()
-            self._series.clear()
+            self._forget_all()
             self._open()
 
+    def _forget_all(self) -> None:
+        """Drop what is in memory: it is read again when it is needed."""
+        self._epochs.clear()
+        self._series.clear()
+        self._clocks = self._own = None
+
+    def _keep_place(self) -> bool:
+        """See that the file has its name still; begin anew where it has not, and return False. For who holds the lock.
+
+        What was removed stays gone: it may have been removed on purpose. Nothing of it is receipted from here on; what
+        the outboxes have let go becomes a gap that says so.
+        """
+        change = self._file.change()
+        if not change:
+            return True
+        log.error("the history %s was %s while it was in use: going on with what is there now", self.path, change)
+        self._file.close(self._db, change)
+        if change != "log removed":
+            self._removed |= {key: known.received.upto for key, known in self._epochs.items()}
+            self.replaced += 1
+        self._forget_all()
+        try:
+            self._open()
+        except (HistoryError, *FileError) as error:
+            log.error("%s is no history (%s): kept as %s", self.path, error, put_aside(self.path).name)  # noqa: TRY400
+            self._open()
+        if change != "log removed":
+            self._file.rename(self._db)
+        return False
+
     def _open(self) -> None:
+        make_private(self.path)
         self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         # One text that rotted on the disk must not hold up all that come after it.
         self._db.text_factory = as_text
         try:
             self._prepare()
+            self._file = HistoryFile(self._db, self.path)
         except BaseException:
             self._db.close()
             raise
@@ -145,15 +196,18 @@ class History:
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run(SCHEMA + CLOCKS + RECORDS)
+                self._run(SCHEMA + CLOCKS + RECORDS + IDENTITY)
         elif version == 1:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._run(FROM_1)
+        elif version == 2:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._run(FROM_2)
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
-        self._clocks: ClockBook | None = None
-        self._own: HistorianRecords | None = None
+        self._clocks = self._own = None
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
@@ -177,30 +231,51 @@ class History:
 
     def store(self, messages: Iterable[Message]) -> int:
         """Store what messages bring; return how many measurements were new."""
+        messages = list(messages)
+        with self._lock:
+            self._keep_place()
+            new = self._store_all(messages)
+            # Removed meanwhile: what is in no file with a name is not stored.
+            return new if self._keep_place() else self._store_all(messages)
+
+    def _store_all(self, messages: Sequence[Message]) -> int:
         with self._lock:
             try:
                 with self._db:
                     self._db.execute("BEGIN IMMEDIATE")
                     return sum(self._store(message) for message in messages)
             except BaseException:
-                # What is in memory may be ahead of the file now: it is read again when it is needed.
-                self._epochs.clear()
-                self._series.clear()
-                self._clocks = self._own = None
+                self._forget_all()  # what is in memory may be ahead of the file now
                 raise
 
     def receipt(self, gateway: str, epoch: str) -> Receipt:
         """Return what of this epoch is here, and what is stored for good (remotely too, if so configured)."""
         with self._lock:
+            self._keep_place()
             known = self._epoch(gateway, epoch)
             received, stored = known.received, known.copied if self.copying else known.received
             beyond = (stored.beyond(), received.beyond()) if self.sharing else (0, 0)
-            return Receipt(epoch, stored.upto, received.upto, *beyond)
+            return Receipt(
+                epoch, stored.upto, received.upto, *beyond, self._file.history, self._file.opened, known.lost
+            )
 
     def epochs(self) -> list[tuple[str, str]]:
         """Return gateway and epoch of every outbox that has been heard of, the latest last."""
         with self._lock:
             return list(self._db.execute("SELECT gateway, epoch FROM epochs WHERE gateway <> ? ORDER BY id", (ITSELF,)))
+
+    def know_earlier(self, gateway: str, epoch: str) -> None:
+        """Know of a life of an outbox as one before all that have been heard of."""
+        with self._lock:
+            self._db.execute(
+                "INSERT OR IGNORE INTO epochs (id, gateway, epoch)"
+                " VALUES ((SELECT min(coalesce(min(id), 0), 0) - 1 FROM epochs), ?, ?)", (gateway, epoch)
+            )  # fmt: skip
+
+    def count_again(self) -> None:
+        """Read from the file what was counted, after gaps were filled."""
+        with self._lock:
+            self._forget_all()
 
     def copied_upto(self) -> int:
         """Return the id up to which the remote store has everything."""
@@ -371,8 +446,11 @@ class History:
             known.received.add(1, message.released)
             known.copied.add(1, message.released)
         # What the outbox let go before, with a receipt of another history or by configuration, will not come again.
-        for first, last in known.received.missing(message.released):
-            self._add_gap(known, first, last, NEVER_CAME)
+        removed = self._removed.get((message.gateway, message.epoch), 0)
+        for hole in known.received.missing(message.released):
+            for first, last, why in explained(*hole, removed):
+                self._add_gap(known, first, last, why)
+                known.lost += last - first + 1
         self._db.execute("UPDATE epochs SET received = ? WHERE id = ?", (known.received.upto, known.id))
         return len(new)
 
@@ -479,6 +557,7 @@ class History:
                 number,
                 self._walk(number, received, upto_id=None),
                 self._walk(number, copied, upto_id=self._copied_id()),
+                lost_of(self._db, number),
             )
         return known
 

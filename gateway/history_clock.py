@@ -23,6 +23,9 @@ the tag ``clock`` tells apart."""
 MOST = 1_000
 """Corrections of one session: a clock that is set more often helps nobody."""
 
+SURE, LIKELY = 1, 2
+"""Column ``believed`` of the corrections: 0 for a clock that cannot be right, 2 for one that nobody has confirmed."""
+
 Session = tuple[str, str]
 """Gateway and session: the ids of two gateways may be alike."""
 
@@ -48,7 +51,8 @@ class ClockBook:
             " JOIN epochs ON epochs.id = clocks.epoch ORDER BY clocks.epoch, seq"
         )
         for gateway, session, epoch, seq, by_us, believed in stored.fetchall():
-            self._add((gateway, session), (epoch, seq), Correction(by_us, bool(believed)))
+            word = Correction(by_us, believed == SURE, likely=believed == LIKELY)
+            self._add((gateway, session), (epoch, seq), word)
         for of in self._known:
             let_go = db.execute(
                 "SELECT 1 FROM measurements WHERE +epoch IN (SELECT id FROM epochs WHERE gateway = ?)"
@@ -64,7 +68,7 @@ class ClockBook:
             return False
         new = self._db.execute(
             "INSERT OR IGNORE INTO clocks VALUES (?, ?, ?, ?, ?, ?)",
-            (*at, of[1], correction.by_us, correction.believed, noted_us),
+            (*at, of[1], correction.by_us, SURE if correction.believed else LIKELY * correction.likely, noted_us),
         ).rowcount
         if new:
             self._add(of, at, correction)
@@ -78,7 +82,8 @@ class ClockBook:
             return 0, BELIEVED
         said = verdict(corrections, at)
         if said.doubtful:
-            return said.by_us, HELD if self._hold and of not in self._let_go else DOUBTFUL
+            held = self._hold and not said.likely and of not in self._let_go
+            return said.by_us, HELD if held else DOUBTFUL
         return said.by_us, MENDED if said.by_us else BELIEVED
 
     def overdue(self, hold_s: float) -> list[Session]:
@@ -94,7 +99,8 @@ class ClockBook:
     def _add(self, of: Session, at: Place, correction: Correction) -> None:
         corrections = self._known.setdefault(of, [])
         insort(corrections, (at, correction), key=lambda each: each[0])
-        if self._hold and not corrections[-1][1].believed:
+        newest = corrections[-1][1]
+        if self._hold and not (newest.believed or newest.likely):
             self._held_since.setdefault(of, self._clock())
         else:
             self._held_since.pop(of, None)

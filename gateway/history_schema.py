@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from gateway.measurement import Measurement, Quality
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Clock = Literal["believed", "held", "mended", "doubtful"]
 QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
 SEPARATOR = "\n"
@@ -67,11 +67,21 @@ CREATE VIEW readable AS
 """
 """Corrections of wall times (``gateway.wall_correction``), with when the historian had them by its own clock."""
 
+IDENTITY = """
+CREATE TABLE IF NOT EXISTS identity (id INTEGER PRIMARY KEY CHECK (id = 1), history TEXT NOT NULL,
+                                     opened INTEGER NOT NULL);
+INSERT OR IGNORE INTO identity VALUES (1, lower(hex(randomblob(8))), 0);
+"""
+"""Which history this is, from its making to its end, and how often it was opened (``gateway.history_file``)."""
+
+FROM_2 = IDENTITY
+"""From version 2 of the schema to this one."""
+
 FROM_1 = f"""
 ALTER TABLE measurements ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE measurements ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
 DROP VIEW readable;
-{CLOCKS}{RECORDS}"""
+{CLOCKS}{RECORDS}{FROM_2}"""
 """From version 1 of the schema to this one."""
 
 BELIEVED, HELD, MENDED, DOUBTFUL = range(4)

@@ -69,8 +69,11 @@ class Lanes:
         if durable - self._upto > LIVE_LAG:
             self._leave_behind(durable)
         while self._upto < durable and self._batches.rows < HELD_MAX and len(self._gaps) < READ_GAPS:
-            rows, self._upto = self._read(self._upto, durable)
+            before = self._upto
+            rows, self._upto = self._read(before, durable)
             self._batches.add(self._not_received(rows))
+            if self._upto == before:
+                break
         return self._batches.take(now, self.max_bytes)
 
     def old(self, now: float) -> list[Row]:
@@ -90,6 +93,8 @@ class Lanes:
             if reached < upto:
                 self._ranges.appendleft((reached, upto))
             self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
+            if reached == after:
+                break
         message = self._old.popleft() if self._old else []
         self._tokens -= len(message)
         if self._flow and message:
@@ -179,7 +184,8 @@ class Lanes:
         self._upto = durable
 
     def _read(self, after: int, upto: int) -> tuple[list[Row], int]:
-        """Return the next rows up to a number, and up to where all rows and gaps were read."""
+        """Return the next rows up to a number, and up to where all was read: ``after`` if that failed."""
+        failures = self._outbox.read_failures
         rows = self._outbox.read(after, READ_ROWS)
         reached = rows[-1].seq if rows and rows[-1].seq < upto else upto
         rows = [row for row in rows if row.seq <= upto]
@@ -191,5 +197,7 @@ class Lanes:
         if self._outbox.epoch != self.epoch:
             # A damaged file was replaced meanwhile; these numbers are of another epoch.
             return [], upto
+        if self._outbox.read_failures != failures:
+            return [], after  # what cannot be read now is there all the same
         self._gaps.extend(self.unheard(gaps, READ_GAPS))
         return rows, reached

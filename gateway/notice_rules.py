@@ -29,6 +29,8 @@ DISK_MARGIN, DISK_CLEARED = 256 << 20, 320 << 20
 REPEATED_LEAST = 3
 """Messages since the start: one or two are a mishap of the radio, and were left out."""
 CERTIFICATE_DAYS = 30.0
+LONGEST_TEXT = 400
+"""Characters of a notice that a page shows."""
 SHOWN_S = 300.0
 """What happened in an instant stays on the page for so long."""
 
@@ -119,17 +121,25 @@ PART_RESTARTED = Rule(
     "part-restarted", "medium", 0.0, 0.0, "a part of the gateway failed and was started again",
     "This is a defect of the gateway: report it with the log.",
 )  # fmt: skip
+DATA_IN_DOUBT = Rule(
+    "data-in-doubt", "medium", 0.0, 0.0, "a file with measurements was removed, replaced, restored or damaged, lately",
+    "Find out who or what did that to the data folder or the history; 'rehab-gateway audit' says which numbers.",
+)  # fmt: skip
 CERTIFICATE_ENDS = Rule(
     "certificate-ends", "medium", 0.0, 0.0, f"a certificate ends within {CERTIFICATE_DAYS:g} days",
     "Put a new certificate in its place; the gateway reads it at the next connection.",
+)  # fmt: skip
+
+CERTIFICATE_CHANGED = Rule(
+    "certificate-changed", "medium", 0.0, 0.0, "a certificate was removed, or replaced by an older or a foreign one",
+    "Put the right certificate in its place before the next connection needs it.",
 )  # fmt: skip
 
 RULES = (
     DEVICE_SILENT, LINK_LOST, DEVICE_MISSING, DEVICE_AMBIGUOUS, DEVICE_OTHER, DEVICE_UNPROVEN, DATA_REPEATED,
     UNITS_DOUBTED, BATTERY_LOW, BATTERY_VERY_LOW, SAMPLE_LOSS, CLOCK_UNSET, CLOCK_STEP,
     OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, BROKER_REFUSES, STORE_BEHIND, DISK_NEARLY_FULL,
-    RECORDING_STOPPED, OVERLOADED,
-    PART_RESTARTED, CERTIFICATE_ENDS,
+    RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -166,10 +176,16 @@ class Judge:
                 yield Finding(BROKER_REFUSES, text, about=kind)
         yield from _disk(status, raised)
         yield from self._parts(now_s, status)
+        for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
+            yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])
         for certificate in status.get("certificates", ()):
             if certificate["days_left"] < CERTIFICATE_DAYS:
                 text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"
                 yield Finding(CERTIFICATE_ENDS, text, about=certificate["name"])
+
+        for certificate in status.get("certificate_changes", ()):
+            text = f"The certificate {certificate['name']} {certificate['why']}"
+            yield Finding(CERTIFICATE_CHANGED, text, about=certificate["name"])
 
     def _loss(self, now_s: float, device: Json, raised: Collection[str]) -> Iterator[Finding]:
         samples, lost = device["samples"], device["lost"]

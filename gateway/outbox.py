@@ -20,8 +20,13 @@ from typing import Any, TypeVar
 
 import orjson
 
+from gateway.damage import suspicious
+from gateway.file_lock import FileLock, HeldError
+from gateway.file_place import Place
+from gateway.incidents import Incidents
 from gateway.measurement import Measurement
 from gateway.outbox_age import AgeLimit
+from gateway.outbox_earlier import Earlier
 from gateway.outbox_file import (
     NO_END,
     OUTBOX_FULL,
@@ -30,9 +35,9 @@ from gateway.outbox_file import (
     FileError,
     OutboxFile,
     UnopenedFile,
-    is_damage,
     set_aside,
 )
+from gateway.outbox_move import finish_move, move_on, rewrite
 from gateway.outbox_schema import AUDIT, CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
 from gateway.records import Record, body
 from gateway.wall_correction import SLOT as CLOCK
@@ -58,6 +63,13 @@ TELL_AGAIN_S = 60.0
 """Least time between two lines of the log that say that rows were dropped."""
 RETRY_S = 1.0
 """Wait after a failed commit, such as a full disk: the measurements stay in memory meanwhile."""
+LOOK_S = 1.0
+"""Longest time between two looks whether the file still is where it was."""
+DOUBTS_MOST = 3
+"""A file that looks whole, and fails each commit all the same, is set aside after so many: all that can be read of it
+is brought over."""
+GATEWAY = "gateway"
+"""The fact that says whose outbox a file is."""
 
 DISK_SLOW = "disk slow"
 NOT_ENCODABLE = "not encodable"
@@ -78,6 +90,7 @@ class OutboxState:
         released_seq: Everything up to here has left with a receipt or as a gap.
         error: Why commits fail at present; empty when they do not.
         set_aside: Damaged files that were renamed since the start.
+        earlier: Rows of earlier lives of the outbox that wait, on disk too.
     """
 
     depth: int = 0
@@ -90,6 +103,13 @@ class OutboxState:
     released_seq: int = 0
     error: str = ""
     set_aside: int = 0
+    earlier: int = 0
+
+
+class OtherGatewayError(Exception):
+    """The outbox in the data folder is another gateway's, and holds what that one has not sent."""
+
+    advice = "Start that gateway once more, so that it is sent, or give this one a data folder (site.data) of its own."
 
 
 class Outbox:
@@ -102,12 +122,22 @@ class Outbox:
         max_age_s: Rows that are older go too; None keeps them.
         on_commit: Called on the outbox's thread after each commit that changed something; must be quick.
         now: Wall clock, seconds, for the age of rows.
+        gateway: Whose outbox this is; nobody's in particular if left out.
+        lock: The right to write it, where the caller has it already; else it is taken, and released at the end.
+        earlier: Whether to look after what earlier lives of the outbox have left beside the file.
 
     A file that cannot be opened (a full disk, a read-only folder) is tried again each second; meanwhile measurements
-    wait in memory, and the state says why.
+    wait in memory, and the state says why. A file that is removed or replaced under us is written anew from the open
+    one.
 
     Attributes:
         aside: Names of the damaged files that were renamed since the start.
+        incidents: What happened to files and numbers that somebody should know of.
+        read_failures: How often reading failed, and gave nothing though there may be something.
+
+    Raises:
+        HeldError: Another process writes the file.
+        OtherGatewayError: It is another gateway's.
     """
 
     def __init__(
@@ -119,6 +149,9 @@ class Outbox:
         max_age_s: float | None = None,
         on_commit: Callable[[], None] | None = None,
         now: Callable[[], float] = time.time,
+        gateway: str = "",
+        lock: FileLock | None = None,
+        earlier: bool = True,
     ) -> None:
         self.path = path
         self.commit_s = commit_s
@@ -144,13 +177,28 @@ class Outbox:
         self._damaged = threading.Event()
         self._file_lock = threading.Lock()  # readers against replacing the file
         self.aside: list[str] = []
+        self.incidents = Incidents()
+        self.read_failures = 0
+        self._gateway = gateway
+        self._lock, self._owns_lock = lock, lock is None
+        self._place: Place | None = None
+        self._doubts = 0  # failures in a row of a file that looks whole
+        self._opened_last = 0
+        # What a receipt said of numbers that were never given, and up to where ours are surely ours; guarded by _wake.
+        self._contradicted: tuple[int, int] | None = None
+        self._new_facts: dict[str, str] = {}  # guarded by _wake
+        self._only_look = False
         self._state = OutboxState()
         self._file: OutboxFile | UnopenedFile = UnopenedFile("")
+        self._earlier = Earlier(path, self.incidents, self._open_earlier) if earlier else None
         try:
-            self._file = self._open()
-        except sqlite3.OperationalError as error:
+            self._begin()
+        except (sqlite3.OperationalError, OSError) as error:
             log.error("the outbox cannot be opened, measurements wait in memory: %s", error)  # noqa: TRY400
             self._file = UnopenedFile(str(error))
+        except BaseException:
+            self._release_lock()
+            raise
         self._take_stock()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -246,11 +294,54 @@ class Outbox:
                 self._given_up |= {row.seq: (row.rank, reason) for row in rows}
                 self._schedule(0.0)
 
+    @property
+    def opened_last(self) -> int:
+        """The last number that the present file had given when it was opened."""
+        return self._opened_last
+
+    @property
+    def earlier(self) -> list[Outbox]:
+        """Return what is left of earlier lives of this outbox, to be sent as theirs."""
+        return [] if self._earlier is None else self._earlier.outboxes
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that earlier lives have left has been looked at."""
+        return self._earlier is None or self._earlier.settled
+
+    def finish_earlier(self, box: Outbox) -> None:
+        """Remove what was left of an earlier life, if nothing is left of it."""
+        if self._earlier is not None:
+            self._earlier.finish(box)
+
+    def fact(self, key: str) -> str:
+        """Return what was kept under a name; empty if nothing was."""
+        with self._wake:
+            return self._new_facts.get(key) or self._file.facts.get(key, "")
+
+    def keep(self, key: str, value: str) -> None:
+        """Keep a text beside the rows, on disk with the next commit."""
+        with self._wake:
+            self._new_facts[key] = value
+            self._schedule(self.commit_s)
+
+    def contradicted(self, epoch: str, stored: int, *, given: int) -> None:
+        """Begin a new life: a receipt speaks of numbers that this file has never given, so it is an older image.
+
+        Numbers beyond ``given``, up to ``stored``, may stand for something else elsewhere: they get new numbers in the
+        new life. All else is sent again as what it was.
+        """
+        with self._wake:
+            if epoch == self._state.epoch and self._contradicted is None:
+                self._contradicted = stored, given
+                self._schedule(0.0)
+
     def state(self) -> OutboxState:
         """Return what the outbox holds."""
         state = self._state
         return replace(
             state,
+            earlier=0 if self._earlier is None else self._earlier.depth,
             depth=state.depth + self._held + self._batch_held,
             last_seq=self._last_seq(),
             oldest_s=self._age(filter(None, self._file.oldest_us)),
@@ -282,6 +373,13 @@ class Outbox:
             self._closing = True
             self._schedule(0.0)
         self._thread.join()
+        if self._earlier is not None:
+            self._earlier.close()
+        self._release_lock()
+
+    def _release_lock(self) -> None:
+        if self._owns_lock and self._lock is not None:
+            self._lock.release()
 
     def _reading(self, read: Callable[[], list[Item]]) -> list[Item]:
         with self._file_lock:
@@ -289,8 +387,9 @@ class Outbox:
             try:
                 found = read()
             except FileError as error:
+                self.read_failures += 1
                 log.warning("reading the outbox failed: %s", error)
-                if is_damage(error):
+                if suspicious(error):
                     self._damaged.set()
             mend = self._damaged.is_set() or self._file.spoilt
         if mend:
@@ -318,8 +417,8 @@ class Outbox:
                 self._settle(error)
                 if closing and (error or not self._left()):
                     break
-            for listener in self._listeners:
-                listener()
+            if not self._only_look:
+                self._tell_listeners()
         if self._left():
             log.error("the outbox closes with %d measurements that could not be written", self._left())
         with self._file_lock:
@@ -331,14 +430,29 @@ class Outbox:
     def _attempt(self) -> str:
         """Commit what was taken; return why that failed, or nothing."""
         try:
+            self._keep_place()
             if self._damaged.is_set():
-                self._replace()
+                self._mend()
             if isinstance(self._file, UnopenedFile):
                 self._open_late()
-            self._commit()
+            if self._contradicted is not None:
+                self._begin_anew(*self._contradicted)
+            if not self._only_look:
+                self._commit()
+                self._doubts = 0
+        except sqlite3.IntegrityError as failure:
+            # The file holds numbers that we have not given: it is not damaged, somebody else has written to it.
+            self._damaged.set()
+            self.incidents.add(
+                "outbox-collision", f"Another process wrote to {self.path.name}: what waited here gets new numbers",
+                file=self.path.name,
+            )  # fmt: skip
+            return str(failure)
         except FileError as failure:
-            if is_damage(failure):
+            if suspicious(failure):
                 self._damaged.set()
+            return str(failure)
+        except (HeldError, OSError) as failure:
             return str(failure)
         except Exception as failure:  # noqa: BLE001 - this thread must outlive a defect: it is the supervisor
             return f"{type(failure).__name__}: {failure}"
@@ -350,8 +464,12 @@ class Outbox:
     def _take(self) -> bool:
         """Wait for the next commit and take what it will hold; return whether the outbox is closing."""
         with self._wake:
-            while self._due is None or (wait_s := self._due - time.monotonic()) > 0:
-                self._wake.wait(None if self._due is None else wait_s)
+            look_at = time.monotonic() + LOOK_S
+            while (wait_s := (look_at if self._due is None else min(self._due, look_at)) - time.monotonic()) > 0:
+                self._wake.wait(wait_s)
+            self._only_look = self._due is None or self._due > time.monotonic()
+            if self._only_look:
+                return self._closing
             self._due = None
             # What a failed commit held comes first, with its numbers.
             if not self._batch:
@@ -368,15 +486,17 @@ class Outbox:
         rows, gaps, lost, chain, seq = self._numbered(file.last_seq, file.chain)
         too_old = self._ages.made_before() if self._ages else None
         before = self._state.dropped.get(TOO_OLD, 0)
-        given_up = dict(self._given_up)
+        with self._wake:
+            facts, given_up = dict(self._new_facts), dict(self._given_up)
         dropped = file.commit(
             rows, gaps, last_seq=seq, released=self._release, max_bytes=self.max_bytes, lost=lost, chain=chain,
-            made_before=too_old, given_up=given_up,
+            made_before=too_old, given_up=given_up, facts=facts,
         )  # fmt: skip
         with self._wake:
             self._given_up = {seq: of for seq, of in self._given_up.items() if seq not in given_up}
             self._batch, self._batch_lost = [], Counter()
             self._batch_held = self._batch_missing = 0
+            self._new_facts = {key: value for key, value in self._new_facts.items() if facts.get(key) != value}
             self._take_stock()
         if self._ages and self._state.dropped.get(TOO_OLD, 0) != before:
             self._ages.again()
@@ -433,33 +553,126 @@ class Outbox:
             released_seq=file.first_kept - 1, set_aside=len(self.aside),
         )  # fmt: skip
 
-    def _open_late(self) -> None:
+    def _begin(self) -> None:
+        """Take the lock, before anything is opened or changed, and open the file."""
+        if self._lock is None:
+            self._lock = FileLock(self.path, gateway=self._gateway)
+        finish_move(self.path)
         file = self._open()
+        owner = file.facts.get(GATEWAY, "")
+        if self._gateway and owner not in ("", self._gateway):
+            waiting = file.depth
+            file.close(clean=True)
+            if waiting:
+                raise OtherGatewayError(f"{self.path} holds {waiting} rows that gateway {owner} has not sent yet")
+            set_aside(self.path, "other-gateway")
+            file = OutboxFile(self.path)
         with self._file_lock, self._wake:
-            self._file = file
-            self._take_stock()
+            if self._gateway:
+                self._new_facts[GATEWAY] = self._gateway
+                self._schedule(self.commit_s)
+            self._use(file)
+        if self._earlier is not None:
+            self._earlier.look(file.epoch)
+
+    def _use(self, file: OutboxFile) -> None:
+        """Go on with a file; the caller holds both locks."""
+        self._file = file
+        self._place = Place(self.path)
+        self._opened_last = file.last_seq
+        self._take_stock()
+
+    def _open_late(self) -> None:
+        self._begin()
 
     def _open(self) -> OutboxFile:
         try:
             return OutboxFile(self.path)
         except DamagedError as error:
-            kept = set_aside(self.path)
-            self.aside.append(kept.name)
-            log.error("the outbox was damaged (%s): kept as %s, starting a new one", error, kept.name)  # noqa: TRY400
-            return OutboxFile(self.path)
+            return self._open_anew(error)
 
-    def _replace(self) -> None:
-        """Set a file aside that turned out to be damaged, and go on with a new one; what is in memory goes there."""
+    def _open_anew(self, error: DamagedError) -> OutboxFile:
+        """Set a file aside that cannot be gone on with, and make a new one."""
+        kept = set_aside(self.path, error.kind)
+        self.aside.append(kept.name)
+        log.error("the outbox cannot be gone on with (%s): kept as %s, starting a new one", error, kept.name)
+        return OutboxFile(self.path)
+
+    def _mend(self) -> None:
+        """Look at the file that an error has put in doubt: go on with it if it is whole, else with a new one."""
+        self._doubts += 1
         with self._file_lock, self._wake:
             self._file.abandon()
-            if self.path.exists():
-                kept = set_aside(self.path)
-                self.aside.append(kept.name)
-                log.error("the outbox is damaged: kept as %s, starting a new one", kept.name)
-            self._file = OutboxFile(self.path)
-            self._release = 0
+            epoch, facts = self._file.epoch, self._file.facts
+            try:
+                if self._doubts > DOUBTS_MOST:
+                    raise DamagedError("it looks whole, and cannot be written")  # noqa: TRY301 - as any other damage
+                file = OutboxFile(self.path, recount=True)
+            except DamagedError as error:
+                file = self._open_anew(error)
+                self._release = 0
+                self._new_facts = {**facts, **self._new_facts, earlier_key(epoch): str(self._state.durable_seq)}
+            opened_last = self._opened_last
+            self._use(file)
+            if file.epoch == epoch:
+                self._opened_last = opened_last
             self._damaged.clear()
-            self._take_stock()
+        if self._earlier is not None and file.epoch != epoch:
+            self._earlier.look(file.epoch)
+
+    def _keep_place(self) -> None:
+        """See that lock and file still are where they were; write the file anew where it is not."""
+        if self._lock is not None:
+            self._lock.renew()
+        if self._place is None or not isinstance(self._file, OutboxFile) or not (change := self._place.change()):
+            return
+        log.error("the outbox %s was %s while it was in use: writing it anew", self.path, change)
+        with self._file_lock, self._wake:
+            opened_last = self._opened_last
+            kept = rewrite(self._file, self.path, change, self._place)
+            self._use(OutboxFile(self.path))
+            self._opened_last = opened_last
+        if kept is not None:
+            self.aside.append(kept.name)
+        what = f"{self.path.name} was {change} while the gateway was using it; nothing in it was lost"
+        self.incidents.add("outbox-removed", what, file=self.path.name, change=change)
+
+    def _begin_anew(self, stored: int, given: int) -> None:
+        """Leave this life of the outbox, an older image of itself, and go on in a new one."""
+        file = self._file
+        assert isinstance(file, OutboxFile)
+        with self._file_lock, self._wake:
+            self._contradicted = None
+            file.facts.update(self._new_facts)
+            moved = move_on(file, self.path, after=given, upto=min(stored, file.last_seq))
+            self._release = 0
+            self._use(OutboxFile(self.path))
+            self._opened_last = 0  # what was moved was given by this run, too
+        text = (
+            f"The outbox was an older image of itself: the history has numbers up to {stored} of it, and it had given"
+            f" none beyond {given}. {moved} rows got new numbers; numbers {given + 1} to {stored} are in doubt"
+        )
+        log.error("%s", text)
+        self.incidents.add(
+            "outbox-restored", text, epoch=file.epoch, gave=given, stored=stored, moved=moved, new=self._file.epoch
+        )
+        if self._earlier is not None:
+            self._earlier.look(self._file.epoch)
+
+    def _open_earlier(self, path: Path) -> Outbox:
+        box = Outbox(path, commit_s=self.commit_s, max_bytes=NO_END, lock=self._lock, earlier=False)
+        self.keep(earlier_key(box.epoch), str(box.state().durable_seq))
+        box.subscribe(self._tell_listeners)
+        return box
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def earlier_key(epoch: str) -> str:
+    """Return under which name an outbox keeps that it had an earlier life, with the last number of it that is known."""
+    return f"earlier {epoch}"
 
 
 def rank_of(content: Measurement | Record) -> int:

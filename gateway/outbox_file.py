@@ -11,12 +11,15 @@ import secrets
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from zlib import crc32
 
+from gateway.damage import look, suspicious
 from gateway.outbox_log import last_commit_in_log
 from gateway.outbox_schema import (
     AUDIT,
+    FACTS,
     SCHEMA_VERSION,
     TABLES,
     UNKNOWN,
@@ -26,8 +29,9 @@ from gateway.outbox_schema import (
     create,
     migrate,
 )
+from gateway.private_files import make_private
 
-__all__ = ["DamagedError", "FileError", "Gap", "OutboxFile", "Row", "UnopenedFile", "is_damage", "set_aside"]
+__all__ = ["DamagedError", "FileError", "Gap", "OutboxFile", "Row", "UnopenedFile", "set_aside"]
 
 ROW_OVERHEAD = 48
 """Bytes that one row takes on disk beside its payload: header, slot, time, and its share of half-full pages."""
@@ -62,27 +66,20 @@ _READ = f"{_EVERY_ROW} ORDER BY seq LIMIT :limit"
 
 
 class DamagedError(Exception):
-    """The file is not a whole outbox; it should be set aside."""
+    """The file is not a whole outbox of this version; it should be set aside.
+
+    Args:
+        reason: What was found.
+        kind: ``corrupt``; or ``version`` and ``foreign`` for a whole file that another program wrote.
+    """
+
+    def __init__(self, reason: str, kind: str = CORRUPT) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 FileError = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 """What reading and writing may raise: the second when SQLite quotes a rotten name, the third at a rotten length."""
-
-
-def is_damage(error: Exception) -> bool:
-    """Tell damage of the file from trouble around it (disk full, no permission), which passes."""
-    if isinstance(error, UnicodeDecodeError):
-        return True
-    if not isinstance(error, sqlite3.OperationalError):
-        return isinstance(error, sqlite3.DatabaseError)
-    # Python's own errors, such as text that is not UTF-8, have no code. The low byte is the primary code; a missing
-    # table or column is the plain SQLITE_ERROR.
-    return (getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF) in {
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_FORMAT,
-        sqlite3.SQLITE_ERROR,
-    }
 
 
 def whole(value: object) -> int:
@@ -92,10 +89,10 @@ def whole(value: object) -> int:
     return value
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file, and its log, to ``<name>.corrupt-<n>``; return the new name."""
+def set_aside(path: Path, kind: str = CORRUPT) -> Path:
+    """Rename a file that cannot be gone on with, and its log, to ``<name>.<kind>-<n>``; return the new name."""
     n = 1
-    while (kept := path.with_name(f"{path.name}.corrupt-{n}")).exists():
+    while any((kept := path.with_name(f"{path.name}.{kind}-{n}")).parent.glob(f"{kept.name}*")):
         n += 1
     for suffix in ("", "-wal", "-shm"):
         piece = path.with_name(path.name + suffix)
@@ -130,14 +127,24 @@ class OutboxFile:
         dropped: Rows dropped in the life of this file, by reason and class.
         chain: How far the audit has come.
 
+    Args:
+        path: The file.
+        epoch: Of a new file; a random one if left out.
+        recount: Check the whole file, and count its rows anew where they do not agree with the state: another process
+            has written to it, which is no damage.
+
     Raises:
         DamagedError: The file is there but is not a whole outbox.
+        OSError: It cannot be made.
         sqlite3.OperationalError: The folder cannot be written, the disk is full, or the like.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, epoch: str | None = None, recount: bool = False) -> None:
         self.path = path
+        self._new_epoch = epoch or secrets.token_hex(8)
+        self._recounting = recount
         logged = last_commit_in_log(path)
+        make_private(path)
         self._spoilt: deque[tuple[int, int]] = deque()  # class and number; filled by the reader, emptied by the writer
         self._write = _connect(path)
         try:
@@ -149,7 +156,8 @@ class OutboxFile:
                 raise DamagedError("it asks for more memory than there is") from error
             if isinstance(error, UnicodeDecodeError):  # SQLite quotes names in what it says, and they are spoilt
                 raise DamagedError("names that are not text") from error
-            if isinstance(error, FileError) and is_damage(error):
+            # Nobody else has the file: a constraint that fails while it is being opened is one that its own rows break.
+            if isinstance(error, sqlite3.Error) and (suspicious(error) or isinstance(error, sqlite3.IntegrityError)):
                 raise DamagedError(str(error)) from error
             raise
 
@@ -176,7 +184,7 @@ class OutboxFile:
         self.last_seq, *self.depths, self.bytes, chain_n, clean = numbers
         self.chain = Chain(chain_n, head)
         # Checking half a gigabyte takes seconds: only after an end that was not orderly.
-        if not clean:
+        if not clean or self._recounting:
             self._check()
         if recovered is None:
             recovered = self._recovered()
@@ -191,23 +199,29 @@ class OutboxFile:
                 self.last_seq += torn
                 self._write.execute("UPDATE state SET last_seq = ?, bytes = ?", (self.last_seq, self.bytes))
             self.oldest_us, self.first_kept, self.dropped = self._take_stock(self.last_seq)
+            self._write.execute(FACTS)
+            self.facts = dict(self._write.execute("SELECT key, value FROM facts").fetchall())
 
     def _open_schema(self) -> int | None:
         """Make or migrate the tables; return what SQLite took of the log, where that had to be asked before."""
         version = self._write.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             if self._write.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise DamagedError("another kind of database")
+                raise DamagedError("another kind of database", self._kind("foreign"))
             with self._write:
                 self._write.execute("BEGIN IMMEDIATE")
-                create(self._write, secrets.token_hex(8))
+                create(self._write, self._new_epoch)
         elif version == 1:
             recovered = self._recovered()
             migrate(self._write, gap_bytes=GAP_BYTES)
             return recovered
         elif version != SCHEMA_VERSION:
-            raise DamagedError(f"schema version {version} is not {SCHEMA_VERSION}")
+            raise DamagedError(f"schema version {version} is not {SCHEMA_VERSION}", self._kind("version"))
         return None
+
+    def _kind(self, kind: str) -> str:
+        """Return what a file of another program is, or ``corrupt`` where it is damaged besides."""
+        return CORRUPT if look(self.path) else kind
 
     def _recovered(self) -> int:
         """Return how many frames of the log SQLite took: it forgets the rest, from the first bad page on."""
@@ -223,8 +237,27 @@ class OutboxFile:
         ]
         last, rows = max(last for last, _ in found), [count for _, count in found]
         told = self._write.execute("SELECT coalesce(max(last), 0) FROM gaps").fetchone()[0]
-        if rows != self.depths or (any(rows) and max(last, told) != self.last_seq):
+        if rows == self.depths and (not any(rows) or max(last, told) == self.last_seq):
+            return
+        if not self._recounting:
             raise DamagedError(f"{rows} rows up to {last} do not agree with the state: {self.depths}, {self.last_seq}")
+        self._recount(max(last, told))
+
+    def _recount(self, last_seq: int) -> None:
+        """Have the state say what the rows are."""
+        self.last_seq = max(self.last_seq, last_seq)
+        counts = [
+            self._write.execute(f"SELECT count(*), coalesce(sum(length(payload)), 0) FROM {table}").fetchone()  # noqa: S608
+            for table in TABLES
+        ]
+        gaps = self._write.execute("SELECT count(*) FROM gaps").fetchone()[0]
+        self.depths = [n for n, _ in counts]
+        self.bytes = sum(whole(size) + n * ROW_OVERHEAD for n, size in counts) + gaps * GAP_BYTES
+        with self._write:
+            self._write.execute(
+                "UPDATE state SET last_seq = ?, metrics = ?, events = ?, audits = ?, bytes = ?",
+                (self.last_seq, *self.depths, self.bytes),
+            )
 
     def commit(
         self,
@@ -238,6 +271,7 @@ class OutboxFile:
         chain: Chain | None = None,
         made_before: tuple[int, int] | None = None,
         given_up: Mapping[int, tuple[int, str]] | None = None,
+        facts: Mapping[str, str] | None = None,
     ) -> int:
         """Add rows and gaps, trim and drop, in one transaction that is on disk when this returns.
 
@@ -252,6 +286,7 @@ class OutboxFile:
             chain: How far the audit has come with these rows.
             made_before: Rows that were made in this span, UTC microseconds, are too old, and those before them.
             given_up: Class and reason, by number, of rows that nobody can take.
+            facts: What else is to be kept, by name; a text replaces the one before it.
 
         Returns:
             How many rows were dropped for want of room or for their age.
@@ -283,10 +318,13 @@ class OutboxFile:
                 " chain_head = ?",
                 (last_seq, *stock.depths, stock.bytes, chain.n, chain.head),
             )
+            for key, value in (facts or {}).items():
+                self._write.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
             # Before the commit: nothing may fail between it and the numbers below.
             taken = self._take_stock(last_seq)
         self.last_seq, self.depths, self.bytes, self.chain = last_seq, stock.depths, stock.bytes, chain
         self.oldest_us, self.first_kept, self.dropped = taken
+        self.facts.update(facts or {})
         return dropped
 
     def _insert(self, stock: _Stock, rows: Sequence[tuple[Row, int]]) -> None:
@@ -427,6 +465,18 @@ class OutboxFile:
                 return good
             after_seq = found[-1][0]
 
+    def read_aged(self, after_seq: int, limit: int) -> list[tuple[Row, int]]:
+        """Return whole rows beyond ``after_seq``, in order, with when they were made, UTC microseconds."""
+        rows = self.read(after_seq, limit)
+        made = {
+            seq: made_us
+            for table in TABLES if rows
+            for seq, made_us in self._read.execute(
+                f"SELECT seq, made_us FROM {table} WHERE seq BETWEEN ? AND ?", (rows[0].seq, rows[-1].seq)  # noqa: S608
+            )
+        }  # fmt: skip
+        return [(row, whole(made[row.seq])) for row in rows]
+
     @property
     def spoilt(self) -> bool:
         """Whether rows were found that are not what was written."""
@@ -454,6 +504,16 @@ class OutboxFile:
         counts = self._write.execute("SELECT reason, class, n FROM dropped")
         dropped = {(str(reason), whole(rank)): whole(n) for reason, rank, n in counts}
         return oldest, first if gap is None else min(first, whole(gap)), dropped
+
+    def copy_to(self, path: Path) -> None:
+        """Write all that is committed into a new file: the open one has a name no more. Raises sqlite3.Error."""
+        make_private(path)
+        with closing(_connect(path)) as copy:
+            self._write.backup(copy)
+
+    def checkpoint(self) -> None:
+        """Write the log into the file: the log has a name no more. Raises sqlite3.Error."""
+        self._write.execute("PRAGMA wal_checkpoint(FULL)")
 
     def abandon(self) -> None:
         """Let go of a damaged file without writing to it."""
@@ -488,6 +548,7 @@ class UnopenedFile:
         self.depths = [0] * len(TABLES)
         self.oldest_us: list[int | None] = [None] * len(TABLES)
         self.dropped: dict[tuple[str, int], int] = {}
+        self.facts: dict[str, str] = {}
 
     def commit(self, rows: Sequence[tuple[Row, int]], gaps: Iterable[Gap], **more: object) -> int:
         """Fail: there is nowhere to write to."""

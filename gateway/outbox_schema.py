@@ -30,6 +30,10 @@ DROPPED = """
 CREATE TABLE dropped (reason TEXT NOT NULL, class INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (reason, class))
 WITHOUT ROWID"""
 
+FACTS = "CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+"""What else outlives a restart, as texts: whose file it is, earlier lives, what historians said. Earlier programs leave
+it alone, so it asks for no version of the schema."""
+
 SCHEMA = (STATE, *map(ROWS.format, TABLES), GAPS, DROPPED)
 
 FROM_VERSION_1 = (

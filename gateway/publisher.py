@@ -23,7 +23,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.settings import Broker
 from gateway.batching import MAX_BYTES
 from gateway.commands import Command, CommandError, carry_out, may_answer_on, refusal
-from gateway.lanes import Lanes
+from gateway.history_watch import HistoryWatch
+from gateway.lanes import READ_GAPS, Lanes
+from gateway.leftover import Leftover, moved_range
 from gateway.mqtt import FOR_ITS_SIZE, LARGEST_PACKET, REFUSED, Incoming, Limits, Link, Will
 from gateway.outbox import Gap, Outbox, Row
 from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
@@ -60,6 +62,8 @@ ENDED_MOST = 3
 """Connections that one row may end, by its size, before it is given up."""
 LEARNT_S = 3600.0
 """A limit that a broker did not name, and let us find out, is believed for so long."""
+RECEIPTS_MOST = 4 * MOST_HISTORIANS
+"""Receipts that wait to be looked at: the newest of each historian for each life of the outbox."""
 LAPSE_LOOK_S = 10.0
 """Between two looks whether a historian has been silent for too long."""
 STOP_S = 1.0
@@ -147,7 +151,7 @@ class Publisher:
         self._live: deque[tuple[str, bytes]] = deque()
         self._small: deque[Outgoing] = deque()
         self._status: dict[str, Any] | None = None
-        self._told: dict[str, tuple[Receipt, bool]] = {}  # by historian; guarded by _wake
+        self._told: dict[tuple[str, str], tuple[Receipt, bool]] = {}  # by historian and epoch; guarded by _wake
         self._curves: dict[str, bytes] = {}  # by slot
         # The publisher's own thread only.
         self._connection: int | None = None
@@ -162,6 +166,10 @@ class Publisher:
         self._sent = self._resent = 0
         self._lanes = self._new_lanes()
         self._union = Union()
+        # The highest number of this epoch that was handed to a broker by this run, now and before this connection.
+        self._sent_upto = self._sent_before = 0
+        self._leftovers: dict[str, Leftover] = {}
+        self._history = HistoryWatch(outbox)
         self._lapse_look = 0.0
         self._state = PublisherState()
         self._offline = {"v": PAYLOAD_VERSION, "gateway": topics.gateway, "state": "offline"}
@@ -250,8 +258,8 @@ class Publisher:
             self._note("bad receipt", str(error))
             return
         with self._wake:
-            if historian in self._told or len(self._told) < MOST_HISTORIANS:
-                self._told[historian] = receipt, message.retained
+            if (historian, receipt.epoch) in self._told or len(self._told) < RECEIPTS_MOST:
+                self._told[historian, receipt.epoch] = receipt, message.retained
         self.notify()
 
     def _obey(self, message: Incoming) -> None:
@@ -309,12 +317,18 @@ class Publisher:
         while self._events:
             self._events.popleft()()
         if self._outbox.epoch != self._lanes.epoch:
+            if self._outbox.fact(f"moved {self._lanes.epoch}"):
+                # Its rows are elsewhere on disk, some under other numbers: none may go as what it was.
+                self._lanes.drain()
+                self._lanes.gaps(READ_GAPS)
+                self._window.forget(self._lanes.epoch)
             while gaps := self._lanes.gaps(MAX_GAPS):
                 self._window.once_more(self._telling(gaps))
             for rows in self._lanes.drain():
                 self._window.once_more(self._carrying(rows))
             self._resent += self._lanes.resent
             self._lanes, self._union, self._gaps_told = self._new_lanes(), Union(), None
+            self._sent_upto = self._sent_before = 0
         self._take_receipts(now)
         self._lanes.tick(now)
         self._window.tick(now)
@@ -335,9 +349,16 @@ class Publisher:
     def _take_receipts(self, now: float) -> None:
         with self._wake:
             told, self._told = self._told, {}
-        for historian, (receipt, retained) in told.items():
-            if receipt.epoch == self._lanes.epoch and not self._union.take(historian, receipt, now, retained=retained):
-                self._note("receipt left out", "too many historians")
+        for (historian, epoch), (receipt, retained) in told.items():
+            if epoch == self._lanes.epoch:
+                self._take_receipt(historian, receipt, now, retained=retained)
+            elif leftover := self._leftovers.get(epoch):
+                leftover.receipt(historian, receipt, now, retained=retained)
+            elif not self._outbox.settled:
+                with self._wake:  # it may turn out to be of what is just being opened
+                    self._told.setdefault((historian, epoch), (receipt, retained))
+            elif not self._by_broker:
+                self._history.other_epoch(receipt)
         if not told and now < self._lapse_look:
             return
         self._lapse_look = now + LAPSE_LOOK_S
@@ -346,6 +367,40 @@ class Publisher:
         self._lanes.receipt(received if received.upto <= durable else Reach(durable), now)
         if not self._by_broker:
             self._outbox.release(self._lanes.epoch, min(self._union.stored().upto, durable))
+
+    def _take_receipt(self, historian: str, receipt: Receipt, now: float, *, retained: bool) -> None:
+        # What a broker remembers is from before this connection, so it cannot speak of what was sent since.
+        sent = self._sent_before if retained else self._sent_upto
+        given = max(self._outbox.opened_last, sent)
+        said = max(receipt.stored, receipt.received)
+        if said > (given if retained else self._outbox.state().durable_seq) and not self._by_broker:
+            # Nobody can have what was never given: the file is an older image of itself, or the receipt is forged.
+            self._outbox.contradicted(receipt.epoch, said, given=given)
+            return
+        if not self._union.take(historian, receipt, now, retained=retained):
+            self._note("receipt left out", "too many historians")
+        if not self._by_broker:
+            self._history.own_epoch(historian, receipt, retained=retained)
+
+    def _send_leftovers(self, now: float) -> None:
+        """Send what earlier lives of the outbox have left, a piece of each at a time."""
+        for box in self._outbox.earlier:
+            if box.epoch not in self._leftovers:
+                moved = moved_range(self._outbox.fact(f"moved {box.epoch}"))
+                self._leftovers[box.epoch] = Leftover(
+                    box, moved=moved, by_broker=self._by_broker, after_s=self._resend_after_s
+                )
+        for epoch, leftover in list(self._leftovers.items()):
+            if leftover.done:
+                del self._leftovers[epoch]
+                self._outbox.finish_earlier(leftover.box)
+                continue
+            if self._room() <= self._window.limit // 2:
+                return
+            for gaps, rows in leftover.piece(now, self._lanes.max_bytes):
+                message = self._telling(gaps, epoch) if gaps else self._carrying(rows, epoch)
+                leftover.sent(message.numbers)
+                self._window.once_more(message)
 
     def _send_all(self, now: float, *, ending: bool) -> None:
         """Fill the window, the most urgent first."""
@@ -372,6 +427,7 @@ class Publisher:
         while self._room() > self._window.limit // 2 and (rows := self._lanes.old(now)):
             self._send(self._carrying(rows), now)
         self._send_gaps_between(now)
+        self._send_leftovers(now)
 
     def _send_status(self, now: float, *, ending: bool) -> None:
         """Send the newest status whole: the next one is not begun before all pages of this one are out."""
@@ -413,11 +469,6 @@ class Publisher:
         numbers = tuple((gap.first, gap.last) for gap in gaps)
         return Outgoing(self._topics.gaps, payload, epoch, numbers, parts=tuple(gaps))
 
-    def _life(self, epoch: str) -> tuple[str, int]:
-        """Return the epoch, the present one if none is named, and what of it has been released."""
-        epoch = epoch or self._lanes.epoch
-        return epoch, self._outbox.state().released_seq if epoch == self._lanes.epoch else 0
-
     def _send_live(self) -> None:
         while self._live_under_way and self._live_under_way[0].is_published():
             self._live_under_way.popleft()
@@ -442,6 +493,8 @@ class Publisher:
             self._make_smaller(message, now)
             return
         message.sent_at = now
+        if message.epoch == self._lanes.epoch:
+            self._sent_upto = max([self._sent_upto, *(last for _, last in message.numbers)])
         info = self._link.publish(
             self._connection, message.topic, message.payload, qos=1, retain=message.retain,
             correlation=message.correlation,
@@ -460,15 +513,21 @@ class Publisher:
         """Send what is too large for the broker in halves; what cannot be halved is told, and not tried for ever."""
         half = len(message.parts) // 2
         if half:
-            for parts in (message.parts[:half], message.parts[half:]):
-                self._window.once_more(self._again(parts, message.epoch))
+            halves = [self._again(p, message.epoch) for p in (message.parts[:half], message.parts[half:])]
+            for smaller in halves:
+                self._window.once_more(smaller)
+            if leftover := self._leftovers.get(message.epoch):
+                leftover.halved(message.numbers, [smaller.numbers for smaller in halves])
             self._woken = True
             return
         self._note(LARGE, message.topic)
         self._refusals.note(kind_of(message.topic, self._topics), LARGE)
         rows = [part for part in message.parts if isinstance(part, Row)]
         if rows and message.size > LEAST_PACKET:
-            self._outbox.give_up(message.epoch, rows, LARGE)
+            leftover = self._leftovers.get(message.epoch)
+            (leftover.box if leftover else self._outbox).give_up(message.epoch, rows, LARGE)
+            if leftover:
+                leftover.acknowledged(message.numbers, now)
         else:
             self._put_off(message, now)
 
@@ -495,6 +554,13 @@ class Publisher:
             topic, payload = self._topics.records, encode_records(self._topics.gateway, epoch, released, rows)
         return Outgoing(topic, payload, epoch, spans(rows), parts=tuple(rows))
 
+    def _life(self, epoch: str) -> tuple[str, int]:
+        """Return the epoch, the present one if none is named, and what of it has been released."""
+        if leftover := self._leftovers.get(epoch):
+            return epoch, leftover.box.state().released_seq
+        epoch = epoch or self._lanes.epoch
+        return epoch, self._outbox.state().released_seq if epoch == self._lanes.epoch else 0
+
     def _room(self) -> int:
         return 0 if self._connection is None else max(0, self._window.room)
 
@@ -506,7 +572,7 @@ class Publisher:
 
     def _on_connected(self, connection: int, limits: Limits) -> None:
         self._on_lost()
-        self._connection = connection
+        self._connection, self._sent_before = connection, self._sent_upto
         self._window.allow(limits.receive_maximum)
         if self._clock() >= self._learnt_until:
             self._learnt = LARGEST_PACKET
@@ -553,6 +619,8 @@ class Publisher:
                 self._on_taken(message.epoch, message.numbers)
             if self._by_broker:
                 self._outbox.release(message.epoch, self._lanes.taken_upto)
+        elif message.numbers and (leftover := self._leftovers.get(message.epoch)):
+            leftover.acknowledged(message.numbers, now)
 
     def _on_refused(self, message: Outgoing, code: int, now: float) -> None:
         self._note("refused by the broker", f"{words(code)} ({message.topic})")

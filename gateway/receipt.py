@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import orjson
@@ -112,6 +112,9 @@ class Receipt:
     Attributes:
         stored_beyond: Of a historian that shares: what else is stored for good; bit 0 is ``stored`` + 1.
         received_beyond: What else has reached its history; bit 0 is ``received`` + 1.
+        history: Which file the history is, 16 hexadecimal digits; empty of a historian that does not say.
+        opened: How often that file was opened: less than before, and it is an older copy.
+        lost: How many numbers of the epoch had left the outbox and are not in this history.
     """
 
     epoch: str
@@ -119,10 +122,17 @@ class Receipt:
     received: int = 0
     stored_beyond: int = 0
     received_beyond: int = 0
+    history: str = field(default="", compare=False)
+    opened: int = field(default=0, compare=False)
+    lost: int = field(default=0, compare=False)
 
     def encode(self) -> bytes:
         """Return the payload of the topics ``stored`` and ``stored/<historian>``."""
-        fields = {"v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored, "received": self.received}
+        fields: dict[str, str | int] = {
+            "v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored, "received": self.received
+        }  # fmt: skip
+        if self.history:
+            fields |= {"history": self.history, "opened": self.opened, "lost": self.lost}
         for key in ("stored_beyond", "received_beyond"):
             if bits := getattr(self, key):
                 raw = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
@@ -141,8 +151,13 @@ class Receipt:
         if not isinstance(epoch, str) or not EPOCH.fullmatch(epoch):
             raise ValueError("epoch is not 16 hexadecimal digits")
         received = fields.get("received", 0)
-        bits = (_bits(fields.get(key, "")) for key in ("stored_beyond", "received_beyond"))
-        return cls(epoch, _sequence_number(stored), _sequence_number(received), *bits)
+        stored_beyond, received_beyond = (_bits(fields.get(key, "")) for key in ("stored_beyond", "received_beyond"))
+        history = fields.get("history", "")
+        if not isinstance(history, str) or (history and not EPOCH.fullmatch(history)):
+            raise ValueError("history is not 16 hexadecimal digits")
+        opened, lost = (_sequence_number(fields.get(key, 0)) for key in ("opened", "lost"))
+        numbers = _sequence_number(stored), _sequence_number(received)
+        return cls(epoch, *numbers, stored_beyond, received_beyond, history, opened, lost)
 
 
 def _sequence_number(value: object) -> int:

@@ -98,14 +98,20 @@ class Recorder:
     def _write(self) -> None:
         number = 0
         while (item := self._steps.get()) is not None:
-            if number % LOOK_EVERY_STEPS == 0 and not self.error and self._free(self.path) < self._keep_free:
-                self.error = "recording stopped: the disk is nearly full"
+            if number % LOOK_EVERY_STEPS == 0 and not self.error:
+                self._look()
             if self.error:
                 self._writer.break_off()
                 self.dropped[RECORDING_STOPPED] += 1
             else:
                 self._writer.step(*item)
             number += 1
+
+    def _look(self) -> None:
+        if not self._writer.has_its_name():
+            self.error = "recording stopped: its file was removed"
+        elif self._free(self.path) < self._keep_free:
+            self.error = "recording stopped: the disk is nearly full"
 
     def _drain(self) -> None:
         while self._steps.get() is not None:

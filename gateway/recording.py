@@ -8,10 +8,12 @@ A body of raw length 0 with step end 0 closes a recording that was stopped in or
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +21,8 @@ import orjson
 import zstandard
 
 from drivers.packet import Frame
+from gateway.file_place import identity
+from gateway.private_files import FOLDER_MODE, create_private
 
 MAGIC = b"RGREC1\n"
 BLOCK = struct.Struct("<IIIq")
@@ -57,9 +61,11 @@ class RecordingWriter:
     """Appends pipeline steps to a file; one block a second."""
 
     def __init__(self, path: Path, header: Header) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         self.path = path
-        self._file = path.open("xb")
+        # Locked while it is written: whoever clears up old recordings can tell, and a second writer is refused.
+        self._file = create_private(path)
+        flock(self._file, LOCK_EX | LOCK_NB)
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
         self._body = bytearray()
         self._steps = 0
@@ -77,6 +83,11 @@ class RecordingWriter:
         self._steps += 1
         if self._steps >= STEPS_A_BLOCK:
             self._flush()
+
+    def has_its_name(self) -> bool:
+        """Whether the file still is what its path names: one that was removed is lost with the end of the run."""
+        here = os.fstat(self._file.fileno())
+        return identity(self.path) == (here.st_dev, here.st_ino)
 
     def close(self) -> None:
         """Write what is left and mark the recording as whole."""

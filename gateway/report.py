@@ -25,6 +25,9 @@ from gateway.supervision import Supervision
 from gateway.ticker import Ticker
 from gateway.wall_clock import WallClock
 
+SHOWN_INCIDENTS = 16
+"""Of what happened to the data, in a status: the newest."""
+
 
 class Report:
     """Makes the status, and the notices that follow from it.
@@ -111,7 +114,12 @@ class Report:
             disk=disk_status(self._settings.site.data, self._keep_free),
             parts=self._parts(),
             certificates=self._certificates.status(),
+            certificate_changes=self._certificates.changes(),
             events=self._decided.take(),
+            incidents=[
+                {"what": incident.what, "text": incident.text}
+                for incident in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]
+            ],
         )
         mono_s = time.monotonic()
         changes = self._notices.update(mono_s, time_us, self._judge.find(mono_s, status, self._notices.ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import secrets
 import signal
@@ -26,11 +27,13 @@ from gateway.clock import NS
 from gateway.curves import encode_curves
 from gateway.decided import Decided
 from gateway.device_log import DeviceLog
+from gateway.file_lock import FileLock
 from gateway.intake import CONNECTED
 from gateway.known_devices import known_devices
 from gateway.notices import durable
 from gateway.outbox import Outbox
 from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.private_files import FOLDER_MODE
 from gateway.progress import Progress
 from gateway.prometheus import keep_metrics
 from gateway.publisher import Publisher
@@ -52,6 +55,8 @@ log = logging.getLogger(__name__)
 
 STATUS_S = 1.0
 SHORTEST_WAIT_S = 0.005  # simulated time may run fast, but the loop also has radios to serve
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""Troubles of a disk that do not keep a gateway from measuring: what is made waits in memory."""
 KEPT_FREE = 256 << 20  # bytes that recording leaves free beyond what the outbox may still grow by
 
 
@@ -68,15 +73,22 @@ class Gateway:
         settings: A configuration that has been checked.
         manager: The service manager to tell; by default systemd, where it started us.
         wall: Watches the wall clock; by default this machine's.
+        lock: The right to write the outbox, if it is held already.
 
     Attributes:
         status: The newest status; empty before the first.
     """
 
     def __init__(
-        self, settings: Settings, *, manager: ServiceManager | None = None, wall: WallClock | None = None
+        self,
+        settings: Settings,
+        *,
+        manager: ServiceManager | None = None,
+        wall: WallClock | None = None,
+        lock: FileLock | None = None,
     ) -> None:
         self.settings = settings
+        self._lock = lock
         self.status: Json = {}
         self.supervision = Supervision()
         self._manager = manager or ServiceManager()
@@ -104,9 +116,10 @@ class Gateway:
 
         Raises:
             StartError: The data folder cannot be used.
+            HeldError: Another process uses it.
             TaskFailedError: A part failed again and again.
         """
-        outbox = open_outbox(self.settings)
+        outbox = open_outbox(self.settings, self._lock)
         watch = Watch(self.pipeline, self._topics)
         audit = Audit(outbox, self.settings)
         decided = Decided(outbox, self.pipeline.intakes, self.real_ns)
@@ -330,16 +343,38 @@ class _Work:
             await asyncio.sleep(STATUS_S)
 
 
-def open_outbox(settings: Settings) -> Outbox:
-    """Open the outbox of a configuration; raises StartError where its folder cannot be used."""
+def hold_outbox(settings: Settings) -> FileLock | None:
+    """Take the right to write the outbox of a configuration, before anything in its folder is opened or changed.
+
+    Returns:
+        The lock; None where the disk has no room for it at present: the outbox takes it when there is.
+
+    Raises:
+        HeldError: Another process has it.
+        StartError: The folder cannot be used.
+    """
     path = settings.site.data / "outbox.db"
     try:
-        settings.site.data.mkdir(parents=True, exist_ok=True)
+        settings.site.data.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        return FileLock(path, gateway=settings.site.gateway)
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            return None
+        raise StartError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
+
+
+def open_outbox(settings: Settings, lock: FileLock | None = None) -> Outbox:
+    """Open the outbox of a configuration; raises StartError where its folder cannot be used, and HeldError."""
+    path = settings.site.data / "outbox.db"
+    try:
+        settings.site.data.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         return Outbox(
             path,
             commit_s=settings.outbox.commit_ms / 1000,
             max_bytes=settings.outbox.max_megabytes << 20,
             max_age_s=settings.outbox.max_days * 86_400.0,
+            gateway=settings.site.gateway,
+            lock=lock,
         )
     except (OSError, sqlite3.OperationalError) as error:
         raise StartError(f"{path} cannot be used: {error}") from error
@@ -350,7 +385,7 @@ def keep_free(settings: Settings) -> int:
     return (settings.outbox.max_megabytes << 20) + KEPT_FREE
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, lock: FileLock | None = None) -> None:
     """Run a gateway until SIGTERM or SIGINT, with a broker of its own where the configuration says so."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -361,7 +396,7 @@ async def serve(settings: Settings) -> None:
         broker = EmbeddedBroker(settings.site.data / FOLDER, port=settings.broker.port)
         broker.start()  # nobody waits for it: what is measured is on disk first, whatever becomes of a broker
     try:
-        await Gateway(settings).run(stop)
+        await Gateway(settings, lock=lock).run(stop)
     finally:
         if broker is not None:
             await broker.stop()
@@ -375,5 +410,10 @@ def run(settings: Settings) -> None:
         log.info("%s", sentence)
         manager.tell(STATUS=sentence)
 
-    warm_up(settings=settings, say=say)
-    asyncio.run(serve(settings))
+    lock = hold_outbox(settings)
+    try:
+        warm_up(settings=settings, say=say)
+        asyncio.run(serve(settings, lock))
+    finally:
+        if lock is not None:
+            lock.release()

@@ -25,6 +25,9 @@ STEP_S = 0.5
 BRACKET_NS = 20_000_000
 """Both clocks are read within this, or not at all: a process that was interrupted between the two has seen no step."""
 
+IMPOSSIBLE, POSSIBLE, KEPT = range(3)
+"""What a wall clock is worth: a time that cannot be, one that nothing keeps right, one that something does."""
+
 CLOCK_DEVICE = 0xFFFF
 """The "device number" of frames about the wall clock: the largest that a recording can hold."""
 CLOCK_CHANNEL = "utc-moved"
@@ -71,7 +74,8 @@ class WallClock:
         slept_s: How long the machine has been suspended in all.
         believed: Whether what is measured now has a wall time that can be believed. A clock that was set is believed
             when it is possible, and no worse kept than it had been before: one that somebody moves by hand, and no time
-            service keeps, is not, until a time service has had its say.
+            service keeps, is not, until a time service has had its say. Nor is one that nothing keeps when the run
+            begins: a plausible time may be weeks old.
         corrections: By how much earlier wall times of this run were off, in their order; whoever tells them takes them.
     """
 
@@ -91,10 +95,10 @@ class WallClock:
         self.stepped_ns: int | None = None
         self.slept_s = 0.0
         self._best = self._trust()
-        self.believed = self._best > 0
+        self.believed = self._best == KEPT
         self.corrections: deque[Correction] = deque()
         if not self.believed:
-            self.corrections.append(Correction(0, believed=False))
+            self.corrections.append(Correction(0, believed=False, likely=self._best == POSSIBLE))
 
     def utc_us(self, monotonic_ns: int) -> int:
         """Return UTC at a monotonic time near the last look."""
@@ -122,7 +126,7 @@ class WallClock:
             self.stepped_ns = now.monotonic_ns
             self.set = now.wall_us >= TRUE_FROM_US
             self.synchronised = self._kernel().synchronised
-            self.believed = self._trust() >= max(1, self._best)
+            self.believed = self._trust() >= max(POSSIBLE, self._best)
             self._best = max(self._best, self._trust())
             self.corrections.append(Correction(step_us, self.believed))
         return moved_us
@@ -131,7 +135,7 @@ class WallClock:
         """Return what the status says of the wall clock; asks the kernel."""
         self.synchronised = self._kernel().synchronised
         self._best = max(self._best, self._trust())
-        if not self.believed and self._trust() >= max(1, self._best):
+        if not self.believed and self._trust() == KEPT:
             self.believed = True
             self.corrections.append(Correction(0, believed=True))
         return {
@@ -143,8 +147,7 @@ class WallClock:
         }
 
     def _trust(self) -> int:
-        """Return 0 for a time that cannot be, 1 for one that nothing keeps right, 2 for one that something does."""
-        return 0 if not self.set else 1 if self.synchronised is False else 2
+        return IMPOSSIBLE if not self.set else POSSIBLE if self.synchronised is False else KEPT
 
 
 def moved(arrival_ns: int, by_us: int) -> Numbered:

@@ -21,6 +21,8 @@ SLOT = "_clock"
 METRIC = "wall_clock_correction"
 ALGORITHM = "wall-clock/1"
 NOT_BELIEVED = "the wall clock is not believed"
+NOT_KEPT = "nothing keeps the wall clock right"
+BEFORE_ALL = (-(2**62), 0)
 MICRO = 1_000_000
 FARTHEST_S = 1e10
 """Three centuries: the steps of a clock that counts from 1970 are smaller."""
@@ -31,18 +33,33 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """All earlier wall times of a run are off by so much, microseconds; whether the clock is believed from now on."""
+    """All earlier wall times of a run are off by so much, microseconds; whether the clock is believed from now on.
+
+    ``likely`` says of one that is not that its time is possible: nothing but a confirmation is missing.
+    """
 
     by_us: int
     believed: bool
+    likely: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why the clock is not believed; empty if it is."""
+        if self.believed:
+            return ""
+        return NOT_KEPT if self.likely else NOT_BELIEVED
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What corrections say of one measurement: by how much its times move, and whether they are still doubtful."""
+    """What corrections say of one measurement: by how much its times move, and whether they are still doubtful.
+
+    ``likely`` says of doubtful ones that they are possible.
+    """
 
     by_us: int = 0
     doubtful: bool = False
+    likely: bool = False
 
 
 def measurements(
@@ -53,7 +70,7 @@ def measurements(
         Measurement(
             metric=METRIC, value=correction.by_us / MICRO, unit="s", side="none", start_us=at_us, end_us=at_us,
             sync_ms=None, n=0, n_rejected=0, quality="ok" if correction.believed else "degraded",
-            reason="" if correction.believed else NOT_BELIEVED, algorithm=ALGORITHM, devices=(), placement=(),
+            reason=correction.reason, algorithm=ALGORITHM, devices=(), placement=(),
             slot=SLOT, session=session, subject=subject, simulated=simulated,
         )
         for session, subject in sessions
@@ -65,12 +82,13 @@ def read(measurement: Measurement) -> Correction | None:
     seconds = measurement.value
     if seconds is None or not isfinite(seconds) or abs(seconds) > FARTHEST_S:
         return None
-    return Correction(round(seconds * MICRO), measurement.quality == "ok")
+    believed = measurement.quality == "ok"
+    return Correction(round(seconds * MICRO), believed, likely=not believed and measurement.reason == NOT_KEPT)
 
 
 def verdict(corrections: Sequence[tuple[Place, Correction]], place: Place) -> Verdict:
     """Return what the corrections of a session, in their order, say of a measurement at a place."""
-    believed = max((at for at, correction in corrections if correction.believed), default=(0, 0))
+    believed = max((at for at, correction in corrections if correction.believed), default=BEFORE_ALL)
     by_us = sum(correction.by_us for at, correction in corrections if place < at <= believed)
-    doubtful = any(believed < at < place and not correction.believed for at, correction in corrections)
-    return Verdict(by_us, doubtful)
+    doubts = [c for at, c in corrections if believed < at < place and not c.believed]
+    return Verdict(by_us, bool(doubts), bool(doubts) and all(doubt.likely for doubt in doubts))

@@ -97,6 +97,11 @@ class Window:
         """Keep a message that could not be sent."""
         self._again.append(message)
 
+    def forget(self, epoch: str) -> None:
+        """Send nothing of an epoch once more."""
+        self._again = deque(message for message in self._again if message.epoch != epoch)
+        self._refused = deque((at, message) for at, message in self._refused if message.epoch != epoch)
+
     def tick(self, now: float) -> None:
         """Let refused messages have another go when their time has come."""
         while self._refused and self._refused[0][0] <= now:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from simulators.claim import Claim
 from simulators.faults import KINDS, Fault
 from simulators.recording import Recording
 from simulators.scene import Scene
@@ -60,7 +61,7 @@ def simulate_ward(
 
     with _said_plainly():
         scene = ward(beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
-    asyncio.run(_run(scene, socket.absolute(), write_config, wait_s=0.0))
+    asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 
 @app.command("recording")
@@ -79,7 +80,7 @@ def simulate_recording(
 
     with _said_plainly():
         scene = recorded(Recording.load(file), ports=ports.absolute(), speed=speed, faults=_faults(fault))
-    asyncio.run(_run(scene, socket.absolute(), write_config, wait_s=wait))
+    asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=wait))
 
 
 @app.command("list")
@@ -111,10 +112,13 @@ def _say(event: str, **facts: object) -> None:
     typer.echo(json.dumps({"event": event, **facts}))
 
 
-async def _run(scene: Scene, socket: Path, write_config: Path | None, *, wait_s: float) -> None:
+async def _run(scene: Scene, socket: Path, ports: Path, write_config: Path | None, *, wait_s: float) -> None:
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    # Before anything is written or made: what another simulator serves is not ours to replace.
+    scene.hub.claim(socket)
+    claimed = Claim(ports)
     if write_config is not None:
         _write(write_config, scene.configuration(socket))
     try:
@@ -132,6 +136,7 @@ async def _run(scene: Scene, socket: Path, write_config: Path | None, *, wait_s:
             playing.result()
     finally:
         await scene.stop()
+        claimed.release()
         _summary(scene)
 
 

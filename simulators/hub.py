@@ -15,6 +15,7 @@ from bumble.core import InvalidPacketError
 from bumble.transport.common import PacketParser
 
 from drivers.unix_path import short_path
+from simulators.claim import Claim
 from simulators.link import SimulatedController, SimulatedLink
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Hub:
         self._attachments: set[_Attachment] = set()
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
+        self._claim: Claim | None = None
         self._serial = 0
 
     @property
@@ -46,8 +48,19 @@ class Hub:
         """Return a new controller with a public address, for a host in this process."""
         return SimulatedController(name, air=self.air, address=hci.Address(address, hci.Address.PUBLIC_DEVICE_ADDRESS))
 
+    def claim(self, path: Path) -> None:
+        """Have the path for this hub, before anything there is changed; raises OSError where another has it."""
+        if self._claim is None:
+            self._claim = Claim(path)
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
+
     async def serve(self, path: Path) -> None:
-        """Listen on a unix socket; a stale one is replaced. Raises OSError."""
+        """Listen on a unix socket; a stale one is replaced. Raises OSError, also where another simulator serves."""
+        self.claim(path)
         _clear(path)
         with short_path(path) as name:
             self._server = await asyncio.get_running_loop().create_unix_server(lambda: _Attachment(self), name)
@@ -56,6 +69,7 @@ class Hub:
     async def stop(self) -> None:
         """Close the socket; attached gateways lose their radio."""
         if self._server is None:
+            self._release()
             return
         self._server.close()
         for attachment in list(self._attachments):
@@ -64,6 +78,7 @@ class Hub:
         self._server = None
         if self._path is not None:
             _clear(self._path)
+        self._release()
 
     def _attach(self, attachment: _Attachment) -> SimulatedController:
         self._attachments.add(attachment)
@@ -77,7 +92,6 @@ class Hub:
 
 
 def _clear(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
 
 

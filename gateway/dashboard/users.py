@@ -6,6 +6,7 @@ out of it is out at once.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import stat
@@ -22,6 +23,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.passwords import reason_against
 from gateway.usage import UsageError
+
+log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 LARGEST_BYTES = 1_000_000
@@ -100,7 +103,8 @@ def make(name: str, role: Role, password: str) -> User:
 class Users:
     """The users file as it is now.
 
-    A file that becomes unreadable lets nobody in, and nobody stay, until it is mended.
+    A file that is removed or becomes unreadable lets nobody in, and nobody stay, until it is mended. That is said in
+    the log, and so is a file that brings back what had been changed or taken out: somebody has restored an old one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -109,6 +113,8 @@ class Users:
         self._lock = threading.Lock()
         self._seen = self._stamp()
         self._users: Mapping[str, User] = load(path)
+        self._gone: set[User] = set()  # who was taken out, or had another password or role, since the start
+        self._problem = ""
         # Somebody unknown costs as much time as somebody known: the clock does not tell who there is.
         self._stranger = HASHER.hash(os.urandom(16).hex())
 
@@ -122,10 +128,7 @@ class Users:
             stamp = self._stamp()
             if stamp != self._seen:
                 self._seen = stamp
-                try:
-                    self._users = load(self._path)
-                except UsageError:
-                    self._users = {}
+                self._read_again()
             return self._users
 
     def verify(self, name: str, password: str) -> User | None:
@@ -136,6 +139,28 @@ class Users:
         except (VerificationError, InvalidHashError):
             return None
         return user
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the file now; empty while all is well."""
+        self.get("")
+        return self._problem
+
+    def _read_again(self) -> None:
+        before, self._problem = self._users, ""
+        try:
+            self._users = load(self._path)
+        except UsageError as error:
+            self._users = {}
+            self._problem = f"nobody can sign in: {error}"
+            log.error("%s", self._problem)  # noqa: TRY400 - the sentence says it all
+            return
+        self._gone.update(user for user in before.values() if self._users.get(user.name) != user)
+        if back := sorted(user.name for user in self._users.values() if user in self._gone):
+            self._problem = (
+                f"{self._path} was put back to an older state: {', '.join(back)} may sign in as before the change"
+            )
+            log.warning("%s", self._problem)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

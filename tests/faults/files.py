@@ -87,7 +87,7 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
         if what == "outbox":
             held = sum(compare(chain.history, {epoch: last}).lost for epoch, last in earlier(chain).items())
             outcome.lost -= held
-        aside = [path for path in folder.glob("*.corrupt-*") if not path.name.endswith(("-wal", "-shm"))]
+        aside = [path for path in folder.glob("*.corrupt-*") if not path.name.endswith(("-wal", "-shm", ".imported"))]
     outcome.notes = [note for note in outcome.notes if "damaged" not in note and "corrupt" not in note]
     if len(earlier(chain)) > len(aside):
         outcome.notes.append("an epoch ended without a file that was set aside")

@@ -256,6 +256,13 @@ def test_the_command_shows_a_whole_chain(tmp_path: Path) -> None:
     assert [orjson.loads(line)["what"] for line in said.splitlines()] == ["start", "session", "clock", "stop"]
 
 
+def test_the_command_says_what_was_let_go_and_is_not_here(tmp_path: Path) -> None:
+    lost = "INSERT INTO gaps VALUES (1, 101, 160, 'released before it was stored')"
+    code, said = ask(stored(tmp_path, tamper=lost))
+    assert code == 0, said
+    assert "60 numbers of this gateway had left its outbox and are not in this history" in said
+
+
 @pytest.mark.parametrize(
     ("tamper", "where"),
     [

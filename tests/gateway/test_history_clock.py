@@ -276,3 +276,30 @@ def test_the_newest_believed_word_counts_and_doubt_lasts_until_there_is_one(
     before = [correction for at, correction in corrections if at < place]
     doubtful = bool(before) and not before[-1].believed and not any(at >= place for at in trusted)
     assert verdict(corrections, place) == Verdict(by_us, doubtful)
+
+
+def test_a_clock_that_nobody_confirmed_before_the_power_went_stays_doubtful(history: History, path: Path) -> None:
+    """Two weeks back at the start, and no time service ever had its say: a plausible value is no true one."""
+    doubt = wall_correction.measurements(
+        Correction(0, believed=False, likely=True), [("s-1", "p-01")], at_us=START_US, simulated=True
+    )
+    history.store([message((1, doubt[0]), *(made(seq) for seq in range(2, 5)))])
+    assert [row[3] for row in rows(path)] == ["doubtful"] * 3
+    assert len(history.not_copied(10)) == 3  # a possible time holds nothing up
+    # The next run has the right time: that says nothing of this one.
+    history.store([message(*(made(seq, session="s-2") for seq in range(5, 8)))])
+    assert [row[3] for row in rows(path)] == ["doubtful"] * 3 + ["believed"] * 3
+    history.store([message(said(8, 0))])
+    assert [row[3] for row in rows(path)] == ["believed"] * 6
+
+
+def test_a_doubt_is_the_same_after_a_restart_of_the_historian(history: History, path: Path) -> None:
+    doubt = wall_correction.measurements(
+        Correction(0, believed=False, likely=True), [("s-1", "p-01")], at_us=START_US, simulated=True
+    )
+    history.store([message((1, doubt[0]), made(2))])
+    history.close()
+    again = History(path, copying=True)
+    again.store([message(made(3))])
+    again.close()
+    assert [row[3] for row in rows(path)] == ["doubtful"] * 2

@@ -251,3 +251,21 @@ def test_units_that_are_doubted_are_said(run: Run) -> None:
     assert run.seconds(7) == [("raised", "units-doubted/dot-1")]
     run.device.update(units=[])
     assert run.seconds(12) == [("cleared", "units-doubted/dot-1")]
+
+
+def test_what_happened_to_the_data_is_told_as_long_as_it_stands_in_the_status(run: Run) -> None:
+    lost = {"what": "history-lost", "text": "60 numbers of this gateway were stored and are in the history no more"}
+    run.status["incidents"] = [lost, {"what": "outbox-removed", "text": "x" * 1000}]
+    assert run.seconds() == [("raised", "data-in-doubt/history-lost"), ("raised", "data-in-doubt/outbox-removed")]
+    texts = {notice["id"]: notice["text"] for notice in run.notices.active(START_US)}
+    assert texts["data-in-doubt/history-lost"] == lost["text"]
+    assert len(texts["data-in-doubt/outbox-removed"]) == 400
+    run.status["incidents"] = [lost]
+    assert run.seconds() == [("cleared", "data-in-doubt/outbox-removed")]
+
+
+def test_a_certificate_that_is_not_what_it_was_is_told(run: Run) -> None:
+    run.status["certificate_changes"] = [{"name": "of the gateway", "why": "was replaced by an older one"}]
+    assert run.seconds() == [("raised", "certificate-changed/of the gateway")]
+    run.status["certificate_changes"] = []
+    assert run.seconds() == [("cleared", "certificate-changed/of the gateway")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from fcntl import LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from threading import Event
 
@@ -82,3 +83,27 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
     assert recorder.state().error == "recording stopped: the disk is too slow"
     hang.set()
     recorder.close()
+
+
+def test_a_file_that_is_removed_ends_the_recording_with_a_word(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "run.rgrec", HEADER)
+    recorder.path.unlink()
+    for end in range(1, 2 * LOOK_EVERY_STEPS):
+        recorder.step(end, STEP)
+    recorder.close()
+    assert recorder.state().error == "recording stopped: its file was removed"
+
+
+def test_a_recording_is_closed_to_others_and_held_while_it_is_written(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        recorder = Recorder(tmp_path / "recordings" / "run.rgrec", HEADER)
+    finally:
+        os.umask(before)
+    with recorder.path.open("rb") as other:
+        with pytest.raises(BlockingIOError):
+            flock(other, LOCK_SH | LOCK_NB)
+        recorder.close()
+        flock(other, LOCK_SH | LOCK_NB)
+    assert recorder.path.stat().st_mode & 0o777 == 0o640
+    assert recorder.path.parent.stat().st_mode & 0o777 == 0o750

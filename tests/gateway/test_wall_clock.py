@@ -96,12 +96,24 @@ def test_a_start_in_1970_is_doubtful_until_the_clock_is_set() -> None:
     assert said(wall) == [(0, False), (START_US, True)]
 
 
-def test_a_clock_that_nothing_keeps_is_believed_as_long_as_nothing_better_was_there() -> None:
+def test_a_clock_that_nothing_keeps_is_doubtful_until_it_is_set() -> None:
     clocks = Clocks(synchronised=False)
     wall = clocks.watch()
+    wall.status()
+    assert not wall.believed
     clocks.passes(1.0, step_us=-HOUR_US)
     wall.look()
-    assert said(wall) == [(-HOUR_US, True)]
+    assert said(wall) == [(0, False), (-HOUR_US, True)]
+
+
+def test_a_clock_that_nothing_keeps_is_doubtful_until_the_time_service_confirms_it() -> None:
+    clocks = Clocks(synchronised=False)
+    wall = clocks.watch()
+    assert list(wall.corrections) == [Correction(0, believed=False, likely=True)]
+    clocks.synchronised = True
+    wall.status()
+    wall.status()
+    assert (said(wall), wall.believed) == ([(0, False), (0, True)], True)
 
 
 def test_a_hand_is_not_believed_until_the_time_service_has_had_its_say() -> None:

@@ -197,3 +197,16 @@ def test_the_limiter_remembers_a_bounded_number() -> None:
     for n in range(KNOWN + 50):
         limiter.failed(f"name {n}")
     assert len(limiter._tries) == KNOWN
+
+
+def test_a_file_that_is_removed_or_put_back_is_said(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    users, before = Users(file), file.read_bytes()
+    assert users.problem == ""
+    save(file, [user for user in load(file).values() if user.name != "anna"])
+    assert (users.get("anna"), users.problem) == (None, "")
+    file.write_bytes(before)
+    assert "anna may sign in as before the change" in users.problem
+    file.unlink()
+    assert users.get("anna") is None
+    assert "nobody can sign in" in users.problem
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
