@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from gateway.measurement import Measurement, Quality
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Clock = Literal["believed", "held", "mended", "doubtful"]
 QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
 SEPARATOR = "\n"
@@ -67,11 +67,24 @@ CREATE VIEW readable AS
 """
 """Corrections of wall times (``gateway.wall_correction``), with when the historian had them by its own clock."""
 
+INTAKE = """
+CREATE TABLE conflicts (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, later_sum BLOB NOT NULL,
+                        first BLOB NOT NULL, later BLOB NOT NULL, noted_us INTEGER NOT NULL,
+                        PRIMARY KEY (epoch, seq, later_sum)) WITHOUT ROWID;
+CREATE TABLE intake_used (gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,
+                          PRIMARY KEY (gateway, kind, day)) WITHOUT ROWID;
+"""
+"""Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
+1970 and (day 0) in all."""
+
+FROM_2 = INTAKE
+"""From version 2 of the schema to this one."""
+
 FROM_1 = f"""
 ALTER TABLE measurements ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE measurements ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
 DROP VIEW readable;
-{CLOCKS}{RECORDS}"""
+{CLOCKS}{RECORDS}{FROM_2}"""
 """From version 1 of the schema to this one."""
 
 BELIEVED, HELD, MENDED, DOUBTFUL = range(4)

@@ -12,7 +12,7 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,9 @@ from gateway.commands import Command, CommandError, carry_out, may_answer_on, re
 from gateway.lanes import Lanes
 from gateway.mqtt import REFUSED, Incoming, Limits, Link, Will
 from gateway.outbox import Gap, Outbox, Row
-from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
-from gateway.receipt import PAYLOAD_VERSION, Receipt
+from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records, printable
+from gateway.receipt import IMPOSSIBLE, PAYLOAD_VERSION, UNLISTED, UNSIGNED, HistorianNotice, Receipt
+from gateway.receipt_key import ReceiptKey
 from gateway.resend import AFTER_S, Resend
 from gateway.topics import Topics
 from gateway.union import MOST_HISTORIANS, Reach, Union
@@ -69,6 +70,7 @@ class PublisherState:
         errors: What went wrong, by kind.
         last_error: Why the last connection ended.
         turn: Monotonic time of the thread's last turn, for the watchdog.
+        historians: What the historians have to tell: of each notice its code, what it is about, and a sentence.
     """
 
     connected: bool = False
@@ -80,6 +82,7 @@ class PublisherState:
     errors: dict[str, int] = field(default_factory=dict)
     last_error: str = ""
     turn: float = 0.0
+    historians: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class Publisher:
@@ -96,6 +99,11 @@ class Publisher:
         on_obeyed: Called on the network thread with every command and its answer, for the audit.
         on_taken: Called on the publisher's thread with epoch and numbers (ranges, both ends included) that the broker
             took; must be quick.
+        historians: Whose receipts are believed: ids of historians that share, or an empty one for the historian that
+            shares with nobody.
+        receipt_key: With it only receipts that are signed count.
+        on_impossible: Called on the publisher's thread with a receipt that speaks of numbers which the outbox never
+            gave: it is not believed, and where it is signed the outbox was put back to an earlier state.
         resend_after_s: Age at which a row that the broker took, and no receipt covers, is sent again.
         rng: Source of jitter.
         clock: Monotonic seconds.
@@ -111,6 +119,9 @@ class Publisher:
         on_command: Command | None = None,
         on_obeyed: Callable[[Incoming, dict[str, Any]], None] | None = None,
         on_taken: Callable[[str, tuple[tuple[int, int], ...]], None] | None = None,
+        historians: Sequence[str] = ("",),
+        receipt_key: ReceiptKey | None = None,
+        on_impossible: Callable[[Receipt], None] | None = None,
         resend_after_s: float = AFTER_S,
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -122,6 +133,10 @@ class Publisher:
         self._on_command = on_command
         self._on_obeyed = on_obeyed
         self._on_taken = on_taken
+        self._historians = frozenset(historians)
+        self._receipt_key = receipt_key
+        self._on_impossible = on_impossible
+        self._notices: dict[str, tuple[HistorianNotice, ...]] = {}  # by historian
         self._resend_after_s = resend_after_s
         self._clock = clock
         self._wake = threading.Condition()
@@ -225,6 +240,12 @@ class Publisher:
 
     def _heard(self, message: Incoming) -> None:
         historian = message.topic.removeprefix(self._topics.stored).removeprefix("/")
+        if historian not in self._historians:
+            self._note(UNLISTED, printable(message.topic))
+            return
+        if self._receipt_key is not None and not self._receipt_key.is_signed(message.topic, message.payload):
+            self._note(UNSIGNED, message.topic)
+            return
         try:
             receipt = Receipt.decode(message.payload)
         except ValueError as error:
@@ -310,18 +331,27 @@ class Publisher:
         self._state = PublisherState(
             self._connection is not None, len(self._window), self._sent, self._resent + self._lanes.resent,
             self._lanes.backlog, self._lanes.taken_upto, dict(errors), self._link.last_error, now,
+            [(each.code, each.about, each.text) for told in self._notices.values() for each in told],
         )  # fmt: skip
 
     def _take_receipts(self, now: float) -> None:
         with self._wake:
             told, self._told = self._told, {}
-        for historian, (receipt, retained) in told.items():
-            if receipt.epoch == self._lanes.epoch and not self._union.take(historian, receipt, now, retained=retained):
-                self._note("receipt left out", "too many historians")
         if not told and now < self._lapse_look:
             return
         self._lapse_look = now + LAPSE_LOOK_S
+        # Only what is on disk is ever sent, so that no true receipt can speak of more.
         durable = self._outbox.state().durable_seq
+        for historian, (receipt, retained) in told.items():
+            self._notices[historian] = receipt.notices
+            if receipt.epoch != self._lanes.epoch:
+                continue
+            if receipt.last > durable:
+                self._note(IMPOSSIBLE, f"{receipt.last} of {durable}")
+                if self._on_impossible is not None:
+                    self._on_impossible(receipt)
+            elif not self._union.take(historian, receipt, now, retained=retained):
+                self._note("receipt left out", "too many historians")
         received = self._union.received(now)
         self._lanes.receipt(received if received.upto <= durable else Reach(durable), now)
         if not self._by_broker:

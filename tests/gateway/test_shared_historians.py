@@ -49,7 +49,9 @@ class Group:
     def __init__(self, port: int, folder: Path, *, store: Store | None = None, max_bytes: int = 2**29) -> None:
         self.port, self.folder, self.store = port, folder, store
         self.outbox = Outbox(folder / "outbox.db", commit_s=0.02, max_bytes=max_bytes)
-        self.publisher = Publisher(self.outbox, TOPICS, Broker(port=port), resend_after_s=1.0, rng=random.Random(1))
+        self.publisher = Publisher(
+            self.outbox, TOPICS, Broker(port=port), historians=NAMES, resend_after_s=1.0, rng=random.Random(1)
+        )
         self.historians: dict[str, Historian] = {}
         self.made: list[Measurement] = []
 
