@@ -491,6 +491,8 @@ class History:
         first = conflicts.other_content(self._db, known.id, seq)
         if first is None:
             return False
+        if table in conflicts.AS_CAME:
+            content = conflicts.as_json(table, {conflicts.AS_CAME[table]: content})
         self._conflict(gateway, known, seq, (first, content))
         # The one that can be read is the better one.
         return table == "rejected" or not conflicts.is_rejected(first)

@@ -107,7 +107,7 @@ class ClockBook:
             return 0, BELIEVED
         by_us, clock, left_out_us = self._verdict(of, corrections, at)
         first_us, last_us = self._possible()
-        if left_out_us and not first_us <= end_us < last_us:
+        if left_out_us and not first_us <= end_us + by_us < last_us:
             by_us, left_out_us, clock = by_us + left_out_us, 0, MENDED if clock == BELIEVED else clock
         if left_out_us:
             self._refused.add(of)
@@ -183,12 +183,12 @@ class ClockBook:
         chosen: tuple[object, ...] = (of[1], epoch, after, before)
         if not left_out_us:
             return self._move_within(of, rows, chosen, by_us, clock)
-        within = (*chosen, *self._possible())
-        could_be = f"{rows} AND end_us - moved_us BETWEEN ? AND ?"
+        within = (*chosen, by_us, *self._possible())
+        could_be = f"{rows} AND end_us - moved_us + ? BETWEEN ? AND ?"
         if self._any(could_be, within):
             self._refused.add(of)
         # A time that cannot be is doubt enough.
-        could_not = f"{rows} AND NOT end_us - moved_us BETWEEN ? AND ?"
+        could_not = f"{rows} AND NOT end_us - moved_us + ? BETWEEN ? AND ?"
         mended = MENDED if clock == BELIEVED else clock
         return self._move_within(of, could_be, within, by_us, clock) + self._move_within(
             of, could_not, within, by_us + left_out_us, mended

@@ -33,6 +33,8 @@ CONTENTS = {
     "rejected": "SELECT reason, payload FROM rejected WHERE epoch = ? AND seq = ?",
 }  # fmt: skip
 """What may stand under a number, by table."""
+AS_CAME = {"records": "body", "rejected": "payload"}
+"""Which are kept as they came, and in which column."""
 
 
 def same_measurement(db: sqlite3.Connection, epoch: int, seq: int, series: int | None, m: Measurement) -> bool | None:

@@ -20,7 +20,7 @@ MAX_LISTS = 4 * MAX_ENTRIES
 MAX_VALUES = 32_768
 """Commas: 200 measurements of 22 fields have 5,000."""
 
-TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\Z)', re.DOTALL)
+TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 """A text; one without an end reaches to the end, so that no byte is looked at twice."""
 
 

@@ -42,7 +42,6 @@ class Parked:
         self._folder = history.with_name(history.name + ".parked")
         self.sums = {path.stem for path in self._folder.glob("*.message")}
         self._careful, self._suspect, self._times = self._read()
-        self._open = self._note.open("r+b" if self._note.exists() else "w+b", buffering=0)
         self._write(b"at work")
 
     @property
@@ -86,12 +85,11 @@ class Parked:
 
     def close(self) -> None:
         """Note that the process ends in good order."""
-        self._open.close()
         self._note.unlink(missing_ok=True)
 
     def _read(self) -> tuple[int, str, int]:
         try:
-            raw = self._note.read_bytes().rstrip(b"\0 ")
+            raw = self._note.read_bytes()
         except FileNotFoundError:
             return 0, "", 0
         try:
@@ -102,8 +100,7 @@ class Parked:
 
     def _write(self, text: bytes) -> None:
         try:
-            self._open.seek(0)
-            self._open.write(text.ljust(128))
+            self._note.write_bytes(text)
         except OSError as error:  # a full disk: then nothing is stored either
             log.debug("the note of what is worked on cannot be written: %s", error)
 
