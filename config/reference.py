@@ -81,6 +81,8 @@ def _value(field: FieldInfo) -> str:
     kind: Any = next(k for k in kinds if k is not NoneType) if NoneType in kinds else field.annotation
     if get_origin(kind) is Literal:
         return ", ".join(f'`"{choice}"`' for choice in get_args(kind))
+    if get_origin(kind) is list:
+        return "list of ids"
     limits = list(field.metadata)
     if get_origin(kind) is Annotated:  # an id that need not be there
         kind, *more = get_args(kind)
@@ -99,7 +101,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value: Any = field.get_default(call_default_factory=True)
-    if value is PydanticUndefined or value in (None, "", {}):
+    if value is PydanticUndefined or value in (None, "", {}, []):
         return "none"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

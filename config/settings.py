@@ -75,6 +75,11 @@ class Outbox(Section):
     release: Literal["stored", "broker"] = Field(
         "stored", description="A measurement leaves when the historian stored it, or when the broker took it."
     )
+    historians: list[Identifier] = Field(
+        default_factory=list,
+        description="Historians that share the load, by their historian.id: only their receipts are believed. Empty:"
+        " the one historian that shares with nobody.",
+    )
 
 
 class Store(Section):
@@ -118,6 +123,16 @@ class Historian(Section):
     )
     key_file: Path | None = Field(None, description="Its private key.")
     keep_days: int = Field(365, ge=1, description="Measurements older than this are deleted.")
+    receipt_key_file: Path | None = Field(
+        None,
+        description="File with a secret that gateways and historians share: receipts without its sum are not believed."
+        " With the embedded broker one is made in the data folder.",
+    )
+    believed_clock_most_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="Seconds by which a wall time that was never in doubt may be corrected; more is refused and told.",
+    )
     store: Store | None = Field(None, description="A remote store; none by default.")
 
 

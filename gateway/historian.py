@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -23,13 +25,27 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.settings import Settings
 from gateway.certificates import broker_for
 from gateway.copying import Copier
+from gateway.fair_queue import MOST_GATEWAYS, FairQueue, Waiting
 from gateway.file_lock import HeldError
 from gateway.history import Stored, is_corrupt
 from gateway.history_import import bring_over
 from gateway.history_open import open_history
+from gateway.message_limits import MAX_ENTRIES, PACKET_BYTES
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
-from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements, decode_records
+from gateway.parked import Parked, epoch_in, numbers_in
+from gateway.payload import (
+    PARKED,
+    Message,
+    PayloadError,
+    Rejected,
+    decode_gaps,
+    decode_measurements,
+    decode_records,
+    printable,
+)
+from gateway.receipt import MOST_NOTICES, HistorianNotice, Receipt
+from gateway.receipt_key import receipt_key
 from gateway.store import LineWriter, RemoteStore
 from gateway.topics import Topics
 from gateway.union import HEARTBEAT_S
@@ -37,10 +53,21 @@ from gateway.wall_correction import SLOT as CLOCK
 
 log = logging.getLogger(__name__)
 
+GATEWAY = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+"""As the configuration has it: what stands in a topic comes from whoever published."""
 RECEIVE_MAXIMUM = 500
 """Messages that the broker may send before we have stored them."""
 QUEUE_MAX = 4 * RECEIVE_MAXIMUM
 """Messages in memory: those of an ended connection come again, so they need not be kept."""
+BATCH_COST = 2 * 2**20
+"""What one transaction takes on, in the measure of `gateway.fair_queue`: two thousand measurements, 0.1 to 0.2 s."""
+BATCH_MOST = 200
+"""Messages of one transaction."""
+REPAIR_S = 5.0
+"""Least time between two answers to receipts of one gateway that are not ours: two historians under one name would
+answer each other for ever."""
+OWN_KEPT = 32
+"""Receipts of ours that are known when they come back; no more than `RECEIPTS_UNDER_WAY` are on their way."""
 BATCH_S = 0.2
 """Longest wait of a message for company in its transaction."""
 BATCH_ENOUGH = 16
@@ -74,6 +101,8 @@ class HistorianState:
     bad: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     last_error: str = ""
+    refused: dict[str, int] = field(default_factory=dict)
+    """What was left out since it was more than one gateway's part, by kind; its outbox has it still."""
 
 
 class Historian:
@@ -88,6 +117,7 @@ class Historian:
         HeldError: Another process writes the database.
         HistoryAccessError: It cannot be written.
         HistoryError: The database is a history of another version, or another kind of database.
+        ReceiptKeyError: The key of the receipts cannot be used.
     """
 
     def __init__(
@@ -101,9 +131,11 @@ class Historian:
         self._bad: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
         self._last_error = ""
-        self._messages = self._stored = 0
+        self._messages = self._stored = self._left_out = 0
         self._wake = threading.Condition()
-        self._queue: deque[Incoming] = deque()
+        self._foreign: dict[str, bytes] = {}  # receipts that are not ours, by gateway
+        self._own: dict[str, deque[bytes]] = {}
+        self._repaired_at: dict[str, float] = {}
         self._dirty: set[tuple[str, str]] = set()
         self._connection: int | None = None
         self._receipts_sent = self._receipts_taken = 0
@@ -114,9 +146,13 @@ class Historian:
         self._sharing = group is not None
         self._receipt_s = SHARED_RECEIPT_S if self._sharing else RECEIPT_S
         self._receipts_at = 0.0
+        self._key = receipt_key(settings)
         self._history, self._lock = open_history(
-            self.path, gateway=settings.site.gateway, copying=store is not None, sharing=self._sharing, now=now
-        )
+            self.path, gateway=settings.site.gateway, copying=store is not None, sharing=self._sharing, now=now,
+            believed_most_s=settings.historian.believed_clock_most_s,
+        )  # fmt: skip
+        self._queue = FairQueue(self._acknowledge, [name for name, _ in self._history.epochs()])
+        self._parked = Parked(self.path)
         self._remote: RemoteStore | None = None
         self._store_trouble: str | None = None  # unknown: a notice may stand from before this start
         self._copier: Copier | None = None
@@ -140,9 +176,12 @@ class Historian:
                 ),
                 # Notices and the audit are for all, too: a chain is whole in each history or in none.
                 (self._topics.records, SubscribeOptions(qos=1)),
+                # Our own receipts, to see whether somebody else sends them.
+                (self._receipt_topic(self._topics), SubscribeOptions(qos=1, noLocal=True)),
             ],
             session_s=SHARED_SESSION_S if group else SESSION_S,
             receive_maximum=RECEIVE_MAXIMUM,
+            largest_packet=PACKET_BYTES,
             manual_ack=True,
             rng=self._rng,
         )
@@ -169,6 +208,7 @@ class Historian:
         if self._remote is not None:
             self._remote.close()
         self._history.close()
+        self._parked.close()
         self._lock.release()
 
     def state(self) -> HistorianState:
@@ -187,6 +227,7 @@ class Historian:
             dict(self._bad),
             errors,
             last_error,
+            dict(self._queue.refused + self._history.refused),
         )
 
     # What the link tells; on its threads.
@@ -216,10 +257,23 @@ class Historian:
 
     def arrived(self, message: Incoming) -> None:
         """Put it in line for the thread that stores."""
+        parts = message.topic.split("/")
         with self._wake:
-            self._queue.append(message)
-            if len(self._queue) in (1, BATCH_ENOUGH):
+            if len(parts) > 4 and parts[4] == "stored":
+                self._link.acknowledge(message)
+                if len(self._foreign) < MOST_GATEWAYS and message.payload not in self._own.get(parts[3], ()):
+                    self._foreign[parts[3]] = message.payload
+            elif len(parts) < 5 or not GATEWAY.fullmatch(parts[3]):
+                self._link.acknowledge(message)
+                self._count_bad("no gateway's topic", message.topic)
+            elif reason := self._queue.put(parts[3], message):
+                if self._queue.refused[reason] == 1:
+                    log.warning("messages of %s are left out: %s (further ones are only counted)", parts[3], reason)
+            elif len(self._queue) in (1, BATCH_ENOUGH):
                 self._wake.notify_all()
+
+    def _acknowledge(self, message: Incoming) -> None:
+        self._link.acknowledge(message)
 
     # The thread that stores.
 
@@ -234,8 +288,11 @@ class Historian:
             try:
                 if batch:
                     self._store(batch)
+                self._look_at_foreign()
                 if time.monotonic() >= alive_at:
                     alive_at = time.monotonic() + HEARTBEAT_S
+                    self._history.clear_old_notices()
+                    self._tell_left_out()
                     self._say_again()
                 self._tell_of_store()
                 self._publish_receipts()
@@ -270,42 +327,72 @@ class Historian:
             return False
         return True
 
-    def _collect(self) -> list[Incoming]:
+    def _collect(self) -> list[Waiting]:
         """Wait for messages and return those of one transaction; empty after a while without any."""
         with self._wake:
             if not self._queue and not self._stop.is_set():
                 self._wake.wait(self._receipt_s if self._dirty else IDLE_S)
             deadline = time.monotonic() + BATCH_S
+            if self._parked.careful:
+                return self._queue.take(1, 1)
             while 0 < len(self._queue) < BATCH_ENOUGH and not self._stop.is_set():
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self._wake.wait(left_s):
                     break
-            batch = list(self._queue)
-            self._queue.clear()
-            return batch
+            return self._queue.take(BATCH_COST, BATCH_MOST)
 
-    def _store(self, batch: list[Incoming]) -> None:
-        messages = [message for raw in batch if (message := self._decode(raw)) is not None]
+    def _store(self, batch: list[Waiting]) -> None:
+        """Store messages, acknowledge them, and have the receipts follow."""
+        chosen = [waiting.message for waiting in batch if self._parked.begin(waiting.message) or self._park(waiting)]
+        touched: set[tuple[str, str]] = set()
+        if chosen and not self._stored_all(chosen, touched):
+            return
+        self._messages += len(batch)
+        for waiting in batch:
+            if not waiting.acknowledged:
+                self._link.acknowledge(waiting.message)
+        with self._wake:
+            self._dirty.update(touched)
+        self._fresh.set()
+
+    def _stored_all(self, messages: list[Incoming], touched: set[tuple[str, str]]) -> bool:
+        """Store messages in one transaction, however long that takes; False if we are to stop before.
+
+        A message that fails by itself, and not because of the file, is looked for and set apart.
+        """
         attempt = 0
         while True:
             try:
-                self._stored += self._history.store(messages)
-            except FileError as error:
+                self._stored += self._history.store(self._decoded(messages, touched, count=attempt == 0))
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 # A full disk, say. Nothing is acknowledged, the broker and the outboxes keep it.
+                self._parked.done()
                 self._trouble(error)
                 if self._stop.wait(backoff_s(attempt, self._rng)):
-                    return
+                    return False
                 attempt += 1
+            except Exception as error:  # a defect, or no memory: one message must not hold up the others
+                self._parked.done()
+                if len(messages) > 1:
+                    log.warning("storing %d messages failed, now one by one: %r", len(messages), error)
+                    return all(self._stored_all([message], touched) for message in messages)
+                self._note("historian", error)
+                log.exception("a message is set apart, since storing it failed")
+                self._set_apart(messages[0])
+                return True
             else:
-                break
-        self._messages += len(batch)
-        for raw in batch:
-            self._link.acknowledge(raw)
-        with self._wake:
-            self._dirty.update((message.gateway, message.epoch) for message in messages)
-        self._fresh.set()
+                self._parked.done()
+                return True
 
-    def _decode(self, raw: Incoming) -> Message | None:
+    def _decoded(self, messages: list[Incoming], touched: set[tuple[str, str]], *, count: bool) -> Iterator[Message]:
+        """Yield what messages say, one after the other: only one of them is in memory as objects."""
+        for raw in messages:
+            message = self._decode(raw, count=count)
+            if message is not None:
+                touched.add((message.gateway, message.epoch))
+                yield message
+
+    def _decode(self, raw: Incoming, *, count: bool) -> Message | None:
         # rehab/v1/<site>/<gateway>/measurements/<slot>, …/gaps or …/records, as subscribed.
         parts = raw.topic.split("/")
         try:
@@ -318,11 +405,74 @@ class Historian:
             else:
                 raise PayloadError("unknown topic")  # noqa: TRY301 - counted like every other refusal
         except PayloadError as error:
-            self._count_bad(error.kind, raw.topic)
+            if count:
+                self._count_bad(error.kind, raw.topic)
             return None
-        for rejected in message.rejected:
+        for rejected in message.rejected if count else ():
             self._count_bad(rejected.reason, raw.topic)
         return message
+
+    def _park(self, waiting: Waiting) -> bool:
+        """Set apart a message that has ended the process before; False, so that it is not chosen."""
+        self._set_apart(waiting.message)
+        return False
+
+    def _set_apart(self, raw: Incoming) -> None:
+        """Keep a message that cannot be stored in a file, and its numbers as rejected: nothing waits for it."""
+        name = self._parked.park(raw)
+        gateway = raw.topic.split("/")[3]
+        self._count_bad(PARKED, raw.topic)
+        self._history.raise_notice(
+            "message-parked", f"A message of {gateway} is set apart: it {PARKED}", gateway=gateway
+        )
+        self._history.tell("parked", gateway=gateway, file=name, bytes=len(raw.payload))
+        numbers = [Rejected(seq, PARKED, name.encode()) for seq in numbers_in(raw.payload, MAX_ENTRIES)]
+        if numbers and (epoch := epoch_in(raw.payload)):
+            self._history.store([Message(gateway, epoch, rejected=numbers)])
+            with self._wake:
+                self._dirty.add((gateway, epoch))
+
+    def _tell_left_out(self) -> None:
+        """Have people told of what was more than one gateway's part."""
+        if (n := sum(self._queue.refused.values())) > self._left_out:
+            self._left_out = n
+            text = "More messages came than can be stored in time: what was left out waits in its outbox"
+            self._history.raise_notice("historian-quota", text, about="messages")
+
+    def _look_at_foreign(self) -> None:
+        """Publish the right receipt where somebody else has published one under our name."""
+        with self._wake:
+            foreign, self._foreign = self._foreign, {}
+            latest = dict(self._history.epochs()) if foreign else {}
+        for gateway, payload in foreign.items():
+            if gateway not in latest:
+                continue
+            topic = self._receipt_topic(Topics(self._topics.site, gateway))
+            if self._is_forged(topic, gateway, payload):
+                self._errors["forged receipt"] += 1
+                text = f"Somebody else publishes receipts for {gateway}: the right one was published again"
+                self._history.raise_notice("receipt-forged", text, gateway=gateway)
+            if time.monotonic() - self._repaired_at.get(gateway, -REPAIR_S) < REPAIR_S:
+                with self._wake:
+                    self._foreign.setdefault(gateway, payload)
+                continue
+            self._repaired_at[gateway] = time.monotonic()
+            with self._wake:
+                self._dirty.add((gateway, latest[gateway]))
+
+    def _is_forged(self, topic: str, gateway: str, payload: bytes) -> bool:
+        """Whether we cannot have said this, in this life or an earlier one."""
+        if self._key is not None:
+            return not self._key.is_signed(topic, payload)
+        try:
+            receipt = Receipt.decode(payload)
+        except ValueError:
+            return True
+        ours = self._history.receipt(gateway, receipt.epoch)
+        return receipt.stored > ours.stored or receipt.received > ours.received
+
+    def _receipt_topic(self, topics: Topics) -> str:
+        return topics.stored_by(self._id or "") if self._sharing else topics.stored
 
     def _say_again(self) -> None:
         """Have the receipt of every gateway published, whether or not it says something new."""
@@ -341,13 +491,22 @@ class Historian:
             self._receipts_at = time.monotonic() + self._receipt_s
             dirty, self._dirty = self._dirty, set()
         for gateway, epoch in dirty:
-            payload = self._history.receipt(gateway, epoch).encode()
-            topics = Topics(self._topics.site, gateway)
-            topic = topics.stored_by(self._id or "") if self._sharing else topics.stored
+            topic = self._receipt_topic(Topics(self._topics.site, gateway))
+            payload = self._receipt(gateway, epoch, topic)
+            with self._wake:
+                self._own.setdefault(gateway, deque(maxlen=OWN_KEPT)).append(payload)
             self._receipts_sent += 1
             if self._link.publish(connection, topic, payload, qos=1, retain=True) is None:
                 with self._wake:
                     self._dirty.add((gateway, epoch))
+
+    def _receipt(self, gateway: str, epoch: str, topic: str) -> bytes:
+        told = [
+            HistorianNotice(printable(each.code), printable(each.about), printable(each.text))
+            for each in self._history.notices(gateway)[:MOST_NOTICES]
+        ]
+        payload = replace(self._history.receipt(gateway, epoch), notices=tuple(told)).encode()
+        return payload if self._key is None else self._key.sign(topic, payload)
 
     # The thread that copies to the remote store.
 
@@ -379,7 +538,9 @@ class Historian:
     def _count_bad(self, kind: str, topic: str) -> None:
         self._bad[kind] += 1
         if self._bad[kind] == 1:
-            log.warning("a message on %s cannot be understood: %s (further ones are only counted)", topic, kind)
+            log.warning(
+                "a message on %s cannot be understood: %s (further ones are only counted)", printable(topic), kind
+            )
 
     def _verify(self) -> None:
         try:

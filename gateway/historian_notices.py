@@ -22,6 +22,8 @@ ITSELF = "_historian"
 """In no configuration: an id there has no underscore."""
 STANDS_S = 86_400.0
 """A notice of something that happened in an instant stands so long after the last time: somebody looks once a day."""
+AGAIN_S = 3_600.0
+"""What is raised again is written again so often at most: a restart has to know that it lasts."""
 MOST_STANDING = 64
 """Notices that may stand at a time, of all gateways; one more says that there were too many."""
 TOO_MANY = "historian-many"
@@ -75,6 +77,7 @@ class HistorianRecords:
         self._db = db
         self._now = now
         self._standing: dict[Key, Standing] = {}
+        self._written_us: dict[Key, int] = {}
         own = db.execute("SELECT id, received FROM epochs WHERE gateway = ?", (ITSELF,)).fetchone()
         self._epoch: int
         self._seq: int
@@ -95,9 +98,10 @@ class HistorianRecords:
             return self.raise_notice(TOO_MANY, "The historian has more to tell than can be shown: see its audit")
         if known is None:
             made = Standing(code, text[:MAX_TEXT], gateway, about, now_us, now_us)
-            self._write(made, "raised")
         else:
             made = Standing(code, text[:MAX_TEXT], gateway, about, known.since_us, now_us, known.count + 1)
+        if now_us - self._written_us.get(key, 0) >= AGAIN_S * MICRO:
+            self._write(made, "raised")
         self._standing[key] = made
         return known is None
 
@@ -120,6 +124,9 @@ class HistorianRecords:
     def _write(self, notice: Standing, state: str) -> None:
         fields = {"state": state, "text": notice.text, "of": notice.gateway, "about": notice.about,
                   "since_us": notice.since_us, "count": notice.count}  # fmt: skip
+        self._written_us[notice.key] = self._now_us()
+        if state == "cleared":
+            del self._written_us[notice.key]
         self._append(Record("notice", notice.code, self._now_us(), fields))
 
     def _append(self, record: Record) -> None:
@@ -159,11 +166,14 @@ class HistorianRecords:
         for code, time_us, text in found:
             try:
                 fields = orjson.loads(text)
-                made = Standing(code, fields["text"], fields["of"], fields["about"], fields["since_us"], time_us)
+                made = Standing(
+                    code, fields["text"], fields["of"], fields["about"], fields["since_us"], time_us, fields["count"]
+                )
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
             if fields["state"] == "raised":
                 self._standing[made.key] = made
+                self._written_us[made.key] = time_us
             else:
                 self._standing.pop(made.key, None)
 

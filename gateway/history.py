@@ -9,12 +9,14 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gateway import history_conflicts as conflicts
 from gateway import wall_correction
 from gateway.damage import look
 from gateway.historian_notices import ITSELF, HistorianRecords, Standing
@@ -28,6 +30,7 @@ from gateway.history_schema import (
     FROM_2,
     HELD,
     IDENTITY,
+    INTAKE,
     QUALITY,
     RECORDS,
     SCHEMA,
@@ -37,10 +40,11 @@ from gateway.history_schema import (
     as_text,
     read_stored,
 )
+from gateway.intake_quota import QUOTAS, Quotas
 from gateway.machine import TRUE_FROM_US
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
-from gateway.payload import Message, Told
+from gateway.payload import PARKED, Message, Rejected, Told
 from gateway.private_files import make_private
 from gateway.receipt import Contiguous, Receipt
 
@@ -51,8 +55,19 @@ log = logging.getLogger(__name__)
 BUSY_TIMEOUT_S = 10.0
 """Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
 WAL_LIMIT = 32 * 2**20
+CONFLICT = "{} sent numbers again with other content: two processes use one outbox, or it was restored"
 RETENTION_CHUNK = 5_000
 """Rows deleted in one transaction, so that new measurements never wait long."""
+
+
+MIGRATIONS = {1: FROM_1, 2: FROM_2}
+"""By the version of the file."""
+EPOCHS_KEPT = 1_000
+"""Epochs in memory; beyond it all are forgotten, and read again when they are needed."""
+MOST_RANGES = 250_000
+"""Numbers beyond the first hole, in separate pieces, that are remembered of one epoch: twenty megabytes."""
+BELIEVED_MOST_S = 86_400.0
+"""By how much a wall time that nobody doubted may be moved: clocks are set to another hour, not to another year."""
 
 
 class HistoryError(Exception):
@@ -88,9 +103,11 @@ class History:
         copying: Whether a remote store is fed: then a receipt waits until it has the measurement too.
         sharing: Whether other historians get the rest of the measurements: then what does not come is no gap.
         now: Wall clock, seconds: when a correction came.
+        believed_most_s: By how much a wall time that was not in doubt may be moved.
         clock: Monotonic seconds: how long what is doubtful is held back from the remote store.
 
     Attributes:
+        refused: What was beyond the quotas of gateways, by kind, since the start.
         replaced: How many damaged files were set aside; ids begin again with each.
 
     Raises:
@@ -106,19 +123,24 @@ class History:
         sharing: bool = False,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        believed_most_s: float = BELIEVED_MOST_S,
     ) -> None:
         self.path = path
+        self._believed_most_us = round(believed_most_s * 1e6)
         self.copying = copying
         self.sharing = sharing
         self._now = now
         self._clock = clock
         self.replaced = 0
+        self.refused: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._epochs: dict[tuple[str, str], _Epoch] = {}
         self._series: dict[tuple[str | bool, ...], int] = {}
         self._clocks: ClockBook | None = None
         self._own: HistorianRecords | None = None
+        self._quotas: Quotas | None = None
         self._removed: dict[tuple[str, str], int] = {}  # what was in a file that was removed under us
+        self._begun: set[tuple[str | bool, ...]] = set()  # sessions of the transaction
         try:
             self._open()
         except FileError as error:
@@ -150,7 +172,7 @@ class History:
         """Drop what is in memory: it is read again when it is needed."""
         self._epochs.clear()
         self._series.clear()
-        self._clocks = self._own = None
+        self._clocks = self._own = self._quotas = None
 
     def _keep_place(self) -> bool:
         """See that the file has its name still; begin anew where it has not, and return False. For who holds the lock.
@@ -196,18 +218,14 @@ class History:
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run(SCHEMA + CLOCKS + RECORDS + IDENTITY)
-        elif version == 1:
+                self._run(SCHEMA + CLOCKS + RECORDS + INTAKE + IDENTITY)
+        elif version in MIGRATIONS:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run(FROM_1)
-        elif version == 2:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._run(FROM_2)
+                self._run(MIGRATIONS[version])
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
-        self._clocks = self._own = None
+        self._clocks = self._own = self._quotas = None
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
@@ -240,10 +258,16 @@ class History:
 
     def _store_all(self, messages: Sequence[Message]) -> int:
         with self._lock:
+            self._begun.clear()
+            if len(self._epochs) > EPOCHS_KEPT:
+                self._epochs.clear()
             try:
                 with self._db:
                     self._db.execute("BEGIN IMMEDIATE")
-                    return sum(self._store(message) for message in messages)
+                    new = sum(self._store(message) for message in messages)
+                    self._apply_corrections()
+                    self._tell_refused()
+                    return new
             except BaseException:
                 self._forget_all()  # what is in memory may be ahead of the file now
                 raise
@@ -252,6 +276,8 @@ class History:
         """Return what of this epoch is here, and what is stored for good (remotely too, if so configured)."""
         with self._lock:
             self._keep_place()
+            if (gateway, epoch) not in self._epochs and not self._is_known(gateway, epoch):
+                return Receipt(epoch, 0, history=self._file.history, opened=self._file.opened)
             known = self._epoch(gateway, epoch)
             received, stored = known.received, known.copied if self.copying else known.received
             beyond = (stored.beyond(), received.beyond()) if self.sharing else (0, 0)
@@ -423,24 +449,16 @@ class History:
             self._db.close()
 
     def _store(self, message: Message) -> int:
+        if not self._may_begin(message.gateway, message.epoch):
+            return 0
         known = self._epoch(message.gateway, message.epoch)
-        new: list[Measurement] = []
-        for seq, measurement in message.measurements:
-            if measurement.slot == wall_correction.SLOT:
-                self._correct(message.gateway, known, seq, measurement)
-            elif (inserted := self._insert(message.gateway, known, seq, measurement)) is not None:
-                new.append(inserted)
-        self._note_sessions(new)
+        new = self._insert_all(message, known)
         for told in message.records:
-            self._insert_record(known, told)
+            self._insert_record(message.gateway, known, told)
         for bad in message.rejected:
-            self._db.execute(
-                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, bad.seq, bad.reason, bad.payload)
-            )
-            known.received.add(bad.seq)
-            known.copied.add(bad.seq)
+            self._reject(message.gateway, known, bad)
         for gap in message.gaps:
-            self._add_gap(known, gap.first, gap.last, gap.reason)
+            self._add_gap(message.gateway, known, gap.first, gap.last, gap.reason)
         if self.sharing:
             # What the outbox let go is stored by one of us, or is a gap that one of us was told.
             known.received.add(1, message.released)
@@ -449,52 +467,169 @@ class History:
         removed = self._removed.get((message.gateway, message.epoch), 0)
         for hole in known.received.missing(message.released):
             for first, last, why in explained(*hole, removed):
-                self._add_gap(known, first, last, why)
+                self._add_gap(message.gateway, known, first, last, why)
                 known.lost += last - first + 1
         self._db.execute("UPDATE epochs SET received = ? WHERE id = ?", (known.received.upto, known.id))
         return len(new)
 
+    def _insert_all(self, message: Message, known: _Epoch) -> list[Measurement]:
+        """Take the measurements of a message; return those that were new."""
+        new: list[Measurement] = []
+        for seq, measurement in message.measurements:
+            if known.received.ranges >= MOST_RANGES and seq > known.received.upto + 1:
+                continue  # it comes again when what is missing before it has come
+            if measurement.slot == wall_correction.SLOT:
+                self._correct(message.gateway, known, seq, measurement)
+            elif (inserted := self._insert(message.gateway, known, seq, measurement)) is not None:
+                new.append(inserted)
+        self._note_sessions(new)
+        return new
+
+    def _may_begin(self, gateway: str, epoch: str) -> bool:
+        """Whether an epoch is known, or its gateway may have one more."""
+        if (gateway, epoch) in self._epochs or self._is_known(gateway, epoch):
+            return True
+        return self._quota().take(gateway, "epochs")
+
+    def _is_known(self, gateway: str, epoch: str) -> bool:
+        query = "SELECT 1 FROM epochs WHERE gateway = ? AND epoch = ?"
+        return self._db.execute(query, (gateway, epoch)).fetchone() is not None
+
     def _correct(self, gateway: str, known: _Epoch, seq: int, m: Measurement) -> None:
         """Take a word about the gateway's wall clock, which is no measurement of a patient."""
         correction = wall_correction.read(m) if m.metric == wall_correction.METRIC else None
-        noted_us = int(self._now() * 1e6)
         if correction is None:
-            self._db.execute(
-                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)",
-                (known.id, seq, "no correction of a wall clock", f"{m!r}".encode()),
-            )
-        else:
-            new = self._book().note((gateway, m.session), (known.id, seq), correction, noted_us=noted_us)
-            if new and seq in known.received:
-                self._mend_gap(known, seq)
+            self._reject(gateway, known, Rejected(seq, "no correction of a wall clock", f"{m!r}".encode()))
+            return
+        said = {"session": m.session, "by_us": correction.by_us, "believed": correction.believed}
+        content = conflicts.as_json("clocks", said)
+        if seq in known.received and self._is_again(gateway, known, seq, "clocks", content):
+            return
+        if not self._quota().take(gateway, "corrections"):
+            return
+        of, at = (gateway, m.session), (known.id, seq)
+        if refused := self._book().note(of, at, correction, noted_us=int(self._now() * 1e6)):
+            self._reject(gateway, known, Rejected(seq, refused, content))
+            self._tell_correction(gateway, m.session, refused)
+            return
+        if seq in known.received:
+            self._mend_gap(known, seq)
         known.received.add(seq)
         known.copied.add(seq)
 
     def _insert(self, gateway: str, known: _Epoch, seq: int, m: Measurement) -> Measurement | None:
         """Insert a measurement with the times that its wall clock is known to have meant; None if it was there."""
-        moved_us, clock = self._book().place((gateway, m.session), (known.id, seq))
-        if moved_us:
-            m = replace(m, start_us=m.start_us + moved_us, end_us=m.end_us + moved_us)
-        inserted = self._db.execute(
-            "INSERT OR IGNORE INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
+        before = seq in known.received
+        if before and self._is_again(gateway, known, seq, "measurements", m):
+            return None
+        series = self._series_of(gateway, m)
+        if series is None:
+            return None
+        moved_us, clock = self._book().place((gateway, m.session), (known.id, seq), m.end_us)
+        made = replace(m, start_us=m.start_us + moved_us, end_us=m.end_us + moved_us) if moved_us else m
+        self._db.execute(
+            "INSERT INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
             " quality, reason, moved_us, clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (known.id, seq, self._series_of(m), m.start_us, m.end_us, m.value, m.sync_ms, m.n, m.n_rejected,
+            (known.id, seq, series, made.start_us, made.end_us, m.value, m.sync_ms, m.n, m.n_rejected,
              QUALITY.index(m.quality), m.reason, moved_us, clock),
-        ).rowcount  # fmt: skip
-        if inserted and seq in known.received:
+        )  # fmt: skip
+        if before:
             self._mend_gap(known, seq)
         known.received.add(seq)
-        return m if inserted == 1 else None
+        return made
 
-    def _insert_record(self, known: _Epoch, told: Told) -> None:
-        inserted = self._db.execute(
-            "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)",
+    def _insert_record(self, gateway: str, known: _Epoch, told: Told) -> None:
+        before = told.seq in known.received
+        if before and self._is_again(gateway, known, told.seq, "records", told.body):
+            return
+        if not self._quota().take(gateway, "records"):
+            return
+        self._db.execute(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
             (known.id, told.seq, told.kind, told.what, told.time_us, told.body.decode()),
-        ).rowcount
-        if inserted and told.seq in known.received:
+        )
+        if before:
             self._mend_gap(known, told.seq)
         known.received.add(told.seq)
         known.copied.add(told.seq)  # the remote store is for measurements
+
+    def _reject(self, gateway: str, known: _Epoch, bad: Rejected) -> None:
+        """Keep what could not be understood, with the reason; nothing waits for it."""
+        if bad.seq in known.received and bad.reason == PARKED:
+            return  # it was stored before it ended the process
+        if bad.seq in known.received and self._is_again(gateway, known, bad.seq, "rejected", bad.payload):
+            return
+        if not self._quota().take(gateway, "rejected bytes", len(bad.payload) + len(bad.reason)):
+            return
+        if not self._quota().take(gateway, "rejected"):
+            return
+        self._db.execute(
+            "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, bad.seq, bad.reason, bad.payload)
+        )
+        known.received.add(bad.seq)
+        known.copied.add(bad.seq)
+
+    def _is_again(self, gateway: str, known: _Epoch, seq: int, table: str, content: bytes | Measurement) -> bool:
+        """Whether a number that came before is to be left as it is: it is the same again, or another content.
+
+        What was told to be lost, or could not be understood, and comes after all is taken in.
+        """
+        if isinstance(content, Measurement):
+            if conflicts.same_measurement(self._db, known.id, seq, self._series_found(content), content):
+                return True
+            content = conflicts.as_json(table, content)
+        elif conflicts.same_content(self._db, known.id, seq, table, content):
+            return True
+        first = conflicts.other_content(self._db, known.id, seq)
+        if first is None:
+            return False
+        if table in conflicts.AS_CAME:
+            content = conflicts.as_json(table, {conflicts.AS_CAME[table]: content})
+        self._conflict(gateway, known, seq, (first, content))
+        # The one that can be read is the better one.
+        return table == "rejected" or not conflicts.is_rejected(first)
+
+    def _conflict(self, gateway: str, known: _Epoch, seq: int, contents: tuple[bytes, bytes]) -> None:
+        """Keep a number's two contents and have somebody told."""
+        if not conflicts.is_new(self._db, known.id, seq, contents[1]):
+            return
+        if self._quota().take(gateway, "conflicts"):
+            conflicts.keep(self._db, known.id, seq, contents, int(self._now() * 1e6))
+        if self._records().raise_notice("numbers-conflict", CONFLICT.format(gateway), gateway=gateway):
+            log.warning("%s: number %d came again with other content (further ones are only counted)", gateway, seq)
+            epoch = self._db.execute("SELECT epoch FROM epochs WHERE id = ?", (known.id,)).fetchone()[0]
+            self._records().audit("conflict", gateway=gateway, epoch=epoch, seq=seq)
+
+    def _apply_corrections(self) -> None:
+        """Mend what this transaction's corrections are about, each session once; tell what was beyond the bounds."""
+        if self._clocks is None:
+            return
+        for gateway, session in self._clocks.apply_noted():
+            self._tell_correction(gateway, session, wall_correction.TOO_FAR)
+
+    def _tell_correction(self, gateway: str, session: str, why: str) -> None:
+        text = f"Wall times of {gateway} were not mended: {why}"
+        if self._records().raise_notice("correction-refused", text, gateway=gateway, about=session):
+            log.warning("%s: the wall times of session %s were not mended: %s", gateway, session, why)
+            self._records().audit("correction-refused", gateway=gateway, session=session, why=why)
+
+    def _tell_refused(self) -> None:
+        """Put what was used of the quotas into the transaction, and tell what was beyond them."""
+        if self._quotas is None:
+            return
+        self._quotas.write()
+        for (gateway, kind), n in self._quotas.refused.items():
+            self.refused[kind] += n
+            text = f"{gateway} sends too many {QUOTAS[kind].words}: what is beyond waits in its outbox"
+            if self._records().raise_notice("historian-quota", text, gateway=gateway, about=kind):
+                log.warning("%s (further ones are only counted)", text)
+                self._records().audit("quota", gateway=gateway, of=kind)
+        self._quotas.refused.clear()
+
+    def _quota(self) -> Quotas:
+        if self._quotas is None:
+            self._quotas = Quotas(self._db, self._now)
+        return self._quotas
 
     def _mend_gap(self, known: _Epoch, seq: int) -> None:
         """A number came after all that had been said to be lost: take it out of its gap."""
@@ -508,9 +643,11 @@ class History:
                 "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(known.id, *piece, reason) for piece in pieces]
             )
 
-    def _add_gap(self, known: _Epoch, first: int, last: int, reason: str) -> None:
+    def _add_gap(self, gateway: str, known: _Epoch, first: int, last: int, reason: str) -> None:
         # An outbox that dropped a measurement cannot know whether it had arrived; we do.
         pieces = known.received.missing(last, after=first - 1)
+        if pieces and not self._quota().take(gateway, "gaps", len(pieces)):
+            return
         self._db.executemany(
             "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(known.id, *piece, reason) for piece in pieces]
         )
@@ -531,19 +668,38 @@ class History:
             [(*key, *span) for key, span in spans.items()],
         )
 
-    def _series_of(self, m: Measurement) -> int:
-        key = (m.slot, m.session, m.subject, m.metric, m.side, m.unit, m.algorithm,
-               SEPARATOR.join(m.devices), SEPARATOR.join(m.placement), m.simulated)  # fmt: skip
+    def _series_of(self, gateway: str, m: Measurement) -> int | None:
+        """Return the number of a measurement's series, made if it is new; None if its gateway may have no more."""
+        if (found := self._series_found(m)) is None:
+            if not self._may_belong(gateway, m) or not self._quota().take(gateway, "series"):
+                return None
+            found = self._series[_series_key(m)] = int(self._db.execute(
+                "INSERT INTO series (slot, session, subject, metric, side, unit, algorithm, devices, placement,"
+                " simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _series_key(m)
+            ).lastrowid or 0)  # fmt: skip
+        return found
+
+    def _may_belong(self, gateway: str, m: Measurement) -> bool:
+        """Whether a measurement's session is known, or its gateway may have one more."""
+        session = (m.session, m.slot, m.subject, m.simulated)
+        if session in self._begun:
+            return True
+        query = "SELECT 1 FROM sessions WHERE session = ? AND slot = ? AND subject = ? AND simulated = ?"
+        if self._db.execute(query, session).fetchone() is None and not self._quota().take(gateway, "sessions"):
+            return False
+        self._begun.add(session)
+        return True
+
+    def _series_found(self, m: Measurement) -> int | None:
+        """Return the number of a measurement's series; None if there is none."""
+        key = _series_key(m)
         if (found := self._series.get(key)) is None:
-            self._db.execute(
-                "INSERT OR IGNORE INTO series (slot, session, subject, metric, side, unit, algorithm, devices,"
-                " placement, simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", key
-            )  # fmt: skip
-            found = self._db.execute(
+            row = self._db.execute(
                 "SELECT id FROM series WHERE slot = ? AND session = ? AND subject = ? AND metric = ? AND side = ?"
                 " AND unit = ? AND algorithm = ? AND devices = ? AND placement = ? AND simulated = ?", key
-            ).fetchone()[0]  # fmt: skip
-            self._series[key] = found
+            ).fetchone()  # fmt: skip
+            if row is not None:
+                found = self._series[key] = int(row[0])
         return found
 
     def _epoch(self, gateway: str, epoch: str) -> _Epoch:
@@ -563,7 +719,9 @@ class History:
 
     def _book(self) -> ClockBook:
         if self._clocks is None:
-            self._clocks = ClockBook(self._db, hold=self.copying, clock=self._clock)
+            self._clocks = ClockBook(
+                self._db, hold=self.copying, clock=self._clock, now=self._now, most_us=self._believed_most_us
+            )
         return self._clocks
 
     def _copied_id(self) -> int:
@@ -585,3 +743,8 @@ class History:
             for (seq,) in self._db.execute(f"SELECT seq FROM {table} WHERE epoch = ?", (number,)):  # noqa: S608 - ours
                 arrived.add(seq)
         return arrived
+
+
+def _series_key(m: Measurement) -> tuple[str | bool, ...]:
+    return (m.slot, m.session, m.subject, m.metric, m.side, m.unit, m.algorithm,
+            SEPARATOR.join(m.devices), SEPARATOR.join(m.placement), m.simulated)  # fmt: skip

@@ -13,15 +13,20 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from gateway.history_schema import BELIEVED, DOUBTFUL, HELD, MENDED
-from gateway.wall_correction import Correction, Place, verdict
+from gateway.machine import TRUE_FROM_US
+from gateway.wall_correction import MICRO, TOO_OFTEN, TOO_OLD, Correction, Place, verdict
 
 log = logging.getLogger(__name__)
 
 HOLD_S = 3600.0
 """A time service answers within minutes of the network. Later than this the remote store gets the doubtful times, which
 the tag ``clock`` tells apart."""
-MOST = 1_000
+MOST = 100
 """Corrections of one session: a clock that is set more often helps nobody."""
+RECENT_S = 45 * 86_400.0
+"""An outbox keeps what it could not deliver for a month; a session that ended before that is not mended any more."""
+AHEAD_US = 86_400 * MICRO
+"""A time that lies further in the future, or before 2025, cannot be: nothing is moved there."""
 
 SURE, LIKELY = 1, 2
 """Column ``believed`` of the corrections: 0 for a clock that cannot be right, 2 for one that nobody has confirmed."""
@@ -37,9 +42,24 @@ class ClockBook:
         db: The history.
         hold: Whether doubtful rows are held back from a remote store.
         clock: Monotonic seconds, for how long.
+        now: Wall clock, seconds: what lies ahead of it cannot be.
+        most_us: By how much a time may move that nobody doubted.
     """
 
-    def __init__(self, db: sqlite3.Connection, *, hold: bool, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        *,
+        hold: bool,
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        most_us: int,
+    ) -> None:
+        self._now = now
+        self._most_us = most_us
+        self._newest_us: int | None = None  # of the transaction
+        self._noted: set[Session] = set()
+        self._refused: set[Session] = set()
         self._db = db
         self._hold = hold
         self._clock = clock
@@ -61,30 +81,71 @@ class ClockBook:
             if let_go.fetchone():
                 self._let_go.add(of)
 
-    def note(self, of: Session, at: Place, correction: Correction, *, noted_us: int) -> bool:
-        """Keep a correction and mend what it is about; return whether it was new."""
+    def note(self, of: Session, at: Place, correction: Correction, *, noted_us: int) -> str:
+        """Keep a correction, to be applied with the others of this transaction; return why not, or an empty text."""
         if len(self._known.get(of, ())) >= MOST:
-            log.warning("the clock of %s was set too often: a correction is left out", of[0])
-            return False
-        new = self._db.execute(
-            "INSERT OR IGNORE INTO clocks VALUES (?, ?, ?, ?, ?, ?)",
-            (*at, of[1], correction.by_us, SURE if correction.believed else LIKELY * correction.likely, noted_us),
-        ).rowcount
-        if new:
-            self._add(of, at, correction)
-            self._apply(of)
-        return bool(new)
+            return TOO_OFTEN
+        if self._is_old(of):
+            return TOO_OLD
+        believed = SURE if correction.believed else LIKELY * correction.likely
+        self._db.execute(
+            "INSERT INTO clocks VALUES (?, ?, ?, ?, ?, ?)", (*at, of[1], correction.by_us, believed, noted_us)
+        )
+        self._add(of, at, correction)
+        self._noted.add(of)
+        return ""
 
-    def place(self, of: Session, at: Place) -> tuple[int, int]:
+    def apply_noted(self) -> set[Session]:
+        """Mend what the new corrections are about; return of which sessions something was beyond the bounds."""
+        for of in self._noted:
+            self._apply(of)
+        self._noted.clear()
+        self._newest_us = None
+        refused, self._refused = self._refused, set()
+        return refused
+
+    def place(self, of: Session, at: Place, end_us: int) -> tuple[int, int]:
         """Return by how much the times of a measurement move, and what ``clock`` says of them."""
         corrections = self._known.get(of)
         if corrections is None:
             return 0, BELIEVED
-        said = verdict(corrections, at)
+        by_us, clock, left_out_us = self._verdict(of, corrections, at)
+        first_us, last_us = self._possible()
+        if left_out_us and not first_us <= end_us + by_us < last_us:
+            by_us, left_out_us, clock = by_us + left_out_us, 0, MENDED if clock == BELIEVED else clock
+        if left_out_us:
+            self._refused.add(of)
+        if by_us and not first_us <= end_us + by_us < last_us:
+            self._refused.add(of)
+            return 0, clock if clock != MENDED else BELIEVED
+        return by_us, clock
+
+    def _verdict(self, of: Session, corrections: list[tuple[Place, Correction]], at: Place) -> tuple[int, int, int]:
+        said = verdict(corrections, at, self._most_us)
         if said.doubtful:
-            held = self._hold and not said.likely and of not in self._let_go
-            return said.by_us, HELD if held else DOUBTFUL
-        return said.by_us, MENDED if said.by_us else BELIEVED
+            clock = HELD if self._hold and not said.likely and of not in self._let_go else DOUBTFUL
+        else:
+            clock = MENDED if said.by_us else BELIEVED
+        return said.by_us, clock, said.left_out_us
+
+    def _possible(self) -> tuple[int, int]:
+        """Return between which times a measurement may be moved."""
+        now_us = round(self._now() * MICRO)
+        return TRUE_FROM_US, now_us + AHEAD_US if now_us >= TRUE_FROM_US else 2**62
+
+    def _is_old(self, of: Session) -> bool:
+        """Whether all of a session was over long before the newest of the history, without a word about its clock."""
+        before_us = round((self._now() - RECENT_S) * MICRO)
+        (last_us,) = self._db.execute("SELECT max(last_us) FROM sessions WHERE session = ?", of[1:]).fetchone()
+        if last_us is None or last_us >= before_us:
+            return False
+        if self._newest_us is None:
+            found = self._db.execute("SELECT max(last_us) FROM sessions WHERE last_us < ?", self._possible()[1:])
+            self._newest_us = found.fetchone()[0] or 0
+        if last_us >= self._newest_us - RECENT_S * MICRO:
+            return False
+        (noted_us,) = self._db.execute("SELECT max(noted_us) FROM clocks WHERE session = ?", of[1:]).fetchone()
+        return noted_us is None or noted_us < before_us
 
     def overdue(self, hold_s: float) -> list[Session]:
         """Return whose rows have been held back for too long."""
@@ -121,13 +182,37 @@ class ClockBook:
             )  # fmt: skip
 
     def _move(self, of: Session, epoch: int, after: int, before: int) -> int:
-        by_us, clock = self.place(of, (epoch, after + 1))
+        by_us, clock, left_out_us = self._verdict(of, self._known[of], (epoch, after + 1))
         # Found by series: an epoch holds the rows of years.
-        rows = (
-            "WHERE series IN (SELECT id FROM series WHERE session = ?) AND +epoch = ? AND +seq > ? AND +seq < ?"
-            " AND (moved_us <> ? OR clock <> ?)"
+        rows = "WHERE series IN (SELECT id FROM series WHERE session = ?) AND +epoch = ? AND +seq > ? AND +seq < ?"
+        chosen: tuple[object, ...] = (of[1], epoch, after, before)
+        if not left_out_us:
+            return self._move_within(of, rows, chosen, by_us, clock)
+        within = (*chosen, by_us, *self._possible())
+        could_be = f"{rows} AND end_us - moved_us + ? BETWEEN ? AND ?"
+        if self._any(could_be, within):
+            self._refused.add(of)
+        # A time that cannot be is doubt enough.
+        could_not = f"{rows} AND NOT end_us - moved_us + ? BETWEEN ? AND ?"
+        mended = MENDED if clock == BELIEVED else clock
+        return self._move_within(of, could_be, within, by_us, clock) + self._move_within(
+            of, could_not, within, by_us + left_out_us, mended
         )
-        chosen = (of[1], epoch, after, before, by_us, clock)
+
+    def _move_within(self, of: Session, rows: str, chosen: tuple[object, ...], by_us: int, clock: int) -> int:
+        """Move rows to where times can be; the others stay where they are, and are told."""
+        if by_us:
+            values = (*chosen, by_us, *self._possible())
+            if self._any(f"{rows} AND NOT end_us - moved_us + ? BETWEEN ? AND ?", values):
+                self._refused.add(of)
+            rows, chosen = f"{rows} AND end_us - moved_us + ? BETWEEN ? AND ?", values
+        return self._move_to(rows, chosen, by_us, clock)
+
+    def _any(self, rows: str, chosen: tuple[object, ...]) -> bool:
+        return self._db.execute(f"SELECT 1 FROM measurements {rows} LIMIT 1", chosen).fetchone() is not None  # noqa: S608
+
+    def _move_to(self, rows: str, chosen: tuple[object, ...], by_us: int, clock: int) -> int:
+        rows, chosen = f"{rows} AND (moved_us <> ? OR clock <> ?)", (*chosen, by_us, clock)
         again: list[int] = []
         if self._hold and clock != HELD:
             # The remote store has not had these, or has them with times that were wrong: at the end of its line.

@@ -20,7 +20,9 @@ class HistoryAccessError(Exception):
     )
 
 
-def open_history(path: Path, *, gateway: str, **options: bool | Callable[[], float]) -> tuple[History, FileLock]:
+def open_history(
+    path: Path, *, gateway: str, **options: bool | float | Callable[[], float]
+) -> tuple[History, FileLock]:
     """Return the history, and the lock that is held while it is open.
 
     Args:

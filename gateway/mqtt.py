@@ -166,6 +166,7 @@ class Link:
         will: Last will.
         session_s: How long the broker keeps the session, and queues for it, while we are away; 0 for a clean start.
         receive_maximum: Most messages that the broker may send without our acknowledgement.
+        largest_packet: Bytes of the largest packet that the broker may send; it leaves out what is larger.
         manual_ack: Whether QoS 1 messages are acknowledged by ``acknowledge`` and not on arrival.
         rng: Source of jitter.
     """
@@ -180,6 +181,7 @@ class Link:
         will: Will | None = None,
         session_s: int = 0,
         receive_maximum: int | None = None,
+        largest_packet: int | None = None,
         manual_ack: bool = False,
         rng: random.Random | None = None,
     ) -> None:
@@ -192,6 +194,7 @@ class Link:
         self._will = will
         self._session_s = session_s
         self._receive_maximum = receive_maximum
+        self._largest_packet = largest_packet
         self._manual_ack = manual_ack
         self._rng = rng or random.Random()
         self._stop = threading.Event()
@@ -338,6 +341,8 @@ class Link:
         properties.SessionExpiryInterval = self._session_s
         if self._receive_maximum is not None:
             properties.ReceiveMaximum = self._receive_maximum
+        if self._largest_packet is not None:
+            properties.MaximumPacketSize = self._largest_packet
         return properties
 
     def _call(self, told: Callable[..., None], *args: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from gateway.notices import Finding, Rule
+from gateway.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED
 
 Json = dict[str, Any]
 
@@ -135,11 +136,46 @@ CERTIFICATE_CHANGED = Rule(
     "Put the right certificate in its place before the next connection needs it.",
 )  # fmt: skip
 
+RECEIPT_FORGED = Rule(
+    "receipt-forged", "medium", 0.0, 0.0, "somebody publishes receipts that are not the historian's",
+    "They are not believed. See who may publish at the broker: access list, passwords, users of this computer.",
+)  # fmt: skip
+RECEIPT_UNLISTED = Rule(
+    "receipt-unlisted", "medium", 0.0, 0.0, "a historian sends receipts that outbox.historians does not list",
+    "Add its historian.id to outbox.historians of this gateway if it is one of yours.",
+)  # fmt: skip
+NUMBERS_CONFLICT = Rule(
+    "numbers-conflict", "medium", 0.0, 0.0, "numbers came to the historian again with other content",
+    "Two processes may use one outbox, or an old image of one was restored. Both contents are in the history.",
+)  # fmt: skip
+HISTORIAN_QUOTA = Rule(
+    "historian-quota", "medium", 0.0, 0.0, "a gateway sends the historian more than its part",
+    "Find out which gateway it is and why: what is beyond waits in its outbox.",
+)  # fmt: skip
+CORRECTION_REFUSED = Rule(
+    "correction-refused", "medium", 0.0, 0.0, "a correction of wall times went beyond what was in doubt",
+    "Check the gateway's clock and its time service; the history keeps the times as they were made.",
+)  # fmt: skip
+MESSAGE_PARKED = Rule(
+    "message-parked", "medium", 0.0, 0.0, "a message could not be stored and is set apart",
+    "This is a defect: report it with the log and the file, which lies beside the history.",
+)  # fmt: skip
+HISTORIAN_SAYS = Rule(
+    "historian", "medium", 0.0, 0.0, "the historian has something to tell",
+    "Run 'rehab-gateway audit' where the historian runs, and see its log.",
+)  # fmt: skip
+HISTORIAN_RULES = {
+    rule.code: rule for rule in (RECEIPT_FORGED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED)
+}
+"""What a historian tells with its receipts, by code; of a code that is not here it is `HISTORIAN_SAYS`."""
+
 RULES = (
     DEVICE_SILENT, LINK_LOST, DEVICE_MISSING, DEVICE_AMBIGUOUS, DEVICE_OTHER, DEVICE_UNPROVEN, DATA_REPEATED,
     UNITS_DOUBTED, BATTERY_LOW, BATTERY_VERY_LOW, SAMPLE_LOSS, CLOCK_UNSET, CLOCK_STEP,
     OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, BROKER_REFUSES, STORE_BEHIND, DISK_NEARLY_FULL,
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
+    RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
+    HISTORIAN_SAYS,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -178,6 +214,7 @@ class Judge:
         yield from self._parts(now_s, status)
         for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
             yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])
+        yield from self._receipts(now_s, status.get("publisher") or {})
         for certificate in status.get("certificates", ()):
             if certificate["days_left"] < CERTIFICATE_DAYS:
                 text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"
@@ -229,6 +266,16 @@ class Judge:
                 yield Finding(PART_RESTARTED, text, device=device, about="" if device else name)
             elif self._lately(f"part {name}", part["failures"], now_s):
                 yield Finding(PART_RESTARTED, f"The part '{name}' failed and was started again", about=name)
+
+    def _receipts(self, now_s: float, publisher: Json) -> Iterator[Finding]:
+        """Yield what is wrong with the receipts, and what the historians say of themselves."""
+        errors = publisher.get("errors") or {}
+        if self._lately("forged", errors.get(UNSIGNED, 0) + errors.get(IMPOSSIBLE, 0), now_s):
+            yield Finding(RECEIPT_FORGED, "Receipts came that are not the historian's, and were not believed")
+        if self._lately("unlisted", errors.get(UNLISTED, 0), now_s):
+            yield Finding(RECEIPT_UNLISTED, "A historian that is not listed sends receipts: they are not believed")
+        for code, about, text in publisher.get("historians") or ():
+            yield Finding(HISTORIAN_RULES.get(code, HISTORIAN_SAYS), text, about=about or "historian")
 
     def _lately(self, name: str, count: int, now_s: float) -> bool:
         """Whether a count has grown within `SHOWN_S`."""

@@ -1,7 +1,8 @@
 """The JSON of the topics ``measurements``, ``records`` and ``gaps``, built and checked.
 
 What comes over the network is checked field by field: one wrong measurement is set apart with its reason, and its
-neighbours in the same message are kept. Unknown keys are ignored, so that a newer gateway can speak to an older reader.
+neighbours in the same message are kept. A message that brings too much is refused before it is parsed. Unknown keys are
+ignored, so that a newer gateway can speak to an older reader.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import orjson
 
 from gateway.measurement import Measurement
+from gateway.message_limits import too_much
 from gateway.outbox_schema import Gap, Row
 from gateway.receipt import EPOCH, MAX_SEQ, PAYLOAD_VERSION
 from gateway.records import KINDS, canonical
@@ -29,6 +31,10 @@ MAX_WORDS = 1000
 """Characters of a text of a record: an advice is a sentence, what a library says of an error may be two."""
 MAX_GAPS = 1000
 """Gaps of one message."""
+MAX_RAW = 4_096
+"""Bytes that are kept of an entry that cannot be understood; one that can has some five hundred."""
+PARKED = "ended the historian twice"
+"""Reason of what was never parsed: `gateway.parked`."""
 
 TEXT = ("metric", "unit", "reason", "algorithm", "slot", "session", "subject")
 COUNT = ("start_us", "end_us", "n", "n_rejected")
@@ -145,7 +151,10 @@ def decode_gaps(gateway: str, payload: bytes) -> Message:
     if len(entries) > MAX_GAPS:
         raise PayloadError("too many gaps")
     for entry in entries:
-        gap = Gap(_seq(entry.get("first")), _seq(entry.get("last")), _text(entry, "reason"))
+        reason = entry.get("reason")
+        if not isinstance(reason, str) or len(reason) > MAX_TEXT:
+            raise PayloadError("bad reason")
+        gap = Gap(_seq(entry.get("first")), _seq(entry.get("last")), printable(reason))
         if gap.last < gap.first:
             raise PayloadError("gap ends before it begins")
         message.gaps.append(gap)
@@ -153,6 +162,8 @@ def decode_gaps(gateway: str, payload: bytes) -> Message:
 
 
 def _head(gateway: str, payload: bytes) -> tuple[dict[str, Any], Message]:
+    if reason := too_much(payload):
+        raise PayloadError(reason)
     try:
         fields = orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -174,7 +185,7 @@ def _head(gateway: str, payload: bytes) -> tuple[dict[str, Any], Message]:
 
 def _raw(entry: dict[str, Any]) -> bytes:
     try:
-        return orjson.dumps(entry)
+        return orjson.dumps(entry)[:MAX_RAW]
     except orjson.JSONEncodeError:  # the parser takes more levels, and numbers, than the writer gives back
         return b'"cannot be written as JSON again"'
 
@@ -194,7 +205,7 @@ def _seq(value: object) -> int:
 
 def _text(fields: dict[str, Any], key: str) -> str:
     value = fields.get(key)
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
+    if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
         raise PayloadError(f"bad {key}")
     return value
 
@@ -250,4 +261,9 @@ def _is_flat(value: object) -> bool:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT
+    return isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
+
+
+def printable(text: str) -> str:
+    """Return a text in which whatever could move a cursor, or turn a line round, is a question mark."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)

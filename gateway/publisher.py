@@ -28,8 +28,9 @@ from gateway.lanes import READ_GAPS, Lanes
 from gateway.leftover import Leftover, moved_range
 from gateway.mqtt import FOR_ITS_SIZE, LARGEST_PACKET, REFUSED, Incoming, Limits, Link, Will
 from gateway.outbox import Gap, Outbox, Row
-from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
-from gateway.receipt import PAYLOAD_VERSION, Receipt
+from gateway.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records, printable
+from gateway.receipt import IMPOSSIBLE, PAYLOAD_VERSION, UNLISTED, UNSIGNED, HistorianNotice, Receipt
+from gateway.receipt_key import ReceiptKey
 from gateway.refusals import LARGE, MAY_PASS, Refusals, words
 from gateway.resend import AFTER_S, Resend
 from gateway.status_pages import cut
@@ -86,6 +87,7 @@ class PublisherState:
         refused: What the broker does not take, by kind of message: how often (``count``) and ``why``.
         pages: Parts that the status is cut into, beside the topic's own message; 0 where it fits whole.
         turn: Monotonic time of the thread's last turn, for the watchdog.
+        historians: What the historians have to tell: of each notice its code, what it is about, and a sentence.
     """
 
     connected: bool = False
@@ -99,6 +101,7 @@ class PublisherState:
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
     pages: int = 0
     turn: float = 0.0
+    historians: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class Publisher:
@@ -115,6 +118,9 @@ class Publisher:
         on_obeyed: Called on the network thread with every command and its answer, for the audit.
         on_taken: Called on the publisher's thread with epoch and numbers (ranges, both ends included) that the broker
             took; must be quick.
+        historians: Whose receipts are believed: ids of historians that share, or an empty one for the historian that
+            shares with nobody.
+        receipt_key: With it only receipts that are signed count.
         resend_after_s: Age at which a row that the broker took, and no receipt covers, is sent again.
         rng: Source of jitter.
         clock: Monotonic seconds.
@@ -130,6 +136,8 @@ class Publisher:
         on_command: Command | None = None,
         on_obeyed: Callable[[Incoming, dict[str, Any]], None] | None = None,
         on_taken: Callable[[str, tuple[tuple[int, int], ...]], None] | None = None,
+        historians: Sequence[str] = ("",),
+        receipt_key: ReceiptKey | None = None,
         resend_after_s: float = AFTER_S,
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -141,6 +149,9 @@ class Publisher:
         self._on_command = on_command
         self._on_obeyed = on_obeyed
         self._on_taken = on_taken
+        self._historians = frozenset(historians)
+        self._receipt_key = receipt_key
+        self._notices: dict[str, tuple[HistorianNotice, ...]] = {}  # by historian
         self._resend_after_s = resend_after_s
         self._clock = clock
         self._wake = threading.Condition()
@@ -252,6 +263,12 @@ class Publisher:
 
     def _heard(self, message: Incoming) -> None:
         historian = message.topic.removeprefix(self._topics.stored).removeprefix("/")
+        if historian not in self._historians:
+            self._note(UNLISTED, printable(message.topic))
+            return
+        if self._receipt_key is not None and not self._receipt_key.is_signed(message.topic, message.payload):
+            self._note(UNSIGNED, message.topic)
+            return
         try:
             receipt = Receipt.decode(message.payload)
         except ValueError as error:
@@ -343,13 +360,14 @@ class Publisher:
         self._state = PublisherState(
             self._connection is not None, len(self._window), self._sent, self._resent + self._lanes.resent,
             self._lanes.backlog, self._lanes.taken_upto, dict(errors), self._link.last_error, self._refusals.status(),
-            self._pages, now,
+            self._pages, now, [(each.code, each.about, each.text) for told in self._notices.values() for each in told],
         )  # fmt: skip
 
     def _take_receipts(self, now: float) -> None:
         with self._wake:
             told, self._told = self._told, {}
         for (historian, epoch), (receipt, retained) in told.items():
+            self._notices[historian] = receipt.notices
             if epoch == self._lanes.epoch:
                 self._take_receipt(historian, receipt, now, retained=retained)
             elif leftover := self._leftovers.get(epoch):
@@ -362,6 +380,7 @@ class Publisher:
         if not told and now < self._lapse_look:
             return
         self._lapse_look = now + LAPSE_LOOK_S
+        # Only what is on disk is ever sent, so that no true receipt can speak of more.
         durable = self._outbox.state().durable_seq
         received = self._union.received(now)
         self._lanes.receipt(received if received.upto <= durable else Reach(durable), now)
@@ -372,10 +391,13 @@ class Publisher:
         # What a broker remembers is from before this connection, so it cannot speak of what was sent since.
         sent = self._sent_before if retained else self._sent_upto
         given = max(self._outbox.opened_last, sent)
-        said = max(receipt.stored, receipt.received)
-        if said > (given if retained else self._outbox.state().durable_seq) and not self._by_broker:
+        durable = self._outbox.state().durable_seq
+        if receipt.last > (given if retained else durable):
             # Nobody can have what was never given: the file is an older image of itself, or the receipt is forged.
-            self._outbox.contradicted(receipt.epoch, said, given=given)
+            if self._receipt_key is None:
+                self._note(IMPOSSIBLE, f"{receipt.last} of {durable}")
+            if not self._by_broker:
+                self._outbox.contradicted(receipt.epoch, receipt.last, given=given)
             return
         if not self._union.take(historian, receipt, now, retained=retained):
             self._note("receipt left out", "too many historians")

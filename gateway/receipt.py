@@ -11,7 +11,7 @@ import binascii
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -21,6 +21,14 @@ MAX_SEQ = 2**53
 """Numbers in JSON are exact up to here in every language that may read them."""
 WINDOW = 32_768
 """Numbers beyond the first hole that one receipt speaks of: seven minutes of a ward of twenty."""
+UNLISTED = "receipt of a historian that is not listed"
+UNSIGNED = "receipt without our signature"
+IMPOSSIBLE = "receipt above what was given"
+"""Why a gateway does not believe a receipt, as it counts them."""
+MOST_NOTICES = 16
+"""Notices of one receipt."""
+MAX_NOTICE_TEXT = 400
+"""Characters of each text of a notice."""
 MAX_BITS_TEXT = -(-WINDOW // 24) * 4
 """Characters of so many bits in base64: 5 kB."""
 
@@ -103,6 +111,15 @@ class Contiguous:
 
 
 @dataclass(frozen=True, slots=True)
+class HistorianNotice:
+    """Something that the historian tells the people at a gateway: a kind, what it is about, and one sentence."""
+
+    code: str
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """Everything of ``epoch`` up to ``stored`` is stored for good, or known to be a gap, or was let go before.
 
@@ -115,6 +132,7 @@ class Receipt:
         history: Which file the history is, 16 hexadecimal digits; empty of a historian that does not say.
         opened: How often that file was opened: less than before, and it is an older copy.
         lost: How many numbers of the epoch had left the outbox and are not in this history.
+        notices: What the historian has to tell the people at this gateway.
     """
 
     epoch: str
@@ -125,10 +143,16 @@ class Receipt:
     history: str = field(default="", compare=False)
     opened: int = field(default=0, compare=False)
     lost: int = field(default=0, compare=False)
+    notices: tuple[HistorianNotice, ...] = ()
+
+    @property
+    def last(self) -> int:
+        """Return the highest number that it speaks of."""
+        return max(self.stored + self.stored_beyond.bit_length(), self.received + self.received_beyond.bit_length())
 
     def encode(self) -> bytes:
         """Return the payload of the topics ``stored`` and ``stored/<historian>``."""
-        fields: dict[str, str | int] = {
+        fields: dict[str, Any] = {
             "v": PAYLOAD_VERSION, "epoch": self.epoch, "stored": self.stored, "received": self.received
         }  # fmt: skip
         if self.history:
@@ -137,6 +161,8 @@ class Receipt:
             if bits := getattr(self, key):
                 raw = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
                 fields[key] = binascii.b2a_base64(raw, newline=False).decode()
+        if self.notices:
+            fields["notices"] = [[notice.code, notice.about, notice.text] for notice in self.notices]
         return orjson.dumps(fields)
 
     @classmethod
@@ -157,7 +183,8 @@ class Receipt:
             raise ValueError("history is not 16 hexadecimal digits")
         opened, lost = (_sequence_number(fields.get(key, 0)) for key in ("opened", "lost"))
         numbers = _sequence_number(stored), _sequence_number(received)
-        return cls(epoch, *numbers, stored_beyond, received_beyond, history, opened, lost)
+        notices = _notices(fields.get("notices", []))
+        return cls(epoch, *numbers, stored_beyond, received_beyond, history, opened, lost, notices)
 
 
 def _sequence_number(value: object) -> int:
@@ -170,3 +197,16 @@ def _bits(value: object) -> int:
     if not isinstance(value, str) or len(value) > MAX_BITS_TEXT:
         raise ValueError("what lies beyond is not bits in base64, or too many")
     return int.from_bytes(binascii.a2b_base64(value.encode(), strict_mode=True), "little")
+
+
+def _notices(value: object) -> tuple[HistorianNotice, ...]:
+    if not isinstance(value, list) or len(value) > MOST_NOTICES:
+        raise ValueError("notices are not a short list")
+    found = []
+    for entry in value:
+        if not isinstance(entry, list) or len(entry) != 3:
+            raise ValueError("a notice is not a kind, what it is about, and a sentence")
+        if not all(isinstance(text, str) and len(text) <= MAX_NOTICE_TEXT and text.isprintable() for text in entry):
+            raise ValueError("a notice is not of short texts")
+        found.append(HistorianNotice(*entry))
+    return tuple(found)

@@ -37,6 +37,7 @@ from gateway.private_files import FOLDER_MODE
 from gateway.progress import Progress
 from gateway.prometheus import keep_metrics
 from gateway.publisher import Publisher
+from gateway.receipt_key import ReceiptKeyError, receipt_key
 from gateway.recorder import Recorder
 from gateway.recording import Header
 from gateway.report import Report, headline
@@ -119,6 +120,10 @@ class Gateway:
             HeldError: Another process uses it.
             TaskFailedError: A part failed again and again.
         """
+        try:
+            key = receipt_key(self.settings)
+        except ReceiptKeyError as error:
+            raise StartError(str(error)) from error
         outbox = open_outbox(self.settings, self._lock)
         watch = Watch(self.pipeline, self._topics)
         audit = Audit(outbox, self.settings)
@@ -131,6 +136,8 @@ class Gateway:
             on_command=watch.command,
             on_obeyed=audit.command,
             on_taken=decided.taken,
+            historians=self.settings.outbox.historians or [""],
+            receipt_key=key,
         )
         watch.publish = publisher.publish_live
         recorder = self._recorder() if self.settings.recorder.enabled else None

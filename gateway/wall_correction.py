@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import isfinite
 
 from gateway.measurement import Measurement
@@ -26,6 +27,11 @@ BEFORE_ALL = (-(2**62), 0)
 MICRO = 1_000_000
 FARTHEST_S = 1e10
 """Three centuries: the steps of a clock that counts from 1970 are smaller."""
+
+FARTHEST_US = 2 * round(FARTHEST_S) * MICRO
+TOO_FAR = "a correction goes further than the doubt that was told"
+TOO_OLD = "a correction is about a session that ended long ago"
+TOO_OFTEN = "the clock was set too often"
 
 Place = tuple[int, int]
 """Where something stands among all of its gateway: which life of the outbox, then the number within."""
@@ -54,12 +60,15 @@ class Correction:
 class Verdict:
     """What corrections say of one measurement: by how much its times move, and whether they are still doubtful.
 
-    ``likely`` says of doubtful ones that they are possible.
+    Attributes:
+        likely: Of doubtful ones, that they are possible.
+        left_out_us: What the corrections say beyond that, and nobody believes.
     """
 
     by_us: int = 0
     doubtful: bool = False
     likely: bool = False
+    left_out_us: int = 0
 
 
 def measurements(
@@ -86,9 +95,30 @@ def read(measurement: Measurement) -> Correction | None:
     return Correction(round(seconds * MICRO), believed, likely=not believed and measurement.reason == NOT_KEPT)
 
 
-def verdict(corrections: Sequence[tuple[Place, Correction]], place: Place) -> Verdict:
-    """Return what the corrections of a session, in their order, say of a measurement at a place."""
+def verdict(corrections: Sequence[tuple[Place, Correction]], place: Place, most_us: int = FARTHEST_US) -> Verdict:
+    """Return what the corrections of a session, in their order, say of a measurement at a place.
+
+    Args:
+        corrections: By place.
+        place: Where the measurement stands.
+        most_us: By how much a time may move that nobody doubted, or that was confirmed already.
+    """
     believed = max((at for at, correction in corrections if correction.believed), default=BEFORE_ALL)
-    by_us = sum(correction.by_us for at, correction in corrections if place < at <= believed)
+    said_before = [correction.believed for at, correction in corrections if at < place]
+    in_doubt = bool(said_before) and not said_before[-1]
     doubts = [c for at, c in corrections if believed < at < place and not c.believed]
-    return Verdict(by_us, bool(doubts), bool(doubts) and all(doubt.likely for doubt in doubts))
+    after = [(at, correction) for at, correction in corrections if place < at <= believed]
+    # The first believed word ends a doubt; what comes later speaks of a time that was confirmed.
+    confirmed = next((at for at, correction in after if correction.believed), BEFORE_ALL) if in_doubt else BEFORE_ALL
+    free_us = sum(correction.by_us for at, correction in after if at <= confirmed)
+    rest = [correction.by_us for at, correction in after if at > confirmed]
+    kept_us = _within(rest, most_us)
+    likely = bool(doubts) and all(doubt.likely for doubt in doubts)
+    return Verdict(free_us + kept_us, bool(doubts), likely, sum(rest) - kept_us)
+
+
+def _within(moves_us: Sequence[int], most_us: int) -> int:
+    """Return the sum of moves, or of the first of them, that is within a bound."""
+    if abs(sum(moves_us)) <= most_us:
+        return sum(moves_us)
+    return next((so_far for so_far in reversed([0, *accumulate(moves_us)]) if abs(so_far) <= most_us), 0)

@@ -50,6 +50,7 @@ def main() -> None:
         Topics(settings.site.site, settings.site.gateway),
         settings.broker,
         release=settings.outbox.release,
+        historians=settings.outbox.historians or [""],
         resend_after_s=options.resend_after,
     )
     journal = os.open(options.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -43,7 +43,8 @@ class Group:
             command = [sys.executable, "-m", "gateway", "historian", str(config)]
             self.historians.append(Process(f"historian-{i}", folder, command))
         config = folder / "gateway.toml"
-        config.write_text(head)
+        names = ", ".join(f'"h-{i}"' for i in range(historians))
+        config.write_text(f"{head}[outbox]\nhistorians = [{names}]\n")
         self.gateway = Process(
             "gateway", folder,
             [sys.executable, "-m", "tests.faults.load", str(config), str(self.journal), "1", "--rate", str(RATE),

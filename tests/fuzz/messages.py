@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,18 +19,27 @@ from gateway.commands import CommandError, carry_out, may_answer_on, refusal
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
+from gateway.fair_queue import FairQueue
+from gateway.history import History
 from gateway.history_schema import StoredRecord
 from gateway.mqtt import Incoming
+from gateway.parked import numbers_in
 from gateway.payload import PayloadError, decode_gaps, decode_measurements, decode_records
 from gateway.pipeline import Origin, Pipeline
 from gateway.receipt import Receipt
 from gateway.topics import Topics
+from gateway.wall_correction import SLOT as SLOT_OF_CLOCK
+from gateway.wall_correction import Correction
+from gateway.wall_correction import measurements as corrected
 from gateway.waveform import Watch
 from tests.fuzz.target import Target
 from tests.gateway.samples import START_US, ward
 
 GATEWAY, SLOT, EPOCH = "gateway-1", "bay-1", "0123456789abcdef"
 DEEP = 400  # levels: the JSON parser takes them, the writer of the same library does not
+INPUTS_OF_A_HISTORY = 500
+MEASURED_EVERY = 100  # each start of tracemalloc costs a kilobyte that does not come back
+MEMORY_PER_BYTE, MEMORY_AT_ALL = 8, 256 * 1024  # the second for what a first use of a part brings
 KINDS = ("status", "notices", "measurements", "waveform", "stored", "nonsense", "cycles")
 
 HEAD: dict[str, Any] = {"v": 1, "gateway": GATEWAY, "epoch": EPOCH, "released": 3}
@@ -35,6 +47,14 @@ MEASUREMENTS = {
     **HEAD,
     "slot": SLOT,
     "measurements": [{"seq": i, **asdict(m)} for i, m in enumerate(ward(3, slots=1), 1) if m],
+}
+CLOCK = {
+    **HEAD,
+    "slot": SLOT_OF_CLOCK,
+    "measurements": [
+        {"seq": i, **asdict(m)}
+        for i, m in enumerate(corrected(Correction(1, True), [("s-1", "p-01")], at_us=START_US, simulated=True), 8)
+    ],
 }
 RECORDS = {
     **HEAD,
@@ -86,6 +106,7 @@ def targets() -> list[Target]:
             [{"v": 1, "epoch": EPOCH, "stored": 9, "received": 12, "stored_beyond": "BQ==", "received_beyond": "DQ=="}],
             10,
         ),
+        _intake(),
         _json("command", _command(), [WATCH], 12),
         _dashboard(),
     ]
@@ -151,6 +172,55 @@ def _records(data: bytes) -> None:
 def _gaps(data: bytes) -> None:
     with suppress(PayloadError):
         assert all(1 <= gap.first <= gap.last for gap in decode_gaps(GATEWAY, data).gaps)
+
+
+def _intake() -> Target:
+    """The historian's whole intake: a topic, then its payload; in line, parsed, compared, and in the history."""
+    topics = ("measurements/" + SLOT, "measurements/_clock", "records", "gaps")
+    decode = {
+        "records": lambda data: decode_records(GATEWAY, data),
+        "gaps": lambda data: decode_gaps(GATEWAY, data),
+    }
+    known: list[History] = []
+    runs = count()
+
+    def run(data: bytes) -> None:
+        # Quotas that are used up refuse all that follows.
+        number = next(runs)
+        if number % INPUTS_OF_A_HISTORY == 0 or known[0].refused:
+            for history in known:
+                history.close()
+            known[:] = [History(Path(":memory:"))]
+            known[0].store([decode_measurements(GATEWAY, SLOT, orjson.dumps(MEASUREMENTS))])
+        topic, payload = topics[data[0] % len(topics)] if data else topics[0], data[1:]
+        measured = number % MEASURED_EVERY == 0
+        if measured:
+            tracemalloc.start()
+        try:
+            queue = FairQueue(lambda _: None, [GATEWAY, "gateway-2"])
+            queue.put(GATEWAY, Incoming(1, 1, f"rehab/v1/demo/{GATEWAY}/{topic}", payload, 1, False))
+            for waiting in queue.take(2**20, 10):
+                with suppress(PayloadError):
+                    kind, _, slot = topic.partition("/")
+                    body = waiting.message.payload
+                    message = decode_measurements(GATEWAY, slot, body) if slot else decode[kind](body)
+                    known[0].store([message])
+                    known[0].receipt(message.gateway, message.epoch).encode()
+            peak = tracemalloc.get_traced_memory()[1] if measured else 0
+        finally:
+            tracemalloc.stop()
+        assert peak <= MEMORY_PER_BYTE * len(data) + MEMORY_AT_ALL, f"{peak} bytes for {len(data)}"
+        numbers_in(payload, 1_000)
+
+    good = [(0, MEASUREMENTS), (1, CLOCK), (2, RECORDS), (3, GAPS)]
+    bombs = [
+        bytes([kind]) + orjson.dumps({**HEAD, key: [{}] * 900}) for kind, key in ((0, "measurements"), (3, "gaps"))
+    ]
+    return Target(
+        name="intake", run=run, seeds=[*(bytes([kind]) + orjson.dumps(body) for kind, body in good), *bombs],
+        inputs=st.one_of(*(st.builds(bytes.__add__, st.just(bytes([kind])), nearly(body)) for kind, body in good)),
+        share=4, longest=8192, words=words_of([body for _, body in good]),
+    )  # fmt: skip
 
 
 def _receipt(data: bytes) -> None:

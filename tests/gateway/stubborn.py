@@ -55,7 +55,7 @@ class StubbornServer:
     def send(self, topic: str, payload: bytes, properties: bytes = b"") -> None:
         """Publish with QoS 0 on the latest connection."""
         body = struct.pack(">H", len(topic)) + topic.encode() + bytes([len(properties)]) + properties + payload
-        self.connections[-1].sock.sendall(b"\x30" + bytes([len(body)]) + body)
+        self.connections[-1].sock.sendall(b"\x30" + _varint(len(body)) + body)
 
     def _accept(self) -> None:
         while True:
@@ -123,3 +123,12 @@ def _cut(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
+
+
+def _varint(number: int) -> bytes:
+    """Return a length as MQTT writes it: seven bits a byte, the lowest first."""
+    made = bytearray()
+    while number >= 128:
+        made.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*made, number])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from gateway import wall_correction
 from gateway.history import History, HistoryReader
-from gateway.history_clock import HOLD_S
+from gateway.history_clock import HOLD_S, MOST
 from gateway.history_schema import CLOCKS, SCHEMA
 from gateway.measurement import Measurement
 from gateway.payload import Message
@@ -303,3 +303,89 @@ def test_a_doubt_is_the_same_after_a_restart_of_the_historian(history: History, 
     again.store([message(made(3))])
     again.close()
     assert [row[3] for row in rows(path)] == ["doubtful"] * 2
+
+
+DAY_US = 24 * HOUR_US
+YEAR_US = 365 * DAY_US
+
+
+def refusals(history: History) -> list[tuple[str, str]]:
+    return [(notice.code, notice.about) for notice in history.notices("g-1")]
+
+
+@pytest.mark.parametrize("by_us", [2 * DAY_US, -2 * DAY_US, YEAR_US, -YEAR_US, 40 * YEAR_US, -55 * YEAR_US])
+def test_what_nobody_doubted_moves_by_a_day_at_most(history: History, path: Path, by_us: int) -> None:
+    before = [(1, true_us(1), true_us(1), "believed"), (2, true_us(2), true_us(2), "believed")]
+    history.store([message(made(1), made(2))])
+    history.store([message(said(3, by_us))])
+    assert rows(path) == before
+    assert refusals(history) == [("correction-refused", "s-1")]
+    history.store([message(made(4))])
+    assert rows(path)[2] == (4, true_us(4), true_us(4), "believed")
+    with closing(HistoryReader(path)) as reader:
+        assert [record.what for record in reader.records("audit")] == ["correction-refused"]
+    assert history.receipt("g-1", EPOCH).received == 4
+
+
+def test_small_moves_do_not_add_up_to_a_large_one(history: History, path: Path) -> None:
+    history.store([message(made(1, off_us=20 * HOUR_US))])
+    for seq in range(2, 30):
+        history.store([message(said(seq, 20 * HOUR_US))])
+    assert rows(path, "end_us") == [(true_us(1),)]  # the first of them
+    assert refusals(history) == [("correction-refused", "s-1")]
+
+
+def test_a_doubt_that_was_ended_is_not_mended_again_by_far(history: History, path: Path) -> None:
+    off_us = START_US - 42 * MICRO
+    history.store([message(said(1, 0, believed=False), made(2, off_us=off_us), said(3, off_us))])
+    assert rows(path, "end_us, clock") == [(true_us(2), "mended")]
+    history.store([message(said(4, -200 * DAY_US))])
+    assert rows(path, "end_us, clock") == [(true_us(2), "mended")]
+    assert refusals(history) == [("correction-refused", "s-1")]
+
+
+@pytest.mark.parametrize("by_us", [5 * YEAR_US, -5 * YEAR_US])
+def test_not_even_what_is_in_doubt_is_moved_to_where_no_time_can_be(history: History, path: Path, by_us: int) -> None:
+    history.store([message(said(1, 0, believed=False), made(2), said(3, by_us))])
+    assert rows(path, "seq, end_us") == [(2, true_us(2))]
+    assert refusals(history) == [("correction-refused", "s-1")]
+
+
+def test_a_time_that_cannot_be_is_doubt_enough(history: History, path: Path) -> None:
+    history.store([message(made(1), made(2, off_us=-10 * YEAR_US), said(3, -10 * YEAR_US))])
+    assert rows(path, "seq, end_us, clock") == [(1, true_us(1), "believed"), (2, true_us(2), "mended")]
+
+
+def test_a_doubt_that_is_said_later_does_not_open_what_was_before_it(history: History, path: Path) -> None:
+    history.store([message(made(1), made(2), said(3, 0, believed=False), made(4, off_us=90 * DAY_US))])
+    history.store([message(said(5, 90 * DAY_US))])
+    assert rows(path, "seq, end_us, clock") == [
+        (1, true_us(1), "believed"), (2, true_us(2), "believed"), (4, true_us(4), "mended"),
+    ]  # fmt: skip
+
+
+def test_a_session_of_long_ago_stays_as_it_is(history: History, path: Path) -> None:
+    history.store([message(made(1, off_us=50 * DAY_US), made(2, session="s-2"))])
+    history.store([message(said(3, HOUR_US))])
+    assert rows(path, "seq, end_us") == [(1, true_us(1) - 50 * DAY_US), (2, true_us(2))]
+    assert refusals(history) == [("correction-refused", "s-1")]
+    with closing(HistoryReader(path)) as reader:
+        assert [row[2:4] for row in reader.rejected()] == [(3, wall_correction.TOO_OLD)]
+
+
+def test_a_clock_that_is_set_again_and_again_is_left_out(history: History, path: Path) -> None:
+    history.store([message(made(1))])
+    for seq in range(2, 400):
+        history.store([message(said(seq, (-1) ** seq * MICRO))])
+    with closing(HistoryReader(path)) as reader:
+        found = reader.rejected()
+    assert len(found) == 398 - MOST
+    assert {row[3] for row in found} == {wall_correction.TOO_OFTEN}
+    assert history.receipt("g-1", EPOCH).received == 399
+
+
+def test_the_bound_is_the_site_s_to_set(path: Path) -> None:
+    history = History(path, now=lambda: NOW_S, believed_most_s=7 * 86_400.0)
+    history.store([message(made(1, off_us=5 * DAY_US), said(2, 5 * DAY_US))])
+    assert rows(path, "end_us") == [(true_us(1),)]
+    history.close()

@@ -53,7 +53,12 @@ class Group:
         self.folder, self.store = folder, store
         self.outbox = Outbox(folder / "outbox.db", commit_s=0.02, max_bytes=max_bytes)
         self.publisher = Publisher(
-            self.outbox, TOPICS, broker_for(self.settings("h"), "gateway"), resend_after_s=1.0, rng=random.Random(1)
+            self.outbox,
+            TOPICS,
+            broker_for(self.settings("h"), "gateway"),
+            historians=NAMES,
+            resend_after_s=1.0,
+            rng=random.Random(1),
         )
         self.historians: dict[str, Historian] = {}
         self.made: list[Measurement] = []
