@@ -17,11 +17,12 @@ from config.settings import Settings
 from gateway.audit_chain import Books, KnownGap, Link, check
 from gateway.history_reader import HistoryReader
 from gateway.outbox_file import NO_END
+from gateway.records import PURGED
 from gateway.usage import UsageError
 
 WHOLE, BROKEN = 0, 1
 MICRO = 1_000_000
-PLUMBING = ("kind", "what", "time_us", "n", "previous")
+PLUMBING = ("kind", "what", "time_us", "n", "previous", PURGED)
 """Fields that have a column of their own, or tie the chain."""
 
 

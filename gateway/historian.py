@@ -21,9 +21,11 @@ from pathlib import Path
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
+from gateway.believed_time import BelievedTime
 from gateway.certificates import broker_for
 from gateway.copying import Copier
-from gateway.history import History, Stored, is_corrupt
+from gateway.history import History, HistoryError, Stored, is_corrupt
+from gateway.history_upkeep import Upkeep
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
 from gateway.payload import Message, PayloadError, decode_gaps, decode_measurements, decode_records
@@ -54,8 +56,9 @@ second without one for silence."""
 SHARED_SESSION_S = 30
 """The broker gives a part of the messages to each of us, whether or not it is there: not for longer than the gateways
 take to send again what they have heard nothing of."""
-RETENTION_S = 3600.0
 IDLE_S = 1.0
+STOP_S = 1.0
+"""After so long a stop waits no more for what is under way: it leaves no trace, and comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Historian:
         settings: Broker, database, remote store.
         now: Wall clock, seconds, for the retention.
         rng: Source of jitter.
+        stop: Set it while this is being made, and it ends soon with HistoryError: an older file stays as it is.
 
     Raises:
         HistoryError: The database is a history of another version, or another kind of database.
@@ -85,13 +89,16 @@ class Historian:
     """
 
     def __init__(
-        self, settings: Settings, *, now: Callable[[], float] = time.time, rng: random.Random | None = None
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self.path = database(settings)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._topics = Topics(settings.site.site, "+")
-        self._keep_us = settings.historian.keep_days * 86_400 * 1_000_000
-        self._now = now
         self._rng = rng or random.Random()
         self._bad: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
@@ -102,17 +109,29 @@ class Historian:
         self._dirty: set[tuple[str, str]] = set()
         self._connection: int | None = None
         self._receipts_sent = self._receipts_taken = 0
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._fresh = threading.Event()  # something for the remote store
         store = settings.historian.store
         self._id, group = settings.historian.id, settings.historian.share
         self._sharing = group is not None
         self._receipt_s = SHARED_RECEIPT_S if self._sharing else RECEIPT_S
         self._receipts_at = 0.0
-        self._history = History(self.path, copying=store is not None, sharing=self._sharing, now=now)
+        self._history = History(
+            self.path, copying=store is not None, sharing=self._sharing, now=now, stopping=self._stop.is_set
+        )
+        self._upkeep = Upkeep(
+            self._history,
+            keep_days=settings.historian.keep_days,
+            share=settings.historian.retention_share / 100,
+            clock=BelievedTime(now=now),
+            tell=self._tell,
+        )
         self._remote: RemoteStore | None = None
         self._copier: Copier | None = None
-        self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._keep, name="historian", daemon=True),
+            threading.Thread(target=self._upkeep.run, name="historian-upkeep", daemon=True),
+        ]
         # Not awaited at the end: it only reads.
         self._verifier = threading.Thread(target=self._verify, name="historian-verify", daemon=True)
         if store is not None:
@@ -147,20 +166,30 @@ class Historian:
         self._link.start()
 
     def stop(self) -> None:
-        """Store what has arrived, say so, disconnect."""
+        """Store what has arrived, say so, disconnect; what takes long is broken off."""
         self._stop.set()
         self._fresh.set()
+        self._upkeep.stop()
         if self._remote is not None:
             self._remote.stop()
         with self._wake:
             self._wake.notify_all()
-        for thread in self._threads:
-            thread.join()
+        self._join()
         # A share of what comes would wait for us with the broker, and the others have time for it.
         self._link.stop(forget=self._sharing)
         if self._remote is not None:
             self._remote.close()
         self._history.close()
+
+    def _join(self) -> None:
+        """Wait for the threads; end what they do in the history, and leave one that waits for a remote store alone."""
+        deadline = time.monotonic() + STOP_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            self._history.interrupt()
+        for thread in self._threads:
+            thread.join(STOP_S / 4)
 
     def state(self) -> HistorianState:
         """Return what has been done since the start."""
@@ -215,7 +244,7 @@ class Historian:
     # The thread that stores.
 
     def _keep(self) -> None:
-        retention_at = alive_at = 0.0
+        alive_at = 0.0
         while True:
             batch = self._collect()
             try:
@@ -225,10 +254,9 @@ class Historian:
                     alive_at = time.monotonic() + HEARTBEAT_S
                     self._say_again()
                 self._publish_receipts()
-                if time.monotonic() >= retention_at:
-                    gone = self._history.forget(int(self._now() * 1e6) - self._keep_us)
-                    retention_at = time.monotonic() + (0.0 if gone else RETENTION_S)
             except FileError as error:
+                if self._stop.is_set():
+                    return  # broken off: nothing was acknowledged
                 self._trouble(error)
             except Exception as error:  # the supervisor of this thread: one bad turn must not be the last
                 self._note("historian", error)
@@ -258,6 +286,8 @@ class Historian:
                 self._stored += self._history.store(messages)
             except FileError as error:
                 # A full disk, say. Nothing is acknowledged, the broker and the outboxes keep it.
+                if self._stop.is_set():
+                    return
                 self._trouble(error)
                 if self._stop.wait(backoff_s(attempt, self._rng)):
                     return
@@ -331,9 +361,12 @@ class Historian:
                 if not more:
                     self._fresh.wait(IDLE_S)
             except FileError as error:
-                self._trouble(error)
+                if not self._stop.is_set():
+                    self._trouble(error)
                 self._stop.wait(IDLE_S)
             except Exception as error:  # the supervisor of this thread
+                if self._stop.is_set():
+                    return  # a stop does not wait for a store that does not answer
                 self._note("historian", error)
                 log.exception("copying to the remote store failed")
                 self._stop.wait(IDLE_S)
@@ -358,6 +391,10 @@ class Historian:
         if is_corrupt(error):
             self._history.replace(error)
 
+    def _tell(self, what: str, **fields: object) -> None:
+        """Say what was done to the history."""
+        log.info("%s: %s", what, ", ".join(f"{key} {value}" for key, value in fields.items()))
+
     def _note(self, kind: str, error: Exception) -> None:
         self._errors[kind] += 1
         if self._last_error != str(error):
@@ -372,11 +409,22 @@ def database(settings: Settings) -> Path:
 
 async def run_historian(settings: Settings) -> None:
     """Run a historian until SIGTERM or SIGINT, and end it in good order."""
-    ended = asyncio.Event()
+    ended, stop = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    historian = await asyncio.to_thread(Historian, settings)
+        loop.add_signal_handler(number, end)
+    try:
+        historian = await asyncio.to_thread(Historian, settings, stop=stop)
+    except HistoryError as error:
+        if not stop.is_set():
+            raise
+        log.warning("%s", error)
+        return
     historian.start()
     try:
         await ended.wait()

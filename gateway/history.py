@@ -9,18 +9,20 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway import wall_correction
+from gateway.erased_subjects import ERASED, ErasedSubjects
 from gateway.history_clock import HOLD_S, ClockBook
 from gateway.history_reader import HistoryReader
 from gateway.history_schema import (
+    ARCHIVE,
     CLOCKS,
-    DOUBTFUL,
     FROM_1,
+    FROM_2,
     HELD,
     QUALITY,
     RECORDS,
@@ -31,11 +33,11 @@ from gateway.history_schema import (
     as_text,
     read_stored,
 )
-from gateway.machine import TRUE_FROM_US
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
-from gateway.payload import Message, Told
+from gateway.payload import Message, Rejected, Told
 from gateway.receipt import Contiguous, Receipt
+from gateway.records import purged
 
 __all__ = ["History", "HistoryError", "HistoryReader", "Stored"]
 
@@ -45,8 +47,10 @@ BUSY_TIMEOUT_S = 10.0
 """Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
 WAL_LIMIT = 32 * 2**20
 NEVER_CAME = "released before it was stored"
-RETENTION_CHUNK = 5_000
-"""Rows deleted in one transaction, so that new measurements never wait long."""
+SERIES_KNOWN = 50_000
+"""Series whose numbers are kept in memory, some 30 MB: a ward of twenty begins so many in a month of daily starts."""
+INTERRUPT_STEPS = 20_000
+"""Instructions of SQLite between two looks whether to stop: some milliseconds."""
 
 
 class HistoryError(Exception):
@@ -79,6 +83,8 @@ class History:
         sharing: Whether other historians get the rest of the measurements: then what does not come is no gap.
         now: Wall clock, seconds: when a correction came.
         clock: Monotonic seconds: how long what is doubtful is held back from the remote store.
+        stopping: Says that the process ends: what takes long (taking on an older file, reading the whole file) ends
+            too, and changes nothing.
 
     Attributes:
         replaced: How many damaged files were set aside; ids begin again with each.
@@ -96,12 +102,14 @@ class History:
         sharing: bool = False,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.path = path
         self.copying = copying
         self.sharing = sharing
         self._now = now
         self._clock = clock
+        self._stopping = stopping
         self.replaced = 0
         self._lock = threading.RLock()
         self._epochs: dict[tuple[str, str], _Epoch] = {}
@@ -138,24 +146,77 @@ class History:
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        # What is erased is overwritten. Debian's SQLite does it by default.
+        self._db.execute("PRAGMA secure_delete=ON")
         self._db.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run(SCHEMA + CLOCKS + RECORDS)
-        elif version == 1:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._run(FROM_1)
+                self._run(SCHEMA + CLOCKS + RECORDS + ARCHIVE)
+        elif version in (1, 2):
+            self._migrate(version)
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
         self._clocks: ClockBook | None = None
+        self.erased = ErasedSubjects(self._db)
+
+    def _migrate(self, version: int) -> None:
+        """Take on a file of an older version: all of it, or nothing when the process or the power ends."""
+        began = time.monotonic()
+        log.warning("taking on the history %s of version %d: its rows stay as they are", self.path, version)
+        # Any kind of end leaves the old file: SQLite undoes what was not committed.
+        self._db.set_progress_handler(lambda: int(self._stopping()), INTERRUPT_STEPS)
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._run((FROM_1 if version == 1 else "") + FROM_2)
+        except sqlite3.OperationalError as error:
+            if not self._stopping():
+                raise
+            raise HistoryError(f"{self.path} stays of version {version}: the historian was stopped") from error
+        finally:
+            self._db.set_progress_handler(None, 0)
+        log.warning("the history is of version %d after %.1f s", SCHEMA_VERSION, time.monotonic() - began)
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
+            began = time.monotonic()
             self._db.execute(statement)
+            if (took_s := time.monotonic() - began) > 1:
+                log.warning("%.1f s: %s", took_s, " ".join(statement.split()[:5]))
         self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the database for one transaction of upkeep; what is in memory is read again if it fails."""
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    yield self._db
+            except BaseException:
+                self._forget_what_is_known()
+                raise
+
+    def series_changed(self) -> None:
+        """Look for series, and what has arrived, in the file again: some were deleted. Part of a transaction."""
+        with self._lock:
+            self._forget_what_is_known()
+
+    def empty_log(self) -> bool:
+        """Move everything from the write-ahead log into the file; return whether the log is empty now."""
+        with self._lock:
+            return not self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+    def interrupt(self) -> None:
+        """End the statement that runs, from another thread; its transaction leaves no trace."""
+        self._db.interrupt()
+
+    def _forget_what_is_known(self) -> None:
+        self._epochs.clear()
+        self._series.clear()
+        self._clocks = None
 
     def verify(self) -> None:
         """Read the whole file, which may take minutes, beside the work of the others; replace it if it is damaged."""
@@ -163,8 +224,11 @@ class History:
         try:
             with closing(sqlite3.connect(file, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
                 db.text_factory = as_text
+                db.set_progress_handler(lambda: int(self._stopping()), INTERRUPT_STEPS)
                 verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         except FileError as error:
+            if self._stopping():
+                return
             if not is_corrupt(error):
                 raise
             verdict = str(error)
@@ -181,9 +245,7 @@ class History:
                     return sum(self._store(message) for message in messages)
             except BaseException:
                 # What is in memory may be ahead of the file now: it is read again when it is needed.
-                self._epochs.clear()
-                self._series.clear()
-                self._clocks = None
+                self._forget_what_is_known()
                 raise
 
     def receipt(self, gateway: str, epoch: str) -> Receipt:
@@ -255,33 +317,6 @@ class History:
                     raise
             return len(overdue)
 
-    def forget(self, before_us: int) -> int:
-        """Delete up to some thousand measurements that ended before that time; return how many there were."""
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            gone = 0
-            # A measurement of 1970 is not old: what is doubtful goes by when we heard that it is.
-            lately = {session for (session,) in self._db.execute(
-                "SELECT session FROM clocks WHERE noted_us >= ?", (before_us,)
-            )}  # fmt: skip
-            for series, session in self._db.execute("SELECT id, session FROM series").fetchall():
-                kept = (HELD, DOUBTFUL) if session in lately else (None, None)
-                gone += self._db.execute(
-                    "DELETE FROM measurements WHERE id IN"
-                    " (SELECT id FROM measurements WHERE series = ? AND end_us < ?"
-                    " AND clock IS NOT ? AND clock IS NOT ? ORDER BY end_us LIMIT ?)",
-                    (series, before_us, *kept, RETENTION_CHUNK - gone),
-                ).rowcount
-                if gone >= RETENTION_CHUNK:
-                    break
-            else:
-                self._db.execute(
-                    "DELETE FROM sessions WHERE last_us < ? AND session NOT IN"
-                    " (SELECT session FROM clocks WHERE noted_us >= ?)", (before_us, before_us)
-                )  # fmt: skip
-                self._db.execute("DELETE FROM records WHERE time_us BETWEEN ? AND ?", (TRUE_FROM_US, before_us - 1))
-            return gone
-
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -290,7 +325,7 @@ class History:
     def _store(self, message: Message) -> int:
         known = self._epoch(message.gateway, message.epoch)
         new: list[Measurement] = []
-        for seq, measurement in message.measurements:
+        for seq, measurement in self._not_erased(known, message) if self.erased else message.measurements:
             if measurement.slot == wall_correction.SLOT:
                 self._correct(message.gateway, known, seq, measurement)
             elif (inserted := self._insert(message.gateway, known, seq, measurement)) is not None:
@@ -299,11 +334,7 @@ class History:
         for told in message.records:
             self._insert_record(known, told)
         for bad in message.rejected:
-            self._db.execute(
-                "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, bad.seq, bad.reason, bad.payload)
-            )
-            known.received.add(bad.seq)
-            known.copied.add(bad.seq)
+            self._set_apart(known, bad)
         for gap in message.gaps:
             self._add_gap(known, gap.first, gap.last, gap.reason)
         if self.sharing:
@@ -315,6 +346,29 @@ class History:
             self._add_gap(known, first, last, NEVER_CAME)
         self._db.execute("UPDATE epochs SET received = ? WHERE id = ?", (known.received.upto, known.id))
         return len(new)
+
+    def _not_erased(self, known: _Epoch, message: Message) -> Iterator[tuple[int, Measurement]]:
+        for seq, measurement in message.measurements:
+            if self.erased.holds(measurement.subject):
+                self._refuse_erased(known, seq)
+            else:
+                yield seq, measurement
+
+    def _set_apart(self, known: _Epoch, bad: Rejected) -> None:
+        if self.erased and self.erased.mentioned(bad.payload):
+            self._refuse_erased(known, bad.seq)
+            return
+        self._db.execute(
+            "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (known.id, bad.seq, bad.reason, bad.payload)
+        )
+        known.received.add(bad.seq)
+        known.copied.add(bad.seq)
+
+    def _refuse_erased(self, known: _Epoch, seq: int) -> None:
+        """Take the number of what an erased subject's outbox still held, and nothing else of it."""
+        if seq not in known.received:
+            self._add_gap(known, seq, seq, ERASED)
+            self.erased.refused += 1
 
     def _correct(self, gateway: str, known: _Epoch, seq: int, m: Measurement) -> None:
         """Take a word about the gateway's wall clock, which is no measurement of a patient."""
@@ -349,6 +403,8 @@ class History:
         return m if inserted == 1 else None
 
     def _insert_record(self, known: _Epoch, told: Told) -> None:
+        if self.erased and self.erased.mentioned(told.body):
+            told = replace(told, body=purged(told.body))
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)",
             (known.id, told.seq, told.kind, told.what, told.time_us, told.body.decode()),
@@ -405,6 +461,8 @@ class History:
                 "SELECT id FROM series WHERE slot = ? AND session = ? AND subject = ? AND metric = ? AND side = ?"
                 " AND unit = ? AND algorithm = ? AND devices = ? AND placement = ? AND simulated = ?", key
             ).fetchone()[0]  # fmt: skip
+            if len(self._series) >= SERIES_KNOWN:
+                self._series.clear()
             self._series[key] = found
         return found
 
@@ -440,9 +498,11 @@ class History:
         )
         for (seq,) in stored:
             arrived.add(seq)
-        for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ?", (number,)):
+        beyond = (number, upto)
+        for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ? AND last > ?", beyond):
             arrived.add(first, last)
         for table in ("rejected", "clocks", "records"):
-            for (seq,) in self._db.execute(f"SELECT seq FROM {table} WHERE epoch = ?", (number,)):  # noqa: S608 - ours
+            query = f"SELECT seq FROM {table} WHERE epoch = ? AND seq > ?"  # noqa: S608 - our own text
+            for (seq,) in self._db.execute(query, beyond):
                 arrived.add(seq)
         return arrived

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history_schema import QUALITY, SCHEMA_VERSION, Stored, StoredRecord, as_text, read_stored
+from gateway.history_trends import Bucket, trend
 from gateway.measurement import Measurement, Quality, Side
 from gateway.records import Kind
 
@@ -70,6 +71,24 @@ class HistoryReader:
         )
         return [Point(start, end, value, n, QUALITY[quality]) for start, end, value, n, quality in reversed(found)]
 
+    def trend(
+        self, metric: str, *, from_us: int, to_us: int, slot: str | None = None, subject: str | None = None,
+        session: str | None = None, side: Side | None = None, algorithm: str | None = None, buckets: int = 600,
+    ) -> list[Bucket]:  # fmt: skip
+        """Return what a metric did in ``[from_us, to_us)``, in buckets, oldest first; also of years, and quickly.
+
+        Name a slot, a subject or a session: whose measurements they are. A wide window has buckets of whole minutes.
+        """
+        given = {"metric": metric, "slot": slot, "subject": subject, "session": session, "side": side,
+                 "algorithm": algorithm}  # fmt: skip
+        chosen = {column: value for column, value in given.items() if value is not None}
+        with self._lock:
+            db = self._open()
+            if db is None:
+                return []
+            condition = " AND ".join(f"{key} = ?" for key in chosen)
+            return trend(db, (condition, [*chosen.values()]), from_us, to_us, buckets)
+
     def latest(self, slot: str, *, since_us: int = 0) -> list[Measurement]:
         """Return the newest measurement of every metric and side of a slot that ended at or after ``since_us``."""
         with self._lock:
@@ -80,8 +99,9 @@ class HistoryReader:
             candidates = db.execute(
                 "SELECT s.metric, s.side, m.end_us, m.id FROM series s JOIN measurements m ON m.id ="
                 " (SELECT id FROM measurements WHERE series = s.id AND end_us >= ?"
-                " ORDER BY end_us DESC, id DESC LIMIT 1) WHERE s.slot = ?",
-                (since_us, slot),
+                " ORDER BY end_us DESC, id DESC LIMIT 1) WHERE s.slot = ?"
+                " AND s.session IN (SELECT session FROM sessions WHERE slot = s.slot AND last_us >= ?)",
+                (since_us, slot, since_us),
             )
             for metric, side, end_us, number in candidates:
                 newest[metric, side] = max(newest.get((metric, side), (0, 0)), (end_us, number))
