@@ -57,6 +57,9 @@ SHARED_SESSION_S = 30
 """The broker gives a part of the messages to each of us, whether or not it is there: not for longer than the gateways
 take to send again what they have heard nothing of."""
 IDLE_S = 1.0
+RETENTION_WAITS = "retention-waits"
+SUBJECT_ERASED = "subject-erased"
+"""Codes of notices."""
 STOP_S = 1.0
 """After so long a stop waits no more for what is under way: it leaves no trace, and comes again."""
 
@@ -392,8 +395,18 @@ class Historian:
             self._history.replace(error)
 
     def _tell(self, what: str, **fields: object) -> None:
-        """Say what was done to the history."""
-        log.info("%s: %s", what, ", ".join(f"{key} {value}" for key, value in fields.items()))
+        """Tell in the audit, and by a notice, what was done to the history."""
+        self._history.tell(what, **fields)
+        if what == "retention-withheld":
+            self._history.raise_notice(RETENTION_WAITS, f"Old measurements are kept: {fields['reason']}")
+        elif what == "retention-held":
+            waiting = f"{fields['rows']} measurements became old at once: only a share of the history goes in a day"
+            self._history.raise_notice(RETENTION_WAITS, waiting)
+        elif what in ("retention", "retention-confirmed"):
+            self._history.clear_notice(RETENTION_WAITS)
+        elif what == "erased-refused":
+            refused = "Measurements of a subject that was erased still come: they are refused"
+            self._history.raise_notice(SUBJECT_ERASED, refused)
 
     def _note(self, kind: str, error: Exception) -> None:
         self._errors[kind] += 1

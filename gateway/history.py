@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from gateway import wall_correction
 from gateway.erased_subjects import ERASED, ErasedSubjects
+from gateway.historian_notices import ITSELF, HistorianRecords, Standing
 from gateway.history_clock import HOLD_S, ClockBook
 from gateway.history_reader import HistoryReader
 from gateway.history_schema import (
@@ -159,6 +161,7 @@ class History:
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
         self._clocks: ClockBook | None = None
+        self._own: HistorianRecords | None = None
         self.erased = ErasedSubjects(self._db)
 
     def _migrate(self, version: int) -> None:
@@ -216,7 +219,7 @@ class History:
     def _forget_what_is_known(self) -> None:
         self._epochs.clear()
         self._series.clear()
-        self._clocks = None
+        self._clocks = self._own = None
 
     def verify(self) -> None:
         """Read the whole file, which may take minutes, beside the work of the others; replace it if it is damaged."""
@@ -259,7 +262,7 @@ class History:
     def epochs(self) -> list[tuple[str, str]]:
         """Return gateway and epoch of every outbox that has been heard of, the latest last."""
         with self._lock:
-            return list(self._db.execute("SELECT gateway, epoch FROM epochs ORDER BY id"))
+            return list(self._db.execute("SELECT gateway, epoch FROM epochs WHERE gateway <> ? ORDER BY id", (ITSELF,)))
 
     def copied_upto(self) -> int:
         """Return the id up to which the remote store has everything."""
@@ -316,6 +319,42 @@ class History:
                     self._clocks = None
                     raise
             return len(overdue)
+
+    # What the historian tells of itself; see `HistorianRecords`.
+
+    def tell(self, what: str, **fields: Any) -> None:
+        """Append an entry to the historian's own audit."""
+        self._telling(lambda own: own.audit(what, **fields))
+
+    def raise_notice(self, code: str, text: str, *, gateway: str = "", about: str = "") -> None:
+        """Have a notice of the historian stand, for one gateway or (empty) for all."""
+        self._telling(lambda own: own.raise_notice(code, text, gateway=gateway, about=about))
+
+    def clear_notice(self, code: str, *, gateway: str = "", about: str = "") -> None:
+        """Let a notice of the historian go."""
+        self._telling(lambda own: own.clear_notice(code, gateway=gateway, about=about))
+
+    def clear_old_notices(self) -> None:
+        """Let go the notices of the historian that nothing has raised for a day."""
+        self._telling(HistorianRecords.clear_old)
+
+    def notices(self, gateway: str) -> list[Standing]:
+        """Return what the historian has to tell a gateway, the newest first."""
+        with self._lock:
+            return self._records().standing(gateway)
+
+    def _telling(self, told: Callable[[HistorianRecords], object]) -> None:
+        with self._lock:
+            if self._db.in_transaction:
+                told(self._records())
+                return
+            with self.transaction():
+                told(self._records())
+
+    def _records(self) -> HistorianRecords:
+        if self._own is None:
+            self._own = HistorianRecords(self._db, self._now)
+        return self._own
 
     def close(self) -> None:
         """Close the file."""

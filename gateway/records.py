@@ -65,6 +65,15 @@ def purged(made: bytes) -> bytes:
     return canonical({**place, PURGED: fields.get(PURGED) or digest(made)})
 
 
+def sum_of(made: bytes) -> str:
+    """Return the sum on which the next record rests: one whose content was erased keeps that of what it had been."""
+    try:
+        kept = orjson.loads(made).get(PURGED)
+    except (orjson.JSONDecodeError, AttributeError):
+        kept = None  # it rotted on the disk
+    return kept if isinstance(kept, str) else digest(made)
+
+
 def digest(made: bytes) -> str:
     """Return the sum that the next record of the audit carries."""
     return sha256(made).hexdigest()

@@ -11,7 +11,7 @@ from math import isclose
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import history_minutes
@@ -161,6 +161,7 @@ def test_an_id_never_comes_again(history: History, path: Path) -> None:
     assert_minutes(path, ward(130))
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.randoms(use_true_random=False))
 def test_any_order_of_everything_gives_the_sum_of_all(rng: random.Random) -> None:
     made = ward(240, seed=rng.randrange(1000))
