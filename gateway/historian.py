@@ -128,6 +128,7 @@ class Historian:
             share=settings.historian.retention_share / 100,
             clock=BelievedTime(now=now),
             tell=self._tell,
+            clear_topics=self._clear_topics,
         )
         self._remote: RemoteStore | None = None
         self._copier: Copier | None = None
@@ -407,6 +408,16 @@ class Historian:
         elif what == "erased-refused":
             refused = "Measurements of a subject that was erased still come: they are refused"
             self._history.raise_notice(SUBJECT_ERASED, refused)
+
+    def _clear_topics(self, slots: list[str]) -> list[str]:
+        """Empty the retained curves of some slots of every gateway: whoever is there now has new ones in a minute."""
+        connection = self._connection
+        for gateway in dict(self._history.epochs()):
+            for slot in slots:
+                topic = Topics(self._topics.site, gateway).cycles(slot)
+                if connection is None or self._link.publish(connection, topic, b"", qos=1, retain=True) is None:
+                    return ["retained curves (topics cycles/<slot>): the broker was not connected; erase again"]
+        return []
 
     def _note(self, kind: str, error: Exception) -> None:
         self._errors[kind] += 1

@@ -27,10 +27,11 @@ SCRUB_MOST = 64 * 2**20
 
 @dataclass(slots=True)
 class Erased:
-    """What was erased from a history, or would be: how many of what; and what could not be reached."""
+    """What was erased from a history, or would be: how many of what; what could not be reached; and in which slots."""
 
     counts: dict[str, int] = field(default_factory=dict)
     unreached: list[str] = field(default_factory=list)
+    slots: list[str] = field(default_factory=list)
 
 
 def find(db: sqlite3.Connection, subject: str) -> Erased:
@@ -46,7 +47,8 @@ def find(db: sqlite3.Connection, subject: str) -> Erased:
     for table, keys in _other_tables(db).items():
         if found := len(_mentions(db, table, keys, subject)):
             counts[table] = found
-    return Erased({what: n for what, n in counts.items() if n})
+    slots = [slot for (slot,) in db.execute("SELECT DISTINCT slot FROM series WHERE subject = ?", (subject,))]
+    return Erased({what: n for what, n in counts.items() if n}, slots=slots)
 
 
 def erase(history: History, subject: str, *, now_us: int, stopping: Callable[[], bool] = lambda: False) -> Erased:

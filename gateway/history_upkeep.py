@@ -44,6 +44,7 @@ class Upkeep:
         share: Most of the history that retention deletes in a day beyond what became old in it, 0 to 1.
         clock: Whether the clock may say what is old.
         tell: Called with what happened, for the audit.
+        clear_topics: Empties what the broker retains of the slots of an erased subject; returns what it could not.
         monotonic: Monotonic seconds.
     """
 
@@ -55,11 +56,13 @@ class Upkeep:
         share: float,
         clock: BelievedTime | None = None,
         tell: Tell = lambda _what, **_fields: None,
+        clear_topics: Callable[[list[str]], list[str]] = lambda _slots: [],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._history = history
         self._clock = clock or BelievedTime()
         self._tell = tell
+        self._clear_topics = clear_topics
         self._monotonic = monotonic
         self._stop = threading.Event()
         self._roll_at = self._ask_at = self._sweep_at = self._progress_at = float("-inf")
@@ -87,7 +90,7 @@ class Upkeep:
     def step(self) -> bool:
         """Do one portion of what there is to do; return whether there is more."""
         self._clock.look()
-        more = self._answer_requests() if self._due("_ask_at", ASK_S) else False
+        more = self.answer_requests() if self._due("_ask_at", ASK_S) else False
         more = self._roll_up() or more
         more = self.retention.work() or more
         if not more and self._monotonic() >= self._sweep_at:
@@ -122,7 +125,8 @@ class Upkeep:
         if upto < old and self._due("_progress_at", PROGRESS_S):
             log.info("minute values of the rows of an earlier version: %d %% are made", 100 * upto // old)
 
-    def _answer_requests(self) -> bool:
+    def answer_requests(self) -> bool:
+        """Carry out what commands asked for; return whether there is more."""
         if self._history.erased.refused > self._refused:
             refused, self._refused = self._history.erased.refused - self._refused, self._history.erased.refused
             log.warning("refused %d measurements or records of subjects that were erased", refused)
@@ -140,13 +144,15 @@ class Upkeep:
 
     def _carry_out(self, request: Request) -> dict[str, Any] | None:
         """Do what was asked; None if it has to be done again after the next start."""
+        if not request.subject and request.what != "confirm-retention":
+            return {"unreached": ["it was broken off at the end: ask again"]}
         if request.what == "erase":
             done = erase(self._history, request.subject, now_us=self._clock.now_us(), stopping=self._stop.is_set)
             if self._stop.is_set():
                 return None
             log.warning("erased a subject from the history: %s", done.counts)
             self._tell("erased", **{what.replace(" ", "_"): n for what, n in done.counts.items()})
-            return {"counts": done.counts, "unreached": done.unreached}
+            return {"counts": done.counts, "unreached": [*done.unreached, *self._clear_topics(done.slots)]}
         with self._history.transaction() as db:
             if request.what == "allow":
                 known = db.execute(
