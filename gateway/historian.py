@@ -178,15 +178,17 @@ class Historian:
             self._remote.stop()
         with self._wake:
             self._wake.notify_all()
-        self._join()
+        ended = self._join()
         # A share of what comes would wait for us with the broker, and the others have time for it.
         self._link.stop(forget=self._sharing)
+        if not ended:
+            return  # somebody holds the file, or a store does not answer: the end of the process ends that
         if self._remote is not None:
             self._remote.close()
         self._history.close()
 
-    def _join(self) -> None:
-        """Wait for the threads; end what they do in the history, and leave one that waits for a remote store alone."""
+    def _join(self) -> bool:
+        """Wait a moment for the threads, and end what they do in the history; return whether they have ended."""
         deadline = time.monotonic() + STOP_S
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -194,6 +196,7 @@ class Historian:
             self._history.interrupt()
         for thread in self._threads:
             thread.join(STOP_S / 4)
+        return not any(thread.is_alive() for thread in self._threads)
 
     def state(self) -> HistorianState:
         """Return what has been done since the start."""

@@ -49,6 +49,8 @@ BUSY_TIMEOUT_S = 10.0
 """Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
 WAL_LIMIT = 32 * 2**20
 NEVER_CAME = "released before it was stored"
+CACHE_KIB = 16 * 1024
+"""Of pages: each row is in three trees, and the ends that a ward writes at fit in here."""
 SERIES_KNOWN = 50_000
 """Series whose numbers are kept in memory, some 30 MB: a ward of twenty begins so many in a month of daily starts."""
 INTERRUPT_STEPS = 20_000
@@ -148,6 +150,7 @@ class History:
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         # What is erased is overwritten. Debian's SQLite does it by default.
         self._db.execute("PRAGMA secure_delete=ON")
         self._db.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")

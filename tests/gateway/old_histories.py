@@ -69,8 +69,9 @@ def make_version_2(path: Path, rows: int = 0, *, start_us: int = 0, sessions: in
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(f"PRAGMA journal_mode=WAL;BEGIN;{VERSION_1}{TO_VERSION_2}PRAGMA user_version=2;")
         db.execute("INSERT INTO epochs VALUES (1, 'g-1', '0123456789abcdef', ?, 0)", (rows,))
+        each = rows // sessions
         for number in range(1, sessions + 1 if rows else 1):
-            mine = [n for n in range(1, rows + 1) if (n - 1) * sessions // rows == number - 1]
+            mine = range((number - 1) * each + 1, (number * each if number < sessions else rows) + 1)
             ends = [start_us + n * 1_000_000 for n in mine]
             series = (number, "bay-1", f"s-{number}", "p-01", "cadence", "both", "{steps}/min", "cadence/1", "", "", 1)
             db.execute("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", series)
