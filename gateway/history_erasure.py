@@ -61,6 +61,7 @@ def erase(history: History, subject: str, *, now_us: int, stopping: Callable[[],
         stopping: Whether to leave the rest for another time.
     """
     with history.transaction() as db:
+        db.execute("PRAGMA secure_delete=ON")  # retention that failed may have left it off
         done = find(db, subject)
         db.execute(
             "INSERT INTO erased VALUES (?, ?, ?, '') ON CONFLICT DO UPDATE SET at_us = excluded.at_us,"
