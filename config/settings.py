@@ -122,7 +122,18 @@ class Historian(Section):
         None, description="The historian's certificate to the broker; by default the gateway's."
     )
     key_file: Path | None = Field(None, description="Its private key.")
-    keep_days: int = Field(365, ge=1, description="Measurements older than this are deleted.")
+    keep_days: int = Field(
+        365,
+        ge=1,
+        description="Measurements that were received longer ago are deleted; their minute and session values stay.",
+    )
+    retention_share: float = Field(
+        5.0,
+        gt=0,
+        le=100,
+        description="Most of the history, in per cent, that is deleted in a day beyond what became old in that day;"
+        " more needs 'rehab-gateway history retention --confirm'.",
+    )
     receipt_key_file: Path | None = Field(
         None,
         description="File with a secret that gateways and historians share: receipts without its sum are not believed."

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.history_schema import StoredRecord
 from gateway.outbox_file import CORRUPT
-from gateway.records import canonical, digest
+from gateway.records import PURGED, canonical, sum_of
 
 State = Literal["begin", "ok", "gap", "broken"]
 
@@ -110,15 +110,16 @@ def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequenc
         if reason := books.told(record.epoch, before.record.seq, record.seq, n - before.n - 1):
             return Link(record, n, fields, "gap", f"{missing} not there: {reason}")
         return Link(record, n, fields, "broken", f"{missing} missing without a told gap")
-    if fields.get("previous") != digest(before.record.body.encode()):
+    if fields.get("previous") != sum_of(before.record.body.encode()):
         return Link(record, n, fields, "broken", f"record {before.n} is not the one that record {n} followed")
-    return Link(record, n, fields, "ok", "")
+    erased = f"what record {n} said was erased; its sum stays" if PURGED in fields else ""
+    return Link(record, n, fields, "ok", erased)
 
 
 def _goes_on(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link]) -> bool:
     """Whether a record follows one of the same outbox that is not the last."""
     earlier = [link.record for link in links if link.n == n - 1 and link.record.epoch == record.epoch]
-    return any(fields.get("previous") == digest(one.body.encode()) for one in earlier) or (
+    return any(fields.get("previous") == sum_of(one.body.encode()) for one in earlier) or (
         n == 1 and not fields["previous"]
     )
 

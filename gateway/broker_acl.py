@@ -73,7 +73,9 @@ def access_list(site: str, gateways: Sequence[str], historians: Sequence[str], d
         rules = [("write", topic) for topic in (*names(FROM_GATEWAY, own), f"{ANSWERS}/{site}/#")]
         blocks.append(_block(f"gateway {gateway}", gateway, [*rules, *(("read", t) for t in names(TO_GATEWAY, own))]))
     for historian in historians:
-        rules = [("read", f"{ROOT}/{site}/#"), ("write", every.stored), ("write", every.stored_by(historian))]
+        # The retained curves of a subject that is erased: it empties them.
+        written = (every.stored, every.stored_by(historian), every.cycles())
+        rules = [("read", f"{ROOT}/{site}/#"), *(("write", topic) for topic in written)]
         blocks.append(_block("historian", historian, rules))
     for dashboard in dashboards:
         rules = [

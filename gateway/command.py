@@ -404,6 +404,40 @@ def access_log(
 
 
 @app.command(
+    epilog=examples(
+        "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
+        "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
+        "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
+        "rehab-gateway history retention ward.toml  # what is old, and what waits",
+        "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
+    )
+)
+def history(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
+    config: ConfigFile,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    delete_files: Annotated[
+        bool, typer.Option("--delete-files", help="Delete recordings and set-aside files that name the subject, whole.")
+    ] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Say that everything old may go at once.")] = False,
+) -> None:
+    """Erase a subject, or see to what is old, in the history.
+
+    Erasing reaches measurements, minute values, sessions, the texts of the audit, what was set
+    apart, retained curves and the remote store; what it cannot reach is listed, and status is 1:
+    do it again then. The historian may run. What comes late of the subject is refused.
+    """
+    settings = load_settings(config)
+    from gateway.command_history import history as see_to_history
+
+    options = {"yes": yes, "dry_run": dry_run, "delete_files": delete_files, "confirm": confirm}
+    raise typer.Exit(see_to_history(action, settings, subject, **options))
+
+
+@app.command(
     "warm-up",
     epilog=examples(
         "rehab-gateway warm-up  # after an installation or an update, before the first patient",

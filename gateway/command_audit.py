@@ -18,12 +18,13 @@ from gateway.history_file import NEVER_CAME, REMOVED
 from gateway.history_reader import HistoryReader
 from gateway.outbox_file import NO_END
 from gateway.plain_text import plain_json, visible
+from gateway.records import PURGED
 from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
 WHOLE, BROKEN = 0, 1
 MICRO = 1_000_000
-PLUMBING = ("kind", "what", "time_us", "n", "previous")
+PLUMBING = ("kind", "what", "time_us", "n", "previous", PURGED)
 """Fields that have a column of their own, or tie the chain."""
 
 

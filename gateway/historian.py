@@ -23,13 +23,15 @@ from pathlib import Path
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
+from gateway.believed_time import BelievedTime
 from gateway.certificates import broker_for
 from gateway.copying import Copier
 from gateway.fair_queue import MOST_GATEWAYS, FairQueue, Waiting
 from gateway.file_lock import HeldError
-from gateway.history import Stored, is_corrupt
+from gateway.history import HistoryError, Stored, is_corrupt
 from gateway.history_import import bring_over
 from gateway.history_open import open_history
+from gateway.history_upkeep import Upkeep
 from gateway.message_limits import MAX_ENTRIES, PACKET_BYTES
 from gateway.mqtt import Incoming, Limits, Link, backoff_s
 from gateway.outbox_file import FileError
@@ -86,8 +88,12 @@ SHARED_SESSION_S = 30
 take to send again what they have heard nothing of."""
 STORE_REFUSES = "store-refuses"
 """Code of the notice that the remote store takes nothing."""
-RETENTION_S = 3600.0
 IDLE_S = 1.0
+RETENTION_WAITS = "retention-waits"
+SUBJECT_ERASED = "subject-erased"
+"""Codes of notices."""
+STOP_S = 1.0
+"""After so long a stop waits no more for what is under way: it leaves no trace, and comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,7 @@ class Historian:
         settings: Broker, database, remote store.
         now: Wall clock, seconds, for the retention.
         rng: Source of jitter.
+        stop: Set it while this is being made, and it ends soon with HistoryError: an older file stays as it is.
 
     Raises:
         HeldError: Another process writes the database.
@@ -121,12 +128,15 @@ class Historian:
     """
 
     def __init__(
-        self, settings: Settings, *, now: Callable[[], float] = time.time, rng: random.Random | None = None
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
         self.path = database(settings)
         self._topics = Topics(settings.site.site, "+")
-        self._keep_us = settings.historian.keep_days * 86_400 * 1_000_000
-        self._now = now
         self._rng = rng or random.Random()
         self._bad: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
@@ -139,7 +149,7 @@ class Historian:
         self._dirty: set[tuple[str, str]] = set()
         self._connection: int | None = None
         self._receipts_sent = self._receipts_taken = 0
-        self._stop = threading.Event()
+        self._stop = stop or threading.Event()
         self._fresh = threading.Event()  # something for the remote store
         store = settings.historian.store
         self._id, group = settings.historian.id, settings.historian.share
@@ -149,14 +159,25 @@ class Historian:
         self._key = receipt_key(settings)
         self._history, self._lock = open_history(
             self.path, gateway=settings.site.gateway, copying=store is not None, sharing=self._sharing, now=now,
-            believed_most_s=settings.historian.believed_clock_most_s,
+            believed_most_s=settings.historian.believed_clock_most_s, stopping=self._stop.is_set,
         )  # fmt: skip
         self._queue = FairQueue(self._acknowledge, [name for name, _ in self._history.epochs()])
         self._parked = Parked(self.path)
+        self._upkeep = Upkeep(
+            self._history,
+            keep_days=settings.historian.keep_days,
+            share=settings.historian.retention_share / 100,
+            clock=BelievedTime(now=now),
+            tell=self._tell,
+            clear_topics=self._clear_topics,
+        )
         self._remote: RemoteStore | None = None
         self._store_trouble: str | None = None  # unknown: a notice may stand from before this start
         self._copier: Copier | None = None
-        self._threads = [threading.Thread(target=self._keep, name="historian", daemon=True)]
+        self._threads = [
+            threading.Thread(target=self._keep, name="historian", daemon=True),
+            threading.Thread(target=self._upkeep.run, name="historian-upkeep", daemon=True),
+        ]
         # Not awaited at the end: it only reads.
         self._verifier = threading.Thread(target=self._verify, name="historian-verify", daemon=True)
         if store is not None:
@@ -194,22 +215,35 @@ class Historian:
         self._link.start()
 
     def stop(self) -> None:
-        """Store what has arrived, say so, disconnect."""
+        """Store what has arrived, say so, disconnect; what takes long is broken off."""
         self._stop.set()
         self._fresh.set()
+        self._upkeep.stop()
         if self._remote is not None:
             self._remote.stop()
         with self._wake:
             self._wake.notify_all()
-        for thread in self._threads:
-            thread.join()
+        ended = self._join()
         # A share of what comes would wait for us with the broker, and the others have time for it.
         self._link.stop(forget=self._sharing)
+        if not ended:
+            return  # somebody holds the file, or a store does not answer: the end of the process ends that
         if self._remote is not None:
             self._remote.close()
         self._history.close()
         self._parked.close()
         self._lock.release()
+
+    def _join(self) -> bool:
+        """Wait a moment for the threads, and end what they do in the history; return whether they have ended."""
+        deadline = time.monotonic() + STOP_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if any(thread.is_alive() for thread in self._threads):
+            self._history.interrupt()
+        for thread in self._threads:
+            thread.join(STOP_S / 4)
+        return not any(thread.is_alive() for thread in self._threads)
 
     def state(self) -> HistorianState:
         """Return what has been done since the start."""
@@ -278,7 +312,7 @@ class Historian:
     # The thread that stores.
 
     def _keep(self) -> None:
-        retention_at = alive_at = 0.0
+        alive_at = 0.0
         while True:
             if not self._may_write():
                 if self._stop.wait(IDLE_S):
@@ -296,10 +330,9 @@ class Historian:
                     self._say_again()
                 self._tell_of_store()
                 self._publish_receipts()
-                if time.monotonic() >= retention_at:
-                    gone = self._history.forget(int(self._now() * 1e6) - self._keep_us)
-                    retention_at = time.monotonic() + (0.0 if gone else RETENTION_S)
             except FileError as error:
+                if self._stop.is_set():
+                    return  # broken off: nothing was acknowledged
                 self._trouble(error)
             except Exception as error:  # the supervisor of this thread: one bad turn must not be the last
                 self._note("historian", error)
@@ -367,6 +400,8 @@ class Historian:
             except (sqlite3.Error, UnicodeDecodeError) as error:
                 # A full disk, say. Nothing is acknowledged, the broker and the outboxes keep it.
                 self._parked.done()
+                if self._stop.is_set():
+                    return False
                 self._trouble(error)
                 if self._stop.wait(backoff_s(attempt, self._rng)):
                     return False
@@ -525,9 +560,12 @@ class Historian:
                     self._copier.offer_again()
                     self._fresh.wait(IDLE_S)
             except FileError as error:
-                self._trouble(error)
+                if not self._stop.is_set():
+                    self._trouble(error)
                 self._stop.wait(IDLE_S)
             except Exception as error:  # the supervisor of this thread
+                if self._stop.is_set():
+                    return  # a stop does not wait for a store that does not answer
                 self._note("historian", error)
                 log.exception("copying to the remote store failed")
                 self._stop.wait(IDLE_S)
@@ -556,6 +594,30 @@ class Historian:
         if is_corrupt(error):
             self._history.replace(error)
 
+    def _tell(self, what: str, **fields: object) -> None:
+        """Tell in the audit, and by a notice, what was done to the history."""
+        self._history.tell(what, **fields)
+        if what == "retention-withheld":
+            self._history.raise_notice(RETENTION_WAITS, f"Old measurements are kept: {fields['reason']}")
+        elif what == "retention-held":
+            waiting = f"{fields['rows']} measurements became old at once: only a share of the history goes in a day"
+            self._history.raise_notice(RETENTION_WAITS, waiting)
+        elif what in ("retention", "retention-confirmed"):
+            self._history.clear_notice(RETENTION_WAITS)
+        elif what == "erased-refused":
+            refused = "Measurements of a subject that was erased still come: they are refused"
+            self._history.raise_notice(SUBJECT_ERASED, refused)
+
+    def _clear_topics(self, slots: list[str]) -> list[str]:
+        """Empty the retained curves of some slots of every gateway: whoever is there now has new ones in a minute."""
+        connection = self._connection
+        for gateway in dict(self._history.epochs()):
+            for slot in slots:
+                topic = Topics(self._topics.site, gateway).cycles(slot)
+                if connection is None or self._link.publish(connection, topic, b"", qos=1, retain=True) is None:
+                    return ["retained curves (topics cycles/<slot>): the broker was not connected; erase again"]
+        return []
+
     def _note(self, kind: str, error: Exception) -> None:
         self._errors[kind] += 1
         if self._last_error != str(error):
@@ -570,11 +632,22 @@ def database(settings: Settings) -> Path:
 
 async def run_historian(settings: Settings) -> None:
     """Run a historian until SIGTERM or SIGINT, and end it in good order."""
-    ended = asyncio.Event()
+    ended, stop = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    historian = await asyncio.to_thread(Historian, settings)
+        loop.add_signal_handler(number, end)
+    try:
+        historian = await asyncio.to_thread(Historian, settings, stop=stop)
+    except HistoryError as error:
+        if not stop.is_set():
+            raise
+        log.warning("%s", error)
+        return
     historian.start()
     try:
         await ended.wait()

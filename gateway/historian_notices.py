@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from gateway.outbox_schema import Chain
-from gateway.records import Record, body, digest
+from gateway.records import Record, body, sum_of
 
 ITSELF = "_historian"
 """In no configuration: an id there has no underscore."""
@@ -154,7 +154,7 @@ class HistorianRecords:
             n = orjson.loads(last[0]).get("n", 0)
         except (orjson.JSONDecodeError, AttributeError):
             n = 0  # it rotted on the disk: the audit says where
-        return Chain(n if type(n) is int else 0, digest(last[0].encode()))
+        return Chain(n if type(n) is int else 0, sum_of(last[0].encode()))
 
     def _read_standing(self) -> None:
         """Take up what stood when the last process ended."""

@@ -10,8 +10,8 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,14 @@ from typing import Any
 from gateway import history_conflicts as conflicts
 from gateway import wall_correction
 from gateway.damage import look
+from gateway.erased_subjects import ERASED, ErasedSubjects
 from gateway.historian_notices import ITSELF, HistorianRecords, Standing
 from gateway.history_clock import HOLD_S, ClockBook
 from gateway.history_file import NEVER_CAME, HistoryFile, explained, lost_of, put_aside
 from gateway.history_reader import HistoryReader
 from gateway.history_schema import (
+    ARCHIVE,
     CLOCKS,
-    DOUBTFUL,
     FROM_1,
     FROM_2,
     HELD,
@@ -41,12 +42,12 @@ from gateway.history_schema import (
     read_stored,
 )
 from gateway.intake_quota import QUOTAS, Quotas
-from gateway.machine import TRUE_FROM_US
 from gateway.measurement import Measurement
 from gateway.outbox_file import FileError, set_aside
 from gateway.payload import PARKED, Message, Rejected, Told
 from gateway.private_files import make_private
 from gateway.receipt import Contiguous, Receipt
+from gateway.records import purged
 
 __all__ = ["NEVER_CAME", "History", "HistoryError", "HistoryReader", "Stored"]
 
@@ -56,12 +57,14 @@ BUSY_TIMEOUT_S = 10.0
 """Readers never block the writer in this journal mode; another writer (retention by hand) may, for a moment."""
 WAL_LIMIT = 32 * 2**20
 CONFLICT = "{} sent numbers again with other content: two processes use one outbox, or it was restored"
-RETENTION_CHUNK = 5_000
-"""Rows deleted in one transaction, so that new measurements never wait long."""
+CACHE_KIB = 16 * 1024
+"""Of pages: each row is in three trees, and the ends that a ward writes at fit in here."""
+SERIES_KNOWN = 50_000
+"""Series whose numbers are kept in memory, some 30 MB: a ward of twenty begins so many in a month of daily starts."""
+INTERRUPT_STEPS = 20_000
+"""Instructions of SQLite between two looks whether to stop: some milliseconds."""
 
 
-MIGRATIONS = {1: FROM_1, 2: FROM_2}
-"""By the version of the file."""
 EPOCHS_KEPT = 1_000
 """Epochs in memory; beyond it all are forgotten, and read again when they are needed."""
 MOST_RANGES = 250_000
@@ -105,6 +108,8 @@ class History:
         now: Wall clock, seconds: when a correction came.
         believed_most_s: By how much a wall time that was not in doubt may be moved.
         clock: Monotonic seconds: how long what is doubtful is held back from the remote store.
+        stopping: Says that the process ends: what takes long (taking on an older file, reading the whole file) ends
+            too, and changes nothing.
 
     Attributes:
         refused: What was beyond the quotas of gateways, by kind, since the start.
@@ -124,6 +129,7 @@ class History:
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         believed_most_s: float = BELIEVED_MOST_S,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.path = path
         self._believed_most_us = round(believed_most_s * 1e6)
@@ -131,6 +137,7 @@ class History:
         self.sharing = sharing
         self._now = now
         self._clock = clock
+        self._stopping = stopping
         self.replaced = 0
         self.refused: Counter[str] = Counter()
         self._lock = threading.RLock()
@@ -213,24 +220,73 @@ class History:
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        # What is erased is overwritten. Debian's SQLite does it by default.
+        self._db.execute("PRAGMA secure_delete=ON")
         self._db.execute(f"PRAGMA journal_size_limit={WAL_LIMIT}")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run(SCHEMA + CLOCKS + RECORDS + INTAKE + IDENTITY)
-        elif version in MIGRATIONS:
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._run(MIGRATIONS[version])
+                self._run(SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE)
+        elif version in (1, 2):
+            self._migrate(version)
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
         self._clocks = self._own = self._quotas = None
+        self.erased = ErasedSubjects(self._db)
+
+    def _migrate(self, version: int) -> None:
+        """Take on a file of an older version: all of it, or nothing when the process or the power ends."""
+        began = time.monotonic()
+        log.warning("taking on the history %s of version %d: its rows stay as they are", self.path, version)
+        # Any kind of end leaves the old file: SQLite undoes what was not committed.
+        self._db.set_progress_handler(lambda: int(self._stopping()), INTERRUPT_STEPS)
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._run((FROM_1 if version == 1 else "") + FROM_2)
+        except sqlite3.OperationalError as error:
+            if not self._stopping():
+                raise
+            raise HistoryError(f"{self.path} stays of version {version}: the historian was stopped") from error
+        finally:
+            self._db.set_progress_handler(None, 0)
+        log.warning("the history is of version %d after %.1f s", SCHEMA_VERSION, time.monotonic() - began)
 
     def _run(self, statements: str) -> None:
         for statement in statements.split(";"):
+            began = time.monotonic()
             self._db.execute(statement)
+            if (took_s := time.monotonic() - began) > 1:
+                log.warning("%.1f s: %s", took_s, " ".join(statement.split()[:5]))
         self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the database for one transaction of upkeep; what is in memory is read again if it fails."""
+        with self._lock:
+            try:
+                with self._db:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    yield self._db
+            except BaseException:
+                self._forget_all()
+                raise
+
+    def series_changed(self) -> None:
+        """Look for series, and what has arrived, in the file again: some were deleted. Part of a transaction."""
+        with self._lock:
+            self._forget_all()
+
+    def empty_log(self) -> bool:
+        """Move everything from the write-ahead log into the file; return whether the log is empty now."""
+        with self._lock:
+            return not self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+    def interrupt(self) -> None:
+        """End the statement that runs, from another thread; its transaction leaves no trace."""
+        self._db.interrupt()
 
     def verify(self) -> None:
         """Read the whole file, which may take minutes, beside the work of the others; replace it if it is damaged."""
@@ -238,8 +294,11 @@ class History:
         try:
             with closing(sqlite3.connect(file, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
                 db.text_factory = as_text
+                db.set_progress_handler(lambda: int(self._stopping()), INTERRUPT_STEPS)
                 verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         except FileError as error:
+            if self._stopping():
+                return
             if not is_corrupt(error):
                 raise
             verdict = str(error)
@@ -248,15 +307,20 @@ class History:
                 self.replace(HistoryError(verdict.splitlines()[-1]))
 
     def store(self, messages: Iterable[Message]) -> int:
-        """Store what messages bring; return how many measurements were new."""
-        messages = list(messages)
+        """Store what messages bring; return how many measurements were new.
+
+        Raises:
+            sqlite3.OperationalError: The file was removed meanwhile, and what is in no file with a name is not stored:
+                to be done again, with what is there now.
+        """
         with self._lock:
             self._keep_place()
             new = self._store_all(messages)
-            # Removed meanwhile: what is in no file with a name is not stored.
-            return new if self._keep_place() else self._store_all(messages)
+            if not self._keep_place():
+                raise sqlite3.OperationalError(f"{self.path} was removed while it was written")
+            return new
 
-    def _store_all(self, messages: Sequence[Message]) -> int:
+    def _store_all(self, messages: Iterable[Message]) -> int:
         with self._lock:
             self._begun.clear()
             if len(self._epochs) > EPOCHS_KEPT:
@@ -378,33 +442,6 @@ class History:
                     raise
             return len(overdue)
 
-    def forget(self, before_us: int) -> int:
-        """Delete up to some thousand measurements that ended before that time; return how many there were."""
-        with self._lock, self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            gone = 0
-            # A measurement of 1970 is not old: what is doubtful goes by when we heard that it is.
-            lately = {session for (session,) in self._db.execute(
-                "SELECT session FROM clocks WHERE noted_us >= ?", (before_us,)
-            )}  # fmt: skip
-            for series, session in self._db.execute("SELECT id, session FROM series").fetchall():
-                kept = (HELD, DOUBTFUL) if session in lately else (None, None)
-                gone += self._db.execute(
-                    "DELETE FROM measurements WHERE id IN"
-                    " (SELECT id FROM measurements WHERE series = ? AND end_us < ?"
-                    " AND clock IS NOT ? AND clock IS NOT ? ORDER BY end_us LIMIT ?)",
-                    (series, before_us, *kept, RETENTION_CHUNK - gone),
-                ).rowcount
-                if gone >= RETENTION_CHUNK:
-                    break
-            else:
-                self._db.execute(
-                    "DELETE FROM sessions WHERE last_us < ? AND session NOT IN"
-                    " (SELECT session FROM clocks WHERE noted_us >= ?)", (before_us, before_us)
-                )  # fmt: skip
-                self._db.execute("DELETE FROM records WHERE time_us BETWEEN ? AND ?", (TRUE_FROM_US, before_us - 1))
-            return gone
-
     # What the historian tells of itself; see `HistorianRecords`.
 
     def tell(self, what: str, **fields: Any) -> None:
@@ -430,13 +467,11 @@ class History:
 
     def _telling(self, told: Callable[[HistorianRecords], object]) -> None:
         with self._lock:
-            try:
-                with self._db:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    told(self._records())
-            except BaseException:
-                self._own = None
-                raise
+            if self._db.in_transaction:
+                told(self._records())
+                return
+            with self.transaction():
+                told(self._records())
 
     def _records(self) -> HistorianRecords:
         if self._own is None:
@@ -475,7 +510,7 @@ class History:
     def _insert_all(self, message: Message, known: _Epoch) -> list[Measurement]:
         """Take the measurements of a message; return those that were new."""
         new: list[Measurement] = []
-        for seq, measurement in message.measurements:
+        for seq, measurement in self._not_erased(known, message) if self.erased else message.measurements:
             if known.received.ranges >= MOST_RANGES and seq > known.received.upto + 1:
                 continue  # it comes again when what is missing before it has come
             if measurement.slot == wall_correction.SLOT:
@@ -494,6 +529,19 @@ class History:
     def _is_known(self, gateway: str, epoch: str) -> bool:
         query = "SELECT 1 FROM epochs WHERE gateway = ? AND epoch = ?"
         return self._db.execute(query, (gateway, epoch)).fetchone() is not None
+
+    def _not_erased(self, known: _Epoch, message: Message) -> Iterator[tuple[int, Measurement]]:
+        for seq, measurement in message.measurements:
+            if self.erased.holds(measurement.subject):
+                self._refuse_erased(message.gateway, known, seq)
+            else:
+                yield seq, measurement
+
+    def _refuse_erased(self, gateway: str, known: _Epoch, seq: int) -> None:
+        """Take the number of what an erased subject's outbox still held, and nothing else of it."""
+        if seq not in known.received:
+            self._add_gap(gateway, known, seq, seq, ERASED)
+            self.erased.refused += 1
 
     def _correct(self, gateway: str, known: _Epoch, seq: int, m: Measurement) -> None:
         """Take a word about the gateway's wall clock, which is no measurement of a patient."""
@@ -539,6 +587,8 @@ class History:
         return made
 
     def _insert_record(self, gateway: str, known: _Epoch, told: Told) -> None:
+        if self.erased and self.erased.mentioned(told.body):
+            told = replace(told, body=purged(told.body))
         before = told.seq in known.received
         if before and self._is_again(gateway, known, told.seq, "records", told.body):
             return
@@ -673,11 +723,19 @@ class History:
         if (found := self._series_found(m)) is None:
             if not self._may_belong(gateway, m) or not self._quota().take(gateway, "series"):
                 return None
-            found = self._series[_series_key(m)] = int(self._db.execute(
+            key = _series_key(m)
+            made = self._db.execute(
                 "INSERT INTO series (slot, session, subject, metric, side, unit, algorithm, devices, placement,"
-                " simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _series_key(m)
-            ).lastrowid or 0)  # fmt: skip
+                " simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", key
+            )  # fmt: skip
+            found = self._know_series(key, int(made.lastrowid or 0))
         return found
+
+    def _know_series(self, key: tuple[str | bool, ...], number: int) -> int:
+        if len(self._series) >= SERIES_KNOWN:
+            self._series.clear()
+        self._series[key] = number
+        return number
 
     def _may_belong(self, gateway: str, m: Measurement) -> bool:
         """Whether a measurement's session is known, or its gateway may have one more."""
@@ -699,7 +757,7 @@ class History:
                 " AND unit = ? AND algorithm = ? AND devices = ? AND placement = ? AND simulated = ?", key
             ).fetchone()  # fmt: skip
             if row is not None:
-                found = self._series[key] = int(row[0])
+                found = self._know_series(key, int(row[0]))
         return found
 
     def _epoch(self, gateway: str, epoch: str) -> _Epoch:
@@ -737,10 +795,12 @@ class History:
         )
         for (seq,) in stored:
             arrived.add(seq)
-        for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ?", (number,)):
+        beyond = (number, upto)
+        for first, last in self._db.execute("SELECT first, last FROM gaps WHERE epoch = ? AND last > ?", beyond):
             arrived.add(first, last)
         for table in ("rejected", "clocks", "records"):
-            for (seq,) in self._db.execute(f"SELECT seq FROM {table} WHERE epoch = ?", (number,)):  # noqa: S608 - ours
+            query = f"SELECT seq FROM {table} WHERE epoch = ? AND seq > ?"  # noqa: S608 - our own text
+            for (seq,) in self._db.execute(query, beyond):
                 arrived.add(seq)
         return arrived
 

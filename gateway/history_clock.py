@@ -31,6 +31,9 @@ AHEAD_US = 86_400 * MICRO
 SURE, LIKELY = 1, 2
 """Column ``believed`` of the corrections: 0 for a clock that cannot be right, 2 for one that nobody has confirmed."""
 
+KNOWN_MOST = 10_000
+"""Sessions whose corrections are kept in memory; the others are read again."""
+
 Session = tuple[str, str]
 """Gateway and session: the ids of two gateways may be alike."""
 
@@ -66,24 +69,12 @@ class ClockBook:
         self._known: dict[Session, list[tuple[Place, Correction]]] = {}
         self._held_since: dict[Session, float] = {}
         self._let_go: set[Session] = set()
-        stored = db.execute(
-            "SELECT gateway, session, clocks.epoch, seq, by_us, believed FROM clocks"
-            " JOIN epochs ON epochs.id = clocks.epoch ORDER BY clocks.epoch, seq"
-        )
-        for gateway, session, epoch, seq, by_us, believed in stored.fetchall():
-            word = Correction(by_us, believed == SURE, likely=believed == LIKELY)
-            self._add((gateway, session), (epoch, seq), word)
-        for of in self._known:
-            let_go = db.execute(
-                "SELECT 1 FROM measurements WHERE +epoch IN (SELECT id FROM epochs WHERE gateway = ?)"
-                " AND series IN (SELECT id FROM series WHERE session = ?) AND clock = ? LIMIT 1", (*of, DOUBTFUL)
-            )  # fmt: skip
-            if let_go.fetchone():
-                self._let_go.add(of)
+        if hold:
+            self._remember_held()
 
     def note(self, of: Session, at: Place, correction: Correction, *, noted_us: int) -> str:
         """Keep a correction, to be applied with the others of this transaction; return why not, or an empty text."""
-        if len(self._known.get(of, ())) >= MOST:
+        if len(self._corrections(of)) >= MOST:
             return TOO_OFTEN
         if self._is_old(of):
             return TOO_OLD
@@ -106,8 +97,8 @@ class ClockBook:
 
     def place(self, of: Session, at: Place, end_us: int) -> tuple[int, int]:
         """Return by how much the times of a measurement move, and what ``clock`` says of them."""
-        corrections = self._known.get(of)
-        if corrections is None:
+        corrections = self._corrections(of)
+        if not corrections:
             return 0, BELIEVED
         by_us, clock, left_out_us = self._verdict(of, corrections, at)
         first_us, last_us = self._possible()
@@ -150,15 +141,53 @@ class ClockBook:
     def overdue(self, hold_s: float) -> list[Session]:
         """Return whose rows have been held back for too long."""
         now = self._clock()
-        return [of for of, since in self._held_since.items() if of not in self._let_go and now - since >= hold_s]
+        late = [of for of, since in self._held_since.items() if now - since >= hold_s]
+        for of in late:
+            self._corrections(of)
+            if of in self._let_go:
+                self._held_since.pop(of, None)
+        return [of for of in late if of not in self._let_go]
 
     def let_go(self, of: Session) -> None:
         """Let the remote store have the rows of a session as they are."""
+        self._corrections(of)
         self._let_go.add(of)
         self._apply(of)
 
+    def _corrections(self, of: Session) -> list[tuple[Place, Correction]]:
+        """Return the corrections of a session; from the file when it is met first: there are those of years."""
+        if (known := self._known.get(of)) is None:
+            if len(self._known) >= KNOWN_MOST:
+                self._known.clear()
+            self._known[of] = known = []
+            stored = self._db.execute(
+                "SELECT clocks.epoch, seq, by_us, believed FROM clocks JOIN epochs ON epochs.id = clocks.epoch"
+                " WHERE session = ? AND gateway = ? ORDER BY clocks.epoch, seq", (of[1], of[0])
+            ).fetchall()  # fmt: skip
+            for epoch, seq, by_us, believed in stored:
+                self._add(of, (epoch, seq), Correction(by_us, believed == SURE, likely=believed == LIKELY))
+            if stored and self._was_let_go(of):
+                self._let_go.add(of)
+        return known
+
+    def _was_let_go(self, of: Session) -> bool:
+        return self._db.execute(
+            "SELECT 1 FROM measurements WHERE +epoch IN (SELECT id FROM epochs WHERE gateway = ?)"
+            " AND series IN (SELECT id FROM series WHERE session = ?) AND clock = ? LIMIT 1", (*of, DOUBTFUL)
+        ).fetchone() is not None  # fmt: skip
+
+    def _remember_held(self) -> None:
+        """Look for the sessions whose newest word is a doubt: their rows wait."""
+        doubtful = self._db.execute(
+            "SELECT gateway, session FROM (SELECT gateway, session, believed, row_number() OVER"
+            " (PARTITION BY gateway, session ORDER BY clocks.epoch DESC, seq DESC) AS place"
+            " FROM clocks JOIN epochs ON epochs.id = clocks.epoch) WHERE place = 1 AND NOT believed"
+        ).fetchall()
+        for of in doubtful:
+            self._held_since[of] = self._clock()
+
     def _add(self, of: Session, at: Place, correction: Correction) -> None:
-        corrections = self._known.setdefault(of, [])
+        corrections = self._known[of]
         insort(corrections, (at, correction), key=lambda each: each[0])
         newest = corrections[-1][1]
         if self._hold and not (newest.believed or newest.likely):
@@ -170,10 +199,11 @@ class ClockBook:
         """Give every row of a session the times that the corrections say: each stretch between two of them at once."""
         changed = 0
         for (epoch,) in self._db.execute("SELECT id FROM epochs WHERE gateway = ?", of[:1]).fetchall():
-            edges = [0, *(seq for (at, seq), _ in self._known[of] if at == epoch), 2**62]
+            edges = [0, *(seq for (at, seq), _ in self._corrections(of) if at == epoch), 2**62]
             for after, before in pairwise(edges):
                 changed += self._move(of, epoch, after, before)
         if changed:
+            self._db.execute("INSERT OR IGNORE INTO restate SELECT id FROM series WHERE session = ?", of[1:])
             self._db.execute(
                 "UPDATE sessions SET (first_us, last_us) = (SELECT min(start_us), max(end_us) FROM measurements m"
                 " JOIN series s ON s.id = m.series WHERE s.session = sessions.session AND s.slot = sessions.slot"
@@ -182,7 +212,7 @@ class ClockBook:
             )  # fmt: skip
 
     def _move(self, of: Session, epoch: int, after: int, before: int) -> int:
-        by_us, clock, left_out_us = self._verdict(of, self._known[of], (epoch, after + 1))
+        by_us, clock, left_out_us = self._verdict(of, self._corrections(of), (epoch, after + 1))
         # Found by series: an epoch holds the rows of years.
         rows = "WHERE series IN (SELECT id FROM series WHERE session = ?) AND +epoch = ? AND +seq > ? AND +seq < ?"
         chosen: tuple[object, ...] = (of[1], epoch, after, before)

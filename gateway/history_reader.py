@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.history_schema import QUALITY, SCHEMA_VERSION, Stored, StoredRecord, as_text, read_stored
+from gateway.history_trends import Bucket, trend
 from gateway.measurement import Measurement, Quality, Side
 from gateway.records import Kind
 
@@ -89,6 +90,30 @@ class HistoryReader:
             Point(start, end, value, n, QUALITY[quality], of_session, of_slot)
             for start, end, value, n, quality, of_session, of_slot in reversed(found)
         ]
+
+    def trend(
+        self, metric: str, *, from_us: int, to_us: int, slot: str | None = None, subject: str | None = None,
+        session: str | None = None, simulated: bool | None = None, side: Side | None = None,
+        algorithm: str | None = None, buckets: int = 600,
+    ) -> list[Bucket]:  # fmt: skip
+        """Return what a metric did in ``[from_us, to_us)``, in buckets, oldest first; also of years, and quickly.
+
+        Whose measurements they are is chosen as by ``series``. A wide window has buckets of whole minutes.
+        """
+        whose = self._newest_session(slot, subject, session, simulated)
+        if whose is None:
+            return []
+        if not whose.subject:
+            slot, session = whose.slot, whose.session
+        given = {"metric": metric, "slot": slot, "subject": whose.subject, "simulated": whose.simulated,
+                 "session": session, "side": side, "algorithm": algorithm}  # fmt: skip
+        chosen = {column: value for column, value in given.items() if value is not None}
+        with self._lock:
+            db = self._open()
+            if db is None:
+                return []
+            condition = " AND ".join(f"{key} = ?" for key in chosen)
+            return trend(db, (condition, [*chosen.values()]), from_us, to_us, buckets)
 
     def latest(self, slot: str, *, since_us: int = 0) -> list[Measurement]:
         """Return the newest measurement of every metric and side that ended at or after ``since_us``.

@@ -84,15 +84,57 @@ CREATE TABLE intake_used (gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER
 """Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
 1970 and (day 0) in all."""
 
-FROM_2 = f"{IDENTITY}{INTAKE}"
-"""From version 2 of the schema to this one."""
+ARCHIVE = """
+CREATE TABLE minutes (series INTEGER NOT NULL REFERENCES series, minute INTEGER NOT NULL, kept INTEGER NOT NULL,
+                      n INTEGER NOT NULL, degraded INTEGER NOT NULL, invalid INTEGER NOT NULL, valued INTEGER NOT NULL,
+                      total REAL NOT NULL, squares REAL NOT NULL, low REAL, high REAL, first_us INTEGER NOT NULL,
+                      last_us INTEGER NOT NULL, PRIMARY KEY (series, minute, kept)) WITHOUT ROWID;
+CREATE TABLE restate (series INTEGER PRIMARY KEY);
+CREATE TABLE received (upto_id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL);
+CREATE TABLE received_seqs (epoch INTEGER NOT NULL REFERENCES epochs, upto_seq INTEGER NOT NULL, at_us INTEGER NOT NULL,
+                            PRIMARY KEY (epoch, upto_seq)) WITHOUT ROWID;
+CREATE TABLE upkeep (id INTEGER PRIMARY KEY CHECK (id = 1), rolled_id INTEGER NOT NULL DEFAULT 0,
+                     old_id INTEGER NOT NULL, swept_series INTEGER NOT NULL DEFAULT 0, alive_us INTEGER,
+                     cut_us INTEGER, day_us INTEGER, gone INTEGER NOT NULL DEFAULT 0);
+INSERT INTO upkeep (id, old_id) SELECT 1, coalesce(max(id), 0) FROM measurements;
+CREATE TABLE erased (sum TEXT PRIMARY KEY, at_us INTEGER NOT NULL, rows INTEGER NOT NULL, unreached TEXT NOT NULL)
+WITHOUT ROWID;
+CREATE TABLE salt (id INTEGER PRIMARY KEY CHECK (id = 1), salt BLOB NOT NULL);
+INSERT INTO salt VALUES (1, randomblob(32));
+CREATE TABLE requests (id INTEGER PRIMARY KEY, what TEXT NOT NULL, subject TEXT NOT NULL, asked_us INTEGER NOT NULL,
+                       state TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE INDEX series_by_session ON series (session);
+CREATE INDEX series_by_subject ON series (subject);
+CREATE INDEX series_by_metric ON series (slot, metric, side);
+CREATE INDEX sessions_by_time ON sessions (slot, last_us);
+CREATE INDEX clocks_by_session ON clocks (session);
+CREATE VIEW session_values AS
+  SELECT s.slot, s.session, s.subject, s.metric, s.side, s.unit, s.algorithm, s.devices, s.placement, s.simulated,
+         sum(n) AS n, sum(n) - sum(degraded) - sum(invalid) AS ok, sum(degraded) AS degraded, sum(invalid) AS invalid,
+         sum(valued) AS valued, sum(total) / nullif(sum(valued), 0) AS mean, min(low) AS low, max(high) AS high,
+         sum(total) AS total, sum(squares) AS squares, min(m.first_us) AS first_us, max(m.last_us) AS last_us
+  FROM minutes m JOIN series s ON s.id = m.series GROUP BY m.series;
+"""
+"""What is kept for ever, when rows were received, what was erased, and what is found quickly after years.
+
+``minutes``: what the rows of a series say that end within a minute (``minute`` is UTC minutes since 1970): ``kept`` is
+1 of those that are there, made again when they move; 0 of those that retention has deleted, which only grows.
+``valued``, ``total``, ``squares``, ``low`` and ``high`` are of the values that are not invalid.
+``restate``: series whose kept minutes have to be made again. ``upkeep``: up to which row minutes are made
+(``rolled_id``), which rows an earlier version left (up to ``old_id``), and how far retention is.
+``received``: rows up to ``upto_id``, beyond the one before it, were received at that time at the latest.
+``erased``: salted sums of the subjects that were erased. ``requests``: what commands ask of the running historian.
+"""
 
 FROM_1 = f"""
 ALTER TABLE measurements ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE measurements ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
 DROP VIEW readable;
-{CLOCKS}{RECORDS}{FROM_2}"""
-"""From version 1 of the schema to this one."""
+{CLOCKS}{RECORDS}"""
+"""From version 1 of the schema to version 2."""
+
+FROM_2 = f"{IDENTITY}{INTAKE}{ARCHIVE}"
+"""From version 2 of the schema to this one. No measurement is changed: seconds for a file of years."""
 
 BELIEVED, HELD, MENDED, DOUBTFUL = range(4)
 """Column ``clock``: the wall time was never in doubt; it is, and the remote store waits; it is right now; it still is

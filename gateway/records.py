@@ -17,6 +17,8 @@ from gateway.outbox_schema import AUDIT, EVENT, Chain
 
 Kind = Literal["notice", "audit"]
 KINDS: tuple[Kind, ...] = ("notice", "audit")
+PURGED = "purged_sha256"
+"""Field of a record that was erased by subject: the sum of what it had been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,22 @@ def body(record: Record, chain: Chain) -> tuple[bytes, Chain]:
 def canonical(fields: Mapping[str, Any]) -> bytes:
     """Return the one JSON that these fields have: keys sorted, no spaces, UTF-8."""
     return orjson.dumps(dict(fields), option=orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY)
+
+
+def purged(made: bytes) -> bytes:
+    """Return what stays of a record whose content was erased: its place, and its sum, on which the next one rests."""
+    fields = orjson.loads(made)
+    place = {key: fields[key] for key in ("kind", "what", "time_us", "n", "previous") if key in fields}
+    return canonical({**place, PURGED: fields.get(PURGED) or digest(made)})
+
+
+def sum_of(made: bytes) -> str:
+    """Return the sum on which the next record rests: one whose content was erased keeps that of what it had been."""
+    try:
+        kept = orjson.loads(made).get(PURGED)
+    except (orjson.JSONDecodeError, AttributeError):
+        kept = None  # it rotted on the disk
+    return kept if isinstance(kept, str) else digest(made)
 
 
 def digest(made: bytes) -> str:

@@ -132,6 +132,31 @@ class LineWriter:
             there |= self._exported(f"/api/v1/export?{query}")
         return [row for row in rows if _key(_labels(row, site), _ms(row)) not in there]
 
+    def erase(self, site: str, subject: str) -> None:
+        """Have the store delete every series of a subject; raises WriteError. InfluxDB 3 has no such request."""
+        settings, tags = self._settings, {"site": site, "subject": subject}
+        if settings.kind == "victoriametrics":
+            chosen = urlencode({"match[]": f"{{site={_quoted(site)},subject={_quoted(subject)}}}"})
+            self._request("POST", f"/api/v1/admin/tsdb/delete_series?{chosen}")
+        elif settings.kind == "influxdb1":
+            where = " AND ".join(f"\"{tag}\" = '{value}'" for tag, value in tags.items())
+            query = urlencode({"db": settings.bucket, "q": f"DROP SERIES FROM /.*/ WHERE {where}"})
+            self._request("POST", f"/query?{query}")
+        elif settings.kind == "influxdb2":
+            predicate = " AND ".join(f'{tag}="{value}"' for tag, value in tags.items())
+            body = {"start": "1970-01-01T00:00:00Z", "stop": "2200-01-01T00:00:00Z", "predicate": predicate}
+            where = urlencode({"org": settings.organisation or "-", "bucket": settings.bucket})
+            self._request("POST", f"/api/v2/delete?{where}", orjson.dumps(body))
+
+    def has(self, site: str, subject: str) -> bool:
+        """Whether the store still shows anything of a subject; only VictoriaMetrics is asked, others are believed."""
+        if self._settings.kind != "victoriametrics":
+            return False
+        chosen = f"{{site={_quoted(site)},subject={_quoted(subject)}}}"
+        query = urlencode({"match[]": chosen, "start": "0", "end": "9999999999"})
+        answer: dict[str, Any] = orjson.loads(self._request("GET", f"/api/v1/series?{query}").data)
+        return bool(answer.get("data"))
+
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()

@@ -138,18 +138,6 @@ def test_failed_transaction_leaves_no_trace(history: History) -> None:
     assert history.receipt("g-1", EPOCH).stored == 20
 
 
-def test_forget_deletes_only_what_is_old(history: History, reader: HistoryReader) -> None:
-    history.store([message(1, 1000)])
-    assert history.forget(START_US + 400 * 1_000_000) == 400
-    left = reader.stored()
-    assert len(left) == 600
-    assert min(s.measurement.end_us for s in left) == START_US + 400 * 1_000_000
-    assert history.forget(START_US + 400 * 1_000_000) == 0
-    assert history.receipt("g-1", EPOCH).stored == 1000
-    assert history.forget(2**60) == 600
-    assert reader.sessions() == []
-
-
 def test_series_gives_the_newest_in_order(history: History, reader: HistoryReader) -> None:
     history.store([message(1, 900)])
     expected = [m for m in ward(900) if m.slot == "bay-1" and m.metric == "cadence"]

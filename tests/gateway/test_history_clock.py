@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from gateway import wall_correction
 from gateway.history import History, HistoryReader
 from gateway.history_clock import HOLD_S, MOST
-from gateway.history_schema import CLOCKS, SCHEMA
 from gateway.measurement import Measurement
 from gateway.payload import Message
 from gateway.store import tags_of
 from gateway.wall_correction import MICRO, Correction, Place, Verdict, verdict
 
+from .old_histories import make_version_1
 from .samples import START_US, measurement
 
 EPOCH = "0123456789abcdef"
@@ -218,14 +218,6 @@ def test_without_a_remote_store_nothing_is_held(path: Path) -> None:
     history.close()
 
 
-def test_measurements_of_1970_are_not_old(history: History, path: Path) -> None:
-    history.store([message(said(1, 0, believed=False), made(2, off_us=START_US))])
-    assert history.forget(START_US - HOUR_US) == 0
-    with closing(HistoryReader(path)) as reader:
-        assert reader.count() == 1
-    assert history.forget(START_US + HOUR_US) == 1  # that they are doubtful was heard before
-
-
 def test_a_word_about_the_clock_that_is_none_is_set_apart(history: History, path: Path) -> None:
     _, word = said(1, 0)
     history.store([
@@ -241,12 +233,8 @@ def test_a_word_about_the_clock_that_is_none_is_set_apart(history: History, path
 
 
 def test_a_history_of_the_first_version_is_taken_on(path: Path) -> None:
-    first = SCHEMA.replace("moved_us INTEGER NOT NULL DEFAULT 0, clock INTEGER NOT NULL DEFAULT 0,\n", "")
-    view = CLOCKS[CLOCKS.index("CREATE VIEW") :]
-    old = view[: view.index(",\n         CASE m.clock")] + view[view.index("\n  FROM measurements m") :]
+    make_version_1(path)
     with closing(sqlite3.connect(path)) as db:
-        db.executescript(f"{first}{old};PRAGMA user_version=1")
-        assert "clock" not in {row[1] for row in db.execute("PRAGMA table_info(measurements)")}
         db.execute("INSERT INTO epochs VALUES (1, 'g-1', ?, 1, 0)", (EPOCH,))
         db.execute("INSERT INTO series VALUES (1, 'bay-1', 's-1', 'p', 'cadence', 'both', '1', 'a/1', '', '', 1)")
         db.execute(
