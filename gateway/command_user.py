@@ -48,7 +48,9 @@ def _password() -> str:
     """Return a password from the terminal, where nobody sees it, or from the first line of standard input."""
     if not sys.stdin.isatty():
         try:
-            return text_of(sys.stdin.buffer.readline(LARGEST_LINE)).rstrip("\r\n")
+            source = getattr(sys.stdin, "buffer", None)
+            line = sys.stdin.readline(LARGEST_LINE).encode() if source is None else source.readline(LARGEST_LINE)
+            return text_of(line).rstrip("\r\n")
         except NotTextError as error:
             raise UsageError(f"the password on standard input {error}") from None
     password = getpass("Password: ")
