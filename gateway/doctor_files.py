@@ -139,7 +139,7 @@ def judge_data(settings: Settings) -> Finding | None:
     history = settings.historian.database or settings.site.data / "history.db"
     for path in dict.fromkeys((*(settings.site.data / name for name in DATABASES), history)):
         for file in (path, path.with_name(f"{path.name}-wal")):
-            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            if os.access(file, os.F_OK) and not os.access(file, os.R_OK | os.W_OK):
                 return Finding("data", "fail", f"{file} may not be written by this user", _who(file))
     return None
 

@@ -116,7 +116,7 @@ def clock() -> Clock:
 def disk(folder: Path) -> Disk:
     """Return the disk that a folder is on, or would be on, and how long it takes to be sure of a write."""
     existing = folder.resolve()
-    while not existing.is_dir():
+    while not os.access(existing, os.F_OK):  # a path below a closed folder must not be asked more
         existing = existing.parent
     return Disk(str(folder), shutil.disk_usage(existing).free, _fsync_s(existing))
 

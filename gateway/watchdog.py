@@ -41,7 +41,7 @@ class ServiceManager:
         """Send one datagram, such as ``tell(READY=1, STATUS="8 of 8 devices")``."""
         if not self._address:
             return
-        text = "\n".join(f"{name}={visible(word)}" for name, word in words.items())
+        text = "\n".join(f"{name}={visible(str(word).replace(chr(10), ' '))}" for name, word in words.items())
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:

@@ -20,6 +20,7 @@ AT_HAND = {
     "apt-cache", "apt-get", "dpkg",  # there, or the test says that it is no Debian
     "umount", "setpriv", "true",  # essential in every Debian
     "npm",  # setup brings it
+    "mosquitto_passwd",  # with mosquitto
 }  # fmt: skip
 LIBRARY = re.compile(r"lib[\w+-]+\.so\.\d+")
 
