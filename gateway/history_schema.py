@@ -68,11 +68,12 @@ CREATE VIEW readable AS
 """Corrections of wall times (``gateway.wall_correction``), with when the historian had them by its own clock."""
 
 INTAKE = """
-CREATE TABLE conflicts (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, later_sum BLOB NOT NULL,
-                        first BLOB NOT NULL, later BLOB NOT NULL, noted_us INTEGER NOT NULL,
-                        PRIMARY KEY (epoch, seq, later_sum)) WITHOUT ROWID;
-CREATE TABLE intake_used (gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,
-                          PRIMARY KEY (gateway, kind, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS conflicts (
+  epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, later_sum BLOB NOT NULL, first BLOB NOT NULL,
+  later BLOB NOT NULL, noted_us INTEGER NOT NULL, PRIMARY KEY (epoch, seq, later_sum)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intake_used (
+  gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (gateway, kind, day)) WITHOUT ROWID;
 """
 """Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
 1970 and (day 0) in all."""
