@@ -75,11 +75,12 @@ INSERT OR IGNORE INTO identity VALUES (1, lower(hex(randomblob(8))), 0);
 """Which history this is, from its making to its end, and how often it was opened (``gateway.history_file``)."""
 
 INTAKE = """
-CREATE TABLE conflicts (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, later_sum BLOB NOT NULL,
-                        first BLOB NOT NULL, later BLOB NOT NULL, noted_us INTEGER NOT NULL,
-                        PRIMARY KEY (epoch, seq, later_sum)) WITHOUT ROWID;
-CREATE TABLE intake_used (gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,
-                          PRIMARY KEY (gateway, kind, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS conflicts (
+  epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, later_sum BLOB NOT NULL, first BLOB NOT NULL,
+  later BLOB NOT NULL, noted_us INTEGER NOT NULL, PRIMARY KEY (epoch, seq, later_sum)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intake_used (
+  gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (gateway, kind, day)) WITHOUT ROWID;
 """
 """Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
 1970 and (day 0) in all."""
