@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
 from gateway import history_requests, history_retention
 from gateway.erased_subjects import ErasedSubjects
-from gateway.erasure_places import Places, erase_remotely, find_files, find_topics
-from gateway.history import History
+from gateway.erasure_places import Places, erase_looks, erase_remotely, find_files, find_topics
+from gateway.file_lock import HeldError
 from gateway.history_erasure import find
+from gateway.history_open import open_history
 from gateway.history_requests import What
 from gateway.history_schema import SCHEMA_VERSION
 from gateway.history_upkeep import Upkeep
+from gateway.terminal import Terminal
 from gateway.usage import UsageError
 
 DONE, NOT_ALL = 0, 1
@@ -51,7 +52,7 @@ def history(
         raise UsageError(f"'{action}' is none of erase, allow and retention")
     if not SUBJECT.fullmatch(subject):
         raise UsageError("name the subject: a pseudonym as in the configuration, after the configuration file")
-    console = Console(highlight=False)
+    console = Terminal()
     if action == "allow":
         known = _ask(settings, path, "allow", subject).get("known")
         console.print("Its measurements are taken again." if known else "It was not erased here.")
@@ -65,7 +66,7 @@ def history(
     return _erase(console, settings, path, subject, files if delete_files else Places())
 
 
-def _show(console: Console, path: Path, subject: str, files: Places) -> None:
+def _show(console: Terminal, path: Path, subject: str, files: Places) -> None:
     """Print what there is."""
     with closing(_reading(path)) as db:
         counts = find(db, subject).counts
@@ -77,7 +78,7 @@ def _show(console: Console, path: Path, subject: str, files: Places) -> None:
         console.print(Text(f"· {file}: names it (--delete-files deletes it, whole)"), soft_wrap=True)
 
 
-def _erase(console: Console, settings: Settings, path: Path, subject: str, delete: Places) -> int:
+def _erase(console: Terminal, settings: Settings, path: Path, subject: str, delete: Places) -> int:
     answer = _ask(settings, path, "erase", subject)
     unreached: list[str] = list(answer.get("unreached", []))
     for file in delete.files:
@@ -85,6 +86,7 @@ def _erase(console: Console, settings: Settings, path: Path, subject: str, delet
             file.unlink(missing_ok=True)
         except OSError as error:
             unreached.append(f"{file}: cannot be deleted ({error.strerror})")
+    unreached += erase_looks(settings, subject)
     left = find_files(settings, path, subject)
     unreached += [f"{file}: names it; --delete-files deletes it, whole" for file in left.files]
     unreached += [*left.others, *erase_remotely(settings, subject), *find_topics(settings, subject)]
@@ -105,7 +107,7 @@ def _retention(settings: Settings, path: Path, *, confirm: bool) -> int:
     before_us = now_us - settings.historian.keep_days * DAY_US
     with closing(_reading(path)) as db:
         waiting = history_retention.due_rows(db, before_us)
-    console = Console(highlight=False)
+    console = Terminal()
     at, before = (f"{datetime.fromtimestamp(us / MICRO, UTC):%Y-%m-%d %H:%M}" for us in (now_us, before_us))
     console.print(f"This computer's clock says {at} UTC. About {waiting:,} measurements were received before {before}.")
     if not confirm:
@@ -133,7 +135,12 @@ def _ask(settings: Settings, path: Path, what: What, subject: str) -> dict[str, 
 
 
 def _do_it_here(settings: Settings, path: Path) -> None:
-    made = History(path, copying=settings.historian.store is not None, sharing=settings.historian.share is not None)
+    """Do what was asked for, where no historian runs; one that runs, and is busy, comes to it by itself."""
+    copying, sharing = settings.historian.store is not None, settings.historian.share is not None
+    try:
+        made, lock = open_history(path, gateway=settings.site.gateway, copying=copying, sharing=sharing)
+    except HeldError:
+        return
     try:
         share = settings.historian.retention_share / 100
         upkeep = Upkeep(made, keep_days=settings.historian.keep_days, share=share, tell=made.tell)
@@ -141,6 +148,7 @@ def _do_it_here(settings: Settings, path: Path) -> None:
             pass
     finally:
         made.close()
+        lock.release()
 
 
 def _reading(path: Path) -> sqlite3.Connection:

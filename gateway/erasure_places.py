@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
+from gateway import access_log
 from gateway.certificates import broker_for
 from gateway.erased_subjects import WORD
 from gateway.mqtt import Incoming, Limits, Link
@@ -26,7 +28,9 @@ RETAINED_S = 1.0
 """What is retained comes with the subscription."""
 IN_USE_S = 60.0
 """A recording that was written to within this may still be: it is listed, and not deleted."""
-SET_ASIDE = re.compile(r"\.corrupt-\d+(-wal|-shm)?$")
+SET_ASIDE = re.compile(r"\.(corrupt|version|replaced|other-gateway)-\d+(-wal|-shm)?$")
+PARKED = re.compile(r"\.parked/[0-9a-f]+\.message$")
+"""A message that could not be stored (``gateway.parked``)."""
 ROUNDS = 3
 """Times that a remote store is asked: a write that was under way may come after the first."""
 PAUSE_S = 1.0
@@ -48,6 +52,7 @@ def find_files(settings: Settings, history: Path, subject: str) -> Places:
     for path in sorted({path.resolve() for folder in folders for path in _files(folder)}):
         if path.name.startswith(history.name) and not SET_ASIDE.search(path.name):
             continue
+        deletable = SET_ASIDE.search(path.name) or PARKED.search(str(path))
         try:
             named = _names(path, subject)
         except (OSError, ValueError, RecordingError) as error:
@@ -55,11 +60,21 @@ def find_files(settings: Settings, history: Path, subject: str) -> Places:
             continue
         if not named:
             continue
-        if SET_ASIDE.search(path.name) or (_is_recording(path) and time.time() - path.stat().st_mtime > IN_USE_S):
+        if deletable or (_is_recording(path) and time.time() - path.stat().st_mtime > IN_USE_S):
             found.files.append(path)
         else:
             found.others.append(_advice(path))
     return found
+
+
+def erase_looks(settings: Settings, subject: str) -> list[str]:
+    """Take a subject out of the log of who looked at what, on this machine; return what could not be reached."""
+    path = settings.site.data / access_log.NAME
+    try:
+        access_log.erase_subject(path, subject)
+    except (OSError, sqlite3.Error) as error:
+        return [f"{path}: {error}; {RETRY}"]
+    return []
 
 
 def find_topics(settings: Settings, subject: str) -> list[str]:

@@ -164,9 +164,25 @@ HISTORIAN_SAYS = Rule(
     "historian", "medium", 0.0, 0.0, "the historian has something to tell",
     "Run 'rehab-gateway audit' where the historian runs, and see its log.",
 )  # fmt: skip
+STORE_REFUSES = Rule(
+    "store-refuses", "medium", 0.0, 0.0, "the time-series store takes nothing",
+    "See what it answers; the address, the token or the bucket in the configuration may be wrong. Nothing is lost.",
+)  # fmt: skip
+RETENTION_WAITS = Rule(
+    "retention-waits", "low", 0.0, 0.0, "old measurements are not deleted, or only a share of them",
+    "Is the historian's clock right? 'rehab-gateway history retention' says what waits, and --confirm lets it go.",
+)  # fmt: skip
+SUBJECT_ERASED = Rule(
+    "subject-erased", "low", 0.0, 0.0, "something came of a subject that was erased, and was refused",
+    "Take the subject out of the configuration; 'rehab-gateway history allow' takes its measurements again.",
+)  # fmt: skip
 HISTORIAN_RULES = {
-    rule.code: rule for rule in (RECEIPT_FORGED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED)
-}
+    rule.code: rule
+    for rule in (
+        RECEIPT_FORGED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED, STORE_REFUSES,
+        RETENTION_WAITS, SUBJECT_ERASED,
+    )
+}  # fmt: skip
 """What a historian tells with its receipts, by code; of a code that is not here it is `HISTORIAN_SAYS`."""
 
 RULES = (
@@ -175,7 +191,7 @@ RULES = (
     OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, BROKER_REFUSES, STORE_BEHIND, DISK_NEARLY_FULL,
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
     RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
-    HISTORIAN_SAYS,
+    STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
