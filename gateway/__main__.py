@@ -1,5 +1,5 @@
 """``python -m gateway``: the command line, where the script of the same purpose is not on the path."""
 
-from gateway.command import main
+from gateway.cli.main import main
 
 main()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from config.settings import Settings
-from gateway.history_reader import HistoryReader
-from gateway.measurement import Quality, Side
+from gateway.history.reader import HistoryReader
+from gateway.model.measurement import Quality, Side
 
 Row = tuple[int, float | None, Quality]
 """End of the measurement's window (UTC microseconds), its value, its quality."""

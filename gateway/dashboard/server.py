@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, hdrs, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
-from gateway.certificates import broker_for
+from gateway.broker.certificates import broker_for
 from gateway.dashboard import pages, signin, views
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
@@ -27,10 +27,10 @@ from gateway.dashboard.past import Past, open_past
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
-from gateway.measurement import Side
-from gateway.supervision import Supervision
-from gateway.topics import Topics
-from gateway.usage import UsageError
+from gateway.machine.supervision import Supervision
+from gateway.model.measurement import Side
+from gateway.model.usage import UsageError
+from gateway.wire.topics import Topics
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer

@@ -20,7 +20,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.dashboard.access import ROLES, Role
-from gateway.usage import UsageError
+from gateway.model.usage import UsageError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 SHORTEST = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dashboard.ward import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Ward
-from gateway.measurement import Measurement
+from gateway.model.measurement import Measurement
 
 HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
 """What a tile shows: metric and side."""

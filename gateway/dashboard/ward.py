@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 from dsp.catalogue import CATALOGUE
-from gateway import wall_correction
-from gateway.curves import decode_curves
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.standing import Standing
-from gateway.measurement import Measurement
-from gateway.payload import PayloadError, decode_measurements
+from gateway.model import wall_correction
+from gateway.model.measurement import Measurement
+from gateway.wire.curves import decode_curves
+from gateway.wire.payload import PayloadError, decode_measurements
 
 STALE_S = 5.0
 """Older than this, a value is no longer what is happening now."""

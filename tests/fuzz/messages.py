@@ -11,18 +11,18 @@ import orjson
 from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
-from gateway.audit_chain import Books, check
-from gateway.commands import CommandError, carry_out, may_answer_on, refusal
+from gateway.analysis.pipeline import Origin, Pipeline
+from gateway.audit.chain import Books, check
+from gateway.broker.link import Incoming
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
-from gateway.history_schema import StoredRecord
-from gateway.mqtt import Incoming
-from gateway.payload import PayloadError, decode_gaps, decode_measurements, decode_records
-from gateway.pipeline import Origin, Pipeline
-from gateway.receipt import Receipt
-from gateway.topics import Topics
-from gateway.waveform import Watch
+from gateway.delivery.inbox import CommandError, carry_out, may_answer_on, refusal
+from gateway.history.schema import StoredRecord
+from gateway.wire.payload import PayloadError, decode_gaps, decode_measurements, decode_records
+from gateway.wire.receipt import Receipt
+from gateway.wire.topics import Topics
+from gateway.wire.waveform import Watch
 from tests.fuzz.target import Target
 from tests.gateway.samples import START_US, ward
 
