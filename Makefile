@@ -114,7 +114,7 @@ check: setup
 	$(V)/python -m pytest -q tests/test_imports.py
 
 soak: setup system
-	@RECONNECTS=$(or $(RECONNECTS),1000) PATH="$$PATH:/usr/sbin" $(V)/python -m pytest -q -s tests/gateway/test_reconnects.py
+	@RECONNECTS=$(or $(RECONNECTS),1000) PATH="$$PATH:/usr/sbin" $(V)/python -m pytest -q -s tests/gateway/run/test_reconnects.py
 
 # The fuzzer lives in an environment of its own: it is no dependency of the product.
 fuzz: setup build/fuzz/ready
@@ -131,7 +131,7 @@ build/fuzz/ready: requirements/fuzz.lock
 
 # The kernels as plain Python: what numba would hide (an index out of range, an unset name) shows here. Of the long tests
 # only those that compare with plain numpy or with the compiled kernel: the rest would take a quarter of an hour.
-PLAIN := $(addprefix tests/dsp/test_,cycle.py gait.py heart.py rhythm.py) $(addprefix tests/gateway/test_,clock.py timeline.py)
+PLAIN := $(addprefix tests/dsp/test_,cycle.py gait.py heart.py rhythm.py) $(addprefix tests/gateway/clocks/test_,device_clock.py timeline.py)
 
 test-plain: setup
 	@export NUMBA_DISABLE_JIT=1
@@ -152,7 +152,7 @@ format: setup
 
 docs: setup
 	@$(V)/python -m config.reference > docs/configuration.md
-	$(V)/python -m gateway.reference
+	$(V)/python -m gateway.cli.reference
 
 clean:
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis gateway/dashboard/static/vendor

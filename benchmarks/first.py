@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from gateway.outbox import Outbox
-from gateway.replay import Replay
-from gateway.warm_up import warm_up
+from gateway.analysis.warm_up import warm_up
+from gateway.outbox.outbox import Outbox
+from gateway.recordings.replay import Replay
 
 
 def main() -> None:

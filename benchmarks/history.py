@@ -26,24 +26,24 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.entry import Entry
 from benchmarks.ward_years import DAY_US, EPOCH, GATEWAY, MINUTE_US, MORNING_US, Ward, write
 from config.settings import Settings
-from gateway.believed_time import SETTLED_S, BelievedTime
-from gateway.broker import EmbeddedBroker
-from gateway.broker_door import FOLDER, SOCKET
-from gateway.history import History, HistoryReader
-from gateway.history_upkeep import Upkeep
-from gateway.measurement import Measurement
-from gateway.outbox import encode
-from gateway.outbox_schema import METRIC, Row
-from gateway.payload import Message, encode_measurements
-from gateway.receipt import Receipt
-from gateway.topics import Topics
+from gateway.broker.door import FOLDER, SOCKET
+from gateway.broker.embedded import EmbeddedBroker
+from gateway.history.history import History, HistoryReader
+from gateway.model.measurement import Measurement
+from gateway.outbox.outbox import encode
+from gateway.outbox.schema import METRIC, Row
+from gateway.upkeep.believed_time import SETTLED_S, BelievedTime
+from gateway.upkeep.upkeep import Upkeep
+from gateway.wire.payload import Message, encode_measurements
+from gateway.wire.receipt import Receipt
+from gateway.wire.topics import Topics
 
 DAYS, RAW_DAYS, BEDS = 1095, 10, 20
 ROUNDS = 15
 STORED_A_SECOND = 300
 """Of a ward of twenty while everybody walks."""
 RUN = (
-    "import asyncio, sys; from config.settings import Settings; from gateway.historian import run_historian;"
+    "import asyncio, sys; from config.settings import Settings; from gateway.historian.historian import run_historian;"
     "asyncio.run(run_historian(Settings.model_validate_json(sys.argv[1])))"
 )
 

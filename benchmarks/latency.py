@@ -32,8 +32,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.entry import Entry
 from config.loader import load
 from config.settings import Settings
-from gateway.demo import COMPILE_S
-from gateway.topics import Topics
+from gateway.cli.demo import COMPILE_S
+from gateway.wire.topics import Topics
 
 BEDS, SECONDS = 20, 120.0
 SETTLE_S = 20.0  # after the last device streams: caches fill, the walkers walk

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from benchmarks.entry import RECORDINGS
 from benchmarks.ward_wire import NS, Ward, ward
-from gateway.intake import CONNECTED
-from gateway.outbox import Outbox
-from gateway.pipeline import STEP_NS, Numbered, Origin, Pipeline
-from gateway.warm_up import warm_up
+from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.analysis.warm_up import warm_up
+from gateway.intake.intake import CONNECTED
+from gateway.outbox.outbox import Outbox
 
 SENSORS, LAP_S, MINUTES = 9, 20.0, 60
 ORIGIN = Origin(1_000 * NS, 1_760_000_000_000_000)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from benchmarks.entry import RECORDINGS, Entry
 from benchmarks.ward_wire import ward
-from gateway.pipeline import STEP_NS, Origin
-from gateway.recording import Header, RecordingWriter
+from gateway.analysis.pipeline import STEP_NS, Origin
+from gateway.recordings.recording import Header, RecordingWriter
 
 ORIGIN = Origin(1_000_000_000_000, 1_760_000_000_000_000)
 ROUNDS = 5
-IMPORT = "import time; begun = time.perf_counter(); import gateway.run; print(time.perf_counter() - begun)"
+IMPORT = "import time; begun = time.perf_counter(); import gateway.run.run; print(time.perf_counter() - begun)"
 MEMORY = (
-    "import gateway.run, gateway.warm_up; gateway.warm_up.warm_up();"
+    "import gateway.run.run, gateway.analysis.warm_up; gateway.analysis.warm_up.warm_up();"
     "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmRSS')))"
 )
 

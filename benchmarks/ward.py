@@ -24,13 +24,13 @@ from drivers.movella_dot import MovellaDotDecoder
 from drivers.shimmer3 import Shimmer3Decoder
 from dsp.foot import FootContacts
 from dsp.lower_back import LowerBack
-from gateway.intake import Intakes
-from gateway.movement import Bank
-from gateway.outbox import Outbox
-from gateway.pipeline import STEP_NS, Origin, Pipeline
-from gateway.ticker import Ticker
-from gateway.timeline import Timelines
-from gateway.warm_up import warm_up
+from gateway.analysis.pipeline import STEP_NS, Origin, Pipeline
+from gateway.analysis.sensor_bank import Bank
+from gateway.analysis.warm_up import warm_up
+from gateway.clocks.timeline import Timelines
+from gateway.intake.intake import Intakes
+from gateway.intake.steps import Ticker
+from gateway.outbox.outbox import Outbox
 
 SENSORS = 490
 GOAL = 35.0  # % of a core

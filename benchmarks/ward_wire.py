@@ -12,8 +12,8 @@ import numpy as np
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.intake import CONNECTED
-from gateway.pipeline import STEP_NS, Numbered
+from gateway.analysis.pipeline import STEP_NS, Numbered
+from gateway.intake.intake import CONNECTED
 from simulators.recorded import AXES
 from simulators.recording import Recording
 from simulators.shimmer3 import Shimmer3

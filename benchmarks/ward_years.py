@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.history import History
+from gateway.history.history import History
 
 SERIES = 24
 EVENT_SERIES = 6

@@ -8,7 +8,7 @@ INTERRUPTED = 130  # exit status: as shells say it
 def main() -> None:
     """Load the command line and run it."""
     try:
-        from gateway.command import main as run
+        from gateway.cli.main import main as run
 
         run()
     except KeyboardInterrupt:  # loading takes a moment, too

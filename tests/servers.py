@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.broker import find_mosquitto
+from gateway.broker.embedded import find_mosquitto
 
 READY_S = 30.0
 VICTORIA_METRICS = shutil.which("victoria-metrics") or "/usr/bin/victoria-metrics"

@@ -12,17 +12,17 @@ import pytest
 
 import config.reference
 import drivers
-import gateway.reference
+import gateway.cli.reference
 from config.loader import load
 from drivers.supervisor import State
-from gateway.command import app, known_drivers
-from gateway.curves import decode_curves
-from gateway.measurement import Measurement
-from gateway.notice_rules import DEVICE_SILENT
-from gateway.notices import Finding, Notices
-from gateway.outbox import Outbox
-from gateway.payload import decode_gaps, decode_measurements, decode_records
-from gateway.status import outbox_status
+from gateway.cli.main import app, known_drivers
+from gateway.model.measurement import Measurement
+from gateway.outbox.outbox import Outbox
+from gateway.status.listener import outbox_status
+from gateway.status.notice_rules import DEVICE_SILENT
+from gateway.status.notices import Finding, Notices
+from gateway.wire.curves import decode_curves
+from gateway.wire.payload import decode_gaps, decode_measurements, decode_records
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -54,17 +54,17 @@ def test_the_configuration_reference_is_the_settings() -> None:
 
 
 def test_the_metrics_page_is_the_catalogue() -> None:
-    assert text("docs/metrics.md") == gateway.reference.metrics_page(), "run 'make docs'"
+    assert text("docs/metrics.md") == gateway.cli.reference.metrics_page(), "run 'make docs'"
 
 
 def test_the_table_of_topics_is_the_code_s() -> None:
     page = text("docs/mqtt.md")
-    assert gateway.reference.with_topics(page) == page, "run 'make docs'"
+    assert gateway.cli.reference.with_topics(page) == page, "run 'make docs'"
 
 
 def test_the_tables_of_notices_and_metrics_are_the_code_s() -> None:
     page = text("docs/operations.md")
-    assert gateway.reference.with_notices_and_metrics(page) == page, "run 'make docs'"
+    assert gateway.cli.reference.with_notices_and_metrics(page) == page, "run 'make docs'"
 
 
 def test_the_example_of_a_notice_is_one() -> None:
@@ -83,7 +83,7 @@ def test_every_field_of_a_measurement_is_explained() -> None:
 
 
 def test_every_entry_of_the_audit_is_explained() -> None:
-    told = re.findall(r'self\._tell\(\s*"([a-z-]+)"', text("gateway/audit.py"))
+    told = re.findall(r'self\._tell\(\s*"([a-z-]+)"', text("gateway/audit/audit.py"))
     assert len(set(told)) >= 8
     assert [what for what in told if f"| `{what}` |" not in text("docs/mqtt.md")] == []
 

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gateway.history_reader import HistoryReader
-from gateway.history_schema import Stored
-from gateway.measurement import Measurement
-from gateway.replay import Replay
-from gateway.timeline import Floats
+from gateway.clocks.timeline import Floats
+from gateway.history.reader import HistoryReader
+from gateway.history.schema import Stored
+from gateway.model.measurement import Measurement
+from gateway.recordings.replay import Replay
 from tests.servers import mosquitto_in, victoria_metrics_in, wait_until
 from tests.shared import shared_path
 

@@ -87,7 +87,7 @@ def test_imports_run_downwards(package: str) -> None:
 @pytest.mark.parametrize(
     ("package", "source", "expected"),
     [
-        ("dsp", "import gateway.clock", {"gateway.clock"}),
+        ("dsp", "import gateway.clocks.device_clock", {"gateway.clocks.device_clock"}),
         ("dsp", "def f():\n    from drivers import packet", {"drivers", "drivers.packet"}),
         ("gateway.dashboard", "from .. import topics", {"gateway", "gateway.topics"}),
         ("gateway", "import importlib\nimportlib.import_module('simulators.ward')", {"importlib", "simulators.ward"}),

@@ -22,13 +22,13 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.loader import load
 from config.pseudonym import check_digit, nhs_numbers
-from gateway.broker import find_mosquitto
-from gateway.broker_acl import access_list, listener
-from gateway.certificates import broker_for
+from gateway.broker.access_list import access_list, listener
+from gateway.broker.certificates import broker_for
+from gateway.broker.embedded import find_mosquitto
+from gateway.broker.link import Incoming, Limits, Link
 from gateway.dashboard.users import User, save
-from gateway.history_reader import HistoryReader
-from gateway.mqtt import Incoming, Limits, Link
-from gateway.recording import RecordingReader
+from gateway.history.reader import HistoryReader
+from gateway.recordings.recording import RecordingReader
 from tests.certificates import Authority
 from tests.servers import Child, free_port, missing, wait_until
 

@@ -12,7 +12,13 @@ MOST_A_MINUTE = 10
 MINUTE_S = 60.0
 KINDS = 256
 """Kinds of lines that are told apart; the oldest is forgotten first."""
-LOGGERS = ("gateway.dashboard.signin", "gateway.dashboard.door", "gateway.access_log", "aiohttp.server", "asyncio")
+LOGGERS = (
+    "gateway.dashboard.signin",
+    "gateway.dashboard.door",
+    "gateway.audit.access_log",
+    "aiohttp.server",
+    "asyncio",
+)
 """Those that tell of what came over the network, one line or a traceback each time."""
 
 

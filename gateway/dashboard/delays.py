@@ -1,7 +1,7 @@
 """How late events are here: from the samples that decided them to the broker's message, and to the open pages.
 
-The gateway says in its status when those samples arrived (`gateway.decided`); both clocks are the wall clock, so on two
-machines the figures are as good as their synchronisation.
+The gateway says in its status when those samples arrived (`gateway.status.event_delays`); both clocks are the wall
+clock, so on two machines the figures are as good as their synchronisation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from gateway.latency import Latency
+from gateway.model.latency import Latency
 
 KEPT = 4096  # events that wait for the other half of the story: a minute of a full ward
 MICRO = 1_000_000

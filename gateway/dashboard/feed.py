@@ -13,7 +13,7 @@ from typing import NamedTuple
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Broker
-from gateway.mqtt import Incoming, Limits, Link
+from gateway.broker.link import Incoming, Limits, Link
 
 INBOX = 4096
 """Messages that may wait for the event loop: a minute of a full ward, should the loop ever stand that long."""
@@ -34,7 +34,7 @@ class Message(NamedTuple):
 
 
 class Feed:
-    """Subscriptions that survive the broker; a handler of ``gateway.mqtt.Link``.
+    """Subscriptions that survive the broker; a handler of ``gateway.broker.link.Link``.
 
     Attributes:
         dropped: Messages that were lost between the two threads, by reason.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.dashboard.outside_text import bounded, clean, is_number
-from gateway.payload import PayloadError
-from gateway.receipt import PAYLOAD_VERSION
+from gateway.wire.payload import PayloadError
+from gateway.wire.receipt import PAYLOAD_VERSION
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.access_log import AccessLog, Person
+from gateway.audit.access_log import AccessLog, Person
 from gateway.dashboard.past import Question
 from gateway.dashboard.users import User, Users
 from gateway.dashboard.ward import Ward

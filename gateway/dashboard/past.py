@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from config.settings import Settings
-from gateway.history_reader import HistoryReader, Point, Session
-from gateway.measurement import Quality, Side
+from gateway.history.reader import HistoryReader, Point, Session
+from gateway.model.measurement import Quality, Side
 
 NEVER_US = 2**62
 """Later than any session."""

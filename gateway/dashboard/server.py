@@ -19,9 +19,9 @@ from aiohttp import WSMsgType, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
-from gateway import access_log
-from gateway.access_log import AccessLog, Person
-from gateway.certificates import broker_for
+from gateway.audit import access_log
+from gateway.audit.access_log import AccessLog, Person
+from gateway.broker.certificates import broker_for
 from gateway.dashboard import pages, signin, views
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
@@ -39,10 +39,10 @@ from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
-from gateway.measurement import Side
-from gateway.supervision import Supervision
-from gateway.topics import Topics
-from gateway.usage import UsageError
+from gateway.machine.supervision import Supervision
+from gateway.model.measurement import Side
+from gateway.model.usage import UsageError
+from gateway.wire.topics import Topics
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer

@@ -16,7 +16,7 @@ import orjson
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from gateway.access_log import Person
+from gateway.audit.access_log import Person
 from gateway.dashboard.access import NOBODY, may, may_see
 from gateway.dashboard.connections import HERE, Owner, own
 from gateway.dashboard.guard import SAFE_METHODS, names_its_page

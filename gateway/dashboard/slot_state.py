@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gateway.measurement import Measurement
+from gateway.model.measurement import Measurement
 
 STALE_S = 5.0
 """Older than this, a value is no longer what is happening now."""

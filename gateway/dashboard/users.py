@@ -22,7 +22,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.passwords import reason_against
-from gateway.usage import UsageError
+from gateway.model.usage import UsageError
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from gateway.dashboard.gateway_status import PARTS
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer
 from gateway.dashboard.ward import Ward
-from gateway.measurement import Measurement
+from gateway.model.measurement import Measurement
 
 HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
 """What a tile shows: metric and side."""

@@ -10,15 +10,15 @@ from typing import Any
 import orjson
 
 from dsp.catalogue import CATALOGUE
-from gateway import wall_correction
-from gateway.curves import decode_curves
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
 from gateway.dashboard.standing import Standing
-from gateway.measurement import Measurement
-from gateway.payload import PayloadError, decode_measurements
-from gateway.status_pages import StatusPages
+from gateway.model import wall_correction
+from gateway.model.measurement import Measurement
+from gateway.wire.curves import decode_curves
+from gateway.wire.payload import PayloadError, decode_measurements
+from gateway.wire.status_pages import StatusPages
 
 __all__ = ["MICRO", "SLOTS", "STALE_S", "STRIDES", "STRIDE_METRICS", "SlotState", "Ward", "Wearer"]
 

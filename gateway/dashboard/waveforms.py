@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import orjson
 
 from gateway.dashboard.feed import Feed
-from gateway.topics import Topics
-from gateway.waveform import HEADER, VERSION
+from gateway.wire.topics import Topics
+from gateway.wire.waveform import HEADER, VERSION
 
 WATCH_FOR_S = 10  # the gateway stops by itself this long after our last word, should we die
 RENEW_S = 4.0  # two renewals may be lost before it stops

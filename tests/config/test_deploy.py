@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.command import USAGE, app
+from gateway.cli.main import USAGE, app
 
 DEPLOY = Path(__file__).parents[2] / "config/deploy"
 

@@ -15,7 +15,7 @@ from drivers.errors import AmbiguousDeviceError, NotFoundError, OtherDeviceError
 from drivers.heart_rate import HeartRate
 from drivers.identity import Told, serial_text
 from drivers.radio import Radio
-from gateway.known_devices import KnownDevices
+from gateway.intake.known_devices import KnownDevices
 from simulators.heart_rate import HeartRateStrap
 from simulators.hub import Hub
 from simulators.movella_dot import LOCAL_NAME

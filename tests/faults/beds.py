@@ -16,10 +16,10 @@ import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.history_reader import HistoryReader
-from gateway.measurement import Measurement
-from gateway.replay import Replay
-from gateway.topics import Topics
+from gateway.history.reader import HistoryReader
+from gateway.model.measurement import Measurement
+from gateway.recordings.replay import Replay
+from gateway.wire.topics import Topics
 from simulators.scene import Scene
 from simulators.ward import ward
 from tests.faults.chain import Process, Watch, count, module, wait_for

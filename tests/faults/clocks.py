@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from gateway.measurement import Measurement
+from gateway.model.measurement import Measurement
 from tests.faults.beds import Beds
 from tests.faults.chain import chain_in
 from tests.faults.files import works

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.measurement import Measurement
+from gateway.model.measurement import Measurement
 
 START_US = 1_760_000_000_000_000
 SLOTS = 20

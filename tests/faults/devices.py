@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.replay import Replay
+from gateway.recordings.replay import Replay
 from simulators.device import Misbehaviour
 from simulators.scene import Scene
 from tests.faults.beds import Beds

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from config.loader import load
-from gateway.measurement import Measurement
-from gateway.outbox import Outbox
-from gateway.publisher import Publisher
-from gateway.records import Record
-from gateway.topics import Topics
+from gateway.delivery.publisher import Publisher
+from gateway.model.measurement import Measurement
+from gateway.model.records import Record
+from gateway.outbox.outbox import Outbox
+from gateway.wire.topics import Topics
 from tests.faults.content import RUN_FACTOR, made
 
 POISONED = 4321

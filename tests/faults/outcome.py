@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from gateway.command_audit import read as read_audit
+from gateway.cli.audit import read as read_audit
 from tests.faults.content import made
 
 FIELDS = ("metric", "value", "side", "start_us", "end_us", "n", "n_rejected", "slot", "session")

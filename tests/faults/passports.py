@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from gateway.broker import find_mosquitto
-from gateway.broker_acl import access_list, listener
+from gateway.broker.access_list import access_list, listener
+from gateway.broker.embedded import find_mosquitto
 from tests.certificates import DAY, Authority
 from tests.faults.chain import Chain, wait_for
 from tests.faults.files import works

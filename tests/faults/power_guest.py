@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from gateway.outbox import Outbox
+from gateway.outbox.outbox import Outbox
 from tests.faults.content import RUN_FACTOR, made
 
 RATE = 100

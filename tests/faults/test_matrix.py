@@ -13,9 +13,9 @@ from subprocess import PIPE
 
 import pytest
 
-from gateway.history import History
-from gateway.outbox_file import Gap
-from gateway.payload import Message
+from gateway.history.history import History
+from gateway.outbox.file import Gap
+from gateway.wire.payload import Message
 from tests.faults import clocks, files, kills
 from tests.faults.beds import doubled, excess
 from tests.faults.chain import ROOT

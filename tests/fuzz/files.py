@@ -20,10 +20,10 @@ from config.errors import ConfigError, Problem
 from config.loader import load
 from config.settings import Settings
 from drivers.packet import Frame
-from gateway.command import known_drivers
-from gateway.outbox_file import DamagedError, FileError, Gap, OutboxFile, Row
-from gateway.outbox_schema import METRIC
-from gateway.recording import BLOCK, MAGIC, Header, RecordingError, RecordingReader, RecordingWriter
+from gateway.cli.main import known_drivers
+from gateway.outbox.file import DamagedError, FileError, Gap, OutboxFile, Row
+from gateway.outbox.schema import METRIC
+from gateway.recordings.recording import BLOCK, MAGIC, Header, RecordingError, RecordingReader, RecordingWriter
 from tests.fuzz.target import Target
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ from tests.fuzz.target import SLOWEST_S, Target, resident_mb
 
 # Modules whose branches guide the fuzzer; compiled kernels cannot be among them.
 INSTRUMENTED = (
-    "config", "drivers", "gateway.commands", "gateway.dashboard", "gateway.outbox_file", "gateway.payload",
-    "gateway.receipt", "gateway.recording", "gateway.waveform",
+    "config", "drivers", "gateway.delivery.inbox", "gateway.dashboard", "gateway.outbox.file", "gateway.wire.payload",
+    "gateway.wire.receipt", "gateway.recordings.recording", "gateway.wire.waveform",
 )  # fmt: skip
 FROM_HYPOTHESIS = 400  # inputs; slow to make, and soon overtaken
 ROUND_S = 300  # seconds of one process; the next one goes on with what was found

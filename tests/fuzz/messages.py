@@ -14,24 +14,24 @@ import orjson
 from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
-from gateway.audit_chain import Books, check
-from gateway.commands import CommandError, carry_out, may_answer_on, refusal
+from gateway.analysis.pipeline import Origin, Pipeline
+from gateway.audit.chain import Books, check
+from gateway.broker.link import Incoming
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
-from gateway.fair_queue import FairQueue
-from gateway.history import History
-from gateway.history_schema import StoredRecord
-from gateway.mqtt import Incoming
-from gateway.parked import numbers_in
-from gateway.payload import PayloadError, decode_gaps, decode_measurements, decode_records
-from gateway.pipeline import Origin, Pipeline
-from gateway.receipt import Receipt
-from gateway.topics import Topics
-from gateway.wall_correction import SLOT as SLOT_OF_CLOCK
-from gateway.wall_correction import Correction
-from gateway.wall_correction import measurements as corrected
-from gateway.waveform import Watch
+from gateway.delivery.inbox import CommandError, carry_out, may_answer_on, refusal
+from gateway.historian.fair_queue import FairQueue
+from gateway.historian.parked import numbers_in
+from gateway.history.history import History
+from gateway.history.schema import StoredRecord
+from gateway.model.wall_correction import SLOT as SLOT_OF_CLOCK
+from gateway.model.wall_correction import Correction
+from gateway.model.wall_correction import measurements as corrected
+from gateway.wire.payload import PayloadError, decode_gaps, decode_measurements, decode_records
+from gateway.wire.receipt import Receipt
+from gateway.wire.topics import Topics
+from gateway.wire.waveform import Watch
 from tests.fuzz.target import Target
 from tests.gateway.samples import START_US, ward
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from gateway.measurement import Measurement
+from gateway.model.measurement import Measurement
 
 START_US = 1_760_000_000_000_000
 """2025-10-09, so that retention and time zones have something to bite on."""

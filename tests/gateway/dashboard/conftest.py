@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Broker, Dashboard, Settings, Site
-from gateway.topics import Topics
+from gateway.wire.topics import Topics
 
 STARTS_WITHIN_S = 10.0
 

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from config.settings import Settings
 from gateway.dashboard.server import serve
-from gateway.topics import Topics
+from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.walkers import Strapped, Walker, Walkers, notice, walking

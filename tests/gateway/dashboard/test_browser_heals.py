@@ -19,7 +19,7 @@ from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute, 
 
 from config.settings import Settings
 from gateway.dashboard.server import make_app, serve
-from gateway.topics import Topics
+from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.dashboard.frozen_proxy import proxied

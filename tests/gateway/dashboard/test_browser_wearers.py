@@ -14,9 +14,9 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from config.settings import Settings
 from gateway.dashboard.server import serve
-from gateway.history import History
-from gateway.payload import Message
-from gateway.topics import Topics
+from gateway.history.history import History
+from gateway.wire.payload import Message
+from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard.test_wearers import Patient
 from tests.gateway.dashboard.walkers import MICRO, Walkers

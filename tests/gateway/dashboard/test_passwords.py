@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.command_user import user as command
+from gateway.cli.user import user as command
 from gateway.dashboard.passwords import reason_against
 from gateway.dashboard.users import BOM, Users, load
-from gateway.usage import UsageError
+from gateway.model.usage import UsageError
 
 GOOD = "purple kettle wanders"  # of somebody who does not exist
 

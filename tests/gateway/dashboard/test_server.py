@@ -18,11 +18,11 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import Broker, Dashboard, Settings
 from gateway.dashboard.server import check, make_app, serve
-from gateway.history import History
-from gateway.payload import Message
-from gateway.topics import Topics
-from gateway.usage import UsageError
-from gateway.waveform import HEADER
+from gateway.history.history import History
+from gateway.model.usage import UsageError
+from gateway.wire.payload import Message
+from gateway.wire.topics import Topics
+from gateway.wire.waveform import HEADER
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.dashboard.walkers import MICRO, Walker, Walkers, walking
 from tests.gateway.samples import measurement

@@ -16,7 +16,7 @@ from config.settings import Settings
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.server import serve
 from gateway.dashboard.users import User, save
-from gateway.topics import Topics
+from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.certificates import Authority
 from tests.firefox import Firefox, firefox_in

@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestServer
 from argon2 import PasswordHasher
 
 from config.settings import Broker, Dashboard, Settings, Site
-from gateway import access_log
+from gateway.audit import access_log
 from gateway.dashboard.hashing import WAITING, BusyError, Hashing
 from gateway.dashboard.known_browsers import USERS, KnownBrowsers, load_key
 from gateway.dashboard.server import make_app
@@ -268,7 +268,7 @@ async def test_the_log_tells_who_did_what_from_where_and_no_password(site: Ward)
 
 
 def test_changes_of_the_users_are_told(site: Ward) -> None:
-    from gateway.access_log import AccessLog
+    from gateway.audit.access_log import AccessLog
     from gateway.dashboard.looks import Looks
 
     log = AccessLog(site.folder / "access.db", keep_days=9, keep_people_days=9)

@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.command_user import user as command
+from gateway.cli.user import user as command
 from gateway.dashboard.access import Role
 from gateway.dashboard.sessions import (
     FORGET_S,
@@ -25,7 +25,7 @@ from gateway.dashboard.sessions import (
     Sessions,
 )  # fmt: skip
 from gateway.dashboard.users import ALGORITHM, User, Users, load, make, save
-from gateway.usage import UsageError
+from gateway.model.usage import UsageError
 
 PASSWORD = "three words that"  # noqa: S105 - of people who do not exist
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway import wall_correction
 from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_view
 from gateway.dashboard.ward import SLOTS, STRIDES, Ward
-from gateway.wall_correction import Correction
+from gateway.model import wall_correction
+from gateway.model.wall_correction import Correction
 from tests.gateway.dashboard.walkers import MICRO, Walker
 
 NOW = 1_790_000_000.0

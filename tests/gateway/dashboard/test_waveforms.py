@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dashboard.waveforms import QUEUE, Watcher, is_frame
-from gateway.waveform import encode
+from gateway.wire.waveform import encode
 
 
 @given(st.binary(max_size=200))

@@ -13,9 +13,9 @@ from config.settings import Settings, Site
 from gateway.dashboard.past import Curve, Question, open_past
 from gateway.dashboard.views import slot_view, ward_view
 from gateway.dashboard.ward import Ward
-from gateway.history import History
-from gateway.measurement import Measurement
-from gateway.payload import Message
+from gateway.history.history import History
+from gateway.model.measurement import Measurement
+from gateway.wire.payload import Message
 from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, status, take
 from tests.gateway.dashboard.walkers import MICRO, Strapped
 from tests.gateway.samples import START_US, measurement

@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.topics import Topics
+from gateway.wire.topics import Topics
 
 RATE_HZ = 60.0
 FRAME = 6  # samples in a waveform frame

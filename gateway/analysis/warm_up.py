@@ -1,0 +1,158 @@
+"""Compile every kernel once, or load it from the cache, so that the first patient does not wait for a compiler.
+
+The cache (see `dsp.kernel`) belongs to one processor, one Python and one version of the sources.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from config.settings import Settings
+from dsp import kernel
+from dsp.batch import Batch
+from dsp.foot import FootContacts
+from dsp.joints import JointAngles
+from dsp.lower_back import LowerBack
+from dsp.orientation import Orientation
+from dsp.shank import ShankContacts
+from gateway.analysis.contacts import Part, steps_by
+from gateway.analysis.joints import pairs
+from gateway.analysis.operators import numbered, placements
+
+RATE_HZ = 100.0
+SAMPLES = 10
+ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
+
+FIRST_WORD_S = 2.0  # what is in the cache is loaded before anybody has to be told
+EVERY_S = 5.0  # then somebody who waits, or reads the log, is told again
+
+Tell = Callable[[str, float], None]  # what was made ready, and the seconds that it took
+Say = Callable[[str], None]  # a sentence for whoever waits
+
+
+def warm_up(tell: Tell | None = None, settings: Settings | None = None, *, say: Say | None = None) -> float:
+    """Make kernels ready; return the seconds that it took.
+
+    Args:
+        tell: Called after each step with its name and seconds.
+        settings: Only the kernels that these devices need; by default all.
+        say: Called every few seconds, from a thread of its own, with what is being compiled; and at the end where
+            nothing could be kept.
+    """
+    begun = last = time.perf_counter()
+    needed = None if settings is None else needs(settings)
+    parts = [(name, make_ready) for name, make_ready in PARTS.items() if needed is None or name in needed]
+    at = [""]
+    with _said_meanwhile(say, at):
+        for number, (name, make_ready) in enumerate(parts, 1):
+            at[0] = f"{name} ({number} of {len(parts)})"
+            make_ready()
+            now = time.perf_counter()
+            if tell is not None:
+                tell(name, now - last)
+            last = now
+    if say is not None and (why := kernel.not_kept()):
+        say(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
+    # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
+    gc.collect()
+    gc.freeze()
+    return time.perf_counter() - begun
+
+
+@contextmanager
+def _said_meanwhile(say: Say | None, at: list[str]) -> Iterator[None]:
+    """Say every few seconds what is being made ready: a first start on a small computer takes minutes."""
+    done, began = threading.Event(), time.monotonic()
+
+    def watch() -> None:
+        wait_s = FIRST_WORD_S
+        while say is not None and not done.wait(wait_s):
+            took = time.monotonic() - began
+            say(f"compiling the signal processing for this processor: {at[0]}, {took:.0f} s so far, once")
+            wait_s = EVERY_S
+
+    watcher = threading.Thread(target=watch, name="warm-up-words", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def needs(settings: Settings) -> set[str]:
+    """Return the names of the kernels that the devices of a configuration need."""
+    found = {"device clocks"}
+    for devices in numbered(settings).values():
+        worn = placements(devices)
+        found |= {BY_PART[part] for _, part in steps_by(worn).values()}
+        if pairs(worn):
+            found.add("joints")
+        if "lower_back" in worn:
+            found.add("lower back")
+    return found | {"axes"} if len(found) > 1 else found
+
+
+def cache_folders() -> list[Path]:
+    """Return where compiled kernels are kept; nowhere, where this user has no place for them."""
+    folders = (kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent))
+    return [folder for folder in folders if folder is not None]
+
+
+def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:
+    still = np.zeros((SAMPLES, 3))
+    sensor = operator.attach(RATE_HZ)
+    operator.push(Batch.single(np.arange(SAMPLES), still, still, sensor))
+    operator.flush(sensor)
+
+
+def _joints() -> None:
+    orientation, joints = Orientation(), JointAngles()
+    sensors = [orientation.attach(RATE_HZ) for _ in range(2)]
+    joints.join("knee", joints.attach("thigh", RATE_HZ), joints.attach("shank", RATE_HZ))
+    index = np.tile(np.arange(SAMPLES), 2)
+    still = np.zeros((2 * SAMPLES, 3))
+    batch = Batch(np.array(sensors), np.array([0, SAMPLES, 2 * SAMPLES]), index, still, still)
+    joints.push(batch, index / RATE_HZ, orientation.push(batch).quaternion)
+
+
+def _clocks() -> None:
+    from drivers.packet import Packet, StreamSpec
+    from gateway.clocks.timeline import Timelines
+
+    timelines = Timelines(0)
+    timeline = timelines.add(StreamSpec("imu", ("x",), ("1",), RATE_HZ, 1e6))
+    stamps = np.arange(SAMPLES) * 10_000
+    flags = np.zeros(SAMPLES, np.uint8)
+    timelines.push([timeline], [Packet("imu", stamps * 1000, stamps, np.zeros((SAMPLES, 1)), flags)])
+    timeline.at(np.zeros(1))
+    timelines.at(np.zeros(1, np.int64), np.zeros(1))
+
+
+def _axes() -> None:
+    from gateway.analysis.axes import IMU_CHANNELS, picks, turn
+
+    column, sign = picks("x y z", IMU_CHANNELS)
+    acc, gyr = np.empty((2, SAMPLES, 3))
+    samples = np.zeros((SAMPLES, len(IMU_CHANNELS)))
+    turn(samples, np.array([0, SAMPLES]), column[None], sign[None], acc, gyr)
+
+
+PARTS: Final[Mapping[str, Callable[[], None]]] = {
+    "device clocks": _clocks,
+    "axes": _axes,
+    "feet": lambda: _operator(FootContacts()),
+    "shanks": lambda: _operator(ShankContacts()),
+    "lower back": lambda: _operator(LowerBack()),
+    "joints": _joints,
+}
+"""Every kernel of the live path by name, with a call that makes it ready."""
+BY_PART: Final[Mapping[Part, str]] = {"foot": "feet", "shank": "shanks"}

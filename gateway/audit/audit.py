@@ -1,0 +1,155 @@
+"""The audit of a gateway: what was done to it and what became of it, in few words, into its outbox.
+
+Ids and pseudonyms only. What a command brought stands here only where it was carried out, and so is a name of the
+configuration; of a command that was refused there is a sum, by which a request that is known can be found again.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from threading import Lock
+from typing import Any
+
+import orjson
+
+from config.pseudonym import nhs_numbers
+from config.settings import Settings
+from gateway.broker.access_list import ANSWERS
+from gateway.broker.link import Incoming
+from gateway.model.records import Record, canonical
+from gateway.outbox.outbox import Outbox
+
+REPEAT_S = 600.0
+"""The same command of the same sender within so long is counted, and told in one record: a page that shows a waveform
+renews its watch every few seconds."""
+LISTED_MOST = 64
+"""Different commands within that time. Who sends more is counted: the audit is the last to leave a full outbox, and
+nobody should be able to fill it."""
+KNOWN = ("watch",)
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+MICRO = 1_000_000
+
+Key = tuple[str, str, str, str, bool]
+
+
+@dataclass(slots=True)
+class _Repeated:
+    since: float
+    again: int = 0
+
+
+class Audit:
+    """Writes the audit. Commands may come from another thread than the rest.
+
+    Args:
+        outbox: Where it goes, and whose files it tells of.
+        settings: The configuration of the gateway.
+        now: Wall clock, seconds.
+        monotonic: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        settings: Settings,
+        *,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._outbox = outbox
+        self._settings = settings
+        self._now = now
+        self._monotonic = monotonic
+        self._aside = 0
+        self._lock = Lock()
+        self._commands: OrderedDict[Key, _Repeated] = OrderedDict()
+        self._unlisted = 0
+        self._unlisted_since = 0.0
+
+    def started(self, sessions: Mapping[str, str]) -> None:
+        """Tell of the start of the gateway and of its sessions (by slot)."""
+        configuration = sha256(canonical(self._settings.model_dump(mode="json"))).hexdigest()
+        self._tell(
+            "start", version=version("rehab-gateway"), python=platform.python_version(), configuration=configuration,
+            simulated=self._settings.simulated,
+        )  # fmt: skip
+        for slot in self._settings.slot:
+            self._tell(
+                "session", slot=slot.id, session=sessions[slot.id], subject=slot.subject, protocol=slot.protocol,
+                devices=[device.id for device in slot.device],
+            )  # fmt: skip
+        self.look()
+
+    def stopped(self, why: str) -> None:
+        """Tell of the end: ``asked``, or the name of the error."""
+        self.look(all_of_them=True)
+        self._tell("stop", why=why)
+
+    def clock_moved(self, by_us: int) -> None:
+        """Tell that the wall clock was set, or that the machine slept."""
+        self._tell("clock", by_s=by_us / MICRO)
+
+    def command(self, message: Incoming, answer: Mapping[str, Any]) -> None:
+        """Tell of a command and its answer."""
+        name, ok = message.topic.rpartition("/")[2], answer.get("ok") is True
+        request = orjson.loads(message.payload) if ok else {}
+        key = (
+            name if name in KNOWN else "unknown", str(request.get("device", "")), str(request.get("stream", "")),
+            sender(message.response_topic, self._settings.site.site), ok,
+        )  # fmt: skip
+        at = self._monotonic()
+        with self._lock:
+            if (repeated := self._commands.get(key)) is not None:
+                repeated.again += 1
+                return
+            if len(self._commands) >= LISTED_MOST:
+                self._unlisted_since = self._unlisted_since if self._unlisted else at
+                self._unlisted += 1
+                return
+            self._commands[key] = _Repeated(at)
+        refused = {} if ok else {"request_sha256": sha256(message.payload).hexdigest()}
+        self._tell("command", **_described(key), **refused)
+
+    def look(self, *, all_of_them: bool = False) -> None:
+        """Tell of files set aside, and of what happened to the data, since the last look; and of repeated commands."""
+        for name in self._outbox.aside[self._aside :]:
+            self._aside += 1
+            self._tell("set-aside", file=name)
+        for incident in self._outbox.incidents.take():
+            self._tell(incident.what, **incident.fields)
+        past = self._monotonic() - REPEAT_S
+        with self._lock:
+            over = [key for key, of in self._commands.items() if all_of_them or of.since <= past]
+            repeats = [(key, self._commands.pop(key).again) for key in over]
+            unlisted = self._unlisted if all_of_them or self._unlisted_since <= past else 0
+            self._unlisted -= unlisted
+        for key, again in repeats:
+            if again:
+                self._tell("command-again", **_described(key), times=again)
+        if unlisted:
+            self._tell("commands-unlisted", times=unlisted)
+
+    def _tell(self, what: str, **fields: Any) -> None:
+        self._outbox.record(Record("audit", what, int(self._now() * MICRO), fields))
+
+
+def sender(response_topic: str, site: str) -> str:
+    """Return who wants the answer, which is all that a broker tells of who sent a command; empty if that is nobody.
+
+    The broker's access list lets each client read answers below its own name only.
+    """
+    before = f"{ANSWERS}/{site}/"
+    name = response_topic.removeprefix(before).partition("/")[0] if response_topic.startswith(before) else ""
+    return name if NAME.fullmatch(name) and not nhs_numbers(name) else ""
+
+
+def _described(key: Key) -> dict[str, Any]:
+    command, device, stream, by, ok = key
+    return {"command": command, "device": device, "stream": stream, "by": by, "ok": ok}

@@ -1,0 +1,1 @@
+"""The commands of rehab-gateway, a file each."""

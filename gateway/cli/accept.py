@@ -1,0 +1,37 @@
+"""``rehab-gateway accept``: let a device that was exchanged take the place of the one before, on a person's word."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from config.settings import Device, Settings
+from config.wording import suggestion
+from gateway.intake.known_devices import KnownDevices, known_devices, words
+from gateway.model.usage import UsageError
+
+
+def accept(settings: Settings, name: str | None) -> None:
+    """Accept the device that was refused last under this id; without one, show what is known. Raises UsageError."""
+    known = known_devices(settings)
+    devices = {device.id: device for slot in settings.slot for device in slot.device}
+    if name is None:
+        Console(highlight=False).print(_table(known, devices))
+        return
+    if name not in devices:
+        raise UsageError(f"no device '{name}' in this configuration{suggestion(name, devices)}")
+    try:
+        told = known.accept(devices[name])
+    except LookupError:
+        raise UsageError(f"no other device has come in place of '{name}': there is nothing to accept") from None
+    Console(highlight=False).print(f"{name} is {words(told)} from now on; a running gateway takes it within a minute.")
+
+
+def _table(known: KnownDevices, devices: dict[str, Device]) -> Table:
+    table = Table("device", "is", "refused", box=None)
+    found = known.read()
+    for name in devices:
+        each = found.get(name)
+        refused = each.refused if each is not None else None
+        table.add_row(name, "-" if each is None else words(each.told), "-" if refused is None else words(refused))
+    return table

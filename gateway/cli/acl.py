@@ -1,0 +1,42 @@
+"""``rehab-gateway broker-acl``: what a mosquitto of the site needs so that everybody can do their own, and no more."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from config.settings import Settings
+from gateway.broker.access_list import DASHBOARD, HISTORIAN, TLS_PORT, access_list, listener
+from gateway.model.usage import UsageError
+
+DEFAULT_FOLDER = Path("/etc/mosquitto/rehab")
+IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def show(
+    settings: Settings,
+    more_gateways: Sequence[str],
+    historians: Sequence[str],
+    dashboards: Sequence[str],
+    folder: Path | None,
+) -> None:
+    """Print listener and access list, or write them into a folder; raises UsageError."""
+    for name in (*more_gateways, *historians, *dashboards):
+        if not IDENTIFIER.fullmatch(name):
+            raise UsageError(f"'{name}' is not a name here: lower-case letters, digits and hyphens, at most 32")
+    gateways = [settings.site.gateway, *more_gateways]
+    ours = settings.historian.id or HISTORIAN
+    try:
+        access = access_list(settings.site.site, gateways, historians or [ours], dashboards or [DASHBOARD])
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    # The default of the setting is the port without TLS, which a certificate does not belong on.
+    port = settings.broker.port if settings.broker.ca_file else TLS_PORT
+    if folder is None:
+        sys.stdout.write(f"{listener(DEFAULT_FOLDER, port)}\n# {'-' * 20} {DEFAULT_FOLDER}/acl {'-' * 20}\n{access}")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mosquitto.conf").write_text(listener(folder.resolve(), port), "utf-8")
+    (folder / "acl").write_text(access, "utf-8")

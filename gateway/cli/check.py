@@ -1,0 +1,55 @@
+"""``rehab-gateway check``: what a configuration that is right says, in a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from config.settings import Settings
+from config.wording import without_password
+from gateway.broker.door import FOLDER, where
+from gateway.cli.doctor.files import missing_files
+from gateway.cli.terminal import Terminal
+from gateway.machine.plain_text import visible
+
+
+def show(path: Path, settings: Settings) -> None:
+    """Print what would run."""
+    console = Terminal()
+    devices = sum(len(slot.device) for slot in settings.slot)
+    console.print(f"{visible(path)} is right: {_count(len(settings.slot), 'slot')}, {_count(devices, 'device')}.")
+    if devices:
+        console.print(_devices(settings))
+    broker, store = settings.broker, settings.historian.store
+    how = "TLS" if broker.ca_file else "without TLS"
+    rows = {
+        "gateway": f"{settings.site.site}/{settings.site.gateway}{' (simulated)' if settings.simulated else ''}",
+        "data": str(settings.site.data),
+        "broker": f"embedded, in {settings.site.data / FOLDER}" if broker.embedded else f"{where(broker)}, {how}",
+        "history": str(settings.historian.database or settings.site.data / "history.db"),
+        "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
+        "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",
+    }
+    grid = Table.grid(padding=(0, 2))
+    for name, value in rows.items():
+        grid.add_row(Text(name, "dim"), visible(value))
+    console.print(grid)
+    for key, trouble in missing_files(settings):
+        console.print(Text.assemble(("▲ ", "bold yellow"), f"{key} {trouble}: it has to be there where this runs"))
+
+
+def _devices(settings: Settings) -> Table:
+    table = Table("slot", "device", "driver", "placement", "found by")
+    for slot in settings.slot:
+        for i, device in enumerate(slot.device):
+            found = device.address or device.name or str(device.port)
+            table.add_row(
+                slot.id if i == 0 else "", device.id, device.driver, device.placement.replace("_", " "), visible(found)
+            )
+    return table
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

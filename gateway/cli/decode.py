@@ -1,0 +1,141 @@
+"""``rehab-gateway decode``: bytes of a device to a table that a technician can read."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from rich.table import Table
+from rich.text import Text
+
+import drivers
+from config.hand_text import NotTextError, text_of
+from config.wording import suggestion
+from drivers.driver import Decoder
+from drivers.packet import Flag, Frame, Packet, StreamSpec
+from gateway.cli.terminal import Terminal
+from gateway.machine.plain_text import plain_json, visible
+from gateway.model.usage import UsageError
+
+SAMPLES_CHANNEL = {"ble": "measurement", "serial": "data"}  # what every driver calls the way its samples come
+SHOWN_AT_MOST = 200  # rows a stream: more is for --json
+
+_HEX = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2})+)")
+_CHANNEL = re.compile(r"([a-z][a-z0-9_]*):(.*)", re.DOTALL)
+_BETWEEN = re.compile(r"[\s,:-]+")
+
+
+def parse(text: str, channel: str) -> Frame:
+    """Return one frame of ``[channel:]hex``; arrival is 0. Raises UsageError."""
+    named = _CHANNEL.fullmatch(text.strip())
+    if named and not _is_hex(text):
+        channel, text = named[1], named[2]
+    if not _is_hex(text):
+        raise UsageError(f"'{_short(text)}' is not bytes in hexadecimal: write two digits a byte, such as 16 4b 00 04")
+    return Frame(0, channel, _bytes(text))
+
+
+def frames_of(words: Sequence[str], lines: Iterable[str], channel: str) -> list[Frame]:
+    """Return the frames of the command line and of a file.
+
+    On the command line words are one frame, and ``channel:`` begins another; in a file each line is one, ``#`` begins a
+    comment, and empty lines are left out.
+    """
+    together: list[str] = []
+    for word in words:
+        if not together or (_CHANNEL.fullmatch(word) and not _is_hex(word)):
+            together.append(word)
+        else:
+            together[-1] += f" {word}"
+    written = [line for raw in lines if (line := raw.partition("#")[0].strip())]
+    return [parse(text, channel) for text in (*together, *written)]
+
+
+def decode(name: str, words: Sequence[str], file: Path | None, *, as_json: bool) -> int:
+    """Print what a driver makes of the bytes; return 0 if there was any sample. Raises UsageError."""
+    if name not in drivers.DRIVERS:
+        raise UsageError(f"'{name}' is not a driver{suggestion(name, drivers.DRIVERS)}")
+    driver = drivers.make(name)
+    lines = [] if file is None else _lines(file)
+    frames = frames_of(words, lines, SAMPLES_CHANNEL[driver.transport])
+    if not frames:
+        raise UsageError("no bytes to decode: write them after the driver, or name a file with --file")
+    decoder = driver.decoder()
+    packets = decoder.decode(frames)
+    if as_json:
+        for packet in packets:
+            for row in rows(packet, decoder.streams[packet.stream]):
+                sys.stdout.buffer.write(plain_json(row, orjson.OPT_SERIALIZE_NUMPY))
+    else:
+        _show(packets, decoder, len(frames))
+    for fault, count in sorted(decoder.faults.items()):
+        told = Text.assemble(("not decoded:", "yellow"), f" {visible(fault)} ({count})")
+        Terminal(stderr=True).print(told)
+    return 0 if packets else 1
+
+
+def rows(packet: Packet, spec: StreamSpec) -> Iterable[dict[str, Any]]:
+    """Yield each sample as plain values; None where the frame had none."""
+    for i, sample in enumerate(packet.samples):
+        ticks = {"tick": int(packet.ticks[i])} if len(packet.ticks) else {}
+        values = (None if np.isnan(value) else float(value) for value in sample)
+        channels = dict(zip(spec.channels, values, strict=True))
+        yield {"stream": packet.stream, **ticks, **channels, "flags": flags_of(int(packet.flags[i]))}
+
+
+def flags_of(value: int) -> list[str]:
+    """Return a sample's flags as words."""
+    return [flag.name.lower().replace("_", " ") for flag in Flag if flag and flag & value and flag.name]
+
+
+def _show(packets: Sequence[Packet], decoder: Decoder, frames: int) -> None:
+    console = Terminal()
+    for packet in packets:
+        console.print(_table(packet, decoder.streams[packet.stream]))
+        if len(packet) > SHOWN_AT_MOST:
+            console.print(f"... and {len(packet) - SHOWN_AT_MOST} more: --json prints all.", style="dim")
+    if not packets:
+        console.print(f"No sample in {frames} frame{'s' * (frames != 1)}.")
+
+
+def _table(packet: Packet, spec: StreamSpec) -> Table:
+    table = Table(title=f"{packet.stream}: {len(packet)} sample{'s' * (len(packet) != 1)}", title_justify="left")
+    if len(packet.ticks):
+        table.add_column("tick", justify="right")
+    for channel, unit in zip(spec.channels, spec.units, strict=True):
+        heading = Text.assemble(channel, "\n", ("" if unit == "1" else unit, "dim"))
+        table.add_column(heading, justify="right")
+    table.add_column("flags")
+    for row in list(rows(packet, spec))[:SHOWN_AT_MOST]:
+        cells = [str(row["tick"])] if "tick" in row else []
+        cells += ["-" if (value := row[channel]) is None else f"{value:.6g}" for channel in spec.channels]
+        table.add_row(*cells, ", ".join(row["flags"]))
+    return table
+
+
+def _lines(file: Path) -> list[str]:
+    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        return text_of(data).splitlines()
+    except NotTextError as error:
+        advice = "write the bytes as hexadecimal digits, one frame a line"
+        raise UsageError(f"{file} {error.args[0].partition(':')[0]}: {advice}, as UTF-8 text") from None
+
+
+def _is_hex(text: str) -> bool:
+    parts = _BETWEEN.split(text.strip())
+    return all(_HEX.fullmatch(part) for part in parts)
+
+
+def _bytes(text: str) -> bytes:
+    return b"".join(bytes.fromhex(part.removeprefix("0x")) for part in _BETWEEN.split(text.strip()))
+
+
+def _short(text: str) -> str:
+    longest = 40
+    return text if len(text) <= longest else f"{text[:longest]}..."

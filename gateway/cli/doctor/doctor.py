@@ -1,0 +1,194 @@
+"""``rehab-gateway doctor``: can this machine do the job? Judgements of facts, which `gateway.machine.facts` finds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+from rich.table import Table
+from rich.text import Text
+
+import drivers
+from config.settings import Settings
+from dsp.kernel import cache_base
+from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users
+from gateway.cli.doctor.finding import Finding, State
+from gateway.cli.doctor.services import judge_broker, judge_dashboard, judge_store
+from gateway.cli.terminal import Terminal
+from gateway.machine import facts
+from gateway.machine.facts import Bluetooth, Clock, Disk, Port, Processor
+from gateway.machine.plain_text import plain_json, visible
+
+__all__ = ["Finding", "examine", "judge_broker", "show", "verdict"]
+
+MACHINES = ("x86_64", "aarch64")
+PYTHONS = ((3, 11), (3, 14))  # oldest and newest that the locked dependencies have wheels for
+MEGABYTE = 1 << 20
+MEMORY_NEEDED = 400 * MEGABYTE  # gateway, historian, dashboard and broker at rest
+MEMORY_WANTED = 1000 * MEGABYTE  # and room for the page cache, so that the history is read quickly
+FREE_WANTED = 2000 * MEGABYTE  # beyond the outbox: a year of history of a small ward
+FSYNC_GOOD_S = 0.05  # a commit every 200 ms then leaves the disk idle three quarters of the time
+FSYNC_BAD_S = 0.2  # a commit takes longer than the time between two
+
+
+def examine(settings: Settings | None) -> list[Finding]:
+    """Look at this machine, for one configuration or in general. Writes only a temporary file."""
+    defaults = settings or Settings()
+    wearables = [device for slot in defaults.slot for device in slot.device]
+    transports = {drivers.DRIVERS[device.driver].transport for device in wearables}
+    simulated = defaults.radio.name != "bluez"
+    named = [device.port for device in wearables if device.port] if settings else None
+    found = [
+        judge_processor(facts.processor()),
+        judge_python(facts.processor()),
+        judge_memory(facts.memory_bytes()),
+        judge_bluetooth(
+            facts.bluetooth(), needed="ble" in transports and not simulated, adapter=defaults.radio.adapter
+        ),
+        judge_ports(facts.ports(named), named=settings is not None),
+        judge_clock(facts.clock()),
+        judge_disk(facts.disk(defaults.site.data), defaults.outbox.max_megabytes * MEGABYTE),
+        judge_broker(defaults),
+        judge_cache(cache_base()),
+    ]
+    if settings is not None:
+        files = (judge_data(settings), judge_certificates(settings), judge_users(settings.dashboard.users_file))
+        found += [judge_dashboard(settings), *filter(None, (*files, judge_store(settings.historian.store)))]
+    return found
+
+
+def judge_processor(cpu: Processor) -> Finding:
+    """64-bit x86 or ARM, and more than one core."""
+    found = f"{cpu.machine}, {cpu.bits}-bit, {cpu.cores} core{'s' * (cpu.cores != 1)}"
+    if cpu.bits < 64 or cpu.machine not in MACHINES:
+        return Finding("processor", "fail", found, "Use a 64-bit system on x86-64 or ARM: there is no other.")
+    if cpu.cores == 1:
+        return Finding("processor", "warn", found, "One core is enough for a few sensors; give a ward two or more.")
+    return Finding("processor", "ok", found)
+
+
+def judge_python(cpu: Processor) -> Finding:
+    """One of the Python versions that the lock has wheels for."""
+    oldest, newest = PYTHONS
+    found = _dotted(cpu.python)
+    if not oldest <= cpu.python <= newest:
+        advice = f"Use Python {_dotted(oldest)} to {_dotted(newest)}: make setup PYTHON=python{_dotted(newest)}."
+        return Finding("python", "fail", found, advice)
+    return Finding("python", "ok", found)
+
+
+def judge_memory(total: int) -> Finding:
+    """Enough for the processes, and some for the page cache."""
+    found = f"{total / 1e9:.1f} GB"
+    if total < MEMORY_NEEDED:
+        return Finding("memory", "fail", found, "The gateway and its neighbours need 400 MB: use a machine with 1 GB.")
+    if total < MEMORY_WANTED:
+        return Finding("memory", "warn", found, "Run the historian elsewhere, or use a machine with 1 GB or more.")
+    return Finding("memory", "ok", found)
+
+
+def judge_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None) -> Finding:
+    """An adapter that is switched on, and BlueZ to talk to it; only a warning when no device needs them."""
+    bad: State = "fail" if needed else "warn"
+    found = ", ".join(seen.adapters) or "no adapter"
+    if not seen.adapters:
+        advice = "Plug in a Bluetooth adapter." if needed else "Only Bluetooth devices need one."
+        return Finding("bluetooth", bad, found, advice)
+    if adapter and adapter not in seen.adapters:
+        return Finding("bluetooth", bad, found, f"The configuration asks for {adapter}: correct radio.adapter.")
+    off = [name for name in seen.blocked if adapter in (None, name)]
+    if off and (adapter or len(off) == len(seen.adapters)):
+        return Finding("bluetooth", bad, f"{', '.join(off)} switched off", "Switch it on: rfkill unblock bluetooth.")
+    if not seen.bluez:
+        advice = "Start BlueZ: apt install bluez, then systemctl enable --now bluetooth."
+        return Finding("bluetooth", bad, f"{found}, but no BlueZ on D-Bus", advice)
+    return Finding("bluetooth", "ok", f"{found}, BlueZ answers")
+
+
+def judge_ports(ports: Sequence[Port], *, named: bool) -> Finding:
+    """Every tty of the configuration is there and open to this user; without one, any that is not is worth a word."""
+    if not ports:
+        found = "none configured" if named else "none"
+        return Finding("ttys", "ok", found)
+    missing = [port.path for port in ports if not port.exists]
+    if missing:
+        advice = "Plug the device in; a Bluetooth serial device is bound with: rfcomm bind 0 ADDRESS."
+        return Finding("ttys", "fail", f"not there: {', '.join(missing)}", advice)
+    closed = [port.path for port in ports if not port.usable]
+    if closed:
+        advice = "Let this user in: adduser USER dialout, then log in again."
+        return Finding("ttys", "fail" if named else "warn", f"not open to this user: {', '.join(closed)}", advice)
+    return Finding("ttys", "ok", ", ".join(port.path for port in ports))
+
+
+def judge_clock(clock: Clock) -> Finding:
+    """Kept right by something; times of measurements are only as good as it is."""
+    if clock.synchronised is None:
+        return Finding("clock", "warn", "may not be asked", "Check by hand: timedatectl.")
+    if not clock.synchronised:
+        advice = "Times would be this machine's own: timedatectl set-ntp true, or install chrony."
+        return Finding("clock", "warn", "not synchronised", advice)
+    return Finding("clock", "ok", f"synchronised, within {max(clock.max_error_s * 1000, 1):.0f} ms")
+
+
+def judge_disk(disk: Disk, outbox_bytes: int) -> Finding:
+    """Writable, with room for a full outbox and the history, and quick to be sure of a write."""
+    if disk.fsync_s is None:
+        return Finding("disk", "fail", f"{disk.folder} is not writable", "Set site.data to a folder of this user.")
+    found = f"{disk.free_bytes / 1e9:.1f} GB free, a safe write takes {disk.fsync_s * 1000:.1f} ms"
+    if disk.free_bytes < outbox_bytes:
+        advice = f"A full outbox needs {outbox_bytes / 1e9:.1f} GB: free some, or lower outbox.max_megabytes."
+        return Finding("disk", "fail", found, advice)
+    if disk.fsync_s > FSYNC_BAD_S:
+        return Finding("disk", "fail", found, "Too slow for the outbox: use a solid-state disk, or a better SD card.")
+    if disk.free_bytes < outbox_bytes + FREE_WANTED:
+        return Finding("disk", "warn", found, "Little room for the history: free some, or lower historian.keep_days.")
+    if disk.fsync_s > FSYNC_GOOD_S:
+        return Finding("disk", "warn", found, "Slow: raise outbox.commit_ms, or use a solid-state disk.")
+    return Finding("disk", "ok", found)
+
+
+def judge_cache(folder: Path | None) -> Finding:
+    """The compiled kernels can be kept, so that only the first start waits for the compiler."""
+    advice = "Every start would compile for minutes: set NUMBA_CACHE_DIR to a folder of this user."
+    if folder is None:
+        return Finding("kernel cache", "warn", "this user has no home folder", advice)
+    if not facts.writable(folder):
+        if any(folder.rglob("*.nbi")):
+            return Finding("kernel cache", "ok", f"{folder}, to be read only")
+        return Finding("kernel cache", "warn", f"{folder} is not writable", advice)
+    return Finding("kernel cache", "ok", str(folder))
+
+
+def show(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print the findings, and a last line that says what they come to."""
+    if as_json:
+        body = {"ok": not any(f.state == "fail" for f in findings), "checks": [asdict(f) for f in findings]}
+        sys.stdout.write(plain_json(body, orjson.OPT_INDENT_2).decode())
+        return
+    looks = {"ok": Text("ok", "green"), "warn": Text("warn", "yellow"), "fail": Text("FAIL", "bold red")}
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        advice = f"\n{visible(finding.advice)}" if finding.advice else ""
+        table.add_row(finding.name, looks[finding.state], Text.assemble(visible(finding.found), (advice, "dim")))
+    console = Terminal()
+    console.print(table)
+    console.print(f"\n{verdict(findings)}")
+
+
+def verdict(findings: Sequence[Finding]) -> str:
+    """Return the conclusion in one sentence."""
+    fails = [finding.name for finding in findings if finding.state == "fail"]
+    warns = [finding.name for finding in findings if finding.state == "warn"]
+    if fails:
+        return f"This machine cannot do the job yet: {', '.join(fails)}."
+    if warns:
+        return f"This machine can do the job, with less than the best of: {', '.join(warns)}."
+    return "This machine can do the job."
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return ".".join(map(str, version))

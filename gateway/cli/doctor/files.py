@@ -1,0 +1,183 @@
+"""The doctor's look at files that a configuration names: can this user read them, and are they what they should be?"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from config.settings import Settings
+from gateway.broker.certificates import LARGEST_BYTES
+from gateway.cli.doctor.finding import Finding, worst
+
+if TYPE_CHECKING:  # 8 MB of memory, which a site without TLS does without
+    from cryptography.x509 import Certificate
+
+ENDS_SOON_DAYS = 30  # as the notice 'certificate-ends' has it
+FINE = Finding("certificates", "ok", "in force")
+DATABASES = ("outbox.db", "history.db")
+
+
+def judge_certificates(settings: Settings) -> Finding | None:
+    """Every certificate and key: readable, a pair, in force, a chain in its order; None where none is configured."""
+    pairs = {
+        "broker.cert_file": (settings.broker.cert_file, settings.broker.key_file),
+        "historian.cert_file": (settings.historian.cert_file, settings.historian.key_file),
+        "dashboard.cert_file": (settings.dashboard.cert_file, settings.dashboard.key_file),
+        "dashboard.broker_cert_file": (settings.dashboard.broker_cert_file, settings.dashboard.broker_key_file),
+    }
+    alone = {"broker.ca_file": settings.broker.ca_file}
+    found = [_pair(key, cert, private) for key, (cert, private) in pairs.items() if cert and private]
+    found += [_certificate(key, path) for key, path in alone.items() if path]
+    if settings.broker.crl_file:
+        found.append(_revocations(settings.broker.crl_file))
+    return worst("certificates", found, f"{len(found)} in force") if found else None
+
+
+def _pair(key: str, cert: Path, private: Path) -> Finding:
+    key_name = key.replace("cert_file", "key_file")
+    for name, path in ((key, cert), (key_name, private)):
+        if trouble := _unreadable(path):
+            return Finding("certificates", "fail", f"{name}: {path} {trouble}", _who(path))
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(cert, private, password=_no_password)
+    except (ssl.SSLError, ValueError) as error:
+        if "KEY_VALUES_MISMATCH" in str(error):
+            advice = "Put the key that belongs to the certificate in its place."
+            return Finding("certificates", "fail", f"{key_name} is not the key of {key}", advice)
+        advice = "Save them as PEM, the key without a password."
+        return Finding("certificates", "fail", f"{key} and {key_name} cannot be used", advice)
+    return _certificate(key, cert)
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password, which nobody would be there to type")
+
+
+def _certificate(key: str, path: Path) -> Finding:
+    """Judge the certificates of a file: a service has nobody to ask when the first is refused."""
+    from cryptography import x509
+
+    if trouble := _unreadable(path):
+        return Finding("certificates", "fail", f"{key}: {path} {trouble}", _who(path))
+    try:
+        chain = x509.load_pem_x509_certificates(path.read_bytes())
+    except ValueError:
+        advice = "Save it as PEM."
+        return Finding("certificates", "fail", f"{key}: {path} is no certificate", advice)
+    ours = key.endswith("cert_file")
+    return (
+        _in_force(f"{key}: {path}", chain[:1] if ours else chain) or (ours and _chain(f"{key}: {path}", chain)) or FINE
+    )
+
+
+def _in_force(what: str, certificates: list[Certificate]) -> Finding | None:
+    now = datetime.now(UTC)
+    for one in certificates:
+        if one.not_valid_before_utc > now:
+            advice = "Look at this machine's clock; else ask for a new one."
+            return Finding("certificates", "fail", f"{what} is not valid yet", advice)
+        left_days = (one.not_valid_after_utc - now).days
+        if left_days < 0:
+            return Finding("certificates", "fail", f"{what} has ended", "Put a new one in its place.")
+        if left_days < ENDS_SOON_DAYS:
+            said = f"{what} ends in {left_days} days"
+            return Finding("certificates", "warn", said, "Put a new one in its place soon.")
+    return None
+
+
+def _chain(what: str, certificates: list[Certificate]) -> Finding | None:
+    from cryptography.exceptions import InvalidSignature
+
+    for lower, upper in pairwise(certificates):
+        try:
+            lower.verify_directly_issued_by(upper)
+        except (ValueError, TypeError, InvalidSignature):
+            advice = "Write the certificate first, then that of who issued it, and so on."
+            return Finding("certificates", "fail", f"{what} is no chain", advice)
+    return None
+
+
+def _revocations(path: Path) -> Finding:
+    from cryptography import x509
+
+    if trouble := _unreadable(path):
+        return Finding("certificates", "fail", f"broker.crl_file: {path} {trouble}", _who(path))
+    try:
+        until = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
+    except ValueError:
+        said = f"broker.crl_file: {path} is no revocation list"
+        return Finding("certificates", "fail", said, "Fetch it as PEM from the authority.")
+    if until is not None and until < datetime.now(UTC):
+        return Finding("certificates", "fail", f"broker.crl_file: {path} is too old", "Fetch the authority's newest.")
+    return Finding("certificates", "ok", "broker.crl_file: in force")
+
+
+def judge_users(file: Path | None) -> Finding | None:
+    """The users file can be read and lets somebody in; None where none is configured."""
+    from gateway.dashboard.users import load
+    from gateway.model.usage import UsageError
+
+    if file is None:
+        return None
+    try:
+        users = load(file)
+    except UsageError as error:
+        return Finding("users", "fail", str(error).rstrip("."), "Make it with 'rehab-gateway user add'.")
+    if not users:
+        return Finding("users", "warn", f"{file}: nobody may sign in", "Add somebody: rehab-gateway user add.")
+    return Finding("users", "ok", f"{len(users)} may sign in")
+
+
+def judge_data(settings: Settings) -> Finding | None:
+    """Databases that are there belong to this user, or may be written by it; None where all are."""
+    history = settings.historian.database or settings.site.data / "history.db"
+    for path in dict.fromkeys((*(settings.site.data / name for name in DATABASES), history)):
+        for file in (path, path.with_name(f"{path.name}-wal")):
+            if os.access(file, os.F_OK) and not os.access(file, os.R_OK | os.W_OK):
+                return Finding("data", "fail", f"{file} may not be written by this user", _who(file))
+    return None
+
+
+def missing_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the key of each named file that this user cannot read, and why; the name of a secret's file is not said."""
+    for table in ("broker", "historian", "historian.store", "dashboard"):
+        section: object = settings
+        for part in table.split("."):
+            section = getattr(section, part)
+        for name in getattr(type(section), "model_fields", ()):
+            path = getattr(section, name)
+            if name.endswith("_file") and path is not None and (trouble := _unreadable(path)):
+                yield f"{table}.{name}", trouble
+
+
+def _unreadable(path: Path) -> str:
+    try:
+        if path.is_dir():
+            return "is a folder"
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            file.read(1)
+    except OSError as error:
+        return f"cannot be read ({(error.strerror or str(error)).lower()})"
+    return "is empty" if size == 0 else "is too large" if size > LARGEST_BYTES else ""
+
+
+def _who(path: Path) -> str:
+    """Return what to do so that this user may use a file."""
+    try:
+        owner = pwd.getpwuid(path.stat().st_uid).pw_name
+    except FileNotFoundError:
+        return "Put it there, or correct its name in the configuration."
+    except (OSError, KeyError):
+        owner = "another user"
+    try:
+        me = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        me = str(os.geteuid())
+    return f"It belongs to {owner}: give it to {me} (chown), or run this as {owner}."

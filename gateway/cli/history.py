@@ -1,0 +1,160 @@
+"""``rehab-gateway history``: erase a subject everywhere, take it again, and see to what retention holds.
+
+The historian does it where one runs (it is the one writer of its file); else this process does.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from config.settings import Settings
+from gateway.cli.erasure_places import Places, erase_looks, erase_remotely, find_files, find_topics
+from gateway.cli.terminal import Terminal
+from gateway.history.erased_subjects import ErasedSubjects
+from gateway.history.opening import open_history
+from gateway.history.schema import SCHEMA_VERSION
+from gateway.machine.file_lock import HeldError
+from gateway.model.usage import UsageError
+from gateway.upkeep import requests, retention
+from gateway.upkeep.erasure import find
+from gateway.upkeep.requests import What
+from gateway.upkeep.upkeep import Upkeep
+
+DONE, NOT_ALL = 0, 1
+TAKEN_S = 5.0
+"""A historian that runs takes a request within a second or two."""
+POLL_S = 0.1
+DAY_US = 86_400_000_000
+MICRO = 1_000_000
+SUBJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def history(
+    action: str, settings: Settings, subject: str, *, yes: bool, dry_run: bool, delete_files: bool, confirm: bool
+) -> int:
+    """Carry out the command; return the exit status. Raises UsageError for what cannot be done."""
+    path = settings.historian.database or settings.site.data / "history.db"
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such history; run this where the historian runs")
+    if action == "retention":
+        return _retention(settings, path, confirm=confirm)
+    if action not in ("erase", "allow"):
+        raise UsageError(f"'{action}' is none of erase, allow and retention")
+    if not SUBJECT.fullmatch(subject):
+        raise UsageError("name the subject: a pseudonym as in the configuration, after the configuration file")
+    console = Terminal()
+    if action == "allow":
+        known = _ask(settings, path, "allow", subject).get("known")
+        console.print("Its measurements are taken again." if known else "It was not erased here.")
+        return DONE
+    files = find_files(settings, path, subject)
+    _show(console, path, subject, files)
+    if dry_run:
+        return DONE
+    if not yes:
+        typer.confirm("Erase it? This cannot be undone", abort=True)
+    return _erase(console, settings, path, subject, files if delete_files else Places())
+
+
+def _show(console: Terminal, path: Path, subject: str, files: Places) -> None:
+    """Print what there is."""
+    with closing(_reading(path)) as db:
+        counts = find(db, subject).counts
+    table = Table("what", "how many", box=None, pad_edge=False, header_style="dim")
+    for what, n in counts.items():
+        table.add_row(what, f"{n:,}")
+    console.print(table if counts else "The history holds nothing of it.")
+    for file in files.files:
+        console.print(Text(f"· {file}: names it (--delete-files deletes it, whole)"), soft_wrap=True)
+
+
+def _erase(console: Terminal, settings: Settings, path: Path, subject: str, delete: Places) -> int:
+    answer = _ask(settings, path, "erase", subject)
+    unreached: list[str] = list(answer.get("unreached", []))
+    for file in delete.files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            unreached.append(f"{file}: cannot be deleted ({error.strerror})")
+    unreached += erase_looks(settings, subject)
+    left = find_files(settings, path, subject)
+    unreached += [f"{file}: names it; --delete-files deletes it, whole" for file in left.files]
+    unreached += [*left.others, *erase_remotely(settings, subject), *find_topics(settings, subject)]
+    kinds = [line.replace(subject, "…") for line in unreached]
+    requests.note_unreached(path, lambda db: ErasedSubjects(db).sum_of(subject), kinds)
+    counts: dict[str, int] = answer.get("counts", {})
+    gone = ", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing that was still there"
+    console.print(Text(f"Erased from the history: {gone}."))
+    for line in unreached:
+        console.print(Text.assemble(("▲ not reached: ", "bold red"), line), soft_wrap=True)
+    if not unreached:
+        console.print(Text.assemble(("● ", "bold green"), "Nothing of it is left that could be looked at."))
+    return NOT_ALL if unreached else DONE
+
+
+def _retention(settings: Settings, path: Path, *, confirm: bool) -> int:
+    now_us = time.time_ns() // 1000
+    before_us = now_us - settings.historian.keep_days * DAY_US
+    with closing(_reading(path)) as db:
+        waiting = retention.due_rows(db, before_us)
+    console = Terminal()
+    at, before = (f"{datetime.fromtimestamp(us / MICRO, UTC):%Y-%m-%d %H:%M}" for us in (now_us, before_us))
+    console.print(f"This computer's clock says {at} UTC. About {waiting:,} measurements were received before {before}.")
+    if not confirm:
+        console.print("They go in shares, each day; --confirm lets all of them go now. Minute values stay.")
+        return DONE
+    answer = _ask(settings, path, "confirm-retention", "")
+    console.print(f"The historian deletes about {answer.get('rows', 0):,} measurements now, in the background.")
+    return DONE
+
+
+def _ask(settings: Settings, path: Path, what: What, subject: str) -> dict[str, Any]:
+    """Have the writer of the history do something, or do it here where none runs; return the answer."""
+    try:
+        number = requests.leave(path, what, subject, time.time_ns() // 1000)
+    except sqlite3.OperationalError as error:
+        raise UsageError(f"{path}: {error}") from error
+    here_at = time.monotonic() + TAKEN_S
+    while True:
+        state, answer = requests.answer_to(path, number)
+        if state in ("done", "gone"):
+            return answer
+        if state == "asked" and time.monotonic() >= here_at:
+            _do_it_here(settings, path)
+        time.sleep(POLL_S)
+
+
+def _do_it_here(settings: Settings, path: Path) -> None:
+    """Do what was asked for, where no historian runs; one that runs, and is busy, comes to it by itself."""
+    copying, sharing = settings.historian.store is not None, settings.historian.share is not None
+    try:
+        made, lock = open_history(path, gateway=settings.site.gateway, copying=copying, sharing=sharing)
+    except HeldError:
+        return
+    try:
+        share = settings.historian.retention_share / 100
+        upkeep = Upkeep(made, keep_days=settings.historian.keep_days, share=share, tell=made.tell)
+        while upkeep.answer_requests():
+            pass
+    finally:
+        made.close()
+        lock.release()
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        db.close()
+        raise UsageError(f"{path}: a history of version {version}: start the historian once, it takes it on")
+    return db

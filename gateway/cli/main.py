@@ -1,0 +1,578 @@
+"""The command line ``rehab-gateway``: thin commands over the processes, and errors in one sentence.
+
+Everything heavy is imported inside the commands: ``--help`` answers at once on the slowest bedside computer.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sqlite3
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.main import get_command
+
+from gateway.cli.group import CommandGroup
+from gateway.machine.plain_text import FORMAT, OneLine, prepare_output, visible
+from gateway.model.usage import UsageError
+
+if TYPE_CHECKING:
+    from config.checks import KnownDriver
+    from config.settings import Settings
+
+USAGE = 2  # exit status: the command line or the configuration is wrong; nothing was started
+FAILURE = 1  # exit status: it was started, and failed
+OURS = ("config", "drivers", "dsp", "gateway", "simulators")
+
+MACHINE_REFUSES: tuple[tuple[type[Exception], str], ...] = (
+    (
+        sqlite3.OperationalError,
+        "a database in site.data cannot be used: {}. Check who owns its files, and the disk",
+    ),
+    (UnicodeError, "a name or a file is not UTF-8 text: {}. Give it another name, or save it as UTF-8"),
+    (MemoryError, "there is not enough memory: stop other programs, or use a machine with more"),
+)
+"""What ends a program and is no defect of it, with what to do."""
+
+app = typer.Typer(
+    name="rehab-gateway",
+    cls=CommandGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Try it without any device:  [bold]rehab-gateway demo[/bold]",
+)
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help page: commands to try, each ``command  # what it does``."""
+    width = max(len(line.partition("  #")[0]) for line in lines)
+    shown = []
+    for line in lines:
+        command, _, comment = line.partition("  #")
+        shown.append(f"  [bold]{command:{width}}[/bold]  [dim]{comment.strip()}[/dim]".rstrip())
+    return "\n".join(["Examples", *shown])
+
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration file (TOML); see config/examples.")]
+
+
+@app.callback()
+def options(
+    *, debug: Annotated[bool, typer.Option("--debug", help="Log everything; show tracebacks.")] = False
+) -> None:
+    """Reads rehabilitation devices at the bedside and gets every number to those who need it.
+
+    Information for rehabilitation staff and researchers. Not a medical device.
+    """
+    if debug:
+        sys.excepthook = show_trace
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine(FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.captureWarnings(capture=True)
+    for package in OURS:  # the libraries would log every byte of every device
+        logging.getLogger(package).setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway check ward.toml  # is the file right?",
+        "rehab-gateway run ward.toml  # Ctrl-C stops the devices and keeps what is not sent yet",
+        "rehab-gateway historian ward.toml  # beside it: stores what this sends",
+        "rehab-gateway dashboard ward.toml  # and shows it",
+    )
+)
+def run(config: ConfigFile) -> None:
+    """Run the gateway: devices, metrics, outbox and publisher, until Ctrl-C.
+
+    Needs a historian somewhere (on this machine or in the hospital) that stores what is sent;
+    until it says so, every measurement stays on this disk.
+    """
+    settings = load_settings(config)
+    if not settings.slot:
+        raise_problem(config, "has no [[slot]]: there is nothing to read; config/examples/ward.toml shows one")
+    from gateway.run.run import run as run_gateway
+
+    run_gateway(settings)
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway demo  # then open http://127.0.0.1:8080",
+        "rehab-gateway demo --for 60  # status 0 only if measurements reached the history",
+        "rehab-gateway demo --beds 6 --speed 2  # a larger ward, walking twice as fast",
+    )
+)
+def demo(
+    *,
+    seconds: Annotated[
+        float | None, typer.Option("--for", min=1, metavar="SECONDS", help="Stop by itself after so long.")
+    ] = None,
+    beds: Annotated[
+        int, typer.Option(min=1, max=99, help="Simulated beds, worn: feet and back, whole legs, shanks.")
+    ] = 3,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard on 127.0.0.1.")] = 8080,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="Simulated seconds a second.")] = 1.0,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep configuration, history and logs there.")
+    ] = None,
+) -> None:
+    """Run everything with nothing configured, on simulated devices.
+
+    A simulated ward, a broker, the gateway, the historian and the dashboard; one line a second
+    says what flows. Ctrl-C stops everything and leaves nothing behind unless --data is given.
+    """
+    from gateway.cli.demo import demo as run_demo
+
+    raise typer.Exit(run_demo(for_s=seconds, beds=beds, port=port, speed=speed, data=data))
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway replay var/recordings/ward-7-20260922t091500.rgrec  # what was measured, in a table",
+        "rehab-gateway replay run.rgrec --json > measurements.jsonl  # every measurement, one a line",
+        "rehab-gateway replay run.rgrec --against var/history.db  # the same as the live run?",
+    )
+)
+def replay(
+    recording: Annotated[
+        Path, typer.Argument(metavar="RECORDING", help="A recording that 'run' made (recorder.enabled = true).")
+    ],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every measurement as a line of JSON.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(metavar="HISTORY", help="Compare with the history of the live run.")
+    ] = None,
+) -> None:
+    """Compute the measurements of a recording again.
+
+    The same code as live, as fast as the machine can. The same bytes give the same
+    measurements, bit for bit; --against proves it.
+    """
+    from gateway.cli.replay import replay as replay_recording
+
+    raise typer.Exit(replay_recording(recording, as_json=as_json, against=against))
+
+
+@app.command(epilog=examples("rehab-gateway historian ward.toml  # the same file as 'run'"))
+def historian(config: ConfigFile) -> None:
+    """Store what gateways publish.
+
+    From MQTT to the history (SQLite), and to a time-series store if one is configured;
+    tells the gateway what is safe, so that its outbox can let go.
+    """
+    settings = load_settings(config)
+    import asyncio
+
+    from gateway.historian.historian import run_historian
+
+    asyncio.run(run_historian(settings))
+
+
+@app.command(epilog=examples("rehab-gateway dashboard ward.toml  # then open http://127.0.0.1:8080"))
+def dashboard(config: ConfigFile) -> None:
+    """Show the ward and its patients in a browser.
+
+    Live over MQTT, the past from the history; on this machine only, and reading only.
+    """
+    settings = load_settings(config)
+    from gateway.dashboard.server import run_dashboard
+
+    run_dashboard(settings, ready=lambda address: typer.echo(f"The dashboard is at {address}"))
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway user add users.jsonl anna --role clinician  # asks for the password",
+        "rehab-gateway user add users.jsonl wall-1 --role viewer < password.txt  # a screen on a wall",
+        "rehab-gateway user list users.jsonl  # who may sign in",
+        "rehab-gateway user remove users.jsonl anna  # she is out at once",
+    )
+)
+def user(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="add (also: new password or role), list or remove.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The users file that dashboard.users_file names.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, dots and hyphens.")] = "",
+    *,
+    role: Annotated[str, typer.Option(help="viewer, clinician, technician, researcher or admin.")] = "",
+) -> None:
+    """Say who may sign in to the dashboard.
+
+    The password is asked for, or is the first line of standard input; never an argument,
+    which everybody on the machine could read. Only its hash is kept.
+    """
+    from gateway.cli.user import user as edit_users
+
+    edit_users(action, file, name, role)
+
+
+@app.command(
+    "broker-acl",
+    epilog=examples(
+        "rehab-gateway broker-acl ward.toml  # this gateway, a historian and a dashboard",
+        "rehab-gateway broker-acl ward.toml --gateway ward-8 --folder /etc/mosquitto/rehab  # two gateways, as files",
+    ),
+)
+def broker_acl(
+    config: ConfigFile,
+    *,
+    gateway: Annotated[list[str] | None, typer.Option(help="Another gateway of the site; may be repeated.")] = None,
+    historian: Annotated[list[str] | None, typer.Option(help="Name in a historian's certificate.")] = None,
+    dashboard: Annotated[list[str] | None, typer.Option(help="Name in a dashboard's certificate.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Write mosquitto.conf and acl there instead of printing.")] = None,
+) -> None:
+    """Print what a mosquitto of the site needs: a TLS listener, and who may do what.
+
+    Everybody is known by the common name of a certificate. A gateway can only write its own
+    topics; historian and dashboard read the site.
+    """
+    settings = load_settings(config)
+    from gateway.cli.acl import show as show_acl
+
+    show_acl(settings, gateway or [], historian or [], dashboard or [], folder)
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway decode heart_rate 16 4b 00 04  # one notification",
+        "rehab-gateway decode movella_dot --file notes.txt  # one frame a line, # begins a comment",
+        "rehab-gateway decode movella_dot battery:5701  # a frame of another channel",
+        "rehab-gateway decode heart_rate --json 164b0004  # for other programs",
+    )
+)
+def decode(
+    driver: Annotated[str, typer.Argument(metavar="DRIVER", help="Name of the driver, as in a configuration.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="HEX", help="Hexadecimal digits, together or apart; CHANNEL:HEX for another channel."),
+    ] = None,
+    *,
+    file: Annotated[Path | None, typer.Option(help="Frames from a file, one a line; - is standard input.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a sample.")] = False,
+) -> None:
+    """Decode bytes of a device into readable samples.
+
+    Bytes on the command line are one frame, unless a channel is named before each: a channel
+    is where the device sends from ("measurement" of a Bluetooth device, "data" of a serial one).
+    """
+    from gateway.cli.decode import decode as decode_bytes
+
+    raise typer.Exit(decode_bytes(driver, data or [], file, as_json=as_json))
+
+
+@app.command(epilog=examples("rehab-gateway check ward.toml  # ward.toml, line 12: slot.device.driver = ..."))
+def check(config: ConfigFile) -> None:
+    """Check a configuration: every mistake with file, line and key.
+
+    Starts nothing and connects to nothing; 'doctor CONFIG' asks the machine.
+    """
+    settings = load_settings(config)
+    from gateway.cli.check import show
+
+    show(config, settings)
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway doctor  # this machine",
+        "rehab-gateway doctor ward.toml  # and the adapter, ttys, broker and folders that the file names",
+        "rehab-gateway doctor --json  # for monitoring",
+    )
+)
+def doctor(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Configuration file (TOML).")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Tell whether this machine can do the job, and what to do where it cannot.
+
+    Looks at processor, Python, Bluetooth, ttys, clock, disk, memory, broker and compiler cache.
+    Ends with status 1 if anything fails; warnings do not.
+    """
+    settings = load_settings(config) if config else None
+    from gateway.cli.doctor.doctor import examine, show
+
+    findings = examine(settings)
+    show(findings, as_json=as_json)
+    raise typer.Exit(FAILURE if any(finding.state == "fail" for finding in findings) else 0)
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway status ward.toml  # is all well?",
+        "rehab-gateway status ward.toml --watch  # and does it stay so? Ctrl-C ends it",
+        "rehab-gateway status ward.toml --json  # for other programs",
+    )
+)
+def status(
+    config: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Configuration file (TOML).")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+) -> None:
+    """Show how a running gateway and its devices are doing.
+
+    Asks the broker that the configuration names. Ends with status 1 when something needs
+    attention: a device, a notice, or a gateway that is not there.
+    """
+    from config.settings import Settings as Defaults
+
+    settings = load_settings(config) if config else Defaults()
+    from gateway.cli.status import status as show_status
+
+    raise typer.Exit(show_status(settings, as_json=as_json, watch=watch))
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway audit ward.toml  # what happened, and is the record of it whole?",
+        "rehab-gateway audit ward.toml --json | jq .what  # for other programs",
+    )
+)
+def audit(
+    config: ConfigFile,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every record as a line of JSON.")] = False,
+) -> None:
+    """Print the audit of every gateway in the history, and verify it.
+
+    Starts and stops, sessions, commands, clock steps, files set aside. Each record holds the
+    SHA-256 of the one before; a record that was taken out or changed shows, and status is 1.
+    """
+    settings = load_settings(config)
+    from gateway.cli.audit import audit as show_audit
+
+    raise typer.Exit(show_audit(settings, as_json=as_json))
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway accept ward.toml  # which device is which, and what was refused",
+        "rehab-gateway accept ward.toml dot-left  # the sensor was exchanged on purpose",
+    )
+)
+def accept(
+    config: ConfigFile,
+    device: Annotated[str | None, typer.Argument(metavar="DEVICE", help="Id of the device.")] = None,
+) -> None:
+    """Accept a device that tells another serial number or tag than the one before it.
+
+    The gateway remembers what each device told first, and reads nothing from one that tells
+    otherwise: it may be another patient's, or the other side's. Run this where 'run' runs.
+    """
+    settings = load_settings(config)
+    from gateway.cli.accept import accept as accept_device
+
+    accept_device(settings, device)
+
+
+@app.command(
+    "access-log",
+    epilog=examples(
+        "rehab-gateway access-log ward.toml  # who looked at what, and is the log of it whole?",
+        "rehab-gateway access-log ward.toml --subject p-017  # who has looked at this person",
+        "rehab-gateway access-log ward.toml --user anna --json | jq .page  # for other programs",
+    ),
+)
+def access_log(
+    config: ConfigFile,
+    *,
+    user: Annotated[str, typer.Option(help="Only what this user did.")] = "",
+    subject: Annotated[str, typer.Option(help="Only looks at the person with this pseudonym.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print every entry as a line of JSON.")] = False,
+) -> None:
+    """Print who looked at what in the dashboard, and verify it.
+
+    Looks, sign-ins, refused tries and changes of the users, by role. Each entry holds the
+    SHA-256 of the one before; one that was taken out or changed shows, and status is 1.
+    """
+    settings = load_settings(config)
+    from gateway.cli.access_log import show as show_access_log
+
+    raise typer.Exit(show_access_log(settings, user=user, subject=subject, as_json=as_json))
+
+
+@app.command(
+    epilog=examples(
+        "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
+        "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
+        "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
+        "rehab-gateway history retention ward.toml  # what is old, and what waits",
+        "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
+    )
+)
+def history(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
+    config: ConfigFile,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    delete_files: Annotated[
+        bool, typer.Option("--delete-files", help="Delete recordings and set-aside files that name the subject, whole.")
+    ] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Say that everything old may go at once.")] = False,
+) -> None:
+    """Erase a subject, or see to what is old, in the history.
+
+    Erasing reaches measurements, minute values, sessions, the texts of the audit, what was set
+    apart, retained curves and the remote store; what it cannot reach is listed, and status is 1:
+    do it again then. The historian may run. What comes late of the subject is refused.
+    """
+    settings = load_settings(config)
+    from gateway.cli.history import history as see_to_history
+
+    options = {"yes": yes, "dry_run": dry_run, "delete_files": delete_files, "confirm": confirm}
+    raise typer.Exit(see_to_history(action, settings, subject, **options))
+
+
+@app.command(
+    "warm-up",
+    epilog=examples(
+        "rehab-gateway warm-up  # after an installation or an update, before the first patient",
+        "NUMBA_CACHE_DIR=/var/cache/rehab-gateway rehab-gateway warm-up  # as the services have it",
+    ),
+)
+def warm_up() -> None:
+    """Compile the signal processing for this processor, once, and keep it.
+
+    'run' does the same when it starts, and loads in a second what is already there.
+    """
+    from dsp.kernel import not_kept
+    from gateway.analysis.warm_up import cache_folders
+    from gateway.analysis.warm_up import warm_up as make_ready
+
+    seconds = make_ready(
+        lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"), say=lambda words: typer.echo(words, err=True)
+    )
+    where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"
+    typer.echo(visible(f"ready after {seconds:.1f} s{where}"))
+    if not_kept():
+        raise typer.Exit(FAILURE)
+
+
+@app.command()
+def version() -> None:
+    """Print the versions of the gateway and of Python."""
+    import platform
+    from importlib.metadata import version as version_of
+
+    typer.echo(f"rehab-gateway {version_of('rehab-gateway')}, Python {platform.python_version()}, {platform.machine()}")
+
+
+def load_settings(path: Path) -> Settings:
+    """Load a configuration with the drivers there are; raises ConfigError."""
+    from config.loader import load
+
+    return load(path, known_drivers())
+
+
+def known_drivers() -> dict[str, KnownDriver]:
+    """Return what a configuration may say of each driver."""
+    import drivers
+    from config.checks import KnownDriver
+
+    return {name: KnownDriver(driver.transport, driver) for name, driver in drivers.DRIVERS.items()}
+
+
+def raise_problem(path: Path, sentence: str) -> None:
+    """Refuse a configuration; raises ConfigError."""
+    from config.errors import ConfigError, Problem
+
+    raise ConfigError([Problem(str(path), None, sentence)])
+
+
+def unfit_machine(platform: str, largest_int: int) -> str:
+    """Return why this machine cannot run the gateway at all; empty if it can."""
+    if not platform.startswith("linux"):
+        return f"this needs Linux, and this is {platform}: use a 64-bit Debian or Raspberry Pi OS"
+    if largest_int <= 1 << 32:
+        return "this Python is 32-bit: install a 64-bit system (Raspberry Pi OS 64-bit, Debian arm64 or amd64)"
+    return ""
+
+
+def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say what ended the program in one sentence; the traceback is for ``--debug``."""
+    del trace
+    if not issubclass(kind, KeyboardInterrupt):  # whoever ends it knows why
+        say(what_ended(kind, error))
+
+
+def what_ended(kind: type[BaseException], error: BaseException) -> str:
+    """Return the sentence: what the machine refuses, what is ours to say, or that it is a defect."""
+    said = " ".join(str(error).split()).rstrip(".") or kind.__name__
+    if kind.__module__.partition(".")[0] in OURS:
+        advice = getattr(error, "advice", "")
+        return f"{said}. {advice}" if advice else said
+    if isinstance(error, ImportError):
+        return f"{said}: it is not installed completely; install the package again"
+    if isinstance(error, OSError):
+        return f"{error.strerror or said}{f': {error.filename}' if error.filename else ''}"
+    for refused, words in MACHINE_REFUSES:
+        if isinstance(error, refused):
+            return words.format(said)
+    return f"{kind.__name__}: {said}. This is a defect: run it again as 'rehab-gateway --debug ...' and report it"
+
+
+def show_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show where it ended, for ``--debug``."""
+    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
+        typer.echo(visible(line), err=True)
+
+
+def say(sentence: object) -> None:
+    """Write one line to standard error, whatever is in it."""
+    typer.echo(f"rehab-gateway: {visible(sentence)}", err=True)
+
+
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Write out what a command has printed, also when it ends; who reads no more (``| head``) is no failure."""
+    try:
+        yield
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
+            if error.errno != errno.EPIPE:
+                raise
+
+
+def main() -> None:
+    """Run the command line; exit status 2 for a wrong command line or configuration, 1 for a failure."""
+    prepare_output()
+    sys.excepthook = tell
+    reason = unfit_machine(sys.platform, sys.maxsize)
+    if reason:
+        say(reason)
+        raise SystemExit(FAILURE)
+    from config.errors import ConfigError
+    from gateway.machine.private_files import restrict_umask
+
+    restrict_umask()
+    try:
+        with flushed():
+            get_command(app)(prog_name="rehab-gateway")
+    except ConfigError as error:
+        for problem in error.problems:
+            say(problem)
+        raise SystemExit(USAGE) from None
+    except UsageError as error:
+        say(error)
+        raise SystemExit(USAGE) from None
+
+
+if __name__ == "__main__":
+    main()

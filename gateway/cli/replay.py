@@ -1,0 +1,106 @@
+"""``rehab-gateway replay``: a recording's measurements again, in a table, as JSON, or beside the live run's."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from dsp.catalogue import CATALOGUE
+from gateway.analysis.warm_up import warm_up
+from gateway.cli.terminal import Terminal
+from gateway.history.reader import HistoryReader
+from gateway.machine.plain_text import plain_json, visible
+from gateway.model.measurement import Measurement
+from gateway.model.usage import UsageError
+from gateway.recordings.recording import RecordingReader
+from gateway.recordings.replay import Replay
+
+PAGE = 50_000  # rows of the history read at once
+
+
+def replay(recording: Path, *, as_json: bool, against: Path | None) -> int:
+    """Run a recording through the pipeline; return the exit status.
+
+    Raises:
+        gateway.recording.RecordingError: for a file that is not a recording.
+        UsageError: when there is no such history.
+    """
+    if against is not None and not against.is_file():
+        raise UsageError(f"{against}: there is no such history; it is history.db in the data folder of the live run")
+    run = Replay(recording)
+    errors = Terminal(stderr=True)
+    warm_up(settings=run.settings, say=errors.print)
+    measurements = [measurement for step in run.steps() for measurement in step]
+    console = errors if as_json else Terminal()
+    if as_json:
+        for measurement in measurements:
+            sys.stdout.buffer.write(plain_json(measurement.as_dict()))
+        sys.stdout.flush()
+    else:
+        console.print(summary(measurements))
+    if not run.whole:
+        console.print("The recording was cut off: what was open at its end is missing.", style="yellow")
+    if against is None:
+        return 0
+    differences = list(compare(measurements, of_sessions(against, sessions_of(recording))))
+    for difference in differences:
+        console.print(Text(visible(difference), "red"))
+    if not differences:
+        console.print(f"Identical with {visible(against)}: {len(measurements)} measurements, field by field.")
+    return 1 if differences else 0
+
+
+def summary(measurements: Sequence[Measurement]) -> Table:
+    """Return what was measured, a line for each slot, metric and side."""
+    groups: dict[tuple[str, str, str], list[Measurement]] = defaultdict(list)
+    for measurement in measurements:
+        groups[measurement.slot, measurement.metric, measurement.side].append(measurement)
+    table = Table("slot", "metric", "side", title=f"{len(measurements)} measurements", title_justify="left")
+    for heading in ("count", "ok", "median"):
+        table.add_column(heading, justify="right")
+    for (slot, metric, side), group in sorted(groups.items()):
+        known = CATALOGUE[metric]
+        values = [m.value for m in group if m.value is not None]
+        median = f"{statistics.median(values):.{known.digits}f} {known.unit_text}" if values else "-"
+        ok = sum(m.quality == "ok" for m in group)
+        table.add_row(
+            visible(slot), known.title, side, str(len(group)), str(ok), "" if known.kind == "event" else median
+        )
+    return table
+
+
+def sessions_of(recording: Path) -> list[str]:
+    """Return the sessions that a recording says it holds."""
+    reader = RecordingReader(recording)
+    reader.close()
+    return list(reader.header.sessions.values())
+
+
+def of_sessions(history: Path, sessions: Iterable[str]) -> list[Measurement]:
+    """Return the measurements of sessions as they were made, and in that order."""
+    reader = HistoryReader(history)
+    rows = []
+    for session in sessions:
+        after = 0
+        while page := reader.stored(after_id=after, session=session, limit=PAGE):
+            rows += page
+            after = page[-1].id
+    return [row.as_made() for row in sorted(rows, key=lambda row: (row.epoch, row.seq))]
+
+
+def compare(again: Sequence[Measurement], live: Sequence[Measurement]) -> Iterable[str]:
+    """Yield what differs between a replay and the live run: nothing, when each field of each is the same."""
+    if len(again) != len(live):
+        yield f"The replay has {len(again)} measurements, the history {len(live)}."
+    for number, (a, b) in enumerate(zip(again, live, strict=False), start=1):
+        if a != b:
+            was, now = b.as_dict(), a.as_dict()
+            fields = (f"{name} {was[name]!r} was, {now[name]!r} is" for name in was if was[name] != now[name])
+            yield f"Measurement {number} ({a.metric}, {a.side}): {'; '.join(fields)}."
+            return

@@ -1,0 +1,107 @@
+"""What the receipts say of the history itself: whether it is the one that was there before, and has what it had.
+
+A history says in each receipt which file it is and how often it was opened. Another file, a lower count or lower
+numbers mean that it was removed, replaced or restored: what had been receipted and let go may be nowhere now, and that
+is said.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from gateway.outbox.outbox import Outbox, earlier_key
+from gateway.wire.receipt import Receipt
+
+MOST_SAID = 32
+"""Incidents of one run: whoever forges receipts gets no more of the audit."""
+
+
+class HistoryWatch:
+    """Compares the receipts of this run with what the outbox remembers.
+
+    Args:
+        outbox: Where it is remembered, and whose incidents these are.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._said: set[str] = set()
+
+    def own_epoch(self, historian: str, receipt: Receipt, *, retained: bool) -> None:
+        """Look at a receipt of the present life; ``historian`` is empty for one that shares with nobody."""
+        if retained:
+            return  # a broker's memory may be older than the history
+        released = self._outbox.state().released_seq
+        if receipt.history:
+            self._compare(historian, receipt, released)
+        if not historian:
+            self._count_lost(receipt, released)
+
+    def other_epoch(self, receipt: Receipt) -> None:
+        """Look at a receipt of a life of the outbox that is neither the present one nor left to be sent."""
+        key = earlier_key(receipt.epoch)
+        if self._outbox.fact(key) or not self._outbox.epoch:
+            return
+        if self._say(
+            key, "outbox-missing",
+            f"The outbox in this folder is not the one that was there before: of outbox {receipt.epoch} the history has"
+            f" numbers up to {receipt.stored}; what came after them is lost",
+            epoch=receipt.epoch, stored=receipt.stored,
+        ):  # fmt: skip
+            self._outbox.keep(key, str(receipt.stored))
+
+    def _count_lost(self, receipt: Receipt, released: int) -> None:
+        """Say how many numbers are missing: the history counts them itself once it was told how far we have let go."""
+        key = f"lost {receipt.epoch}"
+        known = int(self._outbox.fact(key) or 0)
+        lost = max(receipt.lost, released - receipt.stored)
+        if lost <= known:
+            return
+        self._say(
+            f"{key} {lost}", "history-lost",
+            f"{lost} numbers of this gateway, of those up to {released}, were stored and are in the history no more",
+            lost=lost, upto=released, epoch=receipt.epoch,
+        )  # fmt: skip
+        self._outbox.keep(key, str(lost))
+
+    def _compare(self, historian: str, receipt: Receipt, released: int) -> None:
+        key = f"history {historian}".rstrip()
+        known = _known(self._outbox.fact(key))
+        now = (receipt.history, receipt.opened)
+        if known == now:
+            return
+        if known is not None and known[0] != receipt.history:
+            self._say(
+                f"{key} {receipt.history}", "history-changed",
+                f"The historian{_named(historian)} has another history than before: what was stored in the other, up to"
+                f" number {released} of this gateway, is not in this one", history=receipt.history, before=known[0],
+                upto=released, epoch=receipt.epoch,
+            )  # fmt: skip
+        elif known is not None and known[1] > receipt.opened:
+            self._say(
+                f"{key} {receipt.history} {receipt.opened}", "history-restored",
+                f"The historian{_named(historian)} has an older copy of its history: what was stored since that copy"
+                f" was made, up to number {released} of this gateway, may be missing", history=receipt.history,
+                opened=receipt.opened, before=known[1], upto=released, epoch=receipt.epoch,
+            )  # fmt: skip
+        self._outbox.keep(key, orjson.dumps(now).decode())
+
+    def _say(self, key: str, what: str, text: str, **fields: str | int) -> bool:
+        """Note an incident once; return whether it was noted."""
+        if key in self._said or len(self._said) >= MOST_SAID:
+            return False
+        self._said.add(key)
+        self._outbox.incidents.add(what, text, **fields)
+        return True
+
+
+def _known(text: str) -> tuple[str, int] | None:
+    try:
+        history, opened = orjson.loads(text)
+    except ValueError:
+        return None
+    return str(history), int(opened)
+
+
+def _named(historian: str) -> str:
+    return f" {historian}" if historian else ""

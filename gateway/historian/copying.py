@@ -1,0 +1,185 @@
+"""From the history to the remote store, with a memory of what the store may still lose.
+
+A store that answered 204 has a measurement in its memory; killed within seconds, it has not. So what was written counts
+as copied only after a hold-back, and only if no write failed meanwhile and the store, where it can be asked, still has
+it. The durable cursor (the table ``copying`` of the history) stands at what is confirmed; after any doubt everything
+beyond it is written again, which changes nothing in a store that has it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gateway.historian.store import RemoteStore
+from gateway.history.history import History, Stored
+
+log = logging.getLogger(__name__)
+
+COPY_ROWS = 1_000
+"""Measurements of one write to the remote store, some 300 kB."""
+ROUNDS = 3
+"""Times that a measurement which the store has answered for, and does not have, is written before it is set apart."""
+NOT_THERE = "the store answered that it took it and does not have it"
+
+Refuse = Callable[[Stored, str], None]
+Touched = set[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class _Written:
+    """Everything up to ``upto`` (an id of the history), beyond the batch before it, was answered for at ``at``."""
+
+    upto: int
+    at: float
+    rounds: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Offered:
+    """What had been set apart, up to the id ``upto``, and was taken at ``at``, after so many failures of the store."""
+
+    rows: list[Stored]
+    upto: int
+    at: float
+    failures: int
+
+
+class Copier:
+    """Write what the history holds to the remote store, and confirm it after the hold-back. For one thread.
+
+    Args:
+        history: Where measurements come from, and where the cursor is kept.
+        remote: Where they go.
+        refuse: Called with a measurement that the store does not keep, and why.
+        hold_back_s: How long the store may take to put on disk what it has answered for; 0 takes its word.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        remote: RemoteStore,
+        refuse: Refuse,
+        *,
+        hold_back_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.copied = 0
+        self.errors: Counter[str] = Counter()
+        self._history = history
+        self._remote = remote
+        self._refuse = refuse
+        self._hold_back_s = hold_back_s
+        self._clock = clock
+        self._confirmed = history.copied_upto()
+        self._written: deque[_Written] = deque()
+        self._doubt = 0
+        self._keeps = False  # whether the store was found to have something
+        self._replaced = history.replaced
+        self._good: Stored | None = None
+        self._offer_after: int | None = 0
+        self._offered: _Offered | None = None
+
+    def write(self) -> bool:
+        """Write the next measurements; return whether there were any."""
+        if self._history.replaced != self._replaced:
+            # Another file: its numbers begin again.
+            self._replaced = self._history.replaced
+            self._confirmed = self._history.copied_upto()
+            self._written.clear()
+            self._offered = self._offer_after = None
+        after = self._written[-1].upto if self._written else self._confirmed
+        rows = self._history.not_copied(COPY_ROWS, after=after)
+        if not rows or not self._remote.write(rows):
+            return False
+        self._written.append(_Written(rows[-1].id, self._clock()))
+        self._good = next((row for row in reversed(rows) if row.id not in self._remote.refused), self._good)
+        if self._remote.failures != self._doubt:
+            # It may have been killed, and come back without what it had answered for.
+            self._doubt = self._remote.failures
+            self._again()
+        return True
+
+    def confirm(self) -> Touched:
+        """Move the cursor over what has been held back long enough; return whose receipts may have moved."""
+        touched: Touched = set()
+        while self._written and self._clock() - self._written[0].at >= self._hold_back_s:
+            batch = self._written[0]
+            rows = self._history.not_copied(COPY_ROWS, after=self._confirmed, upto=batch.upto)
+            if rows and not self._is_there(batch, rows):
+                break
+            if rows:
+                touched |= self._history.mark_copied(rows)
+            self.copied += len(rows)
+            self._confirmed = batch.upto
+            self._written.popleft()
+        return touched
+
+    def offer_again(self) -> None:
+        """Offer the store, once after each start, what it has refused before: the address may have been mended.
+
+        One that it has just taken goes with them, so that a refusal is known to be theirs.
+        """
+        if self._offered is not None:
+            self._settle(self._offered)
+        elif self._offer_after is not None and self._good is not None:
+            rows = self._history.set_apart(COPY_ROWS, after=self._offer_after)
+            failures = self._remote.failures
+            if not rows:
+                self._offer_after = None
+            elif self._remote.write([self._good, *rows]):
+                taken = [row for row in rows if row.id not in self._remote.refused]
+                self._offered = _Offered(taken, rows[-1].id, self._clock(), failures)
+
+    def _settle(self, offered: _Offered) -> None:
+        """Believe after the hold-back that the store has what it took; in doubt it is offered again."""
+        if self._clock() - offered.at < self._hold_back_s:
+            return
+        self._offered = None
+        if self._remote.failures != offered.failures:
+            return
+        self._offer_after = offered.upto
+        if offered.rows:
+            self._history.take_back(offered.rows)
+            log.warning("the store has taken %d measurements that it had refused before", len(offered.rows))
+
+    def _is_there(self, batch: _Written, rows: Sequence[Stored]) -> bool:
+        """Ask the store for a batch; if something is missing write it again, or give it up after some rounds."""
+        if not self._hold_back_s:
+            return True
+        gone = self._remote.missing(rows)
+        if gone is None:
+            return False  # it cannot be asked at present
+        if len(gone) < len(rows):
+            self._keeps = True
+            self._remote.keeps(something=True)
+        if not gone:
+            return True
+        self.errors["not there after the hold-back"] += len(gone)
+        if batch.rounds >= ROUNDS and len(gone) == len(rows) and not (self._keeps and len(rows) == 1):
+            # Not one of them: what says yes there keeps nothing, and so it is not about these.
+            self._remote.keeps(something=False)
+            self._keeps, batch.rounds, batch.at = False, 1, self._clock()
+            return False
+        if batch.rounds >= ROUNDS:
+            self._keeps = len(gone) < len(rows)  # one alone is believed once
+            for row in gone:
+                self._refuse(row, NOT_THERE)
+            return True
+        if self._remote.write(gone):
+            batch.rounds += 1
+            batch.at = self._clock()
+        return False
+
+    def _again(self) -> None:
+        newest = self._written.pop()
+        if self._written:
+            log.warning("the store failed: writing again what it took in the last %.0f s", self._hold_back_s)
+            self.errors["written again"] += 1
+            self._written.clear()
+        else:
+            self._written.append(newest)

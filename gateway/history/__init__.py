@@ -1,0 +1,1 @@
+"""The SQLite history: schema, writer, reader, wall times. Knows nothing of how a measurement came."""

@@ -1,0 +1,205 @@
+"""The tables of the history, and how a row becomes a measurement again.
+
+What many rows share (slot, session, subject, metric, side, devices …) stands once, in ``series``; the view ``readable``
+puts it together for people and their tools.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from gateway.model.measurement import Measurement, Quality
+
+SCHEMA_VERSION = 3
+Clock = Literal["believed", "held", "mended", "doubtful"]
+QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
+SEPARATOR = "\n"
+"""Between the devices, and the placements, of a series: in no name."""
+
+RECORDS = """
+CREATE TABLE records (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, kind TEXT NOT NULL,
+                      what TEXT NOT NULL, time_us INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (epoch, seq))
+WITHOUT ROWID;
+CREATE INDEX records_by_time ON records (kind, time_us);
+"""
+"""Notices and the audit; ``body`` is the canonical JSON of which the audit's chain takes its sums."""
+
+SCHEMA = """
+CREATE TABLE epochs (id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, epoch TEXT NOT NULL,
+                     received INTEGER NOT NULL DEFAULT 0, copied INTEGER NOT NULL DEFAULT 0, UNIQUE (gateway, epoch));
+CREATE TABLE series (id INTEGER PRIMARY KEY, slot TEXT NOT NULL, session TEXT NOT NULL, subject TEXT NOT NULL,
+                     metric TEXT NOT NULL, side TEXT NOT NULL, unit TEXT NOT NULL, algorithm TEXT NOT NULL,
+                     devices TEXT NOT NULL, placement TEXT NOT NULL, simulated INTEGER NOT NULL,
+                     UNIQUE (slot, session, subject, metric, side, unit, algorithm, devices, placement, simulated));
+CREATE TABLE measurements (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL,
+                           series INTEGER NOT NULL REFERENCES series, start_us INTEGER NOT NULL,
+                           end_us INTEGER NOT NULL, value REAL, sync_ms REAL, n INTEGER NOT NULL,
+                           n_rejected INTEGER NOT NULL, quality INTEGER NOT NULL, reason TEXT NOT NULL,
+                           moved_us INTEGER NOT NULL DEFAULT 0, clock INTEGER NOT NULL DEFAULT 0,
+                           UNIQUE (epoch, seq));
+CREATE INDEX measurements_by_time ON measurements (series, end_us);
+CREATE TABLE gaps (epoch INTEGER NOT NULL REFERENCES epochs, first INTEGER NOT NULL, last INTEGER NOT NULL,
+                   reason TEXT NOT NULL, PRIMARY KEY (epoch, first, last)) WITHOUT ROWID;
+CREATE TABLE rejected (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, reason TEXT NOT NULL,
+                       payload BLOB NOT NULL, PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
+CREATE TABLE sessions (session TEXT NOT NULL, slot TEXT NOT NULL, subject TEXT NOT NULL, simulated INTEGER NOT NULL,
+                       first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, measurements INTEGER NOT NULL,
+                       PRIMARY KEY (session, slot, subject, simulated)) WITHOUT ROWID;
+CREATE TABLE copying (id INTEGER PRIMARY KEY CHECK (id = 1), upto INTEGER NOT NULL);
+INSERT INTO copying VALUES (1, 0);
+"""
+
+CLOCKS = """
+CREATE TABLE clocks (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, session TEXT NOT NULL,
+                     by_us INTEGER NOT NULL, believed INTEGER NOT NULL, noted_us INTEGER NOT NULL,
+                     PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
+CREATE VIEW readable AS
+  SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
+         m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
+         CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
+         s.devices, s.placement, s.simulated,
+         CASE m.clock WHEN 0 THEN 'believed' WHEN 1 THEN 'held' WHEN 2 THEN 'mended' ELSE 'doubtful' END AS clock,
+         m.start_us - m.moved_us AS raw_start_us, m.end_us - m.moved_us AS raw_end_us
+  FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch;
+"""
+"""Corrections of wall times (``gateway.model.wall_correction``), with when the historian had them by its own clock."""
+
+IDENTITY = """
+CREATE TABLE IF NOT EXISTS identity (id INTEGER PRIMARY KEY CHECK (id = 1), history TEXT NOT NULL,
+                                     opened INTEGER NOT NULL);
+INSERT OR IGNORE INTO identity VALUES (1, lower(hex(randomblob(8))), 0);
+"""
+"""Which history this is, from its making to its end, and how often it was opened (``gateway.history.file``)."""
+
+INTAKE = """
+CREATE TABLE IF NOT EXISTS conflicts (
+  epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, later_sum BLOB NOT NULL, first BLOB NOT NULL,
+  later BLOB NOT NULL, noted_us INTEGER NOT NULL, PRIMARY KEY (epoch, seq, later_sum)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intake_used (
+  gateway TEXT NOT NULL, kind TEXT NOT NULL, day INTEGER NOT NULL, n INTEGER NOT NULL,
+  PRIMARY KEY (gateway, kind, day)) WITHOUT ROWID;
+"""
+"""Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
+1970 and (day 0) in all."""
+
+ARCHIVE = """
+CREATE TABLE minutes (series INTEGER NOT NULL REFERENCES series, minute INTEGER NOT NULL, kept INTEGER NOT NULL,
+                      n INTEGER NOT NULL, degraded INTEGER NOT NULL, invalid INTEGER NOT NULL, valued INTEGER NOT NULL,
+                      total REAL NOT NULL, squares REAL NOT NULL, low REAL, high REAL, first_us INTEGER NOT NULL,
+                      last_us INTEGER NOT NULL, PRIMARY KEY (series, minute, kept)) WITHOUT ROWID;
+CREATE TABLE restate (series INTEGER PRIMARY KEY);
+CREATE TABLE received (upto_id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL);
+CREATE TABLE received_seqs (epoch INTEGER NOT NULL REFERENCES epochs, upto_seq INTEGER NOT NULL, at_us INTEGER NOT NULL,
+                            PRIMARY KEY (epoch, upto_seq)) WITHOUT ROWID;
+CREATE TABLE upkeep (id INTEGER PRIMARY KEY CHECK (id = 1), rolled_id INTEGER NOT NULL DEFAULT 0,
+                     old_id INTEGER NOT NULL, swept_series INTEGER NOT NULL DEFAULT 0, alive_us INTEGER,
+                     cut_us INTEGER, day_us INTEGER, gone INTEGER NOT NULL DEFAULT 0);
+INSERT INTO upkeep (id, old_id) SELECT 1, coalesce(max(id), 0) FROM measurements;
+CREATE TABLE erased (sum TEXT PRIMARY KEY, at_us INTEGER NOT NULL, rows INTEGER NOT NULL, unreached TEXT NOT NULL)
+WITHOUT ROWID;
+CREATE TABLE salt (id INTEGER PRIMARY KEY CHECK (id = 1), salt BLOB NOT NULL);
+INSERT INTO salt VALUES (1, randomblob(32));
+CREATE TABLE requests (id INTEGER PRIMARY KEY, what TEXT NOT NULL, subject TEXT NOT NULL, asked_us INTEGER NOT NULL,
+                       state TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE INDEX series_by_session ON series (session);
+CREATE INDEX series_by_subject ON series (subject);
+CREATE INDEX series_by_metric ON series (slot, metric, side);
+CREATE INDEX sessions_by_time ON sessions (slot, last_us);
+CREATE INDEX clocks_by_session ON clocks (session);
+CREATE VIEW session_values AS
+  SELECT s.slot, s.session, s.subject, s.metric, s.side, s.unit, s.algorithm, s.devices, s.placement, s.simulated,
+         sum(n) AS n, sum(n) - sum(degraded) - sum(invalid) AS ok, sum(degraded) AS degraded, sum(invalid) AS invalid,
+         sum(valued) AS valued, sum(total) / nullif(sum(valued), 0) AS mean, min(low) AS low, max(high) AS high,
+         sum(total) AS total, sum(squares) AS squares, min(m.first_us) AS first_us, max(m.last_us) AS last_us
+  FROM minutes m JOIN series s ON s.id = m.series GROUP BY m.series;
+"""
+"""What is kept for ever, when rows were received, what was erased, and what is found quickly after years.
+
+``minutes``: what the rows of a series say that end within a minute (``minute`` is UTC minutes since 1970): ``kept`` is
+1 of those that are there, made again when they move; 0 of those that retention has deleted, which only grows.
+``valued``, ``total``, ``squares``, ``low`` and ``high`` are of the values that are not invalid.
+``restate``: series whose kept minutes have to be made again. ``upkeep``: up to which row minutes are made
+(``rolled_id``), which rows an earlier version left (up to ``old_id``), and how far retention is.
+``received``: rows up to ``upto_id``, beyond the one before it, were received at that time at the latest.
+``erased``: salted sums of the subjects that were erased. ``requests``: what commands ask of the running historian.
+"""
+
+FROM_1 = f"""
+ALTER TABLE measurements ADD COLUMN moved_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE measurements ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
+DROP VIEW readable;
+{CLOCKS}{RECORDS}"""
+"""From version 1 of the schema to version 2."""
+
+FROM_2 = f"{IDENTITY}{INTAKE}{ARCHIVE}"
+"""From version 2 of the schema to this one. No measurement is changed: seconds for a file of years."""
+
+BELIEVED, HELD, MENDED, DOUBTFUL = range(4)
+"""Column ``clock``: the wall time was never in doubt; it is, and the remote store waits; it is right now; it still is
+in doubt, and the remote store has it so."""
+
+COLUMNS = (
+    "metric, value, unit, side, start_us, end_us, sync_ms, n, n_rejected, quality, reason, algorithm, devices,"
+    " placement, slot, session, subject, simulated"
+)
+"""Of the view ``readable``, in the order of the fields of a measurement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A measurement of the history with its identity; ``id`` rises in the order of storing.
+
+    Its times are mended, by ``moved_us``, where they can be; ``clock`` says what to think of them. A measurement
+    whose times were mended after a doubt has a new ``id``.
+    """
+
+    id: int
+    gateway: str
+    epoch: str
+    seq: int
+    measurement: Measurement
+    clock: Clock = "believed"
+    moved_us: int = 0
+
+    def as_made(self) -> Measurement:
+        """Return the measurement with the times that the gateway first gave it."""
+        m = self.measurement
+        return replace(m, start_us=m.start_us - self.moved_us, end_us=m.end_us - self.moved_us)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A notice or an entry of the audit with its identity; ``body`` is its canonical JSON."""
+
+    gateway: str
+    epoch: str
+    seq: int
+    kind: str
+    what: str
+    time_us: int
+    body: str
+
+
+def as_text(raw: bytes) -> str:
+    """Return a text of the file, whatever became of it."""
+    return raw.decode("utf-8", "replace")
+
+
+def read_stored(db: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[Stored]:
+    """Return the measurements that a condition on the view ``readable`` selects; the condition is our own text."""
+    columns = f"id, gateway, epoch, seq, clock, end_us - raw_end_us, {COLUMNS}"
+    found = db.execute(f"SELECT {columns} FROM readable {condition}", values)  # noqa: S608
+    return [
+        Stored(number, gateway, epoch, seq, _measurement(row), clock, moved_us)
+        for number, gateway, epoch, seq, clock, moved_us, *row in found
+    ]
+
+
+def _measurement(row: Sequence[Any]) -> Measurement:
+    *plain, devices, placement, slot, session, subject, simulated = row
+    worn = [tuple(text.split(SEPARATOR)) if text else () for text in (devices, placement)]
+    fields: list[Any] = [*plain, *worn, slot, session, subject, bool(simulated)]
+    return Measurement(*fields)

@@ -1,0 +1,235 @@
+"""Devices on their way in: frames decoded, samples placed on the devices' own grids, absences counted.
+
+A step's frames of all devices are decoded kind by kind and placed by one kernel call.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import drivers
+from config.settings import Device
+from drivers.driver import Decoder
+from drivers.packet import Frame, Packet, StreamSpec
+from gateway.clocks.device_clock import NS
+from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
+from gateway.intake.repeats import Repeats
+
+CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
+
+REPEATED = "repeated"  # the fault: a notification that was delivered twice
+
+Numbered = tuple[int, Frame]  # a frame and the number of its device
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What one step brought of one stream: at least one sample.
+
+    Attributes:
+        number: The device.
+        stream: Name of the stream.
+        spec: The stream as the device announced it.
+        timeline: Where its samples lie in time.
+        index: (n,) sample counter; a missing number is a lost sample.
+        samples: (n, channels) in the units of ``spec``.
+        flags: (n,) ``drivers.packet.Flag`` values.
+        before: Index of the sample before these; -1 before the first of all.
+        missing: Most samples lost in a row before or between these.
+        reset: Whether the device's clock started again.
+        repeated: Notifications of the device that were delivered twice and left out, since the start.
+    """
+
+    number: int
+    stream: str
+    spec: StreamSpec
+    timeline: Timeline
+    index: Ints
+    samples: Floats
+    flags: NDArray[np.uint8]
+    before: int
+    missing: int
+    reset: bool
+    repeated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCount:
+    """What a stream has delivered since the start."""
+
+    samples: int
+    lost: int
+    resets: int
+    repeated: int
+
+
+@dataclass(slots=True)
+class Stream:
+    """A stream that has brought samples, and its specification at present."""
+
+    spec: StreamSpec
+    timeline: Timeline
+
+
+class Intake:
+    """Decoder and streams of one device.
+
+    Attributes:
+        device: Its settings.
+        slot: Id of the slot it belongs to.
+        decoder: Of the present connection.
+        placed: Its streams that have brought samples, by name.
+        latest: Newest sample of each stream that comes when it comes.
+    """
+
+    def __init__(self, device: Device, slot: str) -> None:
+        self.device = device
+        self.slot = slot
+        self.placed: dict[str, Stream] = {}
+        self.latest: dict[str, Floats] = {}
+        self._driver = drivers.make(device.driver, device.options)
+        self.decoder: Decoder = self._driver.decoder()
+        self._old_faults: Counter[str] = Counter()
+        self._repeats: dict[str, Repeats] = {}
+        self._old_repeated = 0
+
+    @property
+    def repeated(self) -> int:
+        """Notifications without a counter that were delivered twice, and left out, over all connections."""
+        return self._old_repeated + sum(each.told for each in self._repeats.values())
+
+    @property
+    def faults(self) -> Counter[str]:
+        """Bad input by reason, over all connections."""
+        return self._old_faults + self.decoder.faults + Counter({REPEATED: self.repeated})
+
+    @property
+    def transport(self) -> str:
+        """How the device is reached: ``"ble"`` or ``"serial"``."""
+        return self._driver.transport
+
+    @property
+    def streams(self) -> dict[str, StreamSpec]:
+        """The streams as the device announced them."""
+        return dict(self.decoder.streams)
+
+    @property
+    def counts(self) -> dict[str, StreamCount]:
+        """What each stream has delivered."""
+        return {
+            name: StreamCount(*(stream.timeline.count(what) for what in ("samples", "lost", "resets", "repeated")))
+            for name, stream in self.placed.items()
+        }
+
+    @property
+    def newest_s(self) -> float:
+        """Gateway time of the newest sample of any stream; -inf before the first."""
+        return max((stream.timeline.newest_s for stream in self.placed.values()), default=-np.inf)
+
+    def note(self, fault: str) -> None:
+        """Count what is wrong with the device beside its bytes."""
+        self._old_faults[fault] += 1
+
+    def connected(self) -> None:
+        """Begin with a fresh decoder."""
+        self._old_faults += self.decoder.faults
+        self._old_repeated = self.repeated
+        self._repeats.clear()
+        self.decoder = self._driver.decoder()
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode frames of the present connection, those that were delivered twice once."""
+        return self.decoder.decode(self.once(frames))
+
+    def once(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Return the frames without those that were delivered twice and carry no counter by which it would show."""
+        uncounted = self.decoder.uncounted
+        return [frame for frame in frames if not self._again(frame, uncounted)] if uncounted else frames
+
+    def _again(self, frame: Frame, uncounted: Mapping[str, float]) -> bool:
+        least_s = uncounted.get(frame.channel)
+        if least_s is None:
+            return False
+        repeats = self._repeats.get(frame.channel)
+        if repeats is None:
+            repeats = self._repeats[frame.channel] = Repeats(least_s)
+        return repeats.again(frame.arrival_ns / NS, frame.data, self.decoder.span_s(frame))
+
+
+class Intakes:
+    """All devices of a gateway, numbered. Fed in order of arrival; never raises on bad bytes.
+
+    Args:
+        devices: Each with the id of its slot.
+        origin_ns: Second 0 on the monotonic clock.
+    """
+
+    def __init__(self, devices: Sequence[tuple[Device, str]], origin_ns: int) -> None:
+        self.all = [Intake(device, slot) for device, slot in devices]
+        self._timelines = Timelines(origin_ns)
+
+    def push(self, frames: Sequence[Numbered]) -> list[Arrived]:
+        """Decode and place the frames of a step; by device number, then in the decoder's order."""
+        packets = self._decode(frames)
+        if not packets:
+            return []
+        streams = [self._stream(number, packet.stream) for number, packet in packets]
+        placed = self._timelines.push([s.timeline for s in streams], [packet for _, packet in packets])
+        arrived: list[Arrived] = []
+        for at, ((number, packet), stream) in enumerate(zip(packets, streams, strict=True)):
+            index, samples, flags = placed.index[placed.start[at] : placed.start[at + 1]], packet.samples, packet.flags
+            if placed.dropped and index.min() == DROPPED:
+                keep = index != DROPPED
+                if not keep.any():
+                    continue
+                index, samples, flags = index[keep], samples[keep], flags[keep]
+            if stream.spec.rate_hz is None:
+                self.all[number].latest[packet.stream] = samples[-1]
+            arrived.append(
+                Arrived(
+                    number, packet.stream, stream.spec, stream.timeline, index, samples, flags,
+                    placed.before[at], placed.missing[at], bool(placed.reset[at]), self.all[number].repeated,
+                )
+            )  # fmt: skip
+        return arrived
+
+    def _decode(self, frames: Sequence[Numbered]) -> list[tuple[int, Packet]]:
+        by_device: dict[int, list[Frame]] = {}
+        done: dict[int, list[Packet]] = {}
+        for number, frame in frames:
+            if frame.channel == CONNECTED:
+                intake = self.all[number]
+                done.setdefault(number, []).extend(intake.decode(by_device.pop(number, [])))
+                intake.connected()
+            elif number in by_device:
+                by_device[number].append(frame)
+            else:
+                by_device[number] = [frame]
+        kinds: dict[type[Decoder], list[int]] = {}
+        for number in by_device:
+            kinds.setdefault(type(self.all[number].decoder), []).append(number)
+        for kind, numbers in kinds.items():
+            work = [(self.all[number].decoder, self.all[number].once(by_device[number])) for number in numbers]
+            decoded = kind.decode_many(work)
+            for number, packets in zip(numbers, decoded, strict=True):
+                if number in done:
+                    done[number] += packets
+                else:
+                    done[number] = packets
+        return [(number, packet) for number in sorted(done) for packet in done[number]]
+
+    def _stream(self, number: int, name: str) -> Stream:
+        intake = self.all[number]
+        spec = intake.decoder.streams[name]
+        stream = intake.placed.get(name)
+        if stream is None:
+            stream = intake.placed[name] = Stream(spec, self._timelines.add(spec))
+        elif stream.spec is not spec:
+            stream.spec = spec
+            stream.timeline.set_rate(spec.rate_hz)
+        return stream

@@ -1,0 +1,1 @@
+"""The nouns that travel: measurement, record, correction. They know nothing of files, brokers or devices."""

@@ -1,0 +1,1 @@
+"""The bedside process: built from the rooms below, stepped, stopped."""

@@ -1,0 +1,119 @@
+"""What the gateway and its devices are doing: the payload of the retained status topic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from config.settings import Settings, Slot
+from drivers.supervisor import DeviceState
+from dsp.alignment import Mounting
+from gateway.intake.intake import Intake
+from gateway.outbox.outbox import Outbox
+
+Json = dict[str, Any]
+
+
+def slot_status(slot: Slot, session: str) -> Json:
+    """Describe a slot to the dashboard."""
+    return {
+        "id": slot.id,
+        "label": slot.label or slot.id,
+        "subject": slot.subject,
+        "session": session,
+        "protocol": slot.protocol,
+        "devices": [device.id for device in slot.device],
+    }
+
+
+def samples_of(intake: Intake) -> int:
+    """Return how many samples a device has delivered since the start."""
+    return sum(count.samples for count in intake.counts.values())
+
+
+def device_status(
+    intake: Intake,
+    state: DeviceState | None,
+    now_s: float,
+    rate_hz: float,
+    mounting: Mounting | None = None,
+    *,
+    units: str = "",
+) -> Json:
+    """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock, strap, units."""
+    return {
+        "id": intake.device.id,
+        "slot": intake.slot,
+        "placement": intake.device.placement,
+        "driver": intake.device.driver,
+        "transport": intake.transport,
+        "state": state.state if state else "stopped",
+        "samples": samples_of(intake),
+        "rate_hz": rate_hz,
+        "lost": sum(count.lost for count in intake.counts.values()),
+        "resets": sum(count.resets for count in intake.counts.values()),
+        "faults": dict(intake.faults),
+        "repeated": intake.repeated + sum(count.repeated for count in intake.counts.values()),
+        "units": [units] if units else [],
+        "age_s": round(now_s - intake.newest_s, 3) if math.isfinite(intake.newest_s) else None,
+        "battery": _latest(intake, "battery"),
+        "error": state.error if state else "",
+        "advice": state.advice if state else "",
+        "problem": state.problem if state else "",
+        "doubt": state.doubt if state else "",
+        "told": asdict(state.told) if state else None,
+        "clock": _clock(intake),
+        "mounting": _mounting(mounting),
+        "streams": {
+            name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
+            for name, spec in intake.streams.items()
+        },
+    }
+
+
+def outbox_status(outbox: Outbox) -> Json:
+    """Describe the outbox."""
+    return {**asdict(outbox.state()), "max_bytes": outbox.max_bytes, "classes": outbox.classes()}
+
+
+def gateway_status(
+    settings: Settings, *, time_us: int, sessions: Mapping[str, str], devices: list[Json], **parts: Json | list[Json]
+) -> Json:
+    """Put the payload together; ``parts`` are pipeline, outbox, publisher and the like."""
+    return {
+        "v": 1,
+        "gateway": settings.site.gateway,
+        "state": "online",
+        "simulated": settings.simulated,
+        "time_us": time_us,
+        "slots": [slot_status(slot, sessions[slot.id]) for slot in settings.slot],
+        "devices": devices,
+        **parts,
+    }
+
+
+def _latest(intake: Intake, stream: str) -> float | None:
+    value = intake.latest.get(stream)
+    return None if value is None or not math.isfinite(value[0]) else float(value[0])
+
+
+def _clock(intake: Intake) -> Json | None:
+    """Return the fit of the stream with a device clock; None where arrival is all there is."""
+    for stream in intake.placed.values():
+        fit = stream.timeline.fit
+        if fit is not None:
+            return {
+                "offset_s": round(fit.offset_s, 4),
+                "drift_ppm": round(-fit.skew * 1e6, 1),
+                "uncertainty_ms": round(fit.uncertainty_s * 1000, 2),
+            }
+    return None
+
+
+def _mounting(found: Mounting | None) -> Json | None:
+    """Return how far from its configured axes a sensor is worn, and whether that is sure; None if nobody looks."""
+    if found is None or math.isnan(found.askew):
+        return None
+    return {"askew_deg": round(math.degrees(found.askew), 1), "sure": found.sure}

@@ -1,0 +1,102 @@
+"""What the watchdog looks at: signs that the parts of a running gateway get on with their work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from drivers.supervisor import DeviceState
+from gateway.analysis.pipeline import Pipeline
+from gateway.delivery.publisher import Publisher
+from gateway.machine.supervision import Supervision
+from gateway.machine.watchdog import IDLE, Worker
+from gateway.outbox.outbox import Outbox
+from gateway.status.listener import samples_of
+
+PIPELINE_S = 15.0
+"""A step is due twenty times a second; the longest legitimate wait is for a restart of the pipeline's task."""
+OUTBOX_S = 20.0
+"""A commit takes milliseconds, on a worn card seconds."""
+PUBLISHER_S = 20.0
+"""Its thread turns at least twice a second."""
+DEVICES_S = 900.0
+"""A supervisor has a limit for each of its steps; those of a ward's devices may queue for one adapter meanwhile."""
+DEVICE_S = 600.0
+"""Of one device alone, whose task is then begun again: before the whole process is."""
+
+
+class Progress:
+    """Looks at the parts of a running gateway.
+
+    Args:
+        pipeline: Its steps, and what each device has delivered.
+        outbox: What waits for the disk, and what is on it.
+        publisher: When its thread turned last.
+        supervision: Which device tasks still run.
+        states: What each device's supervisor said last.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        outbox: Outbox,
+        publisher: Publisher,
+        supervision: Supervision,
+        states: Mapping[str, DeviceState],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pipeline = pipeline
+        self._outbox = outbox
+        self._publisher = publisher
+        self._supervision = supervision
+        self._states = states
+        self._clock = clock
+        self._seen: dict[str, tuple[object, float]] = {}
+
+    def workers(self) -> list[Worker]:
+        """Return what the watchdog watches: devices of each transport, pipeline, outbox and publisher."""
+        transports = sorted({intake.transport for intake in self._pipeline.intakes})
+        return [
+            Worker("pipeline", PIPELINE_S, lambda: self._pipeline.end_ns),
+            Worker("outbox", OUTBOX_S, self._outbox_moves),
+            Worker("publisher", PUBLISHER_S, lambda: self._publisher.state().turn),
+            *(Worker(f"{name} devices", DEVICES_S, self._devices_move(name)) for name in transports),
+        ]
+
+    def stuck_devices(self) -> list[str]:
+        """Return the tasks of devices of which nothing was heard for too long: no sample, and no other state."""
+        now, found = self._clock(), []
+        for intake in self._pipeline.intakes:
+            name = f"device:{intake.device.id}"
+            token = self._signs(intake.device.id, samples_of(intake))
+            before, since = self._seen.get(name, (None, now))
+            if token != before or not self._runs(name):
+                self._seen[name] = (token, now)
+            elif now - since > DEVICE_S:
+                self._seen[name] = (token, now)
+                found.append(name)
+        return found
+
+    def _outbox_moves(self) -> object:
+        state = self._outbox.state()
+        # A disk that says no is told in a notice, and starting again would not mend it; one that hangs is stuck.
+        return IDLE if state.error or state.durable_seq >= state.last_seq else state.durable_seq
+
+    def _devices_move(self, transport: str) -> Callable[[], object]:
+        intakes = [intake for intake in self._pipeline.intakes if intake.transport == transport]
+
+        def progress() -> object:
+            running = [intake for intake in intakes if self._runs(f"device:{intake.device.id}")]
+            return [self._signs(i.device.id, samples_of(i)) for i in running] if running else IDLE
+
+        return progress
+
+    def _runs(self, name: str) -> bool:
+        part = self._supervision.parts.get(name)
+        return part is not None and part.keeper is not None and not part.keeper.done()
+
+    def _signs(self, device: str, samples: int) -> tuple[object, ...]:
+        state = self._states.get(device)
+        return (samples, state and (state.state, state.since_ns))

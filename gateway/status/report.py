@@ -1,0 +1,172 @@
+"""The status of a running gateway, once a second: everything that its parts say of themselves, and what is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from config.settings import Settings
+from drivers.supervisor import DeviceState
+from gateway.analysis.pipeline import Pipeline
+from gateway.broker.certificates import Certificates
+from gateway.clocks.device_clock import NS
+from gateway.clocks.wall_clock import WallClock
+from gateway.delivery.publisher import Publisher
+from gateway.intake.steps import Ticker
+from gateway.machine.supervision import Supervision
+from gateway.model.latency import Latency
+from gateway.outbox.outbox import Outbox
+from gateway.recordings.recorder import Recorder
+from gateway.status.event_delays import Decided
+from gateway.status.listener import Json, device_status, gateway_status, outbox_status, samples_of
+from gateway.status.notice_rules import Judge
+from gateway.status.notices import Notices
+
+SHOWN_INCIDENTS = 16
+"""Of what happened to the data, in a status: the newest."""
+
+
+class Report:
+    """Makes the status, and the notices that follow from it.
+
+    Attributes:
+        states: What each device's supervisor said last; kept by the gateway.
+        measured: Measurements made so far; kept by the gateway.
+        latency: From the arrival of a step's first frame to its end in the pipeline; kept by the gateway.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        pipeline: Pipeline,
+        sessions: Mapping[str, str],
+        ticker: Ticker,
+        decided: Decided,
+        outbox: Outbox,
+        publisher: Publisher,
+        recorder: Recorder | None,
+        supervision: Supervision,
+        wall: WallClock,
+        keep_free: int,
+    ) -> None:
+        self.states: dict[str, DeviceState] = {}
+        self.measured = 0
+        self.latency = Latency()
+        self._settings = settings
+        self._pipeline = pipeline
+        self._sessions = sessions
+        self._ticker = ticker
+        self._decided = decided
+        self._outbox = outbox
+        self._publisher = publisher
+        self._recorder = recorder
+        self._supervision = supervision
+        self._wall = wall
+        self._keep_free = keep_free
+        self._judge = Judge()
+        self._notices = Notices(settings.site.gateway, simulated=settings.simulated)
+        self._rates = _Rates()
+        self._certificates = Certificates(settings)
+
+    def status(self, now_ns: int) -> tuple[Json, list[Json]]:
+        """Return the payload of the status topic, and the notices to publish.
+
+        Args:
+            now_ns: The pipeline's clock.
+        """
+        now_s = (now_ns - self._pipeline.origin.monotonic_ns) / NS
+        intakes = self._pipeline.intakes
+        samples = {intake.device.id: samples_of(intake) for intake in intakes}
+        rates = self._rates.since_last({**samples, "": self.measured})
+        time_us = self._pipeline.to_utc_us(now_s)
+        status = gateway_status(
+            self._settings,
+            time_us=time_us,
+            sessions=self._sessions,
+            devices=[
+                device_status(
+                    intake,
+                    self.states.get(intake.device.id),
+                    now_s,
+                    rates[intake.device.id],
+                    self._pipeline.mounting(number),
+                    units=self._pipeline.doubts.get(number, ""),
+                )
+                for number, intake in enumerate(intakes)
+            ],
+            pipeline={
+                "samples_per_s": round(sum(rates[device] for device in samples), 1),
+                "measurements_per_s": rates[""],
+                "measurements": self.measured,
+                "samples": sum(samples.values()),
+                "latency_ms": self.latency.summary_ms(),
+                "to_broker_ms": self._decided.summary_ms(),
+                "dropped": dict(self._ticker.dropped),
+            },
+            outbox=outbox_status(self._outbox),
+            publisher=asdict(self._publisher.state()),
+            clock=self._wall.status(),
+            recorder=self._recording(),
+            disk=disk_status(self._settings.site.data, self._keep_free),
+            parts=self._parts(),
+            certificates=self._certificates.status(),
+            certificate_changes=self._certificates.changes(),
+            events=self._decided.take(),
+            incidents=[
+                {"what": incident.what, "text": incident.text}
+                for incident in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]
+            ],
+        )
+        mono_s = time.monotonic()
+        changes = self._notices.update(mono_s, time_us, self._judge.find(mono_s, status, self._notices.ids))
+        status["notices"] = {"active": self._notices.active(time_us), "raised": dict(self._notices.counts)}
+        return status, changes
+
+    def _recording(self) -> Json:
+        if self._recorder is None:
+            return {"recording": False, "file": "", "bytes": 0, "dropped": {}, "error": ""}
+        return asdict(self._recorder.state())
+
+    def _parts(self) -> Json:
+        return {
+            part.name: {"failures": part.failures, "given_up": part.given_up, "error": part.error}
+            for part in self._supervision.parts.values()
+            if part.failures
+        }
+
+
+def disk_status(folder: Path, keep_free: int) -> Json:
+    """Return how much room there is; empty where the disk does not answer."""
+    try:
+        return {"free_bytes": shutil.disk_usage(folder).free, "keep_free": keep_free}
+    except OSError:
+        return {}
+
+
+def headline(status: Json) -> str:
+    """Return one line for the service manager."""
+    devices = status["devices"]
+    streaming = sum(device["state"] == "streaming" for device in devices)
+    active = len(status["notices"]["active"])
+    notices = f", {active} {'notice' if active == 1 else 'notices'}" if active else ""
+    return f"{streaming} of {len(devices)} devices streaming{notices}"
+
+
+class _Rates:
+    """What counts grow by, a second."""
+
+    def __init__(self) -> None:
+        self._then = time.monotonic()
+        self._counts: dict[str, int] = {}
+
+    def since_last(self, counts: Mapping[str, int]) -> dict[str, float]:
+        """Return what each count grew by since the last call, a second."""
+        now = time.monotonic()
+        span = max(now - self._then, 1e-3)
+        out = {name: round((count - self._counts.get(name, 0)) / span, 1) for name, count in counts.items()}
+        self._then, self._counts = now, dict(counts)
+        return out

@@ -1,0 +1,139 @@
+"""The mean curves of a slot's joints over the gait cycle, as the topic ``cycles`` has them: built and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from dsp.cycle import POINTS, Floats
+from gateway.wire.payload import MAX_INT, MAX_TEXT, PayloadError
+from gateway.wire.receipt import PAYLOAD_VERSION
+
+if TYPE_CHECKING:  # the dashboard reads curves, and must not load the kernels that make them
+    from dsp.joint_strides import JointCurve
+
+JOINTS: Final = ("hip", "knee", "ankle")
+"""The joints of `dsp.joints`."""
+DIGITS = 1  # of an angle in degrees: no sensor on skin is as good
+MAX_DEG = 360.0
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCurves:
+    """What the joints of one slot do.
+
+    Attributes:
+        slot: Bed or bay.
+        session: Whose strides they are.
+        subject: Pseudonym.
+        simulated: Whether the devices are.
+        curves: One a joint and side.
+    """
+
+    slot: str
+    session: str
+    subject: str
+    simulated: bool
+    curves: tuple[JointCurve, ...]
+
+
+def encode_curves(gateway: str, slot: SlotCurves, to_utc_us: Callable[[float], int]) -> bytes:
+    """Return the payload of the topic ``cycles/<slot>``."""
+    from dsp.joints import ALGORITHM  # loaded already where there are curves
+
+    body = {
+        "v": PAYLOAD_VERSION,
+        "gateway": gateway,
+        "slot": slot.slot,
+        "session": slot.session,
+        "subject": slot.subject,
+        "simulated": slot.simulated,
+        "algorithm": ALGORITHM,
+        "unit": "deg",
+        "curves": [
+            {
+                "joint": curve.joint,
+                "side": curve.side,
+                "n": curve.n,
+                "start_us": to_utc_us(curve.start_s),
+                "end_us": to_utc_us(curve.end_s),
+                "quality": "degraded" if curve.reason else "ok",
+                "reason": curve.reason,
+                "mean": _rounded(curve.mean_deg),
+                "sd": _rounded(curve.sd_deg) if curve.n > 1 else None,
+            }
+            for curve in slot.curves
+        ],
+    }
+    return orjson.dumps(body)
+
+
+def decode_curves(gateway: str, slot: str, payload: bytes) -> dict[str, Any]:
+    """Return what a payload says, checked: whose (``session``, ``subject``, ``simulated``) and its ``curves``.
+
+    There is one curve a joint and side, as it was encoded.
+
+    Raises:
+        PayloadError: it is not what the topic promises.
+    """
+    try:
+        message = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        raise PayloadError("not JSON") from None
+    if not isinstance(message, dict) or message.get("v") != PAYLOAD_VERSION:
+        raise PayloadError("unknown version")
+    if message.get("gateway") != gateway or message.get("slot") != slot:
+        raise PayloadError("not of this topic")
+    curves = message.get("curves")
+    if not isinstance(curves, list) or len(curves) > len(JOINTS) * len(SIDES):
+        raise PayloadError("bad curves")
+    return {
+        "session": _text(message.get("session")),
+        "subject": _text(message.get("subject")),
+        "simulated": message.get("simulated") is True,
+        "curves": [_curve(curve) for curve in curves],
+    }
+
+
+def _curve(curve: Any) -> dict[str, Any]:
+    if not isinstance(curve, dict) or curve.get("joint") not in tuple(JOINTS) or curve.get("side") not in SIDES:
+        raise PayloadError("bad joint")
+    return {
+        "joint": curve["joint"],
+        "side": curve["side"],
+        "n": _count(curve.get("n")),
+        "start_us": _count(curve.get("start_us")),
+        "end_us": _count(curve.get("end_us")),
+        "reason": _text(curve.get("reason")),
+        "mean": _angles(curve.get("mean")),
+        "sd": None if curve.get("sd") is None else _angles(curve["sd"]),
+    }
+
+
+def _angles(values: Any) -> list[float]:
+    if not isinstance(values, list) or len(values) != POINTS:
+        raise PayloadError("bad angles")
+    # A bool is an int to Python, and no angle; NaN is not small.
+    if not all(type(x) in {int, float} and abs(x) <= MAX_DEG for x in values):
+        raise PayloadError("bad angles")
+    return values
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= MAX_INT:
+        raise PayloadError("bad number")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > MAX_TEXT:
+        raise PayloadError("bad text")
+    return value
+
+
+def _rounded(values: Floats) -> list[float]:
+    return [round(value, DIGITS) for value in values.tolist()]

@@ -1,0 +1,289 @@
+"""Legs with sensors on more than the foot, through the pipeline: steps from shanks, angles of joints, mean curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from config.settings import Device, Settings, Slot
+from dsp.foot import ALGORITHM as FOOT_ALGORITHM
+from dsp.shank import ALGORITHM as SHANK_ALGORITHM
+from gateway.analysis.joints import CURVES_EVERY_S
+from gateway.analysis.pipeline import STEP_NS, Numbered, Pipeline
+from gateway.clocks.device_clock import NS
+from gateway.model.measurement import Measurement
+from gateway.recordings.recording import Header, RecordingWriter
+from gateway.recordings.replay import Replay
+from gateway.wire.curves import SlotCurves
+from simulators.body import Placement, WalkingBody
+from simulators.clock import Clock
+from simulators.loss import Channel
+from simulators.programme import Stand, Walk
+from simulators.source import Motion, MotionSource
+from tests.dsp.bodies import Floats, rotation
+from tests.dsp.legs import PAIRS, true_angles
+from tests.gateway.analysis.test_pipeline import ORIGIN, RATE_HZ, SECONDS, dot_frames
+
+COLD_S = 600.0  # where nothing has been compiled yet, and the machine is busy
+pytestmark = pytest.mark.timeout(COLD_S)
+
+PROGRAMME = (Stand(duration_s=3.0), Walk(cadence_spm=105.0, stride_m=1.25, duration_s=18.0), Stand(duration_s=10.0))
+BODY = WalkingBody(5, programme=PROGRAMME, repeat=False)
+TRUTH = BODY.truth(SECONDS)
+STRIDE_S = 120.0 / 105.0
+LEGS: tuple[Placement, ...] = (
+    "lower_back", "left_thigh", "right_thigh", "left_shank", "right_shank", "left_foot", "right_foot",
+)  # fmt: skip
+SHANKS: tuple[Placement, ...] = ("left_shank", "right_shank")
+FOOT_AND_SHANK: tuple[Placement, ...] = ("left_foot", "right_shank")
+SESSIONS = {"bed-1": "bed-1-a"}
+
+
+def site(worn: Sequence[Placement], axes: str = "x y z") -> Settings:
+    devices = [
+        Device(
+            id=place.replace("_", "-"), driver="movella_dot", placement=place, address=f"00:00:00:00:00:0{number}",
+            options={"mode": "rate"}, axes=axes if number % 2 else "x y z",
+        )
+        for number, place in enumerate(worn)
+    ]  # fmt: skip
+    return Settings(simulated=True, slot=[Slot(id="bed-1", subject="p-1", device=devices)])
+
+
+class Askew(MotionSource):
+    """A sensor that is strapped on turned by a matrix (3, 3)."""
+
+    def __init__(self, source: MotionSource, matrix: Floats) -> None:
+        self._source, self._matrix = source, matrix
+        self.rate_hz = source.rate_hz
+
+    def take(self, until_s: float) -> Motion | None:
+        motion = self._source.take(until_s)
+        if motion is None:
+            return None
+        return replace(motion, acc=motion.acc @ self._matrix.T, gyr=motion.gyr @ self._matrix.T)
+
+
+def frames(worn: Sequence[Placement], *, askew: bool = False, loss: float = 0.01) -> list[Numbered]:
+    """Return what DOTs with clocks and errors of their own send; a share of the packets is lost."""
+    found = []
+    for number, place in enumerate(worn):
+        clock = Clock(number, offset_s=100.0 * number, drift_ppm=8.0 * number - 20.0)
+        source: MotionSource = BODY.sensor(place, rate_hz=RATE_HZ, clock=clock, channel=Channel(loss=loss))
+        if askew and place != "lower_back":
+            source = Askew(source, rotation(number))
+        found += dot_frames(number, source)
+    return sorted(found, key=lambda numbered: numbered[1].arrival_ns)
+
+
+def steps(sent: Iterable[Numbered]) -> Iterable[tuple[int, list[Numbered]]]:
+    """Yield (end, frames) of each step."""
+    waiting = list(sent)
+    done = 0
+    for number in range(1, round((SECONDS + 2.0) * NS) // STEP_NS + 1):
+        end_ns = ORIGIN.monotonic_ns + number * STEP_NS
+        first = done
+        while done < len(waiting) and waiting[done][1].arrival_ns < end_ns:
+            done += 1
+        yield end_ns, waiting[first:done]
+
+
+def measured(settings: Settings, sent: Iterable[Numbered]) -> tuple[list[Measurement], list[tuple[float, SlotCurves]]]:
+    """Return what the pipeline says, and (seconds, curves) as they came."""
+    pipeline = Pipeline(settings, ORIGIN, SESSIONS)
+    said: list[Measurement] = []
+    curves: list[tuple[float, SlotCurves]] = []
+    for end_ns, step in steps(sent):
+        said += pipeline.step(step)
+        curves += [((end_ns - ORIGIN.monotonic_ns) / NS, found) for found in pipeline.take_curves()]
+    return said + pipeline.finish(), curves
+
+
+Walked = tuple[list[Measurement], list[tuple[float, SlotCurves]]]
+
+
+@pytest.fixture(scope="module")
+def legs() -> Walked:
+    return measured(site(LEGS), frames(LEGS))
+
+
+def good(said: Iterable[Measurement], metric: str, side: str = "") -> list[Measurement]:
+    return [m for m in said if m.metric == metric and m.quality == "ok" and side in {"", m.side}]
+
+
+def seconds(us: int) -> float:
+    return (us - ORIGIN.utc_us) / 1e6
+
+
+def true_range(joint: str, side: str, start_s: float, end_s: float) -> float:
+    """Return greatest less least true angle; the body is the same on both sides, half a stride apart."""
+    times = np.arange(start_s, end_s, 0.005)
+    name = next(j for j in PAIRS if j == joint)
+    return float(np.ptp(true_angles(BODY, name, times, side=side)))
+
+
+def errors(said: Iterable[Measurement], joint: str, side: str) -> list[float]:
+    """Return measured less true range of motion of each good stride, degrees."""
+    found = good(said, f"{joint}_rom", side)
+    assert len(found) >= 8
+    return [(m.value or math.nan) - true_range(joint, side, seconds(m.start_us), seconds(m.end_us)) for m in found]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("joint", PAIRS)
+def test_the_range_of_each_joint_is_the_bodys(legs: Walked, joint: str, side: str) -> None:
+    found = good(legs[0], f"{joint}_rom", side)
+    wrong = np.abs(errors(legs[0], joint, side))
+    assert np.median(wrong) < 1.0
+    assert np.sort(wrong)[-2] < 2.0
+    assert wrong.max() < 8.0, "a packet that is lost at a peak takes some degrees of it"
+    assert {m.algorithm for m in found} == {"joint-angles/1"}
+    assert all(m.sync_ms is not None and m.sync_ms < 20 for m in found)
+    assert {m.placement for m in found} == {
+        {"hip": ("lower_back", f"{side}_thigh"), "knee": (f"{side}_thigh", f"{side}_shank"),
+         "ankle": (f"{side}_shank", f"{side}_foot")}[joint]
+    }  # fmt: skip
+
+
+def test_without_losses_every_stride_is_right_within_a_degree() -> None:
+    said, _ = measured(site(LEGS), frames(LEGS, loss=0.0))
+    for joint in PAIRS:
+        for side in ("left", "right"):
+            assert np.abs(errors(said, joint, side)).max() < 1.0
+
+
+def test_sensors_strapped_on_anyhow_give_the_same_ranges(legs: Walked) -> None:
+    said, curves = measured(site(LEGS), frames(LEGS, askew=True))
+    for joint in PAIRS:
+        for side in ("left", "right"):
+            straight_on, found = (
+                np.median([m.value or math.nan for m in good(each, f"{joint}_rom", side)]) for each in (legs[0], said)
+            )
+            assert found == pytest.approx(straight_on, abs=1.0)
+    assert {curve.reason for curve in curves[-1][1].curves} == {""}
+
+
+def test_before_it_is_calibrated_it_says_so(legs: Walked) -> None:
+    first = min((m for m in legs[0] if m.metric == "knee_rom"), key=lambda m: m.end_us)
+    assert (first.quality, bool(first.reason)) == ("degraded", True)
+
+
+def test_the_mean_curve_is_the_bodys(legs: Walked) -> None:
+    told = [second for second, _ in legs[1]]
+    assert min(b - a for a, b in pairwise(told)) >= CURVES_EVERY_S
+    newest = legs[1][-1][1]
+    assert (newest.slot, newest.session, newest.subject, newest.simulated) == ("bed-1", "bed-1-a", "p-1", True)
+    assert {(c.joint, c.side) for c in newest.curves} == {(j, s) for j in PAIRS for s in ("left", "right")}
+    share = np.linspace(0.0, 1.0, 101)
+    for curve in newest.curves:
+        assert curve.reason == ""
+        assert curve.n >= 8
+        strides = [
+            s for s in TRUTH.strides
+            if s.foot == curve.side and s.start_s > curve.start_s - 0.1 and s.end_s < curve.end_s + 0.1
+        ]  # fmt: skip
+        true = [
+            true_angles(BODY, curve.joint, s.start_s + share * s.time_s, upright=True, side=str(curve.side))
+            for s in strides
+        ]
+        apart = curve.mean_deg - np.mean(true, axis=0)
+        assert np.sqrt(np.mean(apart**2)) < 2.5, (curve.joint, curve.side)
+        assert apart.std() < 1.5, (curve.joint, curve.side)
+        assert curve.sd_deg.max() < 12.0
+
+
+def test_more_sensors_on_the_leg_change_nothing_that_the_feet_say(legs: Walked) -> None:
+    feet: tuple[Placement, ...] = ("left_foot", "right_foot")
+    numbers = {LEGS.index(place): number for number, place in enumerate(feet)}
+    sent = [(numbers[number], frame) for number, frame in frames(LEGS) if number in numbers]
+    alone, curves = measured(site(feet), sent)
+    assert curves == []
+    joints = ("hip", "knee", "ankle")
+    ids = {"left-foot", "right-foot"}
+    both = [m for m in legs[0] if set(m.devices) <= ids and not m.metric.startswith(joints)]
+    assert both == alone
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_shanks_alone_tell_strides(side: str) -> None:
+    said, curves = measured(site(SHANKS), frames(SHANKS))
+    assert curves == []
+    device = f"{side}-shank"
+    contacts = [m for m in said if m.metric == "initial_contact" and m.devices == (device,)]
+    assert {m.algorithm for m in contacts} == {SHANK_ALGORITHM}
+    true = TRUTH.initial["left" if side == "left" else "right"]
+    assert abs(len(contacts) - len(true)) <= 1
+    strides = [m.value or math.nan for m in good(said, "stride_time", side)]
+    assert len(strides) >= len(true) - 3
+    assert np.median(strides) == pytest.approx(STRIDE_S, abs=0.02)
+    steady = [s for s in TRUTH.steady() if s.foot == side]
+    stance = np.median([m.value or math.nan for m in good(said, "stance_time", side)])
+    assert stance == pytest.approx(np.median([s.stance_s for s in steady]), abs=0.06)
+    for metric in ("step_time", "double_support_pct", "cadence", "symmetry_index"):
+        assert good(said, metric), metric
+    cadence = [m.value or math.nan for m in good(said, "cadence")]
+    assert np.median(cadence) == pytest.approx(105.0, abs=2.0)
+
+
+def test_a_foot_on_one_side_and_a_shank_on_the_other_walk_together() -> None:
+    said, _ = measured(site(FOOT_AND_SHANK), frames(FOOT_AND_SHANK))
+    told_by = {m.side: m.algorithm for m in said if m.metric == "initial_contact"}
+    assert told_by == {"left": FOOT_ALGORITHM, "right": SHANK_ALGORITHM}
+    for side in ("left", "right"):
+        strides = [m.value or math.nan for m in good(said, "stride_time", side)]
+        assert np.median(strides) == pytest.approx(STRIDE_S, abs=0.02)
+    cadence = [m.value or math.nan for m in good(said, "cadence")]
+    assert np.median(cadence) == pytest.approx(105.0, abs=2.0)
+    both = [m for m in said if m.metric in {"step_time", "double_support_pct", "symmetry_index"}]
+    assert len(both) > 20
+    assert {m.reason for m in both} <= {"one side's contacts from the foot, the other's from the shank"}
+
+
+def test_says_how_far_askew_a_sensor_is_found_to_be_worn_and_whether_that_is_sure() -> None:
+    pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
+    assert pipeline.mounting(0) is None
+    walk = list(steps(frames(FOOT_AND_SHANK, askew=True)))
+    heard = []
+    for _, step in walk:
+        pipeline.step(step)
+        heard.append(pipeline.mounting(0))
+    assert not next(each for each in heard if each is not None).sure
+    for number in range(2):
+        found = pipeline.mounting(number)
+        assert found is not None
+        assert found.sure
+        left = rotation(number)[:, 1]
+        assert math.degrees(found.askew) == pytest.approx(math.degrees(math.acos(left[1])), abs=6.0)
+
+
+def test_a_rate_that_an_operator_is_not_made_for_is_said_and_harms_no_neighbour(monkeypatch: Any) -> None:
+    monkeypatch.setattr("dsp.foot.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
+    pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
+    said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
+    assert pipeline.intakes[0].faults == {"foot contacts need 100 to 350 Hz, not 60 Hz": 1}
+    assert pipeline.intakes[1].faults == {}
+    assert {m.devices for m in said if m.metric == "initial_contact"} == {("right-shank",)}
+    assert len(good(said, "stride_time", "right")) >= 10
+
+
+def test_a_recording_says_the_same_again(tmp_path: Path, legs: Walked) -> None:
+    settings = site(LEGS)
+    path = tmp_path / "legs.rgrec"
+    header = Header(settings.model_dump(mode="json"), SESSIONS, ORIGIN.monotonic_ns, ORIGIN.utc_us, "test")
+    with RecordingWriter(path, header) as writer:
+        for end_ns, step in steps(frames(LEGS)):
+            writer.step(end_ns, step)
+    again = Replay(path)
+    assert [m for step in again.steps() for m in step] == legs[0]
+    (curves,) = again.pipeline.take_curves()
+    for a, b in zip(curves.curves, legs[1][-1][1].curves, strict=True):
+        assert (a.n, a.start_s, a.end_s) == (b.n, b.start_s, b.end_s)
+        assert a.mean_deg.tobytes() == b.mean_deg.tobytes()
+        assert a.sd_deg.tobytes() == b.sd_deg.tobytes()

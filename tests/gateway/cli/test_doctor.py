@@ -1,0 +1,185 @@
+"""The doctor: judgements of made-up machines, and a look at this one."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from config.settings import Broker, Device, Settings, Site, Slot
+from dsp.kernel import cache_base
+from gateway.cli.doctor.doctor import (
+    MEGABYTE,
+    Finding,
+    examine,
+    judge_bluetooth,
+    judge_broker,
+    judge_cache,
+    judge_clock,
+    judge_disk,
+    judge_memory,
+    judge_ports,
+    judge_processor,
+    judge_python,
+    show,
+    verdict,
+)
+from gateway.machine import facts
+from gateway.machine.facts import Bluetooth, Clock, Disk, Port, Processor
+from tests.servers import Child
+
+PI_5 = Processor("aarch64", 64, 4, (3, 13))
+GOOD_DISK = Disk("var", 50_000 * MEGABYTE, 0.002)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "state"),
+    [
+        (PI_5, "ok"),
+        (Processor("x86_64", 64, 2, (3, 11)), "ok"),
+        (Processor("aarch64", 64, 1, (3, 11)), "warn"),
+        (Processor("armv7l", 32, 4, (3, 11)), "fail"),
+        (Processor("aarch64", 32, 4, (3, 11)), "fail"),  # 64-bit kernel, 32-bit system
+        (Processor("riscv64", 64, 4, (3, 11)), "fail"),
+    ],
+)
+def test_processors(cpu: Processor, state: str) -> None:
+    assert judge_processor(cpu).state == state
+
+
+@pytest.mark.parametrize(("python", "state"), [((3, 10), "fail"), ((3, 11), "ok"), ((3, 14), "ok"), ((3, 15), "fail")])
+def test_pythons(python: tuple[int, int], state: str) -> None:
+    assert judge_python(Processor("x86_64", 64, 2, python)).state == state
+
+
+@pytest.mark.parametrize(("megabytes", "state"), [(300, "fail"), (512, "warn"), (1000, "ok"), (8000, "ok")])
+def test_memory(megabytes: int, state: str) -> None:
+    assert judge_memory(megabytes * MEGABYTE).state == state
+
+
+@pytest.mark.parametrize(
+    ("seen", "needed", "adapter", "state", "word"),
+    [
+        (Bluetooth(("hci0",), (), bluez=True), True, None, "ok", ""),
+        (Bluetooth((), (), bluez=True), True, None, "fail", "Plug in"),
+        (Bluetooth((), (), bluez=False), False, None, "warn", "Only Bluetooth devices"),
+        (Bluetooth(("hci0",), (), bluez=False), True, None, "fail", "Start BlueZ"),
+        (Bluetooth(("hci0",), ("hci0",), bluez=True), True, None, "fail", "rfkill"),
+        (Bluetooth(("hci0", "hci1"), ("hci0",), bluez=True), True, None, "ok", ""),
+        (Bluetooth(("hci0", "hci1"), ("hci0",), bluez=True), True, "hci0", "fail", "rfkill"),
+        (Bluetooth(("hci0",), (), bluez=True), True, "hci1", "fail", "radio.adapter"),
+    ],
+)
+def test_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None, state: str, word: str) -> None:
+    finding = judge_bluetooth(seen, needed=needed, adapter=adapter)
+    assert finding.state == state
+    assert word in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("ports", "named", "state"),
+    [
+        ([], False, "ok"),
+        ([Port("/dev/rfcomm0", exists=True, usable=True)], True, "ok"),
+        ([Port("/dev/rfcomm0", exists=False, usable=False)], True, "fail"),
+        ([Port("/dev/ttyUSB0", exists=True, usable=False)], True, "fail"),
+        ([Port("/dev/ttyUSB0", exists=True, usable=False)], False, "warn"),
+    ],
+)
+def test_ttys(ports: list[Port], *, named: bool, state: str) -> None:
+    assert judge_ports(ports, named=named).state == state
+
+
+@pytest.mark.parametrize(
+    ("clock", "state"),
+    [(Clock(True, 0.004), "ok"), (Clock(False, 16.0), "warn"), (Clock(None, 0.0), "warn")],
+)
+def test_clocks(clock: Clock, state: str) -> None:
+    assert judge_clock(clock).state == state
+
+
+@pytest.mark.parametrize(
+    ("disk", "state"),
+    [
+        (GOOD_DISK, "ok"),
+        (Disk("var", 50_000 * MEGABYTE, 0.1), "warn"),  # a tired SD card
+        (Disk("var", 50_000 * MEGABYTE, 0.3), "fail"),
+        (Disk("var", 1_000 * MEGABYTE, 0.002), "warn"),
+        (Disk("var", 100 * MEGABYTE, 0.002), "fail"),
+        (Disk("var", 50_000 * MEGABYTE, None), "fail"),
+    ],
+)
+def test_disks(disk: Disk, state: str) -> None:
+    assert judge_disk(disk, 512 * MEGABYTE).state == state
+
+
+@pytest.mark.broker
+def test_a_broker_elsewhere_must_answer(mosquitto: Child) -> None:
+    outside = Settings(broker=Broker(embedded=False, port=mosquitto.port))
+    assert judge_broker(outside).state == "ok"
+    embedded = judge_broker(Settings(broker=Broker(port=mosquitto.port)))
+    assert (embedded.state, "is taken" in embedded.found) == ("warn", True)
+    mosquitto.end()
+    finding = judge_broker(outside)
+    assert (finding.state, "refused" in finding.found) == ("fail", True)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and is no broker
+        finding = judge_broker(Settings(broker=Broker(embedded=False, port=server.getsockname()[1])))
+    assert (finding.state, "did not answer" in finding.found) == ("fail", True)
+
+
+def test_no_folder_for_compiled_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    assert judge_cache(cache_base()) == Finding("kernel cache", "ok", str(tmp_path / "kernels"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/proc/kernels")
+    assert judge_cache(cache_base()).state == "warn"
+
+
+def test_everything_that_is_not_ok_comes_with_advice() -> None:
+    findings = [
+        judge_processor(Processor("armv7l", 32, 1, (3, 9))),
+        judge_python(Processor("armv7l", 32, 1, (3, 9))),
+        judge_memory(0),
+        judge_clock(Clock(False, 0)),
+        judge_disk(Disk("var", 0, None), 1),
+        judge_cache(None),
+    ]
+    assert all(finding.state != "ok" and finding.advice.endswith(".") for finding in findings)
+    assert verdict(findings) == "This machine cannot do the job yet: processor, python, memory, disk."
+    assert verdict([Finding("clock", "warn", "")]).endswith("less than the best of: clock.")
+    assert verdict([Finding("clock", "ok", "")]) == "This machine can do the job."
+
+
+def test_this_machine_is_looked_at_without_leaving_a_trace(tmp_path: Path) -> None:
+    findings = {finding.name: finding for finding in examine(Settings(site=Site(data=tmp_path / "data")))}
+    assert list(findings) == [
+        "processor", "python", "memory", "bluetooth", "ttys", "clock", "disk", "broker", "kernel cache", "dashboard",
+    ]  # fmt: skip
+    assert findings["python"].state == "ok"  # or this test would not run
+    assert findings["disk"].state in {"ok", "warn", "fail"}
+    assert "a safe write takes" in findings["disk"].found
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_configuration_decides_what_is_needed(tmp_path: Path) -> None:
+    device = Device(id="shimmer-1", driver="shimmer3", placement="lower_back", port=tmp_path / "rfcomm0")
+    slot = Slot(id="bay-a", subject="p-1", device=[device])
+    findings = {f.name: f for f in examine(Settings(site=Site(data=tmp_path), slot=[slot]))}
+    assert findings["ttys"].state == "fail"
+    assert str(tmp_path / "rfcomm0") in findings["ttys"].found
+    assert findings["bluetooth"].state != "fail"  # a serial device needs no radio
+
+
+def test_the_kernel_tells_about_its_clock() -> None:
+    """Unsynchronised or not, the fields of adjtimex are where we read them: the error is a plausible one."""
+    clock = facts.clock()
+    assert clock.synchronised in {True, False, None}
+    assert 0 <= clock.max_error_s <= 20  # the kernel stops counting at 16 s
+
+
+def test_json_for_monitoring(capsys: pytest.CaptureFixture[str]) -> None:
+    show([Finding("clock", "warn", "not synchronised", "Do."), Finding("disk", "fail", "full", "Free.")], as_json=True)
+    body = json.loads(capsys.readouterr().out)
+    assert body["ok"] is False
+    assert body["checks"][0] == {"name": "clock", "state": "warn", "found": "not synchronised", "advice": "Do."}
