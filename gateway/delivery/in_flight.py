@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from gateway.broker.link import NO_LIMIT, REFUSED
-from gateway.outbox.outbox import Row
+from gateway.model.row import Row
 
 REFUSED_WAIT_S = 5.0
 """Before a message is offered again that the broker refused (quota, rights)."""

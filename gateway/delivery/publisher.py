@@ -28,7 +28,8 @@ from gateway.delivery.inbox import Command, CommandError, carry_out, may_answer_
 from gateway.delivery.receipts import MOST_HISTORIANS, Reach, Union
 from gateway.delivery.resend import AFTER_S, Resend
 from gateway.delivery.schedule import Lanes
-from gateway.outbox.outbox import Gap, Outbox, Row
+from gateway.model.row import Gap, Row
+from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
 from gateway.wire.receipt import PAYLOAD_VERSION, Receipt
 from gateway.wire.topics import Topics

@@ -17,10 +17,9 @@ from config.settings import Device
 from drivers.driver import Decoder
 from drivers.packet import Frame, Packet, StreamSpec
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
+from gateway.intake.frames import Numbered
 
 CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
-
-Numbered = tuple[int, Frame]  # a frame and the number of its device
 
 
 @dataclass(slots=True)

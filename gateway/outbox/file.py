@@ -14,18 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from zlib import crc32
 
+from gateway.model.row import AUDIT, UNKNOWN, Chain, Gap, Row
 from gateway.outbox.log import last_commit_in_log
-from gateway.outbox.schema import (
-    AUDIT,
-    SCHEMA_VERSION,
-    TABLES,
-    UNKNOWN,
-    Chain,
-    Gap,
-    Row,
-    create,
-    migrate,
-)
+from gateway.outbox.schema import SCHEMA_VERSION, TABLES, create, migrate
 
 __all__ = ["DamagedError", "FileError", "Gap", "OutboxFile", "Row", "UnopenedFile", "is_damage", "set_aside"]
 

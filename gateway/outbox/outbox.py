@@ -22,6 +22,7 @@ import orjson
 
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record, body
+from gateway.model.row import AUDIT, CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
 from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.outbox.age_limit import AgeLimit
 from gateway.outbox.file import (
@@ -35,7 +36,6 @@ from gateway.outbox.file import (
     is_damage,
     set_aside,
 )
-from gateway.outbox.schema import AUDIT, CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
 
 __all__ = ["OUTBOX_FULL", "TOO_OLD", "Gap", "Outbox", "OutboxState", "Row"]
 

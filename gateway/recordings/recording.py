@@ -19,6 +19,7 @@ import orjson
 import zstandard
 
 from drivers.packet import Frame
+from gateway.intake.frames import Numbered
 
 MAGIC = b"RGREC1\n"
 BLOCK = struct.Struct("<IIIq")
@@ -26,8 +27,6 @@ RECORD = struct.Struct("<HBIq")
 LEVEL = 1  # zstd: sensor noise does not get smaller for more work
 MAX_BODY = 64 << 20  # a larger raw block is not one of ours
 STEPS_A_BLOCK = 20  # one second: what a power cut may cost the recording
-
-Numbered = tuple[int, Frame]
 
 
 class RecordingError(Exception):

@@ -11,7 +11,7 @@ import orjson
 from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
-from gateway.analysis.pipeline import Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.audit.chain import Books, check
 from gateway.broker.link import Incoming
 from gateway.dashboard import views
@@ -19,10 +19,11 @@ from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
 from gateway.delivery.inbox import CommandError, carry_out, may_answer_on, refusal
 from gateway.history.schema import StoredRecord
+from gateway.intake.frames import Origin
+from gateway.run.watch import Watch
 from gateway.wire.payload import PayloadError, decode_gaps, decode_measurements, decode_records
 from gateway.wire.receipt import Receipt
 from gateway.wire.topics import Topics
-from gateway.wire.waveform import Watch
 from tests.fuzz.target import Target
 from tests.gateway.samples import START_US, ward
 
