@@ -2,7 +2,8 @@
 
 Inside, only the monotonic clock counts. UTC is that clock and one number, fixed at the start; when the wall clock is
 set, or the machine slept, the number moves for what is measured from then on. The move goes through the pipeline's
-input as a frame of its own, so that a recording holds it and a replay makes it at the same step (`gateway.intake.frames`).
+input as a frame of its own (`gateway.intake.frames`), so that a recording holds it and a replay makes it at the same
+step.
 """
 
 from __future__ import annotations

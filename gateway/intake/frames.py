@@ -38,7 +38,7 @@ def clock_frame(arrival_ns: int, by_us: int) -> Numbered:
 
 
 def move_origin(origin: Origin, frames: Sequence[Numbered]) -> tuple[Origin, Sequence[Numbered]]:
-    """Carry out what the frames of a step say about UTC; return the origin that holds from now on, and the other frames.
+    """Carry out what the frames of a step say about UTC; return the origin from now on, and the other frames.
 
     Whatever the step completes, and all that comes after, is told in the UTC that holds at its end: one measurement
     never has a start before the move and an end after it. Order and durations are the monotonic clock's throughout.
