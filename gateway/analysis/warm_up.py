@@ -27,6 +27,7 @@ from gateway.analysis.operators import numbered, placements
 
 RATE_HZ = 100.0
 SAMPLES = 10
+WITH_KERNELS = ("analysis", "clocks")  # rooms of the gateway that have kernels of their own
 
 Tell = Callable[[str, float], None]  # what was made ready, and the seconds that it took
 
@@ -69,7 +70,8 @@ def needs(settings: Settings) -> set[str]:
 
 def cache_folders() -> list[Path]:
     """Return where compiled kernels are kept."""
-    return [kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent)]
+    gateway = Path(__file__).parents[1]
+    return [kernel.cache_folder(), *(kernel.cache_folder(gateway / room) for room in WITH_KERNELS)]
 
 
 def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:

@@ -44,7 +44,7 @@ def test_help_names_every_command_in_one_line_each() -> None:
 def test_help_imports_nothing_heavy() -> None:
     """A bedside computer answers --help at once: neither the compiler nor the store's library is loaded for it."""
     code = (
-        "import sys, gateway.command_group as g; sys.argv = ['rehab-gateway', '--help']\n"
+        "import sys, gateway.cli.group as g; sys.argv = ['rehab-gateway', '--help']\n"
         "from gateway.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
