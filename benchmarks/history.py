@@ -30,8 +30,8 @@ from gateway.broker.door import FOLDER, SOCKET
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.history.history import History, HistoryReader
 from gateway.model.measurement import Measurement
+from gateway.model.row import METRIC, Row
 from gateway.outbox.outbox import encode
-from gateway.outbox.schema import METRIC, Row
 from gateway.upkeep.believed_time import SETTLED_S, BelievedTime
 from gateway.upkeep.upkeep import Upkeep
 from gateway.wire.payload import Message, encode_measurements

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from benchmarks.entry import RECORDINGS
 from benchmarks.ward_wire import NS, Ward, ward
-from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
+from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.intake.intake import CONNECTED
 from gateway.outbox.outbox import Outbox
 

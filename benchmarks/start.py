@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.entry import RECORDINGS, Entry
 from benchmarks.ward_wire import ward
-from gateway.analysis.pipeline import STEP_NS, Origin
+from gateway.intake.frames import STEP_NS, Origin
 from gateway.recordings.recording import Header, RecordingWriter
 
 ORIGIN = Origin(1_000_000_000_000, 1_760_000_000_000_000)

@@ -24,10 +24,11 @@ from drivers.movella_dot import MovellaDotDecoder
 from drivers.shimmer3 import Shimmer3Decoder
 from dsp.foot import FootContacts
 from dsp.lower_back import LowerBack
-from gateway.analysis.pipeline import STEP_NS, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Bank
 from gateway.analysis.warm_up import warm_up
 from gateway.clocks.timeline import Timelines
+from gateway.intake.frames import STEP_NS, Origin
 from gateway.intake.intake import Intakes
 from gateway.intake.steps import Ticker
 from gateway.outbox.outbox import Outbox

@@ -12,7 +12,7 @@ import numpy as np
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.analysis.pipeline import STEP_NS, Numbered
+from gateway.intake.frames import STEP_NS, Numbered
 from gateway.intake.intake import CONNECTED
 from simulators.recorded import AXES
 from simulators.recording import Recording

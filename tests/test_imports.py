@@ -22,6 +22,12 @@ BELOW = {
     "simulators": {"simulators", "drivers.packet", "drivers.radio", "drivers.errors", "drivers.unix_path"},
 }
 
+# The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
+ROOMS = (
+    "cli", "run", "status", "recordings", "dashboard", "historian", "upkeep", "delivery", "analysis", "audit",
+    "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
+)  # fmt: skip
+
 # Who may touch the outside. Whatever is not named here is pure: bytes or arrays in, packets or numbers out.
 DRIVERS_THAT_DO_IO = {
     "ble", "bluez", "policy", "radio", "serial_port", "supervisor", "transport", "unix_path",
@@ -84,12 +90,48 @@ def test_imports_run_downwards(package: str) -> None:
     assert {str(path.relative_to(ROOT)): up for path in sources(package) if (up := upward(path))} == {}
 
 
+def rooms_above(room: str, source: str) -> set[str]:
+    """Return the modules of rooms at or above a room that a source imports."""
+    mine = ROOMS.index(room)
+    named = (m.split(".") for m in imports(source, f"gateway.{room}") if m.startswith("gateway."))
+    return {".".join(m) for m in named if m[1] != room and (m[1] not in ROOMS or ROOMS.index(m[1]) < mine)}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_what_stands_below(room: str) -> None:
+    found = {
+        str(path.relative_to(ROOT)): above
+        for path in sources(f"gateway/{room}")
+        if (above := rooms_above(room, path.read_text("utf-8")))
+    }
+    assert found == {}
+
+
+def test_every_file_of_the_gateway_is_in_a_room_that_says_what_it_is_for() -> None:
+    folders = {path.name for path in (ROOT / "gateway").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ROOMS)
+    assert {path.name for path in (ROOT / "gateway").glob("*.py")} == {"__init__.py", "__main__.py"}
+    for room in ROOMS:
+        source = (ROOT / "gateway" / room / "__init__.py").read_text("utf-8")
+        assert ast.get_docstring(ast.parse(source)), room
+    shown = (ROOT / "docs/architecture.md").read_text("utf-8")
+    rows = [line.split("`")[1].rstrip("/") for line in shown.splitlines() if line.startswith("| `")]
+    assert rows[: len(ROOMS)] == list(ROOMS)
+
+
+def test_a_room_above_is_found() -> None:
+    assert rooms_above("wire", "from gateway.analysis.pipeline import Pipeline") == {
+        "gateway.analysis.pipeline", "gateway.analysis.pipeline.Pipeline",
+    }  # fmt: skip
+    assert rooms_above("analysis", "from gateway.wire import curves") == set()
+
+
 @pytest.mark.parametrize(
     ("package", "source", "expected"),
     [
         ("dsp", "import gateway.clocks.device_clock", {"gateway.clocks.device_clock"}),
         ("dsp", "def f():\n    from drivers import packet", {"drivers", "drivers.packet"}),
-        ("gateway.dashboard", "from .. import topics", {"gateway", "gateway.topics"}),
+        ("gateway.dashboard", "from .. import wire", {"gateway", "gateway.wire"}),
         ("gateway", "import importlib\nimportlib.import_module('simulators.ward')", {"importlib", "simulators.ward"}),
     ],
 )

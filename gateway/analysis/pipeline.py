@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,13 +22,11 @@ from gateway.analysis.operators import Banks, numbered
 from gateway.analysis.subject import Subject
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import Floats
-from gateway.intake.intake import Arrived, Intakes, Numbered
+from gateway.intake.frames import STEP_NS, Numbered, Origin, move_origin
+from gateway.intake.intake import Arrived, Intakes
 from gateway.model.measurement import Measurement
 from gateway.wire.curves import SlotCurves
 
-__all__ = ["GAP_SAID_S", "STEP_NS", "Numbered", "Origin", "Pipeline"]
-
-STEP_NS = 50_000_000  # 50 ms: one kernel call serves all sensors, and nobody sees a twentieth of a second
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
 INTAKE_ALGORITHM = "intake/1"
@@ -36,14 +34,6 @@ INTAKE_ALGORITHM = "intake/1"
 log = logging.getLogger(__name__)
 
 Tap = Callable[[float, Floats], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The instant that is second 0: on the monotonic clock, and what the wall clock said then."""
-
-    monotonic_ns: int
-    utc_us: int
 
 
 class Pipeline:
@@ -78,6 +68,7 @@ class Pipeline:
     def step(self, frames: Sequence[Numbered]) -> list[Measurement]:
         """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed."""
         self.end_ns += STEP_NS
+        self.origin, frames = move_origin(self.origin, frames)
         out: list[Measurement] = []
         for arrived in self._intakes.push(frames):
             out += self._arrived(arrived)

@@ -2,20 +2,18 @@
 
 Inside, only the monotonic clock counts. UTC is that clock and one number, fixed at the start; when the wall clock is
 set, or the machine slept, the number moves for what is measured from then on. The move goes through the pipeline's
-input as a frame of its own, so that a recording holds it and a replay makes it at the same step (see `settle`).
+input as a frame of its own (`gateway.intake.frames`), so that a recording holds it and a replay makes it at the same
+step.
 """
 
 from __future__ import annotations
 
-import struct
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drivers.packet import Frame
-from gateway.analysis.pipeline import Numbered, Origin, Pipeline
 from gateway.machine import facts
 from gateway.machine.facts import TRUE_FROM_US
 from gateway.model.wall_correction import MICRO, Correction
@@ -27,12 +25,6 @@ BRACKET_NS = 20_000_000
 
 IMPOSSIBLE, POSSIBLE, KEPT = range(3)
 """What a wall clock is worth: a time that cannot be, one that nothing keeps right, one that something does."""
-
-CLOCK_DEVICE = 0xFFFF
-"""The "device number" of frames about the wall clock: the largest that a recording can hold."""
-CLOCK_CHANNEL = "utc-moved"
-MOVED = struct.Struct("<q")
-"""Payload: by how many microseconds UTC moves, signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,23 +140,3 @@ class WallClock:
 
     def _trust(self) -> int:
         return IMPOSSIBLE if not self.set else POSSIBLE if self.synchronised is False else KEPT
-
-
-def moved(arrival_ns: int, by_us: int) -> Numbered:
-    """Return what goes into the pipeline's input when UTC moves."""
-    return CLOCK_DEVICE, Frame(arrival_ns, CLOCK_CHANNEL, MOVED.pack(by_us))
-
-
-def settle(pipeline: Pipeline, frames: Sequence[Numbered]) -> Sequence[Numbered]:
-    """Carry out what the frames of a step say about UTC; return the frames of devices.
-
-    Whatever the step completes, and all that comes after, is told in the UTC that holds at its end: one measurement
-    never has a start before the move and an end after it. Order and durations are the monotonic clock's throughout.
-    """
-    if not any(number == CLOCK_DEVICE for number, _ in frames):
-        return frames
-    for number, frame in frames:
-        if number == CLOCK_DEVICE and frame.channel == CLOCK_CHANNEL and len(frame.data) == MOVED.size:
-            origin = pipeline.origin
-            pipeline.origin = Origin(origin.monotonic_ns, origin.utc_us + MOVED.unpack(frame.data)[0])
-    return [numbered for numbered in frames if numbered[0] != CLOCK_DEVICE]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gateway.outbox.outbox import Row
+from gateway.model.row import Row
 
 INTERVAL_S = 1.0
 """One message a slot a second, unless something happened."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.broker.link import NO_LIMIT
-from gateway.outbox.outbox import Gap, Row
+from gateway.model.row import Gap, Row
 
 REFUSED_WAIT_S = 5.0
 """Before a message is offered again that the broker refused (quota, rights)."""

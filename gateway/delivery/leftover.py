@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from gateway.delivery.batching import by_slot
 from gateway.delivery.receipts import Union
+from gateway.model.row import Gap, Row
 from gateway.outbox.outbox import Outbox
-from gateway.outbox.schema import Gap, Row
 from gateway.wire.payload import MAX_GAPS
 from gateway.wire.receipt import Receipt
 

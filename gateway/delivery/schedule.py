@@ -13,7 +13,8 @@ from gateway.delivery.backlog_pace import Flow
 from gateway.delivery.batching import MAX_BYTES, SlotBatches, by_slot
 from gateway.delivery.receipts import Reach
 from gateway.delivery.resend import Resend
-from gateway.outbox.outbox import Gap, Outbox, Row
+from gateway.model.row import Gap, Row
+from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Contiguous
 
 READ_ROWS = 1_000

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from gateway.model.records import Record, body, sum_of
-from gateway.outbox.schema import Chain
+from gateway.model.row import Chain
 
 ITSELF = "_historian"
 """In no configuration: an id there has no underscore."""

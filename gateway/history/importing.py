@@ -22,9 +22,9 @@ from gateway.history.history import History
 from gateway.history.schema import Stored, as_text, read_stored
 from gateway.machine.private_files import MODE
 from gateway.model import wall_correction
+from gateway.model.row import AUDIT, METRIC, Row
 from gateway.outbox.file import FileError
 from gateway.outbox.outbox import encode, with_number
-from gateway.outbox.schema import AUDIT, METRIC, Row
 from gateway.wire.payload import (
     Message,
     PayloadError,

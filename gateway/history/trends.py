@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from gateway.upkeep.minutes import MINUTE_US
+from gateway.history.minutes import MINUTE_US
 
 NARROW_US = 2 * 3_600 * 1_000_000
 """Up to here rows are read: at two a second some ten thousand."""

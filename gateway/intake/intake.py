@@ -18,13 +18,12 @@ from drivers.driver import Decoder
 from drivers.packet import Frame, Packet, StreamSpec
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
+from gateway.intake.frames import Numbered
 from gateway.intake.repeats import Repeats
 
 CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
 
 REPEATED = "repeated"  # the fault: a notification that was delivered twice
-
-Numbered = tuple[int, Frame]  # a frame and the number of its device
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from drivers.packet import Frame
-from gateway.analysis.pipeline import STEP_NS, Numbered
+from gateway.intake.frames import STEP_NS, Numbered
 
 MAX_WAITING = 200_000  # frames: several seconds of a whole ward; more means that the pipeline has stopped
 

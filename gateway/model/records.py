@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import orjson
 
-from gateway.outbox.schema import AUDIT, EVENT, Chain
+from gateway.model.row import AUDIT, EVENT, Chain
 
 Kind = Literal["notice", "audit"]
 KINDS: tuple[Kind, ...] = ("notice", "audit")

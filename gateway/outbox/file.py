@@ -17,19 +17,9 @@ from zlib import crc32
 
 from gateway.machine.damage import look, suspicious
 from gateway.machine.private_files import make_private
+from gateway.model.row import AUDIT, UNKNOWN, Chain, Gap, Row
 from gateway.outbox.log import last_commit_in_log
-from gateway.outbox.schema import (
-    AUDIT,
-    FACTS,
-    SCHEMA_VERSION,
-    TABLES,
-    UNKNOWN,
-    Chain,
-    Gap,
-    Row,
-    create,
-    migrate,
-)
+from gateway.outbox.schema import FACTS, SCHEMA_VERSION, TABLES, create, migrate
 
 __all__ = ["DamagedError", "FileError", "Gap", "OutboxFile", "Row", "UnopenedFile", "set_aside"]
 

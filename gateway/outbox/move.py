@@ -9,7 +9,8 @@ import os
 from pathlib import Path
 
 from gateway.machine.file_place import Change, Place
-from gateway.outbox.file import NO_END, OutboxFile, Row, set_aside
+from gateway.model.row import Row
+from gateway.outbox.file import NO_END, OutboxFile, set_aside
 
 REWRITTEN = ".rewritten"
 NEW = ".new"

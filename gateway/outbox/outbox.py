@@ -25,6 +25,7 @@ from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.file_place import Place
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record, body
+from gateway.model.row import AUDIT, CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
 from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.outbox.age_limit import AgeLimit
 from gateway.outbox.earlier import Earlier
@@ -40,7 +41,6 @@ from gateway.outbox.file import (
 )
 from gateway.outbox.incidents import Incidents
 from gateway.outbox.move import finish_move, move_on, rewrite
-from gateway.outbox.schema import AUDIT, CLASSES, EVENT, METRIC, UNKNOWN, Chain, Gap, Row
 
 __all__ = ["OUTBOX_FULL", "TOO_OLD", "Gap", "Outbox", "OutboxState", "Row"]
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from gateway.model.row import Gap, Row
 from gateway.outbox.file import CORRUPT, NO_END, ROWS_OF_A_PAGE, FileError, OutboxFile
 from gateway.outbox.log import last_commit_in_log
 from gateway.outbox.move import clear, move_durably
-from gateway.outbox.schema import SCHEMA_VERSION, TABLES, Gap, Row
+from gateway.outbox.schema import SCHEMA_VERSION, TABLES
 from gateway.wire.receipt import EPOCH, MAX_SEQ, Contiguous
 
 CHUNK = 2_000

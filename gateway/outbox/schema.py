@@ -7,16 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 SCHEMA_VERSION = 2
 
-METRIC, EVENT, AUDIT = 0, 1, 2
-"""Classes, in the order in which they have to go. EVENT holds notices too. Waveforms come before all: never queued."""
-CLASSES = ("metric", "event", "audit")
 TABLES = ("metrics", "events", "audits")
-UNKNOWN = -1
-"""Class of numbers of which nothing but the number is known."""
 
 STATE = """
 CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), epoch TEXT NOT NULL, last_seq INTEGER NOT NULL,
@@ -52,38 +46,6 @@ FROM_VERSION_1 = (
     "DROP TABLE dropped_1",
 )
 """Version 1 had all rows in one table, with a mark on events. The parameter is what a gap is counted for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One durable row: its number, its slot (none for notices and the audit), its class, its JSON with the number."""
-
-    seq: int
-    slot: str
-    rank: int
-    payload: bytes
-
-    @property
-    def urgent(self) -> bool:
-        """Whether it is sent at once."""
-        return self.rank != METRIC
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Numbers ``first`` to ``last``, both included, that never will come, and why."""
-
-    first: int
-    last: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """How far the audit has come: how many records there were, and the SHA-256 of the last; empty before the first."""
-
-    n: int = 0
-    head: str = ""
 
 
 def create(db: sqlite3.Connection, epoch: str) -> None:

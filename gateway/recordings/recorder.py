@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.recordings.recording import Header, Numbered, RecordingWriter
+from gateway.intake.frames import Numbered
+from gateway.recordings.recording import Header, RecordingWriter
 
 BACKLOG_STEPS = 1200  # one minute of steps: a disk that is away for longer costs the recording, not the run
 LOOK_EVERY_STEPS = 20  # one second: between two looks at the free space

@@ -21,6 +21,7 @@ import orjson
 import zstandard
 
 from drivers.packet import Frame
+from gateway.intake.frames import Numbered
 from gateway.machine.file_place import identity
 from gateway.machine.private_files import FOLDER_MODE, create_private
 
@@ -30,8 +31,6 @@ RECORD = struct.Struct("<HBIq")
 LEVEL = 1  # zstd: sensor noise does not get smaller for more work
 MAX_BODY = 64 << 20  # a larger raw block is not one of ours
 STEPS_A_BLOCK = 20  # one second: what a power cut may cost the recording
-
-Numbered = tuple[int, Frame]
 
 
 class RecordingError(Exception):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config.settings import Settings
-from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
-from gateway.clocks.wall_clock import settle
+from gateway.analysis.pipeline import Pipeline
+from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.model.measurement import Measurement
 from gateway.recordings.recording import RecordingReader
 
@@ -47,4 +47,4 @@ class Replay:
             begin = at
             while at < len(frames) and frames[at][1].arrival_ns < until:
                 at += 1
-            yield self.pipeline.step(settle(self.pipeline, frames[begin:at]))
+            yield self.pipeline.step(frames[begin:at])

@@ -19,15 +19,16 @@ from config.settings import Settings
 from drivers.packet import Frame
 from drivers.radio import Radio, open_radio
 from drivers.supervisor import DeviceState, DeviceSupervisor
-from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
 from gateway.audit.audit import Audit
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.clocks.device_clock import NS
-from gateway.clocks.wall_clock import CLOCK_DEVICE, WallClock, moved, settle
+from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
+from gateway.intake.frames import CLOCK_DEVICE, STEP_NS, Numbered, Origin, clock_frame
 from gateway.intake.intake import CONNECTED
 from gateway.intake.known_devices import known_devices
 from gateway.intake.steps import Ticker
@@ -41,6 +42,7 @@ from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
 from gateway.run.device_log import DeviceLog
+from gateway.run.watch import Watch
 from gateway.status.event_delays import Decided
 from gateway.status.listener import Json
 from gateway.status.notices import durable
@@ -50,7 +52,6 @@ from gateway.status.report import Report, headline
 from gateway.wire.curves import encode_curves
 from gateway.wire.receipt_key import ReceiptKeyError, receipt_key
 from gateway.wire.topics import Topics
-from gateway.wire.waveform import Watch
 
 log = logging.getLogger(__name__)
 
@@ -298,13 +299,13 @@ class _Work:
         if by_us:
             log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
             self._audit.clock_moved(by_us)
-            self._ticker.push(*moved(now_ns, by_us))
+            self._ticker.push(*clock_frame(now_ns, by_us))
         while wall.corrections:
             self._corrections.append((now_ns, wall.corrections.popleft()))
         for end_ns, frames in self._ticker.due():
             if self._recorder is not None:
                 self._recorder.step(end_ns, frames)  # first: a step that fails has to be there when it is looked for
-            measurements = self._pipeline.step(settle(self._pipeline, frames))
+            measurements = self._pipeline.step(frames)
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
             self._decided.append(measurements, frames)

@@ -12,8 +12,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from gateway.analysis.pipeline import Numbered
 from gateway.clocks.device_clock import NS
+from gateway.intake.frames import Numbered
 from gateway.intake.intake import Intake
 from gateway.model.latency import Latency
 from gateway.model.measurement import Measurement

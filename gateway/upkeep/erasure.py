@@ -13,8 +13,8 @@ from typing import Any
 
 from gateway.history.erased_subjects import ERASED, WORD
 from gateway.history.history import History
+from gateway.history.minutes import PORTION, keep_newest_id, newest_id
 from gateway.model.records import purged
-from gateway.upkeep.minutes import PORTION, keep_newest_id, newest_id
 
 OURS = frozenset((
     "measurements", "minutes", "restate", "received", "received_seqs", "upkeep", "erased", "salt", "copying", "epochs",

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.history import minutes
 from gateway.history.history import History
-from gateway.upkeep import minutes
 from gateway.upkeep.believed_time import MICRO, UNSETTLED, BelievedTime
 
 log = logging.getLogger(__name__)

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.history.history import History
+from gateway.history.minutes import restate_some, roll_up
 from gateway.upkeep import requests
 from gateway.upkeep.believed_time import BelievedTime
 from gateway.upkeep.erasure import erase
-from gateway.upkeep.minutes import restate_some, roll_up
 from gateway.upkeep.requests import Request
 from gateway.upkeep.retention import Retention, Tell
 from gateway.upkeep.sweep import sweep_series

@@ -16,7 +16,7 @@ import orjson
 
 from gateway.model.measurement import Measurement
 from gateway.model.records import KINDS, canonical
-from gateway.outbox.schema import Gap, Row
+from gateway.model.row import Gap, Row
 from gateway.wire.message_limits import too_much
 from gateway.wire.receipt import EPOCH, MAX_SEQ, PAYLOAD_VERSION
 

@@ -14,7 +14,7 @@ from subprocess import PIPE
 import pytest
 
 from gateway.history.history import History
-from gateway.outbox.file import Gap
+from gateway.model.row import Gap
 from gateway.wire.payload import Message
 from tests.faults import clocks, files, kills
 from tests.faults.beds import doubled, excess

@@ -21,8 +21,8 @@ from config.loader import load
 from config.settings import Settings
 from drivers.packet import Frame
 from gateway.cli.main import known_drivers
-from gateway.outbox.file import DamagedError, FileError, Gap, OutboxFile, Row
-from gateway.outbox.schema import METRIC
+from gateway.model.row import METRIC, Gap, Row
+from gateway.outbox.file import DamagedError, FileError, OutboxFile
 from gateway.recordings.recording import BLOCK, MAGIC, Header, RecordingError, RecordingReader, RecordingWriter
 from tests.fuzz.target import Target
 

@@ -14,7 +14,7 @@ import orjson
 from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
-from gateway.analysis.pipeline import Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.audit.chain import Books, check
 from gateway.broker.link import Incoming
 from gateway.dashboard import views
@@ -25,13 +25,14 @@ from gateway.historian.fair_queue import FairQueue
 from gateway.historian.parked import numbers_in
 from gateway.history.history import History
 from gateway.history.schema import StoredRecord
+from gateway.intake.frames import Origin
 from gateway.model.wall_correction import SLOT as SLOT_OF_CLOCK
 from gateway.model.wall_correction import Correction
 from gateway.model.wall_correction import measurements as corrected
+from gateway.run.watch import Watch
 from gateway.wire.payload import PayloadError, decode_gaps, decode_measurements, decode_records
 from gateway.wire.receipt import Receipt
 from gateway.wire.topics import Topics
-from gateway.wire.waveform import Watch
 from tests.fuzz.target import Target
 from tests.gateway.samples import START_US, ward
 

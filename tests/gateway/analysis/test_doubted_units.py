@@ -8,7 +8,8 @@ from statistics import median
 import pytest
 
 from dsp.units import IN_G
-from gateway.analysis.pipeline import STEP_NS, Numbered, Pipeline
+from gateway.analysis.pipeline import Pipeline
+from gateway.intake.frames import STEP_NS, Numbered
 from simulators.body import WalkingBody
 from simulators.clock import Clock
 from simulators.imu import PERFECT

@@ -12,8 +12,9 @@ import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
+from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.intake.steps import Ticker
 from gateway.model.measurement import Measurement
 from simulators.body import WalkingBody

@@ -16,8 +16,9 @@ from config.settings import Device, Settings, Slot
 from dsp.foot import ALGORITHM as FOOT_ALGORITHM
 from dsp.shank import ALGORITHM as SHANK_ALGORITHM
 from gateway.analysis.joints import CURVES_EVERY_S
-from gateway.analysis.pipeline import STEP_NS, Numbered, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
+from gateway.intake.frames import STEP_NS, Numbered
 from gateway.model.measurement import Measurement
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.recordings.replay import Replay

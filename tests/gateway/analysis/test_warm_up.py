@@ -22,7 +22,8 @@ import sys
 import threading
 from numba.core.runtime import rtsys
 from config.settings import Device, Settings, Slot
-from gateway.analysis.pipeline import STEP_NS, Pipeline
+from gateway.analysis.pipeline import Pipeline
+from gateway.intake.frames import STEP_NS
 from gateway.analysis.warm_up import warm_up
 from tests.gateway.analysis.test_pipeline import ORIGIN, PROGRAMME, RATE_HZ, SECONDS, at, dot_frames
 from simulators.body import WalkingBody

@@ -25,8 +25,8 @@ from gateway.broker.link import Incoming
 from gateway.history.history import History, HistoryReader
 from gateway.history.schema import StoredRecord
 from gateway.model.records import Record, body
-from gateway.outbox.outbox import Gap, Outbox
-from gateway.outbox.schema import AUDIT, Chain
+from gateway.model.row import AUDIT, Chain, Gap
+from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_gaps, decode_records, encode_gaps, encode_records
 from tests.gateway.old_histories import make_version_1
 from tests.gateway.samples import START_US, measurement

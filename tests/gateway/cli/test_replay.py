@@ -14,9 +14,10 @@ import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.analysis.pipeline import STEP_NS, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.cli.replay import compare
 from gateway.history.history import History
+from gateway.intake.frames import STEP_NS, Origin
 from gateway.intake.intake import CONNECTED
 from gateway.model.measurement import Measurement
 from gateway.recordings.recording import Header, RecordingWriter

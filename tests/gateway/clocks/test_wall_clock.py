@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
-from gateway.clocks.wall_clock import CLOCK_DEVICE, STEP_S, Reading, WallClock, moved, read, settle
+from gateway.clocks.wall_clock import STEP_S, Reading, WallClock, read
+from gateway.intake.frames import CLOCK_DEVICE, STEP_NS, Numbered, Origin, clock_frame
 from gateway.machine.facts import TRUE_FROM_US, Clock
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import MICRO, Correction
@@ -197,7 +198,7 @@ def frames() -> list[list[Numbered]]:
         at_ns = ORIGIN.monotonic_ns + step * STEP_NS + 1_000
         steps[step].append((0, Frame(at_ns, "measurement", bytes((0x10, 75, 0x33, 0x03)))))
     for step, by_us in ((400, -HOUR_US), (800, 2 * HOUR_US)):
-        steps[step].append(moved(ORIGIN.monotonic_ns + step * STEP_NS + 2_000, by_us))
+        steps[step].append(clock_frame(ORIGIN.monotonic_ns + step * STEP_NS + 2_000, by_us))
     return steps
 
 
@@ -209,7 +210,7 @@ def lived(steps: list[list[Numbered]], path: Path | None = None) -> list[Measure
     for number, step in enumerate(steps, start=1):
         if writer:
             writer.step(ORIGIN.monotonic_ns + number * STEP_NS, step)
-        out += pipeline.step(settle(pipeline, step))
+        out += pipeline.step(step)
     if writer:
         writer.close()
     return out + pipeline.finish()
@@ -235,5 +236,5 @@ def test_a_step_moves_utc_from_then_on_and_nothing_else() -> None:
 @given(st.binary(max_size=12), st.text(max_size=4))
 def test_a_damaged_word_about_the_clock_moves_nothing(data: bytes, channel: str) -> None:
     pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
-    assert settle(pipeline, [(CLOCK_DEVICE, Frame(NS, channel, data))]) == []
+    assert pipeline.step([(CLOCK_DEVICE, Frame(NS, channel, data))]) == []
     assert pipeline.origin == ORIGIN

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.delivery.batching import MAX_ROWS, SlotBatches, by_slot
-from gateway.outbox.outbox import Row
-from gateway.outbox.schema import EVENT, METRIC
+from gateway.model.row import EVENT, METRIC, Row
 
 
 def row(seq: int, slot: str = "a", *, event: bool = False, size: int = 10) -> Row:

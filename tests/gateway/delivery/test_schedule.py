@@ -9,8 +9,9 @@ from gateway.delivery.backlog_pace import LEAST
 from gateway.delivery.receipts import Reach
 from gateway.delivery.resend import Resend
 from gateway.delivery.schedule import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, Lanes
+from gateway.model.row import Gap, Row
 from gateway.outbox.file import OutboxFile
-from gateway.outbox.outbox import Gap, Outbox, Row
+from gateway.outbox.outbox import Outbox
 from tests.gateway.samples import measurement, ward
 
 

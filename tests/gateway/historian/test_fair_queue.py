@@ -22,8 +22,8 @@ from gateway.historian.fair_queue import (
     FairQueue,
 )
 from gateway.historian.historian import Historian
-from gateway.outbox.outbox import Outbox, Row, encode
-from gateway.outbox.schema import METRIC
+from gateway.model.row import METRIC, Row
+from gateway.outbox.outbox import Outbox, encode
 from gateway.wire.message_limits import MAX_MESSAGE_BYTES
 from gateway.wire.payload import encode_measurements
 from gateway.wire.topics import Topics

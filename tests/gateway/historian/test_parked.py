@@ -16,8 +16,8 @@ from gateway.broker.link import Incoming
 from gateway.historian.historian import Historian
 from gateway.historian.parked import MOST_PARKED, MOST_PARKED_BYTES, Parked, numbers_in
 from gateway.history.history import HistoryReader
-from gateway.outbox.outbox import Row, encode
-from gateway.outbox.schema import METRIC
+from gateway.model.row import METRIC, Row
+from gateway.outbox.outbox import encode
 from gateway.wire.payload import PARKED, decode_measurements, encode_measurements
 from tests.gateway.samples import ward
 from tests.servers import free_port, wait_until

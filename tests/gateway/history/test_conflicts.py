@@ -16,8 +16,8 @@ from gateway.history.history import History, HistoryReader
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.model.records import canonical
+from gateway.model.row import Gap
 from gateway.model.wall_correction import Correction
-from gateway.outbox.outbox import Gap
 from gateway.wire.payload import Message, Rejected, Told
 from tests.gateway.samples import START_US, measurement, ward
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.history.history import History, HistoryError, HistoryReader
-from gateway.outbox.outbox import Gap
+from gateway.model.row import Gap
 from gateway.wire.payload import Message, Rejected
 from gateway.wire.receipt import Receipt
 from tests.gateway.samples import START_US, measurement, ward

@@ -14,8 +14,8 @@ from gateway.history import quota
 from gateway.history.history import History, HistoryReader
 from gateway.history.quota import QUOTAS, Quota
 from gateway.model import wall_correction
+from gateway.model.row import Gap
 from gateway.model.wall_correction import Correction
-from gateway.outbox.outbox import Gap
 from gateway.wire.payload import Message, Rejected
 from tests.gateway.samples import START_US, measurement
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from config.settings import Device, Settings, Slot
 from drivers.heart_rate import LEAST_BEAT_S, HeartRateDecoder
 from drivers.packet import Frame
-from gateway.analysis.pipeline import STEP_NS, Numbered, Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
+from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.intake.repeats import SETTLED_S, TWINS, Repeats
 from gateway.model.measurement import Measurement
 from simulators.body import WalkingBody

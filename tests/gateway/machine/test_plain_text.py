@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.history.history import History
 from gateway.machine.plain_text import OneLine, all_visible, plain_json, visible
 from gateway.model.records import Record, body
-from gateway.outbox.schema import Chain
+from gateway.model.row import Chain
 from gateway.wire.payload import Message, Told
 from tests.gateway.cli.test_status import a_status, saying
 from tests.servers import Child

@@ -17,11 +17,12 @@ import pytest
 from gateway.machine.facts import TRUE_FROM_US
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record
+from gateway.model.row import AUDIT, EVENT, METRIC, Gap, Row
 from gateway.outbox import outbox as outbox_module
 from gateway.outbox.age_limit import SETTLED_S, AgeLimit
 from gateway.outbox.file import GAP_BYTES, ROW_OVERHEAD, OutboxFile
-from gateway.outbox.outbox import OUTBOX_FULL, TOO_OLD, Gap, Outbox, Row
-from gateway.outbox.schema import AUDIT, EVENT, METRIC, TABLES
+from gateway.outbox.outbox import OUTBOX_FULL, TOO_OLD, Outbox
+from gateway.outbox.schema import TABLES
 from tests.gateway.samples import START_US, measurement
 
 CAP = 100_000

@@ -12,8 +12,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from gateway.model.row import Gap
 from gateway.outbox.file import OutboxFile
-from gateway.outbox.outbox import Gap, OtherGatewayError, Outbox
+from gateway.outbox.outbox import OtherGatewayError, Outbox
 from tests.gateway.samples import ward
 from tests.servers import wait_until
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from gateway.model.measurement import Measurement
+from gateway.model.row import Gap, Row
 from gateway.outbox import outbox as outbox_module
 from gateway.outbox.file import OutboxFile, set_aside
-from gateway.outbox.outbox import OUTBOX_FULL, Gap, Outbox, Row
+from gateway.outbox.outbox import OUTBOX_FULL, Outbox
 from tests.gateway.samples import measurement, ward
 
 

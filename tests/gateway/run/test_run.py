@@ -32,10 +32,10 @@ from gateway.machine import supervision
 from gateway.machine.facts import Clock
 from gateway.machine.supervision import TaskFailedError
 from gateway.machine.watchdog import ServiceManager
+from gateway.model.row import AUDIT, EVENT
 from gateway.model.wall_correction import MICRO, SLOT
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.outbox import Outbox
-from gateway.outbox.schema import AUDIT, EVENT
 from gateway.recordings.replay import Replay
 from gateway.run.run import Gateway, StartError, open_outbox
 from gateway.status import progress

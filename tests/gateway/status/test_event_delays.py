@@ -10,8 +10,9 @@ import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.analysis.pipeline import Origin, Pipeline
+from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
+from gateway.intake.frames import Origin
 from gateway.outbox.outbox import Outbox
 from gateway.status.event_delays import OPEN, TOLD, Decided
 from tests.gateway.samples import measurement

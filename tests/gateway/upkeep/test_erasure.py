@@ -23,9 +23,9 @@ from gateway.history.erased_subjects import ERASED
 from gateway.history.history import History, HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record, body
+from gateway.model.row import METRIC, Chain, Row
 from gateway.model.wall_correction import Correction, measurements
 from gateway.outbox.outbox import encode
-from gateway.outbox.schema import METRIC, Chain, Row
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.upkeep.erasure import erase, find
 from gateway.upkeep.upkeep import Upkeep

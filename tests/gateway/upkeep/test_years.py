@@ -20,8 +20,8 @@ from config.settings import Settings
 from gateway.broker.link import Link
 from gateway.history.history import History, HistoryError, HistoryReader
 from gateway.history.schema import SCHEMA_VERSION
+from gateway.model.row import METRIC, Row
 from gateway.outbox.outbox import encode
-from gateway.outbox.schema import METRIC, Row
 from gateway.upkeep.sweep import sweep_series
 from gateway.wire.payload import Message, encode_measurements
 from gateway.wire.topics import Topics

@@ -10,8 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.outbox.outbox import Gap, Row, encode
-from gateway.outbox.schema import METRIC
+from gateway.model.row import METRIC, Gap, Row
+from gateway.outbox.outbox import encode
 from gateway.wire.message_limits import MAX_ENTRIES, MAX_MESSAGE_BYTES, MAX_VALUES, too_much
 from gateway.wire.payload import (
     MAX_GAPS,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.outbox.outbox import Gap, Row, encode
-from gateway.outbox.schema import METRIC
+from gateway.model.row import METRIC, Gap, Row
+from gateway.outbox.outbox import encode
 from gateway.wire.payload import (
     Message,
     PayloadError,

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.history import minutes
 from gateway.history.history import History, HistoryReader
+from gateway.history.minutes import MINUTE_US
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import Correction, measurements
-from gateway.upkeep import minutes
-from gateway.upkeep.minutes import MINUTE_US
 from gateway.wire.payload import Message
 from tests.gateway.samples import START_US, measurement, ward
 
