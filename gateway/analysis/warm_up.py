@@ -33,7 +33,6 @@ ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
 
 FIRST_WORD_S = 2.0  # what is in the cache is loaded before anybody has to be told
 EVERY_S = 5.0  # then somebody who waits, or reads the log, is told again
-WITH_KERNELS = ("analysis", "clocks")  # rooms of the gateway that have kernels of their own
 
 Tell = Callable[[str, float], None]  # what was made ready, and the seconds that it took
 Say = Callable[[str], None]  # a sentence for whoever waits
@@ -104,8 +103,7 @@ def needs(settings: Settings) -> set[str]:
 
 def cache_folders() -> list[Path]:
     """Return where compiled kernels are kept; nowhere, where this user has no place for them."""
-    gateway = Path(__file__).parents[1]
-    folders = (kernel.cache_folder(), *(kernel.cache_folder(gateway / room) for room in WITH_KERNELS))
+    folders = (kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent))
     return [folder for folder in folders if folder is not None]
 
 

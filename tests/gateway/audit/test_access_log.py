@@ -251,18 +251,18 @@ def test_the_command_prints_and_verifies(path: Path, tmp_path: Path) -> None:
     config = tmp_path / "ward.toml"
     config.write_text(f'[site]\ndata = "{tmp_path}"\n')
 
-    def run(*options: str) -> subprocess.CompletedProcess[str]:
+    def shown(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "gateway", "access-log", str(config), *options],
             capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "COLUMNS": "160"},
         )  # fmt: skip
 
-    done = run()
+    done = shown()
     assert done.returncode == 0
     assert "bay-1: p-017" in done.stdout
     assert "The log is whole." in done.stdout
-    lines = [json.loads(line) for line in run("--json", "--subject", "p-018").stdout.splitlines()]
+    lines = [json.loads(line) for line in shown("--json", "--subject", "p-018").stdout.splitlines()]
     assert [(line["n"], line["page"]) for line in lines] == [(3, "ward")]
     change(path, "DELETE FROM entries WHERE n = 2")
-    done = run("--user", "nobody")
+    done = shown("--user", "nobody")
     assert (done.returncode, "entries 2 to 2 are missing" in done.stdout) == (1, True)

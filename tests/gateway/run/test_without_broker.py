@@ -45,7 +45,7 @@ def fake(tmp_path: Path) -> Path:
         missing("mosquitto")
     program = tmp_path / "bin" / "mosquitto"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho 'error while loading shared libraries: libx.so.1' >&2\nexit 127\n")
+    program.write_text("#!/bin/sh\necho 'error while loading shared libraries: libx.so' >&2\nexit 127\n")
     program.chmod(0o755)
     return program
 
@@ -112,7 +112,7 @@ async def test_a_broker_that_cannot_start_costs_no_measurement(tmp_path: Path, f
         await until(
             lambda: "notice raised: The message broker cannot be reached: mosquitto ended at once" in said(path)
         )
-        assert "libx.so.1" in said(path)
+        assert "libx.so" in said(path)
         settings = load(path)
         listener = Listener(settings)
         listener.start()
