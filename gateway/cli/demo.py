@@ -30,6 +30,7 @@ from gateway.cli.terminal import Terminal
 from gateway.history.history import HistoryReader
 from gateway.machine.file_lock import FileLock
 from gateway.machine.plain_text import visible
+from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.wire.topics import Topics
 
 START_S = 60.0  # processes that only have to load
@@ -73,7 +74,7 @@ class Flow:
             self.status = told
         elif message.topic == self.topics.stored:
             self.stored = told["stored"]
-        else:
+        elif message.topic != self.topics.measurements(CLOCK):  # words about the wall clock are nobody's measurements
             self.measurements += len(told["measurements"])
 
     @property
