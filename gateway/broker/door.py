@@ -104,7 +104,7 @@ def check_holder(door: Door) -> None:
 def listens(pid: int, port: int) -> bool:
     """Whether a process of this user listens on a port of loopback."""
     address = f"0100007F:{port:04X}"
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
     held = {f"socket:[{row[9]}]" for row in rows if row[1] == address and row[3] == "0A"}
     try:
         opened = list(Path(f"/proc/{pid}/fd").iterdir())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
 from config.settings import Device, Settings
 from config.wording import suggestion
+from gateway.cli.terminal import Terminal
 from gateway.intake.known_devices import KnownDevices, known_devices, words
 from gateway.model.usage import UsageError
 
@@ -16,7 +16,7 @@ def accept(settings: Settings, name: str | None) -> None:
     known = known_devices(settings)
     devices = {device.id: device for slot in settings.slot for device in slot.device}
     if name is None:
-        Console(highlight=False).print(_table(known, devices))
+        Terminal().print(_table(known, devices))
         return
     if name not in devices:
         raise UsageError(f"no device '{name}' in this configuration{suggestion(name, devices)}")
@@ -24,7 +24,7 @@ def accept(settings: Settings, name: str | None) -> None:
         told = known.accept(devices[name])
     except LookupError:
         raise UsageError(f"no other device has come in place of '{name}': there is nothing to accept") from None
-    Console(highlight=False).print(f"{name} is {words(told)} from now on; a running gateway takes it within a minute.")
+    Terminal().print(f"{name} is {words(told)} from now on; a running gateway takes it within a minute.")
 
 
 def _table(known: KnownDevices, devices: dict[str, Device]) -> Table:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import orjson
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
 from gateway.audit.access_log import NAME, Entry, read
+from gateway.cli.terminal import Terminal
 
 WHOLE, BROKEN = 0, 1
 MICRO = 1_000_000
@@ -30,7 +30,7 @@ def show(settings: Settings, *, user: str, subject: str, as_json: bool) -> int:
             sys.stdout.buffer.write(orjson.dumps(as_object(entry)) + b"\n")
         sys.stdout.flush()
         return BROKEN if troubles else WHOLE
-    console = Console(highlight=False)
+    console = Terminal()
     shown = Table("n", "time (UTC)", "user", "role", "from", "what", "", box=None, pad_edge=False, header_style="dim")
     for entry in chosen:
         shown.add_row(*_row(entry))

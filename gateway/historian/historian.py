@@ -50,7 +50,7 @@ from gateway.wire.payload import (
     printable,
 )
 from gateway.wire.receipt import MOST_NOTICES, HistorianNotice, Receipt
-from gateway.wire.receipt_key import receipt_key
+from gateway.wire.receipt_key import ReceiptKeyError, receipt_key
 from gateway.wire.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -156,11 +156,16 @@ class Historian:
         self._sharing = group is not None
         self._receipt_s = SHARED_RECEIPT_S if self._sharing else RECEIPT_S
         self._receipts_at = 0.0
-        self._key = receipt_key(settings)
         self._history, self._lock = open_history(
             self.path, gateway=settings.site.gateway, copying=store is not None, sharing=self._sharing, now=now,
             believed_most_s=settings.historian.believed_clock_most_s, stopping=self._stop.is_set,
         )  # fmt: skip
+        try:
+            self._key = receipt_key(settings)
+        except ReceiptKeyError:
+            self._history.close()
+            self._lock.release()
+            raise
         self._queue = FairQueue(self._acknowledge, [name for name, _ in self._history.epochs()])
         self._parked = Parked(self.path)
         self._upkeep = Upkeep(

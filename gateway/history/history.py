@@ -605,6 +605,9 @@ class History:
 
     def _reject(self, gateway: str, known: _Epoch, bad: Rejected) -> None:
         """Keep what could not be understood, with the reason; nothing waits for it."""
+        if self.erased and self.erased.mentioned(bad.payload):
+            self._refuse_erased(gateway, known, bad.seq)
+            return
         if bad.seq in known.received and bad.reason == PARKED:
             return  # it was stored before it ended the process
         if bad.seq in known.received and self._is_again(gateway, known, bad.seq, "rejected", bad.payload):

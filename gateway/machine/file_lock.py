@@ -154,10 +154,14 @@ def beside(path: Path) -> Path:
 
 
 def command_line() -> str:
-    """Return what this process was started as, in few words."""
+    """Return what this process was started as, in few words: its command, and the files that it was given.
+
+    Other arguments may name a person (``history erase``), and the lock file stays.
+    """
     name = Path(sys.argv[0]).name if sys.argv else ""
     name = "rehab-gateway" if name in {"", "-c", "-m", "__main__.py"} else name
-    return " ".join([name, *sys.argv[1:]])[:MOST_CHARACTERS]
+    files = [word for word in sys.argv[2:] if Path(word).is_file()]
+    return " ".join([name, *sys.argv[1:2], *files])[:MOST_CHARACTERS]
 
 
 def printable(value: object) -> str:

@@ -168,7 +168,7 @@ def test_a_cache_that_was_cut_off_by_a_power_cut_is_made_anew(tmp_path: Path) ->
 def test_what_shows_and_stores_needs_no_compiler() -> None:
     code = (
         "import sys\n"
-        "import gateway.dashboard.server, gateway.historian, gateway.command_status, gateway.command_audit\n"
+        "import gateway.dashboard.server, gateway.historian.historian, gateway.cli.status, gateway.cli.audit\n"
         "print([name for name in ('numba', 'llvmlite', 'dsp.kernel') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

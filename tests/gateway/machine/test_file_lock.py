@@ -153,7 +153,7 @@ def test_a_second_process_is_refused_in_a_sentence(tmp_path: Path, command: str,
 
 def test_users_who_are_added_at_once_are_all_there(tmp_path: Path) -> None:
     file = tmp_path / "users.jsonl"
-    save(file, [make("first", "viewer", "a password of the first")])
+    save(file, [make("first", "viewer", "three quiet herons wading")])
     adding = [
         subprocess.Popen(
             [sys.executable, "-m", "gateway", "user", "add", str(file), f"user-{n}", "--role", "viewer"],

@@ -93,8 +93,8 @@ def test_nothing_of_a_subject_is_left_in_any_byte_and_the_neighbour_keeps_everyt
     while upkeep.step():
         pass
     with history.transaction() as db:
-        db.execute("CREATE TABLE conflicts (epoch INTEGER, seq INTEGER, what BLOB, PRIMARY KEY (epoch, seq))")
-        db.executemany("INSERT INTO conflicts VALUES (1, ?, ?)", enumerate([GONE.encode(), STAYS.encode()]))
+        both = enumerate([GONE.encode(), STAYS.encode()])
+        db.executemany("INSERT INTO conflicts VALUES (1, ?, x'00', ?, x'00', 0)", both)
     done = erase(history, GONE, now_us=NOW_US)
     assert done.counts == {
         "measurements": 3000, "minute values": done.counts["minute values"], "series": done.counts["series"],

@@ -100,22 +100,22 @@ def test_what_was_corrected_in_a_year_of_restarts_is_not_read_at_the_start(tmp_p
     """7,300 sessions with corrections: a receipt comes at once, and each session still has its corrections."""
     history = History(tmp_path / "history.db", copying=True)
     with history.transaction() as db:
-        db.execute("INSERT INTO epochs VALUES (1, 'g-1', ?, 14600, 14600)", (EPOCH,))
+        db.execute("INSERT INTO epochs VALUES (1, 'g-1', ?, 29200, 29200)", (EPOCH,))
         sessions = [(n, f"s-{n}") for n in range(7_300)]
-        db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 5, 1, 0)", [(2 * n + 1, s) for n, s in sessions])
-        db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 7, 1, 0)", [(2 * n + 2, s) for n, s in sessions])
+        db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 5, 1, 0)", [(4 * n + 1, s) for n, s in sessions])
+        db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 7, 1, 0)", [(4 * n + 3, s) for n, s in sessions])
         db.executemany(
             "INSERT INTO series VALUES (?, 'bay-1', ?, 'p', 'cadence', 'both', '1', 'a', '', '', 1)",
             [(40 * n + i + 1, f"{s}-{i}") for n, s in sessions for i in range(10)],
         )
     history.close()
     history = History(tmp_path / "history.db", copying=True)
-    steps = _count_steps(history, lambda: history.store([Message("g-1", EPOCH, 0, [(20_000, measurement())])]))
+    steps = _count_steps(history, lambda: history.store([Message("g-1", EPOCH, 0, [(30_000, measurement())])]))
     assert steps < 200  # of ten thousand instructions: looking for each session in all series took fifty thousand
-    late = replace(measurement(1), session="s-77")  # its corrections have the numbers 155 and 156
-    history.store([Message("g-1", EPOCH, 0, [(154, late), (157, late)])])
+    late = replace(measurement(1), session="s-77")  # its corrections have the numbers 309 and 311
+    history.store([Message("g-1", EPOCH, 0, [(308, late), (310, late), (312, late)])])
     with closing(HistoryReader(tmp_path / "history.db")) as reader:
-        assert {row.seq: row.moved_us for row in reader.stored(session="s-77")} == {154: 12, 157: 0}
+        assert {row.seq: row.moved_us for row in reader.stored(session="s-77")} == {308: 12, 310: 7, 312: 0}
     history.close()
 
 
