@@ -198,7 +198,10 @@ def test_no_text_from_outside_brings_what_is_not_seen_or_turns_what_is(ward: War
     ward.take("notices", "", orjson.dumps(told))
     item = walker.measurement("cadence", 100.0, "both", NOW, NOW + 1)
     take(ward, walker, [item | {"reason": EVIL, "algorithm": EVIL, "subject": EVIL, "session": EVIL}])
-    curves = walker.curves(NOW) | {"subject": EVIL, "session": EVIL}
+    curves = walker.curves(NOW) | {
+        "subject": clean(EVIL),
+        "session": clean(EVIL),
+    }  # of who is there, as the status says
     curves["curves"][0]["reason"] = EVIL
     ward.take("cycles", "bay-1", orjson.dumps(curves))
     state = everything(ward)
