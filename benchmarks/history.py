@@ -52,7 +52,8 @@ def measured(number: int, end_us: int) -> Measurement:
     """Return a measurement of a session that goes on."""
     return Measurement(
         "metric_1", 95.0, "1", "left", end_us - 10_000_000, end_us, 2.5, 7, 0, "ok", "", "a/1", ("dot-1",),
-        ("left_foot",), f"bay-{number % BEDS}", f"bay-{number % BEDS}-{DAYS - 1}", "p-1", True,
+        ("left_foot",), f"bay-{number % BEDS}", f"bay-{number % BEDS}-{DAYS - 1}",
+        f"p-{number % BEDS}", True,
     )  # fmt: skip
 
 

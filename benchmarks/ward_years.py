@@ -78,8 +78,8 @@ def _sessions(db: sqlite3.Connection, ward: Ward) -> None:
     for day in range(ward.days):
         for bed in range(ward.beds):
             number = day * ward.beds + bed
-            # A patient stays for three weeks.
-            session, slot, subject = f"bay-{bed}-{day}", f"bay-{bed}", f"p-{bed}-{day // 21}"
+            # Each is followed for all the years: nobody's trend is longer.
+            session, slot, subject = f"bay-{bed}-{day}", f"bay-{bed}", f"p-{bed}"
             begin_us = first_us + day * DAY_US + MORNING_US
             sessions.append((session, slot, subject, 1, begin_us, begin_us + WALK_MINUTES * MINUTE_US, 1000))
             series += [
