@@ -96,13 +96,17 @@ def _begin(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence
         return Link(
             record, n, fields, "begin", f"{_records(1, n - 1)} not here: older than the history keeps, or taken out"
         )
-    if _follows_one_of(links, n, fields):
-        # An outbox that was an older image of itself begins a new life, and its audit is still the same.
-        if n == before.n + 1:
-            return Link(record, n, fields, "ok", "a new outbox, which goes on with the chain of the last")
-        image = f"a new outbox, which goes on from record {n - 1}: the last one was an older image of itself"
-        return Link(record, n, fields, "gap", image)
-    return Link(record, n, fields, "broken", f"{_records(1, n - 1)} missing without a told gap")
+    return _continued(record, n, fields, links)
+
+
+def _continued(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link]) -> Link:
+    """Judge the first record of an outbox that begins no chain: one that was an older image of itself goes on with it."""
+    if not _follows_one_of(links, n, fields):
+        return Link(record, n, fields, "broken", f"{_records(1, n - 1)} missing without a told gap")
+    if n == links[-1].n + 1:
+        return Link(record, n, fields, "ok", "a new outbox, which goes on with the chain of the last")
+    image = f"a new outbox, which goes on from record {n - 1}: the last one was an older image of itself"
+    return Link(record, n, fields, "gap", image)
 
 
 def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
