@@ -100,7 +100,7 @@ def _begin(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence
 
 
 def _continued(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link]) -> Link:
-    """Judge the first record of an outbox that begins no chain: one that was an older image of itself goes on with it."""
+    """Judge the first record of an outbox that begins no chain: after an older image of itself it goes on with one."""
     if not _follows_one_of(links, n, fields):
         return Link(record, n, fields, "broken", f"{_records(1, n - 1)} missing without a told gap")
     if n == links[-1].n + 1:

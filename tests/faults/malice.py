@@ -123,8 +123,8 @@ def forge_rounds(
                 chain.historian.start()
             outcome.end_round(partial(works, chain), of=of, progress=progress)
             among = ("receipt-forged", "outbox-restored")
-            told = wait_for(partial(words, chain.history, since_us=began_us, among=among), SAID_S)
-            if not told and not (key and UNSIGNED in chain.gateway.text()):
+            said = partial(words, chain.history, since_us=began_us, among=among)
+            if not (key and UNSIGNED in chain.gateway.text()) and not wait_for(said, SAID_S):
                 outcome.notes.append(f"nobody said that receipts were forged (retained: {retained}, away: {away})")
 
 
