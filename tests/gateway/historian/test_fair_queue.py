@@ -138,7 +138,7 @@ SPEC_S = 2.0
 
 @pytest.mark.broker
 def test_a_flood_of_the_largest_messages_delays_no_other_receipt(mosquitto: Child, tmp_path: Path) -> None:
-    broker = Broker(port=mosquitto.port)
+    broker = Broker(embedded=False, port=mosquitto.port)
     historian = Historian(
         Settings(site=Site(data=tmp_path), broker=broker, historian=HistorianSettings(keep_days=100_000))
     )
