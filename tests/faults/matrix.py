@@ -77,10 +77,10 @@ ROWS = (
     Row(
         "store-address",
         stores.store_address,
-        {"times": 3, "hold_back_s": 2.0},
+        {"times": 2, "hold_back_s": 2.0},
         {"times": 5, "hold_back_s": 5.0},
     ),
-    Row("historian-clock", clocks.historian, {"times": 3, "hold_s": 1.5}, {"times": 6, "hold_s": 10.0}),
+    Row("historian-clock", clocks.historian, {"times": 3, "hold_s": 0.5}, {"times": 6, "hold_s": 10.0}),
     Row("disk-full", files.full_disk, {"times": 2}, {"times": 10}),
     Row("disk-slow", limits.slow_flushes, {"times": 2}, {"times": 10}),
     Row(

@@ -24,8 +24,8 @@ from tests.servers import free_port
 
 HELD_S = 1.5
 """How long a place is taken."""
-TAKEN_PAGES = "port {port}"
-"""What a dashboard without its port names before it ends."""
+TAKEN_PAGES = "Port {port} of 127.0.0.1 is taken"
+"""What a dashboard without its port says before it ends."""
 
 
 @contextlib.contextmanager
