@@ -71,8 +71,8 @@ ROWS = (
     Row(
         "squatted-port",
         squatters.squatted_ports,
-        {"kinds": ["iotcore"], "times": 2},
-        {"kinds": ["iotcore", "mosquitto"], "times": 6},
+        {"kinds": ["iotcore"], "times": 1},
+        {"kinds": ["iotcore", "mosquitto"], "times": 4},
     ),
     Row(
         "store-address",

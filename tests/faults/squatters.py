@@ -18,6 +18,8 @@ from gateway.broker.door import FOLDER, SOCKET, Door, DoorError, read_door
 from gateway.broker.embedded import find_mosquitto
 from tests.faults.beds import START_S, Beds
 from tests.faults.chain import Process, count, module, wait_for
+from tests.faults.devices import APART_S
+from tests.faults.hands import rows_in
 from tests.faults.kills import SETTLE_S
 from tests.faults.outcome import Outcome, Progress
 from tests.servers import free_port
@@ -95,6 +97,10 @@ def squat_under(folder: Path, kind: str, outcome: Outcome, *, times: int, seed: 
             outcome.end_round(again, of=times, progress=progress)
         judge(ward, dashboard, {port: squatted[port] for port in (metrics, pages)}, outcome)
         ward.air.off()
+        # With the gateway its broker ends: what is not stored by then waits in the outbox.
+        if not wait_for(lambda: not rows_in(folder / "outbox.db"), SETTLE_S):
+            outcome.notes.append(f"{rows_in(folder / 'outbox.db')} rows were never stored")
+        time.sleep(APART_S)
         ward.finish(outcome)
 
 
