@@ -75,15 +75,16 @@ def check(records: Sequence[StoredRecord], books: Books) -> list[Link]:
         if not fields or type(n) is not int or canonical(fields) != record.body.encode():
             link = Link(record, 0, fields, "broken", "this record is not as a gateway writes it")
         elif before is None or before.record.epoch != record.epoch:
-            link = _begin(record, n, fields, before, books)
+            link = _begin(record, n, fields, links, books)
         else:
             link = _follow(record, n, fields, links, books)
         links.append(link)
     return links
 
 
-def _begin(record: StoredRecord, n: int, fields: dict[str, Any], before: Link | None, books: Books) -> Link:
-    """Judge the first record of an outbox: its chain begins there."""
+def _begin(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
+    """Judge the first record of an outbox: its chain begins there, or goes on where that of an earlier life stood."""
+    before = links[-1] if links else None
     if n == 1:
         if fields.get("previous"):
             return Link(record, n, fields, "broken", "the first record names one before it")
@@ -95,7 +96,17 @@ def _begin(record: StoredRecord, n: int, fields: dict[str, Any], before: Link | 
         return Link(
             record, n, fields, "begin", f"{_records(1, n - 1)} not here: older than the history keeps, or taken out"
         )
-    return Link(record, n, fields, "broken", f"{_records(1, n - 1)} missing without a told gap")
+    return _continued(record, n, fields, links)
+
+
+def _continued(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link]) -> Link:
+    """Judge the first record of an outbox that begins no chain: after an older image of itself it goes on with one."""
+    if not _follows_one_of(links, n, fields):
+        return Link(record, n, fields, "broken", f"{_records(1, n - 1)} missing without a told gap")
+    if n == links[-1].n + 1:
+        return Link(record, n, fields, "ok", "a new outbox, which goes on with the chain of the last")
+    image = f"a new outbox, which goes on from record {n - 1}: the last one was an older image of itself"
+    return Link(record, n, fields, "gap", image)
 
 
 def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
@@ -118,10 +129,14 @@ def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequenc
 
 def _goes_on(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link]) -> bool:
     """Whether a record follows one of the same outbox that is not the last."""
-    earlier = [link.record for link in links if link.n == n - 1 and link.record.epoch == record.epoch]
-    return any(fields.get("previous") == sum_of(one.body.encode()) for one in earlier) or (
-        n == 1 and not fields["previous"]
-    )
+    same = [link for link in links if link.record.epoch == record.epoch]
+    return _follows_one_of(same, n, fields) or (n == 1 and not fields["previous"])
+
+
+def _follows_one_of(links: Sequence[Link], n: int, fields: dict[str, Any]) -> bool:
+    """Whether a record holds the sum of one of these, which has the number before its own."""
+    earlier = [link.record for link in links if link.n == n - 1]
+    return any(fields.get("previous") == sum_of(one.body.encode()) for one in earlier)
 
 
 def _fields(record: StoredRecord) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.secret import read_secret
 from config.settings import Broker
 from drivers.unix_path import short_path
+from gateway.broker.acknowledgements import InOrder
 from gateway.broker.certificates import context_for, explain, is_tls_trouble, refusal
 from gateway.broker.door import LOOPBACK, USER, Door, DoorError, OwnBroker, check_holder, read_door, where
 
@@ -121,6 +122,7 @@ class _Client(paho.Client):
         self.reason = ""
         self.refused = False  # in the words of MQTT: TLS has let us in
         self.door: Door | None = None  # of an embedded broker
+        self.order = InOrder(lambda message: self.ack(message, 1))
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         try:
@@ -237,11 +239,14 @@ class Link:
             properties.CorrelationData = correlation
         return client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
-    def acknowledge(self, message: Incoming) -> None:
-        """Acknowledge a QoS 1 message (with ``manual_ack``); nothing happens if its connection is over."""
+    def acknowledge(self, message: Incoming, *, all_before: bool = False) -> None:
+        """Acknowledge a QoS 1 message (with ``manual_ack``); nothing happens if its connection is over.
+
+        The broker hears of it when all that came before is acknowledged, too; with ``all_before`` that is now.
+        """
         client = self._client
         if message.qos and client is not None and client.number == message.connection:
-            client.ack(message.number, message.qos)
+            client.order.done(message.number, all_before=all_before)
 
     def drop(self, reason: str) -> None:
         """Cut the present connection; a new one follows after the usual wait."""
@@ -410,6 +415,8 @@ class Link:
         except UnicodeDecodeError:
             self.errors["topic is not text"] += 1
             topic = ""
+        if self._manual_ack and message.qos:
+            client.order.arrived(message.mid)
         self._call(
             self._handler.arrived,
             Incoming(

@@ -312,7 +312,8 @@ class Historian:
                 self._wake.notify_all()
 
     def _acknowledge(self, message: Incoming) -> None:
-        self._link.acknowledge(message)
+        """Have the broker send more of others: what came before is in line here, or in an outbox."""
+        self._link.acknowledge(message, all_before=True)
 
     # The thread that stores.
 
@@ -326,7 +327,7 @@ class Historian:
             batch = self._collect()
             try:
                 if batch:
-                    self._store(batch)
+                    self._store_or_ask_again(batch)
                 self._look_at_foreign()
                 if time.monotonic() >= alive_at:
                     alive_at = time.monotonic() + HEARTBEAT_S
@@ -378,6 +379,14 @@ class Historian:
                 if left_s <= 0 or not self._wake.wait(left_s):
                     break
             return self._queue.take(BATCH_COST, BATCH_MOST)
+
+    def _store_or_ask_again(self, batch: list[Waiting]) -> None:
+        """Store messages; where that fails, have the broker send them again: nothing later is acknowledged before."""
+        try:
+            self._store(batch)
+        except BaseException:
+            self._link.drop("messages could not be stored")
+            raise
 
     def _store(self, batch: list[Waiting]) -> None:
         """Store messages, acknowledge them, and have the receipts follow."""

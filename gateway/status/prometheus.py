@@ -73,7 +73,7 @@ async def serve_metrics(port: int, status: Callable[[], Json]) -> None:
         return web.Response(body=exposition(status()).encode(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application(middlewares=[only_from_here])
-    app[PROXIES] = Proxies(Dashboard())  # none stands before it: Prometheus asks on this machine
+    app[PROXIES] = Proxies(Dashboard())  # none: who collects metrics asks on this machine
     app.on_response_prepare.append(add_headers)
     app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -1,10 +1,11 @@
-"""The fault matrix: break every part while measurements flow, and count what was promised, stored, lost and doubled.
+"""The fault matrix: break every part while measurements flow, and count what was promised, stored, lost, doubled and
+gone without a word.
 
     make faults            everything
     make faults QUICK=1    a part of everything, below eight minutes
     make faults ONLY=kill  the rows whose name contains "kill"
 
-Exit status 0 only if nothing that was promised is lost or doubled, and nothing else was wrong.
+Exit status 0 only if nothing that was promised is lost, doubled or gone without a word, and nothing else was wrong.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def main() -> int:
         shutil.rmtree(folder)
     done = sum(not outcome.skipped for outcome in outcomes)
     console.print(f"{done} rows in {time.monotonic() - began:.0f} s", highlight=False)
-    console.print("nothing lost, nothing twice" if good and done else f"[bold red]see {folder}[/bold red]")
+    console.print(
+        "nothing lost, nothing twice, nothing in silence" if good and done else f"[bold red]see {folder}[/bold red]"
+    )
     return 0 if good and done else 1
 
 
@@ -92,17 +95,17 @@ def table(outcomes: list[Outcome]) -> Table:
     """Return the matrix."""
     shown = Table(title="Fault matrix")
     shown.add_column("fault", overflow="fold", max_width=44)
-    for name in ("times", "made", "stored", "lost", "twice", "longest gap", "recovery"):
+    for name in ("times", "made", "stored", "lost", "twice", "silent", "longest gap", "recovery"):
         shown.add_column(name, justify="right")
     shown.add_column("", overflow="fold")
     for o in outcomes:
         if o.skipped:
-            shown.add_row(o.fault, *[""] * 7, f"skipped: {o.skipped}", style="dim")
+            shown.add_row(o.fault, *[""] * 8, f"skipped: {o.skipped}", style="dim")
             continue
         verdict = "; ".join(["ok", *filter(None, [o.said])]) if o.good else "; ".join(o.notes) or "BAD"
         seconds = ["" if s is None else f"{s:.1f} s" for s in (o.gap_s, o.recovery_s)]
         shown.add_row(
-            o.fault, str(o.times), str(o.made), str(o.stored), str(o.lost), str(o.twice), *seconds,
+            o.fault, str(o.times), str(o.made), str(o.stored), str(o.lost), str(o.twice), str(o.silent), *seconds,
             verdict, style="" if o.good else "bold red",
         )  # fmt: skip
     return shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,8 @@ import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from config.loader import load
+from gateway.cli.status import Listener
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.recordings.replay import Replay
@@ -77,13 +79,18 @@ class Beds:
 
     Args:
         folder: For everything.
-        broker: A mosquitto.
+        broker: A mosquitto; without one the gateway keeps its own.
         beds: How many, four devices each.
         seed: Who lies there.
         clock: A file that moves the wall clock of gateway and historian (`tests.faults.stepped`).
+        more: Lines for the end of the configuration.
+        run: The command of the gateway, but for the configuration at its end.
     """
 
-    def __init__(self, folder: Path, broker: Child, *, beds: int, seed: int, clock: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, broker: Child | None, *, beds: int, seed: int, clock: Path | None = None, more: str = "",
+        run: list[str] | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.broker = folder, broker
         self.config, self.history = folder / "ward.toml", folder / "history.db"
         self.status: dict[str, Any] = {}
@@ -91,13 +98,16 @@ class Beds:
         self.scene = ward(beds=beds, ports=folder / "ports", seed=seed)
         self.air = Air(self.scene, socket)
         self.historian = Process("historian", folder, module("gateway", "historian", self.config, clock=clock))
-        self.gateway = Process("run", folder, module("gateway", "run", self.config, clock=clock))
+        command = module("gateway", "run", self.config, clock=clock) if run is None else [*run, str(self.config)]
+        self.gateway = Process("run", folder, command)
         self.watch = Watch(self.history)
         self.config.write_text(
             f'{self.scene.configuration(socket)}\n[site]\nsite = "test"\ngateway = "beds"\ndata = "{folder}"\n'
             f"[recorder]\nenabled = true\n[historian]\nkeep_days = 100000\n"
-            f"[broker]\nembedded = false\nport = {broker.port}\n"
+            + (f"[broker]\nembedded = false\nport = {broker.port}\n" if broker else "")
+            + more
         )
+        self._listener: Listener | None = None
         self._ears = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
         self._ears.on_message = self._hear
 
@@ -106,12 +116,10 @@ class Beds:
             stack.enter_context(self.air)
             for process in (self.historian, self.gateway):
                 stack.callback(process.end)
-            self._ears.connect("127.0.0.1", self.broker.port)
-            self._ears.subscribe(Topics("test", "beds").status)
-            self._ears.loop_start()
-            stack.callback(self._ears.loop_stop)
+            stack.callback(self._listen())
             self.historian.start()
-            assert wait_for(lambda: "connected" in self.historian.text(), START_S), self.historian.text()
+            if self.broker is not None:
+                assert wait_for(lambda: "connected" in self.historian.text(), START_S), self.historian.text()
             self.gateway.start()
             assert wait_for(self.well, START_S), self.gateway.text()[-2000:]
             self.watch.start()
@@ -124,12 +132,31 @@ class Beds:
         self.watch.stop()
         self.gateway.end()
         self.historian.end()
-        self._ears.disconnect()
-        self._ears.loop_stop()
+        self._deafen()
         self.air.__exit__(kind, error, trace)
+
+    def _listen(self) -> Callable[[], None]:
+        """Begin to hear the gateway's status, and return what ends that."""
+        if self.broker is None:
+            self._listener = Listener(load(self.config))
+            self._listener.start()
+        else:
+            self._ears.connect("127.0.0.1", self.broker.port)
+            self._ears.subscribe(Topics("test", "beds").status)
+            self._ears.loop_start()
+        return self._deafen
+
+    def _deafen(self) -> None:
+        if self._listener is not None:
+            self._listener.stop()
+        else:
+            self._ears.disconnect()
+            self._ears.loop_stop()
 
     def well(self) -> bool:
         """Whether all devices stream, as they and the newest status say."""
+        if self._listener is not None:
+            self.status = self._listener.heard.status
         said = self.status.get("devices", [])
         fresh = [device["state"] == "streaming" and (device["age_s"] or 0.0) < FRESH_S for device in said]
         return bool(fresh) and all(fresh) and all(device.streaming for device in self.scene.devices.values())
@@ -161,7 +188,7 @@ class Beds:
         reader.close()
         outcome.made, outcome.stored = len(made), len(stored)
         alike = [[timeless(m) for m in some] for some in (made, stored)] if mended else [made, stored]
-        outcome.lost = excess(*alike)
+        outcome.lost = outcome.silent = excess(*alike)
         outcome.twice = excess(*reversed(alike)) + doubled(stored)
         outcome.gap_s = self.watch.longest_s
         for process in (self.gateway, self.historian):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.faults.outcome import Comparison, Outcome, compare, promised
+from tests.faults.outcome import NOT_WHOLE, Comparison, Outcome, compare, contents, doubted, promised
 from tests.servers import Child, mosquitto_in, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,8 @@ class Process:
 
     def __init__(self, name: str, folder: Path, command: list[str], *, env: dict[str, str] | None = None) -> None:
         self.name = name
-        self.log = folder / f"{name}.log"
+        # Logs of the demo, in the same folder, have the names of its parts.
+        self.log = folder / f"{name}.process.log"
         self.command = command
         self.env = env
         self.process: subprocess.Popen[bytes] | None = None
@@ -86,12 +87,15 @@ class Chain:
         port: Where the gateway reaches the broker, if not directly.
         clock: A file that moves the wall clock of gateway and historian (`tests.faults.stepped`).
         tls: A folder with the authority's certificate, and those of ``faults`` and ``historian``.
+        key: A file with the key of the receipts; without one they are not signed.
+        keep_days: Of the historian.
+        env: Of the historian's process.
     """
 
     def __init__(
         self, folder: Path, broker: Child, *, rate: float = 300.0, resend_after_s: float = 30.0, more: str = "",
         port: int | None = None, outbox_mb: int = 512, journal: Path | None = None, clock: Path | None = None,
-        tls: Path | None = None,
+        tls: Path | None = None, key: Path | None = None, keep_days: int = 100_000, env: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.broker = broker
@@ -101,12 +105,13 @@ class Chain:
         config = folder / "ward.toml"
         text = (
             f'[site]\nsite = "test"\ngateway = "faults"\ndata = "{folder}"\n[outbox]\nmax_megabytes = {outbox_mb}\n'
-            "[historian]\nkeep_days = 100000\n%s[broker]\nembedded = false\nport = %d\n"
+            "[historian]\nkeep_days = %d\n%s%s[broker]\nembedded = false\nport = %d\n"
         )
-        config.write_text(text % (more, broker.port) + credentials(tls, "historian"))
+        signed = f'receipt_key_file = "{key}"\n' if key else ""
+        config.write_text(text % (keep_days, signed, more, broker.port) + credentials(tls, "historian"))
         near = folder / "gateway.toml"
-        near.write_text(text % ("", port or broker.port) + credentials(tls, "faults"))
-        self.config = config
+        near.write_text(text % (keep_days, signed, "", port or broker.port) + credentials(tls, "faults"))
+        self.config, self.near = config, near
         self.gateway = Process(
             "gateway",
             folder,
@@ -114,7 +119,7 @@ class Chain:
                 "tests.faults.load", near, self.journal, "--rate", rate, "--resend-after", resend_after_s, clock=clock
             ),
         )
-        self.historian = Process("historian", folder, module("gateway", "historian", config, clock=clock))
+        self.historian = Process("historian", folder, module("gateway", "historian", config, clock=clock), env=env)
         self.watch = Watch(self.history)
 
     def __enter__(self) -> Self:
@@ -148,6 +153,16 @@ class Chain:
         """Return how many of them are stored, or known to be gaps, without a hole before them."""
         return known(self.history)
 
+    def behind(self, promises: dict[str, int]) -> int:
+        """Return how many of the promised numbers are not known yet, but for what a new life of the outbox moved."""
+        with contextlib.closing(sqlite3.connect(f"{self.history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+            doubts = doubted(db)
+        missing = 0
+        for epoch, last in promises.items():
+            gave, upto = doubts.get(epoch, (last, last))
+            missing += max(0, (gave if gave < last <= upto else last) - known(self.history, epoch))
+        return missing
+
     def stored(self) -> int:
         """Return how many measurements are stored."""
         return count(self.history)
@@ -162,31 +177,33 @@ class Chain:
     def settle(self, timeout_s: float) -> float:
         """Stop making, wait until everything promised is stored, end all; return how long that took."""
         began = time.monotonic()
-        last = self.promised()
-        wait_for(lambda: self.known() >= last, timeout_s)
+        promises = promised(self.journal)
+        wait_for(lambda: not self.behind(promises), timeout_s)
         took = time.monotonic() - began
         self.watch.stop()
         self.gateway.end()
         # What was made until then is promised too.
         self.start_gateway("--most", "0")
-        last = self.promised()
-        wait_for(lambda: self.known() >= last, timeout_s)
+        promises = promised(self.journal)
+        wait_for(lambda: not self.behind(promises), timeout_s)
         self.gateway.end()
         self.historian.end()
         return took
 
-    def result(self, outcome: Outcome, *, gaps_allowed: bool = False) -> Comparison:
-        """Compare, and put what was found into the outcome."""
-        found = compare(self.history, promised(self.journal))
+    def result(self, outcome: Outcome, *others: Path, gaps_allowed: bool = False) -> Comparison:
+        """Compare, and put what was found into the outcome; ``others`` are journals of other gateways."""
+        journals = (self.journal, *others)
+        found = compare(self.history, promised(*journals), contents(*journals))
         outcome.made += found.promised
         outcome.stored += found.stored
         outcome.lost += found.lost + (0 if gaps_allowed else found.told)
         outcome.twice += found.twice
+        outcome.silent += found.silent
         outcome.gap_s = max(outcome.gap_s or 0.0, self.watch.longest_s)
         if found.wrong:
             outcome.notes.append(f"{found.wrong} stored with other content than made")
         if not found.chain_is_whole:
-            outcome.notes.append("the audit is not whole")
+            outcome.notes.append(NOT_WHOLE)
         if found.both:
             outcome.notes.append(f"{found.both} stored and told as a gap")
         for process in (self.gateway, self.historian):
@@ -272,5 +289,5 @@ def wait_for(condition: Callable[[], object], timeout_s: float, *, poll_s: float
 def chain_in(folder: Path, **options: object) -> Iterator[Chain]:
     """A chain around a mosquitto of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    with mosquitto_in(folder / "broker") as broker, Chain(folder, broker, **options) as chain:  # type: ignore[arg-type]
+    with mosquitto_in(folder / "site-broker") as broker, Chain(folder, broker, **options) as chain:  # type: ignore[arg-type]
         yield chain

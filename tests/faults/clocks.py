@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from gateway.model.measurement import Measurement
 from tests.faults.beds import Beds
 from tests.faults.chain import chain_in
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S, Progress
-from tests.faults.outcome import Outcome
+from tests.faults.kills import SETTLE_S
+from tests.faults.outcome import Outcome, Progress
 from tests.faults.stepped import move
 from tests.servers import mosquitto_in
 
 HOUR_S = 3600.0
 BETWEEN_S = 4.0
 """From one step to the next."""
+DAY_S = 86_400
+DAYS_OFF = (400, -200, 0)
+"""What the historian's clock is off by, one after the other."""
+KEEP_DAYS = 30
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 LONGEST_S = 400.0
 """No measurement spans more, five minutes of heart beats included; one with a step within it would span an hour."""
 SINCE_START = "stride_time"
@@ -51,13 +61,41 @@ def delivery(folder: Path, *, times: int, seed: int, progress: Progress) -> Outc
             if rng.random() < 0.3:
                 chain.gateway.end()
                 chain.start_gateway()
-            if not works(chain):
-                outcome.notes.append(f"did not go on after step {outcome.times + 1}")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress, began=began)
         chain.settle(SETTLE_S)
         chain.result(outcome)
+    return outcome
+
+
+def historian(folder: Path, *, times: int, hold_s: float, seed: int, progress: Progress) -> Outcome:
+    """Set the historian's clock, and the kernel's calls with it, by months: nothing is taken for old and deleted."""
+    outcome = Outcome("historian's clock: +400 d, -200 d, right")
+    if FAKETIME is None:
+        pytest.skip("needs libfaketime: apt install libfaketime")
+    rng = random.Random(seed)
+    folder.mkdir()
+    offset = folder / "offset"
+    offset.write_text("+0")
+    faked = {
+        "LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(offset), "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1",
+    }  # fmt: skip
+    with chain_in(folder / "chain", resend_after_s=5.0, keep_days=KEEP_DAYS, env={**os.environ, **faked}) as chain:
+        works(chain)
+        while outcome.times < times:
+            days = DAYS_OFF[outcome.times % len(DAYS_OFF)]
+            before = chain.stored()
+            offset.write_text(f"{days * DAY_S:+d}")
+            if rng.random() < 0.7:
+                chain.historian.end(rng.choice((signal.SIGKILL, signal.SIGTERM)))
+                chain.historian.start()
+            time.sleep(hold_s)
+            if chain.stored() < before:
+                outcome.notes.append(f"{before - chain.stored()} were deleted with the clock at {days:+d} days")
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
+        chain.settle(SETTLE_S)
+        chain.result(outcome)
+    outcome.said = f"kept for {KEEP_DAYS} days, none deleted"
     return outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from simulators.device import Misbehaviour
 from simulators.scene import Scene
 from tests.faults.beds import Beds
 from tests.faults.chain import wait_for
-from tests.faults.kills import SETTLE_S, Progress
-from tests.faults.outcome import Outcome
+from tests.faults.kills import SETTLE_S
+from tests.faults.outcome import Outcome, Progress
 from tests.servers import mosquitto_in
 
 FOR_S, APART_S = 4.0, 2.0
@@ -41,13 +42,9 @@ def bad_devices(folder: Path, *, rounds: int, beds: int, seed: int, progress: Pr
         for turn in range(rounds * len(KINDS)):
             # At any time each in another way.
             ward.air.run(misbehave(ward.scene, {bad: KINDS[(turn + i) % len(KINDS)] for i, bad in enumerate(BAD)}))
-            began = time.monotonic()
-            if not wait_for(ward.well, SETTLE_S):
-                outcome.notes.append("a device did not stream again")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
+            again = partial(wait_for, ward.well, SETTLE_S)
+            outcome.end_round(again, of=rounds * len(KINDS) * len(BAD), progress=progress, by=len(BAD))
             time.sleep(APART_S)
-            outcome.times += len(BAD)
-            progress(outcome.times / (rounds * len(KINDS) * len(BAD)))
         ward.air.off()
         time.sleep(APART_S)
         judge(ward.next_status(), outcome)

@@ -10,13 +10,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.faults.chain import Chain, Process, chain_in, known, wait_for
-from tests.faults.kills import SETTLE_S, Progress
-from tests.faults.outcome import Outcome, compare, promised
+from tests.faults.kills import SETTLE_S
+from tests.faults.outcome import Outcome, Progress, compare, promised
 
 FLIPS = 64
 """Bytes that are changed at once: a bad block, not a single ray."""
@@ -74,12 +75,7 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
             owner.end(signal.SIGKILL)
             rot(path, rng)
             start()
-            began = time.monotonic()
-            if not works(chain):
-                outcome.notes.append(f"did not go on after damage {outcome.times + 1}")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(CALM_S)
         found = chain.result(outcome, gaps_allowed=True)
         told = found.told
@@ -87,6 +83,7 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
         if what == "outbox":
             held = sum(compare(chain.history, {epoch: last}).lost for epoch, last in earlier(chain).items())
             outcome.lost -= held
+            outcome.silent -= held
         aside = [path for path in folder.glob("*.corrupt-*") if not path.name.endswith(("-wal", "-shm", ".imported"))]
     outcome.notes = [note for note in outcome.notes if "damaged" not in note and "corrupt" not in note]
     if len(earlier(chain)) > len(aside):
@@ -132,12 +129,7 @@ def full_disk(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
                 chain.start_gateway()
             time.sleep(WORK_S)
             ballast.unlink()
-            began = time.monotonic()
-            if not works(chain):
-                outcome.notes.append(f"did not go on after fill {outcome.times + 1}")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(SETTLE_S)
         chain.result(outcome)
         said = sum("disk is full" in process.text() for process in (chain.gateway, chain.historian))
@@ -170,12 +162,7 @@ def read_only(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
             remount(disk, "rw")
             chain.historian.start()
             chain.start_gateway()
-            began = time.monotonic()
-            if not works(chain):
-                outcome.notes.append("did not go on")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(SETTLE_S)
         chain.result(outcome)
     return outcome

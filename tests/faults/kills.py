@@ -5,17 +5,15 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from tests.faults.chain import Chain, chain_in
-from tests.faults.outcome import Outcome
+from tests.faults.chain import Chain, chain_in, wait_for
+from tests.faults.outcome import Outcome, Progress
 
 PAUSE_S = 1.2
 """Longest time between two kills: long enough to get through a start, short enough to hit one."""
 SETTLE_S = 120.0
-
-Progress = Callable[[float], None]
 
 
 def victims(rng: random.Random) -> list[str]:
@@ -55,6 +53,11 @@ def random_kills(folder: Path, *, kills: int, seed: int, progress: Progress) -> 
     return outcome
 
 
+def stored_upto(chain: Chain, last: int) -> bool:
+    """Whether so many numbers are stored, or known to be gaps, within a while."""
+    return wait_for(lambda: chain.known() >= last, SETTLE_S, poll_s=0.02)
+
+
 def broker_loses_queue(folder: Path, *, kills: int, seed: int, progress: Progress) -> Outcome:
     """Let a broker take measurements for a historian that is away, and kill it: its queue is gone.
 
@@ -71,15 +74,7 @@ def broker_loses_queue(folder: Path, *, kills: int, seed: int, progress: Progres
             before = chain.promised()
             chain.broker.start()
             chain.historian.start()
-            began = time.monotonic()
-            while chain.known() < before:
-                if time.monotonic() - began > SETTLE_S:
-                    outcome.notes.append("not recovered in time")
-                    break
-                time.sleep(0.02)
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / kills)
+            outcome.end_round(partial(stored_upto, chain, before), of=kills, progress=progress)
         chain.settle(SETTLE_S)
         chain.result(outcome)
     return outcome

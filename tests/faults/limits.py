@@ -17,8 +17,8 @@ import pytest
 
 from tests.faults.chain import Chain, Process, chain_in, wait_for
 from tests.faults.files import fill, small_disk, works
-from tests.faults.kills import SETTLE_S, Progress
-from tests.faults.outcome import Outcome
+from tests.faults.kills import SETTLE_S
+from tests.faults.outcome import Outcome, Progress
 from tests.faults.proxy import Proxy
 from tests.servers import mosquitto_in
 
@@ -66,12 +66,7 @@ def slow_flushes(folder: Path, *, times: int, seed: int, progress: Progress) -> 
                 if not works(chain):
                     outcome.notes.append(f"stood still at {flush_s:.1f} s a flush")
                 made = chain.promised() - before
-            began = time.monotonic()
-            if not works(chain):
-                outcome.notes.append(f"did not go on after {outcome.times + 1}")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(SETTLE_S)
         chain.result(outcome)
     outcome.said = f"{made} stored meanwhile, the last time"
@@ -132,12 +127,7 @@ def little_memory(folder: Path, *, times: int, megabytes: int, rate: float, seed
             most = max(most, resident_mb(chain.gateway))
             ballast.unlink()
             proxy.refuse(False)
-            began = time.monotonic()
-            if not works(chain):
-                outcome.notes.append(f"did not go on after {outcome.times + 1}")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(SETTLE_S)
         found = chain.result(outcome, gaps_allowed=True)
     if not found.told:

@@ -11,8 +11,8 @@ from gateway.outbox.file import WAL_LIMIT
 from tests.faults.chain import Chain, wait_for
 from tests.faults.content import EVENT_EVERY
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S, Progress
-from tests.faults.outcome import Outcome
+from tests.faults.kills import SETTLE_S
+from tests.faults.outcome import Outcome, Progress
 from tests.faults.proxy import Proxy
 from tests.servers import mosquitto_in
 
@@ -36,12 +36,7 @@ def bad_links(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
         with Chain(folder, broker, port=proxy.port, resend_after_s=5.0) as chain:
             while outcome.times < times:
                 trouble(proxy, TROUBLES[outcome.times % len(TROUBLES)], rng)
-                began = time.monotonic()
-                if not works(chain):
-                    outcome.notes.append(f"did not go on after {outcome.times + 1}")
-                outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-                outcome.times += 1
-                progress(outcome.times / times)
+                outcome.end_round(partial(works, chain), of=times, progress=progress)
             chain.settle(SETTLE_S)
             chain.result(outcome)
         outcome.said = f"{proxy.connections} connections"

@@ -2,8 +2,9 @@
 
     python -m tests.faults.load CONFIG JOURNAL RUN [--rate N] [--resend-after S] [--most N]
 
-After each commit the journal gets a line ``epoch durable_seq``: what the outbox has promised not to lose. SIGTERM ends
-it in good order, anything else in bad.
+After each commit the journal gets a line ``epoch durable_seq run contents``: the last number that the outbox has
+promised not to lose, and how many measurements of this run are surely among all that it has promised. What happens to
+its files goes into the audit, as in the product. SIGTERM ends it in good order, anything else in bad.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from gateway.delivery.publisher import Publisher
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record
 from gateway.outbox.outbox import Outbox
+from gateway.wire.receipt_key import receipt_key
 from gateway.wire.topics import Topics
 from tests.faults.content import RUN_FACTOR, made
 
@@ -44,6 +47,7 @@ def main() -> None:
         settings.site.data / "outbox.db",
         commit_s=settings.outbox.commit_ms / 1000,
         max_bytes=settings.outbox.max_megabytes << 20,
+        gateway=settings.site.gateway,
     )
     publisher = Publisher(
         outbox,
@@ -51,15 +55,19 @@ def main() -> None:
         settings.broker,
         release=settings.outbox.release,
         historians=settings.outbox.historians or [""],
+        receipt_key=receipt_key(settings),
         resend_after_s=options.resend_after,
     )
     journal = os.open(options.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    options.made = 0
 
     def promise() -> None:
+        made_before = options.made
         state = outbox.state()
         if not state.epoch:
             return  # the file cannot be opened yet: nothing is promised
-        os.write(journal, f"{state.epoch} {state.durable_seq}\n".encode())
+        durable = max(0, made_before - (state.last_seq - state.durable_seq))
+        os.write(journal, f"{state.epoch} {state.durable_seq} {options.run} {durable}\n".encode())
 
     outbox.subscribe(promise)
     promise()
@@ -75,7 +83,7 @@ def main() -> None:
 
 def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) -> None:
     """Append at a steady rate, in the steps of the pipeline."""
-    began, n, step, first = time.monotonic(), 0, 0, options.run * RUN_FACTOR
+    began, n, step, first, aside = time.monotonic(), 0, 0, options.run * RUN_FACTOR, 0
     while not stop.wait(STEP_S):
         step += 1
         due = min(options.most, n + MOST_AT_ONCE, int((time.monotonic() - began) * options.rate))
@@ -84,7 +92,24 @@ def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) 
             fields = {"number": first + step}
             outbox.record(Record("notice", "load", time.time_ns() // 1000, fields))
             outbox.record(Record("audit", "load", time.time_ns() // 1000, fields))
-        n = due
+        options.made = n = due
+        if step % RECORD_EVERY == 0:
+            aside = tell(outbox, aside)
+    tell(outbox, aside)
+
+
+def tell(outbox: Outbox, told: int) -> int:
+    """Put into the audit what happened to the files, as `gateway.audit.audit` does.
+
+    Args:
+        outbox: Whose files they are.
+        told: How many of those that were set aside had been told; what is returned is how many are now.
+    """
+    said: list[tuple[str, Mapping[str, str | int]]] = [("set-aside", {"file": name}) for name in outbox.aside[told:]]
+    said += [(incident.what, incident.fields) for incident in outbox.incidents.take()]
+    for what, fields in said:
+        outbox.record(Record("audit", what, time.time_ns() // 1000, dict(fields)))
+    return len(outbox.aside)
 
 
 def spoilt(measurement: Measurement, how: str) -> Measurement:

@@ -7,7 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults import clocks, devices, files, kills, limits, links, passports, power, shared, stores
+from tests.faults import (
+    clocks,
+    devices,
+    files,
+    hands,
+    kills,
+    limits,
+    links,
+    malice,
+    passports,
+    power,
+    shared,
+    squatters,
+    stores,
+)
 from tests.faults.outcome import Outcome
 
 
@@ -47,6 +61,26 @@ ROWS = (
     ),
     Row("corrupt-outbox", files.corrupt, {"what": "outbox", "times": 6}, {"what": "outbox", "times": 40}),
     Row("corrupt-history", files.corrupt, {"what": "history", "times": 4}, {"what": "history", "times": 40}),
+    Row("second-process", hands.second_process, {"times": 2}, {"times": 12}),
+    Row("restored-outbox", hands.restored_outbox, {"times": 2}, {"times": 12}),
+    Row("rolled-back-history", hands.rolled_back_history, {"times": 2}, {"times": 12}),
+    Row("deleted-files", hands.deleted_files, {"times": 4}, {"times": 16}),
+    Row("conflicts", hands.conflicts, {"times": 1}, {"times": 5}),
+    Row("forged-receipts", malice.forged_receipts, {"times": 4}, {"times": 20}),
+    Row("message-bombs", malice.message_bombs, {"times": 2}, {"times": 8}),
+    Row(
+        "squatted-port",
+        squatters.squatted_ports,
+        {"kinds": ["iotcore"], "times": 1},
+        {"kinds": ["iotcore", "mosquitto"], "times": 4},
+    ),
+    Row(
+        "store-address",
+        stores.store_address,
+        {"times": 2, "hold_back_s": 2.0},
+        {"times": 5, "hold_back_s": 5.0},
+    ),
+    Row("historian-clock", clocks.historian, {"times": 3, "hold_s": 0.5}, {"times": 6, "hold_s": 10.0}),
     Row("disk-full", files.full_disk, {"times": 2}, {"times": 10}),
     Row("disk-slow", limits.slow_flushes, {"times": 2}, {"times": 10}),
     Row(

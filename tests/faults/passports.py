@@ -13,8 +13,8 @@ from gateway.broker.embedded import find_mosquitto
 from tests.certificates import DAY, Authority
 from tests.faults.chain import Chain, wait_for
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S, Progress
-from tests.faults.outcome import Outcome
+from tests.faults.kills import SETTLE_S
+from tests.faults.outcome import Outcome, Progress
 from tests.servers import Child, free_port, missing
 
 LIVES_S = 15.0
@@ -73,12 +73,7 @@ def expired(folder: Path, *, times: int, seed: int, progress: Progress) -> Outco
             if not wait_for(partial(refused_again, chain, chain.gateway.text().count(EXPIRED)), SETTLE_S):
                 outcome.notes.append("nobody said that the certificate has expired")
             authority.issue("faults")
-            began = time.monotonic()
-            if not works(chain):
-                outcome.notes.append(f"did not go on after {outcome.times + 1}")
-            outcome.recovery_s = max(outcome.recovery_s or 0.0, time.monotonic() - began)
-            outcome.times += 1
-            progress(outcome.times / times)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(SETTLE_S)
         chain.result(outcome)
     return outcome

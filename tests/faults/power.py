@@ -21,8 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kills import Progress
-from tests.faults.outcome import Outcome
+from tests.faults.outcome import Outcome, Progress
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
@@ -146,6 +145,7 @@ def power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress) -> Out
             if epoch and opened.epoch != epoch:
                 outcome.notes.append(f"a new epoch after cut {run - 1}: {opened.set_aside} files set aside")
             outcome.lost += max(0, durable - opened.rows)
+            outcome.silent = outcome.lost
             if opened.wrong or opened.rows != opened.last:
                 outcome.notes.append(f"{opened.wrong} wrong rows, {opened.rows} rows up to {opened.last}")
             outcome.made, outcome.stored, epoch = durable, opened.rows, opened.epoch

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tests.faults.chain import Process, wait_for
 from tests.faults.content import made
-from tests.faults.kills import PAUSE_S, SETTLE_S, Progress
-from tests.faults.outcome import FIELDS, Outcome, promised
+from tests.faults.kills import PAUSE_S, SETTLE_S
+from tests.faults.outcome import FIELDS, Outcome, Progress, promised
 from tests.faults.stores import in_store, store_section
 from tests.servers import Child, mosquitto_in, victoria_metrics_in, wait_until
 
@@ -126,7 +126,7 @@ def compare(group: Group, held: dict[int, set[int]], outcome: Outcome) -> None:
         shares.append(len(rows))
     outcome.stored = len(found) + len(records)
     lost = {(epoch, seq) for epoch, last in promises.items() for seq in range(1, last + 1)} - found.keys() - records
-    outcome.lost = len(lost) + len(set(contents.values()) - held.keys())
+    outcome.lost = outcome.silent = len(lost) + len(set(contents.values()) - held.keys())
     outcome.twice = len(found) - len(set(contents.values())) + sum(len(times) > 1 for times in held.values())
     if not all(shares):
         outcome.notes.append(f"nothing was shared: {shares}")

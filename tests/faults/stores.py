@@ -7,21 +7,27 @@ import random
 import re
 import signal
 import sqlite3
+import threading
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import orjson
 
 from tests.faults.chain import Chain, chain_in, wait_for
-from tests.faults.kills import SETTLE_S, Progress
+from tests.faults.kills import SETTLE_S
 from tests.faults.load import FUTURE_US, POISONED
-from tests.faults.outcome import Outcome, promised
+from tests.faults.outcome import Outcome, Progress, promised, words
 from tests.servers import Child, victoria_metrics_in
 
 POISON_AMONG = 10_000
+SAID_S = 30.0
+"""Longest time until somebody is told that nothing is taken."""
 WRITES = re.compile(r'^vm_http_requests_total\{path="[^"]*write"[^}]*\} (\d+)', re.MULTILINE)
 
 
@@ -106,10 +112,102 @@ def store_kills(folder: Path, *, kills: int, seed: int, hold_back_s: float, prog
         there = numbers_stored(chain)
         lost = len(there - held.keys())
         outcome.lost += lost
+        outcome.silent += lost
         outcome.twice += sum(len(times) > 1 for times in held.values())
         again = chain.historian.text().count("writing again what it took")
         outcome.said = f"in the store: {len(held)} of {len(there)}; hold-back {hold_back_s:.0f} s, {again} replays"
     return outcome
+
+
+ODD = ("page", "missing", "refused", "redirect", "swallowed")
+"""What answers at the address of a store that is wrong."""
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Something else than a store: a page, no such page, a closed door, a way elsewhere, a yes to everything."""
+
+    ANSWERS: ClassVar = {"page": 200, "missing": 404, "refused": 401, "redirect": 302, "swallowed": 204}
+    how = "page"
+
+    def answer(self) -> None:
+        """Answer any request in the same way."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status = self.ANSWERS[self.how]
+        page = b"" if status == 204 else b"<html><body>Welcome to the guest network</body></html>"
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        if status == 302:
+            self.send_header("Location", "/welcome")
+        self.end_headers()
+        self.wfile.write(page)
+
+    do_GET = do_POST = answer  # noqa: N815 - as the base class asks for them
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def something_else(port: int, how: str) -> Iterator[None]:
+    """Answer on a port as something else than a store does."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), type("Odd", (Odd,), {"how": how}))
+    thread = threading.Thread(target=server.serve_forever, name="odd", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def store_address(folder: Path, *, times: int, seed: int, hold_back_s: float, progress: Progress) -> Outcome:
+    """Put something else at the store's address, and the store again: nothing is given up, and it is said."""
+    outcome = Outcome("something else answers at the store's address")
+    ways = random.Random(seed).sample(ODD, len(ODD))
+    folder.mkdir()
+    with (
+        victoria_metrics_in(folder / "store") as store,
+        chain_in(folder / "chain", more=store_section(store, hold_back_s), rate=100.0) as chain,
+    ):
+        while outcome.times < times:
+            how = ways[outcome.times % len(ways)]
+            wait_for(partial(answered, store.port, requests(store.port)), SETTLE_S)
+            store.end()
+            began_us = time.time_ns() // 1000
+            with something_else(store.port, how):
+                before = confirmed(chain)
+                told = partial(words, chain.history, since_us=began_us, among=("store-refuses",))
+                if not wait_for(told, SAID_S):
+                    outcome.notes.append(f"nobody said that the store is none ({how})")
+                if chain.promised() - confirmed(chain) < confirmed(chain) - before:
+                    outcome.notes.append(f"receipts went on without a store ({how})")
+            store.start()
+            last = chain.promised()
+            mended = partial(wait_for, partial(has_confirmed, chain, last), SETTLE_S + 3 * hold_back_s)
+            outcome.end_round(mended, of=times, progress=progress)
+        chain.watch.stop()
+        chain.gateway.end()
+        chain.start_gateway("--most", "0")
+        last = chain.promised()
+        wait_for(lambda: confirmed(chain) >= last, SETTLE_S + 3 * hold_back_s)
+        held = in_store(store.port)
+        chain.settle(SETTLE_S)
+        chain.result(outcome)
+        lost = len(numbers_stored(chain) - held.keys())
+        outcome.lost += lost
+        outcome.silent += lost
+        outcome.twice += sum(len(times) > 1 for times in held.values())
+        if dead := dead_letters(chain):
+            outcome.notes.append(f"{len(dead)} given up for an address: {dead[0][2]}")
+        outcome.said = f"in the store: {len(held)}, none given up"
+    return outcome
+
+
+def has_confirmed(chain: Chain, last: int) -> bool:
+    """Whether the remote store holds so many for good."""
+    return confirmed(chain) >= last
 
 
 def poison(folder: Path, *, how: str, seed: int, progress: Progress) -> Outcome:
@@ -138,7 +236,7 @@ def poison(folder: Path, *, how: str, seed: int, progress: Progress) -> Outcome:
             outcome.notes.append(f"dead letters: {dead[:3]}")
         outcome.made = sum(promised(chain.journal).values())
         outcome.stored = len(held)
-        outcome.lost = POISON_AMONG - 1 - len(held)
+        outcome.lost = outcome.silent = POISON_AMONG - 1 - len(held)
         outcome.gap_s = chain.watch.longest_s
         if any(FUTURE_US // 1000 in times for times in held.values()):
             outcome.notes.append("the store holds the poisoned one")

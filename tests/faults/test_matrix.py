@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
@@ -16,12 +17,12 @@ import pytest
 from gateway.history.history import History
 from gateway.model.row import Gap
 from gateway.wire.payload import Message
-from tests.faults import clocks, files, kills
+from tests.faults import clocks, files, hands, kills, malice
 from tests.faults.beds import doubled, excess
 from tests.faults.chain import ROOT
 from tests.faults.content import RUN_FACTOR, START_US, made
 from tests.faults.matrix import ROWS
-from tests.faults.outcome import compare
+from tests.faults.outcome import Outcome, compare, contents, promised, words
 from tests.faults.stepped import move
 
 SEED = 11
@@ -50,6 +51,63 @@ def test_comparison_sees_what_is_lost_doubled_changed_and_told(tmp_path: Path) -
         db.execute("UPDATE measurements SET n = n + 1 WHERE seq = 3")
     found = compare(path, {EPOCH: 12})
     assert (found.promised, found.stored, found.lost, found.told, found.twice, found.wrong) == (12, 8, 2, 2, 1, 1)
+
+
+def test_what_is_gone_without_a_word_is_silent(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    history = History(path)
+    first = RUN_FACTOR
+    history.store([Message("g", EPOCH, measurements=[(seq, made(first + seq - 1)) for seq in range(1, 6)])])
+    # Two numbers are there, and what they had stood for is not.
+    history.store([Message("g", EPOCH, measurements=[(seq, made(2 * first + seq)) for seq in (6, 7)])])
+    assert compare(path, {EPOCH: 7}, {1: 5, 2: 0}).silent == 0
+    assert compare(path, {EPOCH: 7}, {1: 7, 2: 0}).silent == 2
+    assert compare(path, {EPOCH: 9}, {1: 5}).silent == 2
+    # A gap that the gateway decides on speaks for itself, one that a file made does not.
+    history.store([Message("g", EPOCH, gaps=[Gap(8, 8, "outbox full")])])
+    assert compare(path, {EPOCH: 8}, {1: 5}).silent == 0
+    history.store([Message("g", EPOCH, gaps=[Gap(9, 9, "stored in a history that was removed")])])
+    assert compare(path, {EPOCH: 9}, {1: 5}).silent == 1
+    history.tell("history-changed")
+    assert compare(path, {EPOCH: 9}, {1: 5}).silent == 0
+    assert (words(path), words(path, among=["outbox-missing"])) == (1, 0)
+    history.close()
+
+
+def test_a_content_that_is_kept_as_a_conflict_is_not_silent(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    history = History(path)
+    for run in (1, 2):
+        history.store([Message("g", EPOCH, measurements=[(1, made(run * RUN_FACTOR))])])
+    history.close()
+    found = compare(path, {EPOCH: 1}, {1: 1, 2: 1})
+    assert (found.stored, found.silent, found.kept_as_conflict) == (1, 0, 1)
+
+
+def test_a_journal_tells_numbers_and_contents_and_a_torn_line_nothing(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text(f"{EPOCH} 5 1 4\n{EPOCH} 9 1 7\n{EPOCH} 3 2 0\n{EPOCH} 99 2 9")
+    other.write_text(f"{EPOCH} 12 500 6\n")
+    assert promised(one) == {EPOCH: 9}
+    assert promised(one, other) == {EPOCH: 12}
+    assert contents(one, other) == {1: 7, 2: 0, 500: 6}
+
+
+def test_a_round_that_does_not_go_on_is_noted() -> None:
+    outcome, told = Outcome("some"), list[float]()
+    outcome.end_round(lambda: True, of=4, progress=told.append, by=2)
+    assert outcome.good
+    outcome.end_round(lambda: False, of=4, progress=told.append)
+    assert (outcome.times, outcome.notes, told) == (3, ["did not go on after 3"], [0.5, 0.75])
+    assert not Outcome("other", silent=1).good
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("row", [hands.restored_outbox, hands.deleted_files, malice.forged_receipts])
+def test_what_hands_and_strangers_do_is_told(tmp_path: Path, row: Callable[..., Outcome]) -> None:
+    outcome = row(tmp_path / "row", times=2, seed=SEED, progress=no_progress)
+    assert outcome.made > 0
+    assert outcome.good, outcome
 
 
 @pytest.mark.broker

@@ -202,6 +202,20 @@ def test_a_new_outbox_begins_a_new_chain_and_says_so() -> None:
     assert states([*chain_of("ab"), *chain_of("cd", epoch="e2")[1:]]) == ["begin", "ok", "broken"]
 
 
+def test_a_new_outbox_that_goes_on_with_the_chain_is_no_break() -> None:
+    """As after an image was put back: what comes then is given new numbers, and follows what the image had told."""
+    whole = chain_of("abcd")
+    moved = [replace(record, epoch="e2") for record in whole[2:]]
+    links = check([*whole[:2], *moved], Books([]))
+    assert [link.state for link in links] == ["begin", "ok", "ok", "ok"]
+    assert "goes on with the chain" in links[2].text
+    restored = [replace(record, epoch="e2") for record in chain_of("abxy")[2:]]
+    links = check([*whole, *restored], Books([]))
+    assert [link.state for link in links] == ["begin", "ok", "ok", "ok", "gap", "ok"]
+    assert links[4].text == "a new outbox, which goes on from record 2: the last one was an older image of itself"
+    assert states([*whole, *[replace(record, epoch="e2") for record in chain_of("zwxy")[2:]]])[4] == "broken"
+
+
 def test_what_retention_deleted_is_said_and_no_break() -> None:
     links = check(chain_of("abcd")[2:], Books([]))
     assert [link.state for link in links] == ["begin", "ok"]
