@@ -28,7 +28,7 @@ from gateway.broker.embedded import EmbeddedBroker
 from gateway.clocks.device_clock import NS
 from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
-from gateway.intake.frames import CLOCK_DEVICE, STEP_NS, Numbered, Origin, clock_frame
+from gateway.intake.frames import CLOCK_CHANNEL, NO_DEVICE, STEP_NS, Numbered, Origin, clock_frame
 from gateway.intake.intake import CONNECTED
 from gateway.intake.known_devices import known_devices
 from gateway.intake.steps import Ticker
@@ -318,7 +318,9 @@ class _Work:
 
     def _correct(self, end_ns: int, frames: Sequence[Numbered]) -> None:
         """Say by how much all that was measured before is off, where this step moves the time."""
-        moved_ns = max((frame.arrival_ns for number, frame in frames if number == CLOCK_DEVICE), default=-1)
+        moved_ns = max(
+            (f.arrival_ns for number, f in frames if number == NO_DEVICE and f.channel == CLOCK_CHANNEL), default=-1
+        )
         while self._corrections and (self._corrections[0][0] <= moved_ns or not self._corrections[0][1].by_us):
             origin = self._pipeline.origin
             said = corrected(
