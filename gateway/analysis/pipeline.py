@@ -8,7 +8,7 @@ as the live run did. Nothing in here reads a clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +134,7 @@ class Pipeline:
         for bed in after:
             devices = {next(numbers): device for device in bed.slot.device}
             if bed.slot.id not in kept:
+                self._end_taps(device.id for device in bed.slot.device)
                 self._banks.put_on(devices, bed.slot.height_m)
                 self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
                 if now_s > 0.0:
@@ -142,6 +143,12 @@ class Pipeline:
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
         self.ward = after
         return out
+
+    def _end_taps(self, devices: Iterable[str]) -> None:
+        """Whoever watches a device watches somebody: they have to ask again when that is somebody else."""
+        ended = set(devices)
+        for key in [key for key in list(self.taps) if key[0] in ended]:
+            self.taps.pop(key, None)
 
     def _finish(self, slot: str) -> list[Measurement]:
         return [self._measure(slot, result, devices) for result, devices in self._subjects[slot].finish()]

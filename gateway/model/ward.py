@@ -43,6 +43,16 @@ def ward_of(settings: Settings, sessions: Mapping[str, str]) -> Ward:
     return tuple(Bed(slot, sessions[slot.id]) for slot in settings.slot)
 
 
+def sessions_of(ward: Ward) -> dict[str, str]:
+    """Return the session in force of each bed."""
+    return {bed.slot.id: bed.session for bed in ward}
+
+
+def settings_of(settings: Settings, ward: Ward) -> Settings:
+    """Return a configuration with the beds of a ward."""
+    return settings.model_copy(update={"slot": [bed.slot for bed in ward]})
+
+
 def encode_ward(ward: Ward) -> bytes:
     """Return a ward as JSON."""
     beds = [{"slot": bed.slot.model_dump(mode="json"), "session": bed.session} for bed in ward]

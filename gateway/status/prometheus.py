@@ -65,12 +65,15 @@ async def serve_metrics(port: int, status: Callable[[], Json]) -> None:
     """Answer ``GET /metrics`` on 127.0.0.1 until cancelled; raises OSError where the port is taken."""
     from aiohttp import web  # costs memory that a gateway without Prometheus need not spend
 
+    from config.settings import Dashboard
     from gateway.dashboard.guard import add_headers, only_from_here
+    from gateway.dashboard.proxies import PROXIES, Proxies
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=exposition(status()).encode(), headers={"Content-Type": CONTENT_TYPE})
 
     app = web.Application(middlewares=[only_from_here])
+    app[PROXIES] = Proxies(Dashboard())  # none stands before this page
     app.on_response_prepare.append(add_headers)
     app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final, TypeVar
 
+import orjson
 from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
-from config.settings import Device, Identifier, Placement, Section
-from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject, WardState
+from config.settings import Device, Identifier, Placement, Section, Slot
+from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject, WardState, ward_from_slots
 
 ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
 
+TRUE_FROM_US = 1_577_836_800_000_000
+"""2020, UTC: a machine whose clock says less begins in 1970 each time, and would give two sessions one id."""
+
 Model = TypeVar("Model", bound=Section)
 
 
-class RefusedError(Exception):
+class RefusedError(ValueError):
     """A change that cannot be; the text is one sentence for whoever asked."""
 
 
@@ -261,7 +266,13 @@ class EndSession(Section):
 
 
 class GatewayStarts(Section):
-    """The gateway starts again: what is measured from now on stands under ids of its own, in the same sessions."""
+    """The gateway starts again: what is measured from now on stands under ids of its own, in the same sessions.
+
+    Attributes:
+        suffix: What makes the ids of this start different from those of every other, where the clock cannot.
+    """
+
+    suffix: str = ""
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Begin another part of what runs, and of each stay."""
@@ -270,14 +281,44 @@ class GatewayStarts(Section):
                 ward = _replaced(ward, _again(session))
         subjects: list[Subject] = []
         for subject in ward.subjects:
-            stay = _new_id(ward, subject.bed, at_us, {one.stay for one in subjects})
+            stay = _new_id(ward, subject.bed, at_us, {one.stay for one in subjects}, self.suffix)
             subjects.append(subject.model_copy(update={"stay": stay}))
         return ward.model_copy(update={"subjects": tuple(subjects)})
+
+
+class ImportSlots(Section):
+    """The ward becomes what a configuration file describes; the sessions of whoever stays go on."""
+
+    slots: list[Slot]
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Take the file over."""
+        ids: dict[str, str] = {}
+        for slot in self.slots:
+            ids[slot.id] = _new_id(ward, slot.id, at_us, set(ids.values()))
+        made = ward_from_slots(self.slots, at_us, ids)
+        there = {subject.id for subject in made.subjects}
+        for session in ward.sessions:
+            if session.state != "ended" and session.subject not in there:
+                ward = _ended(ward, session, at_us)
+        subjects = tuple(_as_before(subject, ward.subject(subject.id)) for subject in made.subjects)
+        return made.model_copy(
+            update={
+                "number": ward.number, "subjects": subjects, "sessions": ward.sessions,
+                "slots_digest": slots_digest(self.slots), "by_hand": False,
+            }
+        )  # fmt: skip
+
+
+def slots_digest(slots: Sequence[Slot]) -> str:
+    """Return by what the slots of two configurations are told apart."""
+    return sha256(orjson.dumps([slot.model_dump(mode="json") for slot in slots])).hexdigest()
 
 
 Change = (
     AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
     | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | GatewayStarts
+    | ImportSlots
 )  # fmt: skip
 
 CHANGES: Final[Mapping[str, type[Change]]] = {
@@ -342,12 +383,21 @@ def _device(ward: WardState, device: str) -> Equipment:
     return found
 
 
+def _as_before(subject: Subject, before: Subject | None) -> Subject:
+    """Keep of somebody who stays what a configuration does not say."""
+    if before is None:
+        return subject
+    kept = ("leg_length_m", "mass_kg", "affected_side", "aids")
+    return subject.model_copy(update={name: getattr(before, name) for name in kept})
+
+
 def _session(ward: WardState, session: str, *states: str) -> Session:
-    found = ward.session(session)
+    """Return a session by its id, or the open one of a subject."""
+    found = ward.session(session) or ward.open_session(session)
     if found is None:
         raise RefusedError(f"there is no session '{session}'")
     if found.state not in states:
-        raise RefusedError(f"session '{session}' is {found.state}")
+        raise RefusedError(f"session '{found.id}' is {found.state}")
     return found
 
 
@@ -372,9 +422,9 @@ def _end_open(ward: WardState, subject: str, at_us: int) -> WardState:
     return ward if session is None else _ended(ward, session, at_us)
 
 
-def _new_id(ward: WardState, bed: str, at_us: int, taken: set[str] | None = None) -> str:
+def _new_id(ward: WardState, bed: str, at_us: int, taken: set[str] | None = None, suffix: str = "") -> str:
     """Return an id for a session that no other has: bed and time, as everybody reads it."""
     stamp = datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
     used = (taken or set()) | {one.id for one in ward.sessions} | {one.stay for one in ward.subjects}
-    name = f"{bed}-{stamp}"
+    name = f"{bed}-{stamp}{suffix}" if suffix or at_us >= TRUE_FROM_US else f"{bed}-{stamp}-{ward.number + 1}"
     return next(n for n in (name, *(f"{name}-{k}" for k in range(2, len(used) + 3))) if n not in used)

@@ -11,7 +11,9 @@ from pathlib import Path
 import orjson
 from pydantic import ValidationError
 
-from gateway.ward.changes import CHANGES, Change, GatewayStarts
+from config.settings import Section
+from gateway.machine.private_files import make_private
+from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
 from gateway.ward.state import WardState
 
 SCHEMA_VERSION = 1
@@ -19,8 +21,16 @@ SCHEMA = """
 CREATE TABLE ward (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL, state TEXT NOT NULL);
 CREATE TABLE changes (number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL, fields TEXT NOT NULL,
                       by TEXT NOT NULL, source TEXT NOT NULL);
+CREATE TABLE told (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
+INSERT INTO told VALUES (1, 0);
 """
-NAMES = {kind: name for name, kind in CHANGES.items()} | {GatewayStarts: "gateway-starts"}
+IMPORT = "import"
+STARTS = "gateway-starts"
+NAMES: dict[type[Section], str] = {
+    **{kind: name for name, kind in CHANGES.items()},
+    GatewayStarts: STARTS,
+    ImportSlots: IMPORT,
+}
 
 
 class RegistryError(Exception):
@@ -40,10 +50,10 @@ class Entry:
 
 
 class Registry:
-    """The state of the ward, and the log of what made it so. Safe for several threads.
+    """The state of the ward, and the log of what made it so. Safe for several threads; one process writes it.
 
     Args:
-        path: The file; made if absent.
+        path: The file; made if absent, and closed to others.
         first: The ward of a new file.
 
     Attributes:
@@ -57,6 +67,7 @@ class Registry:
     def __init__(self, path: Path, first: WardState | None = None) -> None:
         self.path = path
         self._lock = threading.Lock()
+        make_private(path)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -77,7 +88,8 @@ class Registry:
         """
         with self._lock:
             after = change.apply(self.state, at_us)
-            after = after.model_copy(update={"number": self.state.number + 1})
+            by_hand = after.by_hand or NAMES[type(change)] in CHANGES
+            after = after.model_copy(update={"number": self.state.number + 1, "by_hand": by_hand})
             with self._transaction():
                 fields = orjson.dumps(change.model_dump(mode="json", exclude_unset=True)).decode()
                 self._db.execute(
@@ -96,6 +108,17 @@ class Registry:
                 (after, limit),
             ).fetchall()
         return [Entry(number, at_us, name, orjson.loads(f), by, source) for number, at_us, name, f, by, source in found]
+
+    @property
+    def told(self) -> int:
+        """The number up to which the audit has been told of the changes."""
+        with self._lock:
+            return int(self._db.execute("SELECT number FROM told").fetchone()[0])
+
+    def tell(self, number: int) -> None:
+        """Note that the audit has been told of the changes up to a number."""
+        with self._lock:
+            self._db.execute("UPDATE told SET number = max(number, ?)", (number,))
 
     def close(self) -> None:
         """Close the file."""
@@ -127,3 +150,17 @@ class Registry:
             raise RegistryError(
                 f"{self.path} is damaged ({error}); a copy, or 'ward import', brings it back"
             ) from error
+
+
+def read_state(path: Path) -> WardState:
+    """Return the ward of a registry that another process may be writing; raises RegistryError, FileNotFoundError."""
+    path.stat()
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+    try:
+        db.execute("PRAGMA query_only=1")
+        (state,) = db.execute("SELECT state FROM ward").fetchone()
+        return WardState.model_validate_json(state)
+    except (sqlite3.Error, ValidationError, TypeError) as error:
+        raise RegistryError(f"{path} cannot be read: {error}") from error
+    finally:
+        db.close()

@@ -104,9 +104,16 @@ class Session(Section):
 
 
 class WardState(Section):
-    """Everything that holds after change ``number``."""
+    """Everything that holds after change ``number``.
+
+    Attributes:
+        slots_digest: Of the configuration's slots that it was made from; empty if it was made from none.
+        by_hand: Whether people have changed it since.
+    """
 
     number: int = 0
+    slots_digest: str = ""
+    by_hand: bool = False
     beds: tuple[Bed, ...] = ()
     subjects: tuple[Subject, ...] = ()
     devices: tuple[Equipment, ...] = ()

@@ -26,6 +26,7 @@ from gateway.history.history import History, HistoryReader
 from gateway.history.schema import StoredRecord
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, Chain, Gap
+from gateway.model.ward import ward_of
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_gaps, decode_records, encode_gaps, encode_records
 from tests.gateway.old_histories import make_version_1
@@ -72,7 +73,7 @@ def trail(outbox: Outbox) -> Trail:
 
 def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
     trail.outbox.aside.append("outbox.db.corrupt-1")
-    trail.audit.started({"bay-1": "bay-1-20251009t085320z"})
+    trail.audit.started(ward_of(trail.settings, {"bay-1": "bay-1-20251009t085320z"}))
     trail.audit.clock_moved(-3_600_000_000)
     trail.audit.look()
     trail.audit.stopped("asked")
@@ -90,8 +91,8 @@ def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
 
 
 def test_another_configuration_has_another_sum(trail: Trail) -> None:
-    trail.audit.started({"bay-1": "s"})
-    Audit(trail.outbox, trail.settings.model_copy(update={"speed": 2.0})).started({"bay-1": "s"})
+    trail.audit.started(ward_of(trail.settings, {"bay-1": "s"}))
+    Audit(trail.outbox, trail.settings.model_copy(update={"speed": 2.0})).started(())
     sums = [entry["configuration"] for entry in trail.said() if entry["what"] == "start"]
     assert len(set(sums)) == 2
 
@@ -215,7 +216,7 @@ def stored(folder: Path, *, tamper: str = "") -> Path:
     """Fill a history from an outbox, and do something to it."""
     box = Outbox(folder / "outbox.db")
     trail = Trail(box)
-    trail.audit.started({"bay-1": "s"})
+    trail.audit.started(ward_of(trail.settings, {"bay-1": "s"}))
     box.append([measurement(n) for n in range(5)])
     trail.audit.clock_moved(2_000_000)
     trail.audit.stopped("asked")

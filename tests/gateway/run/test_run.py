@@ -212,7 +212,7 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
         await until(lambda: gateway.status["events"]["arrived_us"] or ear.measurements)
         await until(lambda: manager.said("WATCHDOG"))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         scraped = await reader.read()
         writer.close()
     assert b'rehab_gateway_device_state{device="dot",slot="bay-1",state="streaming"} 1.0' in scraped
