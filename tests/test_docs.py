@@ -42,7 +42,9 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 def test_every_entry_of_the_log_of_looks_is_explained() -> None:
-    sources = "".join(text(f"gateway/{name}.py") for name in ("access_log", "dashboard/looks", "dashboard/signin"))
+    sources = "".join(
+        text(f"gateway/{name}.py") for name in ("audit/access_log", "dashboard/looks", "dashboard/signin")
+    )
     told = re.findall(r'(?:_Waiting|\.tell|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
     assert len(set(told)) >= 8
     page = text("docs/operations.md")

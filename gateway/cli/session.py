@@ -92,7 +92,9 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
         found = [session.model_dump(mode="json") for session in sessions]
         sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
         return
-    table = Table("session", "subject", "protocol", "state", "begun", "ended", "marks", box=None, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("session", "subject", "protocol", "state", "begun", "ended", "marks"):
+        table.add_column(heading, no_wrap=heading == "session")
     for one in sessions:
         ended = _clock(one.ended_us) if one.ended_us is not None else "-"
         marks = str(len(one.marks))

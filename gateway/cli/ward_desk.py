@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
-from gateway.ward.changes import RefusedError
+from gateway.ward.changes import RefusedError, session_of
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.registry import IMPORT, read_state
 from gateway.ward.state import WardState
@@ -43,24 +44,23 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
     """Make a change and say what became of it; raises RefusedError, NoAnswerError."""
     said = {key: value for key, value in fields.items() if value not in (None, "")}
     by = by or getpass.getuser()
-    answer = _ask(settings, name, {**said, "by": by}) if _runs(settings) else _write(settings, name, said, by)
+    ward = _free_registry(settings)
+    answer = _ask(settings, name, {**said, "by": by}) if ward is None else _write(ward, name, said, by)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         return
     session = f"; session {answer['session']}" if "session" in answer else ""
-    when = "" if answer.get("running") else "; no gateway runs, the next start takes it"
+    when = "" if answer["running"] else "; no gateway runs, the next start takes it"
     Terminal().print(f"Change {answer['number']}: {name}{session}{when}.", soft_wrap=True)
 
 
 def take_over(settings: Settings, *, by: str, as_json: bool) -> None:
     """Make the ward what the slots of a configuration describe; raises RefusedError while the gateway runs."""
-    if _runs(settings):
+    ward = _free_registry(settings)
+    if ward is None:
         raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
-    ward = KeptWard(settings, at_us=_now_us())
-    try:
+    with closing(ward):
         after = ward.take_over(settings, at_us=_now_us(), by=by or getpass.getuser(), source=SOURCE)
-    finally:
-        ward.close()
     if as_json:
         sys.stdout.buffer.write(orjson.dumps({"number": after.number, "change": IMPORT}) + b"\n")
     else:
@@ -77,27 +77,20 @@ def read(settings: Settings) -> WardState:
         ) from None
 
 
-def _runs(settings: Settings) -> bool:
-    """Whether a gateway holds the registry: here, by its lock; else it is asked, wherever it is."""
+def _free_registry(settings: Settings) -> KeptWard | None:
+    """Return the registry where no gateway holds it; None where one does, or where there is none on this machine."""
     if not settings.site.data.exists() and not settings.broker.embedded:
-        return True
+        return None
     try:
-        KeptWard(settings, at_us=_now_us()).close()
+        return KeptWard(settings, at_us=_now_us())
     except HeldError:
-        return True
-    return False
+        return None
 
 
-def _write(settings: Settings, name: str, fields: Mapping[str, Any], by: str) -> Json:
-    ward = KeptWard(settings, at_us=_now_us())
-    try:
+def _write(ward: KeptWard, name: str, fields: Mapping[str, Any], by: str) -> Json:
+    with closing(ward):
         after = ward.change(name, dict(fields), at_us=_now_us(), by=by, source=SOURCE)
-    finally:
-        ward.close()
-    named = str(fields.get("subject") or fields.get("session") or "")
-    session = after.open_session(named) or after.session(named)
-    about = {} if session is None else {"session": session.id}
-    return {"number": after.number, "change": name, **about, "running": False}
+    return {"number": after.number, "change": name, **session_of(after, fields), "running": False}
 
 
 def _ask(settings: Settings, name: str, payload: Json) -> Json:

@@ -15,10 +15,9 @@ from gateway.analysis.warm_up import needs, warm_up
 from gateway.audit.audit import Audit
 from gateway.broker.link import Incoming
 from gateway.model.ward import Ward, settings_of
-from gateway.ward.changes import CHANGES
+from gateway.ward.changes import CHANGES, session_of
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.published import encode_registry
-from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class WardCommands:
         after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)
         self._entrance.submit(self._enter, after.in_force())
         self.publish(encode_registry(self._settings.site.gateway, after))
-        return {"number": after.number, "change": name, **_session_of(after, fields)}
+        return {"number": after.number, "change": name, **session_of(after, fields)}
 
     def obeyed(self, message: Incoming, answer: Mapping[str, Any]) -> None:
         """Tell the audit of a command that was answered."""
@@ -119,10 +118,3 @@ def _person(by: object) -> str:
     if not isinstance(by, str) or len(by) > LONGEST_NAME or not by.isprintable() or nhs_numbers(by):
         raise ValueError(f"'by' is the name of whoever asks, of {LONGEST_NAME} characters at most")
     return by
-
-
-def _session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return the session that a subject's measurements stand under from now on, or that was spoken of."""
-    named = str(fields.get("subject") or fields.get("session") or "")
-    session = ward.open_session(named) or ward.session(named)
-    return {} if session is None else {"session": session.id}

@@ -348,6 +348,16 @@ def read_change(name: str, fields: Mapping[str, Any]) -> Change:
     return _valid(kind, fields)
 
 
+def session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for the answer to a change, the session that it is about: nothing where there is none."""
+    named = str(fields.get("subject") or fields.get("session") or "")
+    session = ward.open_session(named) or ward.session(named)
+    if session is None:
+        of_subject = [one for one in ward.sessions if one.subject == named]
+        session = of_subject[-1] if of_subject and "session" in fields else None
+    return {} if session is None else {"session": session.id}
+
+
 def _valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         return kind.model_validate(dict(fields))

@@ -10,13 +10,14 @@ import errno
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from config.settings import Settings
 from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.ward.changes import GatewayStarts, ImportSlots, RefusedError, read_change, slots_digest
-from gateway.ward.registry import Entry, Registry, RegistryError
+from gateway.ward.registry import Entry, Registry, RegistryError, read_state
 from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def ward_path(settings: Settings) -> Path:
 class KeptWard:
     """The registry, open, and nobody else's until ``close``.
 
-    Where the disk takes nothing the ward is that of the configuration, in memory, and nothing can be changed.
+    Where the disk takes nothing the ward is as it was read, or as the configuration has it if there is none yet, and
+    nothing can be changed.
 
     Args:
         settings: The configuration, with its slots.
@@ -57,15 +59,14 @@ class KeptWard:
         self.path = ward_path(settings)
         self.durable = True
         self._lock: FileLock | None = None
+        self._registry: Registry | None = None
         try:
             self._open(settings, at_us)
         except (OSError, sqlite3.Error) as error:
-            self.close()
             if not is_full(error):
+                self.close()
                 raise RegistryError(f"{self.path} cannot be used: {_words(error)}") from error
-            log.warning("%s cannot be written (%s): the ward of the configuration is in force", self.path, error)
-            self.durable = False
-            self._registry = Registry(Path(IN_MEMORY))
+            self._go_on_in_memory(error)
             self._follow(settings, at_us)
         except BaseException:
             self.close()
@@ -74,11 +75,16 @@ class KeptWard:
     @property
     def state(self) -> WardState:
         """The ward after the last change."""
-        return self._registry.state
+        return self._open_registry.state
 
     def starts(self, at_us: int, suffix: str = "") -> WardState:
-        """Begin another run of the gateway; raises sqlite3.Error where it cannot be written."""
-        return self._registry.apply(GatewayStarts(suffix=suffix), at_us=at_us, by="", source=FROM_CONFIGURATION)
+        """Begin another run of the gateway."""
+        change = GatewayStarts(suffix=suffix)
+        try:
+            return self._open_registry.apply(change, at_us=at_us, by="", source=FROM_CONFIGURATION)
+        except sqlite3.Error as error:
+            self._go_on_in_memory(error)
+            return self._open_registry.apply(change, at_us=at_us, by="", source=FROM_CONFIGURATION)
 
     def change(self, name: str, fields: dict[str, object], *, at_us: int, by: str, source: str) -> WardState:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
@@ -86,29 +92,52 @@ class KeptWard:
         if not self.durable:
             raise RefusedError(NO_ROOM)
         try:
-            return self._registry.apply(change, at_us=at_us, by=by, source=source)
+            return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
         except sqlite3.Error as error:
             raise RefusedError(f"{self.path} cannot be written ({error}): nothing was changed") from error
 
     def take_over(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
         """Make the ward what the slots of a configuration describe, whatever it was."""
         change = ImportSlots(slots=settings.slot)
-        return self._registry.apply(change, at_us=at_us, by=by, source=source)
+        return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
 
     def untold(self) -> Sequence[Entry]:
         """Return the changes by people of which the audit does not know yet: its sessions tell what the file made."""
-        return [entry for entry in self._registry.entries(self._registry.told) if entry.source != FROM_CONFIGURATION]
+        registry = self._open_registry
+        return [entry for entry in registry.entries(registry.told) if entry.source != FROM_CONFIGURATION]
 
     def tell(self, number: int) -> None:
         """Note that the audit knows of all changes up to a number."""
-        self._registry.tell(number)
+        with suppress(sqlite3.Error):  # told once more, at the next start
+            self._open_registry.tell(number)
 
     def close(self) -> None:
         """Let others have it."""
-        if hasattr(self, "_registry"):
+        if self._registry is not None:
             self._registry.close()
         if self._lock is not None:
             self._lock.release()
+
+    @property
+    def _open_registry(self) -> Registry:
+        assert self._registry is not None
+        return self._registry
+
+    def _go_on_in_memory(self, error: Exception) -> None:
+        """Go on with the ward as it was read, which nobody can change; with none where there is none yet.
+
+        Raises:
+            RegistryError: There is one that cannot be read: that of the configuration may be another.
+        """
+        log.warning("%s cannot be written (%s): the ward cannot be changed until there is room", self.path, error)
+        if self._registry is not None:
+            state = self._registry.state
+            self._registry.close()
+        else:
+            begun = self.path.exists() and self.path.stat().st_size > 0
+            state = read_state(self.path) if begun else WardState()
+        self.durable = False
+        self._registry = Registry(Path(IN_MEMORY), state)
 
     def _open(self, settings: Settings, at_us: int) -> None:
         self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -118,7 +147,7 @@ class KeptWard:
 
     def _follow(self, settings: Settings, at_us: int) -> None:
         """Take the file over where nobody has changed the ward by hand. A file without slots says nothing of it."""
-        state = self._registry.state
+        state = self.state
         differs = bool(settings.slot) and state.slots_digest != slots_digest(settings.slot)
         self.differs = differs and state.by_hand
         if differs and not self.differs:

@@ -70,8 +70,9 @@ class Registry:
         make_private(path)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
+            # No write-ahead log: the file alone is the ward, and can be read where the disk has no room left.
+            self._db.execute("PRAGMA journal_mode=DELETE")
+            self._db.execute("PRAGMA synchronous=EXTRA")
             self.state = self._open(first or WardState())
         except BaseException:
             self._db.close()
@@ -155,9 +156,8 @@ class Registry:
 def read_state(path: Path) -> WardState:
     """Return the ward of a registry that another process may be writing; raises RegistryError, FileNotFoundError."""
     path.stat()
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        db.execute("PRAGMA query_only=1")
         (state,) = db.execute("SELECT state FROM ward").fetchone()
         return WardState.model_validate_json(state)
     except (sqlite3.Error, ValidationError, TypeError) as error:

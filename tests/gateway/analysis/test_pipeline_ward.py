@@ -188,3 +188,29 @@ def test_a_damaged_change_is_passed_over(data: bytes) -> None:
     pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
     assert pipeline.step([(NO_DEVICE, Frame(at(0.0), WARD_CHANNEL, data))]) == []
     assert pipeline.ward == FIRST
+
+
+def test_who_watches_a_device_watches_nobody_else(walk: list[Numbered]) -> None:
+    pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
+    first, _ = (device.id for device in FEET.slot.device)
+    seen: dict[str, int] = dict.fromkeys((first, "other"), 0)
+
+    def watch(name: str) -> None:
+        def tap(_start_s: float, samples: object) -> None:
+            del samples
+            seen[name] += 1
+
+        pipeline.taps[first if name == first else STRAP.slot.device[0].id, "imu"] = tap
+
+    watch(first)
+    watch("other")
+    at_change = at(CHANGE_S)
+    early = [frame for frame in walk if frame[1].arrival_ns < at_change]
+    late = [frame for frame in walk if frame[1].arrival_ns >= at_change]
+    for frames in (early, [ward_frame(at_change, encode_ward(NEW_PATIENT))]):
+        pipeline.step(frames)
+    before = seen[first]
+    assert before > 0
+    pipeline.step(late)
+    assert seen[first] == before
+    assert list(pipeline.taps) == [(STRAP.slot.device[0].id, "imu")]

@@ -111,6 +111,22 @@ def test_a_command_is_told_once_and_its_repetitions_are_counted(trail: Trail) ->
     assert trail.said()[3:] == [{**told, "by": "dashboard"}]
 
 
+def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Trail) -> None:
+    request = {"subject": "p-02", "bed": "bay-1", "aids": "Mrs. Miller's stick", "by": "anna"}
+    for number in (4, 5):
+        trail.command(request, {**OK, "number": number, "change": "admit"}, name="admit", by="ward-desk")
+    trail.command({"device": {"id": "dot-2"}}, {**OK, "number": 6, "change": "add-device"}, name="add-device", by="")
+    trail.command(request, NO, name="admit", by="ward-desk")
+    told = {"what": "ward-changed", "change": "admit", "by": "anna", "from": "ward-desk", "subject": "p-02"}
+    first, second, device, refused = trail.said()
+    assert [first, second] == [{**told, "bed": "bay-1", "number": 4}, {**told, "bed": "bay-1", "number": 5}]
+    assert device == {
+        "what": "ward-changed", "change": "add-device", "number": 6, "by": "", "from": "", "device": "dot-2",
+    }  # fmt: skip
+    assert (refused["command"], refused["ok"]) == ("admit", False)
+    assert b"Miller" not in b"".join(row.payload for row in trail.outbox.read(0, 10))
+
+
 def test_nobody_fills_the_audit(trail: Trail) -> None:
     for n in range(1000):
         trail.command({"device": "dot-1", "stream": f"s{n}"}, OK)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ import pytest
 
 from config.settings import Broker, Device, Radio, Recorder, Settings, Site, Slot
 from gateway.analysis.warm_up import warm_up
-from gateway.clocks.wall_clock import WallClock
+from gateway.clocks.wall_clock import Reading, WallClock, read
 from gateway.machine.facts import Clock
 from gateway.machine.watchdog import ServiceManager
 from gateway.model.row import AUDIT
+from gateway.model.wall_correction import METRIC, MICRO
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.replay import Replay
 from gateway.run.run import Gateway
@@ -42,6 +44,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 TOPICS = "rehab/v1/demo/gateway-1"
 WITHIN_S = 30.0
 STEP_US = 50_000
+HOUR_US = 3_600 * MICRO
 ADDRESSES = ("02:48:52:00:01:00", "02:48:52:00:02:00")
 FIRST_BPM, SECOND_BPM, NEIGHBOUR_BPM = 120.0, 75.0, 100.0
 LONGEST_BETWEEN_US = 3_000_000  # two heart rates of a strap that notifies once a second, on a busy machine
@@ -104,7 +107,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(settings: Settings, *hearts: Wearer) -> AsyncIterator[Gateway]:
+async def running(settings: Settings, *hearts: Wearer, wall: WallClock | None = None) -> AsyncIterator[Gateway]:
     """Straps on the air, and a gateway that reads them."""
     hub = Hub()
     straps = [
@@ -113,8 +116,8 @@ async def running(settings: Settings, *hearts: Wearer) -> AsyncIterator[Gateway]
     ]
     assert settings.radio.socket
     async with on_air(hub, settings.radio.socket, *straps):
-        wall = WallClock(kernel=lambda: Clock(synchronised=True, max_error_s=0.0))
-        gateway, stop = Gateway(settings, manager=ServiceManager("", 0.0), wall=wall), asyncio.Event()
+        kept = wall or WallClock(kernel=lambda: Clock(synchronised=True, max_error_s=0.0))
+        gateway, stop = Gateway(settings, manager=ServiceManager("", 0.0), wall=kept), asyncio.Event()
         task = asyncio.create_task(gateway.run(stop), name="gateway")
         try:
             yield gateway
@@ -249,6 +252,41 @@ async def test_a_file_that_was_edited_after_a_change_is_said(settings: Settings,
         await until(lambda: gateway.status.get("notices", {}).get("active"))
         assert slots(gateway) == {"bay-2": ("p-2", ["strap-2"])}
         assert "ward-file-differs" in [notice["id"] for notice in gateway.status["notices"]["active"]]
+
+
+async def test_a_clock_that_is_set_moves_the_times_of_who_has_left_too(settings: Settings, desk: Desk) -> None:
+    shift_us = [0]
+
+    def shifted() -> Reading | None:
+        now = read()
+        return now and replace(now, wall_us=now.wall_us + shift_us[0])
+
+    wall = WallClock(shifted, lambda: Clock(synchronised=True, max_error_s=0.0))
+    async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM), wall=wall):
+        await until(lambda: desk.of("p-1"))
+        started = await desk.change("session-start", subject="p-1", protocol="10mwt")
+        await until(lambda: [m for m in desk.of("p-1") if m["session"] == started["session"]])
+        await desk.change("discharge", subject="p-1")
+        shift_us[0] = HOUR_US
+        await until(lambda: desk.of("p-2", METRIC))
+        sessions = {m["session"] for subject in ("p-1", "p-2") for m in desk.of(subject)}
+        await until(lambda: {m["session"] for s in ("p-1", "p-2") for m in desk.of(s, METRIC)} == sessions)
+    assert {round(m["value"]) for m in desk.of("p-1", METRIC)} == {HOUR_US // MICRO}
+
+
+async def test_a_broker_that_has_forgotten_the_ward_is_told_again(
+    settings: Settings, mosquitto: Child, desk: Desk
+) -> None:
+    async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM)):
+        await until(lambda: desk.ward)
+        await desk.change("discharge", subject="p-1")
+        desk.forget_ward()
+        await asyncio.to_thread(mosquitto.end)
+        await asyncio.to_thread(mosquitto.start)
+        back = Desk(mosquitto.port, TOPICS)
+        await until(lambda: back.ward.get("number") == 3)
+        assert [subject["id"] for subject in back.ward["subjects"]] == ["p-2"]
+        back.close()
 
 
 @contextmanager

@@ -60,13 +60,17 @@ class Desk:
         """Return what was measured of somebody."""
         return [m for m in list(self.measurements) if m["subject"] == subject and m["metric"] == metric]
 
+    def forget_ward(self) -> None:
+        """Have the broker forget the registry that it retains."""
+        self._client.publish(f"{self._topics}/ward", b"", 1, retain=True).wait_for_publish(ANSWER_S)
+
     def close(self) -> None:
         """Go away."""
         self._client.disconnect()
         self._client.loop_stop()
 
     def _take(self, _client: object, _data: object, message: MQTTMessage) -> None:
-        payload = orjson.loads(message.payload)
+        payload = orjson.loads(message.payload or b"{}")
         if message.topic == ANSWERS:
             number = getattr(message.properties, "CorrelationData", b"").decode()
             with self._changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,15 +129,42 @@ def test_a_file_that_cannot_be_used_is_said(tmp_path: Path) -> None:
         KeptWard(configured(tmp_path / "data", "p-1"), at_us=NOW_US)
 
 
-def test_a_full_disk_keeps_the_ward_of_the_file_and_refuses_changes(
-    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets the disk be full from when it is called."""
 
-    monkeypatch.setattr("gateway.ward.registry.make_private", lambda path: full() if path.name == "ward.db" else None)
+    def full(path: Path) -> None:
+        if path.name == ward_path(Settings()).name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    return lambda: monkeypatch.setattr("gateway.ward.registry.make_private", full)
+
+
+def test_a_full_disk_at_the_first_start_has_the_ward_of_the_file_and_refuses_changes(
+    opened: Opened, tmp_path: Path, full_disk: Callable[[], None]
+) -> None:
+    full_disk()
     ward = opened(configured(tmp_path, "p-1"))
     ward.starts(NOW_US)
-    assert subjects(ward) == ["p-1"]
+    assert (subjects(ward), ward.durable) == (["p-1"], False)
     with pytest.raises(RefusedError, match="make room"):
         ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="", source="test")
+
+
+def test_a_full_disk_never_puts_the_ward_of_the_file_in_place_of_what_people_made(
+    opened: Opened, tmp_path: Path, full_disk: Callable[[], None]
+) -> None:
+    ward = opened(configured(tmp_path, "p-1"))
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="", source="test")
+    ward.change("admit", {"subject": "p-2", "bed": "bay-1"}, at_us=NOW_US, by="", source="test")
+    full_disk()
+    again = opened(configured(tmp_path, "p-1"))
+    again.starts(NOW_US)
+    assert (subjects(again), again.durable) == (["p-2"], False)
+
+
+def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_path: Path) -> None:
+    opened(configured(tmp_path, "p-1")).close()
+    ward_path(configured(tmp_path)).write_bytes(b"SQLite format 3\0" + bytes(4000))
+    with pytest.raises(RegistryError, match=r"ward\.db"):
+        KeptWard(configured(tmp_path, "p-1"), at_us=NOW_US)
