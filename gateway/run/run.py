@@ -70,6 +70,7 @@ class Gateway:
     Attributes:
         status: The newest status; empty before the first.
         pipeline: While it runs, and after.
+        wanted: The ward after the last change: what the pipeline goes by within a step.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Gateway:
         self.origin = Origin(self._real_ns, self._wall.utc_us(self._real_ns))
         self._started = datetime.fromtimestamp(self.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
         self.pipeline: Pipeline
+        self.wanted: Ward = ()
         self.ticker = Ticker(self.origin.monotonic_ns, self.clock_ns)
 
     def clock_ns(self) -> int:
@@ -141,6 +143,7 @@ class Gateway:
         again = "" if self._wall.set else f"-{secrets.token_hex(3)}"
         in_force = ward.starts(self.origin.utc_us, again).in_force()
         beds = settings_of(self.settings, in_force)
+        self.wanted = in_force
         self.pipeline = Pipeline(beds, self.origin, sessions_of(in_force))
         watch = Watch(self.pipeline, self._topics)
         audit = Audit(outbox, self.settings)
@@ -215,7 +218,13 @@ class Gateway:
 
     def _put_in(self, ward: Ward) -> None:
         """Put a change of the ward into the step stream: it is in force from the end of its step."""
+        self.wanted = ward
         self.ticker.push(*ward_frame(self.clock_ns(), encode_ward(ward)))
+
+    def put_in_again(self) -> None:
+        """Put the newest ward into the step stream once more: the step that should have taken it has failed."""
+        log.warning("a change of the ward did not come into force: once more")
+        self._put_in(self.wanted)
 
     def _recorder(self, settings: Settings) -> Recorder:
         folder = self.settings.recorder.folder or self.settings.site.data / "recordings"

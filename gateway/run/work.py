@@ -61,6 +61,7 @@ class Work:
         self._outbox = outbox
         self._ward: Ward = gateway.pipeline.ward
         self._sessions = _subjects(self._ward)
+        self._late: Ward | None = None
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
             settings,
@@ -115,6 +116,14 @@ class Work:
                 late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
                 self._report.latency.add(late_ns / NS / self._settings.speed)
 
+    def _see_ward(self) -> None:
+        """See that the newest ward came into force: a step that fails may take the change with it."""
+        wanted = self._gateway.wanted
+        late = wanted != self._pipeline.ward
+        if late and wanted is self._late:  # not since the last look either
+            self._gateway.put_in_again()
+        self._late = wanted if late else None
+
     def _follow(self, ward: Ward) -> None:
         """Begin with the devices that are worn now, end with those that are not."""
         self._ward = ward
@@ -146,6 +155,7 @@ class Work:
     async def report(self) -> None:
         """Say each second how everything is."""
         while True:
+            self._see_ward()
             status, notices = self._report.status(self._gateway.clock_ns())
             for notice in notices:
                 level = logging.WARNING if notice["state"] == "raised" else logging.INFO

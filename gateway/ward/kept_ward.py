@@ -101,6 +101,10 @@ class KeptWard:
         change = ImportSlots(slots=settings.slot)
         return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
 
+    def erase(self, subject: str) -> None:
+        """Forget somebody who has left; raises RefusedError."""
+        self._open_registry.erase(subject)
+
     def untold(self) -> Sequence[Entry]:
         """Return the changes by people of which the audit does not know yet: its sessions tell what the file made."""
         registry = self._open_registry

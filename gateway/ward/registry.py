@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from config.settings import Section
 from gateway.machine.private_files import make_private
-from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
+from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots, RefusedError
 from gateway.ward.state import WardState
 
 SCHEMA_VERSION = 1
@@ -120,6 +120,27 @@ class Registry:
         """Note that the audit has been told of the changes up to a number."""
         with self._lock:
             self._db.execute("UPDATE told SET number = max(number, ?)", (number,))
+
+    def erase(self, subject: str) -> None:
+        """Forget somebody who has left: their sessions, and what the log says of them, and the bytes in the file.
+
+        Raises:
+            RefusedError: They are on the ward.
+        """
+        with self._lock:
+            if there := self.state.subject(subject):
+                raise RefusedError(f"'{subject}' is in bed '{there.bed}': discharge them first")
+            left = [one for one in self.state.sessions if one.subject != subject]
+            gone = [one.id for one in self.state.sessions if one.subject == subject]
+            after = self.state.model_copy(update={"sessions": tuple(left)})
+            named = [orjson.dumps(word).decode() for word in (subject, *gone)]
+            self._db.execute("PRAGMA secure_delete=ON")
+            with self._transaction():
+                for word in named:
+                    self._db.execute("UPDATE changes SET fields = '{}' WHERE instr(fields, ?)", (word,))
+                self._write(after)
+            self.state = after
+            self._db.execute("VACUUM")
 
     def close(self) -> None:
         """Close the file."""

@@ -88,7 +88,9 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
     page = ask("ward", "show", str(config))[1]
     assert "dot (left foot)" in page
     assert "On nobody: strap" in page
+    assert "people have changed the ward (1 person there)" in " ".join(ask("check", str(config))[1].split())
     assert told(config, "ward", "import")["change"] == "import"
+    assert "people have changed" not in ask("check", str(config))[1]
     ward = orjson.loads(ask("ward", "show", str(config), "--json")[1])
     assert [(s["id"], s["bed"]) for s in ward["subjects"]] == [("p-1", "bay-1")]
 

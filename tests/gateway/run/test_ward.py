@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,10 +20,13 @@ import orjson
 import pytest
 
 from config.settings import Broker, Device, Radio, Recorder, Settings, Site, Slot
+from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
 from gateway.clocks.wall_clock import Reading, WallClock, read
+from gateway.intake.frames import WARD_CHANNEL, Numbered
 from gateway.machine.facts import Clock
 from gateway.machine.watchdog import ServiceManager
+from gateway.model.measurement import Measurement
 from gateway.model.row import AUDIT
 from gateway.model.wall_correction import METRIC, MICRO
 from gateway.outbox.outbox import Outbox
@@ -272,6 +275,25 @@ async def test_a_clock_that_is_set_moves_the_times_of_who_has_left_too(settings:
         sessions = {m["session"] for subject in ("p-1", "p-2") for m in desk.of(subject)}
         await until(lambda: {m["session"] for s in ("p-1", "p-2") for m in desk.of(s, METRIC)} == sessions)
     assert {round(m["value"]) for m in desk.of("p-1", METRIC)} == {HOUR_US // MICRO}
+
+
+async def test_a_step_that_fails_does_not_take_a_change_with_it(
+    settings: Settings, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, failed = Pipeline.step, threading.Event()
+
+    def failing(self: Pipeline, frames: Sequence[Numbered]) -> list[Measurement]:
+        if not failed.is_set() and any(frame.channel == WARD_CHANNEL for _, frame in frames):
+            failed.set()
+            raise ZeroDivisionError("by design")
+        return step(self, frames)
+
+    monkeypatch.setattr(Pipeline, "step", failing)
+    async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM)) as gateway:
+        await until(lambda: desk.of("p-1"))
+        await desk.change("discharge", subject="p-1")
+        await until(failed.is_set)
+        await until(lambda: slots(gateway) == {"bay-2": ("p-2", ["strap-2"])})
 
 
 async def test_a_broker_that_has_forgotten_the_ward_is_told_again(

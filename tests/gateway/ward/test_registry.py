@@ -13,7 +13,7 @@ import pytest
 
 from gateway.ward.changes import RefusedError, read_change
 from gateway.ward.registry import Registry, RegistryError
-from tests.gateway.ward.test_changes import NOW_US, WARD
+from tests.gateway.ward.test_changes import NOW_US, WARD, Asked
 
 WRITER = """
 import sys
@@ -86,3 +86,25 @@ def test_another_version_and_a_damaged_file_are_said(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(RegistryError, match="version 9"):
         Registry(path)
+
+
+def test_somebody_who_has_left_can_be_forgotten_down_to_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "ward.db"
+    registry = Registry(path)
+    asked: list[Asked] = [
+        *WARD,
+        ("admit", {"subject": "p-secret", "bed": "bay-a"}),
+        ("assign", {"device": "dot-1", "bed": "bay-a", "placement": "left_foot"}),
+        ("session-start", {"subject": "p-secret", "protocol": "10mwt"}),
+    ]
+    for name, fields in asked:
+        registry.apply(read_change(name, fields), at_us=NOW_US, by="anna", source="test")
+    with pytest.raises(RefusedError, match="discharge them first"):
+        registry.erase("p-secret")
+    registry.apply(read_change("discharge", {"subject": "p-secret"}), at_us=NOW_US, by="anna", source="test")
+    number = registry.state.number
+    registry.erase("p-secret")
+    assert (registry.state.sessions, registry.state.number) == ((), number)
+    assert len(registry.entries()) == number
+    registry.close()
+    assert b"p-secret" not in path.read_bytes()
