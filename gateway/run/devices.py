@@ -58,6 +58,7 @@ class Devices:
         self._transports: dict[str, str] = {}
         self._log = DeviceLog(self._transports)
         self._kept: set[int] = set()
+        self._ended = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._radio: Radio | None = None
         self._radio_turn = asyncio.Lock()
@@ -69,6 +70,8 @@ class Devices:
 
     def follow(self) -> None:
         """Begin with the devices that are worn and were not, and end with those that are worn no more."""
+        if self._ended:
+            return
         worn = {number for number, intake in enumerate(self._intakes) if intake.slot is not None}
         for number in sorted(self._kept - worn):
             self._let_go(self._intakes[number].device.id)
@@ -77,7 +80,8 @@ class Devices:
         self._kept = worn
 
     async def end(self) -> None:
-        """Stop every device."""
+        """Stop every device; none begins any more."""
+        self._ended = True
         await self._supervision.end([part_of(self._intakes[number].device.id) for number in self._kept])
         if self._leaving:
             await asyncio.wait(self._leaving.values())

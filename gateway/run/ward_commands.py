@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ class WardCommands:
         ward: The registry.
         audit: Is told of each change.
         now_us: Wall clock, UTC microseconds.
-        put_in: Puts a ward into the step stream; called on a thread of its own, in the order of the changes.
+        put_in: Puts a ward into the step stream; called on several threads, one at a time, the newest last.
         other: Answers what is no change of the ward.
         monotonic: Monotonic seconds.
 
@@ -63,8 +64,10 @@ class WardCommands:
         self._other = other
         self._monotonic = monotonic
         self._lately: deque[float] = deque()
-        self._ready = needs(settings_of(settings, ward.state.in_force()))
-        self._entrance = ThreadPoolExecutor(1, "ward")
+        self._newest = ward.state.in_force()
+        self._ready = self._needs(self._newest)
+        self._turn = threading.RLock()
+        self._compiler = ThreadPoolExecutor(1, "kernels")
 
     def tell(self) -> None:
         """Publish the registry as it is, and tell the audit of what it does not know: changes made meanwhile."""
@@ -81,7 +84,7 @@ class WardCommands:
         by = _person(fields.pop("by", ""))
         self._count()
         after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)
-        self._entrance.submit(self._enter, after.in_force())
+        self._let_in(after.in_force())
         self.publish(encode_registry(self._settings.site.gateway, after))
         return {"number": after.number, "change": name, **session_of(after, fields)}
 
@@ -93,15 +96,33 @@ class WardCommands:
 
     def close(self) -> None:
         """Let nothing further into the stream."""
-        self._entrance.shutdown(wait=True, cancel_futures=True)
+        self._compiler.shutdown(wait=True, cancel_futures=True)
 
-    def _enter(self, ward: Ward) -> None:
-        """Make ready what the ward needs beyond what it needed, while the pipeline goes on; then let it in."""
-        after = settings_of(self._settings, ward)
-        if not (needed := needs(after)) <= self._ready:
-            warm_up(settings=after)
-            self._ready |= needed
-        self._put_in(ward)
+    def _let_in(self, ward: Ward) -> None:
+        """Let a ward into the stream, at first without the beds that need kernels which are not ready.
+
+        Nobody else waits for the compiler, least of all somebody who leaves.
+        """
+        with self._turn:
+            self._newest = ward
+            ready = tuple(bed for bed in ward if self._needs((bed,)) <= self._ready)
+            self._put_in(ready)
+        if len(ready) < len(ward):
+            self._compiler.submit(self._make_ready, ward)
+
+    def _make_ready(self, ward: Ward) -> None:
+        """Compile what a ward needs, or load it; then let in whoever is there by now."""
+        needed = self._needs(ward)
+        try:
+            if not needed <= self._ready:
+                warm_up(settings=settings_of(self._settings, ward))
+        except Exception:
+            log.exception("kernels could not be made ready: the pipeline has to")
+        self._ready |= needed
+        self._let_in(self._newest)
+
+    def _needs(self, ward: Ward) -> set[str]:
+        return needs(settings_of(self._settings, ward))
 
     def _count(self) -> None:
         now = self._monotonic()
