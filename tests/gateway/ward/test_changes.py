@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.pseudonym import check_digit
 from gateway.model.ward import decode_ward, encode_ward
 from gateway.ward.changes import CHANGES, GatewayStarts, RefusedError, read_change
 from gateway.ward.state import WardState
 
 NOW_US = 1_790_000_000_000_000
 SECOND_US = 1_000_000
+NHS_NUMBER = f"943-476-591{check_digit('943476591')}"
 DOT = {"driver": "movella_dot", "placement": "left_foot"}
 
 BEDS = ("bay-a", "bay-b", "bay-c")
@@ -119,7 +121,7 @@ def test_what_cannot_be_is_refused_in_one_sentence(ward: WardState) -> None:
     assert "wears no device" in refused(
         changed([("admit", {"subject": "p-2", "bed": "bay-b"})], ward), "session-start", subject="p-2", protocol="tug"
     )
-    assert "form of an NHS number" in refused(ward, "admit", subject="943-476-5919", bed="bay-b")
+    assert "form of an NHS number" in refused(ward, "admit", subject=NHS_NUMBER, bed="bay-b")
     assert "address 'D4:22:CD:00:00:00' is that of 'dot-1'" in refused(
         ward, "add-device", device={**DOT, "id": "dot-9", "address": "D4:22:CD:00:00:00"}
     )
