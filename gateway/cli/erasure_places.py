@@ -23,9 +23,9 @@ from gateway.historian.store import LineWriter, WriteError
 from gateway.history.erased_subjects import WORD
 from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
-from gateway.ward.changes import RefusedError
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.registry import RegistryError
+from gateway.ward.rules import RefusedError
 from gateway.wire.topics import ROOT
 
 CONNECT_S = 5.0

@@ -153,17 +153,7 @@ class Gateway:
             self.settings, ward, audit, now_us=self.utc_us,
             put_in=lambda after: _call_in(loop, self._put_in, after), other=watch.command,
         )  # fmt: skip
-        publisher = Publisher(
-            outbox,
-            self._topics,
-            broker_for(self.settings, "gateway"),
-            release=self.settings.outbox.release,
-            on_command=commands.command,
-            on_obeyed=commands.obeyed,
-            on_taken=decided.taken,
-            historians=self.settings.outbox.historians or [""],
-            receipt_key=key,
-        )
+        publisher = self._publisher(outbox, commands, decided, key)
         watch.publish, commands.publish = publisher.publish_live, publisher.set_ward
         recorder = self._recorder(beds) if self.settings.recorder.enabled else None
         work = Work(
@@ -187,6 +177,19 @@ class Gateway:
             await asyncio.to_thread(outbox.flush)
             await asyncio.to_thread(publisher.stop)
             await asyncio.to_thread(commands.close)
+
+    def _publisher(self, outbox: Outbox, commands: WardCommands, decided: Decided, key: ReceiptKey | None) -> Publisher:
+        return Publisher(
+            outbox,
+            self._topics,
+            broker_for(self.settings, "gateway"),
+            release=self.settings.outbox.release,
+            on_command=commands.command,
+            on_obeyed=commands.obeyed,
+            on_taken=decided.taken,
+            historians=self.settings.outbox.historians or [""],
+            receipt_key=key,
+        )
 
     async def _serve(self, stop: asyncio.Event, work: Work) -> None:
         supervision = self.supervision

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
 
-from config.pseudonym import nhs_numbers
 from config.settings import Device, Identifier, Placement, Section, Slot
+from gateway.ward.rules import (
+    RefusedError,
+    as_before,
+    end_open,
+    find_bed,
+    find_device,
+    find_session,
+    find_subject,
+    new_id,
+    refuse_number,
+    valid,
+    with_another_part,
+    with_ended,
+    with_session,
+)  # fmt: skip
 from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject, WardState, ward_from_slots
 
 ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
-
-TRUE_FROM_US = 1_577_836_800_000_000
-"""2020, UTC: a machine whose clock says less begins in 1970 each time, and would give two sessions one id."""
-
-Model = TypeVar("Model", bound=Section)
-
-
-class RefusedError(ValueError):
-    """A change that cannot be; the text is one sentence for whoever asked."""
 
 
 class AddBed(Section):
@@ -47,7 +50,7 @@ class RemoveBed(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
         """Remove the bed."""
-        _bed(ward, self.bed)
+        find_bed(ward, self.bed)
         if subject := ward.subject_in(self.bed):
             raise RefusedError(f"'{subject.id}' is in bed '{self.bed}': discharge or move them first")
         return ward.model_copy(update={"beds": tuple(bed for bed in ward.beds if bed.id != self.bed)})
@@ -66,15 +69,15 @@ class Admit(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Admit the subject."""
-        _no_number(self.subject)
-        _bed(ward, self.bed)
+        refuse_number(self.subject)
+        find_bed(ward, self.bed)
         if there := ward.subject(self.subject):
             raise RefusedError(f"'{self.subject}' is in bed '{there.bed}' already: move them instead")
         if other := ward.subject_in(self.bed):
             raise RefusedError(f"'{other.id}' is in bed '{self.bed}': discharge or move them first")
-        found = self.model_dump() | {"since_us": at_us, "stay": _new_id(ward, self.bed, at_us)}
+        found = self.model_dump() | {"since_us": at_us, "stay": new_id(ward, self.bed, at_us)}
         found["id"] = found.pop("subject")
-        return ward.model_copy(update={"subjects": (*ward.subjects, _valid(Subject, found))})
+        return ward.model_copy(update={"subjects": (*ward.subjects, valid(Subject, found))})
 
 
 class Discharge(Section):
@@ -84,8 +87,8 @@ class Discharge(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Discharge the subject."""
-        there = _subject(ward, self.subject)
-        ward = _end_open(ward, self.subject, at_us)
+        there = find_subject(ward, self.subject)
+        ward = end_open(ward, self.subject, at_us)
         freed = tuple(
             one.model_copy(update={"bed": None, "since_us": at_us}) if one.bed == there.bed else one
             for one in ward.devices
@@ -103,8 +106,8 @@ class Move(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Move the subject."""
-        there = _subject(ward, self.subject)
-        _bed(ward, self.bed)
+        there = find_subject(ward, self.subject)
+        find_bed(ward, self.bed)
         if there.bed == self.bed:
             raise RefusedError(f"'{self.subject}' is in bed '{self.bed}' already")
         if other := ward.subject_in(self.bed):
@@ -144,7 +147,7 @@ class RemoveDevice(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
         """Remove the device."""
-        one = _device(ward, self.device)
+        one = find_device(ward, self.device)
         if one.bed is not None:
             raise RefusedError(f"'{self.device}' is worn in bed '{one.bed}': take it off first")
         return ward.model_copy(update={"devices": tuple(o for o in ward.devices if o.device.id != self.device)})
@@ -160,8 +163,8 @@ class Assign(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Put the device on."""
-        one = _device(ward, self.device)
-        _bed(ward, self.bed)
+        one = find_device(ward, self.device)
+        find_bed(ward, self.bed)
         if ward.subject_in(self.bed) is None:
             raise RefusedError(f"nobody is in bed '{self.bed}': admit somebody first")
         if one.bed is not None:
@@ -174,7 +177,7 @@ class Assign(Section):
         placed = one.device.model_dump() | {"placement": self.placement}
         if self.axes is not None:
             placed["axes"] = self.axes
-        worn = Equipment(device=_valid(Device, placed), bed=self.bed, since_us=at_us)
+        worn = Equipment(device=valid(Device, placed), bed=self.bed, since_us=at_us)
         return ward.model_copy(
             update={"devices": tuple(worn if o.device.id == self.device else o for o in ward.devices)}
         )
@@ -187,7 +190,7 @@ class TakeOff(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Take the device off."""
-        one = _device(ward, self.device)
+        one = find_device(ward, self.device)
         if one.bed is None:
             raise RefusedError(f"'{self.device}' is on nobody")
         off = one.model_copy(update={"bed": None, "since_us": at_us})
@@ -203,14 +206,14 @@ class StartSession(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Start the session."""
-        there = _subject(ward, self.subject)
+        there = find_subject(ward, self.subject)
         if session := ward.open_session(self.subject):
             raise RefusedError(f"session '{session.id}' of '{self.subject}' is {session.state}: end it first")
         if not ward.worn_in(there.bed):
             raise RefusedError(f"'{self.subject}' wears no device: put one on first")
         if not self.protocol.strip():
             raise RefusedError("a session needs a protocol, such as free_walk or 10mwt")
-        name = _new_id(ward, there.bed, at_us)
+        name = new_id(ward, there.bed, at_us)
         session = Session(
             id=name, bed=there.bed, subject=self.subject, protocol=self.protocol, started_us=at_us, parts=(name,),
             notes=self.notes,
@@ -228,7 +231,7 @@ class PauseSession(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
         """Pause the session."""
-        return _replaced(ward, _session(ward, self.session, "running").model_copy(update={"state": "paused"}))
+        return with_session(ward, find_session(ward, self.session, "running").model_copy(update={"state": "paused"}))
 
 
 class ResumeSession(Section):
@@ -238,7 +241,9 @@ class ResumeSession(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
         """Resume the session."""
-        return _replaced(ward, _again(_session(ward, self.session, "paused")).model_copy(update={"state": "running"}))
+        return with_session(
+            ward, with_another_part(find_session(ward, self.session, "paused")).model_copy(update={"state": "running"})
+        )
 
 
 class MarkSession(Section):
@@ -249,8 +254,8 @@ class MarkSession(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Mark the session."""
-        session = _session(ward, self.session, "running", "paused")
-        return _replaced(
+        session = find_session(ward, self.session, "running", "paused")
+        return with_session(
             ward, session.model_copy(update={"marks": (*session.marks, Mark(at_us=at_us, text=self.text))})
         )
 
@@ -262,7 +267,7 @@ class EndSession(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """End the session."""
-        return _ended(ward, _session(ward, self.session, "running", "paused"), at_us)
+        return with_ended(ward, find_session(ward, self.session, "running", "paused"), at_us)
 
 
 class GatewayStarts(Section):
@@ -278,10 +283,10 @@ class GatewayStarts(Section):
         """Begin another part of what runs, and of each stay."""
         for session in ward.sessions:
             if session.state == "running":
-                ward = _replaced(ward, _again(session))
+                ward = with_session(ward, with_another_part(session))
         subjects: list[Subject] = []
         for subject in ward.subjects:
-            stay = _new_id(ward, subject.bed, at_us, {one.stay for one in subjects}, self.suffix)
+            stay = new_id(ward, subject.bed, at_us, {one.stay for one in subjects}, self.suffix)
             subjects.append(subject.model_copy(update={"stay": stay}))
         return ward.model_copy(update={"subjects": tuple(subjects)})
 
@@ -295,13 +300,13 @@ class ImportSlots(Section):
         """Take the file over."""
         ids: dict[str, str] = {}
         for slot in self.slots:
-            ids[slot.id] = _new_id(ward, slot.id, at_us, set(ids.values()))
+            ids[slot.id] = new_id(ward, slot.id, at_us, set(ids.values()))
         made = ward_from_slots(self.slots, at_us, ids)
         there = {subject.id for subject in made.subjects}
         for session in ward.sessions:
             if session.state != "ended" and session.subject not in there:
-                ward = _ended(ward, session, at_us)
-        subjects = tuple(_as_before(subject, ward.subject(subject.id)) for subject in made.subjects)
+                ward = with_ended(ward, session, at_us)
+        subjects = tuple(as_before(subject, ward.subject(subject.id)) for subject in made.subjects)
         return made.model_copy(
             update={
                 "number": ward.number, "subjects": subjects, "sessions": ward.sessions,
@@ -345,7 +350,7 @@ def read_change(name: str, fields: Mapping[str, Any]) -> Change:
     kind = CHANGES.get(name)
     if kind is None:
         raise RefusedError(f"there is no change '{name}': known are {', '.join(CHANGES)}")
-    return _valid(kind, fields)
+    return valid(kind, fields)
 
 
 def session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:
@@ -356,85 +361,3 @@ def session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:
         of_subject = [one for one in ward.sessions if one.subject == named]
         session = of_subject[-1] if of_subject and "session" in fields else None
     return {} if session is None else {"session": session.id}
-
-
-def _valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
-    try:
-        return kind.model_validate(dict(fields))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RefusedError(f"{where}: {first['msg']}") from None
-
-
-def _no_number(subject: str) -> None:
-    if nhs_numbers(subject):
-        raise RefusedError("a subject is a pseudonym: this has the form of an NHS number")
-
-
-def _bed(ward: WardState, bed: str) -> Bed:
-    found = ward.bed(bed)
-    if found is None:
-        raise RefusedError(f"there is no bed '{bed}': known are {', '.join(one.id for one in ward.beds) or 'none'}")
-    return found
-
-
-def _subject(ward: WardState, subject: str) -> Subject:
-    found = ward.subject(subject)
-    if found is None:
-        raise RefusedError(f"'{subject}' is not on this ward")
-    return found
-
-
-def _device(ward: WardState, device: str) -> Equipment:
-    found = ward.device(device)
-    if found is None:
-        raise RefusedError(f"there is no device '{device}' on this ward")
-    return found
-
-
-def _as_before(subject: Subject, before: Subject | None) -> Subject:
-    """Keep of somebody who stays what a configuration does not say."""
-    if before is None:
-        return subject
-    kept = ("leg_length_m", "mass_kg", "affected_side", "aids")
-    return subject.model_copy(update={name: getattr(before, name) for name in kept})
-
-
-def _session(ward: WardState, session: str, *states: str) -> Session:
-    """Return a session by its id, or the open one of a subject."""
-    found = ward.session(session) or ward.open_session(session)
-    if found is None:
-        raise RefusedError(f"there is no session '{session}'")
-    if found.state not in states:
-        raise RefusedError(f"session '{found.id}' is {found.state}")
-    return found
-
-
-def _again(session: Session) -> Session:
-    """Return a session with another part: a pause, or a time without the gateway, lies between them."""
-    part = f"{session.id}-r{len(session.parts) + 1}"
-    return session.model_copy(update={"parts": (*session.parts, part)})
-
-
-def _replaced(ward: WardState, session: Session) -> WardState:
-    return ward.model_copy(
-        update={"sessions": tuple(session if one.id == session.id else one for one in ward.sessions)}
-    )
-
-
-def _ended(ward: WardState, session: Session, at_us: int) -> WardState:
-    return _replaced(ward, session.model_copy(update={"state": "ended", "ended_us": max(at_us, session.started_us)}))
-
-
-def _end_open(ward: WardState, subject: str, at_us: int) -> WardState:
-    session = ward.open_session(subject)
-    return ward if session is None else _ended(ward, session, at_us)
-
-
-def _new_id(ward: WardState, bed: str, at_us: int, taken: set[str] | None = None, suffix: str = "") -> str:
-    """Return an id for a session that no other has: bed and time, as everybody reads it."""
-    stamp = datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
-    used = (taken or set()) | {one.id for one in ward.sessions} | {one.stay for one in ward.subjects}
-    name = f"{bed}-{stamp}{suffix}" if suffix or at_us >= TRUE_FROM_US else f"{bed}-{stamp}-{ward.number + 1}"
-    return next(n for n in (name, *(f"{name}-{k}" for k in range(2, len(used) + 3))) if n not in used)

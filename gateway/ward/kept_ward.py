@@ -16,8 +16,9 @@ from pathlib import Path
 from config.settings import Settings
 from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
-from gateway.ward.changes import GatewayStarts, ImportSlots, RefusedError, read_change, slots_digest
+from gateway.ward.changes import GatewayStarts, ImportSlots, read_change, slots_digest
 from gateway.ward.registry import Entry, Registry, RegistryError, read_state
+from gateway.ward.rules import RefusedError
 from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from config.settings import Section
 from gateway.machine.private_files import make_private
-from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots, RefusedError
+from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
+from gateway.ward.rules import RefusedError
 from gateway.ward.state import WardState
 
 SCHEMA_VERSION = 1

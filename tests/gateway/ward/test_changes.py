@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from config.pseudonym import check_digit
 from gateway.model.ward import decode_ward, encode_ward
-from gateway.ward.changes import CHANGES, GatewayStarts, RefusedError, read_change
+from gateway.ward.changes import CHANGES, GatewayStarts, read_change
+from gateway.ward.rules import RefusedError
 from gateway.ward.state import WardState
 
 NOW_US = 1_790_000_000_000_000

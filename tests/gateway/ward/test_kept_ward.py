@@ -11,9 +11,9 @@ import pytest
 
 from config.settings import Device, Settings, Site, Slot
 from gateway.machine.file_lock import HeldError
-from gateway.ward.changes import RefusedError
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.registry import RegistryError
+from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US
 
 LATER_US = NOW_US + 60_000_000

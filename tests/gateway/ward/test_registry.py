@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ward.changes import RefusedError, read_change
+from gateway.ward.changes import read_change
 from gateway.ward.registry import Registry, RegistryError
+from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US, WARD, Asked
 
 WRITER = """
