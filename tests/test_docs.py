@@ -135,6 +135,7 @@ def test_commands_in_the_docs_exist(page: Path) -> None:
     """Every 'make x' and 'rehab-gateway x' that a reader may copy is a target or a command."""
     targets = set(re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE))
     commands = {info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands} | {"simulate"}
+    commands |= {info.name for info in app.registered_groups if info.name}
     code = "\n".join(re.findall(r"^```(?:sh|bash|text)?\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL))
     code += "\n".join(re.findall(r"`([^`\n]+)`", page.read_text("utf-8")))
     assert set(re.findall(r"^(?:\$ )?make ([a-z]+)", code, re.MULTILINE)) <= targets
@@ -144,6 +145,7 @@ def test_commands_in_the_docs_exist(page: Path) -> None:
 def test_the_readme_names_every_command_and_driver() -> None:
     readme = text("README.md")
     commands = [info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands]
+    commands += [info.name for info in app.registered_groups if info.name]
     assert [name for name in [*commands, "simulate"] if f"`{name}`" not in readme] == []
     assert [name for name in drivers.DRIVERS if f"`{name}`" not in readme] == []
 

@@ -24,7 +24,7 @@ BELOW = {
 
 # The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
 ROOMS = (
-    "cli", "run", "status", "recordings", "dashboard", "historian", "upkeep", "delivery", "analysis", "audit",
+    "cli", "run", "status", "recordings", "dashboard", "historian", "upkeep", "delivery", "analysis", "ward", "audit",
     "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
 )  # fmt: skip
 

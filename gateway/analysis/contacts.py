@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
@@ -36,7 +36,7 @@ class ContactBank(Bank):
     __slots__ = ("_closed", "_detector", "_settled_s", "_told")
 
     def __init__(
-        self, detector: FootContacts | ShankContacts, axes: Sequence[str], refuse: Refuse | None = None
+        self, detector: FootContacts | ShankContacts, axes: Mapping[int, str], refuse: Refuse | None = None
     ) -> None:
         self._detector = detector
         super().__init__(detector, lambda _number, rate_hz: detector.attach(rate_hz), axes, refuse)

@@ -45,28 +45,33 @@ class JointBank:
     the left from walking (``dsp.joints``).
 
     Args:
-        axes: How each device of the gateway is strapped on, by number (``Device.axes``).
-        slots: Of each slot, the device number at each placement.
+        axes: How each device of the gateway is strapped on, by number (``Device.axes``); it may grow.
         refuse: As of ``gateway.analysis.sensor_bank.Bank``.
     """
 
-    def __init__(self, axes: Sequence[str], slots: Iterable[Mapping[str, int]], refuse: Refuse | None = None) -> None:
+    def __init__(self, axes: Mapping[int, str], refuse: Refuse | None = None) -> None:
         self._orientation = Orientation()
         self._joints = JointAngles()
         self._bank = Bank(self, self._attach, axes, refuse)
         self._pairs: dict[tuple[int, int], JointName] = {}
         self._segments: dict[int, SegmentName] = {}
-        for placements in slots:
-            for (_, joint), pair in pairs(placements).items():
-                self._pairs[pair] = joint
-                self._segments |= dict(zip(pair, JOINTS[joint], strict=True))
         self._numbers: dict[tuple[int, int], int] = {}  # of the joints, by device numbers
         self._sensors: dict[int, int] = {}  # sensor → device number
 
-    @property
-    def devices(self) -> Iterable[int]:
-        """The numbers of the devices that take part."""
-        return self._segments.keys()
+    def put_on(self, placements: Mapping[str, int]) -> set[int]:
+        """Take a slot's devices, by number at each placement; return those that take part: on segments of a joint."""
+        segments: dict[int, SegmentName] = {}
+        for (_, joint), pair in pairs(placements).items():
+            self._pairs[pair] = joint
+            segments |= dict(zip(pair, JOINTS[joint], strict=True))
+        self._segments |= segments
+        return set(segments)
+
+    def take_off(self, number: int) -> None:
+        """Forget a device, and the joints it is part of."""
+        self._bank.detach(number)
+        self._segments.pop(number, None)
+        self._pairs = {pair: joint for pair, joint in self._pairs.items() if number not in pair}
 
     def add(self, arrived: Arrived) -> None:
         """Queue what arrived of a stream with the channels of an inertial sensor; others than joints' are passed."""

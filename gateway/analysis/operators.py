@@ -22,7 +22,6 @@ class Banks:
     only for sensors on segments that form a joint of a leg whose steps are seen.
 
     Args:
-        settings: The configuration; devices are numbered in its order.
         refuse: Told of a device, and why, whose stream an operator cannot take.
 
     Attributes:
@@ -30,27 +29,42 @@ class Banks:
         shanks: Contacts of shanks, of legs without a sensor on the foot.
         backs: Bouts, steps and turns of lower backs.
         joints: Angles of joints.
-        fed: Of each device, the banks that take its samples.
+        fed: Of each device that is worn, the banks that take its samples.
     """
 
-    def __init__(self, settings: Settings, refuse: Refuse | None = None) -> None:
-        devices = [(device, slot) for slot in settings.slot for device in slot.device]
-        axes = [device.axes for device, _ in devices]
+    def __init__(self, refuse: Refuse | None = None) -> None:
+        self._axes: dict[int, str] = {}
+        self._height_m: dict[int, float] = {}
         backs = LowerBack()
-        self.feet = ContactBank(FootContacts(), axes, refuse)
-        self.shanks = ContactBank(ShankContacts(), axes, refuse)
+        self.feet = ContactBank(FootContacts(), self._axes, refuse)
+        self.shanks = ContactBank(ShankContacts(), self._axes, refuse)
         self.backs = Bank(
-            backs, lambda number, rate_hz: backs.attach(rate_hz, devices[number][1].height_m or math.nan), axes, refuse
+            backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
         )
-        worn = [placements(slot) for slot in numbered(settings).values()]
-        self.joints = JointBank(axes, worn, refuse)
-        self.fed: list[Sequence[Bank | JointBank]] = [
-            (self.backs,) if device.placement == "lower_back" else () for device, _ in devices
-        ]
-        for number, part in (leg for slot in worn for leg in steps_by(slot).values()):
-            self.fed[number] = (self.feet if part == "foot" else self.shanks,)
-        for number in self.joints.devices:
-            self.fed[number] = (*self.fed[number], self.joints)
+        self.joints = JointBank(self._axes, refuse)
+        self.fed: dict[int, Sequence[Bank | JointBank]] = {}
+
+    def put_on(self, devices: Mapping[int, Device], height_m: float | None) -> None:
+        """Take the devices of one person, by number: their operators begin with the next sample."""
+        placed = placements(devices)
+        fed: dict[int, list[Bank | JointBank]] = {number: [] for number in devices}
+        for number, device in devices.items():
+            self._axes[number] = device.axes
+            self._height_m[number] = height_m or math.nan
+        if "lower_back" in placed:
+            fed[placed["lower_back"]].append(self.backs)
+        for number, part in steps_by(placed).values():
+            fed[number].append(self.feet if part == "foot" else self.shanks)
+        for number in self.joints.put_on(placed):
+            fed[number].append(self.joints)
+        self.fed |= fed
+
+    def take_off(self, number: int) -> None:
+        """Forget a device: whoever wears it next begins afresh."""
+        for bank in (self.feet, self.shanks, self.backs):
+            bank.detach(number)
+        self.joints.take_off(number)
+        self.fed.pop(number, None)
 
     def step(self) -> None:
         """Run the kernels over what was queued."""

@@ -8,7 +8,7 @@ as the live run did. Nothing in here reads a clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,18 +18,20 @@ from dsp.alignment import Mounting
 from dsp.catalogue import CATALOGUE
 from dsp.result import Result
 from gateway.analysis.axes import is_imu
-from gateway.analysis.operators import Banks, numbered
+from gateway.analysis.operators import Banks
 from gateway.analysis.subject import Subject
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import Floats
-from gateway.intake.frames import STEP_NS, Numbered, Origin, move_origin
+from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
 from gateway.intake.intake import Arrived, Intakes
 from gateway.model.measurement import Measurement
+from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
 
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
 INTAKE_ALGORITHM = "intake/1"
+FORMER_WEARER = "from before it was put on"
 
 log = logging.getLogger(__name__)
 
@@ -40,35 +42,41 @@ class Pipeline:
     """All devices of a gateway, all subjects, one step at a time.
 
     Args:
-        settings: The configuration; devices are numbered in its order.
+        settings: The configuration, with the first ward.
         origin: Second 0. Wall-clock steps after it move nothing.
-        sessions: Session id of each slot.
+        sessions: Session id of each slot of the first ward.
 
     Attributes:
+        ward: Who is in which bed, wearing what, from the end of the newest step on.
+        intakes: The devices that were ever worn in this run, by number.
         doubts: By device number, why what it measures seems to be in other units: what is computed from it is marked.
     """
 
     def __init__(self, settings: Settings, origin: Origin, sessions: Mapping[str, str]) -> None:
         self.origin = origin
         self.end_ns = origin.monotonic_ns
-        devices = [(device, slot.id) for slot in settings.slot for device in slot.device]
-        self._intakes = Intakes(devices, origin.monotonic_ns)
+        self._intakes = Intakes(origin.monotonic_ns)
         self.intakes = self._intakes.all
         self.taps: dict[tuple[str, str], Tap] = {}
-        self._banks = Banks(settings, self._refuse)
-        worn = numbered(settings)
-        self._subjects = {slot.id: Subject(slot, worn[slot.id], self._banks) for slot in settings.slot}
+        self._banks = Banks(self._refuse)
+        self._subjects: dict[str, Subject] = {}
         self._curves: dict[str, SlotCurves] = {}
-        self._sessions = dict(sessions)
         self._simulated = settings.simulated
         self._battery: dict[int, float] = {}
         self.doubts: dict[int, str] = {}
         self._steps = 0
+        self._worn_from_s: dict[int, float] = {}  # of devices whose first samples may still be the former wearer's
+        self.ward: Ward = ()
+        self._change_ward(ward_of(settings, sessions), 0.0)
 
     def step(self, frames: Sequence[Numbered]) -> list[Measurement]:
-        """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed."""
+        """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed.
+
+        A change of the ward among them is in force from the end of the step on.
+        """
         self.end_ns += STEP_NS
-        self.origin, frames = move_origin(self.origin, frames)
+        notes, frames = part_frames(frames)
+        self.origin = move_origin(self.origin, notes)
         out: list[Measurement] = []
         for arrived in self._intakes.push(frames):
             out += self._arrived(arrived)
@@ -81,8 +89,11 @@ class Pipeline:
             out += [self._measure(slot, result, devices) for result, devices in subject.step(now_s)]
             if curves := subject.curves(now_s):
                 self._curves[slot] = SlotCurves(
-                    slot, self._sessions[slot], subject.pseudonym, self._simulated, tuple(curves)
+                    slot, subject.session, subject.pseudonym, self._simulated, tuple(curves)
                 )
+        for note in notes:
+            if note.channel == WARD_CHANNEL:
+                out += self._obey(note.data, now_s)
         return out
 
     def take_curves(self) -> list[SlotCurves]:
@@ -92,10 +103,7 @@ class Pipeline:
 
     def finish(self) -> list[Measurement]:
         """End of the run: return what was still open."""
-        out: list[Measurement] = []
-        for slot, subject in self._subjects.items():
-            out += [self._measure(slot, result, devices) for result, devices in subject.finish()]
-        return out
+        return [measurement for slot in self._subjects for measurement in self._finish(slot)]
 
     def mounting(self, number: int) -> Mounting | None:
         """Return how a device is found to be strapped on, where somebody looks for it."""
@@ -105,7 +113,65 @@ class Pipeline:
         """Return UTC microseconds of a gateway time in seconds."""
         return self.origin.utc_us + round(seconds * 1e6)
 
+    def _obey(self, ward: bytes, now_s: float) -> list[Measurement]:
+        try:
+            after = decode_ward(ward)
+        except ValueError as problem:  # of a recording that somebody else wrote: a ward of ours has been checked
+            log.warning("a change of the ward is passed over: %s", problem)
+            return []
+        return self._change_ward(after, now_s)
+
+    def _change_ward(self, after: Ward, now_s: float) -> list[Measurement]:
+        """Take off what is worn no more, put on what is, and leave the other beds alone; return what that closed."""
+        before = {bed.slot.id: bed for bed in self.ward}
+        kept = {bed.slot.id for bed in after if bed.same_work(before.get(bed.slot.id))}
+        out: list[Measurement] = []
+        for slot in [slot for slot in self._subjects if slot not in kept]:
+            out += self._finish(slot)
+            for number in self._subjects.pop(slot).devices:
+                self._banks.take_off(number)
+        numbers = iter(self._intakes.wear([(device, bed.slot.id) for bed in after for device in bed.slot.device]))
+        for bed in after:
+            devices = {next(numbers): device for device in bed.slot.device}
+            if bed.slot.id not in kept:
+                self._end_taps(device.id for device in bed.slot.device)
+                self._banks.put_on(devices, bed.slot.height_m)
+                self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
+                if now_s > 0.0:
+                    self._worn_from_s |= dict.fromkeys(devices, now_s)
+                self._battery = {n: value for n, value in self._battery.items() if n not in devices}
+        self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
+        self.ward = after
+        return out
+
+    def _end_taps(self, devices: Iterable[str]) -> None:
+        """Whoever watches a device watches somebody: they have to ask again when that is somebody else."""
+        ended = set(devices)
+        for key in [key for key in list(self.taps) if key[0] in ended]:
+            self.taps.pop(key, None)
+
+    def _finish(self, slot: str) -> list[Measurement]:
+        return [self._measure(slot, result, devices) for result, devices in self._subjects[slot].finish()]
+
+    def _is_of_wearer(self, arrived: Arrived) -> bool:
+        """Whether samples are of who wears the device now: not on nobody, and none from before it was put on."""
+        number = arrived.number
+        if self.intakes[number].slot is None:
+            return False
+        worn_from_s = self._worn_from_s.get(number)
+        if worn_from_s is None:
+            return True
+        first_s = float(arrived.timeline.at(arrived.index[:1].astype(float))[0])
+        if first_s < worn_from_s:
+            self.intakes[number].note(FORMER_WEARER)
+            return False
+        if arrived.spec.rate_hz:
+            del self._worn_from_s[number]  # what is sampled comes in order: nothing older follows
+        return True
+
     def _arrived(self, arrived: Arrived) -> list[Measurement]:
+        if not self._is_of_wearer(arrived):
+            return []
         if self.taps:
             self._tap(arrived)
         banks = self._banks.fed[arrived.number]
@@ -127,7 +193,7 @@ class Pipeline:
         intake.note(reason)
 
     def _subject(self, arrived: Arrived) -> Subject:
-        return self._subjects[self.intakes[arrived.number].slot]
+        return self._subjects[str(self.intakes[arrived.number].slot)]
 
     def _charge(self, arrived: Arrived) -> list[Measurement]:
         number, value = arrived.number, float(arrived.samples[-1, 0])
@@ -165,7 +231,7 @@ class Pipeline:
         tap(float(arrived.timeline.at(index[:1].astype(float))[0]), whole)
 
     def _said(self, number: int, result: Result) -> Measurement:
-        return self._measure(self.intakes[number].slot, result, (number,))
+        return self._measure(str(self.intakes[number].slot), result, (number,))
 
     def _doubted(self, result: Result, devices: Sequence[int]) -> Result:
         """Mark what rests on a device whose units are in doubt."""
@@ -196,7 +262,7 @@ class Pipeline:
             devices=tuple(d.id for d in worn),
             placement=tuple(d.placement for d in worn),
             slot=slot,
-            session=self._sessions[slot],
+            session=subject.session,
             subject=subject.pseudonym,
             simulated=self._simulated,
         )

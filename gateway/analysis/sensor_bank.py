@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Protocol
@@ -57,7 +57,7 @@ class Bank:
     Attributes:
         operator: The kernel.
         attach: Makes a sensor of it for (device number, rate in Hz).
-        axes: How each device is strapped on, by number (``Device.axes``).
+        axes: How each device is strapped on, by number (``Device.axes``); it may grow.
         refuse: Told of a device, and why, whose stream the operator cannot take; its samples are passed over.
         events: Events of the newest step by device number, rows of the operator's dtype.
         worn: Its sensors by device number.
@@ -65,7 +65,7 @@ class Bank:
 
     operator: Operator
     attach: Callable[[int, float], int]
-    axes: Sequence[str]
+    axes: Mapping[int, str]
     refuse: Refuse | None = None
     events: dict[int, NDArray[np.void]] = field(default_factory=dict)
     worn: dict[int, Worn] = field(default_factory=dict)
@@ -92,6 +92,15 @@ class Bank:
                     self.refuse(arrived.number, str(problem))
                 return
         self._parts.append((worn, arrived))
+
+    def detach(self, number: int) -> None:
+        """Forget a device: whoever wears it next begins afresh."""
+        self._refused.pop(number, None)
+        self.events.pop(number, None)
+        worn = self.worn.pop(number, None)
+        if worn is not None:
+            self.operator.detach(worn.sensor)
+            del self._numbers[worn.sensor]
 
     def step(self) -> None:
         """Run the kernel over what was queued; `events` then holds what it decided."""
@@ -160,8 +169,7 @@ class Bank:
             sensor = old.sensor
         else:
             if old is not None:
-                self.operator.detach(old.sensor)
-                del self.worn[number]
+                self.detach(number)
             sensor = self.attach(number, spec.rate_hz)
         if sensor >= len(self._column):
             more = ((0, sensor + 1), (0, 0))

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from config.settings import Device, Slot
+from config.settings import Device
 from drivers.packet import Flag
 from dsp.foot import ALGORITHM as FOOT_ALGORITHM
 from dsp.foot import GAP
@@ -24,6 +24,7 @@ from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import SubjectJoints
 from gateway.analysis.operators import Banks, placements
 from gateway.intake.intake import Arrived
+from gateway.model.ward import Bed
 
 ALGORITHMS: Final[dict[Part, str]] = {"foot": FOOT_ALGORITHM, "shank": SHANK_ALGORITHM}
 PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
@@ -37,15 +38,22 @@ class Subject:
     """Analysis of one slot.
 
     Args:
-        slot: Its settings.
+        bed: Who is there, in which session.
         devices: The devices worn there, by their number in the gateway.
         banks: What the movement operators say.
+
+    Attributes:
+        pseudonym: Of who it is.
+        session: Id of the session.
+        devices: Numbers of the devices worn.
     """
 
-    def __init__(self, slot: Slot, devices: Mapping[int, Device], banks: Banks) -> None:
-        self.pseudonym = slot.subject
+    def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: Banks) -> None:
+        self.pseudonym = bed.slot.subject
+        self.session = bed.session
+        self.devices = tuple(devices)
         worn = placements(devices)
-        exoskeleton = slot.protocol == EXOSKELETON
+        exoskeleton = bed.slot.protocol == EXOSKELETON
         steps = steps_by(worn)
         self._legs = {side: (n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()}
         told_by = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}

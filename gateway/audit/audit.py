@@ -24,7 +24,9 @@ from config.settings import Settings
 from gateway.broker.access_list import ANSWERS
 from gateway.broker.link import Incoming
 from gateway.model.records import Record, canonical
+from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
+from gateway.wire.commands import COMMANDS, WARD
 
 REPEAT_S = 600.0
 """The same command of the same sender within so long is counted, and told in one record: a page that shows a waveform
@@ -32,7 +34,8 @@ renews its watch every few seconds."""
 LISTED_MOST = 64
 """Different commands within that time. Who sends more is counted: the audit is the last to leave a full outbox, and
 nobody should be able to fill it."""
-KNOWN = ("watch",)
+OF_A_CHANGE = ("subject", "bed", "device", "session", "placement", "protocol")
+"""What is told of a change of the ward beside its name; no free text but the protocol."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 MICRO = 1_000_000
 
@@ -73,17 +76,17 @@ class Audit:
         self._unlisted = 0
         self._unlisted_since = 0.0
 
-    def started(self, sessions: Mapping[str, str]) -> None:
-        """Tell of the start of the gateway and of its sessions (by slot)."""
+    def started(self, ward: Ward) -> None:
+        """Tell of the start of the gateway and of the sessions of its ward."""
         configuration = sha256(canonical(self._settings.model_dump(mode="json"))).hexdigest()
         self._tell(
             "start", version=version("rehab-gateway"), python=platform.python_version(), configuration=configuration,
             simulated=self._settings.simulated,
         )  # fmt: skip
-        for slot in self._settings.slot:
+        for bed in ward:
             self._tell(
-                "session", slot=slot.id, session=sessions[slot.id], subject=slot.subject, protocol=slot.protocol,
-                devices=[device.id for device in slot.device],
+                "session", slot=bed.slot.id, session=bed.session, subject=bed.slot.subject, protocol=bed.slot.protocol,
+                devices=[device.id for device in bed.slot.device],
             )  # fmt: skip
         self.look()
 
@@ -100,8 +103,12 @@ class Audit:
         """Tell of a command and its answer."""
         name, ok = message.topic.rpartition("/")[2], answer.get("ok") is True
         request = orjson.loads(message.payload) if ok else {}
+        if ok and name in WARD:  # each is told: it is on disk, and changes whose measurements are whose
+            source = sender(message.response_topic, self._settings.site.site)
+            self.ward_changed(answer["number"], name, request, by=str(request.get("by", "")), source=source)
+            return
         key = (
-            name if name in KNOWN else "unknown", str(request.get("device", "")), str(request.get("stream", "")),
+            name if name in COMMANDS else "unknown", str(request.get("device", "")), str(request.get("stream", "")),
             sender(message.response_topic, self._settings.site.site), ok,
         )  # fmt: skip
         at = self._monotonic()
@@ -116,6 +123,21 @@ class Audit:
             self._commands[key] = _Repeated(at)
         refused = {} if ok else {"request_sha256": sha256(message.payload).hexdigest()}
         self._tell("command", **_described(key), **refused)
+
+    def ward_changed(self, number: int, change: str, fields: Mapping[str, Any], *, by: str, source: str) -> None:
+        """Tell of a change of the ward.
+
+        Args:
+            number: Of the change in the registry.
+            change: Its name.
+            fields: What was asked for.
+            by: The person who asked.
+            source: From where: the name of who sent the command, or ``"command line"``.
+        """
+        about = {name: value for name in OF_A_CHANGE if isinstance(value := fields.get(name), str)}
+        if isinstance(device := fields.get("device"), Mapping):
+            about["device"] = str(device.get("id", ""))
+        self._tell("ward-changed", number=number, change=change, by=by, **about, **{"from": source})
 
     def look(self, *, all_of_them: bool = False) -> None:
         """Tell of files set aside, and of what happened to the data, since the last look; and of repeated commands."""

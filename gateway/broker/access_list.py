@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from gateway.wire.commands import COMMANDS
 from gateway.wire.topics import ROOT, TABLE, Topics
 
 TLS_PORT = 8883  # registered for MQTT over TLS (IANA)
 HISTORIAN, DASHBOARD = "historian", "dashboard"
-FROM_GATEWAY = ("measurements", "records", "cycles", "gaps", "status", "status-page", "notices", "waveform")
+FROM_GATEWAY = ("measurements", "records", "cycles", "gaps", "status", "status-page", "ward", "notices", "waveform")
 TO_GATEWAY = ("stored", "stored-by", "command")
 ANSWERS = "rehab/answers"
 """Where whoever sends a command may be answered: ``rehab/answers/<site>/<common name>/…``, below no gateway."""
@@ -80,7 +81,7 @@ def access_list(site: str, gateways: Sequence[str], historians: Sequence[str], d
     for dashboard in dashboards:
         rules = [
             ("read", f"{ROOT}/{site}/#"),
-            ("write", every.command("watch")),
+            *(("write", every.command(name)) for name in COMMANDS),
             ("read", f"{ANSWERS}/{site}/{dashboard}/#"),
         ]
         blocks.append(_block("dashboard", dashboard, rules))

@@ -227,16 +227,25 @@ class Link:
         self._thread.join()
 
     def publish(
-        self, connection: int, topic: str, payload: bytes, *, qos: int, retain: bool = False, correlation: bytes = b""
+        self,
+        connection: int,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool = False,
+        correlation: bytes = b"",
+        response_topic: str = "",
     ) -> paho.MQTTMessageInfo | None:
         """Hand a message to that connection; None if it is over. Its ``mid`` is what ``acknowledged`` will say."""
         client = self._client
         if client is None or client.number != connection or not client.accepted:
             return None
-        properties = None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
         if correlation:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
             properties.CorrelationData = correlation
+        if response_topic:
+            properties.ResponseTopic = response_topic
         return client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
     def acknowledge(self, message: Incoming, *, all_before: bool = False) -> None:

@@ -9,12 +9,14 @@ from config.wording import suggestion
 from gateway.cli.terminal import Terminal
 from gateway.intake.known_devices import KnownDevices, known_devices, words
 from gateway.model.usage import UsageError
+from gateway.ward.kept_ward import ward_path
+from gateway.ward.registry import read_state
 
 
 def accept(settings: Settings, name: str | None) -> None:
     """Accept the device that was refused last under this id; without one, show what is known. Raises UsageError."""
     known = known_devices(settings)
-    devices = {device.id: device for slot in settings.slot for device in slot.device}
+    devices = {device.id: device for device in every_device(settings)}
     if name is None:
         Terminal().print(_table(known, devices))
         return
@@ -35,3 +37,11 @@ def _table(known: KnownDevices, devices: dict[str, Device]) -> Table:
         refused = each.refused if each is not None else None
         table.add_row(name, "-" if each is None else words(each.told), "-" if refused is None else words(refused))
     return table
+
+
+def every_device(settings: Settings) -> list[Device]:
+    """Return the devices of the ward as it is; those of the configuration where there is no ward yet."""
+    try:
+        return [one.device for one in read_state(ward_path(settings)).devices]
+    except FileNotFoundError:
+        return [device for slot in settings.slot for device in slot.device]

@@ -13,6 +13,8 @@ from gateway.broker.door import FOLDER, where
 from gateway.cli.doctor.files import missing_files
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import visible
+from gateway.ward.kept_ward import ward_path
+from gateway.ward.registry import RegistryError, read_state
 
 
 def show(path: Path, settings: Settings) -> None:
@@ -36,8 +38,22 @@ def show(path: Path, settings: Settings) -> None:
     for name, value in rows.items():
         grid.add_row(Text(name, "dim"), visible(value))
     console.print(grid)
+    if found := _ward(settings):
+        console.print(Text.assemble(("▲ ", "bold yellow"), found))
     for key, trouble in missing_files(settings):
         console.print(Text.assemble(("▲ ", "bold yellow"), f"{key} {trouble}: it has to be there where this runs"))
+
+
+def _ward(settings: Settings) -> str:
+    """Return what is to be known of the ward that people have made; empty where the file's is in force."""
+    try:
+        ward = read_state(ward_path(settings))
+    except (OSError, RegistryError) as error:
+        return "" if isinstance(error, FileNotFoundError | PermissionError) else str(error)
+    if not ward.by_hand:
+        return ""
+    there = _count(len(ward.subjects), "person") if len(ward.subjects) == 1 else f"{len(ward.subjects)} people"
+    return f"people have changed the ward ({there} there): it is in force, not these slots"
 
 
 def _devices(settings: Settings) -> Table:

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +21,11 @@ from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.historian.store import LineWriter, WriteError
 from gateway.history.erased_subjects import WORD
+from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
+from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.registry import RegistryError
+from gateway.ward.rules import RefusedError
 from gateway.wire.topics import ROOT
 
 CONNECT_S = 5.0
@@ -77,6 +82,21 @@ def erase_looks(settings: Settings, subject: str) -> list[str]:
     return []
 
 
+def erase_ward(settings: Settings, subject: str) -> list[str]:
+    """Take a subject out of the registry of the ward, on this machine; return what could not be reached."""
+    path = ward_path(settings)
+    if not path.exists():
+        return []
+    try:
+        with closing(KeptWard(settings, at_us=time.time_ns() // 1000)) as ward:
+            ward.erase(subject)
+    except HeldError:
+        return [f"{path}: the gateway has it; stop the gateway, and erase again"]
+    except (RefusedError, RegistryError, sqlite3.Error) as error:
+        return [f"{path}: {error}"]
+    return []
+
+
 def find_topics(settings: Settings, subject: str) -> list[str]:
     """Return the retained topics that name a subject, or that the broker does not answer."""
     listener = _Retained(settings)
@@ -115,8 +135,11 @@ def _files(folder: Path) -> Iterator[Path]:
 def _names(path: Path, subject: str) -> bool:
     if _is_recording(path):
         reader = RecordingReader(path)
-        reader.close()
-        return subject.encode() in WORD.findall(orjson.dumps(reader.header))
+        try:
+            told = (orjson.dumps(reader.header), *reader.wards())
+        finally:
+            reader.close()
+        return any(subject.encode() in WORD.findall(words) for words in told)
     if path.stat().st_size == 0:
         return False
     # In a database the texts of a row stand without anything between them.

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
-from gateway.cli.erasure_places import Places, erase_looks, erase_remotely, find_files, find_topics
+from gateway.cli.erasure_places import Places, erase_looks, erase_remotely, erase_ward, find_files, find_topics
 from gateway.cli.terminal import Terminal
 from gateway.history.erased_subjects import ErasedSubjects
 from gateway.history.opening import open_history
@@ -86,7 +86,7 @@ def _erase(console: Terminal, settings: Settings, path: Path, subject: str, dele
             file.unlink(missing_ok=True)
         except OSError as error:
             unreached.append(f"{file}: cannot be deleted ({error.strerror})")
-    unreached += erase_looks(settings, subject)
+    unreached += [*erase_looks(settings, subject), *erase_ward(settings, subject)]
     left = find_files(settings, path, subject)
     unreached += [f"{file}: names it; --delete-files deletes it, whole" for file in left.files]
     unreached += [*left.others, *erase_remotely(settings, subject), *find_topics(settings, subject)]

@@ -15,18 +15,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer.main import get_command
 
 from gateway.cli.group import CommandGroup
+from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
+from gateway.cli.session import session_app
+from gateway.cli.ward import ward_app
 from gateway.machine.plain_text import FORMAT, OneLine, prepare_output, visible
 from gateway.model.usage import UsageError
 
-if TYPE_CHECKING:
-    from config.checks import KnownDriver
-    from config.settings import Settings
+__all__ = ["app", "known_drivers", "load_settings", "main"]
 
 USAGE = 2  # exit status: the command line or the configuration is wrong; nothing was started
 FAILURE = 1  # exit status: it was started, and failed
@@ -52,19 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Try it without any device:  [bold]rehab-gateway demo[/bold]",
 )
-
-
-def examples(*lines: str) -> str:
-    """Return the end of a help page: commands to try, each ``command  # what it does``."""
-    width = max(len(line.partition("  #")[0]) for line in lines)
-    shown = []
-    for line in lines:
-        command, _, comment = line.partition("  #")
-        shown.append(f"  [bold]{command:{width}}[/bold]  [dim]{comment.strip()}[/dim]".rstrip())
-    return "\n".join(["Examples", *shown])
-
-
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration file (TOML); see config/examples.")]
+app.add_typer(ward_app, name="ward")
+app.add_typer(session_app, name="session")
 
 
 @app.callback()
@@ -100,7 +90,9 @@ def run(config: ConfigFile) -> None:
     until it says so, every measurement stays on this disk.
     """
     settings = load_settings(config)
-    if not settings.slot:
+    from gateway.ward.kept_ward import ward_path
+
+    if not settings.slot and not ward_path(settings).exists():
         raise_problem(config, "has no [[slot]]: there is nothing to read; config/examples/ward.toml shows one")
     from gateway.run.run import run as run_gateway
 
@@ -469,21 +461,6 @@ def version() -> None:
     from importlib.metadata import version as version_of
 
     typer.echo(f"rehab-gateway {version_of('rehab-gateway')}, Python {platform.python_version()}, {platform.machine()}")
-
-
-def load_settings(path: Path) -> Settings:
-    """Load a configuration with the drivers there are; raises ConfigError."""
-    from config.loader import load
-
-    return load(path, known_drivers())
-
-
-def known_drivers() -> dict[str, KnownDriver]:
-    """Return what a configuration may say of each driver."""
-    import drivers
-    from config.checks import KnownDriver
-
-    return {name: KnownDriver(driver.transport, driver) for name, driver in drivers.DRIVERS.items()}
 
 
 def raise_problem(path: Path, sentence: str) -> None:

@@ -164,7 +164,8 @@ class Publisher:
         self._small: deque[Outgoing] = deque()
         self._status: dict[str, Any] | None = None
         self._told: dict[tuple[str, str], tuple[Receipt, bool]] = {}  # by historian and epoch; guarded by _wake
-        self._curves: dict[str, bytes] = {}  # by slot
+        self._pictures: dict[str, bytes] = {}  # retained, newest wins, by topic
+        self._ward: bytes | None = None  # the newest: a broker that was away may have forgotten it
         # The publisher's own thread only.
         self._connection: int | None = None
         self._named = self._largest = self._learnt = LARGEST_PACKET  # bytes of a packet: said, used, found out
@@ -223,7 +224,12 @@ class Publisher:
 
     def set_curves(self, slot: str, payload: bytes) -> None:
         """Publish the mean curves of a slot's joints, retained; newer ones replace what has not been sent yet."""
-        self._curves[slot] = payload
+        self._pictures[self._topics.cycles(slot)] = payload
+        self.notify()
+
+    def set_ward(self, payload: bytes) -> None:
+        """Publish who is in which bed, retained; a newer one replaces one that has not been sent yet."""
+        self._ward = self._pictures[self._topics.ward] = payload
         self.notify()
 
     def publish_notice(self, notice: dict[str, Any]) -> None:
@@ -432,9 +438,9 @@ class Publisher:
         while self._room() and self._small:
             self._send(self._small.popleft(), now)
         self._send_status(now, ending=ending)
-        while self._curves and self._room():
-            slot, curves = self._curves.popitem()
-            self._send(Outgoing(self._topics.cycles(slot), curves, retain=True), now)
+        while self._pictures and self._room():
+            topic, picture = self._pictures.popitem()
+            self._send(Outgoing(topic, picture, retain=True), now)
         if ending:
             while self._room() and (rows := self._lanes.live(math.inf)):  # no row waits for its slot's second any more
                 self._send(self._carrying(rows), now)
@@ -602,6 +608,8 @@ class Publisher:
         self._named = limits.largest_packet
         self._allow_packets(min(self._named, self._learnt))
         self._gaps_told = None
+        if self._ward is not None:
+            self._pictures.setdefault(self._topics.ward, self._ward)
 
     def _allow_packets(self, largest: int) -> None:
         self._largest = largest

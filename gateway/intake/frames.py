@@ -2,7 +2,8 @@
 
 A step takes exactly the frames that arrived within its `STEP_NS` of the monotonic clock. So what is computed is a
 function of the frames and their arrival stamps alone, and a recording gives the same measurements as the live run did.
-Whatever else changes a run, such as a wall clock that is set, goes the same way: as a frame of its own.
+Whatever else changes a run, such as a wall clock that is set or a patient who leaves, goes the same way: as a frame of
+its own, of no device.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ STEP_NS = 50_000_000  # 50 ms: one kernel call serves all sensors, and nobody se
 
 Numbered = tuple[int, Frame]  # the number of a device, and what came from it
 
-CLOCK_DEVICE = 0xFFFF
-"""The "device number" of frames about the wall clock: the largest that a recording can hold."""
+NO_DEVICE = 0xFFFF
+"""The "device number" of frames that come from no device: the largest that a recording can hold."""
+WARD_CHANNEL = "ward"
+"""Payload: the ward that is in force from the end of the step (`gateway.model.ward`)."""
 CLOCK_CHANNEL = "utc-moved"
 MOVED = struct.Struct("<q")
 """Payload: by how many microseconds UTC moves, signed."""
@@ -34,19 +37,29 @@ class Origin:
 
 def clock_frame(arrival_ns: int, by_us: int) -> Numbered:
     """Return what goes into the pipeline's input when UTC moves."""
-    return CLOCK_DEVICE, Frame(arrival_ns, CLOCK_CHANNEL, MOVED.pack(by_us))
+    return NO_DEVICE, Frame(arrival_ns, CLOCK_CHANNEL, MOVED.pack(by_us))
 
 
-def move_origin(origin: Origin, frames: Sequence[Numbered]) -> tuple[Origin, Sequence[Numbered]]:
-    """Carry out what the frames of a step say about UTC; return the origin from now on, and the other frames.
+def ward_frame(arrival_ns: int, ward: bytes) -> Numbered:
+    """Return what goes into the pipeline's input when the ward changes."""
+    return NO_DEVICE, Frame(arrival_ns, WARD_CHANNEL, ward)
+
+
+def part_frames(frames: Sequence[Numbered]) -> tuple[list[Frame], Sequence[Numbered]]:
+    """Return the frames of a step that come from no device, and those that come from one."""
+    if not any(number == NO_DEVICE for number, _ in frames):
+        return [], frames
+    notes = [frame for number, frame in frames if number == NO_DEVICE]
+    return notes, [numbered for numbered in frames if numbered[0] != NO_DEVICE]
+
+
+def move_origin(origin: Origin, notes: Sequence[Frame]) -> Origin:
+    """Carry out what frames of no device say about UTC; return the origin that holds from now on.
 
     Whatever the step completes, and all that comes after, is told in the UTC that holds at its end: one measurement
     never has a start before the move and an end after it. Order and durations are the monotonic clock's throughout.
     """
-    if not any(number == CLOCK_DEVICE for number, _ in frames):
-        return origin, frames
-    utc_us = origin.utc_us
-    for number, frame in frames:
-        if number == CLOCK_DEVICE and frame.channel == CLOCK_CHANNEL and len(frame.data) == MOVED.size:
-            utc_us += MOVED.unpack(frame.data)[0]
-    return Origin(origin.monotonic_ns, utc_us), [numbered for numbered in frames if numbered[0] != CLOCK_DEVICE]
+    for frame in notes:
+        if frame.channel == CLOCK_CHANNEL and len(frame.data) == MOVED.size:
+            origin = Origin(origin.monotonic_ns, origin.utc_us + MOVED.unpack(frame.data)[0])
+    return origin

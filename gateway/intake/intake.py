@@ -79,14 +79,14 @@ class Intake:
     """Decoder and streams of one device.
 
     Attributes:
-        device: Its settings.
-        slot: Id of the slot it belongs to.
+        device: Its settings, as of where it is worn at present, or was last.
+        slot: Id of the slot that wears it; None while nobody does.
         decoder: Of the present connection.
         placed: Its streams that have brought samples, by name.
         latest: Newest sample of each stream that comes when it comes.
     """
 
-    def __init__(self, device: Device, slot: str) -> None:
+    def __init__(self, device: Device, slot: str | None) -> None:
         self.device = device
         self.slot = slot
         self.placed: dict[str, Stream] = {}
@@ -160,17 +160,41 @@ class Intake:
         return repeats.again(frame.arrival_ns / NS, frame.data, self.decoder.span_s(frame))
 
 
+def same_device(one: Device, other: Device) -> bool:
+    """Whether two settings are of one device, reached and read in one way; it may be worn elsewhere."""
+    elsewhere = {"placement": one.placement, "axes": one.axes}
+    return one == other.model_copy(update=elsewhere)
+
+
 class Intakes:
-    """All devices of a gateway, numbered. Fed in order of arrival; never raises on bad bytes.
+    """All devices that a gateway has read in this run, numbered. Fed in order of arrival; never raises on bad bytes.
+
+    A device keeps its number, its decoder and its place in time wherever it is worn; one that is reached or read in
+    another way is another device.
 
     Args:
-        devices: Each with the id of its slot.
         origin_ns: Second 0 on the monotonic clock.
     """
 
-    def __init__(self, devices: Sequence[tuple[Device, str]], origin_ns: int) -> None:
-        self.all = [Intake(device, slot) for device, slot in devices]
+    def __init__(self, origin_ns: int) -> None:
+        self.all: list[Intake] = []
+        self._numbers: dict[str, int] = {}
         self._timelines = Timelines(origin_ns)
+
+    def wear(self, worn: Sequence[tuple[Device, str]]) -> list[int]:
+        """Say which devices are worn, each with the id of its slot, and that no others are; return their numbers."""
+        for intake in self.all:
+            intake.slot = None
+        return [self._wear(device, slot) for device, slot in worn]
+
+    def _wear(self, device: Device, slot: str) -> int:
+        number = self._numbers.get(device.id)
+        if number is None or not same_device(self.all[number].device, device):
+            number = self._numbers[device.id] = len(self.all)
+            self.all.append(Intake(device, slot))
+        intake = self.all[number]
+        intake.device, intake.slot = device, slot
+        return number
 
     def push(self, frames: Sequence[Numbered]) -> list[Arrived]:
         """Decode and place the frames of a step; by device number, then in the decoder's order."""

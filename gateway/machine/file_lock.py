@@ -12,6 +12,7 @@ import fcntl
 import os
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -75,9 +76,14 @@ class FileLock:
         self.release()
 
     def release(self) -> None:
-        """Let others write; the lock file stays, for taking it away would race with who opens it."""
+        """Let others write; the lock file stays, for taking it away would race with who opens it.
+
+        It names nobody any more: a command line may hold a pseudonym.
+        """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
     def renew(self) -> None:

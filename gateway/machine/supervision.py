@@ -105,6 +105,14 @@ class Supervision:
         assert keeper is not None
         await asyncio.wait({keeper})
 
+    def dismiss(self, name: str) -> asyncio.Task[None] | None:
+        """End a part and forget it; return what ends in its own time, if there is anything."""
+        part = self.parts.pop(name, None)
+        if part is None or part.keeper is None or part.keeper.done():
+            return None
+        part.keeper.cancel()
+        return part.keeper
+
     def restart(self, name: str, why: str) -> None:
         """End the work of a part that is stuck; it begins again, at the cost of its budget."""
         part = self.parts[name]

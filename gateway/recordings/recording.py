@@ -21,7 +21,7 @@ import orjson
 import zstandard
 
 from drivers.packet import Frame
-from gateway.intake.frames import Numbered
+from gateway.intake.frames import NO_DEVICE, WARD_CHANNEL, Numbered
 from gateway.machine.file_place import identity
 from gateway.machine.private_files import FOLDER_MODE, create_private
 
@@ -155,6 +155,13 @@ class RecordingReader:
             except (struct.error, UnicodeDecodeError):  # its check sum is right, and yet it is none of ours
                 return
             yield end_ns, frames
+
+    def wards(self) -> Iterator[bytes]:
+        """Yield each change of the ward that was recorded."""
+        for _, frames in self.blocks():
+            for number, frame in frames:
+                if number == NO_DEVICE and frame.channel == WARD_CHANNEL:
+                    yield frame.data
 
     def close(self) -> None:
         """Close the file."""

@@ -30,13 +30,15 @@ class Decided:
 
     Args:
         outbox: Where the measurements go, in the same order.
-        intakes: The devices, in the order of their numbers.
+        intakes: The devices, in the order of their numbers; it grows.
         to_real_ns: Turns an arrival stamp into this machine's monotonic clock; simulated time may run faster.
     """
 
     def __init__(self, outbox: Outbox, intakes: Sequence[Intake], to_real_ns: Callable[[int], int]) -> None:
         self._outbox = outbox
-        self._numbers = {intake.device.id: number for number, intake in enumerate(intakes)}
+        self._intakes = intakes
+        self._numbers: dict[str, int] = {}
+        self._known = 0
         self._to_real_ns = to_real_ns
         self._lock = threading.Lock()  # of what the publisher's thread changes too
         self._epoch = ""
@@ -87,6 +89,9 @@ class Decided:
 
     def _note(self, events: Sequence[tuple[int, Measurement]], frames: Sequence[Numbered]) -> None:
         """Note when events were decided; the caller holds the lock."""
+        for number, intake in enumerate(self._intakes[self._known :], self._known):  # those that were put on since
+            self._numbers[intake.device.id] = number
+        self._known = len(self._intakes)
         newest = {number: frame.arrival_ns for number, frame in frames}
         to_wall_ns = time.time_ns() - time.monotonic_ns()
         for seq, event in events:

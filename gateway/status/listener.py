@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +10,7 @@ from config.settings import Settings, Slot
 from drivers.supervisor import DeviceState
 from dsp.alignment import Mounting
 from gateway.intake.intake import Intake
+from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
 
 Json = dict[str, Any]
@@ -79,7 +79,7 @@ def outbox_status(outbox: Outbox) -> Json:
 
 
 def gateway_status(
-    settings: Settings, *, time_us: int, sessions: Mapping[str, str], devices: list[Json], **parts: Json | list[Json]
+    settings: Settings, *, time_us: int, ward: Ward, devices: list[Json], **parts: Json | list[Json]
 ) -> Json:
     """Put the payload together; ``parts`` are pipeline, outbox, publisher and the like."""
     return {
@@ -88,7 +88,7 @@ def gateway_status(
         "state": "online",
         "simulated": settings.simulated,
         "time_us": time_us,
-        "slots": [slot_status(slot, sessions[slot.id]) for slot in settings.slot],
+        "slots": [slot_status(bed.slot, bed.session) for bed in ward],
         "devices": devices,
         **parts,
     }

@@ -176,6 +176,10 @@ SUBJECT_ERASED = Rule(
     "subject-erased", "low", 0.0, 0.0, "something came of a subject that was erased, and was refused",
     "Take the subject out of the configuration; 'rehab-gateway history allow' takes its measurements again.",
 )  # fmt: skip
+WARD_FILE_DIFFERS = Rule(
+    "ward-file-differs", "low", 0.0, 0.0, "the beds in the configuration are not those that the ward was made from",
+    "The ward that people made is in force; 'rehab-gateway ward import' takes the file over.",
+)  # fmt: skip
 HISTORIAN_RULES = {
     rule.code: rule
     for rule in (
@@ -191,7 +195,7 @@ RULES = (
     OUTBOX_FILLING, OUTBOX_FAILING, BROKER_UNREACHABLE, BROKER_REFUSES, STORE_BEHIND, DISK_NEARLY_FULL,
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
     RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
-    STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS,
+    STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS, WARD_FILE_DIFFERS,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -231,6 +235,11 @@ class Judge:
         for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
             yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])
         yield from self._receipts(now_s, status.get("publisher") or {})
+        if (status.get("registry") or {}).get("file_differs"):
+            yield Finding(
+                WARD_FILE_DIFFERS,
+                "The beds in the configuration were edited, and are not in force: people have changed the ward",
+            )
         for certificate in status.get("certificates", ()):
             if certificate["days_left"] < CERTIFICATE_DAYS:
                 text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from drivers.supervisor import DeviceState
 from gateway.analysis.pipeline import Pipeline
 from gateway.delivery.publisher import Publisher
+from gateway.intake.intake import Intake
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import IDLE, Worker
 from gateway.outbox.outbox import Outbox
@@ -21,6 +22,8 @@ PUBLISHER_S = 20.0
 """Its thread turns at least twice a second."""
 DEVICES_S = 900.0
 """A supervisor has a limit for each of its steps; those of a ward's devices may queue for one adapter meanwhile."""
+TRANSPORTS = ("ble", "serial")
+"""Of which somebody may come to wear a device while the gateway runs; one that nobody wears is idle."""
 DEVICE_S = 600.0
 """Of one device alone, whose task is then begun again: before the whole process is."""
 
@@ -57,18 +60,17 @@ class Progress:
 
     def workers(self) -> list[Worker]:
         """Return what the watchdog watches: devices of each transport, pipeline, outbox and publisher."""
-        transports = sorted({intake.transport for intake in self._pipeline.intakes})
         return [
             Worker("pipeline", PIPELINE_S, lambda: self._pipeline.end_ns),
             Worker("outbox", OUTBOX_S, self._outbox_moves),
             Worker("publisher", PUBLISHER_S, lambda: self._publisher.state().turn),
-            *(Worker(f"{name} devices", DEVICES_S, self._devices_move(name)) for name in transports),
+            *(Worker(f"{name} devices", DEVICES_S, self._devices_move(name)) for name in TRANSPORTS),
         ]
 
     def stuck_devices(self) -> list[str]:
         """Return the tasks of devices of which nothing was heard for too long: no sample, and no other state."""
         now, found = self._clock(), []
-        for intake in self._pipeline.intakes:
+        for intake in self._worn():
             name = f"device:{intake.device.id}"
             token = self._signs(intake.device.id, samples_of(intake))
             before, since = self._seen.get(name, (None, now))
@@ -85,13 +87,15 @@ class Progress:
         return IDLE if state.error or state.durable_seq >= state.last_seq else state.durable_seq
 
     def _devices_move(self, transport: str) -> Callable[[], object]:
-        intakes = [intake for intake in self._pipeline.intakes if intake.transport == transport]
-
         def progress() -> object:
+            intakes = [intake for intake in self._worn() if intake.transport == transport]
             running = [intake for intake in intakes if self._runs(f"device:{intake.device.id}")]
             return [self._signs(i.device.id, samples_of(i)) for i in running] if running else IDLE
 
         return progress
+
+    def _worn(self) -> list[Intake]:
+        return [intake for intake in self._pipeline.intakes if intake.slot is not None]
 
     def _runs(self, name: str) -> bool:
         part = self._supervision.parts.get(name)

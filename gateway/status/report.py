@@ -43,7 +43,6 @@ class Report:
         settings: Settings,
         *,
         pipeline: Pipeline,
-        sessions: Mapping[str, str],
         ticker: Ticker,
         decided: Decided,
         outbox: Outbox,
@@ -52,13 +51,13 @@ class Report:
         supervision: Supervision,
         wall: WallClock,
         keep_free: int,
+        ward_differs: bool = False,
     ) -> None:
         self.states: dict[str, DeviceState] = {}
         self.measured = 0
         self.latency = Latency()
         self._settings = settings
         self._pipeline = pipeline
-        self._sessions = sessions
         self._ticker = ticker
         self._decided = decided
         self._outbox = outbox
@@ -67,6 +66,7 @@ class Report:
         self._supervision = supervision
         self._wall = wall
         self._keep_free = keep_free
+        self._ward_differs = ward_differs
         self._judge = Judge()
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated)
         self._rates = _Rates()
@@ -86,7 +86,7 @@ class Report:
         status = gateway_status(
             self._settings,
             time_us=time_us,
-            sessions=self._sessions,
+            ward=self._pipeline.ward,
             devices=[
                 device_status(
                     intake,
@@ -97,6 +97,7 @@ class Report:
                     units=self._pipeline.doubts.get(number, ""),
                 )
                 for number, intake in enumerate(intakes)
+                if intake.slot is not None
             ],
             pipeline={
                 "samples_per_s": round(sum(rates[device] for device in samples), 1),
@@ -114,6 +115,7 @@ class Report:
             disk=disk_status(self._settings.site.data, self._keep_free),
             parts=self._parts(),
             certificates=self._certificates.status(),
+            registry={"file_differs": self._ward_differs},
             certificate_changes=self._certificates.changes(),
             events=self._decided.take(),
             incidents=[

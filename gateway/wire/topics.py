@@ -32,6 +32,8 @@ TABLE = (
           "what the gateway and its devices are doing, each second; the last will says offline"),
     Topic("status-page", "status/<page>", 1, True, "JSON",
           "a part of a status that is larger than the broker's largest packet; 'status' says how many there are"),
+    Topic("ward", "ward", 1, True, "JSON",
+          "who is in which bed, wearing what, in which session, after each change"),
     Topic("notices", "notices", 1, False, "JSON",
           "something staff should look at"),
     Topic("waveform", "waveform/<device>/<stream>", 0, False, "binary",
@@ -91,6 +93,11 @@ class Topics:
     def status_page(self, page: str = "+") -> str:
         """One page of a status that is too large for one message, or all."""
         return f"{self.status}/{page}"
+
+    @property
+    def ward(self) -> str:
+        """Who is in which bed, wearing what."""
+        return f"{self.prefix}/ward"
 
     @property
     def notices(self) -> str:

@@ -25,6 +25,7 @@ SPEC = StreamSpec(
 )
 PLACEMENTS: dict[Placement, int] = {"left_thigh": 0, "left_shank": 1}
 SLOT = {str(placement): number for placement, number in PLACEMENTS.items()}
+AXES = dict.fromkeys(range(3), "x y z")
 CHUNK = 10
 
 
@@ -78,7 +79,8 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
     walker = body(straight(100, 1.2, steps=30), seed=3)
     worn = {number: wear(walker, placement) for placement, number in PLACEMENTS.items()}
     strides = [s for s in walker.truth().strides if s.foot == "left"]
-    arrivals, bank = Arrivals(), JointBank(["x y z", "x y z", "x y z"], [SLOT])
+    arrivals, bank = Arrivals(), JointBank(AXES)
+    assert bank.put_on(SLOT) == {0, 1}
     subject = SubjectJoints(bank, SLOT)
     said, told = [], []
     for a in range(0, len(worn[0].time_s), CHUNK):
@@ -119,7 +121,8 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
 
 
 def test_a_device_that_is_part_of_no_joint_is_passed() -> None:
-    bank = JointBank(["x y z", "x y z"], [{"left_shank": 1, "wrist": 0}])
+    bank = JointBank(AXES)
+    assert bank.put_on({"left_shank": 1, "wrist": 0}) == set()
     worn = wear(body(straight(100, 1.2, steps=4)), "left_shank")
     bank.add(Arrivals().arrived(1, worn, slice(0, 50)))
     bank.step()

@@ -26,6 +26,7 @@ from gateway.history.history import History, HistoryReader
 from gateway.history.schema import StoredRecord
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, Chain, Gap
+from gateway.model.ward import ward_of
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_gaps, decode_records, encode_gaps, encode_records
 from tests.gateway.old_histories import make_version_1
@@ -72,7 +73,7 @@ def trail(outbox: Outbox) -> Trail:
 
 def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
     trail.outbox.aside.append("outbox.db.corrupt-1")
-    trail.audit.started({"bay-1": "bay-1-20251009t085320z"})
+    trail.audit.started(ward_of(trail.settings, {"bay-1": "bay-1-20251009t085320z"}))
     trail.audit.clock_moved(-3_600_000_000)
     trail.audit.look()
     trail.audit.stopped("asked")
@@ -90,8 +91,8 @@ def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
 
 
 def test_another_configuration_has_another_sum(trail: Trail) -> None:
-    trail.audit.started({"bay-1": "s"})
-    Audit(trail.outbox, trail.settings.model_copy(update={"speed": 2.0})).started({"bay-1": "s"})
+    trail.audit.started(ward_of(trail.settings, {"bay-1": "s"}))
+    Audit(trail.outbox, trail.settings.model_copy(update={"speed": 2.0})).started(())
     sums = [entry["configuration"] for entry in trail.said() if entry["what"] == "start"]
     assert len(set(sums)) == 2
 
@@ -108,6 +109,22 @@ def test_a_command_is_told_once_and_its_repetitions_are_counted(trail: Trail) ->
     assert trail.said()[2:] == [{**told, "what": "command-again", "by": "dashboard", "times": 19}]
     trail.command(watch, OK)
     assert trail.said()[3:] == [{**told, "by": "dashboard"}]
+
+
+def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Trail) -> None:
+    request = {"subject": "p-02", "bed": "bay-1", "aids": "Mrs. Miller's stick", "by": "anna"}
+    for number in (4, 5):
+        trail.command(request, {**OK, "number": number, "change": "admit"}, name="admit", by="ward-desk")
+    trail.command({"device": {"id": "dot-2"}}, {**OK, "number": 6, "change": "add-device"}, name="add-device", by="")
+    trail.command(request, NO, name="admit", by="ward-desk")
+    told = {"what": "ward-changed", "change": "admit", "by": "anna", "from": "ward-desk", "subject": "p-02"}
+    first, second, device, refused = trail.said()
+    assert [first, second] == [{**told, "bed": "bay-1", "number": 4}, {**told, "bed": "bay-1", "number": 5}]
+    assert device == {
+        "what": "ward-changed", "change": "add-device", "number": 6, "by": "", "from": "", "device": "dot-2",
+    }  # fmt: skip
+    assert (refused["command"], refused["ok"]) == ("admit", False)
+    assert b"Miller" not in b"".join(row.payload for row in trail.outbox.read(0, 10))
 
 
 def test_nobody_fills_the_audit(trail: Trail) -> None:
@@ -229,7 +246,7 @@ def stored(folder: Path, *, tamper: str = "") -> Path:
     """Fill a history from an outbox, and do something to it."""
     box = Outbox(folder / "outbox.db")
     trail = Trail(box)
-    trail.audit.started({"bay-1": "s"})
+    trail.audit.started(ward_of(trail.settings, {"bay-1": "s"}))
     box.append([measurement(n) for n in range(5)])
     trail.audit.clock_moved(2_000_000)
     trail.audit.stopped("asked")

@@ -15,7 +15,7 @@ from drivers.packet import Frame
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.clocks.wall_clock import STEP_S, Reading, WallClock, read
-from gateway.intake.frames import CLOCK_DEVICE, STEP_NS, Numbered, Origin, clock_frame
+from gateway.intake.frames import NO_DEVICE, STEP_NS, Numbered, Origin, clock_frame
 from gateway.machine.facts import TRUE_FROM_US, Clock
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import MICRO, Correction
@@ -223,7 +223,7 @@ def test_live_equals_replay_across_steps_of_the_wall_clock(tmp_path: Path) -> No
 
 
 def test_a_step_moves_utc_from_then_on_and_nothing_else() -> None:
-    undisturbed = lived([[f for f in step if f[0] != CLOCK_DEVICE] for step in frames()])
+    undisturbed = lived([[f for f in step if f[0] != NO_DEVICE] for step in frames()])
     disturbed = lived(frames())
     assert len(disturbed) == len(undisturbed)
     shifts = [m.end_us - was.end_us for m, was in zip(disturbed, undisturbed, strict=True)]
@@ -236,5 +236,5 @@ def test_a_step_moves_utc_from_then_on_and_nothing_else() -> None:
 @given(st.binary(max_size=12), st.text(max_size=4))
 def test_a_damaged_word_about_the_clock_moves_nothing(data: bytes, channel: str) -> None:
     pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
-    assert pipeline.step([(CLOCK_DEVICE, Frame(NS, channel, data))]) == []
+    assert pipeline.step([(NO_DEVICE, Frame(NS, channel, data))]) == []
     assert pipeline.origin == ORIGIN

@@ -125,6 +125,35 @@ async def test_what_is_stuck_is_begun_again(supervised: Supervision) -> None:
     assert supervised.parts["device:a"].failures == 1
 
 
+async def test_a_part_that_is_dismissed_ends_in_its_own_time_and_may_begin_anew(supervised: Supervision) -> None:
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await may_end.wait()
+            ended.set()
+
+    supervised.start("device:dot", work, essential=False)
+    await asyncio.wait_for(begun.wait(), WITHIN)
+    leaving = supervised.dismiss("device:dot")
+    assert leaving is not None
+    assert "device:dot" not in supervised.parts
+    supervised.start("device:dot", _idle, essential=False)
+    assert not leaving.done()
+    may_end.set()
+    await asyncio.wait({leaving}, timeout=WITHIN)
+    assert ended.is_set()
+    assert supervised.parts["device:dot"].failures == 0
+    assert supervised.dismiss("device:nobody") is None
+
+
+async def _idle() -> None:
+    await asyncio.Event().wait()
+
+
 async def test_what_is_done_once_may_fail(supervised: Supervision) -> None:
     async with asyncio.timeout(WITHIN):
         await supervised.once("last steps", failing(1, for_ever))

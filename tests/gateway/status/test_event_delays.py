@@ -43,6 +43,17 @@ def decided(outbox: Outbox) -> Decided:
     return Decided(outbox, Pipeline(SETTINGS, Origin(0, 0), {"bay-1": "s"}).intakes, lambda ns: ns)
 
 
+def test_devices_that_are_put_on_later_are_known(outbox: Outbox) -> None:
+    intakes = list(Pipeline(SETTINGS, Origin(0, 0), {"bay-1": "s"}).intakes)
+    late = intakes.pop(0)  # dot-1, which the sample is of
+    decided = Decided(outbox, intakes, lambda ns: ns)
+    decided.append([measurement(0, event=True)], [(len(intakes), Frame(ago(50), "x", b""))])
+    assert decided.take()["arrived_us"] == []
+    intakes.append(late)
+    decided.append([measurement(1, event=True)], [(len(intakes) - 1, Frame(ago(50), "x", b""))])
+    assert len(decided.take()["arrived_us"]) == 1
+
+
 def ago(milliseconds: float) -> int:
     return time.monotonic_ns() - round(milliseconds * NS / 1000)
 

@@ -15,20 +15,23 @@ from pathlib import Path
 import orjson
 import pytest
 
-from config.settings import Settings
+from config.settings import Settings, Slot
 from gateway.audit.chain import Books, KnownGap, check
 from gateway.broker.link import Link
 from gateway.historian.historian import Historian
 from gateway.history.erased_subjects import ERASED
 from gateway.history.history import History, HistoryReader
+from gateway.intake.frames import STEP_NS, ward_frame
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record, body
 from gateway.model.row import METRIC, Chain, Row
 from gateway.model.wall_correction import Correction, measurements
+from gateway.model.ward import Bed, encode_ward
 from gateway.outbox.outbox import encode
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.upkeep.erasure import erase, find
 from gateway.upkeep.upkeep import Upkeep
+from gateway.ward.kept_ward import KeptWard
 from gateway.wire.payload import Message, Rejected, Told, encode_measurements
 from gateway.wire.topics import Topics
 from tests.gateway.historian.test_historian import Quiet
@@ -209,6 +212,37 @@ def test_the_command_lists_what_it_cannot_reach_and_reaches_it_the_next_time(tmp
     assert "taken again" in allowed.stdout
     assert "history erase ward.toml" in command(tmp_path, made, "--help").stdout
     assert command(tmp_path, made, "erase", "A Name").returncode == 2
+
+
+def test_it_reaches_who_came_while_a_recording_was_made_and_the_registry_of_the_ward(
+    tmp_path: Path, mosquitto: Child
+) -> None:
+    made = settings(mosquitto.port, tmp_path)
+    recordings = made.site.data / "recordings"
+    recordings.mkdir(parents=True)
+    History(made.site.data / "history.db").close()
+    for subject in (GONE, STAYS):
+        with RecordingWriter(recordings / f"of-{subject[-1]}.rgrec", Header({}, {}, 0, 0, "1")) as writer:
+            came = (Bed(Slot(id="bay-1", subject=subject), "s"),)
+            writer.step(STEP_NS, [ward_frame(1, encode_ward(came))])
+    with closing(KeptWard(made, at_us=NOW_US)) as kept:
+        for name, fields in (
+            ("add-bed", {"bed": "bay-1"}),
+            ("admit", {"bed": "bay-1", "subject": GONE}),
+        ):
+            kept.change(name, dict(fields), at_us=NOW_US, by="", source="test")
+    old = time.time() - 3600
+    for file in recordings.iterdir():
+        os.utime(file, (old, old))
+    there = command(tmp_path, made, "erase", GONE, "--yes", "--delete-files")
+    assert there.returncode == 1
+    assert "discharge them first" in there.stdout
+    assert [file.name for file in recordings.iterdir()] == ["of-2.rgrec"]
+    with closing(KeptWard(made, at_us=NOW_US)) as kept:
+        kept.change("discharge", {"subject": GONE}, at_us=NOW_US, by="", source="test")
+    again = command(tmp_path, made, "erase", GONE, "--yes")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert_nothing_in(made.site.data)
 
 
 def test_a_running_historian_erases_in_the_remote_store_and_retained_curves_too(

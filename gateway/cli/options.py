@@ -1,0 +1,39 @@
+"""What several commands take and show: the configuration file, and the examples at the end of a help page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from config.checks import KnownDriver
+    from config.settings import Settings
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration file (TOML); see config/examples.")]
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a help page: commands to try, each ``command  # what it does``."""
+    width = max(len(line.partition("  #")[0]) for line in lines)
+    shown = []
+    for line in lines:
+        command, _, comment = line.partition("  #")
+        shown.append(f"  [bold]{command:{width}}[/bold]  [dim]{comment.strip()}[/dim]".rstrip())
+    return "\n".join(["Examples", *shown])
+
+
+def load_settings(path: Path) -> Settings:
+    """Load a configuration with the drivers there are; raises ConfigError."""
+    from config.loader import load
+
+    return load(path, known_drivers())
+
+
+def known_drivers() -> dict[str, KnownDriver]:
+    """Return what a configuration may say of each driver."""
+    import drivers
+    from config.checks import KnownDriver
+
+    return {name: KnownDriver(driver.transport, driver) for name, driver in drivers.DRIVERS.items()}

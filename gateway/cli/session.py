@@ -1,0 +1,114 @@
+"""``rehab-gateway session``: a subject begins a protocol, pauses, goes on, ends; and what happened meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.cli.ward import AsJson, By, Subject
+
+Which = Annotated[
+    str, typer.Argument(metavar="SESSION", help="Id of the session, or the pseudonym of whose session it is.")
+]
+
+session_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Begin, pause, mark and end what somebody does: a walk test, a treadmill, a rest.\n\n"
+    "What is measured stands under the session that was in force at its own time. Without one it is the stay.",
+    epilog=examples(
+        "rehab-gateway session start ward.toml p-0151 10mwt  # prints the id of the session",
+        "rehab-gateway session mark ward.toml p-0151 'turned at the door'",
+        "rehab-gateway session end ward.toml p-0151",
+    ),
+)
+
+
+@session_app.command(epilog=examples("rehab-gateway session start ward.toml p-0151 10mwt  # somebody wears sensors"))
+def start(
+    config: ConfigFile,
+    subject: Subject,
+    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="rest, treadmill, 10mwt, 6mwt, tug ...")],
+    *,
+    notes: Annotated[str, typer.Option(metavar="TEXT", help="Anything worth knowing; no names.")] = "",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Begin a session of somebody who wears at least one device."""
+    _change(config, "session-start", {"subject": subject, "protocol": protocol, "notes": notes}, by, as_json=as_json)
+
+
+@session_app.command(epilog=examples("rehab-gateway session pause ward.toml p-0151  # a rest is not part of the test"))
+def pause(config: ConfigFile, session: Which, *, by: By = "", as_json: AsJson = False) -> None:
+    """Let a session stand still: what is measured meanwhile is not part of it."""
+    _change(config, "session-pause", {"session": session}, by, as_json=as_json)
+
+
+@session_app.command(epilog=examples("rehab-gateway session resume ward.toml p-0151"))
+def resume(config: ConfigFile, session: Which, *, by: By = "", as_json: AsJson = False) -> None:
+    """Go on with a session that was paused."""
+    _change(config, "session-resume", {"session": session}, by, as_json=as_json)
+
+
+@session_app.command(epilog=examples("rehab-gateway session mark ward.toml p-0151 'turned at the door'"))
+def mark(
+    config: ConfigFile,
+    session: Which,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What happened; no names.")],
+    *,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Mark that something happened in a session, now."""
+    _change(config, "session-mark", {"session": session, "text": text}, by, as_json=as_json)
+
+
+@session_app.command(epilog=examples("rehab-gateway session end ward.toml p-0151  # sensors may stay on"))
+def end(config: ConfigFile, session: Which, *, by: By = "", as_json: AsJson = False) -> None:
+    """End a session; what is measured from now on stands under the stay again."""
+    _change(config, "session-end", {"session": session}, by, as_json=as_json)
+
+
+@session_app.command(
+    epilog=examples(
+        "rehab-gateway session show ward.toml  # all that run, and the newest that have ended",
+        "rehab-gateway session show ward.toml --json  # for other programs",
+    )
+)
+def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
+    """Show the sessions: protocol, state, begin, end, marks."""
+    import orjson
+    from rich.table import Table
+
+    from gateway.cli.terminal import Terminal
+    from gateway.cli.ward_desk import read
+
+    sessions = read(load_settings(config)).sessions
+    if as_json:
+        found = [session.model_dump(mode="json") for session in sessions]
+        sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("session", "subject", "protocol", "state", "begun", "ended", "marks"):
+        table.add_column(heading, no_wrap=heading == "session")
+    for one in sessions:
+        ended = _clock(one.ended_us) if one.ended_us is not None else "-"
+        marks = str(len(one.marks))
+        table.add_row(one.id, one.subject, one.protocol, one.state, _clock(one.started_us), ended, marks)
+    Terminal().print(table)
+
+
+def _clock(at_us: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _change(config: Path, name: str, fields: dict[str, Any], by: str, *, as_json: bool) -> None:
+    from gateway.cli.ward_desk import change
+
+    change(load_settings(config), name, fields, by=by, as_json=as_json)

@@ -1,0 +1,177 @@
+"""Where the commands of the ward are carried out: by the gateway that runs, or, where none does, in its registry."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import orjson
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from config.settings import Settings
+from gateway.broker.access_list import ANSWERS, DASHBOARD
+from gateway.broker.certificates import broker_for
+from gateway.broker.link import Incoming, Limits, Link
+from gateway.cli.terminal import Terminal
+from gateway.machine.file_lock import HeldError
+from gateway.ward.changes import session_of
+from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.registry import IMPORT, read_state
+from gateway.ward.rules import RefusedError
+from gateway.ward.state import WardState
+from gateway.wire.topics import Topics
+
+CONNECT_S = 5.0
+ANSWER_S = 10.0  # a change waits for the disk
+SOURCE = "command line"
+MICRO = 1_000_000
+
+Json = dict[str, Any]
+
+
+class NoAnswerError(Exception):
+    """A gateway holds the registry and does not answer."""
+
+    advice = "Is the broker there? 'rehab-gateway status' tells more."
+
+
+def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str, as_json: bool) -> None:
+    """Make a change and say what became of it; raises RefusedError, NoAnswerError."""
+    said = {key: value for key, value in fields.items() if value not in (None, "")}
+    by = by or getpass.getuser()
+    ward = _free_registry(settings)
+    answer = _ask(settings, name, {**said, "by": by}) if ward is None else _write(ward, name, said, by)
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
+        return
+    session = f"; session {answer['session']}" if "session" in answer else ""
+    when = "" if answer["running"] else "; no gateway runs, the next start takes it"
+    Terminal().print(f"Change {answer['number']}: {name}{session}{when}.", soft_wrap=True)
+
+
+def take_over(settings: Settings, *, by: str, as_json: bool) -> None:
+    """Make the ward what the slots of a configuration describe; raises RefusedError while the gateway runs."""
+    ward = _free_registry(settings)
+    if ward is None:
+        raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
+    with closing(ward):
+        after = ward.take_over(settings, at_us=_now_us(), by=by or getpass.getuser(), source=SOURCE)
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps({"number": after.number, "change": IMPORT}) + b"\n")
+    else:
+        Terminal().print(f"Change {after.number}: the ward is that of the file, {len(after.beds)} beds.")
+
+
+def read(settings: Settings) -> WardState:
+    """Return the ward as it is; raises RefusedError where there is none."""
+    try:
+        return read_state(ward_path(settings))
+    except FileNotFoundError:
+        raise RefusedError(
+            f"there is no ward in {settings.site.data} yet: the first 'run' or the first change makes it"
+        ) from None
+
+
+def _free_registry(settings: Settings) -> KeptWard | None:
+    """Return the registry where no gateway holds it; None where one does, or where there is none on this machine."""
+    if not settings.site.data.exists() and not settings.broker.embedded:
+        return None
+    try:
+        return KeptWard(settings, at_us=_now_us())
+    except HeldError:
+        return None
+
+
+def _write(ward: KeptWard, name: str, fields: Mapping[str, Any], by: str) -> Json:
+    with closing(ward):
+        after = ward.change(name, dict(fields), at_us=_now_us(), by=by, source=SOURCE)
+    return {"number": after.number, "change": name, **session_of(after, fields), "running": False}
+
+
+def _ask(settings: Settings, name: str, payload: Json) -> Json:
+    client = _Client(settings)
+    client.start()
+    try:
+        answer = client.ask(name, payload)
+    finally:
+        client.stop()
+    if answer.get("ok") is not True:
+        raise RefusedError(str(answer.get("error", "the gateway said no")))
+    about: Json = {key: answer[key] for key in ("number", "change", "session") if key in answer}
+    return {**about, "running": True}
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class _Client:
+    """One request and its answer; a handler of ``gateway.broker.link.Link``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._gateway = settings.site.gateway
+        self._topics = Topics(settings.site.site, settings.site.gateway)
+        self._told = threading.Condition()
+        self._connection: int | None = None
+        self._answer: Json | None = None
+        broker = broker_for(settings, "dashboard")
+        # With certificates everybody may read answers below the name in their own only.
+        name = DASHBOARD if broker.cert_file else "command-line"
+        self._answers = f"{ANSWERS}/{settings.site.site}/{name}/{secrets.token_hex(8)}"
+        self._link = Link(
+            broker, client_id=f"ward-{time.time_ns():x}", handler=self,
+            subscriptions=[(self._answers, SubscribeOptions(qos=1))],
+        )  # fmt: skip
+
+    def start(self) -> None:
+        self._link.start()
+
+    def stop(self) -> None:
+        self._link.stop()
+
+    def ask(self, name: str, payload: Json) -> Json:
+        """Return the answer; raises NoAnswerError."""
+        with self._told:
+            if not self._told.wait_for(lambda: self._connection is not None, CONNECT_S):
+                raise NoAnswerError(f"the broker cannot be reached: {self._link.last_error or 'no answer'}")
+            assert self._connection is not None
+            self._link.publish(
+                self._connection, self._topics.command(name), orjson.dumps(payload), qos=1,
+                response_topic=self._answers,
+            )  # fmt: skip
+            if not self._told.wait_for(lambda: self._answer is not None, ANSWER_S):
+                raise NoAnswerError(f"gateway {self._gateway} did not answer within {ANSWER_S:g} s")
+            assert self._answer is not None
+            return self._answer
+
+    # What follows runs on the link's threads.
+
+    def connected(self, connection: int, limits: Limits) -> None:
+        del limits
+        with self._told:
+            self._connection = connection
+            self._told.notify_all()
+
+    def lost(self, connection: int, reason: str) -> None:
+        del connection, reason
+        with self._told:
+            self._connection = None
+
+    def acknowledged(self, connection: int, number: int, code: int) -> None:
+        """The answer says all."""
+
+    def arrived(self, message: Incoming) -> None:
+        try:
+            answer = orjson.loads(message.payload)
+        except orjson.JSONDecodeError:
+            return
+        if isinstance(answer, dict):
+            with self._told:
+                self._answer = answer
+                self._told.notify_all()

@@ -1,0 +1,152 @@
+"""The devices that are worn: one supervised task each, which comes and goes as the ward changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import drivers
+from config.settings import Device, Settings
+from drivers.packet import Frame
+from drivers.radio import Radio, open_radio
+from drivers.supervisor import DeviceState, DeviceSupervisor
+from gateway.intake.intake import CONNECTED, Intake
+from gateway.intake.known_devices import known_devices
+from gateway.intake.steps import Ticker
+from gateway.machine.supervision import Supervision
+from gateway.run.device_log import DeviceLog
+
+BLUETOOTH = "ble"
+
+
+def part_of(device: str) -> str:
+    """Return the name of the task that keeps a device streaming."""
+    return f"device:{device}"
+
+
+class Devices:
+    """Keeps each device that somebody wears connected, and lets go of those that nobody does.
+
+    A device that moves to another bed, or to another place on the body, keeps its connection.
+
+    Args:
+        settings: The radio, and where known devices are remembered.
+        intakes: The devices that were ever worn in this run, by number; it grows.
+        supervision: Where the tasks run.
+        ticker: Where frames go.
+        clock_ns: Stamps them.
+        states: Where what each device's supervisor said last is kept, by device.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        intakes: Sequence[Intake],
+        supervision: Supervision,
+        ticker: Ticker,
+        *,
+        clock_ns: Callable[[], int],
+        states: dict[str, DeviceState],
+    ) -> None:
+        self._settings = settings
+        self._intakes = intakes
+        self._supervision = supervision
+        self._ticker = ticker
+        self._clock_ns = clock_ns
+        self._states = states
+        self._known = known_devices(settings)
+        self._transports: dict[str, str] = {}
+        self._log = DeviceLog(self._transports)
+        self._kept: set[int] = set()
+        self._ended = False
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        self._radio: Radio | None = None
+        self._radio_turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Make the radio ready where somebody wears a device that needs it."""
+        if any(intake.transport == BLUETOOTH and intake.slot is not None for intake in self._intakes):
+            await self._open_radio()
+
+    def follow(self) -> None:
+        """Begin with the devices that are worn and were not, and end with those that are worn no more."""
+        if self._ended:
+            return
+        worn = {number for number, intake in enumerate(self._intakes) if intake.slot is not None}
+        for number in sorted(self._kept - worn):
+            self._let_go(self._intakes[number].device.id)
+        for number in sorted(worn - self._kept):
+            self._begin(number)
+        self._kept = worn
+
+    async def end(self) -> None:
+        """Stop every device; none begins any more."""
+        self._ended = True
+        await self._supervision.end([part_of(self._intakes[number].device.id) for number in self._kept])
+        if self._leaving:
+            await asyncio.wait(self._leaving.values())
+
+    async def close(self) -> None:
+        """Let go of the radio."""
+        if self._radio is not None:
+            await self._radio.stop()
+
+    def _begin(self, number: int) -> None:
+        intake = self._intakes[number]
+        name, before = intake.device.id, self._leaving.get(intake.device.id)
+        self._transports[name] = intake.transport
+        device = intake.device
+
+        async def keep() -> None:
+            if before is not None:  # it is still being disconnected from where it was
+                await asyncio.wait({before})
+            radio = await self._open_radio() if intake.transport == BLUETOOTH else None
+            await self._supervisor(number, device, radio).run()
+
+        self._supervision.start(part_of(name), keep, essential=False)
+
+    def _let_go(self, device: str) -> None:
+        self._states.pop(device, None)
+        keeper = self._supervision.dismiss(part_of(device))
+        if keeper is not None:
+            self._leaving[device] = keeper
+            keeper.add_done_callback(lambda _: self._left(device, keeper))
+
+    def _left(self, device: str, keeper: asyncio.Task[None]) -> None:
+        if self._leaving.get(device) is keeper:
+            del self._leaving[device]
+
+    async def _open_radio(self) -> Radio:
+        async with self._radio_turn:
+            if self._radio is None:
+                of = self._settings.radio
+                radio = open_radio(name=of.name, socket=of.socket, adapter=of.adapter)
+                await radio.start()
+                self._radio = radio
+            return self._radio
+
+    def _supervisor(self, number: int, device: Device, radio: Radio | None) -> DeviceSupervisor:
+        def sink(_device: str, frame: Frame) -> None:
+            self._ticker.push(number, frame)
+
+        def on_state(state: DeviceState) -> None:
+            if number not in self._kept:
+                return  # its last words: nobody wears it
+            if state.state == "starting":
+                self._ticker.push(number, Frame(self._clock_ns(), CONNECTED, b""))
+            self._states[state.id] = state
+            self._log.tell(state)
+
+        return DeviceSupervisor(
+            device.id,
+            drivers.make(device.driver, device.options),
+            sink=sink,
+            on_state=on_state,
+            clock_ns=self._clock_ns,
+            radio=radio,
+            address=device.address,
+            name=device.name,
+            port=device.port,
+            known=self._known.address(device),
+            judge=lambda told: self._known.judge(device, told),
+        )

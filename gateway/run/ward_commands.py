@@ -1,0 +1,141 @@
+"""Changes of the ward while it runs: on disk first, then into the step stream, then answered, published and audited."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from config.pseudonym import nhs_numbers
+from config.settings import Settings
+from gateway.analysis.warm_up import needs, warm_up
+from gateway.audit.audit import Audit
+from gateway.broker.link import Incoming
+from gateway.model.ward import Ward, settings_of
+from gateway.ward.changes import CHANGES, session_of
+from gateway.ward.kept_ward import KeptWard
+from gateway.ward.published import encode_registry
+
+log = logging.getLogger(__name__)
+
+MOST_CHANGES, WITHIN_S = 1000, 600.0
+"""A busy ward changes a few times an hour; each change is in the audit, which nobody should be able to fill."""
+LONGEST_NAME = 100  # characters of who asked
+SOURCE = "mqtt"
+
+
+class WardCommands:
+    """Carries out changes that come as commands. `command` and `obeyed` are called on the network thread.
+
+    Args:
+        settings: The configuration.
+        ward: The registry.
+        audit: Is told of each change.
+        now_us: Wall clock, UTC microseconds.
+        put_in: Puts a ward into the step stream; called on several threads, one at a time, the newest last.
+        other: Answers what is no change of the ward.
+        monotonic: Monotonic seconds.
+
+    Attributes:
+        publish: Publishes the registry, retained; set when there is somewhere to send to.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ward: KeptWard,
+        audit: Audit,
+        *,
+        now_us: Callable[[], int],
+        put_in: Callable[[Ward], None],
+        other: Callable[[str, Mapping[str, Any]], dict[str, Any]],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._ward = ward
+        self._audit = audit
+        self._now_us = now_us
+        self._put_in = put_in
+        self.publish: Callable[[bytes], None] = lambda _payload: None
+        self._other = other
+        self._monotonic = monotonic
+        self._lately: deque[float] = deque()
+        self._newest = ward.state.in_force()
+        self._ready = self._needs(self._newest)
+        self._turn = threading.RLock()
+        self._compiler = ThreadPoolExecutor(1, "kernels")
+
+    def tell(self) -> None:
+        """Publish the registry as it is, and tell the audit of what it does not know: changes made meanwhile."""
+        for entry in self._ward.untold():
+            self._audit.ward_changed(entry.number, entry.name, entry.fields, by=entry.by, source=entry.source)
+        self._ward.tell(self._ward.state.number)
+        self.publish(encode_registry(self._settings.site.gateway, self._ward.state))
+
+    def command(self, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a command. Raises RefusedError, and ValueError for what is no request at all."""
+        if name not in CHANGES:
+            return self._other(name, payload)
+        fields = dict(payload)
+        by = _person(fields.pop("by", ""))
+        self._count()
+        after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)
+        self._let_in(after.in_force())
+        self.publish(encode_registry(self._settings.site.gateway, after))
+        return {"number": after.number, "change": name, **session_of(after, fields)}
+
+    def obeyed(self, message: Incoming, answer: Mapping[str, Any]) -> None:
+        """Tell the audit of a command that was answered."""
+        self._audit.command(message, answer)
+        if answer.get("ok") is True and "change" in answer:
+            self._ward.tell(int(answer["number"]))
+
+    def close(self) -> None:
+        """Let nothing further into the stream."""
+        self._compiler.shutdown(wait=True, cancel_futures=True)
+
+    def _let_in(self, ward: Ward) -> None:
+        """Let a ward into the stream, at first without the beds that need kernels which are not ready.
+
+        Nobody else waits for the compiler, least of all somebody who leaves.
+        """
+        with self._turn:
+            self._newest = ward
+            ready = tuple(bed for bed in ward if self._needs((bed,)) <= self._ready)
+            self._put_in(ready)
+        if len(ready) < len(ward):
+            self._compiler.submit(self._make_ready, ward)
+
+    def _make_ready(self, ward: Ward) -> None:
+        """Compile what a ward needs, or load it; then let in whoever is there by now."""
+        needed = self._needs(ward)
+        try:
+            if not needed <= self._ready:
+                warm_up(settings=settings_of(self._settings, ward))
+        except Exception:
+            log.exception("kernels could not be made ready: the pipeline has to")
+        self._ready |= needed
+        self._let_in(self._newest)
+
+    def _needs(self, ward: Ward) -> set[str]:
+        return needs(settings_of(self._settings, ward))
+
+    def _count(self) -> None:
+        now = self._monotonic()
+        while self._lately and self._lately[0] <= now - WITHIN_S:
+            self._lately.popleft()
+        if len(self._lately) >= MOST_CHANGES:
+            raise ValueError(
+                f"the ward was changed {MOST_CHANGES} times within {WITHIN_S / 60:g} minutes: wait a little"
+            )
+        self._lately.append(now)
+
+
+def _person(by: object) -> str:
+    if not isinstance(by, str) or len(by) > LONGEST_NAME or not by.isprintable() or nhs_numbers(by):
+        raise ValueError(f"'by' is the name of whoever asks, of {LONGEST_NAME} characters at most")
+    return by

@@ -1,0 +1,180 @@
+"""What the tasks of a running gateway do: take the steps, follow the ward, mend the times, say how everything is."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from config.settings import Settings
+from gateway.audit.audit import Audit
+from gateway.clocks.device_clock import NS
+from gateway.delivery.publisher import Publisher
+from gateway.intake.frames import CLOCK_CHANNEL, NO_DEVICE, STEP_NS, Numbered, clock_frame
+from gateway.model.wall_correction import Correction
+from gateway.model.wall_correction import measurements as corrected
+from gateway.model.ward import Ward
+from gateway.outbox.outbox import Outbox
+from gateway.recordings.recorder import Recorder
+from gateway.run.devices import Devices
+from gateway.status.event_delays import Decided
+from gateway.status.notices import durable
+from gateway.status.progress import Progress
+from gateway.status.report import Report
+from gateway.wire.curves import encode_curves
+
+if TYPE_CHECKING:
+    from gateway.run.run import Gateway
+
+log = logging.getLogger(__name__)
+
+STATUS_S = 1.0
+SHORTEST_WAIT_S = 0.005  # simulated time may run fast, but the loop also has radios to serve
+MOST_SESSIONS = 4096
+"""Sessions of a run whose times are mended when the clock is set; the newest."""
+KEPT_FREE = 256 << 20  # bytes that recording leaves free beyond what the outbox may still grow by
+
+
+class Work:
+    """What the tasks of a run do, with the parts that they share."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        *,
+        audit: Audit,
+        decided: Decided,
+        outbox: Outbox,
+        publisher: Publisher,
+        recorder: Recorder | None,
+        ward_differs: bool,
+    ) -> None:
+        self._gateway = gateway
+        self._settings = settings = gateway.settings
+        self._pipeline, self._ticker = gateway.pipeline, gateway.ticker
+        self._publisher = publisher
+        self._recorder = recorder
+        self._audit = audit
+        self._decided = decided
+        self._outbox = outbox
+        self._ward: Ward = gateway.pipeline.ward
+        self._sessions = _subjects(self._ward)
+        self._late: Ward | None = None
+        self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
+        self._report = Report(
+            settings,
+            pipeline=gateway.pipeline,
+            ticker=gateway.ticker,
+            decided=decided,
+            outbox=outbox,
+            publisher=publisher,
+            recorder=recorder,
+            supervision=gateway.supervision,
+            wall=gateway.wall,
+            keep_free=keep_free(settings),
+            ward_differs=ward_differs,
+        )
+        self.devices = Devices(
+            settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,
+            states=self._report.states,
+        )  # fmt: skip
+        self.progress = Progress(gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states)
+
+    async def tick(self) -> None:
+        """Take every step of the pipeline as soon as its time is over."""
+        origin_ns = self._gateway.origin.monotonic_ns
+        while True:
+            self.step_all()
+            left_ns = STEP_NS - (self._gateway.clock_ns() - origin_ns) % STEP_NS
+            await asyncio.sleep(max(left_ns / NS / self._settings.speed, SHORTEST_WAIT_S))
+
+    def step_all(self) -> None:
+        """Take the steps whose time is over."""
+        wall, now_ns = self._gateway.wall, self._gateway.clock_ns()
+        by_us = wall.look()
+        if by_us:
+            log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
+            self._audit.clock_moved(by_us)
+            self._ticker.push(*clock_frame(now_ns, by_us))
+        while wall.corrections:
+            self._corrections.append((now_ns, wall.corrections.popleft()))
+        for end_ns, frames in self._ticker.due():
+            if self._recorder is not None:
+                self._recorder.step(end_ns, frames)  # first: a step that fails has to be there when it is looked for
+            measurements = self._pipeline.step(frames)
+            self._correct(end_ns, frames)  # before what has the new time already, and after what has not
+            self._report.measured += len(measurements)
+            self._decided.append(measurements, frames)
+            for curves in self._pipeline.take_curves():
+                payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.to_utc_us)
+                self._publisher.set_curves(curves.slot, payload)
+            if self._pipeline.ward is not self._ward:
+                self._follow(self._pipeline.ward)
+            if frames:
+                late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
+                self._report.latency.add(late_ns / NS / self._settings.speed)
+
+    def _see_ward(self) -> None:
+        """See that the newest ward came into force: a step that fails may take the change with it."""
+        wanted = self._gateway.wanted
+        late = wanted != self._pipeline.ward
+        if late and wanted is self._late:  # not since the last look either
+            self._gateway.put_in_again()
+        self._late = wanted if late else None
+
+    def _follow(self, ward: Ward) -> None:
+        """Begin with the devices that are worn now, end with those that are not."""
+        self._ward = ward
+        self._sessions |= _subjects(ward)
+        for session in list(self._sessions)[:-MOST_SESSIONS]:
+            del self._sessions[session]
+        self.devices.follow()
+
+    def _correct(self, end_ns: int, frames: Sequence[Numbered]) -> None:
+        """Say by how much all that was measured before is off, where this step moves the time."""
+        moved_ns = max(
+            (f.arrival_ns for number, f in frames if number == NO_DEVICE and f.channel == CLOCK_CHANNEL), default=-1
+        )
+        while self._corrections and (self._corrections[0][0] <= moved_ns or not self._corrections[0][1].by_us):
+            origin = self._pipeline.origin
+            said = corrected(
+                self._corrections.popleft()[1],
+                list(self._sessions.items()),
+                at_us=origin.utc_us + (end_ns - origin.monotonic_ns) // 1000,
+                simulated=self._settings.simulated,
+            )
+            self._decided.append(said, ())
+
+    async def finish(self) -> None:
+        """Take what has arrived until now, and close what is open."""
+        self.step_all()
+        self._decided.append(self._pipeline.finish(), ())
+
+    async def report(self) -> None:
+        """Say each second how everything is."""
+        while True:
+            self._see_ward()
+            status, notices = self._report.status(self._gateway.clock_ns())
+            for notice in notices:
+                level = logging.WARNING if notice["state"] == "raised" else logging.INFO
+                log.log(level, "notice %s: %s (%s)", notice["state"], notice["text"], notice["id"])
+                self._publisher.publish_notice(notice)
+                self._outbox.record(durable(notice))
+            self._audit.look()
+            self._publisher.set_status(status)
+            self._gateway.tell(status)
+            for name in self.progress.stuck_devices():
+                self._gateway.supervision.restart(name, "nothing has happened for too long")
+            await asyncio.sleep(STATUS_S)
+
+
+def _subjects(ward: Ward) -> dict[str, str]:
+    """Return whose each session in force is."""
+    return {bed.session: bed.slot.subject for bed in ward}
+
+
+def keep_free(settings: Settings) -> int:
+    """Return how many bytes recording leaves free: what the outbox may need, and a little for everybody else."""
+    return (settings.outbox.max_megabytes << 20) + KEPT_FREE

@@ -1,0 +1,363 @@
+"""What may be done to a ward: each change checked, pure, and refused in one sentence where it cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Final
+
+import orjson
+
+from config.settings import Device, Identifier, Placement, Section, Slot
+from gateway.ward.rules import (
+    RefusedError,
+    as_before,
+    end_open,
+    find_bed,
+    find_device,
+    find_session,
+    find_subject,
+    new_id,
+    refuse_number,
+    valid,
+    with_another_part,
+    with_ended,
+    with_session,
+)  # fmt: skip
+from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject, WardState, ward_from_slots
+
+ENDED_KEPT = 500
+"""Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
+
+
+class AddBed(Section):
+    """A bed that the ward has."""
+
+    bed: Identifier
+    label: FREE_TEXT = ""
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002 - every change has a time
+        """Add the bed."""
+        if ward.bed(self.bed):
+            raise RefusedError(f"there is a bed '{self.bed}' already")
+        return ward.model_copy(update={"beds": (*ward.beds, Bed(id=self.bed, label=self.label))})
+
+
+class RemoveBed(Section):
+    """A bed that the ward has no more."""
+
+    bed: Identifier
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
+        """Remove the bed."""
+        find_bed(ward, self.bed)
+        if subject := ward.subject_in(self.bed):
+            raise RefusedError(f"'{subject.id}' is in bed '{self.bed}': discharge or move them first")
+        return ward.model_copy(update={"beds": tuple(bed for bed in ward.beds if bed.id != self.bed)})
+
+
+class Admit(Section):
+    """Somebody comes into a bed."""
+
+    subject: Identifier
+    bed: Identifier
+    height_m: float | None = None
+    leg_length_m: float | None = None
+    mass_kg: float | None = None
+    affected_side: str = "none"
+    aids: FREE_TEXT = ""
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Admit the subject."""
+        refuse_number(self.subject)
+        find_bed(ward, self.bed)
+        if there := ward.subject(self.subject):
+            raise RefusedError(f"'{self.subject}' is in bed '{there.bed}' already: move them instead")
+        if other := ward.subject_in(self.bed):
+            raise RefusedError(f"'{other.id}' is in bed '{self.bed}': discharge or move them first")
+        found = self.model_dump() | {"since_us": at_us, "stay": new_id(ward, self.bed, at_us)}
+        found["id"] = found.pop("subject")
+        return ward.model_copy(update={"subjects": (*ward.subjects, valid(Subject, found))})
+
+
+class Discharge(Section):
+    """Somebody leaves: their session ends, their sensors are free."""
+
+    subject: Identifier
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Discharge the subject."""
+        there = find_subject(ward, self.subject)
+        ward = end_open(ward, self.subject, at_us)
+        freed = tuple(
+            one.model_copy(update={"bed": None, "since_us": at_us}) if one.bed == there.bed else one
+            for one in ward.devices
+        )
+        return ward.model_copy(
+            update={"devices": freed, "subjects": tuple(one for one in ward.subjects if one.id != self.subject)}
+        )
+
+
+class Move(Section):
+    """Somebody moves to another, empty bed, with their sensors and their session."""
+
+    subject: Identifier
+    bed: Identifier
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Move the subject."""
+        there = find_subject(ward, self.subject)
+        find_bed(ward, self.bed)
+        if there.bed == self.bed:
+            raise RefusedError(f"'{self.subject}' is in bed '{self.bed}' already")
+        if other := ward.subject_in(self.bed):
+            raise RefusedError(f"'{other.id}' is in bed '{self.bed}': discharge or move them first")
+        moved = there.model_copy(update={"bed": self.bed, "since_us": at_us})
+        return ward.model_copy(
+            update={
+                "subjects": tuple(moved if one.id == self.subject else one for one in ward.subjects),
+                "devices": tuple(
+                    one.model_copy(update={"bed": self.bed}) if one.bed == there.bed else one for one in ward.devices
+                ),
+            }
+        )
+
+
+class AddDevice(Section):
+    """A device that the ward has; worn by nobody yet."""
+
+    device: Device
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Add the device."""
+        if ward.device(self.device.id):
+            raise RefusedError(f"there is a device '{self.device.id}' already")
+        for key in ("address", "name", "port"):
+            mine = getattr(self.device, key)
+            for one in ward.devices:
+                if mine is not None and getattr(one.device, key) == mine:
+                    raise RefusedError(f"{key} '{mine}' is that of '{one.device.id}': each device needs its own")
+        return ward.model_copy(update={"devices": (*ward.devices, Equipment(device=self.device, since_us=at_us))})
+
+
+class RemoveDevice(Section):
+    """A device that the ward has no more."""
+
+    device: Identifier
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
+        """Remove the device."""
+        one = find_device(ward, self.device)
+        if one.bed is not None:
+            raise RefusedError(f"'{self.device}' is worn in bed '{one.bed}': take it off first")
+        return ward.model_copy(update={"devices": tuple(o for o in ward.devices if o.device.id != self.device)})
+
+
+class Assign(Section):
+    """A device is put on somebody."""
+
+    device: Identifier
+    bed: Identifier
+    placement: Placement
+    axes: str | None = None
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Put the device on."""
+        one = find_device(ward, self.device)
+        find_bed(ward, self.bed)
+        if ward.subject_in(self.bed) is None:
+            raise RefusedError(f"nobody is in bed '{self.bed}': admit somebody first")
+        if one.bed is not None:
+            place = f"the {one.device.placement.replace('_', ' ')} in bed '{one.bed}'"
+            raise RefusedError(f"'{self.device}' is on {place}: take it off first")
+        for other in ward.worn_in(self.bed):
+            if other.placement == self.placement and other.driver == one.device.driver:
+                place = self.placement.replace("_", " ")
+                raise RefusedError(f"'{other.id}' is on the {place} in bed '{self.bed}': take it off first")
+        placed = one.device.model_dump() | {"placement": self.placement}
+        if self.axes is not None:
+            placed["axes"] = self.axes
+        worn = Equipment(device=valid(Device, placed), bed=self.bed, since_us=at_us)
+        return ward.model_copy(
+            update={"devices": tuple(worn if o.device.id == self.device else o for o in ward.devices)}
+        )
+
+
+class TakeOff(Section):
+    """A device is taken off."""
+
+    device: Identifier
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Take the device off."""
+        one = find_device(ward, self.device)
+        if one.bed is None:
+            raise RefusedError(f"'{self.device}' is on nobody")
+        off = one.model_copy(update={"bed": None, "since_us": at_us})
+        return ward.model_copy(update={"devices": tuple(off if o is one else o for o in ward.devices)})
+
+
+class StartSession(Section):
+    """A subject begins a protocol."""
+
+    subject: Identifier
+    protocol: FREE_TEXT
+    notes: FREE_TEXT = ""
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Start the session."""
+        there = find_subject(ward, self.subject)
+        if session := ward.open_session(self.subject):
+            raise RefusedError(f"session '{session.id}' of '{self.subject}' is {session.state}: end it first")
+        if not ward.worn_in(there.bed):
+            raise RefusedError(f"'{self.subject}' wears no device: put one on first")
+        if not self.protocol.strip():
+            raise RefusedError("a session needs a protocol, such as free_walk or 10mwt")
+        name = new_id(ward, there.bed, at_us)
+        session = Session(
+            id=name, bed=there.bed, subject=self.subject, protocol=self.protocol, started_us=at_us, parts=(name,),
+            notes=self.notes,
+        )  # fmt: skip
+        ended = [one for one in ward.sessions if one.state == "ended"][-ENDED_KEPT:]
+        return ward.model_copy(
+            update={"sessions": (*(o for o in ward.sessions if o.state != "ended" or o in ended), session)}
+        )
+
+
+class PauseSession(Section):
+    """A session stands still: what is measured meanwhile is not part of it."""
+
+    session: str
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
+        """Pause the session."""
+        return with_session(ward, find_session(ward, self.session, "running").model_copy(update={"state": "paused"}))
+
+
+class ResumeSession(Section):
+    """A session goes on."""
+
+    session: str
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
+        """Resume the session."""
+        return with_session(
+            ward, with_another_part(find_session(ward, self.session, "paused")).model_copy(update={"state": "running"})
+        )
+
+
+class MarkSession(Section):
+    """Something happened in a session."""
+
+    session: str
+    text: FREE_TEXT
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Mark the session."""
+        session = find_session(ward, self.session, "running", "paused")
+        return with_session(
+            ward, session.model_copy(update={"marks": (*session.marks, Mark(at_us=at_us, text=self.text))})
+        )
+
+
+class EndSession(Section):
+    """A session is over."""
+
+    session: str
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """End the session."""
+        return with_ended(ward, find_session(ward, self.session, "running", "paused"), at_us)
+
+
+class GatewayStarts(Section):
+    """The gateway starts again: what is measured from now on stands under ids of its own, in the same sessions.
+
+    Attributes:
+        suffix: What makes the ids of this start different from those of every other, where the clock cannot.
+    """
+
+    suffix: str = ""
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Begin another part of what runs, and of each stay."""
+        for session in ward.sessions:
+            if session.state == "running":
+                ward = with_session(ward, with_another_part(session))
+        subjects: list[Subject] = []
+        for subject in ward.subjects:
+            stay = new_id(ward, subject.bed, at_us, {one.stay for one in subjects}, self.suffix)
+            subjects.append(subject.model_copy(update={"stay": stay}))
+        return ward.model_copy(update={"subjects": tuple(subjects)})
+
+
+class ImportSlots(Section):
+    """The ward becomes what a configuration file describes; the sessions of whoever stays go on."""
+
+    slots: list[Slot]
+
+    def apply(self, ward: WardState, at_us: int) -> WardState:
+        """Take the file over."""
+        ids: dict[str, str] = {}
+        for slot in self.slots:
+            ids[slot.id] = new_id(ward, slot.id, at_us, set(ids.values()))
+        made = ward_from_slots(self.slots, at_us, ids)
+        there = {subject.id for subject in made.subjects}
+        for session in ward.sessions:
+            if session.state != "ended" and session.subject not in there:
+                ward = with_ended(ward, session, at_us)
+        subjects = tuple(as_before(subject, ward.subject(subject.id)) for subject in made.subjects)
+        return made.model_copy(
+            update={
+                "number": ward.number, "subjects": subjects, "sessions": ward.sessions,
+                "slots_digest": slots_digest(self.slots), "by_hand": False,
+            }
+        )  # fmt: skip
+
+
+def slots_digest(slots: Sequence[Slot]) -> str:
+    """Return by what the slots of two configurations are told apart."""
+    return sha256(orjson.dumps([slot.model_dump(mode="json") for slot in slots])).hexdigest()
+
+
+Change = (
+    AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
+    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | GatewayStarts
+    | ImportSlots
+)  # fmt: skip
+
+CHANGES: Final[Mapping[str, type[Change]]] = {
+    "add-bed": AddBed,
+    "remove-bed": RemoveBed,
+    "admit": Admit,
+    "discharge": Discharge,
+    "move": Move,
+    "add-device": AddDevice,
+    "remove-device": RemoveDevice,
+    "assign": Assign,
+    "take-off": TakeOff,
+    "session-start": StartSession,
+    "session-pause": PauseSession,
+    "session-resume": ResumeSession,
+    "session-mark": MarkSession,
+    "session-end": EndSession,
+}
+"""What people may ask for, by its name."""
+
+
+def read_change(name: str, fields: Mapping[str, Any]) -> Change:
+    """Return the change that somebody asks for; raises RefusedError."""
+    kind = CHANGES.get(name)
+    if kind is None:
+        raise RefusedError(f"there is no change '{name}': known are {', '.join(CHANGES)}")
+    return valid(kind, fields)
+
+
+def session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for the answer to a change, the session that it is about: nothing where there is none."""
+    named = str(fields.get("subject") or fields.get("session") or "")
+    session = ward.open_session(named) or ward.session(named)
+    if session is None:
+        of_subject = [one for one in ward.sessions if one.subject == named]
+        session = of_subject[-1] if of_subject and "session" in fields else None
+    return {} if session is None else {"session": session.id}

@@ -1,0 +1,43 @@
+"""The registry as the topic ``ward`` has it: ids and pseudonyms, as in measurements, and no free text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from gateway.ward.state import Session, WardState
+
+VERSION = 1
+
+
+def encode_registry(gateway: str, ward: WardState) -> bytes:
+    """Return the payload: beds, who is there, what is worn, and the sessions that have not ended."""
+    return orjson.dumps({"v": VERSION, "gateway": gateway, **published(ward)})
+
+
+def published(ward: WardState) -> dict[str, Any]:
+    """Return what is told of a ward."""
+    return {
+        "number": ward.number,
+        "beds": [{"id": bed.id, "label": bed.label or bed.id} for bed in ward.beds],
+        "subjects": [
+            {"id": one.id, "bed": one.bed, "since_us": one.since_us, "height_m": one.height_m} for one in ward.subjects
+        ],
+        "devices": [
+            {
+                "id": one.device.id, "driver": one.device.driver, "bed": one.bed, "since_us": one.since_us,
+                "placement": one.device.placement if one.bed else None,
+            }
+            for one in ward.devices
+        ],
+        "sessions": [_session(one) for one in ward.sessions if one.state != "ended"],
+    }  # fmt: skip
+
+
+def _session(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id, "bed": session.bed, "subject": session.subject, "protocol": session.protocol,
+        "state": session.state, "started_us": session.started_us, "parts": list(session.parts),
+        "marks_us": [mark.at_us for mark in session.marks],
+    }  # fmt: skip

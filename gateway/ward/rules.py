@@ -1,0 +1,112 @@
+"""What changes of a ward have in common: finding what they speak of, or refusing in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from config.pseudonym import nhs_numbers
+from config.settings import Section
+from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
+
+TRUE_FROM_US = 1_577_836_800_000_000
+"""2020, UTC: a machine whose clock says less begins in 1970 each time, and would give two sessions one id."""
+
+Model = TypeVar("Model", bound=Section)
+
+
+class RefusedError(ValueError):
+    """A change that cannot be; the text is one sentence for whoever asked."""
+
+
+def valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
+    """Return a model of what somebody asks for; raises RefusedError for what it cannot be."""
+    try:
+        return kind.model_validate(dict(fields))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RefusedError(f"{where}: {first['msg']}") from None
+
+
+def refuse_number(subject: str) -> None:
+    """Raise RefusedError for a subject that has the form of a patient number."""
+    if nhs_numbers(subject):
+        raise RefusedError("a subject is a pseudonym: this has the form of an NHS number")
+
+
+def find_bed(ward: WardState, bed: str) -> Bed:
+    """Return a bed; raises RefusedError where there is none."""
+    found = ward.bed(bed)
+    if found is None:
+        raise RefusedError(f"there is no bed '{bed}': known are {', '.join(one.id for one in ward.beds) or 'none'}")
+    return found
+
+
+def find_subject(ward: WardState, subject: str) -> Subject:
+    """Return who is there; raises RefusedError where they are not."""
+    found = ward.subject(subject)
+    if found is None:
+        raise RefusedError(f"'{subject}' is not on this ward")
+    return found
+
+
+def find_device(ward: WardState, device: str) -> Equipment:
+    """Return a device; raises RefusedError where the ward has none of that id."""
+    found = ward.device(device)
+    if found is None:
+        raise RefusedError(f"there is no device '{device}' on this ward")
+    return found
+
+
+def as_before(subject: Subject, before: Subject | None) -> Subject:
+    """Keep of somebody who stays what a configuration does not say."""
+    if before is None:
+        return subject
+    kept = ("leg_length_m", "mass_kg", "affected_side", "aids")
+    return subject.model_copy(update={name: getattr(before, name) for name in kept})
+
+
+def find_session(ward: WardState, session: str, *states: str) -> Session:
+    """Return a session by its id, or the open one of a subject."""
+    found = ward.session(session) or ward.open_session(session)
+    if found is None:
+        raise RefusedError(f"there is no session '{session}'")
+    if found.state not in states:
+        raise RefusedError(f"session '{found.id}' is {found.state}")
+    return found
+
+
+def with_another_part(session: Session) -> Session:
+    """Return a session with another part: a pause, or a time without the gateway, lies between them."""
+    part = f"{session.id}-r{len(session.parts) + 1}"
+    return session.model_copy(update={"parts": (*session.parts, part)})
+
+
+def with_session(ward: WardState, session: Session) -> WardState:
+    """Return a ward with a session in the place of the one of its id."""
+    return ward.model_copy(
+        update={"sessions": tuple(session if one.id == session.id else one for one in ward.sessions)}
+    )
+
+
+def with_ended(ward: WardState, session: Session, at_us: int) -> WardState:
+    """Return a ward in which a session has ended."""
+    return with_session(ward, session.model_copy(update={"state": "ended", "ended_us": max(at_us, session.started_us)}))
+
+
+def end_open(ward: WardState, subject: str, at_us: int) -> WardState:
+    """Return a ward in which the open session of a subject, if there is one, has ended."""
+    session = ward.open_session(subject)
+    return ward if session is None else with_ended(ward, session, at_us)
+
+
+def new_id(ward: WardState, bed: str, at_us: int, taken: set[str] | None = None, suffix: str = "") -> str:
+    """Return an id for a session that no other has: bed and time, as everybody reads it."""
+    stamp = datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
+    used = (taken or set()) | {one.id for one in ward.sessions} | {one.stay for one in ward.subjects}
+    name = f"{bed}-{stamp}{suffix}" if suffix or at_us >= TRUE_FROM_US else f"{bed}-{stamp}-{ward.number + 1}"
+    return next(n for n in (name, *(f"{name}-{k}" for k in range(2, len(used) + 3))) if n not in used)

@@ -1,0 +1,178 @@
+"""The nouns of the ward: beds, subjects, devices and sessions, as they are after the last change."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from config.settings import Device, Identifier, Section, Slot
+from gateway.model import ward
+
+FREE_TEXT = Annotated[str, StringConstraints(max_length=200)]
+STAY = "free_walk"  # the protocol while nobody has started a session
+
+
+class Bed(Section):
+    """A bed or bay.
+
+    Attributes:
+        id: Part of the topics.
+        label: What the ward calls it.
+    """
+
+    id: Identifier
+    label: str = ""
+
+
+class Subject(Section):
+    """Somebody who is there, by pseudonym.
+
+    Attributes:
+        id: The pseudonym; never a name or a hospital number.
+        bed: Where.
+        since_us: Since when in this bed, UTC microseconds.
+        height_m: Body height, metres.
+        leg_length_m: Greater trochanter to floor, metres.
+        mass_kg: Body mass, kilograms.
+        affected_side: The side that the illness affects more, if it has one.
+        aids: Walking aids, free text.
+        protocol: Of the time in which no session runs.
+        stay: Session id of that time.
+    """
+
+    id: Identifier
+    bed: Identifier
+    since_us: int
+    height_m: float | None = Field(None, ge=0.5, le=2.6)
+    leg_length_m: float | None = Field(None, ge=0.2, le=1.5)
+    mass_kg: float | None = Field(None, ge=2.0, le=400.0)
+    affected_side: Literal["left", "right", "both", "none"] = "none"
+    aids: FREE_TEXT = ""
+    protocol: FREE_TEXT = STAY
+    stay: str
+
+
+class Equipment(Section):
+    """A device that the ward has.
+
+    Attributes:
+        device: How it is reached, and where it is worn, or was last.
+        bed: Who wears it, by bed; None while nobody does.
+        since_us: Since when it is there, UTC microseconds.
+    """
+
+    device: Device
+    bed: Identifier | None = None
+    since_us: int = 0
+
+
+class Mark(Section):
+    """Something that happened in a session, in the words of whoever saw it."""
+
+    at_us: int
+    text: FREE_TEXT
+
+
+class Session(Section):
+    """A subject does a protocol, over time.
+
+    Attributes:
+        id: Unique on this gateway.
+        bed: Where it was started.
+        subject: Who.
+        protocol: What.
+        state: ``running``, ``paused`` or ``ended``.
+        started_us: UTC microseconds.
+        ended_us: None until it has ended.
+        parts: Session ids under which its measurements stand: another one after each pause and each start of the
+            gateway, so that a wall clock that is mended later moves one run's times only.
+        marks: What was marked.
+        notes: Free text.
+    """
+
+    id: str
+    bed: Identifier
+    subject: Identifier
+    protocol: FREE_TEXT
+    state: Literal["running", "paused", "ended"] = "running"
+    started_us: int
+    ended_us: int | None = None
+    parts: tuple[str, ...]
+    marks: tuple[Mark, ...] = ()
+    notes: FREE_TEXT = ""
+
+
+class WardState(Section):
+    """Everything that holds after change ``number``.
+
+    Attributes:
+        slots_digest: Of the configuration's slots that it was made from; empty if it was made from none.
+        by_hand: Whether people have changed it since.
+    """
+
+    number: int = 0
+    slots_digest: str = ""
+    by_hand: bool = False
+    beds: tuple[Bed, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    devices: tuple[Equipment, ...] = ()
+    sessions: tuple[Session, ...] = ()
+
+    def bed(self, bed: str) -> Bed | None:
+        """Return a bed."""
+        return next((one for one in self.beds if one.id == bed), None)
+
+    def subject_in(self, bed: str) -> Subject | None:
+        """Return who is in a bed."""
+        return next((one for one in self.subjects if one.bed == bed), None)
+
+    def subject(self, subject: str) -> Subject | None:
+        """Return a subject who is there."""
+        return next((one for one in self.subjects if one.id == subject), None)
+
+    def device(self, device: str) -> Equipment | None:
+        """Return a device that the ward has."""
+        return next((one for one in self.devices if one.device.id == device), None)
+
+    def worn_in(self, bed: str) -> tuple[Device, ...]:
+        """Return the devices worn in a bed."""
+        return tuple(one.device for one in self.devices if one.bed == bed)
+
+    def session(self, session: str) -> Session | None:
+        """Return a session by its id."""
+        return next((one for one in self.sessions if one.id == session), None)
+
+    def open_session(self, subject: str) -> Session | None:
+        """Return the session of a subject that has not ended."""
+        return next((one for one in self.sessions if one.subject == subject and one.state != "ended"), None)
+
+    def in_force(self) -> ward.Ward:
+        """Return what the analysis goes by: each bed with somebody in it."""
+        return tuple(self._bed_in_force(bed, subject) for bed in self.beds if (subject := self.subject_in(bed.id)))
+
+    def _bed_in_force(self, bed: Bed, subject: Subject) -> ward.Bed:
+        session = self.open_session(subject.id)
+        running = session if session and session.state == "running" else None
+        slot = Slot(
+            id=bed.id, label=bed.label, subject=subject.id, height_m=subject.height_m,
+            protocol=running.protocol if running else subject.protocol, device=list(self.worn_in(bed.id)),
+        )  # fmt: skip
+        return ward.Bed(slot, running.parts[-1] if running else subject.stay)
+
+
+def ward_from_slots(slots: list[Slot], now_us: int, sessions: dict[str, str]) -> WardState:
+    """Return the ward that a configuration file describes; ``sessions`` holds a session id for each slot."""
+    return WardState(
+        beds=tuple(Bed(id=slot.id, label=slot.label) for slot in slots),
+        subjects=tuple(
+            Subject(
+                id=slot.subject, bed=slot.id, since_us=now_us, height_m=slot.height_m, protocol=slot.protocol,
+                stay=sessions[slot.id],
+            )
+            for slot in slots
+        ),
+        devices=tuple(
+            Equipment(device=device, bed=slot.id, since_us=now_us) for slot in slots for device in slot.device
+        ),
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""The ward from the command line: the real program, with a gateway that runs and with none, and a real broker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.ward.kept_ward import FILE
+from gateway.ward.registry import read_state
+from tests.gateway.run.ward_desk import Desk
+from tests.servers import Child, wait_until
+
+TOPICS = "rehab/v1/demo/gateway-1"
+STRAP = "02:48:52:00:01:00"
+START_S = 120.0  # of a process on a busy machine
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A ward of one bed, and nobody on the air."""
+    path = tmp_path / "ward.toml"
+    path.write_text(
+        f'simulated = true\n[site]\ndata = "{tmp_path}/data"\n'
+        f'[radio]\nname = "simulated"\nsocket = "{tmp_path}/radio"\n'
+        '[[slot]]\nid = "bay-1"\nsubject = "p-1"\n[[slot.device]]\nid = "strap"\ndriver = "heart_rate"\n'
+        f'placement = "chest"\naddress = "{STRAP}"\n'
+    )
+    return path
+
+
+def ask(*words: str, cwd: Path | None = None) -> tuple[int, str, str]:
+    environment = {**os.environ, "COLUMNS": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words],
+        capture_output=True, text=True, check=False, timeout=120, env=environment, cwd=cwd,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def gateway(config: Path) -> Iterator[None]:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "run", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait(30)
+
+
+def told(config: Path, *words: str) -> dict[str, Any]:
+    group, command, *rest = words
+    status, out, err = ask(group, command, str(config), *rest, "--by", "anna", "--json")
+    assert (status, err) == (0, "")
+    found: dict[str, Any] = orjson.loads(out)
+    return found
+
+
+def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
+    assert ask("ward", "show", str(config))[0] == 1
+    assert told(config, "ward", "add-bed", "bay-2", "--label", "Bay 2") == {
+        "number": 2, "change": "add-bed", "running": False,
+    }  # fmt: skip
+    told(config, "ward", "move", "p-1", "bay-2")
+    session = told(config, "session", "start", "p-1", "10mwt")["session"]
+    told(config, "session", "pause", "p-1")
+    told(config, "session", "resume", session)
+    told(config, "session", "mark", "p-1", "turned at the door")
+    assert told(config, "session", "end", "p-1")["session"] == session
+    shown = orjson.loads(ask("session", "show", str(config), "--json")[1])
+    assert [(s["id"], s["state"], len(s["parts"]), s["marks"][0]["text"]) for s in shown] == [
+        (session, "ended", 2, "turned at the door")
+    ]
+    assert session in ask("session", "show", str(config))[1]
+    told(config, "ward", "discharge", "p-1")
+    told(config, "ward", "add-device", "dot", "movella_dot", "--address", "D4:22:CD:00:00:01")
+    told(config, "ward", "admit", "p-2", "bay-1", "--height", "1.7")
+    told(config, "ward", "assign", "dot", "bay-1", "left_foot")
+    page = ask("ward", "show", str(config))[1]
+    assert "dot (left foot)" in page
+    assert "On nobody: strap" in page
+    assert "people have changed the ward (1 person there)" in " ".join(ask("check", str(config))[1].split())
+    assert told(config, "ward", "import")["change"] == "import"
+    assert "people have changed" not in ask("check", str(config))[1]
+    ward = orjson.loads(ask("ward", "show", str(config), "--json")[1])
+    assert [(s["id"], s["bed"]) for s in ward["subjects"]] == [("p-1", "bay-1")]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("ward", "admit", "p-2", "bay-1"), "'p-1' is in bed 'bay-1': discharge or move them first"),
+        (("ward", "admit", "p-2", "bay-9"), "there is no bed 'bay-9': known are bay-1"),
+        (("ward", "assign", "strap", "bay-1", "chest"), "'strap' is on the chest in bed 'bay-1': take it off first"),
+        (("ward", "take-off", "dot"), "there is no device 'dot' on this ward"),
+        (("session", "end", "p-1"), "there is no session 'p-1'"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_is_one_sentence(config: Path, words: tuple[str, ...], sentence: str) -> None:
+    group, command, *rest = words
+    assert ask(group, command, str(config), *rest) == (1, "", f"rehab-gateway: {sentence}\n")
+    assert read_state(config.parent / "data" / FILE).number == 1
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(600)
+def test_a_gateway_that_runs_carries_it_out(config: Path, mosquitto: Child) -> None:
+    config.write_text(f"{config.read_text()}[broker]\nembedded = false\nport = {mosquitto.port}\n")
+    desk = Desk(mosquitto.port, TOPICS)
+    with gateway(config):
+        wait_until(lambda: desk.ward, START_S)
+        answer = told(config, "session", "start", "p-1", "10mwt")
+        assert (answer["running"], answer["number"]) == (True, 3)
+        wait_until(lambda: desk.ward["sessions"])
+        assert [(s["id"], s["subject"], s["state"]) for s in desk.ward["sessions"]] == [
+            (answer["session"], "p-1", "running")
+        ]
+        assert "10mwt, running" in ask("ward", "show", str(config))[1]
+        assert ask("ward", "discharge", str(config), "p-9") == (1, "", "rehab-gateway: 'p-9' is not on this ward\n")
+        status, _, err = ask("ward", "import", str(config))
+        assert (status, err.partition(":")[2]) == (
+            1, " the gateway runs, and this changes the whole ward: stop it first, or change bed by bed\n",
+        )  # fmt: skip
+        mosquitto.end()
+        status, _, err = ask("ward", "discharge", str(config), "p-1")
+        assert status == 1
+        assert err.splitlines()[-1].startswith("rehab-gateway: the broker cannot be reached")
+    desk.close()
+
+
+def test_help_teaches_every_command() -> None:
+    for group in ("ward", "session"):
+        page = ask(group, "--help")[1]
+        assert f"rehab-gateway {group}" in page.partition("Examples")[2]
+        commands = [line.split()[1] for line in page.partition("Commands")[2].splitlines() if line.startswith("│ ")]
+        named = [word for word in commands if word.islower() and ask(group, word, "--help")[0] == 0]
+        assert len(named) >= 6
+        for command in named:
+            shown = ask(group, command, "--help")[1]
+            assert f"rehab-gateway {group} {command}" in shown.partition("Examples")[2]
+            assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_without_beds_and_without_a_ward_there_is_nothing_to_run(tmp_path: Path) -> None:
+    config = tmp_path / "ward.toml"
+    config.write_text(f'[site]\ndata = "{tmp_path}/data"\n')
+    status, _, err = ask("run", str(config))
+    assert status == 2
+    assert "there is nothing to read" in err

@@ -1,0 +1,111 @@
+"""Changes that come as commands: nobody waits for a compiler, and nobody can fill the audit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config.pseudonym import check_digit
+from config.settings import Settings, Slot
+from gateway.audit.audit import Audit
+from gateway.model.ward import Ward
+from gateway.outbox.outbox import Outbox
+from gateway.run import ward_commands
+from gateway.run.ward_commands import MOST_CHANGES, WITHIN_S, WardCommands
+from gateway.ward.kept_ward import KeptWard
+from gateway.ward.rules import RefusedError
+from tests.gateway.ward.test_changes import NOW_US
+from tests.gateway.ward.test_kept_ward import configured
+from tests.servers import wait_until
+
+
+class Desk:
+    """Commands, and what came of them."""
+
+    def __init__(self, settings: Settings, outbox: Outbox) -> None:
+        self.now = 0.0
+        self.put_in: list[Ward] = []
+        self.ward = KeptWard(settings, at_us=NOW_US)
+        self.commands = WardCommands(
+            settings, self.ward, Audit(outbox, settings), now_us=lambda: NOW_US, put_in=self.put_in.append,
+            other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
+        )  # fmt: skip
+
+    def do(self, name: str, **fields: Any) -> dict[str, Any]:
+        return self.commands.command(name, fields)
+
+    def subjects(self) -> list[list[str]]:
+        return [[bed.slot.subject for bed in ward] for ward in self.put_in]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    settings = configured(tmp_path, "p-1")
+    strap = (
+        settings.slot[0]
+        .device[0]
+        .model_copy(
+            update={"id": "strap", "driver": "heart_rate", "placement": "chest", "address": "02:48:52:00:01:00"}
+        )
+    )
+    slots = [Slot(id=f"bay-{n}", subject=f"p-{n}", device=[strap] if n == 1 else []) for n in (1, 2)]
+    outbox = Outbox(tmp_path / "outbox.db")
+    made = Desk(settings.model_copy(update={"slot": slots}), outbox)
+    yield made
+    made.commands.close()
+    made.ward.close()
+    outbox.close()
+
+
+def test_who_leaves_does_not_wait_for_the_kernels_of_who_comes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiling, compiled = threading.Event(), threading.Event()
+
+    def slow(**_: object) -> None:
+        compiling.set()
+        compiled.wait(30)
+
+    monkeypatch.setattr(ward_commands, "warm_up", slow)
+    device = {"id": "dot", "driver": "movella_dot", "placement": "left_foot", "address": "D4:22:CD:00:00:01"}
+    desk.do("add-device", device=device)
+    desk.do("assign", device="dot", bed="bay-2", placement="left_foot")
+    assert compiling.wait(30)
+    desk.do("discharge", subject="p-1")
+    assert desk.subjects() == [["p-1", "p-2"], ["p-1"], []]
+    compiled.set()
+    wait_until(lambda: desk.subjects()[-1] == ["p-2"])
+
+
+def test_kernels_that_cannot_be_made_ready_keep_nobody_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(**_: object) -> None:
+        raise OSError("no compiler here")
+
+    monkeypatch.setattr(ward_commands, "warm_up", failing)
+    device = {"id": "dot", "driver": "movella_dot", "placement": "left_foot", "address": "D4:22:CD:00:00:01"}
+    desk.do("add-device", device=device)
+    desk.do("assign", device="dot", bed="bay-2", placement="left_foot")
+    wait_until(lambda: desk.subjects()[-1] == ["p-1", "p-2"])
+
+
+def test_so_many_changes_and_no_more(desk: Desk) -> None:
+    for n in range(MOST_CHANGES):
+        with pytest.raises(RefusedError):
+            desk.do("discharge", subject=f"nobody-{n}")
+    with pytest.raises(ValueError, match="wait a little"):
+        desk.do("discharge", subject="p-1")
+    desk.now += WITHIN_S
+    assert desk.do("discharge", subject="p-1")["change"] == "discharge"
+
+
+@pytest.mark.parametrize("by", [7, "x" * 101, "a\nb", f"943476591{check_digit('943476591')}"])
+def test_who_asks_is_a_name(desk: Desk, by: object) -> None:
+    with pytest.raises(ValueError, match="'by' is the name"):
+        desk.do("discharge", subject="p-1", by=by)
+    assert desk.put_in == []
+
+
+def test_what_is_no_change_is_for_others(desk: Desk) -> None:
+    assert desk.do("watch", device="dot") == {"name": "watch", "device": "dot"}

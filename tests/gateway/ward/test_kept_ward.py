@@ -1,0 +1,170 @@
+"""The registry of a gateway: begun from the file, followed while nobody changes it, kept when somebody has."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from config.settings import Device, Settings, Site, Slot
+from gateway.machine.file_lock import HeldError
+from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.registry import RegistryError
+from gateway.ward.rules import RefusedError
+from tests.gateway.ward.test_changes import NOW_US
+
+LATER_US = NOW_US + 60_000_000
+
+
+def configured(folder: Path, *subjects: str) -> Settings:
+    def device(n: int) -> Device:
+        return Device(
+            id=f"dot-{n}", driver="movella_dot", placement="left_foot", address=f"D4:22:CD:00:00:{n:02X}"
+        )  # fmt: skip
+
+    slots = [Slot(id=f"bay-{n}", subject=subject, device=[device(n)]) for n, subject in enumerate(subjects, 1)]
+    return Settings(site=Site(data=folder), slot=slots)
+
+
+Opened = Callable[..., KeptWard]
+
+
+@pytest.fixture
+def opened() -> Iterator[Opened]:
+    """Opens wards, each as another process after the one before has ended."""
+    made: list[KeptWard] = []
+
+    def open_ward(settings: Settings, at_us: int = NOW_US) -> KeptWard:
+        for ward in made:
+            ward.close()
+        made.append(KeptWard(settings, at_us=at_us))
+        return made[-1]
+
+    yield open_ward
+    for ward in made:
+        ward.close()
+
+
+def subjects(ward: KeptWard) -> list[str]:
+    return [bed.slot.subject for bed in ward.state.in_force()]
+
+
+def test_a_new_registry_is_the_ward_of_the_file_and_closed_to_others(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path / "data", "p-1", "p-2")
+    ward = opened(settings)
+    assert [bed.slot for bed in ward.state.in_force()] == settings.slot
+    assert stat.S_IMODE(ward_path(settings).stat().st_mode) & 0o027 == 0
+    ward.starts(LATER_US)
+    assert [bed.session for bed in ward.state.in_force()] == ["bay-1-20260921t141420z", "bay-2-20260921t141420z"]
+    assert not ward.differs
+
+
+def test_it_follows_an_edited_file_until_somebody_changes_it(opened: Opened, tmp_path: Path) -> None:
+    opened(configured(tmp_path, "p-1", "p-2"))
+    ward = opened(configured(tmp_path, "p-1", "p-3"))
+    assert (subjects(ward), ward.differs) == (["p-1", "p-3"], False)
+    ward.change("discharge", {"subject": "p-3"}, at_us=NOW_US, by="anna", source="test")
+    same = opened(configured(tmp_path, "p-1", "p-3"))
+    assert (subjects(same), same.differs) == (["p-1"], False)
+    edited = opened(configured(tmp_path, "p-4"))
+    assert (subjects(edited), edited.differs) == (["p-1"], True)
+    edited.take_over(configured(tmp_path, "p-4"), at_us=NOW_US, by="anna", source="test")
+    taken = opened(configured(tmp_path, "p-4"))
+    assert (subjects(taken), taken.differs) == (["p-4"], False)
+
+
+def test_a_file_without_slots_says_nothing_of_the_ward(opened: Opened, tmp_path: Path) -> None:
+    opened(configured(tmp_path, "p-1"))
+    ward = opened(configured(tmp_path))
+    assert (subjects(ward), ward.differs) == (["p-1"], False)
+
+
+def test_taking_a_file_over_ends_the_sessions_of_who_is_gone_and_no_others(opened: Opened, tmp_path: Path) -> None:
+    ward = opened(configured(tmp_path, "p-1", "p-2"))
+    for subject in ("p-1", "p-2"):
+        ward.change("session-start", {"subject": subject, "protocol": "10mwt"}, at_us=NOW_US, by="", source="test")
+    ward.take_over(configured(tmp_path, "p-1", "p-3"), at_us=LATER_US, by="", source="test")
+    assert [(s.subject, s.state, s.ended_us) for s in ward.state.sessions] == [
+        ("p-1", "running", None), ("p-2", "ended", LATER_US),
+    ]  # fmt: skip
+
+
+def test_two_processes_never_hold_one_ward(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    opened(settings)
+    with pytest.raises(HeldError, match=r"ward\.db"):
+        KeptWard(settings, at_us=NOW_US)
+
+
+def test_a_clock_that_begins_in_1970_gives_no_id_twice(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    seen: set[str] = set()
+    for _ in range(3):
+        ward = opened(settings, 0)
+        ward.starts(0)
+        ward.change("discharge", {"subject": "p-1"}, at_us=0, by="", source="test")
+        seen |= {bed.session for bed in ward.state.in_force()}
+        ward.change("admit", {"subject": "p-1", "bed": "bay-1"}, at_us=0, by="", source="test")
+        seen |= {bed.session for bed in ward.state.in_force()}
+    assert len(seen) == 3
+
+
+def test_what_the_audit_knows_is_remembered(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    ward.starts(NOW_US)
+    assert ward.untold() == []
+    ward.tell(ward.state.number)
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="command line")
+    again = opened(settings)
+    assert [(e.name, e.by, e.source) for e in again.untold()] == [("discharge", "anna", "command line")]
+
+
+def test_a_file_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in the way")
+    with pytest.raises(RegistryError, match=r"ward\.db cannot be used"):
+        KeptWard(configured(tmp_path / "data", "p-1"), at_us=NOW_US)
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets the disk be full from when it is called."""
+
+    def full(path: Path) -> None:
+        if path.name == ward_path(Settings()).name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    return lambda: monkeypatch.setattr("gateway.ward.registry.make_private", full)
+
+
+def test_a_full_disk_at_the_first_start_has_the_ward_of_the_file_and_refuses_changes(
+    opened: Opened, tmp_path: Path, full_disk: Callable[[], None]
+) -> None:
+    full_disk()
+    ward = opened(configured(tmp_path, "p-1"))
+    ward.starts(NOW_US)
+    assert (subjects(ward), ward.durable) == (["p-1"], False)
+    with pytest.raises(RefusedError, match="make room"):
+        ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="", source="test")
+
+
+def test_a_full_disk_never_puts_the_ward_of_the_file_in_place_of_what_people_made(
+    opened: Opened, tmp_path: Path, full_disk: Callable[[], None]
+) -> None:
+    ward = opened(configured(tmp_path, "p-1"))
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="", source="test")
+    ward.change("admit", {"subject": "p-2", "bed": "bay-1"}, at_us=NOW_US, by="", source="test")
+    full_disk()
+    again = opened(configured(tmp_path, "p-1"))
+    again.starts(NOW_US)
+    assert (subjects(again), again.durable) == (["p-2"], False)
+
+
+def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_path: Path) -> None:
+    opened(configured(tmp_path, "p-1")).close()
+    ward_path(configured(tmp_path)).write_bytes(b"SQLite format 3\0" + bytes(4000))
+    with pytest.raises(RegistryError, match=r"ward\.db"):
+        KeptWard(configured(tmp_path, "p-1"), at_us=NOW_US)
