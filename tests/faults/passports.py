@@ -39,7 +39,9 @@ def strict_mosquitto(folder: Path, authority: Authority) -> Iterator[Child]:
     port = free_port()
     (folder / "acl").write_text(access_list("test", ["faults"], ["historian"], []))
     config = folder / "mosquitto.conf"
-    config.write_text(f"user {Path('/proc/self').owner()}\n{listener(folder, port)}")
+    # Ours is for a mosquitto that Debian has configured: where it keeps its memory stands elsewhere.
+    memory = f"persistence_location {folder}/\n"
+    config.write_text(f"user {Path('/proc/self').owner()}\n{memory}{listener(folder, port)}")
     child = Child(port, [str(program), "-c", str(config)])
     try:
         yield child

@@ -119,7 +119,7 @@ def test_disks(disk: Disk, state: str) -> None:
 def test_a_broker_elsewhere_must_answer(mosquitto: Child) -> None:
     outside = Settings(broker=Broker(embedded=False, port=mosquitto.port))
     assert judge_broker(outside).state == "ok"
-    embedded = judge_broker(Settings(broker=Broker(embedded=False, port=mosquitto.port)))
+    embedded = judge_broker(Settings(broker=Broker(port=mosquitto.port)))
     assert (embedded.state, "is taken" in embedded.found) == ("warn", True)
     mosquitto.end()
     finding = judge_broker(outside)
