@@ -105,7 +105,8 @@ class Audit:
         request = orjson.loads(message.payload) if ok else {}
         if ok and name in WARD:  # each is told: it is on disk, and changes whose measurements are whose
             source = sender(message.response_topic, self._settings.site.site)
-            self.ward_changed(answer["number"], name, request, by=str(request.get("by", "")), source=source)
+            about = {**request, **({"session": answer["session"]} if "session" in answer else {})}
+            self.ward_changed(answer["number"], name, about, by=str(request.get("by", "")), source=source)
             return
         key = (
             name if name in COMMANDS else "unknown", str(request.get("device", "")), str(request.get("stream", "")),

@@ -292,16 +292,16 @@ class GatewayStarts(Section):
 
 
 class ImportSlots(Section):
-    """The ward becomes what a configuration file describes; the sessions of whoever stays go on."""
+    """The ward becomes what a configuration file describes; the sessions of whoever stays go on.
+
+    Nothing is measured until the gateway starts, which gives each stay its id.
+    """
 
     slots: list[Slot]
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Take the file over."""
-        ids: dict[str, str] = {}
-        for slot in self.slots:
-            ids[slot.id] = new_id(ward, slot.id, at_us, set(ids.values()))
-        made = ward_from_slots(self.slots, at_us, ids)
+        made = ward_from_slots(self.slots, at_us, {slot.id: "" for slot in self.slots})
         there = {subject.id for subject in made.subjects}
         for session in ward.sessions:
             if session.state != "ended" and session.subject not in there:

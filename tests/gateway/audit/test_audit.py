@@ -117,8 +117,11 @@ def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Tr
         trail.command(request, {**OK, "number": number, "change": "admit"}, name="admit", by="ward-desk")
     trail.command({"device": {"id": "dot-2"}}, {**OK, "number": 6, "change": "add-device"}, name="add-device", by="")
     trail.command(request, NO, name="admit", by="ward-desk")
+    started = {**OK, "number": 7, "change": "session-start", "session": "bay-1-b"}
+    trail.command({"subject": "p-02", "protocol": "10mwt"}, started, name="session-start", by="ward-desk")
     told = {"what": "ward-changed", "change": "admit", "by": "anna", "from": "ward-desk", "subject": "p-02"}
-    first, second, device, refused = trail.said()
+    first, second, device, refused, begun = trail.said()
+    assert (begun["session"], begun["protocol"]) == ("bay-1-b", "10mwt")
     assert [first, second] == [{**told, "bed": "bay-1", "number": 4}, {**told, "bed": "bay-1", "number": 5}]
     assert device == {
         "what": "ward-changed", "change": "add-device", "number": 6, "by": "", "from": "", "device": "dot-2",

@@ -57,8 +57,11 @@ def test_a_new_registry_is_the_ward_of_the_file_and_closed_to_others(opened: Ope
     ward = opened(settings)
     assert [bed.slot for bed in ward.state.in_force()] == settings.slot
     assert stat.S_IMODE(ward_path(settings).stat().st_mode) & 0o027 == 0
-    ward.starts(LATER_US)
-    assert [bed.session for bed in ward.state.in_force()] == ["bay-1-20260921t141420z", "bay-2-20260921t141420z"]
+    ward.starts(NOW_US)
+    assert [bed.session for bed in ward.state.in_force()] == ["bay-1-20260921t141320z", "bay-2-20260921t141320z"]
+    again = opened(settings)
+    again.starts(NOW_US)  # within one second
+    assert [bed.session for bed in again.state.in_force()] == ["bay-1-20260921t141320z-2", "bay-2-20260921t141320z-2"]
     assert not ward.differs
 
 
