@@ -178,11 +178,11 @@ class OutboxFile:
             self._check()
         if recovered is None:
             recovered = self._recovered()
-        torn = ROWS_OF_A_PAGE * max(0, logged - recovered)
+        torn = 0 if clean else ROWS_OF_A_PAGE * max(0, logged - recovered)
         with self._write:
             self._write.execute("BEGIN IMMEDIATE")
             self._write.execute("UPDATE state SET clean = 0")
-            if torn and not clean:
+            if torn:
                 # Numbers that may have been given, and seen by others, must not be given again.
                 self.bytes += self._add_gap(Gap(self.last_seq + 1, self.last_seq + torn, CORRUPT))
                 self._count(CORRUPT, UNKNOWN, torn)
@@ -191,6 +191,7 @@ class OutboxFile:
             self.oldest_us, self.first_kept, self.dropped = self._take_stock(self.last_seq)
             self._write.execute(FACTS)
             self.facts = dict(self._write.execute("SELECT key, value FROM facts").fetchall())
+        self.torn = torn
 
     def _open_schema(self) -> int | None:
         """Make or migrate the tables; return what SQLite took of the log, where that had to be asked before."""

@@ -30,6 +30,7 @@ from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.outbox.age_limit import AgeLimit
 from gateway.outbox.earlier import Earlier
 from gateway.outbox.file import (
+    CORRUPT,
     NO_END,
     OUTBOX_FULL,
     TOO_OLD,
@@ -68,6 +69,8 @@ LOOK_S = 1.0
 DOUBTS_MOST = 3
 """A file that looks whole, and fails each commit all the same, is set aside after so many: all that can be read of it
 is brought over."""
+SPOILT = "outbox-spoilt"
+"""The incident of rows, or of numbers in a torn log, that had to become gaps."""
 GATEWAY = "gateway"
 """The fact that says whose outbox a file is."""
 
@@ -485,7 +488,7 @@ class Outbox:
         file = self._file
         rows, gaps, lost, chain, seq = self._numbered(file.last_seq, file.chain)
         too_old = self._ages.made_before() if self._ages else None
-        before = self._state.dropped.get(TOO_OLD, 0)
+        before, spoilt_before = (self._state.dropped.get(reason, 0) for reason in (TOO_OLD, CORRUPT))
         with self._wake:
             facts, given_up = dict(self._new_facts), dict(self._given_up)
         dropped = file.commit(
@@ -500,6 +503,9 @@ class Outbox:
             self._take_stock()
         if self._ages and self._state.dropped.get(TOO_OLD, 0) != before:
             self._ages.again()
+        if spoilt := self._state.dropped.get(CORRUPT, 0) - spoilt_before:
+            text = f"{spoilt} rows of {self.path.name} were not what was written, and are gone"
+            self.incidents.add(SPOILT, text, file=self.path.name, numbers=spoilt)
         if dropped and time.monotonic() >= self._tell_again_at:  # a full outbox drops with every commit
             self._tell_again_at = time.monotonic() + TELL_AGAIN_S
             log.warning("the outbox had to drop rows; in the life of this file: %s", self._state.dropped)
@@ -581,6 +587,9 @@ class Outbox:
         self._place = Place(self.path)
         self._opened_last = file.last_seq
         self._take_stock()
+        if file.torn:
+            text = f"The log of {self.path.name} was torn: up to {file.torn} numbers of it are gone"
+            self.incidents.add(SPOILT, text, file=self.path.name, numbers=file.torn)
 
     def _open_late(self) -> None:
         self._begin()
