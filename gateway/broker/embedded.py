@@ -308,8 +308,8 @@ async def _accepts(folder: Path, door: Door) -> bool:
             with short_path(folder / door.socket) as path:
                 _, writer = await asyncio.open_unix_connection(path)
         else:
-            _, writer = await asyncio.open_connection(LOOPBACK, door.port)
             check_holder(door)
+            _, writer = await asyncio.open_connection(LOOPBACK, door.port)
     except OSError:
         return False
     writer.close()

@@ -21,7 +21,7 @@ const ignore = () => {};
 export class Link {
   // `take` is given each state and how many seconds it was under way; `refused` what the server says instead of one.
   constructor(path, take, refused) {
-    Object.assign(this, { address: new URL(path, ROOT), take, refused, tries: 0, end: ignore, timer: 0 });
+    Object.assign(this, { address: new URL(path, ROOT), take, refused, tries: 0, stopped: false, end: ignore, timer: 0 });
     for (const sign of ["online", "pageshow", "focus"]) addEventListener(sign, () => this.#wake());
     for (const sign of ["visibilitychange", "resume"]) document.addEventListener(sign, () => this.#wake());
     setInterval(() => this.#check(), CHECK_MS);
@@ -47,6 +47,7 @@ export class Link {
     if (document.hidden) return;
     if (this.connected && this.#silent() < QUIET_MS / 2) return;
     this.tries = 0;
+    this.stopped = false;
     this.#close();
     this.#open();
   }
@@ -73,6 +74,10 @@ export class Link {
     this.connected = true;
     this.fresh = true;
     this.#mark();
+    if (this.stopped) { // what passes no WebSocket passes none the next time, and a browser delays each further try
+      this.#openPlain();
+      return;
+    }
     const address = new URL(this.address);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address);
@@ -127,6 +132,7 @@ export class Link {
     this.fresh = false;
     this.#mark();
     this.tries = 0;
+    this.stopped = this.plain; // a WebSocket was tried before, and did not open
     return this.take(state, late / 1000);
   }
 
