@@ -13,6 +13,7 @@ from rich.text import Text
 from config.settings import Settings
 from gateway.audit.access_log import NAME, Entry, read
 from gateway.cli.terminal import Terminal
+from gateway.machine.plain_text import printable
 
 WHOLE, BROKEN = 0, 1
 MICRO = 1_000_000
@@ -64,7 +65,7 @@ def _row(entry: Entry) -> list[Text]:
     rest += [f"{person.slot}: {person.subject}" for person in entry.people]
     columns = [str(entry.fields.get(key, "")) for key in ("user", "role", "address", "what")]
     words = entry.trouble or ", ".join(rest)
-    cells = [str(entry.n), at, *columns, "".join(c if c.isprintable() else "?" for c in words)]
+    cells = [str(entry.n), at, *columns, printable(words)]
     return [Text(cell, "bold red" if entry.trouble else "", overflow="fold") for cell in cells]
 
 

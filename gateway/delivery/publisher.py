@@ -31,9 +31,10 @@ from gateway.delivery.receipts import MOST_HISTORIANS, Reach, Union
 from gateway.delivery.refusals import LARGE, MAY_PASS, Refusals, words
 from gateway.delivery.resend import AFTER_S, Resend
 from gateway.delivery.schedule import READ_GAPS, Lanes
+from gateway.machine.plain_text import printable
 from gateway.model.row import Gap, Row
 from gateway.outbox.outbox import Outbox
-from gateway.wire.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records, printable
+from gateway.wire.payload import MAX_GAPS, encode_gaps, encode_measurements, encode_records
 from gateway.wire.receipt import IMPOSSIBLE, PAYLOAD_VERSION, UNLISTED, UNSIGNED, HistorianNotice, Receipt
 from gateway.wire.receipt_key import ReceiptKey
 from gateway.wire.status_pages import cut

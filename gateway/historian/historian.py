@@ -34,6 +34,7 @@ from gateway.history.history import HistoryError, Stored, is_corrupt
 from gateway.history.importing import bring_over
 from gateway.history.opening import open_history
 from gateway.machine.file_lock import HeldError
+from gateway.machine.plain_text import printable
 from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.outbox.file import FileError
 from gateway.upkeep.believed_time import BelievedTime
@@ -47,7 +48,6 @@ from gateway.wire.payload import (
     decode_gaps,
     decode_measurements,
     decode_records,
-    printable,
 )
 from gateway.wire.receipt import MOST_NOTICES, HistorianNotice, Receipt
 from gateway.wire.receipt_key import ReceiptKeyError, receipt_key

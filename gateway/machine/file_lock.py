@@ -19,6 +19,8 @@ from typing import Self
 
 import orjson
 
+from gateway.machine.plain_text import printable
+
 MODE = 0o640
 """The lock file names a gateway and a command; the group may read it, nobody else."""
 LARGEST_BYTES = 4096
@@ -148,7 +150,7 @@ class FileLock:
             return "it has left no name"
         if not isinstance(about, dict):
             return "it has left no name"
-        words = {key: printable(about.get(key, "")) for key in self._about}
+        words = {key: printable(str(about.get(key, "")))[:MOST_CHARACTERS] for key in self._about}
         of = f" of gateway {words['gateway']}" if words["gateway"] else ""
         return f"{words['command']}{of} (pid {words['pid']}) since {words['since']}"
 
@@ -168,8 +170,3 @@ def command_line() -> str:
     name = "rehab-gateway" if name in {"", "-c", "-m", "__main__.py"} else name
     files = [word for word in sys.argv[2:] if Path(word).is_file()]
     return " ".join([name, *sys.argv[1:2], *files])[:MOST_CHARACTERS]
-
-
-def printable(value: object) -> str:
-    """Return a text of a foreign file without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "?" for c in str(value))[:MOST_CHARACTERS]

@@ -61,6 +61,11 @@ def plain_json(value: object, option: int = 0) -> bytes:
     return text.encode("utf-8") + b"\n"
 
 
+def printable(text: str) -> str:
+    """Return a text in which whatever could move a cursor, or turn a line round, is a question mark."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _seen(character: str) -> str:
     if (character.isprintable() and character not in BLANKS) or character in SPACES:
         return character

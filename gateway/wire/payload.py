@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from gateway.machine.plain_text import printable
 from gateway.model.measurement import Measurement
 from gateway.model.records import KINDS, canonical
 from gateway.model.row import Gap, Row
@@ -262,8 +263,3 @@ def _is_flat(value: object) -> bool:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
-
-
-def printable(text: str) -> str:
-    """Return a text in which whatever could move a cursor, or turn a line round, is a question mark."""
-    return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
