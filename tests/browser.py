@@ -5,10 +5,17 @@ from __future__ import annotations
 import ctypes
 import shutil
 
+from playwright import async_api, sync_api
+
 from tests.servers import missing
+
+WITHIN_MS = 30_000  # for every test: what is set last holds for all of a run
 
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync")  # fmt: skip
+
+for playwright in (async_api, sync_api):
+    playwright.expect.set_options(timeout=WITHIN_MS)
 
 
 def chromium() -> str:

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.browser import QUIET, chromium
+from tests.browser import QUIET, WITHIN_MS, chromium
 from tests.gateway.dashboard.test_browser import PICTURE
 from tests.servers import free_port, wait_until
 
 READY_S = 100.0  # a machine that compiles the kernels for the first time
-WITHIN_MS = 30_000
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.timeout(240)]
 
@@ -55,7 +54,6 @@ def page() -> Iterator[Page]:
 def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
     demo: tuple[str, Path, subprocess.Popen[bytes]], page: Page
 ) -> None:
-    expect.set_options(timeout=WITHIN_MS)
     page.goto(demo[0])
     expect(page.locator("#simulated")).to_have_text("Simulated data")
     tile = page.locator(".tile").first

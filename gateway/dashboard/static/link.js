@@ -102,16 +102,17 @@ export class Link {
     try {
       if (this.tries) await Promise.all(Array.from({ length: POOL }, () => this.#probe()));
       this.#mark();
-      const response = await fetch(this.address, { signal: control.signal });
+      const response = await fetch(this.address, { cache: "no-store", signal: control.signal });
       if (response.ok) await this.#read(response.body.pipeThrough(new TextDecoderStream()).getReader(), control);
       else if (!control.signal.aborted) this.refused(response.status, await response.text());
     } catch { /* not there, or ended by us */ }
     if (!control.signal.aborted) this.#again();
   }
 
-  // A browser keeps some connections for its next questions; those that have died too would each take one try.
+  // A browser keeps some connections for its next questions; those that have died too would each take one try. It asks
+  // for what it may store only once at a time, however often it is told to: so `no-store`.
   async #probe() {
-    await fetch(new URL("api/session", ROOT), { signal: AbortSignal.timeout(PROBE_MS) }).catch(ignore);
+    await fetch(new URL("api/session", ROOT), { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) }).catch(ignore);
   }
 
   async #read(reader, control) {

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from config.settings import Broker, Dashboard, Settings, Site
+from gateway.dashboard.server import serve
 from gateway.wire.topics import Topics
+from tests.browser import QUIET, WITHIN_MS, chromium
 
 STARTS_WITHIN_S = 10.0
 
@@ -71,3 +76,39 @@ def settings(mosquitto_port: int, tmp_path: Path, request: pytest.FixtureRequest
 def topics(settings: Settings) -> Topics:
     """Return the topics of those settings."""
     return Topics(settings.site.site, settings.site.gateway)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def address(settings: Settings) -> AsyncIterator[str]:
+    """Serve the dashboard."""
+    stop = asyncio.Event()
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
+    yield await asyncio.wait_for(ready, 10)
+    stop.set()
+    await running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Start the system's Chromium."""
+    program = chromium()
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """Return one browser's windows."""
+    made = await browser.new_context(viewport={"width": 1280, "height": 800})
+    made.set_default_timeout(WITHIN_MS)
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(context: BrowserContext) -> Page:
+    """Open a tab."""
+    return await context.new_page()

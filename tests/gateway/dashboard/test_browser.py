@@ -11,21 +11,17 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from config.settings import Settings
-from gateway.dashboard.server import serve
 from gateway.wire.topics import Topics
-from tests.browser import QUIET, chromium
+from tests.browser import WITHIN_MS
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.walkers import Strapped, Walker, Walkers, notice, walking
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 SHAPES = {"tablet": (1024, 768), "desk": (1280, 800), "phone": (390, 844)}
-WITHIN_MS = 15_000
-
-expect.set_options(timeout=WITHIN_MS)
 
 COLOURED = """(canvas) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -43,27 +39,6 @@ WITHIN_BOXES = """() => [...document.querySelectorAll(".joint .plot")].every((bo
   Math.abs(box.querySelector("canvas").getBoundingClientRect().right - box.getBoundingClientRect().right) < 2)"""
 
 PICTURE = "document.querySelector('.lane canvas').toDataURL()"
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def address(settings: Settings) -> AsyncIterator[str]:
-    """Serve the dashboard."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 10)
-    stop.set()
-    await running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Start the system's Chromium."""
-    program = chromium()
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
-        yield started
-        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

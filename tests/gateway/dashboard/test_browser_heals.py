@@ -11,16 +11,15 @@ from typing import Any
 
 import orjson
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from paho.mqtt import publish
 from paho.mqtt.enums import MQTTProtocolVersion
-from playwright.async_api import Browser, BrowserContext, Page, WebSocketRoute, async_playwright, expect
+from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
 from config.settings import Settings
-from gateway.dashboard.server import make_app, serve
+from gateway.dashboard.server import make_app
 from gateway.wire.topics import Topics
-from tests.browser import QUIET, chromium
+from tests.browser import WITHIN_MS
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.dashboard.frozen_proxy import proxied
 from tests.gateway.dashboard.test_ward import status
@@ -29,7 +28,6 @@ from tests.gateway.dashboard.walkers import Walker, Walkers, device, walking
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 TABS = 9  # of one browser; it opens six connections to a host
-WITHIN_MS = 30_000
 OPENS_WITHIN_S = 10.0  # on a busy machine; it was 53 s
 
 CLOCKS = """(() => {
@@ -45,44 +43,6 @@ WATCH_NUMBERS = """() => {
   const note = () => seen.push(...[...numbers.querySelectorAll("b")].map((node) => node.textContent));
   new MutationObserver(note).observe(numbers, { subtree: true, childList: true, characterData: true });
 }"""
-
-expect.set_options(timeout=WITHIN_MS)
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def address(settings: Settings) -> AsyncIterator[str]:
-    """Serve the dashboard."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 10)
-    stop.set()
-    await running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Start the system's Chromium."""
-    program = chromium()
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
-        yield started
-        await started.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """Return one browser's windows."""
-    made = await browser.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(WITHIN_MS)
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(context: BrowserContext) -> Page:
-    """Open a tab."""
-    return await context.new_page()
 
 
 async def is_live(page: Page) -> None:

@@ -10,26 +10,22 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from config.settings import Settings
 from gateway.dashboard.server import serve
 from gateway.history.history import History
 from gateway.wire.payload import Message
 from gateway.wire.topics import Topics
-from tests.browser import QUIET, chromium
 from tests.gateway.dashboard.test_wearers import Patient
 from tests.gateway.dashboard.walkers import MICRO, Walkers
 from tests.gateway.samples import measurement
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
-WITHIN_MS = 15_000
 NO_NUMBER = "\u2013"
 PICTURE = "document.querySelector('.lane canvas').toDataURL()"
 FIRST, AGAIN, SECOND = Patient("p-101", "s-1"), Patient("p-101", "s-2"), Patient("p-152", "s-3")
-
-expect.set_options(timeout=WITHIN_MS)
 
 
 def fill_history(settings: Settings) -> None:
@@ -57,31 +53,6 @@ async def address(settings: Settings) -> AsyncIterator[str]:
     yield await asyncio.wait_for(ready, 10)
     stop.set()
     await running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Start the system's Chromium."""
-    program = chromium()
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
-        yield started
-        await started.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """Return one browser's windows."""
-    made = await browser.new_context(viewport={"width": 1280, "height": 800})
-    made.set_default_timeout(WITHIN_MS)
-    yield made
-    await made.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(context: BrowserContext) -> Page:
-    """Open a tab."""
-    return await context.new_page()
 
 
 async def shows_first(page: Page) -> None:

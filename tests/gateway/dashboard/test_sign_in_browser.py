@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from config.settings import Settings
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.server import serve
 from gateway.dashboard.users import User, save
 from gateway.wire.topics import Topics
-from tests.browser import QUIET, chromium
+from tests.browser import WITHIN_MS
 from tests.certificates import Authority
 from tests.firefox import Firefox, firefox_in
 from tests.gateway.dashboard.conftest import free_port
@@ -27,7 +27,6 @@ from tests.nginx import documented, nginx
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
-WITHIN_MS = 20_000
 
 
 @pytest_asyncio.fixture(loop_scope="module", params=["straight", "nginx"])
@@ -58,15 +57,6 @@ async def address(
             yield here
         stop.set()
         await running
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    program = chromium()
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
-        yield started
-        await started.close()
 
 
 @pytest.fixture(scope="module")
