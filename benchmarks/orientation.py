@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.orientation import Orientation
+from dsp.orientation.orientation import Orientation
 
 Array = NDArray[np.float64]
 

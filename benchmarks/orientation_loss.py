@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.orientation import orient
+from dsp.orientation.orientation import orient
 
 Array = NDArray[np.float64]
 

@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from benchmarks.entry import Entry, recordings
 from dsp.batch import Batch
-from dsp.foot import FootContacts
-from dsp.gait import Contact, Shape, Walk
-from dsp.gait_window import Foot
-from dsp.lower_back import LowerBack
-from dsp.lower_back_walk import LowerBackWalk
+from dsp.foot.contacts import FootContacts
+from dsp.gait.gait import Contact, Shape, Walk
+from dsp.gait.window import Foot
+from dsp.lower_back.lower_back import LowerBack
+from dsp.lower_back.walk import LowerBackWalk
 
 RATE_HZ = 100.0
 COUNT = 10

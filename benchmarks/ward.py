@@ -20,10 +20,10 @@ import numpy as np
 
 from benchmarks.entry import RECORDINGS, Entry, recordings
 from benchmarks.ward_wire import NS, Ward, ward
-from drivers.movella_dot import MovellaDotDecoder
-from drivers.shimmer3 import Shimmer3Decoder
-from dsp.foot import FootContacts
-from dsp.lower_back import LowerBack
+from drivers.movella_dot.driver import MovellaDotDecoder
+from drivers.shimmer3.driver import Shimmer3Decoder
+from dsp.foot.contacts import FootContacts
+from dsp.lower_back.lower_back import LowerBack
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Bank
 from gateway.analysis.warm_up import warm_up

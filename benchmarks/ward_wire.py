@@ -14,11 +14,11 @@ from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS, Numbered
 from gateway.intake.intake import CONNECTED
-from simulators.recorded import AXES
-from simulators.recording import Recording
-from simulators.shimmer3 import Shimmer3
-from simulators.source import Floats, MotionSource
-from simulators.timeline import Timeline
+from simulators.devices.shimmer3 import Shimmer3
+from simulators.motion.recorded import AXES
+from simulators.motion.recording import Recording
+from simulators.motion.source import Floats, MotionSource
+from simulators.motion.timeline import Timeline
 
 NS = 1_000_000_000
 DATASET = "ipol497"
@@ -81,8 +81,8 @@ def shimmer(recording: Recording, sensor: str) -> Wire:
 
 def dot(recording: Recording, sensor: str) -> Wire:
     """Encode a sensor as a Movella DOT."""
-    from simulators.fusion import Fusion
-    from simulators.movella_dot import MODES, Sample
+    from simulators.devices.movella_dot import MODES, Sample
+    from simulators.sensing.fusion import Fusion
 
     source, encode = recording.source(sensor), MODES[DOT_MODE].encode
     motion = source.take(recording.duration_s)

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from drivers.driver import Driver
-from drivers.heart_rate import HeartRate
-from drivers.movella_dot import MovellaDot
-from drivers.shimmer3 import Shimmer3
+from drivers.heart_rate.driver import HeartRate
+from drivers.movella_dot.driver import MovellaDot
+from drivers.shimmer3.driver import Shimmer3
 
 __all__ = ["DRIVERS", "make"]
 

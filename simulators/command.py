@@ -13,10 +13,10 @@ from typing import Annotated
 
 import typer
 
-from simulators.claim import Claim
 from simulators.faults import KINDS, Fault
-from simulators.recording import Recording
-from simulators.scene import Scene
+from simulators.motion.recording import Recording
+from simulators.radio.claim import Claim
+from simulators.scenes.scene import Scene
 
 app = typer.Typer(
     help="Stand in for devices: a ward of walking people, or a recording, over real Bluetooth and serial protocols.",
@@ -57,7 +57,7 @@ def simulate_ward(
 
     Beds take turns: feet and lower back; feet, shanks, thighs and lower back, for joint angles; shanks alone.
     """
-    from simulators.ward import ward
+    from simulators.scenes.ward import ward
 
     with _said_plainly():
         scene = ward(beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
@@ -76,7 +76,7 @@ def simulate_recording(
     fault: FaultOption = None,
 ) -> None:
     """Send a recording through simulated devices, radio gaps included, once the gateway has started all of them."""
-    from simulators.recorded import recorded
+    from simulators.motion.recorded import recorded
 
     with _said_plainly():
         scene = recorded(Recording.load(file), ports=ports.absolute(), speed=speed, faults=_faults(fault))

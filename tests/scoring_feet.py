@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot import FINAL_CONTACT, INITIAL_CONTACT, FootContacts
-from dsp.gait import TURNING
-from dsp.shank import ShankContacts
+from dsp.foot.contacts import FINAL_CONTACT, INITIAL_CONTACT, FootContacts
+from dsp.gait.gait import TURNING
+from dsp.shank.contacts import ShankContacts
 
 KINDS = {INITIAL_CONTACT: "ic", FINAL_CONTACT: "fc"}
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.lower_back import BOUT, INITIAL_CONTACT, LowerBack
+from dsp.lower_back.lower_back import BOUT, INITIAL_CONTACT, LowerBack
 
 
 class LowerBackDetector:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.orientation import orient
+from dsp.orientation.orientation import orient
 
 
 def orientation(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from drivers.battery import parse_battery_level
 from drivers.errors import MalformedFrameError
-from drivers.heart_rate import parse_measurement
-from drivers.movella_dot import parse_control
-from drivers.movella_layout import MODES, parse_payload
-from drivers.movella_message import parse_message
-from drivers.shimmer3_describe import describe
-from drivers.shimmer3_stream import Layout, parse_packet
+from drivers.gatt.battery import parse_battery_level
+from drivers.heart_rate.driver import parse_measurement
+from drivers.movella_dot.driver import parse_control
+from drivers.movella_dot.layout import MODES, parse_payload
+from drivers.movella_dot.messages import parse_message
+from drivers.shimmer3.describe import describe
+from drivers.shimmer3.stream import Layout, parse_packet
 
 Answer = dict[str, Any] | None
 

@@ -14,7 +14,7 @@ import config.reference
 import drivers
 import gateway.cli.reference
 from config.loader import load
-from drivers.supervisor import State
+from drivers.transport.supervisor import State
 from gateway.cli.main import app, known_drivers
 from gateway.model.measurement import Measurement
 from gateway.outbox.outbox import Outbox

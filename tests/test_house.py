@@ -97,8 +97,8 @@ def test_decision_records_say_what_is_and_what_is_not() -> None:
 @pytest.mark.parametrize("name", sorted(drivers.DRIVERS))
 def test_every_driver_has_its_twins(name: str) -> None:
     """A driver comes with a simulator that speaks its protocol, and with tests of its own."""
-    assert (ROOT / "drivers" / f"{name}.py").is_file()
-    assert (ROOT / "simulators" / f"{name}.py").is_file()
+    assert (ROOT / "drivers" / name / "driver.py").is_file()
+    assert (ROOT / "simulators/devices" / f"{name}.py").is_file()
     assert (ROOT / "tests/drivers" / f"test_{name}.py").is_file()
 
 

@@ -8,11 +8,11 @@ from typing import Any, Final, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.alignment import Mounting
-from dsp.foot import FootContacts
-from dsp.gait import Contact, Shape
-from dsp.gait_window import Foot
-from dsp.shank import ShankContacts
+from dsp.foot.contacts import FootContacts
+from dsp.gait.gait import Contact, Shape
+from dsp.gait.window import Foot
+from dsp.mounting.alignment import Mounting
+from dsp.shank.contacts import ShankContacts
 from gateway.analysis.sensor_bank import Bank, Refuse
 
 Part = Literal["foot", "shank"]

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.cycle import Stride
-from dsp.gait_window import Foot
-from dsp.joint_strides import JointCurve, JointStrides
-from dsp.joints import ANGLE, JOINTS, JointAngles, JointName, SegmentName
-from dsp.orientation import GYR_MISSING, Orientation
+from dsp.gait.window import Foot
+from dsp.joints.cycle import Stride
+from dsp.joints.joints import ANGLE, JOINTS, JointAngles, JointName, SegmentName
+from dsp.joints.strides import JointCurve, JointStrides
+from dsp.orientation.orientation import GYR_MISSING, Orientation
 from dsp.result import Result
 from gateway.analysis.contacts import steps_by
 from gateway.analysis.sensor_bank import Bank, Refuse
@@ -42,7 +42,7 @@ class JointBank:
     """All devices on segments that form joints, and their angles in the newest step.
 
     The axes of the devices are only where the search for the true mounting begins: upright from standing, the axis to
-    the left from walking (``dsp.joints``).
+    the left from walking (``dsp.joints.joints``).
 
     Args:
         axes: How each device of the gateway is strapped on, by number (``Device.axes``); it may grow.

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 
 from config.settings import Device, Settings
-from dsp.alignment import Mounting
-from dsp.foot import FootContacts
-from dsp.lower_back import LowerBack
-from dsp.shank import ShankContacts
+from dsp.foot.contacts import FootContacts
+from dsp.lower_back.lower_back import LowerBack
+from dsp.mounting.alignment import Mounting
+from dsp.shank.contacts import ShankContacts
 from gateway.analysis.contacts import ContactBank, steps_by
 from gateway.analysis.joints import JointBank
 from gateway.analysis.sensor_bank import Bank, Refuse

@@ -14,8 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from config.settings import Settings
-from dsp.alignment import Mounting
 from dsp.catalogue import CATALOGUE
+from dsp.mounting.alignment import Mounting
 from dsp.result import Result
 from gateway.analysis.axes import is_imu
 from gateway.analysis.operators import Banks

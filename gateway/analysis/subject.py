@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from config.settings import Device
 from drivers.packet import Flag
-from dsp.foot import ALGORITHM as FOOT_ALGORITHM
-from dsp.foot import GAP
-from dsp.gait import Contact, Shape, Walk
-from dsp.gait_window import Foot
-from dsp.heart import HeartMetrics
-from dsp.joint_strides import JointCurve
-from dsp.lower_back import LowerBackWalk
+from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
+from dsp.foot.contacts import GAP
+from dsp.gait.gait import Contact, Shape, Walk
+from dsp.gait.window import Foot
+from dsp.heart.heart import HeartMetrics
+from dsp.joints.strides import JointCurve
+from dsp.lower_back.lower_back import LowerBackWalk
 from dsp.result import Result
-from dsp.shank import ALGORITHM as SHANK_ALGORITHM
+from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
 from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import SubjectJoints
 from gateway.analysis.operators import Banks, placements

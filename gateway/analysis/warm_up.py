@@ -18,11 +18,11 @@ import numpy as np
 from config.settings import Settings
 from dsp import kernel
 from dsp.batch import Batch
-from dsp.foot import FootContacts
-from dsp.joints import JointAngles
-from dsp.lower_back import LowerBack
-from dsp.orientation import Orientation
-from dsp.shank import ShankContacts
+from dsp.foot.contacts import FootContacts
+from dsp.joints.joints import JointAngles
+from dsp.lower_back.lower_back import LowerBack
+from dsp.orientation.orientation import Orientation
+from dsp.shank.contacts import ShankContacts
 from gateway.analysis.contacts import Part, steps_by
 from gateway.analysis.joints import pairs
 from gateway.analysis.operators import numbered, placements

@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from config.settings import Broker
-from drivers.unix_path import short_path
+from drivers.transport.unix_path import short_path
 from gateway.broker.door import (
     LOOPBACK,
     SOCKET,

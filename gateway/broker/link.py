@@ -28,7 +28,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.secret import read_secret
 from config.settings import Broker
-from drivers.unix_path import short_path
+from drivers.transport.unix_path import short_path
 from gateway.broker.acknowledgements import InOrder
 from gateway.broker.certificates import context_for, explain, is_tls_trouble, refusal
 from gateway.broker.door import LOOPBACK, USER, Door, DoorError, OwnBroker, check_holder, read_door, where

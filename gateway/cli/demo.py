@@ -102,7 +102,7 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data:
 
     Args:
         for_s: Stop after so many seconds; None for "until Ctrl-C".
-        beds: Simulated beds; what is worn differs (`simulators.ward`).
+        beds: Simulated beds; what is worn differs (`simulators.scenes.ward`).
         port: Dashboard port on loopback.
         speed: Simulated time runs this many times as fast.
         data: Folder to keep the data in; a temporary one by default.

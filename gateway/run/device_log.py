@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from drivers.errors import AdapterError
-from drivers.supervisor import DeviceState
+from drivers.transport.supervisor import DeviceState
 
 log = logging.getLogger(__name__)
 

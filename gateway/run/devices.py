@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import drivers
 from config.settings import Device, Settings
 from drivers.packet import Frame
-from drivers.radio import Radio, open_radio
-from drivers.supervisor import DeviceState, DeviceSupervisor
+from drivers.transport.radio import Radio, open_radio
+from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 from gateway.intake.intake import CONNECTED, Intake
 from gateway.intake.known_devices import known_devices
 from gateway.intake.steps import Ticker

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from config.settings import Settings, Slot
-from drivers.supervisor import DeviceState
-from dsp.alignment import Mounting
+from drivers.transport.supervisor import DeviceState
+from dsp.mounting.alignment import Mounting
 from gateway.intake.intake import Intake
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox

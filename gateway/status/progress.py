@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from drivers.supervisor import DeviceState
+from drivers.transport.supervisor import DeviceState
 from gateway.analysis.pipeline import Pipeline
 from gateway.delivery.publisher import Publisher
 from gateway.intake.intake import Intake

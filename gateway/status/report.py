@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from config.settings import Settings
-from drivers.supervisor import DeviceState
+from drivers.transport.supervisor import DeviceState
 from gateway.analysis.pipeline import Pipeline
 from gateway.broker.certificates import Certificates
 from gateway.clocks.device_clock import NS

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from dsp.cycle import POINTS, Floats
+from dsp.joints.cycle import POINTS, Floats
 from gateway.wire.payload import MAX_INT, MAX_TEXT, PayloadError
 from gateway.wire.receipt import PAYLOAD_VERSION
 
 if TYPE_CHECKING:  # the dashboard reads curves, and must not load the kernels that make them
-    from dsp.joint_strides import JointCurve
+    from dsp.joints.strides import JointCurve
 
 JOINTS: Final = ("hip", "knee", "ankle")
-"""The joints of `dsp.joints`."""
+"""The joints of `dsp.joints.joints`."""
 DIGITS = 1  # of an angle in degrees: no sensor on skin is as good
 MAX_DEG = 360.0
 SIDES = ("left", "right")
@@ -43,7 +43,7 @@ class SlotCurves:
 
 def encode_curves(gateway: str, slot: SlotCurves, to_utc_us: Callable[[float], int]) -> bytes:
     """Return the payload of the topic ``cycles/<slot>``."""
-    from dsp.joints import ALGORITHM  # loaded already where there are curves
+    from dsp.joints.joints import ALGORITHM  # loaded already where there are curves
 
     body = {
         "v": PAYLOAD_VERSION,

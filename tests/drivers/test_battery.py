@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.battery import BATTERY_CHANNEL
 from drivers.driver import Link
 from drivers.errors import DialogueError
-from drivers.heart_rate import BATTERY_LEVEL, MOST_REFUSED, HeartRate
-from drivers.movella_dot import BATTERY_LEVEL as DOT_BATTERY
-from drivers.movella_dot import MovellaDot
+from drivers.gatt.battery import BATTERY_CHANNEL
+from drivers.heart_rate.driver import BATTERY_LEVEL, MOST_REFUSED, HeartRate
+from drivers.movella_dot.driver import BATTERY_LEVEL as DOT_BATTERY
+from drivers.movella_dot.driver import MovellaDot
 
 
 class Refusing(Link):

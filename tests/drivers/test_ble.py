@@ -12,12 +12,12 @@ import pytest
 
 from drivers import make
 from drivers.errors import AdapterError, DialogueError, NotFoundError
-from drivers.movella_dot import MovellaDot
-from drivers.radio import Wanted, open_radio
-from simulators.heart_rate import HeartRateStrap
-from simulators.hub import Hub
-from simulators.movella_dot import MovellaDot as SimulatedDot
-from simulators.timeline import Timeline
+from drivers.movella_dot.driver import MovellaDot
+from drivers.transport.radio import Wanted, open_radio
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.devices.movella_dot import MovellaDot as SimulatedDot
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.drivers.watching import watching
 from tests.simulators.helpers import Counting, Metronome, on_air
 

@@ -13,10 +13,10 @@ from bleak.backends.device import BLEDevice
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-from drivers.bluez import CHARACTERISTIC, DEVICE, Objects, held
 from drivers.errors import AdapterError, ConnectError
-from drivers.radio import Radio, open_radio
-from drivers.search import Wanted
+from drivers.transport.bluez import CHARACTERISTIC, DEVICE, Objects, held
+from drivers.transport.radio import Radio, open_radio
+from drivers.transport.search import Wanted
 
 LEFT, RIGHT, STRAP = "D4:22:CD:00:00:01", "D4:22:CD:00:00:02", "C0:FF:EE:00:00:03"
 DOT = "Movella DOT"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import MalformedFrameError
-from drivers.heart_rate import MEASUREMENT, HeartRateDecoder, parse_measurement
+from drivers.heart_rate.driver import MEASUREMENT, HeartRateDecoder, parse_measurement
 from drivers.packet import Flag, Frame
 from tests.drivers.contract import DriverContract
 

@@ -12,15 +12,15 @@ import pytest
 from config.settings import Device
 from drivers import make
 from drivers.errors import AmbiguousDeviceError, NotFoundError, OtherDeviceError
-from drivers.heart_rate import HeartRate
+from drivers.heart_rate.driver import HeartRate
 from drivers.identity import Told, serial_text
-from drivers.radio import Radio
+from drivers.transport.radio import Radio
 from gateway.intake.known_devices import KnownDevices
-from simulators.heart_rate import HeartRateStrap
-from simulators.hub import Hub
-from simulators.movella_dot import LOCAL_NAME
-from simulators.movella_dot import MovellaDot as SimulatedDot
-from simulators.timeline import Timeline
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.devices.movella_dot import LOCAL_NAME
+from simulators.devices.movella_dot import MovellaDot as SimulatedDot
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.drivers.watching import Watched, watching
 from tests.simulators.helpers import Counting, Metronome, on_air
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers import make
 from drivers.errors import MalformedFrameError
-from drivers.movella_dot import (
+from drivers.movella_dot.driver import (
     DEVICE_CONTROL,
     MEASUREMENT_CONTROL,
     MESSAGE_CONTROL,
@@ -17,8 +17,8 @@ from drivers.movella_dot import (
     measurement_command,
     parse_control,
 )
-from drivers.movella_layout import MODES, Mode, parse_payload
-from drivers.movella_message import Message, parse_message, start_sync, stop_sync, sync_status
+from drivers.movella_dot.layout import MODES, Mode, parse_payload
+from drivers.movella_dot.messages import Message, parse_message, start_sync, stop_sync, sync_status
 from drivers.packet import Flag, Frame
 from tests.drivers.contract import DriverContract, decoded
 

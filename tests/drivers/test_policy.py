@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers import errors
-from drivers.policy import FIRST_DELAY_S, LONGEST_DELAY_S, RESET_EVERY, Action, decide, delay_s
+from drivers.transport.policy import FIRST_DELAY_S, LONGEST_DELAY_S, RESET_EVERY, Action, decide, delay_s
 
 EVERY_ERROR = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, errors.DriverError)]
 

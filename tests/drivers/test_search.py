@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import AmbiguousDeviceError
-from drivers.search import LISTEN_S, Search, Wanted
+from drivers.transport.search import LISTEN_S, Search, Wanted
 
 A, B, C = "D4:22:CD:00:00:01", "D4:22:CD:00:00:02", "D4:22:CD:00:00:03"
 DOT = "Movella DOT"

@@ -14,9 +14,9 @@ from typing import ClassVar
 import pytest
 
 from drivers import make
-from drivers.shimmer3 import Shimmer3
-from simulators.shimmer3 import Shimmer3 as SimulatedShimmer3
-from simulators.timeline import Timeline
+from drivers.shimmer3.driver import Shimmer3
+from simulators.devices.shimmer3 import Shimmer3 as SimulatedShimmer3
+from simulators.motion.timeline import Timeline
 from tests.drivers.test_shimmer3 import CALIBRATION, INQUIRY, stream
 from tests.drivers.watching import watching
 from tests.simulators.helpers import Counting

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from drivers import make
 from drivers.errors import MalformedFrameError
 from drivers.packet import Flag, Frame
-from drivers.shimmer3_calibration import ORDER, calibration, nominal, parse_calibration
-from drivers.shimmer3_describe import describe
-from drivers.shimmer3_protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
-from drivers.shimmer3_stream import Layout, Splitter, crc16_rows, parse_packet, split
+from drivers.shimmer3.calibration import ORDER, calibration, nominal, parse_calibration
+from drivers.shimmer3.describe import describe
+from drivers.shimmer3.protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
+from drivers.shimmer3.stream import Layout, Splitter, crc16_rows, parse_packet, split
 from tests.drivers.contract import DriverContract, decoded
 
 IMU = (0x0A, 0x0B, 0x0C, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09)

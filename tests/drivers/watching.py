@@ -14,8 +14,8 @@ from pathlib import Path
 from drivers.driver import Driver
 from drivers.identity import Told
 from drivers.packet import Frame, Packet
-from drivers.radio import Radio
-from drivers.supervisor import DeviceState, DeviceSupervisor
+from drivers.transport.radio import Radio
+from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 
 PATIENCE_S = 20.0  # far longer than anything here takes on a busy machine
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.body import Placement, WalkingBody
-from simulators.imu import Imperfections
-from simulators.programme import Piece, Stand, Walk
+from simulators.body.body import Placement, WalkingBody
+from simulators.body.programme import Piece, Stand, Walk
+from simulators.sensing.imu import Imperfections
 
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.joints import JointAngles, JointName, JointParams, SegmentName
-from dsp.orientation import orient
-from simulators.body import Placement, WalkingBody
-from simulators.imu import PERFECT, Imperfections
+from dsp.joints.joints import JointAngles, JointName, JointParams, SegmentName
+from dsp.orientation.orientation import orient
+from simulators.body.body import Placement, WalkingBody
+from simulators.sensing.imu import PERFECT, Imperfections
 from tests.dsp.bodies import Floats, Worn, wear
 
 # Noise alone, far below any sensor's: without it a foot that stands repeats its values like a frozen channel.

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from dsp.arrays import require_one_length
 from dsp.batch import Batch
-from dsp.cycle import Cycles, MeanCurve, Stride, stride_curve
-from dsp.heart import HeartMetrics, excess_s, rmssd
-from dsp.joints import JointAngles
-from dsp.lower_back import LowerBack
-from dsp.orientation import Orientation, orient
+from dsp.heart.heart import HeartMetrics, excess_s, rmssd
+from dsp.joints.cycle import Cycles, MeanCurve, Stride, stride_curve
+from dsp.joints.joints import JointAngles
+from dsp.lower_back.lower_back import LowerBack
+from dsp.orientation.orientation import Orientation, orient
 
 M = 10
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.cycle import POINTS, WAITING, Cycles, MeanCurve, Stride, StrideCurve, stride_curve
+from dsp.joints.cycle import POINTS, WAITING, Cycles, MeanCurve, Stride, StrideCurve, stride_curve
 
 TIME_S = np.arange(0.0, 12.0, 0.01)
 STRIDES = [Stride(1.004 + k, 2.004 + k, 1.604 + k) for k in range(9)]

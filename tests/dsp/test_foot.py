@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT, FootContacts, FootParams
+from dsp.foot.contacts import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT, FootContacts, FootParams
 from tests.dsp.feet import Steps, lobe, standing, walk
 from tests.shared import shared_path
 
@@ -278,7 +278,7 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
     script = (
         "import sys, numpy as np\n"
         "from dsp.batch import Batch\n"
-        "from dsp.foot import FootContacts\n"
+        "from dsp.foot.contacts import FootContacts\n"
         "from tests.dsp.feet import Steps, walk\n"
         "index, acc, gyr = walk(Steps(strides=4), 100.0)\n"
         "kept = np.setdiff1d(index, np.r_[350:356, 500:540])\n"

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.catalogue import CATALOGUE
-from dsp.foot import FINAL_CONTACT, GAP, INITIAL_CONTACT
-from dsp.gait import Contact, Shape, Walk
-from dsp.gait_window import Foot
+from dsp.foot.contacts import FINAL_CONTACT, GAP, INITIAL_CONTACT
+from dsp.gait.gait import Contact, Shape, Walk
+from dsp.gait.window import Foot
 from dsp.result import Result
 
 STEP, DOUBLE = 0.55, 0.12  # the walk of the golden values: seconds

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.catalogue import CATALOGUE
-from dsp.heart import (
+from dsp.heart.heart import (
     HRV_EVERY_S,
     NO_CONTACT,
     NO_RATE,

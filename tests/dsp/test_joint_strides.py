@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dsp.cycle import Stride
-from dsp.joint_strides import JointStrides
-from dsp.joints import ANGLE, JointName
+from dsp.joints.cycle import Stride
+from dsp.joints.joints import ANGLE, JointName
+from dsp.joints.strides import JointStrides
+from dsp.mounting.segment_layout import FUNCTIONAL, HEADING, STATIC
 from dsp.result import Result
-from dsp.segment_layout import FUNCTIONAL, HEADING, STATIC
 from tests.dsp.bodies import body, straight
 from tests.dsp.legs import angles, leg, true_angles
 

@@ -14,10 +14,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.joints import JOINTS, JointAngles, JointName, JointParams, SegmentName, calibration
-from dsp.segment_layout import FUNCTIONAL, HEADING, STATIC
-from simulators.imu import Imperfections
-from simulators.programme import Piece, Stand, exoskeleton, there_and_back
+from dsp.joints.joints import JOINTS, JointAngles, JointName, JointParams, SegmentName, calibration
+from dsp.mounting.segment_layout import FUNCTIONAL, HEADING, STATIC
+from simulators.body.programme import Piece, Stand, exoskeleton, there_and_back
+from simulators.sensing.imu import Imperfections
 from tests.dsp.bodies import Floats, body, rotation, straight
 from tests.dsp.legs import LEG, PAIRS, angles, leg, true_angles
 
@@ -256,7 +256,7 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
     script = (
         "import sys, numpy as np\n"
         "from dsp.batch import Batch\n"
-        "from dsp.joints import JointAngles\n"
+        "from dsp.joints.joints import JointAngles\n"
         "recorded = np.load(sys.argv[1])\n"
         "joints = JointAngles()\n"
         "joints.join('knee', joints.attach('thigh', 100.0), joints.attach('shank', 100.0))\n"

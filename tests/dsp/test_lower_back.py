@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.lower_back import BOUT, GAP, INITIAL_CONTACT, RHYTHM, TURN, LowerBack, LowerBackParams
+from dsp.lower_back.lower_back import BOUT, GAP, INITIAL_CONTACT, RHYTHM, TURN, LowerBack, LowerBackParams
 from tests.dsp.walker import Stream, walker
 from tests.shared import shared_path
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dsp.batch import Batch
 from dsp.catalogue import CATALOGUE
-from dsp.lower_back import LowerBack, LowerBackWalk
+from dsp.lower_back.lower_back import LowerBack, LowerBackWalk
 from dsp.result import Result
 from tests.dsp.walker import Stream, walker
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.orientation import (
+from dsp.orientation.orientation import (
     ACC_MISSING,
     AT_REST,
     BRIDGED,
@@ -342,7 +342,7 @@ def test_compiled_and_plain_python_say_the_same(tmp_path: Path) -> None:
     script = (
         "import sys, numpy as np\n"
         "from dsp.batch import Batch\n"
-        "from dsp.orientation import Orientation\n"
+        "from dsp.orientation.orientation import Orientation\n"
         "d = np.load(sys.argv[1]); k, n = 4, len(d['acc'])\n"
         "f = Orientation(); s = np.array([f.attach(20.0, mag=True) for _ in range(k)])\n"
         "q = []\n"

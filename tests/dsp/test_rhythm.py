@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dsp.rhythm import (
+from dsp.gait.rhythm import (
     HARMONICS,
     even_to_odd,
     forward_angle,

@@ -15,12 +15,12 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot import EVENT, FootContacts
-from dsp.gait import Contact, Walk
-from dsp.shank import FINAL_CONTACT, GAP, INITIAL_CONTACT, MID_SWING, ShankContacts, ShankParams
-from dsp.shank_kernel import LAND_LEVEL
-from simulators.imu import PERFECT, Imperfections
-from simulators.programme import Stand, exoskeleton, shuffling, there_and_back
+from dsp.foot.contacts import EVENT, FootContacts
+from dsp.gait.gait import Contact, Walk
+from dsp.shank.contacts import FINAL_CONTACT, GAP, INITIAL_CONTACT, MID_SWING, ShankContacts, ShankParams
+from dsp.shank.kernel import LAND_LEVEL
+from simulators.body.programme import Stand, exoskeleton, shuffling, there_and_back
+from simulators.sensing.imu import PERFECT, Imperfections
 from tests.dsp.bodies import Worn, body, rotation, straight, wear
 from tests.shared import shared_path
 

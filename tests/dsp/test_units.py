@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot import FootContacts
-from dsp.lower_back import LowerBack
-from dsp.orientation import Orientation, orient
-from dsp.shank import ShankContacts
+from dsp.foot.contacts import FootContacts
+from dsp.lower_back.lower_back import LowerBack
+from dsp.orientation.orientation import Orientation, orient
+from dsp.shank.contacts import ShankContacts
 from dsp.units import IN_DEGREES, IN_G, TOO_LARGE
-from simulators.body import Placement, WalkingBody
-from simulators.imu import PERFECT
-from simulators.programme import Stand, Walk
+from simulators.body.body import Placement, WalkingBody
+from simulators.body.programme import Stand, Walk
+from simulators.sensing.imu import PERFECT
 
 RATE_HZ = 60.0
 SECONDS = 20.0

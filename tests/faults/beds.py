@@ -22,8 +22,8 @@ from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.recordings.replay import Replay
 from gateway.wire.topics import Topics
-from simulators.scene import Scene
-from simulators.ward import ward
+from simulators.scenes.scene import Scene
+from simulators.scenes.ward import ward
 from tests.faults.chain import Process, Watch, count, module, wait_for
 from tests.faults.outcome import Outcome
 from tests.servers import Child

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.recordings.replay import Replay
-from simulators.device import Misbehaviour
-from simulators.scene import Scene
+from simulators.devices.device import Misbehaviour
+from simulators.scenes.scene import Scene
 from tests.faults.beds import Beds
 from tests.faults.chain import wait_for
 from tests.faults.kills import SETTLE_S

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from drivers.driver import Driver
 from drivers.packet import Frame, Packet
-from drivers.transport import Transport
-from simulators.device import SimulatedDevice
-from simulators.hub import Hub
-from simulators.radio import SimulatedRadio
-from simulators.source import Beats, BeatSource, Floats, Motion, MotionSource
+from drivers.transport.transport import Transport
+from simulators.devices.device import SimulatedDevice
+from simulators.motion.source import Beats, BeatSource, Floats, Motion, MotionSource
+from simulators.radio.hub import Hub
+from simulators.radio.radio import SimulatedRadio
 
 PATIENCE_S = 10.0  # far longer than anything here takes on a busy machine
 

@@ -10,11 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.body import PLACEMENTS, Placement, Pose, WalkingBody
-from simulators.clock import Clock
-from simulators.imu import PERFECT, G
-from simulators.loss import Channel
-from simulators.programme import (
+from simulators.body.body import PLACEMENTS, Placement, Pose, WalkingBody
+from simulators.body.programme import (
     Foot,
     Piece,
     Stand,
@@ -23,8 +20,11 @@ from simulators.programme import (
     exoskeleton,
     shuffling,
 )
-from simulators.rotation import from_vector
-from simulators.source import Floats, Motion
+from simulators.body.rotation import from_vector
+from simulators.motion.source import Floats, Motion
+from simulators.sensing.clock import Clock
+from simulators.sensing.imu import PERFECT, G
+from simulators.sensing.loss import Channel
 
 WALK: tuple[Piece, ...] = (
     Stand(duration_s=1),

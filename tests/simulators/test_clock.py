@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.clock import Clock
+from simulators.sensing.clock import Clock
 
 
 @settings(deadline=None)

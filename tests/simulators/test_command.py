@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from config.settings import Settings
 from simulators.command import app
-from simulators.radio import SimulatedRadio
+from simulators.radio.radio import SimulatedRadio
 from tests.simulators.helpers import PATIENCE_S
 from tests.simulators.test_scene import made_recording
 

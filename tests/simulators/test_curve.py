@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.curve import Curve
+from simulators.body.curve import Curve
 
 SOME = st.floats(-5, 5)
 KNOTS = st.lists(st.tuples(st.floats(0.05, 2), SOME, SOME, SOME), min_size=2, max_size=8)

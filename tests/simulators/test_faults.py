@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from bleak import BleakClient
 
-from simulators.device import FLOOD
+from simulators.devices.device import FLOOD
+from simulators.devices.movella_dot import MovellaDot, uuid
+from simulators.devices.shimmer3 import Shimmer3
 from simulators.faults import KINDS, Fault, Kind, play
-from simulators.hub import Hub
-from simulators.movella_dot import MovellaDot, uuid
-from simulators.shimmer3 import Shimmer3
-from simulators.timeline import Timeline
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.simulators.helpers import Counting, on_air, until
 
 ADDRESS = "D4:22:CD:00:01:00"

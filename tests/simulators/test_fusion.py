@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulators.fusion import GRAVITY, Fusion, product, rotated
+from simulators.sensing.fusion import GRAVITY, Fusion, product, rotated
 
 angle = st.floats(-1.4, 1.4)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.body import WalkingBody
-from simulators.heart import Heart, rmssd_ms
+from simulators.body.body import WalkingBody
+from simulators.body.heart import Heart, rmssd_ms
 
 
 @pytest.mark.parametrize("bpm", [48.0, 66.0, 90.0])

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.ble import BleTransport
-from drivers.heart_rate import HeartRate as Driver
-from drivers.heart_rate import parse_measurement
-from simulators.heart_rate import HeartRateStrap, encode_measurement
-from simulators.hub import Hub
-from simulators.timeline import Timeline
+from drivers.heart_rate.driver import HeartRate as Driver
+from drivers.heart_rate.driver import parse_measurement
+from drivers.transport.ble import BleTransport
+from simulators.devices.heart_rate import HeartRateStrap, encode_measurement
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.simulators.helpers import Metronome, count, decoded, on_air, streaming, until
 
 ADDRESS = "02:48:52:00:01:00"

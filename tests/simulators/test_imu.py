@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators.imu import PERFECT, G, Imperfections, Imu
-from simulators.source import Floats
+from simulators.motion.source import Floats
+from simulators.sensing.imu import PERFECT, G, Imperfections, Imu
 
 N = 20_000
 

@@ -11,9 +11,9 @@ from bumble.device import Advertisement, Device, DeviceConfiguration, Peer
 from bumble.gatt import Service
 from bumble.host import Host
 
-from simulators.hub import Hub
-from simulators.link import SimulatedController
-from simulators.peripheral import advertisement, characteristic
+from simulators.radio.hub import Hub
+from simulators.radio.link import SimulatedController
+from simulators.radio.peripheral import advertisement, characteristic
 from tests.simulators.helpers import until
 
 SENSOR = "D4:22:CD:00:00:01"

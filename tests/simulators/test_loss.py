@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from simulators.loss import Channel, Loss
+from simulators.sensing.loss import Channel, Loss
 
 PACKETS = 1_500_000
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drivers.ble import BleTransport
-from drivers.movella_dot import MovellaDot as Driver
-from drivers.movella_dot import parse_control
-from simulators.fusion import GRAVITY, Fusion
-from simulators.hub import Hub
-from simulators.movella_dot import MODES, MovellaDot, Sample, uuid
-from simulators.timeline import Timeline
+from drivers.movella_dot.driver import MovellaDot as Driver
+from drivers.movella_dot.driver import parse_control
+from drivers.transport.ble import BleTransport
+from simulators.devices.movella_dot import MODES, MovellaDot, Sample, uuid
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
+from simulators.sensing.fusion import GRAVITY, Fusion
 from tests.simulators.helpers import Counting, count, decoded, on_air, streaming, until, vectors
 
 ADDRESS = "D4:22:CD:00:01:00"

@@ -18,12 +18,12 @@ from bleak.exc import (
 from bumble import hci
 
 from drivers.errors import AdapterError, NotFoundError
-from drivers.radio import open_radio
-from simulators.heart_rate import HeartRateStrap
-from simulators.hub import Hub
-from simulators.movella_dot import MovellaDot, uuid
-from simulators.radio import SimulatedRadio
-from simulators.timeline import Timeline
+from drivers.transport.radio import open_radio
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.devices.movella_dot import MovellaDot, uuid
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
+from simulators.radio.radio import SimulatedRadio
 from tests.simulators.helpers import Counting, Metronome, on_air, until
 
 DOT = "D4:22:CD:00:01:00"
@@ -264,8 +264,8 @@ PROGRAM = """
 import asyncio, sys
 from pathlib import Path
 from bleak import BleakClient
-from simulators.movella_dot import uuid
-from simulators.radio import SimulatedRadio
+from simulators.devices.movella_dot import uuid
+from simulators.radio.radio import SimulatedRadio
 
 async def main():
     radio = SimulatedRadio(socket=Path(sys.argv[1]))

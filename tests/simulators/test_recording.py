@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.imu import G
-from simulators.recording import Recording, RecordingError
-from simulators.source import Motion, MotionSource
+from simulators.motion.recording import Recording, RecordingError
+from simulators.motion.source import Motion, MotionSource
+from simulators.sensing.imu import G
 from tests.shared import shared_path
 
 

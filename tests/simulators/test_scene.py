@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from config.settings import Settings
-from drivers.ble import BleTransport
-from drivers.movella_dot import MovellaDot as DotDriver
-from drivers.serial_port import SerialTransport
-from drivers.shimmer3 import Shimmer3 as ShimmerDriver
+from drivers.movella_dot.driver import MovellaDot as DotDriver
+from drivers.shimmer3.driver import Shimmer3 as ShimmerDriver
+from drivers.transport.ble import BleTransport
+from drivers.transport.serial_port import SerialTransport
 from simulators.faults import Fault
-from simulators.radio import SimulatedRadio
-from simulators.recorded import recorded
-from simulators.recording import Recording
-from simulators.ward import ward
+from simulators.motion.recorded import recorded
+from simulators.motion.recording import Recording
+from simulators.radio.radio import SimulatedRadio
+from simulators.scenes.ward import ward
 from tests.shared import shared_path
 from tests.simulators.helpers import count, decoded, streaming, until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulators.serial_port import MOST_WAITING, SerialPort
+from simulators.radio.serial_port import MOST_WAITING, SerialPort
 from tests.simulators.helpers import until
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from drivers.packet import Flag
-from drivers.serial_port import SerialTransport
-from drivers.shimmer3 import Shimmer3 as Driver
-from simulators.shimmer3 import Shimmer3, crc16
-from simulators.source import Floats, Motion, MotionSource
-from simulators.timeline import Timeline
+from drivers.shimmer3.driver import Shimmer3 as Driver
+from drivers.transport.serial_port import SerialTransport
+from simulators.devices.shimmer3 import Shimmer3, crc16
+from simulators.motion.source import Floats, Motion, MotionSource
+from simulators.motion.timeline import Timeline
 from tests.simulators.helpers import Counting, decoded, size, streaming, until, vectors
 
 RATE_HZ = 51.2

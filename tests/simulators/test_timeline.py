@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from simulators.timeline import Timeline
+from simulators.motion.timeline import Timeline
 
 
 async def test_time_runs_as_fast_as_asked_for() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.body import WalkingBody
-from simulators.programme import Piece, Stand, Turn, Walk, exoskeleton, shuffling, there_and_back
-from simulators.truth import Truth
+from simulators.body.body import WalkingBody
+from simulators.body.programme import Piece, Stand, Turn, Walk, exoskeleton, shuffling, there_and_back
+from simulators.body.truth import Truth
 
 
 def truth(*programme: Piece, seed: int = 0, height_m: float = 1.75) -> Truth:

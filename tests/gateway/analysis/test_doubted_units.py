@@ -10,10 +10,10 @@ import pytest
 from dsp.units import IN_G
 from gateway.analysis.pipeline import Pipeline
 from gateway.intake.frames import STEP_NS, Numbered
-from simulators.body import WalkingBody
-from simulators.clock import Clock
-from simulators.imu import PERFECT
-from simulators.source import Motion, MotionSource
+from simulators.body.body import WalkingBody
+from simulators.motion.source import Motion, MotionSource
+from simulators.sensing.clock import Clock
+from simulators.sensing.imu import PERFECT
 from tests.gateway.analysis.test_pipeline import ORIGIN, PROGRAMME, RATE_HZ, SESSIONS, SETTINGS, dot_frames
 
 GRAVITY = 9.80665

@@ -11,7 +11,7 @@ from dsp.result import Result
 from gateway.analysis.joints import CURVES_EVERY_S, JointBank, SubjectJoints, pairs, strides_of
 from gateway.clocks.timeline import Timelines
 from gateway.intake.intake import Arrived
-from simulators.body import Placement
+from simulators.body.body import Placement
 from tests.dsp.bodies import Worn, body, straight, wear
 from tests.dsp.legs import true_angles
 

@@ -17,11 +17,11 @@ from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.intake.steps import Ticker
 from gateway.model.measurement import Measurement
-from simulators.body import WalkingBody
-from simulators.clock import Clock
-from simulators.imu import PERFECT
-from simulators.programme import Stand, Walk
-from simulators.source import MotionSource
+from simulators.body.body import WalkingBody
+from simulators.body.programme import Stand, Walk
+from simulators.motion.source import MotionSource
+from simulators.sensing.clock import Clock
+from simulators.sensing.imu import PERFECT
 
 ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
 SECONDS = 24.0

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from config.settings import Device, Settings, Slot
-from dsp.foot import ALGORITHM as FOOT_ALGORITHM
-from dsp.shank import ALGORITHM as SHANK_ALGORITHM
+from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
+from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
 from gateway.analysis.joints import CURVES_EVERY_S
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
@@ -23,11 +23,11 @@ from gateway.model.measurement import Measurement
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.recordings.replay import Replay
 from gateway.wire.curves import SlotCurves
-from simulators.body import Placement, WalkingBody
-from simulators.clock import Clock
-from simulators.loss import Channel
-from simulators.programme import Stand, Walk
-from simulators.source import Motion, MotionSource
+from simulators.body.body import Placement, WalkingBody
+from simulators.body.programme import Stand, Walk
+from simulators.motion.source import Motion, MotionSource
+from simulators.sensing.clock import Clock
+from simulators.sensing.loss import Channel
 from tests.dsp.bodies import Floats, rotation
 from tests.dsp.legs import PAIRS, true_angles
 from tests.gateway.analysis.test_pipeline import ORIGIN, RATE_HZ, SECONDS, dot_frames
@@ -265,7 +265,7 @@ def test_says_how_far_askew_a_sensor_is_found_to_be_worn_and_whether_that_is_sur
 
 
 def test_a_rate_that_an_operator_is_not_made_for_is_said_and_harms_no_neighbour(monkeypatch: Any) -> None:
-    monkeypatch.setattr("dsp.foot.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
+    monkeypatch.setattr("dsp.foot.contacts.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
     said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
     assert pipeline.intakes[0].faults == {"foot contacts need 100 to 350 Hz, not 60 Hz": 1}

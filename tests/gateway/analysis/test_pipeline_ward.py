@@ -16,9 +16,9 @@ from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, Ward, decode_ward, encode_ward, ward_of
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.recordings.replay import Replay
-from simulators.body import WalkingBody
-from simulators.clock import Clock
-from simulators.imu import PERFECT
+from simulators.body.body import WalkingBody
+from simulators.sensing.clock import Clock
+from simulators.sensing.imu import PERFECT
 from tests.gateway.analysis.test_pipeline import (
     ORIGIN,
     PROGRAMME,

@@ -26,9 +26,9 @@ from gateway.analysis.pipeline import Pipeline
 from gateway.intake.frames import STEP_NS
 from gateway.analysis.warm_up import warm_up
 from tests.gateway.analysis.test_pipeline import ORIGIN, PROGRAMME, RATE_HZ, SECONDS, at, dot_frames
-from simulators.body import WalkingBody
-from simulators.clock import Clock
-from simulators.imu import PERFECT
+from simulators.body.body import WalkingBody
+from simulators.sensing.clock import Clock
+from simulators.sensing.imu import PERFECT
 
 placements = sys.argv[1].split()
 

@@ -18,9 +18,9 @@ from gateway.analysis.warm_up import warm_up
 from gateway.historian.historian import Historian
 from gateway.history.reader import HistoryReader
 from gateway.model.wall_correction import MICRO
-from simulators.heart_rate import HeartRateStrap
-from simulators.hub import Hub
-from simulators.timeline import Timeline
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.servers import Child
 from tests.simulators.helpers import Metronome, on_air
 

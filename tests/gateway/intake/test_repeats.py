@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.settings import Device, Settings, Slot
-from drivers.heart_rate import LEAST_BEAT_S, HeartRateDecoder
+from drivers.heart_rate.driver import LEAST_BEAT_S, HeartRateDecoder
 from drivers.packet import Frame
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.intake.repeats import SETTLED_S, TWINS, Repeats
 from gateway.model.measurement import Measurement
-from simulators.body import WalkingBody
-from simulators.heart import Heart
-from simulators.heart_rate import encode_measurement
-from simulators.imu import PERFECT
+from simulators.body.body import WalkingBody
+from simulators.body.heart import Heart
+from simulators.devices.heart_rate import encode_measurement
+from simulators.sensing.imu import PERFECT
 from tests.gateway.analysis.test_pipeline import PROGRAMME, RATE_HZ, SESSIONS, SETTINGS, dot_frames
 
 HOUR_S = 3600

@@ -67,7 +67,9 @@ def test_what_people_write_stays_as_it_is() -> None:
 
 
 def test_a_line_of_the_log_is_one_line() -> None:
-    record = logging.LogRecord("drivers.ble", logging.WARNING, __file__, 1, "%s is %s", ("strap", NASTY), None)
+    record = logging.LogRecord(
+        "drivers.transport.ble", logging.WARNING, __file__, 1, "%s is %s", ("strap", NASTY), None
+    )
     written = OneLine("%(levelname)s %(message)s").format(record)
     assert written.startswith("WARNING strap is \\x1b]0;owned\\x07")
     assert is_harmless(written.encode())

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from drivers.errors import AdapterError, NotFoundError
-from drivers.supervisor import DeviceState, State
+from drivers.transport.supervisor import DeviceState, State
 from gateway.run.device_log import DeviceLog
 
 STRAPS = {f"strap-{n}": "ble" for n in range(20)}

@@ -14,10 +14,10 @@ from config.settings import Broker, Device, Radio, Settings, Site, Slot
 from gateway.analysis.warm_up import warm_up
 from gateway.cli.accept import accept
 from gateway.run.run import Gateway
-from simulators.hub import Hub
-from simulators.movella_dot import LOCAL_NAME
-from simulators.movella_dot import MovellaDot as SimulatedDot
-from simulators.timeline import Timeline
+from simulators.devices.movella_dot import LOCAL_NAME
+from simulators.devices.movella_dot import MovellaDot as SimulatedDot
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.servers import free_port
 from tests.simulators.helpers import Counting, on_air
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from config.settings import Broker, Device, Radio, Settings, Site, Slot
-from drivers import supervisor
+from drivers.transport import supervisor
 from gateway.analysis.warm_up import warm_up
 from gateway.machine.watchdog import ServiceManager
 from gateway.run.run import Gateway
-from simulators.hub import Hub
-from simulators.movella_dot import MovellaDot
-from simulators.timeline import Timeline
+from simulators.devices.movella_dot import MovellaDot
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.servers import Child
 from tests.simulators.helpers import Counting, on_air
 

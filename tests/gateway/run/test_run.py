@@ -20,8 +20,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from config.settings import Broker, Device, Prometheus, Radio, Recorder, Settings, Site, Slot
-from drivers.heart_rate import HeartRate
-from drivers.movella_dot import MovellaDot
+from drivers.heart_rate.driver import HeartRate
+from drivers.movella_dot.driver import MovellaDot
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
 from gateway.clocks.wall_clock import Reading, WallClock, read
@@ -39,11 +39,11 @@ from gateway.outbox.outbox import Outbox
 from gateway.recordings.replay import Replay
 from gateway.run.run import Gateway, StartError, open_outbox
 from gateway.status import progress
-from simulators.heart_rate import HeartRateStrap
-from simulators.hub import Hub
-from simulators.movella_dot import MovellaDot as SimulatedDot
-from simulators.timeline import Timeline
-from simulators.ward import ward
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.devices.movella_dot import MovellaDot as SimulatedDot
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
+from simulators.scenes.ward import ward
 from tests.servers import Child, free_port
 from tests.simulators.helpers import Counting, Metronome, on_air
 

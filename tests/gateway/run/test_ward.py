@@ -34,10 +34,10 @@ from gateway.recordings.replay import Replay
 from gateway.run.run import Gateway
 from gateway.ward.kept_ward import ward_path
 from gateway.ward.registry import read_state
-from simulators.heart_rate import AVERAGED_BEATS, HeartRateStrap
-from simulators.hub import Hub
-from simulators.source import Beats, BeatSource
-from simulators.timeline import Timeline
+from simulators.devices.heart_rate import AVERAGED_BEATS, HeartRateStrap
+from simulators.motion.source import Beats, BeatSource
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.gateway.run.ward_desk import Desk
 from tests.servers import Child, wait_until
 from tests.simulators.helpers import on_air

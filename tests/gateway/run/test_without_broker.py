@@ -21,9 +21,9 @@ from config.loader import load
 from gateway.analysis.warm_up import warm_up
 from gateway.broker.embedded import find_mosquitto
 from gateway.cli.status import Listener, concerns
-from simulators.heart_rate import HeartRateStrap
-from simulators.hub import Hub
-from simulators.timeline import Timeline
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from tests.servers import free_port, missing, wait_until
 from tests.simulators.helpers import Metronome, on_air
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsp.joint_strides import JointCurve
+from dsp.joints.strides import JointCurve
 from gateway.wire.curves import SlotCurves, decode_curves, encode_curves
 from gateway.wire.payload import PayloadError
 

@@ -1,0 +1,1 @@
+"""What Bluetooth devices of all makes share: characteristics and their identifiers."""

@@ -1,0 +1,1 @@
+"""Straps and armbands with the Bluetooth heart rate service."""

@@ -1,0 +1,1 @@
+"""Movella DOT inertial sensors over BLE."""

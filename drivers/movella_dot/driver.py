@@ -1,0 +1,263 @@
+"""Movella DOT (version 1 and 2): a coin-sized inertial sensor over Bluetooth LE.
+
+Each notification carries one sample with a 32-bit microsecond stamp and no counter: a loss shows as a gap between
+stamps. Facts: Movella DOT BLE Service Specification XD0506P rev C.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.driver import Decoder, Driver, Link
+from drivers.errors import DialogueError, MalformedFrameError
+from drivers.gatt.battery import BATTERY, battery_packet, follow_battery
+from drivers.gatt.uuids import dot_uuid
+from drivers.identity import Told
+from drivers.movella_dot.layout import MODES, Mode, flags, samples, sane
+from drivers.movella_dot.messages import START_SYNC, SYNCHRONISATION, parse_message, stop_sync, sync_status
+from drivers.packet import Frame, Packet, StreamSpec
+
+SERVICE = dot_uuid(0x1000)
+DEVICE_INFORMATION = dot_uuid(0x1001)
+DEVICE_CONTROL = dot_uuid(0x1002)
+MEASUREMENT_CONTROL = dot_uuid(0x2001)
+BATTERY_LEVEL = dot_uuid(0x3001)
+MESSAGE_CONTROL = dot_uuid(0x7001)
+
+MEASUREMENT_CHANNEL = "measurement"
+CONTROL_CHANNEL = "control"
+HIGHEST_RATE_HZ = 1000  # sensors of today offer 1 to 60, and 120 when recording; a later one may offer more
+
+_START, _STOP = 1, 0
+_SERIAL_AT = 20  # behind address, firmware version, build time and version of the radio's firmware
+_TAG_AT, _TAG_BYTES = 8, 16  # behind its length
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceControl:
+    """What the device control characteristic (1002) says about sampling.
+
+    Attributes:
+        rate_hz: Output rate.
+        filter_profile: 0 general, 1 dynamic.
+    """
+
+    rate_hz: int
+    filter_profile: int
+
+
+def parse_control(data: bytes) -> DeviceControl:
+    """Read the device control characteristic; raises MalformedFrameError for a cut one or an impossible rate."""
+    if len(data) < 27:
+        raise MalformedFrameError("truncated device control")
+    rate, profile = struct.unpack_from("<HB", data, 24)
+    if not 1 <= rate <= HIGHEST_RATE_HZ:
+        raise MalformedFrameError("impossible output rate")
+    return DeviceControl(rate, profile)
+
+
+def parse_identity(information: bytes, control: bytes) -> Told:
+    """Read serial number and tag from device information (1001) and device control (1002); empty where cut."""
+    serial, tag = "", b""
+    if len(information) >= _SERIAL_AT + 8:
+        number = int.from_bytes(information[_SERIAL_AT : _SERIAL_AT + 8], "little")
+        serial = f"{number:016X}" if number else ""
+    if len(control) > _TAG_AT:
+        tag = control[_TAG_AT : _TAG_AT + min(control[_TAG_AT - 1], _TAG_BYTES)]
+    return Told(serial, tag.decode("utf-8", "replace").split("\0")[0].strip())
+
+
+def measurement_command(mode: Mode, *, start: bool) -> bytes:
+    """Return the three bytes that start or stop a measurement."""
+    return bytes((1, _START if start else _STOP, mode.number))
+
+
+class MovellaDotDecoder(Decoder):
+    """Measurements of one mode, many notifications at a time.
+
+    Attributes:
+        mode: The measurement mode.
+    """
+
+    def __init__(self, mode: Mode) -> None:
+        super().__init__()
+        self.mode = mode
+        self._payload = mode.payload
+        self._longest = mode.characteristic[1]
+        self._streams = {spec.name: spec for spec, _ in mode.streams} | {BATTERY.name: BATTERY}
+
+    @property
+    def streams(self) -> Mapping[str, StreamSpec]:
+        """The streams of the mode, at the rate that the device announced."""
+        return self._streams
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode all measurements among ``frames`` at once."""
+        return self.decode_many([(self, frames)])[0]
+
+    @classmethod
+    def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
+        """Decode the measurements of all sensors of one mode at once."""
+        decoders = [decoder for decoder, _ in work if isinstance(decoder, MovellaDotDecoder)]
+        packets: list[list[Packet]] = [[] for _ in work]
+        by_mode: dict[str, list[int]] = {}
+        for at, decoder in enumerate(decoders):
+            by_mode.setdefault(decoder.mode.name, []).append(at)
+        for members in by_mode.values():
+            measured = _measured([(decoders[at], work[at][1]) for at in members])
+            for at, found in zip(members, measured, strict=True):
+                packets[at] = found
+        return packets
+
+    def whole(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Return the measurements that are whole; count those that are not, and take what is no measurement."""
+        size = self._payload.itemsize
+        whole = [f for f in frames if f.channel == MEASUREMENT_CHANNEL and size <= len(f.data) <= self._longest]
+        if len(whole) < len(frames):
+            for frame in frames:
+                if frame.channel == CONTROL_CHANNEL:
+                    self._take_control(frame.data)
+                elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) < size:
+                    self.faults["truncated measurement"] += 1
+                elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) > self._longest:
+                    self.faults["oversized measurement"] += 1
+        return whole
+
+    def _take_control(self, data: bytes) -> None:
+        try:
+            rate_hz = float(parse_control(data).rate_hz)
+        except MalformedFrameError as problem:
+            self.faults[str(problem)] += 1
+        else:
+            specs = [replace(spec, rate_hz=rate_hz) for spec, _ in self.mode.streams]
+            self._streams = {spec.name: spec for spec in specs} | {BATTERY.name: BATTERY}
+
+
+def _measured(work: Sequence[tuple[MovellaDotDecoder, Sequence[Frame]]]) -> list[list[Packet]]:
+    """Decode the frames of sensors in one mode; usually they all are whole measurements, which is seen at a glance."""
+    decoders = [decoder for decoder, _ in work]
+    every = [frames for _, frames in work]
+    columns = _Columns.of(every)
+    if columns.all_whole(decoders[0].mode):
+        return _measurements(decoders, columns)
+    packets = _measurements(decoders, _Columns.of([decoder.whole(frames) for decoder, frames in work]))
+    for found, decoder, frames in zip(packets, decoders, every, strict=True):
+        if battery := battery_packet(frames, decoder.faults):
+            found.append(battery)
+    return packets
+
+
+class _Columns(NamedTuple):
+    """Frames of several sensors by field, ``counts`` of each sensor."""
+
+    counts: NDArray[np.int64]
+    arrival_ns: Sequence[int]
+    channels: Sequence[str]
+    data: Sequence[bytes]
+
+    @classmethod
+    def of(cls, frames: Sequence[Sequence[Frame]]) -> _Columns:
+        counts = np.array([len(each) for each in frames], np.int64)
+        return cls(counts, *(zip(*chain.from_iterable(frames), strict=True) if counts.any() else ((), (), ())))
+
+    def all_whole(self, mode: Mode) -> bool:
+        sizes = set(map(len, self.data))
+        return (
+            self.channels.count(MEASUREMENT_CHANNEL) == len(self.channels)
+            and mode.payload.itemsize <= min(sizes, default=0)
+            and max(sizes) <= mode.characteristic[1]
+        )
+
+
+def _measurements(decoders: Sequence[MovellaDotDecoder], frames: _Columns) -> list[list[Packet]]:
+    """Decode whole measurements of sensors in one mode; count those that no sensor can mean."""
+    mode, counts = decoders[0].mode, frames.counts
+    if not counts.any():
+        return [[] for _ in decoders]
+    payloads = _payloads(frames.data, mode.payload)
+    arrival = np.array(frames.arrival_ns, np.int64)
+    good = sane(payloads, mode)
+    if not good.all():
+        owner = np.repeat(np.arange(len(counts)), counts)
+        bad = np.bincount(owner[~good], minlength=len(counts))
+        for decoder, n in zip(decoders, bad.tolist(), strict=True):
+            if n:
+                decoder.faults["impossible values"] += n
+        payloads, arrival, counts = payloads[good], arrival[good], counts - bad
+    ticks, marks = payloads["ts"].astype(np.int64), flags(payloads, mode)
+    streams = [(spec.name, samples(payloads, fields)) for spec, fields in mode.streams]
+    ends = np.cumsum(counts).tolist()
+    return [
+        [Packet(name, arrival[a:b], ticks[a:b], values[a:b], marks[a:b]) for name, values in streams] if b > a else []
+        for a, b in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+
+
+def _payloads(data: Sequence[bytes], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return (n,) payloads. Characteristics have a fixed length: what lies behind the fields of the mode is padding."""
+    size = dtype.itemsize
+    if len(set(map(len, data))) == 1:
+        rows = np.frombuffer(b"".join(data), np.uint8).reshape(len(data), -1)
+        return np.ascontiguousarray(rows[:, :size]).view(dtype)[:, 0]
+    return np.frombuffer(b"".join([each[:size] for each in data]), dtype)
+
+
+class MovellaDot(Driver):
+    """Starts the measurement mode of its option ``mode`` (default ``rate_mag``) at the rate the device is set to."""
+
+    name: ClassVar[str] = "movella_dot"
+    title: ClassVar[str] = "Movella DOT inertial sensor"
+    transport: ClassVar[Literal["ble", "serial"]] = "ble"
+    service: ClassVar[str | None] = SERVICE
+    silence_s: ClassVar[float] = 3.0  # the slowest rate is 1 Hz
+
+    def __init__(self, *, mode: str = "rate_mag", **options: Any) -> None:
+        super().__init__(**options)
+        if mode not in MODES:
+            raise ValueError(f"driver '{self.name}' has no mode '{mode}': known are {', '.join(MODES)}")
+        self.mode = MODES[mode]
+
+    def allows(self, characteristic: str, data: bytes) -> bool:
+        """Start and stop of this mode, and radio synchronisation; no setting and no recording."""
+        if characteristic == MEASUREMENT_CONTROL:
+            return data in (measurement_command(self.mode, start=True), measurement_command(self.mode, start=False))
+        return characteristic == MESSAGE_CONTROL and _synchronises(data)
+
+    def decoder(self) -> MovellaDotDecoder:
+        """Return a decoder for the configured mode."""
+        return MovellaDotDecoder(self.mode)
+
+    async def identify(self, link: Link) -> Told:
+        """Read serial number and tag."""
+        try:
+            return parse_identity(await link.read(DEVICE_INFORMATION), await link.read(DEVICE_CONTROL))
+        except DialogueError:
+            return Told()
+
+    async def start(self, link: Link) -> None:
+        """Announce the rate, subscribe, then start: a sensor that measures before that would lose samples."""
+        link.announce(CONTROL_CHANNEL, await link.read(DEVICE_CONTROL))
+        await follow_battery(link, BATTERY_LEVEL)
+        await link.subscribe(MEASUREMENT_CHANNEL, self.mode.characteristic[0])
+        await link.write(MEASUREMENT_CONTROL, measurement_command(self.mode, start=True))
+
+    async def stop(self, link: Link) -> None:
+        """Stop measuring."""
+        await link.write(MEASUREMENT_CONTROL, measurement_command(self.mode, start=False))
+
+
+def _synchronises(data: bytes) -> bool:
+    if data in (stop_sync(), sync_status()):
+        return True
+    try:
+        message = parse_message(data)
+    except MalformedFrameError:
+        return False
+    return (message.mid, message.kind, len(message.data)) == (SYNCHRONISATION, START_SYNC, 6)

@@ -1,0 +1,1 @@
+"""Shimmer3 IMU with LogAndStream firmware over serial (RFCOMM)."""

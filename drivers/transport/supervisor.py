@@ -1,0 +1,283 @@
+"""One supervised task a device: search, connect, start, watch, and begin again for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeVar
+
+from drivers.driver import Driver
+from drivers.errors import (
+    AmbiguousDeviceError,
+    DialogueError,
+    DriverError,
+    LinkError,
+    LinkLostError,
+    OtherDeviceError,
+    SilentStreamError,
+)
+from drivers.identity import Told
+from drivers.packet import Frame
+from drivers.transport.ble import BleTransport
+from drivers.transport.policy import LONGEST_DELAY_S, SOON_S, STABLE_S, Action, decide, delay_s
+from drivers.transport.radio import Radio
+from drivers.transport.serial_port import SerialTransport
+from drivers.transport.transport import Clock, Connection, Transport
+
+log = logging.getLogger(__name__)
+
+STOP_S = 3.0  # a stop dialogue that takes longer is given up: the next start dialogue begins with a stop anyway
+START_S = 60.0  # every step of a dialogue has its own limit; this one is for a device that answers for ever
+
+T = TypeVar("T")
+
+NOBODY = Told()  # nothing was connected yet
+
+DEFECT_ADVICE = "This is a defect of the gateway: report it."
+
+State = Literal["searching", "connecting", "starting", "streaming", "silent", "waiting", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """What a device is doing.
+
+    Attributes:
+        id: Device.
+        state: One of `State`.
+        since_ns: Gateway monotonic time at which it began.
+        attempts: Failures in a row so far.
+        error: What went wrong last; empty while all is well.
+        advice: What can be done about it.
+        problem: A word for programs where the way to the device is not what is wrong: `drivers.errors`.
+        told: Serial number, tag and address of the device that is connected, or was last.
+        doubt: Why it is not certain that it is the device that was met under this id before; empty if it is.
+    """
+
+    id: str
+    state: State
+    since_ns: int
+    attempts: int = 0
+    error: str = ""
+    advice: str = ""
+    problem: str = ""
+    told: Told = NOBODY
+    doubt: str = ""
+
+
+class DeviceSupervisor:
+    """Keeps one device streaming.
+
+    Args:
+        device_id: Its id, handed through to ``sink`` and ``on_state``.
+        driver: Its driver.
+        sink: Takes each frame as it arrives; called on the event loop, must not block.
+        on_state: Told of each change. ``starting`` comes once for each new connection, before its first frame.
+        clock_ns: The gateway's monotonic clock.
+        radio: For a BLE device; with ``address`` or ``name``, or neither to take any that the driver can read.
+        address: Bluetooth address.
+        name: Bluetooth name.
+        port: For a serial device: its tty.
+        known: Bluetooth address under which the device was met before; preferred among several of its name.
+        judge: Says whether what a device tells of itself is right for this id: raises OtherDeviceError before any of
+            its data is taken, and returns what doubt is left. Called on a thread, since it may read a file.
+        chance: Source of the jitter.
+    """
+
+    def __init__(
+        self,
+        device_id: str,
+        driver: Driver,
+        *,
+        sink: Callable[[str, Frame], None],
+        on_state: Callable[[DeviceState], None],
+        clock_ns: Clock,
+        radio: Radio | None = None,
+        address: str | None = None,
+        name: str | None = None,
+        port: Path | None = None,
+        known: str | None = None,
+        judge: Callable[[Told], str] | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._id = device_id
+        self._driver = driver
+        self._sink = sink
+        self._on_state = on_state
+        self._clock_ns = clock_ns
+        self._transport = _transport(driver, radio, address, name, port, known)
+        self._judge = judge
+        self._told, self._doubt = NOBODY, ""
+        self._chance = chance or random.Random()
+        self._failures = 0
+        self._error: Exception | None = None
+        self._state: State | None = None
+        self._live_from_s: float | None = None  # first and last live frame of this connection, on the loop's clock
+        self._live_to_s = 0.0
+
+    async def run(self) -> None:
+        """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
+        self._transport.begin()
+        try:
+            while True:
+                self._error = await self._attempt()
+                self._failures = 1 if self._was_stable() else self._failures + 1
+                action = decide(self._error, self._failures)
+                if action is Action.GIVE_UP:
+                    self._tell("failed")
+                    return
+                await self._recover(action, self._error)
+        finally:
+            self._transport.end()
+            if self._state != "failed":
+                self._tell("stopped")
+
+    async def _attempt(self) -> Exception:
+        """Go from searching to streaming; return what ended it."""
+        self._live_from_s = None
+        try:
+            self._tell("searching")
+            await self._transport.search()
+            self._tell("connecting")
+            connection = await self._transport.connect(self._driver, self._take, self._clock_ns)
+            try:
+                await self._identify(connection)
+                await self._stream(connection)
+            finally:
+                await self._leave(connection)
+        except DriverError as error:
+            return error
+        except Exception as error:  # a defect of one driver or library must not take the other devices down
+            log.exception("%s: unexpected failure", self._id)
+            return error
+        finally:
+            self._transport.release()
+
+    async def _identify(self, connection: Connection) -> None:
+        """Ask the device which one it is, and take it only if it is the right one. Raises LinkError."""
+        told = await self._hold(connection, self._driver.identify(connection), "the device was asked who it is")
+        self._told = replace(told, address=connection.address)
+        if self._judge is not None:
+            self._doubt = await asyncio.to_thread(self._judge, self._told)
+        self._transport.confirm()
+
+    async def _stream(self, connection: Connection) -> NoReturn:
+        """Start the stream and watch it until it ends. Raises LinkError."""
+        self._tell("starting")
+        await self._hold(connection, self._driver.start(connection), "the stream was being started")
+        connection.begin_stream()
+        asking = asyncio.create_task(self._ask_again(connection), name=f"refresh:{self._id}")
+        try:
+            await self._watch(connection)
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    async def _watch(self, connection: Connection) -> NoReturn:
+        """Wait until the stream ends. Raises LinkError."""
+        loop = asyncio.get_running_loop()
+        started_s, silence_s = loop.time(), self._driver.silence_s
+        while True:
+            heard_s = started_s if self._live_from_s is None else max(started_s, self._live_to_s)
+            if loop.time() - heard_s >= silence_s:
+                self._error = SilentStreamError(f"no sample for {silence_s:g} s")
+                self._tell("silent")
+                raise self._error
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(heard_s + silence_s):
+                    await connection.lost.wait()
+                raise LinkLostError("the link was lost")
+
+    async def _ask_again(self, connection: Connection) -> None:
+        """Ask now and then for what the device does not tell by itself."""
+        every_s = self._driver.refresh_s
+        while every_s is not None:
+            await asyncio.sleep(every_s)
+            try:
+                await self._driver.refresh(connection)
+            except LinkError as problem:
+                log.debug("%s: asked again: %s", self._id, problem)
+
+    async def _hold(self, connection: Connection, dialogue: Coroutine[Any, Any, T], when: str) -> T:
+        """Hold a dialogue as long as the link is up. Raises LinkError."""
+        talking = asyncio.create_task(dialogue, name=f"start:{self._id}")
+        lost = asyncio.create_task(connection.lost.wait(), name=f"lost:{self._id}")
+        tasks: tuple[asyncio.Task[Any], ...] = (talking, lost)
+        try:
+            await asyncio.wait(tasks, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            was_done = talking.done()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        if was_done:
+            return talking.result()
+        if connection.lost.is_set():
+            raise LinkLostError(f"the link was lost while {when}")
+        raise DialogueError(f"no end within {START_S:g} s while {when}")
+
+    async def _leave(self, connection: Connection) -> None:
+        """Stop the stream if the device is still there, and let go of it."""
+        try:
+            if not connection.lost.is_set():
+                connection.begin_dialogue()
+                async with asyncio.timeout(STOP_S):
+                    await self._driver.stop(connection)
+        except (LinkError, TimeoutError) as problem:
+            log.debug("%s: stop dialogue: %s", self._id, problem)
+        finally:
+            await connection.close()
+
+    async def _recover(self, action: Action, error: Exception) -> None:
+        if action is Action.RETRY:
+            return
+        self._tell("failed" if isinstance(error, OtherDeviceError) else "waiting")
+        if action is Action.RESET and isinstance(error, LinkError):
+            try:
+                await self._transport.reset(error)
+            except LinkError as problem:
+                log.debug("%s: reset: %s", self._id, problem)
+        longest_s = SOON_S if isinstance(error, AmbiguousDeviceError) else LONGEST_DELAY_S
+        await asyncio.sleep(min(longest_s, delay_s(self._failures, self._chance.random())))
+
+    def _take(self, frame: Frame) -> None:
+        if frame.channel in self._driver.live:
+            self._live_to_s = asyncio.get_running_loop().time()
+            if self._live_from_s is None:
+                self._live_from_s = self._live_to_s
+                self._error = None
+                self._tell("streaming")
+        self._sink(self._id, frame)
+
+    def _was_stable(self) -> bool:
+        return self._live_from_s is not None and self._live_to_s - self._live_from_s >= STABLE_S
+
+    def _tell(self, state: State) -> None:
+        self._state = state
+        error, advice, problem = "", "", ""
+        if self._error is not None:
+            error = str(self._error) or type(self._error).__name__
+            advice = self._error.advice if isinstance(self._error, DriverError) else DEFECT_ADVICE
+            problem = self._error.problem if isinstance(self._error, DriverError) else ""
+        self._on_state(
+            DeviceState(
+                self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._told, self._doubt
+            )
+        )
+
+
+def _transport(  # noqa: PLR0917 - the ways to a device, as they are configured
+    driver: Driver, radio: Radio | None, address: str | None, name: str | None, port: Path | None, known: str | None
+) -> Transport:
+    if driver.transport == "serial":
+        if port is None:
+            raise ValueError(f"driver '{driver.name}' needs a port")
+        return SerialTransport(port)
+    if radio is None:
+        raise ValueError(f"driver '{driver.name}' needs a radio")
+    return BleTransport(radio, address=address, name=name, service=driver.service, known=known)

@@ -1,0 +1,1 @@
+"""What foot and shank share: swings and strides."""

@@ -1,0 +1,1 @@
+"""Sensors on feet: contacts, and the length and height of each stride."""

@@ -1,0 +1,1 @@
+"""Contacts of both legs to the metrics of gait."""

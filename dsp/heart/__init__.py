@@ -1,0 +1,1 @@
+"""Heart rate and its variability."""

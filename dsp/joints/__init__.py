@@ -1,0 +1,1 @@
+"""Two oriented segments to a joint: angles, stride by stride, and over the gait cycle."""

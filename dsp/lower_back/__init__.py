@@ -1,0 +1,1 @@
+"""A sensor on the lower back: bouts, steps, turns, speed."""

@@ -1,0 +1,176 @@
+"""One subject's walk as the lower back tells it: events of the kernel become results on the gateway clock."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.catalogue import CATALOGUE
+from dsp.lower_back.layout import BOUT, GAP, INITIAL_CONTACT, RHYTHM, TURN
+from dsp.result import Result, Side
+
+ALGORITHM: Final = "lower-back/1"
+
+Seconds = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # fractional device indices to gateway seconds
+
+SIDES: Final[dict[int, Side]] = {1: "left", 0: "none", -1: "right"}
+RHYTHMS: Final = (
+    "step_regularity",
+    "stride_regularity",
+    "harmonic_ratio_v",
+    "harmonic_ratio_ap",
+    "harmonic_ratio_ml",
+)
+
+WINDOW_STEPS = 8  # live cadence, speed and stride length: the last four strides
+MIN_STEPS = 3  # fewer make no cadence
+GOOD_STEPS = 6  # three strides: fewer are degraded (metrics reference, section 0)
+GOOD_STRIDES = 10  # for regularity and harmonic ratio (the same)
+EVERY_S = 1.0  # live values at most once a second
+PAUSE_S = 2.124  # the longest step (Mobilise-D); a longer one begins a new window
+SURE = 0.5  # confidence up to which a contact is degraded
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    at_s: float
+    length_m: float  # of the step that ended here; NaN if not known
+
+
+class _Span(NamedTuple):
+    """What a value rests on: a stretch of time, steps or strides, and a doubt."""
+
+    start_s: float
+    end_s: float
+    n: int
+    doubt: str = ""
+
+
+class LowerBackWalk:
+    """Streaming results of one lower-back sensor; a function of its events and their times alone.
+
+    Args:
+        exoskeleton: Take the wider plausibility limits of exoskeleton gait.
+    """
+
+    def __init__(self, *, exoskeleton: bool = False) -> None:
+        self._exoskeleton = exoskeleton
+        self._steps: deque[_Step] = deque(maxlen=WINDOW_STEPS + 1)
+        self._due_s = -math.inf
+        self._blocks: list[tuple[float, float, int, tuple[float, ...]]] = []
+        self._out: list[Result] = []
+
+    def push(self, events: NDArray[np.void] | None, seconds: Seconds, now_s: float) -> list[Result]:
+        """Take the newest events of the sensor (rows of ``lower_back.EVENT``) and return what they say.
+
+        Args:
+            events: Rows in the order the kernel said them; None for none.
+            seconds: Maps fractional device indices to gateway seconds.
+            now_s: Gateway time up to which all samples have been seen.
+        """
+        if events is not None and len(events) > 0:
+            starts, ends = seconds(events["start"]).tolist(), seconds(events["index"]).tolist()
+            for event, start_s, end_s in zip(events, starts, ends, strict=True):
+                self._take(event, start_s, end_s)
+        if self._steps and now_s - self._steps[-1].at_s > 2.0 * PAUSE_S:
+            self._steps.clear()
+        return self._collect()
+
+    def finish(self) -> list[Result]:
+        """End of the session: say the rhythm that was still being gathered."""
+        self._say_rhythm()
+        self._steps.clear()
+        return self._collect()
+
+    def _collect(self) -> list[Result]:
+        out, self._out = self._out, []
+        return out
+
+    def _take(self, event: Any, start_s: float, end_s: float) -> None:
+        kind = int(event["kind"])
+        if kind == INITIAL_CONTACT:
+            self._contact(event, end_s)
+        elif kind == RHYTHM:
+            values = (event["step_regularity"], event["stride_regularity"], *event["harmonic_ratio"])
+            self._blocks.append((start_s, end_s, int(event["steps"]) // 2, tuple(float(v) for v in values)))
+            if sum(block[2] for block in self._blocks) >= GOOD_STRIDES:
+                self._say_rhythm()
+        elif kind == BOUT:
+            self._bout(event, start_s, end_s)
+        elif kind == TURN:
+            side = SIDES[int(event["side"])]
+            self._say("turn_angle", math.degrees(event["angle_rad"]), side, _Span(start_s, end_s, 1))
+            self._say("turn_duration", end_s - start_s, side, _Span(start_s, end_s, 1))
+        elif kind == GAP:
+            self._steps.clear()
+
+    def _contact(self, event: Any, at_s: float) -> None:
+        doubt = "uncertain contact" if event["confidence"] <= SURE else ""
+        self._say("initial_contact", 1.0, SIDES[int(event["side"])], _Span(at_s, at_s, 1, doubt))
+        if self._steps and at_s - self._steps[-1].at_s > PAUSE_S:
+            self._steps.clear()
+        self._steps.append(_Step(at_s, float(event["step_length_m"])))
+        n = len(self._steps) - 1
+        if n < MIN_STEPS or at_s < self._due_s:
+            return
+        self._due_s = at_s + EVERY_S
+        start_s = self._steps[0].at_s
+        span = _Span(start_s, at_s, n, _few(n))
+        self._say("cadence", 60.0 * n / (at_s - start_s), "both", span)
+        lengths = [step.length_m for step in list(self._steps)[1:]]
+        if all(map(math.isfinite, lengths)):
+            self._pace(sum(lengths) / n, sum(lengths) / (at_s - start_s), span)
+
+    def _bout(self, event: Any, start_s: float, end_s: float) -> None:
+        self._say_rhythm()
+        n = int(event["steps"])
+        self._say("walking_bout", end_s - start_s, "both", _Span(start_s, end_s, n))
+        self._say("n_steps", float(n), "both", _Span(start_s, end_s, n))
+        span = _Span(start_s, end_s, n, _few(n))
+        self._say("cadence", float(event["cadence_spm"]), "both", span)
+        if math.isfinite(event["step_length_m"]):
+            self._pace(float(event["step_length_m"]), float(event["speed_mps"]), span)
+
+    def _pace(self, step_m: float, speed_mps: float, span: _Span) -> None:
+        self._say("stride_length", 2.0 * step_m, "both", span)
+        self._say("walking_speed", speed_mps, "both", span)
+
+    def _say_rhythm(self) -> None:
+        if not self._blocks:
+            return
+        strides = sum(block[2] for block in self._blocks)
+        doubt = f"only {strides} strides" if strides < GOOD_STRIDES else ""
+        span = _Span(self._blocks[0][0], self._blocks[-1][1], strides, doubt)
+        for metric, values in zip(RHYTHMS, zip(*(block[3] for block in self._blocks), strict=True), strict=True):
+            known = [value for value in values if math.isfinite(value)]
+            if known:
+                self._say(metric, sum(known) / len(known), "both", span)
+        self._blocks = []
+
+    def _say(self, metric: str, value: float, side: Side, span: _Span) -> None:
+        """Say one value; one that no body can reach is said as none."""
+        fine = CATALOGUE[metric].plausible(value, exoskeleton=self._exoskeleton)
+        self._out.append(
+            Result(
+                metric,
+                value if fine else None,
+                side,
+                span.start_s,
+                span.end_s,
+                span.n if fine else 0,
+                ALGORITHM,
+                n_rejected=0 if fine else span.n,
+                quality="invalid" if not fine else "degraded" if span.doubt else "ok",
+                reason=span.doubt if fine else "implausible",
+            )
+        )
+
+
+def _few(steps: int) -> str:
+    return f"only {steps} steps" if steps < GOOD_STEPS else ""

@@ -1,0 +1,1 @@
+"""How a sensor is strapped on: found, not believed."""

@@ -1,0 +1,1 @@
+"""Inertial samples to orientation, through gaps and beside iron."""

@@ -1,0 +1,1 @@
+"""Devices that are not there, a file each: wire encoders and their dialogues."""

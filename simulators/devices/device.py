@@ -1,0 +1,146 @@
+"""What all simulated devices have in common, whatever they are connected by."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from simulators.motion.timeline import Timeline
+
+FLOOD = 20  # times that each packet is sent by a device that floods: over a thousand packets a second of a DOT
+
+Misbehaviour = Literal["", "flood", "repeat", "garbage"]
+
+
+@dataclass(slots=True)
+class Counts:
+    """Samples of one device by what became of them.
+
+    Attributes:
+        sent: Handed to the radio or the port.
+        lost: Lost on the air, because the source says so or a fault does.
+        unsent: Taken while nobody had started the stream.
+    """
+
+    sent: int = 0
+    lost: int = 0
+    unsent: int = 0
+
+
+class SimulatedDevice(ABC):
+    """A device that is not there: pulls samples from its source in step with simulated time, and sends them.
+
+    Args:
+        name: Unique name in the scene, such as ``bed-1-left-foot``.
+        timeline: Simulated time.
+
+    Attributes:
+        counts: What became of the samples.
+        streaming: Whether the gateway has started the stream.
+        finished: Set when the source has ended.
+    """
+
+    def __init__(self, *, name: str, timeline: Timeline) -> None:
+        self.name = name
+        self.timeline = timeline
+        self.counts = Counts()
+        self.streaming = False
+        self.finished = asyncio.Event()
+        self._muted = False
+        self._misbehaviour: Misbehaviour = ""
+        self._random = random.Random(name)
+        self._power_on_s = 0.0  # device clock at its last power-on, on the source's device clock
+        self._reset_wanted = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Switch on."""
+        await self._switch_on()
+        self._task = asyncio.create_task(self._pump(), name=f"device {self.name}")
+
+    async def stop(self) -> None:
+        """Switch off."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self.streaming = False
+        await self._switch_off()
+
+    async def drop(self) -> None:
+        """Lose the link once; the device can be found again at once."""
+        self.streaming = False
+        await self._drop()
+
+    async def silence(self, for_s: float) -> None:
+        """Keep the link, but send nothing for a while (simulated seconds): a hung sensor."""
+        self._muted = True
+        await self.timeline.reach(self.timeline.now_s + for_s)
+        self._muted = False
+
+    async def misbehave(self, how: Misbehaviour, for_s: float) -> None:
+        """Send each packet many times, or twice, or bytes at random in its place, for a while (simulated seconds)."""
+        self._misbehaviour = how
+        await self.timeline.reach(self.timeline.now_s + for_s)
+        self._misbehaviour = ""
+
+    async def leave(self, for_s: float) -> None:
+        """Go out of range: the link is lost, and there is nothing to be found for a while (simulated seconds)."""
+        self.streaming = False
+        await self._switch_off()
+        await self.timeline.reach(self.timeline.now_s + for_s)
+        if not self.finished.is_set():
+            await self._switch_on()
+
+    async def power_cycle(self, for_s: float = 0.0) -> None:
+        """Switch off and on: the link is lost and the device's clock starts at nought again."""
+        await self.leave(for_s)
+        self._reset_wanted = True
+
+    def clock_s(self, source_s: float) -> float:
+        """Return the device's clock since its last power-on, from that of its source; seconds."""
+        if self._reset_wanted:
+            self._reset_wanted = False
+            self._power_on_s = source_s
+        return source_s - self._power_on_s
+
+    def _as_sent(self, packet: bytes) -> Iterable[bytes]:
+        """Return what goes out in place of a packet."""
+        match self._misbehaviour:
+            case "flood":
+                return [packet] * FLOOD
+            case "repeat":
+                return [packet, packet]
+            case "garbage":
+                return [self._random.randbytes(len(packet))]
+            case _:
+                return (packet,)
+
+    async def _pump(self) -> None:
+        while not self.timeline.running or await self._send(self.timeline.now_s):
+            await self.timeline.tick()
+        self.streaming = False
+        self.finished.set()
+        await self._switch_off()
+
+    @abstractmethod
+    async def _send(self, until_s: float) -> bool:
+        """Send what the source has up to simulated time ``until_s``; False at the end of the source."""
+
+    @abstractmethod
+    async def _switch_on(self) -> None:
+        """Appear."""
+
+    @abstractmethod
+    async def _switch_off(self) -> None:
+        """Deliver what was sent, and disappear."""
+
+    @abstractmethod
+    async def _drop(self) -> None:
+        """Lose the link, and be found again."""

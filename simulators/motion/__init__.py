@@ -1,0 +1,1 @@
+"""Where motion comes from: a body, or a recording."""

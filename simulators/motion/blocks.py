@@ -1,0 +1,84 @@
+"""Sources that make their samples a block at a time and hand them out in slices of any size.
+
+Samples are made in blocks whose borders depend on nothing but the source, so that whoever pulls them, in whatever
+steps, gets the same samples bit for bit.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from simulators.motion.source import Floats, Motion, MotionSource
+
+BLOCK_SAMPLES = 128
+"""Samples made at once: enough to spread numpy's cost of a call, few enough to stay within two seconds of now."""
+
+
+class Block(NamedTuple):
+    """Consecutive samples with the true time (n,) of each, which only a simulator knows."""
+
+    true_s: Floats
+    motion: Motion
+
+
+def empty_motion() -> Motion:
+    """Return a Motion of no samples."""
+    none, rows = np.empty(0), np.empty((0, 3))
+    return Motion(none, rows, rows, rows, np.empty(0, dtype=np.bool_))
+
+
+def _joined(parts: list[Motion]) -> Motion:
+    if len(parts) == 1:
+        return parts[0]
+    return Motion(
+        np.concatenate([p.time_s for p in parts]),
+        np.concatenate([p.acc for p in parts]),
+        np.concatenate([p.gyr for p in parts]),
+        np.concatenate([p.mag for p in parts]),
+        np.concatenate([p.sent for p in parts]),
+    )
+
+
+def _part(motion: Motion, start: int, stop: int) -> Motion:
+    cut = slice(start, stop)
+    return Motion(motion.time_s[cut], motion.acc[cut], motion.gyr[cut], motion.mag[cut], motion.sent[cut])
+
+
+class BlockSource(MotionSource):
+    """A motion source that is written as a generator of blocks."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self.rate_hz = rate_hz
+        self._stream = self._blocks()
+        self._block: Block | None = None
+        self._taken = 0  # samples of the block already handed out
+        self._over = False
+
+    @abstractmethod
+    def _blocks(self) -> Iterator[Block]:
+        """Yield the samples in order of true time, none twice; end where the source ends."""
+
+    def take(self, until_s: float) -> Motion | None:
+        """Return the samples not yet taken whose true time is at most ``until_s`` (n may be 0); None at the end."""
+        parts: list[Motion] = []
+        while True:
+            if self._block is None:
+                self._block, self._taken = next(self._stream, None), 0
+                if self._block is None:
+                    self._over = True
+                    break
+            true_s, motion = self._block
+            stop = int(np.searchsorted(true_s, until_s, side="right"))
+            if stop > self._taken:
+                parts.append(_part(motion, self._taken, stop))
+                self._taken = stop
+            if stop < len(true_s):
+                break
+            self._block = None
+        if parts:
+            return _joined(parts)
+        return None if self._over else empty_motion()

@@ -1,0 +1,1 @@
+"""The virtual radio and serial ports: real protocols without an antenna."""

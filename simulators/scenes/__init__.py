@@ -1,0 +1,1 @@
+"""Wards and recordings as a whole: who walks where, wearing what."""

@@ -1,0 +1,138 @@
+"""A scene: devices, worn by people in beds, on one timeline and one radio; and what a gateway must know of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulators.devices.device import SimulatedDevice
+from simulators.faults import Fault, play
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Worn:
+    """A device on a body, as a gateway's configuration names it.
+
+    Attributes:
+        device: The simulated device.
+        driver: Name of the gateway's driver for it.
+        placement: Where it is worn.
+        address: Bluetooth address, or None for a serial device.
+        port: Serial port, or None for a Bluetooth device.
+        axes: Which sensor axes point forward, left and up.
+    """
+
+    device: SimulatedDevice
+    driver: str
+    placement: str
+    address: str | None = None
+    port: Path | None = None
+    axes: str = "x y z"
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    """A slot of the gateway, and what the person there wears."""
+
+    id: str
+    label: str
+    subject: str
+    worn: Sequence[Worn]
+    height_m: float | None = None
+
+
+@dataclass
+class Scene:
+    """All that is simulated in one process.
+
+    Attributes:
+        hub: The radio.
+        timeline: Simulated time; if it is not running, it begins when the gateway has started every device.
+        beds: The people and their devices.
+        faults: What goes wrong.
+    """
+
+    hub: Hub
+    timeline: Timeline
+    beds: Sequence[Bed]
+    faults: Sequence[Fault] = ()
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+
+    @property
+    def devices(self) -> dict[str, SimulatedDevice]:
+        """The devices by name."""
+        return {worn.device.name: worn.device for bed in self.beds for worn in bed.worn}
+
+    def check(self) -> None:
+        """Raise ValueError if a fault names a device that is not there."""
+        for fault in self.faults:
+            if fault.device not in self.devices:
+                raise ValueError(f"no device '{fault.device}': there are {', '.join(self.devices)}")
+
+    async def start(self, socket: Path) -> None:
+        """Switch all devices on; the socket appears when everything serves."""
+        for device in self.devices.values():
+            await device.start()
+        self._tasks.append(asyncio.create_task(play(self.faults, self.devices, self.timeline), name="faults"))
+        await self.hub.serve(socket)
+
+    async def begin(self, wait_s: float) -> bool:
+        """Begin when the gateway has started every device, or after ``wait_s``; return whether it had."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while not all(device.streaming for device in self.devices.values()):
+                    await self.timeline.tick()
+        complete = all(device.streaming for device in self.devices.values())
+        self.timeline.start()
+        return complete
+
+    async def finished(self) -> None:
+        """Wait until the sources of all devices have ended."""
+        for device in self.devices.values():
+            await device.finished.wait()
+
+    async def stop(self) -> None:
+        """Switch everything off."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        await asyncio.gather(*(device.stop() for device in self.devices.values()))
+        await self.hub.stop()
+
+    def configuration(self, socket: Path) -> str:
+        """Return the part of a gateway's configuration file that finds these devices, as TOML."""
+        lines = ["simulated = true", f"speed = {float(self.timeline.speed)!r}", ""]
+        lines += ["[radio]", 'name = "simulated"', f"socket = {_quoted(socket)}", ""]
+        for bed in self.beds:
+            lines += ["[[slot]]", f"id = {_quoted(bed.id)}", f"label = {_quoted(bed.label)}"]
+            lines += [f"subject = {_quoted(bed.subject)}"]
+            lines += [f"height_m = {bed.height_m!r}"] if bed.height_m is not None else []
+            lines.append("")
+            for worn in bed.worn:
+                lines += ["[[slot.device]]", *_device_lines(worn), ""]
+        return "\n".join(lines)
+
+
+def _device_lines(worn: Worn) -> list[str]:
+    lines = [f"id = {_quoted(worn.device.name)}", f"driver = {_quoted(worn.driver)}"]
+    lines.append(f"placement = {_quoted(worn.placement)}")
+    if worn.address is not None:
+        lines.append(f"address = {_quoted(worn.address)}")
+    if worn.port is not None:
+        lines.append(f"port = {_quoted(worn.port)}")
+    if worn.axes != "x y z":
+        lines.append(f"axes = {_quoted(worn.axes)}")
+    return lines
+
+
+def _quoted(value: str | Path) -> str:
+    """Return a TOML basic string: JSON's escapes are a part of TOML's, but for characters beyond 16 bits and delete."""
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

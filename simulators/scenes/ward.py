@@ -1,0 +1,119 @@
+"""A ward of walking people with DOTs on their legs, a Shimmer at the back and a heart-rate strap.
+
+Beds take turns in what is worn: feet and back as most do, both whole legs and back for joint angles, shanks alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from simulators.body.body import HEIGHT_M, Placement, WalkingBody
+from simulators.body.heart import Heart
+from simulators.body.programme import there_and_back
+from simulators.devices.heart_rate import HeartRateStrap
+from simulators.devices.movella_dot import MovellaDot
+from simulators.devices.shimmer3 import Shimmer3
+from simulators.faults import Fault
+from simulators.motion.source import MotionSource
+from simulators.motion.timeline import Timeline
+from simulators.radio.addresses import dot_address, strap_address
+from simulators.radio.hub import Hub
+from simulators.scenes.scene import Bed, Scene, Worn
+from simulators.sensing.clock import Clock
+from simulators.sensing.loss import Channel
+
+DOT_RATE_HZ = 60.0  # the most that a DOT streams
+SHIMMER_RATE_HZ = 51.2  # as Shimmers are shipped
+MOST_BEDS = 99
+
+
+class Outfit(NamedTuple):
+    """Where a person wears sensors, beside the strap on the chest."""
+
+    dots: tuple[Placement, ...]
+    back: bool = True
+
+
+OUTFITS = (
+    Outfit(("left_foot", "right_foot")),
+    Outfit(("left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh")),
+    Outfit(("left_shank", "right_shank"), back=False),
+)
+"""Of the first bed, the second and the third; then they begin again."""
+
+SLOWEST_MPS, FASTEST_MPS = 0.7, 1.3  # of patients who practise walking
+MOST_ASYMMETRY = 1.15  # left step time over right
+LONGEST_ON_S = 3600.0  # how long a sensor has been on when the scene begins
+DRIFT_PPM = 20.0  # standard deviation over units; crystals are sold as within 50
+WANDER_PPM = 1.0
+LOSS = Channel(loss=0.01)  # a good day on the ward; recordings show up to a fifth
+
+
+def ward(*, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = ()) -> Scene:
+    """Return a ward, not started; the same for the same seed.
+
+    Args:
+        beds: Number of beds, 1 to 99.
+        ports: Folder for the serial ports.
+        seed: Who the people are and how their sensors are imperfect.
+        speed: Simulated seconds in a real one.
+        faults: What goes wrong.
+
+    Raises:
+        ValueError: if there are too many beds, or a fault names a device that is not there.
+    """
+    if not 1 <= beds <= MOST_BEDS:
+        raise ValueError(f"a ward has 1 to {MOST_BEDS} beds, not {beds}")
+    hub, timeline = Hub(), Timeline(speed=speed, running=False)
+    people = [_Person(number, seed) for number in range(1, beds + 1)]
+    scene = Scene(hub, timeline, [person.bed(hub, timeline, ports) for person in people], faults)
+    scene.check()
+    return scene
+
+
+class _Person:
+    """Who lies in a bed and walks the corridor; all drawn once from the seed."""
+
+    def __init__(self, number: int, seed: int) -> None:
+        self._number = number
+        self._random = random = np.random.default_rng([seed, number])
+        programme = there_and_back(
+            speed_mps=random.uniform(SLOWEST_MPS, FASTEST_MPS), asymmetry=random.uniform(1.0, MOST_ASYMMETRY)
+        )
+        height_m = float(np.clip(random.normal(HEIGHT_M, 0.09), 1.5, 2.0))
+        self._body = WalkingBody(self._draw(), height_m=height_m, programme=programme, repeat=True)
+
+    def bed(self, hub: Hub, timeline: Timeline, ports: Path) -> Bed:
+        """Return the bed with the person's devices."""
+        number, name = self._number, f"bed-{self._number}"
+        outfit = OUTFITS[(number - 1) % len(OUTFITS)]
+        worn = []
+        for at, placement in enumerate(outfit.dots):
+            address, device = dot_address(number, at), f"{name}-{placement.replace('_', '-')}"
+            source = self._sensor(placement, DOT_RATE_HZ)
+            dot = MovellaDot(name=device, timeline=timeline, hub=hub, address=address, source=source)
+            worn.append(Worn(dot, "movella_dot", placement, address=address))
+        if outfit.back:
+            port, source = ports / f"{name}-lower-back", self._sensor("lower_back", SHIMMER_RATE_HZ)
+            back = Shimmer3(name=f"{name}-lower-back", timeline=timeline, path=port, source=source)
+            worn.append(Worn(back, "shimmer3", "lower_back", port=port))
+        heart, address = Heart(self._draw(), effort=self._body.walks()), strap_address(number)
+        strap = HeartRateStrap(name=f"{name}-chest", timeline=timeline, hub=hub, address=address, source=heart)
+        worn.append(Worn(strap, "heart_rate", "chest", address=address))
+        return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn, round(self._body.height_m, 2))
+
+    def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:
+        clock = Clock(
+            self._draw(),
+            offset_s=self._random.uniform(0.0, LONGEST_ON_S),
+            drift_ppm=self._random.normal(0.0, DRIFT_PPM),
+            wander_ppm=WANDER_PPM,
+        )
+        return self._body.sensor(placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw())
+
+    def _draw(self) -> int:
+        return int(self._random.integers(2**31))

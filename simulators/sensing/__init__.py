@@ -1,0 +1,1 @@
+"""Imperfect sensors and clocks: noise, bias, drift, loss."""
