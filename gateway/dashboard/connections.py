@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from time import monotonic
 
 from aiohttp import web
@@ -71,7 +72,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         owner: Who is signed in on it; None is a stranger.
-        since: When it came, monotonic seconds.
+        since: When it came, or its last request, monotonic seconds.
         asking: Whether a request is being answered.
         inner: What speaks HTTP on it.
     """
@@ -101,7 +102,8 @@ class Connection(asyncio.Protocol):
     def begin_request(self) -> None:
         """Note that headers have come."""
         self.asking, self._idle = True, False
-        self._due = self._clock() + ANSWER_WITHIN_S
+        self.since = self._clock()
+        self._due = self.since + ANSWER_WITHIN_S
 
     def stream(self) -> None:
         """Note that the answer is a stream, which has no end."""
@@ -277,19 +279,28 @@ class Connections:
         return sum(one == owner for one in owners) < OF_ONE_BROWSER and of_user < OF_ONE_USER
 
     def _give_way(self, why: str, address: str | None = None) -> bool:
-        """End the oldest connection of a stranger, of an address or any; first one on which nothing is asked."""
+        """End the oldest connection of a stranger, of an address or any.
 
-        def oldest(*, asking: bool) -> Connection | None:
+        First one that has been here for a while and asks nothing, then one whose request takes long, such as one that
+        sends its body a byte at a time; who has just come goes last, for he had no time to ask.
+        """
+        before = self._clock() - FRESH_S
+
+        def oldest(*, asking: bool, fresh: bool) -> Connection | None:
             return next(
                 (
                     one
                     for one in self._open
-                    if one.owner is None and one.asking is asking and (address is None or one.address == address)
+                    if one.owner is None
+                    and one.asking is asking
+                    and (one.since >= before) is fresh
+                    and (address is None or one.address == address)
                 ),
                 None,
             )
 
-        goes = oldest(asking=False) or oldest(asking=True)
+        kinds = product((False, True), (False, True))
+        goes = next(filter(None, (oldest(asking=asking, fresh=fresh) for fresh, asking in kinds)), None)
         if goes is None:
             return False
         self._end(goes, why)

@@ -102,6 +102,17 @@ def test_who_asks_goes_after_who_only_waits() -> None:
     assert place.ended == [1]
 
 
+def test_who_has_just_come_goes_after_whose_request_takes_long() -> None:
+    """Three hundred that send a body a byte at a time, and one behind the same address who wants a page."""
+    place = Place()
+    for _ in range(OF_ONE_ADDRESS):
+        place.sure().begin_request()
+    place.clock.now += 2.0
+    for _ in range(OF_ONE_ADDRESS // 2):
+        place.sure()
+    assert place.ended == list(range(OF_ONE_ADDRESS // 2))
+
+
 def test_one_browser_and_one_user_have_so_many_and_others_have_theirs() -> None:
     place = Place()
     owned = [place.all.own(place.sure(f"203.0.113.{n % 200}"), Owner(n // 80, "anna")) for n in range(800)]
