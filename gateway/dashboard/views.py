@@ -46,6 +46,10 @@ def doubts(ward: Ward) -> list[str]:
         found.append(
             f"The gateway's status is not understood here ({reason}): what it says of beds and devices is old."
         )
+    if reason := misunderstood.pop("ward", ""):
+        found.append(
+            f"The gateway's registry of the ward is not understood here ({reason}): the beds shown may be old."
+        )
     for kind, reason in misunderstood.items():
         found.append(f"Some {kind} of the gateway are not understood here ({reason}): they are missing.")
     if ward.status.odd:

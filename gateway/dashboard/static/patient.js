@@ -1,7 +1,7 @@
 // One patient, live: numbers, raw movement, strides, joints, the last ten minutes.
 
 import { makeChip, updateChip } from "./chip.js";
-import { $, keep, make, mark, onColourChange, say, speak } from "./dom.js";
+import { $, ROOT, keep, make, mark, onColourChange, say, speak } from "./dom.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
@@ -202,4 +202,5 @@ function show({ slot: patient }) {
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 
+$("card").href = new URL(`bed/${encodeURIComponent(slot)}`, ROOT).href;
 follow(`?slot=${encodeURIComponent(slot)}`, show);
