@@ -156,8 +156,8 @@ def _about(ward: Ward, slot: str) -> dict[str, Any]:
     at_home = (told.get("subject") or "", told.get("session") or "") == (wearer.subject, wearer.session)
     return {
         "id": slot,
-        "label": told.get("label") or clean(slot),
-        "known": state.wearer is not None,
+        "label": told.get("label") or ward.registry.beds.get(slot, {}).get("label") or clean(slot),
+        "known": state.wearer is not None or ward.is_empty(slot),
         "subject": clean(wearer.subject),
         "session": clean(wearer.session),
         "patient_since_us": state.patient_since_us,

@@ -106,6 +106,7 @@ class Ward:
                 self._take_cycles(name, payload)
             elif kind == "ward":
                 self.registry = read_registry(decode(payload)) if payload else Registry()
+                self._empty_beds()
             elif kind == "notices" and not self.notices.take(decode(payload)):
                 raise PayloadError("not as expected")  # noqa: TRY301
         except PayloadError as error:
@@ -131,9 +132,14 @@ class Ward:
         ]
 
     def slot_ids(self) -> list[str]:
-        """Return the slots in the order of the gateway's configuration, then any others that spoke."""
-        strangers = (name for name in self._slots.keys() - self.status.slots.keys() if self._slots[name].newest_us)
-        return [*self.status.slots, *sorted(strangers)]
+        """Return the beds of the ward in its order, empty ones too, then any others that spoke."""
+        known = dict.fromkeys([*self.registry.beds, *self.status.slots])
+        strangers = (name for name in self._slots.keys() - known.keys() if self._slots[name].newest_us)
+        return [*known, *sorted(strangers)]
+
+    def is_empty(self, slot: str) -> bool:
+        """Whether the registry says that nobody is in a bed."""
+        return slot in self.registry.beds and slot not in self.registry.subjects
 
     @property
     def revision(self) -> int:
@@ -224,6 +230,12 @@ class Ward:
                 state.known_us = max(state.known_us, at_us)
             elif at_us >= state.known_us or state.known_us - at_us > latest_us:  # or else the clock was set back
                 state.give_to(Wearer(subject, session, self.status.simulated), at_us)
+
+    def _empty_beds(self) -> None:
+        """Forget what is of somebody who has left: the status tells of taken beds only."""
+        for name, state in self._slots.items():
+            if self.is_empty(name) and state.wearer is not None and state.wearer.is_somebody:
+                state.give_to(Wearer("", "", self.status.simulated), max(self.now_us(), state.known_us))
 
     def _take_measurements(self, slot: str, payload: bytes) -> None:
         message = decode_measurements(self.gateway, slot, payload)
