@@ -33,6 +33,8 @@ KEY_HEADER = "Idempotency-Key"
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 KEYS_KEPT = 512
 """Requests that are known again; a person clicks twice within a second, a network repeats within a minute."""
+NOT_ASKED = 503
+"""The status where the gateway was not reached."""
 OURS = frozenset({"by"})
 """What the dashboard says of whoever asks; nobody says it for somebody else."""
 NEEDS_USERS = (
@@ -158,7 +160,10 @@ async def _once(api: WardApi, key: tuple[str, str], said: Json, ask: Callable[[]
         known = api.asked[key] = Asked(said, asyncio.ensure_future(_as_task(ask)))
         while len(api.asked) > KEYS_KEPT:
             api.asked.popitem(last=False)
-    return await asyncio.shield(known.outcome)  # one who goes away does not end what the other waits for
+    outcome = await asyncio.shield(known.outcome)  # one who goes away does not end what the other waits for
+    if outcome.status == NOT_ASKED and api.asked.get(key) is known:
+        api.asked.pop(key, None)  # the gateway knows nothing of it: the same may be asked again
+    return outcome
 
 
 async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
@@ -167,11 +172,11 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 async def _ask(api: WardApi, name: str, payload: Json) -> Outcome:
     if api.ward.gateway_state() == "offline":
-        return _error(503, "The gateway is offline. Nothing was changed.")
+        return _error(NOT_ASKED, "The gateway is offline. Nothing was changed.")
     try:
         answer = await api.requests.ask(api.feed, name, payload)
     except NotSentError as error:
-        return _error(503, f"{error}. Nothing was changed.")
+        return _error(NOT_ASKED, f"{error}. Nothing was changed.")
     except NoAnswerError as error:
         return Outcome(504, {"error": f"{error}. {UNKNOWN}", "unknown": True})
     if answer["ok"] is not True:
