@@ -128,8 +128,7 @@ export function assign(card) {
       const device = now.devices.find((one) => one.id === values.device);
       const gone = stillThere(card, id);
       if (gone.length) return gone;
-      if (!now.devices.some((one) => one.bed === null)) return [stop("Every sensor of the ward is worn: take one off first.")];
-      if (!device) return [];
+      if (!device) return when(now.devices.every((one) => one.bed !== null), () => stop("Every sensor of the ward is worn: take one off first."));
       const worn = device.bed === now.bed.id ? stop(`${device.id} is on the ${place(device.placement)} of ${id} already.`)
         : stop(`${device.id} is worn in ${device.label}, on the ${place(device.placement)}: take it off there first, or its numbers would be of two people.`,
           bedLink(device.bed, device.label));
