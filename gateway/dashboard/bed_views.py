@@ -42,6 +42,7 @@ def _bed(registry: Registry, bed: str, states: dict[str, Json]) -> Json:
         **registry.beds[bed],
         "subject": subject and {key: subject[key] for key in ("id", "since_us", "height_m")},
         "session": session,
+        "ended": [one for one in registry.ended if subject and one["subject"] == subject["id"]],
         "worn": [{**one, **_state(states.get(one["id"]), bed)} for one in worn],
     }
 

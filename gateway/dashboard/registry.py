@@ -48,9 +48,13 @@ FIELDS: dict[str, dict[str, Callable[[object], bool]]] = {
         "state": lambda value: isinstance(value, str) and value in STATES, "started_us": is_number,
         "marks_us": _is_times,
     },
+    "ended": {
+        "id": _is_id, "subject": _is_id, "protocol": _is_text, "started_us": is_number, "ended_us": is_number,
+        "discarded": lambda value: isinstance(value, bool),
+    },
 }  # fmt: skip
 """The parts of the registry, and what each entry of them has to have."""
-MOST = {"beds": SLOTS, "subjects": SLOTS, "devices": DEVICES, "sessions": SLOTS}
+MOST = {"beds": SLOTS, "subjects": SLOTS, "devices": DEVICES, "sessions": SLOTS, "ended": 8 * SLOTS}
 
 
 @dataclass(slots=True)
@@ -63,6 +67,7 @@ class Registry:
         subjects: Who is there, by bed.
         devices: All that the ward has.
         sessions: Those that have not ended, by subject.
+        ended: The last of each subject who is there that have ended; a gateway of before tells of none.
     """
 
     number: int | None = None
@@ -70,6 +75,7 @@ class Registry:
     subjects: dict[str, Json] = field(default_factory=dict)
     devices: list[Json] = field(default_factory=list)
     sessions: dict[str, Json] = field(default_factory=dict)
+    ended: list[Json] = field(default_factory=list)
 
     def session_in(self, bed: str) -> Json | None:
         """Return the session of whoever is in a bed."""
@@ -84,12 +90,21 @@ def read_registry(message: Json) -> Registry:
         raise PayloadError("unknown version")
     if type(number) is not int:
         raise PayloadError("not as expected")
-    beds, subjects, devices, sessions = (_entries(name, message.get(name)) for name in FIELDS)
+    parts = {**message, "ended": _with_discarded(message.get("ended", []))}
+    beds, subjects, devices, sessions, ended = (_entries(name, parts.get(name)) for name in FIELDS)
     for session in sessions:
         session["marks_us"] = session["marks_us"][-MOST_MARKS:]
     return Registry(
-        number, _by("id", beds), _by("bed", subjects), list(_by("id", devices).values()), _by("subject", sessions)
-    )
+        number, _by("id", beds), _by("bed", subjects), list(_by("id", devices).values()), _by("subject", sessions),
+        list(_by("id", ended).values()),
+    )  # fmt: skip
+
+
+def _with_discarded(items: object) -> object:
+    """Return sessions of which one that says nothing of it is not discarded."""
+    if not isinstance(items, list):
+        return items
+    return [{"discarded": False, **one} if isinstance(one, dict) else one for one in items]
 
 
 def _entries(name: str, items: object) -> list[Json]:

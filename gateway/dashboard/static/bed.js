@@ -110,7 +110,7 @@ function showSensors({ subject, worn }) {
   offer($("sensor-actions"), subject ? [{ text: "Put a sensor on …", change: "assign", first, ask: () => changes.assign(card) }] : []);
 }
 
-function showSession({ subject, session, worn }) {
+function showSession({ subject, session, ended, worn }) {
   const ready = subject && worn.length > 0;
   $("no-session").hidden = session !== null;
   say($("no-session"), ready ? "None is running." : subject ? "None. A session needs a sensor." : "None.");
@@ -120,6 +120,8 @@ function showSession({ subject, session, worn }) {
     ["Begun", `${since(session.started_us)} (${duration(Math.max(0, now() - session.started_us / 1e6))} ago)`],
     ["Marks", session.marks_us.length ? session.marks_us.map((us) => clock(us / 1e6)).join(", ") : "none"],
   ] : [], fact, updateFact);
+  $("earlier").hidden = ended.length === 0;
+  keep($("ended"), ended, makeEnded, updateEnded);
   const running = session?.state === "running";
   offer($("session-actions"), session ? [
     running ? { text: "Pause …", change: "session-pause", ask: () => changes.pause(card) }
@@ -127,6 +129,23 @@ function showSession({ subject, session, worn }) {
     { text: "Mark …", change: "session-mark", ask: () => changes.mark(card) },
     { text: "End …", change: "session-end", ask: () => changes.end(card) },
   ] : ready ? [{ text: "Start a session …", change: "session-start", first: true, ask: () => changes.start(card) }] : []);
+}
+
+function makeEnded() {
+  return make("li", {}, make("p", { className: "place" }, make("span"), make("span", { className: "device" })),
+    make("div", { className: "actions" }));
+}
+
+function updateEnded(item, session) {
+  const [what, actions] = item.children;
+  const protocol = changes.protocolWords(session.protocol);
+  say(what.children[0], `${protocol}${session.discarded ? " (discarded)" : ""}`);
+  say(what.children[1], `${since(session.started_us)} to ${clock(session.ended_us / 1e6, false)}`);
+  offer(actions, [
+    { text: "Correct …", change: "session-correct", label: `Correct ${protocol} of ${since(session.started_us)}`, ask: () => changes.correct(session) },
+    { text: session.discarded ? "Take back …" : "Discard …", change: "session-discard",
+      label: `${session.discarded ? "Take back" : "Discard"} ${protocol} of ${since(session.started_us)}`, ask: () => changes.discard(session) },
+  ]);
 }
 
 let spoken = null;

@@ -25,7 +25,7 @@ function updateBed(item, bed) {
   const doing = item.querySelector(".doing");
   const { session } = bed;
   mark(doing, `doing ${session?.state ?? ""}`.trim());
-  const words = session && `${session.state === "running" ? "▶" : "❚❚"} ${protocolWords(session.protocol)}, ${session.state}, since ${duration(Math.max(0, now() - session.started_us / 1e6))}`;
+  const words = session && `${session.state === "running" ? "▶" : "❚❚"} ${protocolWords(session.protocol)}, ${session.state}, for ${duration(Math.max(0, now() - session.started_us / 1e6))}`;
   say(doing, words ?? (bed.subject ? "no session" : ""));
   const chips = item.querySelector(".chips");
   chips.hidden = bed.worn.length === 0;

@@ -251,8 +251,61 @@ export const mark = (card) => ofSession(card, "session-mark", {
 export const end = (card) => ofSession(card, "session-end", {
   title: (id, protocol) => `End “${protocol}” of ${id}`, action: "End the session",
   words: ({ bed, now }) => [
-    `It has run since ${duration(Math.max(0, now - bed.session.started_us / 1e6))} ago, and cannot go on once it has ended.`,
+    `It began ${duration(Math.max(0, now - bed.session.started_us / 1e6))} ago, and cannot go on once it has ended.`,
     ...when(bed.worn.length, () => `${count(bed.worn.length, "sensor")} stay on; what they measure from now on is not part of a session.`),
   ],
   said: (protocol) => `“${protocol}” has ended.`,
 });
+
+// --- what is mended of a session that is over ---
+
+const WHY = { name: "why", label: "What went wrong", maxlength: TEXT, wide: true, hint: "No names." };
+
+// As an input of local time has it, to the second.
+function local(us) {
+  const at = new Date(us / 1000);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+const changed = (value, us) => (value && value !== local(us) ? new Date(value).getTime() * 1000 : null);
+
+function corrected(session, { subject, start: begun, end: over, why }) {
+  const found = { start_us: changed(begun, session.started_us), end_us: changed(over, session.ended_us), why };
+  if (subject && subject !== session.subject) found.subject = subject;
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== null && value !== undefined));
+}
+
+export function correct(session) {
+  const time = { type: "datetime-local", step: 1, required: true };
+  return {
+    title: `Correct “${protocolWords(session.protocol)}” of ${session.subject}`, action: "Correct",
+    fields: [
+      { name: "subject", label: "Whose it was", required: true, pattern: PSEUDONYM, maxlength: 32, autocapitalize: "none", wide: true, value: session.subject },
+      { ...time, name: "start", label: "Begun", value: local(session.started_us) },
+      { ...time, name: "end", label: "Ended", value: local(session.ended_us) },
+      WHY,
+    ],
+    means: (values) => {
+      const { subject, start_us: begun, end_us: over } = corrected(session, values);
+      return [
+        ...when(!subject && !begun && !over, () => stop("Nothing is different yet.")),
+        ...when(subject, () => note(`All that was measured in it becomes ${subject}'s, and nothing of it is shown of ${session.subject} any more.`)),
+        ...when(begun || over, () => note("What was measured outside of these times is not part of the session.")),
+        note("What it said before stays in the audit."),
+      ];
+    },
+    send: (values, key) => change("session-correct", { ...corrected(session, values), session: session.id }, key),
+    said: () => `“${protocolWords(session.protocol)}” was corrected.`,
+  };
+}
+
+export function discard(session) {
+  const back = session.discarded;
+  return {
+    title: `${back ? "Take back" : "Discard"} “${protocolWords(session.protocol)}” of ${session.subject}`, action: back ? "Take back" : "Discard",
+    fields: [WHY],
+    means: () => [note(back ? "It is used again, as before." : "It is not to be used, and is left out wherever nobody asks for it. Nothing is deleted, and it can be taken back.")],
+    send: (values, key) => change("session-discard", { ...values, session: session.id, ...(back ? { take_back: true } : {}) }, key),
+    said: () => `“${protocolWords(session.protocol)}” ${back ? "is used again" : "was discarded"}.`,
+  };
+}

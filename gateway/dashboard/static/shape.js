@@ -17,7 +17,8 @@ const stride = object({ end_us: number });
 const whole = perhaps(object({ id: text, since_us: number, height_m: perhaps(number) }));
 const session = perhaps(object({ id: text, subject: text, protocol: text, state: text, started_us: number, marks_us: list(number) }));
 const worn = object({ id: text, driver: text, placement: perhaps(text), state: perhaps(text), battery: perhaps(number) });
-const bed = object({ id: text, label: text, subject: whole, session, worn: list(worn) });
+const ended = object({ id: text, protocol: text, started_us: number, ended_us: number, discarded: truth });
+const bed = object({ id: text, label: text, subject: whole, session, ended: list(ended), worn: list(worn) });
 const about = { id: text, label: text, subject: text, session: text, simulated: truth, age_s: perhaps(number), devices: list(device) };
 
 const FRAME = {

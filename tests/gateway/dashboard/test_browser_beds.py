@@ -140,12 +140,14 @@ async def test_the_second_patient_of_a_bed_sees_nothing_of_the_first(
     await expect(cadence).to_have_text(re.compile(r"\d"), timeout=STREAMS_MS)
     await ask(card, "End", "End the session", "“10mwt” has ended")
     await expect(card.locator("#no-session")).to_have_text("None is running.")
+    await expect(card.locator("#ended li")).to_have_count(1)
     left_us = time.time_ns() // 1000
     await ask(card, "Discharge", "Discharge q-101", "q-101 was discharged")
     await ask(card, "Admit", "Admit", "q-202 was admitted", subject="q-202")
 
     await expect(card.locator("#subject")).to_have_text("q-202")
     await expect(card.locator("#worn li")).to_have_count(0)
+    await expect(card.locator("#earlier")).to_be_hidden()
     await expect(card.locator("#no-session")).to_have_text("None. A session needs a sensor.")
     await expect(live.locator("#subject")).to_have_text(re.compile("^q-202"))
     await expect(live.locator("#change")).to_contain_text("New patient in Bed 1: q-202")

@@ -85,6 +85,7 @@ def test_a_bed_s_card_tells_of_the_others_no_more_than_whether_they_are_taken() 
         {"subjects": [subject("p-1", "bay-1"), subject("p-2", "bay-1")]},
         {"devices": [device("a", "bay-1"), device("a", "bay-2")]}, {"devices": [device("a" * 65, None)]},
         {"beds": [{"id": f"bay-{n}", "label": ""} for n in range(257)]}, {"sessions": [{"id": "s", "state": "ended"}]},
+        {"ended": 7}, {"ended": [7]}, {"ended": [{"id": "s"}]},
     ],
     ids=str,
 )  # fmt: skip
@@ -106,3 +107,15 @@ def test_texts_of_the_registry_are_fit_for_a_page() -> None:
     label = beds_view(ward)["beds"][0]["label"]
     assert label.startswith("Bay\ufffd1\ufffdx")
     assert len(label) < 500
+
+
+def test_a_card_tells_of_earlier_sessions_of_who_is_there_alone() -> None:
+    ward = Ward("gateway-1")
+    ended = [
+        {"id": f"s-{n}", "subject": f"p-{n}", "protocol": "tug", "started_us": n, "ended_us": n + 1} for n in (1, 2)
+    ]
+    people = [subject("p-1", "bay-1"), subject("p-2", "bay-2")]
+    ward.take("ward", "", orjson.dumps(registry(7, subjects=people) | {"ended": ended}))
+    assert [one["id"] for one in bed_view(ward, "bay-1")["bed"]["ended"]] == ["s-1"]
+    ward.take("ward", "", orjson.dumps(registry(8, subjects=people[1:]) | {"ended": ended}))
+    assert bed_view(ward, "bay-1")["bed"]["ended"] == []

@@ -100,7 +100,8 @@ async def test_a_day_in_a_bed_is_shown_and_in_the_audit_with_name_and_role(gatew
         assert (bed["session"]["protocol"], bed["session"]["state"]) == ("10mwt", "running")
         assert len(bed["session"]["marks_us"]) == 1
         ended = await done(client, "session-end", session=session)
-        assert (await bed_after(client, ended["number"], "bay-1"))["session"] is None
+        bed = await bed_after(client, ended["number"], "bay-1")
+        assert (bed["session"], [(s["id"], s["discarded"]) for s in bed["ended"]]) == (None, [(session, False)])
         await done(client, "take-off", device="strap-1", subject="a-1")
         last = await done(client, "discharge", subject="a-1")
         assert (await bed_after(client, last["number"], "bay-1"))["subject"] is None
