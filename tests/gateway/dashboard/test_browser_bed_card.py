@@ -13,6 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.dashboard.server import serve
+from gateway.wire.commands import WARD
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
 
@@ -117,6 +118,29 @@ async def test_a_double_click_does_it_once_and_another_tab_sees_it(
     assert len(sent) == 1
     (session,) = (s for s in gateway.heard.ward["sessions"] if s["subject"] == "p-3")
     assert len(session["marks_us"]) == 1
+
+
+@pytest.mark.skipif("session-discard" not in WARD, reason="this gateway has no command that mends a session")
+async def test_a_session_that_is_over_is_mended(context: BrowserContext, address: str) -> None:
+    page = await signed_in(context, address, "bed/bay-5")
+    await start(page, "tug")
+    await open_dialog(page, "End …")
+    await page.click("#ask-send")
+    ended = page.locator("#ended li")
+    await expect(ended).to_have_count(1)
+    await open_dialog(page, "Discard tug")
+    await page.fill("#ask-why", "a sensor hung loose")
+    await page.click("#ask-send")
+    await expect(ended).to_contain_text("tug (discarded)")
+    await open_dialog(page, "Take back tug")
+    await page.click("#ask-send")
+    await expect(ended).not_to_contain_text("discarded")
+    await open_dialog(page, "Correct tug")
+    await expect(page.locator("#ask-send")).to_be_disabled()  # nothing is different yet
+    await page.fill("#ask-subject", "p-50")
+    await expect(page.locator("#ask-warnings")).to_contain_text("becomes p-50's, and nothing of it is shown of p-5")
+    await page.click("#ask-send")
+    await expect(page.locator("#earlier")).to_be_hidden()  # it is not of who is here
 
 
 async def test_a_dialog_for_somebody_who_has_gone_stops(context: BrowserContext, address: str) -> None:
