@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from gateway.wire.commands import WARD
+
 Role = Literal["viewer", "clinician", "technician", "researcher", "admin"]
 """A viewer is a screen on a wall: it reads, and is not locked. The others are people, signed out when they leave."""
 
@@ -24,17 +26,35 @@ PEOPLE: Allowed = frozenset(ROLES)
 ANYBODY: Allowed = PEOPLE | {NOBODY}
 STAFF: Allowed = frozenset({"clinician", "technician", "researcher", "admin"})
 KEEPERS: Allowed = frozenset({"technician", "admin"})
+CARERS: Allowed = frozenset({"clinician", "admin"})
+FITTERS: Allowed = CARERS | KEEPERS
+"""Whoever may put a sensor on somebody. A researcher reads."""
+
+CHANGES: Mapping[str, Allowed] = MappingProxyType(
+    {
+        **dict.fromkeys(("admit", "discharge", "move"), CARERS),
+        **dict.fromkeys(("assign", "take-off"), FITTERS),
+        **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
+        **dict.fromkeys(("session-correct", "session-discard"), CARERS),
+        **dict.fromkeys(("add-bed", "remove-bed", "add-device", "remove-device"), KEEPERS),
+    }
+)
+"""Who may change what of the ward, by the name of the command."""
 
 TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
     {
         ("GET", "/"): PEOPLE,
         ("GET", "/patient/{slot}"): PEOPLE,
         ("GET", "/devices"): STAFF,
+        ("GET", "/beds"): STAFF,
+        ("GET", "/bed/{bed}"): STAFF,
         ("GET", "/events"): PEOPLE,  # of the page that it is for: see `PAGE_OF_VIEW`
         ("GET", "/waveform/{device}/{stream}"): PEOPLE,
         ("GET", "/api/history"): PEOPLE,
         ("GET", "/api/catalogue"): PEOPLE,
         ("GET", "/api/status"): KEEPERS,
+        ("GET", "/api/ward"): STAFF,
+        **{("POST", f"/api/ward/{name}"): who for name, who in CHANGES.items() if name in WARD},
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,
@@ -44,7 +64,9 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
     }
 )
 
-PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType({"ward": "/", "slot": "/patient/{slot}", "devices": "/devices"})
+PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
+    {"ward": "/", "slot": "/patient/{slot}", "devices": "/devices", "beds": "/beds", "bed": "/bed/{bed}"}
+)
 """Whose live state is whose: it is told to those who may open the page."""
 
 
@@ -54,5 +76,10 @@ def may(who: str, method: str, route: str) -> bool:
 
 
 def may_see(who: str, view: str) -> bool:
-    """Whether a role may be told the live state of a view: ``"ward"``, ``"devices"`` or ``"slot/<id>"``."""
+    """Whether a role may be told the live state of a view: ``"ward"``, ``"slot/<id>"`` and so on."""
     return may(who, "GET", PAGE_OF_VIEW[view.partition("/")[0]])
+
+
+def may_change(who: str) -> list[str]:
+    """Return the changes of the ward that a role may ask for."""
+    return [name for name in WARD if may(who, "POST", f"/api/ward/{name}")]

@@ -21,16 +21,17 @@ INBOX = 4096
 
 INBOX_BYTES = 64 << 20
 """And so many bytes of them: a wrong publisher must not fill the memory with a few."""
-NEWEST_ONLY = ("status", "cycles")
+NEWEST_ONLY = ("status", "cycles", "ward")
 """Kinds of topics of which a newer message makes the older ones worthless: those that are retained."""
 
 
 class Message(NamedTuple):
-    """What arrived: ``retained`` says that it is older than our subscription."""
+    """What arrived: ``retained`` says that it is older than our subscription; an answer says to what."""
 
     topic: str
     payload: bytes
     retained: bool
+    correlation: bytes = b""
 
 
 class Feed:
@@ -78,6 +79,19 @@ class Feed:
         if connection is not None:
             self._link.publish(connection, topic, payload, qos=0)
 
+    def ask(self, topic: str, payload: bytes, *, answers: str, correlation: bytes) -> bool:
+        """Send something that is answered on a topic; return whether the broker is there to take it.
+
+        It is handed to the present connection only: what is lost with that is never sent again by itself.
+        """
+        connection = self._connection
+        if connection is None:
+            return False
+        sent = self._link.publish(
+            connection, topic, payload, qos=1, response_topic=answers, correlation=correlation
+        )  # fmt: skip
+        return sent is not None
+
     # What follows runs on the link's threads: it only moves things.
 
     def connected(self, connection: int, limits: Limits) -> None:
@@ -91,12 +105,12 @@ class Feed:
         self._connection = None
 
     def acknowledged(self, connection: int, number: int, code: int) -> None:
-        """Nothing that we send waits for an answer."""
+        """An answer of the gateway says more."""
 
     def arrived(self, message: Incoming) -> None:
         """Put a message in the inbox; the oldest gives way when it is full."""
         with self._lock:
-            self._inbox.append(Message(message.topic, bytes(message.payload), message.retained))
+            self._inbox.append(Message(message.topic, bytes(message.payload), message.retained, message.correlation))
             self._bytes += len(message.payload)
             while len(self._inbox) > INBOX or self._bytes > INBOX_BYTES:
                 self._bytes -= len(self._inbox.popleft().payload)

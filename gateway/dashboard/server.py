@@ -20,9 +20,9 @@ from aiohttp import WSMsgType, web
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
 from gateway.audit import access_log
-from gateway.audit.access_log import AccessLog, Person
+from gateway.audit.access_log import AccessLog
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import pages, signin, views
+from gateway.dashboard import page_states, pages, signin, ward_api
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
@@ -33,11 +33,13 @@ from gateway.dashboard.known_browsers import load_key
 from gateway.dashboard.live import Live, TooManyViewersError
 from gateway.dashboard.looks import LOOKS, Looks, people, slot_of, whose
 from gateway.dashboard.outside_text import clean
+from gateway.dashboard.page_looks import Look
 from gateway.dashboard.past import Past, Question, open_past
 from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
+from gateway.dashboard.ward_requests import WardRequests
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
@@ -45,16 +47,18 @@ from gateway.model.usage import UsageError
 from gateway.wire.topics import Topics
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
+PATHS = {
+    "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
+    "/devices": "devices",
+}  # fmt: skip
+"""The pages, by where they are."""
 LONGEST_MINUTES = 24 * 60  # of history in one answer
 SHUTDOWN_S = 2.0  # viewers are told to go at once; this is for those who do not listen
 LINGER_S = 2.0  # for the rest of a body that nobody will read, so that its sender sees the answer
 LARGEST_REQUEST = 16384  # bytes: the one form there is has a name and a password
-WHO_S = 2.0  # a live page that shows somebody else is in the log at most this much later
-PAGE_NAMES = {"ward": "ward", "slot": "patient", "devices": "devices"}  # of views, in the log
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
-MILLI = 1000
 
 
 @dataclass(slots=True)
@@ -89,20 +93,10 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     topics = Topics(settings.site.site, settings.site.gateway)
     ward = Ward(settings.site.gateway, speed=settings.speed)
 
-    def render(name: str) -> dict[str, Any]:
-        now = ward.now_us()
-        state = views.header(ward, now, connected=feed.up)
-        state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
-        if name.startswith("slot/"):
-            return state | views.slot_view(ward, name.removeprefix("slot/"), now)
-        return state | (views.devices_view(ward) if name == "devices" else views.ward_view(ward, now))
-
-    def revision(name: str) -> object:
-        if name == "devices":  # what it shows comes with the status, once a second
-            return None
-        return ward.revision if name == "ward" else ward.slot(name.removeprefix("slot/")).revision
-
     def deliver(message: Message) -> None:
+        if message.topic == requests.answers:
+            requests.take(message)
+            return
         kind, _, name = message.topic.removeprefix(f"{topics.prefix}/").partition("/")
         if kind == "waveform":
             waveforms.take(message.topic, message.payload)
@@ -110,9 +104,13 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
             ward.take(kind, name, message.payload, retained=message.retained)
 
     filters = [(topics.status, 1), (topics.status_page(), 1), (topics.measurements(), 1), (topics.notices, 1)]
-    filters += [(topics.cycles(), 1), (topics.waveform(), 0)]
+    requests = WardRequests(topics)
+    filters += [(topics.cycles(), 1), (topics.ward, 1), (requests.answers, 1), (topics.waveform(), 0)]
     feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
-    live = Live(render=render, revision=revision, told=ward.delays.told)
+    live = Live(
+        render=lambda name: page_states.render(ward, name, connected=feed.up),
+        revision=partial(page_states.revision, ward), told=ward.delays.told,
+    )  # fmt: skip
     waveforms = Waveforms(feed, topics)
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
@@ -126,6 +124,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
+    app[ward_api.API] = ward_api.WardApi(ward, feed, requests)
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
@@ -140,7 +139,7 @@ def _open_log(settings: Settings) -> AccessLog:
 
 
 def _add_routes(app: web.Application) -> None:
-    for path, name in (("/", "ward"), (f"/patient/{{slot:{NAME}}}", "patient"), ("/devices", "devices")):
+    for path, name in PATHS.items():
         app.router.add_get(path, _page(name))
     app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
     app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
@@ -148,6 +147,7 @@ def _add_routes(app: web.Application) -> None:
     app.router.add_get("/api/catalogue", catalogue)
     app.router.add_get("/api/status", status)
     app.router.add_static("/static", pages.STATIC)
+    ward_api.add_routes(app)
     signin.add_routes(app)
 
 
@@ -185,8 +185,10 @@ async def events(request: web.Request) -> web.StreamResponse:
     parts = request.app[PARTS]
     if slot := request.query.get("slot"):
         view = f"slot/{slot}"
+    elif bed := request.query.get("bed"):
+        view = f"bed/{bed}"
     else:
-        view = "devices" if request.query.get("view") == "devices" else "ward"
+        view = wanted if (wanted := request.query.get("view", "")) in {"devices", "beds"} else "ward"
     signin.check_view(request, view)
     with parts.pages.taken(request):
         return await _stream(request, view)
@@ -200,7 +202,7 @@ async def _stream(request: web.Request, view: str) -> web.StreamResponse:
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
     send = send_over_socket if wants_socket(request) else send_events
-    async with aclosing(updates), aclosing(_noted(Look(request, view), updates)) as noted:
+    async with aclosing(updates), aclosing(_noted(Look(request, parts.ward, view), updates)) as noted:
         return await send(request, first, noted)
 
 
@@ -208,29 +210,6 @@ async def _noted(look: Look, updates: AsyncGenerator[bytes]) -> AsyncGenerator[b
     async for update in updates:
         look.renew()
         yield update
-
-
-class Look:
-    """What a live page shows to whom, told to the log at its start and when there is somebody else in a bed."""
-
-    def __init__(self, request: web.Request, view: str) -> None:
-        self._request = request
-        kind, _, slot = view.partition("/")
-        self._page, self._slot = PAGE_NAMES[kind], slot or None
-        self._people: list[Person] | None = None
-        self._due = 0.0
-        self.renew()
-
-    def renew(self) -> None:
-        """Look who is there, now and then."""
-        now = time.monotonic()
-        if now < self._due:
-            return
-        self._due = now + WHO_S
-        there = [] if self._page == "devices" else people(self._request.app[PARTS].ward, self._slot)
-        if there != self._people:
-            self._people = there
-            signin.note_look(self._request, self._page, there)
 
 
 async def waveform(request: web.Request) -> web.WebSocketResponse:

@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from gateway.audit.access_log import Person
-from gateway.dashboard.access import NOBODY, may, may_see
+from gateway.dashboard.access import NOBODY, may, may_change, may_see
 from gateway.dashboard.connections import HERE, Owner, own
 from gateway.dashboard.guard import SAFE_METHODS, names_its_page
 from gateway.dashboard.hashing import BusyError, Hashing
@@ -36,7 +36,7 @@ FORM_WITHIN_S = 10.0
 """From the headers of a form to its end: it is less than one packet."""
 BUSY_WAIT_S = 5.0
 WRONG = "Name or password is wrong."
-OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices"})
+OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices", "/beds", "/bed/{bed}"})
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
 
@@ -164,10 +164,15 @@ def add_routes(app: web.Application) -> None:
 
 
 async def who_am_i(request: web.Request) -> web.Response:
-    """Say who is signed in, and after how many seconds without a person the session ends; nothing without users."""
+    """Say who is signed in, what they may change, and after how many seconds without a person the session ends."""
     gate, session = request.app.get(GATE), request.get(SESSION)
     said = (
-        {"user": session.user.name, "role": session.user.role, "idle_s": gate.sessions.idle_s}
+        {
+            "user": session.user.name,
+            "role": session.user.role,
+            "idle_s": gate.sessions.idle_s,
+            "may": may_change(session.user.role),
+        }
         if gate and session
         else {}
     )

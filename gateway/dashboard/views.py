@@ -46,6 +46,10 @@ def doubts(ward: Ward) -> list[str]:
         found.append(
             f"The gateway's status is not understood here ({reason}): what it says of beds and devices is old."
         )
+    if reason := misunderstood.pop("ward", ""):
+        found.append(
+            f"The gateway's registry of the ward is not understood here ({reason}): the beds shown may be old."
+        )
     for kind, reason in misunderstood.items():
         found.append(f"Some {kind} of the gateway are not understood here ({reason}): they are missing.")
     if ward.status.odd:
@@ -152,8 +156,8 @@ def _about(ward: Ward, slot: str) -> dict[str, Any]:
     at_home = (told.get("subject") or "", told.get("session") or "") == (wearer.subject, wearer.session)
     return {
         "id": slot,
-        "label": told.get("label") or clean(slot),
-        "known": state.wearer is not None,
+        "label": told.get("label") or ward.registry.beds.get(slot, {}).get("label") or clean(slot),
+        "known": state.wearer is not None or ward.is_empty(slot),
         "subject": clean(wearer.subject),
         "session": clean(wearer.session),
         "patient_since_us": state.patient_since_us,

@@ -12,6 +12,7 @@ import orjson
 from dsp.catalogue import CATALOGUE
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
+from gateway.dashboard.registry import Registry, read_registry
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
 from gateway.dashboard.standing import Standing
 from gateway.model import wall_correction
@@ -23,9 +24,12 @@ from gateway.wire.status_pages import StatusPages
 __all__ = ["MICRO", "SLOTS", "STALE_S", "STRIDES", "STRIDE_METRICS", "SlotState", "Ward", "Wearer"]
 
 AHEAD_S = 5.0  # a measurement may lie this much ahead of the clock that we have from the last status
-LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "notices": 64 << 10}
+LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "notices": 64 << 10,
+           "ward": 1 << 20}  # fmt: skip
 """Bytes of a message, by topic: far above what a gateway sends, and as much as is read in about a tenth of a second."""
 
+STANDING = frozenset({"status", "ward"})
+"""Topics whose newest message stands until the next."""
 DOUBT_S = 10.0  # what was not understood is said for so long after the last such message
 Doubt = tuple[str, int]
 """Why the messages of a topic were not understood, and when the last of them came."""
@@ -63,6 +67,7 @@ class Ward:
         doubts: By topic, what was not understood lately.
         notices: The notices that stand.
         delays: How late events are.
+        registry: Who is in which bed, wearing what, as the gateway's registry says.
     """
 
     def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
@@ -73,6 +78,7 @@ class Ward:
         self.state = "unknown"
         self.notices = Standing()
         self.delays = Delays(clock_us)
+        self.registry = Registry()
         self._pages = StatusPages()
         self._slots: dict[str, SlotState] = {}
         self._heard_us = 0
@@ -83,7 +89,7 @@ class Ward:
         self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
 
     def take(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
-        """Take a message of the topic ``kind``: status, measurements, cycles or notices; count what is wrong.
+        """Take a message of the topic ``kind``: status, measurements, cycles, notices or ward; count what is wrong.
 
         ``name`` is the last part of the topic: the slot of measurements and cycles, the page of a status.
         """
@@ -98,6 +104,9 @@ class Ward:
                 self._take_measurements(name, payload)
             elif kind == "cycles":
                 self._take_cycles(name, payload)
+            elif kind == "ward":
+                self.registry = read_registry(decode(payload)) if payload else Registry()
+                self._empty_beds()
             elif kind == "notices" and not self.notices.take(decode(payload)):
                 raise PayloadError("not as expected")  # noqa: TRY301
         except PayloadError as error:
@@ -123,9 +132,14 @@ class Ward:
         ]
 
     def slot_ids(self) -> list[str]:
-        """Return the slots in the order of the gateway's configuration, then any others that spoke."""
-        strangers = (name for name in self._slots.keys() - self.status.slots.keys() if self._slots[name].newest_us)
-        return [*self.status.slots, *sorted(strangers)]
+        """Return the beds of the ward in its order, empty ones too, then any others that spoke."""
+        known = dict.fromkeys([*self.registry.beds, *self.status.slots])
+        strangers = (name for name in self._slots.keys() - known.keys() if self._slots[name].newest_us)
+        return [*known, *sorted(strangers)]
+
+    def is_empty(self, slot: str) -> bool:
+        """Whether the registry says that nobody is in a bed."""
+        return slot in self.registry.beds and slot not in self.registry.subjects
 
     @property
     def revision(self) -> int:
@@ -177,9 +191,9 @@ class Ward:
         return "no status" if measured else "unknown" if self.state == "unknown" else "silent"
 
     def fresh_doubts(self) -> dict[str, str]:
-        """Return by topic why messages are not understood: of a status, which stands, or else of the last seconds."""
+        """Return by topic why messages are not understood: of what is retained, which stands, or else of late."""
         since_us = self._clock_us() - DOUBT_S * MICRO
-        return {kind: why for kind, (why, at_us) in self.doubts.items() if kind == "status" or at_us >= since_us}
+        return {kind: why for kind, (why, at_us) in self.doubts.items() if kind in STANDING or at_us >= since_us}
 
     def _take_status(self, message: dict[str, Any], *, retained: bool) -> None:
         state = check_head(message)
@@ -216,6 +230,12 @@ class Ward:
                 state.known_us = max(state.known_us, at_us)
             elif at_us >= state.known_us or state.known_us - at_us > latest_us:  # or else the clock was set back
                 state.give_to(Wearer(subject, session, self.status.simulated), at_us)
+
+    def _empty_beds(self) -> None:
+        """Forget what is of somebody who has left: the status tells of taken beds only."""
+        for name, state in self._slots.items():
+            if self.is_empty(name) and state.wearer is not None and state.wearer.is_somebody:
+                state.give_to(Wearer("", "", self.status.simulated), max(self.now_us(), state.known_us))
 
     def _take_measurements(self, slot: str, payload: bytes) -> None:
         message = decode_measurements(self.gateway, slot, payload)

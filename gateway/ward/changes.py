@@ -12,6 +12,7 @@ from config.settings import Device, Identifier, Placement, Section, Slot
 from gateway.ward.rules import (
     RefusedError,
     as_before,
+    check_occupant,
     end_open,
     find_bed,
     find_device,
@@ -154,12 +155,13 @@ class RemoveDevice(Section):
 
 
 class Assign(Section):
-    """A device is put on somebody."""
+    """A device is put on somebody: on ``subject``, where that is said, and on nobody who has come instead."""
 
     device: Identifier
     bed: Identifier
     placement: Placement
     axes: str | None = None
+    subject: Identifier | None = None
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Put the device on."""
@@ -167,6 +169,7 @@ class Assign(Section):
         find_bed(ward, self.bed)
         if ward.subject_in(self.bed) is None:
             raise RefusedError(f"nobody is in bed '{self.bed}': admit somebody first")
+        check_occupant(ward, self.bed, self.subject)
         if one.bed is not None:
             place = f"the {one.device.placement.replace('_', ' ')} in bed '{one.bed}'"
             raise RefusedError(f"'{self.device}' is on {place}: take it off first")
@@ -184,15 +187,17 @@ class Assign(Section):
 
 
 class TakeOff(Section):
-    """A device is taken off."""
+    """A device is taken off: off ``subject``, where that is said, and off nobody else who wears it by now."""
 
     device: Identifier
+    subject: Identifier | None = None
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Take the device off."""
         one = find_device(ward, self.device)
         if one.bed is None:
             raise RefusedError(f"'{self.device}' is on nobody")
+        check_occupant(ward, one.bed, self.subject)
         off = one.model_copy(update={"bed": None, "since_us": at_us})
         return ward.model_copy(update={"devices": tuple(off if o is one else o for o in ward.devices)})
 

@@ -9,10 +9,13 @@ import orjson
 from gateway.ward.state import Session, WardState
 
 VERSION = 1
+ENDED_TOLD = 3
+"""Sessions that have ended, the newest of each subject who is there: what somebody may still want to mend."""
+OF_ENDED = {"id", "bed", "subject", "protocol", "started_us", "ended_us", "discarded"}
 
 
 def encode_registry(gateway: str, ward: WardState) -> bytes:
-    """Return the payload: beds, who is there, what is worn, and the sessions that have not ended."""
+    """Return the payload: beds, who is there, what is worn, and the sessions of who is there."""
     return orjson.dumps({"v": VERSION, "gateway": gateway, **published(ward)})
 
 
@@ -32,7 +35,13 @@ def published(ward: WardState) -> dict[str, Any]:
             for one in ward.devices
         ],
         "sessions": [_session(one) for one in ward.sessions if one.state != "ended"],
+        "ended": [told for subject in ward.subjects for told in _ended(ward, subject.id)],
     }  # fmt: skip
+
+
+def _ended(ward: WardState, subject: str) -> list[dict[str, Any]]:
+    found = [one for one in ward.sessions if one.subject == subject and one.state == "ended"]
+    return [one.model_dump(mode="json", include=OF_ENDED) for one in found[-ENDED_TOLD:]]
 
 
 def _session(session: Session) -> dict[str, Any]:

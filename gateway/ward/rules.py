@@ -54,6 +54,14 @@ def find_subject(ward: WardState, subject: str) -> Subject:
     return found
 
 
+def check_occupant(ward: WardState, bed: str, subject: str | None) -> None:
+    """Raise RefusedError where somebody else is in a bed than whoever asks believes; None believes nothing."""
+    there = ward.subject_in(bed)
+    if subject is not None and (there is None or there.id != subject):
+        now = "nobody" if there is None else f"'{there.id}'"
+        raise RefusedError(f"{now} is in bed '{bed}' now, and not '{subject}'")
+
+
 def find_device(ward: WardState, device: str) -> Equipment:
     """Return a device; raises RefusedError where the ward has none of that id."""
     found = ward.device(device)

@@ -1,7 +1,7 @@
 // One patient, live: numbers, raw movement, strides, joints, the last ten minutes.
 
 import { makeChip, updateChip } from "./chip.js";
-import { $, keep, make, mark, onColourChange, say, speak } from "./dom.js";
+import { $, ROOT, keep, make, mark, onColourChange, say, speak } from "./dom.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
@@ -180,13 +180,14 @@ function show({ slot: patient }) {
   wearer.take(patient, now());
   say($("subject"), [patient.subject || (patient.known ? "nobody" : ""), patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
   document.title = `${patient.label} · rehab-gateway`;
-  say($("empty"), `Nothing is known of ${patient.label}: the gateway has no such bed, or has not spoken yet.`);
-  if (!known) return;
+  const nobody = patient.known && !patient.subject && !patient.session;
+  say($("empty"), nobody ? `Nobody is in ${patient.label}.` : patient.known ? `${patient.label} has no sensors that send anything yet.`
+    : `Nothing is known of ${patient.label}: the gateway has no such bed, or has not spoken yet.`);
   const seconds = patient.age_s === null ? null : patient.age_s + silence();
   const [name, shape, word] = seconds !== null && seconds <= STALE_S ? ACTIVITY[patient.activity] ?? ACTIVITY[""] : ACTIVITY[""];
   mark($("activity"), `activity ${name}`);
   say($("activity"), `${shape} ${word}`.trim());
-  speakStale(patient.label, seconds);
+  if (known) speakStale(patient.label, seconds);
   devices = patient.devices;
   keep($("devices"), devices, makeChip, updateChip);
   const shown = cards(patient.values);
@@ -202,4 +203,5 @@ function show({ slot: patient }) {
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 
+$("card").href = new URL(`bed/${encodeURIComponent(slot)}`, ROOT).href;
 follow(`?slot=${encodeURIComponent(slot)}`, show);

@@ -5,6 +5,10 @@ import { ROOT, make } from "./dom.js";
 const SAY_EVERY_MS = 30_000; // often enough for the shortest lock, seldom enough not to matter
 const ANSWER_MS = 8000;
 let said = 0;
+let known;
+
+// Who is signed in, and what they may change of the ward; an empty object where there are no users.
+export const signedIn = new Promise((done) => { known = done; });
 
 const address = (path) => new URL(path, ROOT);
 const asked = (path, options = {}) => fetch(address(path), { ...options, signal: AbortSignal.timeout(ANSWER_MS) });
@@ -13,6 +17,8 @@ async function begin() {
   try {
     const response = await asked("api/session");
     const session = response.ok ? await response.json() : {};
+    known(session);
+    document.documentElement.dataset.role = session.role ?? "";
     if (!session.user) return;
     const form = make("form", { method: "post", action: address("logout").href, className: "session" },
       make("span", {}, `${session.user} (${session.role})`),

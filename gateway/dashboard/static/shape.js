@@ -14,6 +14,11 @@ const notice = object({ id: text, text, advice: text, priority: text, slot: text
 const value = perhaps(object({ value: perhaps(number), quality: text, reason: text, end_us: number }));
 const device = object({ id: text });
 const stride = object({ end_us: number });
+const whole = perhaps(object({ id: text, since_us: number, height_m: perhaps(number) }));
+const session = perhaps(object({ id: text, subject: text, protocol: text, state: text, started_us: number, marks_us: list(number) }));
+const worn = object({ id: text, driver: text, placement: perhaps(text), state: perhaps(text), battery: perhaps(number) });
+const ended = object({ id: text, protocol: text, started_us: number, ended_us: number, discarded: truth });
+const bed = object({ id: text, label: text, subject: whole, session, ended: list(ended), worn: list(worn) });
 const about = { id: text, label: text, subject: text, session: text, simulated: truth, age_s: perhaps(number), devices: list(device) };
 
 const FRAME = {
@@ -23,6 +28,11 @@ const FRAME = {
 const PAGES = {
   ward: { slots: list(object({ ...about, values: (values) => object({})(values) && Object.values(values).every(value) })) },
   devices: { devices: list(device) },
+  beds: { number: perhaps(number), beds: list(bed), free: list(object({ id: text, driver: text })) },
+  bed: {
+    number: perhaps(number), bed: perhaps(bed), others: list(object({ id: text, label: text, taken: truth })),
+    devices: list(object({ id: text, driver: text, bed: perhaps(text), placement: perhaps(text) })),
+  },
   patient: {
     slot: object({
       ...about, values: list(value), cycles: list(object({ joint: text, side: text, end_us: number })),

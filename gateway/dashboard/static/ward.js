@@ -46,6 +46,8 @@ function updateFigure(node, id, shown) {
 
 const ageOf = (slot) => (slot.age_s === null ? null : slot.age_s + silence());
 
+const isEmpty = (slot) => slot.known === true && !slot.subject && !slot.session;
+
 function updateTile(tile, slot) {
   const seconds = ageOf(slot);
   const stale = seconds !== null && seconds > STALE_S;
@@ -56,7 +58,7 @@ function updateTile(tile, slot) {
   say(link, slot.label);
   const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
   const fresh = since !== null && now() - since < NEW_S ? ` · new since ${clock(since, false)}` : "";
-  say(tile.querySelector(".subject"), `${slot.subject}${fresh}`);
+  say(tile.querySelector(".subject"), isEmpty(slot) ? "empty" : `${slot.subject}${fresh}`);
   const [name, shape, word] = stale || seconds === null ? ACTIVITY[""] : ACTIVITY[slot.activity] ?? ACTIVITY[""];
   const activity = tile.querySelector(".activity");
   mark(activity, `activity ${name}`);
@@ -70,7 +72,7 @@ function updateTile(tile, slot) {
   say(line.children[0], noticeShape);
   say(line.children[1], noticeWords);
   keep(tile.querySelector(".chips"), slot.devices, makeChip, updateChip);
-  const words = seconds === null ? "No data yet" : stale ? `No data for ${duration(seconds)}` : `Data ${age(seconds)}`;
+  const words = isEmpty(slot) ? "Nobody is in this bed" : seconds === null ? "No data yet" : stale ? `No data for ${duration(seconds)}` : `Data ${age(seconds)}`;
   say(tile.querySelector(".age"), words);
 }
 
@@ -91,7 +93,7 @@ function show() {
   say($("page"), `${page + 1} of ${pages}`);
   $("previous").disabled = page === 0;
   $("next").disabled = page === pages - 1;
-  const stale = slots.filter((slot) => (ageOf(slot) ?? Infinity) > STALE_S).length;
+  const stale = slots.filter((slot) => !isEmpty(slot) && (ageOf(slot) ?? Infinity) > STALE_S).length;
   const walking = slots.filter((slot) => slot.activity === "walking" && ageOf(slot) <= STALE_S).length;
   const beds = `${slots.length} ${slots.length === 1 ? "bed" : "beds"}`;
   const more = beyond ? ` and ${beyond.toLocaleString("en-GB")} more that are not shown` : "";

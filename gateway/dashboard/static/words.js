@@ -16,6 +16,8 @@ const PLACEMENTS = {
   wrist: ["Wrist", "Wrist"],
 };
 
+export const placements = Object.keys(PLACEMENTS);
+
 const SIGNALS = {
   acc: "Acceleration",
   gyr: "Turning rate",

@@ -18,16 +18,17 @@ from argon2 import PasswordHasher
 
 from config.settings import Broker, Dashboard, Settings, Site
 from gateway.dashboard import signin
-from gateway.dashboard.access import ANYBODY, NOBODY, ROLES, TABLE, may, may_see
+from gateway.dashboard.access import ANYBODY, NOBODY, ROLES, TABLE, may, may_change, may_see
 from gateway.dashboard.server import make_app, tls_context
 from gateway.dashboard.users import User, Users, save
+from gateway.wire.commands import WARD
 from tests.certificates import Authority
 from tests.gateway.dashboard.conftest import free_port
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-PATHS = {"/patient/{slot}": "/patient/bay-1", "/waveform/{device}/{stream}": "/waveform/dot-1/imu",
-         "/static": "/static/base.css"}  # fmt: skip
+PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1",
+         "/waveform/{device}/{stream}": "/waveform/dot-1/imu", "/static": "/static/base.css"}  # fmt: skip
 STREAMS = {"/events", "/waveform/{device}/{stream}"}
 REFUSED = {303, 401, 403}
 
@@ -149,6 +150,11 @@ def test_what_must_never_be_in_the_table() -> None:
     assert writes == {("POST", "/login"), ("POST", "/logout"), ("POST", "/api/active")}
     assert all(allowed <= ANYBODY for allowed in TABLE.values())
     assert not may("viewer", "GET", "/devices")
+    assert {role: set(may_change(role)) for role in ROLES} == {
+        "viewer": set(), "researcher": set(), "admin": set(WARD),
+        "clinician": set(WARD) - {"add-bed", "remove-bed", "add-device", "remove-device"},
+        "technician": {"assign", "take-off", "add-bed", "remove-bed", "add-device", "remove-device"},
+    }  # fmt: skip
     assert not may("admin", "GET", "/nowhere")
     assert not may("admin", "DELETE", "/")
 
@@ -157,7 +163,10 @@ async def test_live_state_is_told_to_those_who_may_open_its_page(place: Place) -
     for role in ROLES:
         place.client.session.cookie_jar.clear()
         assert (await place.sign_in(f"{role}-1")).status == 303
-        for query, view in (("", "ward"), ("?slot=bay-1", "slot/bay-1"), ("?view=devices", "devices")):
+        for query, view in (
+            ("", "ward"), ("?slot=bay-1", "slot/bay-1"), ("?view=devices", "devices"), ("?view=beds", "beds"),
+            ("?bed=bay-1", "bed/bay-1"),
+        ):  # fmt: skip
             async with place.client.get(f"/events{query}") as answer:
                 assert answer.status == (200 if may_see(role, view) else 403), (role, view)
 

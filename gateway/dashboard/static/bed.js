@@ -1,0 +1,176 @@
+// A bed's card: who is in it, what they wear, what they do; and what of it may be changed by whoever is signed in.
+
+import { Ask } from "./ask.js";
+import * as changes from "./changes.js";
+import { $, ROOT, keep, make, mark, say, speak } from "./dom.js";
+import { ask as question, follow, now } from "./live.js";
+import { mayChange, rights } from "./rights.js";
+import { clock, duration, long, side, state as stateWords } from "./words.js";
+
+const SAID_MS = 20_000; // so long it stands what was done
+const FOLLOWS_MS = 5000; // the page hears of a change within a tenth of a second; after this it shows what it has
+
+const name = decodeURIComponent(location.pathname.split("/").pop());
+let told = null;
+let may = [];
+let until = { number: 0, at: 0 };
+let hide = 0;
+
+const card = () => ({ bed: told.bed, others: told.others, devices: told.devices, now: now() });
+const waiting = () => told.number < until.number && performance.now() < until.at;
+
+function tell(text) {
+  say($("change"), text);
+  $("change").hidden = false;
+  clearTimeout(hide);
+  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+}
+
+const dialog = new Ask((answer, said) => {
+  until = { number: answer.number, at: performance.now() + FOLLOWS_MS };
+  tell(said);
+  show();
+}, lookAgain);
+
+// After a change of which nothing is known: the ward as the server has it now.
+async function lookAgain() {
+  const before = told.number;
+  const found = await question("api/ward");
+  if (!found) tell("The ward could not be read again: what you see may be old.");
+  else if (found.number === before) tell(`The ward is as it was before (change ${before}); a change may still come late.`);
+  else tell(`The ward has changed (change ${found.number}): look whether it is what you asked for.`);
+}
+
+const button = () => make("button", { type: "button" });
+
+function updateButton(node, { text, ask, first = false, label }) {
+  say(node, text);
+  mark(node, first ? "first" : "");
+  if (label) node.setAttribute("aria-label", label);
+  node.disabled = waiting();
+  node.onclick = () => dialog.open(ask());
+}
+
+function offer(place, found) {
+  keep(place, found.filter(({ change }) => may.includes(change)), button, updateButton);
+}
+
+function fact() {
+  return make("div", {}, make("dt"), make("dd"));
+}
+
+function updateFact(node, [word, text, className = ""]) {
+  say(node.children[0], word);
+  say(node.children[1], text);
+  mark(node.children[1], className);
+}
+
+function since(us) {
+  const seconds = us / 1e6;
+  const day = new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return `${now() - seconds > 43_200 ? `${day}, ` : ""}${clock(seconds, false)}`;
+}
+
+function showPatient({ subject }) {
+  keep($("patient"), subject ? [
+    ["Pseudonym", subject.id],
+    ["In this bed since", since(subject.since_us)],
+    ["Height", subject.height_m === null ? "not told" : `${subject.height_m.toFixed(2)} m`],
+  ] : [["In this bed", "nobody"]], fact, updateFact);
+  offer($("patient-actions"), subject ? [
+    { text: "Move …", change: "move", ask: () => changes.move(card) },
+    { text: "Discharge …", change: "discharge", ask: () => changes.discharge(card) },
+  ] : [{ text: "Admit …", change: "admit", first: true, ask: () => changes.admit(card) }]);
+}
+
+function makeWorn() {
+  return make("li", {}, make("p", { className: "place" }, make("span"), make("span", { className: "device" })),
+    make("p", { className: "state" }), make("div", { className: "actions" }));
+}
+
+function updateWorn(item, device) {
+  const [where, how, actions] = item.children;
+  mark(where, `place ${side(device.placement)}`.trim());
+  say(where.children[0], long(device.placement));
+  say(where.children[1], `${device.id} · ${changes.driverWords(device.driver)}`);
+  const [shape, word] = stateWords(device.state);
+  const battery = typeof device.battery === "number" ? ` · ${Math.round(device.battery)} %` : "";
+  mark(how, `state${device.state === "streaming" ? "" : " off"}`);
+  say(how, `${shape} ${word}${battery}`);
+  offer(actions, [
+    { text: "Move …", change: "assign", label: `Move ${device.id}, ${long(device.placement)}, to another place`, ask: () => changes.replace(card, device) },
+    { text: "Take off …", change: "take-off", label: `Take off ${device.id}, ${long(device.placement)}`, ask: () => changes.takeOff(card, device) },
+  ]);
+}
+
+function showSensors({ subject, worn }) {
+  $("no-sensors").hidden = worn.length > 0;
+  keep($("worn"), worn, makeWorn, updateWorn);
+  const first = worn.length === 0;
+  offer($("sensor-actions"), subject ? [{ text: "Put a sensor on …", change: "assign", first, ask: () => changes.assign(card) }] : []);
+}
+
+function showSession({ subject, session, ended, worn }) {
+  const ready = subject && worn.length > 0;
+  $("no-session").hidden = session !== null;
+  say($("no-session"), ready ? "None is running." : subject ? "None. A session needs a sensor." : "None.");
+  keep($("session"), session ? [
+    ["Protocol", changes.protocolWords(session.protocol)],
+    ["State", session.state, `state-${session.state}`],
+    ["Begun", `${since(session.started_us)} (${duration(Math.max(0, now() - session.started_us / 1e6))} ago)`],
+    ["Marks", session.marks_us.length ? session.marks_us.map((us) => clock(us / 1e6)).join(", ") : "none"],
+  ] : [], fact, updateFact);
+  $("earlier").hidden = ended.length === 0;
+  keep($("ended"), ended, makeEnded, updateEnded);
+  const running = session?.state === "running";
+  offer($("session-actions"), session ? [
+    running ? { text: "Pause …", change: "session-pause", ask: () => changes.pause(card) }
+      : { text: "Go on …", change: "session-resume", first: true, ask: () => changes.resume(card) },
+    { text: "Mark …", change: "session-mark", ask: () => changes.mark(card) },
+    { text: "End …", change: "session-end", ask: () => changes.end(card) },
+  ] : ready ? [{ text: "Start a session …", change: "session-start", first: true, ask: () => changes.start(card) }] : []);
+}
+
+function makeEnded() {
+  return make("li", {}, make("p", { className: "place" }, make("span"), make("span", { className: "device" })),
+    make("div", { className: "actions" }));
+}
+
+function updateEnded(item, session) {
+  const [what, actions] = item.children;
+  const protocol = changes.protocolWords(session.protocol);
+  say(what.children[0], `${protocol}${session.discarded ? " (discarded)" : ""}`);
+  say(what.children[1], `${since(session.started_us)} to ${clock(session.ended_us / 1e6, false)}`);
+  offer(actions, [
+    { text: "Correct …", change: "session-correct", label: `Correct ${protocol} of ${since(session.started_us)}`, ask: () => changes.correct(session) },
+    { text: session.discarded ? "Take back …" : "Discard …", change: "session-discard",
+      label: `${session.discarded ? "Take back" : "Discard"} ${protocol} of ${since(session.started_us)}`, ask: () => changes.discard(session) },
+  ]);
+}
+
+let spoken = null;
+
+function show() {
+  if (!told) return;
+  const { bed } = told;
+  $("card").hidden = !bed;
+  $("empty").hidden = Boolean(bed);
+  say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
+  $("live").hidden = !bed;
+  if (!bed) return;
+  say($("label"), bed.label);
+  document.title = `${bed.label} · rehab-gateway`;
+  const who = bed.subject?.id ?? "nobody";
+  say($("subject"), who);
+  if (spoken !== null && spoken !== who) speak(`${bed.label}: ${who}`);
+  spoken = who;
+  showPatient(bed);
+  showSensors(bed);
+  showSession(bed);
+  dialog.refresh();
+}
+
+$("live").href = new URL(`patient/${encodeURIComponent(name)}`, ROOT).href;
+mayChange.then((found) => { may = found; show(); });
+rights($("rights"));
+follow(`?bed=${encodeURIComponent(name)}`, (state) => { told = state; show(); });

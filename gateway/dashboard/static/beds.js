@@ -1,0 +1,52 @@
+// All beds: who is in each, wearing what, doing what. A bed leads to its card, where it is changed.
+
+import { makeChip, updateChip } from "./chip.js";
+import { protocolWords, driverWords } from "./changes.js";
+import { $, ROOT, keep, make, mark, say } from "./dom.js";
+import { follow, now } from "./live.js";
+import { rights } from "./rights.js";
+import { duration } from "./words.js";
+
+let told = null;
+
+function makeBed() {
+  return make("li", { className: "bed" },
+    make("div", { className: "bed-top" }, make("h2", {}, make("a")), make("p", { className: "who" })),
+    make("p", { className: "doing" }), make("ul", { className: "chips", ariaLabel: "Sensors" }));
+}
+
+function updateBed(item, bed) {
+  mark(item, bed.subject ? "bed" : "bed nobody");
+  const link = item.querySelector("a");
+  const address = new URL(`bed/${encodeURIComponent(bed.id)}`, ROOT).href;
+  if (link.getAttribute("href") !== address) link.href = address;
+  say(link, bed.label);
+  say(item.querySelector(".who"), bed.subject?.id ?? "empty");
+  const doing = item.querySelector(".doing");
+  const { session } = bed;
+  mark(doing, `doing ${session?.state ?? ""}`.trim());
+  const words = session && `${session.state === "running" ? "▶" : "❚❚"} ${protocolWords(session.protocol)}, ${session.state}, for ${duration(Math.max(0, now() - session.started_us / 1e6))}`;
+  say(doing, words ?? (bed.subject ? "no session" : ""));
+  const chips = item.querySelector(".chips");
+  chips.hidden = bed.worn.length === 0;
+  keep(chips, bed.worn, makeChip, updateChip);
+}
+
+function show() {
+  if (!told) return;
+  const wanted = $("find").value.trim().toLowerCase();
+  const text = (bed) => [bed.label, bed.id, bed.subject?.id ?? "", ...bed.worn.map((one) => one.id)].join(" ").toLowerCase();
+  const found = told.beds.filter((bed) => text(bed).includes(wanted));
+  keep($("beds"), found, makeBed, updateBed);
+  $("empty").hidden = found.length > 0;
+  say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : told.beds.length ? "No bed matches." : "The ward has no beds yet.");
+  const taken = told.beds.filter((bed) => bed.subject).length;
+  const running = told.beds.filter((bed) => bed.session).length;
+  say($("counts"), told.beds.length ? `${taken} of ${told.beds.length} taken · ${running} in a session` : "");
+  $("free").hidden = told.free.length === 0;
+  keep($("free-list"), told.free, () => make("li", { className: "chip" }), (chip, one) => say(chip, `${one.id} · ${driverWords(one.driver)}`));
+}
+
+$("find").addEventListener("input", show);
+rights($("rights"));
+follow("?view=beds", (state) => { told = state; show(); });

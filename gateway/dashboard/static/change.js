@@ -1,0 +1,44 @@
+// A change of the ward: asked for once, and what became of it.
+
+import { ROOT } from "./dom.js";
+import { leaveIfOver } from "./session.js";
+
+const ANSWER_MS = 20_000; // the server itself waits ten seconds for the gateway
+const UNAUTHORISED = 401;
+const UNKNOWN = "Whether the change was made is not known: look at the bed before you try again.";
+
+// What makes a request that is sent twice one request.
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+// Returns {number, session …} of a change that was made, else {error}; with `unknown` where it may have been made.
+export async function change(name, fields, key) {
+  try {
+    const response = await fetch(new URL(`api/ward/${name}`, ROOT), {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+      body: JSON.stringify(fields),
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    const text = await response.text();
+    if (response.ok) return JSON.parse(text);
+    if (response.status === UNAUTHORISED) {
+      leaveIfOver();
+      return { error: "You are signed out. Nothing was changed." };
+    }
+    return refused(text, response.status);
+  } catch {
+    return { error: `The dashboard did not answer. ${UNKNOWN}`, unknown: true };
+  }
+}
+
+// A server of ours says what is wrong as JSON; a proxy between says it in its own words, and cannot know what was done.
+function refused(text, status) {
+  try {
+    const said = JSON.parse(text);
+    if (typeof said.error === "string") return { error: said.error, unknown: said.unknown === true };
+  } catch { /* no JSON */ }
+  if (status < 500) return { error: `${text.trim().slice(0, 200)} Nothing was changed.` };
+  return { error: `The dashboard did not answer (${status}). ${UNKNOWN}`, unknown: true };
+}

@@ -1,0 +1,196 @@
+"""The ward behind HTTP: as it is, and changes of it, asked for by whoever is signed in and decided by the gateway.
+
+A change is ``POST /api/ward/<name>`` with the fields of the command of that name as JSON. A header ``Idempotency-Key``
+makes a request that is sent twice one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import orjson
+from aiohttp import web
+
+from gateway.dashboard import signin
+from gateway.dashboard.access import CHANGES
+from gateway.dashboard.bed_views import beds_view
+from gateway.dashboard.feed import Feed
+from gateway.dashboard.looks import people
+from gateway.dashboard.outside_text import clean
+from gateway.dashboard.ward import Ward
+from gateway.dashboard.ward_requests import NoAnswerError, NotSentError, WardRequests
+from gateway.wire.commands import WARD
+
+LARGEST_BODY = 2048  # bytes: a pseudonym, a few numbers and two lines of text
+BODY_WITHIN_S = 10.0
+KEY_HEADER = "Idempotency-Key"
+KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+KEYS_KEPT = 512
+"""Requests that are known again; a person clicks twice within a second, a network repeats within a minute."""
+NOT_ASKED = 503
+"""The status where the gateway was not reached."""
+OURS = frozenset({"by"})
+"""What the dashboard says of whoever asks; nobody says it for somebody else."""
+NEEDS_USERS = (
+    "Nobody is signed in here, and each change of the ward is kept with the name of whoever made it:"
+    " set dashboard.users_file, or use 'rehab-gateway ward'. Nothing was changed."
+)
+UNKNOWN = "Whether the change was made is not known: look at the ward before you try again."
+
+Json = dict[str, Any]
+
+
+class MalformedError(Exception):
+    """What came is no change; the text goes into the answer, with the status."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Outcome(NamedTuple):
+    """What became of a request: the status of the answer, and what is in it."""
+
+    status: int
+    body: Json
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request that is known again: what it said, and what becomes of it."""
+
+    said: Json
+    outcome: asyncio.Task[Outcome]
+
+
+@dataclass(slots=True)
+class WardApi:
+    """What the handlers share."""
+
+    ward: Ward
+    feed: Feed
+    requests: WardRequests
+    asked: OrderedDict[tuple[str, str], Asked] = field(default_factory=OrderedDict)
+
+
+API = web.AppKey("ward api", WardApi)
+
+
+def add_routes(app: web.Application) -> None:
+    """Add the route of the ward, and one for each change."""
+    app.router.add_get("/api/ward", show)
+    for name in WARD:
+        if name in CHANGES:
+            app.router.add_post(f"/api/ward/{name}", _change(name))
+
+
+async def show(request: web.Request) -> web.Response:
+    """Say who is in which bed, wearing what, in which session."""
+    ward = request.app[API].ward
+    signin.note_look(request, "beds", people(ward))
+    return _answer(Outcome(200, {**beds_view(ward), "gateway_state": ward.gateway_state()}))
+
+
+def _change(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def handler(request: web.Request) -> web.Response:
+        session = request.get(signin.SESSION)
+        if session is None:
+            return _answer(_error(403, NEEDS_USERS))
+        key = request.headers.get(KEY_HEADER, "")
+        if key and not KEY.fullmatch(key):
+            return _answer(_error(400, f"{KEY_HEADER} has 8 to 64 letters, digits, '-' and '_'."))
+        try:
+            fields = await _fields(request)
+        except MalformedError as error:
+            return _answer(_error(error.status, str(error)))
+        by = f"{session.user.name} ({session.user.role})"
+        ask = partial(_ask, request.app[API], name, {**fields, "by": by})
+        return _answer(await _once(request.app[API], (session.user.name, key), {"change": name, **fields}, ask))
+
+    return handler
+
+
+async def _fields(request: web.Request) -> Json:
+    """Return the fields of a change; raises MalformedError."""
+    if request.content_type != "application/json":
+        raise MalformedError(415, "A change of the ward is JSON: Content-Type has to be application/json.")
+    fields = _parsed(await _body(request))
+    if taken := OURS & fields.keys():
+        raise MalformedError(400, f"'{min(taken)}' is whoever is signed in: leave it out.")
+    return fields
+
+
+async def _body(request: web.Request) -> bytes:
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while len(body) <= LARGEST_BODY and not request.content.at_eof():
+                body += await request.content.read(LARGEST_BODY + 1 - len(body))
+    except TimeoutError:
+        raise MalformedError(408, "The request did not come.") from None
+    if len(body) > LARGEST_BODY:
+        raise MalformedError(413, f"A change of the ward has at most {LARGEST_BODY} bytes.")
+    return body
+
+
+def _parsed(body: bytes) -> Json:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise MalformedError(400, "A change of the ward is JSON.") from None
+    if not isinstance(fields, dict):
+        raise MalformedError(400, "A change of the ward is a JSON object.")
+    return fields
+
+
+async def _once(api: WardApi, key: tuple[str, str], said: Json, ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Ask once for each key: who sends a request again hears what became of the first."""
+    if not key[1]:
+        return await ask()
+    known = api.asked.get(key)
+    if known is not None and known.said != said:
+        return _error(422, f"This {KEY_HEADER} was sent with another change.")
+    if known is None:
+        known = api.asked[key] = Asked(said, asyncio.ensure_future(_as_task(ask)))
+        while len(api.asked) > KEYS_KEPT:
+            api.asked.popitem(last=False)
+    outcome = await asyncio.shield(known.outcome)  # one who goes away does not end what the other waits for
+    if outcome.status == NOT_ASKED and api.asked.get(key) is known:
+        api.asked.pop(key, None)  # the gateway knows nothing of it: the same may be asked again
+    return outcome
+
+
+async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    return await ask()
+
+
+async def _ask(api: WardApi, name: str, payload: Json) -> Outcome:
+    if api.ward.gateway_state() == "offline":
+        return _error(NOT_ASKED, "The gateway is offline. Nothing was changed.")
+    try:
+        answer = await api.requests.ask(api.feed, name, payload)
+    except NotSentError as error:
+        return _error(NOT_ASKED, f"{error}. Nothing was changed.")
+    except NoAnswerError as error:
+        return Outcome(504, {"error": f"{error}. {UNKNOWN}", "unknown": True})
+    if answer["ok"] is not True:
+        return _error(409, clean(_sentence(str(answer.get("error") or "the gateway said no"))))
+    return Outcome(200, {key: answer[key] for key in ("number", "change", "session") if key in answer})
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+
+
+def _error(status: int, text: str) -> Outcome:
+    return Outcome(status, {"error": text})
+
+
+def _answer(outcome: Outcome) -> web.Response:
+    return web.Response(body=orjson.dumps(outcome.body), status=outcome.status, content_type="application/json")

@@ -1,0 +1,85 @@
+"""Changes of the ward on their way to the gateway, which decides, and its answers on their way back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from typing import Any
+
+import orjson
+
+from gateway.broker.access_list import ANSWERS, DASHBOARD
+from gateway.dashboard.feed import Feed, Message
+from gateway.wire.topics import Topics
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 10.0
+"""A change waits for the gateway's disk; after so long a person wants to know that nothing is known."""
+MOST_WAITING = 32
+"""Changes without an answer at one time: more than people at all the screens of a ward make."""
+
+Json = dict[str, Any]
+
+
+class NotSentError(Exception):
+    """The gateway was not asked, so nothing was changed; the text says why."""
+
+
+class NoAnswerError(Exception):
+    """The gateway was asked and did not answer in time: it may have made the change, or make it yet."""
+
+
+class WardRequests:
+    """Asks the gateway.
+
+    Args:
+        topics: Of the gateway.
+        answer_s: How long an answer is waited for, seconds.
+
+    Attributes:
+        answers: The topic on which the gateway answers; of this dashboard alone.
+        late: Answers for which nobody waited any more.
+    """
+
+    def __init__(self, topics: Topics, *, answer_s: float = ANSWER_S) -> None:
+        # With certificates everybody may read answers below the name in their own only.
+        self.answers = f"{ANSWERS}/{topics.site}/{DASHBOARD}/{secrets.token_hex(8)}"
+        self.late = 0
+        self._topics = topics
+        self._answer_s = answer_s
+        self._waiting: dict[bytes, asyncio.Future[Json]] = {}
+
+    async def ask(self, feed: Feed, name: str, payload: Json) -> Json:
+        """Ask for a change and return the answer, whatever it says; raises NotSentError, NoAnswerError."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise NotSentError("Too many changes wait for the gateway")
+        correlation = secrets.token_hex(8).encode()
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting[correlation] = answer
+        try:
+            message = orjson.dumps(payload)
+            if not feed.ask(self._topics.command(name), message, answers=self.answers, correlation=correlation):
+                raise NotSentError("The dashboard has lost the message broker")
+            async with asyncio.timeout(self._answer_s):
+                found: Json = await answer
+                return found
+        except TimeoutError:
+            raise NoAnswerError(f"The gateway did not answer within {self._answer_s:g} s") from None
+        finally:
+            del self._waiting[correlation]
+
+    def take(self, message: Message) -> None:
+        """Take what came on the topic of answers."""
+        waits = self._waiting.get(message.correlation)
+        if waits is None or waits.done():
+            self.late += 1
+            log.warning("an answer of the gateway came too late")
+            return
+        try:
+            answer = orjson.loads(message.payload)
+        except orjson.JSONDecodeError:
+            answer = None
+        if isinstance(answer, dict) and isinstance(answer.get("ok"), bool):
+            waits.set_result(answer)
