@@ -36,6 +36,7 @@ class KnownDriver:
 
 
 Drivers = Mapping[str, KnownDriver]
+"""By name; a look-up raises ValueError, with a sentence, for a driver that is installed and cannot be loaded."""
 
 
 def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
@@ -257,7 +258,11 @@ def _axes(path: Path, device: Device) -> Iterator[Finding]:
 
 
 def _driver(path: Path, device: Device, drivers: Drivers) -> Iterator[Finding]:
-    known = drivers.get(device.driver)
+    try:
+        known = drivers.get(device.driver)
+    except ValueError as error:
+        yield (*path, "driver"), f"slot.device.driver: {error}"
+        return
     if known is None:
         hint = suggestion(device.driver, drivers)
         yield (*path, "driver"), f"slot.device.driver = '{device.driver}' is not a driver{hint}"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-import drivers
 from config.settings import Device
 from drivers.driver import Decoder
 from drivers.packet import Frame, Packet, StreamSpec
+from drivers.registry import make_driver
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
 from gateway.intake.frames import Numbered
@@ -91,7 +91,7 @@ class Intake:
         self.slot = slot
         self.placed: dict[str, Stream] = {}
         self.latest: dict[str, Floats] = {}
-        self._driver = drivers.make(device.driver, device.options)
+        self._driver = make_driver(device.driver, device.options)
         self.decoder: Decoder = self._driver.decoder()
         self._old_faults: Counter[str] = Counter()
         self._repeats: dict[str, Repeats] = {}

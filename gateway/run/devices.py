@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-import drivers
 from config.settings import Device, Settings
 from drivers.packet import Frame
+from drivers.registry import make_driver
 from drivers.transport.radio import Radio, open_radio
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 from gateway.intake.intake import CONNECTED, Intake
@@ -139,7 +139,7 @@ class Devices:
 
         return DeviceSupervisor(
             device.id,
-            drivers.make(device.driver, device.options),
+            make_driver(device.driver, device.options),
             sink=sink,
             on_state=on_state,
             clock_ns=self._clock_ns,
