@@ -64,6 +64,11 @@ def test_the_table_of_topics_is_the_code_s() -> None:
     assert gateway.cli.reference.with_topics(page) == page, "run 'make docs'"
 
 
+def test_the_kinds_of_signal_are_those_of_the_table() -> None:
+    page = text("docs/architecture.md")
+    assert gateway.cli.reference.with_modalities(page) == page, "run 'make docs'"
+
+
 def test_the_tables_of_notices_and_metrics_are_the_code_s() -> None:
     page = text("docs/operations.md")
     assert gateway.cli.reference.with_notices_and_metrics(page) == page, "run 'make docs'"
