@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from config.settings import Device
+from dsp.contact.events import GAP
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
-from dsp.foot.contacts import GAP, FootContacts
+from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Shape, Walk
 from dsp.gait.window import Foot
 from dsp.joints.strides import JointCurve
