@@ -15,10 +15,10 @@ from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS, Numbered
 from gateway.intake.intake import CONNECTED
 from simulators.devices.shimmer3 import Shimmer3
-from simulators.motion.recorded import AXES
 from simulators.motion.recording import Recording
 from simulators.motion.source import Floats, MotionSource
 from simulators.motion.timeline import Timeline
+from simulators.scenes.recorded import AXES
 
 NS = 1_000_000_000
 DATASET = "ipol497"

@@ -5,13 +5,12 @@ Every check is a generator of ``(path, sentence)`` over settings that are valid 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from ipaddress import ip_network
-from typing import Literal
 from urllib.parse import urlsplit
 
 from config.addresses import addresses, loopback
+from config.checks_placements import Drivers, KnownDriver, check_placements
 from config.checks_ward import check_addresses, check_text, check_ward
 from config.hardware import NOBODY, plain_name, same_tty
 from config.lines import Path
@@ -19,23 +18,9 @@ from config.pseudonym import nhs_numbers
 from config.settings import Dashboard, Device, Settings
 from config.wording import suggestion
 
+__all__ = ["Drivers", "KnownDriver", "check", "devices", "ports"]
+
 Finding = tuple[Path, str]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownDriver:
-    """What a configuration may say of a driver; the caller tells, because config imports no driver.
-
-    Attributes:
-        transport: ``"ble"`` or ``"serial"``.
-        build: Takes the driver's options as keywords and raises ValueError with a clear sentence.
-    """
-
-    transport: Literal["ble", "serial"]
-    build: Callable[..., object]
-
-
-Drivers = Mapping[str, KnownDriver]
 
 
 def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
@@ -43,6 +28,8 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     yield from check_text(settings)
     yield from check_addresses(settings)
     yield from check_ward(settings)
+    if drivers is not None:
+        yield from check_placements(settings, drivers)
     yield from _unique(settings)
     yield from _no_names(settings)
     yield from _network(settings)
@@ -257,7 +244,11 @@ def _axes(path: Path, device: Device) -> Iterator[Finding]:
 
 
 def _driver(path: Path, device: Device, drivers: Drivers) -> Iterator[Finding]:
-    known = drivers.get(device.driver)
+    try:
+        known = drivers.get(device.driver)
+    except ValueError as error:
+        yield (*path, "driver"), f"slot.device.driver: {error}"
+        return
     if known is None:
         hint = suggestion(device.driver, drivers)
         yield (*path, "driver"), f"slot.device.driver = '{device.driver}' is not a driver{hint}"

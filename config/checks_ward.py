@@ -17,9 +17,6 @@ PROTOCOLS: Final = (
     "5xsts", "30scst", "sts", "abc",
 )  # fmt: skip
 """Words for what a session is; a word that nobody else uses would make sessions that cannot be compared."""
-STRAPS: Final = ("heart_rate",)
-STRAPPED: Final = ("chest", "wrist")
-"""Where a strap or an armband of the heart rate service is worn; every other driver is a motion sensor."""
 
 
 def check_ward(settings: Settings) -> Iterator[Finding]:
@@ -35,22 +32,6 @@ def check_ward(settings: Settings) -> Iterator[Finding]:
         if slot.protocol not in PROTOCOLS:
             hint = suggestion(slot.protocol, PROTOCOLS)
             yield ("slot", i, "protocol"), f"slot.protocol = '{slot.protocol}' is not a protocol{hint}"
-    yield from _placements(settings)
-
-
-def _placements(settings: Settings) -> Iterator[Finding]:
-    for i, slot in enumerate(settings.slot):
-        sensors: dict[str, str] = {}
-        for j, device in enumerate(slot.device):
-            path: Path = ("slot", i, "device", j, "placement")
-            said = f"slot.device.placement = '{device.placement}'"
-            if device.driver in STRAPS:
-                if device.placement not in STRAPPED:
-                    yield path, f"{said} is no place for a {device.driver}: choose one of {', '.join(STRAPPED)}"
-                continue
-            other = sensors.setdefault(device.placement, device.driver)
-            if other != device.driver:  # two of one driver have a check of their own
-                yield path, f"{said} already has a {other} in this slot: one motion sensor a place"
 
 
 def check_addresses(settings: Settings) -> Iterator[Finding]:

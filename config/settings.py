@@ -201,7 +201,9 @@ class Device(Section):
     """One device of a slot."""
 
     id: Identifier = Field(description="Id, unique within the gateway.")
-    driver: str = Field(description="Name of the driver: heart_rate, movella_dot or shimmer3.")
+    driver: str = Field(
+        description="Name of the driver: heart_rate, movella_dot, shimmer3, or one that another package brings."
+    )
     placement: Placement = Field(description="Where it is worn.")
     address: Annotated[str, AfterValidator(bluetooth_address)] | None = Field(
         None, description="Bluetooth address, in any spelling; this or 'name' for a BLE device."

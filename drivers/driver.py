@@ -6,8 +6,9 @@ A driver has three parts, and nothing else of the product knows them:
 2. a pure decoder (`Decoder`): bytes in, packets out, no I/O, no clock, never an exception;
 3. a start and a stop dialogue over a `Link`, which refuses every write outside the driver's allow-list.
 
-To add one, write ``drivers/<name>.py``, name it in ``drivers/__init__.py``, and run the contract tests
-(``tests/drivers/contract.py``) on it; docs/adding-a-driver.md walks through it.
+To add one, write ``drivers/<name>/driver.py``, name its class in the entry point group ``rehab_gateway.drivers``
+(``pyproject.toml``), and run the contract tests (``tests/drivers/contract.py``) on it; docs/adding-a-driver.md walks
+through it.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def simulate_recording(
     fault: FaultOption = None,
 ) -> None:
     """Send a recording through simulated devices, radio gaps included, once the gateway has started all of them."""
-    from simulators.motion.recorded import recorded
+    from simulators.scenes.recorded import recorded
 
     with _said_plainly():
         scene = recorded(Recording.load(file), ports=ports.absolute(), speed=speed, faults=_faults(fault))

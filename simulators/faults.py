@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, cast
 
-from simulators.devices.device import SimulatedDevice
 from simulators.motion.timeline import Timeline
+from simulators.radio.device import SimulatedDevice
 
 Kind = Literal["drop", "silence", "leave", "power_cycle", "flood", "repeat", "garbage"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot.contacts import FINAL_CONTACT, INITIAL_CONTACT, FootContacts
+from dsp.contact.events import FINAL_CONTACT, INITIAL_CONTACT
+from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import TURNING
 from dsp.shank.contacts import ShankContacts
 

@@ -11,9 +11,9 @@ from typing import get_args
 import pytest
 
 import config.reference
-import drivers
 import gateway.cli.reference
 from config.loader import load
+from drivers.registry import driver_names
 from drivers.transport.supervisor import State
 from gateway.cli.main import app, known_drivers
 from gateway.model.measurement import Measurement
@@ -62,6 +62,11 @@ def test_the_metrics_page_is_the_catalogue() -> None:
 def test_the_table_of_topics_is_the_code_s() -> None:
     page = text("docs/mqtt.md")
     assert gateway.cli.reference.with_topics(page) == page, "run 'make docs'"
+
+
+def test_the_kinds_of_signal_are_those_of_the_table() -> None:
+    page = text("docs/architecture.md")
+    assert gateway.cli.reference.with_modalities(page) == page, "run 'make docs'"
 
 
 def test_the_tables_of_notices_and_metrics_are_the_code_s() -> None:
@@ -147,7 +152,7 @@ def test_the_readme_names_every_command_and_driver() -> None:
     commands = [info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands]
     commands += [info.name for info in app.registered_groups if info.name]
     assert [name for name in [*commands, "simulate"] if f"`{name}`" not in readme] == []
-    assert [name for name in drivers.DRIVERS if f"`{name}`" not in readme] == []
+    assert [name for name in driver_names() if f"`{name}`" not in readme] == []
 
 
 def test_the_statement_stands_in_the_readme_word_for_word() -> None:

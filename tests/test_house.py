@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import drivers
 from config.pseudonym import nhs_numbers
+from drivers.registry import driver_names
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,7 +94,7 @@ def test_decision_records_say_what_is_and_what_is_not() -> None:
         assert [line for line in lines if line.startswith("## ")] == ["## Objective", "## Is", "## Is not"], record.name
 
 
-@pytest.mark.parametrize("name", sorted(drivers.DRIVERS))
+@pytest.mark.parametrize("name", driver_names())
 def test_every_driver_has_its_twins(name: str) -> None:
     """A driver comes with a simulator that speaks its protocol, and with tests of its own."""
     assert (ROOT / "drivers" / name / "driver.py").is_file()

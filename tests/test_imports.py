@@ -34,6 +34,19 @@ ROOMS = (
     "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
 )  # fmt: skip
 
+# The folders and modules of the other packages, each from the top floor to the ground likewise.
+ORDERS = {
+    "drivers": (
+        "registry", "heart_rate", "movella_dot", "shimmer3", "transport", "gatt", "driver", "identity", "packet",
+        "errors",
+    ),
+    "dsp": (
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",
+        "catalogue", "metric", "units", "batch", "result", "roster", "arrays", "kernel",
+    ),
+    "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
+}  # fmt: skip
+
 # Who may touch the outside. Whatever is not named here is pure: bytes or arrays in, packets or numbers out.
 DRIVERS_THAT_DO_IO = ROOT / "drivers/transport"
 OUTSIDE = {
@@ -109,6 +122,51 @@ def test_rooms_import_only_what_stands_below(room: str) -> None:
         if (above := rooms_above(room, path.read_text("utf-8")))
     }
     assert found == {}
+
+
+def stations(package: str) -> set[str]:
+    """Return the folders and modules at the top of a package."""
+    found = {path.name for path in (ROOT / package).iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    return found | {path.stem for path in (ROOT / package).glob("*.py") if path.stem != "__init__"}
+
+
+def stations_above(package: str, station: str, source: str, inside: str) -> set[str]:
+    """Return the modules of stations at or above a station of a package that a source in it imports."""
+    order = ORDERS[package]
+    named = (m.split(".") for m in imports(source, inside) if m.startswith(f"{package}."))
+    return {".".join(m) for m in named if m[1] != station and order.index(m[1]) < order.index(station)}
+
+
+@pytest.mark.parametrize("package", sorted(ORDERS))
+def test_the_other_packages_import_downwards_within_too(package: str) -> None:
+    """Without an order there are circles: who reads one folder would have to read them all."""
+    assert stations(package) == set(ORDERS[package])
+    found: dict[str, set[str]] = {}
+    for path in sources(package):
+        station = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if station != "__init__":
+            above = stations_above(package, station, path.read_text("utf-8"), package_of(path))
+            found |= {str(path.relative_to(ROOT)): above} if above else {}
+    assert found == {}
+
+
+@pytest.mark.parametrize("package", sorted(ORDERS))
+def test_the_order_of_a_package_is_told(package: str) -> None:
+    shown = (ROOT / "docs/architecture.md").read_text("utf-8").partition(f"### `{package}/`")[2].partition("\n#")[0]
+    folders = [name for name in ORDERS[package] if (ROOT / package / name).is_dir()]
+    told = [line.split("`")[1].rstrip("/") for line in shown.splitlines() if line.startswith("| `")]
+    assert told == folders
+    for name in folders:
+        assert ast.get_docstring(ast.parse((ROOT / package / name / "__init__.py").read_text("utf-8"))), name
+
+
+def test_a_station_above_is_found() -> None:
+    source = "from dsp.foot.layout import HISTORY\nfrom dsp.kernel import kernel"
+    assert stations_above("dsp", "contact", source, "dsp.contact") == {"dsp.foot.layout", "dsp.foot.layout.HISTORY"}
+    assert stations_above("dsp", "gait", source, "dsp.gait") == set()
+    assert stations_above("dsp", "contact", "from ..foot import layout", "dsp.contact") == {
+        "dsp.foot", "dsp.foot.layout",
+    }  # fmt: skip
 
 
 def test_every_file_of_the_gateway_is_in_a_room_that_says_what_it_is_for() -> None:

@@ -1,1 +1,1 @@
-"""What foot and shank share: swings and strides."""
+"""What foot and shank share: events, swings and strides."""

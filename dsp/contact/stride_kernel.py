@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.foot.layout import HISTORY
+from dsp.contact.events import HISTORY
 from dsp.kernel import kernel
 
 STRIDE: Final = np.dtype(

@@ -8,42 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
+from dsp.contact.events import EVENT, HISTORY, MAX_LANDING, MAX_TAPS, RATE_RANGE_HZ
 from dsp.contact.stride_kernel import SCRATCH, STRIDE
 from dsp.foot.kernel import Sink, contacts
-from dsp.foot.layout import (
-    EVENT,
-    FINAL_CONTACT,
-    FOOT_FLAT,
-    GAP,
-    HISTORY,
-    INITIAL_CONTACT,
-    MAX_LANDING,
-    MAX_TAPS,
-    PARAMS,
-    STATE,
-)
+from dsp.foot.layout import PARAMS, STATE
 from dsp.mounting.alignment import ALIGNMENT, Mounting
 from dsp.roster import Roster, more_rows, require_rate
 from dsp.units import UnitWatch
 
-__all__ = [
-    "ALGORITHM",
-    "EVENT",
-    "FINAL_CONTACT",
-    "FOOT_FLAT",
-    "GAP",
-    "INITIAL_CONTACT",
-    "STRIDE",
-    "FootContacts",
-    "FootParams",
-]
+__all__ = ["ALGORITHM", "FootContacts", "FootParams"]
 
 ALGORITHM = "foot-contacts/2"
 
 MEASURED = ("length", "clearance", "strike_angle", "toe_off_angle", "turn")
 """What a stride is integrated to: as wrong as the units are."""
-
-RATE_RANGE_HZ = (20.0, 350.0)  # below, a slap falls between two samples; above, the windows outgrow their buffers
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,20 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.foot.layout import (
-    BLIND,
+from dsp.contact.events import (
     FINAL_CONTACT,
     FOOT_FLAT,
     GROUND,
     HISTORY,
     INITIAL_CONTACT,
     LANDING,
-    LATE,
     MAX_LANDING,
     NEVER,
-    SEEN,
     SWING,
 )
+from dsp.foot.layout import BLIND, LATE, SEEN
 from dsp.kernel import kernel
 from dsp.mounting.alignment import AGREED_STRIDES
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.contact.events import FOOT_FLAT, GAP, GROUND, HISTORY, INITIAL_CONTACT, LANDING, NEVER, NOTHING, SWING
 from dsp.contact.stride_kernel import integrate
 from dsp.foot.cycle import (
     FLAT_RATE,
@@ -30,7 +31,6 @@ from dsp.foot.cycle import (
     smooth,
     tell,
 )
-from dsp.foot.layout import FOOT_FLAT, GAP, GROUND, HISTORY, INITIAL_CONTACT, LANDING, NEVER, NOTHING, SWING
 from dsp.kernel import kernel
 from dsp.mounting.alignment import (
     AGREED_STRIDES,

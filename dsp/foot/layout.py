@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
 
-INITIAL_CONTACT: Final = 0
-FINAL_CONTACT: Final = 1
-FOOT_FLAT: Final = 2
-GAP: Final = 3
-NOTHING: Final = -1
-NEVER: Final = math.inf  # an instant that has not come: unlike NaN it compares and takes part in min() as one expects
-
-# Where the foot is in its cycle.
-GROUND: Final = 0
-SWING: Final = 1
-LANDING: Final = 2
+from dsp.contact.events import MAX_LANDING, MAX_TAPS
 
 # How much of a step has been seen since samples were lost.
 SEEN: Final = 0
 LATE: Final = 1  # its push-off: how far the heel rose is not known
 BLIND: Final = 2  # less: no final contact can be told
-
-MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
-EVENT: Final = np.dtype(
-    [
-        ("sensor", "i8"),
-        ("kind", "i8"),  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
-        ("index", "f8"),  # the event on the device's sample counter; of a gap the last sample before it
-        ("decided_index", "i8"),  # newest sample when it was decided; of a gap the first sample after it
-        ("confidence", "f8"),  # 0 to 1
-    ]
-)
-
-HISTORY: Final = 2048  # samples of specific force and rate that are kept; a power of two; 8 s at 256 Hz
-MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.18 s at 350 Hz take 63
 
 PARAMS: Final = np.dtype(
     [

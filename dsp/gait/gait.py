@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from dsp.catalogue import CATALOGUE
+from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
-from dsp.foot.contacts import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.gait.window import Foot, Interval, Window, cadence, coordination, halves, symmetry, variability
 from dsp.result import Quality, Result, Side
 

@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from dsp.arrays import require_shape
 from dsp.batch import Batch
 from dsp.joints.kernel import follow_joints
-from dsp.mounting.alignment import ALIGNMENT
-from dsp.mounting.segment_kernel import follow_segments
-from dsp.mounting.segment_layout import (
+from dsp.joints.segment_kernel import follow_segments
+from dsp.joints.segment_layout import (
     ANGLE,
     FOOT,
     FUNCTIONAL,
@@ -34,6 +33,7 @@ from dsp.mounting.segment_layout import (
     STATIC,
     THIGH,
 )
+from dsp.mounting.alignment import ALIGNMENT
 from dsp.roster import Roster, more_rows
 
 __all__ = ["ALGORITHM", "ANGLE", "JOINTS", "Calibration", "JointAngles", "JointParams", "calibration"]

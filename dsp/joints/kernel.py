@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.joints.segment_layout import FUNCTIONAL, HEADING, HISTORY, STATIC
 from dsp.kernel import kernel
-from dsp.mounting.segment_layout import FUNCTIONAL, HEADING, HISTORY, STATIC
 
 HEADING_MEMORY_S = 5.0  # some strides, in which turning of one segment against the other averages out
 HEADING_LEAST_S = 0.5  # of level axes before their mean is worth something

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
+from dsp.contact.events import EVENT, FINAL_CONTACT, GAP, INITIAL_CONTACT, MAX_LANDING, MAX_TAPS, RATE_RANGE_HZ
 from dsp.contact.stride_kernel import STRIDE
-from dsp.foot.contacts import EVENT, RATE_RANGE_HZ
-from dsp.foot.layout import FINAL_CONTACT, GAP, INITIAL_CONTACT, MAX_LANDING, MAX_TAPS
 from dsp.mounting.alignment import ALIGNMENT, Mounting
 from dsp.roster import Roster, more_rows, require_rate
 from dsp.shank.kernel import contacts
@@ -97,8 +96,8 @@ class ShankContacts:
     there is no foot-flat. Attached sensors may come and go; numbers are used again.
 
     Attributes:
-        strides: None, array (0,) of ``dsp.foot.contacts.STRIDE``: a shank never rests in walking, so its way cannot be
-            measured.
+        strides: None, array (0,) of ``dsp.contact.stride_kernel.STRIDE``: a shank never rests in walking, so its way
+            cannot be measured.
     """
 
     def __init__(self, params: ShankParams | None = None) -> None:

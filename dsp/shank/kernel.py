@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.contact.events import FINAL_CONTACT, GAP, GROUND, INITIAL_CONTACT, LANDING, MAX_LANDING, NEVER, NOTHING, SWING
 from dsp.contact.swing import begin_swings, see_any, see_leg
-from dsp.foot.layout import FINAL_CONTACT, GAP, GROUND, INITIAL_CONTACT, LANDING, MAX_LANDING, NEVER, NOTHING, SWING
 from dsp.kernel import kernel
 from dsp.mounting.alignment import MOVING_RATE, adopt, begin_alignment, contradicted, see_rest, see_turn
 from dsp.shank.layout import MID_SWING

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from dsp.foot.layout import MAX_LANDING, MAX_TAPS
+from dsp.contact.events import MAX_LANDING, MAX_TAPS
 
 MID_SWING: Final = 4
 """Kind of event that only shanks have: the leg passes the other one, at the peak of its rate."""
@@ -33,7 +33,7 @@ PARAMS: Final = np.dtype(
     ]
 )
 
-# Instants are fractional sample numbers of the device; ``dsp.foot.layout.NEVER`` while there is none.
+# Instants are fractional sample numbers of the device; ``dsp.contact.events.NEVER`` while there is none.
 STATE: Final = np.dtype(
     [
         # The stream

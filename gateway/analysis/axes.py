@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
 from dsp.kernel import kernel
 from gateway.clocks.timeline import Floats, Ints
-
-IMU_CHANNELS = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
-
-
-@cache
-def is_imu(channels: tuple[str, ...]) -> bool:
-    """Tell whether a stream has all that movement operators need."""
-    return set(IMU_CHANNELS) <= set(channels)
 
 
 def picks(axes: str, channels: Sequence[str]) -> tuple[Ints, Floats]:

@@ -1,88 +1,76 @@
-"""The movement operators of a gateway, and which device feeds which, by where it is worn."""
+"""All operators of a gateway: each modality's, and which stream of which device is for whom."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from config.settings import Device, Settings
-from dsp.foot.contacts import FootContacts
-from dsp.lower_back.lower_back import LowerBack
+from drivers.packet import StreamSpec
 from dsp.mounting.alignment import Mounting
-from dsp.shank.contacts import ShankContacts
-from gateway.analysis.contacts import ContactBank, steps_by
-from gateway.analysis.joints import JointBank
-from gateway.analysis.sensor_bank import Bank, Refuse
+from gateway.analysis.modalities import MODALITIES, by_stream
+from gateway.analysis.modality import Modality
+from gateway.analysis.sensor_bank import Refuse
+from gateway.analysis.ward_operators import PersonOperators
+from gateway.intake.intake import Arrived
+from gateway.model.ward import Bed
 
 
 class Banks:
-    """One bank for each operator: one kernel call a step serves all devices worn alike.
-
-    A kernel is loaded by the first sample that it is called with: what nobody wears costs nothing. Orientation runs
-    only for sensors on segments that form a joint of a leg whose steps are seen.
+    """The operators of every modality, over all who are on the ward.
 
     Args:
-        refuse: Told of a device, and why, whose stream an operator cannot take.
-
-    Attributes:
-        feet: Contacts and strides of feet.
-        shanks: Contacts of shanks, of legs without a sensor on the foot.
-        backs: Bouts, steps and turns of lower backs.
-        joints: Angles of joints.
-        fed: Of each device that is worn, the banks that take its samples.
+        refuse: Told of a device, and why, whose stream cannot be taken.
+        modalities: The table.
     """
 
-    def __init__(self, refuse: Refuse | None = None) -> None:
-        self._axes: dict[int, str] = {}
-        self._height_m: dict[int, float] = {}
-        backs = LowerBack()
-        self.feet = ContactBank(FootContacts(), self._axes, refuse)
-        self.shanks = ContactBank(ShankContacts(), self._axes, refuse)
-        self.backs = Bank(
-            backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
-        )
-        self.joints = JointBank(self._axes, refuse)
-        self.fed: dict[int, Sequence[Bank | JointBank]] = {}
+    def __init__(self, refuse: Refuse, modalities: Sequence[Modality] = MODALITIES) -> None:
+        self._refuse = refuse
+        self._by_stream = by_stream(modalities)
+        self._of = {modality.name: modality.operators()(refuse) for modality in modalities}
+        self._judged: dict[tuple[int, str], tuple[StreamSpec, Modality | None]] = {}
 
-    def put_on(self, devices: Mapping[int, Device], height_m: float | None) -> None:
-        """Take the devices of one person, by number: their operators begin with the next sample."""
-        placed = placements(devices)
-        fed: dict[int, list[Bank | JointBank]] = {number: [] for number in devices}
-        for number, device in devices.items():
-            self._axes[number] = device.axes
-            self._height_m[number] = height_m or math.nan
-        if "lower_back" in placed:
-            fed[placed["lower_back"]].append(self.backs)
-        for number, part in steps_by(placed).values():
-            fed[number].append(self.feet if part == "foot" else self.shanks)
-        for number in self.joints.put_on(placed):
-            fed[number].append(self.joints)
-        self.fed |= fed
+    def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> dict[str, PersonOperators]:
+        """Take the devices of one person, by number; return what each modality makes of them."""
+        return {name: operators.put_on(bed, devices) for name, operators in self._of.items()}
 
     def take_off(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
-        for bank in (self.feet, self.shanks, self.backs):
-            bank.detach(number)
-        self.joints.take_off(number)
-        self.fed.pop(number, None)
+        for operators in self._of.values():
+            operators.take_off(number)
+        self._judged = {key: judged for key, judged in self._judged.items() if key[0] != number}
+
+    def modality(self, arrived: Arrived) -> Modality | None:
+        """Return what a stream is measured by; None for one that nothing here can be computed from."""
+        key = arrived.number, arrived.stream
+        judged = self._judged.get(key)
+        if judged is None or judged[0] is not arrived.spec:
+            judged = self._judged[key] = arrived.spec, self._judge(arrived)
+        return judged[1]
 
     def step(self) -> None:
         """Run the kernels over what was queued."""
-        self.feet.step()
-        self.shanks.step()
-        self.backs.step()
-        self.joints.step()
+        for operators in self._of.values():
+            operators.step()
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
         found: dict[int, str] = {}
-        for bank in (self.feet, self.shanks, self.backs, self.joints):
-            found |= bank.doubts()
+        for operators in self._of.values():
+            found |= operators.doubts()
         return found
 
     def mounting(self, number: int) -> Mounting | None:
-        """Return how a foot's or shank's sensor is found to be strapped on; None for others, and before its first."""
-        return self.feet.mounting(number) or self.shanks.mounting(number)
+        """Return how a sensor is found to be strapped on; None for those where nobody looks, and before its first."""
+        return next(filter(None, (operators.mounting(number) for operators in self._of.values())), None)
+
+    def _judge(self, arrived: Arrived) -> Modality | None:
+        if arrived.stream not in self._by_stream:
+            return None
+        modality, signal = self._by_stream[arrived.stream]
+        if misfit := signal.misfit(arrived.spec):
+            self._refuse(arrived.number, misfit)
+            return None
+        return modality
 
 
 def numbered(settings: Settings) -> dict[str, dict[int, Device]]:
@@ -93,8 +81,3 @@ def numbered(settings: Settings) -> dict[str, dict[int, Device]]:
         found[slot.id] = dict(enumerate(slot.device, start=first))
         first += len(slot.device)
     return found
-
-
-def placements(devices: Mapping[int, Device]) -> dict[str, int]:
-    """Return which of the devices of a slot is worn where."""
-    return {device.placement: number for number, device in devices.items()}

@@ -17,7 +17,9 @@ from config.settings import Settings
 from dsp.catalogue import CATALOGUE
 from dsp.mounting.alignment import Mounting
 from dsp.result import Result
-from gateway.analysis.axes import is_imu
+from gateway.analysis.battery import INTAKE_ALGORITHM
+from gateway.analysis.modalities import MODALITIES
+from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
 from gateway.analysis.subject import Subject
 from gateway.clocks.device_clock import NS
@@ -30,7 +32,6 @@ from gateway.wire.curves import SlotCurves
 
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
-INTAKE_ALGORITHM = "intake/1"
 FORMER_WEARER = "from before it was put on"
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Pipeline:
         settings: The configuration, with the first ward.
         origin: Second 0. Wall-clock steps after it move nothing.
         sessions: Session id of each slot of the first ward.
+        modalities: What is measured by: the table.
 
     Attributes:
         ward: Who is in which bed, wearing what, from the end of the newest step on.
@@ -52,17 +54,22 @@ class Pipeline:
         doubts: By device number, why what it measures seems to be in other units: what is computed from it is marked.
     """
 
-    def __init__(self, settings: Settings, origin: Origin, sessions: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        origin: Origin,
+        sessions: Mapping[str, str],
+        modalities: Sequence[Modality] = MODALITIES,
+    ) -> None:
         self.origin = origin
         self.end_ns = origin.monotonic_ns
         self._intakes = Intakes(origin.monotonic_ns)
         self.intakes = self._intakes.all
         self.taps: dict[tuple[str, str], Tap] = {}
-        self._banks = Banks(self._refuse)
+        self._banks = Banks(self._refuse, modalities)
         self._subjects: dict[str, Subject] = {}
         self._curves: dict[str, SlotCurves] = {}
         self._simulated = settings.simulated
-        self._battery: dict[int, float] = {}
         self.doubts: dict[int, str] = {}
         self._steps = 0
         self._worn_from_s: dict[int, float] = {}  # of devices whose first samples may still be the former wearer's
@@ -135,11 +142,9 @@ class Pipeline:
             devices = {next(numbers): device for device in bed.slot.device}
             if bed.slot.id not in kept:
                 self._end_taps(device.id for device in bed.slot.device)
-                self._banks.put_on(devices, bed.slot.height_m)
                 self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
                 if now_s > 0.0:
                     self._worn_from_s |= dict.fromkeys(devices, now_s)
-                self._battery = {n: value for n, value in self._battery.items() if n not in devices}
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
         self.ward = after
         return out
@@ -174,34 +179,21 @@ class Pipeline:
             return []
         if self.taps:
             self._tap(arrived)
-        banks = self._banks.fed[arrived.number]
-        if banks and is_imu(arrived.spec.channels):
-            for bank in banks:
-                bank.add(arrived)
-        elif arrived.stream == "heart_rate":
-            self._subject(arrived).heart_rate(arrived)
-        elif arrived.stream == "rr":
-            self._subject(arrived).heart_beats(arrived)
-        elif arrived.stream == "battery":
-            return self._charge(arrived)
+        out: list[Measurement] = []
+        modality = self._banks.modality(arrived)
+        if modality is not None:
+            slot = str(self.intakes[arrived.number].slot)
+            said = self._subjects[slot].push(modality, arrived)
+            out += [self._measure(slot, result, devices) for result, devices in said]
         rate_hz = arrived.spec.rate_hz
-        return self._gaps(arrived, rate_hz) if rate_hz and arrived.missing >= GAP_SAID_S * rate_hz else []
+        if rate_hz and arrived.missing >= GAP_SAID_S * rate_hz:
+            out += self._gaps(arrived, rate_hz)
+        return out
 
     def _refuse(self, number: int, reason: str) -> None:
         intake = self.intakes[number]
         log.warning("%s: %s", intake.device.id, reason)
         intake.note(reason)
-
-    def _subject(self, arrived: Arrived) -> Subject:
-        return self._subjects[str(self.intakes[arrived.number].slot)]
-
-    def _charge(self, arrived: Arrived) -> list[Measurement]:
-        number, value = arrived.number, float(arrived.samples[-1, 0])
-        if self._battery.get(number) == value:
-            return []
-        self._battery[number] = value
-        at = arrived.timeline.newest_s
-        return [self._said(number, Result("battery_pct", value, "none", at, at, 1, INTAKE_ALGORITHM))]
 
     def _gaps(self, arrived: Arrived, rate_hz: float) -> list[Measurement]:
         """Say each absence as what it is: a gap, not a zero and not an old value."""

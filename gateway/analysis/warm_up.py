@@ -17,16 +17,11 @@ import numpy as np
 
 from config.settings import Settings
 from dsp import kernel
-from dsp.batch import Batch
-from dsp.foot.contacts import FootContacts
-from dsp.joints.joints import JointAngles
-from dsp.lower_back.lower_back import LowerBack
-from dsp.orientation.orientation import Orientation
-from dsp.shank.contacts import ShankContacts
-from gateway.analysis.contacts import Part, steps_by
-from gateway.analysis.joints import pairs
-from gateway.analysis.operators import numbered, placements
+from gateway.analysis.modalities import MODALITIES
+from gateway.analysis.operators import numbered
+from gateway.analysis.ward_operators import placements
 
+CLOCKS: Final = "device clocks"
 RATE_HZ = 100.0
 SAMPLES = 10
 ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
@@ -90,38 +85,14 @@ def _said_meanwhile(say: Say | None, at: list[str]) -> Iterator[None]:
 
 def needs(settings: Settings) -> set[str]:
     """Return the names of the kernels that the devices of a configuration need."""
-    found = {"device clocks"}
-    for devices in numbered(settings).values():
-        worn = placements(devices)
-        found |= {BY_PART[part] for _, part in steps_by(worn).values()}
-        if pairs(worn):
-            found.add("joints")
-        if "lower_back" in worn:
-            found.add("lower back")
-    return found | {"axes"} if len(found) > 1 else found
+    worn = [placements(devices) for devices in numbered(settings).values()]
+    return {CLOCKS}.union(*(modality.operators().kernels_for(each) for each in worn for modality in MODALITIES))
 
 
 def cache_folders() -> list[Path]:
     """Return where compiled kernels are kept; nowhere, where this user has no place for them."""
     folders = (kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent))
     return [folder for folder in folders if folder is not None]
-
-
-def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:
-    still = np.zeros((SAMPLES, 3))
-    sensor = operator.attach(RATE_HZ)
-    operator.push(Batch.single(np.arange(SAMPLES), still, still, sensor))
-    operator.flush(sensor)
-
-
-def _joints() -> None:
-    orientation, joints = Orientation(), JointAngles()
-    sensors = [orientation.attach(RATE_HZ) for _ in range(2)]
-    joints.join("knee", joints.attach("thigh", RATE_HZ), joints.attach("shank", RATE_HZ))
-    index = np.tile(np.arange(SAMPLES), 2)
-    still = np.zeros((2 * SAMPLES, 3))
-    batch = Batch(np.array(sensors), np.array([0, SAMPLES, 2 * SAMPLES]), index, still, still)
-    joints.push(batch, index / RATE_HZ, orientation.push(batch).quaternion)
 
 
 def _clocks() -> None:
@@ -137,22 +108,7 @@ def _clocks() -> None:
     timelines.at(np.zeros(1, np.int64), np.zeros(1))
 
 
-def _axes() -> None:
-    from gateway.analysis.axes import IMU_CHANNELS, picks, turn
-
-    column, sign = picks("x y z", IMU_CHANNELS)
-    acc, gyr = np.empty((2, SAMPLES, 3))
-    samples = np.zeros((SAMPLES, len(IMU_CHANNELS)))
-    turn(samples, np.array([0, SAMPLES]), column[None], sign[None], acc, gyr)
-
-
-PARTS: Final[Mapping[str, Callable[[], None]]] = {
-    "device clocks": _clocks,
-    "axes": _axes,
-    "feet": lambda: _operator(FootContacts()),
-    "shanks": lambda: _operator(ShankContacts()),
-    "lower back": lambda: _operator(LowerBack()),
-    "joints": _joints,
+PARTS: Final[Mapping[str, Callable[[], None]]] = {CLOCKS: _clocks} | {
+    name: make_ready for modality in MODALITIES for name, make_ready in modality.operators().kernels().items()
 }
 """Every kernel of the live path by name, with a call that makes it ready."""
-BY_PART: Final[Mapping[Part, str]] = {"foot": "feet", "shank": "shanks"}

@@ -13,11 +13,11 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-import drivers
 from config.hand_text import NotTextError, text_of
 from config.wording import suggestion
-from drivers.driver import Decoder
+from drivers.driver import Decoder, Driver
 from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.registry import driver_names, make_driver
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import plain_json, visible
 from gateway.model.usage import UsageError
@@ -58,9 +58,7 @@ def frames_of(words: Sequence[str], lines: Iterable[str], channel: str) -> list[
 
 def decode(name: str, words: Sequence[str], file: Path | None, *, as_json: bool) -> int:
     """Print what a driver makes of the bytes; return 0 if there was any sample. Raises UsageError."""
-    if name not in drivers.DRIVERS:
-        raise UsageError(f"'{name}' is not a driver{suggestion(name, drivers.DRIVERS)}")
-    driver = drivers.make(name)
+    driver = _driver(name)
     lines = [] if file is None else _lines(file)
     frames = frames_of(words, lines, SAMPLES_CHANNEL[driver.transport])
     if not frames:
@@ -116,6 +114,16 @@ def _table(packet: Packet, spec: StreamSpec) -> Table:
         cells += ["-" if (value := row[channel]) is None else f"{value:.6g}" for channel in spec.channels]
         table.add_row(*cells, ", ".join(row["flags"]))
     return table
+
+
+def _driver(name: str) -> Driver:
+    names = driver_names()
+    if name not in names:
+        raise UsageError(f"'{name}' is not a driver{suggestion(name, names)}")
+    try:
+        return make_driver(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _lines(file: Path) -> list[str]:

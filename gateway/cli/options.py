@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,9 +32,8 @@ def load_settings(path: Path) -> Settings:
     return load(path, known_drivers())
 
 
-def known_drivers() -> dict[str, KnownDriver]:
-    """Return what a configuration may say of each driver."""
-    import drivers
-    from config.checks import KnownDriver
+def known_drivers() -> Mapping[str, KnownDriver]:
+    """Return what a configuration may say of each driver; those that it does not name are not imported."""
+    from gateway.cli.known_drivers import KnownDrivers
 
-    return {name: KnownDriver(driver.transport, driver) for name, driver in drivers.DRIVERS.items()}
+    return KnownDrivers()

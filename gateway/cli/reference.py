@@ -8,6 +8,8 @@ from pathlib import Path
 
 from dsp.catalogue import METRICS
 from dsp.metric import LOINC, MDC, SNOMED, Metric
+from gateway.analysis.modalities import MODALITIES
+from gateway.analysis.modality import Modality
 from gateway.status.notice_rules import RULES
 from gateway.status.prometheus import METRICS as EXPOSED
 from gateway.status.prometheus import PREFIX
@@ -91,6 +93,25 @@ def with_notices_and_metrics(page: str) -> str:
     return _between(_between(page, "notices", notices_table()), "metrics", prometheus_table())
 
 
+def with_modalities(page: str) -> str:
+    """Return docs/architecture.md with its table made anew; raises ValueError when it has no marks."""
+    return _between(page, "modalities", modalities_table())
+
+
+def modalities_table() -> str:
+    """Return the table of the kinds of signal."""
+    return _table(("signal", "streams: channels and units", "worn", "metrics"), map(_modality, MODALITIES))
+
+
+def _modality(modality: Modality) -> tuple[str, ...]:
+    streams = [
+        f"`{signal.stream}`: {', '.join(f'{c} ({u})' for c, u in zip(signal.channels, signal.units, strict=True))}"
+        for signal in modality.signals
+    ]
+    worn = "" if modality.tells_of == "device" else ", ".join(modality.placements)
+    return modality.name, "; ".join(streams), worn, ", ".join(f"`{metric}`" for metric in modality.metrics)
+
+
 def notices_table() -> str:
     """Return the table of notices."""
     rows = (
@@ -121,7 +142,10 @@ def _between(page: str, name: str, table: str) -> str:
 def write(docs: Path) -> None:
     """Make the pages of a docs folder anew."""
     (docs / "metrics.md").write_text(metrics_page(), "utf-8")
-    for name, renewed in (("mqtt.md", with_topics), ("operations.md", with_notices_and_metrics)):
+    pages = {
+        "architecture.md": with_modalities, "mqtt.md": with_topics, "operations.md": with_notices_and_metrics,
+    }  # fmt: skip
+    for name, renewed in pages.items():
         path = docs / name
         path.write_text(renewed(path.read_text("utf-8")), "utf-8")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -22,6 +22,17 @@ from gateway.broker.door import where
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import all_visible, plain_json, visible
+from gateway.model.status import (
+    DiskStatus,
+    NoticeStatus,
+    OutboxStatus,
+    PartStatus,
+    PipelineStatus,
+    PublisherStatus,
+    RecorderStatus,
+    Status,
+    WallClockStatus,
+)
 from gateway.wire.status_pages import StatusPages
 from gateway.wire.topics import Topics
 
@@ -166,7 +177,7 @@ def concerns(heard: Heard, settings: Settings, now: float | None = None) -> list
     if not heard.broker:
         name = "The embedded broker" if settings.broker.embedded else f"The broker at {where(broker)}"
         return [f"{name} cannot be reached: {heard.problem}"]
-    said = heard.status
+    said = cast("Status", heard.status)
     if not said:
         return [f"Gateway {gateway} is not known to the broker: has it ever run with this configuration?"]
     if said.get("state") != "online":
@@ -202,7 +213,7 @@ def page(heard: Heard, settings: Settings) -> Group:
     """Return what is shown on a terminal."""
     heard = replace(heard, status=all_visible(heard.status), problem=visible(heard.problem))
     found = concerns(heard, settings)
-    said = heard.status
+    said = cast("Status", heard.status)
     parts: list[Any] = []
     if heard.broker and said.get("devices") is not None:
         simulated = " (simulated)" if said.get("simulated") else ""
@@ -231,7 +242,7 @@ def _watch(listener: Listener, settings: Settings) -> None:
             return
 
 
-def _devices(said: Json) -> Table:
+def _devices(said: Status) -> Table:
     table = Table("device", "slot", "worn", "state", box=None, pad_edge=False, header_style="dim")
     for heading in ("samples/s", "lost", "battery", "clock", "age"):
         table.add_column(heading, justify="right")
@@ -260,22 +271,20 @@ def _devices(said: Json) -> Table:
     return table
 
 
-def _facts(said: Json) -> Table:
+def _facts(said: Status) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, words in facts(said):
         grid.add_row(Text(name, "dim"), words)
     return grid
 
 
-def facts(said: Json) -> list[tuple[str, str]]:
+def facts(said: Status) -> list[tuple[str, str]]:
     """Return the gateway's own parts in words."""
     rows = [(name, words(part)) for name, words in _WORDS.items() if (part := said.get(name))]
-    if historian := said.get("historian"):
-        rows.append(("historian", ", ".join(f"{name} {value}" for name, value in historian.items())))
     return [(name, words) for name, words in rows if words]
 
 
-def _pipeline(part: Json) -> str:
+def _pipeline(part: PipelineStatus) -> str:
     p50, p95 = part["latency_ms"]["p50"], part["latency_ms"]["p95"]
     late = "" if p50 is None else f", delay {p50:.0f} ms (95 %: {p95:.0f} ms)"
     rates = f"{part['samples_per_s']:.0f} samples/s, {part['measurements_per_s']:.0f} measurements/s"
@@ -285,7 +294,7 @@ def _pipeline(part: Json) -> str:
     return f"{rates}{late}{_counts(part['dropped'], ', dropped: ')}"
 
 
-def _outbox(part: Json) -> str:
+def _outbox(part: OutboxStatus) -> str:
     size = f"{part['bytes'] / 1e6:.1f} of {part['max_bytes'] / 1e6:.0f} MB"
     classes = part.get("classes") or {}
     kinds = ", ".join(f"{of['depth']} {name}" for name, of in classes.items() if of["depth"])
@@ -294,45 +303,45 @@ def _outbox(part: Json) -> str:
     return f"{waiting}{_counts(gone or part['dropped'], ', dropped: ')}"
 
 
-def _publisher(part: Json) -> str:
+def _publisher(part: PublisherStatus) -> str:
     word = "connected" if part["connected"] else "not connected"
     sent = f"{word}, {part['sent']} messages sent, {part['under_way']} under way"
     return f"{sent}{_counts(part['errors'], ', errors: ')}"
 
 
-def _clock(part: Json) -> str:
+def _clock(part: WallClockStatus) -> str:
     steps = f", set {part['steps']} times, last by {part['step_s']:+.1f} s" if part["steps"] else ""
     return f"{'' if part['synchronised'] else 'not '}synchronised{steps}"
 
 
-def _recorder(part: Json) -> str:
+def _recorder(part: RecorderStatus) -> str:
     word = "recording" if part["recording"] else part["error"]
     return f"{word}, {part['file']}, {part['bytes'] / 1e6:.1f} MB" if part["file"] else ""
 
 
-def _disk(part: Json) -> str:
+def _disk(part: DiskStatus) -> str:
     return f"{part['free_bytes'] / 1e9:.1f} GB free"
 
 
-def _restarts(part: Json) -> str:
+def _restarts(part: dict[str, PartStatus]) -> str:
     return "restarted " + ", ".join(f"{name} {of['failures']} times" for name, of in part.items())
 
 
-_WORDS: dict[str, Callable[[Json], str]] = {
+_WORDS: dict[str, Callable[[Any], str]] = {
     "pipeline": _pipeline, "outbox": _outbox, "publisher": _publisher, "clock": _clock, "recorder": _recorder,
     "disk": _disk, "parts": _restarts,
 }  # fmt: skip
 
 
-def _active(said: Json) -> list[Json]:
+def _active(said: Status) -> list[NoticeStatus]:
     return list((said.get("notices") or {}).get("active", ()))
 
 
-def _counts(table: Json, before: str) -> str:
+def _counts(table: Mapping[str, int], before: str) -> str:
     return before + ", ".join(f"{name} {count}" for name, count in table.items()) if table else ""
 
 
-def _age(said: Json) -> str:
+def _age(said: Status) -> str:
     seconds = max(0.0, time.time() - said.get("time_us", 0) / MICRO)
     if seconds < 120:
         return f"{seconds:.0f} s"

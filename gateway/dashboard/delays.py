@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.model.latency import Latency
+from gateway.model.status import Percentiles
 
 KEPT = 4096  # events that wait for the other half of the story: a minute of a full ward
 MICRO = 1_000_000
@@ -60,7 +61,7 @@ class Delays:
                 if told_us is not None:
                     self._to_page.add((told_us - arrived_us) / MICRO)
 
-    def summary(self) -> dict[str, dict[str, float | None]]:
+    def summary(self) -> dict[str, Percentiles]:
         """Return median and 95th percentile in milliseconds: to the message, and to the pages."""
         return {"to_message_ms": self._to_message.summary_ms(), "to_page_ms": self._to_page.summary_ms()}
 

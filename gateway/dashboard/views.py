@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.analysis.modalities import measured_by
 from gateway.dashboard.gateway_status import PARTS
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer
@@ -16,7 +17,6 @@ HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
 CONTACT_S = 3.0  # somebody whose foot touched the ground within this time is walking
 SAME_INSTANT_US = 1_000  # start or end of two measurements of one stride
 TILE_DEVICE = ("id", "placement", "driver", "state", "battery", "lost")
-MOVEMENT_RATE_HZ = 10.0  # streams faster than this are movement; slower ones are heart and battery
 
 
 VIEW_VERSION = 1
@@ -194,5 +194,4 @@ def _shows_movement(device: dict[str, Any]) -> bool:
     streams = device.get("streams")
     if device.get("state") != "streaming" or not isinstance(streams, dict):
         return False
-    rates = (stream.get("rate_hz") for stream in streams.values() if isinstance(stream, dict))
-    return any(isinstance(rate, int | float) and rate >= MOVEMENT_RATE_HZ for rate in rates)
+    return any(modality.name == "movement" for modality in measured_by(streams))

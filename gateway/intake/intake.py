@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-import drivers
 from config.settings import Device
 from drivers.driver import Decoder
 from drivers.packet import Frame, Packet, StreamSpec
@@ -20,6 +19,7 @@ from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
 from gateway.intake.frames import Numbered
 from gateway.intake.repeats import Repeats
+from gateway.intake.unread import open_driver
 
 CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
 
@@ -84,6 +84,7 @@ class Intake:
         decoder: Of the present connection.
         placed: Its streams that have brought samples, by name.
         latest: Newest sample of each stream that comes when it comes.
+        unread: Why nothing can be read from the device, such as a driver that is not installed; empty if it can.
     """
 
     def __init__(self, device: Device, slot: str | None) -> None:
@@ -91,7 +92,7 @@ class Intake:
         self.slot = slot
         self.placed: dict[str, Stream] = {}
         self.latest: dict[str, Floats] = {}
-        self._driver = drivers.make(device.driver, device.options)
+        self._driver, self.unread = open_driver(device)
         self.decoder: Decoder = self._driver.decoder()
         self._old_faults: Counter[str] = Counter()
         self._repeats: dict[str, Repeats] = {}

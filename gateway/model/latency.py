@@ -6,6 +6,8 @@ from collections import deque
 
 import numpy as np
 
+from gateway.model.status import Percentiles
+
 KEPT = 4096  # values: some minutes of steps
 
 
@@ -19,7 +21,7 @@ class Latency:
         """Note one delay."""
         self._recent.append(seconds)
 
-    def summary_ms(self) -> dict[str, float | None]:
+    def summary_ms(self) -> Percentiles:
         """Return median and 95th percentile in milliseconds; None before the first."""
         if not self._recent:
             return {"p50": None, "p95": None}

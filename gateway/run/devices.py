@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-import drivers
 from config.settings import Device, Settings
 from drivers.packet import Frame
+from drivers.registry import make_driver
 from drivers.transport.radio import Radio, open_radio
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 from gateway.intake.intake import CONNECTED, Intake
 from gateway.intake.known_devices import known_devices
 from gateway.intake.steps import Ticker
+from gateway.intake.unread import ADVICE
 from gateway.machine.supervision import Supervision
 from gateway.run.device_log import DeviceLog
 
@@ -100,10 +101,19 @@ class Devices:
         async def keep() -> None:
             if before is not None:  # it is still being disconnected from where it was
                 await asyncio.wait({before})
+            if intake.unread:
+                await self._leave_alone(name, intake.unread)
             radio = await self._open_radio() if intake.transport == BLUETOOTH else None
             await self._supervisor(number, device, radio).run()
 
         self._supervision.start(part_of(name), keep, essential=False)
+
+    async def _leave_alone(self, device: str, why: str) -> None:
+        """Say why a device cannot be read, and never touch it."""
+        state = DeviceState(device, "failed", self._clock_ns(), error=why, advice=ADVICE)
+        self._states[device] = state
+        self._log.tell(state)
+        await asyncio.Event().wait()
 
     def _let_go(self, device: str) -> None:
         self._states.pop(device, None)
@@ -139,7 +149,7 @@ class Devices:
 
         return DeviceSupervisor(
             device.id,
-            drivers.make(device.driver, device.options),
+            make_driver(device.driver, device.options),
             sink=sink,
             on_state=on_state,
             clock_ns=self._clock_ns,

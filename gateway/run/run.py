@@ -29,6 +29,7 @@ from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import ServiceManager, Watchdog
+from gateway.model.status import Status
 from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
@@ -37,7 +38,6 @@ from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
 from gateway.run.work import Work, keep_free
 from gateway.status.event_delays import Decided
-from gateway.status.listener import Json
 from gateway.status.prometheus import keep_metrics
 from gateway.status.report import headline
 from gateway.ward.kept_ward import KeptWard
@@ -85,7 +85,7 @@ class Gateway:
         self.settings = settings
         self._lock = lock
         self._ward = ward
-        self.status: Json = {}
+        self.status: Status = {}
         self.supervision = Supervision()
         self._manager = manager or ServiceManager()
         self._wall = wall or WallClock()
@@ -209,7 +209,7 @@ class Gateway:
             await supervision.end()
             await supervision.once("last steps", work.finish)
 
-    def tell(self, status: Json) -> None:
+    def tell(self, status: Status) -> None:
         """Keep a status for whoever asks, and tell the service manager."""
         self.status = status
         self._manager.tell(STATUS=headline(status))

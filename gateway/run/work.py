@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from config.settings import Settings
 from gateway.audit.audit import Audit
@@ -160,10 +160,10 @@ class Work:
             for notice in notices:
                 level = logging.WARNING if notice["state"] == "raised" else logging.INFO
                 log.log(level, "notice %s: %s (%s)", notice["state"], notice["text"], notice["id"])
-                self._publisher.publish_notice(notice)
+                self._publisher.publish_notice(cast("dict[str, Any]", notice))
                 self._outbox.record(durable(notice))
             self._audit.look()
-            self._publisher.set_status(status)
+            self._publisher.set_status(cast("dict[str, Any]", status))
             self._gateway.tell(status)
             for name in self.progress.stuck_devices():
                 self._gateway.supervision.restart(name, "nothing has happened for too long")

@@ -17,6 +17,7 @@ from gateway.intake.frames import Numbered
 from gateway.intake.intake import Intake
 from gateway.model.latency import Latency
 from gateway.model.measurement import Measurement
+from gateway.model.status import Percentiles
 from gateway.outbox.outbox import Outbox
 
 TOLD = 32
@@ -77,7 +78,7 @@ class Decided:
                     if arrived_ns is not None:
                         self._latency.add((now_ns - arrived_ns) / NS)
 
-    def summary_ms(self) -> dict[str, float | None]:
+    def summary_ms(self) -> Percentiles:
         """Return how long events take from the arrival of their last sample until the broker has them."""
         with self._lock:
             return self._latency.summary_ms()

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import Unpack, cast
 
 from config.settings import Settings, Slot
 from drivers.transport.supervisor import DeviceState
 from dsp.mounting.alignment import Mounting
 from gateway.intake.intake import Intake
+from gateway.model.status import (
+    DeviceClockStatus,
+    DeviceStatus,
+    MountingStatus,
+    OutboxStatus,
+    Sections,
+    SlotStatus,
+    Status,
+)
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
 
-Json = dict[str, Any]
 
-
-def slot_status(slot: Slot, session: str) -> Json:
+def slot_status(slot: Slot, session: str) -> SlotStatus:
     """Describe a slot to the dashboard."""
     return {
         "id": slot.id,
@@ -41,11 +48,11 @@ def device_status(
     mounting: Mounting | None = None,
     *,
     units: str = "",
-) -> Json:
+) -> DeviceStatus:
     """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock, strap, units."""
     return {
         "id": intake.device.id,
-        "slot": intake.slot,
+        "slot": cast("str", intake.slot),  # a device in a status is worn
         "placement": intake.device.placement,
         "driver": intake.device.driver,
         "transport": intake.transport,
@@ -73,14 +80,15 @@ def device_status(
     }
 
 
-def outbox_status(outbox: Outbox) -> Json:
+def outbox_status(outbox: Outbox) -> OutboxStatus:
     """Describe the outbox."""
-    return {**asdict(outbox.state()), "max_bytes": outbox.max_bytes, "classes": outbox.classes()}
+    found = {**asdict(outbox.state()), "max_bytes": outbox.max_bytes, "classes": outbox.classes()}
+    return cast("OutboxStatus", found)
 
 
 def gateway_status(
-    settings: Settings, *, time_us: int, ward: Ward, devices: list[Json], **parts: Json | list[Json]
-) -> Json:
+    settings: Settings, *, time_us: int, ward: Ward, devices: list[DeviceStatus], **parts: Unpack[Sections]
+) -> Status:
     """Put the payload together; ``parts`` are pipeline, outbox, publisher and the like."""
     return {
         "v": 1,
@@ -99,7 +107,7 @@ def _latest(intake: Intake, stream: str) -> float | None:
     return None if value is None or not math.isfinite(value[0]) else float(value[0])
 
 
-def _clock(intake: Intake) -> Json | None:
+def _clock(intake: Intake) -> DeviceClockStatus | None:
     """Return the fit of the stream with a device clock; None where arrival is all there is."""
     for stream in intake.placed.values():
         fit = stream.timeline.fit
@@ -112,7 +120,7 @@ def _clock(intake: Intake) -> Json | None:
     return None
 
 
-def _mounting(found: Mounting | None) -> Json | None:
+def _mounting(found: Mounting | None) -> MountingStatus | None:
     """Return how far from its configured axes a sensor is worn, and whether that is sure; None if nobody looks."""
     if found is None or math.isnan(found.askew):
         return None

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from typing import Any
 
+from gateway.model.status import DeviceStatus, PublisherStatus, Status, WallClockStatus
 from gateway.status.notices import Finding, Rule
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED
-
-Json = dict[str, Any]
 
 SILENT_AFTER_S = 5.0
 """A device that streams sends at least once a second."""
@@ -210,7 +208,7 @@ class Judge:
         self._losses: dict[str, deque[tuple[float, int, int]]] = {}
         self._changed: dict[str, tuple[int, float]] = {}
 
-    def find(self, now_s: float, status: Json, raised: Collection[str]) -> Iterator[Finding]:
+    def find(self, now_s: float, status: Status, raised: Collection[str]) -> Iterator[Finding]:
         """Yield what is wrong.
 
         Args:
@@ -245,11 +243,11 @@ class Judge:
                 text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"
                 yield Finding(CERTIFICATE_ENDS, text, about=certificate["name"])
 
-        for certificate in status.get("certificate_changes", ()):
-            text = f"The certificate {certificate['name']} {certificate['why']}"
-            yield Finding(CERTIFICATE_CHANGED, text, about=certificate["name"])
+        for change in status.get("certificate_changes", ()):
+            text = f"The certificate {change['name']} {change['why']}"
+            yield Finding(CERTIFICATE_CHANGED, text, about=change["name"])
 
-    def _loss(self, now_s: float, device: Json, raised: Collection[str]) -> Iterator[Finding]:
+    def _loss(self, now_s: float, device: DeviceStatus, raised: Collection[str]) -> Iterator[Finding]:
         samples, lost = device["samples"], device["lost"]
         past = self._losses.setdefault(device["id"], deque())
         past.append((now_s, samples, lost))
@@ -265,7 +263,7 @@ class Judge:
             text = f"{device['id']} lost {gone / all_of_them:.0%} of its samples over the last minute"
             yield Finding(SAMPLE_LOSS, text, device["id"], device["slot"])
 
-    def _repeats(self, now_s: float, device: Json) -> Iterator[Finding]:
+    def _repeats(self, now_s: float, device: DeviceStatus) -> Iterator[Finding]:
         name, repeated = device["id"], device.get("repeated", 0)
         if repeated < REPEATED_LEAST:
             return
@@ -273,14 +271,14 @@ class Judge:
             text = f"{name} delivers its data twice: {repeated} messages were left out since the start"
             yield Finding(DATA_REPEATED, text, name, device["slot"])
 
-    def _clock(self, now_s: float, clock: Json) -> Iterator[Finding]:
+    def _clock(self, now_s: float, clock: WallClockStatus) -> Iterator[Finding]:
         if clock.get("synchronised") is False:
             yield Finding(CLOCK_UNSET, "The clock of this computer is not synchronised")
         if self._lately("clock", clock.get("steps", 0), now_s):
             word = "forward" if clock["step_s"] > 0 else "back"
             yield Finding(CLOCK_STEP, f"The clock of this computer was set {word} by {_span(abs(clock['step_s']))}")
 
-    def _parts(self, now_s: float, status: Json) -> Iterator[Finding]:
+    def _parts(self, now_s: float, status: Status) -> Iterator[Finding]:
         dropped = sum(((status.get("pipeline") or {}).get("dropped") or {}).values())
         if self._lately("dropped", dropped, now_s):
             yield Finding(OVERLOADED, f"This computer was too slow: {dropped} frames were left out since the start")
@@ -292,7 +290,7 @@ class Judge:
             elif self._lately(f"part {name}", part["failures"], now_s):
                 yield Finding(PART_RESTARTED, f"The part '{name}' failed and was started again", about=name)
 
-    def _receipts(self, now_s: float, publisher: Json) -> Iterator[Finding]:
+    def _receipts(self, now_s: float, publisher: PublisherStatus) -> Iterator[Finding]:
         """Yield what is wrong with the receipts, and what the historians say of themselves."""
         errors = publisher.get("errors") or {}
         if self._lately("forged", errors.get(UNSIGNED, 0) + errors.get(IMPOSSIBLE, 0), now_s):
@@ -311,7 +309,7 @@ class Judge:
         return now_s - at < SHOWN_S
 
 
-def _link(device: Json) -> Iterator[Finding]:
+def _link(device: DeviceStatus) -> Iterator[Finding]:
     name, slot, state, advice = device["id"], device["slot"], device["state"], device.get("advice", "")
     age_s = device["age_s"]
     if state in CONNECTED:
@@ -326,7 +324,7 @@ def _link(device: Json) -> Iterator[Finding]:
         yield Finding(DEVICE_MISSING, f"{name} has not been reached yet", name, slot, advice=advice)
 
 
-def _identity(device: Json) -> Iterator[Finding]:
+def _identity(device: DeviceStatus) -> Iterator[Finding]:
     name, slot = device["id"], device["slot"]
     if rule := PROBLEMS.get(device.get("problem", "")):
         yield Finding(rule, f"{name} is not taken: {device['error']}", name, slot, advice=device.get("advice", ""))
@@ -336,7 +334,7 @@ def _identity(device: Json) -> Iterator[Finding]:
         yield Finding(UNITS_DOUBTED, f"{name}: {doubt}", name, slot)
 
 
-def _battery(device: Json, raised: Collection[str]) -> Iterator[Finding]:
+def _battery(device: DeviceStatus, raised: Collection[str]) -> Iterator[Finding]:
     value = device["battery"]
     if value is None:
         return
@@ -347,7 +345,7 @@ def _battery(device: Json, raised: Collection[str]) -> Iterator[Finding]:
             return
 
 
-def _delivery(status: Json, raised: Collection[str]) -> Iterator[Finding]:
+def _delivery(status: Status, raised: Collection[str]) -> Iterator[Finding]:
     outbox, publisher = status.get("outbox") or {}, status.get("publisher") or {}
     if outbox.get("max_bytes"):
         share = outbox["bytes"] / outbox["max_bytes"]
@@ -362,7 +360,7 @@ def _delivery(status: Json, raised: Collection[str]) -> Iterator[Finding]:
         yield Finding(STORE_BEHIND, f"Measurements of the last {_span(outbox['oldest_s'])} are not stored yet")
 
 
-def _disk(status: Json, raised: Collection[str]) -> Iterator[Finding]:
+def _disk(status: Status, raised: Collection[str]) -> Iterator[Finding]:
     disk, recorder = status.get("disk") or {}, status.get("recorder") or {}
     if disk:
         limit = disk["keep_free"] + (DISK_CLEARED if DISK_NEARLY_FULL.code in raised else DISK_MARGIN)

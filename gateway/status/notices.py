@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from gateway.model.records import Record
+from gateway.model.status import NoticeStatus
 
 Priority = Literal["low", "medium"]
 """The words of IEC 60601-1-8 without a claim to it. High is not ours: nobody's life hangs on what this program says."""
@@ -79,7 +80,7 @@ class _Entry:
     raised: bool = False
 
 
-def durable(notice: dict[str, Any]) -> Record:
+def durable(notice: NoticeStatus) -> Record:
     """Return the record of a notice that was raised or cleared, for the history; its payload is that of the topic."""
     carried = {key: value for key, value in notice.items() if key not in ("v", "gateway", "code", "time_us")}
     return Record("notice", notice["code"], notice["time_us"], carried)
@@ -107,7 +108,7 @@ class Notices:
         """Return what is raised now; for rules that let go later than they take hold."""
         return {name for name, entry in self._entries.items() if entry.raised}
 
-    def update(self, now_s: float, now_us: int, findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    def update(self, now_s: float, now_us: int, findings: Iterable[Finding]) -> list[NoticeStatus]:
         """Take what is wrong now; return the payloads of the notices that this raises or clears.
 
         Args:
@@ -132,7 +133,7 @@ class Notices:
                 del self._entries[name]
         return changes
 
-    def active(self, now_us: int) -> list[dict[str, Any]]:
+    def active(self, now_us: int) -> list[NoticeStatus]:
         """Return what is raised now, the more urgent first, the newer before the older."""
         raised = [entry for entry in self._entries.values() if entry.raised]
         raised.sort(key=lambda entry: (entry.finding.rule.priority != "medium", -entry.first_us))
@@ -148,7 +149,7 @@ class Notices:
         entry.finding, entry.last_s = finding, now_s
         return entry
 
-    def _payload(self, entry: _Entry, state: State, now_us: int) -> dict[str, Any]:
+    def _payload(self, entry: _Entry, state: State, now_us: int) -> NoticeStatus:
         finding, rule = entry.finding, entry.finding.rule
         return {
             "v": PAYLOAD_VERSION,

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Json = dict[str, Any]
+from gateway.model.status import DeviceStatus, OutboxClassStatus, Status, require_path
+
 Labels = dict[str, str]
 Sample = tuple[Labels, float]
 
@@ -40,15 +41,15 @@ class Exposed:
     kind: Literal["gauge", "counter"]
     help: str
     labels: tuple[str, ...]
-    samples: Callable[[Json], Iterable[Sample]]
+    samples: Callable[[Status], Iterable[Sample]]
 
 
-def exposition(status: Json) -> str:
+def exposition(status: Status) -> str:
     """Return everything a status says as text; before the first status, only that the gateway is not up."""
     return "".join(_family(metric, status) for metric in METRICS)
 
 
-async def keep_metrics(port: int, status: Callable[[], Json]) -> None:
+async def keep_metrics(port: int, status: Callable[[], Status]) -> None:
     """Serve the metrics until cancelled; while somebody else has the port, say so once and try again."""
     told = ""
     while True:
@@ -61,7 +62,7 @@ async def keep_metrics(port: int, status: Callable[[], Json]) -> None:
             await asyncio.sleep(AGAIN_S)
 
 
-async def serve_metrics(port: int, status: Callable[[], Json]) -> None:
+async def serve_metrics(port: int, status: Callable[[], Status]) -> None:
     """Answer ``GET /metrics`` on 127.0.0.1 until cancelled; raises OSError where the port is taken."""
     from aiohttp import web  # costs memory that a gateway without Prometheus need not spend
 
@@ -85,7 +86,7 @@ async def serve_metrics(port: int, status: Callable[[], Json]) -> None:
         await runner.cleanup()
 
 
-def _family(metric: Exposed, status: Json) -> str:
+def _family(metric: Exposed, status: Status) -> str:
     name = PREFIX + metric.name
     lines = [f"# HELP {name} {_escaped(metric.help)}", f"# TYPE {name} {metric.kind}"]
     for labels, value in metric.samples(status):
@@ -102,60 +103,75 @@ def _quoted(text: str) -> str:
     return _escaped(text).replace('"', '\\"')
 
 
-def _one(*path: str, scale: float = 1.0) -> Callable[[Json], Iterator[Sample]]:
-    """Return what takes one value from a status, or none where it is unknown."""
+def _value_at(model: type, *path: str) -> Callable[[Mapping[str, Any]], Any]:
+    """Return what follows a path of keys, which must be one of the model's; None where it ends early."""
+    require_path(model, *path)
 
-    def samples(status: Json) -> Iterator[Sample]:
-        value: Any = status
+    def value_at(found: Mapping[str, Any]) -> Any:
+        value: Any = found
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    return value_at
+
+
+def _labels(device: DeviceStatus) -> Labels:
+    return {"device": device["id"], "slot": str(device["slot"])}
+
+
+def _one(*path: str, scale: float = 1.0) -> Callable[[Status], Iterator[Sample]]:
+    """Return what takes one value from a status, or none where it is unknown."""
+    value_at = _value_at(Status, *path)
+
+    def samples(status: Status) -> Iterator[Sample]:
+        value = value_at(status)
         if isinstance(value, (bool, int, float)):
             yield {}, value * scale
 
     return samples
 
 
-def _of_devices(*path: str, scale: float = 1.0) -> Callable[[Json], Iterator[Sample]]:
-    one = _one(*path, scale=scale)
+def _of_devices(*path: str, scale: float = 1.0) -> Callable[[Status], Iterator[Sample]]:
+    value_at = _value_at(DeviceStatus, *path)
 
-    def samples(status: Json) -> Iterator[Sample]:
+    def samples(status: Status) -> Iterator[Sample]:
         for device in status.get("devices", ()):
-            for _, value in one(device):
-                yield {"device": device["id"], "slot": device["slot"]}, value
+            value = value_at(device)
+            if isinstance(value, (bool, int, float)):
+                yield _labels(device), value * scale
 
     return samples
 
 
-def _counted(label: str, *path: str) -> Callable[[Json], Iterator[Sample]]:
+def _counted(label: str, *path: str) -> Callable[[Status], Iterator[Sample]]:
     """Return what takes each count of a table of the status."""
+    value_at = _value_at(Status, *path)
 
-    def samples(status: Json) -> Iterator[Sample]:
-        table: Any = status
-        for key in path:
-            table = table.get(key) if isinstance(table, Mapping) else None
-        for name, count in (table or {}).items():
+    def samples(status: Status) -> Iterator[Sample]:
+        for name, count in (value_at(status) or {}).items():
             yield {label: str(name)}, count
 
     return samples
 
 
-def _up(status: Json) -> Iterator[Sample]:
+def _up(status: Status) -> Iterator[Sample]:
     yield {}, bool(status)
 
 
-def _states(status: Json) -> Iterator[Sample]:
+def _states(status: Status) -> Iterator[Sample]:
     for device in status.get("devices", ()):
-        yield {"device": device["id"], "slot": device["slot"], "state": device["state"]}, 1
+        yield {**_labels(device), "state": device["state"]}, 1
 
 
-def _faults(status: Json) -> Iterator[Sample]:
+def _faults(status: Status) -> Iterator[Sample]:
     for device in status.get("devices", ()):
         for reason, count in device["faults"].items():
-            yield {"device": device["id"], "slot": device["slot"], "reason": str(reason)}, count
+            yield {**_labels(device), "reason": str(reason)}, count
 
 
-def _delay(key: str) -> Callable[[Json], Iterator[Sample]]:
-    def samples(status: Json) -> Iterator[Sample]:
+def _delay(key: str) -> Callable[[Status], Iterator[Sample]]:
+    def samples(status: Status) -> Iterator[Sample]:
         for quantile, name in (("0.5", "p50"), ("0.95", "p95")):
             for _, value in _one("pipeline", key, name, scale=1e-3)(status):
                 yield {"quantile": quantile}, value
@@ -163,33 +179,33 @@ def _delay(key: str) -> Callable[[Json], Iterator[Sample]]:
     return samples
 
 
-def _active(status: Json) -> Iterator[Sample]:
+def _active(status: Status) -> Iterator[Sample]:
     active = (status.get("notices") or {}).get("active", ())
     for priority in ("low", "medium") if status else ():
         yield {"priority": priority}, sum(notice["priority"] == priority for notice in active)
 
 
-def _waiting(status: Json) -> Iterator[Sample]:
+def _waiting(status: Status) -> Iterator[Sample]:
     for name, of in _classes(status):
         yield {"class": name}, of["depth"]
 
 
-def _oldest(status: Json) -> Iterator[Sample]:
+def _oldest(status: Status) -> Iterator[Sample]:
     for name, of in _classes(status):
         yield {"class": name}, of["oldest_s"]
 
 
-def _gone(status: Json) -> Iterator[Sample]:
+def _gone(status: Status) -> Iterator[Sample]:
     for name, of in _classes(status):
         for reason, n in of["dropped"].items():
             yield {"class": name, "reason": str(reason)}, n
 
 
-def _classes(status: Json) -> Iterable[tuple[str, Json]]:
+def _classes(status: Status) -> Iterable[tuple[str, OutboxClassStatus]]:
     return ((status.get("outbox") or {}).get("classes") or {}).items()
 
 
-def _restarts(status: Json) -> Iterator[Sample]:
+def _restarts(status: Status) -> Iterator[Sample]:
     for name, part in (status.get("parts") or {}).items():
         yield {"part": name}, part["failures"]
 

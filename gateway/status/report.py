@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 from config.settings import Settings
 from drivers.transport.supervisor import DeviceState
@@ -18,10 +19,22 @@ from gateway.delivery.publisher import Publisher
 from gateway.intake.steps import Ticker
 from gateway.machine.supervision import Supervision
 from gateway.model.latency import Latency
+from gateway.model.status import (
+    CertificateChange,
+    CertificateStatus,
+    DiskStatus,
+    EventsStatus,
+    NoticeStatus,
+    PartStatus,
+    PublisherStatus,
+    RecorderStatus,
+    Status,
+    WallClockStatus,
+)
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.status.event_delays import Decided
-from gateway.status.listener import Json, device_status, gateway_status, outbox_status, samples_of
+from gateway.status.listener import device_status, gateway_status, outbox_status, samples_of
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
 
@@ -72,7 +85,7 @@ class Report:
         self._rates = _Rates()
         self._certificates = Certificates(settings)
 
-    def status(self, now_ns: int) -> tuple[Json, list[Json]]:
+    def status(self, now_ns: int) -> tuple[Status, list[NoticeStatus]]:
         """Return the payload of the status topic, and the notices to publish.
 
         Args:
@@ -109,15 +122,15 @@ class Report:
                 "dropped": dict(self._ticker.dropped),
             },
             outbox=outbox_status(self._outbox),
-            publisher=asdict(self._publisher.state()),
-            clock=self._wall.status(),
+            publisher=cast("PublisherStatus", asdict(self._publisher.state())),
+            clock=cast("WallClockStatus", self._wall.status()),
             recorder=self._recording(),
             disk=disk_status(self._settings.site.data, self._keep_free),
             parts=self._parts(),
-            certificates=self._certificates.status(),
+            certificates=cast("list[CertificateStatus]", self._certificates.status()),
             registry={"file_differs": self._ward_differs},
-            certificate_changes=self._certificates.changes(),
-            events=self._decided.take(),
+            certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
+            events=cast("EventsStatus", self._decided.take()),
             incidents=[
                 {"what": incident.what, "text": incident.text}
                 for incident in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]
@@ -128,12 +141,12 @@ class Report:
         status["notices"] = {"active": self._notices.active(time_us), "raised": dict(self._notices.counts)}
         return status, changes
 
-    def _recording(self) -> Json:
+    def _recording(self) -> RecorderStatus:
         if self._recorder is None:
             return {"recording": False, "file": "", "bytes": 0, "dropped": {}, "error": ""}
-        return asdict(self._recorder.state())
+        return cast("RecorderStatus", asdict(self._recorder.state()))
 
-    def _parts(self) -> Json:
+    def _parts(self) -> dict[str, PartStatus]:
         return {
             part.name: {"failures": part.failures, "given_up": part.given_up, "error": part.error}
             for part in self._supervision.parts.values()
@@ -141,7 +154,7 @@ class Report:
         }
 
 
-def disk_status(folder: Path, keep_free: int) -> Json:
+def disk_status(folder: Path, keep_free: int) -> DiskStatus:
     """Return how much room there is; empty where the disk does not answer."""
     try:
         return {"free_bytes": shutil.disk_usage(folder).free, "keep_free": keep_free}
@@ -149,7 +162,7 @@ def disk_status(folder: Path, keep_free: int) -> Json:
         return {}
 
 
-def headline(status: Json) -> str:
+def headline(status: Status) -> str:
     """Return one line for the service manager."""
     devices = status["devices"]
     streaming = sum(device["state"] == "streaming" for device in devices)

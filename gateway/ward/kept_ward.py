@@ -16,9 +16,9 @@ from pathlib import Path
 from config.settings import Settings
 from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
-from gateway.ward.changes import GatewayStarts, ImportSlots, read_change, slots_digest
+from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change, slots_digest
 from gateway.ward.registry import Entry, Registry, RegistryError, read_state
-from gateway.ward.rules import RefusedError
+from gateway.ward.rules import RefusedError, refuse_unreadable
 from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ class KeptWard:
     def change(self, name: str, fields: dict[str, object], *, at_us: int, by: str, source: str) -> WardState:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
         change = read_change(name, fields)
+        if isinstance(change, AddDevice):
+            refuse_unreadable(change.device)
         if not self.durable:
             raise RefusedError(NO_ROOM)
         try:

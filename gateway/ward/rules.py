@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
-from config.settings import Section
+from config.settings import Device, Section
+from drivers.registry import make_driver
 from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
 
 TRUE_FROM_US = 1_577_836_800_000_000
@@ -36,6 +37,14 @@ def refuse_number(subject: str) -> None:
     """Raise RefusedError for a subject that has the form of a patient number."""
     if nhs_numbers(subject):
         raise RefusedError("a subject is a pseudonym: this has the form of an NHS number")
+
+
+def refuse_unreadable(device: Device) -> None:
+    """Raise RefusedError for a device whose driver there is not, does not load, or takes no such options."""
+    try:
+        make_driver(device.driver, device.options)
+    except (TypeError, ValueError) as problem:
+        raise RefusedError(str(problem)) from None
 
 
 def find_bed(ward: WardState, bed: str) -> Bed:

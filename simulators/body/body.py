@@ -33,9 +33,9 @@ from simulators.body.programme import Foot, Piece, Planner, there_and_back
 from simulators.body.rotation import Attitude, still
 from simulators.body.truth import Truth
 from simulators.motion.blocks import Block, BlockSource
-from simulators.motion.source import Floats, Motion
+from simulators.motion.source import Floats, G, Motion
 from simulators.sensing.clock import Clock
-from simulators.sensing.imu import G, Imperfections, Imu
+from simulators.sensing.imu import Imperfections, Imu
 from simulators.sensing.loss import Channel, Loss
 
 Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh", "lower_back"]

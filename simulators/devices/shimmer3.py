@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.devices.battery import Battery
-from simulators.devices.device import SimulatedDevice
 from simulators.motion.source import Floats, Motion, MotionSource
 from simulators.motion.timeline import Timeline
+from simulators.radio.device import SimulatedDevice
 from simulators.radio.serial_port import SerialPort
 
 TICK_HZ = 32768

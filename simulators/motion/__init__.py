@@ -1,1 +1,1 @@
-"""Where motion comes from: a body, or a recording."""
+"""Where motion comes from, sample by sample: sources, recordings, simulated time."""

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.motion.blocks import BLOCK_SAMPLES, Block, BlockSource
-from simulators.motion.source import Floats, Motion
-from simulators.sensing.imu import G
+from simulators.motion.source import Floats, G, Motion
 
 MILLI_G = G / 1000
 LARGEST_GAP_S = 3600.0

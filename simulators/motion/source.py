@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+G = 9.80665
+"""Standard gravity, m/s^2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Motion:

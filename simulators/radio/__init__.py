@@ -1,1 +1,1 @@
-"""The virtual radio and serial ports: real protocols without an antenna."""
+"""The virtual radio and serial ports, and what a device on them is: real protocols without an antenna."""

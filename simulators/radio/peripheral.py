@@ -12,8 +12,8 @@ from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
 
-from simulators.devices.device import SimulatedDevice
 from simulators.motion.timeline import Timeline
+from simulators.radio.device import SimulatedDevice
 from simulators.radio.hub import Hub
 
 ADVERTISING_INTERVAL_MS = 62.5  # bumble's controller takes units of 0.625 ms for milliseconds: this makes 100 ms

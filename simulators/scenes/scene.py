@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulators.devices.device import SimulatedDevice
 from simulators.faults import Fault, play
 from simulators.motion.timeline import Timeline
+from simulators.radio.device import SimulatedDevice
 from simulators.radio.hub import Hub
 
 

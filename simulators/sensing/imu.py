@@ -6,11 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulators.body.rotation import from_vector
-from simulators.motion.source import Floats
-
-G = 9.80665
-"""Standard gravity, m/s^2."""
+from simulators.motion.source import Floats, G
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +86,13 @@ def _digital(values: Floats, step: float, limit: float) -> Floats:
     if step:
         values = np.asarray(np.round(values / step) * step)
     return np.clip(values, -limit, limit) if np.isfinite(limit) else values
+
+
+def from_vector(turn: Floats) -> Floats:
+    """Return the matrix (3, 3) of a rotation by ``|turn|`` radians about the direction of ``turn`` (3,) (Rodrigues)."""
+    angle = float(np.linalg.norm(turn))
+    if not angle:
+        return np.eye(3)
+    x, y, z = turn / angle
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross))

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from config.checks import KnownDriver
 from config.errors import ConfigError
 from config.loader import load
-from drivers import DRIVERS
+from gateway.cli.options import known_drivers
 
-KNOWN = {name: KnownDriver(driver.transport, driver) for name, driver in DRIVERS.items()}
+KNOWN = known_drivers()
 SLOT = '[[slot]]\nid = "{id}"\nsubject = "{subject}"\n{more}'
 DEVICE = '[[slot.device]]\nid = "{id}"\ndriver = "{driver}"\nplacement = "{placement}"\n{way}\n'
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivers import DRIVERS, make
 from drivers.driver import Decoder, Driver
 from drivers.packet import Frame, Packet, StreamSpec
+from drivers.registry import load_driver, make_driver
 
 CHANNELS = ("measurement", "data", "control", "battery", "inquiry", "calibration", "firmware", "connected")
 # Each driver runs these tests from its own subclass, which hypothesis takes for an accident.
@@ -85,12 +85,12 @@ class DriverContract(ABC):
     lost_at_end: ClassVar[int] = 0  # samples that a decoder keeps back until more comes
 
     def driver(self) -> Driver:
-        return make(self.name)
+        return make_driver(self.name)
 
     def test_the_registry_names_it(self) -> None:
-        assert DRIVERS[self.name].name == self.name
-        assert DRIVERS[self.name].title
-        assert (DRIVERS[self.name].__doc__ or "").strip()
+        assert load_driver(self.name).name == self.name
+        assert load_driver(self.name).title
+        assert (load_driver(self.name).__doc__ or "").strip()
 
     def test_streams_have_a_unit_for_each_channel(self) -> None:
         decoder = self.driver().decoder()
@@ -202,7 +202,7 @@ class DriverContract(ABC):
 
     def test_an_unknown_option_is_refused_by_name(self) -> None:
         with pytest.raises(ValueError, match=f"driver '{self.name}' has no option 'nonsense'"):
-            make(self.name, {"nonsense": 1})
+            make_driver(self.name, {"nonsense": 1})
 
     def test_two_decoders_share_nothing(self) -> None:
         driver = self.driver()

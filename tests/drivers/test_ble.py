@@ -10,9 +10,9 @@ from typing import ClassVar
 
 import pytest
 
-from drivers import make
 from drivers.errors import AdapterError, DialogueError, NotFoundError
 from drivers.movella_dot.driver import MovellaDot
+from drivers.registry import make_driver
 from drivers.transport.radio import Wanted, open_radio
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot as SimulatedDot
@@ -45,9 +45,9 @@ async def test_heart_rate_and_two_dots_at_once(socket: Path) -> None:
     sensors = dot(hub), dot(hub, OTHER_DOT)
     async with (
         on_air(hub, socket, strap, *sensors) as radio,
-        watching(make("heart_rate"), radio=radio) as heart,  # by its service
-        watching(make("movella_dot"), radio=radio, address=DOT.lower()) as left,
-        watching(make("movella_dot", {"mode": "custom5"}), radio=radio, address=OTHER_DOT) as right,
+        watching(make_driver("heart_rate"), radio=radio) as heart,  # by its service
+        watching(make_driver("movella_dot"), radio=radio, address=DOT.lower()) as left,
+        watching(make_driver("movella_dot", {"mode": "custom5"}), radio=radio, address=OTHER_DOT) as right,
     ):
         for foot in (left, right):
             await foot.until(lambda foot=foot: foot.samples("imu") >= 60)  # type: ignore[misc]
@@ -66,7 +66,10 @@ async def test_heart_rate_and_two_dots_at_once(socket: Path) -> None:
 async def test_a_dropped_link_comes_back(socket: Path) -> None:
     hub = Hub()
     sensor = dot(hub)
-    async with on_air(hub, socket, sensor) as radio, watching(make("movella_dot"), radio=radio, address=DOT) as foot:
+    async with (
+        on_air(hub, socket, sensor) as radio,
+        watching(make_driver("movella_dot"), radio=radio, address=DOT) as foot,
+    ):
         await foot.until_state("streaming")
         await sensor.drop()
         lost = await foot.until_state("searching", count=2)
@@ -91,7 +94,10 @@ async def test_a_silent_stream_is_noticed_and_started_again(socket: Path) -> Non
 async def test_a_device_out_of_range_is_waited_for(socket: Path) -> None:
     hub = Hub()
     sensor = dot(hub)
-    async with on_air(hub, socket, sensor) as radio, watching(make("movella_dot"), radio=radio, address=DOT) as foot:
+    async with (
+        on_air(hub, socket, sensor) as radio,
+        watching(make_driver("movella_dot"), radio=radio, address=DOT) as foot,
+    ):
         await foot.until_state("streaming")
         away = asyncio.create_task(sensor.leave(1.0))
         await foot.until_state("searching", count=2)
@@ -114,7 +120,7 @@ async def test_a_search_goes_on_after_others_connect(socket: Path) -> None:
     late = dot(hub, OTHER_DOT)
     async with on_air(hub, socket, dot(hub)) as radio:
         search = asyncio.create_task(radio.find(address=OTHER_DOT, timeout_s=10.0))
-        async with watching(make("movella_dot"), radio=radio, address=DOT) as foot:
+        async with watching(make_driver("movella_dot"), radio=radio, address=DOT) as foot:
             await foot.until_state("streaming")
             assert not search.done()
             await late.start()
@@ -125,7 +131,10 @@ async def test_a_search_goes_on_after_others_connect(socket: Path) -> None:
 async def test_a_wrong_device_is_told_and_left(socket: Path) -> None:
     hub = Hub()
     strap = HeartRateStrap(name="strap", timeline=Timeline(), hub=hub, address=STRAP, source=Metronome())
-    async with on_air(hub, socket, strap) as radio, watching(make("movella_dot"), radio=radio, address=STRAP) as foot:
+    async with (
+        on_air(hub, socket, strap) as radio,
+        watching(make_driver("movella_dot"), radio=radio, address=STRAP) as foot,
+    ):
         waiting = await foot.until_state("waiting")
         assert waiting.error.startswith("could not read 15171002")
         assert waiting.advice == DialogueError.advice
@@ -135,7 +144,7 @@ async def test_a_radio_without_its_adapter_says_so(socket: Path) -> None:
     radio = open_radio(name="simulated", socket=socket)
     await radio.start()
     try:
-        async with watching(make("movella_dot"), radio=radio, address=DOT) as foot:
+        async with watching(make_driver("movella_dot"), radio=radio, address=DOT) as foot:
             waiting = await foot.until_state("waiting")
             assert waiting.advice == AdapterError.advice
     finally:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from config.settings import Device
-from drivers import make
 from drivers.errors import AmbiguousDeviceError, NotFoundError, OtherDeviceError
 from drivers.heart_rate.driver import HeartRate
 from drivers.identity import Told, serial_text
+from drivers.registry import make_driver
 from drivers.transport.radio import Radio
 from gateway.intake.known_devices import KnownDevices
 from simulators.devices.heart_rate import HeartRateStrap
@@ -44,7 +44,7 @@ async def feet(radio: Radio, *, by_address: bool) -> AsyncIterator[tuple[Watched
         both = [
             await stack.enter_async_context(
                 watching(
-                    make("movella_dot"),
+                    make_driver("movella_dot"),
                     radio=radio,
                     address=address if by_address else None,
                     name=None if by_address else LOCAL_NAME,
@@ -90,7 +90,7 @@ async def test_when_one_of_two_goes_away_it_goes_on(socket: Path) -> None:
     mine, theirs = dot(hub, LEFT), dot(hub, THEIR_LEFT)
     async with (
         on_air(hub, socket, mine, theirs) as radio,
-        watching(make("movella_dot"), radio=radio, name=LOCAL_NAME) as foot,
+        watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME) as foot,
     ):
         waiting = await foot.until_state("waiting")
         assert LEFT in waiting.error
@@ -104,7 +104,10 @@ async def test_when_one_of_two_goes_away_it_goes_on(socket: Path) -> None:
 async def test_one_that_was_taken_is_taken_again_among_others_of_its_name(socket: Path) -> None:
     hub = Hub()
     mine, theirs = dot(hub, LEFT), dot(hub, THEIR_LEFT)
-    async with on_air(hub, socket, mine) as radio, watching(make("movella_dot"), radio=radio, name=LOCAL_NAME) as foot:
+    async with (
+        on_air(hub, socket, mine) as radio,
+        watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME) as foot,
+    ):
         await foot.until_state("streaming")
         await theirs.start()
         await mine.drop()
@@ -116,8 +119,8 @@ async def test_one_that_has_an_address_of_its_own_is_not_taken_by_name(socket: P
     hub = Hub()
     async with (
         on_air(hub, socket, dot(hub, RIGHT)) as radio,
-        watching(make("movella_dot"), radio=radio, name=LOCAL_NAME) as by_name,
-        watching(make("movella_dot"), radio=radio, address=RIGHT) as by_address,
+        watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME) as by_name,
+        watching(make_driver("movella_dot"), radio=radio, address=RIGHT) as by_address,
     ):
         await by_address.until_state("streaming")
         assert "connecting" not in by_name.names
@@ -153,12 +156,12 @@ async def test_another_sensor_in_its_place_is_refused_until_it_is_accepted(socke
         return known.judge(device, told)
 
     async with on_air(hub, socket, mine) as radio:
-        async with watching(make("movella_dot"), radio=radio, name=LOCAL_NAME, judge=judge) as foot:
+        async with watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME, judge=judge) as foot:
             told = (await foot.until_state("streaming")).told
             assert (told.serial, told.tag) == ("0000D422CD000100", LEFT[-5:])
         await mine.stop()
         await theirs.start()
-        async with watching(make("movella_dot"), radio=radio, name=LOCAL_NAME, judge=judge) as foot:
+        async with watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME, judge=judge) as foot:
             failed = await foot.until_state("failed")
             assert failed.error == (
                 "the device that was found tells serial 0000D422CD000200, and until now this one told 0000D422CD000100:"
@@ -179,7 +182,7 @@ async def test_a_strap_with_a_new_address_each_time_goes_on_by_name(socket: Path
     async with (
         on_air(hub, socket) as radio,
         watching(
-            make("heart_rate"), radio=radio, name=device.name, judge=lambda told: known.judge(device, told)
+            make_driver("heart_rate"), radio=radio, name=device.name, judge=lambda told: known.judge(device, told)
         ) as heart,
     ):
         for number in range(3):

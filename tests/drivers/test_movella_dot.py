@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import make
 from drivers.errors import MalformedFrameError
 from drivers.movella_dot.driver import (
     DEVICE_CONTROL,
@@ -20,6 +19,7 @@ from drivers.movella_dot.driver import (
 from drivers.movella_dot.layout import MODES, Mode, parse_payload
 from drivers.movella_dot.messages import Message, parse_message, start_sync, stop_sync, sync_status
 from drivers.packet import Flag, Frame
+from drivers.registry import make_driver
 from tests.drivers.contract import DriverContract, decoded
 
 CONTROL = bytes(24) + struct.pack("<HB", 60, 0) + bytes(5)
@@ -68,12 +68,12 @@ def test_units_ticks_and_battery() -> None:
     assert got.ticks.tolist() == [2**32 - 1]
     assert got.samples[0] == pytest.approx([9.81, 0.5, -0.25, np.pi / 2, -np.pi / 4, 0, 1, 0, -1], rel=1e-6)
     assert got.flags.tolist() == [Flag.NONE]
-    battery = decoded(make("movella_dot").decoder(), [[Frame(1, "battery", b"\x50\x01")]])["battery"]
+    battery = decoded(make_driver("movella_dot").decoder(), [[Frame(1, "battery", b"\x50\x01")]])["battery"]
     assert battery.samples.tolist() == [[80.0, 1.0]]
 
 
 def test_the_device_tells_its_rate() -> None:
-    decoder = make("movella_dot").decoder()
+    decoder = make_driver("movella_dot").decoder()
     assert decoder.streams["imu"].rate_hz == 60.0
     decoder.decode([Frame(0, "control", bytes(24) + b"\x1e\x00\x00")])
     assert decoder.streams["imu"].rate_hz == 30.0
@@ -88,7 +88,7 @@ def test_each_mode_fits_its_characteristic_and_decodes(mode: Mode) -> None:
     assert size <= length
     data = bytearray(length)
     struct.pack_into("<I", data, 0, 1234)
-    driver = make("movella_dot", {"mode": mode.name})
+    driver = make_driver("movella_dot", {"mode": mode.name})
     got = decoded(driver.decoder(), [[Frame(0, "measurement", bytes(data))]])
     assert got.keys() == {spec.name for spec, _ in mode.streams}
     assert all(packet.ticks.tolist() == [1234] for packet in got.values())
@@ -105,7 +105,7 @@ def test_payload_sizes_of_the_specification() -> None:
 @pytest.mark.parametrize("status", [0x001, 0x020, 0x100])
 def test_clipping_is_flagged(status: int) -> None:
     data = struct.pack("<I7fHBB", 1, 1.0, 0, 0, 0, 0, 0, 0, status, 0, 0)
-    decoder = make("movella_dot", {"mode": "ext_quat"}).decoder()
+    decoder = make_driver("movella_dot", {"mode": "ext_quat"}).decoder()
     got = decoded(decoder, [[Frame(0, "measurement", data)]])["orientation"]
     assert got.flags.tolist() == [Flag.CLIPPED]
     fresh = struct.pack("<I7fHBB", 1, 1.0, 0, 0, 0, 0, 0, 0, 0x200, 0, 0)
@@ -114,7 +114,7 @@ def test_clipping_is_flagged(status: int) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e9])
 def test_values_no_sensor_measures_are_left_out(value: float) -> None:
-    decoder = make("movella_dot").decoder()
+    decoder = make_driver("movella_dot").decoder()
     good, bad = payload(1), payload(2, acc=value)
     got = decoded(decoder, [[Frame(0, "measurement", d) for d in (good, bad, good)]])["imu"]
     assert got.ticks.tolist() == [1, 1]
@@ -123,7 +123,7 @@ def test_values_no_sensor_measures_are_left_out(value: float) -> None:
 
 def test_an_unknown_mode_is_named_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"no mode 'fast': known are .*rate_mag"):
-        make("movella_dot", {"mode": "fast"})
+        make_driver("movella_dot", {"mode": "fast"})
 
 
 @given(st.sampled_from([1, 2, 3]), st.integers(0, 255), st.binary(max_size=150))

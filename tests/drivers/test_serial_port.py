@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import pytest
 
-from drivers import make
+from drivers.registry import make_driver
 from drivers.shimmer3.driver import Shimmer3
 from simulators.devices.shimmer3 import Shimmer3 as SimulatedShimmer3
 from simulators.motion.timeline import Timeline
@@ -84,7 +84,7 @@ async def device() -> AsyncIterator[Answers]:
 
 
 async def test_dialogue_then_stream_then_stop(device: Answers) -> None:
-    async with watching(make("shimmer3"), port=device.path) as watched:
+    async with watching(make_driver("shimmer3"), port=device.path) as watched:
         await watched.until(lambda: watched.samples("imu") == 4)
         device.send(stream(10, first=5 * 640))
         await watched.until(lambda: watched.samples("imu") == 14)
@@ -98,7 +98,7 @@ async def test_dialogue_then_stream_then_stop(device: Answers) -> None:
 
 async def test_a_device_left_streaming_is_stopped_first(device: Answers) -> None:
     device.send(stream(40))
-    async with watching(make("shimmer3"), port=device.path) as watched:
+    async with watching(make_driver("shimmer3"), port=device.path) as watched:
         await watched.until(lambda: watched.samples("imu") == 4)
     assert not watched.faults
 
@@ -121,7 +121,7 @@ async def test_a_port_that_vanishes_is_searched_for(tmp_path: Path) -> None:
     port = tmp_path / "tty"
     first = Answers(dict(GOOD))
     port.symlink_to(first.path)
-    async with watching(make("shimmer3"), port=port) as watched:
+    async with watching(make_driver("shimmer3"), port=port) as watched:
         await watched.until_state("streaming")
         port.unlink()
         first.hang_up()
@@ -145,7 +145,7 @@ async def test_a_wrong_answer_is_said_and_tried_again(
     device: Answers, command: int, answer: bytes, message: str
 ) -> None:
     device.replies[command] = answer
-    async with watching(make("shimmer3"), port=device.path) as watched:
+    async with watching(make_driver("shimmer3"), port=device.path) as watched:
         waiting = await watched.until_state("waiting")
         assert message in waiting.error
         assert "firmware" in waiting.advice
@@ -156,7 +156,7 @@ async def test_a_wrong_answer_is_said_and_tried_again(
 
 async def test_a_port_that_is_not_there_is_waited_for(tmp_path: Path, device: Answers) -> None:
     port = tmp_path / "tty"
-    async with watching(make("shimmer3"), port=port) as watched:
+    async with watching(make_driver("shimmer3"), port=port) as watched:
         await watched.until_state("searching")
         port.symlink_to(device.path)
         await watched.until_state("streaming")
@@ -165,7 +165,7 @@ async def test_a_port_that_is_not_there_is_waited_for(tmp_path: Path, device: An
 async def test_what_is_no_tty_is_said(tmp_path: Path) -> None:
     port = tmp_path / "tty"
     port.write_text("not a tty")
-    async with watching(make("shimmer3"), port=port) as watched:
+    async with watching(make_driver("shimmer3"), port=port) as watched:
         assert "could not open" in (await watched.until_state("waiting")).error
 
 
@@ -187,7 +187,7 @@ async def test_a_simulated_sensor_with_its_own_clock_and_losses(tmp_path: Path) 
     sensor = SimulatedShimmer3(name="back", timeline=Timeline(), path=port, source=source)
     await sensor.start()
     try:
-        async with watching(make("shimmer3"), port=port) as watched:
+        async with watching(make_driver("shimmer3"), port=port) as watched:
             await watched.until(lambda: watched.samples("imu") > 120)
         assert not watched.faults
         assert sensor.counts.lost > 0
@@ -200,7 +200,7 @@ async def test_a_simulated_sensor_with_its_own_clock_and_losses(tmp_path: Path) 
 async def test_a_shimmer3r_is_said_and_not_read(device: Answers) -> None:
     """Its inquiry, too, is another one: nothing of it may be taken for a Shimmer3's."""
     device.replies[0x3F] = b"\xff\x25\x0a"
-    async with watching(make("shimmer3"), port=device.path) as watched:
+    async with watching(make_driver("shimmer3"), port=device.path) as watched:
         failed = await watched.until_state("failed")
         assert failed.error == "this is a Shimmer3R, which this driver does not know"
         assert failed.advice == "Connect a Shimmer3 with LogAndStream firmware to this port."
@@ -213,16 +213,16 @@ async def test_a_shimmer3r_is_said_and_not_read(device: Answers) -> None:
 
 async def test_firmware_that_does_not_know_what_hardware_it_is_streams(device: Answers) -> None:
     device.replies[0x3F] = device.replies[0x7B] = b""
-    async with watching(make("shimmer3"), port=device.path) as watched:
+    async with watching(make_driver("shimmer3"), port=device.path) as watched:
         assert (await watched.until_state("streaming")).told.tag == ""
 
 
 async def test_one_tty_is_not_given_to_two_devices_by_two_names(tmp_path: Path, device: Answers) -> None:
     other = tmp_path / "by-id"
     other.symlink_to(device.path)
-    async with watching(make("shimmer3"), port=device.path) as one:
+    async with watching(make_driver("shimmer3"), port=device.path) as one:
         await one.until_state("streaming")
-        async with watching(make("shimmer3"), port=other) as two:
+        async with watching(make_driver("shimmer3"), port=other) as two:
             waiting = await two.until_state("waiting")
             assert waiting.error == f"{other} is the tty of another device of this gateway"
             assert waiting.advice.startswith("End the other program")
@@ -234,7 +234,7 @@ async def test_one_tty_is_not_given_to_two_devices_by_two_names(tmp_path: Path, 
 async def test_a_tty_that_another_program_reads_is_not_read_beside_it(device: Answers) -> None:
     with device.path.open("rb+", buffering=0) as elsewhere:
         fcntl.flock(elsewhere, fcntl.LOCK_EX)
-        async with watching(make("shimmer3"), port=device.path) as watched:
+        async with watching(make_driver("shimmer3"), port=device.path) as watched:
             waiting = await watched.until_state("waiting")
             assert waiting.error == f"{device.path} is in use by another program on this computer"
             fcntl.flock(elsewhere, fcntl.LOCK_UN)
@@ -242,5 +242,5 @@ async def test_a_tty_that_another_program_reads_is_not_read_beside_it(device: An
 
 
 async def test_the_name_that_its_owner_gave_it_is_told(device: Answers) -> None:
-    async with watching(make("shimmer3"), port=device.path) as watched:
+    async with watching(make_driver("shimmer3"), port=device.path) as watched:
         assert (await watched.until_state("streaming")).told.tag == "back"

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from drivers import make
 from drivers.errors import MalformedFrameError
 from drivers.packet import Flag, Frame
+from drivers.registry import make_driver
 from drivers.shimmer3.calibration import ORDER, calibration, nominal, parse_calibration
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
@@ -100,7 +100,8 @@ class TestContract(DriverContract):
 
 
 def test_units_by_the_stored_calibration() -> None:
-    got = decoded(make("shimmer3").decoder(), [[*ANNOUNCED, *frames(stream(2) + packet(2 * DIVISOR), [22])]])["imu"]
+    sent = [*ANNOUNCED, *frames(stream(2) + packet(2 * DIVISOR), [22])]
+    got = decoded(make_driver("shimmer3").decoder(), [sent])["imu"]
     raw_gyr, raw_acc, raw_mag = np.array([1.0, 2, 3]), np.array([7.0, 8, 9]), np.array([1100.0, 1101, 1102])
     swap = np.array([[0, -1, 0], [-1, 0, 0], [0, 0, -1.0]])  # its own inverse
     want = [*swap @ (raw_acc + 3) / 408, *swap @ (raw_gyr - 5) / 65.5 * np.pi / 180, *swap @ raw_mag / 1100]
@@ -111,12 +112,12 @@ def test_units_by_the_stored_calibration() -> None:
 def test_arrival_is_that_of_the_frame_that_completed_the_sample() -> None:
     data = stream(3)
     cut = [Frame(10, "data", data[:5]), Frame(20, "data", data[5:30]), Frame(30, "data", data[30:])]
-    got = decoded(make("shimmer3").decoder(), [ANNOUNCED, *[[f] for f in cut]])["imu"]
+    got = decoded(make_driver("shimmer3").decoder(), [ANNOUNCED, *[[f] for f in cut]])["imu"]
     assert got.arrival_ns.tolist() == [20, 30]
 
 
 def test_without_stored_calibration_nominal_constants_are_used_and_told() -> None:
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     start = [Frame(0, "inquiry", INQUIRY), Frame(0, "calibration", NEVER_CALIBRATED)]
     got = decoded(decoder, [start, frames(stream(3), [50])])["imu"]
     want = nominal(parse_inquiry(INQUIRY))["acc_wr"].apply(np.array([[0.0, 1, 2], [7, 8, 9]]))
@@ -126,7 +127,7 @@ def test_without_stored_calibration_nominal_constants_are_used_and_told() -> Non
 
 
 def test_the_streams_follow_the_inquiry() -> None:
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     inquiry = struct.pack("<BH4sBB", 2, 64, bytes(4), 4, 1) + bytes((0, 1, 2, 0x12))
     decoder.decode([Frame(0, "inquiry", inquiry)])
     spec = decoder.streams["imu"]
@@ -142,14 +143,14 @@ def test_the_accelerometer_can_be_chosen(choice: str, sensor_used: str) -> None:
     data = b"".join(
         b"\0" + (i * DIVISOR).to_bytes(3, "little") + struct.pack("<6h", *[2000] * 3, *[90] * 3) for i in range(3)
     )
-    decoder = make("shimmer3", {"accelerometer": choice}).decoder()
+    decoder = make_driver("shimmer3", {"accelerometer": choice}).decoder()
     got = decoded(decoder, [[Frame(0, "inquiry", inquiry)], frames(data, [9])])["imu"]
     raw = np.array([[2000.0 if sensor_used == "acc_ln" else 90.0] * 3])
     assert got.samples[:1] == pytest.approx(nominal(parse_inquiry(inquiry))[sensor_used].apply(raw))
 
 
 def test_old_firmware_has_stamps_of_two_bytes() -> None:
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     inquiry = struct.pack("<BH4sBB", 2, DIVISOR, bytes(4), 3, 1) + bytes((4, 5, 6))
     start = [Frame(0, "firmware", struct.pack("<BHHBB", 0x2F, 3, 0, 3, 0)), Frame(0, "inquiry", inquiry)]
     data = b"".join(struct.pack("<BH3h", 0, (65000 + i * DIVISOR) & 0xFFFF, i, i, i) for i in range(6))
@@ -160,13 +161,13 @@ def test_old_firmware_has_stamps_of_two_bytes() -> None:
 
 def test_the_end_of_the_range_is_flagged() -> None:
     data = packet(0) + packet(DIVISOR, gyr=32765) + packet(2 * DIVISOR, acc=-32768) + packet(3 * DIVISOR)
-    got = decoded(make("shimmer3").decoder(), [ANNOUNCED, frames(data, [100])])["imu"]
+    got = decoded(make_driver("shimmer3").decoder(), [ANNOUNCED, frames(data, [100])])["imu"]
     assert got.flags.tolist() == [Flag.NONE, Flag.CLIPPED, Flag.CLIPPED]
 
 
 def test_lost_packets_leave_a_gap_and_nothing_else() -> None:
     data = stream(10) + stream(10, first=200 * DIVISOR) + stream(10, first=212 * DIVISOR)
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     got = decoded(decoder, [ANNOUNCED, frames(data, [64])])["imu"]
     assert len(got) == 29
     assert not decoder.faults
@@ -185,9 +186,9 @@ def test_lost_bytes_cost_few_packets_and_invent_none(at: int, gone: int, junk: b
     assume(all((len(junk) - acks - gone) % len(packet(0)) for acks in range(junk.count(0xFF) + 1)))
     data = stream(60, WRAPS)
     broken = data[:at] + junk + data[at + gone :]
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     got = decoded(decoder, [ANNOUNCED, frames(broken, sizes)])["imu"]
-    good = decoded(make("shimmer3").decoder(), [ANNOUNCED, frames(data, [64])])["imu"]
+    good = decoded(make_driver("shimmer3").decoder(), [ANNOUNCED, frames(data, [64])])["imu"]
     rows = {(int(t), row.tobytes()) for t, row in zip(good.ticks, good.samples, strict=True)}
     got_rows = [(int(t), row.tobytes()) for t, row in zip(got.ticks, got.samples, strict=True)]
     assert len(set(got_rows) - rows) == 0
@@ -196,7 +197,7 @@ def test_lost_bytes_cost_few_packets_and_invent_none(at: int, gone: int, junk: b
 
 def test_random_bytes_never_look_like_a_stream() -> None:
     rng = np.random.default_rng(3)
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     junk = rng.integers(0, 256, 200_000, dtype=np.uint8).tobytes()
     got = decoded(decoder, [ANNOUNCED, frames(junk, [1000])])
     assert "imu" not in got
@@ -206,7 +207,7 @@ def test_random_bytes_never_look_like_a_stream() -> None:
 
 
 def test_bytes_before_the_inquiry_are_counted() -> None:
-    decoder = make("shimmer3").decoder()
+    decoder = make_driver("shimmer3").decoder()
     assert decoder.decode(frames(stream(2), [50])) == []
     assert decoder.faults == {"bytes before the inquiry reply": 44}
 
@@ -219,7 +220,7 @@ def test_check_sums_prove_each_packet_alone(crc_bytes: int) -> None:
     packets = [summed(packet(i * DIVISOR, gyr=i)) for i in range(10)]
     packets[4] = packets[4][:9] + bytes((packets[4][9] ^ 1,)) + packets[4][10:]
     packets[6] += summed(bytes.fromhex("ff8a94300b80"))
-    decoder = make("shimmer3", {"crc_bytes": crc_bytes}).decoder()
+    decoder = make_driver("shimmer3", {"crc_bytes": crc_bytes}).decoder()
     got = decoded(decoder, [ANNOUNCED, frames(b"".join(packets), [13])])
     assert got["imu"].ticks.tolist() == [i * DIVISOR for i in range(10) if i != 4]
     assert len(got["battery"]) == 2
@@ -258,11 +259,11 @@ def test_a_splitter_keeps_little_back() -> None:
 )
 def test_wrong_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"shimmer3|Shimmer3"):
-        make("shimmer3", options)
+        make_driver("shimmer3", options)
 
 
 def test_settings_are_allowed_only_as_configured() -> None:
-    driver = make("shimmer3", {"rate_hz": 102.4, "crc_bytes": 1})
+    driver = make_driver("shimmer3", {"rate_hz": 102.4, "crc_bytes": 1})
     assert driver.allows("", bytes.fromhex("054001"))
     assert driver.allows("", b"\x8b\x01")
     assert not driver.allows("", bytes.fromhex("054002"))

@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot.contacts import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT, FootContacts, FootParams
+from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
+from dsp.foot.contacts import FootContacts, FootParams
 from tests.dsp.feet import Steps, lobe, standing, walk
 from tests.shared import shared_path
 

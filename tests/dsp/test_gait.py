@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.catalogue import CATALOGUE
-from dsp.foot.contacts import FINAL_CONTACT, GAP, INITIAL_CONTACT
+from dsp.contact.events import FINAL_CONTACT, GAP, INITIAL_CONTACT
 from dsp.gait.gait import Contact, Shape, Walk
 from dsp.gait.window import Foot
 from dsp.result import Result

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 
 from dsp.joints.cycle import Stride
 from dsp.joints.joints import ANGLE, JointName
+from dsp.joints.segment_layout import FUNCTIONAL, HEADING, STATIC
 from dsp.joints.strides import JointStrides
-from dsp.mounting.segment_layout import FUNCTIONAL, HEADING, STATIC
 from dsp.result import Result
 from tests.dsp.bodies import body, straight
 from tests.dsp.legs import angles, leg, true_angles

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dsp.batch import Batch
 from dsp.joints.joints import JOINTS, JointAngles, JointName, JointParams, SegmentName, calibration
-from dsp.mounting.segment_layout import FUNCTIONAL, HEADING, STATIC
+from dsp.joints.segment_layout import FUNCTIONAL, HEADING, STATIC
 from simulators.body.programme import Piece, Stand, exoskeleton, there_and_back
 from simulators.sensing.imu import Imperfections
 from tests.dsp.bodies import Floats, body, rotation, straight

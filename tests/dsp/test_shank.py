@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.foot.contacts import EVENT, FootContacts
+from dsp.contact.events import EVENT
+from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Walk
 from dsp.shank.contacts import FINAL_CONTACT, GAP, INITIAL_CONTACT, MID_SWING, ShankContacts, ShankParams
 from dsp.shank.kernel import LAND_LEVEL

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.contact.stride_kernel import SCRATCH, integrate
-from dsp.foot.contacts import STRIDE, FootContacts
-from dsp.foot.layout import HISTORY
+from dsp.contact.events import HISTORY
+from dsp.contact.stride_kernel import SCRATCH, STRIDE, integrate
+from dsp.foot.contacts import FootContacts
 from tests.dsp.feet import G, Steps, stroll, walk
 
 LIMP = Steps(stride_s=2.4, stance=0.75, lift=0.5, strike=0.15, strides=5)

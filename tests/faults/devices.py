@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.recordings.replay import Replay
-from simulators.devices.device import Misbehaviour
+from simulators.radio.device import Misbehaviour
 from simulators.scenes.scene import Scene
 from tests.faults.beds import Beds
 from tests.faults.chain import wait_for

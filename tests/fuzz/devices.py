@@ -7,8 +7,8 @@ from importlib import import_module
 
 from hypothesis import strategies as st
 
-import drivers
 from drivers.packet import Frame
+from drivers.registry import driver_names, make_driver
 from tests.drivers.contract import CHANNELS, DriverContract, check_packet
 from tests.fuzz.target import Target
 
@@ -22,7 +22,7 @@ SLOW = ("shimmer3",)
 
 def targets() -> list[Target]:
     """Return one target a driver."""
-    return [_target(name) for name in sorted(drivers.DRIVERS)]
+    return [_target(name) for name in driver_names()]
 
 
 def packed(frames: Iterable[Frame], first: int = 0) -> bytes:
@@ -50,7 +50,7 @@ def unpacked(data: bytes) -> list[Frame]:
 
 def _target(name: str) -> Target:
     contract = _contract(name)
-    driver, announced = drivers.make(name), contract.announced()
+    driver, announced = make_driver(name), contract.announced()
 
     def run(data: bytes) -> None:
         first = data[0] if data else 0

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from drivers.driver import Driver
 from drivers.packet import Frame, Packet
 from drivers.transport.transport import Transport
-from simulators.devices.device import SimulatedDevice
 from simulators.motion.source import Beats, BeatSource, Floats, Motion, MotionSource
+from simulators.radio.device import SimulatedDevice
 from simulators.radio.hub import Hub
 from simulators.radio.radio import SimulatedRadio
 

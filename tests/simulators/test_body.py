@@ -20,10 +20,9 @@ from simulators.body.programme import (
     exoskeleton,
     shuffling,
 )
-from simulators.body.rotation import from_vector
-from simulators.motion.source import Floats, Motion
+from simulators.motion.source import Floats, G, Motion
 from simulators.sensing.clock import Clock
-from simulators.sensing.imu import PERFECT, G
+from simulators.sensing.imu import PERFECT, from_vector
 from simulators.sensing.loss import Channel
 
 WALK: tuple[Piece, ...] = (

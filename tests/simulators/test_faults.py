@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from bleak import BleakClient
 
-from simulators.devices.device import FLOOD
 from simulators.devices.movella_dot import MovellaDot, uuid
 from simulators.devices.shimmer3 import Shimmer3
 from simulators.faults import KINDS, Fault, Kind, play
 from simulators.motion.timeline import Timeline
+from simulators.radio.device import FLOOD
 from simulators.radio.hub import Hub
 from tests.simulators.helpers import Counting, on_air, until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators.motion.source import Floats
-from simulators.sensing.imu import PERFECT, G, Imperfections, Imu
+from simulators.motion.source import Floats, G
+from simulators.sensing.imu import PERFECT, Imperfections, Imu
 
 N = 20_000
 

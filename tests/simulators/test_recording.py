@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.motion.recording import Recording, RecordingError
-from simulators.motion.source import Motion, MotionSource
-from simulators.sensing.imu import G
+from simulators.motion.source import G, Motion, MotionSource
 from tests.shared import shared_path
 
 

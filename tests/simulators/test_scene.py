@@ -17,9 +17,9 @@ from drivers.shimmer3.driver import Shimmer3 as ShimmerDriver
 from drivers.transport.ble import BleTransport
 from drivers.transport.serial_port import SerialTransport
 from simulators.faults import Fault
-from simulators.motion.recorded import recorded
 from simulators.motion.recording import Recording
 from simulators.radio.radio import SimulatedRadio
+from simulators.scenes.recorded import recorded
 from simulators.scenes.ward import ward
 from tests.shared import shared_path
 from tests.simulators.helpers import count, decoded, streaming, until

@@ -11,8 +11,8 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-import drivers
 from config.settings import Settings
+from drivers.registry import load_driver
 from dsp.kernel import cache_base
 from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users
 from gateway.cli.doctor.finding import Finding, State
@@ -38,7 +38,7 @@ def examine(settings: Settings | None) -> list[Finding]:
     """Look at this machine, for one configuration or in general. Writes only a temporary file."""
     defaults = settings or Settings()
     wearables = [device for slot in defaults.slot for device in slot.device]
-    transports = {drivers.DRIVERS[device.driver].transport for device in wearables}
+    transports = {load_driver(device.driver).transport for device in wearables}
     simulated = defaults.radio.name != "bluez"
     named = [device.port for device in wearables if device.port] if settings else None
     found = [

@@ -11,7 +11,6 @@ import { Trend } from "./trend.js";
 import { Wearer } from "./wearer.js";
 import { ACTIVITY, STALE_S, duration, long, reading, signal } from "./words.js";
 
-const MOVEMENT_HZ = 10; // faster streams are movement; slower ones are heart and battery
 const SPEAK_MS = 15000;
 const WORST = ["invalid", "degraded", "ok"];
 
@@ -107,12 +106,13 @@ function speakNumbers(shown) {
 let devices = [];
 let offered = "";
 
-function movement(device) {
-  return Object.entries(device.streams ?? {}).find(([, stream]) => stream.rate_hz >= MOVEMENT_HZ && stream.channels?.length);
+// What is sampled at a rate can be drawn; what comes when it comes (a heart rate, a battery) has none.
+function sampled(device) {
+  return Object.entries(device.streams ?? {}).find(([, stream]) => stream.rate_hz > 0 && stream.channels?.length);
 }
 
 function groups() {
-  const able = devices.filter(movement);
+  const able = devices.filter(sampled);
   const pairs = ["foot", "shank", "thigh"].map((part) => ({
     id: part, title: `Both ${{ foot: "feet", shank: "shanks", thigh: "thighs" }[part]}`,
     devices: ["left", "right"].map((name) => able.find((device) => device.placement === `${name}_${part}`)),
@@ -127,7 +127,7 @@ function offer(select, options) {
 }
 
 function channels(group) {
-  const lists = group.devices.map((device) => movement(device)[1].channels);
+  const lists = group.devices.map((device) => sampled(device)[1].channels);
   return lists[0].filter((channel) => lists.every((list) => list.includes(channel)));
 }
 
@@ -144,7 +144,7 @@ function offerSignals() {
 function showStrip() {
   const group = groups().find(({ id }) => id === $("sensor").value);
   const channel = $("signal").value;
-  const wanted = group && channel ? group.devices.map((device) => ({ device, stream: movement(device)[0], channel })) : [];
+  const wanted = group && channel ? group.devices.map((device) => ({ device, stream: sampled(device)[0], channel })) : [];
   strip.show(wanted);
   say($("strip-note"), wanted.length ? "" : "No sensor of this bed sends movement.");
   for (const id of ["sensor", "signal", "freeze"]) $(id).disabled = wanted.length === 0;

@@ -65,7 +65,7 @@ while pipeline.end_ns < at(SECONDS):
 said += pipeline.finish()
 assert set(sys.argv[2].split()) <= {m.metric for m in said}, {m.metric for m in said}
 print([name for name, types in compiled().items() if types - warm.get(name, set())])
-print("shank_kernel" in {module.rpartition(".")[2] for (module, _), types in warm.items() if types})
+print("dsp.shank.kernel" in {module for (module, _), types in warm.items() if types})
 print(rtsys._init)
 """
 

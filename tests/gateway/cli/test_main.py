@@ -161,9 +161,9 @@ def test_what_is_no_hexadecimal_is_said(word: str) -> None:
 
 
 def test_each_driver_sends_its_samples_on_the_channel_that_decode_supposes() -> None:
-    import drivers
+    from drivers.registry import driver_names, load_driver
 
-    assert {driver.transport for driver in drivers.DRIVERS.values()} <= set(SAMPLES_CHANNEL)
+    assert {load_driver(name).transport for name in driver_names()} <= set(SAMPLES_CHANNEL)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,8 @@ def test_what_is_left_out_is_told(tmp_path: Path, outbox: Outbox, make: Make) ->
         kinds = {"cycles", "waveform", "notices", "status"}
         wait_until(lambda: set(publisher.state().refused) == kinds)
         judge = Judge()
-        found = {f.about: f.text for f in judge.find(0.0, {"publisher": {"refused": publisher.state().refused}}, ())}
+        said: Any = {"publisher": {"refused": publisher.state().refused}}
+        found = {f.about: f.text for f in judge.find(0.0, said, ())}
         assert set(found) == kinds
         assert found["cycles"] == f"The broker does not take all of 'cycles': {LARGE}"
         assert found["status"].endswith(f"{LARGE}: long")

@@ -17,6 +17,7 @@ from config.settings import Historian as HistorianSettings
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.delivery.publisher import Publisher
 from gateway.historian.historian import Historian
+from gateway.model.status import Status
 from gateway.outbox.outbox import Outbox
 from gateway.status.notice_rules import Judge
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED, HistorianNotice, Receipt
@@ -133,7 +134,7 @@ def test_what_the_historian_tells_reaches_the_status_and_goes_again(outbox: Outb
         server.send(TOPICS.stored, Receipt(outbox.epoch, 40, notices=(told,)).encode())
         wait_until(lambda: publisher.state().historians)
         assert publisher.state().historians == [(told.code, told.about, told.text)]
-        status = {"publisher": {"historians": publisher.state().historians, "errors": {}}}
+        status: Status = {"publisher": {"historians": publisher.state().historians, "errors": {}}}
         [finding] = Judge().find(0.0, status, ())
         assert (finding.rule.code, finding.text) == (told.code, told.text)
         server.send(TOPICS.stored, Receipt(outbox.epoch, 41).encode())

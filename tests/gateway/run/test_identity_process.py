@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from config.settings import Broker, Device, Radio, Settings, Site, Slot
 from gateway.analysis.warm_up import warm_up
 from gateway.cli.accept import accept
+from gateway.model.status import DeviceStatus
 from gateway.run.run import Gateway
 from simulators.devices.movella_dot import LOCAL_NAME
 from simulators.devices.movella_dot import MovellaDot as SimulatedDot
@@ -61,13 +61,12 @@ async def running(settings: Settings, *addresses: str) -> AsyncIterator[tuple[Ga
             await asyncio.wait({task})
 
 
-async def until(gateway: Gateway, condition: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+async def until(gateway: Gateway, condition: Callable[[DeviceStatus], object]) -> DeviceStatus:
     """Wait until the newest status says so of the one device, and return what it says."""
     async with asyncio.timeout(WITHIN_S):
         while not (gateway.status and condition(gateway.status["devices"][0])):  # noqa: ASYNC110 - no event for it
             await asyncio.sleep(0.02)
-    device: dict[str, Any] = gateway.status["devices"][0]
-    return device
+    return gateway.status["devices"][0]
 
 
 def active(gateway: Gateway) -> list[str]:

@@ -6,11 +6,11 @@ import asyncio
 import socket
 import threading
 import tomllib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import orjson
 import pytest
@@ -33,6 +33,7 @@ from gateway.machine.facts import Clock
 from gateway.machine.supervision import TaskFailedError
 from gateway.machine.watchdog import ServiceManager
 from gateway.model.row import AUDIT, EVENT
+from gateway.model.status import Status, unknown_keys
 from gateway.model.wall_correction import MICRO, SLOT
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.outbox import Outbox
@@ -188,7 +189,7 @@ async def running(
             await asyncio.wait({task})
 
 
-def streaming(status: dict[str, Any]) -> list[str]:
+def streaming(status: Mapping[str, Any]) -> list[str]:
     return [device["id"] for device in status.get("devices", ()) if device["state"] == "streaming"]
 
 
@@ -209,6 +210,8 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     settings = settings.model_copy(update={"recorder": Recorder(enabled=True), "prometheus": Prometheus(port=port)})
     async with running(settings, manager) as (gateway, _):
         await until(lambda: len(streaming(gateway.status)) == 2)
+        assert unknown_keys(Status, gateway.status) == set()
+        assert gateway.status.keys() == get_type_hints(Status).keys()
         await until(lambda: gateway.status["events"]["arrived_us"] or ear.measurements)
         await until(lambda: manager.said("WATCHDOG"))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -18,7 +18,7 @@ START_US = 1_790_000_000_000_000
 SLOW = Rule("slow", "low", 5.0, 3.0, "m", "a")
 QUICK = Rule("quick", "medium", 0.0, 0.0, "m", "a")
 
-WELL: dict[str, Any] = {
+WELL: Any = {
     "devices": [
         {"id": "dot-1", "slot": "bay-a", "state": "streaming", "samples": 6000, "lost": 10, "age_s": 0.1,
          "battery": 80.0, "error": "", "advice": ""}

@@ -24,7 +24,7 @@ SAMPLE = re.compile(rf"({NAME})(?:\{{(.*)\}})? (\S+)")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(?:,|$)')
 ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
-STATUS: dict[str, Any] = {
+STATUS: Any = {
     "devices": [
         {"id": "dot-1", "slot": "bay-a", "state": "streaming", "samples": 6000, "rate_hz": 60.0, "lost": 10,
          "resets": 0, "faults": {"truncated frame": 2}, "age_s": 0.1, "battery": 80.0,

@@ -171,3 +171,22 @@ def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_pa
     ward_path(configured(tmp_path)).write_bytes(b"SQLite format 3\0" + bytes(4000))
     with pytest.raises(RegistryError, match=r"ward\.db"):
         KeptWard(configured(tmp_path, "p-1"), at_us=NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "said"),
+    [
+        ("toaster", {}, "no driver 'toaster': known are heart_rate, movella_dot, shimmer3"),
+        ("movella_dot", {"mode": "fast"}, "mode"),
+        ("heart_rate", {"colour": "blue"}, "driver 'heart_rate' has no option 'colour'"),
+    ],
+)
+def test_a_device_that_nothing_can_read_is_refused(
+    opened: Opened, tmp_path: Path, driver: str, options: dict[str, str], said: str
+) -> None:
+    ward = opened(configured(tmp_path / "data"))
+    before = ward.state
+    device = {"id": "d-9", "driver": driver, "placement": "chest", "address": "D4:22:CD:00:00:09", "options": options}
+    with pytest.raises(RefusedError, match=said):
+        ward.change("add-device", {"device": device}, at_us=LATER_US, by="anna", source="mqtt")
+    assert ward.state == before

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.contact.swing import begin_swings, see_any, see_leg
+from dsp.joints.segment_layout import FOOT, FUNCTIONAL, HISTORY, PELVIS, STATIC
 from dsp.kernel import kernel
 from dsp.mounting.alignment import (
     MEMORY_S,
@@ -25,7 +26,6 @@ from dsp.mounting.alignment import (
     see_motion,
     see_turn,
 )
-from dsp.mounting.segment_layout import FOOT, FUNCTIONAL, HISTORY, PELVIS, STATIC
 
 FASTEST = 1e3  # rad/s: far beyond any sensor's range; also keeps squares finite
 STILL_RATE = 0.1  # rad/s: above any gyroscope's bias and a standing person's sway

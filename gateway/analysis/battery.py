@@ -1,0 +1,34 @@
+"""The charge of devices: told when it changes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dsp.result import Result
+from gateway.analysis.ward_operators import EachDevice, channel
+from gateway.intake.intake import Arrived
+
+INTAKE_ALGORITHM = "intake/1"
+"""Of what the gateway says of a device itself: samples whose units are in doubt cast none on it."""
+
+
+class BatteryOfDevice:
+    """The battery of one device."""
+
+    def __init__(self) -> None:
+        self._level: float | None = None
+
+    def push(self, arrived: Arrived) -> list[Result]:
+        """Take levels in percent; return the newest where it is another one than before."""
+        level = float(channel(arrived, "level")[-1])
+        if level == self._level:
+            return []
+        self._level = level
+        at = arrived.timeline.newest_s
+        return [Result("battery_pct", level, "none", at, at, 1, INTAKE_ALGORITHM)]
+
+
+class BatteryOperators(EachDevice):
+    """Batteries of a ward."""
+
+    operator: ClassVar = BatteryOfDevice

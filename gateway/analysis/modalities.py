@@ -1,0 +1,92 @@
+"""The one table of the kinds of signal that the gateway measures by: a row from the stream to the metrics.
+
+The pipeline, the warm-up, the check of a configuration, the dashboard and docs/architecture.md read it. A new kind is a
+row here, one file of this folder that it names (`gateway.analysis.ward_operators`), and an operator of `dsp/` with its
+metrics in the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, get_args
+
+from config.settings import Placement
+from gateway.analysis.modality import Modality, Signal
+
+if TYPE_CHECKING:
+    from gateway.analysis.ward_operators import WardOperators
+
+ANYWHERE: Final[tuple[Placement, ...]] = get_args(Placement)
+IMU: Final = Signal(
+    "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
+)  # fmt: skip
+
+
+def _movement() -> type[WardOperators]:
+    from gateway.analysis.movement import MovementOperators
+
+    return MovementOperators
+
+
+def _heart() -> type[WardOperators]:
+    from gateway.analysis.heart import HeartOperators
+
+    return HeartOperators
+
+
+def _battery() -> type[WardOperators]:
+    from gateway.analysis.battery import BatteryOperators
+
+    return BatteryOperators
+
+
+MODALITIES: Final[tuple[Modality, ...]] = (
+    Modality(
+        "movement",
+        "motion sensor",
+        signals=(IMU,),
+        placements=ANYWHERE,
+        metrics=(
+            "initial_contact", "final_contact", "foot_flat", "walking_bout",
+            "cadence", "walking_speed", "n_steps", "walking_time",
+            "stride_time", "step_time", "stance_time", "swing_time",
+            "stance_pct", "swing_pct", "double_support_pct", "single_support_pct",
+            "stride_length", "foot_clearance", "foot_strike_angle", "toe_off_angle",
+            "hip_flexion_angle", "hip_rom", "knee_flexion_angle", "knee_rom", "knee_peak_swing",
+            "ankle_dorsiflexion_angle", "ankle_rom",
+            "symmetry_index", "symmetry_ratio", "pci",
+            "harmonic_ratio_v", "harmonic_ratio_ap", "harmonic_ratio_ml",
+            "stride_time_cv", "step_regularity", "stride_regularity",
+            "stride_turn", "turn_angle", "turn_duration",
+        ),
+        operators=_movement,
+    ),
+    Modality(
+        "heart",
+        "heart monitor",
+        signals=(Signal("heart_rate", ("heart_rate",), ("/min",)), Signal("rr", ("rr",), ("s",))),
+        placements=("chest", "wrist"),
+        metrics=("heart_rate", "hrv_rmssd", "hrv_sdnn"),
+        operators=_heart,
+    ),
+    Modality(
+        "battery",
+        "battery",
+        signals=(Signal("battery", ("level",), ("%",)),),
+        placements=(),
+        metrics=("battery_pct",),
+        operators=_battery,
+        tells_of="device",
+    ),
+)  # fmt: skip
+
+
+def by_stream(modalities: Iterable[Modality] = MODALITIES) -> dict[str, tuple[Modality, Signal]]:
+    """Return the row, and the signal in it, of each stream's name."""
+    return {signal.stream: (modality, signal) for modality in modalities for signal in modality.signals}
+
+
+def measured_by(streams: Iterable[str], modalities: Iterable[Modality] = MODALITIES) -> list[Modality]:
+    """Return what somebody is measured by with a device of such streams; nothing that only tells of the device."""
+    names = set(streams)
+    return [m for m in modalities if m.tells_of == "wearer" and names & {signal.stream for signal in m.signals}]

@@ -1,0 +1,221 @@
+"""Movement: from motion sensors worn on feet, legs and back to contacts, strides, walks and joint angles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from config.settings import Device
+from dsp.contact.events import GAP
+from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
+from dsp.foot.contacts import FootContacts
+from dsp.gait.gait import Contact, Shape, Walk
+from dsp.gait.window import Foot
+from dsp.joints.strides import JointCurve
+from dsp.lower_back.lower_back import LowerBack, LowerBackWalk
+from dsp.mounting.alignment import Mounting
+from dsp.result import Result
+from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
+from dsp.shank.contacts import ShankContacts
+from gateway.analysis import movement_kernels
+from gateway.analysis.contacts import ContactBank, Part, steps_by
+from gateway.analysis.joints import JointBank, SubjectJoints
+from gateway.analysis.sensor_bank import Bank, Refuse
+from gateway.analysis.ward_operators import PersonOperators, Said, WardOperators, placements
+from gateway.intake.intake import Arrived
+from gateway.model.ward import Bed
+
+ALGORITHMS: Final[dict[Part, str]] = {"foot": FOOT_ALGORITHM, "shank": SHANK_ALGORITHM}
+PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
+SILENT_S = 2.0  # a leg that has sent nothing for so long is not waited for
+EXOSKELETON = "exoskeleton"
+
+
+class MovementOperators(WardOperators):
+    """One bank for each operator: one kernel call a step serves all devices worn alike.
+
+    A kernel is loaded by the first sample that it is called with: what nobody wears costs nothing. Orientation runs
+    only for sensors on segments that form a joint of a leg whose steps are seen.
+
+    Args:
+        refuse: Told of a device, and why, whose stream an operator cannot take.
+
+    Attributes:
+        feet: Contacts and strides of feet.
+        shanks: Contacts of shanks, of legs without a sensor on the foot.
+        backs: Bouts, steps and turns of lower backs.
+        joints: Angles of joints.
+        fed: Of each device that is worn, the banks that take its samples.
+    """
+
+    def __init__(self, refuse: Refuse | None = None) -> None:
+        super().__init__(refuse)
+        self._axes: dict[int, str] = {}
+        self._height_m: dict[int, float] = {}
+        backs = LowerBack()
+        self.feet = ContactBank(FootContacts(), self._axes, refuse)
+        self.shanks = ContactBank(ShankContacts(), self._axes, refuse)
+        self.backs = Bank(
+            backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
+        )
+        self.joints = JointBank(self._axes, refuse)
+        self.fed: dict[int, Sequence[Bank | JointBank]] = {}
+
+    def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
+        """Take the devices of one person, by number: their operators begin with the next sample."""
+        placed = placements(devices)
+        fed: dict[int, list[Bank | JointBank]] = {number: [] for number in devices}
+        for number, device in devices.items():
+            self._axes[number] = device.axes
+            self._height_m[number] = bed.slot.height_m or math.nan
+        if "lower_back" in placed:
+            fed[placed["lower_back"]].append(self.backs)
+        for number, part in steps_by(placed).values():
+            fed[number].append(self.feet if part == "foot" else self.shanks)
+        for number in self.joints.put_on(placed):
+            fed[number].append(self.joints)
+        self.fed |= fed
+        return PersonMovement(bed, devices, self)
+
+    def take_off(self, number: int) -> None:
+        """Forget a device: whoever wears it next begins afresh."""
+        for bank in (self.feet, self.shanks, self.backs):
+            bank.detach(number)
+        self.joints.take_off(number)
+        self.fed.pop(number, None)
+
+    def step(self) -> None:
+        """Run the kernels over what was queued."""
+        self.feet.step()
+        self.shanks.step()
+        self.backs.step()
+        self.joints.step()
+
+    def doubts(self) -> dict[int, str]:
+        """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
+        found: dict[int, str] = {}
+        for bank in (self.feet, self.shanks, self.backs, self.joints):
+            found |= bank.doubts()
+        return found
+
+    def mounting(self, number: int) -> Mounting | None:
+        """Return how a foot's or shank's sensor is found to be strapped on; None for others, and before its first."""
+        return self.feet.mounting(number) or self.shanks.mounting(number)
+
+    @classmethod
+    def kernels(cls) -> Mapping[str, Callable[[], None]]:
+        """Return a call for each kernel of movement that makes it ready."""
+        return movement_kernels.KERNELS
+
+    @classmethod
+    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
+        """Return the names of the kernels that a person needs."""
+        return movement_kernels.kernels_for(worn)
+
+
+class PersonMovement(PersonOperators):
+    """How one person moves.
+
+    Args:
+        bed: Who it is, in which session.
+        devices: The devices worn, by their number in the gateway.
+        banks: What the movement operators say.
+    """
+
+    def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: MovementOperators) -> None:
+        worn = placements(devices)
+        exoskeleton = bed.slot.protocol == EXOSKELETON
+        steps = steps_by(worn)
+        self._legs = {side: (n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()}
+        told_by = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
+        self._walk = Walk(exoskeleton=exoskeleton, contacts=told_by) if steps else None
+        joints = SubjectJoints(banks.joints, worn, exoskeleton=exoskeleton)
+        self._joints = joints if joints.joints else None
+        self._backs = {
+            n: LowerBackWalk(exoskeleton=exoskeleton) for n, d in devices.items() if d.placement == "lower_back"
+        }
+        self._banks = banks
+        self._silent: set[Foot] = set()
+        self._said: list[Said] = []
+
+    def push(self, arrived: Arrived) -> Sequence[Said]:
+        """Queue samples for the kernels of this step."""
+        for bank in self._banks.fed[arrived.number]:
+            bank.add(arrived)
+        return ()
+
+    def step(self, now_s: float) -> list[Said]:
+        """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
+        if self._walk is not None:
+            walked = self._step_legs(self._walk, now_s)
+            self._say_walk(walked)
+            if self._joints is not None:
+                self._said += self._joints.step(walked)
+        backs = self._banks.backs
+        for number, walk in self._backs.items():
+            if number in backs.worn:
+                self._say(walk.push(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
+        return self._collect()
+
+    def finish(self) -> list[Said]:
+        """End of the run: close what is open."""
+        if self._walk is not None:
+            walked = self._walk.finish()
+            self._say_walk(walked)
+            if self._joints is not None:
+                self._said += self._joints.finish(walked)
+        for number, walk in self._backs.items():
+            self._say(walk.finish(), (number,))
+        return self._collect()
+
+    def curves(self, now_s: float) -> list[JointCurve]:
+        """Return the mean curves of the joints if it is time to tell them."""
+        return [] if self._joints is None else self._joints.curves(now_s)
+
+    def _step_legs(self, walk: Walk, now_s: float) -> list[Result]:
+        contacts: list[Contact] = []
+        shapes: list[Shape] = []
+        alive: list[tuple[int, ContactBank]] = []
+        for side, (number, bank) in self._legs.items():
+            if number not in bank.worn:
+                continue
+            newest_s = bank.worn[number].timeline.newest_s
+            if newest_s > now_s - SILENT_S:
+                alive.append((number, bank))
+                self._silent.discard(side)
+            elif side not in self._silent:
+                self._silent.add(side)
+                contacts.append(Contact(side, GAP, newest_s))  # before the others go on without it
+            contacts += bank.contacts(number, side)
+            shapes += bank.shapes(number, side)
+        if contacts or shapes or walk.waiting:
+            watermark = min((bank.settled_s(number) for number, bank in alive), default=now_s)
+            return walk.push(contacts, self._doubt_s(), watermark, shapes)
+        # Only a pause can be noticed, which needs no haste.
+        return walk.push((), None, now_s - PAUSE_NOTICED_S)
+
+    def _doubt_s(self) -> float | None:
+        """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
+        if len(self._legs) < 2:
+            return None
+        worn = [bank.worn[number] for number, bank in self._legs.values() if number in bank.worn]
+        return math.hypot(*(each.timeline.uncertainty_s for each in worn))
+
+    def _say_walk(self, results: Sequence[Result]) -> None:
+        for result in results:
+            self._said.append((result, self._worn_for(result)))
+
+    def _worn_for(self, result: Result) -> Sequence[int]:
+        """Return the leg that a result is of; both where it rests on the clocks of both."""
+        for side, (number, _) in self._legs.items():
+            if result.side == side and result.sync_s is None:
+                return (number,)
+        return tuple(number for number, _ in self._legs.values())
+
+    def _say(self, results: Sequence[Result], devices: Sequence[int]) -> None:
+        self._said += [(result, devices) for result in results]
+
+    def _collect(self) -> list[Said]:
+        said, self._said = self._said, []
+        return said

@@ -1,0 +1,67 @@
+"""The compiled kernels of movement: each one's name, a call that makes it ready, and who needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+
+from dsp.batch import Batch
+from dsp.foot.contacts import FootContacts
+from dsp.joints.joints import JointAngles
+from dsp.lower_back.lower_back import LowerBack
+from dsp.orientation.orientation import Orientation
+from dsp.shank.contacts import ShankContacts
+from gateway.analysis.axes import picks, turn
+from gateway.analysis.contacts import Part, steps_by
+from gateway.analysis.joints import pairs
+from gateway.analysis.modalities import IMU
+
+RATE_HZ = 100.0
+SAMPLES = 10
+
+BY_PART: Final[Mapping[Part, str]] = {"foot": "feet", "shank": "shanks"}
+
+
+def kernels_for(worn: Mapping[str, int]) -> set[str]:
+    """Return the names of the kernels that a person needs, by the number of the device at each placement."""
+    found = {BY_PART[part] for _, part in steps_by(worn).values()}
+    if pairs(worn):
+        found.add("joints")
+    if "lower_back" in worn:
+        found.add("lower back")
+    return found | {"axes"} if found else found
+
+
+def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:
+    still = np.zeros((SAMPLES, 3))
+    sensor = operator.attach(RATE_HZ)
+    operator.push(Batch.single(np.arange(SAMPLES), still, still, sensor))
+    operator.flush(sensor)
+
+
+def _joints() -> None:
+    orientation, joints = Orientation(), JointAngles()
+    sensors = [orientation.attach(RATE_HZ) for _ in range(2)]
+    joints.join("knee", joints.attach("thigh", RATE_HZ), joints.attach("shank", RATE_HZ))
+    index = np.tile(np.arange(SAMPLES), 2)
+    still = np.zeros((2 * SAMPLES, 3))
+    batch = Batch(np.array(sensors), np.array([0, SAMPLES, 2 * SAMPLES]), index, still, still)
+    joints.push(batch, index / RATE_HZ, orientation.push(batch).quaternion)
+
+
+def _axes() -> None:
+    column, sign = picks("x y z", IMU.channels)
+    acc, gyr = np.empty((2, SAMPLES, 3))
+    samples = np.zeros((SAMPLES, len(IMU.channels)))
+    turn(samples, np.array([0, SAMPLES]), column[None], sign[None], acc, gyr)
+
+
+KERNELS: Final[Mapping[str, Callable[[], None]]] = {
+    "axes": _axes,
+    "feet": lambda: _operator(FootContacts()),
+    "shanks": lambda: _operator(ShankContacts()),
+    "lower back": lambda: _operator(LowerBack()),
+    "joints": _joints,
+}

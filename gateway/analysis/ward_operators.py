@@ -1,0 +1,136 @@
+"""What each modality brings to the pipeline: operators over a whole ward, and what they say of each person.
+
+A modality whose operators work on one device at a time is an `EachDevice` with a few lines: `gateway.analysis.heart`
+is an example. `gateway.analysis.movement` is one whose kernels serve all devices of the ward in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Protocol
+
+from config.settings import Device
+from dsp.joints.strides import JointCurve
+from dsp.mounting.alignment import Mounting
+from dsp.result import Result
+from gateway.analysis.sensor_bank import Refuse
+from gateway.clocks.timeline import Floats
+from gateway.intake.intake import Arrived
+from gateway.model.ward import Bed
+
+Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
+
+
+class PersonOperators:
+    """What one modality makes of the devices of one bed. A person who leaves takes it along."""
+
+    def push(self, arrived: Arrived) -> Sequence[Said]:
+        """Take what arrived of one of the modality's streams; return what that alone completed."""
+        raise NotImplementedError
+
+    def step(self, now_s: float) -> Sequence[Said]:
+        """Return what the step completed; ``now_s`` is its end on the gateway clock."""
+        del now_s
+        return ()
+
+    def finish(self) -> Sequence[Said]:
+        """End of the run, or the person leaves: return what was still open."""
+        return ()
+
+    def curves(self, now_s: float) -> Sequence[JointCurve]:
+        """Return mean curves over the gait cycle if it is time to tell them."""
+        del now_s
+        return ()
+
+
+class WardOperators:
+    """The operators of one modality for everybody on the ward.
+
+    Args:
+        refuse: Told of a device, and why, whose stream an operator cannot take.
+    """
+
+    def __init__(self, refuse: Refuse | None = None) -> None:
+        self.refuse = refuse
+
+    def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
+        """Begin with a person and what they wear, by device number."""
+        raise NotImplementedError
+
+    def take_off(self, number: int) -> None:
+        """Forget a device: whoever wears it next begins afresh."""
+
+    def step(self) -> None:
+        """Run the kernels over what the step brought."""
+
+    def doubts(self) -> dict[int, str]:
+        """Return what is wrong with the units of devices, by number."""
+        return {}
+
+    def mounting(self, number: int) -> Mounting | None:
+        """Return how a device is found to be strapped on; None where nobody looks."""
+        del number
+        return None
+
+    @classmethod
+    def kernels(cls) -> Mapping[str, Callable[[], None]]:
+        """Return a call for each compiled kernel, by name, that makes it ready; none where nothing is compiled."""
+        return {}
+
+    @classmethod
+    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
+        """Return the names of the kernels that a person needs, by the number of the device at each placement."""
+        del worn
+        return set()
+
+
+class DeviceOperator(Protocol):
+    """Takes the streams of one device that one person wears."""
+
+    def push(self, arrived: Arrived) -> Sequence[Result]:
+        """Return what the samples that arrived completed."""
+        ...
+
+
+class EachDevice(WardOperators):
+    """A modality whose devices are each measured by themselves.
+
+    Attributes:
+        operator: Makes the operator of a device, when its first sample arrives.
+    """
+
+    operator: ClassVar[Callable[[], DeviceOperator]]
+
+    def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
+        """Begin with a person."""
+        del bed, devices
+        return _EachOfPerson(type(self).operator)
+
+
+class _EachOfPerson(PersonOperators):
+    def __init__(self, make: Callable[[], DeviceOperator]) -> None:
+        self._make = make
+        self._operators: dict[int, DeviceOperator] = {}
+
+    def push(self, arrived: Arrived) -> Sequence[Said]:
+        """Let the operator of the device take what arrived."""
+        operator = self._operators.get(arrived.number)
+        if operator is None:
+            operator = self._operators[arrived.number] = self._make()
+        return [(result, (arrived.number,)) for result in operator.push(arrived)]
+
+
+def seconds(arrived: Arrived) -> Floats:
+    """Return when samples were taken, in seconds on the gateway clock."""
+    return arrived.timeline.at(arrived.index.astype(float))
+
+
+def channel(arrived: Arrived, name: str) -> Floats:
+    """Return one channel of what arrived."""
+    column: Floats = arrived.samples[:, arrived.spec.channels.index(name)]
+    return column
+
+
+def placements(devices: Mapping[int, Device]) -> dict[str, int]:
+    """Return which of the devices of a slot is worn where."""
+    return {device.placement: number for number, device in devices.items()}
