@@ -31,7 +31,7 @@ class Desk:
         self.put_in: list[Ward] = []
         self.ward = KeptWard(settings, at_us=NOW_US)
         self.commands = WardCommands(
-            settings, self.ward, Audit(outbox, settings), now_us=lambda: NOW_US, put_in=self.put_in.append,
+            settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US, put_in=self.put_in.append,
             other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
         )  # fmt: skip
 
