@@ -115,7 +115,9 @@ class WardBook:
         elif named:
             return
         elif told.what == "subject":
-            keep_subject(self._db, gateway, at, told.body)
+            subject = keep_subject(self._db, gateway, at, told.body)
+            around = "SELECT session FROM ward_sessions WHERE gateway = ? AND made_subject = ? AND corrected > 0"
+            self._noted |= {(gateway, session) for (session,) in self._db.execute(around, (gateway, subject))}
         elif told.what == "placement":
             keep_placement(self._db, gateway, at, told.body)
         elif told.what == "mark":

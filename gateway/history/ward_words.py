@@ -66,9 +66,11 @@ def _field(fields: Mapping[str, Any], name: str, kind: type, without: object) ->
     return value
 
 
-def keep_subject(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -> None:
-    """Keep who is in which bed from when on, and what is known of their body."""
-    _insert(db, "ward_subjects", (gateway, *read(body, SUBJECT), *at))
+def keep_subject(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -> str:
+    """Keep who is in which bed from when on, and what is known of their body; return who."""
+    fields = read(body, SUBJECT)
+    _insert(db, "ward_subjects", (gateway, *fields, *at))
+    return str(fields[0])
 
 
 def keep_placement(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -> None:
