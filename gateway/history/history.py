@@ -21,6 +21,7 @@ from gateway.history.clock_book import HOLD_S, ClockBook
 from gateway.history.erased_subjects import ERASED, ErasedSubjects
 from gateway.history.file import NEVER_CAME, HistoryFile, explained, lost_of, put_aside
 from gateway.history.historian_notices import ITSELF, HistorianRecords, Standing
+from gateway.history.kept_copy import StoppedError, keep_copy
 from gateway.history.quota import QUOTAS, Quotas
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import (
@@ -243,6 +244,12 @@ class History:
         """Take on a file of an older version: all of it, or nothing when the process or the power ends."""
         began = time.monotonic()
         log.warning("taking on the history %s of version %d: its rows stay as they are", self.path, version)
+        try:
+            kept = keep_copy(self._db, self.path, version, self._stopping)
+        except StoppedError as error:
+            raise HistoryError(f"{self.path} stays of version {version}: the historian was stopped") from error
+        if kept is not None:
+            log.warning("the history as it was is kept as %s: delete it when all is well", kept.name)
         # Any kind of end leaves the old file: SQLite undoes what was not committed.
         self._db.set_progress_handler(lambda: int(self._stopping()), INTERRUPT_STEPS)
         try:
