@@ -145,14 +145,14 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
         sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("session", "subject", "protocol", "state", "begun", "ended", "marks"):
-        table.add_column(heading, no_wrap=heading == "session")
+    for heading in ("session", "subject", "was", "protocol", "state", "begun", "ended", "marks"):
+        table.add_column(heading, no_wrap=heading in ("session", "subject", "was", "state"))
     for one in sessions:
         ended = _clock(one.ended_us) if one.ended_us is not None else "-"
         marks = str(len(one.marks))
         state = "discarded" if one.discarded else one.state
-        subject = one.subject if one.subject == one.made_subject else f"{one.subject} (was {one.made_subject or '-'})"
-        table.add_row(one.id, subject, printable(one.protocol), state, _clock(one.started_us), ended, marks)
+        was = "" if one.subject == one.made_subject else one.made_subject or "-"
+        table.add_row(one.id, one.subject, was, printable(one.protocol), state, _clock(one.started_us), ended, marks)
     Terminal().print(table)
 
 
