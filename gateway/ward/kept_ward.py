@@ -118,7 +118,9 @@ class KeptWard:
 
     def words(self, after: int = 0) -> Sequence[Untold]:
         """Return what the history has to know and the outbox may not have yet, beyond an id."""
-        return self._open_registry.untold(after)
+        with suppress(sqlite3.Error):  # told with the next change, or at the next start
+            return self._open_registry.untold(after)
+        return []
 
     def forget_words(self, upto: int) -> None:
         """Note that the outbox has the words up to an id on disk."""
