@@ -411,6 +411,16 @@ class History:
                 raise
             return set(touched)
 
+    def left_behind(self) -> list[tuple[str, str, str]]:
+        """Return gateway, session and subject under which the remote store may have what is another person's."""
+        with self._lock:
+            return self._db.execute("SELECT gateway, session, subject FROM left_behind").fetchall()
+
+    def is_deleted(self, left: tuple[str, str, str]) -> None:
+        """Note that the remote store has deleted what was left behind there."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM left_behind WHERE gateway = ? AND session = ? AND subject = ?", left)
+
     def reject(self, row: Stored, reason: str, payload: bytes) -> None:
         """Keep what the remote store refuses, with the reason, in the table of rejected measurements."""
         with self._lock, self._db:

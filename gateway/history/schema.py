@@ -107,6 +107,9 @@ CREATE TABLE ward_corrections (
   why TEXT NOT NULL, subject_before TEXT NOT NULL, subject TEXT NOT NULL, started_before_us INTEGER NOT NULL,
   started_us INTEGER NOT NULL, ended_before_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,
   discarded_before INTEGER NOT NULL, discarded INTEGER NOT NULL, PRIMARY KEY (gateway, session, n)) WITHOUT ROWID;
+CREATE TABLE left_behind (
+  gateway TEXT NOT NULL, session TEXT NOT NULL, subject TEXT NOT NULL, PRIMARY KEY (gateway, session, subject))
+WITHOUT ROWID;
 CREATE INDEX measurements_moved ON measurements (made_series) WHERE made_series IS NOT NULL;
 CREATE VIEW subjects_in_time AS
   SELECT gateway, subject, bed, stay, from_us, to_us, height_m, leg_length_m, mass_kg, affected_side, aids
@@ -135,6 +138,7 @@ CREATE VIEW readable AS
 ``ward_subjects`` and ``ward_placements``: what holds from ``from_us`` on; who has left has no ``bed``, what was taken
 off no ``subject``. ``ward_sessions``: a session as it holds now, beside what it was made as (``made_…``); ``state`` is
 ``erased`` of one whose subject was erased. ``ward_parts``: under which sessions of measurements it stands.
+``left_behind``: what the remote store has of whom it was not of, until it is deleted there.
 ``measurements.made_series``: where a row was before a correction moved it to the person, and session, that it is of.
 """
 

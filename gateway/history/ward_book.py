@@ -239,7 +239,7 @@ class WardBook:
             return 0
         of = self._session(gateway, session)
         epochs = [number for (number,) in self._db.execute("SELECT id FROM epochs WHERE gateway = ?", (gateway,))]
-        mover = _Mover(self._db, epochs, again=self._again)
+        mover = _Mover(self._db, gateway, epochs, again=self._again)
         for series, key in self._series_about(gateway, of):
             mover.move(series, partial(self.place, gateway, *key))
         return mover.finish()
@@ -262,8 +262,10 @@ class WardBook:
 class _Mover:
     """Moves rows of one gateway to other series, with their minute values and the sessions that count them."""
 
-    def __init__(self, db: sqlite3.Connection, epochs: list[int], *, again: bool) -> None:
+    def __init__(self, db: sqlite3.Connection, gateway: str, epochs: list[int], *, again: bool) -> None:
         self._db = db
+        self._gateway = gateway
+        self._left: set[int] = set()  # series that rows have left
         self._of = f"epoch IN ({', '.join(map(str, epochs))})"
         self._again = again
         self._touched: set[int] = set()
@@ -284,24 +286,25 @@ class _Mover:
             whose = place(start_us, end_us)
             if whose is None:
                 gone.append(number)
+                self._left.add(now)
                 self._note(now, -1)
                 continue
             if (target := series.get(whose)) is None:
                 target = series[whose] = _series_like(self._db, made, whose)
             if target != now:
                 moves.append((target, None if target == made else made, number))
+                self._left.add(now)
                 self._note(now, -1)
                 self._note(target, 1)
         self._db.executemany("UPDATE measurements SET series = ?, made_series = ? WHERE id = ?", moves)
         self._moved += len(moves) + len(gone)
         self._erase(gone)
-        if self._again:
-            numbers = enumerate((number for _, _, number in moves), newest_id(self._db) + 1)
-            self._db.executemany("UPDATE measurements SET id = ? WHERE id = ?", numbers)
+        self._copy_again([number for _, _, number in moves])
         self._move_minutes(made, place)
 
     def finish(self) -> int:
         """Make minutes and sessions say what the rows say; return how many moved."""
+        self._leave_behind()
         for series in sorted(self._touched):
             restate(self._db, series)
         for key in {self._key(series) for series in self._touched}:
@@ -311,6 +314,24 @@ class _Mover:
     def _note(self, series: int, n: int) -> None:
         self._touched.add(series)
         self._counts[series] += n
+
+    def _copy_again(self, rows: list[int]) -> None:
+        """Have rows written to the remote store once more: at the end of its line."""
+        if self._again:
+            numbers = enumerate(rows, newest_id(self._db) + 1)
+            self._db.executemany("UPDATE measurements SET id = ? WHERE id = ?", numbers)
+
+    def _leave_behind(self) -> None:
+        """Have the remote store delete what rows have left, by session and subject, and take again what stays there."""
+        if not self._again:
+            return
+        for session, _, subject, _ in {self._key(series) for series in self._left}:
+            self._db.execute("INSERT OR IGNORE INTO left_behind VALUES (?, ?, ?)", (self._gateway, session, subject))
+            stays = self._db.execute(
+                f"SELECT id FROM measurements WHERE {self._of} AND series IN"  # noqa: S608
+                " (SELECT id FROM series WHERE session = ? AND subject = ?) ORDER BY id", (session, subject)
+            ).fetchall()  # fmt: skip
+            self._copy_again([number for (number,) in stays])
 
     def _erase(self, gone: list[int]) -> None:
         """Delete rows of somebody who was erased; their numbers stay as gaps."""
