@@ -34,7 +34,7 @@ renews its watch every few seconds."""
 LISTED_MOST = 64
 """Different commands within that time. Who sends more is counted: the audit is the last to leave a full outbox, and
 nobody should be able to fill it."""
-OF_A_CHANGE = ("subject", "bed", "device", "session", "placement", "protocol")
+OF_A_CHANGE = ("subject", "bed", "device", "session", "placement", "protocol", "start_us", "end_us", "take_back")
 """What is told of a change of the ward beside its name; no free text but the protocol."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 MICRO = 1_000_000
@@ -135,7 +135,7 @@ class Audit:
             by: The person who asked.
             source: From where: the name of who sent the command, or ``"command line"``.
         """
-        about = {name: value for name in OF_A_CHANGE if isinstance(value := fields.get(name), str)}
+        about = {name: value for name in OF_A_CHANGE if isinstance(value := fields.get(name), str | int)}
         if isinstance(device := fields.get("device"), Mapping):
             about["device"] = str(device.get("id", ""))
         self._tell("ward-changed", number=number, change=change, by=by, **about, **{"from": source})

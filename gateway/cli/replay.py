@@ -89,7 +89,7 @@ def of_sessions(history: Path, sessions: Iterable[str]) -> list[Measurement]:
     for session in sessions:
         after = 0
         while page := reader.stored(after_id=after, session=session, limit=PAGE):
-            rows += page
+            rows += [row for row in page if row.made_as[0] == session]
             after = page[-1].id
     return [row.as_made() for row in sorted(rows, key=lambda row: (row.epoch, row.seq))]
 

@@ -15,15 +15,19 @@ Which = Annotated[
     str, typer.Argument(metavar="SESSION", help="Id of the session, or the pseudonym of whose session it is.")
 ]
 
+SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Id of a session that has ended: see 'show'.")]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="What went wrong; no names.")]
+
 session_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Begin, pause, mark and end what somebody does: a walk test, a treadmill, a rest.\n\n"
+    help="Begin, pause, mark, end and mend what somebody does: a walk test, a treadmill, a rest.\n\n"
     "What is measured stands under the session that was in force at its own time. Without one it is the stay.",
     epilog=examples(
         "rehab-gateway session start ward.toml p-0151 10mwt  # prints the id of the session",
         "rehab-gateway session mark ward.toml p-0151 'turned at the door'",
         "rehab-gateway session end ward.toml p-0151",
+        "rehab-gateway session correct ward.toml bay-c-20260922t091500z --subject p-0152  # it was another person's",
     ),
 )
 
@@ -75,17 +79,65 @@ def end(config: ConfigFile, session: Which, *, by: By = "", as_json: AsJson = Fa
 
 @session_app.command(
     epilog=examples(
+        "rehab-gateway session correct ward.toml bay-c-20260922t091500z --subject p-0152  # it was another person",
+        "rehab-gateway session correct ward.toml bay-c-20260922t091500z --end 2026-09-22T09:21:30Z --why 'walked on'",
+    )
+)
+def correct(
+    config: ConfigFile,
+    session: SessionId,
+    *,
+    subject: Annotated[str, typer.Option(metavar="SUBJECT", help="Whose session it was.")] = "",
+    start: Annotated[str, typer.Option(metavar="TIME", help="When it began, as 2026-09-22T09:15:00Z.")] = "",
+    end: Annotated[str, typer.Option(metavar="TIME", help="When it ended.")] = "",
+    why: Why = "",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Mend whose session it was, or when it began and ended, once it is over.
+
+    The numbers follow: nothing of it is shown of the wrong person any more. What it said before stays readable.
+    """
+    fields = {
+        "session": session, "subject": subject, "start_us": _time(start), "end_us": _time(end), "why": why
+    }  # fmt: skip
+    _change(config, "session-correct", fields, by, as_json=as_json)
+
+
+@session_app.command(
+    epilog=examples(
+        "rehab-gateway session discard ward.toml bay-c-20260922t091500z --why 'a sensor hung loose'",
+        "rehab-gateway session discard ward.toml bay-c-20260922t091500z --take-back  # it was good after all",
+    )
+)
+def discard(
+    config: ConfigFile,
+    session: SessionId,
+    *,
+    why: Why = "",
+    take_back: Annotated[bool, typer.Option("--take-back", help="It is to be used after all.")] = False,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say that a session is not to be used. Nothing is deleted, and nothing shows it unless it is asked for."""
+    fields = {"session": session, "why": why, **({"take_back": True} if take_back else {})}
+    _change(config, "session-discard", fields, by, as_json=as_json)
+
+
+@session_app.command(
+    epilog=examples(
         "rehab-gateway session show ward.toml  # all that run, and the newest that have ended",
         "rehab-gateway session show ward.toml --json  # for other programs",
     )
 )
 def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
-    """Show the sessions: protocol, state, begin, end, marks."""
+    """Show the sessions: protocol, state, begin, end, marks, and whose they were said to be before a correction."""
     import orjson
     from rich.table import Table
 
     from gateway.cli.terminal import Terminal
     from gateway.cli.ward_desk import read
+    from gateway.machine.plain_text import printable
 
     sessions = read(load_settings(config)).sessions
     if as_json:
@@ -93,12 +145,14 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
         sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("session", "subject", "protocol", "state", "begun", "ended", "marks"):
-        table.add_column(heading, no_wrap=heading == "session")
+    for heading in ("session", "subject", "was", "protocol", "state", "begun", "ended", "marks"):
+        table.add_column(heading, no_wrap=heading in ("session", "subject", "was", "state"))
     for one in sessions:
         ended = _clock(one.ended_us) if one.ended_us is not None else "-"
         marks = str(len(one.marks))
-        table.add_row(one.id, one.subject, one.protocol, one.state, _clock(one.started_us), ended, marks)
+        state = "discarded" if one.discarded else one.state
+        was = "" if one.subject == one.made_subject else one.made_subject or "-"
+        table.add_row(one.id, one.subject, was, printable(one.protocol), state, _clock(one.started_us), ended, marks)
     Terminal().print(table)
 
 
@@ -106,6 +160,21 @@ def _clock(at_us: int) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _time(text: str) -> int | None:
+    """Return UTC microseconds; a time without an offset is UTC, as 'show' prints it. Raises UsageError."""
+    from datetime import UTC, datetime
+
+    from gateway.model.usage import UsageError
+
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"'{text}' is no time: write it as 2026-09-22T09:15:00Z") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6)
 
 
 def _change(config: Path, name: str, fields: dict[str, Any], by: str, *, as_json: bool) -> None:

@@ -92,6 +92,8 @@ class Copier:
             self._confirmed = self._history.copied_upto()
             self._written.clear()
             self._offered = self._offer_after = None
+        if not self._delete_left_behind():
+            return False
         after = self._written[-1].upto if self._written else self._confirmed
         rows = self._history.not_copied(COPY_ROWS, after=after)
         if not rows or not self._remote.write(rows):
@@ -102,6 +104,14 @@ class Copier:
             # It may have been killed, and come back without what it had answered for.
             self._doubt = self._remote.failures
             self._again()
+        return True
+
+    def _delete_left_behind(self) -> bool:
+        """Have the store delete what a correction has moved, before it gets what stays; return whether it has."""
+        for left in self._history.left_behind():
+            if not self._remote.delete(*left):
+                return False
+            self._history.is_deleted(left)
         return True
 
     def confirm(self) -> Touched:

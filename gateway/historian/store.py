@@ -13,13 +13,16 @@ from collections.abc import Callable, Sequence
 
 from gateway.broker.link import backoff_s
 from gateway.historian.store_line import canary, line, tags_of, unfit
-from gateway.historian.store_writer import ADDRESS, LineWriter, WriteError, Writer
+from gateway.historian.store_writer import ADDRESS, LineWriter, UndeletableError, WriteError, Writer
 from gateway.history.history import Stored
 
 __all__ = ["LineWriter", "RemoteStore", "WriteError", "line", "tags_of"]
 
 log = logging.getLogger(__name__)
 
+DELETE_ROUNDS = 3
+DELETE_PAUSE_S = 2.0
+"""VictoriaMetrics shows, and so deletes, what it has taken after a second."""
 RETRY_AFTER_MOST_S = 300.0
 """A store may ask for a pause; not for a day."""
 SIEVE = f"the store says yes and keeps nothing: {ADDRESS} and kind"
@@ -93,6 +96,27 @@ class RemoteStore:
         self.last_error = str(suspects[-1][1]) if suspects else ""
         self._refusals = 0
         return True
+
+    def delete(self, gateway: str, session: str, subject: str) -> bool:
+        """Delete what the store has of a session of a subject; return whether it has done so, or never will."""
+        tags = {"gateway": gateway, "session": session, "subject": subject}
+        try:
+            for _ in range(DELETE_ROUNDS):
+                if self._stop.wait(DELETE_PAUSE_S):  # a store may not see yet what it has just taken
+                    return False
+                self._writer.erase(self._site, subject, tags)
+                if not self._writer.has(self._site, subject, tags):
+                    return True
+        except UndeletableError as error:
+            self._note("cannot be deleted", error)
+            return True
+        except WriteError as error:
+            self.failures += 1
+            self._note("not deleted", error)
+            self._pause(self._refusals, error)
+            return False
+        self._note("not deleted", WriteError("the store was asked to delete and still has it", lasting=False))
+        return False
 
     def missing(self, rows: Sequence[Stored]) -> list[Stored] | None:
         """Return which of these the store does not have, as far as it can be asked; None if it does not answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from gzip import compress
 from typing import Any, Protocol
@@ -29,6 +30,8 @@ VERSION = "X-Influxdb-Version"
 MAY_PASS = frozenset({401, 408, 429})
 """Of the statuses below 500, those that a question may get and get over."""
 
+TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]+")
+"""What needs no quoting in the request of any store: ids and pseudonyms as the configuration has them."""
 LONGEST_REASON = 300
 """Characters of what a store says that are kept."""
 ADDRESS = "check historian.store.url"
@@ -67,6 +70,10 @@ class WriteError(Exception):
         return self.lasting or self.status == TOO_LARGE
 
 
+class UndeletableError(WriteError):
+    """The store has no request by which this could be deleted."""
+
+
 class Writer(Protocol):
     """Something that takes lines; raises WriteError."""
 
@@ -75,6 +82,12 @@ class Writer(Protocol):
 
     def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
         """Return which of these the store does not have; nothing if it cannot be asked such a thing."""
+
+    def erase(self, site: str, subject: str, of: Mapping[str, str] | None = None) -> None:
+        """Delete every series of a subject, or of these further tags alone; raises UndeletableError."""
+
+    def has(self, site: str, subject: str, of: Mapping[str, str] | None = None) -> bool:
+        """Whether there still is anything of them; False if it cannot be asked such a thing."""
 
     def close(self) -> None:
         """Let go of connections."""
@@ -132,11 +145,19 @@ class LineWriter:
             there |= self._exported(f"/api/v1/export?{query}")
         return [row for row in rows if _key(_labels(row, site), _ms(row)) not in there]
 
-    def erase(self, site: str, subject: str) -> None:
-        """Have the store delete every series of a subject; raises WriteError. InfluxDB 3 has no such request."""
-        settings, tags = self._settings, {"site": site, "subject": subject}
+    def erase(self, site: str, subject: str, of: Mapping[str, str] | None = None) -> None:
+        """Have the store delete every series of a subject, or of these further tags alone.
+
+        Raises:
+            UndeletableError: The store has no such request, or not for what stands in these tags.
+            WriteError: It was not done.
+        """
+        settings, tags = self._settings, {"site": site, "subject": subject, **(of or {})}
+        if of is not None and (settings.kind == "influxdb3" or not all(map(TAG_VALUE.fullmatch, tags.values()))):
+            raise UndeletableError("the store has no request to delete it: it shows it under the wrong person still",
+                                   lasting=True)  # fmt: skip
         if settings.kind == "victoriametrics":
-            chosen = urlencode({"match[]": f"{{site={_quoted(site)},subject={_quoted(subject)}}}"})
+            chosen = urlencode({"match[]": _matcher(tags)})
             self._request("POST", f"/api/v1/admin/tsdb/delete_series?{chosen}")
         elif settings.kind == "influxdb1":
             where = " AND ".join(f"\"{tag}\" = '{value}'" for tag, value in tags.items())
@@ -148,11 +169,11 @@ class LineWriter:
             where = urlencode({"org": settings.organisation or "-", "bucket": settings.bucket})
             self._request("POST", f"/api/v2/delete?{where}", orjson.dumps(body))
 
-    def has(self, site: str, subject: str) -> bool:
+    def has(self, site: str, subject: str, of: Mapping[str, str] | None = None) -> bool:
         """Whether the store still shows anything of a subject; only VictoriaMetrics is asked, others are believed."""
         if self._settings.kind != "victoriametrics":
             return False
-        chosen = f"{{site={_quoted(site)},subject={_quoted(subject)}}}"
+        chosen = _matcher({"site": site, "subject": subject, **(of or {})})
         query = urlencode({"match[]": chosen, "start": "0", "end": "9999999999"})
         answer: dict[str, Any] = orjson.loads(self._request("GET", f"/api/v1/series?{query}").data)
         return bool(answer.get("data"))
@@ -264,6 +285,10 @@ def _key(labels: Mapping[str, str], ms: int) -> _Key:
 
 def _ms(row: Stored) -> int:
     return row.measurement.end_us // 1000
+
+
+def _matcher(tags: Mapping[str, str]) -> str:
+    return f"{{{','.join(f'{tag}={_quoted(value)}' for tag, value in tags.items())}}}"
 
 
 def _quoted(text: str) -> str:

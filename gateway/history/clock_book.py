@@ -86,6 +86,10 @@ class ClockBook:
         self._noted.add(of)
         return ""
 
+    def noted(self) -> set[Session]:
+        """Return which sessions the new corrections are about."""
+        return set(self._noted)
+
     def apply_noted(self) -> set[Session]:
         """Mend what the new corrections are about; return of which sessions something was beyond the bounds."""
         for of in self._noted:

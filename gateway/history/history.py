@@ -21,6 +21,7 @@ from gateway.history.clock_book import HOLD_S, ClockBook
 from gateway.history.erased_subjects import ERASED, ErasedSubjects
 from gateway.history.file import NEVER_CAME, HistoryFile, explained, lost_of, put_aside
 from gateway.history.historian_notices import ITSELF, HistorianRecords, Standing
+from gateway.history.kept_copy import StoppedError, keep_copy
 from gateway.history.quota import QUOTAS, Quotas
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import (
@@ -36,10 +37,12 @@ from gateway.history.schema import (
     SCHEMA,
     SCHEMA_VERSION,
     SEPARATOR,
+    WARD,
     Stored,
     as_text,
     read_stored,
 )
+from gateway.history.ward_book import WardBook
 from gateway.machine.damage import look
 from gateway.machine.private_files import make_private
 from gateway.model import wall_correction
@@ -146,6 +149,7 @@ class History:
         self._clocks: ClockBook | None = None
         self._own: HistorianRecords | None = None
         self._quotas: Quotas | None = None
+        self._ward: WardBook | None = None
         self._removed: dict[tuple[str, str], int] = {}  # what was in a file that was removed under us
         self._begun: set[tuple[str | bool, ...]] = set()  # sessions of the transaction
         try:
@@ -179,7 +183,7 @@ class History:
         """Drop what is in memory: it is read again when it is needed."""
         self._epochs.clear()
         self._series.clear()
-        self._clocks = self._own = self._quotas = None
+        self._clocks = self._own = self._quotas = self._ward = None
 
     def _keep_place(self) -> bool:
         """See that the file has its name still; begin anew where it has not, and return False. For who holds the lock.
@@ -228,18 +232,24 @@ class History:
         if version == 0 and not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._run(SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE)
+                self._run(SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE + WARD)
         elif version in (1, 2):
             self._migrate(version)
         elif version != SCHEMA_VERSION:
             raise HistoryError(f"{self.path} has schema {version}, this program reads {SCHEMA_VERSION}")
-        self._clocks = self._own = self._quotas = None
+        self._clocks = self._own = self._quotas = self._ward = None
         self.erased = ErasedSubjects(self._db)
 
     def _migrate(self, version: int) -> None:
         """Take on a file of an older version: all of it, or nothing when the process or the power ends."""
         began = time.monotonic()
         log.warning("taking on the history %s of version %d: its rows stay as they are", self.path, version)
+        try:
+            kept = keep_copy(self._db, self.path, version, self._stopping)
+        except StoppedError as error:
+            raise HistoryError(f"{self.path} stays of version {version}: the historian was stopped") from error
+        if kept is not None:
+            log.warning("the history as it was is kept as %s: delete it when all is well", kept.name)
         # Any kind of end leaves the old file: SQLite undoes what was not committed.
         self._db.set_progress_handler(lambda: int(self._stopping()), INTERRUPT_STEPS)
         try:
@@ -400,6 +410,16 @@ class History:
                 self._epochs.clear()
                 raise
             return set(touched)
+
+    def left_behind(self) -> list[tuple[str, str, str]]:
+        """Return gateway, session and subject under which the remote store may have what is another person's."""
+        with self._lock:
+            return self._db.execute("SELECT gateway, session, subject FROM left_behind").fetchall()
+
+    def is_deleted(self, left: tuple[str, str, str]) -> None:
+        """Note that the remote store has deleted what was left behind there."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM left_behind WHERE gateway = ? AND session = ? AND subject = ?", left)
 
     def reject(self, row: Stored, reason: str, payload: bytes) -> None:
         """Keep what the remote store refuses, with the reason, in the table of rejected measurements."""
@@ -570,16 +590,23 @@ class History:
         before = seq in known.received
         if before and self._is_again(gateway, known, seq, "measurements", m):
             return None
-        series = self._series_of(gateway, m)
-        if series is None:
-            return None
         moved_us, clock = self._book().place((gateway, m.session), (known.id, seq), m.end_us)
         made = replace(m, start_us=m.start_us + moved_us, end_us=m.end_us + moved_us) if moved_us else m
+        whose = self._ward_book().place(gateway, m.session, m.subject, made.start_us, made.end_us)
+        if whose is None or (self.erased and self.erased.holds(whose[1])):
+            self._refuse_erased(gateway, known, seq)
+            return None
+        series = made_series = self._series_of(gateway, m)
+        if whose != (m.session, m.subject):
+            made = replace(made, session=whose[0], subject=whose[1])
+            series = self._series_of(gateway, made)
+        if series is None or made_series is None:
+            return None
         self._db.execute(
             "INSERT INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
-            " quality, reason, moved_us, clock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " quality, reason, moved_us, clock, made_series) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (known.id, seq, series, made.start_us, made.end_us, m.value, m.sync_ms, m.n, m.n_rejected,
-             QUALITY.index(m.quality), m.reason, moved_us, clock),
+             QUALITY.index(m.quality), m.reason, moved_us, clock, None if series == made_series else made_series),
         )  # fmt: skip
         if before:
             self._mend_gap(known, seq)
@@ -587,6 +614,7 @@ class History:
         return made
 
     def _insert_record(self, gateway: str, known: _Epoch, told: Told) -> None:
+        full = told
         if self.erased and self.erased.mentioned(told.body):
             told = replace(told, body=purged(told.body))
         before = told.seq in known.received
@@ -598,6 +626,8 @@ class History:
             "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
             (known.id, told.seq, told.kind, told.what, told.time_us, told.body.decode()),
         )
+        if told.kind == "ward":
+            self._ward_book().take(gateway, (known.id, told.seq), full)
         if before:
             self._mend_gap(known, told.seq)
         known.received.add(told.seq)
@@ -655,10 +685,14 @@ class History:
 
     def _apply_corrections(self) -> None:
         """Mend what this transaction's corrections are about, each session once; tell what was beyond the bounds."""
-        if self._clocks is None:
-            return
-        for gateway, session in self._clocks.apply_noted():
-            self._tell_correction(gateway, session, wall_correction.TOO_FAR)
+        mended = set() if self._clocks is None else self._clocks.noted()
+        if self._clocks is not None:
+            for gateway, session in self._clocks.apply_noted():
+                self._tell_correction(gateway, session, wall_correction.TOO_FAR)
+        for gateway, rows in self._ward_book().apply_noted(mended).items():
+            self._series.clear()
+            log.warning("%s: a session was corrected: %d measurements are another person's or session's", gateway, rows)
+            self._records().audit("session-corrected", gateway=gateway, rows=rows)
 
     def _tell_correction(self, gateway: str, session: str, why: str) -> None:
         text = f"Wall times of {gateway} were not mended: {why}"
@@ -784,6 +818,11 @@ class History:
                 self._db, hold=self.copying, clock=self._clock, now=self._now, most_us=self._believed_most_us
             )
         return self._clocks
+
+    def _ward_book(self) -> WardBook:
+        if self._ward is None:
+            self._ward = WardBook(self._db, self.erased, again=self.copying)
+        return self._ward
 
     def _copied_id(self) -> int:
         return int(self._db.execute("SELECT upto FROM copying").fetchone()[0])

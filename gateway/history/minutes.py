@@ -133,6 +133,17 @@ def delete_rows(db: sqlite3.Connection, after: int, upto: int, portion: int = PO
     return int(gone)
 
 
+def move_kept(db: sqlite3.Connection, series: int, minute: int, target: int | None) -> None:
+    """Move to another series what a minute says of rows that were deleted; to None, delete it."""
+    if target is not None:
+        rest = _COLUMNS.removeprefix("series, ")
+        db.execute(
+            f"INSERT INTO minutes ({_COLUMNS}) SELECT ?, {rest} FROM minutes WHERE series = ? AND minute = ?"  # noqa: S608
+            f" AND kept = 0{_ADDED}", (target, series, minute)
+        )  # fmt: skip
+    db.execute("DELETE FROM minutes WHERE series = ? AND minute = ? AND kept = 0", (series, minute))
+
+
 def newest_id(db: sqlite3.Connection) -> int:
     """Return the largest id in use."""
     return int(db.execute("SELECT coalesce(max(id), 0) FROM measurements").fetchone()[0])

@@ -62,15 +62,16 @@ class HistoryReader:
     def series(
         self, slot: str | None, metric: str, side: Side | None = None, *, from_us: int = 0, to_us: int = 2**62,
         limit: int = 10_000, algorithm: str | None = None, subject: str | None = None, session: str | None = None,
-        simulated: bool | None = None,
+        simulated: bool | None = None, discarded: bool = False,
     ) -> list[Point]:  # fmt: skip
         """Return the measurements that end in ``[from_us, to_us)``, oldest first; the newest ``limit`` of them.
 
         They are always one person's, and never both simulated and real: those of ``subject``, in whatever bed where
         ``slot`` is None. Where no subject is named they are those of whom the history knows last there.
-        Where feet and lower back both tell a metric, ``algorithm`` keeps them apart.
+        Where feet and lower back both tell a metric, ``algorithm`` keeps them apart. Sessions that were discarded are
+        left out, unless they are asked for.
         """
-        whose = self._newest_session(slot, subject, session, simulated)
+        whose = self._newest_session(slot, subject, session, simulated, discarded=discarded)
         if whose is None:
             return []
         if not whose.subject:  # nobody in particular: not even two sessions of one bed are known to be one person's
@@ -81,10 +82,11 @@ class HistoryReader:
             " (SELECT s.id FROM sessions x CROSS JOIN series s ON s.slot = x.slot AND s.session = x.session"
             "   AND s.subject = x.subject AND s.metric = ? AND s.simulated = x.simulated"
             "  WHERE x.subject = ? AND x.simulated = ? AND (? IS NULL OR x.slot = ?) AND (? IS NULL OR x.session = ?)"
-            "  AND (? IS NULL OR s.side = ?) AND (? IS NULL OR s.algorithm = ?))"
+            "  AND (? IS NULL OR s.side = ?) AND (? IS NULL OR s.algorithm = ?)"
+            "  AND (? OR (x.session, x.subject) NOT IN (SELECT session, subject FROM discarded)))"
             " AND end_us >= ? AND end_us < ? ORDER BY end_us DESC, measurements.id DESC LIMIT ?",
             (metric, whose.subject, whose.simulated, slot, slot, session, session, side, side, algorithm, algorithm,
-             from_us, to_us, limit),
+             discarded, from_us, to_us, limit),
         )  # fmt: skip
         return [
             Point(start, end, value, n, QUALITY[quality], of_session, of_slot)
@@ -94,13 +96,13 @@ class HistoryReader:
     def trend(
         self, metric: str, *, from_us: int, to_us: int, slot: str | None = None, subject: str | None = None,
         session: str | None = None, simulated: bool | None = None, side: Side | None = None,
-        algorithm: str | None = None, buckets: int = 600,
+        algorithm: str | None = None, buckets: int = 600, discarded: bool = False,
     ) -> list[Bucket]:  # fmt: skip
         """Return what a metric did in ``[from_us, to_us)``, in buckets, oldest first; also of years, and quickly.
 
         Whose measurements they are is chosen as by ``series``. A wide window has buckets of whole minutes.
         """
-        whose = self._newest_session(slot, subject, session, simulated)
+        whose = self._newest_session(slot, subject, session, simulated, discarded=discarded)
         if whose is None:
             return []
         if not whose.subject:
@@ -113,6 +115,8 @@ class HistoryReader:
             if db is None:
                 return []
             condition = " AND ".join(f"{key} = ?" for key in chosen)
+            if not discarded:
+                condition += " AND (session, subject) NOT IN (SELECT session, subject FROM discarded)"
             return trend(db, (condition, [*chosen.values()]), from_us, to_us, buckets)
 
     def latest(self, slot: str, *, since_us: int = 0) -> list[Measurement]:
@@ -141,11 +145,12 @@ class HistoryReader:
 
     def sessions(
         self, *, slot: str | None = None, limit: int = 1000, subject: str | None = None, session: str | None = None,
-        simulated: bool | None = None, since_us: int = 0, gateway: str | None = None,
+        simulated: bool | None = None, since_us: int = 0, gateway: str | None = None, discarded: bool = False,
     ) -> list[Session]:  # fmt: skip
         """Return the sessions that last until ``since_us`` or longer, the latest first.
 
         Two gateways may both have a bed of one name: ``gateway`` keeps them apart, as far as there still are rows.
+        Those that were discarded are left out, unless they are asked for.
         """
         found = self._rows(
             "SELECT session, slot, subject, simulated, first_us, last_us, measurements FROM sessions"
@@ -154,27 +159,35 @@ class HistoryReader:
             "  (SELECT e.gateway FROM series s CROSS JOIN measurements m ON m.series = s.id"
             "   JOIN epochs e ON e.id = m.epoch WHERE s.slot = sessions.slot AND s.session = sessions.session"
             "   AND s.subject = sessions.subject AND s.simulated = sessions.simulated LIMIT 1))"
+            " AND (? OR (session, subject) NOT IN (SELECT session, subject FROM discarded))"
             " ORDER BY last_us DESC, first_us DESC LIMIT ?",
-            (slot, slot, subject, subject, session, session, simulated, simulated, since_us, gateway, gateway, limit),
-        )
+            (slot, slot, subject, subject, session, session, simulated, simulated, since_us, gateway, gateway,
+             discarded, limit),
+        )  # fmt: skip
         return [
             Session(of_session, of_slot, of_subject, bool(of_simulated), first, last, n)
             for of_session, of_slot, of_subject, of_simulated, first, last, n in found
         ]
 
     def _newest_session(
-        self, slot: str | None, subject: str | None, session: str | None, simulated: bool | None
-    ) -> Session | None:
-        found = self.sessions(slot=slot, limit=1, subject=subject, session=session, simulated=simulated)
+        self, slot: str | None, subject: str | None, session: str | None, simulated: bool | None,
+        *, discarded: bool = False,
+    ) -> Session | None:  # fmt: skip
+        found = self.sessions(
+            slot=slot, limit=1, subject=subject, session=session, simulated=simulated, discarded=discarded
+        )
         return found[0] if found else None
 
     def stored(self, *, after_id: int = 0, session: str | None = None, limit: int = 100_000) -> list[Stored]:
-        """Return measurements with their identity in the order of storing; page on with the last ``id``."""
+        """Return measurements with their identity in the order of storing; page on with the last ``id``.
+
+        Those of a session are what is read as its, or was made as its (``Stored.made_as``); discarded ones too.
+        """
         with self._lock:
             db = self._open()
             return [] if db is None else read_stored(
-                db, "WHERE id > ? AND (? IS NULL OR session = ?) ORDER BY id LIMIT ?",
-                (after_id, session, session, limit),
+                db, "WHERE id > ? AND (? IS NULL OR session = ? OR made_session = ?) ORDER BY id LIMIT ?",
+                (after_id, session, session, session, limit),
             )  # fmt: skip
 
     def count(self) -> int:

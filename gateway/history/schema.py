@@ -39,7 +39,7 @@ CREATE TABLE measurements (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL REFERE
                            end_us INTEGER NOT NULL, value REAL, sync_ms REAL, n INTEGER NOT NULL,
                            n_rejected INTEGER NOT NULL, quality INTEGER NOT NULL, reason TEXT NOT NULL,
                            moved_us INTEGER NOT NULL DEFAULT 0, clock INTEGER NOT NULL DEFAULT 0,
-                           UNIQUE (epoch, seq));
+                           made_series INTEGER, UNIQUE (epoch, seq));
 CREATE INDEX measurements_by_time ON measurements (series, end_us);
 CREATE TABLE gaps (epoch INTEGER NOT NULL REFERENCES epochs, first INTEGER NOT NULL, last INTEGER NOT NULL,
                    reason TEXT NOT NULL, PRIMARY KEY (epoch, first, last)) WITHOUT ROWID;
@@ -56,14 +56,6 @@ CLOCKS = """
 CREATE TABLE clocks (epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, session TEXT NOT NULL,
                      by_us INTEGER NOT NULL, believed INTEGER NOT NULL, noted_us INTEGER NOT NULL,
                      PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
-CREATE VIEW readable AS
-  SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
-         m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
-         CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
-         s.devices, s.placement, s.simulated,
-         CASE m.clock WHEN 0 THEN 'believed' WHEN 1 THEN 'held' WHEN 2 THEN 'mended' ELSE 'doubtful' END AS clock,
-         m.start_us - m.moved_us AS raw_start_us, m.end_us - m.moved_us AS raw_end_us
-  FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch;
 """
 """Corrections of wall times (``gateway.model.wall_correction``), with when the historian had them by its own clock."""
 
@@ -84,6 +76,71 @@ CREATE TABLE IF NOT EXISTS intake_used (
 """
 """Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
 1970 and (day 0) in all."""
+
+WARD = """
+CREATE TABLE ward_subjects (
+  gateway TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL, from_us INTEGER NOT NULL, bed TEXT NOT NULL,
+  stay TEXT NOT NULL, height_m REAL, leg_length_m REAL, mass_kg REAL, affected_side TEXT NOT NULL, aids TEXT NOT NULL,
+  epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL,
+  PRIMARY KEY (gateway, subject, number, from_us)) WITHOUT ROWID;
+CREATE INDEX ward_subjects_by_stay ON ward_subjects (gateway, stay);
+CREATE TABLE ward_placements (
+  gateway TEXT NOT NULL, device TEXT NOT NULL, number INTEGER NOT NULL, from_us INTEGER NOT NULL, driver TEXT NOT NULL,
+  subject TEXT NOT NULL, bed TEXT NOT NULL, placement TEXT NOT NULL, axes TEXT NOT NULL,
+  epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL,
+  PRIMARY KEY (gateway, device, number, from_us)) WITHOUT ROWID;
+CREATE TABLE ward_sessions (
+  gateway TEXT NOT NULL, session TEXT NOT NULL, bed TEXT NOT NULL, subject TEXT NOT NULL, protocol TEXT NOT NULL,
+  state TEXT NOT NULL, started_us INTEGER NOT NULL, ended_us INTEGER, notes TEXT NOT NULL, discarded INTEGER NOT NULL,
+  corrected INTEGER NOT NULL, made_subject TEXT NOT NULL, made_started_us INTEGER NOT NULL, made_ended_us INTEGER,
+  epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL, PRIMARY KEY (gateway, session)) WITHOUT ROWID;
+CREATE INDEX ward_sessions_by_subject ON ward_sessions (subject);
+CREATE INDEX ward_sessions_by_made_subject ON ward_sessions (gateway, made_subject) WHERE corrected > 0;
+CREATE TABLE ward_parts (
+  gateway TEXT NOT NULL, part TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (gateway, part)) WITHOUT ROWID;
+CREATE INDEX ward_parts_by_session ON ward_parts (gateway, session);
+CREATE TABLE ward_marks (
+  gateway TEXT NOT NULL, session TEXT NOT NULL, at_us INTEGER NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY (gateway, session, at_us, text)) WITHOUT ROWID;
+CREATE TABLE ward_corrections (
+  gateway TEXT NOT NULL, session TEXT NOT NULL, n INTEGER NOT NULL, at_us INTEGER NOT NULL, person TEXT NOT NULL,
+  why TEXT NOT NULL, subject_before TEXT NOT NULL, subject TEXT NOT NULL, started_before_us INTEGER NOT NULL,
+  started_us INTEGER NOT NULL, ended_before_us INTEGER NOT NULL, ended_us INTEGER NOT NULL,
+  discarded_before INTEGER NOT NULL, discarded INTEGER NOT NULL, PRIMARY KEY (gateway, session, n)) WITHOUT ROWID;
+CREATE TABLE left_behind (
+  gateway TEXT NOT NULL, session TEXT NOT NULL, subject TEXT NOT NULL, PRIMARY KEY (gateway, session, subject))
+WITHOUT ROWID;
+CREATE INDEX measurements_moved ON measurements (made_series) WHERE made_series IS NOT NULL;
+CREATE VIEW subjects_in_time AS
+  SELECT gateway, subject, bed, stay, from_us, to_us, height_m, leg_length_m, mass_kg, affected_side, aids
+  FROM (SELECT *, lead(from_us) OVER (PARTITION BY gateway, subject ORDER BY epoch, seq) AS to_us FROM ward_subjects)
+  WHERE bed <> '';
+CREATE VIEW placements_in_time AS
+  SELECT gateway, device, driver, subject, bed, placement, axes, from_us, to_us
+  FROM (SELECT *, lead(from_us) OVER (PARTITION BY gateway, device ORDER BY epoch, seq) AS to_us FROM ward_placements)
+  WHERE subject <> '';
+CREATE VIEW discarded AS
+  SELECT p.part AS session, s.subject FROM ward_sessions s JOIN ward_parts p USING (gateway, session)
+  WHERE s.discarded;
+CREATE VIEW readable AS
+  SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
+         m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
+         CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
+         s.devices, s.placement, s.simulated,
+         CASE m.clock WHEN 0 THEN 'believed' WHEN 1 THEN 'held' WHEN 2 THEN 'mended' ELSE 'doubtful' END AS clock,
+         m.start_us - m.moved_us AS raw_start_us, m.end_us - m.moved_us AS raw_end_us,
+         coalesce(o.session, s.session) AS made_session, coalesce(o.subject, s.subject) AS made_subject
+  FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch
+  LEFT JOIN series o ON o.id = m.made_series;
+"""
+"""The ward in time, as the gateways' registries told it (``gateway.history.ward_book``).
+
+``ward_subjects`` and ``ward_placements``: what holds from ``from_us`` on; who has left has no ``bed``, what was taken
+off no ``subject``. ``ward_sessions``: a session as it holds now, beside what it was made as (``made_…``); ``state`` is
+``erased`` of one whose subject was erased. ``ward_parts``: under which sessions of measurements it stands.
+``left_behind``: what the remote store has of whom it was not of, until it is deleted there.
+``measurements.made_series``: where a row was before a correction moved it to the person, and session, that it is of.
+"""
 
 ARCHIVE = """
 CREATE TABLE minutes (series INTEGER NOT NULL REFERENCES series, minute INTEGER NOT NULL, kept INTEGER NOT NULL,
@@ -134,7 +191,10 @@ DROP VIEW readable;
 {CLOCKS}{RECORDS}"""
 """From version 1 of the schema to version 2."""
 
-FROM_2 = f"{IDENTITY}{INTAKE}{ARCHIVE}"
+FROM_2 = f"""
+ALTER TABLE measurements ADD COLUMN made_series INTEGER;
+DROP VIEW IF EXISTS readable;
+{IDENTITY}{INTAKE}{ARCHIVE}{WARD}"""
 """From version 2 of the schema to this one. No measurement is changed: seconds for a file of years."""
 
 BELIEVED, HELD, MENDED, DOUBTFUL = range(4)
@@ -153,7 +213,8 @@ class Stored:
     """A measurement of the history with its identity; ``id`` rises in the order of storing.
 
     Its times are mended, by ``moved_us``, where they can be; ``clock`` says what to think of them. A measurement
-    whose times were mended after a doubt has a new ``id``.
+    whose times were mended after a doubt has a new ``id``. ``made_as`` holds session and subject as the gateway said
+    them, where a correction of the session moved it.
     """
 
     id: int
@@ -163,10 +224,13 @@ class Stored:
     measurement: Measurement
     clock: Clock = "believed"
     moved_us: int = 0
+    made_as: tuple[str, str] = ("", "")
 
     def as_made(self) -> Measurement:
-        """Return the measurement with the times that the gateway first gave it."""
-        m = self.measurement
+        """Return the measurement with the times, the session and the subject that the gateway first gave it."""
+        m, (session, subject) = self.measurement, self.made_as
+        if (session, subject) != ("", ""):
+            m = replace(m, session=session, subject=subject)
         return replace(m, start_us=m.start_us - self.moved_us, end_us=m.end_us - self.moved_us)
 
 
@@ -190,12 +254,18 @@ def as_text(raw: bytes) -> str:
 
 def read_stored(db: sqlite3.Connection, condition: str, values: Sequence[object]) -> list[Stored]:
     """Return the measurements that a condition on the view ``readable`` selects; the condition is our own text."""
-    columns = f"id, gateway, epoch, seq, clock, end_us - raw_end_us, {COLUMNS}"
+    made = "made_session, made_subject" if _knows_ward(db) else "session, subject"
+    columns = f"id, gateway, epoch, seq, clock, end_us - raw_end_us, {made}, {COLUMNS}"
     found = db.execute(f"SELECT {columns} FROM readable {condition}", values)  # noqa: S608
     return [
-        Stored(number, gateway, epoch, seq, _measurement(row), clock, moved_us)
-        for number, gateway, epoch, seq, clock, moved_us, *row in found
+        Stored(number, gateway, epoch, seq, _measurement(row), clock, moved_us, (session, subject))
+        for number, gateway, epoch, seq, clock, moved_us, session, subject, *row in found
     ]
+
+
+def _knows_ward(db: sqlite3.Connection) -> bool:
+    """Whether a history is of this version: what was set aside may be older."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= SCHEMA_VERSION
 
 
 def _measurement(row: Sequence[Any]) -> Measurement:

@@ -15,19 +15,19 @@ import orjson
 
 from gateway.model.row import AUDIT, EVENT, Chain
 
-Kind = Literal["notice", "audit"]
-KINDS: tuple[Kind, ...] = ("notice", "audit")
+Kind = Literal["notice", "audit", "ward"]
+KINDS: tuple[Kind, ...] = ("notice", "audit", "ward")
 PURGED = "purged_sha256"
 """Field of a record that was erased by subject: the sum of what it had been."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A notice that was raised or cleared, or an entry of the audit.
+    """A notice that was raised or cleared, an entry of the audit, or what the history has to know of the ward.
 
     Attributes:
         kind: Which of them.
-        what: Code of the notice, or what happened.
+        what: Code of the notice, what happened, or what of the ward it is about.
         time_us: When, UTC microseconds.
         fields: The rest: texts, numbers, lists of texts.
     """
@@ -40,7 +40,7 @@ class Record:
     @property
     def rank(self) -> int:
         """Its class in the outbox."""
-        return AUDIT if self.kind == "audit" else EVENT
+        return EVENT if self.kind == "notice" else AUDIT
 
 
 def body(record: Record, chain: Chain) -> tuple[bytes, Chain]:

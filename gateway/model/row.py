@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 METRIC, EVENT, AUDIT = 0, 1, 2
-"""Classes, in the order in which they have to go. EVENT holds notices too. Waveforms come before all: never queued."""
+"""Classes, in the order in which they have to go. EVENT holds notices too, AUDIT the ward.
+Waveforms come before all: never queued."""
 CLASSES = ("metric", "event", "audit")
 UNKNOWN = -1
 """Class of numbers of which nothing but the number is known."""

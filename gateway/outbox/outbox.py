@@ -216,9 +216,9 @@ class Outbox:
         """
         return self._append(measurements, urgent=urgent)
 
-    def record(self, record: Record) -> None:
-        """Queue a notice or an entry of the audit; it is committed at once."""
-        self._append([record], urgent=True)
+    def record(self, record: Record) -> int:
+        """Queue a notice, an entry of the audit or a word about the ward, committed at once; return its number."""
+        return self._append([record], urgent=True)
 
     def _append(self, contents: Sequence[Measurement | Record], *, urgent: bool) -> int:
         made_us = int(self._now() * 1e6)

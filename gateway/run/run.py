@@ -150,7 +150,7 @@ class Gateway:
         decided = Decided(outbox, self.pipeline.intakes, self.real_ns)
         loop = asyncio.get_running_loop()
         commands = WardCommands(
-            self.settings, ward, audit, now_us=self.utc_us,
+            self.settings, ward, audit, outbox, now_us=self.utc_us,
             put_in=lambda after: _call_in(loop, self._put_in, after), other=watch.command,
         )  # fmt: skip
         publisher = self._publisher(outbox, commands, decided, key)

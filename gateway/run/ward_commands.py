@@ -16,6 +16,8 @@ from gateway.analysis.warm_up import needs, warm_up
 from gateway.audit.audit import Audit
 from gateway.broker.link import Incoming
 from gateway.model.ward import Ward, settings_of
+from gateway.outbox.outbox import Outbox
+from gateway.run.ward_words import WardWords
 from gateway.ward.changes import CHANGES, session_of
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.published import encode_registry
@@ -35,6 +37,7 @@ class WardCommands:
         settings: The configuration.
         ward: The registry.
         audit: Is told of each change.
+        outbox: Takes what the history has to know of it.
         now_us: Wall clock, UTC microseconds.
         put_in: Puts a ward into the step stream; called on several threads, one at a time, the newest last.
         other: Answers what is no change of the ward.
@@ -49,6 +52,7 @@ class WardCommands:
         settings: Settings,
         ward: KeptWard,
         audit: Audit,
+        outbox: Outbox,
         *,
         now_us: Callable[[], int],
         put_in: Callable[[Ward], None],
@@ -58,6 +62,7 @@ class WardCommands:
         self._settings = settings
         self._ward = ward
         self._audit = audit
+        self._words = WardWords(ward, outbox)
         self._now_us = now_us
         self._put_in = put_in
         self.publish: Callable[[bytes], None] = lambda _payload: None
@@ -74,6 +79,7 @@ class WardCommands:
         for entry in self._ward.untold():
             self._audit.ward_changed(entry.number, entry.name, entry.fields, by=entry.by, source=entry.source)
         self._ward.tell(self._ward.state.number)
+        self._words.tell()
         self.publish(encode_registry(self._settings.site.gateway, self._ward.state))
 
     def command(self, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,6 +91,7 @@ class WardCommands:
         self._count()
         after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)
         self._let_in(after.in_force())
+        self._words.tell()
         self.publish(encode_registry(self._settings.site.gateway, after))
         return {"number": after.number, "change": name, **session_of(after, fields)}
 
@@ -97,6 +104,7 @@ class WardCommands:
     def close(self) -> None:
         """Let nothing further into the stream."""
         self._compiler.shutdown(wait=True, cancel_futures=True)
+        self._words.tell()
 
     def _let_in(self, ward: Ward) -> None:
         """Let a ward into the stream, at first without the beds that need kernels which are not ready.

@@ -14,11 +14,12 @@ from typing import Any
 from gateway.history.erased_subjects import ERASED, WORD
 from gateway.history.history import History
 from gateway.history.minutes import PORTION, keep_newest_id, newest_id
+from gateway.history.ward_words import erase_subject
 from gateway.model.records import purged
 
 OURS = frozenset((
     "measurements", "minutes", "restate", "received", "received_seqs", "upkeep", "erased", "salt", "copying", "epochs",
-    "gaps", "series", "sessions", "requests", "sqlite_sequence",
+    "gaps", "series", "sessions", "requests", "sqlite_sequence", "ward_sessions",
 ))  # fmt: skip
 """Tables that name no subject, or are dealt with by their own columns. Any other is read through, whoever made it."""
 SCRUB_MOST = 64 * 2**20
@@ -111,6 +112,7 @@ def _erase_names(db: sqlite3.Connection, subject: str) -> None:
     clocks = db.execute(f"SELECT epoch, seq FROM clocks WHERE session IN ({own})", (subject,)).fetchall()  # noqa: S608
     db.execute(f"DELETE FROM clocks WHERE session IN ({own})", (subject,))  # noqa: S608
     _leave_gaps(db, clocks, {})
+    erase_subject(db, subject)
     db.execute("DELETE FROM series WHERE subject = ?", (subject,))
     db.execute("DELETE FROM sessions WHERE subject = ?", (subject,))
     db.execute("UPDATE requests SET subject = '' WHERE subject = ?", (subject,))
@@ -131,7 +133,7 @@ def _erase_names(db: sqlite3.Connection, subject: str) -> None:
 
 def _write_again(db: sqlite3.Connection) -> None:
     """Write the tables with names again on clean pages: what was erased may stand in the gaps between their rows."""
-    for table in ("series", "sessions", "requests", *_other_tables(db)):
+    for table in ("series", "sessions", "requests", "ward_sessions", *_other_tables(db)):
         db.execute(f"CREATE TEMP TABLE again AS SELECT * FROM {table}")  # noqa: S608
         db.execute(f"DELETE FROM {table}")  # noqa: S608
         db.execute(f"INSERT INTO {table} SELECT * FROM again")  # noqa: S608

@@ -21,6 +21,7 @@ def sweep_series(history: History) -> bool:
         nothing = (
             "id > ? AND id <= ? AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.series = series.id)"
             " AND NOT EXISTS (SELECT 1 FROM minutes n WHERE n.series = series.id)"
+            " AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.made_series = series.id)"
         )
         span = (after, upto)
         sessions = db.execute(f"SELECT DISTINCT session, slot, subject FROM series WHERE {nothing}", span).fetchall()  # noqa: S608 - our own text

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 
 from config.settings import Device, Identifier, Placement, Section, Slot
+from gateway.ward.corrections import CorrectSession, DiscardSession
 from gateway.ward.rules import (
     RefusedError,
     as_before,
@@ -327,8 +328,8 @@ def slots_digest(slots: Sequence[Slot]) -> str:
 
 Change = (
     AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
-    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | GatewayStarts
-    | ImportSlots
+    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession
+    | GatewayStarts | ImportSlots
 )  # fmt: skip
 
 CHANGES: Final[Mapping[str, type[Change]]] = {
@@ -346,6 +347,8 @@ CHANGES: Final[Mapping[str, type[Change]]] = {
     "session-resume": ResumeSession,
     "session-mark": MarkSession,
     "session-end": EndSession,
+    "session-correct": CorrectSession,
+    "session-discard": DiscardSession,
 }
 """What people may ask for, by its name."""
 
@@ -360,7 +363,7 @@ def read_change(name: str, fields: Mapping[str, Any]) -> Change:
 
 def session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:
     """Return, for the answer to a change, the session that it is about: nothing where there is none."""
-    named = str(fields.get("subject") or fields.get("session") or "")
+    named = str(fields.get("session") or fields.get("subject") or "")
     session = ward.open_session(named) or ward.session(named)
     if session is None:
         of_subject = [one for one in ward.sessions if one.subject == named]

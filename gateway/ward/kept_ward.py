@@ -17,7 +17,7 @@ from config.settings import Settings
 from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change, slots_digest
-from gateway.ward.registry import Entry, Registry, RegistryError, read_state
+from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.rules import RefusedError, refuse_unreadable
 from gateway.ward.state import WardState
 
@@ -117,6 +117,17 @@ class KeptWard:
         """Note that the audit knows of all changes up to a number."""
         with suppress(sqlite3.Error):  # told once more, at the next start
             self._open_registry.tell(number)
+
+    def words(self, after: int = 0) -> Sequence[Untold]:
+        """Return what the history has to know and the outbox may not have yet, beyond an id."""
+        with suppress(sqlite3.Error):  # told with the next change, or at the next start
+            return self._open_registry.untold(after)
+        return []
+
+    def forget_words(self, upto: int) -> None:
+        """Note that the outbox has the words up to an id on disk."""
+        with suppress(sqlite3.Error):  # told once more, which changes nothing
+            self._open_registry.forget_words(upto)
 
     def close(self) -> None:
         """Let others have it."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -14,8 +15,9 @@ from pydantic import ValidationError
 from config.settings import Section
 from gateway.machine.private_files import make_private
 from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
+from gateway.ward.history_words import Word, words
 from gateway.ward.rules import RefusedError
-from gateway.ward.state import WardState
+from gateway.ward.state import Session, WardState
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -25,6 +27,11 @@ CREATE TABLE changes (number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, name T
 CREATE TABLE told (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL);
 INSERT INTO told VALUES (1, 0);
 """
+WORDS = """
+CREATE TABLE words (id INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL, what TEXT NOT NULL,
+                    fields TEXT NOT NULL)"""
+"""What the history has to know and the outbox has not on disk yet. Written with the change, so that no kill parts them;
+a registry from before gets the table, and tells all that it holds."""
 IMPORT = "import"
 STARTS = "gateway-starts"
 NAMES: dict[type[Section], str] = {
@@ -48,6 +55,16 @@ class Entry:
     fields: dict[str, object]
     by: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A word for the history that is not in the outbox yet; ``id`` rises."""
+
+    id: int
+    at_us: int
+    what: str
+    fields: dict[str, Any]
 
 
 class Registry:
@@ -98,9 +115,23 @@ class Registry:
                     "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)",
                     (after.number, at_us, NAMES[type(change)], fields, by, source),
                 )
+                self._write_words(words(self.state, after, at_us=at_us, by=by), at_us)
                 self._write(after)
             self.state = after
             return after
+
+    def untold(self, after: int = 0, limit: int = 1000) -> Sequence[Untold]:
+        """Return the words for the history that wait, in their order, beyond an id."""
+        with self._lock:
+            found = self._db.execute(
+                "SELECT id, at_us, what, fields FROM words WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+            ).fetchall()
+        return [Untold(number, at_us, what, orjson.loads(fields)) for number, at_us, what, fields in found]
+
+    def forget_words(self, upto: int) -> None:
+        """Forget the words up to an id: the outbox has them on disk."""
+        with self._lock:
+            self._db.execute("DELETE FROM words WHERE id <= ?", (upto,))
 
     def entries(self, after: int = 0, limit: int = 1000) -> Sequence[Entry]:
         """Return the changes beyond a number, in their order."""
@@ -131,7 +162,7 @@ class Registry:
         with self._lock:
             if there := self.state.subject(subject):
                 raise RefusedError(f"'{subject}' is in bed '{there.bed}': discharge them first")
-            left = [one for one in self.state.sessions if one.subject != subject]
+            left = [_without(one, subject) for one in self.state.sessions if one.subject != subject]
             gone = [one.id for one in self.state.sessions if one.subject == subject]
             after = self.state.model_copy(update={"sessions": tuple(left)})
             named = [orjson.dumps(word).decode() for word in (subject, *gone)]
@@ -139,6 +170,7 @@ class Registry:
             with self._transaction():
                 for word in named:
                     self._db.execute("UPDATE changes SET fields = '{}' WHERE instr(fields, ?)", (word,))
+                    self._db.execute("DELETE FROM words WHERE instr(fields, ?)", (word,))
                 self._write(after)
             self.state = after
             self._db.execute("VACUUM")
@@ -152,6 +184,21 @@ class Registry:
         self._db.execute("BEGIN IMMEDIATE")
         return self._db  # commits, or rolls back where it fails
 
+    def _begin_words(self, ward: WardState) -> None:
+        """Give a registry from before the table of words, with all that it holds."""
+        if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'words'").fetchone():
+            return
+        with self._transaction():
+            self._db.execute(WORDS)
+            at_us = self._db.execute("SELECT coalesce(max(at_us), 0) FROM changes").fetchone()[0]
+            self._write_words(words(WardState(), ward, at_us=at_us, by=""), at_us)
+
+    def _write_words(self, found: Sequence[Word], at_us: int) -> None:
+        self._db.executemany(
+            "INSERT INTO words (at_us, what, fields) VALUES (?, ?, ?)",
+            [(at_us, what, orjson.dumps(fields).decode()) for what, fields in found],
+        )
+
     def _write(self, state: WardState) -> None:
         self._db.execute("INSERT OR REPLACE INTO ward VALUES (1, ?, ?)", (state.number, state.model_dump_json()))
 
@@ -159,7 +206,7 @@ class Registry:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             with self._transaction():
-                for statement in filter(str.strip, SCHEMA.split(";")):
+                for statement in filter(str.strip, (*SCHEMA.split(";"), WORDS)):
                     self._db.execute(statement)
                 self._write(first)
                 self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
@@ -168,11 +215,19 @@ class Registry:
             raise RegistryError(f"{self.path} is a ward of version {version}; this program reads {SCHEMA_VERSION}")
         try:
             (state,) = self._db.execute("SELECT state FROM ward").fetchone()
-            return WardState.model_validate_json(state)
+            ward = WardState.model_validate_json(state)
+            self._begin_words(ward)
         except (sqlite3.DatabaseError, ValidationError, TypeError) as error:
             raise RegistryError(
                 f"{self.path} is damaged ({error}); a copy, or 'ward import', brings it back"
             ) from error
+        return ward
+
+
+def _without(session: Session, subject: str) -> Session:
+    """Return a session without the name of somebody whose it was said to be."""
+    kept = [one.model_copy(update={"subject": ""}) if one.subject == subject else one for one in session.corrections]
+    return session.model_copy(update={"corrections": tuple(kept)})
 
 
 def read_state(path: Path) -> WardState:

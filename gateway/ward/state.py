@@ -74,6 +74,26 @@ class Mark(Section):
     text: FREE_TEXT
 
 
+class Correction(Section):
+    """What a session said before it was corrected.
+
+    Attributes:
+        at_us: When it was corrected, UTC microseconds.
+        subject: Whose it was said to be; empty once they were erased.
+        started_us: When it was said to have begun.
+        ended_us: And to have ended.
+        discarded: Whether it was discarded then.
+        why: The reason, in the words of whoever corrected it.
+    """
+
+    at_us: int
+    subject: str
+    started_us: int
+    ended_us: int
+    discarded: bool
+    why: FREE_TEXT = ""
+
+
 class Session(Section):
     """A subject does a protocol, over time.
 
@@ -89,6 +109,8 @@ class Session(Section):
             gateway, so that a wall clock that is mended later moves one run's times only.
         marks: What was marked.
         notes: Free text.
+        discarded: Whether it is not to be used. Nothing of it is deleted.
+        corrections: What was corrected, the oldest first.
     """
 
     id: str
@@ -101,6 +123,23 @@ class Session(Section):
     parts: tuple[str, ...]
     marks: tuple[Mark, ...] = ()
     notes: FREE_TEXT = ""
+    discarded: bool = False
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def made_subject(self) -> str:
+        """Whose it was said to be while it ran."""
+        return self.corrections[0].subject if self.corrections else self.subject
+
+    @property
+    def made_started_us(self) -> int:
+        """When it was begun, whatever was corrected since."""
+        return self.corrections[0].started_us if self.corrections else self.started_us
+
+    @property
+    def made_ended_us(self) -> int | None:
+        """When it was ended, whatever was corrected since; None until then."""
+        return self.corrections[0].ended_us if self.corrections else self.ended_us
 
 
 class WardState(Section):

@@ -8,6 +8,7 @@ WATCH: Final = "watch"
 WARD: Final = (
     "add-bed", "remove-bed", "admit", "discharge", "move", "add-device", "remove-device", "assign", "take-off",
     "session-start", "session-pause", "session-resume", "session-mark", "session-end",
+    "session-correct", "session-discard",
 )  # fmt: skip
 """What changes the ward (`gateway.ward.changes.CHANGES`, as a test sees)."""
 COMMANDS: Final = (WATCH, *WARD)

@@ -62,7 +62,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A notice or an entry of the audit; ``body`` is its canonical JSON without the number."""
+    """A notice, an entry of the audit or a word about the ward; ``body`` is its canonical JSON without the number."""
 
     seq: int
     kind: str

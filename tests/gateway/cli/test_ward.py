@@ -81,6 +81,13 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
         (session, "ended", 2, "turned at the door")
     ]
     assert session in ask("session", "show", str(config))[1]
+    assert told(config, "session", "correct", session, "--subject", "p-7", "--why", "it was p-7")["session"] == session
+    assert told(config, "session", "discard", session, "--why", "loose")["change"] == "session-discard"
+    words = ask("session", "show", str(config))[1].split()
+    assert words[words.index(session) :][1:3] == ["p-7", "p-1"]
+    assert "discarded" in words
+    refused = ask("session", "correct", str(config), session, "--end", "half past nine")
+    assert refused[2].startswith("rehab-gateway: 'half past nine' is no time: write it as 2026-09-22T09:15:00Z")
     told(config, "ward", "discharge", "p-1")
     told(config, "ward", "add-device", "dot", "movella_dot", "--address", "D4:22:CD:00:00:01")
     told(config, "ward", "admit", "p-2", "bay-1", "--height", "1.7")

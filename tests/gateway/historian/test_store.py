@@ -340,6 +340,11 @@ def test_a_store_that_keeps_nothing_is_held_against_no_measurement(tmp_path: Pat
         def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
             return list(rows)
 
+        def erase(self, site: str, subject: str, of: object = None) -> None: ...
+
+        def has(self, site: str, subject: str, of: object = None) -> bool:
+            return False
+
         def close(self) -> None: ...
 
     refused: list[Stored] = []
@@ -458,6 +463,11 @@ def test_stop_ends_a_write_that_waits(tmp_path: Path) -> None:
 
         def missing(self, rows: object, site: str) -> list[Stored]:
             return []
+
+        def erase(self, site: str, subject: str, of: object = None) -> None: ...
+
+        def has(self, site: str, subject: str, of: object = None) -> bool:
+            return False
 
         def close(self) -> None: ...
 

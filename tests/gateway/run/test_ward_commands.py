@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from config.pseudonym import check_digit
 from config.settings import Settings, Slot
 from gateway.audit.audit import Audit
+from gateway.model.row import AUDIT
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
 from gateway.run import ward_commands
@@ -31,7 +35,7 @@ class Desk:
         self.put_in: list[Ward] = []
         self.ward = KeptWard(settings, at_us=NOW_US)
         self.commands = WardCommands(
-            settings, self.ward, Audit(outbox, settings), now_us=lambda: NOW_US, put_in=self.put_in.append,
+            settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US, put_in=self.put_in.append,
             other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
         )  # fmt: skip
 
@@ -43,7 +47,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(tmp_path / "outbox.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, outbox: Outbox) -> Iterator[Desk]:
     settings = configured(tmp_path, "p-1")
     strap = (
         settings.slot[0]
@@ -53,12 +64,10 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         )
     )
     slots = [Slot(id=f"bay-{n}", subject=f"p-{n}", device=[strap] if n == 1 else []) for n in (1, 2)]
-    outbox = Outbox(tmp_path / "outbox.db")
     made = Desk(settings.model_copy(update={"slot": slots}), outbox)
     yield made
     made.commands.close()
     made.ward.close()
-    outbox.close()
 
 
 def test_who_leaves_does_not_wait_for_the_kernels_of_who_comes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,3 +118,42 @@ def test_who_asks_is_a_name(desk: Desk, by: object) -> None:
 
 def test_what_is_no_change_is_for_others(desk: Desk) -> None:
     assert desk.do("watch", device="dot") == {"name": "watch", "device": "dot"}
+
+
+def words(outbox: Outbox) -> list[dict[str, Any]]:
+    outbox.flush()
+    found = [orjson.loads(row.payload) for row in outbox.read(0, 1000) if row.rank == AUDIT]
+    return [one for one in found if one["kind"] == "ward"]
+
+
+def test_what_the_history_has_to_know_goes_to_the_outbox_and_then_only_is_forgotten(
+    desk: Desk, outbox: Outbox, tmp_path: Path
+) -> None:
+    desk.commands.tell()
+    outbox.flush()
+    before = len(words(outbox))
+    session = desk.do("session-start", subject="p-1", protocol="10mwt")["session"]
+    desk.do("session-end", session=session)
+    answer = desk.do("session-correct", session=session, subject="p-9", by="anna")
+    assert (answer["change"], answer["session"]) == ("session-correct", session)
+    told = words(outbox)[before:]
+    assert [one["what"] for one in told] == ["session", "part", "session", "session", "correction"]
+    assert (told[-2]["subject"], told[-2]["made_subject"]) == ("p-9", "p-1")
+    assert (told[-1]["by"], told[-1]["subject_before"], told[-1]["subject"]) == ("anna", "p-1", "p-9")
+    desk.commands.tell()
+    desk.commands.close()
+    desk.ward.close()
+    with closing(sqlite3.connect(tmp_path / "ward.db")) as db:
+        assert db.execute("SELECT count(*) FROM words").fetchone() == (0,)
+
+
+def test_words_that_a_kill_kept_from_the_outbox_are_told_at_the_next_start(
+    desk: Desk, outbox: Outbox, tmp_path: Path
+) -> None:
+    """The registry has a change; the process ends before the outbox has its words on disk."""
+    desk.commands.tell()
+    told = len(words(outbox))
+    desk.ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    assert len(words(outbox)) == told
+    desk.commands.close()
+    assert [one["what"] for one in words(outbox)[told:]] == ["subject", "placement"]

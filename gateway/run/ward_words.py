@@ -1,0 +1,48 @@
+"""What the history has to know of the ward, from the registry into the outbox: each word at least once."""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Lock
+
+from gateway.model.records import Record
+from gateway.outbox.outbox import Outbox
+from gateway.ward.kept_ward import KeptWard
+
+
+class WardWords:
+    """Hands over words, and has the registry forget those that the outbox has on disk. Safe for several threads.
+
+    Args:
+        ward: The registry, where a word lies from the moment of its change.
+        outbox: Takes them to the history.
+    """
+
+    def __init__(self, ward: KeptWard, outbox: Outbox) -> None:
+        self._ward = ward
+        self._outbox = outbox
+        self._lock = Lock()
+        self._handed = 0  # id of the last word
+        self._waiting: deque[tuple[int, int, str]] = deque()  # ids, with number and life of the outbox
+
+    def tell(self) -> None:
+        """Hand over what there is."""
+        with self._lock:
+            while found := self._ward.words(self._handed):
+                for word in found:
+                    number = self._outbox.record(Record("ward", word.what, word.at_us, word.fields))
+                    self._waiting.append((word.id, number, self._outbox.state().epoch))
+                    self._handed = word.id
+            self._forget()
+
+    def _forget(self) -> None:
+        """Forget what is on disk; what went to an outbox that was set aside since is told again at the next start."""
+        state, upto = self._outbox.state(), 0
+        while self._waiting:
+            word, number, epoch = self._waiting[0]
+            if epoch != state.epoch or number > state.durable_seq:
+                break
+            upto = word
+            self._waiting.popleft()
+        if upto:
+            self._ward.forget_words(upto)

@@ -1,0 +1,151 @@
+"""A session mended afterwards: what is refused in one sentence, what stays beside what holds, what history is told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from config.pseudonym import check_digit
+from gateway.ward.changes import read_change, session_of
+from gateway.ward.corrections import MOST
+from gateway.ward.registry import Registry
+from gateway.ward.rules import RefusedError
+from gateway.ward.state import WardState
+from tests.gateway.ward.test_changes import NOW_US, SECOND_US, WARD, Asked, changed, refused
+
+ADMITTED: list[Asked] = [
+    *WARD,
+    ("admit", {"subject": "p-1", "bed": "bay-a"}),
+    ("assign", {"device": "dot-1", "bed": "bay-a", "placement": "left_foot"}),
+    ("session-start", {"subject": "p-1", "protocol": "10mwt"}),
+]
+DAY_US = 86_400 * SECOND_US
+
+
+def at(second: int) -> int:
+    return NOW_US + second * SECOND_US
+
+
+@pytest.fixture
+def ward() -> WardState:
+    """One session, from second 9 to 60, and another from 70 to 80."""
+    ward = changed(ADMITTED)
+    ward = changed([("session-end", {"session": "p-1"})], ward, at(60))
+    ward = changed([("session-start", {"subject": "p-1", "protocol": "tug"})], ward, at(70))
+    return changed([("session-end", {"session": "p-1"})], ward, at(80))
+
+
+def name(ward: WardState) -> str:
+    return ward.sessions[0].id
+
+
+def test_what_was_said_before_stays(ward: WardState) -> None:
+    begun = ward.sessions[0].started_us
+    first: Asked = ("session-correct", {"session": name(ward), "subject": "p-2", "why": "the neighbour"})
+    second: Asked = ("session-correct", {"session": name(ward), "start_us": at(20), "end_us": at(65)})
+    session = changed([first, second], ward, at(90)).sessions[0]
+    assert (session.subject, session.started_us, session.ended_us) == ("p-2", at(20), at(65))
+    assert (session.made_subject, session.made_started_us, session.made_ended_us) == ("p-1", begun, at(60))
+    assert [(one.subject, one.started_us, one.ended_us, one.why) for one in session.corrections] == [
+        ("p-1", begun, at(60), "the neighbour"), ("p-2", begun, at(60), ""),
+    ]  # fmt: skip
+    assert ward.in_force() == changed([first, second], ward, at(90)).in_force()
+    assert session_of(changed([first], ward), first[1]) == {"session": name(ward)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "says that already"),
+        ({"subject": "p-1"}, "says that already"),
+        ({"subject": f"943476591{check_digit('943476591')}"}, "has the form of an NHS number"),
+        ({"subject": "Anna W"}, "should match pattern"),
+        ({"start_us": at(61)}, "would end before it begins"),
+        ({"end_us": at(10_000)}, "would end in the future"),
+        ({"start_us": at(0) - 40 * DAY_US}, "was not within a month of that"),
+        ({"end_us": at(75)}, "takes some of that time"),
+        ({"start_us": "yesterday"}, "valid integer"),
+    ],
+)
+def test_a_correction_that_cannot_be(ward: WardState, fields: dict[str, object], sentence: str) -> None:
+    def correct() -> None:
+        changed([("session-correct", {"session": name(ward), **fields})], ward, at(90))
+
+    with pytest.raises(RefusedError, match=sentence):
+        correct()
+
+
+def test_what_runs_is_ended_first_and_what_is_not_there_is_refused() -> None:
+    ward = changed(ADMITTED)
+    for change in ("session-correct", "session-discard"):
+        assert "is running: end it first" in refused(ward, change, session=name(ward))
+        assert refused(ward, change, session="s-9") == "there is no session 's-9'"
+
+
+def test_a_session_is_discarded_and_taken_back(ward: WardState) -> None:
+    discarded = changed([("session-discard", {"session": name(ward), "why": "loose"})], ward)
+    assert discarded.sessions[0].discarded
+    assert discarded.sessions[1] == ward.sessions[1]
+    assert "discarded already" in refused(discarded, "session-discard", session=name(ward))
+    assert "not discarded already" in refused(ward, "session-discard", session=name(ward), take_back=True)
+    back = changed([("session-discard", {"session": name(ward), "take_back": True})], discarded)
+    assert not back.sessions[0].discarded
+    assert [one.why for one in back.sessions[0].corrections] == ["loose", ""]
+    # What is not used takes nobody's time.
+    moved = changed([("session-correct", {"session": ward.sessions[1].id, "start_us": at(50)})], discarded, at(90))
+    assert moved.sessions[1].started_us == at(50)
+
+
+def test_nobody_fills_a_session_with_corrections(ward: WardState) -> None:
+    for n in range(MOST):
+        ward = changed([("session-discard", {"session": name(ward), "take_back": n % 2 == 1})], ward)
+    assert "was corrected 50 times" in refused(ward, "session-correct", session=name(ward), subject="p-2")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    made = Registry(tmp_path / "ward.db")
+    asked: list[Asked] = [*ADMITTED, ("session-end", {"session": "p-1"})]
+    for n, (change, fields) in enumerate(asked):
+        made.apply(read_change(change, fields), at_us=at(n), by="anna", source="test")
+    yield made
+    made.close()
+
+
+def test_words_for_the_history_wait_in_the_registry_until_they_are_safe(registry: Registry, tmp_path: Path) -> None:
+    registry.close()
+    again = Registry(tmp_path / "ward.db")
+    found = again.untold()
+    assert [word.what for word in found] == ["subject", "placement", "session", "part", "session"]
+    assert found[-1].fields["state"] == "ended"
+    again.forget_words(found[1].id)
+    assert [word.id for word in again.untold()] == [word.id for word in found[2:]]
+    again.close()
+
+
+def test_a_registry_from_before_tells_all_that_it_holds(registry: Registry, tmp_path: Path) -> None:
+    registry.close()
+    with closing(sqlite3.connect(tmp_path / "ward.db")) as db:
+        db.execute("DROP TABLE words")
+    again = Registry(tmp_path / "ward.db")
+    assert [word.what for word in again.untold()] == ["subject", "placement", "session", "part"]
+    again.close()
+
+
+def test_erasing_somebody_takes_them_out_of_corrections_and_of_what_waits(registry: Registry, tmp_path: Path) -> None:
+    session = registry.state.sessions[0].id
+    made: list[Asked] = [
+        ("session-correct", {"session": session, "subject": "p-2"}),
+        ("discharge", {"subject": "p-1"}),
+    ]
+    for change, fields in made:
+        registry.apply(read_change(change, fields), at_us=at(100), by="anna", source="test")
+    registry.erase("p-1")
+    kept = registry.state.sessions[0]
+    assert (kept.subject, kept.made_subject) == ("p-2", "")
+    registry.close()
+    assert b'"p-1"' not in (tmp_path / "ward.db").read_bytes()
