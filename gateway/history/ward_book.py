@@ -11,13 +11,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.history.erased_subjects import ERASED as OF_ERASED
 from gateway.history.erased_subjects import ErasedSubjects
-from gateway.history.minutes import keep_newest_id, move_kept, newest_id, restate
+from gateway.history.row_mover import RowMover, Whose
 from gateway.history.ward_words import (
     ERASED,
     Place,
@@ -38,8 +37,6 @@ KNOWN_MOST = 10_000
 NO_STAY = "outside"
 """What is put behind the id of a session where nobody has told of the stay around it."""
 
-Whose = tuple[str, str]
-"""Session and subject of a measurement."""
 Key = tuple[str, str, str]
 """Gateway, and session and subject as the gateway said them."""
 
@@ -239,7 +236,7 @@ class WardBook:
             return 0
         of = self._session(gateway, session)
         epochs = [number for (number,) in self._db.execute("SELECT id FROM epochs WHERE gateway = ?", (gateway,))]
-        mover = _Mover(self._db, gateway, epochs, again=self._again)
+        mover = RowMover(self._db, gateway, epochs, again=self._again)
         for series, key in self._series_about(gateway, of):
             mover.move(series, partial(self.place, gateway, *key))
         return mover.finish()
@@ -257,147 +254,3 @@ class WardBook:
             (gateway, of.id, of.made_subject, of.moved),
         ).fetchall()
         return [(number, (session, subject)) for number, session, subject in found]
-
-
-class _Mover:
-    """Moves rows of one gateway to other series, with their minute values and the sessions that count them."""
-
-    def __init__(self, db: sqlite3.Connection, gateway: str, epochs: list[int], *, again: bool) -> None:
-        self._db = db
-        self._gateway = gateway
-        self._left: set[int] = set()  # series that rows have left
-        self._of = f"epoch IN ({', '.join(map(str, epochs))})"
-        self._again = again
-        self._touched: set[int] = set()
-        self._counts: Counter[int] = Counter()
-        self._moved = 0
-
-    def move(self, made: int, place: Callable[[int, int], Whose | None]) -> None:
-        """Put the rows that were made under a series where they belong."""
-        rows = self._db.execute(
-            f"SELECT id, series, start_us, end_us FROM measurements WHERE {self._of} AND series = ?1"  # noqa: S608
-            " AND made_series IS NULL UNION ALL SELECT id, series, start_us, end_us FROM measurements"
-            f" WHERE {self._of} AND made_series = ?1 ORDER BY id", (made,)
-        ).fetchall()  # fmt: skip
-        series: dict[Whose | None, int] = {}
-        moves: list[tuple[int, int | None, int]] = []
-        gone: list[int] = []
-        for number, now, start_us, end_us in rows:
-            whose = place(start_us, end_us)
-            if whose is None:
-                gone.append(number)
-                self._left.add(now)
-                self._note(now, -1)
-                continue
-            if (target := series.get(whose)) is None:
-                target = series[whose] = _series_like(self._db, made, whose)
-            if target != now:
-                moves.append((target, None if target == made else made, number))
-                self._left.add(now)
-                self._note(now, -1)
-                self._note(target, 1)
-        self._db.executemany("UPDATE measurements SET series = ?, made_series = ? WHERE id = ?", moves)
-        self._moved += len(moves) + len(gone)
-        self._erase(gone)
-        self._copy_again([number for _, _, number in moves])
-        self._move_minutes(made, place)
-
-    def finish(self) -> int:
-        """Make minutes and sessions say what the rows say; return how many moved."""
-        self._leave_behind()
-        for series in sorted(self._touched):
-            restate(self._db, series)
-        for key in {self._key(series) for series in self._touched}:
-            self._count_session(*key)
-        return self._moved
-
-    def _note(self, series: int, n: int) -> None:
-        self._touched.add(series)
-        self._counts[series] += n
-
-    def _copy_again(self, rows: list[int]) -> None:
-        """Have rows written to the remote store once more: at the end of its line."""
-        if self._again:
-            numbers = enumerate(rows, newest_id(self._db) + 1)
-            self._db.executemany("UPDATE measurements SET id = ? WHERE id = ?", numbers)
-
-    def _leave_behind(self) -> None:
-        """Have the remote store delete what rows have left, by session and subject, and take again what stays there."""
-        if not self._again:
-            return
-        for session, _, subject, _ in {self._key(series) for series in self._left}:
-            self._db.execute("INSERT OR IGNORE INTO left_behind VALUES (?, ?, ?)", (self._gateway, session, subject))
-            stays = self._db.execute(
-                f"SELECT id FROM measurements WHERE {self._of} AND series IN"  # noqa: S608
-                " (SELECT id FROM series WHERE session = ? AND subject = ?) ORDER BY id", (session, subject)
-            ).fetchall()  # fmt: skip
-            self._copy_again([number for (number,) in stays])
-
-    def _erase(self, gone: list[int]) -> None:
-        """Delete rows of somebody who was erased; their numbers stay as gaps."""
-        if not gone:
-            return
-        newest = newest_id(self._db)
-        ids = [(number,) for number in gone]
-        self._db.executemany(
-            "INSERT OR IGNORE INTO gaps SELECT epoch, seq, seq, ? FROM measurements WHERE id = ?",
-            [(OF_ERASED, number) for number in gone],
-        )
-        self._db.executemany("DELETE FROM measurements WHERE id = ?", ids)
-        keep_newest_id(self._db, newest)
-
-    def _move_minutes(self, series: int, place: Callable[[int, int], Whose | None]) -> None:
-        """Move what retention has left of rows: the minutes that lie wholly where they belong to others."""
-        kept = self._db.execute(
-            "SELECT minute, n, first_us, last_us FROM minutes WHERE series = ? AND kept = 0", (series,)
-        ).fetchall()
-        for minute, n, first_us, last_us in kept:
-            whose = place(first_us, last_us)
-            target = None if whose is None else _series_like(self._db, series, whose)
-            if target != series:
-                move_kept(self._db, series, minute, target)
-                self._note(series, -n)
-                if target is not None:
-                    self._note(target, n)
-
-    def _key(self, series: int) -> tuple[str, str, str, int]:
-        query = "SELECT session, slot, subject, simulated FROM series WHERE id = ?"
-        session, slot, subject, simulated = self._db.execute(query, (series,)).fetchone()
-        return session, slot, subject, simulated
-
-    def _count_session(self, session: str, slot: str, subject: str, simulated: int) -> None:
-        key = (session, slot, subject, simulated)
-        mine = [number for (number,) in self._db.execute(
-            "SELECT id FROM series WHERE session = ? AND slot = ? AND subject = ? AND simulated = ?", key
-        )]  # fmt: skip
-        of = f"series IN ({', '.join(map(str, mine))})"
-        first, last = self._db.execute(
-            f"SELECT min(first_us), max(last_us) FROM (SELECT min(start_us) AS first_us, max(end_us) AS last_us"  # noqa: S608
-            f" FROM measurements WHERE {of} UNION ALL SELECT min(first_us), max(last_us) FROM minutes WHERE {of})"
-        ).fetchone()
-        whole = "session = ? AND slot = ? AND subject = ? AND simulated = ?"
-        if first is None:
-            self._db.execute(f"DELETE FROM sessions WHERE {whole}", key)  # noqa: S608
-            return
-        n = sum(self._counts[number] for number in mine)
-        self._db.execute(
-            "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET first_us = excluded.first_us,"
-            " last_us = excluded.last_us, measurements = max(0, measurements + excluded.measurements)",
-            (*key, first, last, n),
-        )
-
-
-def _series_like(db: sqlite3.Connection, series: int, whose: Whose) -> int:
-    """Return the series that is as another, of another session and subject; made if it is new."""
-    db.execute(
-        "INSERT OR IGNORE INTO series (slot, session, subject, metric, side, unit, algorithm, devices, placement,"
-        " simulated) SELECT slot, ?, ?, metric, side, unit, algorithm, devices, placement, simulated FROM series"
-        " WHERE id = ?", (*whose, series)
-    )  # fmt: skip
-    found = db.execute(
-        "SELECT t.id FROM series s JOIN series t ON t.slot = s.slot AND t.session = ? AND t.subject = ?"
-        " AND t.metric = s.metric AND t.side = s.side AND t.unit = s.unit AND t.algorithm = s.algorithm"
-        " AND t.devices = s.devices AND t.placement = s.placement AND t.simulated = s.simulated WHERE s.id = ?",
-        (*whose, series),
-    ).fetchone()
-    return int(found[0])

@@ -131,6 +131,10 @@ class Ear:
         return self.statuses[-1]
 
 
+WORDS = 4
+"""Records of the ward at a first start: who came, that their stay began, and what they wear. In the audit's class."""
+
+
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(WITHIN_S):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in threads and processes
@@ -231,7 +235,7 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     outbox = status["outbox"]
     assert outbox["depth"] >= sum(of["depth"] for of in outbox["classes"].values()) > 0
     assert (
-        outbox["classes"]["audit"]["depth"] == 2 + 4
+        outbox["classes"]["audit"]["depth"] == 2 + WORDS
     )  # start and session; who came, began to be there, and wears what
     audit = recorded(settings, AUDIT)
     assert [(entry["n"], entry["what"]) for entry in audit] == [(1, "start"), (2, "session"), (3, "stop")]
@@ -301,7 +305,7 @@ async def test_a_command_is_in_the_audit(settings: Settings, manager: Manager, e
         await until(lambda: len(streaming(gateway.status)) == 2)
         ear.ask("watch", {"device": "dot", "stream": "imu", "for_s": 5})
         ear.ask("reboot", {"password": "hunter2"})
-        await until(lambda: gateway.status["outbox"]["classes"]["audit"]["depth"] == 4)
+        await until(lambda: gateway.status["outbox"]["classes"]["audit"]["depth"] == 4 + WORDS)
     done, refused = (entry for entry in recorded(settings, AUDIT) if entry["what"] == "command")
     assert (done["command"], done["device"], done["by"], done["ok"]) == ("watch", "dot", "ward-desk", True)
     assert (refused["command"], refused["device"], refused["ok"]) == ("unknown", "", False)
