@@ -159,6 +159,19 @@ def days_left(certificate: Path, *, now: datetime | None = None) -> float:
     return (found.not_valid_after_utc - (now or datetime.now(UTC))).total_seconds() / DAY_S
 
 
+def common_name(certificate: Path) -> str:
+    """Return the name in a certificate; empty where there is none, or where the file cannot be read."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+        names = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    except (OSError, ValueError):
+        return ""
+    return str(names[0].value) if names else ""
+
+
 class Certificates:
     """The certificates that the settings name, looked at now and then.
 

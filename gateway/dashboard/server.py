@@ -39,7 +39,7 @@ from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward import Ward
-from gateway.dashboard.ward_requests import WardRequests
+from gateway.dashboard.ward_requests import WardRequests, name_at
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
@@ -104,9 +104,10 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
             ward.take(kind, name, message.payload, retained=message.retained)
 
     filters = [(topics.status, 1), (topics.status_page(), 1), (topics.measurements(), 1), (topics.notices, 1)]
-    requests = WardRequests(topics)
+    broker = broker_for(settings, "dashboard")
+    requests = WardRequests(topics, name=name_at(broker))
     filters += [(topics.cycles(), 1), (topics.ward, 1), (requests.answers, 1), (topics.waveform(), 0)]
-    feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
+    feed = Feed(broker, filters=filters, deliver=deliver)
     live = Live(
         render=lambda name: page_states.render(ward, name, connected=feed.up),
         revision=partial(page_states.revision, ward), told=ward.delays.told,

@@ -9,7 +9,9 @@ from typing import Any
 
 import orjson
 
+from config.settings import Broker
 from gateway.broker.access_list import ANSWERS, DASHBOARD
+from gateway.broker.certificates import common_name
 from gateway.dashboard.feed import Feed, Message
 from gateway.wire.topics import Topics
 
@@ -21,6 +23,11 @@ MOST_WAITING = 32
 """Changes without an answer at one time: more than people at all the screens of a ward make."""
 
 Json = dict[str, Any]
+
+
+def name_at(broker: Broker) -> str:
+    """Return what a broker calls this dashboard: the name in its certificate, where it has one."""
+    return (common_name(broker.cert_file) if broker.cert_file else "") or DASHBOARD
 
 
 class NotSentError(Exception):
@@ -36,6 +43,7 @@ class WardRequests:
 
     Args:
         topics: Of the gateway.
+        name: Of this dashboard at the broker.
         answer_s: How long an answer is waited for, seconds.
 
     Attributes:
@@ -43,9 +51,9 @@ class WardRequests:
         late: Answers for which nobody waited any more.
     """
 
-    def __init__(self, topics: Topics, *, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, topics: Topics, *, name: str, answer_s: float = ANSWER_S) -> None:
         # With certificates everybody may read answers below the name in their own only.
-        self.answers = f"{ANSWERS}/{topics.site}/{DASHBOARD}/{secrets.token_hex(8)}"
+        self.answers = f"{ANSWERS}/{topics.site}/{name}/{secrets.token_hex(8)}"
         self.late = 0
         self._topics = topics
         self._answer_s = answer_s
