@@ -20,7 +20,7 @@ from gateway.broker.link import Incoming
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
-from gateway.delivery.inbox import CommandError, carry_out, may_answer_on, refusal
+from gateway.delivery.commands import CommandError, dispatch_command, may_answer_on, refusal
 from gateway.historian.fair_queue import FairQueue
 from gateway.historian.parked import numbers_in
 from gateway.history.history import History
@@ -241,7 +241,7 @@ def _command() -> Callable[[bytes], None]:
         message = Incoming(1, 1, topic, payload, 1, False, name.decode("latin-1"), b"")
         may_answer_on(message.response_topic, topics)
         try:
-            answer = carry_out(message, topics, watch.command)
+            answer = dispatch_command(message, topics, watch.command)
         except CommandError as error:
             answer = refusal(error)
         orjson.dumps(answer)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,11 @@ import pytest
 
 from config.settings import Broker
 from gateway.delivery import in_flight as window_module
-from gateway.delivery import publisher as publisher_module
-from gateway.delivery.publisher import LIVE_MAX, Publisher
+from gateway.delivery import sender as sender_module
+from gateway.delivery.publisher import Publisher
+from gateway.delivery.refusals import Refusals
+from gateway.delivery.side_messages import LIVE_MAX, Waveforms
+from gateway.machine.fault_counts import FaultCounts
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
@@ -100,7 +104,7 @@ def test_own_window_holds_where_the_broker_sets_no_limit(outbox: Outbox) -> None
 def test_broker_that_never_acknowledges_gets_a_new_connection(
     outbox: Outbox, server: StubbornServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_module, "ACK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sender_module, "ACK_TIMEOUT_S", 0.3)
     made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
     made.start()
     fill(outbox, 10)
@@ -233,11 +237,15 @@ def test_waveforms_are_dropped_and_counted_without_a_connection(outbox: Outbox, 
     made.start()
     wait_until(lambda: made.state().connected)
     assert made.state().errors == {"waveform dropped: not connected": 1}
-    with made._wake:  # the thread sleeps meanwhile
-        for _ in range(LIVE_MAX + 10):
-            made.publish_live(TOPICS.waveform("d", "s"), b"x")
-    wait_until(lambda: made.state().errors.get("waveform dropped: link busy", 0) >= 10)
     made.stop()
+
+
+def test_waveforms_are_dropped_and_counted_while_too_many_wait() -> None:
+    faults = FaultCounts(logging.getLogger(__name__))
+    waveforms = Waveforms(faults, Refusals())
+    kept = [waveforms.add(TOPICS.waveform("d", "s"), b"x") for _ in range(LIVE_MAX + 10)]
+    assert kept == [True] * LIVE_MAX + [False] * 10
+    assert faults.counts() == {"waveform dropped: link busy": 10}
 
 
 def test_damaged_outbox_goes_on_in_its_new_epoch(outbox: Outbox, server: StubbornServer, publisher: Publisher) -> None:
