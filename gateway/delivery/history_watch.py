@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import orjson
 
-from gateway.outbox.outbox import Outbox, earlier_key
+from gateway.outbox.earlier import earlier_key
+from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 
 MOST_SAID = 32

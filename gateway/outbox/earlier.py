@@ -157,6 +157,11 @@ class Earlier:
         self._incidents.add("set-aside-unreadable", text, file=path.name)
 
 
+def earlier_key(epoch: str) -> str:
+    """Return under which name an outbox keeps that it had an earlier life, with the last number of it that is known."""
+    return f"earlier {epoch}"
+
+
 def _marker(path: Path) -> Path:
     return path.with_name(path.name + IMPORTED)
 

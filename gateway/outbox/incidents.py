@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 SHOWN_S = 86_400.0
 """An incident of the night is seen by those of the day, and "All is well" is not said meanwhile."""
+SPOILT = "outbox-spoilt"
+"""The incident of rows, or of numbers in a torn log, that had to become gaps."""
 MOST = 64
 """Kept at a time; what comes beyond is counted."""
 

@@ -17,10 +17,10 @@ from gateway.delivery.publisher import Publisher
 from gateway.delivery.refusals import Refusals
 from gateway.delivery.side_messages import LIVE_MAX, Waveforms
 from gateway.machine.fault_counts import FaultCounts
-from gateway.outbox.file import OutboxFile
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 from gateway.wire.topics import Topics
+from tests.gateway.damage import run_sql
 from tests.gateway.samples import measurement, ward
 from tests.gateway.stubborn import StubbornServer
 from tests.servers import wait_until
@@ -253,8 +253,7 @@ def test_damaged_outbox_goes_on_in_its_new_epoch(outbox: Outbox, server: Stubbor
     fill(outbox, 50)
     wait_until(lambda: publisher.state().taken == 50)
     before = outbox.epoch
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("DROP TABLE metrics")
+    run_sql(outbox.path, "DROP TABLE metrics")
     outbox.append(ward(30))
     wait_until(lambda: outbox.epoch != before and publisher.state().taken == 30)
     epochs = {orjson.loads(body)["epoch"] for _, body in server.connections[0].messages}

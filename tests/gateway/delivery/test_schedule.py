@@ -10,8 +10,8 @@ from gateway.delivery.receipts import Reach
 from gateway.delivery.resend import Resend
 from gateway.delivery.schedule import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, SendSchedule
 from gateway.model.row import Gap, Row
-from gateway.outbox.file import OutboxFile
 from gateway.outbox.outbox import Outbox
+from tests.gateway.damage import run_sql
 from tests.gateway.samples import measurement, ward
 
 
@@ -140,8 +140,7 @@ def test_the_schedule_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
     make(outbox, 50)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     held = schedule.live(0.0)
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("DROP TABLE metrics")
+    run_sql(outbox.path, "DROP TABLE metrics")
     make(outbox, 20)
     assert schedule.epoch != outbox.epoch
     assert schedule.old(9.0) == []
@@ -230,7 +229,6 @@ def test_rows_that_are_dropped_behind_the_lane_are_told(outbox: Outbox) -> None:
 def test_spoilt_rows_stop_no_reader(outbox: Outbox) -> None:
     """More of them in a row than are read at once."""
     make(outbox, 50)
-    assert isinstance(outbox._file, OutboxFile)
     for table in ("metrics", "events"):
-        outbox._file._write.execute(f"UPDATE {table} SET payload = x'00' WHERE seq <= 40")  # noqa: S608
+        run_sql(outbox.path, f"UPDATE {table} SET payload = x'00' WHERE seq <= 40")  # noqa: S608
     assert [row.seq for row in outbox.read(0, 10)] == list(range(41, 51))
