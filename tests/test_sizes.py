@@ -18,7 +18,6 @@ LONG_FILES = {
     "dsp/foot/cycle.py": 455,
     "dsp/shank/kernel.py": 438,
     "gateway/broker/link.py": 450,
-    "gateway/cli/main.py": 555,
     "gateway/dashboard/server.py": 414,
     "gateway/history/history.py": 813,
 }
