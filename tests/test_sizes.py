@@ -58,7 +58,6 @@ REACHES_OF_TESTS = {
     "tests/gateway/history/test_clock_book.py": 1,
     "tests/gateway/history/test_history.py": 2,
     "tests/gateway/recordings/test_recorder.py": 1,
-    "tests/gateway/status/test_event_delays.py": 1,
     "tests/simulators/test_body.py": 3,
     "tests/simulators/test_curve.py": 1,
     "tests/simulators/test_movella_dot.py": 1,

@@ -359,10 +359,10 @@ class Link:
             properties.MaximumPacketSize = self._largest_packet
         return properties
 
-    def _call(self, told: Callable[..., None], *args: Any) -> None:
+    def _call(self, callback: Callable[..., None], *args: Any) -> None:
         """Call the handler so that its defects cost one event and not the connection."""
         try:
-            told(*args)
+            callback(*args)
         except Exception:
             self.errors["handler"] += 1
             log.exception("handling an MQTT event failed")

@@ -49,7 +49,7 @@ class PresentLife:
         self._merged = MergedReceipts()
         # The highest number that was handed to a broker by this run, now and before this connection.
         self._sent_upto = self._sent_before = 0
-        self._gaps_told: dict[str, int] | None = None  # rows dropped, by reason, when all gaps had been told
+        self._dropped_before: dict[str, int] | None = None  # rows dropped, by reason, when all gaps had been sent
         self._gaps_at = 0.0
 
     @property
@@ -60,7 +60,7 @@ class PresentLife:
     def connected(self) -> None:
         """Note a new connection: what a broker remembers is from before it. All gaps are told again."""
         self._sent_before = self._sent_upto
-        self._gaps_told = None
+        self._dropped_before = None
 
     def sent(self, numbers: Iterable[tuple[int, int]]) -> None:
         """Note ranges of numbers that were handed to a broker."""
@@ -98,15 +98,15 @@ class PresentLife:
     def gaps_behind(self, now: float) -> list[Gap]:
         """Return gaps among what was read before that are to be told now: rows that had to go, or were spoilt."""
         dropped = self._outbox.state().dropped
-        if now < self._gaps_at or dropped == (self._gaps_told or {}):
+        if now < self._gaps_at or dropped == (self._dropped_before or {}):
             return []
         gaps = self.schedule.gaps_behind(MAX_GAPS)
         self._gaps_at = now + GAPS_S
         if len(gaps) < MAX_GAPS:
-            self._gaps_told = dropped
+            self._dropped_before = dropped
         return gaps
 
     def look_for_missing(self, now: float) -> None:
         """Have rows sent again, and gaps told again, that no receipt covers, when that is due."""
         if self._policy.by_receipt and self.schedule.again(now):
-            self._gaps_told = None
+            self._dropped_before = None

@@ -129,12 +129,12 @@ class Mailbox:
                 self.condition.wait(wait_s)
             deadline = time.monotonic() + BATCH_S
             if one_by_one:
-                return self.queue.take(1, 1)
+                return self.queue.next_batch(1, 1)
             while 0 < len(self.queue) < BATCH_ENOUGH and not self._stopping():
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self.condition.wait(left_s):
                     break
-            return self.queue.take(BATCH_COST, BATCH_MOST)
+            return self.queue.next_batch(BATCH_COST, BATCH_MOST)
 
     def acknowledge(self, batch: Iterable[Waiting]) -> None:
         """Tell the broker that messages are stored."""

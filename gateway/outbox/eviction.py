@@ -66,7 +66,7 @@ class Eviction:
                     stock.less(rank, gone, freed)
         stock.bytes -= self._gaps.trim(released)
 
-    def take_out(self, stock: Stock, rank: int, seq: int, reason: str) -> None:
+    def make_gap(self, stock: Stock, rank: int, seq: int, reason: str) -> None:
         """Make a gap of a row, if it is still there."""
         query = f"SELECT length(payload) FROM {TABLES[rank]} WHERE seq = ?"  # noqa: S608
         for (size,) in self._db.execute(query, (seq,)).fetchall():

@@ -108,7 +108,7 @@ class OutboxFile:
                 self._eviction.count(CORRUPT, UNKNOWN, self.torn)
                 self.last_seq += self.torn
                 self._write.execute("UPDATE state SET last_seq = ?, bytes = ?", (self.last_seq, self.bytes))
-            self.oldest_us, self.first_kept, self.dropped = self._take_stock(self.last_seq)
+            self.oldest_us, self.first_kept, self.dropped = self._count_stock(self.last_seq)
             self._write.execute(FACTS)
             self.facts = dict(self._write.execute("SELECT key, value FROM facts").fetchall())
 
@@ -144,7 +144,7 @@ class OutboxFile:
                 dropped += self._eviction.make_room(stock, group.first_new, max_bytes)
             self._save_state(stock, group.last_seq, chain, facts or {})
             # Before the commit: nothing may fail between it and the numbers below.
-            taken = self._take_stock(group.last_seq)
+            taken = self._count_stock(group.last_seq)
         self.last_seq, self.depths, self.bytes, self.chain = group.last_seq, stock.depths, stock.bytes, chain
         self.oldest_us, self.first_kept, self.dropped = taken
         self.facts.update(facts or {})
@@ -159,9 +159,9 @@ class OutboxFile:
         """Make gaps of rows that are spoilt or given up, and add those of the group."""
         while self._spoilt:
             rank, seq = self._spoilt.popleft()
-            self._eviction.take_out(stock, rank, seq, CORRUPT)
+            self._eviction.make_gap(stock, rank, seq, CORRUPT)
         for seq, (rank, reason) in given_up.items():
-            self._eviction.take_out(stock, rank, seq, reason)
+            self._eviction.make_gap(stock, rank, seq, reason)
         for gap in group.gaps:
             stock.bytes += self._gaps.add(gap)
             if group.lost is None:
@@ -235,7 +235,7 @@ class OutboxFile:
         )
         return [Gap(*row) for row in found]
 
-    def _take_stock(self, last_seq: int) -> tuple[list[int | None], int, dict[tuple[str, int], int]]:
+    def _count_stock(self, last_seq: int) -> tuple[list[int | None], int, dict[tuple[str, int], int]]:
         first = last_seq + 1
         oldest: list[int | None] = []
         for table in TABLES:

@@ -44,7 +44,7 @@ class Incidents:
         self._clock = clock
         self._lock = threading.Lock()
         self._shown: deque[Incident] = deque(maxlen=MOST)
-        self._untold: deque[Incident] = deque(maxlen=MOST)
+        self._new: deque[Incident] = deque(maxlen=MOST)
         self.count = 0
 
     def add(self, what: str, text: str, **fields: str | int) -> None:
@@ -53,14 +53,14 @@ class Incidents:
         with self._lock:
             self.count += 1
             self._shown.append(incident)
-            self._untold.append(incident)
+            self._new.append(incident)
 
-    def take(self) -> list[Incident]:
+    def drain(self) -> list[Incident]:
         """Return those that were not taken yet, for the audit."""
         with self._lock:
-            untold = list(self._untold)
-            self._untold.clear()
-            return untold
+            new = list(self._new)
+            self._new.clear()
+            return new
 
     def shown(self) -> list[Incident]:
         """Return those that are not old yet."""

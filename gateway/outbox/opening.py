@@ -109,12 +109,12 @@ class Opening:
             for table in TABLES
         ]
         last, rows = max(last for last, _ in found), [count for _, count in found]
-        told = self._db.execute("SELECT coalesce(max(last), 0) FROM gaps").fetchone()[0]
-        if rows == self.depths and (not any(rows) or max(last, told) == self.last_seq):
+        last_of_gaps = self._db.execute("SELECT coalesce(max(last), 0) FROM gaps").fetchone()[0]
+        if rows == self.depths and (not any(rows) or max(last, last_of_gaps) == self.last_seq):
             return
         if not self._recounting:
             raise DamagedError(f"{rows} rows up to {last} do not agree with the state: {self.depths}, {self.last_seq}")
-        self._recount(max(last, told))
+        self._recount(max(last, last_of_gaps))
 
     def _recount(self, last_seq: int) -> None:
         """Have the state say what the rows are."""

@@ -99,7 +99,7 @@ class Outbox:
         self._state = OutboxState()
         self._keeper = FileKeeper(
             path, gateway=gateway, lock=lock, guard=self._wake, requests=self._requests, incidents=self.incidents,
-            on_change=self._take_stock,
+            on_change=self._update_state,
         )  # fmt: skip
         self.aside = self._keeper.aside
         self._earlier = Earlier(path, self.incidents, self._open_earlier) if earlier else None
@@ -118,7 +118,7 @@ class Outbox:
             self._keeper.release_lock()
             raise
         with self._wake:
-            self._take_stock()
+            self._update_state()
             if self._requests.facts:
                 self._pending.schedule(self.commit_s)
 
@@ -357,7 +357,7 @@ class Outbox:
         with self._wake:
             self._requests.done(given_up, facts)
             self._pending.end_batch()
-            self._take_stock()
+            self._update_state()
         if self._ages and self._state.dropped.get(TOO_OLD, 0) != before:
             self._ages.again()
         if spoilt := self._state.dropped.get(CORRUPT, 0) - spoilt_before:
@@ -379,7 +379,7 @@ class Outbox:
             self._pending.schedule(0.0 if self._closing or self._pending.queued >= GROUP_MAX else self.commit_s)
         self._wake.notify_all()
 
-    def _take_stock(self) -> None:
+    def _update_state(self) -> None:
         """Say what the file holds; the caller holds the condition."""
         file = self._keeper.file
         self._state = OutboxState(

@@ -20,7 +20,7 @@ from gateway.machine.supervision import Supervision
 from gateway.model.latency import Latency
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
-from gateway.status.event_delays import Decided
+from gateway.status.event_delays import EventDelays
 from gateway.status.listener import Json, device_status, gateway_status, outbox_status, samples_of
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
@@ -44,7 +44,7 @@ class Report:
         *,
         pipeline: Pipeline,
         ticker: Ticker,
-        decided: Decided,
+        event_delays: EventDelays,
         outbox: Outbox,
         publisher: Publisher,
         recorder: Recorder | None,
@@ -59,7 +59,7 @@ class Report:
         self._settings = settings
         self._pipeline = pipeline
         self._ticker = ticker
-        self._decided = decided
+        self._event_delays = event_delays
         self._outbox = outbox
         self._publisher = publisher
         self._recorder = recorder
@@ -105,7 +105,7 @@ class Report:
                 "measurements": self.measured,
                 "samples": sum(samples.values()),
                 "latency_ms": self.latency.summary_ms(),
-                "to_broker_ms": self._decided.summary_ms(),
+                "to_broker_ms": self._event_delays.summary_ms(),
                 "dropped": dict(self._ticker.dropped),
             },
             outbox=outbox_status(self._outbox),
@@ -117,7 +117,7 @@ class Report:
             certificates=self._certificates.status(),
             registry={"file_differs": self._ward_differs},
             certificate_changes=self._certificates.changes(),
-            events=self._decided.take(),
+            events=self._event_delays.drain(),
             incidents=[
                 {"what": incident.what, "text": incident.text}
                 for incident in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]

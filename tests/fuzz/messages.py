@@ -200,7 +200,7 @@ def _intake() -> Target:
         try:
             queue = FairQueue(lambda _: None, [GATEWAY, "gateway-2"])
             queue.put(GATEWAY, Incoming(1, 1, f"rehab/v1/demo/{GATEWAY}/{topic}", payload, 1, False))
-            for waiting in queue.take(2**20, 10):
+            for waiting in queue.next_batch(2**20, 10):
                 with suppress(PayloadError):
                     kind, _, slot = topic.partition("/")
                     body = waiting.message.payload

@@ -256,7 +256,7 @@ def test_spoilt_row_becomes_a_gap_and_its_neighbours_stay(outbox: Outbox) -> Non
     assert outbox.flush()
     assert outbox.gaps() == [Gap(7, 7, "corrupt")]
     assert outbox.state().depth == 20
-    assert [(told.what, told.fields["numbers"]) for told in outbox.incidents.take()] == [("outbox-spoilt", 1)]
+    assert [(told.what, told.fields["numbers"]) for told in outbox.incidents.drain()] == [("outbox-spoilt", 1)]
 
 
 def test_any_bytes_in_the_file_never_stop_the_start(path: Path) -> None:
@@ -379,7 +379,7 @@ def test_rotten_log_never_gives_a_number_twice(path: Path) -> None:
     assert state.epoch == epoch
     assert state.last_seq >= seen
     assert [(gap.first, gap.last) for gap in again.gaps()] == [(len(rows) + 1, state.last_seq)]
-    [told] = again.incidents.take()
+    [told] = again.incidents.drain()
     assert (told.what, told.fields["numbers"]) == ("outbox-spoilt", state.last_seq - len(rows))
     again.append(ward(1), urgent=True)
     assert again.flush()
