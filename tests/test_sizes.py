@@ -17,7 +17,6 @@ LONG_FILES = {
     "dsp/catalogue.py": 427,
     "dsp/foot/cycle.py": 455,
     "dsp/shank/kernel.py": 438,
-    "gateway/broker/link.py": 450,
     "gateway/dashboard/server.py": 414,
     "gateway/history/history.py": 813,
 }
