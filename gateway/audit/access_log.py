@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.machine.set_aside import set_aside
 from gateway.model.records import canonical, digest
 from gateway.model.usage import UsageError
-from gateway.outbox.file import set_aside
 
 log = logging.getLogger(__name__)
 

@@ -145,7 +145,7 @@ class Audit:
         for name in self._outbox.aside[self._aside :]:
             self._aside += 1
             self._tell("set-aside", file=name)
-        for incident in self._outbox.incidents.take():
+        for incident in self._outbox.incidents.drain():
             self._tell(incident.what, **incident.fields)
         past = self._monotonic() - REPEAT_S
         with self._lock:

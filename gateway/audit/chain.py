@@ -9,8 +9,8 @@ from typing import Any, Literal
 import orjson
 
 from gateway.history.schema import StoredRecord
+from gateway.machine.set_aside import CORRUPT
 from gateway.model.records import PURGED, canonical, sum_of
-from gateway.outbox.file import CORRUPT
 
 State = Literal["begin", "ok", "gap", "broken"]
 

@@ -135,8 +135,8 @@ def explain(error: str | BaseException) -> str:
     if found is None:
         return plain
     reason = found[1] or "NO_START_LINE"  # without a word of why, OpenSSL found nothing to read
-    said = next((sentence for end, sentence in _REASONS if reason.endswith(end)), "")
-    return said or f"TLS failed: {reason.lower().replace('_', ' ')}"
+    sentence = next((sentence for end, sentence in _REASONS if reason.endswith(end)), "")
+    return sentence or f"TLS failed: {reason.lower().replace('_', ' ')}"
 
 
 def is_tls_trouble(text: str) -> bool:

@@ -169,21 +169,23 @@ class EmbeddedBroker:
             began = time.monotonic()
             try:
                 if await answers(self.folder):  # another process of ours keeps it; we take over when it has ended
-                    self._say("")
+                    self._set_problem("")
                     await asyncio.sleep(LOOK_S)
                     continue
                 await self._launch()
-                self._say("")
+                self._set_problem("")
                 assert self._process is not None
                 status = await self._process.wait()
                 self.restarts += 1
-                self._say(f"the embedded broker ended with status {status}{self._last_words()}; it is started again")
+                self._set_problem(
+                    f"the embedded broker ended with status {status}{self._last_words()}; it is started again"
+                )
             except (BrokerError, OSError) as error:
-                self._say(str(error))
+                self._set_problem(str(error))
             attempt = 0 if time.monotonic() - began > STABLE_S else attempt + 1
             await asyncio.sleep(backoff_s(max(0, attempt - 1), rng))
 
-    def _say(self, problem: str) -> None:
+    def _set_problem(self, problem: str) -> None:
         """Note how it goes, for this process, for the log, and for everybody who looks at the door."""
         if problem and problem != self.problem:
             log.error("%s", problem)
@@ -200,12 +202,12 @@ class EmbeddedBroker:
         (self.folder / SOCKET).unlink(missing_ok=True)
         command, door = self._mosquitto() if self.kind == "mosquitto" else self._iotcore()
         try:
-            with _private(self.folder / "broker.log").open("wb") as said:
+            with _private(self.folder / "broker.log").open("wb") as output:
                 # iotcore ends when its standard input does. A Ctrl-C in the terminal is for us alone: a broker that
                 # ends before the last measurements are sent would look like one that has failed.
                 self._process = await asyncio.create_subprocess_exec(
-                    *command, stdin=PIPE if door.port else None, stdout=said, stderr=said, cwd=self.folder, umask=0o077,
-                    start_new_session=True,
+                    *command, stdin=PIPE if door.port else None, stdout=output, stderr=output, cwd=self.folder,
+                    umask=0o077, start_new_session=True,
                 )  # fmt: skip
         except OSError as error:
             raise BrokerError(f"{command[0]} cannot be started: {error.strerror}") from error

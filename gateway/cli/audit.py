@@ -20,7 +20,7 @@ from gateway.history.reader import HistoryReader
 from gateway.machine.plain_text import plain_json, visible
 from gateway.model.records import PURGED
 from gateway.model.usage import UsageError
-from gateway.outbox.file import NO_END
+from gateway.outbox.eviction import NO_END
 
 WHOLE, BROKEN = 0, 1
 MICRO = 1_000_000

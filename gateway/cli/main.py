@@ -5,21 +5,16 @@ Everything heavy is imported inside the commands: ``--help`` answers at once on 
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
-import sqlite3
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Annotated
 
 import typer
 from typer.main import get_command
 
+from gateway.cli import looking_back
+from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
 from gateway.cli.group import CommandGroup
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
 from gateway.cli.session import session_app
@@ -29,19 +24,6 @@ from gateway.model.usage import UsageError
 
 __all__ = ["app", "known_drivers", "load_settings", "main"]
 
-USAGE = 2  # exit status: the command line or the configuration is wrong; nothing was started
-FAILURE = 1  # exit status: it was started, and failed
-OURS = ("config", "drivers", "dsp", "gateway", "simulators")
-
-MACHINE_REFUSES: tuple[tuple[type[Exception], str], ...] = (
-    (
-        sqlite3.OperationalError,
-        "a database in site.data cannot be used: {}. Check who owns its files, and the disk",
-    ),
-    (UnicodeError, "a name or a file is not UTF-8 text: {}. Give it another name, or save it as UTF-8"),
-    (MemoryError, "there is not enough memory: stop other programs, or use a machine with more"),
-)
-"""What ends a program and is no defect of it, with what to do."""
 
 app = typer.Typer(
     name="rehab-gateway",
@@ -66,7 +48,7 @@ def options(
     Information for rehabilitation staff and researchers. Not a medical device.
     """
     if debug:
-        sys.excepthook = show_trace
+        sys.excepthook = print_trace
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(FORMAT))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -326,107 +308,7 @@ def status(
     raise typer.Exit(show_status(settings, as_json=as_json, watch=watch))
 
 
-@app.command(
-    epilog=examples(
-        "rehab-gateway audit ward.toml  # what happened, and is the record of it whole?",
-        "rehab-gateway audit ward.toml --json | jq .what  # for other programs",
-    )
-)
-def audit(
-    config: ConfigFile,
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every record as a line of JSON.")] = False,
-) -> None:
-    """Print the audit of every gateway in the history, and verify it.
-
-    Starts and stops, sessions, commands, clock steps, files set aside. Each record holds the
-    SHA-256 of the one before; a record that was taken out or changed shows, and status is 1.
-    """
-    settings = load_settings(config)
-    from gateway.cli.audit import audit as show_audit
-
-    raise typer.Exit(show_audit(settings, as_json=as_json))
-
-
-@app.command(
-    epilog=examples(
-        "rehab-gateway accept ward.toml  # which device is which, and what was refused",
-        "rehab-gateway accept ward.toml dot-left  # the sensor was exchanged on purpose",
-    )
-)
-def accept(
-    config: ConfigFile,
-    device: Annotated[str | None, typer.Argument(metavar="DEVICE", help="Id of the device.")] = None,
-) -> None:
-    """Accept a device that tells another serial number or tag than the one before it.
-
-    The gateway remembers what each device told first, and reads nothing from one that tells
-    otherwise: it may be another patient's, or the other side's. Run this where 'run' runs.
-    """
-    settings = load_settings(config)
-    from gateway.cli.accept import accept as accept_device
-
-    accept_device(settings, device)
-
-
-@app.command(
-    "access-log",
-    epilog=examples(
-        "rehab-gateway access-log ward.toml  # who looked at what, and is the log of it whole?",
-        "rehab-gateway access-log ward.toml --subject p-017  # who has looked at this person",
-        "rehab-gateway access-log ward.toml --user anna --json | jq .page  # for other programs",
-    ),
-)
-def access_log(
-    config: ConfigFile,
-    *,
-    user: Annotated[str, typer.Option(help="Only what this user did.")] = "",
-    subject: Annotated[str, typer.Option(help="Only looks at the person with this pseudonym.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print every entry as a line of JSON.")] = False,
-) -> None:
-    """Print who looked at what in the dashboard, and verify it.
-
-    Looks, sign-ins, refused tries and changes of the users, by role. Each entry holds the
-    SHA-256 of the one before; one that was taken out or changed shows, and status is 1.
-    """
-    settings = load_settings(config)
-    from gateway.cli.access_log import show as show_access_log
-
-    raise typer.Exit(show_access_log(settings, user=user, subject=subject, as_json=as_json))
-
-
-@app.command(
-    epilog=examples(
-        "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
-        "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
-        "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
-        "rehab-gateway history retention ward.toml  # what is old, and what waits",
-        "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
-    )
-)
-def history(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
-    config: ConfigFile,
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
-    delete_files: Annotated[
-        bool, typer.Option("--delete-files", help="Delete recordings and set-aside files that name the subject, whole.")
-    ] = False,
-    confirm: Annotated[bool, typer.Option("--confirm", help="Say that everything old may go at once.")] = False,
-) -> None:
-    """Erase a subject, or see to what is old, in the history.
-
-    Erasing reaches measurements, minute values, sessions, the texts of the audit, what was set
-    apart, retained curves and the remote store; what it cannot reach is listed, and status is 1:
-    do it again then. The historian may run. What comes late of the subject is refused.
-    """
-    settings = load_settings(config)
-    from gateway.cli.history import history as see_to_history
-
-    options = {"yes": yes, "dry_run": dry_run, "delete_files": delete_files, "confirm": confirm}
-    raise typer.Exit(see_to_history(action, settings, subject, **options))
+looking_back.add_to(app)
 
 
 @app.command(
@@ -470,70 +352,13 @@ def raise_problem(path: Path, sentence: str) -> None:
     raise ConfigError([Problem(str(path), None, sentence)])
 
 
-def unfit_machine(platform: str, largest_int: int) -> str:
-    """Return why this machine cannot run the gateway at all; empty if it can."""
-    if not platform.startswith("linux"):
-        return f"this needs Linux, and this is {platform}: use a 64-bit Debian or Raspberry Pi OS"
-    if largest_int <= 1 << 32:
-        return "this Python is 32-bit: install a 64-bit system (Raspberry Pi OS 64-bit, Debian arm64 or amd64)"
-    return ""
-
-
-def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Say what ended the program in one sentence; the traceback is for ``--debug``."""
-    del trace
-    if not issubclass(kind, KeyboardInterrupt):  # whoever ends it knows why
-        say(what_ended(kind, error))
-
-
-def what_ended(kind: type[BaseException], error: BaseException) -> str:
-    """Return the sentence: what the machine refuses, what is ours to say, or that it is a defect."""
-    said = " ".join(str(error).split()).rstrip(".") or kind.__name__
-    if kind.__module__.partition(".")[0] in OURS:
-        advice = getattr(error, "advice", "")
-        return f"{said}. {advice}" if advice else said
-    if isinstance(error, ImportError):
-        return f"{said}: it is not installed completely; install the package again"
-    if isinstance(error, OSError):
-        return f"{error.strerror or said}{f': {error.filename}' if error.filename else ''}"
-    for refused, words in MACHINE_REFUSES:
-        if isinstance(error, refused):
-            return words.format(said)
-    return f"{kind.__name__}: {said}. This is a defect: run it again as 'rehab-gateway --debug ...' and report it"
-
-
-def show_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show where it ended, for ``--debug``."""
-    for line in "".join(traceback.format_exception(kind, error, trace)).splitlines():
-        typer.echo(visible(line), err=True)
-
-
-def say(sentence: object) -> None:
-    """Write one line to standard error, whatever is in it."""
-    typer.echo(f"rehab-gateway: {visible(sentence)}", err=True)
-
-
-@contextmanager
-def flushed() -> Iterator[None]:
-    """Write out what a command has printed, also when it ends; who reads no more (``| head``) is no failure."""
-    try:
-        yield
-    finally:
-        try:
-            sys.stdout.flush()
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more
-            if error.errno != errno.EPIPE:
-                raise
-
-
 def main() -> None:
     """Run the command line; exit status 2 for a wrong command line or configuration, 1 for a failure."""
     prepare_output()
-    sys.excepthook = tell
+    sys.excepthook = print_ending
     reason = unfit_machine(sys.platform, sys.maxsize)
     if reason:
-        say(reason)
+        print_line(reason)
         raise SystemExit(FAILURE)
     from config.errors import ConfigError
     from gateway.machine.private_files import restrict_umask
@@ -544,10 +369,10 @@ def main() -> None:
             get_command(app)(prog_name="rehab-gateway")
     except ConfigError as error:
         for problem in error.problems:
-            say(problem)
+            print_line(problem)
         raise SystemExit(USAGE) from None
     except UsageError as error:
-        say(error)
+        print_line(error)
         raise SystemExit(USAGE) from None
 
 

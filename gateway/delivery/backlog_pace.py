@@ -17,7 +17,7 @@ SOON_S = 0.5
 """From sending to the receipt: it takes 0.2 to 0.4 s of a historian that keeps up, and what is new waits as long."""
 
 
-class Flow:
+class BacklogPace:
     """Lets old rows go while no more than so many are without a receipt.
 
     Where nobody answers for a while they go all the same, as many again: the broker may have lost them, or keep them

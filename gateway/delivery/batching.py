@@ -33,7 +33,7 @@ class SlotBatches:
             self._held.setdefault(row.slot, []).append(row)
             self.rows += 1
 
-    def take(self, now: float, max_bytes: int = MAX_BYTES) -> list[Row]:
+    def next_batch(self, now: float, max_bytes: int = MAX_BYTES) -> list[Row]:
         """Return the rows of one message that may go now, the longest waiting slot first; empty if none may."""
         ready = [slot for slot in self._held if self._due(slot) <= now]
         if not ready:

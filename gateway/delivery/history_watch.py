@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import orjson
 
-from gateway.outbox.outbox import Outbox, earlier_key
+from gateway.outbox.earlier import earlier_key
+from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 
-MOST_SAID = 32
+MOST_NOTED = 32
 """Incidents of one run: whoever forges receipts gets no more of the audit."""
 
 
@@ -25,7 +26,7 @@ class HistoryWatch:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._said: set[str] = set()
+        self._noted: set[str] = set()
 
     def own_epoch(self, historian: str, receipt: Receipt, *, retained: bool) -> None:
         """Look at a receipt of the present life; ``historian`` is empty for one that shares with nobody."""
@@ -42,7 +43,7 @@ class HistoryWatch:
         key = earlier_key(receipt.epoch)
         if self._outbox.fact(key) or not self._outbox.epoch:
             return
-        if self._say(
+        if self._note_once(
             key, "outbox-missing",
             f"The outbox in this folder is not the one that was there before: of outbox {receipt.epoch} the history has"
             f" numbers up to {receipt.stored}; what came after them is lost",
@@ -57,7 +58,7 @@ class HistoryWatch:
         lost = max(receipt.lost, released - receipt.stored)
         if lost <= known:
             return
-        self._say(
+        self._note_once(
             f"{key} {lost}", "history-lost",
             f"{lost} numbers of this gateway, of those up to {released}, were stored and are in the history no more",
             lost=lost, upto=released, epoch=receipt.epoch,
@@ -71,14 +72,14 @@ class HistoryWatch:
         if known == now:
             return
         if known is not None and known[0] != receipt.history:
-            self._say(
+            self._note_once(
                 f"{key} {receipt.history}", "history-changed",
                 f"The historian{_named(historian)} has another history than before: what was stored in the other, up to"
                 f" number {released} of this gateway, is not in this one", history=receipt.history, before=known[0],
                 upto=released, epoch=receipt.epoch,
             )  # fmt: skip
         elif known is not None and known[1] > receipt.opened:
-            self._say(
+            self._note_once(
                 f"{key} {receipt.history} {receipt.opened}", "history-restored",
                 f"The historian{_named(historian)} has an older copy of its history: what was stored since that copy"
                 f" was made, up to number {released} of this gateway, may be missing", history=receipt.history,
@@ -86,11 +87,11 @@ class HistoryWatch:
             )  # fmt: skip
         self._outbox.keep(key, orjson.dumps(now).decode())
 
-    def _say(self, key: str, what: str, text: str, **fields: str | int) -> bool:
+    def _note_once(self, key: str, what: str, text: str, **fields: str | int) -> bool:
         """Note an incident once; return whether it was noted."""
-        if key in self._said or len(self._said) >= MOST_SAID:
+        if key in self._noted or len(self._noted) >= MOST_NOTED:
             return False
-        self._said.add(key)
+        self._noted.add(key)
         self._outbox.incidents.add(what, text, **fields)
         return True
 

@@ -46,7 +46,7 @@ def packet_bytes(topic: str, payload: bytes) -> int:
     return PACKET_HEAD + len(topic.encode()) + len(payload)
 
 
-class Window:
+class InFlight:
     """The messages without an acknowledgement, and those that have to be sent once more.
 
     Args:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.delivery.batching import by_slot
-from gateway.delivery.receipts import Union
+from gateway.delivery.receipts import MergedReceipts
 from gateway.model.row import Gap, Row
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import MAX_GAPS
@@ -43,7 +43,7 @@ class Leftover:
         self._moved = moved
         self._by_broker = by_broker
         self._after_s = self._wait_s = after_s
-        self._union = Union()
+        self._merged = MergedReceipts()
         self._upto = 0  # the end of the piece under way; 0 without one
         self._first = 0
         self._waiting: set[Numbers] = set()  # messages of it that the broker has not taken
@@ -71,7 +71,7 @@ class Leftover:
         if self.box.read_failures != failures:
             return []  # what cannot be read now is there all the same
         self._first, self._upto, self._taken_at = released + 1, end, now
-        self._union = Union()
+        self._merged = MergedReceipts()
         self._waiting.clear()
         kept = [row for row in rows if row.seq <= end and not self._moved[0] < row.seq <= self._moved[1]]
         contents: list[Content] = [(gaps, [])] if gaps else []
@@ -102,8 +102,8 @@ class Leftover:
         """Take a receipt of this epoch."""
         if retained or self._waiting or not self._upto:
             return
-        self._union.take(historian, receipt, now, retained=False)
-        if not self._union.stored().missing(self._first, self._upto):
+        self._merged.add(historian, receipt, now, retained=False)
+        if not self._merged.stored().missing(self._first, self._upto):
             self._release()
 
     def _release(self) -> None:

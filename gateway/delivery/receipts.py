@@ -45,13 +45,13 @@ class Reach:
         return found
 
 
-class Union:
+class MergedReceipts:
     """The newest receipt of every historian, for one epoch."""
 
     def __init__(self) -> None:
         self._receipts: dict[str, tuple[Receipt, float]] = {}
 
-    def take(self, historian: str, receipt: Receipt, now: float, *, retained: bool) -> bool:
+    def add(self, historian: str, receipt: Receipt, now: float, *, retained: bool) -> bool:
         """Note a receipt; False if there are too many historians already.
 
         Args:

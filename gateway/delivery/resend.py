@@ -62,7 +62,7 @@ class Resend:
         if stored >= self._suspect:
             self._wait_s, self._chunk = self._after_s, CHUNK
 
-    def take(self, now: float) -> tuple[int, int] | None:
+    def next_piece(self, now: float) -> tuple[int, int] | None:
         """Return ``(after, upto)`` of the rows to send again now, if any; counts as sent."""
         if self._receipt >= self._suspect or now - self._moved_at < self._wait_s:
             return None

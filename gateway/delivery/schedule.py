@@ -1,4 +1,4 @@
-"""Which rows of the outbox go next: the live lane, the lane of old rows, and what is sent again. One epoch's books.
+"""Which rows of the outbox go next: the live ones, the old ones, and what is sent again. One epoch's books.
 
 The gaps between rows go with them: a history that hears of both in the order of their numbers has little to remember.
 """
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
 
-from gateway.delivery.backlog_pace import Flow
+from gateway.delivery.backlog_pace import BacklogPace
 from gateway.delivery.batching import MAX_BYTES, SlotBatches, by_slot
 from gateway.delivery.receipts import Reach
 from gateway.delivery.resend import Resend
@@ -27,7 +27,7 @@ BACKLOG_ROWS_PER_S = 10_000.0
 """Old rows sent in a second at most: over ten times what a ward of twenty makes, and no flood for a small broker."""
 
 
-class Lanes:
+class SendSchedule:
     """What of one epoch of the outbox has been handed out, what comes next, and what the broker took.
 
     Args:
@@ -52,7 +52,7 @@ class Lanes:
         self._taken = Contiguous(state.released_seq)
         self._received = Reach()
         self._tokens, self._tokens_at = 0.0, now
-        self._flow = Flow(now) if receipts else None
+        self._pace = BacklogPace(now) if receipts else None
 
     @property
     def taken_upto(self) -> int:
@@ -61,7 +61,7 @@ class Lanes:
 
     @property
     def backlog(self) -> int:
-        """Numbers in the lane of old rows, about: gaps within count too."""
+        """Numbers of old rows that wait, about: gaps within count too."""
         return sum(upto - after for after, upto in self._ranges) + sum(map(len, self._old))
 
     def live(self, now: float) -> list[Row]:
@@ -75,7 +75,7 @@ class Lanes:
             self._batches.add(self._not_received(rows))
             if self._upto == before:
                 break
-        return self._batches.take(now, self.max_bytes)
+        return self._batches.next_batch(now, self.max_bytes)
 
     def old(self, now: float) -> list[Row]:
         """Return the rows of the next message of old rows, as fast as those may go; empty if none may now."""
@@ -84,13 +84,13 @@ class Lanes:
             return []
         self._tokens = min(BACKLOG_ROWS_PER_S, self._tokens + (now - self._tokens_at) * BACKLOG_ROWS_PER_S)
         self._tokens_at = now
-        if self._tokens <= 0 or (self._flow and not self._flow.open(now)):
+        if self._tokens <= 0 or (self._pace and not self._pace.open(now)):
             return []
         while self._ranges and not self._old and len(self._gaps) < READ_GAPS:
             after, upto = self._ranges.popleft()
-            told = len(self._gaps)
+            before = len(self._gaps)
             rows, reached = self._read(after, upto)
-            self._tokens -= len(self._gaps) - told
+            self._tokens -= len(self._gaps) - before
             if reached < upto:
                 self._ranges.appendleft((reached, upto))
             self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
@@ -98,8 +98,8 @@ class Lanes:
                 break
         message = self._old.popleft() if self._old else []
         self._tokens -= len(message)
-        if self._flow and message:
-            self._flow.sent(message[-1].seq, len(message), now)
+        if self._pace and message:
+            self._pace.sent(message[-1].seq, len(message), now)
         return message
 
     def gaps(self, limit: int) -> list[Gap]:
@@ -111,17 +111,17 @@ class Lanes:
         return self.unheard(self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto), limit)
 
     def again(self, now: float) -> bool:
-        """Put rows that no receipt covers into the lane of old rows when that is due; tell whether it was."""
+        """Put rows that no receipt covers to the old ones when that is due; tell whether it was."""
         if self._ranges or self._old:
             return False
-        due = self._resend.take(now)
+        due = self._resend.next_piece(now)
         if due is None:
             return False
         self._ranges.append(due)
         self.resent += sum(last - first + 1 for first, last in self._received.missing(due[0] + 1, due[1]))
         return True
 
-    def taken(self, numbers: Iterable[tuple[int, int]], now: float) -> None:
+    def acknowledged(self, numbers: Iterable[tuple[int, int]], now: float) -> None:
         """Note ranges of numbers (both ends included) that the broker took."""
         for first, last in numbers:
             self._taken.add(first, last)
@@ -132,8 +132,8 @@ class Lanes:
         self._received = received
         self._taken.add(1, received.upto)
         self._resend.receipt(received.upto, now)
-        if self._flow:
-            self._flow.receipt(received.upto, now)
+        if self._pace:
+            self._pace.receipt(received.upto, now)
 
     def unheard(self, gaps: list[Gap], limit: int) -> list[Gap]:
         """Return what no historian has of gaps; in more than ``limit`` pieces it is not worth the trouble."""

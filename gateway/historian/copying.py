@@ -135,7 +135,7 @@ class Copier:
         One that it has just taken goes with them, so that a refusal is known to be theirs.
         """
         if self._offered is not None:
-            self._settle(self._offered)
+            self._confirm_offered(self._offered)
         elif self._offer_after is not None and self._good is not None:
             rows = self._history.set_apart(COPY_ROWS, after=self._offer_after)
             failures = self._remote.failures
@@ -145,7 +145,7 @@ class Copier:
                 taken = [row for row in rows if row.id not in self._remote.refused]
                 self._offered = _Offered(taken, rows[-1].id, self._clock(), failures)
 
-    def _settle(self, offered: _Offered) -> None:
+    def _confirm_offered(self, offered: _Offered) -> None:
         """Believe after the hold-back that the store has what it took; in doubt it is offered again."""
         if self._clock() - offered.at < self._hold_back_s:
             return

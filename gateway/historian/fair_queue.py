@@ -78,7 +78,7 @@ class FairQueue:
             self._shorten()
         return ""
 
-    def take(self, cost: int, most: int) -> list[Waiting]:
+    def next_batch(self, cost: int, most: int) -> list[Waiting]:
         """Return messages worth about ``cost``, at most ``most`` and at least one, of all gateways in turn."""
         batch: list[Waiting] = []
         while self._lines and cost > 0 and len(batch) < most:

@@ -242,12 +242,12 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WriteError:
     """Return what an answer of the store says; only one in the words of a store can be about the lines."""
     asked = headers.get("Retry-After", "")
     page = "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
-    said = "a web page" if page else _message(body)
+    answer = "a web page" if page else _message(body)
     if 300 <= status < 400:
-        said = f"it sends us to {_plain(headers.get('Location', 'elsewhere')).rpartition('@')[2]}"
+        answer = f"it sends us to {_plain(headers.get('Location', 'elsewhere')).rpartition('@')[2]}"
     advice = ADVICE.get(status, ADDRESS if 300 <= status < 400 or page else "")
     return WriteError(
-        ": ".join(filter(None, (f"status {status}", said, advice))), lasting=status in UNACCEPTABLE and not page,
+        ": ".join(filter(None, (f"status {status}", answer, advice))), lasting=status in UNACCEPTABLE and not page,
         retry_after_s=float(asked) if asked.isdigit() else None, status=status,
     )  # fmt: skip
 

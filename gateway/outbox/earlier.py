@@ -131,15 +131,15 @@ class Earlier:
                 return  # another part of the same life is being sent: this one's turn comes with a later start
             done = salvage(path, left)
         except SalvageError as error:
-            self._say_unreadable(path, str(error))
+            self._note_unreadable(path, str(error))
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be brought over now: %s", path.name, error)  # noqa: TRY400 - tried with each start
         else:
             _mark(path, {"epoch": done.epoch, "rows": done.rows, "lost": done.lost})
-            self._say_imported(path, done)
+            self._note_imported(path, done)
             self._open(left)
 
-    def _say_imported(self, path: Path, done: Salvaged) -> None:
+    def _note_imported(self, path: Path, done: Salvaged) -> None:
         lost = f"; {done.lost} numbers cannot be read and are told as gaps" if done.lost else "; nothing was lost"
         text = f"{done.rows} rows of {path.name}, which had been set aside, are sent after all{lost}"
         log.warning("%s", text)
@@ -147,7 +147,7 @@ class Earlier:
             "set-aside-imported", text, file=path.name, epoch=done.epoch, rows=done.rows, lost=done.lost
         )
 
-    def _say_unreadable(self, path: Path, why: str) -> None:
+    def _note_unreadable(self, path: Path, why: str) -> None:
         text = (
             f"Nothing of {path.name}, which was set aside, can be read ({why}); what it held and had not sent is lost"
         )
@@ -155,6 +155,11 @@ class Earlier:
         if ".version-" not in path.name:  # a later program may know it
             _mark(path, {"why": why})
         self._incidents.add("set-aside-unreadable", text, file=path.name)
+
+
+def earlier_key(epoch: str) -> str:
+    """Return under which name an outbox keeps that it had an earlier life, with the last number of it that is known."""
+    return f"earlier {epoch}"
 
 
 def _marker(path: Path) -> Path:

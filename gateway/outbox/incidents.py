@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 SHOWN_S = 86_400.0
 """An incident of the night is seen by those of the day, and "All is well" is not said meanwhile."""
+SPOILT = "outbox-spoilt"
+"""The incident of rows, or of numbers in a torn log, that had to become gaps."""
 MOST = 64
 """Kept at a time; what comes beyond is counted."""
 
@@ -42,7 +44,7 @@ class Incidents:
         self._clock = clock
         self._lock = threading.Lock()
         self._shown: deque[Incident] = deque(maxlen=MOST)
-        self._untold: deque[Incident] = deque(maxlen=MOST)
+        self._new: deque[Incident] = deque(maxlen=MOST)
         self.count = 0
 
     def add(self, what: str, text: str, **fields: str | int) -> None:
@@ -51,14 +53,14 @@ class Incidents:
         with self._lock:
             self.count += 1
             self._shown.append(incident)
-            self._untold.append(incident)
+            self._new.append(incident)
 
-    def take(self) -> list[Incident]:
+    def drain(self) -> list[Incident]:
         """Return those that were not taken yet, for the audit."""
         with self._lock:
-            untold = list(self._untold)
-            self._untold.clear()
-            return untold
+            new = list(self._new)
+            self._new.clear()
+            return new
 
     def shown(self) -> list[Incident]:
         """Return those that are not old yet."""

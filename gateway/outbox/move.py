@@ -9,8 +9,11 @@ import os
 from pathlib import Path
 
 from gateway.machine.file_place import Change, Place
+from gateway.machine.set_aside import set_aside
 from gateway.model.row import Row
-from gateway.outbox.file import NO_END, OutboxFile, set_aside
+from gateway.outbox.eviction import NO_END
+from gateway.outbox.file import OutboxFile
+from gateway.outbox.group import Group
 
 REWRITTEN = ".rewritten"
 NEW = ".new"
@@ -59,10 +62,10 @@ def move_on(file: OutboxFile, path: Path, *, after: int, upto: int) -> int:
         reached = rows[-1][0].seq
         renumbered = [(renumber(row, new.last_seq + n), made_us) for n, (row, made_us) in enumerate(rows, 1)]
         chain = file.chain  # the audit goes on, so that its chain does too
-        new.commit(renumbered, (), last_seq=new.last_seq + len(rows), released=0, max_bytes=NO_END, chain=chain)
+        new.commit(Group(renumbered, last_seq=new.last_seq + len(rows), chain=chain), released=0, max_bytes=NO_END)
         moved += len(rows)
     facts = {**file.facts, f"earlier {file.epoch}": str(file.last_seq), f"moved {file.epoch}": f"{after} {upto}"}
-    new.commit((), (), last_seq=new.last_seq, released=0, max_bytes=NO_END, facts=facts, chain=file.chain)
+    new.commit(Group(last_seq=new.last_seq, chain=file.chain), released=0, max_bytes=NO_END, facts=facts)
     new.close(clean=True)
     epoch = file.epoch
     file.close(clean=True)

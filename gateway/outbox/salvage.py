@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
+from gateway.machine.set_aside import CORRUPT
 from gateway.model.row import Gap, Row
-from gateway.outbox.file import CORRUPT, NO_END, ROWS_OF_A_PAGE, FileError, OutboxFile
+from gateway.outbox.errors import FileError
+from gateway.outbox.eviction import NO_END
+from gateway.outbox.file import OutboxFile
+from gateway.outbox.group import Group
 from gateway.outbox.log import last_commit_in_log
 from gateway.outbox.move import clear, move_durably
+from gateway.outbox.opening import ROWS_OF_A_PAGE
 from gateway.outbox.schema import SCHEMA_VERSION, TABLES
 from gateway.wire.receipt import EPOCH, MAX_SEQ, Contiguous
 
@@ -84,7 +89,7 @@ def _copy(damaged: _Damaged, file: OutboxFile) -> tuple[int, int]:
     there, n, lowest = Contiguous(), 0, damaged.last + 1
     for rank in range(len(damaged.sources)):
         for chunk in damaged.whole_rows(rank):
-            file.commit(chunk, (), last_seq=damaged.last, released=0, max_bytes=NO_END)
+            file.commit(Group(chunk, last_seq=damaged.last), released=0, max_bytes=NO_END)
             for row, _ in chunk:
                 there.add(row.seq)
             n += len(chunk)
@@ -95,7 +100,7 @@ def _copy(damaged: _Damaged, file: OutboxFile) -> tuple[int, int]:
         lowest = min(lowest, gap.first)
     there.add(1, lowest - 1)  # what had left before
     holes = [Gap(*hole, CORRUPT) for hole in there.missing(damaged.last)]
-    file.commit((), [*gaps, *holes], last_seq=damaged.last, released=0, max_bytes=NO_END)
+    file.commit(Group(gaps=[*gaps, *holes], last_seq=damaged.last), released=0, max_bytes=NO_END)
     return n, sum(hole.last - hole.first + 1 for hole in holes)
 
 

@@ -37,7 +37,7 @@ from gateway.recordings.recording import Header
 from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
 from gateway.run.work import Work, keep_free
-from gateway.status.event_delays import Decided
+from gateway.status.event_delays import EventDelays
 from gateway.status.prometheus import keep_metrics
 from gateway.status.report import headline
 from gateway.ward.kept_ward import KeptWard
@@ -147,7 +147,7 @@ class Gateway:
         self.pipeline = Pipeline(beds, self.origin, sessions_of(in_force))
         watch = Watch(self.pipeline, self._topics)
         audit = Audit(outbox, self.settings)
-        decided = Decided(outbox, self.pipeline.intakes, self.real_ns)
+        decided = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
         loop = asyncio.get_running_loop()
         commands = WardCommands(
             self.settings, ward, audit, outbox, now_us=self.utc_us,
@@ -178,7 +178,9 @@ class Gateway:
             await asyncio.to_thread(publisher.stop)
             await asyncio.to_thread(commands.close)
 
-    def _publisher(self, outbox: Outbox, commands: WardCommands, decided: Decided, key: ReceiptKey | None) -> Publisher:
+    def _publisher(
+        self, outbox: Outbox, commands: WardCommands, decided: EventDelays, key: ReceiptKey | None
+    ) -> Publisher:
         return Publisher(
             outbox,
             self._topics,

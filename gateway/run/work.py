@@ -19,7 +19,7 @@ from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.run.devices import Devices
-from gateway.status.event_delays import Decided
+from gateway.status.event_delays import EventDelays
 from gateway.status.notices import durable
 from gateway.status.progress import Progress
 from gateway.status.report import Report
@@ -45,7 +45,7 @@ class Work:
         gateway: Gateway,
         *,
         audit: Audit,
-        decided: Decided,
+        decided: EventDelays,
         outbox: Outbox,
         publisher: Publisher,
         recorder: Recorder | None,
@@ -67,7 +67,7 @@ class Work:
             settings,
             pipeline=gateway.pipeline,
             ticker=gateway.ticker,
-            decided=decided,
+            event_delays=decided,
             outbox=outbox,
             publisher=publisher,
             recorder=recorder,

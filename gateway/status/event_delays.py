@@ -20,13 +20,13 @@ from gateway.model.measurement import Measurement
 from gateway.model.status import Percentiles
 from gateway.outbox.outbox import Outbox
 
-TOLD = 32
+SHOWN = 32
 """Events of one status: a sample of them is enough for a percentile, and a full ward makes more in a second."""
 OPEN = 4096
 """Events that the broker has not taken yet: a minute of a full ward. What is older is backlog, not latency."""
 
 
-class Decided:
+class EventDelays:
     """Hands measurements to the outbox, and notes when the newest sample of each event arrived.
 
     Args:
@@ -45,7 +45,7 @@ class Decided:
         self._epoch = ""
         self._open: OrderedDict[int, int] = OrderedDict()
         self._latency = Latency()
-        self._lately: deque[tuple[int, int]] = deque(maxlen=TOLD)
+        self._lately: deque[tuple[int, int]] = deque(maxlen=SHOWN)
 
     def append(self, measurements: Sequence[Measurement], frames: Sequence[Numbered]) -> None:
         """Hand what a step completed to the outbox, at once where there is an event among it."""
@@ -78,14 +78,19 @@ class Decided:
                     if arrived_ns is not None:
                         self._latency.add((now_ns - arrived_ns) / NS)
 
+    @property
+    def waiting(self) -> int:
+        """Return how many events the broker has not taken yet, as far as they are counted."""
+        return len(self._open)
+
     def summary_ms(self) -> Percentiles:
         """Return how long events take from the arrival of their last sample until the broker has them."""
         with self._lock:
             return self._latency.summary_ms()
 
-    def take(self) -> dict[str, Any]:
+    def drain(self) -> dict[str, Any]:
         """Return the events since the last call, for the status."""
-        lately, self._lately = list(self._lately), deque(maxlen=TOLD)
+        lately, self._lately = list(self._lately), deque(maxlen=SHOWN)
         return {"epoch": self._epoch, "arrived_us": lately}
 
     def _note(self, events: Sequence[tuple[int, Measurement]], frames: Sequence[Numbered]) -> None:

@@ -70,7 +70,7 @@ class Progress:
     def stuck_devices(self) -> list[str]:
         """Return the tasks of devices of which nothing was heard for too long: no sample, and no other state."""
         now, found = self._clock(), []
-        for intake in self._worn():
+        for intake in self._attached():
             name = f"device:{intake.device.id}"
             token = self._signs(intake.device.id, samples_of(intake))
             before, since = self._seen.get(name, (None, now))
@@ -88,13 +88,13 @@ class Progress:
 
     def _devices_move(self, transport: str) -> Callable[[], object]:
         def progress() -> object:
-            intakes = [intake for intake in self._worn() if intake.transport == transport]
+            intakes = [intake for intake in self._attached() if intake.transport == transport]
             running = [intake for intake in intakes if self._runs(f"device:{intake.device.id}")]
             return [self._signs(i.device.id, samples_of(i)) for i in running] if running else IDLE
 
         return progress
 
-    def _worn(self) -> list[Intake]:
+    def _attached(self) -> list[Intake]:
         return [intake for intake in self._pipeline.intakes if intake.slot is not None]
 
     def _runs(self, name: str) -> bool:

@@ -51,13 +51,13 @@ def exposition(status: Status) -> str:
 
 async def keep_metrics(port: int, status: Callable[[], Status]) -> None:
     """Serve the metrics until cancelled; while somebody else has the port, say so once and try again."""
-    told = ""
+    reported = ""
     while True:
         try:
             await serve_metrics(port, status)
         except OSError as error:
-            if told != str(error):
-                told = str(error)
+            if reported != str(error):
+                reported = str(error)
                 log.warning("no metrics on port %d: %s; stop what holds it, or set prometheus.port", port, error)
             await asyncio.sleep(AGAIN_S)
 

@@ -33,7 +33,7 @@ from gateway.model.status import (
 )
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
-from gateway.status.event_delays import Decided
+from gateway.status.event_delays import EventDelays
 from gateway.status.listener import device_status, gateway_status, outbox_status, samples_of
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
@@ -57,7 +57,7 @@ class Report:
         *,
         pipeline: Pipeline,
         ticker: Ticker,
-        decided: Decided,
+        event_delays: EventDelays,
         outbox: Outbox,
         publisher: Publisher,
         recorder: Recorder | None,
@@ -72,7 +72,7 @@ class Report:
         self._settings = settings
         self._pipeline = pipeline
         self._ticker = ticker
-        self._decided = decided
+        self._event_delays = event_delays
         self._outbox = outbox
         self._publisher = publisher
         self._recorder = recorder
@@ -118,7 +118,7 @@ class Report:
                 "measurements": self.measured,
                 "samples": sum(samples.values()),
                 "latency_ms": self.latency.summary_ms(),
-                "to_broker_ms": self._decided.summary_ms(),
+                "to_broker_ms": self._event_delays.summary_ms(),
                 "dropped": dict(self._ticker.dropped),
             },
             outbox=outbox_status(self._outbox),
@@ -130,7 +130,7 @@ class Report:
             certificates=cast("list[CertificateStatus]", self._certificates.status()),
             registry={"file_differs": self._ward_differs},
             certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
-            events=cast("EventsStatus", self._decided.take()),
+            events=cast("EventsStatus", self._event_delays.drain()),
             incidents=[
                 {"what": incident.what, "text": incident.text}
                 for incident in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.main import USAGE, app
+from gateway.cli.ending import USAGE
+from gateway.cli.main import app
 
 DEPLOY = Path(__file__).parents[2] / "config/deploy"
 

@@ -7,7 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from gateway.outbox.file import WAL_LIMIT
+from gateway.outbox.opening import WAL_LIMIT
 from tests.faults.chain import Chain, wait_for
 from tests.faults.content import EVENT_EVERY
 from tests.faults.files import works

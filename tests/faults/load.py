@@ -106,7 +106,7 @@ def tell(outbox: Outbox, told: int) -> int:
         told: How many of those that were set aside had been told; what is returned is how many are now.
     """
     said: list[tuple[str, Mapping[str, str | int]]] = [("set-aside", {"file": name}) for name in outbox.aside[told:]]
-    said += [(incident.what, incident.fields) for incident in outbox.incidents.take()]
+    said += [(incident.what, incident.fields) for incident in outbox.incidents.drain()]
     for what, fields in said:
         outbox.record(Record("audit", what, time.time_ns() // 1000, dict(fields)))
     return len(outbox.aside)

@@ -22,7 +22,9 @@ from config.settings import Settings
 from drivers.packet import Frame
 from gateway.cli.main import known_drivers
 from gateway.model.row import METRIC, Gap, Row
-from gateway.outbox.file import DamagedError, FileError, OutboxFile
+from gateway.outbox.errors import DamagedError, FileError
+from gateway.outbox.file import OutboxFile
+from gateway.outbox.group import Group
 from gateway.recordings.recording import BLOCK, MAGIC, Header, RecordingError, RecordingReader, RecordingWriter
 from tests.fuzz.target import Target
 
@@ -96,7 +98,7 @@ def _outbox(place: Path) -> Target:
     good, path = place / "good.db", place / "fuzzed.db"
     file = OutboxFile(good)
     rows = [(Row(n, "bay-1", METRIC, b"{}" * 40), n) for n in range(1, 30)]
-    file.commit(rows, [Gap(30, 31, "outbox full")], last_seq=31, released=2, max_bytes=1 << 20)
+    file.commit(Group(rows, [Gap(30, 31, "outbox full")], last_seq=31), released=2, max_bytes=1 << 20)
     file.close(clean=False)  # so that every start checks the whole file
     whole = good.read_bytes()
 
@@ -113,7 +115,7 @@ def _outbox(place: Path) -> Target:
                 opened.read(0, 100)
                 opened.gaps(100)
                 row = Row(opened.last_seq + 1, "bay-1", METRIC, b"{}")
-                opened.commit([(row, 1)], [], last_seq=row.seq, released=5, max_bytes=1 << 16)
+                opened.commit(Group([(row, 1)], last_seq=row.seq), released=5, max_bytes=1 << 16)
             finally:
                 opened.abandon()
 

@@ -20,7 +20,7 @@ from gateway.broker.link import Incoming
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import is_frame
-from gateway.delivery.inbox import CommandError, carry_out, may_answer_on, refusal
+from gateway.delivery.commands import CommandError, dispatch_command, may_answer_on, refusal
 from gateway.historian.fair_queue import FairQueue
 from gateway.historian.parked import numbers_in
 from gateway.history.history import History
@@ -200,7 +200,7 @@ def _intake() -> Target:
         try:
             queue = FairQueue(lambda _: None, [GATEWAY, "gateway-2"])
             queue.put(GATEWAY, Incoming(1, 1, f"rehab/v1/demo/{GATEWAY}/{topic}", payload, 1, False))
-            for waiting in queue.take(2**20, 10):
+            for waiting in queue.next_batch(2**20, 10):
                 with suppress(PayloadError):
                     kind, _, slot = topic.partition("/")
                     body = waiting.message.payload
@@ -241,7 +241,7 @@ def _command() -> Callable[[bytes], None]:
         message = Incoming(1, 1, topic, payload, 1, False, name.decode("latin-1"), b"")
         may_answer_on(message.response_topic, topics)
         try:
-            answer = carry_out(message, topics, watch.command)
+            answer = dispatch_command(message, topics, watch.command)
         except CommandError as error:
             answer = refusal(error)
         orjson.dumps(answer)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.decode import SAMPLES_CHANNEL, frames_of
-from gateway.cli.main import unfit_machine
+from gateway.cli.ending import unfit_machine
 from gateway.model.usage import UsageError
 
 COMMANDS = [

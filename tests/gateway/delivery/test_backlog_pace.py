@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from gateway.delivery.backlog_pace import LEAST, MOST, SOON_S, Flow
+from gateway.delivery.backlog_pace import LEAST, MOST, SOON_S, BacklogPace
 
 PIECE = LEAST // 4
 
 
-def full(now: float = 0.0) -> Flow:
+def full(now: float = 0.0) -> BacklogPace:
     """A flow with as many rows under way as may be at first."""
-    flow = Flow(now, patience_s=30.0)
+    flow = BacklogPace(now, patience_s=30.0)
     for n in range(1, 5):
         assert flow.open(now)
         flow.sent(n * PIECE, PIECE, now)
     return flow
 
 
-def keep_up(flow: Flow, receipt_s: float, rounds: int) -> None:
+def keep_up(flow: BacklogPace, receipt_s: float, rounds: int) -> None:
     """Send all that may go and have it stored after a while, again and again."""
     last = MOST * 1000
     for turn in range(rounds):
@@ -58,13 +58,13 @@ def test_a_historian_that_is_slow_is_waited_for() -> None:
 
 
 def test_time_without_anything_to_send_is_no_silence() -> None:
-    flow = Flow(0.0, patience_s=30.0)
+    flow = BacklogPace(0.0, patience_s=30.0)
     flow.sent(LEAST, LEAST, 1000.0)
     assert not flow.open(1001.0)
 
 
 def test_the_sooner_the_receipts_the_more_may_go() -> None:
-    flow = Flow(0.0)
+    flow = BacklogPace(0.0)
     keep_up(flow, SOON_S / 2, 10)
     assert flow.window == MOST
     keep_up(flow, 2 * SOON_S, 3)

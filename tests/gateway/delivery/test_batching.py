@@ -18,13 +18,13 @@ def seqs(rows: list[Row]) -> list[int]:
 def test_slot_sends_once_a_second() -> None:
     batches = SlotBatches()
     batches.add([row(1), row(2, "b"), row(3)])
-    assert seqs(batches.take(0.0)) == [1, 3]
-    assert seqs(batches.take(0.0)) == [2]
+    assert seqs(batches.next_batch(0.0)) == [1, 3]
+    assert seqs(batches.next_batch(0.0)) == [2]
     batches.add([row(4)])
-    assert batches.take(0.9) == []
+    assert batches.next_batch(0.9) == []
     assert batches.next_due() == 1.0
     batches.add([row(5)])
-    assert seqs(batches.take(1.0)) == [4, 5]
+    assert seqs(batches.next_batch(1.0)) == [4, 5]
     assert batches.next_due() is None
     assert batches.rows == 0
 
@@ -32,9 +32,9 @@ def test_slot_sends_once_a_second() -> None:
 def test_event_does_not_wait() -> None:
     batches = SlotBatches()
     batches.add([row(1)])
-    batches.take(0.0)
+    batches.next_batch(0.0)
     batches.add([row(2), row(3, event=True)])
-    assert seqs(batches.take(0.1)) == [2, 3]
+    assert seqs(batches.next_batch(0.1)) == [2, 3]
 
 
 drawn_rows = st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(1, 400)), max_size=600)
@@ -47,7 +47,7 @@ def test_messages_hold_every_row_once_in_order_and_stay_small(drawn: list[tuple[
     batches.add(made)
     now, messages = 0.0, []
     while batches.rows:
-        while message := batches.take(now, limit):
+        while message := batches.next_batch(now, limit):
             messages.append(message)
         now += 1.0
     for found in (messages, by_slot(made, limit)):

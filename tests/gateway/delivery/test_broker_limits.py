@@ -29,7 +29,7 @@ from gateway.outbox.outbox import Outbox
 from gateway.status.notice_rules import Judge
 from gateway.wire.topics import Topics
 from tests.gateway.samples import measurement, ward
-from tests.gateway.stubborn import StubbornServer
+from tests.gateway.withholding_broker import WithholdingBroker
 from tests.servers import Child, free_port, missing, wait_until
 
 pytestmark = pytest.mark.broker
@@ -257,7 +257,7 @@ def test_no_answer_of_a_broker_costs_a_row(
 ) -> None:
     """Refused with every code there is, and taken when the broker was mended: all are there, and it was told."""
     monkeypatch.setattr(window_module, "REFUSED_WAIT_S", 0.2)
-    server = StubbornServer(code=code)
+    server = WithholdingBroker(code=code)
     server.acknowledging = True
     publisher = make(server.port, resend_after_s=0.3)
     outbox.append(ward(200))

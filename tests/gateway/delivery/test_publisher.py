@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Iterator
@@ -11,14 +12,17 @@ import pytest
 
 from config.settings import Broker
 from gateway.delivery import in_flight as window_module
-from gateway.delivery import publisher as publisher_module
-from gateway.delivery.publisher import LIVE_MAX, Publisher
-from gateway.outbox.file import OutboxFile
+from gateway.delivery import sender as sender_module
+from gateway.delivery.publisher import Publisher
+from gateway.delivery.refusals import Refusals
+from gateway.delivery.side_messages import LIVE_MAX, Waveforms
+from gateway.machine.fault_counts import FaultCounts
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 from gateway.wire.topics import Topics
+from tests.gateway.damage import run_sql
 from tests.gateway.samples import measurement, ward
-from tests.gateway.stubborn import StubbornServer
+from tests.gateway.withholding_broker import WithholdingBroker
 from tests.servers import wait_until
 
 TOPICS = Topics("demo", "g-1")
@@ -32,14 +36,14 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 @pytest.fixture
-def server() -> Iterator[StubbornServer]:
-    made = StubbornServer()
+def server() -> Iterator[WithholdingBroker]:
+    made = WithholdingBroker()
     yield made
     made.close()
 
 
 @pytest.fixture
-def publisher(outbox: Outbox, server: StubbornServer) -> Iterator[Publisher]:
+def publisher(outbox: Outbox, server: WithholdingBroker) -> Iterator[Publisher]:
     made = Publisher(outbox, TOPICS, Broker(port=server.port), on_command=command, rng=random.Random(1))
     made.start()
     wait_until(lambda: made.state().connected)
@@ -65,7 +69,7 @@ def fill(outbox: Outbox, n: int, *, slots: int = 100) -> None:
 
 
 def test_never_more_under_way_than_the_broker_allows_also_after_reconnecting(
-    outbox: Outbox, server: StubbornServer, publisher: Publisher
+    outbox: Outbox, server: WithholdingBroker, publisher: Publisher
 ) -> None:
     fill(outbox, 1000)
     wait_until(lambda: server.connections[0].most_waiting == 5)
@@ -84,7 +88,7 @@ def test_never_more_under_way_than_the_broker_allows_also_after_reconnecting(
 
 
 def test_own_window_holds_where_the_broker_sets_no_limit(outbox: Outbox) -> None:
-    server = StubbornServer(receive_maximum=65_535)
+    server = WithholdingBroker(receive_maximum=65_535)
     made = Publisher(outbox, TOPICS, Broker(port=server.port, window=7), rng=random.Random(1))
     made.start()
     fill(outbox, 500)
@@ -98,9 +102,9 @@ def test_own_window_holds_where_the_broker_sets_no_limit(outbox: Outbox) -> None
 
 
 def test_broker_that_never_acknowledges_gets_a_new_connection(
-    outbox: Outbox, server: StubbornServer, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, server: WithholdingBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher_module, "ACK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sender_module, "ACK_TIMEOUT_S", 0.3)
     made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
     made.start()
     fill(outbox, 10)
@@ -113,7 +117,7 @@ def test_broker_that_never_acknowledges_gets_a_new_connection(
 
 def test_refused_messages_come_again_and_never_pile_up(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window_module, "REFUSED_WAIT_S", 0.2)
-    server = StubbornServer(code=0x97)
+    server = WithholdingBroker(code=0x97)
     server.acknowledging = True
     made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
     made.start()
@@ -128,7 +132,7 @@ def test_refused_messages_come_again_and_never_pile_up(outbox: Outbox, monkeypat
 
 
 def test_event_goes_at_once_and_takes_its_slot_along_the_rest_waits_for_its_second(
-    outbox: Outbox, server: StubbornServer, publisher: Publisher
+    outbox: Outbox, server: WithholdingBroker, publisher: Publisher
 ) -> None:
     server.acknowledge_all()
     outbox.append([measurement(0)], urgent=True)
@@ -140,7 +144,7 @@ def test_event_goes_at_once_and_takes_its_slot_along_the_rest_waits_for_its_seco
     assert len(server.connections[0].messages) == 3
 
 
-def test_receipt_releases_and_others_do_not(outbox: Outbox, server: StubbornServer, publisher: Publisher) -> None:
+def test_receipt_releases_and_others_do_not(outbox: Outbox, server: WithholdingBroker, publisher: Publisher) -> None:
     server.acknowledge_all()
     fill(outbox, 100)
     server.send(TOPICS.stored, Receipt("f" * 16, 90).encode())
@@ -151,7 +155,7 @@ def test_receipt_releases_and_others_do_not(outbox: Outbox, server: StubbornServ
     assert publisher.state().errors == {"bad receipt": 1}
 
 
-def test_broker_mode_releases_with_the_acknowledgement(outbox: Outbox, server: StubbornServer) -> None:
+def test_broker_mode_releases_with_the_acknowledgement(outbox: Outbox, server: WithholdingBroker) -> None:
     made = Publisher(outbox, TOPICS, Broker(port=server.port), release="broker", rng=random.Random(1))
     made.start()
     fill(outbox, 200)
@@ -162,7 +166,7 @@ def test_broker_mode_releases_with_the_acknowledgement(outbox: Outbox, server: S
     made.stop()
 
 
-def test_status_is_retained_and_the_end_says_offline(outbox: Outbox, server: StubbornServer) -> None:
+def test_status_is_retained_and_the_end_says_offline(outbox: Outbox, server: WithholdingBroker) -> None:
     made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
     made.set_status({"state": "online", "n": 1})
     made.start()
@@ -180,7 +184,7 @@ def test_status_is_retained_and_the_end_says_offline(outbox: Outbox, server: Stu
     assert server.connections[0].will
 
 
-def test_of_each_slots_curves_only_the_newest_are_sent(outbox: Outbox, server: StubbornServer) -> None:
+def test_of_each_slots_curves_only_the_newest_are_sent(outbox: Outbox, server: WithholdingBroker) -> None:
     made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
     for number in range(3):
         made.set_curves("bay-1", b"%d" % number)
@@ -196,12 +200,12 @@ def test_of_each_slots_curves_only_the_newest_are_sent(outbox: Outbox, server: S
     assert sent[2] == (TOPICS.cycles("bay-1"), b"3")
 
 
-def ask(server: StubbornServer, name: str, payload: bytes, answer: str = "answers/1") -> None:
+def ask(server: WithholdingBroker, name: str, payload: bytes, answer: str = "answers/1") -> None:
     properties = b"\x08" + len(answer).to_bytes(2, "big") + answer.encode() + b"\x09\x00\x02id"
     server.send(TOPICS.command(name), payload, properties)
 
 
-def test_commands_are_answered(outbox: Outbox, server: StubbornServer, publisher: Publisher) -> None:
+def test_commands_are_answered(outbox: Outbox, server: WithholdingBroker, publisher: Publisher) -> None:
     server.acknowledge_all()
     ask(server, "watch", b'{"for_s":5}')
     ask(server, "fail", b"{}")
@@ -218,7 +222,9 @@ def test_commands_are_answered(outbox: Outbox, server: StubbornServer, publisher
     assert publisher.state().errors == {"bad command": 3}
 
 
-def test_no_answer_is_forged_onto_our_own_topics(outbox: Outbox, server: StubbornServer, publisher: Publisher) -> None:
+def test_no_answer_is_forged_onto_our_own_topics(
+    outbox: Outbox, server: WithholdingBroker, publisher: Publisher
+) -> None:
     server.acknowledge_all()
     for topic in (TOPICS.stored, TOPICS.measurements("bay-1"), "a/#"):
         ask(server, "watch", b"{}", topic)
@@ -227,26 +233,31 @@ def test_no_answer_is_forged_onto_our_own_topics(outbox: Outbox, server: Stubbor
     assert [topic for topic, _ in server.connections[0].messages] == ["answers/last"]
 
 
-def test_waveforms_are_dropped_and_counted_without_a_connection(outbox: Outbox, server: StubbornServer) -> None:
+def test_waveforms_are_dropped_and_counted_without_a_connection(outbox: Outbox, server: WithholdingBroker) -> None:
     made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))
     made.publish_live(TOPICS.waveform("d", "s"), b"x")
     made.start()
     wait_until(lambda: made.state().connected)
     assert made.state().errors == {"waveform dropped: not connected": 1}
-    with made._wake:  # the thread sleeps meanwhile
-        for _ in range(LIVE_MAX + 10):
-            made.publish_live(TOPICS.waveform("d", "s"), b"x")
-    wait_until(lambda: made.state().errors.get("waveform dropped: link busy", 0) >= 10)
     made.stop()
 
 
-def test_damaged_outbox_goes_on_in_its_new_epoch(outbox: Outbox, server: StubbornServer, publisher: Publisher) -> None:
+def test_waveforms_are_dropped_and_counted_while_too_many_wait() -> None:
+    faults = FaultCounts(logging.getLogger(__name__))
+    waveforms = Waveforms(faults, Refusals())
+    kept = [waveforms.add(TOPICS.waveform("d", "s"), b"x") for _ in range(LIVE_MAX + 10)]
+    assert kept == [True] * LIVE_MAX + [False] * 10
+    assert faults.counts() == {"waveform dropped: link busy": 10}
+
+
+def test_damaged_outbox_goes_on_in_its_new_epoch(
+    outbox: Outbox, server: WithholdingBroker, publisher: Publisher
+) -> None:
     server.acknowledge_all()
     fill(outbox, 50)
     wait_until(lambda: publisher.state().taken == 50)
     before = outbox.epoch
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("DROP TABLE metrics")
+    run_sql(outbox.path, "DROP TABLE metrics")
     outbox.append(ward(30))
     wait_until(lambda: outbox.epoch != before and publisher.state().taken == 30)
     epochs = {orjson.loads(body)["epoch"] for _, body in server.connections[0].messages}
@@ -254,7 +265,7 @@ def test_damaged_outbox_goes_on_in_its_new_epoch(outbox: Outbox, server: Stubbor
 
 
 def test_publishing_ends_no_thread_and_leaves_none(outbox: Outbox) -> None:
-    server = StubbornServer()
+    server = WithholdingBroker()
     before = threading.active_count()
     for _ in range(3):
         made = Publisher(outbox, TOPICS, Broker(port=server.port), rng=random.Random(1))

@@ -24,7 +24,7 @@ from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED, HistorianNotice
 from gateway.wire.receipt_key import FILE, ReceiptKey, ReceiptKeyError, receipt_key
 from gateway.wire.topics import Topics
 from tests.gateway.samples import ward
-from tests.gateway.stubborn import StubbornServer
+from tests.gateway.withholding_broker import WithholdingBroker
 from tests.servers import Child, wait_until
 
 TOPICS = Topics("demo", "gateway-1")
@@ -39,8 +39,8 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 @pytest.fixture
-def server() -> Iterator[StubbornServer]:
-    made = StubbornServer()
+def server() -> Iterator[WithholdingBroker]:
+    made = WithholdingBroker()
     made.acknowledge_all()
     yield made
     made.close()
@@ -61,7 +61,7 @@ def counted(publisher: Publisher, kind: str) -> int:
     return publisher.state().errors.get(kind, 0)
 
 
-def test_a_receipt_without_our_signature_deletes_nothing(outbox: Outbox, server: StubbornServer) -> None:
+def test_a_receipt_without_our_signature_deletes_nothing(outbox: Outbox, server: WithholdingBroker) -> None:
     with published(outbox, server.port, receipt_key=KEY) as publisher:
         true = Receipt(outbox.epoch, 40).encode()
         signed = KEY.sign(TOPICS.stored, true)
@@ -90,7 +90,7 @@ def test_a_receipt_without_our_signature_deletes_nothing(outbox: Outbox, server:
     ids=["one more", "far more", "received", "beyond", "received beyond"],
 )
 def test_a_receipt_above_what_was_given_is_not_believed_at_all(
-    outbox: Outbox, server: StubbornServer, receipt: tuple[int, ...]
+    outbox: Outbox, server: WithholdingBroker, receipt: tuple[int, ...]
 ) -> None:
     before = outbox.epoch
     with published(outbox, server.port) as publisher:
@@ -103,7 +103,7 @@ def test_a_receipt_above_what_was_given_is_not_believed_at_all(
         wait_until(lambda: outbox.state().depth + outbox.state().earlier == 100)
 
 
-def test_only_listed_historians_count(outbox: Outbox, server: StubbornServer) -> None:
+def test_only_listed_historians_count(outbox: Outbox, server: WithholdingBroker) -> None:
     with published(outbox, server.port, historians=["h-1"]) as publisher:
         for topic in (TOPICS.stored, TOPICS.stored_by("h-2")):
             server.send(topic, Receipt(outbox.epoch, 90).encode())
@@ -112,14 +112,14 @@ def test_only_listed_historians_count(outbox: Outbox, server: StubbornServer) ->
         wait_until(lambda: outbox.state().released_seq == 40)
 
 
-def test_by_default_that_is_the_one_that_shares_with_nobody(outbox: Outbox, server: StubbornServer) -> None:
+def test_by_default_that_is_the_one_that_shares_with_nobody(outbox: Outbox, server: WithholdingBroker) -> None:
     with published(outbox, server.port) as publisher:
         server.send(TOPICS.stored_by("h-1"), Receipt(outbox.epoch, 90).encode())
         wait_until(lambda: counted(publisher, UNLISTED) == 1)
         assert outbox.state().released_seq == 0
 
 
-def test_old_receipts_and_those_of_another_epoch_do_no_harm(outbox: Outbox, server: StubbornServer) -> None:
+def test_old_receipts_and_those_of_another_epoch_do_no_harm(outbox: Outbox, server: WithholdingBroker) -> None:
     with published(outbox, server.port, receipt_key=KEY):
         for stored in (60, 20, 40):
             server.send(TOPICS.stored, KEY.sign(TOPICS.stored, Receipt(outbox.epoch, stored).encode()))
@@ -128,7 +128,7 @@ def test_old_receipts_and_those_of_another_epoch_do_no_harm(outbox: Outbox, serv
         wait_until(lambda: outbox.state().released_seq == 61)
 
 
-def test_what_the_historian_tells_reaches_the_status_and_goes_again(outbox: Outbox, server: StubbornServer) -> None:
+def test_what_the_historian_tells_reaches_the_status_and_goes_again(outbox: Outbox, server: WithholdingBroker) -> None:
     told = HistorianNotice("numbers-conflict", "", "Numbers came again with other content")
     with published(outbox, server.port) as publisher:
         server.send(TOPICS.stored, Receipt(outbox.epoch, 40, notices=(told,)).encode())

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.delivery.receipts import LAPSE_S, MOST_HISTORIANS, Reach, Union
+from gateway.delivery.receipts import LAPSE_S, MOST_HISTORIANS, MergedReceipts, Reach
 from gateway.wire.receipt import Contiguous, Receipt
 
 EPOCH = "0" * 16
@@ -25,13 +25,13 @@ def within(reach: Reach, upto: int = 100) -> set[int]:
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4))
-def test_union_is_the_union_of_sets(parts: list[tuple[set[int], set[int]]]) -> None:
-    union = Union()
+def test_merged_receipts_are_the_union_of_sets(parts: list[tuple[set[int], set[int]]]) -> None:
+    merged = MergedReceipts()
     for i, (numbers, more) in enumerate(parts):
-        assert union.take(f"h-{i}", has(numbers, more), 0.0, retained=False)
+        assert merged.add(f"h-{i}", has(numbers, more), 0.0, retained=False)
     stored = set().union(*(numbers for numbers, _ in parts))
     received = stored.union(*(more for _, more in parts))
-    for reach, plain in ((union.stored(), stored), (union.received(0.0), received)):
+    for reach, plain in ((merged.stored(), stored), (merged.received(0.0), received)):
         assert within(reach) == plain
         assert reach.upto == next(n for n in range(100) if n + 1 not in plain)
         gone = [n for first, last in reach.missing(3, 90) for n in range(first, last + 1)]
@@ -39,33 +39,33 @@ def test_union_is_the_union_of_sets(parts: list[tuple[set[int], set[int]]]) -> N
 
 
 def test_the_newest_receipt_of_a_historian_replaces_what_it_said_before() -> None:
-    union = Union()
-    union.take("a", has({1, 2, 3}), 0.0, retained=False)
-    union.take("a", has({1}), 1.0, retained=False)  # its disk was lost
-    assert union.stored() == Reach(1)
+    merged = MergedReceipts()
+    merged.add("a", has({1, 2, 3}), 0.0, retained=False)
+    merged.add("a", has({1}), 1.0, retained=False)  # its disk was lost
+    assert merged.stored() == Reach(1)
 
 
 def test_what_a_silent_historian_only_received_lapses_and_what_it_stored_does_not() -> None:
-    union = Union()
-    union.take("a", has({1, 2}, {3, 5}), 0.0, retained=False)
-    union.take("b", has({4}), LAPSE_S, retained=False)
-    assert within(union.received(LAPSE_S - 1)) == {1, 2, 3, 4, 5}
-    assert within(union.received(LAPSE_S)) == {1, 2, 4}
-    union.take("a", has({1, 2}, {3, 5}), LAPSE_S, retained=True)  # the broker only remembers it
-    assert within(union.received(LAPSE_S)) == {1, 2, 4}
-    union.take("a", has({1, 2}, {3, 5}), LAPSE_S, retained=False)
-    assert within(union.received(LAPSE_S)) == {1, 2, 3, 4, 5}
+    merged = MergedReceipts()
+    merged.add("a", has({1, 2}, {3, 5}), 0.0, retained=False)
+    merged.add("b", has({4}), LAPSE_S, retained=False)
+    assert within(merged.received(LAPSE_S - 1)) == {1, 2, 3, 4, 5}
+    assert within(merged.received(LAPSE_S)) == {1, 2, 4}
+    merged.add("a", has({1, 2}, {3, 5}), LAPSE_S, retained=True)  # the broker only remembers it
+    assert within(merged.received(LAPSE_S)) == {1, 2, 4}
+    merged.add("a", has({1, 2}, {3, 5}), LAPSE_S, retained=False)
+    assert within(merged.received(LAPSE_S)) == {1, 2, 3, 4, 5}
 
 
 def test_historians_beyond_all_reason_are_left_out() -> None:
-    union = Union()
-    assert all(union.take(f"h-{i}", has({1}), 0.0, retained=False) for i in range(MOST_HISTORIANS))
-    assert not union.take("one-more", has({2}), 0.0, retained=False)
-    assert union.take("h-0", has({2}), 0.0, retained=False)
+    merged = MergedReceipts()
+    assert all(merged.add(f"h-{i}", has({1}), 0.0, retained=False) for i in range(MOST_HISTORIANS))
+    assert not merged.add("one-more", has({2}), 0.0, retained=False)
+    assert merged.add("h-0", has({2}), 0.0, retained=False)
 
 
 def test_receipts_far_apart_are_put_together() -> None:
-    union = Union()
-    union.take("a", Receipt(EPOCH, 2**52), 0.0, retained=False)
-    union.take("b", has(set(range(2, 80))), 0.0, retained=False)
-    assert union.stored() == Reach(2**52)
+    merged = MergedReceipts()
+    merged.add("a", Receipt(EPOCH, 2**52), 0.0, retained=False)
+    merged.add("b", has(set(range(2, 80))), 0.0, retained=False)
+    assert merged.stored() == Reach(2**52)

@@ -17,9 +17,9 @@ def acknowledged(upto: int, *, until: float = 0.0) -> Resend:
 
 def test_nothing_is_suspect_before_its_time() -> None:
     policy = acknowledged(100, until=29.0)
-    assert policy.take(29.0) is None
+    assert policy.next_piece(29.0) is None
     policy.acknowledged(100, 30.0)
-    assert policy.take(30.0) == (0, 100)
+    assert policy.next_piece(30.0) == (0, 100)
 
 
 def test_receipts_in_time_mean_no_resending() -> None:
@@ -27,7 +27,7 @@ def test_receipts_in_time_mean_no_resending() -> None:
     for now in range(200):
         policy.acknowledged(now * 100, now)
         policy.receipt(max(0, now - 1) * 100, now)
-        assert policy.take(now) is None
+        assert policy.next_piece(now) is None
 
 
 def test_silence_gets_ever_rarer_probes_of_one_size() -> None:
@@ -35,7 +35,7 @@ def test_silence_gets_ever_rarer_probes_of_one_size() -> None:
     probes = []
     for now in range(30, 7200):
         policy.acknowledged(100_000, now)
-        if piece := policy.take(now):
+        if piece := policy.next_piece(now):
             assert piece == (0, CHUNK)
             probes.append(now)
     gaps = [b - a for a, b in pairwise(probes)]
@@ -46,7 +46,7 @@ def test_silence_gets_ever_rarer_probes_of_one_size() -> None:
 def test_lost_queue_is_recovered_piece_by_piece_ever_faster() -> None:
     policy, stored, now, pieces = acknowledged(100_000, until=30.0), 0, 30.0, []
     while stored < 100_000:
-        if piece := policy.take(now):
+        if piece := policy.next_piece(now):
             assert piece[0] == stored
             pieces.append(piece[1] - piece[0])
             stored = piece[1]
@@ -59,11 +59,11 @@ def test_lost_queue_is_recovered_piece_by_piece_ever_faster() -> None:
 
 def test_historian_that_works_through_its_queue_is_left_alone() -> None:
     policy, stored = acknowledged(100_000, until=30.0), 0
-    assert policy.take(30.0) == (0, CHUNK)
+    assert policy.next_piece(30.0) == (0, CHUNK)
     for i in range(200):
         stored += 500
         policy.receipt(stored, 31.0 + i * 0.2)
-        assert policy.take(31.0 + i * 0.2) is None
+        assert policy.next_piece(31.0 + i * 0.2) is None
 
 
 def test_historian_that_lost_what_it_had_gets_it_again() -> None:
@@ -72,5 +72,5 @@ def test_historian_that_lost_what_it_had_gets_it_again() -> None:
     policy.receipt(900, 1)
     policy.acknowledged(1000, 31)
     policy.receipt(200, 32)  # a new history, with what the outbox still holds beyond 200
-    assert policy.take(33) is None
-    assert policy.take(63) == (200, 700)
+    assert policy.next_piece(33) is None
+    assert policy.next_piece(63) == (200, 700)

@@ -8,10 +8,10 @@ import pytest
 from gateway.delivery.backlog_pace import LEAST
 from gateway.delivery.receipts import Reach
 from gateway.delivery.resend import Resend
-from gateway.delivery.schedule import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, Lanes
+from gateway.delivery.schedule import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, SendSchedule
 from gateway.model.row import Gap, Row
-from gateway.outbox.file import OutboxFile
 from gateway.outbox.outbox import Outbox
+from tests.gateway.damage import run_sql
 from tests.gateway.samples import measurement, ward
 
 
@@ -31,7 +31,7 @@ def seqs(messages: list[list[Row]]) -> list[int]:
     return sorted(row.seq for rows in messages for row in rows)
 
 
-def drain(take: Lanes, now: float, *, old: bool) -> list[list[Row]]:
+def drain(take: SendSchedule, now: float, *, old: bool) -> list[list[Row]]:
     messages = []
     while rows := take.old(now) if old else take.live(now):
         messages.append(rows)
@@ -40,113 +40,116 @@ def drain(take: Lanes, now: float, *, old: bool) -> list[list[Row]]:
 
 def test_the_present_goes_before_a_long_past(outbox: Outbox) -> None:
     make(outbox, LIVE_LAG + 5_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
-    assert lanes.live(0.0) == []
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0, receipts=False)
+    assert schedule.live(0.0) == []
     make(outbox, 10)
-    assert seqs(drain(lanes, 0.0, old=False)) == list(range(LIVE_LAG + 5_001, LIVE_LAG + 5_011))
-    assert lanes.backlog == LIVE_LAG + 5_000
-    old = [each for i in range(1, 100) for each in drain(lanes, i / 10, old=True)]
+    assert seqs(drain(schedule, 0.0, old=False)) == list(range(LIVE_LAG + 5_001, LIVE_LAG + 5_011))
+    assert schedule.backlog == LIVE_LAG + 5_000
+    old = [each for i in range(1, 100) for each in drain(schedule, i / 10, old=True)]
     assert seqs(old) == list(range(1, LIVE_LAG + 5_001))
-    assert lanes.backlog == 0
+    assert schedule.backlog == 0
 
 
 def test_a_short_past_is_the_present(outbox: Outbox) -> None:
     make(outbox, LIVE_LAG)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    assert seqs([each for now in range(300) for each in drain(lanes, now, old=False)]) == list(range(1, LIVE_LAG + 1))
-    assert lanes.backlog == 0
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    assert seqs([each for now in range(300) for each in drain(schedule, now, old=False)]) == list(
+        range(1, LIVE_LAG + 1)
+    )
+    assert schedule.backlog == 0
 
 
 def test_the_past_keeps_to_its_rate(outbox: Outbox) -> None:
     make(outbox, 12_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
-    lanes.live(0.0)
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0, receipts=False)
+    schedule.live(0.0)
     for now in (0.1, 0.2, 0.5):
-        sent = 12_000 - lanes.backlog
-        more = sum(map(len, drain(lanes, now, old=True)))
+        sent = 12_000 - schedule.backlog
+        more = sum(map(len, drain(schedule, now, old=True)))
         assert sent + more <= BACKLOG_ROWS_PER_S * now + 200
 
 
 def test_the_past_waits_for_the_receipts_of_what_was_sent(outbox: Outbox) -> None:
     make(outbox, 6_000)
-    lanes, unpaced = (Lanes(outbox, resend=Resend(), now=0.0, receipts=receipts) for receipts in (True, False))
-    for each in (lanes, unpaced):
+    schedule, unpaced = (
+        SendSchedule(outbox, resend=Resend(), now=0.0, receipts=receipts) for receipts in (True, False)
+    )
+    for each in (schedule, unpaced):
         each.live(0.0)
-    sent = seqs(drain(lanes, 1.0, old=True))
+    sent = seqs(drain(schedule, 1.0, old=True))
     assert LEAST <= len(sent) < 2 * LEAST
     assert len(seqs(drain(unpaced, 1.0, old=True))) == 6_000
-    assert drain(lanes, 20.0, old=True) == []
-    lanes.receipt(Reach(len(sent)), 21.0)
-    assert LEAST <= len(seqs(drain(lanes, 22.0, old=True))) < 2 * LEAST
-    assert drain(lanes, 40.0, old=True) == []
-    assert drain(lanes, 60.0, old=True)  # nobody has answered for half a minute
+    assert drain(schedule, 20.0, old=True) == []
+    schedule.receipt(Reach(len(sent)), 21.0)
+    assert LEAST <= len(seqs(drain(schedule, 22.0, old=True))) < 2 * LEAST
+    assert drain(schedule, 40.0, old=True) == []
+    assert drain(schedule, 60.0, old=True)  # nobody has answered for half a minute
 
 
 def test_a_second_silence_makes_one_past(outbox: Outbox) -> None:
     make(outbox, 3_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
-    lanes.live(0.0)
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0, receipts=False)
+    schedule.live(0.0)
     make(outbox, 3_000)
-    lanes.live(0.0)
-    assert lanes.backlog == 6_000
-    assert seqs([each for i in range(1, 50) for each in drain(lanes, i / 10, old=True)]) == list(range(1, 6_001))
+    schedule.live(0.0)
+    assert schedule.backlog == 6_000
+    assert seqs([each for i in range(1, 50) for each in drain(schedule, i / 10, old=True)]) == list(range(1, 6_001))
 
 
 def test_resent_rows_take_the_old_lane_from_the_receipt_on(outbox: Outbox) -> None:
     make(outbox, 100)
-    lanes = Lanes(outbox, resend=Resend(after_s=5.0), now=0.0)
-    lanes.taken(
-        [(row.seq, row.seq) for now in range(3) for rows in drain(lanes, now, old=False) for row in rows], now=3.0
+    schedule = SendSchedule(outbox, resend=Resend(after_s=5.0), now=0.0)
+    schedule.acknowledged(
+        [(row.seq, row.seq) for now in range(3) for rows in drain(schedule, now, old=False) for row in rows], now=3.0
     )
-    assert lanes.taken_upto == 100
-    lanes.receipt(Reach(40), 3.0)
-    assert not lanes.again(7.0)
-    lanes.tick(8.0)
-    assert lanes.again(8.0)
-    assert seqs(drain(lanes, 9.0, old=True)) == list(range(41, 101))
-    assert lanes.resent == 60
+    assert schedule.taken_upto == 100
+    schedule.receipt(Reach(40), 3.0)
+    assert not schedule.again(7.0)
+    schedule.tick(8.0)
+    assert schedule.again(8.0)
+    assert seqs(drain(schedule, 9.0, old=True)) == list(range(41, 101))
+    assert schedule.resent == 60
 
 
 def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) -> None:
     make(outbox, 100)
-    lanes = Lanes(outbox, resend=Resend(after_s=5.0), now=0.0)
-    lanes.receipt(Reach(10, 0b1100), 0.0)  # 1 to 10, 13 and 14
-    sent = [rows for now in range(3) for rows in drain(lanes, now, old=False)]
+    schedule = SendSchedule(outbox, resend=Resend(after_s=5.0), now=0.0)
+    schedule.receipt(Reach(10, 0b1100), 0.0)  # 1 to 10, 13 and 14
+    sent = [rows for now in range(3) for rows in drain(schedule, now, old=False)]
     assert seqs(sent) == [11, 12, *range(15, 101)]
-    lanes.taken([(row.seq, row.seq) for rows in sent for row in rows], now=3.0)
-    assert lanes.taken_upto == 100
-    lanes.receipt(Reach(20, 0b1110), 3.0)  # 1 to 20, 22 to 24
-    lanes.tick(8.0)
-    assert lanes.again(8.0)
-    assert seqs(drain(lanes, 9.0, old=True)) == [21, *range(25, 101)]
-    assert lanes.resent == 77
+    schedule.acknowledged([(row.seq, row.seq) for rows in sent for row in rows], now=3.0)
+    assert schedule.taken_upto == 100
+    schedule.receipt(Reach(20, 0b1110), 3.0)  # 1 to 20, 22 to 24
+    schedule.tick(8.0)
+    assert schedule.again(8.0)
+    assert seqs(drain(schedule, 9.0, old=True)) == [21, *range(25, 101)]
+    assert schedule.resent == 77
 
 
 def test_a_gap_is_told_but_for_what_arrived_before(outbox: Outbox) -> None:
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    lanes.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    schedule.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
     told = [Gap(2, 10, "full"), Gap(12, 12, "bad")]
-    assert lanes.unheard(told, 10) == [
+    assert schedule.unheard(told, 10) == [
         Gap(5, 5, "full"), Gap(7, 8, "full"), Gap(10, 10, "full"), Gap(12, 12, "bad"),
     ]  # fmt: skip
-    assert lanes.unheard(told, 3) == told
+    assert schedule.unheard(told, 3) == told
 
 
-def test_lanes_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
+def test_the_schedule_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
     make(outbox, 50)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    held = lanes.live(0.0)
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("DROP TABLE metrics")
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    held = schedule.live(0.0)
+    run_sql(outbox.path, "DROP TABLE metrics")
     make(outbox, 20)
-    assert lanes.epoch != outbox.epoch
-    assert lanes.old(9.0) == []
-    assert seqs([held, *lanes.drain()]) == list(range(1, 51))
-    assert lanes.live(9.0) == []
+    assert schedule.epoch != outbox.epoch
+    assert schedule.old(9.0) == []
+    assert seqs([held, *schedule.drain()]) == list(range(1, 51))
+    assert schedule.live(9.0) == []
 
 
-def told(lanes: Lanes) -> list[tuple[int, int]]:
-    return [(gap.first, gap.last) for gap in lanes.gaps(10_000)]
+def told(schedule: SendSchedule) -> list[tuple[int, int]]:
+    return [(gap.first, gap.last) for gap in schedule.gaps(10_000)]
 
 
 def dropping(outbox: Outbox, n: int, *, max_bytes: int) -> None:
@@ -160,44 +163,44 @@ def dropping(outbox: Outbox, n: int, *, max_bytes: int) -> None:
 
 def test_gaps_go_with_the_rows_that_they_lie_between(outbox: Outbox) -> None:
     dropping(outbox, 200, max_bytes=60_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    sent = seqs(drain(lanes, 0.0, old=False)) + seqs(drain(lanes, 10.0, old=False))
-    gaps = told(lanes)
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    sent = seqs(drain(schedule, 0.0, old=False)) + seqs(drain(schedule, 10.0, old=False))
+    gaps = told(schedule)
     assert len(gaps) > 50
     numbers = sent + [seq for first, last in gaps for seq in range(first, last + 1)]
     assert sorted(numbers) == list(range(1, 202))
-    assert told(lanes) == [], "once"
+    assert told(schedule) == [], "once"
 
 
 def test_what_a_historian_has_of_a_gap_counts_as_taken(outbox: Outbox) -> None:
     make(outbox, 20)
     outbox.max_bytes = 1
     make(outbox, 1)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    lanes.receipt(Reach(3, 0b1100110), 0.0)  # 1 to 3, 5, 6, 9 and 10
-    lanes.live(0.0)
-    assert told(lanes) == [(4, 4), (7, 8), (11, 21)]
-    lanes.taken([(4, 4)], 0.0)
-    assert lanes.taken_upto == 6
-    lanes.taken([(7, 8)], 0.0)
-    assert lanes.taken_upto == 10
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    schedule.receipt(Reach(3, 0b1100110), 0.0)  # 1 to 3, 5, 6, 9 and 10
+    schedule.live(0.0)
+    assert told(schedule) == [(4, 4), (7, 8), (11, 21)]
+    schedule.acknowledged([(4, 4)], 0.0)
+    assert schedule.taken_upto == 6
+    schedule.acknowledged([(7, 8)], 0.0)
+    assert schedule.taken_upto == 10
 
 
 def test_a_long_past_brings_its_gaps_in_order_and_never_many_at_once(outbox: Outbox) -> None:
     dropping(outbox, 3 * LIVE_LAG, max_bytes=1_700_000)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0, receipts=False)
-    lanes.live(0.0)
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0, receipts=False)
+    schedule.live(0.0)
     sent: list[int] = []
     numbers: list[int] = []
     for now in range(1, 60):
-        sent += seqs(drain(lanes, now, old=True))
-        gaps = told(lanes)
+        sent += seqs(drain(schedule, now, old=True))
+        gaps = told(schedule)
         assert len(gaps) <= 2 * READ_GAPS
         numbers += [seq for first, last in gaps for seq in range(first, last + 1)]
     assert numbers == sorted(numbers)
     assert len(numbers) > READ_GAPS
     assert sorted(sent + numbers) == list(range(1, 3 * LIVE_LAG + 2))
-    assert lanes.backlog == 0
+    assert schedule.backlog == 0
 
 
 def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
@@ -206,27 +209,26 @@ def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
     make(outbox, 1)
     outbox.max_bytes = 1 << 20
     make(outbox, 5)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    assert seqs([each for now in range(20) for each in drain(lanes, now, old=False)]) == list(range(52, 57))
-    assert told(lanes) == [(1, 51)]
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    assert seqs([each for now in range(20) for each in drain(schedule, now, old=False)]) == list(range(52, 57))
+    assert told(schedule) == [(1, 51)]
 
 
 def test_rows_that_are_dropped_behind_the_lane_are_told(outbox: Outbox) -> None:
     make(outbox, 50)
-    lanes = Lanes(outbox, resend=Resend(), now=0.0)
-    drain(lanes, 0.0, old=False)
-    lanes.taken([(1, 20)], 0.0)
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
+    drain(schedule, 0.0, old=False)
+    schedule.acknowledged([(1, 20)], 0.0)
     outbox.max_bytes = 1
     make(outbox, 1)
-    assert [(gap.first, gap.last) for gap in lanes.gaps_behind(10)] == [(1, 51)]
-    lanes.taken([(1, 51)], 0.0)
-    assert lanes.gaps_behind(10) == []
+    assert [(gap.first, gap.last) for gap in schedule.gaps_behind(10)] == [(1, 51)]
+    schedule.acknowledged([(1, 51)], 0.0)
+    assert schedule.gaps_behind(10) == []
 
 
 def test_spoilt_rows_stop_no_reader(outbox: Outbox) -> None:
     """More of them in a row than are read at once."""
     make(outbox, 50)
-    assert isinstance(outbox._file, OutboxFile)
     for table in ("metrics", "events"):
-        outbox._file._write.execute(f"UPDATE {table} SET payload = x'00' WHERE seq <= 40")  # noqa: S608
+        run_sql(outbox.path, f"UPDATE {table} SET payload = x'00' WHERE seq <= 40")  # noqa: S608
     assert [row.seq for row in outbox.read(0, 10)] == list(range(41, 51))

@@ -48,7 +48,7 @@ def incoming(number: int, size: int = 100, gateway: str = "g-1") -> Incoming:
 
 
 def names(queue: FairQueue, cost: int = BATCH) -> list[str]:
-    return [waiting.message.topic.split("/")[3] for waiting in queue.take(cost, 1_000)]
+    return [waiting.message.topic.split("/")[3] for waiting in queue.next_batch(cost, 1_000)]
 
 
 def test_every_gateway_is_served_in_each_batch() -> None:
@@ -69,7 +69,7 @@ def test_turns_are_fair_in_bytes() -> None:
         queue.put("b", incoming(n, 4_000, "b"))
     got: Counter[str] = Counter()
     for _ in range(4):
-        for waiting in queue.take(BATCH, 10_000):
+        for waiting in queue.next_batch(BATCH, 10_000):
             got[waiting.message.topic.split("/")[3]] += len(waiting.message.payload)
     assert 0.7 < got["a"] / got["b"] < 1.4
 
@@ -91,7 +91,7 @@ def test_beyond_its_part_a_gateway_is_acknowledged_and_beyond_its_line_left_out(
     assert sorted(told.numbers) == list(range(UNTIL_STORED, LINE_MESSAGES + 100))
     assert set(told.numbers.values()) == {1}
     assert queue.refused == {"more than its part": 100}
-    unacknowledged = [w for w in queue.take(10**9, 10**6) if not w.acknowledged]
+    unacknowledged = [w for w in queue.next_batch(10**9, 10**6) if not w.acknowledged]
     assert [w.message.number for w in unacknowledged] == list(range(UNTIL_STORED))
 
 
@@ -106,7 +106,7 @@ def test_bytes_are_bounded_and_the_longest_line_gives_way() -> None:
     assert not queue.put("calm", incoming(5_000, 4_000, "calm"))
     assert queue.refused["no room"] > 0
     assert set(told.numbers.values()) == {1}
-    left = [w for w in queue.take(10**12, 10**6) if not w.acknowledged]
+    left = [w for w in queue.next_batch(10**12, 10**6) if not w.acknowledged]
     assert any(w.message.number == 5_000 for w in left)
     assert queue.bytes == len(queue) == 0
     assert LINE_BYTES < ALL_BYTES

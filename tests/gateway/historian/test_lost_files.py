@@ -92,7 +92,7 @@ class Ward:
 
     def said(self) -> list[str]:
         assert self.outbox
-        return [incident.what for incident in self.outbox.incidents.take()]
+        return [incident.what for incident in self.outbox.incidents.drain()]
 
     def wait_for(self, what: str) -> None:
         heard: list[str] = []

@@ -45,18 +45,19 @@ def settings(folder: Path) -> Settings:
 POISONED = """
 import os, sys, time
 from pathlib import Path
-from gateway.historian import historian as product
+from gateway.historian import storing
+from gateway.historian.historian import Historian
 from tests.gateway.historian.test_parked import incoming, payload, settings
-decode = product.decode_measurements
+decode = storing.decode_measurements
 def poisoned(gateway, slot, body):
     if b'"seq":11,' in body or b'"seq": 11,' in body:
         os.kill(os.getpid(), 9)
     return decode(gateway, slot, body)
-product.decode_measurements = poisoned
-historian = product.Historian(settings(Path(sys.argv[1])))
+storing.decode_measurements = poisoned
+historian = Historian(settings(Path(sys.argv[1])))
 historian.start()
 for n, first in enumerate((1, 11, 21)):
-    historian.arrived(incoming(payload(first, 10), n))
+    historian.mailbox.arrived(incoming(payload(first, 10), n))
 while historian.state().messages < 3:
     time.sleep(0.01)
 historian.stop()
@@ -90,11 +91,11 @@ def test_one_that_fails_in_words_is_set_apart_at_once(tmp_path: Path, monkeypatc
             raise MemoryError
         return decode_measurements(gateway, slot, body)
 
-    monkeypatch.setattr("gateway.historian.historian.decode_measurements", spoilt)
+    monkeypatch.setattr("gateway.historian.storing.decode_measurements", spoilt)
     historian = Historian(settings(tmp_path))
     historian.start()
     for n, first in enumerate((1, 11, 21)):
-        historian.arrived(incoming(payload(first, 10), n))
+        historian.mailbox.arrived(incoming(payload(first, 10), n))
     wait_until(lambda: historian.state().messages == 3)
     historian.stop()
     assert historian.state().bad[PARKED] == 1

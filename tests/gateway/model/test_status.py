@@ -11,7 +11,7 @@ import pytest
 from config.settings import Device, Settings, Slot
 from gateway.clocks.wall_clock import WallClock
 from gateway.dashboard.gateway_status import DEVICE_FIELDS, PARTS, SLOT_FIELDS
-from gateway.delivery.publisher import PublisherState
+from gateway.delivery.state import PublisherState
 from gateway.intake.intake import Intake
 from gateway.model.latency import Latency
 from gateway.model.status import (

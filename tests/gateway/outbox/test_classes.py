@@ -19,10 +19,15 @@ from gateway.model.measurement import Measurement
 from gateway.model.records import Record
 from gateway.model.row import AUDIT, EVENT, METRIC, Gap, Row
 from gateway.outbox import outbox as outbox_module
+from gateway.outbox import pending as pending_module
 from gateway.outbox.age_limit import SETTLED_S, AgeLimit
-from gateway.outbox.file import GAP_BYTES, ROW_OVERHEAD, OutboxFile
+from gateway.outbox.eviction import ROW_OVERHEAD
+from gateway.outbox.file import OutboxFile
+from gateway.outbox.gap_table import GAP_BYTES
+from gateway.outbox.group import Group
 from gateway.outbox.outbox import OUTBOX_FULL, TOO_OLD, Outbox
 from gateway.outbox.schema import TABLES
+from tests.gateway.damage import connections_made, run_sql
 from tests.gateway.samples import START_US, measurement
 
 CAP = 100_000
@@ -52,7 +57,7 @@ def rows(first: int, ranks: str, *, size: int = 400) -> list[tuple[Row, int]]:
 
 def write(file: OutboxFile, ranks: str, *, max_bytes: int = NO_LIMIT, released: int = 0) -> int:
     made = rows(file.last_seq + 1, ranks)
-    return file.commit(made, [], last_seq=file.last_seq + len(made), released=released, max_bytes=max_bytes)
+    return file.commit(Group(made, last_seq=file.last_seq + len(made)), released=released, max_bytes=max_bytes)
 
 
 def kept(file: OutboxFile) -> str:
@@ -108,8 +113,11 @@ def test_whatever_comes_and_goes_numbers_and_sizes_agree(path: Path, seed: int) 
     file.close(clean=False)
 
 
-def test_dropping_looks_at_what_goes_and_not_at_what_stays(file: OutboxFile) -> None:
+def test_dropping_looks_at_what_goes_and_not_at_what_stays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted in steps of SQLite's machine, which do not depend on who else uses this computer."""
+    connections = connections_made(monkeypatch)
+    file = OutboxFile(path)
+    writing = connections[0]
 
     def steps(kept_rows: int) -> int:
         write(file, "em" * (kept_rows // 2))
@@ -121,35 +129,36 @@ def test_dropping_looks_at_what_goes_and_not_at_what_stays(file: OutboxFile) -> 
             nonlocal count
             count += 1
 
-        file._write.set_progress_handler(tick, 100)
+        writing.set_progress_handler(tick, 100)
         write(file, "em" * 8, max_bytes=cap)
-        file._write.set_progress_handler(None, 0)
+        writing.set_progress_handler(None, 0)
         return count
 
     few = steps(500)
     assert steps(20_000) < 2 * few + 5
+    file.close(clean=True)
 
 
 def test_pages_of_dropped_metrics_are_free_although_events_between_them_stay(file: OutboxFile, path: Path) -> None:
     for _ in range(20):
         write(file, "em" * 500)
-    file._write.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    run_sql(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     size = path.stat().st_size
     half = file.bytes // 2 + 10_000 * GAP_BYTES
     for _ in range(10):
         write(file, "", max_bytes=half)
-    file._write.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    run_sql(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     assert set(kept(file)) == {"e"}
     assert path.stat().st_size < 0.75 * size
 
 
 def test_old_rows_of_every_class_go_with_what_lies_before_them(file: OutboxFile) -> None:
     made = [(row, us) for (row, _), us in zip(rows(1, "maemae"), (100, 5, 200, 300, 400, 500), strict=True)]
-    file.commit(made, [], last_seq=6, released=0, max_bytes=NO_LIMIT, made_before=(50, 301))
+    file.commit(Group(made, last_seq=6), released=0, max_bytes=NO_LIMIT, made_before=(50, 301))
     assert [row.seq for row in file.read(0, 10)] == [2, 5, 6], "the clock of 2 had not been set"
     assert file.gaps(10) == [Gap(1, 1, TOO_OLD), Gap(3, 4, TOO_OLD)]
     assert file.dropped == {(TOO_OLD, METRIC): 2, (TOO_OLD, EVENT): 1}
-    file.commit([], [], last_seq=6, released=0, max_bytes=NO_LIMIT, made_before=(50, 401))
+    file.commit(Group(last_seq=6), released=0, max_bytes=NO_LIMIT, made_before=(50, 401))
     assert [row.seq for row in file.read(0, 10)] == [6]
     consistent(file)
 
@@ -207,7 +216,7 @@ def test_outbox_drops_what_nobody_took_for_too_long(path: Path, monkeypatch: pyt
 
 
 def test_memory_lets_go_by_class_while_the_disk_refuses(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_module, "PENDING_MAX", 40)
+    monkeypatch.setattr(pending_module, "PENDING_MAX", 40)
     box = Outbox(path, commit_s=60)
     box.append([measurement(n, event=n % 2 == 0) for n in range(40)])
     box.record(Record("audit", "start", START_US, {}))
@@ -289,9 +298,10 @@ def test_a_file_of_version_1_goes_on(path: Path, *, clean: bool) -> None:
     assert [row.seq for row in found] == list(range(11, 62))
     assert [row.rank for row in found] == [EVENT if n % 3 == 0 else METRIC for n in range(50)] + [METRIC]
     assert [row.payload for row in found[:50]] == [outbox_module.encode(m, n) for n, m in enumerate(made, 11)]
-    assert isinstance(box._file, OutboxFile)
-    consistent(box._file)
     box.close()
+    again = OutboxFile(path)
+    consistent(again)
+    again.close(clean=True)
     assert not list(path.parent.glob("*.corrupt-*"))
 
 

@@ -37,7 +37,7 @@ def settle(box: Outbox) -> None:
 
 
 def said(box: Outbox) -> list[str]:
-    return [incident.what for incident in box.incidents.take()]
+    return [incident.what for incident in box.incidents.drain()]
 
 
 def remove(path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_receipt_for_what_was_never_given_begins_a_new_life_and_drops_nothing(
     assert numbers(box) == list(range(1, 51))
     assert numbers(box.earlier[0]) == list(range(1, 151))
     assert box.fact(f"moved {old}") == "100 150"
-    (incident,) = box.incidents.take()
+    (incident,) = box.incidents.drain()
     assert incident.what == "outbox-restored"
     assert incident.fields == {"epoch": old, "gave": 100, "stored": 500, "moved": 50, "new": box.epoch}
     box.close()

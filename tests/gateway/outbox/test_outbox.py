@@ -18,8 +18,10 @@ import pytest
 from gateway.model.measurement import Measurement
 from gateway.model.row import Gap, Row
 from gateway.outbox import outbox as outbox_module
+from gateway.outbox import pending as pending_module
 from gateway.outbox.file import OutboxFile, set_aside
 from gateway.outbox.outbox import OUTBOX_FULL, Outbox
+from tests.gateway.damage import connections_made, run_sql
 from tests.gateway.samples import measurement, ward
 
 
@@ -114,8 +116,7 @@ def test_receipt_trims_rows_and_bytes_fall(outbox: Outbox, path: Path) -> None:
     outbox.append(ward(5000))
     assert outbox.flush()
     before = outbox.state()
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    run_sql(outbox.path, "PRAGMA wal_checkpoint(TRUNCATE)")
     size = path.stat().st_size
     outbox.release(outbox.epoch, 4990)
     wait_for(outbox, 4990)
@@ -181,7 +182,7 @@ def test_cap_drops_the_oldest_and_keeps_the_gap_until_a_receipt_covers_it(path: 
 
 
 def test_memory_is_bounded_while_the_disk_hangs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_module, "PENDING_MAX", 50)
+    monkeypatch.setattr(pending_module, "PENDING_MAX", 50)
     box = Outbox(path, commit_s=60)
     made = metrics(80)
     box.append(made)
@@ -205,9 +206,9 @@ def test_full_disk_keeps_measurements_in_memory_until_there_is_room(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(outbox_module, "RETRY_S", 0.05)
+    connections = connections_made(monkeypatch)
     box = Outbox(path, commit_s=0.01)
-    assert isinstance(box._file, OutboxFile)
-    write = box._file._write
+    write = connections[0]
     pages = write.execute("PRAGMA page_count").fetchone()[0]
     write.execute(f"PRAGMA max_page_count={pages + 4}")
     box.append(ward(200))
@@ -249,14 +250,13 @@ def test_torn_file_is_set_aside_and_a_new_epoch_begins(path: Path, keep: float) 
 def test_spoilt_row_becomes_a_gap_and_its_neighbours_stay(outbox: Outbox) -> None:
     outbox.append(ward(20))
     assert outbox.flush()
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute("UPDATE metrics SET payload = substr(payload, 2) WHERE seq = 7")
+    run_sql(outbox.path, "UPDATE metrics SET payload = substr(payload, 2) WHERE seq = 7")
     assert [row.seq for row in everything(outbox)] == [*range(1, 7), *range(8, 21)]
     outbox.append(ward(1))
     assert outbox.flush()
     assert outbox.gaps() == [Gap(7, 7, "corrupt")]
     assert outbox.state().depth == 20
-    assert [(told.what, told.fields["numbers"]) for told in outbox.incidents.take()] == [("outbox-spoilt", 1)]
+    assert [(told.what, told.fields["numbers"]) for told in outbox.incidents.drain()] == [("outbox-spoilt", 1)]
 
 
 def test_any_bytes_in_the_file_never_stop_the_start(path: Path) -> None:
@@ -300,8 +300,7 @@ def test_damage_found_while_running_starts_a_new_epoch_and_keeps_what_is_in_memo
     epoch = box.epoch
     box.append(ward(50))
     assert box.flush()
-    assert isinstance(box._file, OutboxFile)
-    box._file._write.execute("DROP TABLE metrics")
+    run_sql(box.path, "DROP TABLE metrics")
     made = ward(7, seed=9)
     box.append(made)
     assert box.flush()
@@ -323,6 +322,7 @@ APPENDER = """
 import sys, threading
 from pathlib import Path
 from gateway.outbox.outbox import Outbox
+from tests.gateway.damage import connections_made, run_sql
 from tests.gateway.samples import ward
 made = ward(100)
 box = Outbox(Path(sys.argv[1]), commit_s=0.01)
@@ -379,7 +379,7 @@ def test_rotten_log_never_gives_a_number_twice(path: Path) -> None:
     assert state.epoch == epoch
     assert state.last_seq >= seen
     assert [(gap.first, gap.last) for gap in again.gaps()] == [(len(rows) + 1, state.last_seq)]
-    [told] = again.incidents.take()
+    [told] = again.incidents.drain()
     assert (told.what, told.fields["numbers"]) == ("outbox-spoilt", state.last_seq - len(rows))
     again.append(ward(1), urgent=True)
     assert again.flush()
@@ -419,8 +419,7 @@ def test_kill_at_the_begin_of_a_new_round_of_the_log_tells_no_gap(path: Path) ->
 def test_a_row_of_another_kind_than_was_written_stops_nobody(outbox: Outbox, spoil: str) -> None:
     outbox.append(ward(20))
     assert outbox.flush()
-    assert isinstance(outbox._file, OutboxFile)
-    outbox._file._write.execute(f"UPDATE metrics SET {spoil} WHERE seq = (SELECT min(seq) FROM metrics)")  # noqa: S608
+    run_sql(outbox.path, f"UPDATE metrics SET {spoil} WHERE seq = (SELECT min(seq) FROM metrics)")  # noqa: S608
     assert len(everything(outbox)) == 19
     outbox.max_bytes = 5_000
     outbox.append(ward(1))

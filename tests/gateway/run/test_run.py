@@ -25,7 +25,7 @@ from drivers.movella_dot.driver import MovellaDot
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
 from gateway.clocks.wall_clock import Reading, WallClock, read
-from gateway.delivery.publisher import Publisher
+from gateway.delivery.sender import Sender
 from gateway.historian.historian import Historian, database
 from gateway.history.reader import HistoryReader
 from gateway.machine import supervision
@@ -354,13 +354,13 @@ def hang_the_outbox(monkeypatch: pytest.MonkeyPatch, until_set: threading.Event)
 
 
 def hang_the_publisher(monkeypatch: pytest.MonkeyPatch, until_set: threading.Event) -> None:
-    turn = Publisher._turn
+    turn = Sender.turn
 
-    def hanging(self: Publisher, *args: Any, **named: Any) -> None:
+    def hanging(self: Sender, *args: Any, **named: Any) -> None:
         until_set.wait(WITHIN_S)
         turn(self, *args, **named)
 
-    monkeypatch.setattr(Publisher, "_turn", hanging)
+    monkeypatch.setattr(Sender, "turn", hanging)
 
 
 def hang_the_devices(monkeypatch: pytest.MonkeyPatch, until_set: threading.Event) -> None:

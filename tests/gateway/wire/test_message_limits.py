@@ -129,7 +129,7 @@ payloads = flood()
 before, size, count = peak(), 0, 0
 for n in range(5):
     for topic, payload in payloads:
-        historian.arrived(Incoming(1, count, f"rehab/v1/demo/g-1/{topic}", payload, 1, False))
+        historian.mailbox.arrived(Incoming(1, count, f"rehab/v1/demo/g-1/{topic}", payload, 1, False))
         size, count = size + len(payload), count + 1
 while historian.state().messages < count:
     time.sleep(0.01)

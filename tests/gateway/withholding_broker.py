@@ -20,7 +20,7 @@ class Seen:
     will: bool = False
 
 
-class StubbornServer:
+class WithholdingBroker:
     def __init__(self, *, receive_maximum: int = 5, code: int = 0) -> None:
         self.receive_maximum = receive_maximum
         self.acknowledging = False

@@ -1,0 +1,118 @@
+"""The commands about what was: the audit, accepted devices, the access log, the history."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import ConfigFile, examples, load_settings
+
+AUDIT_EXAMPLES = examples(
+    "rehab-gateway audit ward.toml  # what happened, and is the record of it whole?",
+    "rehab-gateway audit ward.toml --json | jq .what  # for other programs",
+)
+
+
+def audit(
+    config: ConfigFile,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every record as a line of JSON.")] = False,
+) -> None:
+    """Print the audit of every gateway in the history, and verify it.
+
+    Starts and stops, sessions, commands, clock steps, files set aside. Each record holds the
+    SHA-256 of the one before; a record that was taken out or changed shows, and status is 1.
+    """
+    settings = load_settings(config)
+    from gateway.cli.audit import audit as show_audit
+
+    raise typer.Exit(show_audit(settings, as_json=as_json))
+
+
+ACCEPT_EXAMPLES = examples(
+    "rehab-gateway accept ward.toml  # which device is which, and what was refused",
+    "rehab-gateway accept ward.toml dot-left  # the sensor was exchanged on purpose",
+)
+
+
+def accept(
+    config: ConfigFile,
+    device: Annotated[str | None, typer.Argument(metavar="DEVICE", help="Id of the device.")] = None,
+) -> None:
+    """Accept a device that tells another serial number or tag than the one before it.
+
+    The gateway remembers what each device told first, and reads nothing from one that tells
+    otherwise: it may be another patient's, or the other side's. Run this where 'run' runs.
+    """
+    settings = load_settings(config)
+    from gateway.cli.accept import accept as accept_device
+
+    accept_device(settings, device)
+
+
+ACCESS_LOG_EXAMPLES = examples(
+    "rehab-gateway access-log ward.toml  # who looked at what, and is the log of it whole?",
+    "rehab-gateway access-log ward.toml --subject p-017  # who has looked at this person",
+    "rehab-gateway access-log ward.toml --user anna --json | jq .page  # for other programs",
+)
+
+
+def access_log(
+    config: ConfigFile,
+    *,
+    user: Annotated[str, typer.Option(help="Only what this user did.")] = "",
+    subject: Annotated[str, typer.Option(help="Only looks at the person with this pseudonym.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print every entry as a line of JSON.")] = False,
+) -> None:
+    """Print who looked at what in the dashboard, and verify it.
+
+    Looks, sign-ins, refused tries and changes of the users, by role. Each entry holds the
+    SHA-256 of the one before; one that was taken out or changed shows, and status is 1.
+    """
+    settings = load_settings(config)
+    from gateway.cli.access_log import show as show_access_log
+
+    raise typer.Exit(show_access_log(settings, user=user, subject=subject, as_json=as_json))
+
+
+HISTORY_EXAMPLES = examples(
+    "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
+    "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
+    "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
+    "rehab-gateway history retention ward.toml  # what is old, and what waits",
+    "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
+)
+
+
+def history(
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
+    config: ConfigFile,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    delete_files: Annotated[
+        bool, typer.Option("--delete-files", help="Delete recordings and set-aside files that name the subject, whole.")
+    ] = False,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Say that everything old may go at once.")] = False,
+) -> None:
+    """Erase a subject, or see to what is old, in the history.
+
+    Erasing reaches measurements, minute values, sessions, the texts of the audit, what was set
+    apart, retained curves and the remote store; what it cannot reach is listed, and status is 1:
+    do it again then. The historian may run. What comes late of the subject is refused.
+    """
+    settings = load_settings(config)
+    from gateway.cli.history import history as see_to_history
+
+    options = {"yes": yes, "dry_run": dry_run, "delete_files": delete_files, "confirm": confirm}
+    raise typer.Exit(see_to_history(action, settings, subject, **options))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command(epilog=AUDIT_EXAMPLES)(audit)
+    app.command(epilog=ACCEPT_EXAMPLES)(accept)
+    app.command("access-log", epilog=ACCESS_LOG_EXAMPLES)(access_log)
+    app.command(epilog=HISTORY_EXAMPLES)(history)

@@ -1,0 +1,181 @@
+"""The house keeps its sizes: what is too large is named below with its present size, and only shrinks.
+
+A number that has become smaller is made smaller here too, and a line that is needed no more goes: the tests fail until
+that is done, and say which line to write. What is counted, and how, stands in `tests.sizes`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+
+import pytest
+
+from tests import sizes
+
+LONG_FILES = {
+    "dsp/catalogue.py": 427,
+    "dsp/foot/cycle.py": 453,
+    "dsp/shank/kernel.py": 438,
+    "gateway/history/history.py": 852,
+}
+
+LONG_FUNCTIONS = {
+    "drivers/transport/radio.py::Radio.find": 49,
+    "dsp/joints/kernel.py::follow_joint": 49,
+    "dsp/joints/segment_kernel.py::follow_segments": 41,
+    "dsp/lower_back/bout.py::tell_step": 43,
+    "dsp/lower_back/kernel.py::walks": 45,
+    "dsp/orientation/lanes.py::check": 42,
+    "dsp/orientation/run.py::follow_all": 47,
+    "dsp/shank/kernel.py::contacts": 50,
+    "gateway/clocks/timeline.py::place": 51,
+    "gateway/dashboard/server.py::make_app": 49,
+    "gateway/run/work.py::Work.__init__": 41,
+    "gateway/status/report.py::Report.status": 55,
+}
+
+LARGE_CLASSES = {
+    "drivers/transport/radio.py::Radio": 23,
+    "gateway/dashboard/ward.py::Ward": 23,
+    "gateway/history/history.py::History": 64,
+    "gateway/outbox/outbox.py::Outbox": 35,
+    "simulators/devices/shimmer3.py::Shimmer3": 21,
+    "simulators/radio/client.py::SimulatedClient": 21,
+}
+
+REACHES_OF_THE_PRODUCT = {
+    "dsp/kernel.py": 2,
+}
+"""numba has no other place to say where compiled code is kept."""
+
+REACHES_OF_TESTS = {
+    "tests/drivers/test_shimmer3.py": 1,
+    "tests/gateway/dashboard/test_delays.py": 3,
+    "tests/gateway/dashboard/test_users.py": 1,
+    "tests/gateway/history/test_clock_book.py": 1,
+    "tests/gateway/history/test_history.py": 2,
+    "tests/gateway/recordings/test_recorder.py": 1,
+    "tests/simulators/test_body.py": 3,
+    "tests/simulators/test_curve.py": 1,
+    "tests/simulators/test_movella_dot.py": 1,
+    "tests/simulators/test_radio.py": 1,
+    "tests/simulators/test_scene.py": 1,
+    "tests/simulators/test_shimmer3.py": 3,
+}
+
+LETTERS_OF_KERNELS = {
+    "dsp/contact/stride_kernel.py": 15,
+    "dsp/contact/swing.py": 5,
+    "dsp/foot/cycle.py": 69,
+    "dsp/foot/kernel.py": 33,
+    "dsp/gait/rhythm.py": 3,
+    "dsp/joints/kernel.py": 11,
+    "dsp/joints/segment_kernel.py": 20,
+    "dsp/lower_back/bout.py": 30,
+    "dsp/lower_back/kernel.py": 18,
+    "dsp/mounting/alignment.py": 7,
+    "dsp/shank/kernel.py": 48,
+}
+
+ANY_IN_KERNELS = {
+    "dsp/contact/stride_kernel.py": 2,
+    "dsp/contact/swing.py": 5,
+    "dsp/foot/cycle.py": 44,
+    "dsp/foot/kernel.py": 38,
+    "dsp/gait/rhythm.py": 9,
+    "dsp/joints/kernel.py": 9,
+    "dsp/joints/segment_kernel.py": 23,
+    "dsp/lower_back/bout.py": 25,
+    "dsp/lower_back/kernel.py": 22,
+    "dsp/mounting/alignment.py": 7,
+    "dsp/shank/kernel.py": 36,
+}
+
+
+def complaints(found: Mapping[str, int], exceptions: Mapping[str, int], most: int) -> list[str]:
+    """Return what is larger than it may be, and which exceptions are larger than what they are for."""
+    grown = [
+        f"{name}: {n}, and may be {exceptions.get(name, most)}"
+        for name, n in found.items()
+        if n > exceptions.get(name, most)
+    ]
+    shrunk = [
+        f'"{name}": {found[name]},' if found.get(name, 0) > most else f'"{name}" needs no line any more'
+        for name, allowed in exceptions.items()
+        if found.get(name, 0) < allowed or allowed <= most
+    ]
+    return sorted(grown + shrunk)
+
+
+def test_files_are_short() -> None:
+    assert complaints(sizes.lines_of_files(), LONG_FILES, sizes.MOST_LINES_OF_A_FILE) == []
+
+
+def test_functions_are_short() -> None:
+    assert complaints(sizes.lines_of_functions(), LONG_FUNCTIONS, sizes.MOST_LINES_OF_A_FUNCTION) == []
+
+
+def test_classes_do_one_thing() -> None:
+    assert complaints(sizes.methods_of_classes(), LARGE_CLASSES, sizes.MOST_METHODS) == []
+
+
+def test_no_module_reaches_into_another() -> None:
+    assert complaints(sizes.reaches(sizes.product()), REACHES_OF_THE_PRODUCT, 0) == []
+
+
+def test_no_test_reaches_into_the_product() -> None:
+    assert complaints(sizes.reaches(sizes.sources(sizes.TESTS)), REACHES_OF_TESTS, 0) == []
+
+
+def test_parameters_of_kernels_have_names() -> None:
+    assert complaints(sizes.letters_of_kernels(), LETTERS_OF_KERNELS, 0) == []
+
+
+def test_parameters_of_kernels_have_types() -> None:
+    assert complaints(sizes.any_in_kernels(), ANY_IN_KERNELS, 0) == []
+
+
+def test_imports_go_round_in_no_circle() -> None:
+    assert sizes.import_circles() == []
+
+
+def test_what_grows_and_what_shrinks_is_told() -> None:
+    found = {"same": 50, "grown": 61, "shrunk": 45, "short": 12, "new": 41, "small": 40}
+    exceptions = {"same": 50, "grown": 60, "shrunk": 46, "short": 50, "gone": 70}
+    assert complaints(found, exceptions, 40) == [
+        '"gone" needs no line any more',
+        '"short" needs no line any more',
+        '"shrunk": 45,',
+        "grown: 61, and may be 60",
+        "new: 41, and may be 40",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("box._rows", ["_rows"]),
+        ("box.file._rows = 1", ["_rows"]),
+        ("from gateway.outbox import _rows", ["_rows"]),
+        ("setattr(box, '_rows', 1)", ["_rows"]),
+        ("monkeypatch.setattr(box, '_rows', 1)", ["_rows"]),
+        ("class A:\n    def f(self, other):\n        return self._rows", []),  # its own, or inherited
+        ("class A:\n    def f(self, other):\n        self._rows = other._rows", []),  # of another of its kind
+        ("class A:\n    __slots__ = ('_rows',)\ndef f(a):\n    return a._rows", []),
+        ("row._replace(seq=1)", []),
+        ("box.__dict__", []),
+    ],
+)
+def test_a_private_reach_is_found(source: str, expected: list[str]) -> None:
+    assert sizes.private_reaches(ast.parse(source)) == expected
+
+
+def test_a_circle_is_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": {"e"}}
+    assert sizes.circles(graph) == [["e"], ["a", "b", "c"]]
+
+
+def test_imports_for_types_or_within_functions_make_no_circle() -> None:
+    source = "import a\nif TYPE_CHECKING:\n    import b\ndef f():\n    import c\ntry:\n    import d\nfinally:\n    pass"
+    assert [ast.unparse(node) for node in sizes.loads(ast.parse(source))] == ["import a", "import d"]
