@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import TypeVar, cast
 
 import llvmlite.binding
@@ -90,6 +91,17 @@ def compiled(function: Function, **options: object) -> Function:
             numba.config.CACHE_DIR = str(folder)
             made._cache = _Cache(function)  # noqa: SLF001 - numba has no other place to say it; its version is locked
     return cast("Function", made)
+
+
+@cache
+def as_written(function: Function) -> Function:
+    """Return a kernel as plain Python, down through the kernels that it calls: it runs at once, and slowly."""
+    plain = getattr(function, "py_func", None)
+    if plain is None:  # kernels are not compiled at all
+        return function
+    inner = {name: plain.__globals__.get(name) for name in plain.__code__.co_names}
+    kernels = {name: as_written(value) for name, value in inner.items() if hasattr(value, "py_func")}
+    return cast("Function", FunctionType(plain.__code__, plain.__globals__ | kernels, plain.__name__))
 
 
 class _Locator(UserProvidedCacheLocator):  # type: ignore[misc] # numba is untyped

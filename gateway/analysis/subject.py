@@ -95,7 +95,12 @@ class Subject:
         for number, walk in self._backs.items():
             if number in backs.worn:
                 self._say(walk.push(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
-        return self._collect()
+        return self.told()
+
+    def told(self) -> list[Said]:
+        """Return what was said since the last call: of the heart, where nothing else is analysed yet."""
+        said, self._said = self._said, []
+        return said
 
     def finish(self) -> list[Said]:
         """End of the run: close what is open."""
@@ -106,7 +111,7 @@ class Subject:
                 self._said += self._joints.finish(walked)
         for number, walk in self._backs.items():
             self._say(walk.finish(), (number,))
-        return self._collect()
+        return self.told()
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return the mean curves of the joints if it is time to tell them."""
@@ -154,10 +159,6 @@ class Subject:
 
     def _say(self, results: Sequence[Result], devices: Sequence[int]) -> None:
         self._said += [(result, devices) for result in results]
-
-    def _collect(self) -> list[Said]:
-        said, self._said = self._said, []
-        return said
 
 
 def _touches(arrived: Arrived) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
@@ -20,6 +20,7 @@ from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.run.devices import Devices
 from gateway.status.event_delays import Decided
+from gateway.status.listener import Json
 from gateway.status.notices import durable
 from gateway.status.progress import Progress
 from gateway.status.report import Report
@@ -50,6 +51,7 @@ class Work:
         publisher: Publisher,
         recorder: Recorder | None,
         ward_differs: bool,
+        preparing: Callable[[], Json],
     ) -> None:
         self._gateway = gateway
         self._settings = settings = gateway.settings
@@ -75,6 +77,7 @@ class Work:
             wall=gateway.wall,
             keep_free=keep_free(settings),
             ward_differs=ward_differs,
+            preparing=preparing,
         )
         self.devices = Devices(
             settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,
