@@ -90,7 +90,7 @@ async def test_hearts_are_measured_while_movement_is_prepared_and_no_sample_is_l
     assert stride_s > heart_s
     with_replay = [m for step in Replay(next((tmp_path / "var/recordings").glob("*.rgrec"))).steps() for m in step]
     box = Outbox(tmp_path / "var/outbox.db")
-    rows = [orjson.loads(row.payload) for row in box.read(0, 100_000) if row.slot]
+    rows = [orjson.loads(row.payload) for row in box.read(0, 100_000) if row.slot == "bay-1"]
     box.close()
     kept = sorted((row["metric"], row["start_us"], row["end_us"], row["value"]) for row in rows)
     assert kept == sorted((m.metric, m.start_us, m.end_us, m.value) for m in with_replay)
