@@ -63,11 +63,12 @@ def warm_up(
     with _said_meanwhile(say, at):
         for number, name in enumerate(parts, 1):
             at[0] = f"{name} ({number} of {len(parts)})"
-            make_ready(name)
+            PARTS[name]()
             now = time.perf_counter()
             if tell is not None:
                 tell(name, now - last)
             last = now
+    note_ready(parts)
     if say is not None and (why := kernel.not_kept()):
         say(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
     # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
@@ -79,11 +80,16 @@ def warm_up(
 def make_ready(name: str) -> None:
     """Compile or load one of `PARTS`, and note that it is ready here, and kept for the next process if it is."""
     PARTS[name]()
-    _ready.add(name)
-    mark = _mark(name)
-    if mark is not None and not kernel.not_kept():
-        with suppress(OSError):
-            mark.touch()
+    note_ready([name])
+
+
+def note_ready(names: Collection[str]) -> None:
+    """Note that some of `PARTS` are ready here, and for the next process that they are kept, if they are."""
+    _ready.update(names)
+    for mark in filter(None, map(_mark, names)):
+        if not kernel.not_kept():
+            with suppress(OSError):
+                mark.touch()
 
 
 def ready_here() -> AbstractSet[str]:
