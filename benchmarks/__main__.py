@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import history, latency, replay, start, ward
+from benchmarks import cold, history, latency, replay, start, ward
 from benchmarks.entry import Entry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +46,7 @@ def main() -> None:
     """Measure everything."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--peers", type=Path, help="interpreter of benchmarks/peers.sh")
-    parser.add_argument("--only", default="", help="ward, replay, start, history, latency or orientation")
+    parser.add_argument("--only", default="", help="ward, replay, start, cold, history, latency or orientation")
     options = parser.parse_args()
     peers: Path | None = options.peers
     parts: dict[str, Callable[[], list[Entry]]] = {
@@ -54,6 +54,7 @@ def main() -> None:
         "replay": lambda: replay.entries(peers),
         "orientation": lambda: orientation(peers),
         "start": start.entries,
+        "cold": cold.entries,
         "history": history.entries,
         "latency": latency.entries,
     }

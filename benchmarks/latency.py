@@ -129,9 +129,9 @@ async def until(condition: Callable[[], bool], limit_s: float) -> None:
 
 
 def streaming(seen: Seen) -> bool:
-    """Whether all devices stream."""
+    """Whether all devices stream, and their movement is analysed."""
     devices = seen.status.get("devices") or []
-    return bool(devices) and all(each["state"] == "streaming" for each in devices)
+    return bool(devices) and not seen.status.get("preparing") and all(each["state"] == "streaming" for each in devices)
 
 
 def processes(parent: int) -> dict[str, int]:

@@ -157,7 +157,8 @@ def pipeline_parts() -> list[tuple[type, str, str]]:
         (Timelines, "push", "time"),
         (FootContacts, "push", "kernels"),
         (LowerBack, "push", "kernels"),
-        (Intakes, "push", "intake"),
+        (Intakes, "decode", "intake"),
+        (Intakes, "place", "intake"),
         (Bank, "run", "turning"),
         (Pipeline, "step", "results"),
     ]

@@ -14,17 +14,19 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TypeVar, cast
+from types import FunctionType
+from typing import Any, TypeVar, cast
 
 import llvmlite.binding
 import numba
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 from numba.core.runtime import _nrt_python
+from numba.core.types.misc import unliteral
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -83,6 +85,7 @@ def compiled(function: Function, **options: object) -> Function:
     """Do as ``kernel``, with further options of numba."""
     made = njit(nogil=True, **options)(function)
     if made is not function:
+        _take_constants_as_variables(made)
         folder = cache_folder(_top(Path(function.__code__.co_filename).parent))
         if folder is None:
             _failed.append("this user has no home folder")
@@ -90,6 +93,27 @@ def compiled(function: Function, **options: object) -> Function:
             numba.config.CACHE_DIR = str(folder)
             made._cache = _Cache(function)  # noqa: SLF001 - numba has no other place to say it; its version is locked
     return cast("Function", made)
+
+
+@cache
+def as_written(function: Function) -> Function:
+    """Return a kernel as plain Python, down through the kernels that it calls: it runs at once, and slowly."""
+    plain = getattr(function, "py_func", None)
+    if plain is None:  # kernels are not compiled at all
+        return function
+    inner = {name: plain.__globals__.get(name) for name in plain.__code__.co_names}
+    kernels = {name: as_written(value) for name, value in inner.items() if hasattr(value, "py_func")}
+    return cast("Function", FunctionType(plain.__code__, plain.__globals__ | kernels, plain.__name__))
+
+
+def _take_constants_as_variables(made: Any) -> None:
+    """Have one kernel serve calls with any constants: numba compiles it anew for each, a quarter more in all."""
+    with_constants = made.get_call_template
+
+    def with_variables(args: Iterable[Any], keywords: Mapping[str, Any]) -> Any:
+        return with_constants(tuple(map(unliteral, args)), {name: unliteral(of) for name, of in keywords.items()})
+
+    made.get_call_template = with_variables
 
 
 class _Locator(UserProvidedCacheLocator):  # type: ignore[misc] # numba is untyped

@@ -181,10 +181,10 @@ def joins(s: Any, kind: float, index: Any, a: int, b: int) -> bool:
 
 @lean
 def gather(j: int, state: Any, where: Any, done: Any, member: Any) -> int:
-    """Choose sensors of the batch that can go beside number ``j``; return how many."""
+    """Choose sensors of the batch that can go beside number ``j``; return how many, it among them, or none."""
     sensors, start, index = where
     kind, m = state[sensors[j]].kind, start[j + 1] - start[j]
-    if state[sensors[j]].fit == 0.0:
+    if not joins(state[sensors[j]], kind, index, start[j], start[j + 1]):
         return 0
     n = 0
     for i in range(j, min(j + REACH, len(sensors))):

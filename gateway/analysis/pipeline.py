@@ -8,7 +8,7 @@ as the live run did. Nothing in here reads a clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,11 +17,14 @@ from config.settings import Settings
 from dsp.catalogue import CATALOGUE
 from dsp.mounting.alignment import Mounting
 from dsp.result import Result
+from gateway.analysis.backlog import Backlog, KeptStep
 from gateway.analysis.battery import INTAKE_ALGORITHM
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.modality import Modality
+from gateway.analysis.needs import CLOCKS, UNREADY_CHANNEL, compiled_streams, needs_of, unready_of
 from gateway.analysis.operators import Banks
 from gateway.analysis.subject import Subject
+from gateway.analysis.ward_operators import Said
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import Floats
 from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
@@ -32,6 +35,7 @@ from gateway.wire.curves import SlotCurves
 
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
+NOT_ANALYSED = "not analysed: movement analysis was being prepared"
 FORMER_WEARER = "from before it was put on"
 
 log = logging.getLogger(__name__)
@@ -66,6 +70,8 @@ class Pipeline:
         self._intakes = Intakes(origin.monotonic_ns)
         self.intakes = self._intakes.all
         self.taps: dict[tuple[str, str], Tap] = {}
+        self._modalities = modalities
+        self._backlog = Backlog(self.intakes, compiled_streams(modalities))
         self._banks = Banks(self._refuse, modalities)
         self._subjects: dict[str, Subject] = {}
         self._curves: dict[str, SlotCurves] = {}
@@ -82,26 +88,31 @@ class Pipeline:
         A change of the ward among them is in force from the end of the step on.
         """
         self.end_ns += STEP_NS
+        self._steps += 1
+        now_s = (self.end_ns - self.origin.monotonic_ns) / NS
         notes, frames = part_frames(frames)
         self.origin = move_origin(self.origin, notes)
+        for note in notes:
+            if note.channel == UNREADY_CHANNEL:
+                self._wait_for(unready_of(note.data))
+        packets = self._intakes.decode(frames)
         out: list[Measurement] = []
-        for arrived in self._intakes.push(frames):
-            out += self._arrived(arrived)
-        self._banks.step()
-        self._steps += 1
-        if self._steps % DOUBT_STEPS == 0:
-            self.doubts = self._banks.doubts()
-        now_s = (self.end_ns - self.origin.monotonic_ns) / NS
-        for slot, subject in self._subjects.items():
-            out += [self._measure(slot, result, devices) for result, devices in subject.step(now_s)]
-            if curves := subject.curves(now_s):
-                self._curves[slot] = SlotCurves(
-                    slot, subject.session, subject.pseudonym, self._simulated, tuple(curves)
-                )
+        waiting: Collection[str] = tuple(self._backlog.waiting)
+        if waiting:
+            packets = self._backlog.keep(self._steps, now_s, packets)
+            out += self._catch_up(waiting, self._backlog.due())
+        out += self._analyse(KeptStep(self._steps, now_s, self._subjects.keys() - waiting, packets))
+        for slot in waiting:
+            out += self._measured(slot, self._subjects[slot].told())
         for note in notes:
             if note.channel == WARD_CHANNEL:
                 out += self._obey(note.data, now_s)
         return out
+
+    @property
+    def unready(self) -> frozenset[str]:
+        """Names of the kernels that some of the analysis waits for."""
+        return self._backlog.unready
 
     def take_curves(self) -> list[SlotCurves]:
         """Return the mean curves of the joints that came since the last call, the newest of each slot."""
@@ -119,6 +130,56 @@ class Pipeline:
     def to_utc_us(self, seconds: float) -> int:
         """Return UTC microseconds of a gateway time in seconds."""
         return self.origin.utc_us + round(seconds * 1e6)
+
+    def _analyse(self, step: KeptStep) -> list[Measurement]:
+        """Place the samples of a step, run the kernels over them, and return what came of it in its slots."""
+        out: list[Measurement] = []
+        for arrived in self._intakes.place(step.packets):
+            out += self._arrived(arrived)
+        self._banks.step()
+        if step.number % DOUBT_STEPS == 0:
+            self.doubts = self._banks.doubts()
+        for slot, subject in self._subjects.items():
+            if slot not in step.slots:
+                continue
+            out += self._measured(slot, subject.step(step.now_s))
+            if curves := subject.curves(step.now_s):
+                self._curves[slot] = SlotCurves(
+                    slot, subject.session, subject.pseudonym, self._simulated, tuple(curves)
+                )
+        return out
+
+    def _wait_for(self, unready: frozenset[str]) -> None:
+        """Take which kernels are not ready: who needs one waits from now on, until all are."""
+        self._backlog.unready = unready
+        self._intakes.timelines.compiled = CLOCKS not in unready
+        for slot, subject in self._subjects.items():
+            self._hold(slot, subject)
+
+    def _hold(self, slot: str, subject: Subject) -> None:
+        devices = {number: self.intakes[number].device for number in subject.devices}
+        if slot not in self._backlog.waiting and needs_of(devices, self._modalities) & self._backlog.unready:
+            self._backlog.hold(slot, devices)
+
+    def _catch_up(self, slots: Collection[str], steps: Iterable[KeptStep]) -> list[Measurement]:
+        """Analyse what was kept; where nothing is left, say of what nothing was."""
+        out: list[Measurement] = []
+        for step in steps:
+            out += self._analyse(step)
+        for slot in slots:
+            if slot not in self._backlog.waiting:
+                out += self._left_out(self._subjects[slot].devices)
+        return out
+
+    def _left_out(self, devices: Sequence[int]) -> list[Measurement]:
+        """Say of which samples no analysis was made, because they found no room while kernels were compiled."""
+        out: list[Measurement] = []
+        for number, gone in self._backlog.left_out(devices):
+            start_s, end_s = ((ns - self.origin.monotonic_ns) / NS for ns in (gone.first_ns, gone.last_ns))
+            gap = Result("stream_gap", end_s - start_s, "none", start_s, end_s, gone.samples, INTAKE_ALGORITHM,
+                         quality="degraded", reason=NOT_ANALYSED)  # fmt: skip
+            out.append(self._said(number, gap))
+        return out
 
     def _obey(self, ward: bytes, now_s: float) -> list[Measurement]:
         try:
@@ -142,7 +203,8 @@ class Pipeline:
             devices = {next(numbers): device for device in bed.slot.device}
             if bed.slot.id not in kept:
                 self._end_taps(device.id for device in bed.slot.device)
-                self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
+                subject = self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
+                self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
                     self._worn_from_s |= dict.fromkeys(devices, now_s)
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
@@ -156,7 +218,13 @@ class Pipeline:
             self.taps.pop(key, None)
 
     def _finish(self, slot: str) -> list[Measurement]:
-        return [self._measure(slot, result, devices) for result, devices in self._subjects[slot].finish()]
+        out: list[Measurement] = []
+        if slot in self._backlog.waiting:
+            out += self._catch_up((slot,), self._backlog.of(slot))
+        return out + self._measured(slot, self._subjects[slot].finish())
+
+    def _measured(self, slot: str, said: Iterable[Said]) -> list[Measurement]:
+        return [self._measure(slot, result, devices) for result, devices in said]
 
     def _is_of_wearer(self, arrived: Arrived) -> bool:
         """Whether samples are of who wears the device now: not on nobody, and none from before it was put on."""

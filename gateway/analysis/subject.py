@@ -46,18 +46,19 @@ class Subject:
         """Return what this step completed; ``now_s`` is its end on the gateway clock."""
         for operators in self._operators.values():
             self._said += operators.step(now_s)
-        return self._collect()
+        return self.told()
+
+    def told(self) -> list[Said]:
+        """Return what was said since the last call: of the heart, where nothing else is analysed yet."""
+        said, self._said = self._said, []
+        return said
 
     def finish(self) -> list[Said]:
         """End of the run: close what is open."""
         for operators in self._operators.values():
             self._said += operators.finish()
-        return self._collect()
+        return self.told()
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return mean curves over the gait cycle if it is time to tell them."""
         return [curve for operators in self._operators.values() for curve in operators.curves(now_s)]
-
-    def _collect(self) -> list[Said]:
-        said, self._said = self._said, []
-        return said

@@ -29,7 +29,10 @@ class PersonOperators:
         raise NotImplementedError
 
     def step(self, now_s: float) -> Sequence[Said]:
-        """Return what the step completed; ``now_s`` is its end on the gateway clock."""
+        """Return what the step completed; ``now_s`` is its end on the gateway clock.
+
+        The steps of a person whose kernels are being compiled come later, in order, with what was sampled in each.
+        """
         del now_s
         return ()
 

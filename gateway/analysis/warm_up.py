@@ -6,22 +6,27 @@ The cache (see `dsp.kernel`) belongs to one processor, one Python and one versio
 from __future__ import annotations
 
 import gc
+import hashlib
+import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import llvmlite.binding
+import numba
 import numpy as np
 
 from config.settings import Settings
 from dsp import kernel
 from gateway.analysis.modalities import MODALITIES
+from gateway.analysis.needs import CLOCKS, needs_of
 from gateway.analysis.operators import numbered
-from gateway.analysis.ward_operators import placements
 
-CLOCKS: Final = "device clocks"
 RATE_HZ = 100.0
 SAMPLES = 10
 ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
@@ -29,11 +34,19 @@ ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
 FIRST_WORD_S = 2.0  # what is in the cache is loaded before anybody has to be told
 EVERY_S = 5.0  # then somebody who waits, or reads the log, is told again
 
+_ready: set[str] = set()  # the names of `PARTS` that this process has loaded
+
 Tell = Callable[[str, float], None]  # what was made ready, and the seconds that it took
 Say = Callable[[str], None]  # a sentence for whoever waits
 
 
-def warm_up(tell: Tell | None = None, settings: Settings | None = None, *, say: Say | None = None) -> float:
+def warm_up(
+    tell: Tell | None = None,
+    settings: Settings | None = None,
+    *,
+    say: Say | None = None,
+    only: Collection[str] | None = None,
+) -> float:
     """Make kernels ready; return the seconds that it took.
 
     Args:
@@ -41,25 +54,70 @@ def warm_up(tell: Tell | None = None, settings: Settings | None = None, *, say: 
         settings: Only the kernels that these devices need; by default all.
         say: Called every few seconds, from a thread of its own, with what is being compiled; and at the end where
             nothing could be kept.
+        only: Only these of `PARTS`.
     """
     begun = last = time.perf_counter()
-    needed = None if settings is None else needs(settings)
-    parts = [(name, make_ready) for name, make_ready in PARTS.items() if needed is None or name in needed]
+    needed = only if settings is None else needs(settings)
+    parts = [name for name in PARTS if needed is None or name in needed]
     at = [""]
     with _said_meanwhile(say, at):
-        for number, (name, make_ready) in enumerate(parts, 1):
+        for number, name in enumerate(parts, 1):
             at[0] = f"{name} ({number} of {len(parts)})"
-            make_ready()
+            PARTS[name]()
             now = time.perf_counter()
             if tell is not None:
                 tell(name, now - last)
             last = now
+    note_ready(parts)
     if say is not None and (why := kernel.not_kept()):
         say(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
     # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
     gc.collect()
     gc.freeze()
     return time.perf_counter() - begun
+
+
+def make_ready(name: str) -> None:
+    """Compile or load one of `PARTS`, and note that it is ready here, and kept for the next process if it is."""
+    PARTS[name]()
+    note_ready([name])
+
+
+def note_ready(names: Collection[str]) -> None:
+    """Note that some of `PARTS` are ready here, and for the next process that they are kept, if they are."""
+    _ready.update(names)
+    for mark in filter(None, map(_mark, names)):
+        if not kernel.not_kept():
+            with suppress(OSError):
+                mark.touch()
+
+
+def ready_here() -> AbstractSet[str]:
+    """Return the names of `PARTS` that this process has loaded: nobody waits for them."""
+    return PARTS.keys() if numba.config.DISABLE_JIT else _ready
+
+
+def is_kept(name: str) -> bool:
+    """Whether one of `PARTS` was compiled for this processor before, and only has to be loaded."""
+    mark = _mark(name)
+    return mark is not None and mark.exists()
+
+
+def can_keep() -> bool:
+    """Whether another process can compile for this one: both may write what is kept."""
+    folders = cache_folders()
+    with suppress(OSError):
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+    return bool(folders) and all(os.access(folder, os.W_OK) for folder in folders)
+
+
+def _mark(name: str) -> Path | None:
+    """Return the empty file that says that a part was compiled: for this processor, beside what it calls."""
+    folder = kernel.cache_folder(Path(__file__).parent)
+    processor = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
+    number = hashlib.sha256(processor.encode()).hexdigest()[:16]
+    return folder and folder / f"{name.replace(' ', '-')}-{sys.implementation.cache_tag}-{number}.ready"
 
 
 @contextmanager
@@ -85,8 +143,7 @@ def _said_meanwhile(say: Say | None, at: list[str]) -> Iterator[None]:
 
 def needs(settings: Settings) -> set[str]:
     """Return the names of the kernels that the devices of a configuration need."""
-    worn = [placements(devices) for devices in numbered(settings).values()]
-    return {CLOCKS}.union(*(modality.operators().kernels_for(each) for each in worn for modality in MODALITIES))
+    return {CLOCKS}.union(*(needs_of(devices) for devices in numbered(settings).values()))
 
 
 def cache_folders() -> list[Path]:

@@ -153,6 +153,8 @@ async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: i
             console.print(Text(f"No broker: {broker.problem}. What is measured waits on disk."))
         address = Text.assemble("Open ", (f"http://127.0.0.1:{port}/", "bold"), "  (Ctrl-C stops everything)")
         console.print(address)
+        # The minute of a demo is one with movement.
+        await _until(console, stop, lambda: not flow.status.get("preparing"), children[-1], COMPILE_S)
         await _show(console, flow, children, stop, for_s)
         status = await _summary(console, settings, flow, children)
         return EXIT_INTERRUPTED if status and stop.is_set() else status

@@ -6,6 +6,7 @@ Everything heavy is imported inside the commands: ``--help`` answers at once on 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,7 @@ from gateway.model.usage import UsageError
 
 __all__ = ["app", "known_drivers", "load_settings", "main"]
 
+GENTLY = 10  # of 19: others go first, and yet it gets on
 
 app = typer.Typer(
     name="rehab-gateway",
@@ -318,17 +320,27 @@ looking_back.add_to(app)
         "NUMBA_CACHE_DIR=/var/cache/rehab-gateway rehab-gateway warm-up  # as the services have it",
     ),
 )
-def warm_up() -> None:
+def warm_up(
+    only: Annotated[str, typer.Option(help="One part alone, as 'warm-up' names it.")] = "",
+    *,
+    gently: Annotated[bool, typer.Option("--gently", help="Leave the processor to others that want it.")] = False,
+) -> None:
     """Compile the signal processing for this processor, once, and keep it.
 
-    'run' does the same when it starts, and loads in a second what is already there.
+    'run' does the same while it measures heart rates, and loads in a second what is already there.
     """
     from dsp.kernel import not_kept
-    from gateway.analysis.warm_up import cache_folders
+    from gateway.analysis.warm_up import PARTS, cache_folders
     from gateway.analysis.warm_up import warm_up as make_ready
 
+    if only and only not in PARTS:
+        raise typer.BadParameter(f"no part is called {only!r}: {', '.join(PARTS)}", param_hint="--only")
+    if gently:
+        os.nice(GENTLY)
     seconds = make_ready(
-        lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"), say=lambda words: typer.echo(words, err=True)
+        lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"),
+        say=lambda words: typer.echo(words, err=True),
+        only=[only] if only else None,
     )
     where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"
     typer.echo(visible(f"ready after {seconds:.1f} s{where}"))

@@ -75,6 +75,15 @@ class Stream:
     timeline: Timeline
 
 
+@dataclass(frozen=True, slots=True)
+class Placeable:
+    """A packet that is decoded and not yet placed in time: the device's number, and the stream as announced then."""
+
+    number: int
+    packet: Packet
+    spec: StreamSpec
+
+
 class Intake:
     """Decoder and streams of one device.
 
@@ -85,6 +94,7 @@ class Intake:
         placed: Its streams that have brought samples, by name.
         latest: Newest sample of each stream that comes when it comes.
         unread: Why nothing can be read from the device, such as a driver that is not installed; empty if it can.
+        kept: Samples that came and were not placed: they wait for a kernel, or waited in vain.
     """
 
     def __init__(self, device: Device, slot: str | None) -> None:
@@ -92,6 +102,8 @@ class Intake:
         self.slot = slot
         self.placed: dict[str, Stream] = {}
         self.latest: dict[str, Floats] = {}
+        self.kept = 0
+        self._kept_until_s = -np.inf
         self._driver, self.unread = open_driver(device)
         self.decoder: Decoder = self._driver.decoder()
         self._old_faults: Counter[str] = Counter()
@@ -129,7 +141,16 @@ class Intake:
     @property
     def newest_s(self) -> float:
         """Gateway time of the newest sample of any stream; -inf before the first."""
-        return max((stream.timeline.newest_s for stream in self.placed.values()), default=-np.inf)
+        return max(self._kept_until_s, *(stream.timeline.newest_s for stream in self.placed.values()), -np.inf)
+
+    def keep(self, packet: Placeable, now_s: float) -> None:
+        """Count a packet that is kept, and came in a step that ends at this gateway time."""
+        self.kept += len(packet.packet.arrival_ns)
+        self._kept_until_s = now_s
+
+    def let_go(self, packet: Placeable) -> None:
+        """Count a packet that was kept no more: it is placed now."""
+        self.kept -= len(packet.packet.arrival_ns)
 
     def note(self, fault: str) -> None:
         """Count what is wrong with the device beside its bytes."""
@@ -175,12 +196,16 @@ class Intakes:
 
     Args:
         origin_ns: Second 0 on the monotonic clock.
+
+    Attributes:
+        all: The devices by number.
+        timelines: Where their samples lie in time.
     """
 
     def __init__(self, origin_ns: int) -> None:
         self.all: list[Intake] = []
         self._numbers: dict[str, int] = {}
-        self._timelines = Timelines(origin_ns)
+        self.timelines = Timelines(origin_ns)
 
     def wear(self, worn: Sequence[tuple[Device, str]]) -> list[int]:
         """Say which devices are worn, each with the id of its slot, and that no others are; return their numbers."""
@@ -197,15 +222,22 @@ class Intakes:
         intake.device, intake.slot = device, slot
         return number
 
-    def push(self, frames: Sequence[Numbered]) -> list[Arrived]:
-        """Decode and place the frames of a step; by device number, then in the decoder's order."""
-        packets = self._decode(frames)
+    def decode(self, frames: Sequence[Numbered]) -> list[Placeable]:
+        """Decode the frames of a step; by device number, then in the decoder's order."""
+        return [
+            Placeable(number, packet, self.all[number].decoder.streams[packet.stream])
+            for number, packet in self._decode(frames)
+        ]
+
+    def place(self, packets: Sequence[Placeable]) -> list[Arrived]:
+        """Place what was decoded; what has been there before is left out."""
         if not packets:
             return []
-        streams = [self._stream(number, packet.stream) for number, packet in packets]
-        placed = self._timelines.push([s.timeline for s in streams], [packet for _, packet in packets])
+        streams = [self._stream(each) for each in packets]
+        placed = self.timelines.push([s.timeline for s in streams], [each.packet for each in packets])
         arrived: list[Arrived] = []
-        for at, ((number, packet), stream) in enumerate(zip(packets, streams, strict=True)):
+        for at, (each, stream) in enumerate(zip(packets, streams, strict=True)):
+            number, packet = each.number, each.packet
             index, samples, flags = placed.index[placed.start[at] : placed.start[at + 1]], packet.samples, packet.flags
             if placed.dropped and index.min() == DROPPED:
                 keep = index != DROPPED
@@ -247,12 +279,11 @@ class Intakes:
                     done[number] = packets
         return [(number, packet) for number in sorted(done) for packet in done[number]]
 
-    def _stream(self, number: int, name: str) -> Stream:
-        intake = self.all[number]
-        spec = intake.decoder.streams[name]
-        stream = intake.placed.get(name)
+    def _stream(self, each: Placeable) -> Stream:
+        intake, spec = self.all[each.number], each.spec
+        stream = intake.placed.get(each.packet.stream)
         if stream is None:
-            stream = intake.placed[name] = Stream(spec, self._timelines.add(spec))
+            stream = intake.placed[each.packet.stream] = Stream(spec, self.timelines.add(spec))
         elif stream.spec is not spec:
             stream.spec = spec
             stream.timeline.set_rate(spec.rate_hz)

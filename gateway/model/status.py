@@ -92,6 +92,13 @@ class PipelineStatus(TypedDict, total=False):
     dropped: dict[str, int]
 
 
+class PreparingStatus(TypedDict, total=False):
+    """How far the kernels are compiled, and which are missing; empty where none is."""
+
+    percent: int
+    parts: list[str]
+
+
 class OutboxClassStatus(TypedDict, total=False):
     """One class of what waits on disk."""
 
@@ -241,6 +248,7 @@ class Sections(TypedDict, total=False):
     """What the parts of a gateway say of themselves."""
 
     pipeline: PipelineStatus
+    preparing: PreparingStatus
     outbox: OutboxStatus
     publisher: PublisherStatus
     clock: WallClockStatus

@@ -9,14 +9,16 @@ import secrets
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import TypeVar
 
 from config.settings import Settings
+from gateway.analysis.needs import unready_frame
 from gateway.analysis.pipeline import Pipeline
-from gateway.analysis.warm_up import warm_up
+from gateway.analysis.warm_up import is_kept, needs, warm_up
 from gateway.audit.audit import Audit
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
@@ -34,6 +36,7 @@ from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
+from gateway.run.preparation import Preparation
 from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
 from gateway.run.work import Work, keep_free
@@ -44,6 +47,8 @@ from gateway.ward.kept_ward import KeptWard
 from gateway.ward.registry import RegistryError
 from gateway.wire.receipt_key import ReceiptKey, ReceiptKeyError, receipt_key
 from gateway.wire.topics import Topics
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -149,8 +154,9 @@ class Gateway:
         audit = Audit(outbox, self.settings)
         decided = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
         loop = asyncio.get_running_loop()
+        preparation = Preparation(lambda names: _call_in(loop, self._put_in_unready, tuple(names)))
         commands = WardCommands(
-            self.settings, ward, audit, outbox, now_us=self.utc_us,
+            self.settings, ward, audit, outbox, now_us=self.utc_us, prepare=preparation.need,
             put_in=lambda after: _call_in(loop, self._put_in, after), other=watch.command,
         )  # fmt: skip
         publisher = self._publisher(outbox, commands, decided, key)
@@ -158,12 +164,13 @@ class Gateway:
         recorder = self._recorder(beds) if self.settings.recorder.enabled else None
         work = Work(
             self, audit=audit, decided=decided, outbox=outbox, publisher=publisher, recorder=recorder,
-            ward_differs=ward.differs,
+            ward_differs=ward.differs, preparing=preparation.state,
         )  # fmt: skip
         audit.started(in_force)
         commands.tell()
         ended = "failed"
         try:
+            preparation.need(needs(beds))
             publisher.start()
             await work.devices.open()
             await self._serve(stop, work)
@@ -176,6 +183,7 @@ class Gateway:
                 await asyncio.to_thread(recorder.close)
             await asyncio.to_thread(outbox.flush)
             await asyncio.to_thread(publisher.stop)
+            await asyncio.to_thread(preparation.close)
             await asyncio.to_thread(commands.close)
 
     def _publisher(
@@ -226,6 +234,10 @@ class Gateway:
         self.wanted = ward
         self.ticker.push(*ward_frame(self.clock_ns(), encode_ward(ward)))
 
+    def _put_in_unready(self, names: Collection[str]) -> None:
+        """Put into the step stream which kernels are not ready: who needs them waits from the begin of its step."""
+        self.ticker.push(*unready_frame(self.clock_ns(), names))
+
     def put_in_again(self) -> None:
         """Put the newest ward into the step stream once more: the step that should have taken it has failed."""
         log.warning("a change of the ward did not come into force: once more")
@@ -246,10 +258,10 @@ class Gateway:
         return recorder
 
 
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[Ward], None], ward: Ward) -> None:
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[T], None], argument: T) -> None:
     """Have a loop call something; one that is closed already belongs to a run that is over."""
     with suppress(RuntimeError):
-        loop.call_soon_threadsafe(call, ward)
+        loop.call_soon_threadsafe(call, argument)
 
 
 def open_ward(settings: Settings, at_us: int | None = None) -> KeptWard:
@@ -326,7 +338,9 @@ def run(settings: Settings) -> None:
     try:
         ward = open_ward(settings)
         try:
-            warm_up(settings=settings_of(settings, ward.state.in_force()), say=say)
+            worn = settings_of(settings, ward.state.in_force())
+            if all(map(is_kept, needs(worn))):  # else they are compiled while everything else works already
+                warm_up(settings=worn, say=say)
             asyncio.run(serve(settings, lock, ward))
         finally:
             ward.close()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from config.pseudonym import nhs_numbers
 from config.settings import Settings
-from gateway.analysis.warm_up import needs, warm_up
+from gateway.analysis.warm_up import needs
 from gateway.audit.audit import Audit
 from gateway.broker.link import Incoming
 from gateway.model.ward import Ward, settings_of
@@ -21,8 +19,6 @@ from gateway.run.ward_words import WardWords
 from gateway.ward.changes import CHANGES, session_of
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.published import encode_registry
-
-log = logging.getLogger(__name__)
 
 MOST_CHANGES, WITHIN_S = 1000, 600.0
 """A busy ward changes a few times an hour; each change is in the audit, which nobody should be able to fill."""
@@ -39,6 +35,7 @@ class WardCommands:
         audit: Is told of each change.
         outbox: Takes what the history has to know of it.
         now_us: Wall clock, UTC microseconds.
+        prepare: Has kernels made ready, by name, for the ward that is put in next; returns at once.
         put_in: Puts a ward into the step stream; called on several threads, one at a time, the newest last.
         other: Answers what is no change of the ward.
         monotonic: Monotonic seconds.
@@ -55,6 +52,7 @@ class WardCommands:
         outbox: Outbox,
         *,
         now_us: Callable[[], int],
+        prepare: Callable[[Collection[str]], None],
         put_in: Callable[[Ward], None],
         other: Callable[[str, Mapping[str, Any]], dict[str, Any]],
         monotonic: Callable[[], float] = time.monotonic,
@@ -64,15 +62,13 @@ class WardCommands:
         self._audit = audit
         self._words = WardWords(ward, outbox)
         self._now_us = now_us
+        self._prepare = prepare
         self._put_in = put_in
         self.publish: Callable[[bytes], None] = lambda _payload: None
         self._other = other
         self._monotonic = monotonic
         self._lately: deque[float] = deque()
-        self._newest = ward.state.in_force()
-        self._ready = self._needs(self._newest)
-        self._turn = threading.RLock()
-        self._compiler = ThreadPoolExecutor(1, "kernels")
+        self._turn = threading.Lock()
 
     def tell(self) -> None:
         """Publish the registry as it is, and tell the audit of what it does not know: changes made meanwhile."""
@@ -102,35 +98,14 @@ class WardCommands:
             self._ward.tell(int(answer["number"]))
 
     def close(self) -> None:
-        """Let nothing further into the stream."""
-        self._compiler.shutdown(wait=True, cancel_futures=True)
+        """Hand over what the history has still to know."""
         self._words.tell()
 
     def _let_in(self, ward: Ward) -> None:
-        """Let a ward into the stream, at first without the beds that need kernels which are not ready.
-
-        Nobody else waits for the compiler, least of all somebody who leaves.
-        """
+        """Let a ward into the stream; whose kernels are not ready waits for them there, and nobody else."""
         with self._turn:
-            self._newest = ward
-            ready = tuple(bed for bed in ward if self._needs((bed,)) <= self._ready)
-            self._put_in(ready)
-        if len(ready) < len(ward):
-            self._compiler.submit(self._make_ready, ward)
-
-    def _make_ready(self, ward: Ward) -> None:
-        """Compile what a ward needs, or load it; then let in whoever is there by now."""
-        needed = self._needs(ward)
-        try:
-            if not needed <= self._ready:
-                warm_up(settings=settings_of(self._settings, ward))
-        except Exception:
-            log.exception("kernels could not be made ready: the pipeline has to")
-        self._ready |= needed
-        self._let_in(self._newest)
-
-    def _needs(self, ward: Ward) -> set[str]:
-        return needs(settings_of(self._settings, ward))
+            self._prepare(needs(settings_of(self._settings, ward)))
+            self._put_in(ward)
 
     def _count(self) -> None:
         now = self._monotonic()

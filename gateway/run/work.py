@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from config.settings import Settings
@@ -13,6 +13,7 @@ from gateway.audit.audit import Audit
 from gateway.clocks.device_clock import NS
 from gateway.delivery.publisher import Publisher
 from gateway.intake.frames import CLOCK_CHANNEL, NO_DEVICE, STEP_NS, Numbered, clock_frame
+from gateway.model.status import PreparingStatus
 from gateway.model.wall_correction import Correction
 from gateway.model.wall_correction import measurements as corrected
 from gateway.model.ward import Ward
@@ -50,6 +51,7 @@ class Work:
         publisher: Publisher,
         recorder: Recorder | None,
         ward_differs: bool,
+        preparing: Callable[[], PreparingStatus],
     ) -> None:
         self._gateway = gateway
         self._settings = settings = gateway.settings
@@ -75,6 +77,7 @@ class Work:
             wall=gateway.wall,
             keep_free=keep_free(settings),
             ward_differs=ward_differs,
+            preparing=preparing,
         )
         self.devices = Devices(
             settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,

@@ -36,8 +36,8 @@ def slot_status(slot: Slot, session: str) -> SlotStatus:
 
 
 def samples_of(intake: Intake) -> int:
-    """Return how many samples a device has delivered since the start."""
-    return sum(count.samples for count in intake.counts.values())
+    """Return how many samples a device has delivered since the start, also those that are not analysed yet."""
+    return intake.kept + sum(count.samples for count in intake.counts.values())
 
 
 def device_status(

@@ -178,6 +178,10 @@ WARD_FILE_DIFFERS = Rule(
     "ward-file-differs", "low", 0.0, 0.0, "the beds in the configuration are not those that the ward was made from",
     "The ward that people made is in force; 'rehab-gateway ward import' takes the file over.",
 )  # fmt: skip
+ANALYSIS_PREPARING = Rule(
+    "analysis-preparing", "low", 0.0, 0.0, "the movement analysis is being compiled for this computer, once",
+    "Wait: heart rates are measured meanwhile, and what the movement sensors send is kept and analysed then.",
+)  # fmt: skip
 HISTORIAN_RULES = {
     rule.code: rule
     for rule in (
@@ -194,6 +198,7 @@ RULES = (
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
     RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
     STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS, WARD_FILE_DIFFERS,
+    ANALYSIS_PREPARING,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -233,6 +238,8 @@ class Judge:
         for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
             yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])
         yield from self._receipts(now_s, status.get("publisher") or {})
+        if preparing := status.get("preparing"):
+            yield Finding(ANALYSIS_PREPARING, f"Preparing movement analysis, {preparing['percent']} %")
         if (status.get("registry") or {}).get("file_differs"):
             yield Finding(
                 WARD_FILE_DIFFERS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import cast
@@ -26,6 +26,7 @@ from gateway.model.status import (
     EventsStatus,
     NoticeStatus,
     PartStatus,
+    PreparingStatus,
     PublisherStatus,
     RecorderStatus,
     Status,
@@ -65,6 +66,7 @@ class Report:
         wall: WallClock,
         keep_free: int,
         ward_differs: bool = False,
+        preparing: Callable[[], PreparingStatus] = PreparingStatus,
     ) -> None:
         self.states: dict[str, DeviceState] = {}
         self.measured = 0
@@ -80,6 +82,7 @@ class Report:
         self._wall = wall
         self._keep_free = keep_free
         self._ward_differs = ward_differs
+        self._preparing = preparing
         self._judge = Judge()
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated)
         self._rates = _Rates()
@@ -121,6 +124,7 @@ class Report:
                 "to_broker_ms": self._event_delays.summary_ms(),
                 "dropped": dict(self._ticker.dropped),
             },
+            preparing=self._preparing(),
             outbox=outbox_status(self._outbox),
             publisher=cast("PublisherStatus", asdict(self._publisher.state())),
             clock=cast("WallClockStatus", self._wall.status()),
@@ -168,7 +172,9 @@ def headline(status: Status) -> str:
     streaming = sum(device["state"] == "streaming" for device in devices)
     active = len(status["notices"]["active"])
     notices = f", {active} {'notice' if active == 1 else 'notices'}" if active else ""
-    return f"{streaming} of {len(devices)} devices streaming{notices}"
+    of = f"{streaming} of {len(devices)} devices streaming{notices}"
+    preparing = status.get("preparing")
+    return f"{of}; preparing movement analysis, {preparing['percent']} %" if preparing else of
 
 
 class _Rates:

@@ -337,6 +337,29 @@ def test_no_sample_at_all_is_fine() -> None:
     assert orient(np.zeros((0, 3)), np.zeros((0, 3)), None, RATE).shape == (0, 4)
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize("who", [0, 2, 5])
+def test_who_has_lost_a_sample_is_followed_beside_those_who_have_not(who: int) -> None:
+    """Five others go side by side; nobody is left out, and each is where it would be alone."""
+    sensors, portion = 6, 10
+    (acc, gyr, _), _ = recording(260, 6)
+    index = np.arange(260)
+    index_lost = index + (index >= 100) + (index >= 180)
+    together, alone = Orientation(), Orientation()
+    numbers = np.array([together.attach(RATE) for _ in range(sensors)])
+    single = [alone.attach(RATE) for _ in range(sensors)]
+    for i in range(0, len(index), portion):
+        rows = slice(i, i + portion)
+        a, g = np.tile(acc[rows], (sensors, 1)), np.tile(gyr[rows], (sensors, 1))
+        own = [index_lost[rows] if sensor == who else index[rows] for sensor in range(sensors)]
+        said = together.push(Batch(numbers, np.arange(sensors + 1) * portion, np.concatenate(own), a, g))
+        for sensor, number in enumerate(single):
+            lone = alone.push(Batch.single(own[sensor], acc[rows], gyr[rows], number))
+            here = slice(sensor * portion, (sensor + 1) * portion)
+            np.testing.assert_array_equal(said.flags[here], lone.flags)
+            np.testing.assert_allclose(said.quaternion[here], lone.quaternion, rtol=0.0, atol=1e-12)
+
+
 def test_compiled_and_plain_python_say_the_same(tmp_path: Path) -> None:
     """The same samples with numba switched off, in a process of its own; sensors side by side included."""
     script = (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
@@ -20,12 +22,13 @@ from dsp.result import Result
 from gateway.analysis import pipeline as pipeline_module
 from gateway.analysis.modalities import MODALITIES, by_stream, measured_by
 from gateway.analysis.modality import Modality, Signal
+from gateway.analysis.needs import needs_of, unready_frame
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.ward_operators import EachDevice, WardOperators, channel, seconds
 from gateway.analysis.warm_up import PARTS
 from gateway.cli.options import known_drivers
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import Numbered, Origin
+from gateway.intake.frames import STEP_NS, Numbered, Origin
 from gateway.intake.intake import Arrived
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_measurements, encode_measurements
@@ -107,6 +110,33 @@ def test_without_its_row_a_stream_is_taken_in_and_nothing_is_made_of_it(oximeter
     assert [m.metric for m in pipeline.step(frames())] == ["heart_rate"]
     assert pipeline.intakes[0].counts["spo2"].samples == 1
     assert not pipeline.intakes[0].faults
+
+
+class CompiledOximeters(OximeterOperators):
+    """An operator that calls a kernel, whenever its samples come."""
+
+    @classmethod
+    def kernels(cls) -> Mapping[str, Callable[[], None]]:
+        return {"saturation": lambda: None}
+
+    @classmethod
+    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
+        return {"saturation"} if "wrist" in worn else set()
+
+
+def test_a_row_says_which_kernels_are_waited_for_and_a_heart_waits_for_none_of_them(oximeter: Settings) -> None:
+    modalities = (*MODALITIES, replace(SPO2, operators=lambda: CompiledOximeters))
+    devices = dict(enumerate(oximeter.slot[0].device))
+    assert needs_of(devices) == {"device clocks"}
+    assert needs_of(devices, modalities) == {"device clocks", "saturation"}
+    undisturbed = Pipeline(oximeter, ORIGIN, {"bed-1": "bed-1-a"}, modalities).step(frames())
+    pipeline = Pipeline(oximeter, ORIGIN, {"bed-1": "bed-1-a"}, modalities)
+    begin = ORIGIN.monotonic_ns
+    at_once = pipeline.step([unready_frame(begin, {"saturation"}), *frames()])
+    assert [m.metric for m in at_once] == ["heart_rate"]
+    later = pipeline.step([unready_frame(begin + STEP_NS, ())])
+    assert [m.metric for m in later] == ["spo2"]
+    assert sorted(map(repr, at_once + later)) == sorted(map(repr, undisturbed))
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,7 @@ def test_who_waits_is_told_what_is_being_compiled(monkeypatch: pytest.MonkeyPatc
         said.append(sentence)
         told.set()
 
+    monkeypatch.setattr("gateway.analysis.warm_up.note_ready", lambda _names: None)  # for they are not
     monkeypatch.setattr("gateway.analysis.warm_up.FIRST_WORD_S", 0.01)
     monkeypatch.setattr(
         "gateway.analysis.warm_up.PARTS", {"axes": lambda: None, "device clocks": lambda: told.wait(60)}

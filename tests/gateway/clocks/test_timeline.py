@@ -98,6 +98,33 @@ def test_many_streams_at_once_are_each_placed_as_alone(portions: list[tuple[int,
         assert many.newest_s == lone.newest_s
 
 
+@settings(deadline=None)  # the first call compiles
+@given(
+    st.lists(st.tuples(st.integers(1, 400), st.integers(1, 9), st.floats(0.0, 0.3)), min_size=1, max_size=40),
+    st.sampled_from([SPEC, StreamSpec("rr", ("rr",), ("s",)), StreamSpec("level", ("level",), ("%",), None, 1e6)]),
+)
+def test_as_written_the_kernels_place_to_the_last_bit_as_compiled(
+    portions: list[tuple[int, int, float]], spec: StreamSpec
+) -> None:
+    """While they are being compiled, heart rates are placed by the kernels as written."""
+    (compiled, one_of), (plain, other) = one(spec), one(spec)
+    plain.compiled = False
+    number = 0
+    for skipped, size, delay_s in portions:
+        number += skipped
+        sent = packet(np.arange(number, number + size), delay_s=delay_s)
+        number += size
+        first, second = push(compiled, one_of, sent), push(plain, other, sent)
+        assert first.index.tolist() == second.index.tolist()
+        assert (first.before, first.missing, first.reset) == (second.before, second.missing, second.reset)
+    assert compiled.clocks.tobytes() == plain.clocks.tobytes()
+    assert compiled.grids.tobytes() == plain.grids.tobytes()
+    asked = np.concatenate([np.arange(first.index[-1] + 1) - 0.25, [-np.inf]])
+    assert one_of.at(asked).tobytes() == other.at(asked).tobytes()
+    rows = np.zeros(len(asked), np.int64)
+    assert compiled.at(rows, asked).tobytes() == plain.at(rows, asked).tobytes()
+
+
 def test_a_repeated_sample_is_dropped_and_said_so() -> None:
     streams, timeline = one()
     push(streams, timeline, packet(np.arange(10)))

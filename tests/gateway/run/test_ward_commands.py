@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,13 +17,11 @@ from gateway.audit.audit import Audit
 from gateway.model.row import AUDIT
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
-from gateway.run import ward_commands
 from gateway.run.ward_commands import MOST_CHANGES, WITHIN_S, WardCommands
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US
 from tests.gateway.ward.test_kept_ward import configured
-from tests.servers import wait_until
 
 
 class Desk:
@@ -33,11 +30,17 @@ class Desk:
     def __init__(self, settings: Settings, outbox: Outbox) -> None:
         self.now = 0.0
         self.put_in: list[Ward] = []
+        self.order: list[object] = []
         self.ward = KeptWard(settings, at_us=NOW_US)
         self.commands = WardCommands(
-            settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US, put_in=self.put_in.append,
+            settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US,
+            prepare=lambda names: self.order.append(set(names)), put_in=self._put_in,
             other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
         )  # fmt: skip
+
+    def _put_in(self, ward: Ward) -> None:
+        self.put_in.append(ward)
+        self.order.append("ward")
 
     def do(self, name: str, **fields: Any) -> dict[str, Any]:
         return self.commands.command(name, fields)
@@ -70,33 +73,14 @@ def desk(tmp_path: Path, outbox: Outbox) -> Iterator[Desk]:
     made.ward.close()
 
 
-def test_who_leaves_does_not_wait_for_the_kernels_of_who_comes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiling, compiled = threading.Event(), threading.Event()
-
-    def slow(**_: object) -> None:
-        compiling.set()
-        compiled.wait(30)
-
-    monkeypatch.setattr(ward_commands, "warm_up", slow)
+def test_who_needs_kernels_is_let_in_at_once_and_has_them_prepared_first(desk: Desk) -> None:
     device = {"id": "dot", "driver": "movella_dot", "placement": "left_foot", "address": "D4:22:CD:00:00:01"}
     desk.do("add-device", device=device)
     desk.do("assign", device="dot", bed="bay-2", placement="left_foot")
-    assert compiling.wait(30)
     desk.do("discharge", subject="p-1")
-    assert desk.subjects() == [["p-1", "p-2"], ["p-1"], []]
-    compiled.set()
-    wait_until(lambda: desk.subjects()[-1] == ["p-2"])
-
-
-def test_kernels_that_cannot_be_made_ready_keep_nobody_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(**_: object) -> None:
-        raise OSError("no compiler here")
-
-    monkeypatch.setattr(ward_commands, "warm_up", failing)
-    device = {"id": "dot", "driver": "movella_dot", "placement": "left_foot", "address": "D4:22:CD:00:00:01"}
-    desk.do("add-device", device=device)
-    desk.do("assign", device="dot", bed="bay-2", placement="left_foot")
-    wait_until(lambda: desk.subjects()[-1] == ["p-1", "p-2"])
+    assert desk.subjects() == [["p-1", "p-2"], ["p-1", "p-2"], ["p-2"]]
+    heart, foot = {"device clocks"}, {"device clocks", "axes", "feet"}
+    assert desk.order == [heart, "ward", foot, "ward", foot, "ward"]
 
 
 def test_so_many_changes_and_no_more(desk: Desk) -> None:

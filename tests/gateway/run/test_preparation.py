@@ -1,0 +1,104 @@
+"""Kernels are made ready while everything else goes on: nobody else waits, and it is said how far it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator
+
+import pytest
+
+from gateway.analysis import warm_up
+from gateway.run.preparation import Preparation, sentence
+from tests.servers import wait_until
+
+
+class Compiler:
+    """What stands in for the kernels: a part is ready when a test says so."""
+
+    def __init__(self) -> None:
+        self.ready: set[str] = set()
+        self.begun: list[str] = []
+        self.may_end = threading.Event()
+        self.fails = False
+
+    def make_ready(self, name: str) -> None:
+        self.begun.append(name)
+        assert self.may_end.wait(30)
+        if self.fails:
+            raise OSError("no compiler here")
+        self.ready.add(name)
+
+
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiler]:
+    made = Compiler()
+    monkeypatch.setattr(warm_up, "make_ready", made.make_ready)
+    monkeypatch.setattr(warm_up, "ready_here", lambda: made.ready)
+    monkeypatch.setattr(warm_up, "is_kept", lambda _name: True)
+    yield made
+    made.may_end.set()
+
+
+@pytest.fixture
+def told() -> list[set[str]]:
+    return []
+
+
+@pytest.fixture
+def preparation(told: list[set[str]]) -> Iterator[Preparation]:
+    def put_in(names: Collection[str]) -> None:
+        told.append(set(names))
+
+    made = Preparation(put_in)
+    yield made
+    made.close()
+
+
+def test_what_is_needed_is_said_at_once_and_ready_when_it_is(
+    compiler: Compiler, preparation: Preparation, told: list[set[str]]
+) -> None:
+    preparation.need({"feet", "joints"})
+    assert told == [{"feet", "joints"}]
+    preparation.need({"feet"})  # is being made ready already
+    preparation.need({"feet", "lower back"})
+    assert told == [{"feet", "joints"}, {"feet", "joints", "lower back"}]
+    assert preparation.state()["parts"] == ["feet", "joints", "lower back"]
+    compiler.may_end.set()
+    wait_until(lambda: told[-1] == set(), 30.0)
+    assert told[2:] == [{"lower back"}, set()]
+    assert compiler.begun == ["joints", "feet", "lower back"]  # the longest first
+    assert preparation.state() == {}
+    preparation.need({"feet", "joints", "lower back"})
+    assert len(told) == 4
+
+
+def test_how_far_it_is_only_grows(compiler: Compiler, preparation: Preparation) -> None:
+    preparation.need({"feet", "joints"})
+    shown = [preparation.state()["percent"] for _ in range(50)]
+    assert shown == sorted(shown)
+    assert all(0 <= percent < 100 for percent in shown)
+    assert sentence(preparation.state()) == f"preparing movement analysis, {shown[-1]} %"
+    compiler.may_end.set()
+    wait_until(lambda: not preparation.state(), 30.0)
+    assert sentence(preparation.state()) == ""
+
+
+def test_kernels_that_cannot_be_made_ready_keep_nobody_out(
+    compiler: Compiler, preparation: Preparation, told: list[set[str]]
+) -> None:
+    compiler.fails = True
+    preparation.need({"feet"})
+    compiler.may_end.set()
+    wait_until(lambda: told[-1] == set(), 30.0)
+    preparation.need({"feet"})  # once is enough
+    assert told == [{"feet"}, set()]
+
+
+def test_after_the_end_nothing_is_said(compiler: Compiler, preparation: Preparation, told: list[set[str]]) -> None:
+    preparation.need({"feet"})
+    wait_until(lambda: compiler.begun, 30.0)
+    compiler.may_end.set()
+    preparation.close()
+    preparation.need({"joints"})
+    assert told[0] == {"feet"}
+    assert {"joints"} not in told
