@@ -22,12 +22,12 @@ from dsp.catalogue import CATALOGUE, METRICS
 from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog, Person
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import pages, signin, views
+from gateway.dashboard import pages, signin
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
-from gateway.dashboard.feed import Feed, Message
+from gateway.dashboard.feed import Feed
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
 from gateway.dashboard.known_browsers import load_key
 from gateway.dashboard.live import Live, TooManyViewersError
@@ -36,13 +36,12 @@ from gateway.dashboard.outside_text import clean
 from gateway.dashboard.past import Past, Question, open_past
 from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.shares import PAGES, STRIPS, Shares
+from gateway.dashboard.site import Site, read_view
 from gateway.dashboard.users import Users
-from gateway.dashboard.ward import Ward
-from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
+from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
 from gateway.model.usage import UsageError
-from gateway.wire.topics import Topics
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 LONGEST_MINUTES = 24 * 60  # of history in one answer
@@ -54,17 +53,15 @@ PAGE_NAMES = {"ward": "ward", "slot": "patient", "devices": "devices"}  # of vie
 
 SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
-MILLI = 1000
 
 
 @dataclass(slots=True)
 class Parts:
     """What the handlers share."""
 
-    ward: Ward
+    site: Site
     feed: Feed
     live: Live
-    waveforms: Waveforms
     past: Past
     started: float
     pages: Shares = field(default_factory=lambda: Shares(PAGES))
@@ -86,34 +83,10 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         past: Reads the history; by default the database of the settings.
         users: Who may sign in; None lets everybody on this machine read, and nobody from elsewhere.
     """
-    topics = Topics(settings.site.site, settings.site.gateway)
-    ward = Ward(settings.site.gateway, speed=settings.speed)
-
-    def render(name: str) -> dict[str, Any]:
-        now = ward.now_us()
-        state = views.header(ward, now, connected=feed.up)
-        state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
-        if name.startswith("slot/"):
-            return state | views.slot_view(ward, name.removeprefix("slot/"), now)
-        return state | (views.devices_view(ward) if name == "devices" else views.ward_view(ward, now))
-
-    def revision(name: str) -> object:
-        if name == "devices":  # what it shows comes with the status, once a second
-            return None
-        return ward.revision if name == "ward" else ward.slot(name.removeprefix("slot/")).revision
-
-    def deliver(message: Message) -> None:
-        kind, _, name = message.topic.removeprefix(f"{topics.prefix}/").partition("/")
-        if kind == "waveform":
-            waveforms.take(message.topic, message.payload)
-        else:
-            ward.take(kind, name, message.payload, retained=message.retained)
-
-    filters = [(topics.status, 1), (topics.status_page(), 1), (topics.measurements(), 1), (topics.notices, 1)]
-    filters += [(topics.cycles(), 1), (topics.waveform(), 0)]
-    feed = Feed(broker_for(settings, "dashboard"), filters=filters, deliver=deliver)
-    live = Live(render=render, revision=revision, told=ward.delays.told)
-    waveforms = Waveforms(feed, topics)
+    site = Site(settings)
+    feed = Feed(broker_for(settings, "dashboard"), filters=site.filters(), deliver=site.take)
+    site.use(feed)
+    live = Live(render=site.render, revision=site.revision, told=site.told)
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
@@ -125,7 +98,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         app[signin.GATE] = signin.make_gate(users, idle_minutes=idle_minutes, secure=secure, key=key)
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
-    app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
+    app[PARTS] = Parts(site, feed, live, past or open_past(settings), time.monotonic())
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
@@ -155,7 +128,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
     parts.feed.start()
     app[SUPERVISION].start("dashboard live", parts.live.run)
-    app[SUPERVISION].start("dashboard waveforms", parts.waveforms.run)
+    app[SUPERVISION].start("dashboard waveforms", partial(ask_again, parts.site.all_waveforms))
     gate = app.get(signin.GATE)
     app[SUPERVISION].start("dashboard log", partial(app[LOOKS].run, gate.users if gate else None))
     yield
@@ -168,7 +141,8 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
 
 async def _let_viewers_go(app: web.Application) -> None:
     app[PARTS].live.close()
-    app[PARTS].waveforms.close()
+    for waveforms in app[PARTS].site.all_waveforms():
+        waveforms.close()
 
 
 def _page(name: str) -> Callable[[web.Request], Any]:
@@ -183,10 +157,11 @@ def _page(name: str) -> Callable[[web.Request], Any]:
 async def events(request: web.Request) -> web.StreamResponse:
     """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
     parts = request.app[PARTS]
+    gateway = f"/{name}" if (name := request.query.get("gateway")) else ""
     if slot := request.query.get("slot"):
-        view = f"slot/{slot}"
+        view = f"slot/{slot.replace('/', '')}{gateway}"
     else:
-        view = "devices" if request.query.get("view") == "devices" else "ward"
+        view = f"devices{gateway}" if request.query.get("view") == "devices" else "ward"
     signin.check_view(request, view)
     with parts.pages.taken(request):
         return await _stream(request, view)
@@ -215,8 +190,8 @@ class Look:
 
     def __init__(self, request: web.Request, view: str) -> None:
         self._request = request
-        kind, _, slot = view.partition("/")
-        self._page, self._slot = PAGE_NAMES[kind], slot or None
+        self._view = read_view(view)
+        self._page = PAGE_NAMES[self._view.kind]
         self._people: list[Person] | None = None
         self._due = 0.0
         self.renew()
@@ -227,7 +202,7 @@ class Look:
         if now < self._due:
             return
         self._due = now + WHO_S
-        there = [] if self._page == "devices" else people(self._request.app[PARTS].ward, self._slot)
+        there = self._request.app[PARTS].site.people(self._view)
         if there != self._people:
             self._people = there
             signin.note_look(self._request, self._page, there)
@@ -237,12 +212,13 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     """Binary WebSocket: the frames of one stream, as the gateway sent them."""
     parts = request.app[PARTS]
     device, stream = request.match_info["device"], request.match_info["stream"]
-    if not parts.ward.has_stream(device, stream):
+    ward = parts.site.ward(request.query.get("gateway"))
+    if ward is None or not ward.has_stream(device, stream):
         raise web.HTTPNotFound(text="No such stream.\n")
-    slot = slot_of(parts.ward, device)
+    slot = slot_of(ward, device)
     try:
-        with parts.strips.taken(request), parts.waveforms.watching(device, stream) as watcher:
-            signin.note_look(request, "waveform", people(parts.ward, slot), device=device)
+        with parts.strips.taken(request), parts.site.waveforms(ward).watching(device, stream) as watcher:
+            signin.note_look(request, "waveform", people(ward, slot), device=device)
             socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
             await socket.prepare(request)
             sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
@@ -286,7 +262,7 @@ async def history(request: web.Request) -> web.Response:
 
 def _question(request: web.Request) -> Question | None:
     """Return which curve of whom is asked for; None where that cannot be told."""
-    query, ward = request.query, request.app[PARTS].ward
+    query, ward = request.query, request.app[PARTS].site.ward(request.query.get("gateway"))
     slot, subject, session = query.get("slot", ""), query.get("subject") or None, query.get("session") or None
     metric, side = CATALOGUE.get(query.get("metric", "")), SIDES.get(query.get("side", "none"))
     simulated = TRUTH.get(query.get("simulated", ""))
@@ -294,7 +270,7 @@ def _question(request: web.Request) -> Question | None:
         minutes = float(query.get("minutes", "10"))
     except ValueError:
         return None
-    if not (slot or subject) or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
+    if ward is None or not (slot or subject) or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
         return None
     wearer = ward.wearer(slot) if subject is None else None
     if wearer is not None:
@@ -316,21 +292,22 @@ async def status(request: web.Request) -> web.Response:
     """Say how the dashboard itself is doing."""
     parts = request.app[PARTS]
     signin.note_look(request, "status")
-    dropped = parts.feed.dropped + parts.ward.dropped + parts.waveforms.dropped
+    dropped, ward = parts.feed.dropped + parts.site.losses(), parts.site.first
     return _answer(
         {
             "broker": parts.feed.up,
-            "gateway": parts.ward.status.gateway,
-            "gateway_state": parts.ward.gateway_state(),
-            "gateway_age_s": parts.ward.gateway_age_s(),
-            "slots": len(parts.ward.slot_ids()),
+            "gateway": ward.status.gateway,
+            "gateway_state": ward.gateway_state(),
+            "gateway_age_s": ward.gateway_age_s(),
+            "gateways": {other.gateway: other.gateway_state() for other in parts.site.wards()},
+            "slots": sum(len(other.slot_ids()) for other in parts.site.wards()),
             "connections": len(request.app[CONNECTIONS]),
             "connections_ended": dict(request.app[CONNECTIONS].ended),
             "access_log_lost": request.app[LOOKS].lost,
             "viewers": parts.live.viewers,
-            "strips": parts.waveforms.watchers,
+            "strips": sum(waveforms.watchers for waveforms in parts.site.all_waveforms()),
             "dropped": dict(dropped),
-            "delays": parts.ward.delays.summary(),
+            "delays": ward.delays.summary(),
             "up_s": round(time.monotonic() - parts.started, 1),
         }
     )
