@@ -77,6 +77,7 @@ class Incoming:
     retained: bool
     response_topic: str = ""
     correlation: bytes = b""
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class Handler(Protocol):
@@ -236,8 +237,12 @@ class Link:
         retain: bool = False,
         correlation: bytes = b"",
         response_topic: str = "",
+        about: Sequence[tuple[str, str]] = (),
     ) -> paho.MQTTMessageInfo | None:
-        """Hand a message to that connection; None if it is over. Its ``mid`` is what ``acknowledged`` will say."""
+        """Hand a message to that connection; None if it is over. Its ``mid`` is what ``acknowledged`` will say.
+
+        ``about`` are user properties: names and values for who knows them, and nothing to who does not.
+        """
         client = self._client
         if client is None or client.number != connection or not client.accepted:
             return None
@@ -246,6 +251,8 @@ class Link:
             properties.CorrelationData = correlation
         if response_topic:
             properties.ResponseTopic = response_topic
+        if about:
+            properties.UserProperty = list(about)
         return client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
     def acknowledge(self, message: Incoming, *, all_before: bool = False) -> None:
@@ -431,6 +438,7 @@ class Link:
             Incoming(
                 client.number, message.mid, topic, bytes(message.payload), message.qos, message.retain,
                 getattr(properties, "ResponseTopic", ""), getattr(properties, "CorrelationData", b""),
+                tuple(getattr(properties, "UserProperty", ())),
             ),
         )  # fmt: skip
 

@@ -161,7 +161,7 @@ class Publisher:
         self._errors: Counter[str] = Counter()
         # Filled by other threads. The events are bounded by what is under way, the rest by what is allowed to wait.
         self._events: deque[Callable[[], None]] = deque()
-        self._live: deque[tuple[str, bytes]] = deque()
+        self._live: deque[tuple[str, bytes, Sequence[tuple[str, str]]]] = deque()
         self._small: deque[Outgoing] = deque()
         self._status: dict[str, Any] | None = None
         self._told: dict[tuple[str, str], tuple[Receipt, bool]] = {}  # by historian and epoch; guarded by _wake
@@ -237,14 +237,14 @@ class Publisher:
         """Publish something that staff should look at; dropped and counted when too many wait."""
         self._queue_small(Outgoing(self._topics.notices, orjson.dumps(notice)), "notice dropped")
 
-    def publish_live(self, topic: str, payload: bytes) -> None:
-        """Publish a waveform with QoS 0: at once or not at all; what is dropped is counted."""
+    def publish_live(self, topic: str, payload: bytes, about: Sequence[tuple[str, str]] = ()) -> None:
+        """Publish a waveform, and what it is, with QoS 0: at once or not at all; what is dropped is counted."""
         if not self._link.connected:
             self._errors["waveform dropped: not connected"] += 1
         elif len(self._live) >= LIVE_MAX:
             self._errors["waveform dropped: link busy"] += 1
         else:
-            self._live.append((topic, payload))
+            self._live.append((topic, payload, about))
             self.notify()
 
     def state(self) -> PublisherState:
@@ -503,15 +503,15 @@ class Publisher:
         while self._live_under_way and self._live_under_way[0].is_published():
             self._live_under_way.popleft()
         while self._live:
-            topic, payload = self._live.popleft()
+            topic, payload, about = self._live.popleft()
             if len(self._live_under_way) >= LIVE_UNDER_WAY or self._connection is None:
                 self._errors["waveform dropped: link busy"] += 1
                 continue
-            if packet_bytes(topic, payload) > self._largest:
+            if packet_bytes(topic, payload, about) > self._largest:
                 self._errors["waveform dropped: too large for the broker"] += 1
                 self._refusals.note("waveform", LARGE)
                 continue
-            info = self._link.publish(self._connection, topic, payload, qos=0)
+            info = self._link.publish(self._connection, topic, payload, qos=0, about=about)
             if info is not None and info.rc == paho.MQTT_ERR_SUCCESS:
                 self._live_under_way.append(info)
 
