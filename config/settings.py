@@ -158,6 +158,11 @@ class Dashboard(Section):
         None, description="The dashboard's certificate to the broker; by default the gateway's."
     )
     broker_key_file: Path | None = Field(None, description="Its private key.")
+    gateways: list[Identifier | Literal["*"]] = Field(
+        default_factory=list,
+        description="Gateways of the site whose beds the ward page shows, by site.gateway; '*' is all that are heard."
+        " By default this one.",
+    )
     users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
     session_minutes: int = Field(
         10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from config.settings import Settings
+from config.settings import Device, Settings
+from drivers.packet import StreamSpec
 from dsp.catalogue import CATALOGUE
 from dsp.mounting.alignment import Mounting
 from dsp.result import Result
@@ -40,7 +41,35 @@ FORMER_WEARER = "from before it was put on"
 
 log = logging.getLogger(__name__)
 
-Tap = Callable[[float, Floats], None]
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """Samples in a row of one stream, as they go to the analysis, and whose they are.
+
+    Attributes:
+        device: The device, with where and how it is worn.
+        spec: The stream: channels, units and rate.
+        slot: The bed.
+        subject: Who wears it, by pseudonym.
+        session: Id of the session in force.
+        before: Number of the sample that came before these; -1 before the first of the run.
+        first: Number of the first sample since the start of the run; lost ones count.
+        start_s: Gateway time of the first sample, seconds.
+        samples: (n, channels); NaN in place of lost ones.
+    """
+
+    device: Device
+    spec: StreamSpec
+    slot: str
+    subject: str
+    session: str
+    before: int
+    first: int
+    start_s: float
+    samples: Floats
+
+
+Tap = Callable[[Tapped], None]
 
 
 class Pipeline:
@@ -192,6 +221,7 @@ class Pipeline:
     def _change_ward(self, after: Ward, now_s: float) -> list[Measurement]:
         """Take off what is worn no more, put on what is, and leave the other beds alone; return what that closed."""
         before = {bed.slot.id: bed for bed in self.ward}
+        self._end_taps(self.ward, after)
         kept = {bed.slot.id for bed in after if bed.same_work(before.get(bed.slot.id))}
         out: list[Measurement] = []
         for slot in [slot for slot in self._subjects if slot not in kept]:
@@ -202,7 +232,6 @@ class Pipeline:
         for bed in after:
             devices = {next(numbers): device for device in bed.slot.device}
             if bed.slot.id not in kept:
-                self._end_taps(device.id for device in bed.slot.device)
                 subject = self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
@@ -211,10 +240,12 @@ class Pipeline:
         self.ward = after
         return out
 
-    def _end_taps(self, devices: Iterable[str]) -> None:
+    def _end_taps(self, before: Ward, after: Ward) -> None:
         """Whoever watches a device watches somebody: they have to ask again when that is somebody else."""
-        ended = set(devices)
-        for key in [key for key in list(self.taps) if key[0] in ended]:
+        was, now = (
+            {device.id: bed.slot.subject for bed in ward for device in bed.slot.device} for ward in (before, after)
+        )
+        for key in [key for key in list(self.taps) if was.get(key[0]) != now.get(key[0])]:
             self.taps.pop(key, None)
 
     def _finish(self, slot: str) -> list[Measurement]:
@@ -282,13 +313,16 @@ class Pipeline:
         return out
 
     def _tap(self, arrived: Arrived) -> None:
-        tap = self.taps.get((self.intakes[arrived.number].device.id, arrived.stream))
+        intake = self.intakes[arrived.number]
+        tap = self.taps.get((intake.device.id, arrived.stream))
         if tap is None or not arrived.spec.rate_hz:
             return
         index = arrived.index
         whole = np.full((int(index[-1] - index[0]) + 1, arrived.samples.shape[1]), np.nan)
         whole[index - index[0]] = arrived.samples
-        tap(float(arrived.timeline.at(index[:1].astype(float))[0]), whole)
+        subject, start_s = self._subjects[str(intake.slot)], float(arrived.timeline.at(index[:1].astype(float))[0])
+        tap(Tapped(intake.device, arrived.spec, str(intake.slot), subject.pseudonym, subject.session, arrived.before,
+                   int(index[0]), start_s, whole))  # fmt: skip
 
     def _said(self, number: int, result: Result) -> Measurement:
         return self._measure(str(self.intakes[number].slot), result, (number,))

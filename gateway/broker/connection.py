@@ -58,6 +58,7 @@ class Incoming:
     retained: bool
     response_topic: str = ""
     correlation: bytes = b""
+    about: tuple[tuple[str, str], ...] = ()
 
 
 class Handler(Protocol):
@@ -200,7 +201,15 @@ class Connection:
         client.on_message = client.on_subscribe = client.on_log = None
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int, retain: bool, correlation: bytes, response_topic: str
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        correlation: bytes,
+        response_topic: str,
+        about: Sequence[tuple[str, str]],
     ) -> paho.MQTTMessageInfo:
         """Hand a message to paho."""
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho's
@@ -208,6 +217,8 @@ class Connection:
             properties.CorrelationData = correlation
         if response_topic:
             properties.ResponseTopic = response_topic
+        if about:
+            properties.UserProperty = list(about)
         return self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
     def acknowledge(self, message: Incoming, *, all_before: bool) -> None:
@@ -306,6 +317,7 @@ class Connection:
             Incoming(
                 self.number, message.mid, topic, bytes(message.payload), message.qos, message.retain,
                 getattr(properties, "ResponseTopic", ""), getattr(properties, "CorrelationData", b""),
+                tuple(getattr(properties, "UserProperty", ())),
             ),
         )  # fmt: skip
 

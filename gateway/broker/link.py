@@ -126,13 +126,17 @@ class Link:
         retain: bool = False,
         correlation: bytes = b"",
         response_topic: str = "",
+        about: Sequence[tuple[str, str]] = (),
     ) -> paho.MQTTMessageInfo | None:
-        """Hand a message to that connection; None if it is over. Its ``mid`` is what ``acknowledged`` will say."""
+        """Hand a message to that connection; None if it is over. Its ``mid`` is what ``acknowledged`` will say.
+
+        ``about`` are user properties: names and values for who knows them, and nothing to who does not.
+        """
         present = self._connection
         if present is None or present.number != connection or not present.accepted:
             return None
         return present.publish(
-            topic, payload, qos=qos, retain=retain, correlation=correlation, response_topic=response_topic
+            topic, payload, qos=qos, retain=retain, correlation=correlation, response_topic=response_topic, about=about
         )
 
     def acknowledge(self, message: Incoming, *, all_before: bool = False) -> None:

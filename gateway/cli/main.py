@@ -31,7 +31,7 @@ app = typer.Typer(
     name="rehab-gateway",
     cls=CommandGroup,
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -119,26 +119,45 @@ def demo(
         "rehab-gateway replay var/recordings/ward-7-20260922t091500.rgrec  # what was measured, in a table",
         "rehab-gateway replay run.rgrec --json > measurements.jsonl  # every measurement, one a line",
         "rehab-gateway replay run.rgrec --against var/history.db  # the same as the live run?",
+        "rehab-gateway replay run.rgrec --config other.toml  # what would other axes or placements have given?",
     )
 )
 def replay(
-    recording: Annotated[
-        Path, typer.Argument(metavar="RECORDING", help="A recording that 'run' made (recorder.enabled = true).")
+    recordings: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RECORDING...", help="Recordings that 'run' made (recorder.enabled = true), one for each start."
+        ),
     ],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print every measurement as a line of JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every measurement, or the comparison, as lines of JSON.")
+    ] = False,
     against: Annotated[
         Path | None, typer.Option(metavar="HISTORY", help="Compare with the history of the live run.")
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Try its devices' axes, placements and options instead, and compare."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="With --config: print the comparison as CSV.")] = False,
 ) -> None:
-    """Compute the measurements of a recording again.
+    """Compute the measurements of recordings again.
 
     The same code as live, as fast as the machine can. The same bytes give the same
-    measurements, bit for bit; --against proves it.
+    measurements, bit for bit; --against proves it. --config tries other settings of the
+    devices on the same bytes, and tells what they change.
     """
-    from gateway.cli.replay import replay as replay_recording
+    from gateway.cli.replay import replay as replay_recordings
+    from gateway.cli.replay_trial import replay_trial
 
-    raise typer.Exit(replay_recording(recording, as_json=as_json, against=against))
+    if config is None:
+        if as_csv:
+            raise UsageError("--csv is for a comparison: give --config FILE too")
+        raise typer.Exit(replay_recordings(recordings, as_json=as_json, against=against))
+    if against is not None or (as_csv and as_json):
+        raise UsageError("--config goes with one of --json and --csv, and not with --against")
+    raise typer.Exit(replay_trial(recordings, load_settings(config), as_json=as_json, as_csv=as_csv))
 
 
 @app.command(epilog=examples("rehab-gateway historian ward.toml  # the same file as 'run'"))

@@ -1,54 +1,101 @@
-"""``rehab-gateway replay``: a recording's measurements again, in a table, as JSON, or beside the live run's."""
+"""``rehab-gateway replay``: the measurements again, in a table, as JSON, or beside the live run's."""
 
 from __future__ import annotations
 
 import statistics
 import sys
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from dsp.catalogue import CATALOGUE
-from gateway.analysis.warm_up import warm_up
+from gateway.analysis.warm_up import EVERY_S, FIRST_WORD_S, warm_up
 from gateway.cli.terminal import Terminal
 from gateway.history.reader import HistoryReader
 from gateway.machine.plain_text import plain_json, visible
 from gateway.model.measurement import Measurement
 from gateway.model.usage import UsageError
-from gateway.recordings.recording import RecordingReader
 from gateway.recordings.replay import Replay
 
 PAGE = 50_000  # rows of the history read at once
 
 
-def replay(recording: Path, *, as_json: bool, against: Path | None) -> int:
-    """Run a recording through the pipeline; return the exit status.
+def replay(recordings: Sequence[Path], *, as_json: bool, against: Path | None) -> int:
+    """Run recordings through the pipeline, one after the other; return the exit status.
 
     Raises:
-        gateway.recording.RecordingError: for a file that is not a recording.
+        gateway.recordings.recording.RecordingError: for a file that is not a recording.
         UsageError: when there is no such history.
     """
     if against is not None and not against.is_file():
         raise UsageError(f"{against}: there is no such history; it is history.db in the data folder of the live run")
-    run = Replay(recording)
     errors = Terminal(stderr=True)
-    warm_up(settings=run.settings, say=errors.print)
-    measurements = [measurement for step in run.steps() for measurement in step]
     console = errors if as_json else Terminal()
+    measurements: list[Measurement] = []
+    sessions: dict[str, None] = {}
+    cut_off = []
+    for run in [Replay(recording) for recording in recordings]:
+        warm_up(settings=run.settings, say=errors.print)
+        measurements += measure(run, errors.print, "replaying")
+        sessions |= run.sessions
+        cut_off += [] if run.whole else [run.path]
     if as_json:
         for measurement in measurements:
             sys.stdout.buffer.write(plain_json(measurement.as_dict()))
         sys.stdout.flush()
     else:
         console.print(summary(measurements))
-    if not run.whole:
-        console.print("The recording was cut off: what was open at its end is missing.", style="yellow")
-    if against is None:
-        return 0
-    differences = list(compare(measurements, of_sessions(against, sessions_of(recording))))
+    say_cut_off(cut_off, console)
+    return 0 if against is None else report_differences(measurements, sessions, against, console)
+
+
+class Waiting:
+    """Tells somebody who waits longer than `FIRST_WORD_S` how far it is.
+
+    Args:
+        say: Takes a sentence.
+        doing: What is waited for.
+    """
+
+    def __init__(self, say: Callable[[str], None], doing: str) -> None:
+        self._say, self._doing = say, doing
+        self._began = time.monotonic()
+        self._due = self._began + FIRST_WORD_S
+
+    def at(self, share: float) -> None:
+        """Say it, where it is time to: ``share`` is 0 to 1."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + EVERY_S
+            self._say(f"{self._doing}: {share:.0%} after {now - self._began:.0f} s")
+
+
+def measure(run: Replay, say: Callable[[str], None], doing: str) -> list[Measurement]:
+    """Return all measurements of a replay; whoever waits for them is told how far it is."""
+    measurements: list[Measurement] = []
+    waiting = Waiting(say, doing)
+    for step in run.steps():
+        measurements += step
+        waiting.at(run.share_read)
+    return measurements
+
+
+def say_cut_off(recordings: Sequence[Path], console: Terminal) -> None:
+    """Say of which recordings the end is missing."""
+    for recording in recordings:
+        text = f"The recording {visible(recording.name)} was cut off: what was open at its end is missing."
+        console.print(text, style="yellow")
+
+
+def report_differences(
+    measurements: Sequence[Measurement], sessions: Iterable[str], against: Path, console: Terminal
+) -> int:
+    """Say what differs from the history of the live run; return the exit status."""
+    differences = list(compare(measurements, of_sessions(against, sessions)))
     for difference in differences:
         console.print(Text(visible(difference), "red"))
     if not differences:
@@ -73,13 +120,6 @@ def summary(measurements: Sequence[Measurement]) -> Table:
             visible(slot), known.title, side, str(len(group)), str(ok), "" if known.kind == "event" else median
         )
     return table
-
-
-def sessions_of(recording: Path) -> list[str]:
-    """Return the sessions that a recording says it holds."""
-    reader = RecordingReader(recording)
-    reader.close()
-    return list(reader.header.sessions.values())
 
 
 def of_sessions(history: Path, sessions: Iterable[str]) -> list[Measurement]:

@@ -14,6 +14,7 @@ def beds_view(ward: Ward) -> Json:
     """Return every bed, and the sensors that nobody wears."""
     registry, states = ward.registry, _states(ward)
     return {
+        "gateway": ward.gateway,
         "number": registry.number,
         "beds": [_bed(registry, bed, states) for bed in registry.beds],
         "free": [{"id": one["id"], "driver": one["driver"]} for one in registry.devices if one["bed"] is None],
@@ -25,6 +26,7 @@ def bed_view(ward: Ward, bed: str) -> Json:
     registry, states = ward.registry, _states(ward)
     others = [{**one, "taken": name in registry.subjects} for name, one in registry.beds.items() if name != bed]
     return {
+        "gateway": ward.gateway,  # whom to ask for a change, also before it has said a word
         "number": registry.number,
         "bed": _bed(registry, bed, states) if bed in registry.beds else None,
         "others": others,

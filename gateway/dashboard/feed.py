@@ -8,6 +8,7 @@ import secrets
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -21,6 +22,8 @@ INBOX = 4096
 
 INBOX_BYTES = 64 << 20
 """And so many bytes of them: a wrong publisher must not fill the memory with a few."""
+REFUSED = 0x80
+"""Codes of an acknowledgement from here on say that a message was not passed on (MQTT 5, section 3.4.2.1)."""
 NEWEST_ONLY = ("status", "cycles", "ward")
 """Kinds of topics of which a newer message makes the older ones worthless: those that are retained."""
 
@@ -52,6 +55,7 @@ class Feed:
         self._scheduled = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connection: int | None = None
+        self._asked: dict[tuple[int, int], Callable[[], None]] = {}  # on the loop: what the broker has not taken yet
         self._link = Link(
             broker,
             client_id=f"dashboard-{secrets.token_hex(4)}",  # several dashboards may look at one gateway
@@ -79,10 +83,11 @@ class Feed:
         if connection is not None:
             self._link.publish(connection, topic, payload, qos=0)
 
-    def ask(self, topic: str, payload: bytes, *, answers: str, correlation: bytes) -> bool:
+    def ask(self, topic: str, payload: bytes, *, answers: str, correlation: bytes, refused: Callable[[], None]) -> bool:
         """Send something that is answered on a topic; return whether the broker is there to take it.
 
-        It is handed to the present connection only: what is lost with that is never sent again by itself.
+        It is handed to the present connection only: what is lost with that is never sent again by itself. ``refused``
+        is called when the broker will not pass it on.
         """
         connection = self._connection
         if connection is None:
@@ -90,7 +95,17 @@ class Feed:
         sent = self._link.publish(
             connection, topic, payload, qos=1, response_topic=answers, correlation=correlation
         )  # fmt: skip
+        if sent is not None:
+            self._asked[connection, sent.mid] = refused
         return sent is not None
+
+    def _settle(self, connection: int, number: int, code: int) -> None:
+        refused = self._asked.pop((connection, number), None)
+        if refused is not None and code >= REFUSED:
+            refused()
+
+    def _forget(self, connection: int) -> None:
+        self._asked = {key: refused for key, refused in self._asked.items() if key[0] != connection}
 
     # What follows runs on the link's threads: it only moves things.
 
@@ -101,11 +116,13 @@ class Feed:
 
     def lost(self, connection: int, reason: str) -> None:
         """Note that there is none."""
-        del connection, reason
+        del reason
         self._connection = None
+        self._on_loop(partial(self._forget, connection))
 
     def acknowledged(self, connection: int, number: int, code: int) -> None:
-        """An answer of the gateway says more."""
+        """Tell whoever asked whether the broker has passed it on; an answer of the gateway says more."""
+        self._on_loop(partial(self._settle, connection, number, code))
 
     def arrived(self, message: Incoming) -> None:
         """Put a message in the inbox; the oldest gives way when it is full."""
@@ -118,8 +135,12 @@ class Feed:
             if self._scheduled or self._loop is None:
                 return
             self._scheduled = True
-        with contextlib.suppress(RuntimeError):  # the loop has just closed: nobody is left to read
-            self._loop.call_soon_threadsafe(self._empty)
+        self._on_loop(self._empty)
+
+    def _on_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just closed: nobody is left to read
+                self._loop.call_soon_threadsafe(call)
 
     def _empty(self) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The live state of each page by the name of its view: ``ward``, ``slot/<id>``, ``devices``, ``beds``, ``bed/<id>``."""
+"""The live state of each page, by the name of its view: of one gateway's ward, or of all that are shown."""
 
 from __future__ import annotations
 
@@ -7,32 +7,118 @@ from typing import Any
 
 from gateway.dashboard import pages
 from gateway.dashboard.bed_views import bed_view, beds_view
-from gateway.dashboard.views import devices_view, header, slot_view, ward_view
+from gateway.dashboard.outside_text import clean
+from gateway.dashboard.site import Site, read_view
+from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
 from gateway.dashboard.ward import Ward
 
+Json = dict[str, Any]
+
 MILLI = 1000
+LONGEST_NAME = 32  # characters of a gateway's name that came with an address
+TROUBLES = {
+    "offline": "is offline: what is shown of its beds is old",
+    "silent": "has not been heard for some time: what is shown of its beds is old",
+    "unknown": "has not been heard yet: its beds are missing",
+    "no status": "sends numbers and no status: devices, batteries and notices of its beds are missing or old",
+}
+"""What to say of a gateway that is not online, by its state."""
 
 
-def render(ward: Ward, view: str, *, connected: bool) -> dict[str, Any]:
-    """Return what a page is sent; ``connected`` says whether the broker is there."""
+def render(site: Site, name: str) -> Json:
+    """Return what a page is sent."""
+    view = read_view(name)
+    found = site.ward(view.gateway)
+    ward = found or Ward(clean(view.gateway, LONGEST_NAME))
     now_us = ward.now_us()
-    state = header(ward, now_us, connected=connected)
+    state = header(ward, now_us, connected=site.up)
     state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
-    kind, _, bed = view.partition("/")
-    if kind == "slot":
-        return state | slot_view(ward, bed, now_us)
-    if kind == "bed":
-        return state | bed_view(ward, bed)
-    if kind == "beds":
-        return state | beds_view(ward)
-    return state | (devices_view(ward) if kind == "devices" else ward_view(ward, now_us))
+    if found is None:
+        state["doubts"] = [f"{unknown(view.gateway)} No bed of it can be shown."]
+    if view.kind == "slot":
+        return state | slot_view(ward, view.bed, now_us)
+    if view.kind == "bed":
+        return state | bed_view(ward, view.bed)
+    if view.kind == "devices":
+        return state | devices_view(ward)
+    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us))
 
 
-def revision(ward: Ward, view: str) -> object:
+def revision(site: Site, name: str) -> object:
     """Return what changes when a page has to hear at once; None where a state now and then is soon enough."""
-    kind, _, bed = view.partition("/")
-    if kind == "devices":  # what it shows comes with the status, once a second
+    view = read_view(name)
+    if view.kind == "ward":
+        return sum(ward.revision for ward in site.wards())
+    if view.kind == "beds":
+        return [(ward.gateway, ward.registry.number) for ward in site.wards()]
+    ward = site.ward(view.gateway)
+    if ward is None or view.kind == "devices":  # what it shows comes with the status, once a second
         return None
-    if kind in {"bed", "beds"}:
-        return ward.registry.number
-    return ward.revision if kind == "ward" else ward.slot(bed).revision
+    return ward.registry.number if view.kind == "bed" else ward.slot(view.bed).revision
+
+
+def unknown(gateway: str) -> str:
+    """Return the sentence for a gateway that this dashboard does not show."""
+    return f"This dashboard hears no gateway '{clean(gateway, LONGEST_NAME)}'."
+
+
+def _tiles(site: Site, now_us: int) -> Json:
+    wards = site.wards()
+    if wards == [site.first]:
+        return ward_view(site.first, now_us)
+    told = [(ward, ward_view(ward, ward.now_us())) for ward in wards]
+    return _of_several(wards) | {
+        "slots": [_tile(tile, ward, now_us) for ward, view in told for tile in view["slots"]],
+        "more_slots": sum(view["more_slots"] for _, view in told),
+    }
+
+
+def _beds(site: Site, now_us: int) -> Json:
+    wards = site.wards()
+    if wards == [site.first]:
+        return beds_view(site.first)
+    told = [(ward, beds_view(ward)) for ward in wards]
+    numbers = [view["number"] for _, view in told if view["number"] is not None]
+    return _of_several(wards) | {
+        "number": sum(numbers) if numbers else None,
+        "beds": [_bed(bed, ward, now_us) for ward, view in told for bed in view["beds"]],
+        "free": [{**one, "gateway": ward.gateway} for ward, view in told for one in view["free"]],
+    }
+
+
+def _of_several(wards: list[Ward]) -> Json:
+    """Return what stands above the beds of several gateways: how each is, and what each says, with its name."""
+    states = {ward.gateway: ward.gateway_state() for ward in wards}
+    troubles = [f"Gateway {name} {TROUBLES[state]}." for name, state in states.items() if state in TROUBLES]
+    return {
+        "gateways": [{"id": name, "state": state} for name, state in states.items()],
+        "gateway_state": "online",  # of the page: which of them are not stands among the doubts
+        "simulated": any(ward.simulated for ward in wards),
+        "notices": [
+            {**notice, "id": f"{ward.gateway}/{notice['id']}", "text": f"{ward.gateway}: {notice['text']}",
+             "gateway": ward.gateway}
+            for ward in wards for notice in ward.notices.shown()
+        ],
+        "doubts": [*troubles, *(f"{ward.gateway}: {doubt}" for ward in wards for doubt in doubts(ward))],
+    }  # fmt: skip
+
+
+def _tile(tile: Json, ward: Ward, now_us: int) -> Json:
+    """Return a bed of one gateway among those of others: with its name, and its times on the page's clock."""
+    ahead_us = now_us - ward.now_us()
+    since_us = tile["patient_since_us"]
+    values = {
+        metric: shown and {**shown, "end_us": shown["end_us"] + ahead_us} for metric, shown in tile["values"].items()
+    }
+    return {
+        **tile, "gateway": ward.gateway, "values": values,
+        "patient_since_us": None if since_us is None else since_us + ahead_us,
+    }  # fmt: skip
+
+
+def _bed(bed: Json, ward: Ward, now_us: int) -> Json:
+    """Return the same of the page of beds."""
+    session = bed["session"]
+    if session is not None:
+        session = {**session, "started_us": session["started_us"] + now_us - ward.now_us()}
+    return {**bed, "gateway": ward.gateway, "session": session}

@@ -37,14 +37,13 @@ from gateway.dashboard.page_looks import Look
 from gateway.dashboard.past import Past, Question, open_past
 from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.shares import PAGES, STRIPS, Shares
+from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
-from gateway.dashboard.ward import Ward
 from gateway.dashboard.ward_requests import WardRequests, name_at
-from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, Waveforms
+from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
 from gateway.model.usage import UsageError
-from gateway.wire.topics import Topics
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
@@ -65,10 +64,9 @@ MICRO = 1_000_000
 class Parts:
     """What the handlers share."""
 
-    ward: Ward
+    site: Site
     feed: Feed
     live: Live
-    waveforms: Waveforms
     past: Past
     started: float
     pages: Shares = field(default_factory=lambda: Shares(PAGES))
@@ -90,29 +88,18 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         past: Reads the history; by default the database of the settings.
         users: Who may sign in; None lets everybody on this machine read, and nobody from elsewhere.
     """
-    topics = Topics(settings.site.site, settings.site.gateway)
-    ward = Ward(settings.site.gateway, speed=settings.speed)
+    site, broker = Site(settings), broker_for(settings, "dashboard")
+    requests = WardRequests(settings.site.site, name=name_at(broker))
 
     def deliver(message: Message) -> None:
         if message.topic == requests.answers:
             requests.take(message)
-            return
-        kind, _, name = message.topic.removeprefix(f"{topics.prefix}/").partition("/")
-        if kind == "waveform":
-            waveforms.take(message.topic, message.payload)
         else:
-            ward.take(kind, name, message.payload, retained=message.retained)
+            site.take(message)
 
-    filters = [(topics.status, 1), (topics.status_page(), 1), (topics.measurements(), 1), (topics.notices, 1)]
-    broker = broker_for(settings, "dashboard")
-    requests = WardRequests(topics, name=name_at(broker))
-    filters += [(topics.cycles(), 1), (topics.ward, 1), (requests.answers, 1), (topics.waveform(), 0)]
-    feed = Feed(broker, filters=filters, deliver=deliver)
-    live = Live(
-        render=lambda name: page_states.render(ward, name, connected=feed.up),
-        revision=partial(page_states.revision, ward), told=ward.delays.told,
-    )  # fmt: skip
-    waveforms = Waveforms(feed, topics)
+    feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
+    site.use(feed)
+    live = Live(render=partial(page_states.render, site), revision=partial(page_states.revision, site), told=site.told)
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
@@ -124,8 +111,8 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         app[signin.GATE] = signin.make_gate(users, idle_minutes=idle_minutes, secure=secure, key=key)
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
-    app[PARTS] = Parts(ward, feed, live, waveforms, past or open_past(settings), time.monotonic())
-    app[ward_api.API] = ward_api.WardApi(ward, feed, requests)
+    app[PARTS] = Parts(site, feed, live, past or open_past(settings), time.monotonic())
+    app[ward_api.API] = ward_api.WardApi(site, feed, requests)
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
@@ -156,7 +143,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     parts = app[PARTS]
     parts.feed.start()
     app[SUPERVISION].start("dashboard live", parts.live.run)
-    app[SUPERVISION].start("dashboard waveforms", parts.waveforms.run)
+    app[SUPERVISION].start("dashboard waveforms", partial(ask_again, parts.site.all_waveforms))
     gate = app.get(signin.GATE)
     app[SUPERVISION].start("dashboard log", partial(app[LOOKS].run, gate.users if gate else None))
     yield
@@ -169,7 +156,8 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
 
 async def _let_viewers_go(app: web.Application) -> None:
     app[PARTS].live.close()
-    app[PARTS].waveforms.close()
+    for waveforms in app[PARTS].site.all_waveforms():
+        waveforms.close()
 
 
 def _page(name: str) -> Callable[[web.Request], Any]:
@@ -184,12 +172,14 @@ def _page(name: str) -> Callable[[web.Request], Any]:
 async def events(request: web.Request) -> web.StreamResponse:
     """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
     parts = request.app[PARTS]
+    gateway = f"/{name}" if (name := request.query.get("gateway")) else ""
     if slot := request.query.get("slot"):
-        view = f"slot/{slot}"
+        view = f"slot/{slot.replace('/', '')}{gateway}"
     elif bed := request.query.get("bed"):
-        view = f"bed/{bed}"
+        view = f"bed/{bed.replace('/', '')}{gateway}"
     else:
-        view = wanted if (wanted := request.query.get("view", "")) in {"devices", "beds"} else "ward"
+        wanted = request.query.get("view", "")
+        view = f"devices{gateway}" if wanted == "devices" else "beds" if wanted == "beds" else "ward"
     signin.check_view(request, view)
     with parts.pages.taken(request):
         return await _stream(request, view)
@@ -203,7 +193,7 @@ async def _stream(request: web.Request, view: str) -> web.StreamResponse:
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
     send = send_over_socket if wants_socket(request) else send_events
-    async with aclosing(updates), aclosing(_noted(Look(request, parts.ward, view), updates)) as noted:
+    async with aclosing(updates), aclosing(_noted(Look(request, parts.site, view), updates)) as noted:
         return await send(request, first, noted)
 
 
@@ -217,12 +207,13 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     """Binary WebSocket: the frames of one stream, as the gateway sent them."""
     parts = request.app[PARTS]
     device, stream = request.match_info["device"], request.match_info["stream"]
-    if not parts.ward.has_stream(device, stream):
+    ward = parts.site.ward(request.query.get("gateway"))
+    if ward is None or not ward.has_stream(device, stream):
         raise web.HTTPNotFound(text="No such stream.\n")
-    slot = slot_of(parts.ward, device)
+    slot = slot_of(ward, device)
     try:
-        with parts.strips.taken(request), parts.waveforms.watching(device, stream) as watcher:
-            signin.note_look(request, "waveform", people(parts.ward, slot), device=device)
+        with parts.strips.taken(request), parts.site.waveforms(ward).watching(device, stream) as watcher:
+            signin.note_look(request, "waveform", people(ward, slot), device=device)
             socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
             await socket.prepare(request)
             sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
@@ -266,7 +257,7 @@ async def history(request: web.Request) -> web.Response:
 
 def _question(request: web.Request) -> Question | None:
     """Return which curve of whom is asked for; None where that cannot be told."""
-    query, ward = request.query, request.app[PARTS].ward
+    query, ward = request.query, request.app[PARTS].site.ward(request.query.get("gateway"))
     slot, subject, session = query.get("slot", ""), query.get("subject") or None, query.get("session") or None
     metric, side = CATALOGUE.get(query.get("metric", "")), SIDES.get(query.get("side", "none"))
     simulated = TRUTH.get(query.get("simulated", ""))
@@ -274,7 +265,7 @@ def _question(request: web.Request) -> Question | None:
         minutes = float(query.get("minutes", "10"))
     except ValueError:
         return None
-    if not (slot or subject) or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
+    if ward is None or not (slot or subject) or metric is None or side is None or not 0 < minutes <= LONGEST_MINUTES:
         return None
     wearer = ward.wearer(slot) if subject is None else None
     if wearer is not None:
@@ -296,21 +287,22 @@ async def status(request: web.Request) -> web.Response:
     """Say how the dashboard itself is doing."""
     parts = request.app[PARTS]
     signin.note_look(request, "status")
-    dropped = parts.feed.dropped + parts.ward.dropped + parts.waveforms.dropped
+    dropped, ward = parts.feed.dropped + parts.site.losses(), parts.site.first
     return _answer(
         {
             "broker": parts.feed.up,
-            "gateway": parts.ward.status.gateway,
-            "gateway_state": parts.ward.gateway_state(),
-            "gateway_age_s": parts.ward.gateway_age_s(),
-            "slots": len(parts.ward.slot_ids()),
+            "gateway": ward.status.gateway,
+            "gateway_state": ward.gateway_state(),
+            "gateway_age_s": ward.gateway_age_s(),
+            "gateways": {other.gateway: other.gateway_state() for other in parts.site.wards()},
+            "slots": sum(len(other.slot_ids()) for other in parts.site.wards()),
             "connections": len(request.app[CONNECTIONS]),
             "connections_ended": dict(request.app[CONNECTIONS].ended),
             "access_log_lost": request.app[LOOKS].lost,
             "viewers": parts.live.viewers,
-            "strips": parts.waveforms.watchers,
+            "strips": sum(waveforms.watchers for waveforms in parts.site.all_waveforms()),
             "dropped": dict(dropped),
-            "delays": parts.ward.delays.summary(),
+            "delays": ward.delays.summary(),
             "up_s": round(time.monotonic() - parts.started, 1),
         }
     )

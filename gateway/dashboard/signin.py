@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from string import Template
 from typing import NoReturn
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import orjson
 from aiohttp import hdrs, web
@@ -126,7 +126,7 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
                 return await handler(request)  # there is no such page, or it cannot do that: says so itself
             raise web.HTTPForbidden(text=f"This is not for the role '{who}'.\n")
         if request.method in SAFE_METHODS and route in OPENED_BY_PEOPLE:
-            raise web.HTTPSeeOther(f"/login?next={quote(request.path, safe='')}")
+            raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
         raise web.HTTPUnauthorized(text="Sign in first.\n")
     if session is not None:
         request[SESSION] = session
@@ -284,10 +284,13 @@ def _form(onward: str, said: str = "", *, status: int = 200, wait_s: float = 0.0
 
 
 def _ours(address: str) -> str:
-    """Return a path of this server; whatever could lead elsewhere is the first page."""
+    """Return a path of this server, and whose beds it is of; whatever could lead elsewhere is the first page."""
     try:
         parts = urlsplit(address)
     except ValueError:
         return "/"
     plain = not parts.scheme and not parts.netloc and address.startswith("/") and address.isprintable()
-    return "/" if not plain or address.startswith(("//", "/\\")) or "\\" in address else parts.path
+    if not plain or address.startswith(("//", "/\\")) or "\\" in address:
+        return "/"
+    gateway = parse_qs(parts.query).get("gateway")  # without it, it would be the bed of that name of another gateway
+    return f"{parts.path}?gateway={quote(gateway[0], safe='')}" if gateway else parts.path

@@ -1,7 +1,8 @@
 """The ward behind HTTP: as it is, and changes of it, asked for by whoever is signed in and decided by the gateway.
 
-A change is ``POST /api/ward/<name>`` with the fields of the command of that name as JSON. A header ``Idempotency-Key``
-makes a request that is sent twice one request.
+A change is ``POST /api/ward/<name>`` with the fields of the command of that name as JSON. Where several gateways are
+shown, ``?gateway=<id>`` says whose bed is meant: a bed of that name elsewhere is somebody else's. A header
+``Idempotency-Key`` makes a request that is sent twice one request.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from gateway.dashboard.bed_views import beds_view
 from gateway.dashboard.feed import Feed
 from gateway.dashboard.looks import people
 from gateway.dashboard.outside_text import clean
+from gateway.dashboard.page_states import unknown
+from gateway.dashboard.site import Site
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.ward_requests import NoAnswerError, NotSentError, WardRequests
 from gateway.wire.commands import WARD
@@ -73,7 +76,7 @@ class Asked:
 class WardApi:
     """What the handlers share."""
 
-    ward: Ward
+    site: Site
     feed: Feed
     requests: WardRequests
     asked: OrderedDict[tuple[str, str], Asked] = field(default_factory=OrderedDict)
@@ -92,9 +95,24 @@ def add_routes(app: web.Application) -> None:
 
 async def show(request: web.Request) -> web.Response:
     """Say who is in which bed, wearing what, in which session."""
-    ward = request.app[API].ward
+    try:
+        ward = _ward(request)
+    except MalformedError as error:
+        return _answer(_error(error.status, str(error)))
     signin.note_look(request, "beds", people(ward))
-    return _answer(Outcome(200, {**beds_view(ward), "gateway_state": ward.gateway_state()}))
+    gateways = [other.gateway for other in request.app[API].site.wards()]
+    return _answer(Outcome(200, {**beds_view(ward), "gateway_state": ward.gateway_state(), "gateways": gateways}))
+
+
+def _ward(request: web.Request) -> Ward:
+    """Return the ward of the gateway that is meant, the first where none is named; raises MalformedError."""
+    named = request.query.getall("gateway", [])
+    if len(named) > 1:
+        raise MalformedError(400, "More than one gateway is named. Nothing was changed.")
+    ward = request.app[API].site.ward("".join(named))
+    if ward is None:
+        raise MalformedError(404, f"{unknown(named[0])} Nothing was changed.")
+    return ward
 
 
 def _change(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -106,12 +124,13 @@ def _change(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         if key and not KEY.fullmatch(key):
             return _answer(_error(400, f"{KEY_HEADER} has 8 to 64 letters, digits, '-' and '_'."))
         try:
-            fields = await _fields(request)
+            ward, fields = _ward(request), await _fields(request)
         except MalformedError as error:
             return _answer(_error(error.status, str(error)))
         by = f"{session.user.name} ({session.user.role})"
-        ask = partial(_ask, request.app[API], name, {**fields, "by": by})
-        return _answer(await _once(request.app[API], (session.user.name, key), {"change": name, **fields}, ask))
+        ask = partial(_ask, request.app[API], ward, name, {**fields, "by": by})
+        said = {"gateway": ward.gateway, "change": name, "fields": fields}
+        return _answer(await _once(request.app[API], (session.user.name, key), said, ask))
 
     return handler
 
@@ -170,11 +189,11 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
     return await ask()
 
 
-async def _ask(api: WardApi, name: str, payload: Json) -> Outcome:
-    if api.ward.gateway_state() == "offline":
+async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
+    if ward.gateway_state() == "offline":
         return _error(NOT_ASKED, "The gateway is offline. Nothing was changed.")
     try:
-        answer = await api.requests.ask(api.feed, name, payload)
+        answer = await api.requests.ask(api.feed, api.site.topics(ward), name, payload)
     except NotSentError as error:
         return _error(NOT_ASKED, f"{error}. Nothing was changed.")
     except NoAnswerError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from functools import partial
 from typing import Any
 
 import orjson
@@ -39,28 +40,32 @@ class NoAnswerError(Exception):
 
 
 class WardRequests:
-    """Asks the gateway.
+    """Asks a gateway.
 
     Args:
-        topics: Of the gateway.
+        site: Of the gateways.
         name: Of this dashboard at the broker.
         answer_s: How long an answer is waited for, seconds.
 
     Attributes:
-        answers: The topic on which the gateway answers; of this dashboard alone.
+        answers: The topic on which gateways answer; of this dashboard alone.
         late: Answers for which nobody waited any more.
     """
 
-    def __init__(self, topics: Topics, *, name: str, answer_s: float = ANSWER_S) -> None:
+    def __init__(self, site: str, *, name: str, answer_s: float = ANSWER_S) -> None:
         # With certificates everybody may read answers below the name in their own only.
-        self.answers = f"{ANSWERS}/{topics.site}/{name}/{secrets.token_hex(8)}"
+        self.answers = f"{ANSWERS}/{site}/{name}/{secrets.token_hex(8)}"
         self.late = 0
-        self._topics = topics
         self._answer_s = answer_s
         self._waiting: dict[bytes, asyncio.Future[Json]] = {}
 
-    async def ask(self, feed: Feed, name: str, payload: Json) -> Json:
-        """Ask for a change and return the answer, whatever it says; raises NotSentError, NoAnswerError."""
+    async def ask(self, feed: Feed, topics: Topics, name: str, payload: Json) -> Json:
+        """Ask the gateway of these topics for a change and return the answer, whatever it says.
+
+        Raises:
+            NotSentError: The gateway was not asked.
+            NoAnswerError: It was, and did not answer.
+        """
         if len(self._waiting) >= MOST_WAITING:
             raise NotSentError("Too many changes wait for the gateway")
         correlation = secrets.token_hex(8).encode()
@@ -68,7 +73,10 @@ class WardRequests:
         self._waiting[correlation] = answer
         try:
             message = orjson.dumps(payload)
-            if not feed.ask(self._topics.command(name), message, answers=self.answers, correlation=correlation):
+            if not feed.ask(
+                topics.command(name), message, answers=self.answers, correlation=correlation,
+                refused=partial(_refuse, answer, topics.gateway),
+            ):  # fmt: skip
                 raise NotSentError("The dashboard has lost the message broker")
             async with asyncio.timeout(self._answer_s):
                 found: Json = await answer
@@ -91,3 +99,10 @@ class WardRequests:
             answer = None
         if isinstance(answer, dict) and isinstance(answer.get("ok"), bool):
             waits.set_result(answer)
+
+
+def _refuse(answer: asyncio.Future[Json], gateway: str) -> None:
+    """End the wait for an answer to what the broker did not pass on."""
+    if not answer.done():
+        why = f"The message broker does not let this dashboard command the gateway '{gateway}': see its access list"
+        answer.set_exception(NotSentError(why))

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import orjson
 
 from gateway.dashboard.feed import Feed
 from gateway.wire.topics import Topics
-from gateway.wire.waveform import HEADER, VERSION
+from gateway.wire.waveform import is_frame
 
 WATCH_FOR_S = 10  # the gateway stops by itself this long after our last word, should we die
 RENEW_S = 4.0  # two renewals may be lost before it stops
 QUEUE = 64  # frames that may wait for a slow viewer, some seconds; then the oldest goes and the strip shows a gap
 WATCHERS = 64  # open strips
 
-FLOAT_BYTES = 4
-
 
 class TooManyWatchersError(Exception):
     """No place left."""
-
-
-def is_frame(payload: bytes) -> bool:
-    """Whether a payload is a waveform frame that a page can read: right version and exactly as long as it says."""
-    if len(payload) < HEADER.size:
-        return False
-    version, channels, samples, rate_hz, _ = HEADER.unpack_from(payload)
-    return bool(
-        version == VERSION
-        and channels > 0
-        and rate_hz > 0
-        and len(payload) == HEADER.size + channels * samples * FLOAT_BYTES
-    )
 
 
 class Watcher:
@@ -76,12 +61,10 @@ class Waveforms:
         """How many strips are open."""
         return sum(map(len, self._watchers.values()))
 
-    async def run(self) -> None:
-        """Keep asking for what is watched, until cancelled."""
-        while True:
-            for device, stream in list(self._watchers):
-                self._ask(device, stream)
-            await asyncio.sleep(RENEW_S)
+    def ask_again(self) -> None:
+        """Ask once more for what is watched."""
+        for device, stream in list(self._watchers):
+            self._ask(device, stream)
 
     def take(self, topic: str, payload: bytes) -> None:
         """Pass a frame on to its viewers."""
@@ -119,3 +102,11 @@ class Waveforms:
     def _ask(self, device: str, stream: str) -> None:
         request = {"device": device, "stream": stream, "for_s": WATCH_FOR_S}
         self._feed.publish(self._topics.command("watch"), orjson.dumps(request))
+
+
+async def ask_again(waveforms: Callable[[], Sequence[Waveforms]]) -> None:
+    """Keep asking each gateway for what is watched, until cancelled."""
+    while True:
+        for each in waveforms():
+            each.ask_again()
+        await asyncio.sleep(RENEW_S)

@@ -15,6 +15,8 @@ REFUSED_WAIT_S = 5.0
 
 PACKET_HEAD = 20
 """Bytes of a packet beside topic, payload and correlation data: type, lengths, number, heads of properties."""
+PROPERTY_HEAD = 5
+"""Of a user property: what it is, and two lengths."""
 
 
 @dataclass(slots=True)
@@ -41,9 +43,10 @@ class Outgoing:
         return packet_bytes(self.topic, self.payload) + len(self.correlation)
 
 
-def packet_bytes(topic: str, payload: bytes) -> int:
+def packet_bytes(topic: str, payload: bytes, about: Sequence[tuple[str, str]] = ()) -> int:
     """Return how many bytes the packet of a message takes, at most, but for its correlation data."""
-    return PACKET_HEAD + len(topic.encode()) + len(payload)
+    properties = sum(PROPERTY_HEAD + len(name.encode()) + len(value.encode()) for name, value in about)
+    return PACKET_HEAD + len(topic.encode()) + len(payload) + properties
 
 
 class InFlight:

@@ -143,11 +143,11 @@ class Publisher:
         self._side.add(answer, "answer dropped")
         self.notify()
 
-    def publish_live(self, topic: str, payload: bytes) -> None:
-        """Publish a waveform with QoS 0: at once or not at all; what is dropped is counted."""
+    def publish_live(self, topic: str, payload: bytes, about: Sequence[tuple[str, str]] = ()) -> None:
+        """Publish a waveform, and what it is, with QoS 0: at once or not at all; what is dropped is counted."""
         if not self._link.connected:
             self._faults.add("waveform dropped: not connected")
-        elif self._waveforms.add(topic, payload):
+        elif self._waveforms.add(topic, payload, about):
             self.notify()
 
     def state(self) -> PublisherState:

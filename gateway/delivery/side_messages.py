@@ -7,6 +7,7 @@ dropped and counted. Other threads put it in; the publisher's thread takes it ou
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -123,15 +124,15 @@ class Waveforms:
     def __init__(self, faults: FaultCounts, refusals: Refusals) -> None:
         self._faults = faults
         self._refusals = refusals
-        self._waiting: deque[tuple[str, bytes]] = deque()
+        self._waiting: deque[tuple[str, bytes, Sequence[tuple[str, str]]]] = deque()
         self._under_way: deque[paho.MQTTMessageInfo] = deque()  # the publisher's own thread only
 
-    def add(self, topic: str, payload: bytes) -> bool:
+    def add(self, topic: str, payload: bytes, about: Sequence[tuple[str, str]] = ()) -> bool:
         """Queue one, from any thread; False if it is dropped since the link is busy."""
         if len(self._waiting) >= LIVE_MAX:
             self._faults.add("waveform dropped: link busy")
             return False
-        self._waiting.append((topic, payload))
+        self._waiting.append((topic, payload, about))
         return True
 
     def send(self, link: Link, connection: int | None, largest: int) -> None:
@@ -139,15 +140,15 @@ class Waveforms:
         while self._under_way and self._under_way[0].is_published():
             self._under_way.popleft()
         while self._waiting:
-            topic, payload = self._waiting.popleft()
+            topic, payload, about = self._waiting.popleft()
             if len(self._under_way) >= LIVE_UNDER_WAY or connection is None:
                 self._faults.add("waveform dropped: link busy")
                 continue
-            if packet_bytes(topic, payload) > largest:
+            if packet_bytes(topic, payload, about) > largest:
                 self._faults.add("waveform dropped: too large for the broker")
                 self._refusals.note("waveform", LARGE)
                 continue
-            info = link.publish(connection, topic, payload, qos=0)
+            info = link.publish(connection, topic, payload, qos=0, about=about)
             if info is not None and info.rc == paho.MQTT_ERR_SUCCESS:
                 self._under_way.append(info)
 

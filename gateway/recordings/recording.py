@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -135,6 +135,7 @@ class RecordingReader:
         self.whole = False
         try:
             self._file = path.open("rb")
+            self._size = max(1, os.fstat(self._file.fileno()).st_size)
         except OSError as problem:
             raise RecordingError(f"{path}: cannot be read ({problem.strerror})") from None
         try:
@@ -156,9 +157,16 @@ class RecordingReader:
                 return
             yield end_ns, frames
 
-    def wards(self) -> Iterator[bytes]:
-        """Yield each change of the ward that was recorded."""
+    @property
+    def share_read(self) -> float:
+        """How much of the file has been read, 0 to 1."""
+        return min(1.0, self._file.tell() / self._size) if not self._file.closed else 1.0
+
+    def wards(self, looked: Callable[[float], None] | None = None) -> Iterator[bytes]:
+        """Yield each change of the ward that was recorded; ``looked`` is told how much has been read, 0 to 1."""
         for _, frames in self.blocks():
+            if looked is not None:
+                looked(self.share_read)
             for number, frame in frames:
                 if number == NO_DEVICE and frame.channel == WARD_CHANNEL:
                     yield frame.data

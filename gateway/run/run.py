@@ -150,7 +150,7 @@ class Gateway:
         beds = settings_of(self.settings, in_force)
         self.wanted = in_force
         self.pipeline = Pipeline(beds, self.origin, sessions_of(in_force))
-        watch = Watch(self.pipeline, self._topics)
+        watch = Watch(self.pipeline, self._topics, simulated=self.settings.simulated)
         audit = Audit(outbox, self.settings)
         decided = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
         loop = asyncio.get_running_loop()

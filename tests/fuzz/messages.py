@@ -19,7 +19,6 @@ from gateway.audit.chain import Books, check
 from gateway.broker.link import Incoming
 from gateway.dashboard import views
 from gateway.dashboard.ward import Ward
-from gateway.dashboard.waveforms import is_frame
 from gateway.delivery.commands import CommandError, dispatch_command, may_answer_on, refusal
 from gateway.historian.fair_queue import FairQueue
 from gateway.historian.parked import numbers_in
@@ -33,6 +32,7 @@ from gateway.run.watch import Watch
 from gateway.wire.payload import PayloadError, decode_gaps, decode_measurements, decode_records
 from gateway.wire.receipt import Receipt
 from gateway.wire.topics import Topics
+from gateway.wire.waveform import is_frame
 from tests.fuzz.target import Target
 from tests.gateway.samples import START_US, ward
 

@@ -2,7 +2,8 @@
 
 import { Ask } from "./ask.js";
 import * as changes from "./changes.js";
-import { $, ROOT, keep, make, mark, say, speak } from "./dom.js";
+import { changeAt } from "./change.js";
+import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask as question, follow, now } from "./live.js";
 import { mayChange, rights } from "./rights.js";
 import { clock, duration, long, side, state as stateWords } from "./words.js";
@@ -16,7 +17,8 @@ let may = [];
 let until = { number: 0, at: 0 };
 let hide = 0;
 
-const card = () => ({ bed: told.bed, others: told.others, devices: told.devices, now: now() });
+const labelOf = (bed) => (GATEWAY ? `${bed.label} of ${GATEWAY}` : bed.label); // another gateway may have one of the same name
+const card = () => ({ bed: told.bed && { ...told.bed, label: labelOf(told.bed) }, others: told.others, devices: told.devices, now: now() });
 const waiting = () => told.number < until.number && performance.now() < until.at;
 
 function tell(text) {
@@ -35,7 +37,7 @@ const dialog = new Ask((answer, said) => {
 // After a change of which nothing is known: the ward as the server has it now.
 async function lookAgain() {
   const before = told.number;
-  const found = await question("api/ward");
+  const found = await question(`api/ward?gateway=${encodeURIComponent(told.gateway)}`);
   if (!found) tell("The ward could not be read again: what you see may be old.");
   else if (found.number === before) tell(`The ward is as it was before (change ${before}); a change may still come late.`);
   else tell(`The ward has changed (change ${found.number}): look whether it is what you asked for.`);
@@ -48,7 +50,7 @@ function updateButton(node, { text, ask, first = false, label }) {
   mark(node, first ? "first" : "");
   if (label) node.setAttribute("aria-label", label);
   node.disabled = waiting();
-  node.onclick = () => dialog.open(ask());
+  node.onclick = () => { changeAt(told.gateway); dialog.open(ask()); };
 }
 
 function offer(place, found) {
@@ -158,11 +160,11 @@ function show() {
   say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
   $("live").hidden = !bed;
   if (!bed) return;
-  say($("label"), bed.label);
-  document.title = `${bed.label} · rehab-gateway`;
+  say($("label"), labelOf(bed));
+  document.title = `${labelOf(bed)} · rehab-gateway`;
   const who = bed.subject?.id ?? "nobody";
   say($("subject"), who);
-  if (spoken !== null && spoken !== who) speak(`${bed.label}: ${who}`);
+  if (spoken !== null && spoken !== who) speak(`${labelOf(bed)}: ${who}`);
   spoken = who;
   showPatient(bed);
   showSensors(bed);
@@ -170,7 +172,7 @@ function show() {
   dialog.refresh();
 }
 
-$("live").href = new URL(`patient/${encodeURIComponent(name)}`, ROOT).href;
+$("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
 mayChange.then((found) => { may = found; show(); });
 rights($("rights"));
-follow(`?bed=${encodeURIComponent(name)}`, (state) => { told = state; show(); });
+follow(ofGateway(`?bed=${encodeURIComponent(name)}`), (state) => { told = state; show(); });

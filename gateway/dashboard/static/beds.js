@@ -18,10 +18,11 @@ function makeBed() {
 function updateBed(item, bed) {
   mark(item, bed.subject ? "bed" : "bed nobody");
   const link = item.querySelector("a");
-  const address = new URL(`bed/${encodeURIComponent(bed.id)}`, ROOT).href;
+  const whose = bed.gateway ? `?gateway=${encodeURIComponent(bed.gateway)}` : "";
+  const address = new URL(`bed/${encodeURIComponent(bed.id)}${whose}`, ROOT).href;
   if (link.getAttribute("href") !== address) link.href = address;
   say(link, bed.label);
-  say(item.querySelector(".who"), bed.subject?.id ?? "empty");
+  say(item.querySelector(".who"), [bed.subject?.id ?? "empty", bed.gateway].filter(Boolean).join(" · "));
   const doing = item.querySelector(".doing");
   const { session } = bed;
   mark(doing, `doing ${session?.state ?? ""}`.trim());
@@ -35,7 +36,7 @@ function updateBed(item, bed) {
 function show() {
   if (!told) return;
   const wanted = $("find").value.trim().toLowerCase();
-  const text = (bed) => [bed.label, bed.id, bed.subject?.id ?? "", ...bed.worn.map((one) => one.id)].join(" ").toLowerCase();
+  const text = (bed) => [bed.label, bed.id, bed.subject?.id ?? "", bed.gateway ?? "", ...bed.worn.map((one) => one.id)].join(" ").toLowerCase();
   const found = told.beds.filter((bed) => text(bed).includes(wanted));
   keep($("beds"), found, makeBed, updateBed);
   $("empty").hidden = found.length > 0;
@@ -44,7 +45,7 @@ function show() {
   const running = told.beds.filter((bed) => bed.session).length;
   say($("counts"), told.beds.length ? `${taken} of ${told.beds.length} taken · ${running} in a session` : "");
   $("free").hidden = told.free.length === 0;
-  keep($("free-list"), told.free, () => make("li", { className: "chip" }), (chip, one) => say(chip, `${one.id} · ${driverWords(one.driver)}`));
+  keep($("free-list"), told.free, () => make("li", { className: "chip" }), (chip, one) => say(chip, [one.id, driverWords(one.driver), one.gateway].filter(Boolean).join(" · ")));
 }
 
 $("find").addEventListener("input", show);

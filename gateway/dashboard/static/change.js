@@ -12,10 +12,17 @@ export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+let gateway = "";
+
+// Says whose beds are changed: a bed of that name of another gateway is somebody else's.
+export function changeAt(name) {
+  gateway = name;
+}
+
 // Returns {number, session …} of a change that was made, else {error}; with `unknown` where it may have been made.
 export async function change(name, fields, key) {
   try {
-    const response = await fetch(new URL(`api/ward/${name}`, ROOT), {
+    const response = await fetch(new URL(`api/ward/${name}?gateway=${encodeURIComponent(gateway)}`, ROOT), {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key },
       body: JSON.stringify(fields),

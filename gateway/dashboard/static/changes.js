@@ -1,7 +1,7 @@
 // Each change that a bed's card offers: what is asked, what it means before it is made, and how it is said afterwards.
 
 import { change, newKey } from "./change.js";
-import { ROOT } from "./dom.js";
+import { ROOT, ofGateway } from "./dom.js";
 import { duration, long, placements, state } from "./words.js";
 
 const PSEUDONYM = "[a-z0-9][a-z0-9_\\-]{0,31}";
@@ -103,7 +103,7 @@ export function move(card) {
   };
 }
 
-const bedLink = (id, label) => ({ href: new URL(`bed/${encodeURIComponent(id)}`, ROOT).href, text: `Open ${label}` });
+const bedLink = (id, label) => ({ href: new URL(ofGateway(`bed/${encodeURIComponent(id)}`), ROOT).href, text: `Open ${label}` });
 
 function inTheWay(bed, device, placement) {
   return bed.worn.filter((one) => one.placement === placement && one.id !== device.id).map((one) =>

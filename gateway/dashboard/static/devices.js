@@ -1,6 +1,6 @@
 // Devices and gateway: what is connected, how well, and what to do about the rest.
 
-import { $, keep, make, mark, say } from "./dom.js";
+import { $, keep, make, mark, ofGateway, say } from "./dom.js";
 import { follow, silence } from "./live.js";
 import { showNotices } from "./notices.js";
 import { age, duration, long, number, state as stateWords } from "./words.js";
@@ -79,7 +79,7 @@ function facts({ pipeline, outbox, publisher, clock, recorder, disk, delays }) {
   return list;
 }
 
-follow("?view=devices", (state) => {
+follow(ofGateway("?view=devices"), (state) => {
   const devices = state.devices ?? [];
   statusAge = state.status_age_s ?? 0;
   showNotices($("notices"), state.notices, EVERY);

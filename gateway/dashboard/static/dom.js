@@ -3,6 +3,11 @@
 // Where the dashboard's addresses begin: behind a proxy that may be a folder.
 export const ROOT = new URL("..", import.meta.url);
 
+// The gateway that a page is of, where its address names one; without, it is of the dashboard's own.
+export const GATEWAY = new URLSearchParams(location.search).get("gateway") ?? "";
+export const ofGateway = (address) =>
+  (GATEWAY ? `${address}${address.includes("?") ? "&" : "?"}gateway=${encodeURIComponent(GATEWAY)}` : address);
+
 export const $ = (id) => document.getElementById(id);
 
 export function make(tag, properties = {}, ...children) {

@@ -76,6 +76,12 @@ function trouble() {
   return [];
 }
 
+function gatewayWords() {
+  const { gateways = [], gateway, gateway_state: said } = state;
+  if (gateways.length > 1) return `${gateways.length} gateways, ${gateways.filter((one) => one.state === "online").length} online`;
+  return `Gateway ${gateway} ${STATES[said] ?? ""}`.replace("  ", " ");
+}
+
 function showFrame() {
   const words = trouble().join(" ");
   const banner = $("banner");
@@ -84,7 +90,7 @@ function showFrame() {
   say($("clock").querySelector("time"), clock(now()));
   if (!state) return;
   const lost = elapsed() > LOST_S || !state.broker;
-  say($("gateway"), lost ? "Not connected" : `Gateway ${state.gateway} ${STATES[state.gateway_state] ?? ""}`.replace("  ", " "));
+  say($("gateway"), lost ? "Not connected" : gatewayWords());
   $("simulated").hidden = !(state.simulated || state.slot?.simulated || state.slots?.some((slot) => slot.simulated));
 }
 

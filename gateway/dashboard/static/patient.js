@@ -1,7 +1,7 @@
 // One patient, live: numbers, raw movement, strides, joints, the last ten minutes.
 
 import { makeChip, updateChip } from "./chip.js";
-import { $, ROOT, keep, make, mark, onColourChange, say, speak } from "./dom.js";
+import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, onColourChange, say, speak } from "./dom.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
@@ -15,12 +15,13 @@ const SPEAK_MS = 15000;
 const WORST = ["invalid", "degraded", "ok"];
 
 const slot = decodeURIComponent(location.pathname.split("/").pop());
+const bed = GATEWAY ? `${slot} of ${GATEWAY}` : slot; // another gateway may have one of the same name
 const catalogue = await loadCatalogue();
 const strip = new Strip($("lanes"));
 const strides = new Strides();
 const joints = new Joints(catalogue);
 const newest = new Newest(catalogue);
-const wearer = new Wearer(slot, beginAnew);
+const wearer = new Wearer(bed, beginAnew);
 const trends = [
   [new Trend($("trend-cadence"), slot, catalogue.cadence, "both", 30), "cadence", ["both"]],
   [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
@@ -203,5 +204,5 @@ function show({ slot: patient }) {
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 
-$("card").href = new URL(`bed/${encodeURIComponent(slot)}`, ROOT).href;
-follow(`?slot=${encodeURIComponent(slot)}`, show);
+$("card").href = new URL(ofGateway(`bed/${encodeURIComponent(slot)}`), ROOT).href;
+follow(ofGateway(`?slot=${encodeURIComponent(slot)}`), show);

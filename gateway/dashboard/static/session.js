@@ -41,7 +41,7 @@ export async function leaveIfOver() {
   try {
     const response = await asked("api/session");
     if (response.status !== 401) return;
-    const next = `/${location.pathname.slice(ROOT.pathname.length)}`; // as the server knows it, behind whatever proxy
+    const next = `/${location.pathname.slice(ROOT.pathname.length)}${location.search}`; // as the server knows it, behind whatever proxy
     location.assign(address(`login?next=${encodeURIComponent(next)}`));
   } catch {
     // No connection: the banner says it.

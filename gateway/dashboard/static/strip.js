@@ -1,7 +1,7 @@
 // The strip: raw signals of the last ten seconds, one lane a sensor, drawn once an animation frame.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { ROOT, calm, colour, make, say } from "./dom.js";
+import { ROOT, calm, colour, make, ofGateway, say } from "./dom.js";
 import { now } from "./live.js";
 import { Ring, readFrame } from "./ring.js";
 import { duration, long, side, signal, unit } from "./words.js";
@@ -39,7 +39,7 @@ class Lane {
     this.title = `${long(device.placement)}, ${signal(channel).toLowerCase()}`;
     this.ring = new Ring(WINDOW_S, stream.rate_hz);
     this.ahead = -Infinity; // newest sample's time minus this page's clock, the largest lately seen
-    this.address = new URL(`waveform/${encodeURIComponent(device.id)}/${encodeURIComponent(streamName)}`, ROOT);
+    this.address = new URL(ofGateway(`waveform/${encodeURIComponent(device.id)}/${encodeURIComponent(streamName)}`), ROOT);
     this.address.protocol = this.address.protocol.replace("http", "ws");
     this.tries = 0;
     this.heard = Date.now();

@@ -1,7 +1,7 @@
 // The last ten minutes of one metric: from the history, carried on by what comes in live.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { attribute, colour, keep, make, say } from "./dom.js";
+import { attribute, colour, keep, make, ofGateway, say } from "./dom.js";
 import { ask } from "./live.js";
 import { clock, number } from "./words.js";
 
@@ -44,7 +44,7 @@ export class Trend {
     const asked = this.asked = {};
     const query = new URLSearchParams({ slot: this.slot, metric: this.metric.id, side: this.side, minutes: MINUTES });
     if (algorithm) query.set("algorithm", algorithm);
-    const answer = await ask(`api/history?${query}`);
+    const answer = await ask(ofGateway(`api/history?${query}`));
     if (asked !== this.asked || whose !== this.whose) return; // asked again since, or for somebody else
     this.problem = answer ? "" : "history not available, live values only";
     if (!answer || !whose || answer.subject !== whose.subject || answer.simulated !== whose.simulated) return;

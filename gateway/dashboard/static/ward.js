@@ -53,12 +53,14 @@ function updateTile(tile, slot) {
   const stale = seconds !== null && seconds > STALE_S;
   mark(tile, `tile${seconds === null ? " empty-slot" : ""}${stale ? " stale" : ""}`);
   const link = tile.querySelector("a");
-  const address = new URL(`patient/${encodeURIComponent(slot.id)}`, ROOT).href;
+  const whose = slot.gateway ? `?gateway=${encodeURIComponent(slot.gateway)}` : "";
+  const address = new URL(`patient/${encodeURIComponent(slot.id)}${whose}`, ROOT).href;
   if (link.getAttribute("href") !== address) link.href = address;
   say(link, slot.label);
   const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
   const fresh = since !== null && now() - since < NEW_S ? ` · new since ${clock(since, false)}` : "";
-  say(tile.querySelector(".subject"), isEmpty(slot) ? "empty" : `${slot.subject}${fresh}`);
+  const who = isEmpty(slot) ? "empty" : `${slot.subject}`;
+  say(tile.querySelector(".subject"), `${[who, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
   const [name, shape, word] = stale || seconds === null ? ACTIVITY[""] : ACTIVITY[slot.activity] ?? ACTIVITY[""];
   const activity = tile.querySelector(".activity");
   mark(activity, `activity ${name}`);
@@ -67,7 +69,7 @@ function updateTile(tile, slot) {
   const figures = tile.querySelectorAll(".figure");
   FIGURES.forEach((id, i) => updateFigure(figures[i], id, slot.values[id]));
   const line = tile.querySelector(".tile-notice");
-  const [noticeShape, noticeWords] = inOneLine(notices.filter((notice) => notice.slot === slot.id));
+  const [noticeShape, noticeWords] = inOneLine(notices.filter((notice) => notice.slot === slot.id && notice.gateway === slot.gateway));
   line.hidden = !noticeWords;
   say(line.children[0], noticeShape);
   say(line.children[1], noticeWords);
@@ -78,7 +80,7 @@ function updateTile(tile, slot) {
 
 function chosen() {
   const wanted = $("find").value.trim().toLowerCase();
-  return slots.filter((slot) => `${slot.label} ${slot.id} ${slot.subject}`.toLowerCase().includes(wanted));
+  return slots.filter((slot) => `${slot.label} ${slot.id} ${slot.subject} ${slot.gateway ?? ""}`.toLowerCase().includes(wanted));
 }
 
 function show() {

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import Settings
 from drivers.packet import Frame
-from gateway.analysis.pipeline import FORMER_WEARER, Pipeline
+from gateway.analysis.pipeline import FORMER_WEARER, Pipeline, Tapped
 from gateway.intake.frames import NO_DEVICE, STEP_NS, WARD_CHANNEL, Numbered, ward_frame
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, Ward, decode_ward, encode_ward, ward_of
@@ -61,9 +62,8 @@ OTHER_FEET: Ward = (  # left and right sensor exchanged
 )
 
 
-@pytest.fixture(scope="module")
-def walk() -> list[Numbered]:
-    """Two DOTs on feet, and a strap."""
+def walking() -> list[Numbered]:
+    """Return what two DOTs on feet send, and a strap."""
     body = WalkingBody(3, programme=PROGRAMME, repeat=False)
     feet = {
         0: body.sensor("left_foot", rate_hz=RATE_HZ, imperfections=PERFECT, clock=Clock(1, offset_s=4000.0)),
@@ -72,6 +72,11 @@ def walk() -> list[Numbered]:
     frames = [frame for number, source in feet.items() for frame in dot_frames(number, source)]
     frames += [(2, Frame(at(second), "measurement", bytes((0x06, 72)))) for second in range(1, int(SECONDS))]
     return sorted(frames, key=lambda numbered: numbered[1].arrival_ns)
+
+
+@pytest.fixture(scope="module")
+def walk() -> list[Numbered]:
+    return walking()
 
 
 def steps(frames: Sequence[Numbered]) -> list[tuple[int, list[Numbered]]]:
@@ -84,15 +89,18 @@ def steps(frames: Sequence[Numbered]) -> list[tuple[int, list[Numbered]]]:
 
 
 def lived(
-    frames: Sequence[Numbered], changes: Mapping[float, Ward], record: Path | None = None
+    frames: Sequence[Numbered],
+    changes: Mapping[float, Ward],
+    record: Path | None = None,
+    settings: Settings = SETTINGS,
 ) -> tuple[list[Measurement], Pipeline]:
     """Feed frames with changes of the ward at so many seconds."""
-    pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
+    pipeline = Pipeline(settings, ORIGIN, SESSIONS)
     all_frames = [*frames, *(ward_frame(at(second), encode_ward(ward)) for second, ward in changes.items())]
     all_frames.sort(key=lambda numbered: numbered[1].arrival_ns)
     said: list[Measurement] = []
     writer = None if record is None else RecordingWriter(
-        record, Header(SETTINGS.model_dump(mode="json"), SESSIONS, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0")
+        record, Header(settings.model_dump(mode="json"), SESSIONS, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0")
     )  # fmt: skip
     for end_ns, step in steps(all_frames):
         if writer is not None:
@@ -196,8 +204,8 @@ def test_who_watches_a_device_watches_nobody_else(walk: list[Numbered]) -> None:
     seen: dict[str, int] = dict.fromkeys((first, "other"), 0)
 
     def watch(name: str) -> None:
-        def tap(_start_s: float, samples: object) -> None:
-            del samples
+        def tap(tapped: Tapped) -> None:
+            del tapped
             seen[name] += 1
 
         pipeline.taps[first if name == first else STRAP.slot.device[0].id, "imu"] = tap

@@ -29,7 +29,7 @@ STOP_S = 60.0
 STRAP = '[[slot.device]]\nid = "{name}"\ndriver = "heart_rate"\nplacement = "chest"\naddress = "02:48:52:00:0{n}:00"\n'
 
 
-def ward_file(folder: Path, broker_port: int, *, site: str, beds: int) -> Path:
+def ward_file(folder: Path, broker_port: int, *, site: str, beds: int, gateway: str = "") -> Path:
     """Write a configuration: beds bay-1 … with subjects p-1 … who wear a strap each, and users of every role."""
     digest = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     save(folder / "users.jsonl", [User(f"{role}-1", role, digest) for role in ROLES])
@@ -38,8 +38,9 @@ def ward_file(folder: Path, broker_port: int, *, site: str, beds: int) -> Path:
         for n in range(1, beds + 1)
     )
     path = folder / "ward.toml"
+    named = f'gateway = "{gateway}"\n' if gateway else ""
     path.write_text(
-        f'simulated = true\n[site]\nsite = "{site}"\ndata = "{folder}/data"\n'
+        f'simulated = true\n[site]\nsite = "{site}"\n{named}data = "{folder}/data"\n'
         f'[radio]\nname = "simulated"\nsocket = "{folder}/radio"\n[broker]\nembedded = false\nport = {broker_port}\n'
         f'[dashboard]\nport = {free_port()}\nusers_file = "{folder}/users.jsonl"\n{slots}'
     )
@@ -97,9 +98,9 @@ class Bedside:
 
 
 @contextmanager
-def bedside(folder: Path, broker_port: int, *, site: str, beds: int = 1) -> Iterator[Bedside]:
+def bedside(folder: Path, broker_port: int, *, site: str, beds: int = 1, gateway: str = "") -> Iterator[Bedside]:
     """Run a gateway until left."""
-    made = Bedside(ward_file(folder, broker_port, site=site, beds=beds))
+    made = Bedside(ward_file(folder, broker_port, site=site, beds=beds, gateway=gateway))
     try:
         wait_until(lambda: made.heard.ward, START_S)
         yield made

@@ -264,6 +264,11 @@ async def test_signing_in_leads_nowhere_else(place: Place, onward: str) -> None:
     assert (await place.sign_in("admin-1", next=onward)).headers["Location"] == "/"
 
 
+async def test_signing_in_keeps_whose_bed_was_asked_for_and_nothing_else(place: Place) -> None:
+    answer = await place.sign_in("admin-1", next="/bed/bay-1?x=1&gateway=so%0Auth%26")
+    assert answer.headers["Location"] == "/bed/bay-1?gateway=so%0Auth%26"
+
+
 async def test_what_is_typed_is_not_shown_as_page(place: Place) -> None:
     page = await (await place.client.get('/login?next=/"><script>alert(1)</script>')).text()
     assert "<script" not in page

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from config.settings import Broker
 from gateway.dashboard.ward_requests import WardRequests, name_at
-from gateway.wire.topics import Topics
 from tests.certificates import Authority
 
 
@@ -14,7 +13,7 @@ def test_answers_come_below_the_name_in_the_certificate(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "ca")
     cert, key = authority.issue("tablet-2")
     broker = Broker(embedded=False, ca_file=authority.path, cert_file=cert, key_file=key)
-    requests = WardRequests(Topics("site", "ward-7"), name=name_at(broker))
+    requests = WardRequests("site", name=name_at(broker))
     assert requests.answers.startswith("rehab/answers/site/tablet-2/")
     assert name_at(Broker(embedded=False)) == "dashboard"
     cert.write_text("no certificate")

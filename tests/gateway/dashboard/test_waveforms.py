@@ -9,8 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dashboard.waveforms import QUEUE, Watcher, is_frame
-from gateway.wire.waveform import encode
+from gateway.dashboard.waveforms import QUEUE, Watcher
+from gateway.wire.waveform import encode, is_frame
 
 
 @given(st.binary(max_size=200))

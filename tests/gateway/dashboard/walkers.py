@@ -179,7 +179,7 @@ class Walkers:
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.on_message = self._on_command
         self._client.will_set(
-            topics.status, orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}), 1, True
+            topics.status, orjson.dumps({"v": 1, "gateway": topics.gateway, "state": "offline"}), 1, True
         )
         self._client.connect("127.0.0.1", port, properties=Properties(PacketTypes.CONNECT))  # type: ignore[no-untyped-call]
         self._client.subscribe(topics.command(), 1)
@@ -206,7 +206,7 @@ class Walkers:
         """Say what the gateway is doing."""
         devices = [{**d, **self._state(d)} for person in self._people for d in person.devices()]
         body = {
-            "v": self.version, "gateway": "gateway-1", "state": "online", "simulated": True,
+            "v": self.version, "gateway": self._topics.gateway, "state": "online", "simulated": True,
             "time_us": round(now_s * MICRO), "slots": [person.status() for person in self._people], "devices": devices,
             "pipeline": {"samples_per_s": 180.0 * len(self._people), "measurements_per_s": 12.0, "measurements": 100,
                          "latency_ms": {"p50": 42.0, "p95": 71.0}},
@@ -218,7 +218,13 @@ class Walkers:
 
     def publish(self, person: Walker, measurements: list[dict[str, Any]]) -> None:
         """Send measurements of one slot."""
-        body = {"v": 1, "gateway": "gateway-1", "epoch": "0" * 16, "slot": person.slot, "measurements": measurements}
+        body = {
+            "v": 1,
+            "gateway": self._topics.gateway,
+            "epoch": "0" * 16,
+            "slot": person.slot,
+            "measurements": measurements,
+        }
         self._client.publish(self._topics.measurements(person.slot), orjson.dumps(body), 1)
 
     def publish_curves(self, person: Walker, now_s: float) -> None:
