@@ -60,6 +60,8 @@ class Radio(ABC):
         self._may_scan.set()
         self._scan_over = asyncio.Event()
         self._scanning: asyncio.Task[None] | None = None
+        self._listened_s = 0.0  # that scans have run, in all
+        self._listening_from_s: float | None = None
 
     @abstractmethod
     def scanner(self, found: Found) -> BleakScanner:
@@ -125,7 +127,7 @@ class Radio(ABC):
             address: Its address.
             name: Its name.
             service: A service that it advertises.
-            timeout_s: Longest wait.
+            timeout_s: Longest wait; only the time counts in which the radio listens, and not connects others.
             known: Address under which it was met before.
             owner: Who has it then, until `release`; by default nobody.
 
@@ -147,15 +149,22 @@ class Radio(ABC):
         self._decide()
         self._update()
         try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError as problem:
-            raise NotFoundError(f"no advertisement of {wanted} within {timeout_s:g} s") from problem
+            until_s = self._listened() + timeout_s
+            while (left_s := until_s - self._listened()) > 0:
+                if (await asyncio.wait([future], timeout=left_s))[0]:
+                    return future.result()
+            raise NotFoundError(f"no advertisement of {wanted} within {timeout_s:g} s")
         finally:
             self._waiting.pop(future, None)
             if owner is None:
                 self.release(search.owner)
             self._update()
+
+    def _listened(self) -> float:
+        """Return how long scans have run until now, seconds: with hundreds of devices others connect for minutes."""
+        if self._listening_from_s is None:
+            return self._listened_s
+        return self._listened_s + asyncio.get_running_loop().time() - self._listening_from_s
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
@@ -195,27 +204,32 @@ class Radio(ABC):
         scanner = self.scanner(self._found)
         async with asyncio.timeout(SCAN_CALL_S):
             await scanner.start()
+        self._listening_from_s = asyncio.get_running_loop().time()
         try:
             await self._scan_over.wait()
         finally:
+            self._listened_s, self._listening_from_s = self._listened(), None
             async with asyncio.timeout(SCAN_CALL_S):
                 await scanner.stop()
 
     def _found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         now_s = asyncio.get_running_loop().time()
-        for search in self._waiting.values():
-            if search.wanted.matches(device, advertisement):
+        heard = False
+        for future, search in self._waiting.items():
+            if not future.done() and search.wanted.matches(device, advertisement):
                 search.hear(device, now_s)
-        self._decide()
+                heard = True
+        if heard:  # what nobody looks for decides nothing: hundreds of devices may advertise ten times a second
+            self._decide()
 
     def _decide(self) -> None:
         """Give every search its device that has one; those by address first, and no device to two."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
-        rivals = {future: self._rivals(search) for future, search in self._waiting.items()}
-        for future, search in sorted(self._waiting.items(), key=lambda item: item[1].wanted.address is None):
-            if future.done():
-                continue
+        # Only of those that have heard something: with hundreds of searches, each against each would take seconds.
+        open_ = {future: search for future, search in self._waiting.items() if search.heard and not future.done()}
+        rivals = {future: self._rivals(search) for future, search in open_.items()}
+        for future, search in sorted(open_.items(), key=lambda item: item[1].wanted.address is None):
             try:
                 found = search.choice(now_s, self._others(search.owner), rivals[future])
             except AmbiguousDeviceError as problem:
@@ -240,6 +254,8 @@ class Radio(ABC):
 
     def _rivals(self, search: Search[BLEDevice]) -> int:
         """Return how many others look for the same name or service, now or at another time."""
+        if search.wanted.address is not None:
+            return 0
         wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
         wanted |= self._registered
         return sum(owner is not search.owner and other.same(search.wanted) for owner, other in wanted.items())

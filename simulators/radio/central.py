@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakError
@@ -17,6 +18,7 @@ from bumble.transport.common import TransportLostError
 from bumble.transport.unix import open_unix_client_transport
 
 from drivers.transport.unix_path import short_path
+from simulators.radio.notification import decode
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,21 @@ async def uninterrupted(operation: Coroutine[Any, Any, T], name: str) -> T:
 
 
 class _Host(Host):  # type: ignore[misc] # bumble is untyped to us
-    """Bumble's host, which loses its transport without stumbling over a command that has just been answered."""
+    """Bumble's host, which loses its transport without stumbling over a command that has just been answered.
+
+    Attributes:
+        connections_of: Connections of the device by handle: a notification goes straight to the client of one.
+    """
+
+    connections_of: Mapping[int, Connection] = MappingProxyType({})
+
+    def on_packet(self, packet: bytes) -> None:
+        notification = decode(packet)
+        connection = self.connections_of.get(notification.connection) if notification is not None else None
+        if connection is None:
+            super().on_packet(packet)
+        else:
+            connection.gatt_client.on_att_handle_value_notification(notification)
 
     def on_transport_lost(self) -> None:
         if self.pending_response is not None and not self.pending_response.done():
@@ -198,6 +214,7 @@ class Central:
         try:
             host = _Host(transport.source, transport.sink)
             device = Device(config=DeviceConfiguration(name="rehab-gateway"), host=host)
+            host.connections_of = device.connections
             async with asyncio.timeout(POWER_ON_TIMEOUT_S):
                 await device.power_on()
             device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)
