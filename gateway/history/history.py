@@ -331,6 +331,7 @@ class History:
                     new = sum(self._store(message) for message in messages)
                     self._apply_corrections()
                     self._tell_refused()
+                    self._file.mark(self._db)
                     return new
             except BaseException:
                 self._forget_all()  # what is in memory may be ahead of the file now
@@ -482,6 +483,7 @@ class History:
         """Close the file."""
         with self._lock:
             self._db.close()
+            self._file.let_go()
 
     def _store(self, message: Message) -> int:
         if not self._may_begin(message.gateway, message.epoch):

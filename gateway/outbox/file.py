@@ -16,6 +16,7 @@ from pathlib import Path
 from zlib import crc32
 
 from gateway.machine.damage import look, suspicious
+from gateway.machine.file_header import Header
 from gateway.machine.private_files import make_private
 from gateway.model.row import AUDIT, UNKNOWN, Chain, Gap, Row
 from gateway.outbox.log import last_commit_in_log
@@ -108,6 +109,7 @@ class OutboxFile:
     """Read and write one outbox file. Not for several threads, except ``read`` and ``gaps`` in one other.
 
     Attributes:
+        header: What shows that somebody wrote over the file.
         epoch: The life of this file, 16 hexadecimal digits.
         last_seq: The last number given.
         depths: How many rows of each class there are.
@@ -140,6 +142,7 @@ class OutboxFile:
         try:
             self._prepare(logged)
             self._read = _connect(path)
+            self.header = Header(self._write, path)
         except BaseException as error:
             self._write.close()
             if isinstance(error, MemoryError):  # a start needs little: a spoilt length asks for the impossible
@@ -311,6 +314,7 @@ class OutboxFile:
             )
             for key, value in (facts or {}).items():
                 self._write.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+            self.header.mark(self._write)
             # Before the commit: nothing may fail between it and the numbers below.
             taken = self._take_stock(last_seq)
         self.last_seq, self.depths, self.bytes, self.chain = last_seq, stock.depths, stock.bytes, chain
@@ -510,6 +514,7 @@ class OutboxFile:
         """Let go of a damaged file without writing to it."""
         self._read.close()
         self._write.close()
+        self.header.close()
 
     def close(self, *, clean: bool) -> None:
         """Close; ``clean`` says that the next start needs no check."""

@@ -584,7 +584,7 @@ class Outbox:
     def _use(self, file: OutboxFile) -> None:
         """Go on with a file; the caller holds both locks."""
         self._file = file
-        self._place = Place(self.path)
+        self._place = Place(self.path, file.header)
         self._opened_last = file.last_seq
         self._take_stock()
         if file.torn:
@@ -635,6 +635,9 @@ class Outbox:
             self._lock.renew()
         if self._place is None or not isinstance(self._file, OutboxFile) or not (change := self._place.change()):
             return
+        if change == "written over":
+            self._leave_overwritten()
+            return
         log.error("the outbox %s was %s while it was in use: writing it anew", self.path, change)
         with self._file_lock, self._wake:
             opened_last = self._opened_last
@@ -645,6 +648,32 @@ class Outbox:
             self.aside.append(kept.name)
         what = f"{self.path.name} was {change} while the gateway was using it; nothing in it was lost"
         self.incidents.add("outbox-removed", what, file=self.path.name, change=change)
+
+    def _leave_overwritten(self) -> None:
+        """Go on in a new life: what was in a file that somebody wrote over is in doubt, each row for itself.
+
+        What the rows' sums of check say is whole is sent after all; all the others become gaps of the old life.
+        """
+        file, state = self._file, self._state
+        assert isinstance(file, OutboxFile)
+        with self._file_lock, self._wake:
+            kept = set_aside(self.path, "replaced")
+            file.abandon()
+            facts = {**file.facts, **self._new_facts, earlier_key(file.epoch): str(state.durable_seq)}
+            self._release = 0
+            self._new_facts = facts
+            self._use(OutboxFile(self.path))
+            self._damaged.clear()
+        self.aside.append(kept.name)
+        text = (
+            f"{self.path.name} was written over while the gateway was using it, and is kept as {kept.name}: of numbers"
+            f" {state.released_seq + 1} to {state.durable_seq} what can be read is sent, the others are told as gaps"
+        )
+        log.error("%s", text)
+        self.incidents.add("outbox-removed", text, file=self.path.name, change="written over")
+        if self._earlier is not None:
+            self._earlier.expect(file.epoch, state.released_seq, state.durable_seq)
+            self._earlier.look(self._file.epoch)
 
     def _begin_anew(self, stored: int, given: int) -> None:
         """Leave this life of the outbox, an older image of itself, and go on in a new one."""

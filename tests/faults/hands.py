@@ -190,6 +190,42 @@ def rolled_back_history(folder: Path, *, times: int, seed: int, progress: Progre
     return outcome
 
 
+def write_over(path: Path, image: Path) -> None:
+    """Do what ``cp`` onto a file does: the same file, with other contents."""
+    with image.open("rb") as found, path.open("r+b") as file:
+        file.truncate(0)
+        shutil.copyfileobj(found, file)
+
+
+OVERWRITTEN = ("history.db", "outbox.db")
+
+
+def overwritten_files(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
+    """Copy an older image, or nonsense, onto history and outbox while they are in use."""
+    outcome = Outcome("outbox and history written over in use")
+    rng = random.Random(seed)
+    with chain_in(folder / "chain", resend_after_s=3.0) as chain:
+        image = folder / "image"
+        while outcome.times < times:
+            path = chain.folder / OVERWRITTEN[outcome.times % len(OVERWRITTEN)]
+            works(chain)
+            image_of(path, image)
+            if outcome.times % 4 >= len(OVERWRITTEN):
+                image.write_bytes(rng.randbytes(image.stat().st_size))
+            time.sleep(rng.uniform(0.5, 1.0) * WORK_S)
+            works(chain)
+            began_us = time.time_ns() // 1000
+            write_over(path, image)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
+            if not said_since(chain, began_us):
+                outcome.notes.append(f"nobody said that {path.name} was written over")
+        chain.settle(SETTLE_S)
+        found = chain.result(outcome, gaps_allowed=True)
+    outcome.notes = without_damage(outcome.notes)
+    outcome.said = f"{found.told} told as gaps: what only the file that was written over held"
+    return outcome
+
+
 DELETED = (
     ("outbox.db", "under the process"), ("history.db", "under the process"), ("outbox.db-wal", "under the process"),
     ("history.db-wal", "under the process"), ("outbox.db", "between runs"), ("history.db", "between runs"),

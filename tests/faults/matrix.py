@@ -65,6 +65,7 @@ ROWS = (
     Row("restored-outbox", hands.restored_outbox, {"times": 2}, {"times": 12}),
     Row("rolled-back-history", hands.rolled_back_history, {"times": 2}, {"times": 12}),
     Row("deleted-files", hands.deleted_files, {"times": 4}, {"times": 16}),
+    Row("overwritten-files", hands.overwritten_files, {"times": 2}, {"times": 12}),
     Row("conflicts", hands.conflicts, {"times": 1}, {"times": 5}),
     Row("forged-receipts", malice.forged_receipts, {"times": 4}, {"times": 20}),
     Row("message-bombs", malice.message_bombs, {"times": 2}, {"times": 8}),
