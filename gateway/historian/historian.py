@@ -18,6 +18,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -372,8 +373,6 @@ class Historian:
             if not self._queue and not self._stop.is_set():
                 self._wake.wait(self._receipt_s if self._dirty else IDLE_S)
             deadline = time.monotonic() + BATCH_S
-            if self._parked.careful:
-                return self._queue.take(1, 1)
             while 0 < len(self._queue) < BATCH_ENOUGH and not self._stop.is_set():
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self._wake.wait(left_s):
@@ -390,17 +389,24 @@ class Historian:
 
     def _store(self, batch: list[Waiting]) -> None:
         """Store messages, acknowledge them, and have the receipts follow."""
-        chosen = [waiting.message for waiting in batch if self._parked.begin(waiting.message) or self._park(waiting)]
-        touched: set[tuple[str, str]] = set()
-        if chosen and not self._stored_all(chosen, touched):
-            return
-        self._messages += len(batch)
-        for waiting in batch:
-            if not waiting.acknowledged:
-                self._link.acknowledge(waiting.message)
-        with self._wake:
-            self._dirty.update(touched)
-        self._fresh.set()
+        line = iter(batch)
+        for group in self._parked.groups([waiting.message for waiting in batch]):
+            touched: set[tuple[str, str]] = set()
+            chosen = self._parked.begin(*group)
+            if len(chosen) < len(group):
+                kept = {id(message) for message in chosen}
+                for message in group:
+                    if id(message) not in kept:
+                        self._set_apart(message)
+            if chosen and not self._stored_all(chosen, touched):
+                return
+            self._messages += len(group)
+            for waiting in islice(line, len(group)):
+                if not waiting.acknowledged:
+                    self._link.acknowledge(waiting.message)
+            with self._wake:
+                self._dirty.update(touched)
+            self._fresh.set()
 
     def _stored_all(self, messages: list[Incoming], touched: set[tuple[str, str]]) -> bool:
         """Store messages in one transaction, however long that takes; False if we are to stop before.
@@ -460,11 +466,6 @@ class Historian:
         for rejected in message.rejected if count else ():
             self._count_bad(rejected.reason, raw.topic)
         return message
-
-    def _park(self, waiting: Waiting) -> bool:
-        """Set apart a message that has ended the process before; False, so that it is not chosen."""
-        self._set_apart(waiting.message)
-        return False
 
     def _set_apart(self, raw: Incoming) -> None:
         """Keep a message that cannot be stored in a file, and its numbers as rejected: nothing waits for it."""
