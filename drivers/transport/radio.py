@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import ClassVar
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -45,7 +46,10 @@ class Radio(ABC):
         name: As in the configuration: ``"bluez"``, ``"simulated"``.
         socket: Unix socket of a simulated radio.
         adapter: Adapter to use, such as ``"hci0"``; None for the first.
+        at_once: Devices that it connects at the same time. An adapter that makes two connections at once fails both.
     """
+
+    at_once: ClassVar[int] = 1
 
     def __init__(self, *, name: str = "bluez", socket: Path | None = None, adapter: str | None = None) -> None:
         self.name = name
@@ -54,7 +58,10 @@ class Radio(ABC):
         self._waiting: dict[asyncio.Future[BLEDevice], Search[BLEDevice]] = {}
         self._registered: dict[object, Wanted] = {}  # by owner
         self._taken: dict[object, str] = {}  # address by owner
-        self._turn = asyncio.Lock()  # held by who scans or connects
+        self._turn = asyncio.Lock()  # held by who scans, or by those who connect
+        self._places = asyncio.Semaphore(self.at_once)
+        self._entering = asyncio.Lock()
+        self._inside = 0  # of those who connect
         self._connecting = 0
         self._may_scan = asyncio.Event()
         self._may_scan.set()
@@ -168,15 +175,32 @@ class Radio(ABC):
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
-        """Hold the radio alone, without scanning: for connecting."""
+        """Hold the radio without scanning, with `at_once` others at most: for connecting."""
         self._connecting += 1
         self._update()
         try:
-            async with self._turn:
-                yield
+            async with self._places:
+                await self._enter()
+                try:
+                    yield
+                finally:
+                    self._leave()
         finally:
             self._connecting -= 1
             self._update()
+
+    async def _enter(self) -> None:
+        """Take the turn with the first of those who connect."""
+        async with self._entering:
+            if not self._inside:
+                await self._turn.acquire()
+            self._inside += 1
+
+    def _leave(self) -> None:
+        """Let a scan have the turn after the last."""
+        self._inside -= 1
+        if not self._inside:
+            self._turn.release()
 
     def _update(self) -> None:
         """Start, pause, resume or end the scan as the searches and connections now ask."""

@@ -391,7 +391,8 @@ class Publisher:
         # Only what is on disk is ever sent, so that no true receipt can speak of more.
         durable = self._outbox.state().durable_seq
         received = self._union.received(now)
-        self._lanes.receipt(received if received.upto <= durable else Reach(durable), now)
+        heard = any(epoch == self._lanes.epoch and not retained for (_, epoch), (_, retained) in told.items())
+        self._lanes.receipt(received if received.upto <= durable else Reach(durable), now, heard=heard)
         if not self._by_broker:
             self._outbox.release(self._lanes.epoch, min(self._union.stored().upto, durable))
 

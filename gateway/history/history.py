@@ -659,8 +659,11 @@ class History:
         """Mend what this transaction's corrections are about, each session once; tell what was beyond the bounds."""
         if self._clocks is None:
             return
-        for gateway, session in self._clocks.apply_noted():
+        refused, right = self._clocks.apply_noted()
+        for gateway, session in refused:
             self._tell_correction(gateway, session, wall_correction.TOO_FAR)
+        for gateway, session in right:
+            self._records().clear_notice("correction-refused", gateway=gateway, about=session)
 
     def _tell_correction(self, gateway: str, session: str, why: str) -> None:
         text = f"Wall times of {gateway} were not mended: {why}"
