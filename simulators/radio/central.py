@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 POWER_ON_TIMEOUT_S = 5.0
 FIRST_RETRY_S = 0.1  # a simulator that is restarted by hand or by a supervisor is back within seconds
 LAST_RETRY_S = 2.0
+CROWD = 30  # advertisers, of which each is heard ten times a second: to listen to more costs more than all else
+HEARD_FOR_S = 300.0  # in a crowd what was heard is tried without listening again
 CONNECT_TIMEOUT_S = 2.0  # for a peripheral that was heard a moment ago: ten advertisements
 
 T = TypeVar("T")
@@ -89,6 +91,7 @@ class Central:
         self.socket = socket
         self._device: Device | None = None
         self._listeners: set[Listener] = set()
+        self._heard: dict[str, tuple[hci.Address, float]] = {}
         self._scan_lock = asyncio.Lock()
         self._connect_lock = asyncio.Lock()
         self._attached = asyncio.Event()
@@ -140,7 +143,11 @@ class Central:
 
         A real stack does the same before it connects; it keeps one silent device from holding up the others.
         """
-        heard: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        known, heard_s = self._heard.get(address.upper(), (None, 0.0))
+        if len(self._heard) > CROWD and known is not None and loop.time() - heard_s < HEARD_FOR_S:
+            return known
+        heard: asyncio.Future[hci.Address] = loop.create_future()
 
         def listener(advertisement: Advertisement) -> None:
             found = advertisement.address
@@ -166,6 +173,7 @@ class Central:
                 await self._abandon(device, connecting)
                 raise
             except core.TimeoutError:
+                self._heard.pop(address.to_string(with_type_qualifier=False), None)
                 raise TimeoutError from None
 
     @staticmethod
@@ -193,6 +201,8 @@ class Central:
                 raise BleakError(f"the simulated radio failed: {error}") from error
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
+        found = advertisement.address
+        self._heard[found.to_string(with_type_qualifier=False)] = found, asyncio.get_running_loop().time()
         for listener in tuple(self._listeners):
             listener(advertisement)
 

@@ -23,6 +23,7 @@ from bumble.core import PhysicalTransport
 
 ACL_LENGTH = 251  # bytes of one link layer packet with data length extension (Core 5.0, Vol 6, Part B, 4.5.10)
 RSSI_DBM = -50
+REPORT_S = 0.5  # between two reports of one advertiser: a controller leaves out what it has just reported
 
 _ACL = struct.Struct("<BHH")  # H4 type, handle and flags, length (Core 5.0, Vol 4, Part E, 5.4.2)
 _ACL_DATA = 0x02
@@ -122,6 +123,7 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
     def __init__(self, name: str, *, air: SimulatedLink, address: hci.Address) -> None:
         self._air = air
         self._scans = False
+        self._reported: dict[hci.Address, float] = {}
         self._pending: hci.HCI_LE_Create_Connection_Command | None = None
         super().__init__(name, link=air, public_address=address)
         self.le_legacy_advertiser = _Advertiser(self)
@@ -136,6 +138,7 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
     @le_scan_enable.setter
     def le_scan_enable(self, scans: bool) -> None:
         self._scans = bool(scans)
+        self._reported.clear()
         self._listen()
 
     @property
@@ -168,7 +171,7 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
 
     def on_advertising_pdu(self, pdu: ll.AdvInd) -> None:
         """Report an advertisement once (fault 3), and connect if it is the one that is waited for."""
-        if self.le_scan_enable:
+        if self._scans and self._is_due(pdu.advertiser_address):
             report = hci.HCI_LE_Advertising_Report_Event.Report(
                 event_type=hci.HCI_LE_Advertising_Report_Event.EventType.ADV_IND,
                 address_type=pdu.advertiser_address.address_type,
@@ -180,6 +183,14 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
         pending = self.pending_le_connection
         if pending is not None and pending.peer_address == pdu.advertiser_address:
             self.create_le_connection(pdu.advertiser_address)
+
+    def _is_due(self, advertiser: hci.Address) -> bool:
+        """Whether an advertiser has not been reported a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if now - self._reported.get(advertiser, -REPORT_S) < REPORT_S:
+            return False
+        self._reported[advertiser] = now
+        return True
 
     def create_le_connection(self, peer_address: hci.Address) -> None:
         """Connect, unless the peripheral has meanwhile stopped advertising (fault 4): then keep waiting."""
