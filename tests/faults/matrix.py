@@ -61,7 +61,7 @@ ROWS = (
     ),
     Row("corrupt-outbox", files.corrupt, {"what": "outbox", "times": 6}, {"what": "outbox", "times": 40}),
     Row("corrupt-history", files.corrupt, {"what": "history", "times": 4}, {"what": "history", "times": 40}),
-    Row("second-process", hands.second_process, {"times": 2}, {"times": 12}),
+    Row("second-process", hands.second_process, {"times": 4}, {"times": 12}),
     Row("restored-outbox", hands.restored_outbox, {"times": 2}, {"times": 12}),
     Row("rolled-back-history", hands.rolled_back_history, {"times": 2}, {"times": 12}),
     Row("deleted-files", hands.deleted_files, {"times": 4}, {"times": 16}),
