@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -32,6 +33,14 @@ def documented(port: int, upstream: int, cert: Path, key: Path) -> str:
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     return text
+
+
+def in_folder(site: str, folder: str) -> str:
+    """Return a documented site as one that serves the dashboard under a path, as the comment in it says."""
+    site, places = re.subn(r"location / \{", f"location {folder}/ {{", site)
+    site, passes = re.subn(r"(proxy_pass http://[\d.:]+);", r"\1/;", site)
+    assert (places, passes) == (1, 1)
+    return site
 
 
 def as_installed(port: int, upstream: int) -> str:

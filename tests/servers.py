@@ -26,7 +26,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
     """Poll a condition of another process or thread; fail the test if it does not come true."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -30,7 +30,7 @@ RATE_HZ = 100.0
 TOLERANCE_S = 0.1
 COMPILED_WITHIN_S = 240.0  # on a slow machine, where no other test has compiled the kernels before
 PLAYED_WITHIN_S = COMPILED_WITHIN_S + 90.0
-STORED_WITHIN_S = 20.0
+STORED_WITHIN_S = 180.0  # a condition, not a wait: a machine under load stores late, and that is no failure here
 STOPPED_WITHIN_S = 20.0
 
 
@@ -139,7 +139,7 @@ def aligned(found_s: Floats, true_s: Floats) -> int:
 @pytest.mark.recordings
 @pytest.mark.broker
 @pytest.mark.store
-@pytest.mark.timeout(PLAYED_WITHIN_S + 60)
+@pytest.mark.timeout(PLAYED_WITHIN_S + 2 * STORED_WITHIN_S + 60)
 class TestRealRecording:
     @pytest.mark.parametrize("side", ["left", "right"])
     def test_the_history_holds_the_contacts_of_a_foot(self, run: Run, side: str) -> None:

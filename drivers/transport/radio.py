@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import ClassVar
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -20,6 +21,8 @@ from bleak.exc import BleakError
 
 from drivers.errors import AdapterError, AmbiguousDeviceError, NotFoundError
 from drivers.transport.search import LISTEN_S, Search, Wanted
+from drivers.transport.stopwatch import Stopwatch
+from drivers.transport.turn import Turn
 
 __all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio"]
 
@@ -45,7 +48,10 @@ class Radio(ABC):
         name: As in the configuration: ``"bluez"``, ``"simulated"``.
         socket: Unix socket of a simulated radio.
         adapter: Adapter to use, such as ``"hci0"``; None for the first.
+        at_once: Devices that it connects at the same time. An adapter that makes two connections at once fails both.
     """
+
+    at_once: ClassVar[int] = 1
 
     def __init__(self, *, name: str = "bluez", socket: Path | None = None, adapter: str | None = None) -> None:
         self.name = name
@@ -54,12 +60,13 @@ class Radio(ABC):
         self._waiting: dict[asyncio.Future[BLEDevice], Search[BLEDevice]] = {}
         self._registered: dict[object, Wanted] = {}  # by owner
         self._taken: dict[object, str] = {}  # address by owner
-        self._turn = asyncio.Lock()  # held by who scans or connects
+        self._turn = Turn(self.at_once)  # of who scans, or of those who connect
         self._connecting = 0
         self._may_scan = asyncio.Event()
         self._may_scan.set()
         self._scan_over = asyncio.Event()
         self._scanning: asyncio.Task[None] | None = None
+        self._listening = Stopwatch()  # with hundreds of devices others connect for minutes
 
     @abstractmethod
     def scanner(self, found: Found) -> BleakScanner:
@@ -125,7 +132,7 @@ class Radio(ABC):
             address: Its address.
             name: Its name.
             service: A service that it advertises.
-            timeout_s: Longest wait.
+            timeout_s: Longest wait; only the time counts in which the radio listens, and not connects others.
             known: Address under which it was met before.
             owner: Who has it then, until `release`; by default nobody.
 
@@ -147,10 +154,9 @@ class Radio(ABC):
         self._decide()
         self._update()
         try:
-            async with asyncio.timeout(timeout_s):
-                return await future
-        except TimeoutError as problem:
-            raise NotFoundError(f"no advertisement of {wanted} within {timeout_s:g} s") from problem
+            if not await self._listening.wait(future, timeout_s):
+                raise NotFoundError(f"no advertisement of {wanted} within {timeout_s:g} s")
+            return future.result()
         finally:
             self._waiting.pop(future, None)
             if owner is None:
@@ -159,11 +165,11 @@ class Radio(ABC):
 
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
-        """Hold the radio alone, without scanning: for connecting."""
+        """Hold the radio without scanning, with `at_once` others at most: for connecting."""
         self._connecting += 1
         self._update()
         try:
-            async with self._turn:
+            async with self._turn.together():
                 yield
         finally:
             self._connecting -= 1
@@ -185,7 +191,7 @@ class Radio(ABC):
     async def _scan(self) -> None:
         while self._waiting:
             await self._may_scan.wait()
-            async with self._turn:
+            async with self._turn.alone():
                 try:
                     await self._scan_once()
                 except BLEAK_ERRORS as problem:
@@ -195,27 +201,32 @@ class Radio(ABC):
         scanner = self.scanner(self._found)
         async with asyncio.timeout(SCAN_CALL_S):
             await scanner.start()
+        self._listening.run()
         try:
             await self._scan_over.wait()
         finally:
+            self._listening.pause()
             async with asyncio.timeout(SCAN_CALL_S):
                 await scanner.stop()
 
     def _found(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         now_s = asyncio.get_running_loop().time()
-        for search in self._waiting.values():
-            if search.wanted.matches(device, advertisement):
+        heard = False
+        for future, search in self._waiting.items():
+            if not future.done() and search.wanted.matches(device, advertisement):
                 search.hear(device, now_s)
-        self._decide()
+                heard = True
+        if heard:  # what nobody looks for decides nothing: hundreds of devices may advertise ten times a second
+            self._decide()
 
     def _decide(self) -> None:
         """Give every search its device that has one; those by address first, and no device to two."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
-        rivals = {future: self._rivals(search) for future, search in self._waiting.items()}
-        for future, search in sorted(self._waiting.items(), key=lambda item: item[1].wanted.address is None):
-            if future.done():
-                continue
+        # Only of those that have heard something: with hundreds of searches, each against each would take seconds.
+        open_ = {future: search for future, search in self._waiting.items() if search.heard and not future.done()}
+        rivals = {future: self._rivals(search) for future, search in open_.items()}
+        for future, search in sorted(open_.items(), key=lambda item: item[1].wanted.address is None):
             try:
                 found = search.choice(now_s, self._others(search.owner), rivals[future])
             except AmbiguousDeviceError as problem:
@@ -240,6 +251,8 @@ class Radio(ABC):
 
     def _rivals(self, search: Search[BLEDevice]) -> int:
         """Return how many others look for the same name or service, now or at another time."""
+        if search.wanted.address is not None:
+            return 0
         wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
         wanted |= self._registered
         return sum(owner is not search.owner and other.same(search.wanted) for owner, other in wanted.items())

@@ -37,8 +37,15 @@ START_S = 60.0  # processes that only have to load
 COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
 PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
 STOP_S = 15.0  # what a child gets to stop in order
+BEDS_A_PROCESSOR = 12  # in real time, of a small computer, with everything on it: devices, gateway, historian, pages
+SLOWEST = 0.35  # of real time: a strap that notifies once a simulated second is taken for silent after 4 real ones
 EXIT_NOTHING_STORED = 1
 EXIT_INTERRUPTED = 130  # Ctrl-C before there was anything to store
+
+
+def affordable_speed(beds: int, processors: int) -> float:
+    """Return how much of real time a computer can simulate, at most all of it."""
+    return round(min(1.0, max(SLOWEST, BEDS_A_PROCESSOR * processors / beds)), 2)
 
 
 class DemoError(Exception):
@@ -97,14 +104,14 @@ class Flow:
         )
 
 
-def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data: Path | None = None) -> int:
+def demo(*, for_s: float | None, beds: int, port: int, speed: float | None = None, data: Path | None = None) -> int:
     """Run the demonstration; return the exit status.
 
     Args:
         for_s: Stop after so many seconds; None for "until Ctrl-C".
         beds: Simulated beds; what is worn differs (`simulators.scenes.ward`).
         port: Dashboard port on loopback.
-        speed: Simulated time runs this many times as fast.
+        speed: Simulated time runs this many times as fast; None for real time, or what the computer can do of it.
         data: Folder to keep the data in; a temporary one by default.
     """
     console = Terminal()
@@ -122,13 +129,28 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float = 1.0, data:
             return 2
 
 
-async def _demo(console: Terminal, folder: Path, *, for_s: float | None, beds: int, port: int, speed: float) -> int:
+def _choose_speed(console: Terminal, beds: int) -> float:
+    """Return the speed that this computer can do, and say so where that is not real time."""
+    processors = os.cpu_count() or 1
+    speed = affordable_speed(beds, processors)
+    if speed < 1:
+        console.print(
+            f"This computer has {processors} processors: {beds} beds are simulated at {speed:g} of real time, "
+            "so measurements come that much more slowly (--speed 1 for all of it)."
+        )
+    return speed
+
+
+async def _demo(
+    console: Terminal, folder: Path, *, for_s: float | None, beds: int, port: int, speed: float | None
+) -> int:
     stop = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     _port_free(port)
     async with AsyncExitStack() as stack:
         console.print(f"Starting {beds} simulated beds …")
+        speed = _choose_speed(console, beds) if speed is None else speed
         broker = EmbeddedBroker(folder / FOLDER)
         broker.start()
         stack.push_async_callback(broker.stop)

@@ -99,7 +99,10 @@ def demo(
         int, typer.Option(min=1, max=99, help="Simulated beds, worn: feet and back, whole legs, shanks.")
     ] = 3,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboard on 127.0.0.1.")] = 8080,
-    speed: Annotated[float, typer.Option(min=0.1, max=100, help="Simulated seconds a second.")] = 1.0,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=100, help="Simulated seconds a second; by default 1, less where the beds are many."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep configuration, history and logs there.")
     ] = None,

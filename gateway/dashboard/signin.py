@@ -126,7 +126,7 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
                 return await handler(request)  # there is no such page, or it cannot do that: says so itself
             raise web.HTTPForbidden(text=f"This is not for the role '{who}'.\n")
         if request.method in SAFE_METHODS and route in OPENED_BY_PEOPLE:
-            raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
+            raise web.HTTPSeeOther(_from(request, f"/login?next={quote(request.path_qs, safe='')}"))
         raise web.HTTPUnauthorized(text="Sign in first.\n")
     if session is not None:
         request[SESSION] = session
@@ -245,7 +245,7 @@ def _let_in(request: web.Request, user: User, onward: str) -> web.HTTPSeeOther:
     """Open a session; return the way onward, with its cookies."""
     gate = request.app[GATE]
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
-    answer = web.HTTPSeeOther(_ours(onward))
+    answer = web.HTTPSeeOther(_from(request, _ours(onward)))
     known = gate.browsers.with_user(request.cookies.get(gate.browser_cookie, ""), user)
     for name, value, age_s in ((gate.cookie, gate.sessions.open(user), None), (gate.browser_cookie, known, KEEP_S)):
         answer.set_cookie(name, value, max_age=age_s, httponly=True, samesite="Strict", secure=gate.secure, path="/")
@@ -259,7 +259,7 @@ async def sign_out(request: web.Request) -> NoReturn:
         address = request.app[PROXIES].client(request)
         request.app[LOOKS].tell("signed-out", user=session.user.name, role=session.user.role, address=address)
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
-    answer = web.HTTPSeeOther("/login")
+    answer = web.HTTPSeeOther(_from(request, "/login"))
     answer.del_cookie(gate.cookie, path="/", secure=gate.secure, httponly=True, samesite="Strict")
     raise answer
 
@@ -281,6 +281,12 @@ def _form(onward: str, said: str = "", *, status: int = 200, wait_s: float = 0.0
     )
     headers = {hdrs.RETRY_AFTER: str(math.ceil(wait_s))} if wait_s else {}
     return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+def _from(request: web.Request, address: str) -> str:
+    """Return an address of this server as seen from a request: behind a proxy all of them may be within a folder."""
+    up = request.rel_url.raw_path.count("/") - 1
+    return ("../" * up or "./") + address.lstrip("/")
 
 
 def _ours(address: str) -> str:

@@ -87,12 +87,15 @@ class PresentLife:
             self._faults.note("receipt left out", "too many historians")
         self._policy.on_own_receipt(historian, receipt, retained=retained)
 
-    def apply_receipts(self, now: float) -> None:
-        """Go by what the receipts of all historians say together, and by who of them has fallen silent."""
+    def apply_receipts(self, now: float, *, heard: bool) -> None:
+        """Go by what the receipts of all historians say together, and by who of them has fallen silent.
+
+        ``heard`` says that a historian has just spoken of this life, and not a broker's memory.
+        """
         # Only what is on disk is ever sent, so that no true receipt can speak of more.
         durable = self._outbox.state().durable_seq
         received = self._merged.received(now)
-        self.schedule.receipt(received if received.upto <= durable else Reach(durable), now)
+        self.schedule.receipt(received if received.upto <= durable else Reach(durable), now, heard=heard)
         self._policy.on_stored(self.epoch, min(self._merged.stored().upto, durable))
 
     def gaps_behind(self, now: float) -> list[Gap]:

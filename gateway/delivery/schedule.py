@@ -127,11 +127,11 @@ class SendSchedule:
             self._taken.add(first, last)
         self._resend.acknowledged(self._taken.upto, now)
 
-    def receipt(self, received: Reach, now: float) -> None:
-        """Note what the receipts of this epoch say together: it is not sent again."""
+    def receipt(self, received: Reach, now: float, *, heard: bool = False) -> None:
+        """Note what the receipts of this epoch say together: it is not sent again; see `Resend.receipt`."""
         self._received = received
         self._taken.add(1, received.upto)
-        self._resend.receipt(received.upto, now)
+        self._resend.receipt(received.upto, now, heard=heard)
         if self._pace:
             self._pace.receipt(received.upto, now)
 

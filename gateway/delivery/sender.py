@@ -153,7 +153,8 @@ class Sender:
                 self._policy.on_other_receipt(each.receipt)
         if received or now >= self._lapse_look:
             self._lapse_look = now + LAPSE_LOOK_S
-            self._life.apply_receipts(now)
+            heard = any(each.receipt.epoch == self._life.epoch and not each.retained for each in received)
+            self._life.apply_receipts(now, heard=heard)
 
     # Sending.
 

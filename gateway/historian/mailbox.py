@@ -122,14 +122,12 @@ class Mailbox:
 
     # For the other threads.
 
-    def collect(self, wait_s: float, *, one_by_one: bool) -> list[Waiting]:
+    def collect(self, wait_s: float) -> list[Waiting]:
         """Wait for messages and return those of one transaction; empty after so long without any."""
         with self.condition:
             if not self.queue and not self._stopping():
                 self.condition.wait(wait_s)
             deadline = time.monotonic() + BATCH_S
-            if one_by_one:
-                return self.queue.next_batch(1, 1)
             while 0 < len(self.queue) < BATCH_ENOUGH and not self._stopping():
                 left_s = deadline - time.monotonic()
                 if left_s <= 0 or not self.condition.wait(left_s):

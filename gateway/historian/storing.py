@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from gateway.broker.link import Incoming, backoff_s
 from gateway.delivery.receipts import HEARTBEAT_S
@@ -83,7 +84,7 @@ class Storing:
                 if self._stop.wait(IDLE_S):
                     return
                 continue
-            batch = self._mailbox.collect(self._receipts.wait_s or IDLE_S, one_by_one=self._parked.careful)
+            batch = self._mailbox.collect(self._receipts.wait_s or IDLE_S)
             try:
                 if batch:
                     self._store_or_ask_again(batch)
@@ -148,14 +149,26 @@ class Storing:
 
     def _store(self, batch: list[Waiting]) -> None:
         """Store messages, acknowledge them, and have the receipts follow."""
-        chosen = [waiting.message for waiting in batch if self._parked.begin(waiting.message) or self._park(waiting)]
-        touched: set[tuple[str, str]] = set()
-        if chosen and not self._stored_all(chosen, touched):
-            return
-        self.messages += len(batch)
-        self._mailbox.acknowledge(batch)
-        self._receipts.mark(touched)
-        self._fresh.set()
+        line = iter(batch)
+        for group in self._parked.groups([waiting.message for waiting in batch]):
+            touched: set[tuple[str, str]] = set()
+            chosen = self._choose(group)
+            if chosen and not self._stored_all(chosen, touched):
+                return
+            self.messages += len(group)
+            self._mailbox.acknowledge(islice(line, len(group)))
+            self._receipts.mark(touched)
+            self._fresh.set()
+
+    def _choose(self, group: list[Incoming]) -> list[Incoming]:
+        """Return what is to be stored of messages; those that have ended the process before are set apart."""
+        chosen = self._parked.begin(*group)
+        if len(chosen) < len(group):
+            kept = {id(message) for message in chosen}
+            for message in group:
+                if id(message) not in kept:
+                    self._set_apart(message)
+        return chosen
 
     def _stored_all(self, messages: list[Incoming], touched: set[tuple[str, str]]) -> bool:
         """Store messages in one transaction, however long that takes; False if we are to stop before.
@@ -215,11 +228,6 @@ class Storing:
         for rejected in message.rejected if count else ():
             self._troubles.count_bad(rejected.reason, raw.topic)
         return message
-
-    def _park(self, waiting: Waiting) -> bool:
-        """Set apart a message that has ended the process before; False, so that it is not chosen."""
-        self._set_apart(waiting.message)
-        return False
 
     def _set_apart(self, raw: Incoming) -> None:
         """Keep a message that cannot be stored in a file, and its numbers as rejected: nothing waits for it."""

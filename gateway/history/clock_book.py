@@ -90,14 +90,18 @@ class ClockBook:
         """Return which sessions the new corrections are about."""
         return set(self._noted)
 
-    def apply_noted(self) -> set[Session]:
-        """Mend what the new corrections are about; return of which sessions something was beyond the bounds."""
+    def apply_noted(self) -> tuple[set[Session], set[Session]]:
+        """Mend what the new corrections are about; return of which sessions something was beyond the bounds, or none.
+
+        Words come in any order: a doubt that arrives after the correction that ends it puts that one right.
+        """
         for of in self._noted:
             self._apply(of)
-        self._noted.clear()
-        self._newest_us = None
         refused, self._refused = self._refused, set()
-        return refused
+        right = self._noted - refused
+        self._noted = set()
+        self._newest_us = None
+        return refused, right
 
     def place(self, of: Session, at: Place, end_us: int) -> tuple[int, int]:
         """Return by how much the times of a measurement move, and what ``clock`` says of them."""

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from gateway.machine.file_header import Header
 from gateway.machine.file_place import Change, Place
 from gateway.outbox.file import set_aside
 from gateway.outbox.move import move_durably
@@ -38,7 +39,16 @@ class HistoryFile:
             db.execute("BEGIN IMMEDIATE")
             db.execute("UPDATE identity SET opened = opened + 1")
             self.history, self.opened = db.execute("SELECT history, opened FROM identity").fetchone()
-        self._place = Place(path)
+        self._header = Header(db, path)
+        self._place = Place(path, self._header)
+
+    def mark(self, db: sqlite3.Connection) -> None:
+        """Have the transaction that runs carry the mark of this opening."""
+        self._header.mark(db)
+
+    def let_go(self) -> None:
+        """Let go of the file; after the connection has ended."""
+        self._header.close()
 
     def rename(self, db: sqlite3.Connection) -> None:
         """Give the file a new identity: it took the place of one that had more."""
@@ -58,7 +68,10 @@ class HistoryFile:
         if change == "log removed":
             db.execute("PRAGMA wal_checkpoint(FULL)")
             db.close()
+            self._header.close()
             return
+        if change == "written over":
+            self._place.empty_own_log()
         self._place.drop_own_log()
         hidden = [(piece, piece.with_name(f"{piece.name}.kept")) for piece in _pieces(self._path) if piece.exists()]
         for piece, kept in hidden:
@@ -66,6 +79,7 @@ class HistoryFile:
         db.close()
         for piece, kept in hidden:
             move_durably(kept, piece)
+        self._header.close()
 
 
 def put_aside(path: Path) -> Path:

@@ -7,6 +7,7 @@ from there to the pages.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable
@@ -18,6 +19,8 @@ import orjson
 from gateway.model.records import Record, body, sum_of
 from gateway.model.row import Chain
 
+log = logging.getLogger(__name__)
+
 ITSELF = "_historian"
 """In no configuration: an id there has no underscore."""
 STANDS_S = 86_400.0
@@ -27,6 +30,7 @@ AGAIN_S = 3_600.0
 MOST_STANDING = 64
 """Notices that may stand at a time, of all gateways; one more says that there were too many."""
 TOO_MANY = "historian-many"
+CORRECTION_REFUSED = "correction-refused"
 MAX_TEXT = 300
 MICRO = 1_000_000
 
@@ -109,6 +113,13 @@ class HistorianRecords:
         """Let a notice go; nothing happens if it does not stand."""
         if (known := self._standing.pop((code, gateway, about), None)) is not None:
             self._write(known, "cleared")
+
+    def refuse_correction(self, gateway: str, session: str, why: str) -> None:
+        """Tell that the wall times of a session were not mended; it stands until they can be."""
+        text = f"Wall times of {gateway} were not mended: {why}"
+        if self.raise_notice(CORRECTION_REFUSED, text, gateway=gateway, about=session):
+            log.warning("%s: the wall times of session %s were not mended: %s", gateway, session, why)
+            self.audit(CORRECTION_REFUSED, gateway=gateway, session=session, why=why)
 
     def clear_old(self) -> None:
         """Let go what has not been raised for a day."""

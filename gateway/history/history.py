@@ -341,6 +341,7 @@ class History:
                     new = sum(self._store(message) for message in messages)
                     self._apply_corrections()
                     self._tell_refused()
+                    self._file.mark(self._db)
                     return new
             except BaseException:
                 self._forget_all()  # what is in memory may be ahead of the file now
@@ -502,6 +503,7 @@ class History:
         """Close the file."""
         with self._lock:
             self._db.close()
+            self._file.let_go()
 
     def _store(self, message: Message) -> int:
         if not self._may_begin(message.gateway, message.epoch):
@@ -578,7 +580,7 @@ class History:
         of, at = (gateway, m.session), (known.id, seq)
         if refused := self._book().note(of, at, correction, noted_us=int(self._now() * 1e6)):
             self._reject(gateway, known, Rejected(seq, refused, content))
-            self._tell_correction(gateway, m.session, refused)
+            self._records().refuse_correction(gateway, m.session, refused)
             return
         if seq in known.received:
             self._mend_gap(known, seq)
@@ -685,20 +687,18 @@ class History:
 
     def _apply_corrections(self) -> None:
         """Mend what this transaction's corrections are about, each session once; tell what was beyond the bounds."""
-        mended = set() if self._clocks is None else self._clocks.noted()
+        mended: set[tuple[str, str]] = set()
         if self._clocks is not None:
-            for gateway, session in self._clocks.apply_noted():
-                self._tell_correction(gateway, session, wall_correction.TOO_FAR)
+            mended = self._clocks.noted()
+            refused, right = self._clocks.apply_noted()
+            for gateway, session in refused:
+                self._records().refuse_correction(gateway, session, wall_correction.TOO_FAR)
+            for gateway, session in right:
+                self._records().clear_notice("correction-refused", gateway=gateway, about=session)
         for gateway, rows in self._ward_book().apply_noted(mended).items():
             self._series.clear()
             log.warning("%s: a session was corrected: %d measurements are another person's or session's", gateway, rows)
             self._records().audit("session-corrected", gateway=gateway, rows=rows)
-
-    def _tell_correction(self, gateway: str, session: str, why: str) -> None:
-        text = f"Wall times of {gateway} were not mended: {why}"
-        if self._records().raise_notice("correction-refused", text, gateway=gateway, about=session):
-            log.warning("%s: the wall times of session %s were not mended: %s", gateway, session, why)
-            self._records().audit("correction-refused", gateway=gateway, session=session, why=why)
 
     def _tell_refused(self) -> None:
         """Put what was used of the quotas into the transaction, and tell what was beyond them."""

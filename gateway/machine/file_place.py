@@ -5,10 +5,13 @@ A process that goes on writing to a file without a name loses all of it at its e
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
-Change = Literal["", "removed", "replaced", "log removed"]
+from gateway.machine.file_header import Header
+
+Change = Literal["", "removed", "replaced", "log removed", "written over"]
 Identity = tuple[int, int]
 
 
@@ -17,10 +20,12 @@ class Place:
 
     Args:
         path: The database, which has just been opened and has a name.
+        header: Its mark, by which a file shows that was written over under its own name.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, header: Header) -> None:
         self._path = path
+        self._header = header
         self._log = path.with_name(f"{path.name}-wal")
         self._file = identity(path)
         self._log_file = identity(self._log)
@@ -30,10 +35,18 @@ class Place:
         now = identity(self._path)
         if now != self._file:
             return "removed" if now is None else "replaced"
+        if not self._header.is_ours():
+            self._header.settle()
+            return "written over"
         log = identity(self._log)
         if self._log_file is None:
             self._log_file = log  # SQLite makes it with the first write
         return "log removed" if log != self._log_file else ""
+
+    def empty_own_log(self) -> None:
+        """Cut our log to nothing: at its end SQLite would write it into the file that is not ours any more."""
+        if self._log_file is not None and identity(self._log) == self._log_file:
+            os.truncate(self._log, 0)
 
     def drop_own_log(self) -> None:
         """Remove our log where it lies beside a file that is not ours: it would be taken for that one's."""

@@ -19,6 +19,9 @@ import orjson
 
 from gateway.machine.file_lock import HeldError
 from gateway.machine.private_files import MODE
+from gateway.model.row import Gap
+from gateway.outbox.file import CORRUPT, NO_END, OutboxFile
+from gateway.outbox.group import Group
 from gateway.outbox.incidents import Incidents
 from gateway.outbox.move import clear, left_behind
 from gateway.outbox.salvage import Salvaged, SalvageError, epoch_of, salvage
@@ -55,6 +58,7 @@ class Earlier:
         self._lock = threading.Lock()
         self._closed = False
         self._threads: list[threading.Thread] = []
+        self._expected: dict[str, tuple[int, int]] = {}
         self.outboxes: list[Outbox] = []
 
     @property
@@ -69,10 +73,14 @@ class Earlier:
 
     def look(self, epoch: str) -> None:
         """Open what is left, and bring over what was set aside, on a thread; ``epoch`` is the present life."""
-        if any(self._left()) or any(self._set_aside()):
+        if any(self._left()) or any(self._set_aside()) or self._expected:
             thread = threading.Thread(target=self._look, args=(epoch,), name="outbox-earlier", daemon=True)
             self._threads = [*(each for each in self._threads if each.is_alive()), thread]
             thread.start()
+
+    def expect(self, epoch: str, released: int, last: int) -> None:
+        """Know that an earlier life gave numbers up to ``last``: those beyond ``released`` may be lost."""
+        self._expected[epoch] = (released, last)
 
     def finish(self, box: Outbox) -> None:
         """Close an outbox of which nothing is left, and remove its file."""
@@ -93,11 +101,16 @@ class Earlier:
 
     def _look(self, epoch: str) -> None:
         with self._lock:
+            expected = list(self._expected)  # before the look: the file of each is set aside by now
             for path in self._left():
                 self._open(path)
             for path in self._set_aside():
                 if not self._closed:
                     self._bring_over(path, epoch)
+            for whose in expected:
+                if not left_behind(self._path, whose).exists():
+                    self._complete(whose)
+                    self._open(left_behind(self._path, whose))
 
     def _left(self) -> Iterator[Path]:
         for path in sorted(self._path.parent.glob(f"{self._path.name}.left-*")):
@@ -130,6 +143,7 @@ class Earlier:
             if left.exists():
                 return  # another part of the same life is being sent: this one's turn comes with a later start
             done = salvage(path, left)
+            self._complete(whose)
         except SalvageError as error:
             self._note_unreadable(path, str(error))
         except (OSError, sqlite3.Error) as error:
@@ -138,6 +152,20 @@ class Earlier:
             _mark(path, {"epoch": done.epoch, "rows": done.rows, "lost": done.lost})
             self._note_imported(path, done)
             self._open(left)
+
+    def _complete(self, epoch: str) -> None:
+        """Tell as gaps the numbers of an earlier life that are known to have been given and are in no file."""
+        if (expected := self._expected.pop(epoch, None)) is None:
+            return
+        released, last = expected
+        file = OutboxFile(left_behind(self._path, epoch), epoch=epoch)
+        try:
+            first = max(file.last_seq, released) + 1
+            if first <= last:
+                group = Group(gaps=[Gap(first, last, CORRUPT)], last_seq=last)
+                file.commit(group, released=0, max_bytes=NO_END)
+        finally:
+            file.close(clean=True)
 
     def _note_imported(self, path: Path, done: Salvaged) -> None:
         lost = f"; {done.lost} numbers cannot be read and are told as gaps" if done.lost else "; nothing was lost"

@@ -16,6 +16,7 @@ from pathlib import Path
 from zlib import crc32
 
 from gateway.machine.damage import suspicious
+from gateway.machine.file_header import Header
 from gateway.machine.private_files import make_private
 from gateway.machine.set_aside import CORRUPT, set_aside
 from gateway.model.row import UNKNOWN, Chain, Gap, Row
@@ -47,6 +48,7 @@ class OutboxFile:
     """Read and write one outbox file. Not for several threads, except ``read`` and ``gaps`` in one other.
 
     Attributes:
+        header: What shows that somebody wrote over the file.
         epoch: The life of this file, 16 hexadecimal digits.
         last_seq: The last number given.
         depths: How many rows of each class there are.
@@ -79,6 +81,7 @@ class OutboxFile:
             self._eviction = Eviction(self._write, self._gaps)
             self._prepare(logged, epoch=epoch or secrets.token_hex(8), recount=recount)
             self._read = _connect(path)
+            self.header = Header(self._write, path)
         except BaseException as error:
             self._write.close()
             if isinstance(error, MemoryError):  # a start needs little: a spoilt length asks for the impossible
@@ -143,6 +146,7 @@ class OutboxFile:
             if stock.bytes > max_bytes:
                 dropped += self._eviction.make_room(stock, group.first_new, max_bytes)
             self._save_state(stock, group.last_seq, chain, facts or {})
+            self.header.mark(self._write)
             # Before the commit: nothing may fail between it and the numbers below.
             taken = self._count_stock(group.last_seq)
         self.last_seq, self.depths, self.bytes, self.chain = group.last_seq, stock.depths, stock.bytes, chain
@@ -262,6 +266,7 @@ class OutboxFile:
         """Let go of a damaged file without writing to it."""
         self._read.close()
         self._write.close()
+        self.header.close()
 
     def close(self, *, clean: bool) -> None:
         """Close; ``clean`` says that the next start needs no check."""

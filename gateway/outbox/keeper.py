@@ -47,6 +47,8 @@ class FileKeeper:
         guard: Held, besides the lock against readers, while the file is changed for another.
         requests: What is asked for; guarded by ``guard``.
         incidents: Where it is said what happened to files and numbers.
+        on_overwritten: Called with the epoch of a life of which a part may be lost, with what of it was released, and
+            with its last number that was on disk.
         on_change: Called with both locks held when another file is in use.
 
     Attributes:
@@ -59,7 +61,8 @@ class FileKeeper:
 
     def __init__(
         self, path: Path, *, gateway: str, lock: FileLock | None, guard: threading.Condition, requests: Requests,
-        incidents: Incidents, on_change: Callable[[], None],
+        incidents: Incidents, on_overwritten: Callable[[str, int, int], None] | None,
+        on_change: Callable[[], None],
     ) -> None:  # fmt: skip
         self.path = path
         self.file: OutboxFile | UnopenedFile = UnopenedFile("")
@@ -72,6 +75,7 @@ class FileKeeper:
         self._guard = guard
         self._requests = requests
         self._incidents = incidents
+        self._on_overwritten = on_overwritten
         self._on_change = on_change
         self._reading = threading.Lock()  # readers against replacing the file
         self._place: Place | None = None
@@ -117,7 +121,7 @@ class FileKeeper:
     def _use(self, file: OutboxFile) -> None:
         """Go on with a file; the caller holds both locks."""
         self.file = file
-        self._place = Place(self.path)
+        self._place = Place(self.path, file.header)
         self.opened_last = file.last_seq
         self._on_change()
         if file.torn:
@@ -167,6 +171,9 @@ class FileKeeper:
             self._lock.renew()
         if self._place is None or not isinstance(self.file, OutboxFile) or not (change := self._place.change()):
             return
+        if change == "written over":
+            self._leave_overwritten()
+            return
         log.error("the outbox %s was %s while it was in use: writing it anew", self.path, change)
         with self._reading, self._guard:
             opened_last = self.opened_last
@@ -177,6 +184,31 @@ class FileKeeper:
             self.aside.append(kept.name)
         what = f"{self.path.name} was {change} while the gateway was using it; nothing in it was lost"
         self._incidents.add("outbox-removed", what, file=self.path.name, change=change)
+
+    def _leave_overwritten(self) -> None:
+        """Go on in a new life: what was in a file that somebody wrote over is in doubt, each row for itself.
+
+        What the rows' sums of check say is whole is sent after all; all the others become gaps of the old life.
+        """
+        file = self.file
+        assert isinstance(file, OutboxFile)
+        released, last = file.first_kept - 1, file.last_seq
+        with self._reading, self._guard:
+            kept = set_aside(self.path, "replaced")
+            file.abandon()
+            self._requests.release = 0
+            self._requests.facts = {**file.facts, **self._requests.facts, earlier_key(file.epoch): str(last)}
+            self._use(OutboxFile(self.path))
+            self.damaged.clear()
+        self.aside.append(kept.name)
+        text = (
+            f"{self.path.name} was written over while the gateway was using it, and is kept as {kept.name}: of numbers"
+            f" {released + 1} to {last} what can be read is sent, the others are told as gaps"
+        )
+        log.error("%s", text)
+        self._incidents.add("outbox-removed", text, file=self.path.name, change="written over")
+        if self._on_overwritten is not None:
+            self._on_overwritten(file.epoch, released, last)
 
     def begin_anew(self, stored: int, given: int) -> None:
         """Leave this life of the outbox, an older image of itself, and go on in a new one."""

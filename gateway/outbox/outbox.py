@@ -97,12 +97,12 @@ class Outbox:
         self._log_again_at = 0.0
         self._only_look = False
         self._state = OutboxState()
+        self._earlier = Earlier(path, self.incidents, self._open_earlier) if earlier else None
         self._keeper = FileKeeper(
             path, gateway=gateway, lock=lock, guard=self._wake, requests=self._requests, incidents=self.incidents,
-            on_change=self._update_state,
+            on_overwritten=self._earlier.expect if self._earlier else None, on_change=self._update_state,
         )  # fmt: skip
         self.aside = self._keeper.aside
-        self._earlier = Earlier(path, self.incidents, self._open_earlier) if earlier else None
         self._open_first()
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()

@@ -10,7 +10,7 @@ above and from below may lie a few centimetres apart, which no single sensor can
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -302,8 +302,16 @@ class BodySensor(BlockSource):
             count = int(np.searchsorted(true, self._figure.end_s, side="right"))
             if not count:
                 return
-            pose = self._figure.pose(self.placement, true[:count])
-            acc, gyr = self._imu.read(pose.acc, pose.attitude.rate)
-            mag = self._imu.turned(pose.attitude.to_segment(EARTH_FIELD))
-            yield Block(true[:count], Motion(device[:count], acc, gyr, mag, self._loss.sent(count)))
+            yield Block(true[:count], self._maker(true[:count], device[:count]))
             self._figure.forget(float(true[0]))
+
+    def _maker(self, true: Floats, device: Floats) -> Callable[[], Motion]:
+        """Return what works a block out; what is drawn at random is drawn now, so that later blocks are as they are."""
+        noise, sent = self._imu.draw(len(true)), self._loss.sent(len(true))
+
+        def make() -> Motion:
+            pose = self._figure.pose(self.placement, true)
+            acc, gyr = self._imu.read(pose.acc, pose.attitude.rate, noise)
+            return Motion(device, acc, gyr, self._imu.turned(pose.attitude.to_segment(EARTH_FIELD)), sent)
+
+        return make

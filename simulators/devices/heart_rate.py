@@ -103,6 +103,11 @@ class HeartRateStrap(Peripheral):
             Service(INFORMATION_SERVICE, information),
         ]
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a gateway has subscribed: nothing else starts a strap."""
+        return self.subscribed(self._measurement)
+
     def _read_serial(self) -> bytes:
         """Return the number that the advertised name ends with, as straps have it, whatever their address is today."""
         return str(self._config.name).split()[-1].encode()

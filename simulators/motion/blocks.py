@@ -7,7 +7,7 @@ steps, gets the same samples bit for bit.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +19,16 @@ BLOCK_SAMPLES = 128
 
 
 class Block(NamedTuple):
-    """Consecutive samples with the true time (n,) of each, which only a simulator knows."""
+    """Consecutive samples.
+
+    Attributes:
+        true_s: (n,) true time of each, which only a simulator knows.
+        make: Works them out; called at most once, and before the next block is asked for. Where nobody takes a sample
+            of a block it is not called: what comes later must not depend on it.
+    """
 
     true_s: Floats
-    motion: Motion
+    make: Callable[[], Motion]
 
 
 def empty_motion() -> Motion:
@@ -55,6 +61,7 @@ class BlockSource(MotionSource):
         self.rate_hz = rate_hz
         self._stream = self._blocks()
         self._block: Block | None = None
+        self._motion: Motion | None = None  # of the block, once somebody takes of it
         self._taken = 0  # samples of the block already handed out
         self._over = False
 
@@ -65,20 +72,32 @@ class BlockSource(MotionSource):
     def take(self, until_s: float) -> Motion | None:
         """Return the samples not yet taken whose true time is at most ``until_s`` (n may be 0); None at the end."""
         parts: list[Motion] = []
-        while True:
-            if self._block is None:
-                self._block, self._taken = next(self._stream, None), 0
-                if self._block is None:
-                    self._over = True
-                    break
-            true_s, motion = self._block
-            stop = int(np.searchsorted(true_s, until_s, side="right"))
-            if stop > self._taken:
-                parts.append(_part(motion, self._taken, stop))
-                self._taken = stop
-            if stop < len(true_s):
-                break
-            self._block = None
+        for block, start, stop in self._reach(until_s):
+            if self._motion is None:
+                self._motion = block.make()
+            parts.append(_part(self._motion, start, stop))
         if parts:
             return _joined(parts)
         return None if self._over else empty_motion()
+
+    def skip(self, until_s: float) -> int | None:
+        """Leave out the samples that `take` would return, and work none out; return their number, None at the end."""
+        skipped = sum(stop - start for _, start, stop in self._reach(until_s))
+        return None if self._over and not skipped else skipped
+
+    def _reach(self, until_s: float) -> Iterator[tuple[Block, int, int]]:
+        """Go on to ``until_s``; yield each block on the way with the span of its samples that is passed."""
+        while True:
+            if self._block is None:
+                self._block, self._motion, self._taken = next(self._stream, None), None, 0
+                if self._block is None:
+                    self._over = True
+                    return
+            block, start = self._block, self._taken
+            stop = int(np.searchsorted(block.true_s, until_s, side="right"))
+            if stop > start:
+                self._taken = stop
+                yield block, start, stop
+            if stop < len(block.true_s):
+                return
+            self._block = None

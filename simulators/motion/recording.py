@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -156,4 +157,8 @@ class RecordingSource(BlockSource):
             acc = self._acc[row] + share * (self._acc[after] - self._acc[row])
             gyr = self._gyr[row] + share * (self._gyr[after] - self._gyr[row])
             motion = Motion(counter / self.rate_hz, acc, gyr, np.zeros_like(acc), sent)
-            yield Block((counter - self._first_counter) / self.rate_hz, motion)
+            yield Block((counter - self._first_counter) / self.rate_hz, partial(_made, motion))
+
+
+def _made(motion: Motion) -> Motion:
+    return motion

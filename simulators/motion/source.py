@@ -46,6 +46,11 @@ class MotionSource(ABC):
     def take(self, until_s: float) -> Motion | None:
         """Return the samples not yet taken whose true time is at most ``until_s`` (n may be 0); None at the end."""
 
+    def skip(self, until_s: float) -> int | None:
+        """Leave out the samples that `take` would return; return how many, None at the end."""
+        motion = self.take(until_s)
+        return None if motion is None else len(motion.time_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Beats:

@@ -19,6 +19,7 @@ class Timeline:
         self.speed = speed
         self._started = 0.0
         self._begun = asyncio.Event()
+        self._ticking: asyncio.Event | None = None
         if running:
             self.start()
 
@@ -47,6 +48,14 @@ class Timeline:
             await asyncio.sleep(left_s / self.speed)
 
     async def tick(self) -> None:
-        """Wait for the next tick of real time; all devices wake up together, which spares the processor."""
-        now = asyncio.get_running_loop().time()
-        await asyncio.sleep(TICK_S - now % TICK_S)
+        """Wait for the next tick of real time; all devices wake up together, by one timer for hundreds of them."""
+        if (ticking := self._ticking) is None:
+            loop = asyncio.get_running_loop()
+            self._ticking = ticking = asyncio.Event()
+            now = loop.time()
+            loop.call_at(now + TICK_S - now % TICK_S, self._tick, ticking)
+        await ticking.wait()
+
+    def _tick(self, ticking: asyncio.Event) -> None:
+        self._ticking = None
+        ticking.set()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakError
@@ -17,12 +18,15 @@ from bumble.transport.common import TransportLostError
 from bumble.transport.unix import open_unix_client_transport
 
 from drivers.transport.unix_path import short_path
+from simulators.radio.notification import decode
 
 _log = logging.getLogger(__name__)
 
 POWER_ON_TIMEOUT_S = 5.0
 FIRST_RETRY_S = 0.1  # a simulator that is restarted by hand or by a supervisor is back within seconds
 LAST_RETRY_S = 2.0
+CROWD = 30  # advertisers, of which each is heard ten times a second: to listen to more costs more than all else
+HEARD_FOR_S = 300.0  # in a crowd what was heard is tried without listening again
 CONNECT_TIMEOUT_S = 2.0  # for a peripheral that was heard a moment ago: ten advertisements
 
 T = TypeVar("T")
@@ -54,7 +58,21 @@ async def uninterrupted(operation: Coroutine[Any, Any, T], name: str) -> T:
 
 
 class _Host(Host):  # type: ignore[misc] # bumble is untyped to us
-    """Bumble's host, which loses its transport without stumbling over a command that has just been answered."""
+    """Bumble's host, which loses its transport without stumbling over a command that has just been answered.
+
+    Attributes:
+        connections_of: Connections of the device by handle: a notification goes straight to the client of one.
+    """
+
+    connections_of: Mapping[int, Connection] = MappingProxyType({})
+
+    def on_packet(self, packet: bytes) -> None:
+        notification = decode(packet)
+        connection = self.connections_of.get(notification.connection) if notification is not None else None
+        if connection is None:
+            super().on_packet(packet)
+        else:
+            connection.gatt_client.on_att_handle_value_notification(notification)
 
     def on_transport_lost(self) -> None:
         if self.pending_response is not None and not self.pending_response.done():
@@ -73,6 +91,7 @@ class Central:
         self.socket = socket
         self._device: Device | None = None
         self._listeners: set[Listener] = set()
+        self._heard: dict[str, tuple[hci.Address, float]] = {}
         self._scan_lock = asyncio.Lock()
         self._connect_lock = asyncio.Lock()
         self._attached = asyncio.Event()
@@ -124,7 +143,11 @@ class Central:
 
         A real stack does the same before it connects; it keeps one silent device from holding up the others.
         """
-        heard: asyncio.Future[hci.Address] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        known, heard_s = self._heard.get(address.upper(), (None, 0.0))
+        if len(self._heard) > CROWD and known is not None and loop.time() - heard_s < HEARD_FOR_S:
+            return known
+        heard: asyncio.Future[hci.Address] = loop.create_future()
 
         def listener(advertisement: Advertisement) -> None:
             found = advertisement.address
@@ -150,6 +173,7 @@ class Central:
                 await self._abandon(device, connecting)
                 raise
             except core.TimeoutError:
+                self._heard.pop(address.to_string(with_type_qualifier=False), None)
                 raise TimeoutError from None
 
     @staticmethod
@@ -177,6 +201,8 @@ class Central:
                 raise BleakError(f"the simulated radio failed: {error}") from error
 
     def _on_advertisement(self, advertisement: Advertisement) -> None:
+        found = advertisement.address
+        self._heard[found.to_string(with_type_qualifier=False)] = found, asyncio.get_running_loop().time()
         for listener in tuple(self._listeners):
             listener(advertisement)
 
@@ -198,6 +224,7 @@ class Central:
         try:
             host = _Host(transport.source, transport.sink)
             device = Device(config=DeviceConfiguration(name="rehab-gateway"), host=host)
+            host.connections_of = device.connections
             async with asyncio.timeout(POWER_ON_TIMEOUT_S):
                 await device.power_on()
             device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)

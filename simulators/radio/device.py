@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from simulators.motion.timeline import Timeline
+from simulators.motion.wearer import Wearer
 
 FLOOD = 20  # times that each packet is sent by a device that floods: over a thousand packets a second of a DOT
 
@@ -43,6 +44,7 @@ class SimulatedDevice(ABC):
         counts: What became of the samples.
         streaming: Whether the gateway has started the stream.
         finished: Set when the source has ended.
+        wearer: The person whose time the source goes by; None for the time of the scene.
     """
 
     def __init__(self, *, name: str, timeline: Timeline) -> None:
@@ -51,6 +53,7 @@ class SimulatedDevice(ABC):
         self.counts = Counts()
         self.streaming = False
         self.finished = asyncio.Event()
+        self.wearer: Wearer | None = None
         self._muted = False
         self._misbehaviour: Misbehaviour = ""
         self._random = random.Random(name)
@@ -122,16 +125,30 @@ class SimulatedDevice(ABC):
             case _:
                 return (packet,)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether a gateway takes what the device sends."""
+        return self.streaming
+
     async def _pump(self) -> None:
-        while not self.timeline.running or await self._send(self.timeline.now_s):
+        while not self.timeline.running or await self._send_due():
             await self.timeline.tick()
         self.streaming = False
         self.finished.set()
         await self._switch_off()
 
+    async def _send_due(self) -> bool:
+        """Send what is due now; False at the end of the source."""
+        until_s: float | None = self.timeline.now_s
+        if self.wearer is not None:
+            if self.wanted:
+                self.wearer.begin(self.timeline.now_s)
+            until_s = self.wearer.own_s(self.timeline.now_s)
+        return until_s is None or await self._send(until_s)
+
     @abstractmethod
     async def _send(self, until_s: float) -> bool:
-        """Send what the source has up to simulated time ``until_s``; False at the end of the source."""
+        """Send what the source has up to its time ``until_s``; False at the end of the source."""
 
     @abstractmethod
     async def _switch_on(self) -> None:

@@ -101,6 +101,7 @@ class _Attachment(asyncio.Protocol):
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._parser = PacketParser()
+        self._outgoing: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -117,7 +118,14 @@ class _Attachment(asyncio.Protocol):
             self._transport.abort()
 
     def on_packet(self, packet: bytes) -> None:
-        self._transport.write(packet)
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._outgoing.append(packet)
+
+    def _write(self) -> None:
+        """Write what has come in this turn of the loop: a system call for each packet would cost more than it."""
+        packets, self._outgoing = self._outgoing, []
+        self._transport.write(b"".join(packets))
 
     def pause_writing(self) -> None:
         self._controller.writable.clear()

@@ -14,14 +14,20 @@ Found in bumble 0.0.236, and kept under test (tests/simulators/test_link.py), so
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import Any
 
 from bumble import hci, link, ll
-from bumble.controller import Connection, Controller
+from bumble.controller import Connection, Controller, LegacyAdvertiser
 from bumble.core import PhysicalTransport
 
 ACL_LENGTH = 251  # bytes of one link layer packet with data length extension (Core 5.0, Vol 6, Part B, 4.5.10)
 RSSI_DBM = -50
+REPORT_S = 0.5  # between two reports of one advertiser: a controller leaves out what it has just reported
+
+_ACL = struct.Struct("<BHH")  # H4 type, handle and flags, length (Core 5.0, Vol 4, Part E, 5.4.2)
+_ACL_DATA = 0x02
+_FIRST = 0x2000  # the packet boundary flag of a first fragment
 
 
 class SimulatedLink(link.LocalLink):  # type: ignore[misc] # bumble is untyped to us
@@ -29,11 +35,13 @@ class SimulatedLink(link.LocalLink):  # type: ignore[misc] # bumble is untyped t
 
     Attributes:
         by_address: Controllers by public address; ours all have one, which spares a search for each packet.
+        listeners: Controllers that scan or wait for a peripheral: mostly none, or one gateway among many devices.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.by_address: dict[hci.Address, SimulatedController] = {}
+        self.listeners: dict[SimulatedController, None] = {}  # in the order in which they began
 
     def add_controller(self, controller: SimulatedController) -> None:
         """Let a controller hear and be heard."""
@@ -43,6 +51,7 @@ class SimulatedLink(link.LocalLink):  # type: ignore[misc] # bumble is untyped t
     def remove_controller(self, controller: SimulatedController) -> None:
         """Take a controller away; what is still sent to it is lost."""
         super().remove_controller(controller)
+        self.listeners.pop(controller, None)
         if self.by_address.get(controller.public_address) is controller:
             del self.by_address[controller.public_address]
 
@@ -76,8 +85,8 @@ class SimulatedLink(link.LocalLink):  # type: ignore[misc] # bumble is untyped t
             if (receiver := self.find_le_controller(packet.advertiser_address)) is not None:
                 receiver.on_ll_advertising_pdu(packet)
             return
-        for controller in list(self.controllers):
-            if controller is not sender_controller and controller.listening:
+        for controller in self.listeners:
+            if controller is not sender_controller:
                 asyncio.get_running_loop().call_soon(controller.on_ll_advertising_pdu, packet)
 
     def send_ll_control_pdu(
@@ -86,6 +95,14 @@ class SimulatedLink(link.LocalLink):  # type: ignore[misc] # bumble is untyped t
         """Deliver a control packet; one to a controller that has just gone is lost, as it is in the air."""
         if (receiver := self.find_le_controller(receiver_address)) is not None:
             asyncio.get_running_loop().call_soon(receiver.on_ll_control_pdu, sender_address, packet)
+
+
+class _Advertiser(LegacyAdvertiser):  # type: ignore[misc] # bumble is untyped to us
+    """An advertiser that makes no packet where nobody listens: three hundred devices have 3,000 a second to send."""
+
+    def send_advertising_data(self) -> None:
+        if self.controller.link.listeners:
+            super().send_advertising_data()
 
 
 class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped to us
@@ -101,22 +118,60 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
         | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
     )
     le_acl_data_packet_length = ACL_LENGTH
-    pending_le_connection: hci.HCI_LE_Create_Connection_Command | None
     host: Any
 
     def __init__(self, name: str, *, air: SimulatedLink, address: hci.Address) -> None:
+        self._air = air
+        self._scans = False
+        self._reported: dict[hci.Address, float] = {}
+        self._pending: hci.HCI_LE_Create_Connection_Command | None = None
         super().__init__(name, link=air, public_address=address)
+        self.le_legacy_advertiser = _Advertiser(self)
         self.writable = asyncio.Event()
         self.writable.set()
 
     @property
-    def listening(self) -> bool:
-        """Whether this controller scans or waits for a peripheral to connect to."""
-        return self.le_scan_enable or self.pending_le_connection is not None
+    def le_scan_enable(self) -> bool:
+        """Whether this controller scans; bumble sets it."""
+        return self._scans
+
+    @le_scan_enable.setter
+    def le_scan_enable(self, scans: bool) -> None:
+        self._scans = bool(scans)
+        self._reported.clear()
+        self._listen()
+
+    @property
+    def pending_le_connection(self) -> hci.HCI_LE_Create_Connection_Command | None:
+        """The peripheral that this controller waits for, to connect to it; bumble sets it."""
+        return self._pending
+
+    @pending_le_connection.setter
+    def pending_le_connection(self, command: hci.HCI_LE_Create_Connection_Command | None) -> None:
+        self._pending = command
+        self._listen()
+
+    def _listen(self) -> None:
+        """Have advertisements delivered while this controller listens, and only then."""
+        if self._scans or self._pending is not None:
+            self._air.listeners[self] = None
+        else:
+            self._air.listeners.pop(self, None)
+
+    def send_notification(self, peer_address: hci.Address, packet: bytes) -> None:
+        """Send an L2CAP packet over a connection, past the host's queue; lost where there is no connection."""
+        self._air.send_acl_data(self, peer_address, PhysicalTransport.LE, packet)
+
+    def on_link_acl_data(self, sender_address: hci.Address, transport: PhysicalTransport, data: bytes) -> None:  # noqa: ARG002 - all of ours is LE
+        """Hand a packet to the host, as bumble does, without an object for each."""
+        connection = self.le_connections.get(sender_address)
+        if connection is None or self.host is None:
+            return
+        self.host.on_packet(_ACL.pack(_ACL_DATA, connection.handle | _FIRST, len(data)) + data)
 
     def on_advertising_pdu(self, pdu: ll.AdvInd) -> None:
         """Report an advertisement once (fault 3), and connect if it is the one that is waited for."""
-        if self.le_scan_enable:
+        if self._scans and self._is_due(pdu.advertiser_address):
             report = hci.HCI_LE_Advertising_Report_Event.Report(
                 event_type=hci.HCI_LE_Advertising_Report_Event.EventType.ADV_IND,
                 address_type=pdu.advertiser_address.address_type,
@@ -128,6 +183,14 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
         pending = self.pending_le_connection
         if pending is not None and pending.peer_address == pdu.advertiser_address:
             self.create_le_connection(pdu.advertiser_address)
+
+    def _is_due(self, advertiser: hci.Address) -> bool:
+        """Whether an advertiser has not been reported a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if now - self._reported.get(advertiser, -REPORT_S) < REPORT_S:
+            return False
+        self._reported[advertiser] = now
+        return True
 
     def create_le_connection(self, peer_address: hci.Address) -> None:
         """Connect, unless the peripheral has meanwhile stopped advertising (fault 4): then keep waiting."""

@@ -15,10 +15,12 @@ from bumble.host import Host
 from simulators.motion.timeline import Timeline
 from simulators.radio.device import SimulatedDevice
 from simulators.radio.hub import Hub
+from simulators.radio.notification import MOST_BYTES, encode
 
 ADVERTISING_INTERVAL_MS = 62.5  # bumble's controller takes units of 0.625 ms for milliseconds: this makes 100 ms
 ADVERTISEMENT_BYTES = 31  # Core 5.0, Vol 6, Part B, 2.3.1: and there is no scan response in this air
 FLAGS = bytes([2, 0x01, 0x06])  # general discoverable, no BR/EDR
+ATT_HEADER = 3  # bytes of a notification before its value
 SWITCH_OFF_TIMEOUT_S = 2.0
 MAX_UNDER_WAY = 32  # packets in the host's queue before it waits: half of what the controller takes
 
@@ -99,6 +101,10 @@ class Peripheral(SimulatedDevice):
         """Whether a gateway is connected."""
         return self._connection is not None
 
+    def subscribed(self, attribute: Characteristic[bytes]) -> bool:
+        """Whether a gateway is connected and has subscribed to notifications of a characteristic."""
+        return self._connection is not None and self._subscribed(self._connection, attribute)
+
     @abstractmethod
     def services(self) -> list[Service]:
         """Return the GATT services."""
@@ -112,13 +118,17 @@ class Peripheral(SimulatedDevice):
         connection = self._connection
         if connection is None or not self._subscribed(connection, attribute):
             return False
-        await self._hub.air.writable(connection.peer_address)
+        peer, value = connection.peer_address, value[: connection.att_mtu - ATT_HEADER]
+        await self._hub.air.writable(peer)
         if connection.data_packet_queue.pending > MAX_UNDER_WAY:
             await connection.drain()
         if self._connection is not connection:
             return False
         assert self._device is not None
-        await self._device.notify_subscriber(connection, attribute, value)
+        if len(value) > MOST_BYTES:
+            await self._device.notify_subscriber(connection, attribute, value)
+        else:
+            self._controller.send_notification(peer, encode(attribute.handle, value))
         return True
 
     def _subscribed(self, connection: Connection, attribute: Characteristic[bytes]) -> bool:
@@ -128,7 +138,7 @@ class Peripheral(SimulatedDevice):
 
     async def _switch_on(self) -> None:
         if self._device is None:
-            controller = self._hub.controller(self.name, self.address)
+            self._controller = controller = self._hub.controller(self.name, self.address)
             self._device = Device(config=self._config, host=Host(controller, controller))
             self._device.add_services(self.services())
             self._device.on(Device.EVENT_CONNECTION, self._on_connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import ClassVar
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -28,6 +29,8 @@ class SimulatedRadio(Radio):
         client_type: Backend for ``bleak.BleakClient(..., backend=...)``.
         scanner_type: Backend for ``bleak.BleakScanner(backend=...)``.
     """
+
+    at_once: ClassVar[int] = 8  # this air has no interference: seventy beds would come up one by one for minutes
 
     def __init__(self, *, name: str = "simulated", socket: Path | None = None, adapter: str | None = None) -> None:
         """Take the options of the configuration's radio table. Raises AdapterError without a socket."""

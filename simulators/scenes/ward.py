@@ -20,6 +20,7 @@ from simulators.devices.shimmer3 import Shimmer3
 from simulators.faults import Fault
 from simulators.motion.source import MotionSource
 from simulators.motion.timeline import Timeline
+from simulators.motion.wearer import Wearer
 from simulators.radio.addresses import dot_address, strap_address
 from simulators.radio.hub import Hub
 from simulators.scenes.scene import Bed, Scene, Worn
@@ -104,6 +105,9 @@ class _Person:
         heart, address = Heart(self._draw(), effort=self._body.walks()), strap_address(number)
         strap = HeartRateStrap(name=f"{name}-chest", timeline=timeline, hub=hub, address=address, source=heart)
         worn.append(Worn(strap, "heart_rate", "chest", address=address))
+        wearer = Wearer()
+        for each in worn:
+            each.device.wearer = wearer
         return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn, round(self._body.height_m, 2))
 
     def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:

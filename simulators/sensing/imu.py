@@ -73,10 +73,18 @@ class Imu:
         x, y, z = vectors[:, 0:1], vectors[:, 1:2], vectors[:, 2:3]
         return np.asarray(x * self.askew[0] + y * self.askew[1] + z * self.askew[2])
 
-    def read(self, acc: Floats, gyr: Floats) -> tuple[Floats, Floats]:
-        """Return what the unit reads, (n, 3) m/s^2 and rad/s, of true values in the segment's frame."""
+    def draw(self, count: int) -> Floats:
+        """Draw the noise (n, 6) of the next samples, standard deviation 1."""
+        return self._random.standard_normal((count, 6))
+
+    def read(self, acc: Floats, gyr: Floats, noise: Floats | None = None) -> tuple[Floats, Floats]:
+        """Return what the unit reads, (n, 3) m/s^2 and rad/s, of true values in the segment's frame.
+
+        ``noise`` is what `draw` returned for these samples; it is drawn now if left out.
+        """
         kind = self.kind
-        noise = self._random.standard_normal((len(acc), 6))
+        if noise is None:
+            noise = self.draw(len(acc))
         acc = self.turned(acc) * self.acc_scale + self.acc_bias + self._acc_noise * noise[:, :3]
         gyr = self.turned(gyr) * self.gyr_scale + self.gyr_bias + self._gyr_noise * noise[:, 3:]
         return _digital(acc, kind.acc_step, kind.acc_range), _digital(gyr, kind.gyr_step, kind.gyr_range)

@@ -128,6 +128,34 @@ async def test_a_search_goes_on_after_others_connect(socket: Path) -> None:
     await late.stop()
 
 
+async def test_a_search_does_not_end_while_others_connect(socket: Path) -> None:
+    """Three hundred devices connect one after the other for minutes, and meanwhile nobody listens."""
+    hub = Hub()
+    async with on_air(hub, socket, dot(hub)) as radio:
+        async with radio.quiet():
+            search = asyncio.create_task(radio.find(address=DOT, timeout_s=0.5))
+            await asyncio.sleep(1.0)
+            assert not search.done()
+        assert (await search).address == DOT
+
+
+async def test_three_hundred_searches_cost_little(socket: Path) -> None:
+    """Each advertisement was held against each search, and each search against each other: 0.2 s a device."""
+    hub = Hub()
+    async with on_air(hub, socket, dot(hub)) as radio:
+        others = [f"02:00:00:00:{n >> 8:02X}:{n & 255:02X}" for n in range(300)]
+        for n, address in enumerate(others):
+            radio.register(Wanted(address), n)
+        missing = [asyncio.create_task(radio.find(address=each, timeout_s=3.0, owner=each)) for each in others]
+        await asyncio.sleep(0)
+        began = time.process_time()
+        assert (await radio.find(address=DOT, timeout_s=20.0)).address == DOT
+        assert time.process_time() - began < 0.5
+        for search in missing:
+            search.cancel()
+        await asyncio.wait(missing)
+
+
 async def test_a_wrong_device_is_told_and_left(socket: Path) -> None:
     hub = Hub()
     strap = HeartRateStrap(name="strap", timeline=Timeline(), hub=hub, address=STRAP, source=Metronome())

@@ -17,6 +17,7 @@ from drivers.registry import make_driver
 from drivers.shimmer3.driver import Shimmer3
 from simulators.devices.shimmer3 import Shimmer3 as SimulatedShimmer3
 from simulators.motion.timeline import Timeline
+from simulators.motion.wearer import Wearer
 from tests.drivers.test_shimmer3 import CALIBRATION, INQUIRY, stream
 from tests.drivers.watching import watching
 from tests.simulators.helpers import Counting
@@ -185,6 +186,7 @@ async def test_a_simulated_sensor_with_its_own_clock_and_losses(tmp_path: Path) 
     port = tmp_path / "shimmer"
     source = Counting(100.0, lose=7, clock_s=511.5)  # not a whole divisor, and the stamp wraps after half a second
     sensor = SimulatedShimmer3(name="back", timeline=Timeline(), path=port, source=source)
+    sensor.wearer = Wearer()  # the samples begin with the stream, however long the dialogue takes before
     await sensor.start()
     try:
         async with watching(make_driver("shimmer3"), port=port) as watched:

@@ -7,10 +7,12 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from functools import partial
 from pathlib import Path
 
+from gateway.dashboard.users import load
 from tests.faults.chain import Chain, Process, chain_in, module, wait_for
 from tests.faults.files import works
 from tests.faults.kills import SETTLE_S, kill
@@ -30,7 +32,10 @@ driver = "heart_rate"
 placement = "chest"
 address = "02:48:52:00:01:00"
 """
-REFUSED = "another process writes"
+REFUSED = ("another process writes", "another simulator serves")
+ADDERS = 3
+"""People who add users at one moment."""
+TYPED = b"corridor lamp seven\n"
 REFUSED_S = 60.0
 """Longest time in which a second process has to give up, on a busy machine."""
 SAID_S = 30.0
@@ -49,7 +54,9 @@ def seconds(chain: Chain) -> list[tuple[str, list[str], list[str]]]:
     config = chain.folder / "second.toml"
     config.write_text("simulated = true\n" + chain.near.read_text() + DEVICE.format(folder=chain.folder))
     demo = module("gateway", "demo", "--data", chain.folder, "--port", free_port(), "--for", 5)
+    radio = ["--beds", "1", "--socket", chain.folder / "simulated-radio", "--ports", chain.folder / "ports"]
     return [
+        ("simulate", module("gateway", "simulate", "ward", *radio), ["gateway", "historian"]),
         ("run", module("gateway", "run", config), ["historian", "broker"]),
         ("historian", module("gateway", "historian", chain.config), ["gateway", "broker"]),
         ("demo", demo, ["broker"]),
@@ -57,13 +64,20 @@ def seconds(chain: Chain) -> list[tuple[str, list[str], list[str]]]:
 
 
 def second_process(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
-    """Start a second gateway, historian or demo on the same files while others are killed: it is refused by name."""
+    """Start a second gateway, historian, demo or simulator on the same files while others are killed: it is refused.
+
+    The users file has a writer for a moment only: of several who add a user at once none is lost.
+    """
     outcome = Outcome("second process on the same files")
     rng = random.Random(seed)
     kills = 0
-    with chain_in(folder, resend_after_s=5.0) as chain:
+    with chain_in(folder, resend_after_s=5.0) as chain, contextlib.ExitStack() as stack:
         works(chain)
         all_of_them = seconds(chain)
+        first = Process("first-simulate", folder, all_of_them[0][1])
+        first.start()
+        stack.callback(first.end)
+        wait_for((folder / "simulated-radio").exists, REFUSED_S)
         while outcome.times < times:
             name, command, victims = all_of_them[outcome.times % len(all_of_them)]
             second = Process(f"second-{name}-{outcome.times}", folder, command)
@@ -75,14 +89,33 @@ def second_process(folder: Path, *, times: int, seed: int, progress: Progress) -
                 kills += 1
                 time.sleep(rng.random())
             status = second.process.poll()
-            if status in (None, 0) or REFUSED not in " ".join(second.text().split()) or "Traceback" in second.text():
+            said = " ".join(second.text().split())
+            if status in (None, 0) or not any(word in said for word in REFUSED) or "Traceback" in said:
                 outcome.notes.append(f"a second {name} was not refused: status {status}, {second.text()[-200:]!r}")
                 second.end(signal.SIGKILL)
+            outcome.notes += add_users(folder / "users.jsonl", outcome.times)
             outcome.end_round(partial(works, chain), of=times, progress=progress)
         chain.settle(SETTLE_S)
         chain.result(outcome)
     outcome.said = f"each refused by name; {kills} kills meanwhile"
     return outcome
+
+
+def add_users(file: Path, turn: int) -> list[str]:
+    """Have several processes add a user each at one moment; return whom the file has lost, as notes."""
+    names = [f"nurse-{turn}-{n}" for n in range(ADDERS)]
+    adding = [
+        subprocess.Popen(
+            module("gateway", "user", "add", file, name, "--role", "viewer"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        for name in names
+    ]  # fmt: skip
+    said = [process.communicate(TYPED, timeout=REFUSED_S)[0].decode() for process in adding]
+    there = load(file) if file.exists() else {}
+    return [
+        f"user {name} is lost: {text[-200:]!r}" for name, text in zip(names, said, strict=True) if name not in there
+    ]
 
 
 def image_of(path: Path, image: Path) -> None:
@@ -187,6 +220,42 @@ def rolled_back_history(folder: Path, *, times: int, seed: int, progress: Progre
         found = chain.result(outcome, gaps_allowed=True)
     outcome.notes = without_damage(outcome.notes)
     outcome.said = f"{found.told} told as gaps: what only the newer history held"
+    return outcome
+
+
+def write_over(path: Path, image: Path) -> None:
+    """Do what ``cp`` onto a file does: the same file, with other contents."""
+    with image.open("rb") as found, path.open("r+b") as file:
+        file.truncate(0)
+        shutil.copyfileobj(found, file)
+
+
+OVERWRITTEN = ("history.db", "outbox.db")
+
+
+def overwritten_files(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
+    """Copy an older image, or nonsense, onto history and outbox while they are in use."""
+    outcome = Outcome("outbox and history written over in use")
+    rng = random.Random(seed)
+    with chain_in(folder / "chain", resend_after_s=3.0) as chain:
+        image = folder / "image"
+        while outcome.times < times:
+            path = chain.folder / OVERWRITTEN[outcome.times % len(OVERWRITTEN)]
+            works(chain)
+            image_of(path, image)
+            if outcome.times % 4 >= len(OVERWRITTEN):
+                image.write_bytes(rng.randbytes(image.stat().st_size))
+            time.sleep(rng.uniform(0.5, 1.0) * WORK_S)
+            works(chain)
+            began_us = time.time_ns() // 1000
+            write_over(path, image)
+            outcome.end_round(partial(works, chain), of=times, progress=progress)
+            if not said_since(chain, began_us):
+                outcome.notes.append(f"nobody said that {path.name} was written over")
+        chain.settle(SETTLE_S)
+        found = chain.result(outcome, gaps_allowed=True)
+    outcome.notes = without_damage(outcome.notes)
+    outcome.said = f"{found.told} told as gaps: what only the file that was written over held"
     return outcome
 
 

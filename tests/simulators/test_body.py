@@ -20,7 +20,7 @@ from simulators.body.programme import (
     exoskeleton,
     shuffling,
 )
-from simulators.motion.source import Floats, G, Motion
+from simulators.motion.source import Floats, G, Motion, MotionSource
 from simulators.sensing.clock import Clock
 from simulators.sensing.imu import PERFECT, from_vector
 from simulators.sensing.loss import Channel
@@ -256,3 +256,25 @@ def test_what_cannot_be_is_refused(make: object, says: str) -> None:
     assert callable(make)
     with pytest.raises(ValueError, match=says):
         make()
+
+
+def test_samples_that_nobody_takes_change_none_that_come_later() -> None:
+    """They are not worked out: a ward of seventy that waits to be connected would take all of a processor."""
+    walker = WalkingBody(7, programme=[Walk(cadence_spm=110, stride_m=1.4, steps=30)])
+
+    def sensor() -> MotionSource:
+        return walker.sensor("left_shank", rate_hz=60.0, channel=Channel(loss=0.1), seed=3)
+
+    taken, skipping = sensor(), sensor()
+    before, rest = taken.take(5.0), taken.take(9.0)
+    assert before is not None
+    assert rest is not None
+    passed = [skipping.skip(until) for until in (0.5, 4.0, 4.99)]
+    assert None not in passed
+    later = skipping.take(9.0)
+    assert later is not None
+    n = len(later.time_s)
+    assert sum(filter(None, passed)) + n == len(before.time_s) + len(rest.time_s)
+    for name in ("time_s", "acc", "gyr", "mag", "sent"):
+        whole = np.concatenate([getattr(before, name), getattr(rest, name)])
+        np.testing.assert_array_equal(getattr(later, name), whole[-n:])

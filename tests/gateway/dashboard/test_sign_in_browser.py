@@ -22,14 +22,17 @@ from tests.certificates import Authority
 from tests.firefox import Firefox, firefox_in
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.dashboard.walkers import walking
-from tests.nginx import documented, nginx
+from tests.nginx import documented, in_folder, nginx
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 
+FOLDER = "/ward"
+"""Where another site has the dashboard."""
 
-@pytest_asyncio.fixture(loop_scope="module", params=["straight", "nginx"])
+
+@pytest_asyncio.fixture(loop_scope="module", params=["straight", "nginx", "folder of nginx"])
 async def address(
     request: pytest.FixtureRequest, settings: Settings, topics: Topics, mosquitto_port: int, tmp_path: Path
 ) -> AsyncIterator[str]:
@@ -38,10 +41,10 @@ async def address(
     digest = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     save(tmp_path / "users.jsonl", [User(f"{role}-1", role, digest) for role in ROLES])
     front = free_port()
-    here = f"https://localhost:{front}"
+    here = site_url = f"https://localhost:{front}"
     files: dict[str, object] = {"users_file": tmp_path / "users.jsonl"}
-    if request.param == "nginx":
-        files |= {"public_url": here, "proxies": ["127.0.0.1"]}
+    if request.param != "straight":
+        files |= {"public_url": site_url, "proxies": ["127.0.0.1"]}
     else:
         files |= {"cert_file": cert, "key_file": key, "port": front}
     chosen = settings.model_copy(update={"dashboard": settings.dashboard.model_copy(update=files)})
@@ -49,8 +52,10 @@ async def address(
     with walking(mosquitto_port, 1, topics=topics):
         running = asyncio.create_task(serve(chosen, stop=stop, ready=ready.set_result), name="dashboard")
         await asyncio.wait_for(ready, 10)
-        if request.param == "nginx":
+        if request.param != "straight":
             site = documented(front, chosen.dashboard.port, cert, key)
+            if request.param == "folder of nginx":
+                site, here = in_folder(site, FOLDER), f"{here}{FOLDER}"
             with nginx(tmp_path / "nginx", front, site):
                 yield here
         else:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from gateway.delivery.resend import CHUNK, MOST_CHUNK, MOST_S, Resend
+from gateway.delivery.resend import CHUNK, MOST_CHUNK, MOST_S, STANDS_S, Resend
 
 
 def acknowledged(upto: int, *, until: float = 0.0) -> Resend:
@@ -74,3 +74,36 @@ def test_historian_that_lost_what_it_had_gets_it_again() -> None:
     policy.receipt(200, 32)  # a new history, with what the outbox still holds beyond 200
     assert policy.next_piece(33) is None
     assert policy.next_piece(63) == (200, 700)
+
+
+def test_a_historian_that_speaks_and_stands_still_has_a_hole() -> None:
+    policy, heard_from = Resend(after_s=30.0), 5.0
+    due: dict[float, tuple[int, int]] = {}
+    for tenth in range(300):
+        now = tenth / 10
+        policy.acknowledged(int(now * 10), now)
+        policy.receipt(0, now, heard=now >= heard_from)
+        if piece := policy.next_piece(now):
+            due[now] = piece
+    first = min(due)
+    assert heard_from + STANDS_S <= first < heard_from + STANDS_S + 0.2
+    assert due[first] == (0, 50)  # what was taken before it spoke; the rest may be on its way
+    assert len(due) == 1  # it is not flooded: the next probe waits as ever
+
+
+def test_an_overtaking_message_is_no_hole() -> None:
+    policy = Resend(after_s=30.0)
+    for tenth in range(300):
+        now = tenth / 10
+        policy.acknowledged(10 * tenth, now)
+        # It stands still for two seconds, and comes on by all of that at once.
+        policy.receipt(10 * (tenth - tenth % 20), now, heard=True)
+        assert policy.next_piece(now) is None
+
+
+def test_a_memory_of_the_broker_shows_no_hole() -> None:
+    policy = Resend(after_s=30.0)
+    for now in range(29):
+        policy.acknowledged(100, now)
+        policy.receipt(0, now)
+        assert policy.next_piece(now) is None

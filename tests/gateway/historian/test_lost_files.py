@@ -381,3 +381,109 @@ def test_a_history_that_cannot_be_written_is_said_in_a_sentence(
         open_history(path, gateway="g-1")
     monkeypatch.undo()
     open_history(path, gateway="g-1")[1].release()
+
+
+def write_over(path: Path, source: Path) -> None:
+    """Do what ``cp`` onto a file does: the same file, other contents."""
+    with source.open("rb") as found, path.open("r+b") as file:
+        file.truncate(0)
+        shutil.copyfileobj(found, file)
+
+
+def backup(path: Path) -> Path:
+    """Make a copy of a database as it is now, while it is in use."""
+    copy = path.with_name(f"{path.name}.copy")
+    with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(copy)) as other:
+        db.backup(other)
+    return copy
+
+
+@pytest.mark.parametrize("put", ["an older copy", "another history", "nonsense"])
+def test_a_history_that_is_written_over_under_the_historian_is_noticed(site: Ward, put: str) -> None:
+    site.make(100)
+    site.all_stored()
+    copy = backup(site.history)
+    if put == "another history":
+        copy.unlink()
+        History(copy).close()
+    elif put == "nonsense":
+        copy.write_bytes(b"nonsense" * 4096)
+    contents = copy.read_bytes()
+    site.make(50)
+    site.all_stored()
+    write_over(site.history, copy)
+    site.make(30)
+    site.wait_for("history-changed")
+    site.make(20)
+    site.all_stored()
+    if put == "an older copy":
+        assert site.count() == 150
+        assert [(first, last) for first, last, _ in site.gaps()] == [(101, 150)]
+    else:
+        assert site.count() == 50
+        assert site.gaps() == [(1, 150, "stored in a history that was removed")]
+    if put == "nonsense":
+        (kept,) = site.history.parent.glob("history.db.replaced-*")
+        assert kept.read_bytes() == contents  # nothing of ours was written into it
+    with closing(sqlite3.connect(site.history)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("put", ["an older copy", "another outbox", "nonsense"])
+def test_an_outbox_that_is_written_over_is_told_number_for_number(site: Ward, put: str) -> None:
+    site.make(100)
+    site.all_stored()
+    site.stop_historian()
+    site.make(200)
+    copy = backup(site.path)
+    if put == "another outbox":
+        copy.unlink()
+        Outbox(copy).close()
+    elif put == "nonsense":
+        copy.write_bytes(b"nonsense" * 4096)
+    site.make(150)
+    assert site.outbox
+    old = site.outbox.epoch
+    write_over(site.path, copy)
+    site.wait_for("outbox-removed")
+    assert site.outbox.epoch != old
+    site.make(30)
+    site.start_historian()
+    site.all_stored()
+    with closing(sqlite3.connect(site.history)) as db:
+        stored = [
+            seq
+            for (seq,) in db.execute(
+                "SELECT seq FROM measurements m JOIN epochs e ON e.id = m.epoch WHERE e.epoch = ?", (old,)
+            )
+        ]
+        gone = db.execute(
+            "SELECT first, last FROM gaps g JOIN epochs e ON e.id = g.epoch WHERE e.epoch = ? ORDER BY 1", (old,)
+        ).fetchall()
+    told = {n for first, last in gone for n in range(first, last + 1)}
+    assert set(stored) | told == set(range(1, 451))
+    assert not set(stored) & told
+    if put == "an older copy":
+        assert set(range(1, 301)) <= set(stored)
+
+
+def test_what_is_done_to_a_file_in_use_by_ourselves_is_no_alarm(site: Ward) -> None:
+    """Commits, checkpoints, compaction, copies, readers beside it, and another's checkpoint."""
+    for turn in range(30):
+        site.make(40)
+        for path in (site.history, site.path):
+            with closing(sqlite3.connect(path, timeout=10.0)) as other:
+                other.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if turn % 3 == 0:
+                    other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                if turn % 10 == 5:
+                    other.execute("VACUUM")
+            if turn % 10 == 7:
+                backup(path).unlink()
+        reader = HistoryReader(site.history)
+        reader.count()
+        reader.close()
+    site.all_stored()
+    assert site.said() == []
+    assert (site.count(), site.gaps()) == (1200, [])
+    assert not list(site.path.parent.glob("*.replaced-*"))

@@ -376,3 +376,12 @@ def test_the_bound_is_the_site_s_to_set(path: Path) -> None:
     history.store([message(made(1, off_us=5 * DAY_US), said(2, 5 * DAY_US))])
     assert rows(path, "end_us") == [(true_us(1),)]
     history.close()
+
+
+def test_a_correction_whose_doubt_comes_later_is_put_right_and_no_longer_told(history: History, path: Path) -> None:
+    """The first rows of a broker without a session for the historian come last: they are sent again."""
+    history.store([message(made(2, off_us=14 * DAY_US), said(3, 14 * DAY_US))])
+    assert refusals(history) == [("correction-refused", "s-1")]
+    history.store([message(said(1, 0, believed=False))])
+    assert rows(path, "seq, end_us, clock") == [(2, true_us(2), "mended")]
+    assert refusals(history) == []

@@ -1,0 +1,61 @@
+"""A demo of a middling ward: every device of it streams, and its measurements reach the history."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.demo import SLOWEST, affordable_speed
+from gateway.history.history import HistoryReader
+from tests.servers import free_port, wait_until
+
+BEDS, DEVICES = 12, 60
+READY_S = 120.0  # a machine under load, on which the kernels were never compiled
+STREAMING_S = 240.0
+
+
+@pytest.mark.parametrize(
+    ("beds", "processors", "speed"),
+    [(1, 1, 1.0), (12, 1, 1.0), (24, 2, 1.0), (30, 2, 0.8), (70, 2, SLOWEST), (99, 16, 1.0)],
+)
+def test_a_computer_simulates_no_more_than_it_can(beds: int, processors: int, speed: float) -> None:
+    assert affordable_speed(beds, processors) == speed
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(READY_S + STREAMING_S + 60)
+def test_all_of_twelve_beds_stream_and_are_stored(tmp_path: Path) -> None:
+    printed, data = tmp_path / "printed", tmp_path / "data"
+    command = [
+        sys.executable,
+        "-m",
+        "gateway",
+        "demo",
+        "--beds",
+        str(BEDS),
+        "--port",
+        str(free_port()),
+        "--data",
+        str(data),
+    ]
+    with printed.open("wb") as out:
+        child = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, "COLUMNS": "200"})
+    try:
+        wait_until(lambda: b"Open http" in printed.read_bytes() or child.poll() is not None, READY_S)
+        wait_until(
+            lambda: f"devices {DEVICES}/{DEVICES}" in printed.read_text() or child.poll() is not None, STREAMING_S
+        )
+        assert child.poll() is None, printed.read_text()[-500:]
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(60)
+    assert re.search(rf"{DEVICES} devices, [1-9]\d* samples received", printed.read_text())
+    with closing(HistoryReader(data / "history.db")) as history:
+        assert len({row.measurement.slot for row in history.stored()}) == BEDS
