@@ -113,10 +113,13 @@ def can_keep() -> bool:
 
 
 def _mark(name: str) -> Path | None:
-    """Return the empty file that says that a part was compiled: for this processor, beside what it calls."""
+    """Return the empty file that says that a part was compiled: for this processor and place, beside what it calls.
+
+    numba looks for what it kept by where the code is: the same version in another folder is compiled anew.
+    """
     folder = kernel.cache_folder(Path(__file__).parent)
     processor = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
-    number = hashlib.sha256(processor.encode()).hexdigest()[:16]
+    number = hashlib.sha256(f"{processor} {kernel.PACKAGE}".encode()).hexdigest()[:16]
     return folder and folder / f"{name.replace(' ', '-')}-{sys.implementation.cache_tag}-{number}.ready"
 
 

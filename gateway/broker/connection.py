@@ -195,8 +195,9 @@ class Connection:
         return client.reason or "connection closed"
 
     def _forget_callbacks(self) -> None:
-        """Let paho's client be collected: it holds sockets until then, and its callbacks hold this."""
+        """Let paho's client be collected: its callbacks hold this."""
         client = self._client
+        client.close_sockets()
         client.on_connect = client.on_disconnect = client.on_publish = None
         client.on_message = client.on_subscribe = client.on_log = None
 

@@ -64,6 +64,13 @@ class PahoClient(paho.Client):
             raise
         return sock
 
+    def close_sockets(self) -> None:
+        """Close what paho keeps until it is collected: its wake-up sockets, and the connection if that is still there.
+
+        Whatever is part of a circle is collected in any order, and a socket may be told as left open before paho is.
+        """
+        self._reset_sockets()
+
     def cut(self, reason: str) -> None:
         """Shut the socket, for a reason that is kept unless there is one already."""
         self.reason = self.reason or reason

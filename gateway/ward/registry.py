@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gateway.ward.rules import RefusedError
 from gateway.ward.state import Session, WardState
 
 SCHEMA_VERSION = 1
+PRIMARY_CODE = 0xFF  # of an extended result code of SQLite
 SCHEMA = """
 CREATE TABLE ward (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL, state TEXT NOT NULL);
 CREATE TABLE changes (number INTEGER PRIMARY KEY, at_us INTEGER NOT NULL, name TEXT NOT NULL, fields TEXT NOT NULL,
@@ -233,11 +235,18 @@ def _without(session: Session, subject: str) -> Session:
 def read_state(path: Path) -> WardState:
     """Return the ward of a registry that another process may be writing; raises RegistryError, FileNotFoundError."""
     path.stat()
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        (state,) = db.execute("SELECT state FROM ward").fetchone()
-        return WardState.model_validate_json(state)
+        try:
+            return _read(path, "ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_READONLY:
+                raise
+            return _read(path, "rw")  # its writer was killed in the middle: SQLite undoes that before it reads
     except (sqlite3.Error, ValidationError, TypeError) as error:
         raise RegistryError(f"{path} cannot be read: {error}") from error
-    finally:
-        db.close()
+
+
+def _read(path: Path, mode: str) -> WardState:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as db:
+        (state,) = db.execute("SELECT state FROM ward").fetchone()
+        return WardState.model_validate_json(state)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.ward.changes import read_change
-from gateway.ward.registry import Registry, RegistryError
+from gateway.ward.registry import Registry, RegistryError, read_state
 from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US, WARD, Asked
 
@@ -72,6 +74,31 @@ def test_a_kill_loses_no_acknowledged_change(tmp_path: Path) -> None:
         assert len(registry.state.beds) == registry.state.number
         acknowledged = registry.state.number
         registry.close()
+
+
+def test_what_a_kill_left_half_written_is_undone_by_whoever_reads(tmp_path: Path) -> None:
+    path, killed = tmp_path / "ward.db", tmp_path / "killed.db"
+    registry = Registry(path)
+    before = registry.state
+    registry.close()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA cache_size=2")  # pages, so that changes reach the file before they are whole
+        db.execute("CREATE TABLE large (value BLOB)")
+        db.executemany("INSERT INTO large VALUES (?)", [(bytes(4096),)] * 50)
+        for end in ("", "-journal"):
+            shutil.copy(f"{path}{end}", f"{killed}{end}")
+    with (
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+        closing(sqlite3.connect(ro(killed), uri=True)) as db,
+    ):
+        db.execute("SELECT state FROM ward")
+    assert read_state(killed) == before
+    with closing(sqlite3.connect(ro(killed), uri=True)) as db:
+        assert db.execute("SELECT count(*) FROM large").fetchone() == (0,)
+
+
+def ro(path: Path) -> str:
+    return f"{path.as_uri()}?mode=ro"
 
 
 def test_another_version_and_a_damaged_file_are_said(tmp_path: Path) -> None:
