@@ -125,10 +125,14 @@ class Preparation:
             if self._closed:
                 return
             self._begun[name] = time.monotonic()
-            child = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-P", "-m", "gateway", "warm-up", "--only", name, "--gently"],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-            )  # fmt: skip
+            try:
+                child = subprocess.Popen(  # noqa: S603 - this very program
+                    [sys.executable, "-P", "-m", "gateway", "warm-up", "--only", name, "--gently"],
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:  # no memory for it, or no place: this process does it, and nobody waits for ever
+                log.warning("'%s' was not compiled by a process of its own: %s", name, error)
+                return
             self._children.add(child)
         said = child.communicate()[1]
         with self._turn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import subprocess
 import threading
 from collections.abc import Collection, Iterator
 
@@ -92,6 +94,23 @@ def test_kernels_that_cannot_be_made_ready_keep_nobody_out(
     wait_until(lambda: told[-1] == set(), 30.0)
     preparation.need({"feet"})  # once is enough
     assert told == [{"feet"}, set()]
+
+
+def test_a_machine_that_starts_no_process_keeps_nobody_out(
+    compiler: Compiler, preparation: Preparation, told: list[set[str]], monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def no_memory(*_args: object, **_options: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(warm_up, "is_kept", lambda _name: False)
+    monkeypatch.setattr(warm_up, "can_keep", lambda: True)
+    monkeypatch.setattr(subprocess, "Popen", no_memory)
+    compiler.may_end.set()
+    preparation.need({"feet"})
+    wait_until(lambda: told[-1] == set(), 10.0)
+    assert compiler.ready == {"feet"}
+    assert "'feet' was not compiled by a process of its own: [Errno 12] Cannot allocate memory" in caplog.text
 
 
 def test_after_the_end_nothing_is_said(compiler: Compiler, preparation: Preparation, told: list[set[str]]) -> None:
