@@ -267,7 +267,9 @@ function local(us) {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }
 
-const changed = (value, us) => (value && value !== local(us) ? new Date(value).getTime() * 1000 : null);
+// Compared as times: an input drops the seconds of a whole minute, which nobody has touched.
+const ms = (text) => new Date(text).getTime();
+const changed = (value, us) => (value && ms(value) !== ms(local(us)) ? ms(value) * 1000 : null);
 
 function corrected(session, { subject, start: begun, end: over, why }) {
   const found = { start_us: changed(begun, session.started_us), end_us: changed(over, session.ended_us), why };

@@ -143,6 +143,37 @@ async def test_a_session_that_is_over_is_mended(context: BrowserContext, address
     await expect(page.locator("#earlier")).to_be_hidden()  # it is not of who is here
 
 
+WHOLE_MINUTE = """async (told) => {
+  const { correct } = await import(told.module);
+  const spec = correct(told.session);
+  const given = spec.fields.filter(({ value }) => value);
+  const values = Object.fromEntries(given.map(({ name, type = "text", step, value }) => {
+    const input = Object.assign(document.createElement("input"), step ? { type, step, value } : { type, value });
+    return [name, input.value];
+  }));
+  const asked = [];
+  window.fetch = async (_address, { body }) => { asked.push(JSON.parse(body)); return new Response("{}"); };
+  const stops = spec.means(values).some(({ stops }) => stops);
+  await spec.send({ ...values, subject: "p-50" }, "0123456789abcdef");
+  return { shown: values.start, stops, asked };
+}"""
+"""What a dialog makes of times that it has shown and nobody has touched, and what is sent with another subject."""
+
+
+async def test_times_that_nobody_has_touched_are_not_corrected(context: BrowserContext, address: str) -> None:
+    page = await signed_in(context, address, "bed/bay-5")
+    at_us = 1_790_000_040_400_000  # 14:14:00.4 UTC: a browser shortens a time without seconds
+    session = {
+        "id": "s-1", "subject": "p-5", "protocol": "tug", "started_us": at_us, "ended_us": at_us + 60_000_000,
+        "discarded": False,
+    }  # fmt: skip
+    told = {"module": f"{address}static/changes.js", "session": session}
+    found = await page.evaluate(WHOLE_MINUTE, told)
+    assert found["shown"].endswith(":14")
+    assert found["stops"]  # nothing is different yet
+    assert found["asked"] == [{"subject": "p-50", "session": "s-1"}]
+
+
 async def test_a_dialog_for_somebody_who_has_gone_stops(context: BrowserContext, address: str) -> None:
     page = await signed_in(context, address, "bed/bay-4")
     await open_dialog(page, "Start a session")
