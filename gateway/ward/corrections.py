@@ -50,7 +50,7 @@ class CorrectSession(Section):
         made = _with_correction(
             session, at_us, self.why, {"subject": subject, "started_us": start_us, "ended_us": end_us}
         )
-        _refuse_overlap(ward, made)
+        _refuse_overlap(ward, made, session)
         return with_session(ward, made)
 
 
@@ -72,7 +72,10 @@ class DiscardSession(Section):
         session = _ended(ward, self.session)
         if session.discarded != self.take_back:
             raise RefusedError(f"session '{session.id}' is {'not ' if self.take_back else ''}discarded already")
-        return with_session(ward, _with_correction(session, at_us, self.why, {"discarded": not self.take_back}))
+        made = _with_correction(session, at_us, self.why, {"discarded": not self.take_back})
+        if self.take_back:
+            _refuse_overlap(ward, made, session)
+        return with_session(ward, made)
 
 
 def _ended(ward: WardState, name: str) -> Session:
@@ -108,11 +111,18 @@ def _refuse_times(session: Session, start_us: int, end_us: int, at_us: int) -> N
         raise RefusedError(f"session '{session.id}' was not within a month of that: is the date right?")
 
 
-def _refuse_overlap(ward: WardState, made: Session) -> None:
-    """Raise RefusedError where another session of that person, or in the same bed, takes some of the time."""
+def _refuse_overlap(ward: WardState, made: Session, before: Session) -> None:
+    """Raise RefusedError where another session of that person, or in the same bed, takes some of the time.
+
+    Two of the same bed may have run at one time: the person of the first had been moved to another.
+    """
     for other in ward.sessions:
-        if other.id == made.id or (other.subject != made.subject and other.bed != made.bed):
+        if other.id == made.id or other.discarded or not _overlap(other, made):
             continue
-        ends_us = other.started_us if other.discarded else other.ended_us
-        if other.started_us < _end_of(made) and (ends_us is None or ends_us > made.started_us) and not other.discarded:
+        if other.subject == made.subject or (other.bed == made.bed and not _overlap(other, before)):
             raise RefusedError(f"session '{other.id}' of '{other.subject}' takes some of that time")
+
+
+def _overlap(other: Session, session: Session) -> bool:
+    ends_us = other.ended_us
+    return other.started_us < _end_of(session) and (ends_us is None or ends_us > session.started_us)

@@ -100,6 +100,37 @@ def test_a_session_is_discarded_and_taken_back(ward: WardState) -> None:
     assert moved.sessions[1].started_us == at(50)
 
 
+def test_a_session_is_not_taken_back_into_the_time_of_another_of_that_person(ward: WardState) -> None:
+    ward = changed([("session-discard", {"session": name(ward)})], ward)
+    ward = changed([("session-correct", {"session": ward.sessions[1].id, "start_us": at(50)})], ward, at(90))
+    said = refused(ward, "session-discard", session=name(ward), take_back=True)
+    assert said == f"session '{ward.sessions[1].id}' of 'p-1' takes some of that time"
+    ward = changed([("session-correct", {"session": name(ward), "end_us": at(50)})], ward, at(91))
+    assert not changed([("session-discard", {"session": name(ward), "take_back": True})], ward).sessions[0].discarded
+
+
+def test_the_session_of_whoever_was_moved_is_mended_though_another_had_begun_in_their_bed() -> None:
+    ward = changed(
+        [
+            *ADMITTED,
+            ("move", {"subject": "p-1", "bed": "bay-b"}),
+            ("admit", {"subject": "p-2", "bed": "bay-a"}),
+            ("assign", {"device": "dot-2", "bed": "bay-a", "placement": "left_foot"}),
+            ("session-start", {"subject": "p-2", "protocol": "tug"}),
+            ("session-end", {"session": "p-2"}),
+            ("session-end", {"session": "p-1"}),
+        ]
+    )
+    first, second = ward.sessions
+    assert (first.bed, second.bed) == ("bay-a", "bay-a")
+    mended = changed([("session-correct", {"session": first.id, "subject": "p-3"})], ward, at(90))
+    assert mended.sessions[0].subject == "p-3"
+    assert "takes some of that time" in refused(ward, "session-correct", session=first.id, subject="p-2")
+    thrown = changed([("session-discard", {"session": first.id})], ward, at(90))
+    back = changed([("session-discard", {"session": first.id, "take_back": True})], thrown, at(91))
+    assert not back.sessions[0].discarded
+
+
 def test_nobody_fills_a_session_with_corrections(ward: WardState) -> None:
     for n in range(MOST):
         ward = changed([("session-discard", {"session": name(ward), "take_back": n % 2 == 1})], ward)
