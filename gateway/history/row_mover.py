@@ -101,10 +101,15 @@ class RowMover:
         keep_newest_id(self._db, newest)
 
     def _move_minutes(self, series: int, place: Callable[[int, int], Whose | None]) -> None:
-        """Move what retention has left of rows: the minutes that lie wholly where they belong to others."""
+        """Move what retention has left of rows: the minutes that lie wholly where they belong to others.
+
+        They do not say which gateway made them: those of a session that another tells of, too, stay where they are.
+        """
         kept = self._db.execute(
             "SELECT minute, n, first_us, last_us FROM minutes WHERE series = ? AND kept = 0", (series,)
         ).fetchall()
+        if not kept or self._is_told_by_others(series):
+            return
         for minute, n, first_us, last_us in kept:
             whose = place(first_us, last_us)
             target = None if whose is None else _series_like(self._db, series, whose)
@@ -113,6 +118,21 @@ class RowMover:
                 self._note(series, -n)
                 if target is not None:
                     self._note(target, n)
+
+    def _is_told_by_others(self, series: int) -> bool:
+        """Whether a gateway other than this has rows of a series, or says that its session and subject are its own."""
+        session, _, subject, _ = self._key(series)
+        found = self._db.execute(
+            f"SELECT EXISTS (SELECT 1 FROM measurements WHERE series = ?1 AND NOT {self._of})"  # noqa: S608
+            " OR EXISTS (SELECT 1 FROM epochs e JOIN ward_subjects w ON w.gateway = e.gateway AND w.stay = ?2"
+            "  AND w.subject = ?3 WHERE e.gateway <> ?4)"
+            " OR EXISTS (SELECT 1 FROM epochs e JOIN ward_parts p ON p.gateway = e.gateway AND p.part = ?2"
+            "  JOIN ward_sessions s ON s.gateway = p.gateway AND s.session = p.session WHERE e.gateway <> ?4"
+            "  AND (?3 IN (s.subject, s.made_subject) OR EXISTS (SELECT 1 FROM ward_corrections c"
+            "   WHERE c.gateway = s.gateway AND c.session = s.session AND ?3 IN (c.subject, c.subject_before))))",
+            (series, session, subject, self._gateway),
+        ).fetchone()  # fmt: skip
+        return bool(found[0])
 
     def _key(self, series: int) -> tuple[str, str, str, int]:
         query = "SELECT session, slot, subject, simulated FROM series WHERE id = ?"

@@ -121,7 +121,12 @@ CREATE VIEW placements_in_time AS
   WHERE subject <> '';
 CREATE VIEW discarded AS
   SELECT p.part AS session, s.subject FROM ward_sessions s JOIN ward_parts p USING (gateway, session)
-  WHERE s.discarded;
+  WHERE s.discarded
+  AND NOT EXISTS (SELECT 1 FROM epochs e JOIN ward_parts q ON q.gateway = e.gateway AND q.part = p.part
+    JOIN ward_sessions o ON o.gateway = q.gateway AND o.session = q.session
+    WHERE e.gateway <> p.gateway AND s.subject IN (o.subject, o.made_subject) AND NOT o.discarded)
+  AND NOT EXISTS (SELECT 1 FROM epochs e JOIN ward_subjects w ON w.gateway = e.gateway AND w.stay = p.part
+    WHERE w.subject = s.subject);
 CREATE VIEW readable AS
   SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
          m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
@@ -138,6 +143,8 @@ CREATE VIEW readable AS
 ``ward_subjects`` and ``ward_placements``: what holds from ``from_us`` on; who has left has no ``bed``, what was taken
 off no ``subject``. ``ward_sessions``: a session as it holds now, beside what it was made as (``made_…``); ``state`` is
 ``erased`` of one whose subject was erased. ``ward_parts``: under which sessions of measurements it stands.
+``discarded``: what nobody is shown, by session and subject as measurements have them; not where another gateway tells
+of the same and has not discarded it, since measurements do not say whose word counts.
 ``left_behind``: what the remote store has of whom it was not of, until it is deleted there.
 ``measurements.made_series``: where a row was before a correction moved it to the person, and session, that it is of.
 """

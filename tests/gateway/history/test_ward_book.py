@@ -15,7 +15,7 @@ from gateway.history.history import History, HistoryReader
 from gateway.history.minutes import MINUTE_US, delete_rows
 from gateway.upkeep.erasure import erase
 from gateway.upkeep.upkeep import Upkeep
-from tests.gateway.history.ward_told import EPOCH, SECOND_US, Gateway, us
+from tests.gateway.history.ward_told import EPOCH, SECOND_US, Gateway, us, word
 
 WRONG, RIGHT = "p-wrong", "p-right"
 BEGIN, END = 120, 240
@@ -222,6 +222,58 @@ def test_another_gateway_with_the_same_bed_and_second_is_left_alone(
     gateway.send(history)
     assert values(path, subject="p-twin") == {9.0: 120}
     twin.registry.close()
+
+
+def without_rows(history: History) -> None:
+    """Have retention leave minutes only."""
+    roll_up(history)
+    with history.transaction() as db:
+        newest = db.execute("SELECT max(id) FROM measurements").fetchone()[0]
+        assert delete_rows(db, 0, newest) > 0
+
+
+def test_minutes_of_another_gateway_with_the_same_bed_and_second_stay_its_own(
+    path: Path, history: History, gateway: Gateway, tmp_path: Path
+) -> None:
+    twin = Gateway(tmp_path, "g-2", subject="p-twin", epoch="fedcba9876543210")
+    session = twin.session(BEGIN, END, value=9.0)
+    twin.send(history)
+    gateway.send(history)
+    without_rows(history)
+    gateway.do(400, "session-correct", session=session, subject=RIGHT)
+    gateway.send(history)
+    assert trends(path, subject="p-twin") == (120, 120, 120)
+    assert trends(path, subject=RIGHT) == (120, 120, 120)
+    assert trends(path, subject=WRONG) == (240, 240, 240)
+    twin.registry.close()
+
+
+@pytest.mark.parametrize("of", ["session", "stay"])
+@pytest.mark.parametrize("told", ["discarded", "another person's"])
+def test_a_gateway_changes_nothing_of_another_ones_people(
+    of: str, told: str, path: Path, history: History, gateway: Gateway
+) -> None:
+    gateway.send(history)
+    without_rows(history)
+    name = session_of(gateway) if of == "session" else gateway.registry.state.subjects[0].stay
+    discarded = told == "discarded"
+    fields: dict[str, Any] = {
+        "session": name, "bed": "bay-1", "subject": WRONG if discarded else "p-theirs", "state": "ended", "number": 9,
+        "started_us": us(0), "ended_us": us(LAST), "made_subject": WRONG, "made_started_us": us(BEGIN),
+        "made_ended_us": us(END), "discarded": int(discarded), "corrected": 1,
+    }  # fmt: skip
+    stay = {"subject": WRONG, "bed": "bay-1", "stay": gateway.registry.state.subjects[0].stay, "from_us": us(0)}
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("session", fields),
+        ("part", {"session": name, "part": name}),
+        ("subject", {**stay, "number": 1}),
+    ]
+    history.store(
+        word("g-stranger", seq, what, us(500), about, epoch="f" * 16)
+        for seq, (what, about) in enumerate(said[: 2 if discarded else 3], 1)
+    )
+    assert trends(path, subject="p-theirs") == (0, 0, 0)
+    assert trends(path, subject=WRONG) == (LAST, LAST, LAST)
 
 
 @pytest.mark.parametrize("late", [False, True])

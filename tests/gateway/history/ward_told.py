@@ -27,6 +27,15 @@ def us(second: int) -> int:
     return START_US + second * SECOND_US
 
 
+def word(name: str, seq: int, what: str, at_us: int, fields: dict[str, Any], *, epoch: str = EPOCH) -> Message:
+    """Return a word about its ward as a gateway sends it."""
+    made, _ = body(Record("ward", what, at_us, fields), Chain())
+    row = Row(seq, "", AUDIT, orjson.dumps({"seq": seq, **orjson.loads(made)}))
+    message = decode_records(name, encode_records(name, epoch, 0, [row]))
+    assert message.rejected == []
+    return message
+
+
 class Gateway:
     """One gateway with a bed, in which somebody wears a sensor; nothing of it reaches the history before `send`."""
 
@@ -46,14 +55,10 @@ class Gateway:
         """Make a change at a second; its words wait for the history."""
         change = read_change(name, fields)
         self.registry.apply(change, at_us=us(second), by="Anna Weiss", source="command line")
-        for word in self.registry.untold(self.handed):
+        for told in self.registry.untold(self.handed):
             self.seq += 1
-            made, _ = body(Record("ward", word.what, word.at_us, word.fields), Chain())
-            row = Row(self.seq, "", AUDIT, orjson.dumps({"seq": self.seq, **orjson.loads(made)}))
-            message = decode_records(self.name, encode_records(self.name, self.epoch, 0, [row]))
-            assert message.rejected == []
-            self.waiting += message.records
-            self.handed = word.id
+            self.waiting += word(self.name, self.seq, told.what, told.at_us, told.fields, epoch=self.epoch).records
+            self.handed = told.id
 
     def measure(self, first: int, last: int, *, value: float = 1.0) -> None:
         """Measure once a second, under the session in force; each value stands for one second."""
