@@ -34,6 +34,12 @@ SURE, LIKELY = 1, 2
 KNOWN_MOST = 10_000
 """Sessions whose corrections are kept in memory; the others are read again."""
 
+_MADE_IN = (
+    "(series IN (SELECT id FROM series WHERE session = ?) AND made_series IS NULL"
+    " OR made_series IN (SELECT id FROM series WHERE session = ?))"
+)
+"""Which rows a session's clock is about: those that were made in it, wherever a correction has put them since."""
+
 Session = tuple[str, str]
 """Gateway and session: the ids of two gateways may be alike."""
 
@@ -211,19 +217,23 @@ class ClockBook:
             for after, before in pairwise(edges):
                 changed += self._move(of, epoch, after, before)
         if changed:
-            self._db.execute("INSERT OR IGNORE INTO restate SELECT id FROM series WHERE session = ?", of[1:])
+            there = [number for (number,) in self._db.execute(
+                f"SELECT DISTINCT series FROM measurements WHERE {_MADE_IN}", (of[1], of[1])  # noqa: S608
+            )]  # fmt: skip
+            self._db.executemany("INSERT OR IGNORE INTO restate VALUES (?)", [(number,) for number in there])
             self._db.execute(
-                "UPDATE sessions SET (first_us, last_us) = (SELECT min(start_us), max(end_us) FROM measurements m"
+                "UPDATE sessions SET (first_us, last_us) ="  # noqa: S608 - our own text
+                " (SELECT coalesce(min(start_us), first_us), coalesce(max(end_us), last_us) FROM measurements m"
                 " JOIN series s ON s.id = m.series WHERE s.session = sessions.session AND s.slot = sessions.slot"
                 " AND s.subject = sessions.subject AND s.simulated = sessions.simulated)"
-                " WHERE session = ?", of[1:],
-            )  # fmt: skip
+                f" WHERE session IN (SELECT session FROM series WHERE id IN ({', '.join(map(str, there))}))"
+            )
 
     def _move(self, of: Session, epoch: int, after: int, before: int) -> int:
         by_us, clock, left_out_us = self._verdict(of, self._corrections(of), (epoch, after + 1))
         # Found by series: an epoch holds the rows of years.
-        rows = "WHERE series IN (SELECT id FROM series WHERE session = ?) AND +epoch = ? AND +seq > ? AND +seq < ?"
-        chosen: tuple[object, ...] = (of[1], epoch, after, before)
+        rows = f"WHERE {_MADE_IN} AND +epoch = ? AND +seq > ? AND +seq < ?"
+        chosen: tuple[object, ...] = (of[1], of[1], epoch, after, before)
         if not left_out_us:
             return self._move_within(of, rows, chosen, by_us, clock)
         within = (*chosen, by_us, *self._possible())

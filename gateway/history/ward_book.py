@@ -146,11 +146,13 @@ class WardBook:
         """
         moved: Counter[str] = Counter()
         for gateway, part in clocks:
-            found = self._db.execute(
-                "SELECT session FROM ward_parts WHERE gateway = ? AND part = ?", (gateway, part)
-            ).fetchone()
-            if found:
-                self._noted.add((gateway, found[0]))
+            about = self._db.execute(
+                "SELECT session FROM ward_parts WHERE gateway = ?1 AND part = ?2 UNION"
+                " SELECT s.session FROM ward_subjects w JOIN ward_sessions s ON s.gateway = w.gateway"
+                "  AND s.made_subject = w.subject AND s.corrected > 0 WHERE w.gateway = ?1 AND w.stay = ?2",
+                (gateway, part),
+            )
+            self._noted |= {(gateway, session) for (session,) in about}
         for gateway, session in self._noted:
             moved[gateway] += self._apply(gateway, session)
         self._noted.clear()

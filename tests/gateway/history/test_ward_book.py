@@ -13,8 +13,10 @@ import pytest
 
 from gateway.history.history import History, HistoryReader
 from gateway.history.minutes import MINUTE_US, delete_rows
+from gateway.model import wall_correction
 from gateway.upkeep.erasure import erase
 from gateway.upkeep.upkeep import Upkeep
+from gateway.wire.payload import Message
 from tests.gateway.history.ward_told import EPOCH, SECOND_US, Gateway, us, word
 
 WRONG, RIGHT = "p-wrong", "p-right"
@@ -313,6 +315,42 @@ def test_erasing_the_wrong_person_leaves_the_right_ones_numbers(path: Path, hist
     history.close()
     for file in path.parent.glob("history.db*"):
         assert WRONG.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("mended_first", [False, True])
+def test_a_clock_that_was_wrong_is_mended_of_what_a_correction_has_moved(
+    mended_first: bool, path: Path, history: History, gateway: Gateway
+) -> None:
+    gateway.send(history)
+    roll_up(history)
+    session, stay = session_of(gateway), gateway.registry.state.subjects[0].stay
+    by_us = 7 * SECOND_US
+    told = wall_correction.measurements(
+        wall_correction.Correction(by_us, believed=True), [(session, WRONG), (stay, WRONG)], at_us=us(450),
+        simulated=False,
+    )  # fmt: skip
+    gateway.do(400, "session-correct", session=session, subject=RIGHT, start_us=us(180), end_us=us(300))
+    messages = gateway.messages()
+    gateway.seq += len(told)
+    clocks = [Message("g-1", EPOCH, 0, [(gateway.seq - len(told) + n, one)]) for n, one in enumerate(told, 1)]
+    for message in [*clocks, *messages] if mended_first else [*messages, *clocks]:
+        history.store([message])
+    assert rows(path, "SELECT DISTINCT made_session, end_us - raw_end_us FROM readable ORDER BY 1") == sorted(
+        [(session, by_us), (stay, by_us)]
+    )
+    # Seconds 173 to 293 of those that were measured.
+    assert values(path, subject=RIGHT) == {WITHIN: 67, AFTER: 53}
+    assert values(path, subject=WRONG) == {BEFORE: 120, WITHIN: 53, AFTER: 67}
+    roll_up(history)
+    assert trends(path, subject=RIGHT) == (120, 120, 120)
+    assert trends(path, subject=WRONG) == (240, 240, 240)
+    with closing(HistoryReader(path)) as reader:
+        for one in reader.sessions():
+            found = rows(
+                path, "SELECT min(start_us), max(end_us) FROM readable WHERE session = ? AND subject = ?",
+                one.session, one.subject,
+            )  # fmt: skip
+            assert found == [(one.first_us, one.last_us)]
 
 
 def test_who_wore_what_and_was_where_is_known_of_any_time(path: Path, history: History, gateway: Gateway) -> None:
