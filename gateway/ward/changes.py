@@ -21,6 +21,7 @@ from gateway.ward.rules import (
     find_subject,
     new_id,
     refuse_number,
+    refuse_number_in,
     valid,
     with_another_part,
     with_ended,
@@ -30,6 +31,8 @@ from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject
 
 ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
+TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why"})
+"""Fields of changes in which people write what they like."""
 
 
 class AddBed(Section):
@@ -40,6 +43,7 @@ class AddBed(Section):
 
     def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002 - every change has a time
         """Add the bed."""
+        refuse_number_in("bed", self.bed)
         if ward.bed(self.bed):
             raise RefusedError(f"there is a bed '{self.bed}' already")
         return ward.model_copy(update={"beds": (*ward.beds, Bed(id=self.bed, label=self.label))})
@@ -358,7 +362,10 @@ def read_change(name: str, fields: Mapping[str, Any]) -> Change:
     kind = CHANGES.get(name)
     if kind is None:
         raise RefusedError(f"there is no change '{name}': known are {', '.join(CHANGES)}")
-    return valid(kind, fields)
+    change = valid(kind, fields)
+    for text in TEXTS & kind.model_fields.keys():
+        refuse_number_in(text, getattr(change, text))
+    return change
 
 
 def session_of(ward: WardState, fields: Mapping[str, Any]) -> dict[str, str]:

@@ -39,6 +39,12 @@ def refuse_number(subject: str) -> None:
         raise RefusedError("a subject is a pseudonym: this has the form of an NHS number")
 
 
+def refuse_number_in(name: str, text: str) -> None:
+    """Raise RefusedError for a text that has the number of a patient in it: it would be published, and kept."""
+    if nhs_numbers(text):
+        raise RefusedError(f"{name} has the form of an NHS number: nobody is named here")
+
+
 def refuse_unreadable(device: Device) -> None:
     """Raise RefusedError for a device whose driver there is not, does not load, or takes no such options."""
     try:

@@ -68,6 +68,23 @@ def test_what_is_in_force_is_who_is_there_with_what_they_wear(ward: WardState) -
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("add-bed", {"bed": NHS_NUMBER}),
+        ("add-bed", {"bed": "bay-x", "label": f"Bay of {NHS_NUMBER}"}),
+        ("admit", {"subject": "p-2", "bed": "bay-b", "aids": f"stick, {NHS_NUMBER}"}),
+        ("session-start", {"subject": "p-1", "protocol": NHS_NUMBER}),
+        ("session-start", {"subject": "p-1", "protocol": "tug", "notes": NHS_NUMBER.replace("-", " ")}),
+        ("session-mark", {"session": "p-1", "text": NHS_NUMBER.replace("-", "")}),
+        ("session-discard", {"session": "s-1", "why": f"was {NHS_NUMBER}"}),
+        ("session-correct", {"session": "s-1", "why": f"was {NHS_NUMBER}"}),
+    ],
+)
+def test_no_text_names_a_patient_by_number(ward: WardState, name: str, fields: dict[str, object]) -> None:
+    assert "has the form of an NHS number: nobody is named here" in refused(ward, name, **fields)
+
+
 def test_a_session_is_in_force_while_it_runs(ward: WardState) -> None:
     stay = ward.in_force()[0].session
     ward = changed([("session-start", {"subject": "p-1", "protocol": "10mwt"})], ward, NOW_US + 60 * SECOND_US)
