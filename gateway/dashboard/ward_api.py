@@ -2,7 +2,8 @@
 
 A change is ``POST /api/ward/<name>`` with the fields of the command of that name as JSON. Where several gateways are
 shown, ``?gateway=<id>`` says whose bed is meant: a bed of that name elsewhere is somebody else's. A header
-``Idempotency-Key`` makes a request that is sent twice one request.
+``Idempotency-Key`` makes a request that is sent twice one request; ``Signed-In-As`` has it
+refused where that is somebody else by now.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from gateway.wire.commands import WARD
 LARGEST_BODY = 2048  # bytes: a pseudonym, a few numbers and two lines of text
 BODY_WITHIN_S = 10.0
 KEY_HEADER = "Idempotency-Key"
+AS_HEADER = "Signed-In-As"
+"""Whose name stands on the page that asks: the cookie is the browser's, and somebody else may have signed in."""
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 KEYS_KEPT = 512
 """Requests that are known again; a person clicks twice within a second, a network repeats within a minute."""
@@ -44,6 +47,7 @@ NEEDS_USERS = (
     "Nobody is signed in here, and each change of the ward is kept with the name of whoever made it:"
     " set dashboard.users_file, or use 'rehab-gateway ward'. Nothing was changed."
 )
+ANOTHER = "Somebody else has signed in with this browser meanwhile: load the page again. Nothing was changed."
 UNKNOWN = "Whether the change was made is not known: look at the ward before you try again."
 
 Json = dict[str, Any]
@@ -120,6 +124,8 @@ def _change(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
         session = request.get(signin.SESSION)
         if session is None:
             return _answer(_error(403, NEEDS_USERS))
+        if request.headers.get(AS_HEADER, session.user.name) != session.user.name:
+            return _answer(_error(403, ANOTHER))
         key = request.headers.get(KEY_HEADER, "")
         if key and not KEY.fullmatch(key):
             return _answer(_error(400, f"{KEY_HEADER} has 8 to 64 letters, digits, '-' and '_'."))

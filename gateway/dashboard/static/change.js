@@ -1,7 +1,7 @@
 // A change of the ward: asked for once, and what became of it.
 
 import { ROOT } from "./dom.js";
-import { leaveIfOver } from "./session.js";
+import { leaveIfOver, signedIn } from "./session.js";
 
 const ANSWER_MS = 20_000; // the server itself waits ten seconds for the gateway
 const UNAUTHORISED = 401;
@@ -21,10 +21,11 @@ export function changeAt(name) {
 
 // Returns {number, session …} of a change that was made, else {error}; with `unknown` where it may have been made.
 export async function change(name, fields, key) {
+  const { user } = await signedIn; // whose name stands on this page
   try {
     const response = await fetch(new URL(`api/ward/${name}?gateway=${encodeURIComponent(gateway)}`, ROOT), {
       method: "POST",
-      headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+      headers: { "Content-Type": "application/json", "Idempotency-Key": key, "Signed-In-As": user },
       body: JSON.stringify(fields),
       signal: AbortSignal.timeout(ANSWER_MS),
     });

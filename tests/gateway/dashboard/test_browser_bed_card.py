@@ -195,6 +195,25 @@ async def test_a_dialog_for_somebody_who_has_gone_stops(context: BrowserContext,
     await expect(page.locator("#subject")).to_have_text("n-4")
 
 
+async def test_nothing_is_changed_in_the_name_of_who_signed_in_in_another_tab(
+    context: BrowserContext, address: str, gateway: Bedside
+) -> None:
+    page = await signed_in(context, address, "bed/bay-8")
+    before = gateway.heard.ward["number"]
+    await open_dialog(page, "Start a session")
+    await page.fill("#ask-protocol", "rest")
+    other = await context.new_page()
+    await other.goto(f"{address}login?next=/beds")
+    await other.fill("[name=name]", "admin-1")
+    await other.fill("[name=password]", PASSWORD)
+    await other.click("button[type=submit]")
+    await expect(other.locator("form.session span")).to_contain_text("admin-1")
+    await expect(page.locator("form.session span")).to_contain_text("clinician-1")  # what this page still says
+    await page.click("#ask-send")
+    await expect(page.locator("#ask-refused")).to_contain_text("Somebody else has signed in with this browser")
+    assert gateway.heard.ward["number"] == before
+
+
 async def test_where_no_answer_comes_nothing_is_pretended(
     context: BrowserContext, address: str, gateway: Bedside
 ) -> None:
