@@ -103,7 +103,7 @@ class WardBook:
     def _take(self, gateway: str, at: Place, told: Told) -> None:
         named = bool(self._erased) and self._erased.mentioned(told.body)
         if told.what == "session":
-            session = keep_session(self._db, gateway, at, told.body)
+            session = keep_session(self._db, gateway, at, told.body, told.time_us)
             if named:
                 self._erase_names(gateway, session)
             self._noted.add((gateway, session))

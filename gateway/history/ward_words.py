@@ -16,6 +16,7 @@ Place = tuple[int, int]
 Field = tuple[str, type, Any]
 """Name, kind, and what stands for it where it is not said."""
 
+NEVER_US = 2**62
 ERASED = "erased"
 """State of a session whose subject was erased: what still comes of it is refused, whoever it is said to be of."""
 
@@ -78,16 +79,21 @@ def keep_placement(db: sqlite3.Connection, gateway: str, at: Place, body: bytes)
     _insert(db, "ward_placements", (gateway, *read(body, PLACEMENT), *at))
 
 
-def keep_session(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -> str:
-    """Keep a session as it holds now, if nothing later is known of it; return its id."""
+def keep_session(db: sqlite3.Connection, gateway: str, at: Place, body: bytes, made_us: int) -> str:
+    """Keep a session as it holds now, if nothing later is known of it; return its id.
+
+    One that was corrected less often than is known is told once more, or by an older image of the registry that
+    somebody has put back: of that the changes count which were made after the last correction that is known.
+    """
     fields = read(body, SESSION)
     columns = ", ".join(name for name, _, _ in SESSION)
     changes = ", ".join(f"{name} = excluded.{name}" for name, _, _ in (*SESSION, ("epoch", int, 0), ("seq", int, 0)))
     db.execute(
         f"INSERT INTO ward_sessions (gateway, {columns}, epoch, seq) VALUES (?, {_marks(len(SESSION) + 2)})"  # noqa: S608 - our own text
         f" ON CONFLICT DO UPDATE SET {changes} WHERE (excluded.epoch, excluded.seq) > (epoch, seq)"
-        " AND excluded.corrected >= corrected AND state <> ?",
-        (gateway, *fields, *at, ERASED),
+        " AND state <> ? AND (excluded.corrected >= corrected OR ? > (SELECT coalesce(max(c.at_us), ?)"
+        " FROM ward_corrections c WHERE c.gateway = ward_sessions.gateway AND c.session = ward_sessions.session))",
+        (gateway, *fields, *at, ERASED, made_us, NEVER_US),
     )
     return str(fields[0])
 
@@ -105,8 +111,17 @@ def keep_mark(db: sqlite3.Connection, gateway: str, body: bytes) -> None:
 
 
 def keep_correction(db: sqlite3.Connection, gateway: str, body: bytes) -> None:
-    """Keep what a session said before it was corrected, who corrected it, and why."""
-    _insert(db, "ward_corrections", (gateway, *read(body, CORRECTION)))
+    """Keep what a session said before it was corrected, who corrected it, and why.
+
+    Where another has its number, an older image of the registry has been put back: it is the next.
+    """
+    session, n, at_us, *rest = read(body, CORRECTION)
+    of = "FROM ward_corrections WHERE gateway = ? AND session = ?"
+    if db.execute(f"SELECT 1 {of} AND n = ?", (gateway, session, n)).fetchone():
+        if db.execute(f"SELECT 1 {of} AND at_us = ?", (gateway, session, at_us)).fetchone():
+            return
+        n = db.execute(f"SELECT max(n) + 1 {of}", (gateway, session)).fetchone()[0]
+    _insert(db, "ward_corrections", (gateway, session, n, at_us, *rest))
 
 
 def erase_subject(db: sqlite3.Connection, subject: str) -> None:

@@ -16,6 +16,7 @@ from gateway.history.minutes import MINUTE_US, delete_rows
 from gateway.model import wall_correction
 from gateway.upkeep.erasure import erase
 from gateway.upkeep.upkeep import Upkeep
+from gateway.ward.registry import Registry
 from gateway.wire.payload import Message
 from tests.gateway.history.ward_told import EPOCH, SECOND_US, Gateway, us, word
 
@@ -351,6 +352,31 @@ def test_a_clock_that_was_wrong_is_mended_of_what_a_correction_has_moved(
                 one.session, one.subject,
             )  # fmt: skip
             assert found == [(one.first_us, one.last_us)]
+
+
+def test_an_older_image_of_the_registry_may_be_mended_again(
+    path: Path, history: History, gateway: Gateway, tmp_path: Path
+) -> None:
+    session, file = session_of(gateway), gateway.registry.path
+    copy = tmp_path / "yesterday.db"
+    copy.write_bytes(file.read_bytes())
+    gateway.do(400, "session-correct", session=session, subject="p-third")
+    gateway.do(410, "session-correct", session=session, subject=WRONG)
+    gateway.do(420, "session-correct", session=session, subject="p-third")
+    gateway.send(history)
+    gateway.registry.close()
+    file.write_bytes(copy.read_bytes())
+    gateway.registry, gateway.handed = Registry(file), 0
+    gateway.do(500, "add-bed", bed="bay-9")  # all that waited then is told again
+    gateway.send(history)
+    assert values(path, subject="p-third") == {WITHIN: 120}  # what is told again is older than the corrections
+    gateway.do(600, "session-correct", session=session, subject=RIGHT, why="put back")
+    gateway.send(history)
+    assert values(path, subject=RIGHT) == {WITHIN: 120}
+    assert values(path, subject="p-third") == {}
+    assert rows(path, "SELECT n, subject_before, subject, why FROM ward_corrections ORDER BY n") == [
+        (1, WRONG, "p-third", ""), (2, "p-third", WRONG, ""), (3, WRONG, "p-third", ""), (4, WRONG, RIGHT, "put back"),
+    ]  # fmt: skip
 
 
 def test_who_wore_what_and_was_where_is_known_of_any_time(path: Path, history: History, gateway: Gateway) -> None:
