@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
 from gateway.ward.history_words import Word, words
 from gateway.ward.rules import RefusedError
 from gateway.ward.state import Session, WardState
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 PRIMARY_CODE = 0xFF  # of an extended result code of SQLite
@@ -94,6 +97,7 @@ class Registry:
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("PRAGMA synchronous=EXTRA")
             self.state = self._open(first or WardState())
+            self._newest_word = self._last_word()  # no id is given again, whatever is written over the file meanwhile
         except BaseException:
             self._db.close()
             raise
@@ -112,6 +116,8 @@ class Registry:
             by_hand = after.by_hand or NAMES[type(change)] in CHANGES
             after = after.model_copy(update={"number": self.state.number + 1, "by_hand": by_hand})
             with self._transaction():
+                if self._db.execute("SELECT number FROM ward").fetchone() != (self.state.number,):
+                    log.error("%s was written over while it was in use: the ward stays as it was", self.path)
                 fields = orjson.dumps(change.model_dump(mode="json", exclude_unset=True)).decode()
                 self._db.execute(
                     "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)",
@@ -190,16 +196,23 @@ class Registry:
         """Give a registry from before the table of words, with all that it holds."""
         if self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'words'").fetchone():
             return
+        self._newest_word = 0
         with self._transaction():
             self._db.execute(WORDS)
             at_us = self._db.execute("SELECT coalesce(max(at_us), 0) FROM changes").fetchone()[0]
             self._write_words(words(WardState(), ward, at_us=at_us, by=""), at_us)
 
     def _write_words(self, found: Sequence[Word], at_us: int) -> None:
+        first = max(self._newest_word, self._last_word()) + 1
         self._db.executemany(
-            "INSERT INTO words (at_us, what, fields) VALUES (?, ?, ?)",
-            [(at_us, what, orjson.dumps(fields).decode()) for what, fields in found],
+            "INSERT INTO words (id, at_us, what, fields) VALUES (?, ?, ?, ?)",
+            [(n, at_us, what, orjson.dumps(fields).decode()) for n, (what, fields) in enumerate(found, first)],
         )
+        self._newest_word = first + len(found) - 1
+
+    def _last_word(self) -> int:
+        query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'words'"
+        return int(self._db.execute(query).fetchone()[0])
 
     def _write(self, state: WardState) -> None:
         self._db.execute("INSERT OR REPLACE INTO ward VALUES (1, ?, ?)", (state.number, state.model_dump_json()))

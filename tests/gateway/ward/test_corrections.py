@@ -12,7 +12,7 @@ import pytest
 from config.pseudonym import check_digit
 from gateway.ward.changes import read_change, session_of
 from gateway.ward.corrections import MOST
-from gateway.ward.registry import Registry
+from gateway.ward.registry import Registry, read_state
 from gateway.ward.rules import RefusedError
 from gateway.ward.state import WardState
 from tests.gateway.ward.test_changes import NOW_US, SECOND_US, WARD, Asked, changed, refused
@@ -156,6 +156,29 @@ def test_words_for_the_history_wait_in_the_registry_until_they_are_safe(registry
     again.forget_words(found[1].id)
     assert [word.id for word in again.untold()] == [word.id for word in found[2:]]
     again.close()
+
+
+def test_words_are_told_though_the_file_was_written_over_meanwhile(
+    registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = registry.state.sessions[0].id
+    before = registry.path.read_bytes()
+    for n in range(3):
+        change = read_change("session-discard", {"session": session, "take_back": n % 2 == 1})
+        registry.apply(change, at_us=at(100 + n), by="anna", source="test")
+    handed = registry.untold()[-1].id
+    registry.forget_words(handed)
+    registry.path.write_bytes(before)
+    assert not caplog.records
+    after = registry.apply(
+        read_change("session-correct", {"session": session, "subject": "p-2"}), at_us=at(110), by="anna", source="test"
+    )
+    assert (after.sessions[0].discarded, after.sessions[0].subject) == (True, "p-2")
+    told = registry.untold(handed)
+    assert [word.what for word in told] == ["session", "correction"]
+    assert told[0].fields["subject"] == "p-2"
+    assert read_state(registry.path) == after
+    assert caplog.text.count("ward.db was written over while it was in use: the ward stays as it was") == 1
 
 
 def test_a_registry_from_before_tells_all_that_it_holds(registry: Registry, tmp_path: Path) -> None:
