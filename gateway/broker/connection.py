@@ -169,7 +169,7 @@ class Connection:
                 properties=self._connect_properties(),
             )  # fmt: skip
         except BaseException:
-            self._forget_callbacks()
+            self._client.forget_users()
             raise
 
     def live(self, stop: threading.Event) -> None:
@@ -189,17 +189,10 @@ class Connection:
         client = self._client
         if self.accepted:
             self._call(self._handler.lost, self.number, client.reason)
-        self._forget_callbacks()
+        self._client.forget_users()
         if not (self.accepted or self.refused or stopping):
             return ("" if client.door else refusal(self._broker)) or client.reason or "connection closed"
         return client.reason or "connection closed"
-
-    def _forget_callbacks(self) -> None:
-        """Let paho's client be collected: its callbacks hold this."""
-        client = self._client
-        client.close_sockets()
-        client.on_connect = client.on_disconnect = client.on_publish = None
-        client.on_message = client.on_subscribe = client.on_log = None
 
     def publish(
         self,

@@ -64,12 +64,15 @@ class PahoClient(paho.Client):
             raise
         return sock
 
-    def close_sockets(self) -> None:
-        """Close what paho keeps until it is collected: its wake-up sockets, and the connection if that is still there.
+    def forget_users(self) -> None:
+        """Hold nobody who holds this, so that it goes with its last user and closes its sockets then.
 
-        Whatever is part of a circle is collected in any order, and a socket may be told as left open before paho is.
+        Of a circle the sockets may be collected first, which Python tells as left open. Closing them here would take
+        them from under another thread that is just publishing.
         """
-        self._reset_sockets()
+        self.on_connect = self.on_disconnect = self.on_publish = None
+        self.on_message = self.on_subscribe = self.on_log = None
+        self.order = InOrder(_ignore)
 
     def cut(self, reason: str) -> None:
         """Shut the socket, for a reason that is kept unless there is one already."""
@@ -80,6 +83,10 @@ class PahoClient(paho.Client):
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError as error:
                 log.debug("the socket was gone already: %s", error)
+
+
+def _ignore(_message: int) -> None:
+    """There is no connection any more on which it could be acknowledged."""
 
 
 def prepare_socket(client: paho.Client, _data: Any, sock: Any) -> None:

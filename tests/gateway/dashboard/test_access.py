@@ -273,7 +273,7 @@ async def test_signing_in_leads_nowhere_else(place: Place, onward: str) -> None:
 
 async def test_signing_in_keeps_whose_bed_was_asked_for_and_nothing_else(place: Place) -> None:
     answer = await place.sign_in("admin-1", next="/bed/bay-1?x=1&gateway=so%0Auth%26")
-    assert answer.headers["Location"] == "/bed/bay-1?gateway=so%0Auth%26"
+    assert leads_to(answer) == "/bed/bay-1?gateway=so%0Auth%26"
 
 
 async def test_what_is_typed_is_not_shown_as_page(place: Place) -> None:
