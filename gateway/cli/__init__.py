@@ -1,1 +1,1 @@
-"""The commands of rehab-gateway, a file each."""
+"""The commands of rehab-gateway: declared in main, looking_back, ward and session, done in a file each."""

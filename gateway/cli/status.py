@@ -42,7 +42,7 @@ FRESH_S = 3.0  # a gateway that works says its status each second
 OLD_S = 5.0  # of what is heard while watching: older, and the gateway is silent
 LOOK_S = 0.5
 
-OK, ATTENTION = 0, 1
+OK, ATTENTION = 0, 1  # exit statuses; 2 is a wrong command line (`gateway.cli.ending`)
 MICRO = 1_000_000
 
 Json = dict[str, Any]

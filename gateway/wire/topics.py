@@ -1,4 +1,7 @@
-"""The MQTT topics, versioned: the one table that the code uses and docs/mqtt.md must agree with."""
+"""The MQTT topics, versioned: the one table that the code uses and docs/mqtt.md must agree with.
+
+``gateway.broker.access_list`` says whose each is.
+"""
 
 from __future__ import annotations
 
