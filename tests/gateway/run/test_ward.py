@@ -240,7 +240,7 @@ async def test_a_ward_with_nobody_waits_for_somebody(settings: Settings, desk: D
         for subject in ("p-1", "p-2"):
             await desk.change("discharge", subject=subject)
     async with running(settings, worn, Wearer(NEIGHBOUR_BPM)) as gateway:
-        await until(lambda: gateway.status)
+        await until(lambda: gateway.status.get("publisher", {}).get("connected"))  # before, nobody hears a command
         assert slots(gateway) == {}
         await desk.change("admit", subject="p-4", bed="bay-2")
         await desk.change("assign", device="strap-1", bed="bay-2", placement="chest")
