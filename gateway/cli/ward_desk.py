@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import secrets
 import sys
 import threading
 import time
@@ -15,7 +14,7 @@ import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
-from gateway.broker.access_list import ANSWERS, DASHBOARD
+from gateway.broker.answers import answer_topic, name_at
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.terminal import Terminal
@@ -121,9 +120,7 @@ class _Client:
         self._connection: int | None = None
         self._answer: Json | None = None
         broker = broker_for(settings, "dashboard")
-        # With certificates everybody may read answers below the name in their own only.
-        name = DASHBOARD if broker.cert_file else "command-line"
-        self._answers = f"{ANSWERS}/{settings.site.site}/{name}/{secrets.token_hex(8)}"
+        self._answers = answer_topic(settings.site.site, name_at(broker, without_certificate="command-line"))
         self._link = Link(
             broker, client_id=f"ward-{time.time_ns():x}", handler=self,
             subscriptions=[(self._answers, SubscribeOptions(qos=1))],

@@ -21,6 +21,7 @@ from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
 from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
+from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
 from gateway.dashboard import page_states, pages, signin, ward_api
 from gateway.dashboard.bounded_log import bound_logs
@@ -39,7 +40,7 @@ from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
-from gateway.dashboard.ward_requests import WardRequests, name_at
+from gateway.dashboard.ward_requests import WardRequests
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side

@@ -10,9 +10,7 @@ from typing import Any
 
 import orjson
 
-from config.settings import Broker
-from gateway.broker.access_list import ANSWERS, DASHBOARD
-from gateway.broker.certificates import common_name
+from gateway.broker.answers import answer_topic
 from gateway.dashboard.feed import Feed, Message
 from gateway.wire.topics import Topics
 
@@ -24,11 +22,6 @@ MOST_WAITING = 32
 """Changes without an answer at one time: more than people at all the screens of a ward make."""
 
 Json = dict[str, Any]
-
-
-def name_at(broker: Broker) -> str:
-    """Return what a broker calls this dashboard: the name in its certificate, where it has one."""
-    return (common_name(broker.cert_file) if broker.cert_file else "") or DASHBOARD
 
 
 class NotSentError(Exception):
@@ -53,8 +46,7 @@ class WardRequests:
     """
 
     def __init__(self, site: str, *, name: str, answer_s: float = ANSWER_S) -> None:
-        # With certificates everybody may read answers below the name in their own only.
-        self.answers = f"{ANSWERS}/{site}/{name}/{secrets.token_hex(8)}"
+        self.answers = answer_topic(site, name)
         self.late = 0
         self._answer_s = answer_s
         self._waiting: dict[bytes, asyncio.Future[Json]] = {}

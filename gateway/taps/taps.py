@@ -16,7 +16,7 @@ import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Settings
-from gateway.broker.access_list import ANSWERS, DASHBOARD
+from gateway.broker.answers import answer_topic, name_at
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.machine.plain_text import visible
@@ -84,8 +84,7 @@ class Taps:
         self.refused = ""
         self._topics = Topics(settings.site.site, settings.site.gateway)
         broker = broker_for(settings, "dashboard")
-        name = DASHBOARD if broker.cert_file else "command-line"
-        self._answers = f"{ANSWERS}/{settings.site.site}/{name}/{secrets.token_hex(8)}"
+        self._answers = answer_topic(settings.site.site, name_at(broker, without_certificate="command-line"))
         self._connection: int | None = None
         self._turn = threading.Lock()
         self._readers: dict[tuple[str, str], tuple[_Waiting, ...]] = {}

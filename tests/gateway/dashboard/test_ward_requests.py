@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from config.settings import Broker
-from gateway.dashboard.ward_requests import WardRequests, name_at
+from gateway.broker.answers import name_at
+from gateway.dashboard.ward_requests import WardRequests
 from tests.certificates import Authority
 
 
