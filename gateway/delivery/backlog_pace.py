@@ -39,12 +39,17 @@ class BacklogPace:
         self._sent: deque[tuple[int, int, float]] = deque()  # (last number, rows, when) of messages
         self._rows = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may go until a receipt moves."""
+        return self._rows >= self.window
+
     def open(self, now: float) -> bool:
         """Whether another message of old rows may go."""
-        if self._rows >= self.window and now - self._moved_at >= self._patience_s:
+        if self.is_full and now - self._moved_at >= self._patience_s:
             self._sent.clear()
             self._rows, self._moved_at = 0, now
-        return self._rows < self.window
+        return not self.is_full
 
     def sent(self, last: int, rows: int, now: float) -> None:
         """Note a message of so many rows up to a number."""

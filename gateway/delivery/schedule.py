@@ -48,6 +48,7 @@ class SendSchedule:
         self._batches = SlotBatches()
         self._ranges: deque[tuple[int, int]] = deque()  # (after, upto) of old rows
         self._old: deque[list[Row]] = deque()
+        self._missing: deque[list[Row]] = deque()  # what is sent again
         self._gaps: deque[Gap] = deque()
         self._taken = Contiguous(state.released_seq)
         self._received = Reach()
@@ -62,7 +63,7 @@ class SendSchedule:
     @property
     def backlog(self) -> int:
         """Numbers of old rows that wait, about: gaps within count too."""
-        return sum(upto - after for after, upto in self._ranges) + sum(map(len, self._old))
+        return sum(upto - after for after, upto in self._ranges) + sum(map(len, (*self._old, *self._missing)))
 
     def live(self, now: float) -> list[Row]:
         """Return the rows of the next live message that may go now; empty if none may."""
@@ -79,12 +80,18 @@ class SendSchedule:
 
     def old(self, now: float) -> list[Row]:
         """Return the rows of the next message of old rows, as fast as those may go; empty if none may now."""
-        if not self._ranges and not self._old:
+        if not self._ranges and not self._old and not self._missing:
             self._tokens_at = now
             return []
         self._tokens = min(BACKLOG_ROWS_PER_S, self._tokens + (now - self._tokens_at) * BACKLOG_ROWS_PER_S)
         self._tokens_at = now
-        if self._tokens <= 0 or (self._pace and not self._pace.open(now)):
+        if self._tokens <= 0:
+            return []
+        if self._missing:
+            # The others may be waiting for the receipts that these bring on.
+            self._tokens -= len(self._missing[0])
+            return self._missing.popleft()
+        if self._pace and not self._pace.open(now):
             return []
         while self._ranges and not self._old and len(self._gaps) < READ_GAPS:
             after, upto = self._ranges.popleft()
@@ -111,14 +118,25 @@ class SendSchedule:
         return self.unheard(self._outbox.gaps(limit, after=self._taken.upto, upto=self._upto), limit)
 
     def again(self, now: float) -> bool:
-        """Put rows that no receipt covers to the old ones when that is due; tell whether it was."""
-        if self._ranges or self._old:
+        """Have rows that no receipt covers sent again when that is due; tell whether it was.
+
+        While old rows go that never went, they bring the receipts on; when they wait for receipts themselves, what
+        the broker took and lost may be all that they wait for.
+        """
+        if self._missing or ((self._ranges or self._old) and not (self._pace and self._pace.is_full)):
             return False
         due = self._resend.next_piece(now)
         if due is None:
             return False
-        self._ranges.append(due)
-        self.resent += sum(last - first + 1 for first, last in self._received.missing(due[0] + 1, due[1]))
+        after, upto = due
+        while after < upto:
+            before = after
+            rows, after = self._read(before, upto)
+            rows = self._not_received(rows)
+            self._missing.extend(by_slot(rows, self.max_bytes))
+            self.resent += len(rows)
+            if after == before:
+                break
         return True
 
     def acknowledged(self, numbers: Iterable[tuple[int, int]], now: float) -> None:
@@ -161,7 +179,8 @@ class SendSchedule:
     def drain(self) -> list[list[Row]]:
         """Return all rows that were read and not handed out, as messages: the file that they came from is gone."""
         self._ranges.clear()
-        held = [*self._old, *by_slot(self._batches.drain(), self.max_bytes)]
+        held = [*self._missing, *self._old, *by_slot(self._batches.drain(), self.max_bytes)]
+        self._missing.clear()
         self._old.clear()
         return held
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.delivery.backlog_pace import LEAST
 from gateway.delivery.receipts import Reach
-from gateway.delivery.resend import Resend
+from gateway.delivery.resend import CHUNK, Resend
 from gateway.delivery.schedule import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, SendSchedule
 from gateway.model.row import Gap, Row
 from gateway.outbox.outbox import Outbox
@@ -109,6 +109,32 @@ def test_resent_rows_take_the_old_lane_from_the_receipt_on(outbox: Outbox) -> No
     assert schedule.again(8.0)
     assert seqs(drain(schedule, 9.0, old=True)) == list(range(41, 101))
     assert schedule.resent == 60
+
+
+def test_what_the_past_waits_for_is_sent_again_though_more_of_it_waits(outbox: Outbox) -> None:
+    """One message of the first was lost behind the broker: no receipt moves, and the past would wait for each."""
+    make(outbox, 6_000)
+    schedule = SendSchedule(outbox, resend=Resend(after_s=5.0), now=0.0)
+    schedule.live(0.0)
+    lost, *arrived = drain(schedule, 1.0, old=True)
+    schedule.acknowledged([(row.seq, row.seq) for rows in (lost, *arrived) for row in rows], now=1.0)
+    sent = sum(map(len, arrived)) + len(lost)
+    schedule.receipt(reach_of(arrived), 2.0, heard=True)
+    assert not schedule.again(2.0)
+    schedule.receipt(reach_of(arrived), 6.0, heard=True)
+    schedule.tick(6.0)
+    assert schedule.again(6.0)
+    probed = [seq for seq in seqs([lost]) if seq <= CHUNK]
+    assert seqs(drain(schedule, 6.1, old=True)) == probed
+    assert schedule.resent == len(probed)
+    schedule.receipt(Reach(sent), 7.0, heard=True)
+    assert seqs(drain(schedule, 7.1, old=True))[0] == sent + 1
+
+
+def reach_of(messages: list[list[Row]]) -> Reach:
+    there = seqs(messages)
+    upto = next(n for n in range(len(there) + 1) if n + 1 not in there)
+    return Reach(upto, sum(1 << (seq - upto - 1) for seq in there if seq > upto))
 
 
 def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) -> None:
