@@ -26,6 +26,7 @@ from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.broker.link import Incoming, Limits, Link
+from gateway.cli.pace import affordable_speed, free_processors, is_much
 from gateway.cli.terminal import Terminal
 from gateway.history.history import HistoryReader
 from gateway.machine.file_lock import FileLock
@@ -37,15 +38,8 @@ START_S = 60.0  # processes that only have to load
 COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
 PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
 STOP_S = 15.0  # what a child gets to stop in order
-BEDS_A_PROCESSOR = 12  # in real time, of a small computer, with everything on it: devices, gateway, historian, pages
-SLOWEST = 0.35  # of real time: a strap that notifies once a simulated second is taken for silent after 4 real ones
 EXIT_NOTHING_STORED = 1
 EXIT_INTERRUPTED = 130  # Ctrl-C before there was anything to store
-
-
-def affordable_speed(beds: int, processors: int) -> float:
-    """Return how much of real time a computer can simulate, at most all of it."""
-    return round(min(1.0, max(SLOWEST, BEDS_A_PROCESSOR * processors / beds)), 2)
 
 
 class DemoError(Exception):
@@ -131,11 +125,13 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float | None = Non
 
 def _choose_speed(console: Terminal, beds: int) -> float:
     """Return the speed that this computer can do, and say so where that is not real time."""
-    processors = os.cpu_count() or 1
+    if not is_much(beds):
+        return 1.0
+    processors = free_processors()
     speed = affordable_speed(beds, processors)
     if speed < 1:
         console.print(
-            f"This computer has {processors} processors: {beds} beds are simulated at {speed:g} of real time, "
+            f"This computer has {processors:.1f} processors free: {beds} beds are simulated at {speed:g} of real time, "
             "so measurements come that much more slowly (--speed 1 for all of it)."
         )
     return speed

@@ -30,7 +30,7 @@ class SimulatedRadio(Radio):
         scanner_type: Backend for ``bleak.BleakScanner(backend=...)``.
     """
 
-    at_once: ClassVar[int] = 24  # this air has no interference: seventy beds would come up one by one for minutes
+    at_once: ClassVar[int] = 8  # this air has no interference: seventy beds would come up one by one for minutes
 
     def __init__(self, *, name: str = "simulated", socket: Path | None = None, adapter: str | None = None) -> None:
         """Take the options of the configuration's radio table. Raises AdapterError without a socket."""

@@ -12,21 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo import SLOWEST, affordable_speed
 from gateway.history.history import HistoryReader
 from tests.servers import free_port, wait_until
 
 BEDS, DEVICES = 12, 60
 READY_S = 120.0  # a machine under load, on which the kernels were never compiled
 STREAMING_S = 240.0
-
-
-@pytest.mark.parametrize(
-    ("beds", "processors", "speed"),
-    [(1, 1, 1.0), (12, 1, 1.0), (24, 2, 1.0), (30, 2, 0.8), (70, 2, SLOWEST), (99, 16, 1.0)],
-)
-def test_a_computer_simulates_no_more_than_it_can(beds: int, processors: int, speed: float) -> None:
-    assert affordable_speed(beds, processors) == speed
 
 
 @pytest.mark.broker
