@@ -197,8 +197,9 @@ async def _summary(console: Terminal, settings: Settings, flow: Flow, children: 
     """Stop the sources first, let the historian store what is under way, and count what it has."""
     console.print("Stopping …")
     status = flow.status
-    await children[-1].stop()  # the gateway: it finishes and sends what it has
-    await children[1].stop()  # the historian: it stores what it got
+    simulators, historian, dashboard, gateway = children
+    await asyncio.gather(gateway.stop(), dashboard.stop())  # the gateway finishes and sends what it has
+    await asyncio.gather(historian.stop(), simulators.stop())  # the historian stores what it got
     history = HistoryReader(settings.historian.database or settings.site.data / "history.db")
     stored = history.count()
     history.close()
