@@ -26,7 +26,7 @@ from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.cli.pace import affordable_speed, free_processors, is_much
+from gateway.cli.pace import affordable_speed, free_processors, is_much, slower
 from gateway.cli.terminal import Terminal
 from gateway.history.history import HistoryReader
 from gateway.machine.file_lock import FileLock
@@ -37,6 +37,8 @@ from gateway.wire.topics import Topics
 START_S = 60.0  # processes that only have to load
 COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
 PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
+BEHIND_S = 0.2  # of simulated time from a sample to its step, in one of twenty steps: a step has 0.05 s
+BEHIND_FOR = 10  # lines of it, before it is said
 STOP_S = 15.0  # what a child gets to stop in order
 EXIT_NOTHING_STORED = 1
 EXIT_INTERRUPTED = 130  # Ctrl-C before there was anything to store
@@ -82,6 +84,11 @@ class Flow:
     def streaming(self) -> int:
         """Devices that stream now."""
         return sum(device["state"] == "streaming" for device in self.status.get("devices", []))
+
+    def is_behind(self, speed: float) -> bool:
+        """Return whether the gateway takes its samples late, by simulated time at this speed."""
+        p95 = self.status.get("pipeline", {}).get("latency_ms", {}).get("p95")
+        return p95 is not None and p95 / 1000 * speed > BEHIND_S
 
     def line(self, second: int, measured: int) -> str:
         """Return one line about the last second."""
@@ -173,15 +180,15 @@ async def _demo(
         console.print(address)
         # The minute of a demo is one with movement.
         await _until(console, stop, lambda: not flow.status.get("preparing"), children[-1], COMPILE_S)
-        await _show(console, flow, children, stop, for_s)
+        await _show(console, flow, children, stop, for_s=for_s, speed=settings.speed)
         status = await _summary(console, settings, flow, children)
         return EXIT_INTERRUPTED if status and stop.is_set() else status
 
 
 async def _show(
-    console: Terminal, flow: Flow, children: list[_Child], stop: asyncio.Event, for_s: float | None
+    console: Terminal, flow: Flow, children: list[_Child], stop: asyncio.Event, *, for_s: float | None, speed: float
 ) -> None:
-    second, before = 0, 0
+    second, before, behind = 0, 0, 0
     while not stop.is_set() and (for_s is None or second < for_s):
         try:
             await asyncio.wait_for(stop.wait(), 1.0)
@@ -189,6 +196,12 @@ async def _show(
             second += 1
             console.print(flow.line(second, flow.measurements - before), soft_wrap=True)
             before = flow.measurements
+            behind = behind + 1 if flow.is_behind(speed) else 0
+            if behind == BEHIND_FOR:
+                console.print(
+                    f"This computer does not keep up: data come late, and devices may be lost. Fewer beds, or --speed "
+                    f"{slower(speed):g} instead of {speed:g}, are what it can do."
+                )
         for child in children:
             child.check()
 

@@ -19,6 +19,11 @@ def affordable_speed(beds: int, processors: float) -> float:
     return round(min(1.0, max(SLOWEST, BEDS_A_PROCESSOR * processors / beds)), 2)
 
 
+def slower(speed: float) -> float:
+    """Return a speed to try where this one was too much."""
+    return max(SLOWEST, round(speed / 2, 2))
+
+
 def is_much(beds: int) -> bool:
     """Return whether so many beds may be too much for one processor."""
     return beds > BEDS_A_PROCESSOR
