@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency load faults soak check fuzz format docs system bare clean
+.PHONY: help setup demo test test-plain bench latency ward load faults soak check fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -39,6 +39,7 @@ help:
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make latency  how late a ward of twenty is, from the sample to the broker and to open pages; three minutes"
+	echo "make ward     a demo of seventy beds, and how soon all its devices stream; four minutes; BEDS=20, SPEED=1"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
 	echo "make format   put the code into shape"
@@ -81,6 +82,9 @@ test: setup system
 faults: FAULTS := yes
 faults: setup system
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
+ward: setup
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m benchmarks.whole_ward $(if $(BEDS),--beds $(BEDS)) $(if $(SPEED),--speed $(SPEED))
 
 load: setup
 	@$(V)/python -m benchmarks.pressure $(ARGS)

@@ -106,7 +106,8 @@ class Driver(ABC):
         title: For people.
         transport: ``"ble"`` or ``"serial"``.
         service: UUID that the device advertises (BLE), or None when it is found by name or address alone.
-        silence_s: After this long without a frame the stream is taken for dead and started again, seconds.
+        silence_s: After this long without a frame the stream is taken for dead and started again, seconds: of the clock
+            that stamps frames and of ours, and only while this process runs (`drivers.transport.silence`).
         live: Channels whose frames show that the stream lives; a battery level does not.
         refresh_s: While the stream lives `refresh` is called so often, seconds; None for never.
     """

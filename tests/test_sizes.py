@@ -43,7 +43,6 @@ LARGE_CLASSES = {
     "gateway/dashboard/ward.py::Ward": 23,
     "gateway/history/history.py::History": 63,
     "gateway/outbox/outbox.py::Outbox": 35,
-    "simulators/devices/shimmer3.py::Shimmer3": 21,
     "simulators/radio/client.py::SimulatedClient": 21,
 }
 

@@ -27,6 +27,7 @@ from drivers.transport.ble import BleTransport
 from drivers.transport.policy import LONGEST_DELAY_S, SOON_S, STABLE_S, Action, decide, delay_s
 from drivers.transport.radio import Radio
 from drivers.transport.serial_port import SerialTransport
+from drivers.transport.silence import Silence
 from drivers.transport.transport import Clock, Connection, Transport
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class DeviceSupervisor:
         self._state: State | None = None
         self._live_from_s: float | None = None  # first and last live frame of this connection, on the loop's clock
         self._live_to_s = 0.0
+        self._live_to_ns = 0  # the last one's stamp
 
     async def run(self) -> None:
         """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
@@ -181,17 +183,20 @@ class DeviceSupervisor:
     async def _watch(self, connection: Connection) -> NoReturn:
         """Wait until the stream ends. Raises LinkError."""
         loop = asyncio.get_running_loop()
-        started_s, silence_s = loop.time(), self._driver.silence_s
+        silence = Silence(self._driver.silence_s, self._clock_ns, loop.time())
         while True:
-            heard_s = started_s if self._live_from_s is None else max(started_s, self._live_to_s)
-            if loop.time() - heard_s >= silence_s:
-                self._error = SilentStreamError(f"no sample for {silence_s:g} s")
+            if self._live_from_s is not None:
+                silence.heard(self._live_to_s, self._live_to_ns)
+            if not (left_s := silence.left_s(loop.time())):
+                self._error = SilentStreamError(f"no sample for {self._driver.silence_s:g} s")
                 self._tell("silent")
                 raise self._error
+            until_s = loop.time() + left_s
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(heard_s + silence_s):
+                async with asyncio.timeout_at(until_s):
                     await connection.lost.wait()
                 raise LinkLostError("the link was lost")
+            silence.woke(loop.time() - until_s)
 
     async def _ask_again(self, connection: Connection) -> None:
         """Ask now and then for what the device does not tell by itself."""
@@ -247,7 +252,7 @@ class DeviceSupervisor:
 
     def _take(self, frame: Frame) -> None:
         if frame.channel in self._driver.live:
-            self._live_to_s = asyncio.get_running_loop().time()
+            self._live_to_s, self._live_to_ns = asyncio.get_running_loop().time(), frame.arrival_ns
             if self._live_from_s is None:
                 self._live_from_s = self._live_to_s
                 self._error = None

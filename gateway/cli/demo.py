@@ -26,6 +26,7 @@ from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.broker.link import Incoming, Limits, Link
+from gateway.cli.pace import affordable_speed, free_processors, is_much, slower
 from gateway.cli.terminal import Terminal
 from gateway.history.history import HistoryReader
 from gateway.machine.file_lock import FileLock
@@ -36,16 +37,11 @@ from gateway.wire.topics import Topics
 START_S = 60.0  # processes that only have to load
 COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
 PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
+BEHIND_S = 0.2  # of simulated time from a sample to its step, in one of twenty steps: a step has 0.05 s
+BEHIND_FOR = 10  # lines of it, before it is said
 STOP_S = 15.0  # what a child gets to stop in order
-BEDS_A_PROCESSOR = 12  # in real time, of a small computer, with everything on it: devices, gateway, historian, pages
-SLOWEST = 0.35  # of real time: a strap that notifies once a simulated second is taken for silent after 4 real ones
 EXIT_NOTHING_STORED = 1
 EXIT_INTERRUPTED = 130  # Ctrl-C before there was anything to store
-
-
-def affordable_speed(beds: int, processors: int) -> float:
-    """Return how much of real time a computer can simulate, at most all of it."""
-    return round(min(1.0, max(SLOWEST, BEDS_A_PROCESSOR * processors / beds)), 2)
 
 
 class DemoError(Exception):
@@ -89,6 +85,11 @@ class Flow:
         """Devices that stream now."""
         return sum(device["state"] == "streaming" for device in self.status.get("devices", []))
 
+    def is_behind(self, speed: float) -> bool:
+        """Return whether the gateway takes its samples late, by simulated time at this speed."""
+        p95 = self.status.get("pipeline", {}).get("latency_ms", {}).get("p95")
+        return p95 is not None and p95 / 1000 * speed > BEHIND_S
+
     def line(self, second: int, measured: int) -> str:
         """Return one line about the last second."""
         devices = self.status.get("devices", [])
@@ -131,11 +132,13 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float | None = Non
 
 def _choose_speed(console: Terminal, beds: int) -> float:
     """Return the speed that this computer can do, and say so where that is not real time."""
-    processors = os.cpu_count() or 1
+    if not is_much(beds):
+        return 1.0
+    processors = free_processors()
     speed = affordable_speed(beds, processors)
     if speed < 1:
         console.print(
-            f"This computer has {processors} processors: {beds} beds are simulated at {speed:g} of real time, "
+            f"This computer has {processors:.1f} processors free: {beds} beds are simulated at {speed:g} of real time, "
             "so measurements come that much more slowly (--speed 1 for all of it)."
         )
     return speed
@@ -177,15 +180,15 @@ async def _demo(
         console.print(address)
         # The minute of a demo is one with movement.
         await _until(console, stop, lambda: not flow.status.get("preparing"), children[-1], COMPILE_S)
-        await _show(console, flow, children, stop, for_s)
+        await _show(console, flow, children, stop, for_s=for_s, speed=settings.speed)
         status = await _summary(console, settings, flow, children)
         return EXIT_INTERRUPTED if status and stop.is_set() else status
 
 
 async def _show(
-    console: Terminal, flow: Flow, children: list[_Child], stop: asyncio.Event, for_s: float | None
+    console: Terminal, flow: Flow, children: list[_Child], stop: asyncio.Event, *, for_s: float | None, speed: float
 ) -> None:
-    second, before = 0, 0
+    second, before, behind = 0, 0, 0
     while not stop.is_set() and (for_s is None or second < for_s):
         try:
             await asyncio.wait_for(stop.wait(), 1.0)
@@ -193,6 +196,12 @@ async def _show(
             second += 1
             console.print(flow.line(second, flow.measurements - before), soft_wrap=True)
             before = flow.measurements
+            behind = behind + 1 if flow.is_behind(speed) else 0
+            if behind == BEHIND_FOR:
+                console.print(
+                    f"This computer does not keep up: data come late, and devices may be lost. Fewer beds, or --speed "
+                    f"{slower(speed):g} instead of {speed:g}, are what it can do."
+                )
         for child in children:
             child.check()
 
@@ -201,8 +210,9 @@ async def _summary(console: Terminal, settings: Settings, flow: Flow, children: 
     """Stop the sources first, let the historian store what is under way, and count what it has."""
     console.print("Stopping …")
     status = flow.status
-    await children[-1].stop()  # the gateway: it finishes and sends what it has
-    await children[1].stop()  # the historian: it stores what it got
+    simulators, historian, dashboard, gateway = children
+    await asyncio.gather(gateway.stop(), dashboard.stop())  # the gateway finishes and sends what it has
+    await asyncio.gather(historian.stop(), simulators.stop())  # the historian stores what it got
     history = HistoryReader(settings.historian.database or settings.site.data / "history.db")
     stored = history.count()
     history.close()

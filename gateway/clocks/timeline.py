@@ -53,6 +53,7 @@ GRID: Final = np.dtype(
         ("resets", "i8"),
     ]
 )
+COUNTED = ("samples", "lost", "repeated", "resets")
 
 
 @kernel
@@ -299,9 +300,10 @@ class Timelines:
         self._look()
 
     def _look(self) -> None:
-        """Views of what is asked for each step: a record array takes its time to look a field up."""
+        """Views of what is asked for each step or status: a record array takes its time to look a field up."""
         self.newest_s: Floats = self.grids.view(np.ndarray)["newest_s"]
         self.uncertainty_s: Floats = self.clocks.view(np.ndarray)["uncertainty_s"]
+        self.counts: dict[str, Ints] = {name: self.grids.view(np.ndarray)[name] for name in COUNTED}
 
 
 class Timeline:
@@ -343,7 +345,7 @@ class Timeline:
 
     def count(self, what: str) -> int:
         """Return how many samples there were since the start: ``samples``, ``lost``, ``repeated`` or ``resets``."""
-        return int(self.all.grids[what][self.number])
+        return self.all.counts[what].item(self.number)
 
     def at(self, index: Floats) -> Floats:
         """Return gateway seconds of fractional sample indices (n,)."""

@@ -27,14 +27,15 @@ def _build() -> str:
     return tag(b"".join(path.name.encode() + path.read_bytes() for path in files))
 
 
-def render(name: str) -> bytes:
-    """Return one page as UTF-8 HTML."""
+def render(name: str, speed: float = 1.0) -> bytes:
+    """Return one page as UTF-8 HTML; ``speed`` is that of simulated time, which the page tells if it is not ours."""
     shell = Template((PAGES / "shell.html").read_text("utf-8"))
     body = (PAGES / f"{name}.html").read_text("utf-8")
     current = {f"current_{page}": ' aria-current="page"' if page == name else "" for page in TITLES}
     return shell.substitute(
-        title=TITLES[name], name=name, body=body, statement=STATEMENT, root=ROOTS[name], build=BUILD, **current
-    ).encode()
+        title=TITLES[name], name=name, body=body, statement=STATEMENT, root=ROOTS[name], build=BUILD,
+        pace="" if speed == 1 else f", time at {speed:g} of real", **current,
+    ).encode()  # fmt: skip
 
 
 def tag(data: bytes) -> str:

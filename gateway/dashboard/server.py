@@ -117,7 +117,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
-    _add_routes(app)
+    _add_routes(app, settings.speed)
     return app
 
 
@@ -127,9 +127,9 @@ def _open_log(settings: Settings) -> AccessLog:
     return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
-def _add_routes(app: web.Application) -> None:
+def _add_routes(app: web.Application, speed: float) -> None:
     for path, name in PATHS.items():
-        app.router.add_get(path, _page(name))
+        app.router.add_get(path, _page(name, speed))
     app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
     app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
     app.router.add_get("/api/history", history)
@@ -161,8 +161,8 @@ async def _let_viewers_go(app: web.Application) -> None:
         waveforms.close()
 
 
-def _page(name: str) -> Callable[[web.Request], Any]:
-    page = pages.render(name)
+def _page(name: str, speed: float) -> Callable[[web.Request], Any]:
+    page = pages.render(name, speed)
 
     async def handler(_request: web.Request) -> web.Response:
         return web.Response(body=page, content_type="text/html", charset="utf-8")

@@ -50,6 +50,7 @@ def device_status(
     units: str = "",
 ) -> DeviceStatus:
     """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock, strap, units."""
+    counts = intake.counts.values()
     return {
         "id": intake.device.id,
         "slot": cast("str", intake.slot),  # a device in a status is worn
@@ -57,12 +58,12 @@ def device_status(
         "driver": intake.device.driver,
         "transport": intake.transport,
         "state": state.state if state else "stopped",
-        "samples": samples_of(intake),
+        "samples": intake.kept + sum(count.samples for count in counts),
         "rate_hz": rate_hz,
-        "lost": sum(count.lost for count in intake.counts.values()),
-        "resets": sum(count.resets for count in intake.counts.values()),
+        "lost": sum(count.lost for count in counts),
+        "resets": sum(count.resets for count in counts),
         "faults": dict(intake.faults),
-        "repeated": intake.repeated + sum(count.repeated for count in intake.counts.values()),
+        "repeated": intake.repeated + sum(count.repeated for count in counts),
         "units": [units] if units else [],
         "age_s": round(now_s - intake.newest_s, 3) if math.isfinite(intake.newest_s) else None,
         "battery": _latest(intake, "battery"),

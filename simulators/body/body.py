@@ -124,6 +124,7 @@ class WalkingBody:
         clock: Clock | None = None,
         channel: Channel | None = None,
         seed: int = 0,
+        figure: Figure | None = None,
     ) -> BodySensor:
         """Return the movement of a sensor on the body, from the beginning; every call makes another sensor.
 
@@ -134,6 +135,7 @@ class WalkingBody:
             clock: Its clock; by default a true one that starts at zero.
             channel: How its radio loses packets of one sample; by default it loses none.
             seed: Which unit: its faults, noise and losses.
+            figure: The body's movement, shared by sensors that are asked side by side; by default one of its own.
 
         Raises:
             ValueError: When there is no such placement or the rate is not positive.
@@ -145,7 +147,7 @@ class WalkingBody:
         mark = [self.seed, seed, PLACEMENTS.index(placement)]
         unit = int(np.random.default_rng(mark).integers(2**31))
         return BodySensor(
-            self.figure(),
+            self.figure() if figure is None else figure,
             placement,
             imu=Imu(Imperfections() if imperfections is None else imperfections, rate_hz, unit),
             clock=Clock() if clock is None else clock,
@@ -178,7 +180,10 @@ class WalkingBody:
 
 
 class Figure:
-    """The true movement of all segments, made as it is asked for; time must not go back by more than is kept."""
+    """The true movement of all segments, made as it is asked for; time must not go back by more than is kept.
+
+    Several may ask it side by side: what one of them still needs (`needs`) is kept for all.
+    """
 
     def __init__(self, planner: Planner, height_m: float) -> None:
         self._planner, self._height_m = planner, height_m
@@ -186,6 +191,7 @@ class Figure:
         self._steps = planner.steps()
         self._coming: list[float] = []  # when the latest steps' heels rise
         self._over = False
+        self._needed_s: dict[object, float] = {}  # from when on, by who asks
         self._body = BodyCurves(planner.feet)
         feet: tuple[Foot, Foot] = ("left", "right")
         self._feet = {foot: FootCurves(foot, planner.feet[foot]) for foot in feet}
@@ -207,8 +213,14 @@ class Figure:
             self._body.add(step, when, size)
             self._coming = [*self._coming, when.heel_rise][-STEPS_AHEAD:]
 
-    def forget(self, before_s: float) -> None:
-        """Let go of what was before then."""
+    def needs(self, who: object, from_s: float) -> None:
+        """Keep what is at or after ``from_s`` for one who asks, and let go of what nobody needs any more."""
+        before_s = min(self._needed_s.values(), default=from_s)
+        self._needed_s[who] = from_s
+        if (oldest_s := min(self._needed_s.values())) > before_s:
+            self._forget(oldest_s)
+
+    def _forget(self, before_s: float) -> None:
         body = self._body
         curves = [body.pelvis, *body.phase.values(), body.beat, body.size]
         for foot in self._feet.values():
@@ -294,6 +306,7 @@ class BodySensor(BlockSource):
     ) -> None:
         self.placement = placement
         self._figure, self._imu, self._clock, self._loss = figure, imu, clock, loss
+        figure.needs(self, 0.0)
         super().__init__(rate_hz)
 
     def _blocks(self) -> Iterator[Block]:
@@ -303,7 +316,7 @@ class BodySensor(BlockSource):
             if not count:
                 return
             yield Block(true[:count], self._maker(true[:count], device[:count]))
-            self._figure.forget(float(true[0]))
+            self._figure.needs(self, float(true[0]))
 
     def _maker(self, true: Floats, device: Floats) -> Callable[[], Motion]:
         """Return what works a block out; what is drawn at random is drawn now, so that later blocks are as they are."""

@@ -115,7 +115,7 @@ class HeartRateStrap(Peripheral):
     def _read_level(self) -> bytes:
         return bytes([self._battery.percent(self.timeline.now_s)])
 
-    async def _send(self, until_s: float) -> bool:
+    def _send(self, until_s: float) -> bool:
         while self._next_s <= until_s:
             beats = self._source.take(self._next_s)
             if beats is None:
@@ -124,21 +124,21 @@ class HeartRateStrap(Peripheral):
             self._recent.extend(rr_s)
             if len(beats.time_s):
                 self._last_beat_s = float(beats.time_s[-1])
-            await self._tell(rr_s, signal=self._next_s - self._last_beat_s < SIGNAL_LOST_S)
+            self._tell(rr_s, signal=self._next_s - self._last_beat_s < SIGNAL_LOST_S)
             self._next_s += PERIOD_S
         return True
 
-    async def _tell(self, rr_s: list[float], *, signal: bool) -> None:
+    def _tell(self, rr_s: list[float], *, signal: bool) -> None:
         rate = round(60.0 * len(self._recent) / sum(self._recent)) if signal and self._recent else 0
         data = encode_measurement(rate, rr_s[-MOST_INTERVALS:], contact=signal)
         if self._muted:
             self.counts.lost += 1
-        elif await self.notify(self._measurement, data):
+        elif self.notify(self._measurement, [data]):
             self.streaming = True
             self.counts.sent += 1
         else:
             self.streaming = False
             self.counts.unsent += 1
         percent = self._battery.percent(self._next_s)
-        if percent != self._told_percent and await self.notify(self._level, bytes([percent])):
+        if percent != self._told_percent and self.notify(self._level, [bytes([percent])]):
             self._told_percent = percent

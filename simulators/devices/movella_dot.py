@@ -19,6 +19,7 @@ from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral, advertisement, characteristic
+from simulators.radio.pull import Pull
 from simulators.sensing.fusion import Fusion, Vector
 
 LOCAL_NAME = "Movella DOT"
@@ -115,6 +116,7 @@ class MovellaDot(Peripheral):
             advertised=advertisement(LOCAL_NAME, maker=COMPANY),
         )
         self._source = source
+        self._pull = Pull(source, self.counts)
         self._battery = Battery(lasts_h=6.0)
         self._told_percent = self._battery.percent(0.0)
         self._mode = 0
@@ -170,21 +172,20 @@ class MovellaDot(Peripheral):
     def _read_battery(self) -> bytes:
         return bytes([self._battery.percent(self.timeline.now_s), 0])
 
-    async def _send(self, until_s: float) -> bool:
-        if not self.streaming:  # nobody takes them: they are counted and not worked out
-            skipped = self._source.skip(until_s)
-            self.counts.unsent += skipped or 0
-            return skipped is not None
-        motion = self._source.take(until_s)
+    def _send(self, until_s: float) -> bool:
+        motion = self._pull.due(until_s, wanted=self.streaming)
         if motion is None:
             return False
-        await self._send_motion(motion)
-        percent = self._battery.percent(until_s)
-        if percent != self._told_percent and await self.notify(self._level, bytes([percent, 0])):
-            self._told_percent = percent
+        if len(motion.time_s):
+            self._send_motion(motion)
+            percent = self._battery.percent(until_s)
+            if percent != self._told_percent and self.notify(self._level, [bytes([percent, 0])]):
+                self._told_percent = percent
         return True
 
-    async def _send_motion(self, motion: Motion) -> None:
+    def _send_motion(self, motion: Motion) -> None:
+        mode, oriented = MODES[self._mode], self._mode in _ORIENTED
+        size, payloads = _BYTES[mode.length], []
         for time_s, acc, gyr, mag, sent in zip(
             motion.time_s.tolist(),
             motion.acc.tolist(),
@@ -194,20 +195,13 @@ class MovellaDot(Peripheral):
             strict=True,
         ):
             clock_s = self.clock_s(time_s)
-            if not self.streaming:
-                self.counts.unsent += 1
-                continue
-            if self._mode in _ORIENTED:
+            if oriented:
                 self._fusion.update(time_s, acc, gyr)
-            if not sent or self._muted:
-                self.counts.lost += 1
-                continue
-            await self._send_sample(Sample(round(clock_s * TICK_HZ) & 0xFFFFFFFF, acc, gyr, mag, self._fusion))
-
-    async def _send_sample(self, sample: Sample) -> None:
-        mode = MODES[self._mode]
-        payload = mode.encode(sample).ljust(_BYTES[mode.length], b"\0")
-        if await self.notify(self._payloads[mode.length], payload):
-            self.counts.sent += 1
+            if sent and not self._muted:
+                sample = Sample(round(clock_s * TICK_HZ) & 0xFFFFFFFF, acc, gyr, mag, self._fusion)
+                payloads.append(mode.encode(sample).ljust(size, b"\0"))
+        self.counts.lost += len(motion.time_s) - len(payloads)
+        if self.notify(self._payloads[mode.length], payloads):
+            self.counts.sent += len(payloads)
         else:
-            self.counts.unsent += 1
+            self.counts.unsent += len(payloads)

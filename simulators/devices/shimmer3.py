@@ -7,19 +7,18 @@ another rate is acknowledged, and the next inquiry tells what it is.
 
 from __future__ import annotations
 
+import binascii
 import math
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from simulators.devices.battery import Battery
-from simulators.motion.source import Floats, Motion, MotionSource
+from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.device import SimulatedDevice
+from simulators.radio.pull import Pull
 from simulators.radio.serial_port import SerialPort
 
 TICK_HZ = 32768
@@ -33,6 +32,7 @@ HARDWARE = 3  # Shimmer3
 BATTERY_EMPTY_V, BATTERY_FULL_V = 3.2, 4.167
 ADC_PER_VOLT = 4095 / 3.0 / 1.988  # 12 bits over 3 V, behind a divider
 CRC_START = 0xB0CA
+INT16_MAX = 32767
 
 _ARGUMENT_BYTES = {
     0x05: 2,  # sampling rate
@@ -49,15 +49,8 @@ _NAME_BYTES = 32  # the firmware keeps 12
 
 
 def crc16(data: bytes) -> int:
-    """Return the firmware's check sum: CCITT, a nibble at a time, odd lengths padded with a zero byte."""
-    crc = CRC_START
-    for byte in data + bytes(len(data) % 2):
-        crc = ((crc << 8) | (crc >> 8)) & 0xFFFF
-        crc ^= byte
-        crc ^= (crc & 0xFF) >> 4
-        crc ^= (crc << 12) & 0xFFFF
-        crc ^= (crc & 0xFF) << 5
-    return crc
+    """Return the firmware's check sum: CCITT, odd lengths padded with a zero byte."""
+    return binascii.crc_hqx(data + bytes(len(data) % 2), CRC_START)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +73,16 @@ class Triad:
     stored_scale: int
     alignment: tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
 
-    def counts(self, values: Floats) -> NDArray[np.int16]:
-        """Return raw counts (n, 3) of values (n, 3) in the announced unit, cut at the ends of the range."""
-        raw = np.rint(values @ np.array(self.alignment).T * self.sensitivity)
-        counts: NDArray[np.int16] = np.clip(raw, -32768, 32767).astype(">i2" if self.big else "<i2")
-        return counts
+    def counts(self, value: Sequence[float]) -> bytes:
+        """Return the raw counts of a value of three axes in the announced unit, cut at the ends of the range.
+
+        In plain numbers, since a device sends a sample or two at a time.
+        """
+        raw = [
+            round(sum(share * part for share, part in zip(row, value, strict=True)) * self.sensitivity)
+            for row in self.alignment
+        ]
+        return struct.pack(">3h" if self.big else "<3h", *(max(-INT16_MAX - 1, min(INT16_MAX, count)) for count in raw))
 
     def calibration(self) -> bytes:
         """Return the 21 bytes that announce offset, sensitivity and alignment."""
@@ -119,6 +117,7 @@ class Shimmer3(SimulatedDevice):
         super().__init__(name=name, timeline=timeline)
         self.port = SerialPort(path, received=self._on_received, hung_up=self._on_hung_up)
         self._source = source
+        self._pull = Pull(source, self.counts)
         self._battery = Battery(lasts_h=12.0)
         self._sensors = ACCELERATION.sensors | ANGULAR_RATE.sensors
         self._crc_bytes = 0
@@ -230,37 +229,29 @@ class Shimmer3(SimulatedDevice):
         volts = BATTERY_EMPTY_V + share * (BATTERY_FULL_V - BATTERY_EMPTY_V)
         return struct.pack("<BBHB", 0x8A, 0x94, round(volts * ADC_PER_VOLT), 0x80)
 
-    async def _send(self, until_s: float) -> bool:
-        if not self.streaming:  # nobody takes them: they are counted and not worked out
-            skipped = self._source.skip(until_s)
-            self.counts.unsent += skipped or 0
-            return skipped is not None
-        motion = self._source.take(until_s)
-        if motion is None:
-            return False
-        if len(motion.time_s):
+    def _send(self, until_s: float) -> bool:
+        motion = self._pull.due(until_s, wanted=self.streaming)
+        if motion is not None and len(motion.time_s):
             self._send_motion(motion)
-        return True
+        return motion is not None
 
     def _send_motion(self, motion: Motion) -> None:
-        clocks = [self.clock_s(time_s) for time_s in motion.time_s.tolist()]
-        if not self.streaming:
-            self.counts.unsent += len(clocks)
-            return
-        rows = self._counts(motion)
-        for clock_s, row, sent in zip(clocks, rows, motion.sent.tolist(), strict=True):
-            if not sent or self._muted:
-                self.counts.lost += 1
-                continue
-            ticks = round(clock_s * TICK_HZ) & TICK_MASK
-            packets = self._as_sent(self._checked(DATA + ticks.to_bytes(3, "little") + row))
-            if all([self._write(packet) for packet in packets]):  # noqa: C419 - all go out, whatever becomes of the first
-                self.counts.sent += 1
-            else:
-                self.counts.lost += 1
-
-    def _counts(self, motion: Motion) -> list[bytes]:
-        """Return the channels of each sample as on the wire."""
-        values = {ANGULAR_RATE: motion.gyr * DEG, ACCELERATION: motion.acc, MAGNETIC: motion.mag}
-        columns = [triad.counts(values[triad]) for triad in self.enabled]
-        return [b"".join(column[i].tobytes() for column in columns) for i in range(len(motion.time_s))]
+        """Write the samples at once: each write is a call of the system."""
+        packets = []
+        for time_s, acc, gyr, mag, sent in zip(
+            motion.time_s.tolist(),
+            motion.acc.tolist(),
+            (motion.gyr * DEG).tolist(),
+            motion.mag.tolist(),
+            motion.sent.tolist(),
+            strict=True,
+        ):
+            ticks = round(self.clock_s(time_s) * TICK_HZ) & TICK_MASK
+            if sent and not self._muted:
+                values = {ANGULAR_RATE.sensors: gyr, ACCELERATION.sensors: acc, MAGNETIC.sensors: mag}
+                row = b"".join(triad.counts(values[triad.sensors]) for triad in self.enabled)
+                packets.append(self._checked(DATA + ticks.to_bytes(3, "little") + row))
+        written = bool(packets) and self._write(b"".join(self._as_sent(packets)))
+        heard = len(packets) if written else 0
+        self.counts.sent += heard
+        self.counts.lost += len(motion.time_s) - heard

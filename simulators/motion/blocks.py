@@ -14,8 +14,8 @@ import numpy as np
 
 from simulators.motion.source import Floats, Motion, MotionSource
 
-BLOCK_SAMPLES = 128
-"""Samples made at once: enough to spread numpy's cost of a call, few enough to stay within two seconds of now."""
+BLOCK_SAMPLES = 256
+"""Samples made at once: enough to spread numpy's cost of a call, few enough to stay within five seconds of now."""
 
 
 class Block(NamedTuple):
@@ -94,7 +94,7 @@ class BlockSource(MotionSource):
                     self._over = True
                     return
             block, start = self._block, self._taken
-            stop = int(np.searchsorted(block.true_s, until_s, side="right"))
+            stop = int(block.true_s.searchsorted(until_s, side="right"))
             if stop > start:
                 self._taken = stop
                 yield block, start, stop

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-TICK_S = 0.02  # real seconds between two looks at the sources: a Bluetooth connection interval is 7.5 to 50 ms
+from simulators.motion.rounds import Rounds
+
+TICK_S = 0.02  # seconds between two looks at the sources: a Bluetooth connection interval is 7.5 to 50 ms
 
 
 class Timeline:
@@ -13,10 +15,17 @@ class Timeline:
     Args:
         speed: Simulated seconds in a real one.
         running: False holds the time at 0 until `start`.
+
+    Attributes:
+        tick_s: Real seconds from one tick to the next. Where time runs slowly, so does everything else: the ticks of
+            fast time are no closer, since devices would do nothing but look.
+        rounds: Whoever joins is called once a tick.
     """
 
     def __init__(self, *, speed: float = 1.0, running: bool = True) -> None:
         self.speed = speed
+        self.tick_s = TICK_S / min(speed, 1.0)
+        self.rounds = Rounds(self.tick)
         self._started = 0.0
         self._begun = asyncio.Event()
         self._ticking: asyncio.Event | None = None
@@ -48,12 +57,12 @@ class Timeline:
             await asyncio.sleep(left_s / self.speed)
 
     async def tick(self) -> None:
-        """Wait for the next tick of real time; all devices wake up together, by one timer for hundreds of them."""
+        """Wait for the next tick; all who wait wake up together."""
         if (ticking := self._ticking) is None:
             loop = asyncio.get_running_loop()
             self._ticking = ticking = asyncio.Event()
             now = loop.time()
-            loop.call_at(now + TICK_S - now % TICK_S, self._tick, ticking)
+            loop.call_at(now + self.tick_s - now % self.tick_s, self._tick, ticking)
         await ticking.wait()
 
     def _tick(self, ticking: asyncio.Event) -> None:

@@ -19,6 +19,7 @@ from bumble.transport.unix import open_unix_client_transport
 
 from drivers.transport.unix_path import short_path
 from simulators.radio.notification import decode
+from simulators.radio.splitter import Splitter
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ CONNECT_TIMEOUT_S = 2.0  # for a peripheral that was heard a moment ago: ten adv
 T = TypeVar("T")
 
 Listener = Callable[[Advertisement], None]
+Taker = Callable[[bytes], object]
 
 
 def _unavailable(reason: str) -> BleakBluetoothNotAvailableError:
@@ -61,18 +63,19 @@ class _Host(Host):  # type: ignore[misc] # bumble is untyped to us
     """Bumble's host, which loses its transport without stumbling over a command that has just been answered.
 
     Attributes:
-        connections_of: Connections of the device by handle: a notification goes straight to the client of one.
+        takers: Who takes the notifications of a connection and attribute, by their handles, without all of bumble's
+            layers.
     """
 
-    connections_of: Mapping[int, Connection] = MappingProxyType({})
+    takers: Mapping[tuple[int, int], Taker] = MappingProxyType({})
 
     def on_packet(self, packet: bytes) -> None:
         notification = decode(packet)
-        connection = self.connections_of.get(notification.connection) if notification is not None else None
-        if connection is None:
+        taker = self.takers.get(notification[:2]) if notification is not None else None
+        if notification is None or taker is None:
             super().on_packet(packet)
         else:
-            connection.gatt_client.on_att_handle_value_notification(notification)
+            taker(notification.attribute_value)
 
     def on_transport_lost(self) -> None:
         if self.pending_response is not None and not self.pending_response.done():
@@ -85,10 +88,14 @@ class Central:
 
     Args:
         socket: Unix socket of the simulated radio.
+
+    Attributes:
+        takers: Who takes notifications, by the handles of connection and attribute.
     """
 
     def __init__(self, socket: Path) -> None:
         self.socket = socket
+        self.takers: dict[tuple[int, int], Taker] = {}
         self._device: Device | None = None
         self._listeners: set[Listener] = set()
         self._heard: dict[str, tuple[hci.Address, float]] = {}
@@ -221,10 +228,12 @@ class Central:
         """Attach, and return when the simulator has gone."""
         with short_path(self.socket) as name:
             transport: Any = await open_unix_client_transport(name)
+        transport.source.parser = Splitter()
         try:
             host = _Host(transport.source, transport.sink)
             device = Device(config=DeviceConfiguration(name="rehab-gateway"), host=host)
-            host.connections_of = device.connections
+            self.takers.clear()  # of connections that went with the last simulator
+            host.takers = self.takers
             async with asyncio.timeout(POWER_ON_TIMEOUT_S):
                 await device.power_on()
             device.on(Device.EVENT_ADVERTISEMENT, self._on_advertisement)

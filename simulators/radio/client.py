@@ -112,6 +112,8 @@ class SimulatedClient(BaseBleakClient):
         self._connection = connection
 
         def on_disconnection(_: int) -> None:
+            for characteristic in self.services.characteristics if self.services else ():
+                self.central.takers.pop((connection.handle, characteristic), None)
             self._connection = self._peer = None
             if self._disconnected_callback is not None:
                 self._disconnected_callback()
@@ -185,9 +187,13 @@ class SimulatedClient(BaseBleakClient):
         if not {"notify", "indicate"} & set(characteristic.properties):
             raise BleakError("[org.bluez.Error.NotSupported] Operation is not supported")
         await self._do(self._gatt().subscribe(characteristic.obj, lambda value: callback(bytearray(value))))
+        if self._connection is not None:
+            taken = (self._connection.handle, characteristic.handle)
+            self.central.takers[taken] = lambda value: callback(bytearray(value))
 
     async def stop_notify(self, characteristic: BleakGATTCharacteristic) -> None:
         """Unsubscribe."""
+        self.central.takers.pop((self._connected().handle, characteristic.handle), None)
         await self._do(self._gatt().unsubscribe(characteristic.obj))
 
     async def _read(self, handle: int) -> bytearray:

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal
 
 from simulators.motion.timeline import Timeline
 from simulators.motion.wearer import Wearer
+from simulators.radio.counts import Counts
 
+MOST_TICKS = 100  # of the source in one turn, where the reader has not read or the computer has not run: two seconds
 FLOOD = 20  # times that each packet is sent by a device that floods: over a thousand packets a second of a DOT
 
 Misbehaviour = Literal["", "flood", "repeat", "garbage"]
-
-
-@dataclass(slots=True)
-class Counts:
-    """Samples of one device by what became of them.
-
-    Attributes:
-        sent: Handed to the radio or the port.
-        lost: Lost on the air, because the source says so or a fault does.
-        unsent: Taken while nobody had started the stream.
-    """
-
-    sent: int = 0
-    lost: int = 0
-    unsent: int = 0
 
 
 class SimulatedDevice(ABC):
@@ -59,20 +44,20 @@ class SimulatedDevice(ABC):
         self._random = random.Random(name)
         self._power_on_s = 0.0  # device clock at its last power-on, on the source's device clock
         self._reset_wanted = False
-        self._task: asyncio.Task[None] | None = None
+        self._looked_s = 0.0  # how far the source has been looked at, on the source's time
+        self._ending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Switch on."""
         await self._switch_on()
-        self._task = asyncio.create_task(self._pump(), name=f"device {self.name}")
+        self.timeline.rounds.join(self._turn)
 
     async def stop(self) -> None:
         """Switch off."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        self.timeline.rounds.leave(self._turn)
+        if self._ending is not None:
+            await self._ending
+            self._ending = None
         self.streaming = False
         await self._switch_off()
 
@@ -113,41 +98,50 @@ class SimulatedDevice(ABC):
             self._power_on_s = source_s
         return source_s - self._power_on_s
 
-    def _as_sent(self, packet: bytes) -> Iterable[bytes]:
-        """Return what goes out in place of a packet."""
+    def _as_sent(self, packets: Sequence[bytes]) -> Sequence[bytes]:
+        """Return what goes out in place of packets."""
         match self._misbehaviour:
             case "flood":
-                return [packet] * FLOOD
+                return [packet for packet in packets for _ in range(FLOOD)]
             case "repeat":
-                return [packet, packet]
+                return [packet for packet in packets for _ in range(2)]
             case "garbage":
-                return [self._random.randbytes(len(packet))]
+                return [self._random.randbytes(len(packet)) for packet in packets]
             case _:
-                return (packet,)
+                return packets
 
     @property
     def wanted(self) -> bool:
         """Whether a gateway takes what the device sends."""
         return self.streaming
 
-    async def _pump(self) -> None:
-        while not self.timeline.running or await self._send_due():
-            await self.timeline.tick()
+    def _turn(self) -> None:
+        """Send what is due; at the end of the source, disappear."""
+        if not self.timeline.running or not self._may_send() or self._send_due():
+            return
+        self.timeline.rounds.leave(self._turn)
         self.streaming = False
         self.finished.set()
-        await self._switch_off()
+        self._ending = asyncio.get_running_loop().create_task(self._switch_off(), name=f"end {self.name}")
 
-    async def _send_due(self) -> bool:
+    def _may_send(self) -> bool:
+        """Whether who reads takes more at present; what is not sent is sent later."""
+        return True
+
+    def _send_due(self) -> bool:
         """Send what is due now; False at the end of the source."""
         until_s: float | None = self.timeline.now_s
         if self.wearer is not None:
             if self.wanted:
                 self.wearer.begin(self.timeline.now_s)
             until_s = self.wearer.own_s(self.timeline.now_s)
-        return until_s is None or await self._send(until_s)
+        if until_s is None:
+            return True
+        self._looked_s = min(until_s, self._looked_s + MOST_TICKS * self.timeline.tick_s * self.timeline.speed)
+        return self._send(self._looked_s)
 
     @abstractmethod
-    async def _send(self, until_s: float) -> bool:
+    def _send(self, until_s: float) -> bool:
         """Send what the source has up to its time ``until_s``; False at the end of the source."""
 
     @abstractmethod

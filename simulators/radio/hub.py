@@ -128,13 +128,13 @@ class _Attachment(asyncio.Protocol):
         self._transport.write(b"".join(packets))
 
     def pause_writing(self) -> None:
-        self._controller.writable.clear()
+        self._controller.writable = False
 
     def resume_writing(self) -> None:
-        self._controller.writable.set()
+        self._controller.writable = True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 # how it ended does not matter
-        self._controller.writable.set()
+        self._controller.writable = True
         self._controller.remove()
         self._hub._detach(self)  # noqa: SLF001 # the two halves of one class
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from bumble import hci, link, ll
@@ -60,10 +61,10 @@ class SimulatedLink(link.LocalLink):  # type: ignore[misc] # bumble is untyped t
         found: SimulatedController | None = self.by_address.get(address) or super().find_le_controller(address)
         return found
 
-    async def writable(self, address: hci.Address) -> None:
-        """Wait until the host behind ``address`` takes data again; at once if there is none."""
-        if (controller := self.by_address.get(address)) is not None and not controller.writable.is_set():
-            await controller.writable.wait()
+    def is_writable(self, address: hci.Address) -> bool:
+        """Whether the host behind ``address`` takes data at present, or there is none."""
+        controller = self.by_address.get(address)
+        return controller is None or controller.writable
 
     def send_acl_data(
         self,
@@ -109,7 +110,7 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
     """A Bluetooth LE controller with legacy advertising, at a fixed public address.
 
     Attributes:
-        writable: Cleared while the host of this controller does not take what it is sent.
+        writable: Whether the host of this controller takes what it is sent at present.
     """
 
     le_features = Controller.le_features & ~(
@@ -127,8 +128,7 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
         self._pending: hci.HCI_LE_Create_Connection_Command | None = None
         super().__init__(name, link=air, public_address=address)
         self.le_legacy_advertiser = _Advertiser(self)
-        self.writable = asyncio.Event()
-        self.writable.set()
+        self.writable = True
 
     @property
     def le_scan_enable(self) -> bool:
@@ -158,9 +158,17 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
         else:
             self._air.listeners.pop(self, None)
 
-    def send_notification(self, peer_address: hci.Address, packet: bytes) -> None:
-        """Send an L2CAP packet over a connection, past the host's queue; lost where there is no connection."""
-        self._air.send_acl_data(self, peer_address, PhysicalTransport.LE, packet)
+    def send_notifications(self, peer_address: hci.Address, packets: Sequence[bytes]) -> None:
+        """Send L2CAP packets over a connection, past the host's queue; lost where there is no connection."""
+        connection = self.le_connections.get(peer_address)
+        receiver = self._air.find_le_controller(peer_address)
+        if connection is not None and receiver is not None:
+            asyncio.get_running_loop().call_soon(receiver.on_link_packets, connection.self_address, packets)
+
+    def on_link_packets(self, sender_address: hci.Address, packets: Sequence[bytes]) -> None:
+        """Hand packets of one sender to the host."""
+        for packet in packets:
+            self.on_link_acl_data(sender_address, PhysicalTransport.LE, packet)
 
     def on_link_acl_data(self, sender_address: hci.Address, transport: PhysicalTransport, data: bytes) -> None:  # noqa: ARG002 - all of ours is LE
         """Hand a packet to the host, as bumble does, without an object for each."""

@@ -22,7 +22,6 @@ ADVERTISEMENT_BYTES = 31  # Core 5.0, Vol 6, Part B, 2.3.1: and there is no scan
 FLAGS = bytes([2, 0x01, 0x06])  # general discoverable, no BR/EDR
 ATT_HEADER = 3  # bytes of a notification before its value
 SWITCH_OFF_TIMEOUT_S = 2.0
-MAX_UNDER_WAY = 32  # packets in the host's queue before it waits: half of what the controller takes
 
 Read = Callable[[], bytes]
 Write = Callable[[bytes], None]
@@ -109,27 +108,19 @@ class Peripheral(SimulatedDevice):
     def services(self) -> list[Service]:
         """Return the GATT services."""
 
-    async def notify(self, attribute: Characteristic[bytes], value: bytes) -> bool:
-        """Send a notification, once what is on its way has left; False when nobody is connected or subscribed."""
-        # A list, since not to evaluate the rest would not be to send it.
-        return all([await self._notify(attribute, packet) for packet in self._as_sent(value)])
-
-    async def _notify(self, attribute: Characteristic[bytes], value: bytes) -> bool:
+    def notify(self, attribute: Characteristic[bytes], values: Sequence[bytes]) -> bool:
+        """Send notifications, each cut to what fits; False when nobody is connected or subscribed."""
         connection = self._connection
         if connection is None or not self._subscribed(connection, attribute):
             return False
-        peer, value = connection.peer_address, value[: connection.att_mtu - ATT_HEADER]
-        await self._hub.air.writable(peer)
-        if connection.data_packet_queue.pending > MAX_UNDER_WAY:
-            await connection.drain()
-        if self._connection is not connection:
-            return False
-        assert self._device is not None
-        if len(value) > MOST_BYTES:
-            await self._device.notify_subscriber(connection, attribute, value)
-        else:
-            self._controller.send_notification(peer, encode(attribute.handle, value))
+        most = min(connection.att_mtu - ATT_HEADER, MOST_BYTES)
+        packets = [encode(attribute.handle, value[:most]) for value in self._as_sent(values)]
+        self._controller.send_notifications(connection.peer_address, packets)
         return True
+
+    def _may_send(self) -> bool:
+        """Whether the gateway takes what it is sent: a device holds back what it has until it does."""
+        return self._connection is None or self._hub.air.is_writable(self._connection.peer_address)
 
     def _subscribed(self, connection: Connection, attribute: Characteristic[bytes]) -> bool:
         assert self._device is not None

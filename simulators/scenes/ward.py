@@ -87,6 +87,7 @@ class _Person:
         )
         height_m = float(np.clip(random.normal(HEIGHT_M, 0.09), 1.5, 2.0))
         self._body = WalkingBody(self._draw(), height_m=height_m, programme=programme, repeat=True)
+        self._figure = self._body.figure()
 
     def bed(self, hub: Hub, timeline: Timeline, ports: Path) -> Bed:
         """Return the bed with the person's devices."""
@@ -117,7 +118,9 @@ class _Person:
             drift_ppm=self._random.normal(0.0, DRIFT_PPM),
             wander_ppm=WANDER_PPM,
         )
-        return self._body.sensor(placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw())
+        return self._body.sensor(
+            placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw(), figure=self._figure
+        )
 
     def _draw(self) -> int:
         return int(self._random.integers(2**31))

@@ -76,6 +76,7 @@ async def watching(
     name: str | None = None,
     port: Path | None = None,
     judge: Callable[[Told], str] | None = None,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> AsyncIterator[Watched]:
     """Run a supervisor; cancel it at the end."""
     watched = Watched(driver)
@@ -84,7 +85,7 @@ async def watching(
         driver,
         sink=watched.sink,
         on_state=watched.on_state,
-        clock_ns=time.monotonic_ns,
+        clock_ns=clock_ns,
         radio=radio,
         address=address,
         name=name,

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo import SLOWEST, affordable_speed
+from gateway.cli.demo import Flow
+from gateway.cli.pace import SLOWEST, slower
 from gateway.history.history import HistoryReader
+from gateway.wire.topics import Topics
 from tests.servers import free_port, wait_until
 
 BEDS, DEVICES = 12, 60
@@ -21,12 +23,17 @@ READY_S = 120.0  # a machine under load, on which the kernels were never compile
 STREAMING_S = 240.0
 
 
-@pytest.mark.parametrize(
-    ("beds", "processors", "speed"),
-    [(1, 1, 1.0), (12, 1, 1.0), (24, 2, 1.0), (30, 2, 0.8), (70, 2, SLOWEST), (99, 16, 1.0)],
-)
-def test_a_computer_simulates_no_more_than_it_can(beds: int, processors: int, speed: float) -> None:
-    assert affordable_speed(beds, processors) == speed
+@pytest.mark.parametrize(("p95", "speed"), [(None, 1.0), (90, 1.0), (900, 0.1)])
+def test_a_step_of_slow_time_takes_longer_and_is_not_behind(p95: float | None, speed: float) -> None:
+    flow = Flow(Topics("demo", "demo"), status={"pipeline": {"latency_ms": {"p95": p95}}})
+    assert not flow.is_behind(speed)
+
+
+@pytest.mark.parametrize(("p95", "speed"), [(300, 1.0), (900, 0.35), (2500, 0.1)])
+def test_a_computer_that_does_not_keep_up_is_said_to(p95: float, speed: float) -> None:
+    flow = Flow(Topics("demo", "demo"), status={"pipeline": {"latency_ms": {"p95": p95}}})
+    assert flow.is_behind(speed)
+    assert slower(speed) < speed or speed == SLOWEST
 
 
 @pytest.mark.broker

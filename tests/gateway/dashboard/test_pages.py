@@ -22,6 +22,12 @@ def test_each_page_says_what_it_is_not(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", pages.TITLES)
+def test_each_page_says_how_fast_simulated_time_runs_where_it_is_not_ours(name: str) -> None:
+    assert ">Simulated data, time at 0.35 of real<" in pages.render(name, 0.35).decode()
+    assert ">Simulated data<" in pages.render(name).decode()
+
+
+@pytest.mark.parametrize("name", pages.TITLES)
 def test_no_page_has_code_or_style_in_it(name: str) -> None:
     html = pages.render(name).decode()
     assert not re.search(r"<script(?![^>]*\bsrc=)", html)
