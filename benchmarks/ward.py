@@ -152,9 +152,9 @@ def _timed(spent: dict[str, float]) -> Iterator[None]:
 def pipeline_parts() -> list[tuple[type, str, str]]:
     """Return (class, method, part) whose times add up to a step."""
     return [
-        (MovellaDotDecoder, "decode_many", "decode"),
+        (MovellaDotDecoder, "decode_batch", "decode"),
         (Shimmer3Decoder, "decode_many", "decode"),
-        (Timelines, "push", "time"),
+        (Timelines, "place", "time"),
         (FootContacts, "push", "kernels"),
         (LowerBack, "push", "kernels"),
         (Intakes, "decode", "intake"),
