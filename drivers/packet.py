@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from itertools import chain, pairwise
 from typing import NamedTuple, Self
@@ -180,6 +180,10 @@ class Packets:
         np.cumsum([len(packet) for _, packet in packets], out=start[1:])
         device = np.array([at for at, _ in packets], np.int64)
         return cls(joined.stream, device, start, joined.arrival_ns, joined.ticks, joined.samples, joined.flags)
+
+    def owned_by(self, devices: Sequence[int]) -> Self:
+        """Return the same, of devices that were chosen among more: their places among all."""
+        return replace(self, device=np.array(devices, np.int64)[self.device])
 
     def each(self) -> Iterator[tuple[int, Packet]]:
         """Yield the packet of each device, and its place among them."""

@@ -118,7 +118,7 @@ class MovellaDotDecoder(Decoder):
         found: list[Packets] = []
         for members in by_mode.values():
             measured = _measured([ours[at] for at in members], frames.chosen(members))
-            found += [replace(packets, device=np.array(members)[packets.device]) for packets in measured]
+            found += [packets.owned_by(members) for packets in measured]
         return found
 
     def whole(self, frames: Sequence[Frame]) -> list[Frame]:

@@ -27,6 +27,7 @@ from gateway.analysis.needs import CLOCKS, UNREADY_CHANNEL, compiled_streams, ne
 from gateway.analysis.operators import Banks
 from gateway.analysis.subject import Subject
 from gateway.analysis.ward_operators import Said
+from gateway.analysis.wearers import Wearers
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import Floats
 from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
@@ -39,7 +40,6 @@ from gateway.wire.curves import SlotCurves
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
 NOT_ANALYSED = "not analysed: movement analysis was being prepared"
-FORMER_WEARER = "from before it was put on"
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Pipeline:
         self._simulated = settings.simulated
         self.doubts: dict[int, str] = {}
         self._steps = 0
-        self._worn_from_s: dict[int, float] = {}  # of devices whose first samples may still be the former wearer's
+        self._wearers = Wearers()
         self.ward: Ward = ()
         self._change_ward(ward_of(settings, sessions), 0.0)
 
@@ -236,7 +236,7 @@ class Pipeline:
                 subject = self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
-                    self._worn_from_s |= dict.fromkeys(devices, now_s)
+                    self._wearers.put_on(devices, now_s)
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
         self.ward = after
         return out
@@ -258,38 +258,9 @@ class Pipeline:
     def _measured(self, slot: str, said: Iterable[Said]) -> list[Measurement]:
         return [self._measure(slot, result, devices) for result, devices in said]
 
-    def _of_wearers(self, arrived: ArrivedBatch) -> ArrivedBatch | None:
-        """Leave out samples that are not of who wears the device now; return None where nothing is left."""
-        suspected = [
-            at
-            for at, intake in enumerate(arrived.intakes)
-            if intake.slot is None or (self._worn_from_s and int(arrived.numbers[at]) in self._worn_from_s)
-        ]
-        if not suspected:
-            return arrived
-        theirs = np.ones(len(arrived.numbers), np.bool_)
-        theirs[suspected] = [self._is_of_wearer(arrived.one(at)) for at in suspected]
-        return arrived.kept(np.repeat(theirs, np.diff(arrived.start))) if theirs.any() else None
-
-    def _is_of_wearer(self, arrived: Arrived) -> bool:
-        """Whether samples are of who wears the device now: not on nobody, and none from before it was put on."""
-        number = arrived.number
-        if self.intakes[number].slot is None:
-            return False
-        worn_from_s = self._worn_from_s.get(number)
-        if worn_from_s is None:
-            return True
-        first_s = float(arrived.timeline.at(arrived.index[:1].astype(float))[0])
-        if first_s < worn_from_s:
-            self.intakes[number].note(FORMER_WEARER)
-            return False
-        if arrived.spec.rate_hz:
-            del self._worn_from_s[number]  # what is sampled comes in order: nothing older follows
-        return True
-
     def _arrived(self, batch: ArrivedBatch) -> list[tuple[int, Measurement]]:
         """Take what arrived; return what that alone completed, with the number of each one's device."""
-        worn = self._of_wearers(batch)
+        worn = self._wearers.samples_of(batch)
         if worn is None:
             return []
         if self.taps:
