@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,14 +109,13 @@ class MovellaDotDecoder(Decoder):
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
         """Decode the measurements of all sensors of one mode at once."""
-        ours = [decoder for decoder in decoders if isinstance(decoder, MovellaDotDecoder)]
-        by_mode: dict[str, list[int]] = {}
-        for at, decoder in enumerate(ours):
-            by_mode.setdefault(decoder.mode.name, []).append(at)
-        if len(by_mode) == 1:
+        ours = cast("Sequence[MovellaDotDecoder]", decoders)
+        modes = {decoder.mode.name for decoder in ours}
+        if len(modes) == 1:
             return _measured(ours, frames)
         found: list[Packets] = []
-        for members in by_mode.values():
+        for mode in sorted(modes):
+            members = [at for at, decoder in enumerate(ours) if decoder.mode.name == mode]
             measured = _measured([ours[at] for at in members], frames.chosen(members))
             found += [packets.owned_by(members) for packets in measured]
         return found

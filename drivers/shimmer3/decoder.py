@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from typing import cast
 
 import numpy as np
 
@@ -132,17 +133,17 @@ class Shimmer3Decoder(Decoder):
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
         """Decode the streams of all devices of one layout at once."""
-        ours = [decoder for decoder in decoders if isinstance(decoder, Shimmer3Decoder)]
+        ours = cast("Sequence[Shimmer3Decoder]", decoders)
         announcing: set[int] = set()
         if frames.channels.count(DATA_CHANNEL) < len(frames.channels):
             announcing = {at for at, own in enumerate(frames.each()) if any(f.channel != DATA_CHANNEL for f in own)}
-        alike: dict[Shape | None, list[int]] = {}
-        for at, decoder in enumerate(ours):
-            alike.setdefault(None if at in announcing else decoder.shape, []).append(at)
+        shapes = [None if at in announcing else decoder.shape for at, decoder in enumerate(ours)]
+        if len(set(shapes)) == 1 and shapes[0] is not None:
+            return _streamed(ours, shapes[0], frames)
         found: list[Packets] = []
-        for shape, members in alike.items():
-            several = [ours[at] for at in members]
-            own = frames if len(several) == len(ours) else frames.chosen(members)
+        for shape in dict.fromkeys(shapes):
+            members = [at for at, other in enumerate(shapes) if other is shape]
+            several, own = [ours[at] for at in members], frames.chosen(members)
             if shape is None:
                 made = Packets.of([decoder.decode(each) for decoder, each in zip(several, own.each(), strict=True)])
             else:
@@ -194,7 +195,7 @@ class Shimmer3Decoder(Decoder):
 
     @property
     def constants(self) -> Samples:
-        """Offset and matrix (1, sensors, 3, 1 + 3) of the sensors."""
+        """Offset and matrix (1, sensors, 3, 1 + 3) of the sensors, each row of its own."""
         if self._constants is None:
             of = [self.calibration(sensor) for sensor in self.shape.sensors] if self.shape else []
             self._constants = np.array([np.column_stack([each.offset, each.matrix]) for each in of])[None]

@@ -76,10 +76,11 @@ def by_device(frames: Sequence[Numbered], rank: NDArray[np.uint16]) -> tuple[NDA
         frames: In order of arrival, as those of each device remain.
         rank: By device number.
     """
-    numbers, sent = zip(*frames, strict=True)
-    number = np.array(numbers, np.int64)
-    order = rank[number].argsort(kind="stable")  # of 16 bits: in one pass
-    arrival_ns, channels, data = zip(*map(sent.__getitem__, order.tolist()), strict=True)
-    number = number[order]
-    begins = np.flatnonzero(np.diff(number, prepend=-1))
-    return number[begins], Frames(np.append(begins, len(number)), np.array(arrival_ns, np.int64), channels, data)
+    number = np.fromiter(map(itemgetter(0), frames), np.int64, len(frames))
+    sent: Sequence[Frame] = list(map(itemgetter(1), frames))
+    if len(sent) > 1:
+        order = rank[number].argsort(kind="stable")  # of 16 bits: in one pass
+        number, sent = number[order], itemgetter(*order.tolist())(sent)
+    arrival_ns, channels, data = (list(map(itemgetter(field), sent)) for field in range(3))
+    begins = np.flatnonzero(np.concatenate([[True], number[1:] != number[:-1], [True]]))
+    return number[begins[:-1]], Frames(begins, np.array(arrival_ns, np.int64), channels, data)
