@@ -121,7 +121,8 @@ class Bank:
         if len(taken):
             first = arrived.start[taken]
             counts = arrived.start[taken + 1] - first
-            self._parts.append(_Part(sensor[taken], first, counts, arrived.index, arrived.samples))
+            samples = np.ascontiguousarray(arrived.samples, np.float64)  # a kernel is compiled for this alone
+            self._parts.append(_Part(sensor[taken], first, counts, arrived.index, samples))
 
     def detach(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""

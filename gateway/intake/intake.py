@@ -66,7 +66,7 @@ class ArrivedBatch:
 
     Attributes:
         name: Name of the stream.
-        numbers: (k,) the devices.
+        numbers: (k,) the devices; one whose packets waited together may come twice.
         intakes: (k) the same.
         streams: (k) the stream of each.
         versions: (k,) the version of each stream.
