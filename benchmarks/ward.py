@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.entry import RECORDINGS, Entry, recordings
 from benchmarks.ward_wire import NS, Ward, ward
 from drivers.movella_dot.driver import MovellaDotDecoder
-from drivers.shimmer3.driver import Shimmer3Decoder
+from drivers.shimmer3.decoder import Shimmer3Decoder
 from dsp.foot.contacts import FootContacts
 from dsp.lower_back.lower_back import LowerBack
 from gateway.analysis.pipeline import Pipeline
@@ -152,9 +152,9 @@ def _timed(spent: dict[str, float]) -> Iterator[None]:
 def pipeline_parts() -> list[tuple[type, str, str]]:
     """Return (class, method, part) whose times add up to a step."""
     return [
-        (MovellaDotDecoder, "decode_many", "decode"),
-        (Shimmer3Decoder, "decode_many", "decode"),
-        (Timelines, "push", "time"),
+        (MovellaDotDecoder, "decode_batch", "decode"),
+        (Shimmer3Decoder, "decode_batch", "decode"),
+        (Timelines, "place", "time"),
         (FootContacts, "push", "kernels"),
         (LowerBack, "push", "kernels"),
         (Intakes, "decode", "intake"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntFlag
+from itertools import chain, pairwise
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -27,6 +28,48 @@ class Frame(NamedTuple):
     arrival_ns: int
     channel: str
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Frames of several devices, field by field: device after device, those of each in order of arrival.
+
+    Attributes:
+        start: (k + 1,) where the frames of each device begin.
+        arrival_ns: (n,) as of `Frame`.
+        channels: (n,) as of `Frame`.
+        data: (n,) as of `Frame`.
+    """
+
+    start: NDArray[np.int64]
+    arrival_ns: NDArray[np.int64]
+    channels: Sequence[str]
+    data: Sequence[bytes]
+
+    @classmethod
+    def of(cls, each: Sequence[Sequence[Frame]]) -> Self:
+        """Return the frames of each device field by field."""
+        start = np.zeros(len(each) + 1, np.int64)
+        np.cumsum([len(frames) for frames in each], out=start[1:])
+        arrival_ns, channels, data = zip(*chain.from_iterable(each), strict=True) if start[-1] else ((), (), ())
+        return cls(start, np.array(arrival_ns, np.int64), channels, data)
+
+    def each(self) -> list[list[Frame]]:
+        """Return the frames of each device one by one."""
+        frames = list(map(Frame, self.arrival_ns.tolist(), self.channels, self.data))
+        start = self.start.tolist()
+        return [frames[a:b] for a, b in pairwise(start)]
+
+    def part(self, begin: int, end: int) -> Self:
+        """Return the frames of the devices from one place among all to another."""
+        first, last = self.start[begin], self.start[end]
+        own = slice(first, last)
+        return type(self)(self.start[begin : end + 1] - first, self.arrival_ns[own], self.channels[own], self.data[own])
+
+    def chosen(self, devices: Sequence[int]) -> Self:
+        """Return the frames of some of the devices, by their places among all, in that order."""
+        each = self.each()
+        return self.of([each[at] for at in devices])
 
 
 class Flag(IntFlag):
@@ -96,3 +139,58 @@ class Packet:
             np.concatenate([p.samples for p in packets]),
             np.concatenate([p.flags for p in packets]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """Samples of one stream of several devices, back to back: what a `Packet` is of one.
+
+    Attributes:
+        stream: ``StreamSpec.name``.
+        device: (k,) whose each packet is: its place among the devices that were decoded together.
+        start: (k + 1,) where the samples of each begin; no packet is empty.
+        arrival_ns: (n,) as of `Packet`.
+        ticks: (n,) as of `Packet`; empty if the devices have no clock.
+        samples: (n, channels) as of `Packet`.
+        flags: (n,) as of `Packet`.
+    """
+
+    stream: str
+    device: NDArray[np.int64]
+    start: NDArray[np.int64]
+    arrival_ns: Ticks
+    ticks: Ticks
+    samples: Samples
+    flags: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, each: Sequence[Sequence[Packet]]) -> list[Self]:
+        """Return the packets of each device stream by stream; those of one name and different shape stay apart."""
+        alike: dict[tuple[str, int, bool], list[tuple[int, Packet]]] = {}
+        for at, packets in enumerate(each):
+            for packet in packets:
+                shape = packet.stream, packet.samples.shape[1], bool(len(packet.ticks))
+                alike.setdefault(shape, []).append((at, packet))
+        return [cls._back_to_back(packets) for packets in alike.values()]
+
+    @classmethod
+    def _back_to_back(cls, packets: Sequence[tuple[int, Packet]]) -> Self:
+        joined = Packet.joined([packet for _, packet in packets])
+        start = np.zeros(len(packets) + 1, np.int64)
+        np.cumsum([len(packet) for _, packet in packets], out=start[1:])
+        device = np.array([at for at, _ in packets], np.int64)
+        return cls(joined.stream, device, start, joined.arrival_ns, joined.ticks, joined.samples, joined.flags)
+
+    def owned_by(self, devices: Sequence[int]) -> Self:
+        """Return the same, of devices that were chosen among more: their places among all."""
+        return replace(self, device=np.array(devices, np.int64)[self.device])
+
+    def each(self) -> Iterator[tuple[int, Packet]]:
+        """Yield the packet of each device, and its place among them."""
+        start = self.start.tolist()
+        for at, (begin, end) in zip(self.device.tolist(), pairwise(start), strict=True):
+            yield at, self._packet(begin, end)
+
+    def _packet(self, begin: int, end: int) -> Packet:
+        own = slice(begin, end)
+        return Packet(self.stream, self.arrival_ns[own], self.ticks[own], self.samples[own], self.flags[own])

@@ -52,7 +52,6 @@ REACHES_OF_THE_PRODUCT = {
 """numba has no other place to say where compiled code is kept."""
 
 REACHES_OF_TESTS = {
-    "tests/drivers/test_shimmer3.py": 1,
     "tests/gateway/dashboard/test_delays.py": 3,
     "tests/gateway/dashboard/test_users.py": 1,
     "tests/gateway/history/test_clock_book.py": 1,

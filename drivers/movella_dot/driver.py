@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from drivers.gatt.uuids import dot_uuid
 from drivers.identity import Told
 from drivers.movella_dot.layout import MODES, Mode, flags, samples, sane
 from drivers.movella_dot.messages import START_SYNC, SYNCHRONISATION, parse_message, stop_sync, sync_status
-from drivers.packet import Frame, Packet, StreamSpec
+from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 
 SERVICE = dot_uuid(0x1000)
 DEVICE_INFORMATION = dot_uuid(0x1001)
@@ -84,14 +83,18 @@ class MovellaDotDecoder(Decoder):
 
     Attributes:
         mode: The measurement mode.
+        payload: Its ``payload``.
+        longest: Length of its characteristic: what is longer is no measurement.
+        parts: Its ``streams``.
     """
 
     def __init__(self, mode: Mode) -> None:
         super().__init__()
         self.mode = mode
-        self._payload = mode.payload
-        self._longest = mode.characteristic[1]
-        self._streams = {spec.name: spec for spec, _ in mode.streams} | {BATTERY.name: BATTERY}
+        self.payload = mode.payload
+        self.longest = mode.characteristic[1]
+        self.parts = mode.streams
+        self._streams = {spec.name: spec for spec, _ in self.parts} | {BATTERY.name: BATTERY}
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
@@ -100,33 +103,34 @@ class MovellaDotDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode all measurements among ``frames`` at once."""
-        return self.decode_many([(self, frames)])[0]
+        found = self.decode_batch([self], Frames.of([frames]))
+        return [packet for packets in found for _, packet in packets.each()]
 
     @classmethod
-    def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
         """Decode the measurements of all sensors of one mode at once."""
-        decoders = [decoder for decoder, _ in work if isinstance(decoder, MovellaDotDecoder)]
-        packets: list[list[Packet]] = [[] for _ in work]
-        by_mode: dict[str, list[int]] = {}
-        for at, decoder in enumerate(decoders):
-            by_mode.setdefault(decoder.mode.name, []).append(at)
-        for members in by_mode.values():
-            measured = _measured([(decoders[at], work[at][1]) for at in members])
-            for at, found in zip(members, measured, strict=True):
-                packets[at] = found
-        return packets
+        ours = cast("Sequence[MovellaDotDecoder]", decoders)
+        modes = {decoder.mode.name for decoder in ours}
+        if len(modes) == 1:
+            return _measured(ours, frames)
+        found: list[Packets] = []
+        for mode in sorted(modes):
+            members = [at for at, decoder in enumerate(ours) if decoder.mode.name == mode]
+            measured = _measured([ours[at] for at in members], frames.chosen(members))
+            found += [packets.owned_by(members) for packets in measured]
+        return found
 
     def whole(self, frames: Sequence[Frame]) -> list[Frame]:
         """Return the measurements that are whole; count those that are not, and take what is no measurement."""
-        size = self._payload.itemsize
-        whole = [f for f in frames if f.channel == MEASUREMENT_CHANNEL and size <= len(f.data) <= self._longest]
+        size = self.payload.itemsize
+        whole = [f for f in frames if f.channel == MEASUREMENT_CHANNEL and size <= len(f.data) <= self.longest]
         if len(whole) < len(frames):
             for frame in frames:
                 if frame.channel == CONTROL_CHANNEL:
                     self._take_control(frame.data)
                 elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) < size:
                     self.faults["truncated measurement"] += 1
-                elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) > self._longest:
+                elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) > self.longest:
                     self.faults["oversized measurement"] += 1
         return whole
 
@@ -136,67 +140,47 @@ class MovellaDotDecoder(Decoder):
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
         else:
-            specs = [replace(spec, rate_hz=rate_hz) for spec, _ in self.mode.streams]
+            specs = [replace(spec, rate_hz=rate_hz) for spec, _ in self.parts]
             self._streams = {spec.name: spec for spec in specs} | {BATTERY.name: BATTERY}
 
 
-def _measured(work: Sequence[tuple[MovellaDotDecoder, Sequence[Frame]]]) -> list[list[Packet]]:
+def _measured(decoders: Sequence[MovellaDotDecoder], frames: Frames) -> list[Packets]:
     """Decode the frames of sensors in one mode; usually they all are whole measurements, which is seen at a glance."""
-    decoders = [decoder for decoder, _ in work]
-    every = [frames for _, frames in work]
-    columns = _Columns.of(every)
-    if columns.all_whole(decoders[0].mode):
-        return _measurements(decoders, columns)
-    packets = _measurements(decoders, _Columns.of([decoder.whole(frames) for decoder, frames in work]))
-    for found, decoder, frames in zip(packets, decoders, every, strict=True):
-        if battery := battery_packet(frames, decoder.faults):
-            found.append(battery)
-    return packets
+    if _all_whole(decoders[0], frames):
+        return _measurements(decoders, frames)
+    each = frames.each()
+    whole = Frames.of([decoder.whole(own) for decoder, own in zip(decoders, each, strict=True)])
+    levels = [battery_packet(own, decoder.faults) for decoder, own in zip(decoders, each, strict=True)]
+    return _measurements(decoders, whole) + Packets.of([[level] if level else [] for level in levels])
 
 
-class _Columns(NamedTuple):
-    """Frames of several sensors by field, ``counts`` of each sensor."""
-
-    counts: NDArray[np.int64]
-    arrival_ns: Sequence[int]
-    channels: Sequence[str]
-    data: Sequence[bytes]
-
-    @classmethod
-    def of(cls, frames: Sequence[Sequence[Frame]]) -> _Columns:
-        counts = np.array([len(each) for each in frames], np.int64)
-        return cls(counts, *(zip(*chain.from_iterable(frames), strict=True) if counts.any() else ((), (), ())))
-
-    def all_whole(self, mode: Mode) -> bool:
-        sizes = set(map(len, self.data))
-        return (
-            self.channels.count(MEASUREMENT_CHANNEL) == len(self.channels)
-            and mode.payload.itemsize <= min(sizes, default=0)
-            and max(sizes) <= mode.characteristic[1]
-        )
+def _all_whole(decoder: MovellaDotDecoder, frames: Frames) -> bool:
+    sizes = set(map(len, frames.data))
+    return (
+        frames.channels.count(MEASUREMENT_CHANNEL) == len(frames.channels)
+        and decoder.payload.itemsize <= min(sizes, default=0)
+        and max(sizes) <= decoder.longest
+    )
 
 
-def _measurements(decoders: Sequence[MovellaDotDecoder], frames: _Columns) -> list[list[Packet]]:
+def _measurements(decoders: Sequence[MovellaDotDecoder], frames: Frames) -> list[Packets]:
     """Decode whole measurements of sensors in one mode; count those that no sensor can mean."""
-    mode, counts = decoders[0].mode, frames.counts
-    if not counts.any():
-        return [[] for _ in decoders]
-    payloads = _payloads(frames.data, mode.payload)
-    arrival = np.array(frames.arrival_ns, np.int64)
+    mode, counts, arrival_ns = decoders[0].mode, np.diff(frames.start), frames.arrival_ns
+    payloads = _payloads(frames.data, decoders[0].payload)
     good = sane(payloads, mode)
     if not good.all():
-        owner = np.repeat(np.arange(len(counts)), counts)
-        bad = np.bincount(owner[~good], minlength=len(counts))
-        for decoder, n in zip(decoders, bad.tolist(), strict=True):
-            if n:
-                decoder.faults["impossible values"] += n
-        payloads, arrival, counts = payloads[good], arrival[good], counts - bad
+        bad = np.bincount(np.repeat(np.arange(len(counts)), counts)[~good], minlength=len(counts))
+        for at in np.flatnonzero(bad).tolist():
+            decoders[at].faults["impossible values"] += int(bad[at])
+        payloads, arrival_ns, counts = payloads[good], arrival_ns[good], counts - bad
+    device = np.flatnonzero(counts)
+    if not len(device):
+        return []
+    start = np.concatenate([[0], np.cumsum(counts[device])])
     ticks, marks = payloads["ts"].astype(np.int64), flags(payloads, mode)
-    streams = [(spec.name, samples(payloads, fields)) for spec, fields in mode.streams]
-    ends = np.cumsum(counts).tolist()
     return [
-        [Packet(name, arrival[a:b], ticks[a:b], values[a:b], marks[a:b]) for name, values in streams] if b > a else []
-        for a, b in zip([0, *ends[:-1]], ends, strict=True)
+        Packets(spec.name, device, start, arrival_ns, ticks, samples(payloads, fields), marks)
+        for spec, fields in decoders[0].parts
     ]
 
 

@@ -135,13 +135,21 @@ def sane(payloads: NDArray[np.void], mode: Mode) -> NDArray[np.bool_]:
     """Return (n,) whether every value of each payload is a number that the sensor can measure."""
     good = np.ones(len(payloads), np.bool_)
     for name in mode.fields:
-        good &= (np.abs(payloads[name]) <= FIELDS[name].limit).all(axis=1)  # NaN compares false
+        fits = np.abs(payloads[name]) <= FIELDS[name].limit  # NaN compares false
+        if not fits.all():  # looked at as a whole first: row by row takes several times as long
+            good &= fits.all(axis=1)
     return good
 
 
 def samples(payloads: NDArray[np.void], fields: tuple[str, ...]) -> Samples:
     """Return (n, channels) of these fields in the units of their stream."""
-    return np.concatenate([payloads[name].astype(np.float64) * FIELDS[name].scale for name in fields], axis=1)
+    found = np.empty((len(payloads), sum(len(FIELDS[name].channels) for name in fields)))
+    begin = 0
+    for name in fields:
+        end = begin + len(FIELDS[name].channels)
+        np.multiply(payloads[name], FIELDS[name].scale, out=found[:, begin:end], dtype=np.float64)
+        begin = end
+    return found
 
 
 def flags(payloads: NDArray[np.void], mode: Mode) -> NDArray[np.uint8]:

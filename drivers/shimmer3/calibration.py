@@ -48,12 +48,12 @@ class Calibration:
 
 
 def calibrate(raw: Samples, offset: Matrix, matrix: Matrix) -> Samples:
-    """Return calibrated (n, 3) of raw (n, 3), with an offset (n, 3) and a matrix (n, 3, 3) for each row.
+    """Return calibrated (..., 3) of raw (..., 3), with an offset (..., 3) and a matrix (..., 3, 3) for each row.
 
     Column by column rather than as a matrix product, whose rounding would depend on how many rows it gets.
     """
-    x, y, z = (raw - offset).T
-    return np.stack([matrix[:, i, 0] * x + matrix[:, i, 1] * y + matrix[:, i, 2] * z for i in range(3)], axis=1)
+    x, y, z = np.split(raw - offset, 3, axis=-1)
+    return matrix[..., 0] * x + matrix[..., 1] * y + matrix[..., 2] * z
 
 
 def calibration(offset: Matrix, sensitivity: Matrix, alignment: Matrix, *, unit: float = 1.0) -> Calibration:

@@ -12,12 +12,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
+from itertools import accumulate, chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.errors import MalformedFrameError
-from drivers.packet import Frame, Ticks
+from drivers.packet import Samples, Ticks
 from drivers.shimmer3.protocol import (
     ACK,
     CHANNELS,
@@ -79,6 +81,14 @@ class Layout:
             at += channel.width
         return found
 
+    def axes(self, rows: Bytes, sensors: Sequence[tuple[int, ...]]) -> Samples:
+        """Raw values (n, sensors, 3) of (n, size) packets: of the channels of sensors' axes, of 16 bits each."""
+        packets = rows.view(_fields(self, tuple(chain.from_iterable(sensors))))[:, 0]
+        found = np.empty((len(rows), 3 * len(sensors)))
+        for i, name in enumerate(packets.dtype.names or ()):
+            found[:, i] = packets[name]
+        return found.reshape(len(rows), len(sensors), 3)
+
     def plausible(self, steps: Ticks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which steps from one stamp to the next (modulo the wrap) are few whole intervals, and which a longer gap."""
         steps = steps & ((1 << 8 * self.stamp_bytes) - 1)
@@ -116,6 +126,21 @@ class Layout:
         return counts
 
 
+@cache
+def _fields(layout: Layout, channels: tuple[int, ...]) -> np.dtype[np.void]:
+    """Return the structured type of a packet's bytes, with some of its channels, of 16 bits each."""
+    widths = [CHANNELS[number].width for number in layout.channels]
+    begins = dict(zip(layout.channels, accumulate(widths, initial=1 + layout.stamp_bytes), strict=False))
+    return np.dtype(
+        {
+            "names": [CHANNELS[number].name for number in channels],
+            "formats": [">i2" if CHANNELS[number].big else "<i2" for number in channels],
+            "offsets": [begins[number] for number in channels],
+            "itemsize": layout.size,
+        }
+    )
+
+
 def parse_packet(data: bytes, layout: Layout) -> tuple[int, dict[str, int]]:
     """Time stamp and raw values by channel name of exactly one data packet.
 
@@ -142,30 +167,14 @@ class Element(Enum):
     UNDECIDED = auto()  # not before more bytes have come
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
-    """What is found in the bytes of some connections of one layout.
-
-    Attributes:
-        rows: (n, size) bytes of whole packets, connection after connection.
-        arrival_ns: (n,) arrival of the frame that completed each.
-        ends: (k,) where the rows of each connection end.
-        replies: (k,) in-stream replies of each, their acknowledgement (0xFF) included, with the arrival of the frame
-            that completed each.
-    """
-
-    rows: Bytes
-    arrival_ns: Ticks
-    ends: list[int]
-    replies: list[list[Frame]]
-
-
 class Splitter:
     """Finds packets and replies in the bytes of one connection; the same ones in any chunking.
 
     Attributes:
         layout: Shape of the packets.
         synced: Whether the next byte is known to begin a packet or a reply.
+        rest: What is not decided yet, as it came; the first piece perhaps without its beginning.
+        rest_ns: Arrival of each piece.
     """
 
     def __init__(self, layout: Layout, faults: Counter[str]) -> None:
@@ -173,24 +182,8 @@ class Splitter:
         self.synced = True  # a stream begins with a packet
         self._faults = faults
         self._head = 1 + layout.stamp_bytes
-        self._rest = b""
-        self._rest_frames: list[tuple[int, int]] = []  # (end in the rest, arrival)
-
-    def begin(self, frames: Sequence[Frame]) -> tuple[bytes, list[tuple[int, int]]]:
-        """Return all bytes not yet decided, and where each frame ends in them with its arrival."""
-        if not self._rest_frames and len(frames) == 1:
-            return frames[0].data, [(len(frames[0].data), frames[0].arrival_ns)]
-        parts, ends, end = [self._rest], self._rest_frames.copy(), len(self._rest)
-        for frame in frames:
-            end += len(frame.data)
-            parts.append(frame.data)
-            ends.append((end, frame.arrival_ns))
-        return b"".join(parts), ends
-
-    def keep(self, data: bytes, frames: list[tuple[int, int]], used: int) -> None:
-        """Keep what lies behind the first ``used`` bytes of what `begin` returned."""
-        self._rest = data[used:]
-        self._rest_frames = [(end - used, arrival) for end, arrival in frames if end > used]
+        self.rest: list[bytes] = []
+        self.rest_ns: list[int] = []
 
     def scan(self, data: Bytes) -> tuple[Ticks, list[tuple[int, int]], int]:
         """Return starts of packets, spans of replies, and how many bytes are done with."""
@@ -292,46 +285,6 @@ class Splitter:
             return Element.GARBAGE, at
         end = begin + size + self.layout.crc_bytes
         return (Element.REPLY, end) if end <= len(data) else (Element.UNDECIDED, at)
-
-
-def split(splitters: Sequence[Splitter], frames: Sequence[Sequence[Frame]]) -> Split:
-    """Take the next bytes of connections of one layout, of each at least one frame.
-
-    Most connections are in step and bring nothing but packets; these are recognised all at once.
-    """
-    layout = splitters[0].layout
-    begun = [splitter.begin(new) for splitter, new in zip(splitters, frames, strict=True)]
-    lengths = np.array([len(data) for data, _ in begun], np.int64)
-    begins = np.cumsum(lengths) - lengths
-    data = np.frombuffer(b"".join([data for data, _ in begun]), np.uint8)
-    counts = layout.steady(data, begins, lengths)
-    used = counts * layout.size
-    replies: list[list[Frame]] = [[] for _ in splitters]
-    scanned: dict[int, Ticks] = {}
-    for at, splitter in enumerate(splitters):
-        if counts[at] < 0 or not splitter.synced:
-            own, ends = begun[at]
-            scanned[at], spans, used[at] = splitter.scan(np.frombuffer(own, np.uint8))
-            counts[at] = len(scanned[at])
-            replies[at] = [Frame(_arrival(ends, to), "reply", own[a:to]) for a, to in spans]
-    for splitter, (own, ends), done in zip(splitters, begun, used.tolist(), strict=True):
-        splitter.keep(own, ends, done)
-    row_ends = np.cumsum(counts)
-    starts = np.repeat(begins, counts) + layout.size * (np.arange(row_ends[-1]) - np.repeat(row_ends - counts, counts))
-    for at, found in scanned.items():
-        starts[row_ends[at] - counts[at] : row_ends[at]] = begins[at] + found
-    frame_ends = np.array(
-        [begin + end for (_, ends), begin in zip(begun, begins.tolist(), strict=True) for end, _ in ends]
-    )
-    arrivals = np.array([arrival for _, ends in begun for _, arrival in ends], np.int64)
-    rows = data[starts[:, None] + np.arange(layout.size)]
-    arrival_ns = arrivals[np.searchsorted(frame_ends, starts + layout.size - 1, side="right")]
-    return Split(rows, arrival_ns, row_ends.tolist(), replies)
-
-
-def _arrival(ends: list[tuple[int, int]], to: int) -> int:
-    """Return the arrival of the frame that brought the byte before ``to``."""
-    return next(arrival for end, arrival in ends if end >= to)
 
 
 def _leading(proved: NDArray[np.bool_]) -> int:

@@ -25,20 +25,26 @@ def picks(axes: str, channels: Sequence[str]) -> tuple[Ints, Floats]:
 
 @kernel
 def turn(  # noqa: PLR0917 - numba takes positional arguments
-    samples: Floats, start: Ints, column: Ints, sign: Floats, acc: Floats, gyr: Floats
-) -> None:
-    """Turn samples (m, channels) of k sensors into the segment frame; sensor j owns ``start[j]:start[j + 1]``.
+    index: Ints, samples: Floats, first: Ints, start: Ints, column: Ints, sign: Floats, own: Ints, acc: Floats,
+    gyr: Floats,
+) -> None:  # fmt: skip
+    """Turn samples of k sensors into the segment frame, and put them back to back.
 
     Args:
-        samples: As decoded.
-        start: (k + 1,) row offsets.
+        index: (n,) number of each sample, of more sensors than these perhaps.
+        samples: (n, channels) as decoded.
+        first: (k,) where the samples of each sensor begin in these.
+        start: (k + 1,) where they begin in what comes out.
         column: (k, 6) from `picks`.
         sign: (k, 6) from `picks`.
+        own: (m,) out: the numbers.
         acc: (m, 3) out.
         gyr: (m, 3) out.
     """
     for j in range(len(start) - 1):
+        skip = first[j] - start[j]
         for i in range(start[j], start[j + 1]):
+            own[i] = index[skip + i]
             for axis in range(3):
-                acc[i, axis] = sign[j, axis] * samples[i, column[j, axis]]
-                gyr[i, axis] = sign[j, 3 + axis] * samples[i, column[j, 3 + axis]]
+                acc[i, axis] = sign[j, axis] * samples[skip + i, column[j, axis]]
+                gyr[i, axis] = sign[j, 3 + axis] * samples[skip + i, column[j, 3 + axis]]

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from gateway.intake.intake import Intake, Placeable
+from gateway.intake.intake import Intake
+from gateway.intake.placeable import Decoded, Placeable
 
 MOST_BYTES = 128 << 20
 """Two minutes of 60 movement sensors: what has no room is left out, the oldest first, and said."""
@@ -35,7 +36,7 @@ class KeptStep:
     number: int
     now_s: float
     slots: Collection[str]
-    packets: list[Placeable] = field(default_factory=list)
+    packets: list[Decoded] = field(default_factory=list)
 
     def take_out(self, slot: str, devices: Collection[int]) -> KeptStep:
         """Take out what is of a slot, which wears these devices, and return it."""
@@ -87,8 +88,8 @@ class Backlog:
     def keep(self, number: int, now_s: float, packets: list[Placeable]) -> list[Placeable]:
         """Keep what a step brought of those who wait, where a kernel is called with it; return the rest."""
         step = KeptStep(number, now_s, tuple(self.waiting))
-        rest: list[Placeable] = []
-        for packet in packets:
+        rest: list[Decoded] = []
+        for packet in (packet for several in packets for packet in several.each()):
             if packet.number in self._devices and self._waits(packet):
                 step.packets.append(packet)
                 self._intakes[packet.number].keep(packet, now_s)
@@ -98,7 +99,7 @@ class Backlog:
         self._steps.append(step)
         while self._bytes > self._most_bytes:
             self._leave_out(self._steps.popleft().packets)
-        return rest
+        return Placeable.of(rest)
 
     def due(self) -> Iterator[KeptStep]:
         """Yield what this step can catch up with, in order; when all is, nobody waits any more."""
@@ -132,16 +133,16 @@ class Backlog:
             if (gone := self._left_out.pop(number, None)) is not None:
                 yield number, gone
 
-    def _waits(self, packet: Placeable) -> bool:
+    def _waits(self, packet: Decoded) -> bool:
         """Whether a kernel is called with a packet: to place what is sampled at a rate, or to measure by it."""
         return packet.spec.rate_hz is not None or packet.packet.stream in self._compiled
 
-    def _let_go(self, packets: Iterable[Placeable]) -> None:
+    def _let_go(self, packets: Iterable[Decoded]) -> None:
         for packet in packets:
             self._intakes[packet.number].let_go(packet)
             self._bytes -= _bytes(packet)
 
-    def _leave_out(self, packets: Iterable[Placeable]) -> None:
+    def _leave_out(self, packets: Iterable[Decoded]) -> None:
         for packet in packets:
             self._bytes -= _bytes(packet)
             first_ns, last_ns = int(packet.packet.arrival_ns[0]), int(packet.packet.arrival_ns[-1])
@@ -149,6 +150,6 @@ class Backlog:
             gone.last_ns, gone.samples = last_ns, gone.samples + len(packet.packet.arrival_ns)
 
 
-def _bytes(packet: Placeable) -> int:
+def _bytes(packet: Decoded) -> int:
     of = packet.packet
     return OBJECT_BYTES + of.arrival_ns.nbytes + of.ticks.nbytes + of.samples.nbytes + of.flags.nbytes

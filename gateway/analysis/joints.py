@@ -21,7 +21,7 @@ from dsp.orientation.orientation import GYR_MISSING, Orientation
 from dsp.result import Result
 from gateway.analysis.contacts import steps_by
 from gateway.analysis.sensor_bank import Bank, Refuse
-from gateway.intake.intake import Arrived
+from gateway.intake.intake import ArrivedBatch
 
 CURVES_EVERY_S = 5.0  # some strides: a mean over twenty changes little with each
 Said = tuple[Result, Sequence[int]]
@@ -65,6 +65,8 @@ class JointBank:
             self._pairs[pair] = joint
             segments |= dict(zip(pair, JOINTS[joint], strict=True))
         self._segments |= segments
+        for number in segments:
+            self._bank.feed(number)
         return set(segments)
 
     def take_off(self, number: int) -> None:
@@ -73,10 +75,9 @@ class JointBank:
         self._segments.pop(number, None)
         self._pairs = {pair: joint for pair, joint in self._pairs.items() if number not in pair}
 
-    def add(self, arrived: Arrived) -> None:
+    def add(self, arrived: ArrivedBatch) -> None:
         """Queue what arrived of a stream with the channels of an inertial sensor; others than joints' are passed."""
-        if arrived.number in self._segments:
-            self._bank.add(arrived)
+        self._bank.add(arrived)
 
     def step(self) -> None:
         """Run the kernels over what was queued."""

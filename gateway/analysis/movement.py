@@ -23,7 +23,7 @@ from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.sensor_bank import Bank, Refuse
 from gateway.analysis.ward_operators import PersonOperators, Said, WardOperators, placements
-from gateway.intake.intake import Arrived
+from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
 
 ALGORITHMS: Final[dict[Part, str]] = {"foot": FOOT_ALGORITHM, "shank": SHANK_ALGORITHM}
@@ -60,22 +60,18 @@ class MovementOperators(WardOperators):
             backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
         )
         self.joints = JointBank(self._axes, refuse)
-        self.fed: dict[int, Sequence[Bank | JointBank]] = {}
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
         """Take the devices of one person, by number: their operators begin with the next sample."""
         placed = placements(devices)
-        fed: dict[int, list[Bank | JointBank]] = {number: [] for number in devices}
         for number, device in devices.items():
             self._axes[number] = device.axes
             self._height_m[number] = bed.slot.height_m or math.nan
         if "lower_back" in placed:
-            fed[placed["lower_back"]].append(self.backs)
+            self.backs.feed(placed["lower_back"])
         for number, part in steps_by(placed).values():
-            fed[number].append(self.feet if part == "foot" else self.shanks)
-        for number in self.joints.put_on(placed):
-            fed[number].append(self.joints)
-        self.fed |= fed
+            (self.feet if part == "foot" else self.shanks).feed(number)
+        self.joints.put_on(placed)
         return PersonMovement(bed, devices, self)
 
     def take_off(self, number: int) -> None:
@@ -83,7 +79,12 @@ class MovementOperators(WardOperators):
         for bank in (self.feet, self.shanks, self.backs):
             bank.detach(number)
         self.joints.take_off(number)
-        self.fed.pop(number, None)
+
+    def push(self, arrived: ArrivedBatch) -> bool:
+        """Queue samples for the kernels of this step."""
+        for bank in (self.feet, self.shanks, self.backs, self.joints):
+            bank.add(arrived)
+        return True
 
     def step(self) -> None:
         """Run the kernels over what was queued."""
@@ -138,12 +139,6 @@ class PersonMovement(PersonOperators):
         self._banks = banks
         self._silent: set[Foot] = set()
         self._said: list[Said] = []
-
-    def push(self, arrived: Arrived) -> Sequence[Said]:
-        """Queue samples for the kernels of this step."""
-        for bank in self._banks.fed[arrived.number]:
-            bank.add(arrived)
-        return ()
 
     def step(self, now_s: float) -> list[Said]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""

@@ -55,7 +55,8 @@ def _axes() -> None:
     column, sign = picks("x y z", IMU.channels)
     acc, gyr = np.empty((2, SAMPLES, 3))
     samples = np.zeros((SAMPLES, len(IMU.channels)))
-    turn(samples, np.array([0, SAMPLES]), column[None], sign[None], acc, gyr)
+    index, first = np.arange(SAMPLES), np.zeros(1, np.int64)
+    turn(index, samples, first, np.array([0, SAMPLES]), column[None], sign[None], index.copy(), acc, gyr)
 
 
 KERNELS: Final[Mapping[str, Callable[[], None]]] = {

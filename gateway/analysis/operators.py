@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from config.settings import Device, Settings
 from drivers.packet import StreamSpec
 from dsp.mounting.alignment import Mounting
 from gateway.analysis.modalities import MODALITIES, by_stream
-from gateway.analysis.modality import Modality
+from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import PersonOperators
-from gateway.intake.intake import Arrived
+from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
 
 
@@ -27,7 +29,7 @@ class Banks:
         self._refuse = refuse
         self._by_stream = by_stream(modalities)
         self._of = {modality.name: modality.operators()(refuse) for modality in modalities}
-        self._judged: dict[tuple[int, str], tuple[StreamSpec, Modality | None]] = {}
+        self._judged: dict[str, dict[int, tuple[StreamSpec, bool]]] = {name: {} for name in self._by_stream}
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> dict[str, PersonOperators]:
         """Take the devices of one person, by number; return what each modality makes of them."""
@@ -37,15 +39,26 @@ class Banks:
         """Forget a device: whoever wears it next begins afresh."""
         for operators in self._of.values():
             operators.take_off(number)
-        self._judged = {key: judged for key, judged in self._judged.items() if key[0] != number}
+        for judged in self._judged.values():
+            judged.pop(number, None)
 
-    def modality(self, arrived: Arrived) -> Modality | None:
-        """Return what a stream is measured by; None for one that nothing here can be computed from."""
-        key = arrived.number, arrived.stream
-        judged = self._judged.get(key)
-        if judged is None or judged[0] is not arrived.spec:
-            judged = self._judged[key] = arrived.spec, self._judge(arrived)
-        return judged[1]
+    def push(self, arrived: ArrivedBatch) -> tuple[Modality, ArrivedBatch] | None:
+        """Hand over what arrived of a stream; return what each person's operators are to take, and of what modality."""
+        if arrived.name not in self._by_stream:
+            return None
+        modality, signal = self._by_stream[arrived.name]
+        judged = self._judged[arrived.name]
+        fits = np.ones(len(arrived.numbers), np.bool_)
+        for at, (number, stream) in enumerate(zip(arrived.numbers.tolist(), arrived.streams, strict=True)):
+            known = judged.get(number)
+            if known is None or known[0] is not stream.spec:
+                known = judged[number] = stream.spec, self._judge(number, stream.spec, signal)
+            fits[at] = known[1]
+        if not fits.all():
+            if not fits.any():
+                return None
+            arrived = arrived.kept(np.repeat(fits, np.diff(arrived.start)))
+        return None if self._of[modality.name].push(arrived) else (modality, arrived)
 
     def step(self) -> None:
         """Run the kernels over what was queued."""
@@ -63,14 +76,12 @@ class Banks:
         """Return how a sensor is found to be strapped on; None for those where nobody looks, and before its first."""
         return next(filter(None, (operators.mounting(number) for operators in self._of.values())), None)
 
-    def _judge(self, arrived: Arrived) -> Modality | None:
-        if arrived.stream not in self._by_stream:
-            return None
-        modality, signal = self._by_stream[arrived.stream]
-        if misfit := signal.misfit(arrived.spec):
-            self._refuse(arrived.number, misfit)
-            return None
-        return modality
+    def _judge(self, number: int, spec: StreamSpec, signal: Signal) -> bool:
+        """Whether a stream is what something here can be computed from."""
+        misfit = signal.misfit(spec)
+        if misfit:
+            self._refuse(number, misfit)
+        return not misfit
 
 
 def numbered(settings: Settings) -> dict[str, dict[int, Device]]:

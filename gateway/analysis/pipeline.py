@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 
@@ -26,10 +27,12 @@ from gateway.analysis.needs import CLOCKS, UNREADY_CHANNEL, compiled_streams, ne
 from gateway.analysis.operators import Banks
 from gateway.analysis.subject import Subject
 from gateway.analysis.ward_operators import Said
+from gateway.analysis.wearers import Wearers
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import Floats
 from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
-from gateway.intake.intake import Arrived, Intakes
+from gateway.intake.intake import Arrived, ArrivedBatch, Intake, Intakes
+from gateway.intake.placeable import Placeable
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
@@ -37,7 +40,6 @@ from gateway.wire.curves import SlotCurves
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
 NOT_ANALYSED = "not analysed: movement analysis was being prepared"
-FORMER_WEARER = "from before it was put on"
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class Pipeline:
         self._simulated = settings.simulated
         self.doubts: dict[int, str] = {}
         self._steps = 0
-        self._worn_from_s: dict[int, float] = {}  # of devices whose first samples may still be the former wearer's
+        self._wearers = Wearers()
         self.ward: Ward = ()
         self._change_ward(ward_of(settings, sessions), 0.0)
 
@@ -130,7 +132,7 @@ class Pipeline:
         if waiting:
             packets = self._backlog.keep(self._steps, now_s, packets)
             out += self._catch_up(waiting, self._backlog.due())
-        out += self._analyse(KeptStep(self._steps, now_s, self._subjects.keys() - waiting, packets))
+        out += self._analyse(KeptStep(self._steps, now_s, self._subjects.keys() - waiting), packets)
         for slot in waiting:
             out += self._measured(slot, self._subjects[slot].told())
         for note in notes:
@@ -160,11 +162,10 @@ class Pipeline:
         """Return UTC microseconds of a gateway time in seconds."""
         return self.origin.utc_us + round(seconds * 1e6)
 
-    def _analyse(self, step: KeptStep) -> list[Measurement]:
+    def _analyse(self, step: KeptStep, packets: Sequence[Placeable]) -> list[Measurement]:
         """Place the samples of a step, run the kernels over them, and return what came of it in its slots."""
-        out: list[Measurement] = []
-        for arrived in self._intakes.place(step.packets):
-            out += self._arrived(arrived)
+        said = [each for arrived in self._intakes.place(packets) for each in self._arrived(arrived)]
+        out = [measurement for _, measurement in sorted(said, key=itemgetter(0))]
         self._banks.step()
         if step.number % DOUBT_STEPS == 0:
             self.doubts = self._banks.doubts()
@@ -194,7 +195,7 @@ class Pipeline:
         """Analyse what was kept; where nothing is left, say of what nothing was."""
         out: list[Measurement] = []
         for step in steps:
-            out += self._analyse(step)
+            out += self._analyse(step, Placeable.of(step.packets))
         for slot in slots:
             if slot not in self._backlog.waiting:
                 out += self._left_out(self._subjects[slot].devices)
@@ -235,7 +236,7 @@ class Pipeline:
                 subject = self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
-                    self._worn_from_s |= dict.fromkeys(devices, now_s)
+                    self._wearers.put_on(devices, now_s)
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
         self.ward = after
         return out
@@ -257,36 +258,24 @@ class Pipeline:
     def _measured(self, slot: str, said: Iterable[Said]) -> list[Measurement]:
         return [self._measure(slot, result, devices) for result, devices in said]
 
-    def _is_of_wearer(self, arrived: Arrived) -> bool:
-        """Whether samples are of who wears the device now: not on nobody, and none from before it was put on."""
-        number = arrived.number
-        if self.intakes[number].slot is None:
-            return False
-        worn_from_s = self._worn_from_s.get(number)
-        if worn_from_s is None:
-            return True
-        first_s = float(arrived.timeline.at(arrived.index[:1].astype(float))[0])
-        if first_s < worn_from_s:
-            self.intakes[number].note(FORMER_WEARER)
-            return False
-        if arrived.spec.rate_hz:
-            del self._worn_from_s[number]  # what is sampled comes in order: nothing older follows
-        return True
-
-    def _arrived(self, arrived: Arrived) -> list[Measurement]:
-        if not self._is_of_wearer(arrived):
+    def _arrived(self, batch: ArrivedBatch) -> list[tuple[int, Measurement]]:
+        """Take what arrived; return what that alone completed, with the number of each one's device."""
+        worn = self._wearers.samples_of(batch)
+        if worn is None:
             return []
         if self.taps:
-            self._tap(arrived)
-        out: list[Measurement] = []
-        modality = self._banks.modality(arrived)
-        if modality is not None:
-            slot = str(self.intakes[arrived.number].slot)
-            said = self._subjects[slot].push(modality, arrived)
-            out += [self._measure(slot, result, devices) for result, devices in said]
-        rate_hz = arrived.spec.rate_hz
-        if rate_hz and arrived.missing >= GAP_SAID_S * rate_hz:
-            out += self._gaps(arrived, rate_hz)
+            self._tap(worn)
+        out: list[tuple[int, Measurement]] = []
+        if handed := self._banks.push(worn):
+            modality, each = handed
+            for at, number in enumerate(each.numbers.tolist()):
+                slot = str(self.intakes[number].slot)
+                said = self._subjects[slot].push(modality, each.one(at))
+                out += [(number, self._measure(slot, result, devices)) for result, devices in said]
+        for at, missing in enumerate(worn.missing):
+            rate_hz = worn.streams[at].spec.rate_hz if missing else None
+            if rate_hz and missing >= GAP_SAID_S * rate_hz:
+                out += [(int(worn.numbers[at]), gap) for gap in self._gaps(worn.one(at), rate_hz)]
         return out
 
     def _refuse(self, number: int, reason: str) -> None:
@@ -312,17 +301,19 @@ class Pipeline:
             )  # fmt: skip
         return out
 
-    def _tap(self, arrived: Arrived) -> None:
-        intake = self.intakes[arrived.number]
-        tap = self.taps.get((intake.device.id, arrived.stream))
-        if tap is None or not arrived.spec.rate_hz:
-            return
+    def _tap(self, batch: ArrivedBatch) -> None:
+        for at, intake in enumerate(batch.intakes):
+            tap = self.taps.get((intake.device.id, batch.name))
+            if tap is not None and batch.streams[at].spec.rate_hz:
+                tap(self._tapped(intake, batch.one(at)))
+
+    def _tapped(self, intake: Intake, arrived: Arrived) -> Tapped:
         index = arrived.index
         whole = np.full((int(index[-1] - index[0]) + 1, arrived.samples.shape[1]), np.nan)
         whole[index - index[0]] = arrived.samples
         subject, start_s = self._subjects[str(intake.slot)], float(arrived.timeline.at(index[:1].astype(float))[0])
-        tap(Tapped(intake.device, arrived.spec, str(intake.slot), subject.pseudonym, subject.session, arrived.before,
-                   int(index[0]), start_s, whole))  # fmt: skip
+        return Tapped(intake.device, arrived.spec, str(intake.slot), subject.pseudonym, subject.session,
+                      arrived.before, int(index[0]), start_s, whole)  # fmt: skip
 
     def _said(self, number: int, result: Result) -> Measurement:
         return self._measure(str(self.intakes[number].slot), result, (number,))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,12 @@ from drivers.packet import StreamSpec
 from dsp.batch import Batch
 from gateway.analysis.axes import picks, turn
 from gateway.clocks.timeline import Floats, Ints, Timeline
-from gateway.intake.intake import Arrived
+from gateway.intake.intake import ArrivedBatch, Stream
 
 Refuse = Callable[[int, str], None]
+
+NOT_FED: Final = -2  # in place of a sensor's number: the operator has nothing to do with the device
+NONE_YET: Final = -1  # none was attached: nothing has come yet, or nothing that the operator takes
 
 
 class Operator(Protocol):
@@ -50,6 +52,25 @@ class Worn:
     timeline: Timeline
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What waits for the next step of some devices, in a batch of perhaps more.
+
+    Attributes:
+        sensor: (k,) numbers in the operator.
+        first: (k,) where the samples of each begin.
+        counts: (k,) how many they are.
+        index: Number of each sample of the batch.
+        samples: Of the batch.
+    """
+
+    sensor: Ints
+    first: Ints
+    counts: Ints
+    index: Ints
+    samples: Floats
+
+
 @dataclass(slots=True)
 class Bank:
     """All devices that one operator serves.
@@ -69,33 +90,47 @@ class Bank:
     refuse: Refuse | None = None
     events: dict[int, NDArray[np.void]] = field(default_factory=dict)
     worn: dict[int, Worn] = field(default_factory=dict)
-    _refused: dict[int, StreamSpec] = field(default_factory=dict)  # by device number
     _numbers: dict[int, int] = field(default_factory=dict)  # sensor → device number
-    _parts: list[tuple[Worn, Arrived]] = field(default_factory=list)
+    _parts: list[_Part] = field(default_factory=list)
+    _sensor: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # by device number; NOT_FED, NONE_YET
+    _version: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # by device number, of the stream it is for
     _column: Ints = field(
         default_factory=lambda: np.zeros((0, 6), np.int64)
     )  # by sensor, from `gateway.analysis.axes.picks`
     _sign: Floats = field(default_factory=lambda: np.zeros((0, 6)))
     _stream: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # by sensor, its timeline's number
 
-    def add(self, arrived: Arrived) -> None:
-        """Queue what arrived of a stream with the channels of an inertial sensor, for this step."""
-        worn = self.worn.get(arrived.number)
-        if worn is None or worn.spec is not arrived.spec:
-            if self._refused.get(arrived.number) is arrived.spec:
-                return
-            try:
-                worn = self._put_on(arrived)
-            except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
-                self._refused[arrived.number] = arrived.spec
-                if self.refuse is not None:
-                    self.refuse(arrived.number, str(problem))
-                return
-        self._parts.append((worn, arrived))
+    def feed(self, number: int) -> None:
+        """Take the samples of a device from now on."""
+        self._make_room(number)
+        self._sensor[number], self._version[number] = NONE_YET, 0
+
+    def add(self, arrived: ArrivedBatch) -> None:
+        """Queue, for this step, what arrived of the devices that the operator is fed with.
+
+        The stream must have the channels of an inertial sensor.
+        """
+        self._make_room(int(arrived.numbers.max()))
+        sensor = self._sensor[arrived.numbers]
+        changed = np.flatnonzero((sensor != NOT_FED) & (self._version[arrived.numbers] != arrived.versions))
+        if len(changed):
+            for at in changed.tolist():
+                self._put_on_or_refuse(int(arrived.numbers[at]), arrived.streams[at])
+            sensor = self._sensor[arrived.numbers]
+        taken = np.flatnonzero(sensor >= 0)
+        if len(taken):
+            first = arrived.start[taken]
+            counts = arrived.start[taken + 1] - first
+            samples = np.ascontiguousarray(arrived.samples, np.float64)  # a kernel is compiled for this alone
+            self._parts.append(_Part(sensor[taken], first, counts, arrived.index, samples))
 
     def detach(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
-        self._refused.pop(number, None)
+        self._make_room(number)
+        self._sensor[number] = NOT_FED
+        self._take_off(number)
+
+    def _take_off(self, number: int) -> None:
         self.events.pop(number, None)
         worn = self.worn.pop(number, None)
         if worn is not None:
@@ -109,21 +144,22 @@ class Bank:
     def run(self) -> NDArray[np.void]:
         """Run the kernel over what was queued, which must be something; return its events."""
         parts, self._parts = self._parts, []
-        # Streams of one width turn in one call; devices of one kind have the same.
-        parts.sort(key=_width)
-        sensor = np.array([worn.sensor for worn, _ in parts], np.int64)
-        start = np.zeros(len(parts) + 1, np.int64)
-        np.cumsum([len(arrived.index) for _, arrived in parts], out=start[1:])
+        counts = np.concatenate([part.counts for part in parts])
+        start = np.zeros(len(counts) + 1, np.int64)
+        np.cumsum(counts, out=start[1:])
+        index = np.empty(start[-1], np.int64)
         acc, gyr = np.empty((2, start[-1], 3))
-        end = 0
-        for _, same in groupby(parts, key=_width):
-            samples = [arrived.samples for _, arrived in same]
-            begin, end = end, end + len(samples)
-            rows, who = slice(start[begin], start[end]), sensor[begin:end]
-            own = start[begin : end + 1] - start[begin]
-            turn(np.concatenate(samples), own, self._column[who], self._sign[who], acc[rows], gyr[rows])
-        index = np.concatenate([arrived.index for _, arrived in parts])
-        return self.operator.push(Batch(sensor, start, index, acc, gyr))
+        begin = 0
+        for part in parts:
+            end = begin + len(part.counts)
+            own = start[begin : end + 1]
+            rows = slice(own[0], own[-1])
+            turn(
+                part.index, part.samples, part.first, own - own[0], self._column[part.sensor],
+                self._sign[part.sensor], index[rows], acc[rows], gyr[rows],
+            )  # fmt: skip
+            begin = end
+        return self.operator.push(Batch(np.concatenate([part.sensor for part in parts]), start, index, acc, gyr))
 
     @property
     def queued(self) -> bool:
@@ -160,27 +196,38 @@ class Bank:
         """Return gateway seconds of fractional indices of a device."""
         return self.worn[number].timeline.at(index)
 
-    def _put_on(self, arrived: Arrived) -> Worn:
-        """Attach a sensor that is new; again if its rate is another one now."""
-        number, spec = arrived.number, arrived.spec
+    def _put_on_or_refuse(self, number: int, stream: Stream) -> None:
+        self._version[number] = stream.version
+        try:
+            self._sensor[number] = self._put_on(number, stream)
+        except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
+            self._sensor[number] = NONE_YET
+            if self.refuse is not None:
+                self.refuse(number, str(problem))
+
+    def _put_on(self, number: int, stream: Stream) -> int:
+        """Attach a sensor that is new, again if its rate is another one now; return its number in the operator."""
+        spec = stream.spec
         assert spec.rate_hz is not None
         old = self.worn.get(number)
         if old is not None and old.spec.rate_hz == spec.rate_hz:
             sensor = old.sensor
         else:
             if old is not None:
-                self.detach(number)
+                self._take_off(number)
             sensor = self.attach(number, spec.rate_hz)
         if sensor >= len(self._column):
             more = ((0, sensor + 1), (0, 0))
             self._column, self._sign = np.pad(self._column, more), np.pad(self._sign, more)
             self._stream = np.pad(self._stream, more[0])
         self._column[sensor], self._sign[sensor] = picks(self.axes[number], spec.channels)
-        self._stream[sensor] = arrived.timeline.number
-        worn = self.worn[number] = Worn(sensor, spec, arrived.timeline)
+        self._stream[sensor] = stream.timeline.number
+        self.worn[number] = Worn(sensor, spec, stream.timeline)
         self._numbers[sensor] = number
-        return worn
+        return sensor
 
-
-def _width(part: tuple[Worn, Arrived]) -> int:
-    return len(part[1].spec.channels)
+    def _make_room(self, number: int) -> None:
+        if number >= len(self._sensor):
+            more = (0, number + 1)
+            self._sensor = np.pad(self._sensor, more, constant_values=NOT_FED)
+            self._version = np.pad(self._version, more)

@@ -15,7 +15,7 @@ from dsp.mounting.alignment import Mounting
 from dsp.result import Result
 from gateway.analysis.sensor_bank import Refuse
 from gateway.clocks.timeline import Floats
-from gateway.intake.intake import Arrived
+from gateway.intake.intake import Arrived, ArrivedBatch
 from gateway.model.ward import Bed
 
 Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
@@ -25,7 +25,10 @@ class PersonOperators:
     """What one modality makes of the devices of one bed. A person who leaves takes it along."""
 
     def push(self, arrived: Arrived) -> Sequence[Said]:
-        """Take what arrived of one of the modality's streams; return what that alone completed."""
+        """Take what arrived of one of the modality's streams; return what that alone completed.
+
+        Not called where the ward's operators have taken it (`WardOperators.push`).
+        """
         raise NotImplementedError
 
     def step(self, now_s: float) -> Sequence[Said]:
@@ -62,6 +65,14 @@ class WardOperators:
 
     def take_off(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
+
+    def push(self, arrived: ArrivedBatch) -> bool:
+        """Take what arrived of all devices at once, for this step, and return True.
+
+        False, where each person's operators are to take what is of them (`PersonOperators.push`).
+        """
+        del arrived
+        return False
 
     def step(self) -> None:
         """Run the kernels over what the step brought."""

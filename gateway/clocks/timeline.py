@@ -265,18 +265,26 @@ class Timelines:
 
     def push(self, timelines: Sequence[Timeline], packets: Sequence[Packet]) -> Placed:
         """Place packets, of the timelines given, in order of arrival."""
-        k = len(packets)
-        start = np.zeros(k + 1, np.int64)
+        start = np.zeros(len(packets) + 1, np.int64)
         np.cumsum([len(packet.arrival_ns) for packet in packets], out=start[1:])
         arrival_ns = np.concatenate([packet.arrival_ns for packet in packets])
-        ticks = np.concatenate(
-            [p.ticks if t.has_clock else p.arrival_ns for t, p in zip(timelines, packets, strict=True)]
-        )
+        ticks = np.concatenate([packet.ticks if len(packet.ticks) else packet.arrival_ns for packet in packets])
+        return self.place([timeline.number for timeline in timelines], start, arrival_ns, ticks)
+
+    def place(self, streams: Sequence[int], start: Ints, arrival_ns: Ints, ticks: Ints) -> Placed:
+        """Place the samples of packets, back to back, those of each stream in order of arrival.
+
+        Args:
+            streams: (k,) number of each packet's timeline.
+            start: (k + 1,) where the samples of each begin.
+            arrival_ns: (m,) monotonic clock.
+            ticks: (m,) on the wire; anything where a device has no clock.
+        """
+        k = len(streams)
         index, before, missing, reset = np.empty(start[-1], np.int64), *np.zeros((3, k), np.int64)
-        stream = np.array([timeline.number for timeline in timelines], np.int64)
         dropped = (place if self.compiled else as_written(place))(
-            stream, start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids, self.anchors, self.lines,
-            index, before, missing, reset,
+            np.array(streams, np.int64), start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids,
+            self.anchors, self.lines, index, before, missing, reset,
         )  # fmt: skip
         return Placed(start.tolist(), index, before.tolist(), missing.tolist(), reset.tolist(), dropped)
 

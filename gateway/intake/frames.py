@@ -11,8 +11,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from drivers.packet import Frame
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.packet import Frame, Frames
 
 STEP_NS = 50_000_000  # 50 ms: one kernel call serves all sensors, and nobody sees a twentieth of a second
 
@@ -47,7 +51,7 @@ def ward_frame(arrival_ns: int, ward: bytes) -> Numbered:
 
 def part_frames(frames: Sequence[Numbered]) -> tuple[list[Frame], Sequence[Numbered]]:
     """Return the frames of a step that come from no device, and those that come from one."""
-    if not any(number == NO_DEVICE for number, _ in frames):
+    if NO_DEVICE not in map(itemgetter(0), frames):
         return [], frames
     notes = [frame for number, frame in frames if number == NO_DEVICE]
     return notes, [numbered for numbered in frames if numbered[0] != NO_DEVICE]
@@ -63,3 +67,20 @@ def move_origin(origin: Origin, notes: Sequence[Frame]) -> Origin:
         if frame.channel == CLOCK_CHANNEL and len(frame.data) == MOVED.size:
             origin = Origin(origin.monotonic_ns, origin.utc_us + MOVED.unpack(frame.data)[0])
     return origin
+
+
+def by_device(frames: Sequence[Numbered], rank: NDArray[np.uint16]) -> tuple[NDArray[np.int64], Frames]:
+    """Return the numbers of the devices of a step in order of their rank, and their frames, of at least one.
+
+    Args:
+        frames: In order of arrival, as those of each device remain.
+        rank: By device number.
+    """
+    number = np.fromiter(map(itemgetter(0), frames), np.int64, len(frames))
+    sent: Sequence[Frame] = list(map(itemgetter(1), frames))
+    if len(sent) > 1:
+        order = rank[number].argsort(kind="stable")  # of 16 bits: in one pass
+        number, sent = number[order], itemgetter(*order.tolist())(sent)
+    arrival_ns, channels, data = (list(map(itemgetter(field), sent)) for field in range(3))
+    begins = np.flatnonzero(np.concatenate([[True], number[1:] != number[:-1], [True]]))
+    return number[begins[:-1]], Frames(begins, np.array(arrival_ns, np.int64), channels, data)

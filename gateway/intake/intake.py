@@ -6,18 +6,21 @@ A step's frames of all devices are decoded kind by kind and placed by one kernel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, groupby, pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import Device
 from drivers.driver import Decoder
-from drivers.packet import Frame, Packet, StreamSpec
+from drivers.packet import Frame, Frames, Packets, StreamSpec
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
-from gateway.intake.frames import Numbered
+from gateway.intake.frames import Numbered, by_device
+from gateway.intake.placeable import Decoded, Placeable
 from gateway.intake.repeats import Repeats
 from gateway.intake.unread import open_driver
 
@@ -57,6 +60,65 @@ class Arrived:
     repeated: int = 0
 
 
+@dataclass(slots=True)
+class ArrivedBatch:
+    """What one step brought of one stream of several devices, back to back: `Arrived` of each.
+
+    Attributes:
+        name: Name of the stream.
+        numbers: (k,) the devices; one whose packets waited together may come twice.
+        intakes: (k) the same.
+        streams: (k) the stream of each.
+        versions: (k,) the version of each stream.
+        start: (k + 1,) where the samples of each begin.
+        index: (n,) as of `Arrived`.
+        samples: (n, channels) as of `Arrived`.
+        flags: (n,) as of `Arrived`.
+        before: (k) as of `Arrived`.
+        missing: (k) as of `Arrived`.
+        reset: (k) as of `Arrived`.
+    """
+
+    name: str
+    numbers: Ints
+    intakes: Sequence[Intake]
+    streams: Sequence[Stream]
+    versions: Ints
+    start: Ints
+    index: Ints
+    samples: Floats
+    flags: NDArray[np.uint8]
+    before: Sequence[int]
+    missing: Sequence[int]
+    reset: Sequence[int]
+
+    def one(self, at: int) -> Arrived:
+        """Return what arrived of one of the devices, by its place among them."""
+        stream, own = self.streams[at], slice(self.start[at], self.start[at + 1])
+        return Arrived(
+            int(self.numbers[at]), self.name, stream.spec, stream.timeline, self.index[own], self.samples[own],
+            self.flags[own], self.before[at], self.missing[at], bool(self.reset[at]), self.intakes[at].repeated,
+        )  # fmt: skip
+
+    def keep_latest(self) -> None:
+        """Have the devices know the newest sample of a stream that comes when it comes."""
+        for at, (intake, stream) in enumerate(zip(self.intakes, self.streams, strict=True)):
+            if stream.spec.rate_hz is None:
+                intake.latest[self.name] = self.samples[self.start[at + 1] - 1]
+
+    def kept(self, which: NDArray[np.bool_]) -> ArrivedBatch:
+        """Return some of the samples; devices of which none is left are left out."""
+        counts = np.add.reduceat(which, self.start[:-1], dtype=np.int64)
+        some = np.flatnonzero(counts)
+        start = np.concatenate([[0], np.cumsum(counts[some])])
+        at = some.tolist()
+        return ArrivedBatch(
+            self.name, self.numbers[some], [self.intakes[i] for i in at], [self.streams[i] for i in at],
+            self.versions[some], start, self.index[which], self.samples[which], self.flags[which],
+            [self.before[i] for i in at], [self.missing[i] for i in at], [self.reset[i] for i in at],
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class StreamCount:
     """What a stream has delivered since the start."""
@@ -69,19 +131,17 @@ class StreamCount:
 
 @dataclass(slots=True)
 class Stream:
-    """A stream that has brought samples, and its specification at present."""
+    """A stream that has brought samples, and its specification at present.
+
+    Attributes:
+        spec: As the device announced it.
+        timeline: Where its samples lie in time.
+        version: Of the specification: another number for each, of any stream.
+    """
 
     spec: StreamSpec
     timeline: Timeline
-
-
-@dataclass(frozen=True, slots=True)
-class Placeable:
-    """A packet that is decoded and not yet placed in time: the device's number, and the stream as announced then."""
-
-    number: int
-    packet: Packet
-    spec: StreamSpec
+    version: int
 
 
 class Intake:
@@ -143,14 +203,14 @@ class Intake:
         """Gateway time of the newest sample of any stream; -inf before the first."""
         return max(self._kept_until_s, *(stream.timeline.newest_s for stream in self.placed.values()), -np.inf)
 
-    def keep(self, packet: Placeable, now_s: float) -> None:
+    def keep(self, decoded: Decoded, now_s: float) -> None:
         """Count a packet that is kept, and came in a step that ends at this gateway time."""
-        self.kept += len(packet.packet.arrival_ns)
+        self.kept += len(decoded.packet.arrival_ns)
         self._kept_until_s = now_s
 
-    def let_go(self, packet: Placeable) -> None:
+    def let_go(self, decoded: Decoded) -> None:
         """Count a packet that was kept no more: it is placed now."""
-        self.kept -= len(packet.packet.arrival_ns)
+        self.kept -= len(decoded.packet.arrival_ns)
 
     def note(self, fault: str) -> None:
         """Count what is wrong with the device beside its bytes."""
@@ -162,10 +222,6 @@ class Intake:
         self._old_repeated = self.repeated
         self._repeats.clear()
         self.decoder = self._driver.decoder()
-
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode frames of the present connection, those that were delivered twice once."""
-        return self.decoder.decode(self.once(frames))
 
     def once(self, frames: Sequence[Frame]) -> Sequence[Frame]:
         """Return the frames without those that were delivered twice and carry no counter by which it would show."""
@@ -205,6 +261,8 @@ class Intakes:
     def __init__(self, origin_ns: int) -> None:
         self.all: list[Intake] = []
         self._numbers: dict[str, int] = {}
+        self._rank = np.zeros(0, np.uint16)  # by device number: kind by kind
+        self._versions = count(1)
         self.timelines = Timelines(origin_ns)
 
     def wear(self, worn: Sequence[tuple[Device, str]]) -> list[int]:
@@ -218,73 +276,109 @@ class Intakes:
         if number is None or not same_device(self.all[number].device, device):
             number = self._numbers[device.id] = len(self.all)
             self.all.append(Intake(device, slot))
+            self._rank_kinds()
         intake = self.all[number]
         intake.device, intake.slot = device, slot
         return number
 
     def decode(self, frames: Sequence[Numbered]) -> list[Placeable]:
-        """Decode the frames of a step; by device number, then in the decoder's order."""
-        return [
-            Placeable(number, packet, self.all[number].decoder.streams[packet.stream])
-            for number, packet in self._decode(frames)
-        ]
+        """Decode the frames of a step; what is of one device in order of arrival."""
+        if not frames:
+            return []
+        numbers, sent = by_device(frames, self._rank)
+        found: list[tuple[Ints, Packets]] = []
+        if CONNECTED in sent.channels:
+            numbers, sent = self._connect(numbers, sent, found)
+        found += self._decode(numbers, sent)
+        return [Placeable(numbers, packets, self._specs(numbers, packets.stream)) for numbers, packets in found]
 
-    def place(self, packets: Sequence[Placeable]) -> list[Arrived]:
+    def place(self, packets: Sequence[Placeable]) -> list[ArrivedBatch]:
         """Place what was decoded; what has been there before is left out."""
         if not packets:
             return []
-        streams = [self._stream(each) for each in packets]
-        placed = self.timelines.push([s.timeline for s in streams], [each.packet for each in packets])
-        arrived: list[Arrived] = []
-        for at, (each, stream) in enumerate(zip(packets, streams, strict=True)):
-            number, packet = each.number, each.packet
-            index, samples, flags = placed.index[placed.start[at] : placed.start[at + 1]], packet.samples, packet.flags
-            if placed.dropped and index.min() == DROPPED:
-                keep = index != DROPPED
-                if not keep.any():
-                    continue
-                index, samples, flags = index[keep], samples[keep], flags[keep]
-            if stream.spec.rate_hz is None:
-                self.all[number].latest[packet.stream] = samples[-1]
-            arrived.append(
-                Arrived(
-                    number, packet.stream, stream.spec, stream.timeline, index, samples, flags,
-                    placed.before[at], placed.missing[at], bool(placed.reset[at]), self.all[number].repeated,
-                )
+        streams = [self._streams(each) for each in packets]
+        columns = [each.packets for each in packets]
+        counts = np.concatenate([np.diff(each.start) for each in columns])
+        placed = self.timelines.place(
+            [stream.timeline.number for part in streams for stream in part],
+            np.concatenate([[0], np.cumsum(counts)]),
+            np.concatenate([each.arrival_ns for each in columns]),
+            np.concatenate([each.ticks if len(each.ticks) else each.arrival_ns for each in columns]),
+        )
+        arrived: list[ArrivedBatch] = []
+        first = begin = 0
+        for each, part in zip(packets, streams, strict=True):
+            last, end = first + len(part), begin + len(each.packets.arrival_ns)
+            batch = ArrivedBatch(
+                each.packets.stream, each.numbers, [self.all[number] for number in each.numbers.tolist()], part,
+                np.array([stream.version for stream in part], np.int64), each.packets.start,
+                placed.index[begin:end], each.packets.samples, each.packets.flags, placed.before[first:last],
+                placed.missing[first:last], placed.reset[first:last],
             )  # fmt: skip
+            first, begin = last, end
+            arrived += _news(batch) if placed.dropped else [batch]
+        for batch in arrived:
+            batch.keep_latest()
         return arrived
 
-    def _decode(self, frames: Sequence[Numbered]) -> list[tuple[int, Packet]]:
-        by_device: dict[int, list[Frame]] = {}
-        done: dict[int, list[Packet]] = {}
-        for number, frame in frames:
-            if frame.channel == CONNECTED:
-                intake = self.all[number]
-                done.setdefault(number, []).extend(intake.decode(by_device.pop(number, [])))
-                intake.connected()
-            elif number in by_device:
-                by_device[number].append(frame)
-            else:
-                by_device[number] = [frame]
-        kinds: dict[type[Decoder], list[int]] = {}
-        for number in by_device:
-            kinds.setdefault(type(self.all[number].decoder), []).append(number)
-        for kind, numbers in kinds.items():
-            work = [(self.all[number].decoder, self.all[number].once(by_device[number])) for number in numbers]
-            decoded = kind.decode_many(work)
-            for number, packets in zip(numbers, decoded, strict=True):
-                if number in done:
-                    done[number] += packets
-                else:
-                    done[number] = packets
-        return [(number, packet) for number in sorted(done) for packet in done[number]]
+    def _decode(self, numbers: Ints, sent: Frames) -> Iterator[tuple[Ints, Packets]]:
+        """Decode frames of the present connections, of all devices of a kind at once."""
+        devices = [self.all[number] for number in numbers.tolist()]
+        begin = 0
+        for kind, alike in groupby(devices, key=attrgetter("decoder.__class__")):
+            intakes = list(alike)
+            end = begin + len(intakes)
+            own = sent.part(begin, end)
+            if kind.uncounted:
+                own = Frames.of([intake.once(each) for intake, each in zip(intakes, own.each(), strict=True)])
+            for packets in kind.decode_batch([intake.decoder for intake in intakes], own):
+                yield numbers[begin:end][packets.device], packets
+            begin = end
 
-    def _stream(self, each: Placeable) -> Stream:
-        intake, spec = self.all[each.number], each.spec
-        stream = intake.placed.get(each.packet.stream)
+    def _connect(self, numbers: Ints, sent: Frames, found: list[tuple[Ints, Packets]]) -> tuple[Ints, Frames]:
+        """Begin new connections: decode what came of each device before, into ``found``; return what came after."""
+        each = sent.each()
+        for at, frames in enumerate(each):
+            cuts = [i for i, frame in enumerate(frames) if frame.channel == CONNECTED]
+            for begin, end in pairwise([-1, *cuts]):
+                if end > begin + 1:
+                    found += self._decode(numbers[at : at + 1], Frames.of([frames[begin + 1 : end]]))
+                self.all[numbers[at]].connected()
+            each[at] = frames[cuts[-1] + 1 :] if cuts else frames
+        left = [at for at, frames in enumerate(each) if frames]
+        return numbers[left], Frames.of([each[at] for at in left])
+
+    def _specs(self, numbers: Ints, stream: str) -> list[StreamSpec]:
+        return [self.all[number].decoder.streams[stream] for number in numbers.tolist()]
+
+    def _streams(self, each: Placeable) -> list[Stream]:
+        """Return the streams of packets, begun where they are new, with their specification of now."""
+        name = each.packets.stream
+        return [
+            stream
+            if (stream := self.all[number].placed.get(name)) is not None and stream.spec is spec
+            else self._renewed(self.all[number], name, spec)
+            for number, spec in zip(each.numbers.tolist(), each.specs, strict=True)
+        ]
+
+    def _renewed(self, intake: Intake, name: str, spec: StreamSpec) -> Stream:
+        stream = intake.placed.get(name)
         if stream is None:
-            stream = intake.placed[each.packet.stream] = Stream(spec, self.timelines.add(spec))
-        elif stream.spec is not spec:
-            stream.spec = spec
+            stream = intake.placed[name] = Stream(spec, self.timelines.add(spec), 0)
+        else:
             stream.timeline.set_rate(spec.rate_hz)
+        stream.spec, stream.version = spec, next(self._versions)
         return stream
+
+    def _rank_kinds(self) -> None:
+        """Put devices of one kind next to each other: they are decoded together."""
+        kinds = list(dict.fromkeys(type(intake.decoder) for intake in self.all))
+        order = sorted(range(len(self.all)), key=lambda number: kinds.index(type(self.all[number].decoder)))
+        self._rank = np.empty(len(order), np.uint16)
+        self._rank[order] = np.arange(len(order))
+
+
+def _news(batch: ArrivedBatch) -> list[ArrivedBatch]:
+    """Return what has not been there before."""
+    new = batch.index != DROPPED
+    return [batch] if new.all() else [batch.kept(new)] if new.any() else []

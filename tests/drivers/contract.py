@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from drivers.driver import Decoder, Driver
-from drivers.packet import Frame, Packet, StreamSpec
+from drivers.packet import Frame, Frames, Packet, StreamSpec
 from drivers.registry import load_driver, make_driver
 
 CHANNELS = ("measurement", "data", "control", "battery", "inquiry", "calibration", "firmware", "connected")
@@ -149,13 +149,21 @@ class DriverContract(ABC):
             wires.append((wire, data.draw(st.integers(0, len(wire)))))
         alone = [self.driver().decoder() for _ in wires]
         together = [self.driver().decoder() for _ in wires]
+        batched = [self.driver().decoder() for _ in wires]
         for first in (True, False):
             chunks = [wire[:cut] if first else wire[cut:] for wire, cut in wires]
             many = type(together[0]).decode_many(list(zip(together, chunks, strict=True)))
-            for decoder, chunk, packets in zip(alone, chunks, many, strict=True):
+            batch = type(together[0]).decode_batch(batched, Frames.of(chunks))
+            each: list[dict[str, Packet]] = [{} for _ in wires]
+            for at, packet in (found for packets in batch for found in packets.each()):
+                assert packet.stream not in each[at], "at most one packet a stream and device"
+                each[at][packet.stream] = packet
+            for decoder, chunk, packets, found in zip(alone, chunks, many, each, strict=True):
                 single = decoder.decode(chunk)
                 same({p.stream: p for p in single}, {p.stream: p for p in packets})
+                same({p.stream: p for p in single}, found)
         assert [decoder.faults for decoder in alone] == [decoder.faults for decoder in together]
+        assert [decoder.faults for decoder in alone] == [decoder.faults for decoder in batched]
 
     @FUZZ
     @given(st.integers(1, 100), st.integers(0, 29))

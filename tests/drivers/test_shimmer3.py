@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from drivers.errors import MalformedFrameError
-from drivers.packet import Flag, Frame
+from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
 from drivers.shimmer3.calibration import ORDER, calibration, nominal, parse_calibration
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
-from drivers.shimmer3.stream import Layout, Splitter, crc16_rows, parse_packet, split
+from drivers.shimmer3.split import split
+from drivers.shimmer3.stream import Layout, Splitter, crc16_rows, parse_packet
 from tests.drivers.contract import DriverContract, decoded
 
 IMU = (0x0A, 0x0B, 0x0C, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09)
@@ -248,8 +249,8 @@ def test_a_splitter_keeps_little_back() -> None:
     splitter = Splitter(Layout(IMU, DIVISOR), Counter())
     rng = np.random.default_rng(5)
     for _ in range(200):
-        split([splitter], [[Frame(0, "data", rng.integers(0, 2, 97, dtype=np.uint8).tobytes())]])
-        assert len(splitter._rest) < 200
+        split([splitter], Frames.of([[Frame(0, "data", rng.integers(0, 2, 97, dtype=np.uint8).tobytes())]]))
+        assert sum(map(len, splitter.rest)) < 200
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from drivers.packet import Packet, StreamSpec
 from dsp.result import Result
 from gateway.analysis.joints import CURVES_EVERY_S, JointBank, SubjectJoints, pairs, strides_of
 from gateway.clocks.timeline import Timelines
-from gateway.intake.intake import Arrived
+from gateway.intake.intake import ArrivedBatch, Stream
 from simulators.body.body import Placement
 from tests.dsp.bodies import Worn, body, straight, wear
 from tests.dsp.legs import true_angles
@@ -36,15 +36,15 @@ class Arrivals:
         self._timelines = Timelines(0)
         self._streams = {number: self._timelines.add(SPEC) for number in PLACEMENTS.values()}
 
-    def arrived(self, number: int, worn: Worn, rows: slice) -> Arrived:
+    def arrived(self, number: int, worn: Worn, rows: slice) -> ArrivedBatch:
         ns = np.round(worn.time_s[rows] * 1e9).astype(np.int64)
         samples = np.hstack([worn.acc[rows], worn.gyr[rows]])
         flags = np.zeros(len(ns), np.uint8)
         packet = Packet("imu", ns + 5_000_000, ns // 1000, samples, flags)
         placed = self._timelines.push([self._streams[number]], [packet])
-        return Arrived(
-            number, "imu", SPEC, self._streams[number], placed.index, samples, flags,
-            placed.before[0], placed.missing[0], bool(placed.reset[0]),
+        return ArrivedBatch(
+            "imu", np.array([number]), [], [Stream(SPEC, self._streams[number], 1)], np.array([1]),
+            np.array(placed.start), placed.index, samples, flags, placed.before, placed.missing, placed.reset,
         )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from config.settings import Settings
 from drivers.packet import Frame
-from gateway.analysis.pipeline import FORMER_WEARER, Pipeline, Tapped
+from gateway.analysis.pipeline import Pipeline, Tapped
+from gateway.analysis.wearers import FORMER_WEARER
 from gateway.intake.frames import NO_DEVICE, STEP_NS, WARD_CHANNEL, Numbered, ward_frame
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, Ward, decode_ward, encode_ward, ward_of
