@@ -10,6 +10,9 @@ import pytest
 
 from gateway.machine.garbage import NEW_OBJECTS, look_seldom
 
+PYTHONS = 700
+"""New objects after which Python itself looks, in the versions that we began with."""
+
 
 class Circle:
     """An object that only refers to itself."""
@@ -34,9 +37,11 @@ def looks(objects: int) -> int:
 
 
 def test_it_does_not_look_at_the_objects_of_a_step() -> None:
+    gc.set_threshold(PYTHONS, 10, 10)
     gc.collect()
     assert looks(NEW_OBJECTS // 2) > 5
     look_seldom()
+    assert gc.get_threshold()[1:] == (10, 10)
     gc.collect()
     assert looks(NEW_OBJECTS // 2) == 0
 
