@@ -31,6 +31,7 @@ from gateway.clocks.timeline import Timelines
 from gateway.intake.frames import STEP_NS, Origin
 from gateway.intake.intake import Intakes
 from gateway.intake.steps import Ticker
+from gateway.machine.garbage import look_seldom
 from gateway.outbox.outbox import Outbox
 
 SENSORS = 490
@@ -65,6 +66,7 @@ class Spent:
 def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
     """Drive the pipeline over all steps; time those after the ward has settled."""
     warm_up()
+    look_seldom()
     sessions = {slot.id: slot.id for slot in made.settings.slot}
     pipeline = Pipeline(made.settings, ORIGIN, sessions)
     now_ns = [ORIGIN.monotonic_ns]

@@ -29,6 +29,7 @@ from gateway.analysis.warm_up import warm_up
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
 from gateway.model.measurement import Measurement
+from gateway.model.measurements import Measurements
 from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.recordings.replay import Replay
@@ -107,7 +108,8 @@ class Simulation:
         header = Header(
             settings.model_dump(mode="json"), sessions_of(in_force), ORIGIN.monotonic_ns, ORIGIN.utc_us, "benchmark"
         )
-        path, live = self._folder / "changes.rgrec", []
+        path = self._folder / "changes.rgrec"
+        live: list[Measurement] = []
         with RecordingWriter(path, header) as writer:
             for step in range(round(minutes * 60 * STEPS_A_SECOND)):
                 frames = sorted(self._step(step, pipeline, ward), key=lambda numbered: numbered[1].arrival_ns)
@@ -122,7 +124,7 @@ class Simulation:
         self.outcome.measurements = len(live)
         return self.outcome
 
-    def _measured(self, writer: RecordingWriter, pipeline: Pipeline, frames: list[Numbered]) -> list[Measurement]:
+    def _measured(self, writer: RecordingWriter, pipeline: Pipeline, frames: list[Numbered]) -> Measurements:
         made = pipeline.step(frames)
         writer.step(pipeline.end_ns, frames)
         for m in made:

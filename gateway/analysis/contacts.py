@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
@@ -31,15 +32,19 @@ class ContactBank(Bank):
         detector: The kernel.
         axes: How each device is strapped on, by number (``Device.axes``).
         refuse: As of ``Bank``.
+
+    Attributes:
+        decided: Numbers of the devices of which the newest step decided a contact, or closed a stride.
     """
 
-    __slots__ = ("_closed", "_detector", "_settled_s", "_told")
+    __slots__ = ("_closed", "_detector", "_settled_s", "_told", "decided")
 
     def __init__(
         self, detector: FootContacts | ShankContacts, axes: Mapping[int, str], refuse: Refuse | None = None
     ) -> None:
         self._detector = detector
         super().__init__(detector, lambda _number, rate_hz: detector.attach(rate_hz), axes, refuse)
+        self.decided: AbstractSet[int] = frozenset()
         self._told: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
         self._closed: dict[int, list[tuple[float, ...]]] = {}  # `Shape` without its side
         self._settled_s: list[float] = []  # by sensor
@@ -47,6 +52,7 @@ class ContactBank(Bank):
     def step(self) -> None:
         """Run the kernel over what was queued."""
         self._told, self._closed = {}, {}
+        self.decided = frozenset()
         if not self.queued:
             return
         rows: Any = self.run()
@@ -56,6 +62,7 @@ class ContactBank(Bank):
         columns = [self.times(strides, name) for name in SHAPE_TIMES]
         columns += [strides[name].tolist() for name in SHAPE_VALUES]
         self._sort(strides, zip(*columns, strict=True), self._closed)
+        self.decided = self._told.keys() | self._closed.keys()
         settled = self._detector.settled_all()
         self._settled_s = self.at(np.arange(len(settled)), settled).tolist()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from config.settings import Device
@@ -15,7 +16,7 @@ from dsp.gait.window import Foot
 from dsp.joints.strides import JointCurve
 from dsp.lower_back.lower_back import LowerBack, LowerBackWalk
 from dsp.mounting.alignment import Mounting
-from dsp.result import Result
+from dsp.result import Result, Side
 from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
 from dsp.shank.contacts import ShankContacts
 from gateway.analysis import movement_kernels
@@ -115,6 +116,23 @@ class MovementOperators(WardOperators):
         return movement_kernels.kernels_for(worn)
 
 
+@dataclass(slots=True)
+class Leg:
+    """The device that tells the steps of one leg.
+
+    Attributes:
+        side: Which leg.
+        number: The device.
+        bank: What detects its contacts.
+        silent: Whether it has sent nothing for so long that it is not waited for.
+    """
+
+    side: Foot
+    number: int
+    bank: ContactBank
+    silent: bool = False
+
+
 class PersonMovement(PersonOperators):
     """How one person moves.
 
@@ -128,41 +146,46 @@ class PersonMovement(PersonOperators):
         worn = placements(devices)
         exoskeleton = bed.slot.protocol == EXOSKELETON
         steps = steps_by(worn)
-        self._legs = {side: (n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()}
+        self._legs = [Leg(side, n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()]
+        self._both_legs = tuple(leg.number for leg in self._legs)
+        self._of_side: dict[Side, tuple[int, ...]] = {leg.side: (leg.number,) for leg in self._legs}
         told_by = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
         self._walk = Walk(exoskeleton=exoskeleton, contacts=told_by) if steps else None
         joints = SubjectJoints(banks.joints, worn, exoskeleton=exoskeleton)
         self._joints = joints if joints.joints else None
+        self.draws = self._joints is not None
         self._backs = {
             n: LowerBackWalk(exoskeleton=exoskeleton) for n, d in devices.items() if d.placement == "lower_back"
         }
         self._banks = banks
-        self._silent: set[Foot] = set()
-        self._said: list[Said] = []
 
     def step(self, now_s: float) -> list[Said]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
+        said: list[Said] = []
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
-            self._say_walk(walked)
+            if walked:
+                said += self._of_legs(walked)
             if self._joints is not None:
-                self._said += self._joints.step(walked)
+                said += self._joints.step(walked)
         backs = self._banks.backs
         for number, walk in self._backs.items():
-            if number in backs.worn:
-                self._say(walk.push(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
-        return self._collect()
+            worn = backs.worn.get(number)
+            if worn is not None:
+                said += [(result, (number,)) for result in walk.push(backs.events.get(number), worn.timeline.at, now_s)]
+        return said
 
     def finish(self) -> list[Said]:
         """End of the run: close what is open."""
+        said: list[Said] = []
         if self._walk is not None:
             walked = self._walk.finish()
-            self._say_walk(walked)
+            said += self._of_legs(walked)
             if self._joints is not None:
-                self._said += self._joints.finish(walked)
+                said += self._joints.finish(walked)
         for number, walk in self._backs.items():
-            self._say(walk.finish(), (number,))
-        return self._collect()
+            said += [(result, (number,)) for result in walk.finish()]
+        return said
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return the mean curves of the joints if it is time to tell them."""
@@ -171,21 +194,23 @@ class PersonMovement(PersonOperators):
     def _step_legs(self, walk: Walk, now_s: float) -> list[Result]:
         contacts: list[Contact] = []
         shapes: list[Shape] = []
-        alive: list[tuple[int, ContactBank]] = []
-        for side, (number, bank) in self._legs.items():
-            if number not in bank.worn:
+        alive: list[Leg] = []
+        for leg in self._legs:
+            worn = leg.bank.worn.get(leg.number)
+            if worn is None:
                 continue
-            newest_s = bank.worn[number].timeline.newest_s
+            newest_s = worn.timeline.newest_s
             if newest_s > now_s - SILENT_S:
-                alive.append((number, bank))
-                self._silent.discard(side)
-            elif side not in self._silent:
-                self._silent.add(side)
-                contacts.append(Contact(side, GAP, newest_s))  # before the others go on without it
-            contacts += bank.contacts(number, side)
-            shapes += bank.shapes(number, side)
+                alive.append(leg)
+                leg.silent = False
+            elif not leg.silent:
+                leg.silent = True
+                contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
+            if leg.number in leg.bank.decided:
+                contacts += leg.bank.contacts(leg.number, leg.side)
+                shapes += leg.bank.shapes(leg.number, leg.side)
         if contacts or shapes or walk.waiting:
-            watermark = min((bank.settled_s(number) for number, bank in alive), default=now_s)
+            watermark = min((leg.bank.settled_s(leg.number) for leg in alive), default=now_s)
             return walk.push(contacts, self._doubt_s(), watermark, shapes)
         # Only a pause can be noticed, which needs no haste.
         return walk.push((), None, now_s - PAUSE_NOTICED_S)
@@ -194,23 +219,10 @@ class PersonMovement(PersonOperators):
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
         if len(self._legs) < 2:
             return None
-        worn = [bank.worn[number] for number, bank in self._legs.values() if number in bank.worn]
+        worn = [leg.bank.worn[leg.number] for leg in self._legs if leg.number in leg.bank.worn]
         return math.hypot(*(each.timeline.uncertainty_s for each in worn))
 
-    def _say_walk(self, results: Sequence[Result]) -> None:
-        for result in results:
-            self._said.append((result, self._worn_for(result)))
-
-    def _worn_for(self, result: Result) -> Sequence[int]:
-        """Return the leg that a result is of; both where it rests on the clocks of both."""
-        for side, (number, _) in self._legs.items():
-            if result.side == side and result.sync_s is None:
-                return (number,)
-        return tuple(number for number, _ in self._legs.values())
-
-    def _say(self, results: Sequence[Result], devices: Sequence[int]) -> None:
-        self._said += [(result, devices) for result in results]
-
-    def _collect(self) -> list[Said]:
-        said, self._said = self._said, []
-        return said
+    def _of_legs(self, results: Sequence[Result]) -> list[Said]:
+        """Return each result with the leg that it is of; with both where it rests on the clocks of both."""
+        own, both = self._of_side, self._both_legs
+        return [(r, both if r.sync_s is not None else own.get(r.side, both)) for r in results]

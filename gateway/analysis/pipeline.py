@@ -33,7 +33,7 @@ from gateway.clocks.timeline import Floats
 from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
 from gateway.intake.intake import Arrived, ArrivedBatch, Intake, Intakes
 from gateway.intake.placeable import Placeable
-from gateway.model.measurement import Measurement
+from gateway.model.measurements import Fields, Measurements
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
 
@@ -113,7 +113,7 @@ class Pipeline:
         self.ward: Ward = ()
         self._change_ward(ward_of(settings, sessions), 0.0)
 
-    def step(self, frames: Sequence[Numbered]) -> list[Measurement]:
+    def step(self, frames: Sequence[Numbered]) -> Measurements:
         """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed.
 
         A change of the ward among them is in force from the end of the step on.
@@ -127,7 +127,7 @@ class Pipeline:
             if note.channel == UNREADY_CHANNEL:
                 self._wait_for(unready_of(note.data))
         packets = self._intakes.decode(frames)
-        out: list[Measurement] = []
+        out: list[Fields] = []
         waiting: Collection[str] = tuple(self._backlog.waiting)
         if waiting:
             packets = self._backlog.keep(self._steps, now_s, packets)
@@ -138,7 +138,7 @@ class Pipeline:
         for note in notes:
             if note.channel == WARD_CHANNEL:
                 out += self._obey(note.data, now_s)
-        return out
+        return Measurements(out)
 
     @property
     def unready(self) -> frozenset[str]:
@@ -150,9 +150,9 @@ class Pipeline:
         curves, self._curves = list(self._curves.values()), {}
         return curves
 
-    def finish(self) -> list[Measurement]:
+    def finish(self) -> Measurements:
         """End of the run: return what was still open."""
-        return [measurement for slot in self._subjects for measurement in self._finish(slot)]
+        return Measurements([row for slot in self._subjects for row in self._finish(slot)])
 
     def mounting(self, number: int) -> Mounting | None:
         """Return how a device is found to be strapped on, where somebody looks for it."""
@@ -162,17 +162,18 @@ class Pipeline:
         """Return UTC microseconds of a gateway time in seconds."""
         return self.origin.utc_us + round(seconds * 1e6)
 
-    def _analyse(self, step: KeptStep, packets: Sequence[Placeable]) -> list[Measurement]:
+    def _analyse(self, step: KeptStep, packets: Sequence[Placeable]) -> list[Fields]:
         """Place the samples of a step, run the kernels over them, and return what came of it in its slots."""
-        said = [each for arrived in self._intakes.place(packets) for each in self._arrived(arrived)]
-        out = [measurement for _, measurement in sorted(said, key=itemgetter(0))]
+        found = [each for arrived in self._intakes.place(packets) for each in self._arrived(arrived)]
+        out = [row for _, row in sorted(found, key=itemgetter(0))]
         self._banks.step()
         if step.number % DOUBT_STEPS == 0:
             self.doubts = self._banks.doubts()
         for slot, subject in self._subjects.items():
             if slot not in step.slots:
                 continue
-            out += self._measured(slot, subject.step(step.now_s))
+            if said := subject.step(step.now_s):
+                out += self._measured(slot, said)
             if curves := subject.curves(step.now_s):
                 self._curves[slot] = SlotCurves(
                     slot, subject.session, subject.pseudonym, self._simulated, tuple(curves)
@@ -191,9 +192,9 @@ class Pipeline:
         if slot not in self._backlog.waiting and needs_of(devices, self._modalities) & self._backlog.unready:
             self._backlog.hold(slot, devices)
 
-    def _catch_up(self, slots: Collection[str], steps: Iterable[KeptStep]) -> list[Measurement]:
+    def _catch_up(self, slots: Collection[str], steps: Iterable[KeptStep]) -> list[Fields]:
         """Analyse what was kept; where nothing is left, say of what nothing was."""
-        out: list[Measurement] = []
+        out: list[Fields] = []
         for step in steps:
             out += self._analyse(step, Placeable.of(step.packets))
         for slot in slots:
@@ -201,9 +202,9 @@ class Pipeline:
                 out += self._left_out(self._subjects[slot].devices)
         return out
 
-    def _left_out(self, devices: Sequence[int]) -> list[Measurement]:
+    def _left_out(self, devices: Sequence[int]) -> list[Fields]:
         """Say of which samples no analysis was made, because they found no room while kernels were compiled."""
-        out: list[Measurement] = []
+        out: list[Fields] = []
         for number, gone in self._backlog.left_out(devices):
             start_s, end_s = ((ns - self.origin.monotonic_ns) / NS for ns in (gone.first_ns, gone.last_ns))
             gap = Result("stream_gap", end_s - start_s, "none", start_s, end_s, gone.samples, INTAKE_ALGORITHM,
@@ -211,7 +212,7 @@ class Pipeline:
             out.append(self._said(number, gap))
         return out
 
-    def _obey(self, ward: bytes, now_s: float) -> list[Measurement]:
+    def _obey(self, ward: bytes, now_s: float) -> list[Fields]:
         try:
             after = decode_ward(ward)
         except ValueError as problem:  # of a recording that somebody else wrote: a ward of ours has been checked
@@ -219,12 +220,12 @@ class Pipeline:
             return []
         return self._change_ward(after, now_s)
 
-    def _change_ward(self, after: Ward, now_s: float) -> list[Measurement]:
+    def _change_ward(self, after: Ward, now_s: float) -> list[Fields]:
         """Take off what is worn no more, put on what is, and leave the other beds alone; return what that closed."""
         before = {bed.slot.id: bed for bed in self.ward}
         self._end_taps(self.ward, after)
         kept = {bed.slot.id for bed in after if bed.same_work(before.get(bed.slot.id))}
-        out: list[Measurement] = []
+        out: list[Fields] = []
         for slot in [slot for slot in self._subjects if slot not in kept]:
             out += self._finish(slot)
             for number in self._subjects.pop(slot).devices:
@@ -249,23 +250,23 @@ class Pipeline:
         for key in [key for key in list(self.taps) if was.get(key[0]) != now.get(key[0])]:
             self.taps.pop(key, None)
 
-    def _finish(self, slot: str) -> list[Measurement]:
-        out: list[Measurement] = []
+    def _finish(self, slot: str) -> list[Fields]:
+        out: list[Fields] = []
         if slot in self._backlog.waiting:
             out += self._catch_up((slot,), self._backlog.of(slot))
         return out + self._measured(slot, self._subjects[slot].finish())
 
-    def _measured(self, slot: str, said: Iterable[Said]) -> list[Measurement]:
+    def _measured(self, slot: str, said: Iterable[Said]) -> list[Fields]:
         return [self._measure(slot, result, devices) for result, devices in said]
 
-    def _arrived(self, batch: ArrivedBatch) -> list[tuple[int, Measurement]]:
+    def _arrived(self, batch: ArrivedBatch) -> list[tuple[int, Fields]]:
         """Take what arrived; return what that alone completed, with the number of each one's device."""
         worn = self._wearers.samples_of(batch)
         if worn is None:
             return []
         if self.taps:
             self._tap(worn)
-        out: list[tuple[int, Measurement]] = []
+        out: list[tuple[int, Fields]] = []
         if handed := self._banks.push(worn):
             modality, each = handed
             for at, number in enumerate(each.numbers.tolist()):
@@ -283,10 +284,10 @@ class Pipeline:
         log.warning("%s: %s", intake.device.id, reason)
         intake.note(reason)
 
-    def _gaps(self, arrived: Arrived, rate_hz: float) -> list[Measurement]:
+    def _gaps(self, arrived: Arrived, rate_hz: float) -> list[Fields]:
         """Say each absence as what it is: a gap, not a zero and not an old value."""
         index = arrived.index
-        out: list[Measurement] = []
+        out: list[Fields] = []
         steps = np.diff(index, prepend=arrived.before)
         for at in np.flatnonzero(steps - 1 >= GAP_SAID_S * rate_hz):
             last = index[at - 1] if at else arrived.before
@@ -315,7 +316,7 @@ class Pipeline:
         return Tapped(intake.device, arrived.spec, str(intake.slot), subject.pseudonym, subject.session,
                       arrived.before, int(index[0]), start_s, whole)  # fmt: skip
 
-    def _said(self, number: int, result: Result) -> Measurement:
+    def _said(self, number: int, result: Result) -> Fields:
         return self._measure(str(self.intakes[number].slot), result, (number,))
 
     def _doubted(self, result: Result, devices: Sequence[int]) -> Result:
@@ -326,28 +327,16 @@ class Pipeline:
         quality = "degraded" if result.quality == "ok" else result.quality
         return replace(result, quality=quality, reason="; ".join(filter(None, (result.reason, *doubts))))
 
-    def _measure(self, slot: str, result: Result, devices: Sequence[int]) -> Measurement:
+    def _measure(self, slot: str, result: Result, devices: Sequence[int]) -> Fields:
+        """Return a result as the fields of a `Measurement`."""
         subject = self._subjects[slot]
         if self.doubts and result.algorithm != INTAKE_ALGORITHM:
             result = self._doubted(result, devices)
-        worn = [self.intakes[number].device for number in devices]
-        return Measurement(
-            metric=result.metric,
-            value=result.value,
-            unit=CATALOGUE[result.metric].unit,
-            side=result.side,
-            start_us=self.to_utc_us(result.start_s),
-            end_us=self.to_utc_us(result.end_s),
-            sync_ms=None if result.sync_s is None else round(result.sync_s * 1000, 3),
-            n=result.n,
-            n_rejected=result.n_rejected,
-            quality=result.quality,
-            reason=result.reason,
-            algorithm=result.algorithm,
-            devices=tuple(d.id for d in worn),
-            placement=tuple(d.placement for d in worn),
-            slot=slot,
-            session=subject.session,
-            subject=subject.pseudonym,
-            simulated=self._simulated,
-        )
+        metric, ids, placement = result.metric, *subject.worn(devices)
+        return (
+            metric, result.value, CATALOGUE[metric].unit, result.side,
+            self.to_utc_us(result.start_s), self.to_utc_us(result.end_s),
+            None if result.sync_s is None else round(result.sync_s * 1000, 3),
+            result.n, result.n_rejected, result.quality, result.reason, result.algorithm,
+            ids, placement, slot, subject.session, subject.pseudonym, self._simulated,
+        )  # fmt: skip

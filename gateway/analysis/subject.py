@@ -12,6 +12,8 @@ from gateway.analysis.ward_operators import Said
 from gateway.intake.intake import Arrived
 from gateway.model.ward import Bed
 
+Names = tuple[tuple[str, ...], tuple[str, ...]]  # ids of devices, and where each is worn
+
 
 class Subject:
     """Analysis of one slot.
@@ -31,7 +33,10 @@ class Subject:
         self.pseudonym = bed.slot.subject
         self.session = bed.session
         self.devices = tuple(devices)
+        self._worn = devices
+        self._names: dict[tuple[int, ...], Names] = {}
         self._operators = banks.put_on(bed, devices)
+        self._drawing = [operators for operators in self._operators.values() if operators.draws]
         self._said: list[Said] = []
 
     def push(self, modality: Modality, arrived: Arrived) -> Sequence[Said]:
@@ -41,6 +46,15 @@ class Subject:
             return said
         self._said += said
         return ()
+
+    def worn(self, numbers: Sequence[int]) -> Names:
+        """Return the ids of devices worn here, and where each is, by their numbers."""
+        key = tuple(numbers)
+        names = self._names.get(key)
+        if names is None:
+            devices = [self._worn[number] for number in key]
+            names = self._names[key] = tuple(d.id for d in devices), tuple(d.placement for d in devices)
+        return names
 
     def step(self, now_s: float) -> list[Said]:
         """Return what this step completed; ``now_s`` is its end on the gateway clock."""
@@ -61,4 +75,4 @@ class Subject:
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return mean curves over the gait cycle if it is time to tell them."""
-        return [curve for operators in self._operators.values() for curve in operators.curves(now_s)]
+        return [curve for operators in self._drawing for curve in operators.curves(now_s)]

@@ -22,7 +22,13 @@ Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices i
 
 
 class PersonOperators:
-    """What one modality makes of the devices of one bed. A person who leaves takes it along."""
+    """What one modality makes of the devices of one bed. A person who leaves takes it along.
+
+    Attributes:
+        draws: Whether there ever are mean curves to tell.
+    """
+
+    draws = False
 
     def push(self, arrived: Arrived) -> Sequence[Said]:
         """Take what arrived of one of the modality's streams; return what that alone completed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 METRIC, EVENT, AUDIT = 0, 1, 2
 """Classes, in the order in which they have to go. EVENT holds notices too, AUDIT the ward.
@@ -12,8 +13,7 @@ UNKNOWN = -1
 """Class of numbers of which nothing but the number is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One durable row: its number, its slot (none for notices and the audit), its class, its JSON with the number."""
 
     seq: int

@@ -185,9 +185,8 @@ class OutboxFile:
     def _insert(self, stock: Stock, rows: Sequence[tuple[Row, int]]) -> None:
         sorted_out: list[list[tuple[int, str, int, int, bytes]]] = [[] for _ in TABLES]
         size = 0
-        for row, made_us in rows:
-            payload = row.payload
-            sorted_out[row.rank].append((row.seq, row.slot, made_us, crc32(payload), payload))
+        for (seq, slot, rank, payload), made_us in rows:
+            sorted_out[rank].append((seq, slot, made_us, crc32(payload), payload))
             size += len(payload)
         stock.bytes += size + len(rows) * ROW_OVERHEAD
         for rank, mine in enumerate(sorted_out):

@@ -20,6 +20,7 @@ from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.set_aside import CORRUPT
 from gateway.model.measurement import Measurement
+from gateway.model.measurements import Fields, Measurements
 from gateway.model.records import Record
 from gateway.model.row import Gap, Row
 from gateway.outbox.age_limit import AgeLimit
@@ -135,13 +136,13 @@ class Outbox:
         Returns:
             The number of the first, in the present epoch.
         """
-        return self._append(measurements, urgent=urgent)
+        return self._append(Measurements.of(measurements).rows, urgent=urgent)
 
     def record(self, record: Record) -> int:
         """Queue a notice, an entry of the audit or a word about the ward, committed at once; return its number."""
         return self._append([record], urgent=True)
 
-    def _append(self, contents: Sequence[Measurement | Record], *, urgent: bool) -> int:
+    def _append(self, contents: Sequence[Fields | Record], *, urgent: bool) -> int:
         made_us = int(self._now() * 1e6)
         with self._wake:
             first = self._last_seq() + 1

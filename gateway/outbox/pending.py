@@ -9,17 +9,17 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import repeat
 
-import orjson
-
 from gateway.model.measurement import Measurement
+from gateway.model.measurements import METRIC_ID, SLOT, Fields, fields_of, is_event
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, CLASSES, EVENT, METRIC, Chain, Gap, Row
 from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.outbox.group import Group
+from gateway.wire.measurement_json import encode_rows
 
 log = logging.getLogger(__name__)
 
-Content = Measurement | Record | int
+Content = Fields | Record | int
 """What waits for its number: a number of numbers whose contents had to go, too."""
 
 PENDING_MAX = 50_000
@@ -98,7 +98,7 @@ class Pending:
         self._due = None
         return True
 
-    def append(self, contents: Sequence[Measurement | Record], made_us: int) -> None:
+    def append(self, contents: Sequence[Fields | Record], made_us: int) -> None:
         """Queue contents; where that is too much, the oldest of the lowest class go, and their numbers stay."""
         self._queue.extend(zip(contents, repeat(made_us)))
         self._held += len(contents)
@@ -143,6 +143,7 @@ class Pending:
         rows: list[tuple[Row, int]] = []
         gaps: list[Gap] = []
         lost = self._batch_lost.copy()
+        encoded = iter(_encode_all([content for content, _ in self._batch if isinstance(content, tuple)]))
         for content, made_us in self._batch:
             if isinstance(content, int):
                 gaps.append(Gap(seq + 1, seq + content, DISK_SLOW))
@@ -152,32 +153,45 @@ class Pending:
             try:
                 if isinstance(content, Record):
                     made, chain = body(content, chain)
-                    row = Row(seq, "", content.rank, with_number(made, seq))
+                    slot = ""
                 else:
-                    rank = METRIC if content.start_us != content.end_us else rank_of(content)
-                    row = Row(seq, content.slot, rank, encode(content, seq))
+                    made, slot = _whole(next(encoded)), content[SLOT]
             except TypeError as error:  # orjson: a value of a type that JSON does not have
-                name = content.metric if isinstance(content, Measurement) else content.what
+                name = content.what if isinstance(content, Record) else content[METRIC_ID]
                 log.error("number %d, %s, cannot be encoded: %s", seq, name, error)  # noqa: TRY400
                 gaps.append(Gap(seq, seq, NOT_ENCODABLE))
                 lost[NOT_ENCODABLE, rank_of(content)] += 1
             else:
-                rows.append((row, made_us))
+                rows.append((Row(seq, slot, rank_of(content), with_number(made, seq)), made_us))
         return Group(rows, gaps, last_seq=seq, lost=lost, chain=chain)
 
 
-def rank_of(content: Measurement | Record) -> int:
+def rank_of(content: Fields | Record) -> int:
     """Return the class of what is to be queued."""
     if isinstance(content, Record):
         return content.rank
-    if content.start_us != content.end_us:
+    if not is_event(content):
         return METRIC
-    return AUDIT if content.slot == CLOCK else EVENT  # what mends the times of all others goes last
+    return AUDIT if content[SLOT] == CLOCK else EVENT  # what mends the times of all others goes last
 
 
 def encode(measurement: Measurement, seq: int) -> bytes:
     """Return the JSON of a measurement with its number; raises TypeError for a value that JSON does not have."""
-    return b'{"seq":%d,%b' % (seq, orjson.dumps(measurement, option=orjson.OPT_SERIALIZE_NUMPY)[1:])
+    return with_number(encode_rows([fields_of(measurement)])[0], seq)
+
+
+def _encode_all(rows: Sequence[Fields]) -> Sequence[bytes | TypeError]:
+    """Return the JSON of measurements, and why where there is none."""
+    try:
+        return encode_rows(rows)
+    except TypeError as error:
+        return [error] if len(rows) == 1 else [each for row in rows for each in _encode_all([row])]
+
+
+def _whole(made: bytes | TypeError) -> bytes:
+    if isinstance(made, TypeError):
+        raise made
+    return made
 
 
 def with_number(made: bytes, seq: int) -> bytes:

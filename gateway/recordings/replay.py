@@ -9,7 +9,7 @@ from config.settings import Settings
 from gateway.analysis.pipeline import Pipeline
 from gateway.intake.frames import NO_DEVICE, STEP_NS, WARD_CHANNEL, Numbered, Origin
 from gateway.intake.intake import Intakes
-from gateway.model.measurement import Measurement
+from gateway.model.measurements import Measurements
 from gateway.model.ward import Ward, decode_ward, encode_ward, sessions_of, settings_of, ward_of
 from gateway.recordings.recording import RecordingReader
 from gateway.recordings.trial import Trial
@@ -55,7 +55,7 @@ class Replay:
         """How much of the recording has been read, 0 to 1."""
         return self._reader.share_read
 
-    def steps(self) -> Iterator[list[Measurement]]:
+    def steps(self) -> Iterator[Measurements]:
         """Yield the measurements of each step, then those that were still open when the run was stopped."""
         for end_ns, frames in self._reader.blocks():
             yield from self._block(end_ns, frames)
@@ -63,7 +63,7 @@ class Replay:
             yield self.pipeline.finish()
         self._reader.close()
 
-    def _block(self, end_ns: int, frames: list[Numbered]) -> Iterator[list[Measurement]]:
+    def _block(self, end_ns: int, frames: list[Numbered]) -> Iterator[Measurements]:
         at = 0
         while self.pipeline.end_ns < end_ns:
             until = self.pipeline.end_ns + STEP_NS

@@ -28,6 +28,7 @@ from gateway.delivery.publisher import Publisher
 from gateway.intake.frames import Origin, ward_frame
 from gateway.intake.steps import Ticker
 from gateway.machine.file_lock import FileLock
+from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import ServiceManager, Watchdog
@@ -334,6 +335,7 @@ def run(settings: Settings) -> None:
         log.info("%s", sentence)
         manager.tell(STATUS=sentence)
 
+    look_seldom()
     lock = hold_outbox(settings)
     try:
         ward = open_ward(settings)

@@ -17,6 +17,7 @@ from gateway.intake.frames import Numbered
 from gateway.intake.intake import Intake
 from gateway.model.latency import Latency
 from gateway.model.measurement import Measurement
+from gateway.model.measurements import DEVICES, Measurements
 from gateway.model.status import Percentiles
 from gateway.outbox.outbox import Outbox
 
@@ -56,11 +57,12 @@ class EventDelays:
                 self._epoch = self._outbox.epoch
                 self._open.clear()
             self._lately.clear()
-        events = [(at, m) for at, m in enumerate(measurements) if is_event(m)]
+        said = Measurements.of(measurements)
+        events = said.events()
         with self._lock:  # the broker may have them before they are noted; that has to wait
-            first = self._outbox.append(measurements, urgent=bool(events))
+            first = self._outbox.append(said, urgent=bool(events))
             if events:
-                self._note([(first + at, m) for at, m in events], frames)
+                self._note([(first + at, said.rows[at][DEVICES]) for at in events], frames)
 
     def taken(self, epoch: str, numbers: Iterable[tuple[int, int]]) -> None:
         """Note that the broker took these; called on the publisher's thread."""
@@ -93,15 +95,15 @@ class EventDelays:
         lately, self._lately = list(self._lately), deque(maxlen=SHOWN)
         return {"epoch": self._epoch, "arrived_us": lately}
 
-    def _note(self, events: Sequence[tuple[int, Measurement]], frames: Sequence[Numbered]) -> None:
-        """Note when events were decided; the caller holds the lock."""
+    def _note(self, events: Sequence[tuple[int, Sequence[str]]], frames: Sequence[Numbered]) -> None:
+        """Note when events, each with its number and devices, were decided; the caller holds the lock."""
         for number, intake in enumerate(self._intakes[self._known :], self._known):  # those that were put on since
             self._numbers[intake.device.id] = number
         self._known = len(self._intakes)
         newest = {number: frame.arrival_ns for number, frame in frames}
         to_wall_ns = time.time_ns() - time.monotonic_ns()
-        for seq, event in events:
-            arrivals = [newest[n] for device in event.devices if (n := self._numbers.get(device, -1)) in newest]
+        for seq, devices in events:
+            arrivals = [newest[n] for device in devices if (n := self._numbers.get(device, -1)) in newest]
             if not arrivals:
                 continue  # it was time that decided, not a sample
             arrived_ns = self._to_real_ns(max(arrivals))
@@ -109,8 +111,3 @@ class EventDelays:
             self._open[seq] = arrived_ns
             if len(self._open) > OPEN:
                 self._open.popitem(last=False)
-
-
-def is_event(measurement: Measurement) -> bool:
-    """Whether a measurement is of an instant."""
-    return measurement.start_us == measurement.end_us

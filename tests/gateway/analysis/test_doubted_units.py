@@ -10,6 +10,7 @@ import pytest
 from dsp.units import IN_G
 from gateway.analysis.pipeline import Pipeline
 from gateway.intake.frames import STEP_NS, Numbered
+from gateway.model.measurement import Measurement
 from simulators.body.body import WalkingBody
 from simulators.motion.source import Motion, MotionSource
 from simulators.sensing.clock import Clock
@@ -43,7 +44,8 @@ def test_what_rests_on_it_is_marked_and_nothing_else() -> None:
         [*dot_frames(0, InG(left)), *dot_frames(1, right)], key=lambda numbered: numbered[1].arrival_ns
     )
     pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
-    said, first = [], 0
+    said: list[Measurement] = []
+    first = 0
     while first < len(frames):
         last = first
         while last < len(frames) and frames[last][1].arrival_ns < pipeline.end_ns + STEP_NS:

@@ -26,7 +26,7 @@ from gateway.clocks.wall_clock import Reading, WallClock, read
 from gateway.intake.frames import WARD_CHANNEL, Numbered
 from gateway.machine.facts import Clock
 from gateway.machine.watchdog import ServiceManager
-from gateway.model.measurement import Measurement
+from gateway.model.measurements import Measurements
 from gateway.model.row import AUDIT
 from gateway.model.wall_correction import METRIC, MICRO
 from gateway.outbox.outbox import Outbox
@@ -283,7 +283,7 @@ async def test_a_step_that_fails_does_not_take_a_change_with_it(
 ) -> None:
     step, failed = Pipeline.step, threading.Event()
 
-    def failing(self: Pipeline, frames: Sequence[Numbered]) -> list[Measurement]:
+    def failing(self: Pipeline, frames: Sequence[Numbered]) -> Measurements:
         if not failed.is_set() and any(frame.channel == WARD_CHANNEL for _, frame in frames):
             failed.set()
             raise ZeroDivisionError("by design")
