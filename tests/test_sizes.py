@@ -18,7 +18,6 @@ LONG_FILES = {
     "dsp/foot/cycle.py": 453,
     "dsp/shank/kernel.py": 438,
     "gateway/cli/main.py": 414,
-    "gateway/history/history.py": 852,
 }
 
 LONG_FUNCTIONS = {
@@ -41,7 +40,6 @@ LARGE_CLASSES = {
     "drivers/transport/radio.py::Radio": 23,
     "gateway/analysis/pipeline.py::Pipeline": 25,
     "gateway/dashboard/ward.py::Ward": 23,
-    "gateway/history/history.py::History": 63,
     "gateway/outbox/outbox.py::Outbox": 35,
     "simulators/devices/shimmer3.py::Shimmer3": 21,
     "simulators/radio/client.py::SimulatedClient": 21,
@@ -56,8 +54,6 @@ REACHES_OF_TESTS = {
     "tests/drivers/test_shimmer3.py": 1,
     "tests/gateway/dashboard/test_delays.py": 3,
     "tests/gateway/dashboard/test_users.py": 1,
-    "tests/gateway/history/test_clock_book.py": 1,
-    "tests/gateway/history/test_history.py": 2,
     "tests/gateway/recordings/test_recorder.py": 1,
     "tests/simulators/test_body.py": 3,
     "tests/simulators/test_curve.py": 1,

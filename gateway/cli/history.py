@@ -143,7 +143,12 @@ def _do_it_here(settings: Settings, path: Path) -> None:
         return
     try:
         share = settings.historian.retention_share / 100
-        upkeep = Upkeep(made, keep_days=settings.historian.keep_days, share=share, tell=made.tell)
+
+        def audit(what: str, **fields: object) -> None:
+            with made.own_records() as own:
+                own.audit(what, **fields)
+
+        upkeep = Upkeep(made.database, keep_days=settings.historian.keep_days, share=share, tell=audit)
         while upkeep.answer_requests():
             pass
     finally:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.demo import SLOWEST, affordable_speed
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from tests.servers import free_port, wait_until
 
 BEDS, DEVICES = 12, 60
