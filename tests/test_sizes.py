@@ -17,7 +17,6 @@ LONG_FILES = {
     "dsp/catalogue.py": 427,
     "dsp/foot/cycle.py": 453,
     "dsp/shank/kernel.py": 438,
-    "gateway/cli/main.py": 414,
 }
 
 LONG_FUNCTIONS = {
@@ -29,7 +28,6 @@ LONG_FUNCTIONS = {
     "dsp/orientation/lanes.py::check": 42,
     "dsp/orientation/run.py::follow_all": 47,
     "dsp/shank/kernel.py::contacts": 50,
-    "gateway/cli/replay_trial.py::replay_trial": 42,
     "gateway/clocks/timeline.py::place": 51,
     "gateway/run/run.py::Gateway._run": 42,
     "gateway/run/work.py::Work.__init__": 43,
