@@ -20,7 +20,6 @@ LONG_FILES = {
 }
 
 LONG_FUNCTIONS = {
-    "drivers/transport/radio.py::Radio.find": 48,
     "dsp/joints/kernel.py::follow_joint": 49,
     "dsp/joints/segment_kernel.py::follow_segments": 41,
     "dsp/lower_back/bout.py::tell_step": 43,
@@ -35,7 +34,6 @@ LONG_FUNCTIONS = {
 }
 
 LARGE_CLASSES = {
-    "drivers/transport/radio.py::Radio": 23,
     "gateway/analysis/pipeline.py::Pipeline": 25,
     "gateway/dashboard/ward.py::Ward": 23,
     "gateway/outbox/outbox.py::Outbox": 35,
