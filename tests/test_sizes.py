@@ -30,7 +30,6 @@ LONG_FUNCTIONS = {
     "gateway/clocks/timeline.py::place": 51,
     "gateway/run/run.py::Gateway._run": 42,
     "gateway/run/work.py::Work.__init__": 43,
-    "gateway/status/report.py::Report.status": 56,
 }
 
 LARGE_CLASSES = {
