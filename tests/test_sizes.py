@@ -34,7 +34,6 @@ LONG_FUNCTIONS = {
 
 LARGE_CLASSES = {
     "gateway/analysis/pipeline.py::Pipeline": 25,
-    "gateway/dashboard/ward.py::Ward": 23,
     "gateway/outbox/outbox.py::Outbox": 35,
     "simulators/devices/shimmer3.py::Shimmer3": 21,
     "simulators/radio/client.py::SimulatedClient": 21,
