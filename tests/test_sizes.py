@@ -35,8 +35,6 @@ LONG_FUNCTIONS = {
 LARGE_CLASSES = {
     "gateway/analysis/pipeline.py::Pipeline": 25,
     "gateway/outbox/outbox.py::Outbox": 35,
-    "simulators/devices/shimmer3.py::Shimmer3": 21,
-    "simulators/radio/client.py::SimulatedClient": 21,
 }
 
 REACHES_OF_THE_PRODUCT = {
@@ -46,15 +44,6 @@ REACHES_OF_THE_PRODUCT = {
 
 REACHES_OF_TESTS = {
     "tests/drivers/test_shimmer3.py": 1,
-    "tests/gateway/dashboard/test_delays.py": 3,
-    "tests/gateway/dashboard/test_users.py": 1,
-    "tests/gateway/recordings/test_recorder.py": 1,
-    "tests/simulators/test_body.py": 3,
-    "tests/simulators/test_curve.py": 1,
-    "tests/simulators/test_movella_dot.py": 1,
-    "tests/simulators/test_radio.py": 1,
-    "tests/simulators/test_scene.py": 1,
-    "tests/simulators/test_shimmer3.py": 3,
 }
 
 LETTERS_OF_KERNELS = {

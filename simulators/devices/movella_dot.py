@@ -114,7 +114,7 @@ class MovellaDot(Peripheral):
             local_name=LOCAL_NAME,
             advertised=advertisement(LOCAL_NAME, maker=COMPANY),
         )
-        self._source = source
+        self.source = source
         self._battery = Battery(lasts_h=6.0)
         self._told_percent = self._battery.percent(0.0)
         self._mode = 0
@@ -148,7 +148,7 @@ class MovellaDot(Peripheral):
         tag = self.name.encode()[:16]
         control[7] = len(tag)
         control[8 : 8 + len(tag)] = tag
-        struct.pack_into("<HB", control, _RATE_AT, round(self._source.rate_hz), 0)
+        struct.pack_into("<HB", control, _RATE_AT, round(self.source.rate_hz), 0)
         return bytes(control)
 
     def _write_control(self, data: bytes) -> None:
@@ -172,10 +172,10 @@ class MovellaDot(Peripheral):
 
     async def _send(self, until_s: float) -> bool:
         if not self.streaming:  # nobody takes them: they are counted and not worked out
-            skipped = self._source.skip(until_s)
+            skipped = self.source.skip(until_s)
             self.counts.unsent += skipped or 0
             return skipped is not None
-        motion = self._source.take(until_s)
+        motion = self.source.take(until_s)
         if motion is None:
             return False
         await self._send_motion(motion)

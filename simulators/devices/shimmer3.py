@@ -117,8 +117,8 @@ class Shimmer3(SimulatedDevice):
 
     def __init__(self, *, name: str, timeline: Timeline, path: Path, source: MotionSource) -> None:
         super().__init__(name=name, timeline=timeline)
-        self.port = SerialPort(path, received=self._on_received, hung_up=self._on_hung_up)
-        self._source = source
+        self.port = SerialPort(path, received=self.receive, hung_up=self._on_hung_up)
+        self.source = source
         self._battery = Battery(lasts_h=12.0)
         self._sensors = ACCELERATION.sensors | ANGULAR_RATE.sensors
         self._crc_bytes = 0
@@ -143,7 +143,7 @@ class Shimmer3(SimulatedDevice):
 
     @property
     def _divisor(self) -> int:
-        return round(TICK_HZ / self._source.rate_hz)
+        return round(TICK_HZ / self.source.rate_hz)
 
     async def _switch_on(self) -> None:
         self.port.plug_in()
@@ -163,7 +163,7 @@ class Shimmer3(SimulatedDevice):
         self._crc_bytes = 0
         self._commands.clear()
 
-    def _on_received(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Carry out whole commands; a byte that is none is passed over in silence, as the firmware does."""
         self._commands += data
         while self._commands:
@@ -177,16 +177,16 @@ class Shimmer3(SimulatedDevice):
 
     def _obey(self, command: int, argument: bytes) -> None:
         if (reply := self._replies.get(command)) is not None:
-            self._answer(ACK + reply())
+            self._write(self._checked(ACK + reply()))
             return
         if command in (0x07, 0x70):
-            self._answer(ACK)
+            self._write(self._checked(ACK))
             self.streaming = True
         elif command == 0x20:
             self.streaming = False
-            self._answer(ACK)
+            self._write(self._checked(ACK))
         elif command in _ARGUMENT_BYTES:
-            self._answer(ACK)
+            self._write(self._checked(ACK))
             self._set(command, argument)
 
     def _set(self, command: int, argument: bytes) -> None:
@@ -197,9 +197,6 @@ class Shimmer3(SimulatedDevice):
             self._crc_bytes = min(argument[0], 2)
         elif command == 0x8F:
             self._clock_ticks = int.from_bytes(argument, "little")
-
-    def _answer(self, data: bytes) -> None:
-        self._write(self._checked(data))
 
     def _write(self, data: bytes) -> bool:
         return self.port.write(data)
@@ -232,10 +229,10 @@ class Shimmer3(SimulatedDevice):
 
     async def _send(self, until_s: float) -> bool:
         if not self.streaming:  # nobody takes them: they are counted and not worked out
-            skipped = self._source.skip(until_s)
+            skipped = self.source.skip(until_s)
             self.counts.unsent += skipped or 0
             return skipped is not None
-        motion = self._source.take(until_s)
+        motion = self.source.take(until_s)
         if motion is None:
             return False
         if len(motion.time_s):
