@@ -26,12 +26,14 @@ from typing import Any
 import aiohttp
 import numpy as np
 import orjson
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from benchmarks.entry import Entry
 from config.loader import load
 from config.settings import Settings
+from gateway.broker.certificates import broker_for
+from gateway.broker.connection import Incoming, Limits
+from gateway.broker.link import Link
 from gateway.cli.demo import COMPILE_S
 from gateway.wire.topics import Topics
 
@@ -110,15 +112,35 @@ async def follow(session: aiohttp.ClientSession, url: str, seen: Seen) -> None:
                 seen.page(orjson.loads(line[6:]), time.time_ns() // 1000)
 
 
-def listen(settings: Settings, seen: Seen) -> mqtt.Client:
-    """Subscribe to what the gateway says."""
+class Listener:
+    """Hands what the gateway says to what was seen, on the link's thread."""
+
+    def __init__(self, topics: Topics, seen: Seen) -> None:
+        self._topics, self._seen = topics, seen
+
+    def connected(self, connection: int, limits: Limits) -> None:
+        """Nothing is to be done."""
+
+    def lost(self, connection: int, reason: str) -> None:
+        """The link connects again by itself."""
+
+    def acknowledged(self, connection: int, number: int, code: int) -> None:
+        """Nothing is sent here."""
+
+    def arrived(self, message: Incoming) -> None:
+        """Take a message."""
+        self._seen.message(self._topics, message.topic, message.payload)
+
+
+def listen(settings: Settings, seen: Seen) -> Link:
+    """Subscribe to what the gateway says, by the door that the demo's broker has."""
     topics = Topics(settings.site.site, settings.site.gateway)
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    client.on_message = lambda _client, _data, message: seen.message(topics, message.topic, bytes(message.payload))
-    client.connect(settings.broker.host, settings.broker.port)
-    client.subscribe([(topics.status, 1), (topics.measurements(), 1)])
-    client.loop_start()
-    return client
+    link = Link(
+        broker_for(settings, "dashboard"), client_id="latency", handler=Listener(topics, seen),
+        subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in (topics.status, topics.measurements())],
+    )  # fmt: skip
+    link.start()
+    return link
 
 
 async def until(condition: Callable[[], bool], limit_s: float) -> None:
@@ -194,7 +216,7 @@ async def measure(demo: int, port: int, folder: Path, beds: int, seconds: float)
     config = folder / "demo.toml"
     await until(lambda: config.exists() and "[dashboard]" in config.read_text(), COMPILE_S)
     seen, settings = Seen(), load(config)
-    client = listen(settings, seen)
+    link = listen(settings, seen)
     try:
         await until(lambda: streaming(seen), COMPILE_S)
         base = f"http://127.0.0.1:{port}/events"
@@ -212,8 +234,7 @@ async def measure(demo: int, port: int, folder: Path, beds: int, seconds: float)
             for page in pages:
                 page.cancel()
     finally:
-        client.disconnect()
-        client.loop_stop()
+        link.stop()
     return seen, spent
 
 

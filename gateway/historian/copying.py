@@ -24,6 +24,7 @@ COPY_ROWS = 1_000
 """Measurements of one write to the remote store, some 300 kB."""
 ROUNDS = 3
 """Times that a measurement which the store has answered for, and does not have, is written before it is set apart."""
+GONE = "not there after the hold-back"
 NOT_THERE = "the store answered that it took it and does not have it"
 
 Refuse = Callable[[Stored, str], None]
@@ -37,6 +38,7 @@ class _Written:
     upto: int
     at: float
     rounds: int = 1
+    found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Copier:
         self._confirmed = history.copied_upto()
         self._written: deque[_Written] = deque()
         self._doubt = 0
-        self._keeps = False  # whether the store was found to have something
+        self._found: Stored | None = None  # what the store was last found to have
         self._replaced = history.replaced
         self._good: Stored | None = None
         self._offer_after: int | None = 0
@@ -117,18 +119,35 @@ class Copier:
 
     def confirm(self) -> Touched:
         """Move the cursor over what has been held back long enough; return whose receipts may have moved."""
+        self._look_for_written()
         touched: Touched = set()
-        while self._written and self._clock() - self._written[0].at >= self._hold_back_s:
-            batch = self._written[0]
-            rows = self._history.not_copied(COPY_ROWS, after=self._confirmed, upto=batch.upto)
-            if rows and not self._is_there(batch, rows):
-                break
-            if rows:
+        while self._written and self._written[0].found:
+            batch = self._written.popleft()
+            if rows := self._rows_of(batch, after=self._confirmed):
                 touched |= self._history.mark_copied(rows)
             self.copied += len(rows)
             self._confirmed = batch.upto
-            self._written.popleft()
         return touched
+
+    def _look_for_written(self) -> None:
+        """Look in the store for every batch whose hold-back is over, and write again what is gone.
+
+        For each, not for the first alone: a store that was killed and came back between two writes has lost some of
+        many batches, and one hold-back after the other would keep receipts back for hours.
+        """
+        after, gone_before = self._confirmed, self.errors[GONE]
+        for batch in tuple(self._written):
+            if not batch.found and self._clock() - batch.at >= self._hold_back_s:
+                rows = self._rows_of(batch, after=after)
+                if rows and (found := self._is_there(batch, rows)) is None:
+                    break
+                batch.found = not rows or bool(found)
+            after = batch.upto
+        if gone := self.errors[GONE] - gone_before:
+            log.warning("the store does not have %d measurements that it had answered for", gone)
+
+    def _rows_of(self, batch: _Written, *, after: int) -> list[Stored]:
+        return self._history.not_copied(COPY_ROWS, after=after, upto=batch.upto)
 
     def offer_again(self) -> None:
         """Offer the store, once after each start, what it has refused before: the address may have been mended.
@@ -158,33 +177,44 @@ class Copier:
             self._history.take_back(offered.rows)
             log.warning("the store has taken %d measurements that it had refused before", len(offered.rows))
 
-    def _is_there(self, batch: _Written, rows: Sequence[Stored]) -> bool:
-        """Ask the store for a batch; if something is missing write it again, or give it up after some rounds."""
+    def _is_there(self, batch: _Written, rows: Sequence[Stored]) -> bool | None:
+        """Ask the store for a batch; what is missing is written again, or given up after some rounds.
+
+        Returns None if the store does not answer.
+        """
         if not self._hold_back_s:
             return True
         gone = self._remote.missing(rows)
         if gone is None:
-            return False  # it cannot be asked at present
+            return None
         if len(gone) < len(rows):
-            self._keeps = True
+            missing = {row.id for row in gone}
+            self._found = next(row for row in rows if row.id not in missing)
             self._remote.keeps(something=True)
         if not gone:
             return True
-        self.errors["not there after the hold-back"] += len(gone)
-        if batch.rounds >= ROUNDS and len(gone) == len(rows) and not (self._keeps and len(rows) == 1):
-            # Not one of them: what says yes there keeps nothing, and so it is not about these.
-            self._remote.keeps(something=False)
-            self._keeps, batch.rounds, batch.at = False, 1, self._clock()
-            return False
+        self.errors[GONE] += len(gone)
         if batch.rounds >= ROUNDS:
-            self._keeps = len(gone) < len(rows)  # one alone is believed once
-            for row in gone:
-                self._refuse(row, NOT_THERE)
-            return True
-        if self._remote.write(gone):
-            batch.rounds += 1
-            batch.at = self._clock()
+            return self._give_up(batch, gone, alone=len(gone) == len(rows))
+        if not self._remote.write(gone):
+            return None
+        batch.rounds += 1
+        batch.at = self._clock()
         return False
+
+    def _give_up(self, batch: _Written, gone: Sequence[Stored], *, alone: bool) -> bool:
+        """Set apart what a store never has; without a sign that it is one, begin the rounds of a batch again."""
+        if alone and not self._still_has_what_was_found():
+            self._remote.keeps(something=False)
+            batch.rounds, batch.at = 1, self._clock()
+            return False
+        for row in gone:
+            self._refuse(row, NOT_THERE)
+        return True
+
+    def _still_has_what_was_found(self) -> bool:
+        """Whether it is a store, and the same: one that is something else by now has not what was found in it."""
+        return self._found is not None and self._remote.missing([self._found]) == []
 
     def _again(self) -> None:
         newest = self._written.pop()

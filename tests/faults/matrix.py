@@ -21,6 +21,7 @@ from tests.faults import (
     shared,
     squatters,
     stores,
+    wards,
 )
 from tests.faults.outcome import Outcome
 
@@ -94,6 +95,12 @@ ROWS = (
     Row("clock", clocks.delivery, {"times": 4}, {"times": 40}),
     Row("clock-beds", clocks.beds, {"times": 4}, {"times": 20}),
     Row("devices", devices.bad_devices, {"rounds": 1, "beds": 2}, {"rounds": 5, "beds": 3}),
+    Row(
+        "ward-changes",
+        wards.ward_changes,
+        {"beds": 4, "changes": 30, "a_minute": 75.0, "kills": 2},
+        {"beds": 20, "changes": 500, "a_minute": 50.0, "kills": 4},
+    ),
     Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from gzip import decompress
@@ -331,26 +332,34 @@ def test_what_says_yes_to_everything_is_no_influxdb(server: ThreadingHTTPServer,
     writer.close()
 
 
+class Forgetful:
+    """A store that says yes, and has what its rule says of the row and of how often it came."""
+
+    def __init__(self, keeps: Callable[[Stored, int], bool]) -> None:
+        self._keeps = keeps
+        self._lines: Counter[str] = Counter()
+
+    def write(self, lines: Sequence[str]) -> None:
+        self._lines.update(lines)
+
+    def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
+        return [row for row in rows if not self._keeps(row, self._lines[line(row, site)])]
+
+    def erase(self, site: str, subject: str, of: object = None) -> None: ...
+
+    def has(self, site: str, subject: str, of: object = None) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+
 def test_a_store_that_keeps_nothing_is_held_against_no_measurement(tmp_path: Path) -> None:
     """VictoriaMetrics is asked what it has; another server that says yes, and has nothing, is not one."""
     history = History(tmp_path / "h.db", copying=True)
     history.store([Message("g-1", "0" * 16, measurements=[(i, m) for i, m in enumerate(ward(50), 1)])])
 
-    class Sieve:
-        def write(self, lines: object) -> None: ...
-
-        def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
-            return list(rows)
-
-        def erase(self, site: str, subject: str, of: object = None) -> None: ...
-
-        def has(self, site: str, subject: str, of: object = None) -> bool:
-            return False
-
-        def close(self) -> None: ...
-
     refused: list[Stored] = []
-    remote = RemoteStore(Sieve(), "s", lambda row, _: refused.append(row))
+    remote = RemoteStore(Forgetful(lambda _row, _times: False), "s", lambda row, _: refused.append(row))
     now = [0.0]
     copier = Copier(history.copies, remote, lambda row, _: refused.append(row), hold_back_s=1.0, clock=lambda: now[0])
     for _ in range(20):
@@ -361,6 +370,63 @@ def test_a_store_that_keeps_nothing_is_held_against_no_measurement(tmp_path: Pat
     assert "says yes and keeps nothing" in remote.trouble
     assert history.receipt("g-1", "0" * 16).stored == 0
     history.close()
+
+
+class Copying:
+    """A copier over a history with batches of ten, beside a clock that the test moves."""
+
+    def __init__(self, folder: Path, store: Forgetful, batches: int) -> None:
+        self.refused: list[int] = []
+        self.now = 0.0
+        self.history = History(folder / "h.db", copying=True)
+        self.remote = RemoteStore(store, "s", self._refuse)
+        self.copier = Copier(self.history.copies, self.remote, self._refuse, hold_back_s=60.0, clock=lambda: self.now)
+        rows = list(enumerate(ward(10 * batches), 1))
+        for first in range(0, len(rows), 10):
+            self.history.store([Message("g-1", "0" * 16, measurements=rows[first : first + 10])])
+            assert self.copier.write()
+
+    def _refuse(self, row: Stored, reason: str) -> None:
+        self.refused.append(row.seq)
+        self.history.copies.reject(row, reason, b"")
+
+    def hold_back(self) -> int:
+        """Let one hold-back pass; return up to where the store has everything."""
+        self.now += 61.0
+        self.copier.confirm()
+        return self.history.receipt("g-1", "0" * 16).stored
+
+
+def test_what_a_store_lost_of_many_batches_is_back_after_one_hold_back(tmp_path: Path) -> None:
+    """It was killed, and back before the next write: no write failed, and half of every batch is gone."""
+    copying = Copying(tmp_path, Forgetful(lambda row, times: times > row.seq % 2), batches=50)
+    assert copying.hold_back() == 0
+    assert copying.hold_back() == 500
+    assert copying.remote.written == 500 + 250
+    assert copying.refused == []
+    copying.history.close()
+
+
+def test_what_a_store_never_keeps_holds_nothing_else_back_for_long(tmp_path: Path) -> None:
+    """One in every batch, and a batch whole: given up after three rounds, all at once, since the store has the rest."""
+    never = {*range(5, 300, 10), *range(101, 111)}
+    copying = Copying(tmp_path, Forgetful(lambda row, times: times > 0 and row.seq not in never), batches=30)
+    assert [copying.hold_back() for _ in range(3)] == [0, 0, 300]
+    assert sorted(copying.refused) == sorted(never)
+    copying.history.close()
+
+
+def test_a_store_that_was_exchanged_for_a_sieve_is_held_against_no_measurement(tmp_path: Path) -> None:
+    kept = True
+    copying = Copying(tmp_path, Forgetful(lambda _row, _times: kept), batches=3)
+    assert copying.hold_back() == 30
+    copying.history.store([Message("g-1", "0" * 16, measurements=[(31, ward(1)[0])])])
+    assert copying.copier.write()
+    kept = False
+    assert [copying.hold_back() for _ in range(10)] == [30] * 10
+    assert copying.refused == []
+    assert "says yes and keeps nothing" in copying.remote.trouble
+    copying.history.close()
 
 
 def test_what_was_set_apart_is_sent_again_once_the_address_is_right(
