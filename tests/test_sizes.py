@@ -28,8 +28,6 @@ LONG_FUNCTIONS = {
     "dsp/orientation/run.py::follow_all": 47,
     "dsp/shank/kernel.py::contacts": 50,
     "gateway/clocks/timeline.py::place": 51,
-    "gateway/run/run.py::Gateway._run": 42,
-    "gateway/run/work.py::Work.__init__": 43,
 }
 
 LARGE_CLASSES = {
@@ -43,7 +41,6 @@ REACHES_OF_THE_PRODUCT = {
 """numba has no other place to say where compiled code is kept."""
 
 REACHES_OF_TESTS = {
-    "tests/drivers/test_shimmer3.py": 1,
 }
 
 LETTERS_OF_KERNELS = {
