@@ -20,7 +20,7 @@ from rich.text import Text
 from config.settings import Settings
 from gateway.cli.erasure_places import Places, erase_looks, erase_remotely, erase_ward, find_files, find_topics
 from gateway.cli.terminal import Terminal
-from gateway.history.erased_subjects import ErasedSubjects
+from gateway.history.books.erased_subjects import ErasedSubjects
 from gateway.history.opening import open_history
 from gateway.history.schema import SCHEMA_VERSION
 from gateway.machine.file_lock import HeldError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from gateway.history.clock_book import HOLD_S
+from gateway.history.books.clock_book import HOLD_S
+from gateway.history.books.epoch_book import Epoch, copied_upto
 from gateway.history.database import Database
-from gateway.history.epoch_book import Epoch, copied_upto
 from gateway.history.schema import Stored, read_stored
 
 log = logging.getLogger(__name__)

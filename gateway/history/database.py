@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from gateway.history.books import Books, Refusals, Rules
 from gateway.history.errors import HistoryError, is_corrupt
 from gateway.history.file import HistoryFile, put_aside
+from gateway.history.memory import Books, Refusals, Rules
 from gateway.history.migration import INTERRUPT_STEPS, bring_up_to_date
 from gateway.history.schema import as_text
 from gateway.machine.damage import look

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.history.books import BELIEVED_MOST_S, Rules
+from gateway.history.books.historian_notices import HistorianRecords, Standing
 from gateway.history.copy_cursor import CopyCursor
 from gateway.history.database import Database
-from gateway.history.historian_notices import HistorianRecords, Standing
+from gateway.history.memory import BELIEVED_MOST_S, Rules
 from gateway.history.message_writer import MessageWriter
 from gateway.wire.payload import Message
 from gateway.wire.receipt import Receipt

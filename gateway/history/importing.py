@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gateway.history.clock_book import LIKELY, SURE
+from gateway.history.books.clock_book import LIKELY, SURE
 from gateway.history.history import History
 from gateway.history.schema import Stored, as_text, read_stored
 from gateway.machine.private_files import MODE

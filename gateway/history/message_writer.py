@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from gateway.history import conflicts
-from gateway.history.books import Books
-from gateway.history.epoch_book import Epoch
-from gateway.history.erased_subjects import ERASED
+from gateway.history.books import conflicts
+from gateway.history.books.epoch_book import Epoch
+from gateway.history.books.erased_subjects import ERASED
+from gateway.history.books.quota import QUOTAS
 from gateway.history.file import explained
-from gateway.history.quota import QUOTAS
+from gateway.history.memory import Books
 from gateway.history.schema import QUALITY
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement

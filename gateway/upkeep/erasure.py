@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.history.books.erased_subjects import ERASED, WORD
+from gateway.history.books.ward_words import erase_subject
 from gateway.history.database import Database
-from gateway.history.erased_subjects import ERASED, WORD
 from gateway.history.minutes import PORTION, keep_newest_id, newest_id
-from gateway.history.ward_words import erase_subject
 from gateway.model.records import purged
 
 OURS = frozenset((

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.historian.store import tags_of
-from gateway.history.clock_book import HOLD_S, MOST
+from gateway.history.books.clock_book import HOLD_S, MOST
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.audit.chain import Books, check
 from gateway.cli.audit import read
-from gateway.history.historian_notices import ITSELF, MOST_STANDING, STANDS_S
+from gateway.history.books.historian_notices import ITSELF, MOST_STANDING, STANDS_S
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.history import quota
+from gateway.history.books import quota
+from gateway.history.books.quota import QUOTAS, Quota
 from gateway.history.history import History
-from gateway.history.quota import QUOTAS, Quota
 from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction
 from gateway.model.row import Gap

@@ -19,7 +19,7 @@ from config.settings import Settings, Slot
 from gateway.audit.chain import Books, KnownGap, check
 from gateway.broker.link import Link
 from gateway.historian.historian import Historian
-from gateway.history.erased_subjects import ERASED
+from gateway.history.books.erased_subjects import ERASED
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 from gateway.intake.frames import STEP_NS, ward_frame

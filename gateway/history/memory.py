@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from gateway.history.clock_book import ClockBook
-from gateway.history.epoch_book import EpochBook
-from gateway.history.erased_subjects import ErasedSubjects
-from gateway.history.gap_book import GapBook
-from gateway.history.historian_notices import HistorianRecords
-from gateway.history.quota import Quotas
-from gateway.history.repeats import Repeats
-from gateway.history.series_book import SeriesBook
-from gateway.history.ward_book import WardBook
+from gateway.history.books.clock_book import ClockBook
+from gateway.history.books.epoch_book import EpochBook
+from gateway.history.books.erased_subjects import ErasedSubjects
+from gateway.history.books.gap_book import GapBook
+from gateway.history.books.historian_notices import HistorianRecords
+from gateway.history.books.quota import Quotas
+from gateway.history.books.repeats import Repeats
+from gateway.history.books.series_book import SeriesBook
+from gateway.history.books.ward_book import WardBook
 
 BELIEVED_MOST_S = 86_400.0
 """By how much a wall time that nobody doubted may be moved: clocks are set to another hour, not to another year."""

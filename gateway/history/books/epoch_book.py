@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from gateway.history.books.historian_notices import ITSELF
 from gateway.history.file import lost_of
-from gateway.history.historian_notices import ITSELF
 from gateway.history.schema import HELD
 from gateway.wire.receipt import Contiguous
 

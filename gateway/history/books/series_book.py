@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from gateway.history.quota import Quotas
+from gateway.history.books.quota import Quotas
 from gateway.history.schema import SEPARATOR
 from gateway.model.measurement import Measurement
 

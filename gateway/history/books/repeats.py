@@ -6,11 +6,11 @@ import logging
 import sqlite3
 from collections.abc import Callable
 
-from gateway.history import conflicts
-from gateway.history.epoch_book import Epoch
-from gateway.history.historian_notices import HistorianRecords
-from gateway.history.quota import Quotas
-from gateway.history.series_book import SeriesBook
+from gateway.history.books import conflicts
+from gateway.history.books.epoch_book import Epoch
+from gateway.history.books.historian_notices import HistorianRecords
+from gateway.history.books.quota import Quotas
+from gateway.history.books.series_book import SeriesBook
 from gateway.model.measurement import Measurement
 
 log = logging.getLogger(__name__)

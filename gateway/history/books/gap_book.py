@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from gateway.history.epoch_book import Epoch
-from gateway.history.quota import Quotas
+from gateway.history.books.epoch_book import Epoch
+from gateway.history.books.quota import Quotas
 
 
 class GapBook:
