@@ -176,11 +176,6 @@ class Splitter:
         self._rest = b""
         self._rest_frames: list[tuple[int, int]] = []  # (end in the rest, arrival)
 
-    @property
-    def undecided(self) -> int:
-        """How many bytes wait for those that follow them."""
-        return len(self._rest)
-
     def begin(self, frames: Sequence[Frame]) -> tuple[bytes, list[tuple[int, int]]]:
         """Return all bytes not yet decided, and where each frame ends in them with its arrival."""
         if not self._rest_frames and len(frames) == 1:
