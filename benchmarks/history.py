@@ -28,7 +28,8 @@ from benchmarks.ward_years import DAY_US, EPOCH, GATEWAY, MINUTE_US, MORNING_US,
 from config.settings import Settings
 from gateway.broker.door import FOLDER, SOCKET
 from gateway.broker.embedded import EmbeddedBroker
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.model.row import METRIC, Row
 from gateway.outbox.outbox import encode
@@ -114,9 +115,9 @@ def retention(path: Path, end_us: int) -> list[Entry]:
     passed_s = 0.0
     clock = BelievedTime(now=lambda: time.time() + ahead_s + passed_s, monotonic=lambda: time.monotonic() + passed_s)
     passed_s = SETTLED_S + 1
-    upkeep = Upkeep(history, keep_days=RAW_DAYS // 2, share=1.0, clock=clock)
+    upkeep = Upkeep(history.database, keep_days=RAW_DAYS // 2, share=1.0, clock=clock)
     rolled = _roll_up(history, upkeep)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         due = upkeep.retention.take_word(db)["rows"]
     before = _rows(history)
     waits: list[float] = []
@@ -154,7 +155,7 @@ def _roll_up(history: History, upkeep: Upkeep) -> float:
     """Make the minute values of all rows; return rows a second."""
     n, began = _rows(history)[1] - _rows(history)[0], time.perf_counter()
     while True:
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             rolled, newest = db.execute("SELECT rolled_id, (SELECT max(id) FROM measurements) FROM upkeep").fetchone()
         if rolled >= newest:
             return n / (time.perf_counter() - began)
@@ -162,7 +163,7 @@ def _roll_up(history: History, upkeep: Upkeep) -> float:
 
 
 def _rows(history: History) -> tuple[int, int]:
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         found = db.execute(
             "SELECT (SELECT min(id) FROM measurements), (SELECT max(id) FROM measurements)"
         ).fetchone()  # fmt: skip

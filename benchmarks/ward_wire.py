@@ -51,7 +51,7 @@ class _Recorder(Shimmer3):
     def ask(self, command: int) -> bytes:
         """Return the answer to a one-byte command, without its acknowledgement."""
         self.said.clear()
-        self._on_received(bytes([command]))
+        self.receive(bytes([command]))
         return b"".join(self.said)[1:]
 
     def packets(self, source: MotionSource, end_s: float) -> tuple[Floats, list[bytes]]:

@@ -14,15 +14,11 @@ import pytest
 from tests import sizes
 
 LONG_FILES = {
-    "dsp/catalogue.py": 427,
     "dsp/foot/cycle.py": 453,
     "dsp/shank/kernel.py": 438,
-    "gateway/cli/main.py": 414,
-    "gateway/history/history.py": 852,
 }
 
 LONG_FUNCTIONS = {
-    "drivers/transport/radio.py::Radio.find": 48,
     "dsp/joints/kernel.py::follow_joint": 49,
     "dsp/joints/segment_kernel.py::follow_segments": 41,
     "dsp/lower_back/bout.py::tell_step": 43,
@@ -30,20 +26,12 @@ LONG_FUNCTIONS = {
     "dsp/orientation/lanes.py::check": 42,
     "dsp/orientation/run.py::follow_all": 47,
     "dsp/shank/kernel.py::contacts": 50,
-    "gateway/cli/replay_trial.py::replay_trial": 42,
     "gateway/clocks/timeline.py::place": 51,
-    "gateway/run/run.py::Gateway._run": 42,
-    "gateway/run/work.py::Work.__init__": 43,
-    "gateway/status/report.py::Report.status": 56,
 }
 
 LARGE_CLASSES = {
-    "drivers/transport/radio.py::Radio": 23,
     "gateway/analysis/pipeline.py::Pipeline": 25,
-    "gateway/dashboard/ward.py::Ward": 23,
-    "gateway/history/history.py::History": 63,
     "gateway/outbox/outbox.py::Outbox": 35,
-    "simulators/radio/client.py::SimulatedClient": 21,
 }
 
 REACHES_OF_THE_PRODUCT = {
@@ -52,17 +40,6 @@ REACHES_OF_THE_PRODUCT = {
 """numba has no other place to say where compiled code is kept."""
 
 REACHES_OF_TESTS = {
-    "tests/gateway/dashboard/test_delays.py": 3,
-    "tests/gateway/dashboard/test_users.py": 1,
-    "tests/gateway/history/test_clock_book.py": 1,
-    "tests/gateway/history/test_history.py": 2,
-    "tests/gateway/recordings/test_recorder.py": 1,
-    "tests/simulators/test_body.py": 3,
-    "tests/simulators/test_curve.py": 1,
-    "tests/simulators/test_movella_dot.py": 1,
-    "tests/simulators/test_radio.py": 1,
-    "tests/simulators/test_scene.py": 1,
-    "tests/simulators/test_shimmer3.py": 3,
 }
 
 LETTERS_OF_KERNELS = {

@@ -67,7 +67,7 @@ class BluezRadio(Radio):
                 connected = held(await managed_objects(), self.adapter)
         except BLEAK_ERRORS as problem:
             raise AdapterError(f"the Bluetooth service does not answer: {_text(problem)}") from problem
-        ours = self.taken()
+        ours = self.searches.taken()
         found = [
             each for each in connected if wanted.is_device(each.device) and each.device.address.upper() not in ours
         ]
@@ -189,11 +189,11 @@ class BleTransport(Transport):
 
     def begin(self) -> None:
         """Keep the address from searches by name, and the name from other searches by name."""
-        self._radio.register(Wanted(self._address, self._name, self._service), self)
+        self._radio.searches.register(Wanted(self._address, self._name, self._service), self)
 
     def end(self) -> None:
         """Let others have them."""
-        self._radio.unregister(self)
+        self._radio.searches.unregister(self)
 
     def confirm(self) -> None:
         """Prefer this address among others of the name: it is the same radio."""
@@ -202,7 +202,7 @@ class BleTransport(Transport):
 
     def release(self) -> None:
         """Let other searches have the device."""
-        self._radio.release(self)
+        self._radio.searches.release(self)
 
     async def reset(self, error: LinkError) -> None:
         """Forget a half-open connection; reset the adapter when that is what fails."""

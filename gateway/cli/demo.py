@@ -28,7 +28,7 @@ from gateway.broker.embedded import EmbeddedBroker
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.pace import affordable_speed, free_processors, is_much, slower
 from gateway.cli.terminal import Terminal
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.machine.file_lock import FileLock
 from gateway.machine.plain_text import visible
 from gateway.model.wall_correction import SLOT as CLOCK

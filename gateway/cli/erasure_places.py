@@ -20,7 +20,7 @@ from gateway.audit import access_log
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.historian.store import LineWriter, WriteError
-from gateway.history.erased_subjects import WORD
+from gateway.history.books.erased_subjects import WORD
 from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
 from gateway.ward.kept_ward import KeptWard, ward_path

@@ -20,7 +20,7 @@ from rich.text import Text
 from config.settings import Settings
 from gateway.cli.erasure_places import Places, erase_looks, erase_remotely, erase_ward, find_files, find_topics
 from gateway.cli.terminal import Terminal
-from gateway.history.erased_subjects import ErasedSubjects
+from gateway.history.books.erased_subjects import ErasedSubjects
 from gateway.history.opening import open_history
 from gateway.history.schema import SCHEMA_VERSION
 from gateway.machine.file_lock import HeldError
@@ -143,7 +143,12 @@ def _do_it_here(settings: Settings, path: Path) -> None:
         return
     try:
         share = settings.historian.retention_share / 100
-        upkeep = Upkeep(made, keep_days=settings.historian.keep_days, share=share, tell=made.tell)
+
+        def audit(what: str, **fields: object) -> None:
+            with made.own_records() as own:
+                own.audit(what, **fields)
+
+        upkeep = Upkeep(made.database, keep_days=settings.historian.keep_days, share=share, tell=audit)
         while upkeep.answer_requests():
             pass
     finally:

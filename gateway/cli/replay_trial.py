@@ -22,7 +22,7 @@ from gateway.model.measurement import Measurement
 from gateway.model.usage import UsageError
 from gateway.recordings.comparison import Row, compare_runs
 from gateway.recordings.replay import Replay, wards_in
-from gateway.recordings.trial import Trial, TrialError, stays, trial_of
+from gateway.recordings.trial import Difference, Trial, TrialError, stays, trial_of
 
 DIGITS = 3  # differences are smaller than what they are of
 
@@ -58,11 +58,7 @@ def replay_trial(recordings: Sequence[Path], settings: Settings, *, as_json: boo
     tried, _ = _run(recordings, trial, errors, "as tried")
     rows = compare_runs(recorded, tried)
     if as_json:
-        for difference in differences:
-            sys.stdout.buffer.write(plain_json({"kind": "setting", **asdict(difference)}))
-        for row in rows:
-            sys.stdout.buffer.write(plain_json({"kind": "metric", **asdict(row)}))
-        sys.stdout.flush()
+        _write_json(differences, rows)
     elif as_csv:
         _write_csv(rows)
     else:
@@ -102,6 +98,14 @@ def _run(
         measurements += measure(run, errors.print, doing)
         cut_off += [] if run.whole else [recording]
     return measurements, cut_off
+
+
+def _write_json(differences: Sequence[Difference], rows: Sequence[Row]) -> None:
+    for difference in differences:
+        sys.stdout.buffer.write(plain_json({"kind": "setting", **asdict(difference)}))
+    for row in rows:
+        sys.stdout.buffer.write(plain_json({"kind": "metric", **asdict(row)}))
+    sys.stdout.flush()
 
 
 def _write_csv(rows: Sequence[Row]) -> None:

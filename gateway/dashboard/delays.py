@@ -34,6 +34,11 @@ class Delays:
         self._to_message = Latency()
         self._to_page = Latency()
 
+    @property
+    def most_kept(self) -> int:
+        """How many events are remembered, in the longest of the lists."""
+        return max(len(self._heard), len(self._told), len(self._untold))
+
     def heard(self, epoch: str, seq: int) -> None:
         """Note that the message with an event has come; only the first counts."""
         event = (epoch, seq)

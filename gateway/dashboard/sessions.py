@@ -117,6 +117,11 @@ class Limiter:
         self._clock = clock
         self._tries: OrderedDict[str, _Tries] = OrderedDict()
 
+    @property
+    def known(self) -> int:
+        """Of how many keys failures are remembered."""
+        return len(self._tries)
+
     def wait_s(self, *keys: str) -> float:
         """Return how long to wait before the next try; 0 if it may be now."""
         return max(self._wait_s(key) for key in keys)

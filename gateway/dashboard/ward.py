@@ -14,6 +14,7 @@ from gateway.dashboard.delays import Delays
 from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
 from gateway.dashboard.registry import Registry, read_registry
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
+from gateway.dashboard.slots import Slots
 from gateway.dashboard.standing import Standing
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
@@ -80,7 +81,7 @@ class Ward:
         self.delays = Delays(clock_us)
         self.registry = Registry()
         self._pages = StatusPages()
-        self._slots: dict[str, SlotState] = {}
+        self._slots = Slots()
         self._heard_us = 0
         self._status_us = 0  # our clock when the status that we show was heard
         self._measured_us = 0  # and when the last measurement came
@@ -106,7 +107,7 @@ class Ward:
                 self._take_cycles(name, payload)
             elif kind == "ward":
                 self.registry = read_registry(decode(payload)) if payload else Registry()
-                self._empty_beds()
+                self._slots.empty(self.is_empty, self.now_us(), simulated=self.status.simulated)
             elif kind == "notices" and not self.notices.take(decode(payload)):
                 raise PayloadError("not as expected")  # noqa: TRY301
         except PayloadError as error:
@@ -117,7 +118,7 @@ class Ward:
 
     def slot(self, slot: str) -> SlotState:
         """Return what a slot said last; empty if it said nothing."""
-        return self._slots.get(slot) or SlotState()
+        return self._slots.get(slot)
 
     def wearer(self, slot: str) -> Wearer | None:
         """Return who is in a slot: nobody in particular where it is empty, None where nothing was said of it."""
@@ -134,8 +135,7 @@ class Ward:
     def slot_ids(self) -> list[str]:
         """Return the beds of the ward in its order, empty ones too, then any others that spoke."""
         known = dict.fromkeys([*self.registry.beds, *self.status.slots])
-        strangers = (name for name in self._slots.keys() - known.keys() if self._slots[name].newest_us)
-        return [*known, *sorted(strangers)]
+        return [*known, *self._slots.others(known)]
 
     def is_empty(self, slot: str) -> bool:
         """Whether the registry says that nobody is in a bed."""
@@ -144,12 +144,12 @@ class Ward:
     @property
     def revision(self) -> int:
         """What changes with every measurement of any slot."""
-        return sum(state.revision for state in self._slots.values())
+        return self._slots.revision
 
     @property
     def simulated(self) -> bool:
         """Whether anything that is shown may be simulated."""
-        return self.status.simulated or any(state.wearer and state.wearer.simulated for state in self._slots.values())
+        return self.status.simulated or self._slots.simulated
 
     def devices(self, slot: str | None = None) -> list[dict[str, Any]]:
         """Return what the status says of the devices, of one slot or of all; what they do is unknown when it is old."""
@@ -211,31 +211,12 @@ class Ward:
         if told_of_beds:
             self.status = read_status(message)
             self._status_us = self._heard_us
-            self._seat(said_us if type(said_us) is int else self.now_us())
+            at_us = said_us if type(said_us) is int else self.now_us()
+            self._slots.seat(self.status, at_us, round(AHEAD_S * self._speed * MICRO))
             notices = message.get("notices")
             self.notices.replace(notices.get("active") if isinstance(notices, dict) else None)
         if not retained:
             self.delays.arrived(message.get("events"))
-
-    def _seat(self, at_us: int) -> None:
-        """Note who is in each slot by a status of ``at_us``, unless a newer word is known."""
-        latest_us = round(AHEAD_S * self._speed * MICRO)
-        for name, told in self.status.slots.items():
-            state = self._state_of(name)
-            if state is None or not told.keys() >= {"subject", "session"}:
-                continue
-            subject, session = told["subject"] or "", told["session"] or ""  # an empty bed may say null
-            before = state.wearer
-            if before is not None and (before.subject, before.session) == (subject, session):
-                state.known_us = max(state.known_us, at_us)
-            elif at_us >= state.known_us or state.known_us - at_us > latest_us:  # or else the clock was set back
-                state.give_to(Wearer(subject, session, self.status.simulated), at_us)
-
-    def _empty_beds(self) -> None:
-        """Forget what is of somebody who has left: the status tells of taken beds only."""
-        for name, state in self._slots.items():
-            if self.is_empty(name) and state.wearer is not None and state.wearer.is_somebody:
-                state.give_to(Wearer("", "", self.status.simulated), max(self.now_us(), state.known_us))
 
     def _take_measurements(self, slot: str, payload: bytes) -> None:
         message = decode_measurements(self.gateway, slot, payload)
@@ -247,7 +228,7 @@ class Ward:
         self._measured_us = self._clock_us()
         for rejected in message.rejected:
             self.dropped[f"measurements: {rejected.reason}"] += 1
-        state = self._state_of(slot)
+        state = self._slots.find_room(slot, self.status)
         if state is None:
             self.dropped["measurements: too many slots"] += len(message.measurements)
             return
@@ -278,20 +259,8 @@ class Ward:
 
     def _take_cycles(self, slot: str, payload: bytes) -> None:
         cycles = decode_curves(self.gateway, slot, payload)
-        state = self._state_of(slot)
+        state = self._slots.find_room(slot, self.status)
         if state is None:
             raise PayloadError("too many slots")
         state.cycles = cycles
         state.revision += 1
-
-    def _state_of(self, slot: str) -> SlotState | None:
-        """Return what is kept of a slot; None where there is no room for another.
-
-        A slot that the gateway tells of always finds room: one that it does not tell of gives way.
-        """
-        if slot not in self._slots and len(self._slots) >= SLOTS:
-            stranger = next((name for name in self._slots if name not in self.status.slots), None)
-            if slot not in self.status.slots or stranger is None:
-                return None
-            del self._slots[stranger]
-        return self._slots.setdefault(slot, SlotState())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gateway.historian.copying import Copier
 from gateway.historian.receipt_sender import ReceiptSender
 from gateway.historian.troubles import Troubles
-from gateway.history.history import History
+from gateway.history.copy_cursor import CopyCursor
 from gateway.outbox.errors import FileError
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class CopyThread:
     """Writes and confirms until told to stop.
 
     Args:
-        history: Where from.
+        copies: Where from, and how far it has come.
         copier: Where to.
         receipts: Told what the store has.
         troubles: Where what goes wrong is counted.
@@ -31,10 +31,10 @@ class CopyThread:
     """
 
     def __init__(
-        self, history: History, copier: Copier, receipts: ReceiptSender, troubles: Troubles, *,
+        self, copies: CopyCursor, copier: Copier, receipts: ReceiptSender, troubles: Troubles, *,
         on_file_error: Callable[[Exception], None], stop: threading.Event, fresh: threading.Event,
     ) -> None:  # fmt: skip
-        self._history, self._copier, self._receipts = history, copier, receipts
+        self._copies, self._copier, self._receipts = copies, copier, receipts
         self._troubles = troubles
         self._on_file_error = on_file_error
         self._stop, self._fresh = stop, fresh
@@ -60,7 +60,7 @@ class CopyThread:
 
     def _copy(self) -> bool:
         """Write some, and confirm what was written before; return whether there is more to write."""
-        self._history.let_go()
+        self._copies.release_overdue()
         more = self._copier.write()
         if touched := self._copier.confirm():
             self._receipts.mark(touched, wake=True)

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.historian.store import RemoteStore
-from gateway.history.history import History, Stored
+from gateway.history.copy_cursor import CopyCursor
+from gateway.history.schema import Stored
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Copier:
     """Write what the history holds to the remote store, and confirm it after the hold-back. For one thread.
 
     Args:
-        history: Where measurements come from, and where the cursor is kept.
+        history: The cursor over what is to be copied.
         remote: Where they go.
         refuse: Called with a measurement that the store does not keep, and why.
         hold_back_s: How long the store may take to put on disk what it has answered for; 0 takes its word.
@@ -63,7 +64,7 @@ class Copier:
 
     def __init__(
         self,
-        history: History,
+        history: CopyCursor,
         remote: RemoteStore,
         refuse: Refuse,
         *,

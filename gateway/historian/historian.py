@@ -31,9 +31,10 @@ from gateway.historian.receipt_sender import ReceiptSender, receipt_topic
 from gateway.historian.store import LineWriter, RemoteStore
 from gateway.historian.storing import Storing
 from gateway.historian.troubles import Troubles
-from gateway.history.history import HistoryError, Stored
+from gateway.history.errors import HistoryError
 from gateway.history.importing import bring_over
 from gateway.history.opening import open_history
+from gateway.history.schema import Stored
 from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.outbox.errors import FileError
 from gateway.upkeep.believed_time import BelievedTime
@@ -123,7 +124,7 @@ class Historian:
         self._upkeep = self._make_upkeep(settings, now)
         self._copier: Copier | None = None
         if store is not None and self._remote is not None:
-            self._copier = Copier(self._history, self._remote, self._refuse, hold_back_s=store.hold_back_s)
+            self._copier = Copier(self._history.copies, self._remote, self._refuse, hold_back_s=store.hold_back_s)
         self._threads = self._make_threads()
         # Not awaited at the end: it only reads.
         self._verifier = threading.Thread(target=self._verify, name="historian-verify", daemon=True)
@@ -135,7 +136,7 @@ class Historian:
         runs = {"historian": self._storing.run, "historian-upkeep": self._upkeep.run}
         if self._copier is not None:
             runs["historian-store"] = CopyThread(
-                self._history, self._copier, self._receipts, self._troubles, stop=self._stop, fresh=self._fresh,
+                self._history.copies, self._copier, self._receipts, self._troubles, stop=self._stop, fresh=self._fresh,
                 on_file_error=self._storing.on_file_error,
             ).run  # fmt: skip
         return [threading.Thread(target=run, name=name, daemon=True) for name, run in runs.items()]
@@ -154,7 +155,7 @@ class Historian:
 
     def _make_upkeep(self, settings: Settings, now: Callable[[], float]) -> Upkeep:
         return Upkeep(
-            self._history,
+            self._history.database,
             keep_days=settings.historian.keep_days,
             share=settings.historian.retention_share / 100,
             clock=BelievedTime(now=now),
@@ -200,7 +201,7 @@ class Historian:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         if any(thread.is_alive() for thread in self._threads):
-            self._history.interrupt()
+            self._history.database.interrupt()
         for thread in self._threads:
             thread.join(STOP_S / 4)
         return not any(thread.is_alive() for thread in self._threads)
@@ -222,15 +223,15 @@ class Historian:
             dict(self._troubles.bad),
             errors,
             last_error,
-            dict(self._mailbox.queue.refused + self._history.refused),
+            dict(self._mailbox.queue.refused + self._history.database.refusals.beyond_quota),
         )
 
     def _refuse(self, row: Stored, reason: str) -> None:
-        self._history.reject(row, reason, f"{row.measurement!r}".encode())
+        self._history.copies.reject(row, reason, f"{row.measurement!r}".encode())
 
     def _verify(self) -> None:
         try:
-            self._history.verify()
+            self._history.database.verify()
             if not self._sharing:
                 bring_over(self._history, self._stop.is_set)
         except FileError as error:
@@ -238,17 +239,18 @@ class Historian:
 
     def _record_upkeep(self, what: str, **fields: object) -> None:
         """Record in the audit, and by a notice, what was done to the history."""
-        self._history.tell(what, **fields)
-        if what == "retention-withheld":
-            self._history.raise_notice(RETENTION_WAITS, f"Old measurements are kept: {fields['reason']}")
-        elif what == "retention-held":
-            waiting = f"{fields['rows']} measurements became old at once: only a share of the history goes in a day"
-            self._history.raise_notice(RETENTION_WAITS, waiting)
-        elif what in ("retention", "retention-confirmed"):
-            self._history.clear_notice(RETENTION_WAITS)
-        elif what == "erased-refused":
-            refused = "Measurements of a subject that was erased still come: they are refused"
-            self._history.raise_notice(SUBJECT_ERASED, refused)
+        with self._history.own_records() as own:
+            own.audit(what, **fields)
+            if what == "retention-withheld":
+                own.raise_notice(RETENTION_WAITS, f"Old measurements are kept: {fields['reason']}")
+            elif what == "retention-held":
+                waiting = f"{fields['rows']} measurements became old at once: only a share of the history goes in a day"
+                own.raise_notice(RETENTION_WAITS, waiting)
+            elif what in ("retention", "retention-confirmed"):
+                own.clear_notice(RETENTION_WAITS)
+            elif what == "erased-refused":
+                refused = "Measurements of a subject that was erased still come: they are refused"
+                own.raise_notice(SUBJECT_ERASED, refused)
 
     def _clear_topics(self, slots: list[str]) -> list[str]:
         """Empty the retained curves of some slots of every gateway: whoever is there now has new ones in a minute."""

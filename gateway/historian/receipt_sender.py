@@ -106,7 +106,8 @@ class ReceiptSender:
             if self._is_forged(topic, gateway, payload):
                 self._troubles.errors["forged receipt"] += 1
                 text = f"Somebody else publishes receipts for {gateway}: the right one was published again"
-                self._history.raise_notice("receipt-forged", text, gateway=gateway)
+                with self._history.own_records() as own:
+                    own.raise_notice("receipt-forged", text, gateway=gateway)
             if time.monotonic() - self._repaired_at.get(gateway, -REPAIR_S) < REPAIR_S:
                 self._mailbox.put_back(gateway, payload)
                 continue

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from gateway.broker.link import backoff_s
 from gateway.historian.store_line import canary, line, tags_of, unfit
 from gateway.historian.store_writer import ADDRESS, LineWriter, UndeletableError, WriteError, Writer
-from gateway.history.history import Stored
+from gateway.history.schema import Stored
 
 __all__ = ["LineWriter", "RemoteStore", "WriteError", "line", "tags_of"]
 

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.history.history import Stored
-from gateway.history.schema import QUALITY
+from gateway.history.schema import QUALITY, Stored
 
 CANARY = "rehab_gateway_store_check"
 CANARY_MS = 1_735_689_600_000

@@ -13,7 +13,7 @@ import orjson
 from config.secret import read_secret
 from config.settings import Store
 from gateway.historian.store_line import tags_of
-from gateway.history.history import Stored
+from gateway.history.schema import Stored
 
 PRECISION = "ms"
 TIMEOUT_MS = 10_000

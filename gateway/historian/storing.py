@@ -17,7 +17,8 @@ from gateway.historian.mailbox import Mailbox
 from gateway.historian.parked import Parked, epoch_in, numbers_in
 from gateway.historian.receipt_sender import ReceiptSender
 from gateway.historian.troubles import Troubles
-from gateway.history.history import History, is_corrupt
+from gateway.history.errors import is_corrupt
+from gateway.history.history import History
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.outbox.errors import FileError
 from gateway.wire.message_limits import MAX_ENTRIES
@@ -91,7 +92,8 @@ class Storing:
                 self._receipts.repair()
                 if time.monotonic() >= heartbeat_at:
                     heartbeat_at = time.monotonic() + HEARTBEAT_S
-                    self._history.clear_old_notices()
+                    with self._history.own_records() as own:
+                        own.clear_old()
                     self._notice_left_out()
                     self._receipts.mark_all()
                 self._notice_store()
@@ -110,17 +112,18 @@ class Storing:
         """A full disk passes; a damaged history does not, and another takes its place."""
         self._troubles.note("history", error)
         if is_corrupt(error):
-            self._history.replace(error)
+            self._history.database.replace(error)
 
     def _notice_store(self) -> None:
         """Raise a notice for as long as the remote store takes nothing, with what can be done about it."""
         trouble = self._store_trouble()
         if trouble == self._noticed:
             return
-        if trouble:
-            self._history.raise_notice(STORE_REFUSES, f"The time-series store takes nothing: {trouble}")
-        else:
-            self._history.clear_notice(STORE_REFUSES)
+        with self._history.own_records() as own:
+            if trouble:
+                own.raise_notice(STORE_REFUSES, f"The time-series store takes nothing: {trouble}")
+            else:
+                own.clear_notice(STORE_REFUSES)
         self._noticed = trouble
 
     def _notice_left_out(self) -> None:
@@ -128,7 +131,8 @@ class Storing:
         if (n := sum(self._mailbox.queue.refused.values())) > self._left_out:
             self._left_out = n
             text = "More messages came than can be stored in time: what was left out waits in its outbox"
-            self._history.raise_notice("historian-quota", text, about="messages")
+            with self._history.own_records() as own:
+                own.raise_notice("historian-quota", text, about="messages")
 
     def _may_write(self) -> bool:
         """Whether the history is still ours; what comes waits with the broker and the outboxes while it is not."""
@@ -234,10 +238,9 @@ class Storing:
         name = self._parked.park(raw)
         gateway = raw.topic.split("/")[3]
         self._troubles.count_bad(PARKED, raw.topic)
-        self._history.raise_notice(
-            "message-parked", f"A message of {gateway} is set apart: it {PARKED}", gateway=gateway
-        )
-        self._history.tell("parked", gateway=gateway, file=name, bytes=len(raw.payload))
+        with self._history.own_records() as own:
+            own.raise_notice("message-parked", f"A message of {gateway} is set apart: it {PARKED}", gateway=gateway)
+            own.audit("parked", gateway=gateway, file=name, bytes=len(raw.payload))
         numbers = [Rejected(seq, PARKED, name.encode()) for seq in numbers_in(raw.payload, MAX_ENTRIES)]
         if numbers and (epoch := epoch_in(raw.payload)):
             self._history.store([Message(gateway, epoch, rejected=numbers)])

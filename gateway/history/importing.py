@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from gateway.history.clock_book import LIKELY, SURE
+from gateway.history.books.clock_book import LIKELY, SURE
 from gateway.history.history import History
 from gateway.history.schema import Stored, as_text, read_stored
 from gateway.machine.private_files import MODE
@@ -49,9 +49,9 @@ Key = tuple[str, str]
 
 def bring_over(history: History, stopping: Callable[[], bool]) -> int:
     """Store what can be read of all histories that were set aside beside this one; return how many rows were new."""
-    new = 0
+    new, beside = 0, history.database.path
     for kind in KINDS:
-        for path in sorted(history.path.parent.glob(f"{history.path.name}.{kind}-*")):
+        for path in sorted(beside.parent.glob(f"{beside.name}.{kind}-*")):
             marker = path.with_name(path.name + IMPORTED)
             if path.name.endswith(("-wal", "-shm", IMPORTED)) or marker.exists():
                 continue
@@ -76,7 +76,8 @@ def _bring_over(history: History, path: Path, stopping: Callable[[], bool]) -> i
         lives = db.execute("SELECT id, gateway, epoch FROM epochs ORDER BY id DESC").fetchall()
         for _, gateway, epoch in lives:
             if EPOCH.fullmatch(epoch):
-                history.know_earlier(gateway, epoch)
+                with history.database.transaction():
+                    history.database.books.epochs.add_earlier(gateway, epoch)
         names = {number: (gateway, epoch) for number, gateway, epoch in lives}
         for messages in (*_corrections(db, names), *_records(db, names)):
             history.store(messages)
@@ -84,7 +85,7 @@ def _bring_over(history: History, path: Path, stopping: Callable[[], bool]) -> i
             if stopping():
                 break
             new += history.store(_messages(chunk))
-    history.count_again()
+    history.database.forget()  # gaps were filled: what was counted is read again
     return new
 
 

@@ -138,7 +138,7 @@ CREATE VIEW readable AS
   FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch
   LEFT JOIN series o ON o.id = m.made_series;
 """
-"""The ward in time, as the gateways' registries told it (``gateway.history.ward_book``).
+"""The ward in time, as the gateways' registries told it (``gateway.history.books.ward_book``).
 
 ``ward_subjects`` and ``ward_placements``: what holds from ``from_us`` on; who has left has no ``bed``, what was taken
 off no ``subject``. ``ward_sessions``: a session as it holds now, beside what it was made as (``made_…``); ``state`` is

@@ -145,9 +145,7 @@ class Gateway:
             ward.close()
 
     async def _run(self, stop: asyncio.Event, outbox: Outbox, ward: KeptWard, key: ReceiptKey | None) -> None:
-        # A machine that begins in 1970 each time would give two runs one name.
-        again = "" if self._wall.set else f"-{secrets.token_hex(3)}"
-        in_force = ward.starts(self.origin.utc_us, again).in_force()
+        in_force = self._begin_run(ward)
         beds = settings_of(self.settings, in_force)
         self.wanted = in_force
         self.pipeline = Pipeline(beds, self.origin, sessions_of(in_force))
@@ -186,6 +184,12 @@ class Gateway:
             await asyncio.to_thread(publisher.stop)
             await asyncio.to_thread(preparation.close)
             await asyncio.to_thread(commands.close)
+
+    def _begin_run(self, ward: KeptWard) -> Ward:
+        """Have the ward begin another run of the gateway; return it as it is in force."""
+        # A machine that begins in 1970 each time would give two runs one name.
+        again = "" if self._wall.set else f"-{secrets.token_hex(3)}"
+        return ward.starts(self.origin.utc_us, again).in_force()
 
     def _publisher(
         self, outbox: Outbox, commands: WardCommands, decided: EventDelays, key: ReceiptKey | None

@@ -66,19 +66,10 @@ class Work:
         self._late: Ward | None = None
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
-            settings,
-            pipeline=gateway.pipeline,
-            ticker=gateway.ticker,
-            event_delays=decided,
-            outbox=outbox,
-            publisher=publisher,
-            recorder=recorder,
-            supervision=gateway.supervision,
-            wall=gateway.wall,
-            keep_free=keep_free(settings),
-            ward_differs=ward_differs,
-            preparing=preparing,
-        )
+            settings, pipeline=gateway.pipeline, ticker=gateway.ticker, event_delays=decided, outbox=outbox,
+            publisher=publisher, recorder=recorder, supervision=gateway.supervision, wall=gateway.wall,
+            keep_free=keep_free(settings), ward_differs=ward_differs, preparing=preparing,
+        )  # fmt: skip
         self.devices = Devices(
             settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,
             states=self._report.states,

@@ -22,10 +22,12 @@ from gateway.model.latency import Latency
 from gateway.model.status import (
     CertificateChange,
     CertificateStatus,
+    DeviceStatus,
     DiskStatus,
     EventsStatus,
     NoticeStatus,
     PartStatus,
+    PipelineStatus,
     PreparingStatus,
     PublisherStatus,
     RecorderStatus,
@@ -95,35 +97,15 @@ class Report:
             now_ns: The pipeline's clock.
         """
         now_s = (now_ns - self._pipeline.origin.monotonic_ns) / NS
-        intakes = self._pipeline.intakes
-        samples = {intake.device.id: samples_of(intake) for intake in intakes}
+        samples = {intake.device.id: samples_of(intake) for intake in self._pipeline.intakes}
         rates = self._rates.since_last({**samples, "": self.measured})
         time_us = self._pipeline.to_utc_us(now_s)
         status = gateway_status(
             self._settings,
             time_us=time_us,
             ward=self._pipeline.ward,
-            devices=[
-                device_status(
-                    intake,
-                    self.states.get(intake.device.id),
-                    now_s,
-                    rates[intake.device.id],
-                    self._pipeline.mounting(number),
-                    units=self._pipeline.doubts.get(number, ""),
-                )
-                for number, intake in enumerate(intakes)
-                if intake.slot is not None
-            ],
-            pipeline={
-                "samples_per_s": round(sum(rates[device] for device in samples), 1),
-                "measurements_per_s": rates[""],
-                "measurements": self.measured,
-                "samples": sum(samples.values()),
-                "latency_ms": self.latency.summary_ms(),
-                "to_broker_ms": self._event_delays.summary_ms(),
-                "dropped": dict(self._ticker.dropped),
-            },
+            devices=self._devices(now_s, rates),
+            pipeline=self._work(samples, rates),
             preparing=self._preparing(),
             outbox=outbox_status(self._outbox),
             publisher=cast("PublisherStatus", asdict(self._publisher.state())),
@@ -135,15 +117,39 @@ class Report:
             registry={"file_differs": self._ward_differs},
             certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
             events=cast("EventsStatus", self._event_delays.drain()),
-            incidents=[
-                {"what": incident.what, "text": incident.text}
-                for incident in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]
-            ],
+            incidents=[{"what": of.what, "text": of.text} for of in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]],
         )
         mono_s = time.monotonic()
         changes = self._notices.update(mono_s, time_us, self._judge.find(mono_s, status, self._notices.ids))
         status["notices"] = {"active": self._notices.active(time_us), "raised": dict(self._notices.counts)}
         return status, changes
+
+    def _devices(self, now_s: float, rates: Mapping[str, float]) -> list[DeviceStatus]:
+        """Return what is to be said of each device that somebody wears."""
+        return [
+            device_status(
+                intake,
+                self.states.get(intake.device.id),
+                now_s,
+                rates[intake.device.id],
+                self._pipeline.mounting(number),
+                units=self._pipeline.doubts.get(number, ""),
+            )
+            for number, intake in enumerate(self._pipeline.intakes)
+            if intake.slot is not None
+        ]
+
+    def _work(self, samples: Mapping[str, int], rates: Mapping[str, float]) -> PipelineStatus:
+        """Return how much is measured, and how soon; ``rates`` of measurements stand under the empty name."""
+        return {
+            "samples_per_s": round(sum(rates[device] for device in samples), 1),
+            "measurements_per_s": rates[""],
+            "measurements": self.measured,
+            "samples": sum(samples.values()),
+            "latency_ms": self.latency.summary_ms(),
+            "to_broker_ms": self._event_delays.summary_ms(),
+            "dropped": dict(self._ticker.dropped),
+        }
 
     def _recording(self) -> RecorderStatus:
         if self._recorder is None:

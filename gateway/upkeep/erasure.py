@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.history.erased_subjects import ERASED, WORD
-from gateway.history.history import History
+from gateway.history.books.erased_subjects import ERASED, WORD
+from gateway.history.books.ward_words import erase_subject
+from gateway.history.database import Database
 from gateway.history.minutes import PORTION, keep_newest_id, newest_id
-from gateway.history.ward_words import erase_subject
 from gateway.model.records import purged
 
 OURS = frozenset((
@@ -52,7 +52,7 @@ def find(db: sqlite3.Connection, subject: str) -> Erased:
     return Erased({what: n for what, n in counts.items() if n}, slots=slots)
 
 
-def erase(history: History, subject: str, *, now_us: int, stopping: Callable[[], bool] = lambda: False) -> Erased:
+def erase(history: Database, subject: str, *, now_us: int, stopping: Callable[[], bool] = lambda: False) -> Erased:
     """Erase a subject; safe to do again, also after a power cut in the middle of it.
 
     Args:
@@ -67,9 +67,9 @@ def erase(history: History, subject: str, *, now_us: int, stopping: Callable[[],
         db.execute(
             "INSERT INTO erased VALUES (?, ?, ?, '') ON CONFLICT DO UPDATE SET at_us = excluded.at_us,"
             " rows = rows + excluded.rows",
-            (history.erased.sum_of(subject), now_us, done.counts.get("measurements", 0)),
+            (history.books.erased.sum_of(subject), now_us, done.counts.get("measurements", 0)),
         )
-        history.erased.add(subject)
+        history.books.erased.add(subject)
         floors = _floors(db)
     while True:
         if stopping():
@@ -79,7 +79,7 @@ def erase(history: History, subject: str, *, now_us: int, stopping: Callable[[],
                 break
     with history.transaction() as db:
         _erase_names(db, subject)
-        history.series_changed()
+        history.forget()
     with history.transaction() as db:
         _write_again(db)
     if not history.empty_log():

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.history import minutes
-from gateway.history.history import History
+from gateway.history.database import Database
 from gateway.upkeep.believed_time import MICRO, UNSETTLED, BelievedTime
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Retention:
 
     def __init__(
         self,
-        history: History,
+        history: Database,
         *,
         keep_days: int,
         share: float,
@@ -138,7 +138,7 @@ class Retention:
                 return self._withhold(db, doubt)
             if self._monotonic() >= self._note_at:
                 self._note_at = self._monotonic() + NOTE_S
-                mark_received(db, self._clock.now_us(), copying=self._history.copying)
+                mark_received(db, self._clock.now_us(), copying=self._history.rules.copying)
                 db.execute("UPDATE upkeep SET alive_us = ?", (self._clock.now_us(),))
             if self._run is None:
                 if self._monotonic() < self._run_at:
@@ -206,7 +206,7 @@ class Retention:
     def _go_on(self, db: sqlite3.Connection, run: _Run) -> bool:
         if minutes.pending(db):
             return True  # rows of it moved: their minutes come first
-        copying = self._history.copying
+        copying = self._history.rules.copying
         found = due(db, run.before_us, after=run.passed, copying=copying)
         if found is None:
             return self._delete_records(db, run)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.history.history import History
+from gateway.history.database import Database
 
 PORTION = 2_000
 """Series looked at in one transaction: some 20 ms."""
 
 
-def sweep_series(history: History) -> bool:
+def sweep_series(history: Database) -> bool:
     """Look at some more series; return whether there are more. A session goes with the last of its series."""
     with history.transaction() as db:
         after = db.execute("SELECT swept_series FROM upkeep").fetchone()[0]
@@ -31,6 +31,6 @@ def sweep_series(history: History) -> bool:
                 "DELETE FROM sessions WHERE session = ?1 AND slot = ?2 AND subject = ?3 AND NOT EXISTS"
                 " (SELECT 1 FROM series WHERE slot = ?2 AND session = ?1 AND subject = ?3)", sessions
             )  # fmt: skip
-            history.series_changed()
+            history.forget()
         db.execute("UPDATE upkeep SET swept_series = ?", (upto,))
         return True

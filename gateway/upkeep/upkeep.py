@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gateway.history.history import History
+from gateway.history.database import Database
 from gateway.history.minutes import restate_some, roll_up
 from gateway.upkeep import requests
 from gateway.upkeep.believed_time import BelievedTime
@@ -50,7 +50,7 @@ class Upkeep:
 
     def __init__(
         self,
-        history: History,
+        history: Database,
         *,
         keep_days: int,
         share: float,
@@ -127,8 +127,9 @@ class Upkeep:
 
     def answer_requests(self) -> bool:
         """Carry out what commands asked for; return whether there is more."""
-        if self._history.erased.refused > self._refused:
-            refused, self._refused = self._history.erased.refused - self._refused, self._history.erased.refused
+        of_erased = self._history.refusals.of_erased
+        if of_erased > self._refused:
+            refused, self._refused = of_erased - self._refused, of_erased
             log.warning("refused %d measurements or records of subjects that were erased", refused)
             self._tell("erased-refused", rows=refused)
         with self._history.transaction() as db:
@@ -156,9 +157,9 @@ class Upkeep:
         with self._history.transaction() as db:
             if request.what == "allow":
                 known = db.execute(
-                    "DELETE FROM erased WHERE sum = ?", (self._history.erased.sum_of(request.subject),)
+                    "DELETE FROM erased WHERE sum = ?", (self._history.books.erased.sum_of(request.subject),)
                 ).rowcount
-                self._history.erased.discard(request.subject)
+                self._history.books.erased.discard(request.subject)
                 self._tell("erased-allowed", known=bool(known))
                 return {"known": bool(known)}
             return self.retention.take_word(db)

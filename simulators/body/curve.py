@@ -49,6 +49,10 @@ class Curve:
         self._accels: list[Sequence[float]] = [zeros]
         self._open = False  # the rate of the last knot waits for the next knot
 
+    def __len__(self) -> int:
+        """Return how many knots are kept."""
+        return len(self._times)
+
     @property
     def last(self) -> Sequence[float]:
         """The value at the last knot."""

@@ -79,7 +79,7 @@ class HeartRateStrap(Peripheral):
             local_name=local_name,
             advertised=advertisement(local_name, services=[HEART_RATE_SERVICE]),
         )
-        self._source = source
+        self.source = source
         self._battery = Battery(lasts_h=400.0)  # a coin cell
         self._measurement = characteristic(MEASUREMENT, notify=True)
         self._level = characteristic(BATTERY_LEVEL, read=self._read_level, notify=battery_notifies)
@@ -117,7 +117,7 @@ class HeartRateStrap(Peripheral):
 
     def _send(self, until_s: float) -> bool:
         while self._next_s <= until_s:
-            beats = self._source.take(self._next_s)
+            beats = self.source.take(self._next_s)
             if beats is None:
                 return False
             rr_s = [float(rr) for rr in beats.rr_s]

@@ -115,7 +115,7 @@ class MovellaDot(Peripheral):
             local_name=LOCAL_NAME,
             advertised=advertisement(LOCAL_NAME, maker=COMPANY),
         )
-        self._source = source
+        self.source = source
         self._pull = Pull(source, self.counts)
         self._battery = Battery(lasts_h=6.0)
         self._told_percent = self._battery.percent(0.0)
@@ -150,7 +150,7 @@ class MovellaDot(Peripheral):
         tag = self.name.encode()[:16]
         control[7] = len(tag)
         control[8 : 8 + len(tag)] = tag
-        struct.pack_into("<HB", control, _RATE_AT, round(self._source.rate_hz), 0)
+        struct.pack_into("<HB", control, _RATE_AT, round(self.source.rate_hz), 0)
         return bytes(control)
 
     def _write_control(self, data: bytes) -> None:

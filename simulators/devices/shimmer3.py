@@ -115,8 +115,8 @@ class Shimmer3(SimulatedDevice):
 
     def __init__(self, *, name: str, timeline: Timeline, path: Path, source: MotionSource) -> None:
         super().__init__(name=name, timeline=timeline)
-        self.port = SerialPort(path, received=self._on_received, hung_up=self._on_hung_up)
-        self._source = source
+        self.port = SerialPort(path, received=self.receive, hung_up=self._on_hung_up)
+        self.source = source
         self._pull = Pull(source, self.counts)
         self._battery = Battery(lasts_h=12.0)
         self._sensors = ACCELERATION.sensors | ANGULAR_RATE.sensors
@@ -142,7 +142,7 @@ class Shimmer3(SimulatedDevice):
 
     @property
     def _divisor(self) -> int:
-        return round(TICK_HZ / self._source.rate_hz)
+        return round(TICK_HZ / self.source.rate_hz)
 
     async def _switch_on(self) -> None:
         self.port.plug_in()
@@ -162,7 +162,7 @@ class Shimmer3(SimulatedDevice):
         self._crc_bytes = 0
         self._commands.clear()
 
-    def _on_received(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Carry out whole commands; a byte that is none is passed over in silence, as the firmware does."""
         self._commands += data
         while self._commands:
@@ -176,16 +176,16 @@ class Shimmer3(SimulatedDevice):
 
     def _obey(self, command: int, argument: bytes) -> None:
         if (reply := self._replies.get(command)) is not None:
-            self._answer(ACK + reply())
+            self._write(self._checked(ACK + reply()))
             return
         if command in (0x07, 0x70):
-            self._answer(ACK)
+            self._write(self._checked(ACK))
             self.streaming = True
         elif command == 0x20:
             self.streaming = False
-            self._answer(ACK)
+            self._write(self._checked(ACK))
         elif command in _ARGUMENT_BYTES:
-            self._answer(ACK)
+            self._write(self._checked(ACK))
             self._set(command, argument)
 
     def _set(self, command: int, argument: bytes) -> None:
@@ -196,9 +196,6 @@ class Shimmer3(SimulatedDevice):
             self._crc_bytes = min(argument[0], 2)
         elif command == 0x8F:
             self._clock_ticks = int.from_bytes(argument, "little")
-
-    def _answer(self, data: bytes) -> None:
-        self._write(self._checked(data))
 
     def _write(self, data: bytes) -> bool:
         return self.port.write(data)

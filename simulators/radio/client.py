@@ -103,7 +103,8 @@ class SimulatedClient(BaseBleakClient):
             with contextlib.suppress(TimeoutError):  # it stopped advertising at that moment: listen again
                 self._take(await self.central.connect(device, address))
         try:
-            self.services = await self._do(self._discover(self._connection))
+            self._peer = Peer(self._connection)
+            self.services = await self._do(_discover(self._peer))
         except BaseException:
             await self.disconnect()
             raise
@@ -119,21 +120,6 @@ class SimulatedClient(BaseBleakClient):
                 self._disconnected_callback()
 
         connection.on(connection.EVENT_DISCONNECTION, on_disconnection)
-
-    async def _discover(self, connection: Connection) -> BleakGATTServiceCollection:
-        self._peer = peer = Peer(connection)
-        await peer.request_mtu(MTU)
-        found = BleakGATTServiceCollection()
-        for service in await peer.discover_services():
-            bleak_service = BleakGATTService(service, service.handle, long_uuid(service.uuid))
-            found.add_service(bleak_service)
-            for proxy in await service.discover_characteristics():
-                characteristic = _characteristic(proxy, connection, bleak_service)
-                found.add_characteristic(characteristic)
-                for descriptor in await proxy.discover_descriptors():
-                    uuid = long_uuid(descriptor.type)
-                    found.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, uuid, characteristic))
-        return found
 
     async def disconnect(self) -> None:
         """Disconnect; does nothing if the link is already gone."""
@@ -217,6 +203,21 @@ class SimulatedClient(BaseBleakClient):
             raise BleakGATTProtocolError(error.error_code) from error
         except (core.BaseBumbleError, hci.HCI_Error) as error:
             raise BleakError(str(error) or type(error).__name__) from error
+
+
+async def _discover(peer: Peer) -> BleakGATTServiceCollection:
+    await peer.request_mtu(MTU)
+    found = BleakGATTServiceCollection()
+    for service in await peer.discover_services():
+        bleak_service = BleakGATTService(service, service.handle, long_uuid(service.uuid))
+        found.add_service(bleak_service)
+        for proxy in await service.discover_characteristics():
+            characteristic = _characteristic(proxy, peer.connection, bleak_service)
+            found.add_characteristic(characteristic)
+            for descriptor in await proxy.discover_descriptors():
+                uuid = long_uuid(descriptor.type)
+                found.add_descriptor(BleakGATTDescriptor(descriptor, descriptor.handle, uuid, characteristic))
+    return found
 
 
 def _characteristic(

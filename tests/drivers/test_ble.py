@@ -145,7 +145,7 @@ async def test_three_hundred_searches_cost_little(socket: Path) -> None:
     async with on_air(hub, socket, dot(hub)) as radio:
         others = [f"02:00:00:00:{n >> 8:02X}:{n & 255:02X}" for n in range(300)]
         for n, address in enumerate(others):
-            radio.register(Wanted(address), n)
+            radio.searches.register(Wanted(address), n)
         missing = [asyncio.create_task(radio.find(address=each, timeout_s=3.0, owner=each)) for each in others]
         await asyncio.sleep(0)
         began = time.process_time()

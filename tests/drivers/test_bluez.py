@@ -121,7 +121,7 @@ async def test_a_held_device_is_taken_without_a_scan_and_given_to_one(daemon: Da
     one = object()
     assert (await radio.find(address=LEFT, timeout_s=5.0, owner=one)).address == LEFT
     assert addresses(await radio.held(Wanted(name=DOT))) == [], "this gateway reads it already"
-    radio.release(one)
+    radio.searches.release(one)
     assert addresses(await radio.held(Wanted(name=DOT))) == [LEFT]
 
 

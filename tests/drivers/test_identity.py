@@ -133,7 +133,7 @@ async def test_a_device_belongs_to_one_search(socket: Path) -> None:
         assert (await radio.find(name=LOCAL_NAME, timeout_s=10.0, owner=one)).address == LEFT
         with pytest.raises(NotFoundError):
             await radio.find(name=LOCAL_NAME, timeout_s=0.5, owner=other)
-        radio.release(one)
+        radio.searches.release(one)
         assert (await radio.find(name=LOCAL_NAME, timeout_s=10.0, owner=other)).address == LEFT
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from gateway.cli.audit import read as read_audit
-from gateway.history.historian_notices import ITSELF
+from gateway.history.books.historian_notices import ITSELF
 from gateway.outbox.eviction import OUTBOX_FULL, TOO_OLD
 from gateway.outbox.pending import DISK_SLOW, NOT_ENCODABLE
 from tests.faults.content import RUN_FACTOR, made

@@ -68,7 +68,8 @@ def test_what_is_gone_without_a_word_is_silent(tmp_path: Path) -> None:
     assert compare(path, {EPOCH: 8}, {1: 5}).silent == 0
     history.store([Message("g", EPOCH, gaps=[Gap(9, 9, "stored in a history that was removed")])])
     assert compare(path, {EPOCH: 9}, {1: 5}).silent == 1
-    history.tell("history-changed")
+    with history.own_records() as own:
+        own.audit("history-changed")
     assert compare(path, {EPOCH: 9}, {1: 5}).silent == 0
     assert (words(path), words(path, among=["outbox-missing"])) == (1, 0)
     history.close()

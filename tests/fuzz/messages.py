@@ -188,7 +188,7 @@ def _intake() -> Target:
     def run(data: bytes) -> None:
         # Quotas that are used up refuse all that follows.
         number = next(runs)
-        if number % INPUTS_OF_A_HISTORY == 0 or known[0].refused:
+        if number % INPUTS_OF_A_HISTORY == 0 or known[0].database.refusals.beyond_quota:
             for history in known:
                 history.close()
             known[:] = [History(Path(":memory:"))]

@@ -83,7 +83,7 @@ def test_forgetting_changes_nothing_that_comes_after() -> None:
     curve.forget(20.5)
     for old, new in zip(before, curve.at(times), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert len(curve._times) == 20  # the knot before 20.5 and the nineteen after it
+    assert len(curve) == 20  # the knot before 20.5 and the nineteen after it
 
 
 def test_time_runs_forwards() -> None:

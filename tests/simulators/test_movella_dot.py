@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bleak import BleakClient
 
 from drivers.movella_dot.driver import MovellaDot as Driver
 from drivers.movella_dot.driver import parse_control
@@ -83,15 +84,15 @@ async def test_the_clock_wraps_as_the_wire_does(tmp_path: Path) -> None:
 async def test_a_sensor_at_the_rate_of_a_recording_says_so(tmp_path: Path) -> None:
     hub, driver = Hub(), Driver()
     sensor = dot(hub, Counting(100.0))
-    async with (
-        on_air(hub, tmp_path / "r", sensor) as radio,
-        streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
-    ):
-        await until(lambda: count(frames, "measurement") >= 3)
+    async with on_air(hub, tmp_path / "r", sensor) as radio:
+        async with streaming(BleTransport(radio, address=ADDRESS), driver) as frames:
+            await until(lambda: count(frames, "measurement") >= 3)
+        async with BleakClient(ADDRESS, backend=radio.client_type) as client:
+            control = await client.read_gatt_char(uuid(0x1002))
     decoder = driver.decoder()
     decoder.decode(frames)
     assert decoder.streams["imu"].rate_hz == 100.0
-    assert parse_control(sensor._read_control()).rate_hz == 100
+    assert parse_control(bytes(control)).rate_hz == 100
 
 
 async def test_samples_before_the_start_are_taken_but_not_kept(tmp_path: Path) -> None:

@@ -246,9 +246,10 @@ async def test_bytes_that_are_no_hci_are_cut_off_and_hurt_nobody(socket: Path) -
         assert await radio.find(address=DOT, timeout_s=5.0)
 
 
-async def test_without_a_simulator_the_radio_says_so(socket: Path) -> None:
+async def test_without_a_simulator_the_radio_says_so(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulators.radio.radio.FIRST_ATTACH_S", 0.1)
     radio = SimulatedRadio(socket=socket)
-    await radio._central.start()
+    await radio.start()
     with pytest.raises(BleakBluetoothNotAvailableError, match="simulate"):
         await BleakClient(DOT, timeout=0.1, backend=radio.client_type).connect()
     await radio.stop()

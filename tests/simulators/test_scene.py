@@ -58,7 +58,7 @@ async def test_the_same_seed_makes_the_same_ward(tmp_path: Path) -> None:
         scene = ward(beds=2, ports=tmp_path, seed=seed)
         found = []
         for device in scene.devices.values():
-            source = device._source  # type: ignore[attr-defined]
+            source = device.source  # type: ignore[attr-defined]
             taken = source.take(5.0)
             found.append(getattr(taken, "acc", taken.time_s))
         return found

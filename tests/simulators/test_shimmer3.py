@@ -47,7 +47,7 @@ async def test_samples_come_back_within_quantisation(tmp_path: Path, crc_bytes: 
 async def test_the_magnetometer_can_be_switched_on(tmp_path: Path) -> None:
     sensor, driver = shimmer(tmp_path, Counting(RATE_HZ)), Driver()
     await sensor.start()
-    sensor._on_received(bytes([0x08]) + (0x001060).to_bytes(3, "little"))
+    sensor.receive(bytes([0x08]) + (0x001060).to_bytes(3, "little"))
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
         await until(lambda: size(frames, "data") >= 50 * PACKET_BYTES)
     await sensor.stop()
@@ -125,8 +125,8 @@ async def test_closing_the_port_stops_the_stream_and_the_next_gateway_starts_cle
 async def test_bytes_that_are_no_command_are_passed_over(tmp_path: Path) -> None:
     sensor, driver = shimmer(tmp_path, Counting(RATE_HZ)), Driver()
     await sensor.start()
-    sensor._on_received(bytes(byte for byte in range(256) if byte not in (0x05, 0x08, 0x09, 0x49, 0x8B, 0x8F, 0xA3)))
-    sensor._on_received(b"\x20")
+    sensor.receive(bytes(byte for byte in range(256) if byte not in (0x05, 0x08, 0x09, 0x49, 0x8B, 0x8F, 0xA3)))
+    sensor.receive(b"\x20")
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
         await until(lambda: size(frames, "data") >= 10 * PACKET_BYTES)
     await sensor.stop()

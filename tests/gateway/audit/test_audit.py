@@ -22,7 +22,8 @@ from config.settings import Device, Settings, Slot
 from gateway.audit.audit import LISTED_MOST, REPEAT_S, Audit, sender
 from gateway.audit.chain import Books, KnownGap, check
 from gateway.broker.link import Incoming
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.history.schema import StoredRecord
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, Chain, Gap

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.cli.demo import Flow
 from gateway.cli.pace import SLOWEST, slower
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.wire.topics import Topics
 from tests.servers import free_port, wait_until
 

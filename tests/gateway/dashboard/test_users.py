@@ -196,7 +196,7 @@ def test_the_limiter_remembers_a_bounded_number() -> None:
     limiter = Limiter()
     for n in range(KNOWN + 50):
         limiter.failed(f"name {n}")
-    assert len(limiter._tries) == KNOWN
+    assert limiter.known == KNOWN
 
 
 def test_a_file_that_is_removed_or_put_back_is_said(file: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,7 @@ from gateway.delivery import in_flight as window_module
 from gateway.delivery.publisher import Publisher
 from gateway.delivery.refusals import LARGE
 from gateway.historian.historian import Historian
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.model.records import Record
 from gateway.outbox.outbox import Outbox
 from gateway.status.notice_rules import Judge

@@ -54,7 +54,7 @@ def test_the_store_shows_a_corrected_session_of_the_right_person_only(
 ) -> None:
     settings = Store(kind="victoriametrics", url=f"http://127.0.0.1:{victoria_metrics.port}", hold_back_s=0.0)
     with closing(RemoteStore(LineWriter(settings), "demo", lambda _row, _why: None)) as remote:
-        copier = Copier(history, remote, lambda _row, _why: None, hold_back_s=0.0)
+        copier = Copier(history.copies, remote, lambda _row, _why: None, hold_back_s=0.0)
         gateway.measure(0, 20, value=1.0)
         stay = gateway.registry.state.in_force()[0].session
         session = gateway.session(20, 40, value=2.0)
@@ -69,7 +69,7 @@ def test_the_store_shows_a_corrected_session_of_the_right_person_only(
             copier.confirm()
         mended = {(WRONG, stay, 1.0): 20, (RIGHT, session, 2.0): 20}
         wait_until(lambda: held(victoria_metrics.port) == mended)
-        assert history.left_behind() == []
+        assert history.copies.left_behind() == []
         assert history.receipt(gateway.name, gateway.epoch).stored == gateway.seq
 
 
@@ -78,13 +78,13 @@ def test_a_store_that_is_away_is_asked_when_it_is_there_again(history: History, 
     gateway.do(10, "session-correct", session=session, subject=RIGHT)
     for message in gateway.messages():
         history.store([message])
-    assert history.left_behind() == [(gateway.name, session, WRONG)]
+    assert history.copies.left_behind() == [(gateway.name, session, WRONG)]
     settings = Store(kind="victoriametrics", url=f"http://127.0.0.1:{free_port()}", hold_back_s=0.0)
     with closing(RemoteStore(LineWriter(settings), "demo", lambda _row, _why: None)) as remote:
-        copier = Copier(history, remote, lambda _row, _why: None, hold_back_s=0.0)
+        copier = Copier(history.copies, remote, lambda _row, _why: None, hold_back_s=0.0)
         assert not copier.write()
         assert remote.errors["not deleted"] == 1
-    assert history.left_behind() == [(gateway.name, session, WRONG)]
+    assert history.copies.left_behind() == [(gateway.name, session, WRONG)]
 
 
 def test_a_store_that_deletes_nothing_is_told_of_and_holds_nothing_up(
@@ -99,4 +99,4 @@ def test_a_store_that_deletes_nothing_is_told_of_and_holds_nothing_up(
         assert remote.delete("g-1", "s-1", WRONG)
         assert remote.errors["cannot be deleted"] == 1
         assert "wrong person" in remote.last_error
-    assert history.left_behind() == []
+    assert history.copies.left_behind() == []

@@ -22,7 +22,7 @@ from gateway.broker.embedded import EmbeddedBroker
 from gateway.broker.link import Limits, Link
 from gateway.delivery.publisher import Publisher
 from gateway.historian.historian import Historian, database
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record
 from gateway.outbox.outbox import OUTBOX_FULL, Outbox

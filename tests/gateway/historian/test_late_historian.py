@@ -13,7 +13,7 @@ from config.settings import Historian as HistorianSettings
 from gateway.delivery.publisher import Publisher
 from gateway.delivery.resend import AFTER_S
 from gateway.historian.historian import Historian, database
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.outbox.outbox import Outbox
 from gateway.wire.topics import Topics
 from tests.gateway.samples import ward

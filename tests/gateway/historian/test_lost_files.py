@@ -15,8 +15,9 @@ from config.settings import Broker, Settings, Site
 from config.settings import Historian as HistorianOf
 from gateway.delivery.publisher import Publisher
 from gateway.historian.historian import Historian, database
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
 from gateway.history.opening import HistoryAccessError, open_history
+from gateway.history.reader import HistoryReader
 from gateway.machine.file_lock import HeldError
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import Message
@@ -359,8 +360,8 @@ def test_an_error_about_a_whole_history_sets_nothing_aside(tmp_path: Path) -> No
     path = tmp_path / "history.db"
     history = History(path)
     history.store([message(1, 100)])
-    history.replace(sqlite3.DatabaseError("database disk image is malformed"))
-    assert history.replaced == 0
+    history.database.replace(sqlite3.DatabaseError("database disk image is malformed"))
+    assert history.database.replaced == 0
     assert history.receipt("g-1", EPOCH).stored == 100
     history.close()
     assert not list(tmp_path.glob("*.corrupt-*"))

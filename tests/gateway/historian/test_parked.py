@@ -15,7 +15,7 @@ from config.settings import Historian as HistorianSettings
 from gateway.broker.link import Incoming
 from gateway.historian.historian import Historian
 from gateway.historian.parked import MOST_PARKED, MOST_PARKED_BYTES, Parked, numbers_in
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.model.row import METRIC, Row
 from gateway.outbox.outbox import encode
 from gateway.wire.payload import PARKED, decode_measurements, encode_measurements

@@ -19,7 +19,7 @@ from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.delivery.publisher import Publisher
 from gateway.historian.historian import Historian
-from gateway.history.history import HistoryReader
+from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import MICRO, Correction

@@ -23,7 +23,9 @@ from gateway.delivery.publisher import Publisher
 from gateway.historian.copying import Copier
 from gateway.historian.historian import Historian, database
 from gateway.historian.store import LineWriter, RemoteStore, WriteError, line
-from gateway.history.history import History, HistoryReader, Stored
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
+from gateway.history.schema import Stored
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import Message
 from gateway.wire.topics import Topics
@@ -359,7 +361,7 @@ def test_a_store_that_keeps_nothing_is_held_against_no_measurement(tmp_path: Pat
     refused: list[Stored] = []
     remote = RemoteStore(Forgetful(lambda _row, _times: False), "s", lambda row, _: refused.append(row))
     now = [0.0]
-    copier = Copier(history, remote, lambda row, _: refused.append(row), hold_back_s=1.0, clock=lambda: now[0])
+    copier = Copier(history.copies, remote, lambda row, _: refused.append(row), hold_back_s=1.0, clock=lambda: now[0])
     for _ in range(20):
         copier.write()
         now[0] += 2.0
@@ -378,7 +380,7 @@ class Copying:
         self.now = 0.0
         self.history = History(folder / "h.db", copying=True)
         self.remote = RemoteStore(store, "s", self._refuse)
-        self.copier = Copier(self.history, self.remote, self._refuse, hold_back_s=60.0, clock=lambda: self.now)
+        self.copier = Copier(self.history.copies, self.remote, self._refuse, hold_back_s=60.0, clock=lambda: self.now)
         rows = list(enumerate(ward(10 * batches), 1))
         for first in range(0, len(rows), 10):
             self.history.store([Message("g-1", "0" * 16, measurements=rows[first : first + 10])])
@@ -386,7 +388,7 @@ class Copying:
 
     def _refuse(self, row: Stored, reason: str) -> None:
         self.refused.append(row.seq)
-        self.history.reject(row, reason, b"")
+        self.history.copies.reject(row, reason, b"")
 
     def hold_back(self) -> int:
         """Let one hold-back pass; return up to where the store has everything."""
@@ -434,25 +436,25 @@ def test_what_was_set_apart_is_sent_again_once_the_address_is_right(
     history = History(path, copying=True)
     made = [(i, m) for i, m in enumerate(ward(60), 1)]
     history.store([Message("g-1", "0" * 16, measurements=made[:40])])
-    rows = history.not_copied(100)
+    rows = history.copies.not_copied(100)
     for row in rows:  # as a version did that believed a wrong address
-        history.reject(row, "status 400: unsupported path", b"")
-    history.mark_copied(rows)
+        history.copies.reject(row, "status 400: unsupported path", b"")
+    history.copies.mark_copied(rows)
     still_wrong = line(rows[3], "s").encode()
     answers(server).status = staticmethod(lambda body: (400 if still_wrong in body else 204, {}))
     refused: list[Stored] = []
     remote = RemoteStore(store(server, tmp_path), "s", lambda row, _: refused.append(row), rng=random.Random(1))
     now = [0.0]
-    copier = Copier(history, remote, lambda *_: None, hold_back_s=60.0, clock=lambda: now[0])
+    copier = Copier(history.copies, remote, lambda *_: None, hold_back_s=60.0, clock=lambda: now[0])
     copier.offer_again()
     assert answers(server).seen == []  # not before the store has taken something
     history.store([Message("g-1", "0" * 16, measurements=made[40:])])
     assert copier.write()
     copier.offer_again()
-    assert len(history.set_apart(100)) == 40  # not before the hold-back
+    assert len(history.copies.set_apart(100)) == 40  # not before the hold-back
     now[0] = 61.0
     copier.offer_again()
-    assert [row.seq for row in history.set_apart(100)] == [4]
+    assert [row.seq for row in history.copies.set_apart(100)] == [4]
     assert [row.seq for row in refused] == [4]
     sent = b"\n".join(body for _, _, body in answers(server).seen)
     assert all(line(row, "s").encode() in sent for row in rows)
@@ -504,8 +506,8 @@ def test_a_wrong_address_is_told_and_mended_without_a_loss(
     mended.stop()
     outbox.close()
     history = History(tmp_path / "history.db", copying=True)
-    assert history.set_apart(10) == []
-    rows = history.not_copied(1_000, after=0)
+    assert history.copies.set_apart(10) == []
+    rows = history.copies.not_copied(1_000, after=0)
     history.close()
     held = export(victoria_metrics.port)
     assert {key: held[key] for key in values(rows)} == pytest.approx(values(rows), rel=PRECISION)

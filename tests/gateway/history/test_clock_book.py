@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.historian.store import tags_of
-from gateway.history.clock_book import HOLD_S, MOST
-from gateway.history.history import History, HistoryReader
+from gateway.history.books.clock_book import HOLD_S, MOST
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import MICRO, Correction, Place, Verdict, verdict
@@ -153,14 +154,15 @@ def test_any_order_and_repetition_gives_the_same(rng: random.Random, size: int) 
     history = History(Path(":memory:"), copying=True, now=lambda: NOW_S)
     for at in range(0, len(shuffled), size):
         history.store([message(*shuffled[at : at + size])])
-    found = history._db.execute("SELECT seq, end_us, raw_end_us, clock FROM readable ORDER BY seq").fetchall()
+    with history.database.reading() as db:
+        found = db.execute("SELECT seq, end_us, raw_end_us, clock FROM readable ORDER BY seq").fetchall()
     assert found == [
         (2, true_us(2), true_us(2) - 3 * HOUR_US, "mended"), (3, true_us(3), true_us(3) - 3 * HOUR_US, "mended"),
         (5, true_us(5), true_us(5) - HOUR_US, "mended"), (6, true_us(6), true_us(6) - HOUR_US, "mended"),
         (8, true_us(8), true_us(8), "believed"), (10, true_us(10) + HOUR_US, true_us(10) + HOUR_US, "held"),
     ]  # fmt: skip
     assert history.receipt("g-1", EPOCH).received == 10
-    ids = [row.id for row in history.not_copied(100)]
+    ids = [row.id for row in history.copies.not_copied(100)]
     assert len(set(ids)) == len(ids) == 5
     history.close()
 
@@ -170,20 +172,20 @@ def test_what_is_doubtful_waits_for_the_truth_and_then_goes_to_the_store(
 ) -> None:
     history.store([message(said(1, 0, believed=False), made(2, off_us=HOUR_US), made(3, off_us=HOUR_US))])
     history.store([message(made(4, session="s-2"))])
-    first = history.not_copied(100)
+    first = history.copies.not_copied(100)
     assert [row.seq for row in first] == [4]
-    history.mark_copied(first)
+    history.copies.mark_copied(first)
     assert history.receipt("g-1", EPOCH).stored == 1
     history.close()
     again = opened(path, clock)
     assert again.receipt("g-1", EPOCH).stored == 1  # the cursor is beyond them, and they are not there
     again.store([message(said(5, HOUR_US))])
-    later = again.not_copied(100)
+    later = again.copies.not_copied(100)
     assert [(row.seq, row.measurement.end_us, row.clock) for row in later] == [
         (2, true_us(2), "mended"), (3, true_us(3), "mended"),
     ]  # fmt: skip
     assert "clock" not in tags_of(later[0], "s")
-    again.mark_copied(later)
+    again.copies.mark_copied(later)
     assert again.receipt("g-1", EPOCH).stored == 5
     again.close()
 
@@ -192,19 +194,20 @@ def test_what_stays_doubtful_goes_to_the_store_marked_and_once_more_when_it_is_m
     history: History, path: Path, clock: Clock
 ) -> None:
     history.store([message(said(1, 0, believed=False), made(2, off_us=HOUR_US))])
-    assert history.let_go() == 0
+    assert history.copies.release_overdue() == 0
     clock.now = HOLD_S
-    assert history.let_go() == 1
-    assert history.let_go() == 0
+    assert history.copies.release_overdue() == 1
+    assert history.copies.release_overdue() == 0
     history.store([message(made(3, off_us=HOUR_US))])
-    marked = history.not_copied(100)
+    marked = history.copies.not_copied(100)
     assert [(row.seq, row.clock, tags_of(row, "s")["clock"]) for row in marked] == [
         (2, "doubtful", "doubtful"), (3, "doubtful", "doubtful"),
     ]  # fmt: skip
-    history.mark_copied(marked)
+    history.copies.mark_copied(marked)
     assert history.receipt("g-1", EPOCH).stored == 3
     history.store([message(said(4, HOUR_US))])
-    assert [(row.seq, row.measurement.end_us) for row in history.not_copied(100)] == [(2, true_us(2)), (3, true_us(3))]
+    again = history.copies.not_copied(100)
+    assert [(row.seq, row.measurement.end_us) for row in again] == [(2, true_us(2)), (3, true_us(3))]
     assert history.receipt("g-1", EPOCH).stored == 4
 
 
@@ -213,7 +216,7 @@ def test_without_a_remote_store_nothing_is_held(path: Path) -> None:
     history.store([message(said(1, 0, believed=False), made(2, off_us=HOUR_US))])
     assert rows(path, "clock") == [("doubtful",)]
     assert history.receipt("g-1", EPOCH).stored == 2
-    assert history.let_go(0.0) == 0
+    assert history.copies.release_overdue(0.0) == 0
     history.close()
 
 
@@ -272,7 +275,7 @@ def test_a_clock_that_nobody_confirmed_before_the_power_went_stays_doubtful(hist
     )
     history.store([message((1, doubt[0]), *(made(seq) for seq in range(2, 5)))])
     assert [row[3] for row in rows(path)] == ["doubtful"] * 3
-    assert len(history.not_copied(10)) == 3  # a possible time holds nothing up
+    assert len(history.copies.not_copied(10)) == 3  # a possible time holds nothing up
     # The next run has the right time: that says nothing of this one.
     history.store([message(*(made(seq, session="s-2") for seq in range(5, 8)))])
     assert [row[3] for row in rows(path)] == ["doubtful"] * 3 + ["believed"] * 3

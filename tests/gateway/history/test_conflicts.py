@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.model.records import canonical

@@ -10,8 +10,9 @@ import pytest
 
 from gateway.audit.chain import Books, check
 from gateway.cli.audit import read
-from gateway.history.historian_notices import ITSELF, MOST_STANDING, STANDS_S
-from gateway.history.history import History, HistoryReader
+from gateway.history.books.historian_notices import ITSELF, MOST_STANDING, STANDS_S
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 
 
 @pytest.fixture
@@ -29,7 +30,8 @@ class Wall:
 def test_its_audit_is_a_chain_that_goes_on_after_a_restart(path: Path) -> None:
     for n in range(3):
         history = History(path)
-        history.tell("retention", deleted=n, before_us=17)
+        with history.own_records() as own:
+            own.audit("retention", deleted=n, before_us=17)
         assert history.epochs() == []  # no outbox: nobody gets a receipt for it
         history.close()
     with closing(HistoryReader(path)) as reader:
@@ -49,17 +51,20 @@ def test_its_audit_is_a_chain_that_goes_on_after_a_restart(path: Path) -> None:
 def test_a_notice_stands_for_a_day_after_the_last_time_also_across_a_restart(path: Path) -> None:
     wall = Wall()
     history = History(path, now=wall)
-    history.raise_notice("numbers-conflict", "Two outboxes use the same numbers", gateway="g-1")
-    history.raise_notice("numbers-conflict", "Two outboxes use the same numbers", gateway="g-1")
-    history.raise_notice("retention-waits", "Nothing is deleted")
+    with history.own_records() as own:
+        own.raise_notice("numbers-conflict", "Two outboxes use the same numbers", gateway="g-1")
+        own.raise_notice("numbers-conflict", "Two outboxes use the same numbers", gateway="g-1")
+        own.raise_notice("retention-waits", "Nothing is deleted")
     assert [(each.code, each.count) for each in history.notices("g-2")] == [("retention-waits", 1)]
     assert {each.code: each.count for each in history.notices("g-1")} == {"retention-waits": 1, "numbers-conflict": 2}
     history.close()
     again = History(path, now=wall)
     assert len(again.notices("g-1")) == 2
-    again.clear_notice("retention-waits")
+    with again.own_records() as own:
+        own.clear_notice("retention-waits")
     wall.now += STANDS_S + 1
-    again.clear_old_notices()
+    with again.own_records() as own:
+        own.clear_old()
     assert again.notices("g-1") == []
     with closing(HistoryReader(path)) as reader:
         told = [(record.what, '"raised"' in record.body) for record in reader.records("notice")]
@@ -71,10 +76,12 @@ def test_a_notice_stands_for_a_day_after_the_last_time_also_across_a_restart(pat
 
 def test_what_fails_leaves_the_chain_as_it_was(path: Path) -> None:
     history = History(path)
-    history.tell("one")
-    with pytest.raises(TypeError):
-        history.tell("two", what_json_has_not=object())
-    history.tell("three")
+    with history.own_records() as own:
+        own.audit("one")
+    with pytest.raises(TypeError), history.own_records() as own:
+        own.audit("two", what_json_has_not=object())
+    with history.own_records() as own:
+        own.audit("three")
     history.close()
     with closing(HistoryReader(path)) as reader:
         assert [link.state for link in check(reader.records("audit"), Books([]))] == ["begin", "ok"]
@@ -83,6 +90,7 @@ def test_what_fails_leaves_the_chain_as_it_was(path: Path) -> None:
 def test_notices_beyond_all_reason_become_one(path: Path) -> None:
     history = History(path)
     for n in range(3 * MOST_STANDING):
-        history.raise_notice("numbers-conflict", "x", about=str(n))
+        with history.own_records() as own:
+            own.raise_notice("numbers-conflict", "x", about=str(n))
     assert len(history.notices("g-1")) == MOST_STANDING + 1
     history.close()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.history.history import History, HistoryError, HistoryReader
+from gateway.history.errors import HistoryError
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.model.row import Gap
 from gateway.wire.payload import Message, Rejected
 from gateway.wire.receipt import Receipt
@@ -107,32 +109,34 @@ def test_receipt_waits_for_the_copy_and_remembers_it(path: Path) -> None:
     history = History(path, copying=True)
     history.store([message(1, 10), message(21, 10)])
     assert history.receipt("g-1", EPOCH).stored == 0
-    batch = history.not_copied(15)
+    batch = history.copies.not_copied(15)
     assert [row.seq for row in batch] == [*range(1, 11), *range(21, 26)]
-    assert history.mark_copied(batch) == {("g-1", EPOCH)}
+    assert history.copies.mark_copied(batch) == {("g-1", EPOCH)}
     assert history.receipt("g-1", EPOCH).stored == 10
     history.store([message(11, 10)])
     history.close()
 
     history = History(path, copying=True)
     assert history.receipt("g-1", EPOCH).stored == 10
-    rest = history.not_copied(100)
+    rest = history.copies.not_copied(100)
     assert sorted(row.seq for row in rest) == [*range(11, 21), *range(26, 31)]
-    history.mark_copied(rest)
+    history.copies.mark_copied(rest)
     assert history.receipt("g-1", EPOCH).stored == 30
-    assert history.not_copied(100) == []
+    assert history.copies.not_copied(100) == []
     history.close()
 
 
 def test_failed_transaction_leaves_no_trace(history: History) -> None:
     history.store([message(1, 10)])
-    history._db.execute(
-        "CREATE TRIGGER t BEFORE INSERT ON measurements WHEN new.seq = 15 BEGIN SELECT raise(abort, 'x'); END"
-    )
+    with history.database.transaction() as db:
+        db.execute(
+            "CREATE TRIGGER t BEFORE INSERT ON measurements WHEN new.seq = 15 BEGIN SELECT raise(abort, 'x'); END"
+        )
     with pytest.raises(sqlite3.Error):
         history.store([message(11, 10)])
     assert history.receipt("g-1", EPOCH).stored == 10
-    history._db.execute("DROP TRIGGER t")
+    with history.database.transaction() as db:
+        db.execute("DROP TRIGGER t")
     assert history.store([message(11, 10)]) == 10
     assert history.receipt("g-1", EPOCH).stored == 20
 
@@ -200,7 +204,7 @@ def test_history_of_a_part_says_which_and_takes_no_gap_for_what_others_have(path
     history = History(path, copying=True, sharing=True)
     history.store([message(5, 2, released=3), message(9, 1), Message("g-1", EPOCH, gaps=[Gap(12, 13, "outbox full")])])
     assert history.receipt("g-1", EPOCH) == Receipt(EPOCH, 3, 3, 0b11_0000_0000, 0b11_0010_0110)
-    history.mark_copied(history.not_copied(2))
+    history.copies.mark_copied(history.copies.not_copied(2))
     assert history.receipt("g-1", EPOCH) == Receipt(EPOCH, 3, 3, 0b11_0000_0110, 0b11_0010_0110)
     with closing(HistoryReader(path)) as reader:
         assert reader.gaps() == [("g-1", EPOCH, 12, 13, "outbox full")]

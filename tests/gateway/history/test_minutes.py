@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.history import minutes
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
 from gateway.history.minutes import MINUTE_US
+from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import Correction, measurements
 from gateway.wire.payload import Message
@@ -47,7 +48,7 @@ def roll(history: History, portion: int = 100) -> None:
     """Make all minute values that can be made."""
     more = True
     while more:
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             more = bool(minutes.restate_some(db) or minutes.roll_up(db, NOW_US, portion).ids)
 
 
@@ -91,12 +92,12 @@ def test_a_kill_between_or_in_two_portions_counts_nothing_twice(history: History
     store(history, made)
 
     def break_off() -> None:
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             minutes.roll_up(db, NOW_US, 150)
             raise KeyboardInterrupt
 
     for _ in range(3):
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             minutes.roll_up(db, NOW_US, 60)
         with pytest.raises(KeyboardInterrupt):
             break_off()
@@ -137,7 +138,7 @@ def test_what_retention_deletes_stays_in_the_minutes_and_what_is_left_can_still_
     made = ward(600)
     store(history, [replace(m, start_us=m.start_us - HOUR_US, end_us=m.end_us - HOUR_US) for m in made])
     roll(history)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         assert minutes.delete_rows(db, 0, 250, 1000) == 250  # in the middle of a minute
     shifted = [replace(m, end_us=m.end_us - HOUR_US) for m in made]
     assert_minutes(path, shifted)
@@ -150,7 +151,7 @@ def test_what_retention_deletes_stays_in_the_minutes_and_what_is_left_can_still_
 def test_an_id_never_comes_again(history: History, path: Path) -> None:
     store(history, ward(100))
     roll(history)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         assert minutes.delete_rows(db, 0, 2**62, 1000) == 100
     with closing(HistoryReader(path)) as reader:
         assert reader.stored() == []
@@ -169,14 +170,14 @@ def test_any_order_of_everything_gives_the_sum_of_all(rng: random.Random) -> Non
     history = History(Path(":memory:"))
     for at, piece in pieces:
         store(history, piece, at + 1)
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             if rng.random() < 0.5:
                 minutes.roll_up(db, NOW_US, rng.randint(1, 50))
             if rng.random() < 0.3:
                 upto = db.execute("SELECT rolled_id FROM upkeep").fetchone()[0]
                 minutes.delete_rows(db, 0, upto, rng.randint(1, 30))
     roll(history)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         found = {
             tuple(row[:4]): tuple(row[4:])
             for row in db.execute(
@@ -209,7 +210,7 @@ def test_trends_of_rows_and_of_minutes_say_the_same(history: History, path: Path
         assert sum(bucket.n for bucket in wide) == len(mine)
         hour = {"slot": "bay-1", "from_us": first + HOUR_US, "to_us": first + 2 * HOUR_US}
         narrow = reader.trend("cadence", **hour, buckets=6)  # type: ignore[arg-type]
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             minutes.delete_rows(db, 0, 8000, 10_000)
         again = reader.trend("cadence", **hour, buckets=6)  # type: ignore[arg-type]
         assert [(b.start_us, b.n, b.low, b.high) for b in again] == [(b.start_us, b.n, b.low, b.high) for b in narrow]
@@ -219,7 +220,7 @@ def test_trends_of_rows_and_of_minutes_say_the_same(history: History, path: Path
 def test_session_values_are_for_ever(history: History, path: Path) -> None:
     store(history, [measurement(i, value=float(i)) for i in range(100)])
     roll(history)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         minutes.delete_rows(db, 0, 2**62, 1000)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT session, metric, n, ok, mean, low, high FROM session_values").fetchall() == [

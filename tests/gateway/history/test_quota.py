@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.history import quota
-from gateway.history.history import History, HistoryReader
-from gateway.history.quota import QUOTAS, Quota
+from gateway.history.books import quota
+from gateway.history.books.quota import QUOTAS, Quota
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction
 from gateway.model.row import Gap
 from gateway.model.wall_correction import Correction
@@ -101,7 +102,7 @@ def test_what_is_refused_gets_no_receipt_and_is_taken_when_there_is_room(
     for n in range(1, 6):
         history.store([of_kind("series", n)])
     assert history.receipt("bad", epoch(1)).received == 3
-    assert history.refused == {"series": 2}
+    assert history.database.refusals.beyond_quota == {"series": 2}
     wall.now += DAY_S
     for n in range(1, 6):
         history.store([of_kind("series", n)])

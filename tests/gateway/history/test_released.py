@@ -13,8 +13,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
 from gateway.history.kept_copy import copy_path
+from gateway.history.reader import HistoryReader
 from gateway.history.schema import SCHEMA_VERSION
 from gateway.outbox.outbox import Outbox
 from gateway.upkeep.upkeep import Upkeep
@@ -70,7 +71,7 @@ def test_every_number_of_a_released_history_is_equal_and_the_copy_leads_back(pat
         "clocks": 1, "records": 8, "readable": 335,
     }  # fmt: skip
     history = History(path)
-    upkeep = Upkeep(history, keep_days=100_000, share=0.05)
+    upkeep = Upkeep(history.database, keep_days=100_000, share=0.05)
     while upkeep.step():
         pass
     epoch = before["epochs"][0][2]

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
 from gateway.history.minutes import MINUTE_US, delete_rows
+from gateway.history.reader import HistoryReader
 from gateway.model import wall_correction
 from gateway.upkeep.erasure import erase
 from gateway.upkeep.upkeep import Upkeep
@@ -56,7 +57,7 @@ def session_of(gateway: Gateway) -> str:
 
 
 def roll_up(history: History) -> None:
-    upkeep = Upkeep(history, keep_days=100_000, share=0.05)
+    upkeep = Upkeep(history.database, keep_days=100_000, share=0.05)
     while upkeep.step():
         pass
 
@@ -173,7 +174,7 @@ def test_times_that_were_wrong_are_mended_both_ways(path: Path, history: History
 def test_minutes_whose_rows_are_gone_follow_too(path: Path, history: History, gateway: Gateway) -> None:
     gateway.send(history)
     roll_up(history)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         newest = db.execute("SELECT max(id) FROM measurements").fetchone()[0]
         assert delete_rows(db, 0, newest) == LAST
     session = session_of(gateway)
@@ -230,7 +231,7 @@ def test_another_gateway_with_the_same_bed_and_second_is_left_alone(
 def without_rows(history: History) -> None:
     """Have retention leave minutes only."""
     roll_up(history)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         newest = db.execute("SELECT max(id) FROM measurements").fetchone()[0]
         assert delete_rows(db, 0, newest) > 0
 
@@ -292,7 +293,7 @@ def test_erasing_the_right_person_reaches_what_was_corrected_to_them(
     correction = gateway.messages()
     if corrected_first:
         history.store(correction)
-    erase(history, RIGHT, now_us=us(500))
+    erase(history.database, RIGHT, now_us=us(500))
     history.store(correction)
     history.store(messages)
     roll_up(history)
@@ -309,7 +310,7 @@ def test_erasing_the_wrong_person_leaves_the_right_ones_numbers(path: Path, hist
     gateway.do(400, "session-correct", session=session, subject=RIGHT)
     gateway.send(history)
     roll_up(history)
-    erase(history, WRONG, now_us=us(500))
+    erase(history.database, WRONG, now_us=us(500))
     assert values(path, subject=RIGHT) == {WITHIN: 120}
     assert trends(path, subject=RIGHT) == (120, 120, 120)
     assert values(path, subject=WRONG) == {}

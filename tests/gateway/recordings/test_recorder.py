@@ -12,7 +12,7 @@ import pytest
 
 from drivers.packet import Frame
 from gateway.recordings.recorder import BACKLOG_STEPS, DISK_TOO_SLOW, LOOK_EVERY_STEPS, RECORDING_STOPPED, Recorder
-from gateway.recordings.recording import Header, RecordingReader
+from gateway.recordings.recording import Header, RecordingReader, RecordingWriter
 from tests.servers import wait_until
 
 HEADER = Header({}, {}, 0, 0, "0")
@@ -61,7 +61,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on(tmp_path: Path, monkeypatch: py
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(recorder._writer, "step", full)
+    monkeypatch.setattr(RecordingWriter, "step", full)
     for end in range(1, 11):
         recorder.step(end, STEP)
     recorder.close()

@@ -19,8 +19,9 @@ from config.settings import Settings, Slot
 from gateway.audit.chain import Books, KnownGap, check
 from gateway.broker.link import Link
 from gateway.historian.historian import Historian
-from gateway.history.erased_subjects import ERASED
-from gateway.history.history import History, HistoryReader
+from gateway.history.books.erased_subjects import ERASED
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.intake.frames import STEP_NS, ward_frame
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record, body
@@ -92,13 +93,13 @@ def test_nothing_of_a_subject_is_left_in_any_byte_and_the_neighbour_keeps_everyt
     history: History, path: Path, tmp_path: Path
 ) -> None:
     last = fill(history)
-    upkeep = Upkeep(history, keep_days=100, share=1.0)
+    upkeep = Upkeep(history.database, keep_days=100, share=1.0)
     while upkeep.step():
         pass
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         both = enumerate([GONE.encode(), STAYS.encode()])
         db.executemany("INSERT INTO conflicts VALUES (1, ?, x'00', ?, x'00', 0)", both)
-    done = erase(history, GONE, now_us=NOW_US)
+    done = erase(history.database, GONE, now_us=NOW_US)
     assert done.counts == {
         "measurements": 3000, "minute values": done.counts["minute values"], "series": done.counts["series"],
         "sessions": done.counts["sessions"], "records": 2, "rejected": 1, "conflicts": 1,
@@ -118,14 +119,14 @@ def test_nothing_of_a_subject_is_left_in_any_byte_and_the_neighbour_keeps_everyt
     assert_nothing_in(tmp_path)
     again = History(path)
     assert again.receipt("g-1", EPOCH).stored == last
-    with again.transaction() as db:
+    with again.database.transaction() as db:
         assert find(db, GONE).counts == {}
     again.close()
 
 
 def test_what_comes_late_of_an_erased_subject_is_refused_and_told(history: History, path: Path, tmp_path: Path) -> None:
     fill(history)
-    erase(history, GONE, now_us=NOW_US)
+    erase(history.database, GONE, now_us=NOW_US)
     history.close()
     history = History(path)
     late = of(GONE, ward(4)) + of(STAYS, ward(4))
@@ -135,13 +136,13 @@ def test_what_comes_late_of_an_erased_subject_is_refused_and_told(history: Histo
                 rejected=[Rejected(6019, "x", GONE.encode())])
     ])  # fmt: skip
     assert history.receipt("g-1", EPOCH).stored == 6019
-    assert history.erased.refused == 5
+    assert history.database.refusals.of_erased == 5
     with closing(HistoryReader(path)) as reader:
         assert {row.measurement.subject for row in reader.stored()} == {STAYS}
         gaps = {(first, end) for _, _, first, end, reason in reader.gaps() if reason == ERASED and first >= 6010}
         assert sum(end - first + 1 for first, end in gaps) == 5
     told: list[str] = []
-    Upkeep(history, keep_days=1, share=1.0, tell=lambda what, **_: told.append(what)).answer_requests()
+    Upkeep(history.database, keep_days=1, share=1.0, tell=lambda what, **_: told.append(what)).answer_requests()
     assert told == ["erased-refused"]
     history.close()
     assert_nothing_in(tmp_path)
@@ -150,12 +151,12 @@ def test_what_comes_late_of_an_erased_subject_is_refused_and_told(history: Histo
 def test_an_erasure_that_was_broken_off_is_ended_by_the_next(history: History, path: Path, tmp_path: Path) -> None:
     fill(history)
     steps = iter([False, False, False, True])
-    first = erase(history, GONE, now_us=NOW_US, stopping=lambda: next(steps))
+    first = erase(history.database, GONE, now_us=NOW_US, stopping=lambda: next(steps))
     assert first.unreached == ["the historian was stopped before it was done"]
     history.close()
     history = History(path)
     history.store([Message("g-1", EPOCH, 0, [(6010, of(GONE, ward(1))[0])])])  # refused from the first moment
-    erase(history, GONE, now_us=NOW_US)
+    erase(history.database, GONE, now_us=NOW_US)
     history.close()
     assert_nothing_in(tmp_path)
 
@@ -283,7 +284,7 @@ def _encoded(rows: list[tuple[int, Measurement]]) -> bytes:
 
 def test_a_subject_that_is_erased_is_not_in_the_record_of_it(history: History, path: Path) -> None:
     fill(history)
-    erase(history, GONE, now_us=NOW_US)
+    erase(history.database, GONE, now_us=NOW_US)
     with closing(sqlite3.connect(path)) as db:
         ((text, at_us, rows, unreached),) = db.execute("SELECT * FROM erased").fetchall()
     assert (len(text), at_us, rows, unreached) == (64, NOW_US, 3000, "")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from gateway.history.history import History, HistoryReader
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.machine.facts import Clock
 from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import Correction, measurements
@@ -57,7 +58,7 @@ class Site:
     def start(self) -> None:
         self.history = History(self.path, now=lambda: self.machine.wall)
         self.upkeep = Upkeep(
-            self.history,
+            self.history.database,
             keep_days=self.keep_days,
             share=0.05,
             clock=BelievedTime(
@@ -207,7 +208,7 @@ def test_another_keep_days_in_the_file_still_goes_by_shares_and_asks_for_a_word(
     site.restart()  # no new share with each start
     site.live(0.25)
     assert before - site.rows() == first
-    with site.history.transaction() as db:
+    with site.history.database.transaction() as db:
         site.upkeep.retention.take_word(db)
     site.live(0.25)
     assert site.rows() <= 3 * 400
@@ -227,7 +228,7 @@ def test_a_word_counts_for_a_clock_that_went_on_while_the_historian_was_off(site
     site.restart()
     site.live(1)
     assert site.rows() == 4000
-    with site.history.transaction() as db:
+    with site.history.database.transaction() as db:
         assert site.upkeep.retention.take_word(db)["rows"] == 4000
     site.live(1)
     assert site.rows() == 0
@@ -283,12 +284,12 @@ def test_what_the_remote_store_has_not_stays(tmp_path: Path) -> None:
     site.history.close()
     site.history = History(path, copying=True, now=lambda: site.machine.wall)
     site.upkeep = Upkeep(
-        site.history, keep_days=5, share=1.0, monotonic=lambda: site.machine.monotonic,
+        site.history.database, keep_days=5, share=1.0, monotonic=lambda: site.machine.monotonic,
         clock=BelievedTime(now=lambda: site.machine.wall, monotonic=lambda: site.machine.monotonic),
     )  # fmt: skip
     site.live(20, a_day=40)
     assert site.rows() == 800
-    site.history.mark_copied(site.history.not_copied(320))
+    site.history.copies.mark_copied(site.history.copies.not_copied(320))
     site.live(1)
     assert site.rows() == 480  # the rows of one note of what was received go together
     site.history.close()

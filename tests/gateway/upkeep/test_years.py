@@ -18,7 +18,9 @@ import pytest
 
 from config.settings import Settings
 from gateway.broker.link import Link
-from gateway.history.history import History, HistoryError, HistoryReader
+from gateway.history.errors import HistoryError
+from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.history.schema import SCHEMA_VERSION
 from gateway.model.row import METRIC, Row
 from gateway.outbox.outbox import encode
@@ -99,7 +101,7 @@ def test_a_kill_while_an_old_file_is_taken_on_leaves_it_as_it_was(tmp_path: Path
 def test_what_was_corrected_in_a_year_of_restarts_is_not_read_at_the_start(tmp_path: Path) -> None:
     """7,300 sessions with corrections: a receipt comes at once, and each session still has its corrections."""
     history = History(tmp_path / "history.db", copying=True)
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         db.execute("INSERT INTO epochs VALUES (1, 'g-1', ?, 29200, 29200)", (EPOCH,))
         sessions = [(n, f"s-{n}") for n in range(7_300)]
         db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 5, 1, 0)", [(4 * n + 1, s) for n, s in sessions])
@@ -127,10 +129,10 @@ def _count_steps(history: History, work: Callable[[], object]) -> int:
         steps += 1
         return 0
 
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         db.set_progress_handler(count, 10_000)
     work()
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         db.set_progress_handler(None, 0)
     return steps
 
@@ -143,9 +145,9 @@ def test_series_of_which_nothing_is_left_go_and_their_sessions_with_them(tmp_pat
         db.commit()
     history = History(path)
     history.store([Message("g-1", EPOCH, 0, [(9001, replace(measurement(), session="s-3"))])])
-    while sweep_series(history):
+    while sweep_series(history.database):
         pass
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         assert db.execute("SELECT count(*) FROM series").fetchone()[0] == 2001
         assert db.execute("SELECT count(*) FROM sessions").fetchone()[0] == 2001
     assert history.store([Message("g-1", EPOCH, 0, [(9002, replace(measurement(1), session="s-6"))])]) == 1
@@ -160,15 +162,15 @@ def test_what_runs_in_the_history_can_be_ended(tmp_path: Path) -> None:
 
     def end() -> None:
         begun.wait()
-        history.interrupt()
+        history.database.interrupt()
 
     ending = threading.Thread(target=end)
     ending.start()
-    with history.transaction() as db:
+    with history.database.transaction() as db:
         db.create_function("begun", 0, begun.set)
 
     def work_for_ever() -> None:
-        with history.transaction() as db:
+        with history.database.transaction() as db:
             db.execute("WITH RECURSIVE n (n) AS (SELECT begun() UNION ALL SELECT n + 1 FROM n) SELECT count(n) FROM n")
 
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):

@@ -21,15 +21,11 @@ KNOWN_MOST = 20_000
 class ErasedSubjects:
     """The erased subjects of one history. False while there are none.
 
-    Attributes:
-        refused: Numbers that came of an erased subject since the start.
-
     Args:
         db: The history, of the current schema.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
-        self.refused = 0
         self._salt = bytes(db.execute("SELECT salt FROM salt").fetchone()[0])
         self._sums = {text for (text,) in db.execute("SELECT sum FROM erased")}
         self._known: dict[str, bool] = {}

@@ -6,7 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 
-from gateway.history.erased_subjects import ERASED as OF_ERASED
+from gateway.history.books.erased_subjects import ERASED as OF_ERASED
 from gateway.history.minutes import keep_newest_id, move_kept, newest_id, restate
 
 Whose = tuple[str, str]

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.history.erased_subjects import ErasedSubjects
-from gateway.history.row_mover import RowMover, Whose
-from gateway.history.ward_words import (
+from gateway.history.books.erased_subjects import ErasedSubjects
+from gateway.history.books.row_mover import RowMover, Whose
+from gateway.history.books.ward_words import (
     ERASED,
     Place,
     WordError,

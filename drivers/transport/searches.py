@@ -1,0 +1,113 @@
+"""Who looks for which device on one radio, and who has which: no device goes to two, and no name is guessed at."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData
+
+from drivers.errors import AdapterError, AmbiguousDeviceError
+from drivers.transport.search import LISTEN_S, Search, Wanted
+
+TIMER_S = 0.01  # a timer of asyncio may come this much early
+
+
+class Searches:
+    """The searches of one radio, for one event loop. True while anybody searches.
+
+    A device belongs to one search at a time: who found it has it until `release`. Who will search says what for
+    (`register`): an address is then kept for its owner, and a name that two look for finds neither of them anything.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[asyncio.Future[BLEDevice], Search[BLEDevice]] = {}
+        self._registered: dict[object, Wanted] = {}  # by owner
+        self._taken: dict[object, str] = {}  # address by owner
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def register(self, wanted: Wanted, owner: object) -> None:
+        """Say what an owner searches for, now and again, until `unregister`."""
+        self._registered[owner] = wanted
+
+    def unregister(self, owner: object) -> None:
+        """An owner searches no more."""
+        self._registered.pop(owner, None)
+        self.release(owner)
+
+    def release(self, owner: object) -> None:
+        """Let others have the device that was found for ``owner``."""
+        self._taken.pop(owner, None)
+
+    def taken(self) -> set[str]:
+        """Return the addresses (upper case) of devices that were found for somebody and not released."""
+        return set(self._taken.values())
+
+    def begin(self, search: Search[BLEDevice]) -> asyncio.Future[BLEDevice]:
+        """Begin a search; return what its device, or what is wrong with it, will be set in."""
+        future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = search
+        self._decide()
+        return future
+
+    def end(self, future: asyncio.Future[BLEDevice]) -> None:
+        """End a search, found or not."""
+        self._waiting.pop(future, None)
+
+    def hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        """Take an advertisement."""
+        now_s = asyncio.get_running_loop().time()
+        heard = False
+        for future, search in self._waiting.items():
+            if not future.done() and search.wanted.matches(device, advertisement):
+                search.hear(device, now_s)
+                heard = True
+        if heard:  # what nobody looks for decides nothing: hundreds of devices may advertise ten times a second
+            self._decide()
+
+    def fail(self, problem: AdapterError) -> None:
+        """End every search with what is wrong."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_exception(problem)
+        self._waiting.clear()
+
+    def _decide(self) -> None:
+        """Give every search its device that has one; those by address first, and no device to two."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        # Only of those that have heard something: with hundreds of searches, each against each would take seconds.
+        open_ = {future: search for future, search in self._waiting.items() if search.heard and not future.done()}
+        rivals = {future: self._rivals(search) for future, search in open_.items()}
+        for future, search in sorted(open_.items(), key=lambda item: item[1].wanted.address is None):
+            try:
+                found = search.choice(now_s, self._others(search.owner), rivals[future])
+            except AmbiguousDeviceError as problem:
+                future.set_exception(problem)
+                continue
+            if found is not None:
+                self._taken[search.owner] = found.address.upper()
+                future.set_result(found)
+            elif search.first_s is not None and not search.timed:
+                search.timed = True
+                loop.call_at(search.first_s + LISTEN_S + TIMER_S, self._decide)
+
+    def _others(self, owner: object) -> set[str]:
+        """Return the addresses that belong to others than ``owner``."""
+        taken = {address for other, address in self._taken.items() if other is not owner}
+        kept = {
+            wanted.address.upper()
+            for other, wanted in self._registered.items()
+            if wanted.address and other is not owner
+        }
+        return taken | kept
+
+    def _rivals(self, search: Search[BLEDevice]) -> int:
+        """Return how many others look for the same name or service, now or at another time."""
+        if search.wanted.address is not None:
+            return 0
+        wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
+        wanted |= self._registered
+        return sum(owner is not search.owner and other.same(search.wanted) for owner, other in wanted.items())
