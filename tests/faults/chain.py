@@ -129,6 +129,7 @@ class Chain:
             # The broker keeps nothing for a historian that it has never met.
             wait_until(lambda: "connected" in self.historian.text(), START_S)
             self.start_gateway()
+            wait_until(self.journal.exists, START_S)  # whoever is killed before has promised nothing
             self.watch.start()
             stack.pop_all()  # all is well: it ends with `__exit__`
         return self
