@@ -19,10 +19,10 @@ class LowerBackDetector:
         self._walks = LowerBack()
         self._sensor = self._walks.attach(rate_hz, **body)
 
-    def push(
+    def process(
         self, index: NDArray[np.int64], acc: NDArray[np.float64], gyr: NDArray[np.float64]
     ) -> Iterator[dict[str, Any]]:
-        yield from self._said(self._walks.push(Batch.single(index, acc, gyr, self._sensor)))
+        yield from self._said(self._walks.process(Batch.single(index, acc, gyr, self._sensor)))
 
     def flush(self) -> Iterator[dict[str, Any]]:
         yield from self._said(self._walks.flush(self._sensor))

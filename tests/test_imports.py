@@ -42,7 +42,7 @@ ORDERS = {
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",
-        "catalogue", "metric", "units", "batch", "result", "roster", "arrays", "kernel",
+        "catalogue", "metric", "units", "batch", "result", "roster", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

@@ -358,12 +358,12 @@ def follow_group(  # noqa: PLR0917 - numba takes positional arguments
     n: int,
     m: int,
     samples: Any,
-    said: Any,
+    written: Any,
 ) -> None:
     """Take ``m`` samples of each of ``n`` sensors, from rows ``first`` on; ``z[OK]`` is 1 for those that were done."""
     z = w.z
     acc, gyr, mag = samples
-    out, flags = said
+    out, flags = written
     for i in range(n):
         z[OK, i] = 1.0
     fetch(z, state, sensors, n)

@@ -287,7 +287,7 @@ class Orientation:
         self._check(sensor)
         self._used[sensor] = False
 
-    def push(self, batch: Batch, mag: NDArray[np.float64] | None = None) -> Orientations:
+    def process(self, batch: Batch, mag: NDArray[np.float64] | None = None) -> Orientations:
         """Return the orientation at each sample of a batch.
 
         ``mag`` is (m, 3) beside the batch's rows, in any unit up to thousands (microtesla, or relative to the earth's
@@ -360,4 +360,4 @@ def orient(
     field = None if mag is None else np.ascontiguousarray(mag, np.float64)
     batch = Batch.single(numbers, acc, gyr, sensor)
     require_units(batch.acc, batch.gyr)
-    return filter_.push(batch, field).quaternion
+    return filter_.process(batch, field).quaternion

@@ -64,7 +64,7 @@ def look_back(w: Any, past: Any, first: int, n: int) -> None:
 
 
 @lean
-def take_covariance(s: Any, w: Any, n: int) -> None:
+def autocovariance(s: Any, w: Any, n: int) -> None:
     """Take the autocovariance of ``n`` rates; each lag over the same ones, so that a process could have it."""
     rate, c = w.rate, s.covariance
     for j in range(LAGS):
@@ -93,7 +93,7 @@ def interpolate(s: Any, past: Any, w: Any) -> float:
         look_back(w, past, first, held)
         close = n + k <= LAGS
         if seen == 1 and close:
-            take_covariance(s, w, held)
+            autocovariance(s, w, held)
         for i in range(WAYS if close else KRIGING):
             if (i == HERMITE and seen == 1) or not weigh(s, w, i, n, k):
                 continue
@@ -187,7 +187,7 @@ def cross(s: Any, past: Any, w: Any, way: int, last: int, n: int, k: int) -> Non
 @lean
 def solve(w: Any, c: Any, k: int, noise: float) -> bool:
     """Solve for the weights of the right sides; return False where a process cannot have this covariance."""
-    if not take_root(w, c, k, noise):
+    if not cholesky_root(w, c, k, noise):
         return False
     a, x = w.matrix, w.weight
     for column in range(4):
@@ -205,7 +205,7 @@ def solve(w: Any, c: Any, k: int, noise: float) -> bool:
 
 
 @lean
-def take_root(w: Any, c: Any, k: int, noise: float) -> bool:
+def cholesky_root(w: Any, c: Any, k: int, noise: float) -> bool:
     """Take the Cholesky root of the covariance matrix; return False where it has none."""
     a = w.matrix
     for i in range(k):

@@ -71,7 +71,7 @@ def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector, past: Any) ->
 
 
 @inlined
-def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
+def follow_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
     """Take the magnetic field of a sample."""
     field_repeats(s, mag)
     s.field_known = 1.0 if known else 0.0
@@ -86,7 +86,7 @@ def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
 
 
 @inlined
-def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes positional arguments
+def follow_sample(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes positional arguments
     s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector, past: Any, w: Any
 ) -> int:
     """Take the sample with number ``k``; return flags."""
@@ -111,7 +111,7 @@ def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes
         else:
             coast(s, p)
     if p.has_mag == 1:
-        take_field(s, p, mag, flags & MAG_MISSING == 0)
+        follow_field(s, p, mag, flags & MAG_MISSING == 0)
         if s.field[6] == 1.0:
             flags |= MAG_DISTURBED
     if s.rest == 1:
@@ -122,14 +122,14 @@ def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes
 
 
 @inlined
-def say_sd(sd: Any, j: int, tilt_var: float, heading_var: float) -> None:
+def write_deviation(sd: Any, j: int, tilt_var: float, heading_var: float) -> None:
     """Write how far the orientation of the batch's sensor ``j`` may be wrong."""
     sd[0, j] = math.sqrt(tilt_var + FLOOR_VAR)
     sd[1, j] = math.sqrt(heading_var + FLOOR_VAR)
 
 
 @inlined
-def say(s: Any, out: Any, r: int) -> None:
+def write_orientation(s: Any, out: Any, r: int) -> None:
     """Write the orientation of a sensor into row ``r``."""
     q = add_heading(four(s.upright), s.heading[0], s.heading[1])
     out[r, 0], out[r, 1], out[r, 2], out[r, 3] = q
@@ -151,18 +151,18 @@ def see_field(s: Any, p: Any, k: int, r: int, out: Any, mag: Any) -> None:  # no
 
 
 @lean
-def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
+def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, samples: Any, written: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
     """Run rows ``a`` to ``b`` of one sensor."""
     acc, gyr, mag = samples
-    out, flags = said
+    out, flags = written
     field = (math.nan, math.nan, math.nan)
     for r in range(a, b):
         if len(mag) > 0:
             field = (mag[r, 0], mag[r, 1], mag[r, 2])
         force = (acc[r, 0], acc[r, 1], acc[r, 2])
         rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
-        flags[r] = take(s, p, index[r], force, rate, field, past, w)
-        say(s, out, r)
+        flags[r] = follow_sample(s, p, index[r], force, rate, field, past, w)
+        write_orientation(s, out, r)
         if p.has_mag == 1 and flags[r] & ~(AT_REST | MAG_DISTURBED | RECOVERING) == 0 and field_counts(s, p):
             see_field(s, p, index[r], r, out, mag)
     s.fit = 1.0 if usual(s, p) else 0.0
@@ -200,7 +200,7 @@ def gather(j: int, state: Any, where: Any, done: Any, member: Any) -> int:
 
 @lean
 def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
-    n: int, group: Any, params: Any, all_state: Any, w: Any, where: Any, samples: Any, said: Any, sd: Any
+    n: int, group: Any, params: Any, all_state: Any, w: Any, where: Any, samples: Any, written: Any, sd: Any
 ) -> None:
     """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
     state, rows, past = all_state
@@ -211,7 +211,7 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
         number[i] = sensors[member[i]]
         first[i] = start[member[i]]
     m = start[member[0] + 1] - start[member[0]]
-    follow_group(w, params[number[0]], rows, number, first, n, m, samples, said)
+    follow_group(w, params[number[0]], rows, number, first, n, m, samples, written)
     for i in range(n):
         s, p = state[number[i]], params[number[i]]
         if w.z[OK, i] == 1.0:
@@ -220,10 +220,10 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
             for r in range(first[i], first[i] + m):
                 keep_rate(s, past[number[i]], gyr[r, 0], gyr[r, 1], gyr[r, 2])
                 if p.has_mag == 1:
-                    see_field(s, p, index[r], r, said[0], mag)
+                    see_field(s, p, index[r], r, written[0], mag)
         else:
-            follow_one(s, p, past[number[i]], w, first[i], first[i] + m, index, samples, said)
-        say_sd(sd, member[i], s.tilt_var, s.heading_var)
+            follow_one(s, p, past[number[i]], w, first[i], first[i] + m, index, samples, written)
+        write_deviation(sd, member[i], s.tilt_var, s.heading_var)
 
 
 @lean
@@ -236,7 +236,7 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
     table: Any,
     where: Any,
     samples: Any,
-    said: Any,
+    written: Any,
     sd: NDArray[np.float64],
 ) -> bool:
     """Run all sensors of a batch; return False, with nothing done, where one of them is not attached.
@@ -250,7 +250,7 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
         table: One record of ``TABLE`` to work on.
         where: Sensor numbers, row offsets and sample numbers of the batch.
         samples: acc, gyr and mag; an empty mag has no values for any of them.
-        said: Quaternions and flags to write.
+        written: Quaternions and flags to write.
         sd: (2, k) uncertainties of inclination and heading to write, rad.
     """
     sensors, start, index = where
@@ -265,12 +265,12 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
             continue
         n = gather(j, state, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
         if n >= LEAST_GROUP:
-            follow_group_or_each(n, group, params, (state, rows, past), w, where, samples, said, sd)
+            follow_group_or_each(n, group, params, (state, rows, past), w, where, samples, written, sd)
             for i in range(n):
                 done[group[0][i]] = True
         else:
             k = sensors[j]
-            follow_one(state[k], params[k], past[k], w, start[j], start[j + 1], index, samples, said)
-            say_sd(sd, j, state[k].tilt_var, state[k].heading_var)
+            follow_one(state[k], params[k], past[k], w, start[j], start[j + 1], index, samples, written)
+            write_deviation(sd, j, state[k].tilt_var, state[k].heading_var)
             done[j] = True
     return True

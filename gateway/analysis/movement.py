@@ -139,7 +139,7 @@ class PersonMovement(PersonOperators):
         self._silent: set[Foot] = set()
         self._said: list[Said] = []
 
-    def push(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[Said]:
         """Queue samples for the kernels of this step."""
         for bank in self._banks.fed[arrived.number]:
             bank.add(arrived)
@@ -155,7 +155,7 @@ class PersonMovement(PersonOperators):
         backs = self._banks.backs
         for number, walk in self._backs.items():
             if number in backs.worn:
-                self._say(walk.push(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
+                self._say(walk.process(backs.events.get(number), backs.worn[number].timeline.at, now_s), (number,))
         return self._collect()
 
     def finish(self) -> list[Said]:
@@ -191,9 +191,9 @@ class PersonMovement(PersonOperators):
             shapes += bank.shapes(number, side)
         if contacts or shapes or walk.waiting:
             watermark = min((bank.settled_s(number) for number, bank in alive), default=now_s)
-            return walk.push(contacts, self._doubt_s(), watermark, shapes)
+            return walk.process(contacts, self._doubt_s(), watermark, shapes)
         # Only a pause can be noticed, which needs no haste.
-        return walk.push((), None, now_s - PAUSE_NOTICED_S)
+        return walk.process((), None, now_s - PAUSE_NOTICED_S)
 
     def _doubt_s(self) -> float | None:
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""

@@ -282,7 +282,7 @@ class Pipeline:
         modality = self._banks.modality(arrived)
         if modality is not None:
             slot = str(self.intakes[arrived.number].slot)
-            said = self._subjects[slot].push(modality, arrived)
+            said = self._subjects[slot].process(modality, arrived)
             out += [self._measure(slot, result, devices) for result, devices in said]
         rate_hz = arrived.spec.rate_hz
         if rate_hz and arrived.missing >= GAP_SAID_S * rate_hz:

@@ -30,7 +30,7 @@ class Operator(Protocol):
         """Return what is wrong with the units of a sensor; empty if nothing is."""
         ...
 
-    def push(self, batch: Batch) -> NDArray[np.void]:
+    def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the events that these samples decided."""
         ...
 
@@ -123,7 +123,7 @@ class Bank:
             own = start[begin : end + 1] - start[begin]
             turn(np.concatenate(samples), own, self._column[who], self._sign[who], acc[rows], gyr[rows])
         index = np.concatenate([arrived.index for _, arrived in parts])
-        return self.operator.push(Batch(sensor, start, index, acc, gyr))
+        return self.operator.process(Batch(sensor, start, index, acc, gyr))
 
     @property
     def queued(self) -> bool:

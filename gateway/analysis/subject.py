@@ -34,9 +34,9 @@ class Subject:
         self._operators = banks.put_on(bed, devices)
         self._said: list[Said] = []
 
-    def push(self, modality: Modality, arrived: Arrived) -> Sequence[Said]:
+    def process(self, modality: Modality, arrived: Arrived) -> Sequence[Said]:
         """Take what arrived of a device; return what it tells of the device itself, at once."""
-        said = self._operators[modality.name].push(arrived)
+        said = self._operators[modality.name].process(arrived)
         if modality.tells_of == "device":
             return said
         self._said += said

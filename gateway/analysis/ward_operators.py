@@ -24,7 +24,7 @@ Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices i
 class PersonOperators:
     """What one modality makes of the devices of one bed. A person who leaves takes it along."""
 
-    def push(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[Said]:
         """Take what arrived of one of the modality's streams; return what that alone completed."""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class WardOperators:
 class DeviceOperator(Protocol):
     """Takes the streams of one device that one person wears."""
 
-    def push(self, arrived: Arrived) -> Sequence[Result]:
+    def process(self, arrived: Arrived) -> Sequence[Result]:
         """Return what the samples that arrived completed."""
         ...
 
@@ -115,12 +115,12 @@ class _EachOfPerson(PersonOperators):
         self._make = make
         self._operators: dict[int, DeviceOperator] = {}
 
-    def push(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[Said]:
         """Let the operator of the device take what arrived."""
         operator = self._operators.get(arrived.number)
         if operator is None:
             operator = self._operators[arrived.number] = self._make()
-        return [(result, (arrived.number,)) for result in operator.push(arrived)]
+        return [(result, (arrived.number,)) for result in operator.process(arrived)]
 
 
 def seconds(arrived: Arrived) -> Floats:

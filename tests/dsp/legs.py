@@ -90,7 +90,7 @@ def angles(
     edges = [-np.inf, *sorted(cuts), np.inf]
     for a, b in zip(edges, edges[1:], strict=False):  # noqa: RUF007 - mixed with infinities
         part = {s: i[(worn.worn[s].time_s[i] > a) & (worn.worn[s].time_s[i] <= b)] for s, i in kept.items()}
-        found.append(operator.push(*worn.batch(part)))
+        found.append(operator.process(*worn.batch(part)))
     everything = np.concatenate(found)
     return {j: everything[everything["joint"] == number] for j, number in joints.items()}
 

@@ -57,7 +57,7 @@ def held(joint: JointName, proximal: Floats, distal: Floats, **params: Any) -> f
     gyr[[*range(200, n), *range(n + 200, 2 * n)]] = [0.0, 0.15, 0.0]  # no rest: the pose stays that of before
     index = np.r_[np.arange(n), np.arange(n)]
     batch = Batch(np.array(sensors), np.array([0, n, 2 * n]), index, np.zeros((2 * n, 3)), gyr)
-    found = operator.push(batch, index / 100.0, quaternion)
+    found = operator.process(batch, index / 100.0, quaternion)
     found = found[found["joint"] == number]
     assert np.abs(found["angle_deg"][:200] - params.get("neutral_deg", {}).get(joint, 0.0)).max() < 1e-9
     return float(found["angle_deg"][-1])
@@ -185,7 +185,7 @@ def test_sensors_that_arrive_at_different_times_meet() -> None:
             t = source.worn[segment].time_s
             rows = np.flatnonzero((t > end - late - 0.1) & (t <= end - late))
             batch = Batch.single(rows, source.worn[segment].acc[rows], source.worn[segment].gyr[rows], sensor)
-            found.append(operator.push(batch, t[rows], source.quaternion[segment][rows]))
+            found.append(operator.process(batch, t[rows], source.quaternion[segment][rows]))
     knee = np.concatenate(found)
     error = knee["angle_deg"] - true_angles(walker, "knee", knee["time_s"])
     assert len(knee) > 0.95 * len(quick.worn["thigh"].time_s)
@@ -231,7 +231,7 @@ def test_any_input_is_survived(gyr: Floats, turned: Floats, steps: NDArray[np.in
     norm = np.linalg.norm(turned, axis=1, keepdims=True)
     quaternion = np.divide(turned, norm, out=np.zeros_like(turned), where=norm > 0)
     batch = Batch(sensors, np.array([0, 100, 200]), index, gyr, gyr)
-    found = operator.push(batch, index / 100.0, quaternion)
+    found = operator.process(batch, index / 100.0, quaternion)
     assert np.isfinite(found["angle_deg"]).all()
     assert np.abs(found["angle_deg"]).max(initial=0.0) <= 180.0
 
@@ -261,7 +261,7 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
         "joints = JointAngles()\n"
         "joints.join('knee', joints.attach('thigh', 100.0), joints.attach('shank', 100.0))\n"
         "batch = Batch(*(recorded[name] for name in ('sensor', 'start', 'index', 'acc', 'gyr')))\n"
-        "np.save(sys.argv[2], joints.push(batch, recorded['time_s'], recorded['quaternion']))\n"
+        "np.save(sys.argv[2], joints.process(batch, recorded['time_s'], recorded['quaternion']))\n"
     )
     n = 1000
     both: tuple[SegmentName, SegmentName] = ("thigh", "shank")

@@ -27,7 +27,7 @@ compiled = pytest.mark.skipif(PLAIN, reason="so many samples need compiled kerne
 def detect(stream: Stream, rate_hz: float = 100.0, params: LowerBackParams | None = None, **body: float) -> Events:
     back = LowerBack(params)
     sensor = back.attach(rate_hz, **body)
-    said = back.push(Batch.single(stream.index, stream.acc, stream.gyr, sensor))
+    said = back.process(Batch.single(stream.index, stream.acc, stream.gyr, sensor))
     everything: Events = np.concatenate([said, back.flush(sensor)])
     return everything
 
@@ -109,7 +109,7 @@ def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int) -> None:
     parts = []
     for a, b in zip(edges[:-1], edges[1:], strict=True):  # noqa: RUF007 - pairwise reads worse with the slice below
         part = stream[a:b]
-        parts.append(back.push(Batch.single(part.index, part.acc, part.gyr, sensor)))
+        parts.append(back.process(Batch.single(part.index, part.acc, part.gyr, sensor)))
     parts.append(back.flush(sensor))
     whole = detect(stream, height_m=1.7)
     joined = np.concatenate(parts)
@@ -129,7 +129,7 @@ def test_sensors_of_one_batch_do_not_touch_each_other() -> None:
         np.concatenate([two.acc, one.acc]),
         np.concatenate([two.gyr, one.gyr]),
     )
-    said = back.push(batch)
+    said = back.process(batch)
     for sensor, alone in ((a, detect(one)), (b, detect(two, 50.0))):
         mine = said[said["sensor"] == sensor]
         np.testing.assert_array_equal(mine["index"], alone["index"][: len(mine)])

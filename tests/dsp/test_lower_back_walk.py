@@ -25,9 +25,9 @@ def results(stream: Stream, chunk: int, **body: float) -> list[Result]:
     said: list[Result] = []
     for a in range(0, len(stream.index), chunk):
         part = stream[a : a + chunk]
-        events = back.push(Batch.single(part.index, part.acc, part.gyr, sensor))
-        said += walk.push(events, seconds, 10.0 + float(part.index[-1]) / 100.0)
-    said += walk.push(back.flush(sensor), seconds, 10.0 + float(stream.index[-1]) / 100.0)
+        events = back.process(Batch.single(part.index, part.acc, part.gyr, sensor))
+        said += walk.process(events, seconds, 10.0 + float(part.index[-1]) / 100.0)
+    said += walk.process(back.flush(sensor), seconds, 10.0 + float(stream.index[-1]) / 100.0)
     return said + walk.finish()
 
 

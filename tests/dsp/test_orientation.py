@@ -66,7 +66,7 @@ def stream(
     sensor = filter_.attach(RATE, mag=mag)
     step = chunk or len(acc)
     parts = [
-        filter_.push(
+        filter_.process(
             Batch.single(index[i : i + step], acc[i : i + step], gyr[i : i + step], sensor), field[i : i + step]
         )
         for i in range(0, len(acc), step)
@@ -131,7 +131,7 @@ def test_sensors_side_by_side_say_the_same_bits_as_alone(mag: bool, chunk: int) 
         rows = slice(i, i + chunk)
         acc, gyr, field = (np.concatenate([d[c][rows] for d in data]) for c in range(3))
         batch = Batch(sensors, np.arange(k + 1) * chunk, np.tile(np.arange(i, i + chunk), k), acc, gyr)
-        said = filter_.push(batch, field)
+        said = filter_.process(batch, field)
         q[:, rows], flags[:, rows] = said.quaternion.reshape(k, chunk, 4), said.flags.reshape(k, chunk)
     for j in range(k):
         alone = stream(data[j], mag=mag)
@@ -239,7 +239,7 @@ def test_more_is_never_bridged_than_is_kept() -> None:
     (acc, gyr, _), _ = recording(1200)
     for lost, bridged in ((490, True), (550, False)):
         index = np.arange(1200) + lost * (np.arange(1200) >= 1000)
-        said = filter_.push(Batch.single(index, acc, gyr, sensor))
+        said = filter_.process(Batch.single(index, acc, gyr, sensor))
         assert bool(said.flags[1000] & BRIDGED) == bridged
         filter_.detach(sensor)
         sensor = filter_.attach(2000.0)
@@ -306,13 +306,13 @@ def test_numbers_of_detached_sensors_are_given_again_and_begin_afresh() -> None:
     filter_ = Orientation()
     first, second = filter_.attach(RATE), filter_.attach(50.0, mag=True)
     data, _ = recording(50)
-    filter_.push(Batch.single(np.arange(50), data[0], data[1], first))
+    filter_.process(Batch.single(np.arange(50), data[0], data[1], first))
     filter_.detach(first)
     with pytest.raises(KeyError, match="attached"):
-        filter_.push(Batch.single(np.arange(50), data[0], data[1], first))
+        filter_.process(Batch.single(np.arange(50), data[0], data[1], first))
     assert filter_.attach(RATE) == first
     assert second != first
-    said = filter_.push(Batch.single(np.arange(50), data[0], data[1], first))
+    said = filter_.process(Batch.single(np.arange(50), data[0], data[1], first))
     np.testing.assert_array_equal(said.quaternion, orient(data[0], data[1], None, RATE))
 
 
@@ -320,10 +320,10 @@ def test_many_sensors_keep_their_state_when_room_is_made() -> None:
     filter_ = Orientation()
     data, _ = recording(100)
     first = filter_.attach(RATE)
-    filter_.push(Batch.single(np.arange(50), data[0][:50], data[1][:50], first))
+    filter_.process(Batch.single(np.arange(50), data[0][:50], data[1][:50], first))
     for _ in range(40):
         filter_.attach(RATE)
-    said = filter_.push(Batch.single(np.arange(50, 100), data[0][50:], data[1][50:], first))
+    said = filter_.process(Batch.single(np.arange(50, 100), data[0][50:], data[1][50:], first))
     np.testing.assert_array_equal(said.quaternion, orient(data[0], data[1], None, RATE)[50:])
 
 
@@ -352,9 +352,9 @@ def test_who_has_lost_a_sample_is_followed_beside_those_who_have_not(who: int) -
         rows = slice(i, i + portion)
         a, g = np.tile(acc[rows], (sensors, 1)), np.tile(gyr[rows], (sensors, 1))
         own = [index_lost[rows] if sensor == who else index[rows] for sensor in range(sensors)]
-        said = together.push(Batch(numbers, np.arange(sensors + 1) * portion, np.concatenate(own), a, g))
+        said = together.process(Batch(numbers, np.arange(sensors + 1) * portion, np.concatenate(own), a, g))
         for sensor, number in enumerate(single):
-            lone = alone.push(Batch.single(own[sensor], acc[rows], gyr[rows], number))
+            lone = alone.process(Batch.single(own[sensor], acc[rows], gyr[rows], number))
             here = slice(sensor * portion, (sensor + 1) * portion)
             np.testing.assert_array_equal(said.flags[here], lone.flags)
             np.testing.assert_allclose(said.quaternion[here], lone.quaternion, rtol=0.0, atol=1e-12)
@@ -371,7 +371,7 @@ def test_compiled_and_plain_python_say_the_same(tmp_path: Path) -> None:
         "q = []\n"
         "for i in range(0, n, 10):\n"
         "    a, g, m = (np.tile(d[c][i:i+10], (k, 1)) for c in ('acc', 'gyr', 'mag'))\n"
-        "    q.append(f.push(Batch(s, np.arange(k + 1) * 10, np.tile(d['index'][i:i+10], k), a, g), m).quaternion)\n"
+        "    q.append(f.process(Batch(s, np.arange(k + 1) * 10, np.tile(d['index'][i:i+10], k), a, g), m).quaternion)\n"
         "np.save(sys.argv[2], np.concatenate(q))\n"
     )
     (acc, gyr, mag), _ = recording(260, 6)

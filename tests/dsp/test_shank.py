@@ -19,7 +19,7 @@ from dsp.contact.events import EVENT
 from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Walk
 from dsp.shank.contacts import FINAL_CONTACT, GAP, INITIAL_CONTACT, MID_SWING, ShankContacts, ShankParams
-from dsp.shank.kernel import LAND_LEVEL
+from dsp.shank.cycle import LAND_LEVEL
 from simulators.body.programme import Stand, exoskeleton, shuffling, there_and_back
 from simulators.sensing.imu import PERFECT, Imperfections
 from tests.dsp.bodies import Worn, body, rotation, straight, wear
@@ -49,7 +49,7 @@ def detect(worn: Worn, rate_hz: float = 100.0, cuts: Any = (), rows: Any = None,
     found = []
     for a, b in itertools.pairwise(edges):
         part = rows[a:b]
-        found.append(shanks.push(Batch.single(part, worn.acc[part], worn.gyr[part], sensor)))
+        found.append(shanks.process(Batch.single(part, worn.acc[part], worn.gyr[part], sensor)))
     return np.concatenate(found)
 
 
@@ -148,7 +148,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
     shanks = ShankContacts()
     sensors = np.array([shanks.attach(100.0), shanks.attach(100.0)])
     n = len(PACED.index)
-    events = shanks.push(
+    events = shanks.process(
         Batch(
             sensors,
             np.array([0, n, 2 * n]),
@@ -198,10 +198,10 @@ def test_any_input_is_survived(gyr: Any, steps: Any) -> None:
     index = np.cumsum(steps)
     for a in range(0, 400, 50):
         before = shanks.settled(sensor)
-        events = shanks.push(Batch.single(index[a : a + 50], gyr[a : a + 50], gyr[a : a + 50], sensor))
+        events = shanks.process(Batch.single(index[a : a + 50], gyr[a : a + 50], gyr[a : a + 50], sensor))
         assert np.isfinite(events["index"]).all()
         assert (events["index"] >= before).all()
-    assert len(shanks.push(Batch.single(index[:0], gyr[:0], gyr[:0], sensor))) == 0
+    assert len(shanks.process(Batch.single(index[:0], gyr[:0], gyr[:0], sensor))) == 0
 
 
 @pytest.mark.parametrize("name", ["120", "40", "exoskeleton 24"])
@@ -212,7 +212,7 @@ def test_no_event_comes_before_what_is_settled(name: str) -> None:
     lag = []
     for a in range(0, len(worn.index), 7):
         before = shanks.settled(sensor)
-        events = shanks.push(Batch.single(worn.index[a : a + 7], worn.acc[a : a + 7], worn.gyr[a : a + 7], sensor))
+        events = shanks.process(Batch.single(worn.index[a : a + 7], worn.acc[a : a + 7], worn.gyr[a : a + 7], sensor))
         assert (events["index"] >= before).all()
         assert shanks.settled(sensor) >= before
         lag.append(worn.index[min(a + 6, len(worn.index) - 1)] - shanks.settled(sensor))
@@ -244,7 +244,7 @@ def test_walk_takes_the_events_of_two_shanks() -> None:
         assert events.dtype == EVENT
         contacts += [Contact(side, int(e["kind"]), float(e["index"]) / 100.0, float(e["confidence"])) for e in events]
     walk = Walk()
-    results = walk.push(contacts, 0.001, 100.0) + walk.finish()
+    results = walk.process(contacts, 0.001, 100.0) + walk.finish()
     strides = [r.value for r in results if r.metric == "stride_time" and r.value is not None]
     assert np.mean(strides[4:-4]) == pytest.approx(1.2, abs=0.02)
     cadence = [r.value for r in results if r.metric == "cadence" and r.value is not None]
@@ -256,7 +256,7 @@ def test_a_stream_that_ends_starts_afresh() -> None:
     sensor = shanks.attach(100.0)
     found = []
     for _ in range(2):
-        found.append(shanks.push(Batch.single(PACED.index, PACED.acc, PACED.gyr, sensor)))
+        found.append(shanks.process(Batch.single(PACED.index, PACED.acc, PACED.gyr, sensor)))
         assert len(shanks.flush(sensor)) == 0
         assert shanks.settled(sensor) == -np.inf
     assert found[0].tobytes() == found[1].tobytes()
@@ -309,7 +309,7 @@ def test_shanks_agree_with_the_feet_of_the_same_leg() -> None:
         found = []
         for operator, name in ((feet, "foot_r"), (shanks, "ankle_r")):
             acc, gyr = (data[f"{name}_{kind}"].astype(float) for kind in ("acc", "gyr"))
-            found.append(operator.push(Batch.single(np.arange(len(acc)), acc, gyr, operator.attach(rate_hz))))
+            found.append(operator.process(Batch.single(np.arange(len(acc)), acc, gyr, operator.attach(rate_hz))))
         for kind in apart:
             reference = found[0][(found[0]["kind"] == kind) & (found[0]["confidence"] >= 1.0)]["index"]
             own = found[1][found[1]["kind"] == kind]["index"]

@@ -46,7 +46,7 @@ SPO2_METRIC = Metric("spo2", "Oxygen saturation", "%", "%", "window", ("none",),
 class OximeterOfDevice:
     """Returns the mean of what each step brings."""
 
-    def push(self, arrived: Arrived) -> list[Result]:
+    def process(self, arrived: Arrived) -> list[Result]:
         at, values = seconds(arrived), channel(arrived, "spo2")
         return [Result("spo2", float(values.mean()), "none", float(at[0]), float(at[-1]), len(values), "spo2/1")]
 
