@@ -116,7 +116,7 @@ def test_imports_go_round_in_no_circle() -> None:
     assert sizes.import_circles() == []
 
 
-def test_what_grows_and_what_shrinks_is_told() -> None:
+def test_what_grows_and_what_shrinks_is_reported() -> None:
     found = {"same": 50, "grown": 61, "shrunk": 45, "short": 12, "new": 41, "small": 40}
     exceptions = {"same": 50, "grown": 60, "shrunk": 46, "short": 50, "gone": 70}
     assert complaints(found, exceptions, 40) == [

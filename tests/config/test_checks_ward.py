@@ -54,7 +54,7 @@ STRAP = device("strap-1", "heart_rate", "chest", 'address = "D4:22:CD:00:00:02"'
         (slot(more='label = "bed \\u001b[31m"\n'), "slot.label holds a character that cannot be seen"),
     ],
 )
-def test_what_cannot_be_is_said(tmp_path: Path, text: str, said: str) -> None:
+def test_what_cannot_be_is_reported(tmp_path: Path, text: str, said: str) -> None:
     assert said in refused(tmp_path, text)
 
 

@@ -321,7 +321,9 @@ keys = st.sampled_from(
 
 
 @given(st.dictionaries(keys, values | st.dictionaries(keys, values, max_size=3), max_size=4))
-def test_whatever_stands_there_it_is_said_and_never_a_traceback(tmp_path_factory: Any, table: dict[str, Any]) -> None:
+def test_whatever_stands_there_it_is_reported_and_never_a_traceback(
+    tmp_path_factory: Any, table: dict[str, Any]
+) -> None:
     path = ward(tmp_path_factory.mktemp("any"), toml(table))
     assert all(problem.line and "\n" not in problem.sentence for problem in found(path))
 

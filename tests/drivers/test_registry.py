@@ -80,7 +80,7 @@ def test_nothing_is_imported_but_what_is_asked_for() -> None:
         ("from drivers.heart_rate.driver import HeartRate as Scale", "Scale", "calls itself 'heart_rate'"),
     ],
 )
-def test_one_that_does_not_load_is_told_with_its_package_and_takes_no_other_down(
+def test_one_that_does_not_load_is_named_with_its_package_and_takes_no_other_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, kind: str, said: str
 ) -> None:
     install_package(tmp_path, "acme-broken", "0.3", source, {"acme_scale": kind})
@@ -122,7 +122,7 @@ def test_two_of_one_name_are_refused_with_both_packages(tmp_path: Path, monkeypa
     assert load_driver("heart_rate").name == "heart_rate"
 
 
-def test_an_unknown_name_is_told_with_those_there_are() -> None:
+def test_an_unknown_name_is_shown_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"^no driver 'toaster': known are heart_rate, movella_dot, shimmer3$"):
         load_driver("toaster")
 

@@ -51,7 +51,7 @@ def test_finds_every_contact_at_its_time(steps: Steps, rate_hz: float) -> None:
     assert np.all((flat > steps.initial_s) & (flat < steps.initial_s + steps.stance * steps.stride_s))
 
 
-def test_contacts_are_decided_soon() -> None:
+def test_contacts_are_known_soon() -> None:
     events = detect(*walk(Steps(), 100.0))
     wait = (events["decided_index"] - events["index"]) / 100.0
     assert wait[events["kind"] == INITIAL_CONTACT].max() <= 0.15
@@ -149,7 +149,7 @@ LOST = {  # first and last instant, seconds from the final and from the initial 
 
 
 @pytest.mark.parametrize("where", LOST)
-def test_contacts_beside_a_gap_are_told(where: str) -> None:
+def test_contacts_beside_a_gap_are_reported(where: str) -> None:
     """Swing takes 0.44 s; each third step loses samples."""
     index, acc, gyr = walk(Steps(strides=14), 100.0)
     (first, last), kinds = LOST[where]

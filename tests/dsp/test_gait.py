@@ -97,7 +97,7 @@ def test_golden_total_double_support_bears_a_clock_error(error_s: float) -> None
         assert {r.quality for r in found} == {"ok"}
 
 
-def test_clocks_never_compared_are_said() -> None:
+def test_clocks_never_compared_are_reported() -> None:
     found = results(stroll(), sync_s=None)
     assert {r.reason for r in found if r.metric == "step_time"} == {"clocks of the feet not compared"}
     assert {r.quality for r in found if r.metric == "stride_time"} == {"ok"}
@@ -188,7 +188,7 @@ def test_a_limp_is_asymmetry_and_no_variability() -> None:
     assert values(found, "pci")[-1] == pytest.approx(100 * (180 - phase) / 180)
 
 
-def test_too_few_strides_are_degraded_or_not_said() -> None:
+def test_too_few_strides_are_degraded_or_not_reported() -> None:
     found = results(stroll(40))
     cadence = [r for r in found if r.metric == "cadence"]
     assert [(r.n, r.quality) for r in cadence[:3]] == [(4, "degraded"), (5, "degraded"), (6, "ok")]

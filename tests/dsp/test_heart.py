@@ -92,7 +92,7 @@ def test_a_window_that_is_not_full_is_degraded_and_too_few_beats_are_no_value() 
     assert "of 60 s" in newest.reason
 
 
-def test_lost_contact_is_said_and_breaks_the_chain() -> None:
+def test_lost_contact_is_reported_and_breaks_the_chain() -> None:
     heart = HeartMetrics()
     t, rr = beats([0.8] * 100)
     heart.add_intervals(t, rr, [True] * 100)

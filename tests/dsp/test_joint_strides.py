@@ -58,7 +58,7 @@ def test_the_knee_bends_most_in_swing() -> None:
     assert all(r.side == "left" and r.algorithm == "joint-angles/1" for r in results)
 
 
-def test_doubts_are_said() -> None:
+def test_doubts_are_reported() -> None:
     strides = [Stride(1.0, 2.0), Stride(2.0, 3.0)]
     doubts = {
         "clocks of the sensors not compared": JointStrides("hip", "right").process(rows(4), strides, None),

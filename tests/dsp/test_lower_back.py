@@ -169,7 +169,7 @@ def test_short_gaps_are_bridged() -> None:
     assert np.abs(contacts["index"] - stream.contacts).max() < 6
 
 
-def test_long_gaps_are_said_and_hold_no_contact() -> None:
+def test_long_gaps_are_reported_and_hold_no_contact() -> None:
     stream = walker(steps=30)
     keep = (stream.index < 900) | (stream.index >= 1000)
     events = detect(stream[keep])
@@ -250,7 +250,7 @@ def test_contacts_are_the_peaks_of_a_plain_numpy_filter() -> None:
     np.testing.assert_allclose(contacts[1:-1], even, atol=1e-6)
 
 
-def test_uncompiled_kernels_say_the_same() -> None:
+def test_uncompiled_kernels_agree() -> None:
     script = (
         "from tests.dsp.test_lower_back import detect, walker\n"
         "import json\n"

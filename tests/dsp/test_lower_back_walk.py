@@ -67,7 +67,7 @@ def test_live_cadence_comes_at_most_once_a_second_and_is_degraded_at_first() -> 
     assert live[-1].quality == "ok"
 
 
-def test_without_body_measures_nothing_is_said_of_length_and_speed() -> None:
+def test_without_body_measures_nothing_is_reported_of_length_and_speed() -> None:
     kinds = Counter(r.metric for r in results(walker(), 10))
     assert "walking_speed" not in kinds
     assert "stride_length" not in kinds

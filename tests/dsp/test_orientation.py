@@ -114,7 +114,7 @@ def test_any_chunking_gives_the_same_bits(chunk: int, seed: int) -> None:
 
 @pytest.mark.parametrize("mag", [True, False])
 @pytest.mark.parametrize("chunk", [1, 10])
-def test_sensors_side_by_side_say_the_same_bits_as_alone(mag: bool, chunk: int) -> None:
+def test_sensors_side_by_side_give_the_same_bits_as_alone(mag: bool, chunk: int) -> None:
     """After the filters' beginning, sensors share vector registers, and leave them for what is unusual."""
     n, k = 900, 21
     data = [recording(n, seed)[0] for seed in range(k)]
@@ -360,7 +360,7 @@ def test_who_has_lost_a_sample_is_followed_beside_those_who_have_not(who: int) -
             np.testing.assert_allclose(said.quaternion[here], lone.quaternion, rtol=0.0, atol=1e-12)
 
 
-def test_compiled_and_plain_python_say_the_same(tmp_path: Path) -> None:
+def test_compiled_and_plain_python_agree(tmp_path: Path) -> None:
     """The same samples with numba switched off, in a process of its own; sensors side by side included."""
     script = (
         "import sys, numpy as np\n"

@@ -111,7 +111,7 @@ def test_shuffling_and_turning_steps_are_found() -> None:
         assert made_up <= 1
 
 
-def test_initial_contacts_are_decided_soon() -> None:
+def test_initial_contacts_are_known_soon() -> None:
     events = detect(PACED)
     wait = (events["decided_index"] - events["index"])[events["kind"] == INITIAL_CONTACT] / 100.0
     assert len(wait) > 5
@@ -163,7 +163,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
     assert events[events["sensor"] == 1][fields].tolist() == detect(PACED)[fields].tolist()
 
 
-def test_short_gaps_are_bridged_and_say_so() -> None:
+def test_short_gaps_are_bridged_and_marked() -> None:
     whole = detect(PACED)
     landed = whole[whole["kind"] == INITIAL_CONTACT]["index"]
     kept = np.setdiff1d(PACED.index, np.concatenate([np.arange(int(k) - 3, int(k) + 3) for k in landed]))

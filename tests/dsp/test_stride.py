@@ -60,7 +60,7 @@ def test_chunks_change_nothing() -> None:
     assert strides(*recording, 100.0, 7).tobytes() == strides(*recording, 100.0, 5000).tobytes()
 
 
-def test_a_stride_with_a_gap_is_not_told() -> None:
+def test_a_stride_with_a_gap_is_not_reported() -> None:
     index, acc, gyr = stroll(Steps(), 100.0, 1.4, 0.12)
     middle = int(100 * (Steps().final_s[5] + 0.2))
     kept = np.r_[index[: middle - 15], index[middle + 15 :]]

@@ -39,7 +39,7 @@ def test_content_follows_from_the_number_and_is_never_the_same() -> None:
     assert len({(m.session, m.slot, m.metric, m.end_us, m.value) for m in some}) == len(some)
 
 
-def test_comparison_sees_what_is_lost_doubled_changed_and_told(tmp_path: Path) -> None:
+def test_comparison_sees_what_is_lost_doubled_changed_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     history = History(path)
     first = RUN_FACTOR
@@ -104,7 +104,7 @@ def test_a_round_that_does_not_go_on_is_noted() -> None:
 
 @pytest.mark.broker
 @pytest.mark.parametrize("row", [hands.restored_outbox, hands.deleted_files, malice.forged_receipts])
-def test_what_hands_and_strangers_do_is_told(tmp_path: Path, row: Callable[..., Outcome]) -> None:
+def test_what_hands_and_strangers_do_is_reported(tmp_path: Path, row: Callable[..., Outcome]) -> None:
     outcome = row(tmp_path / "row", times=2, seed=SEED, progress=no_progress)
     assert outcome.made > 0
     assert outcome.good, outcome
@@ -152,7 +152,7 @@ def test_a_wall_clock_can_be_moved_and_the_others_stand(tmp_path: Path) -> None:
     assert said == [(0, 0), (0, 0)]
 
 
-def test_an_event_that_is_told_twice_is_seen() -> None:
+def test_an_event_that_is_reported_twice_is_seen() -> None:
     one = replace(made(5), start_us=START_US, end_us=START_US)
     soon, later = (replace(one, start_us=START_US + us, end_us=START_US + us) for us in (60_000, 900_000))
     other = replace(soon, devices=("dot-9",))

@@ -48,7 +48,7 @@ class Arrivals:
         )  # fmt: skip
 
 
-def test_pairs_are_neighbours_that_are_worn() -> None:
+def test_pairs_are_neighbours_that_are_attached() -> None:
     everything = {"lower_back": 0, "left_thigh": 1, "left_shank": 2, "right_shank": 3, "right_foot": 4, "wrist": 5}
     assert pairs(everything) == {
         ("left", "hip"): (0, 1),

@@ -178,7 +178,7 @@ def test_a_damaged_log_is_kept_and_a_new_one_begins(path: Path) -> None:
     assert troubles(path) == []
 
 
-def test_what_cannot_be_written_is_counted_and_told_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_written_is_counted_and_reported_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = open_log(path)
     with sqlite3.connect(path, isolation_level=None) as holder:
         monkeypatch.setattr("gateway.audit.access_log.BUSY_S", 0.05)
@@ -218,7 +218,7 @@ def ear(tmp_path: Path) -> Iterator[Ear]:
     made.close()
 
 
-def test_the_same_look_is_told_once_and_then_how_often(ear: Ear) -> None:
+def test_the_same_look_is_reported_once_and_then_how_often(ear: Ear) -> None:
     clock = Clock()
     looks = Looks(ear, clock=clock)
     for _ in range(50):

@@ -71,7 +71,7 @@ def trail(outbox: Outbox) -> Trail:
     return Trail(outbox)
 
 
-def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
+def test_start_sessions_clock_files_and_stop_are_reported(trail: Trail) -> None:
     trail.outbox.aside.append("outbox.db.corrupt-1")
     trail.audit.started(ward_of(trail.settings, {"bay-1": "bay-1-20251009t085320z"}))
     trail.audit.clock_moved(-3_600_000_000)
@@ -97,7 +97,7 @@ def test_another_configuration_has_another_sum(trail: Trail) -> None:
     assert len(set(sums)) == 2
 
 
-def test_a_command_is_told_once_and_its_repetitions_are_counted(trail: Trail) -> None:
+def test_a_command_is_reported_once_and_its_repetitions_are_counted(trail: Trail) -> None:
     watch = {"device": "dot-1", "stream": "imu", "for_s": 10}
     for _ in range(20):
         trail.command(watch, OK)
@@ -111,7 +111,7 @@ def test_a_command_is_told_once_and_its_repetitions_are_counted(trail: Trail) ->
     assert trail.said()[3:] == [{**told, "by": "dashboard"}]
 
 
-def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Trail) -> None:
+def test_each_change_of_the_ward_is_reported_with_who_asked_and_from_where(trail: Trail) -> None:
     request = {"subject": "p-02", "bed": "bay-1", "aids": "Mrs. Miller's stick", "by": "anna"}
     for number in (4, 5):
         trail.command(request, {**OK, "number": number, "change": "admit"}, name="admit", by="ward-desk")
@@ -141,7 +141,7 @@ def test_nobody_fills_the_audit(trail: Trail) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"not JSON", b"[1]", b"\xff", {"device": NHS_NUMBER, "password": "hunter2"}])
-def test_what_a_refused_command_said_is_not_kept(trail: Trail, payload: Any) -> None:
+def test_the_words_of_a_refused_command_are_not_kept(trail: Trail, payload: Any) -> None:
     trail.command(payload, NO, name=NHS_NUMBER, by=NHS_NUMBER)
     (told,) = trail.said()
     assert len(told.pop("request_sha256")) == 64
@@ -196,7 +196,7 @@ def test_what_was_done_to_it_shows(spoil: Callable[[list[StoredRecord]], list[St
     assert "broken" in states(spoil(chain_of("abcdef")))
 
 
-def test_a_told_gap_explains_what_is_missing_and_no_more() -> None:
+def test_a_reported_gap_explains_what_is_missing_and_no_more() -> None:
     whole = chain_of("abcdef")
     missing = [*whole[:2], *whole[4:]]
     link = check(missing, Books([KnownGap("e1", 25, 42, "outbox full")]))[2]
@@ -236,7 +236,7 @@ def test_a_new_outbox_that_goes_on_with_the_chain_is_no_break() -> None:
     assert states([*whole, *[replace(record, epoch="e2") for record in chain_of("zwxy")[2:]]])[4] == "broken"
 
 
-def test_what_retention_deleted_is_said_and_no_break() -> None:
+def test_what_retention_deleted_is_reported_and_no_break() -> None:
     links = check(chain_of("abcd")[2:], Books([]))
     assert [link.state for link in links] == ["begin", "ok"]
     assert "records 1 to 2" in links[0].text

@@ -238,7 +238,7 @@ def test_historians_that_share_read_a_part_and_write_receipts_of_their_own(
     ward.until(lambda: len(ward.heard) == 2)
 
 
-def test_nobody_can_take_the_session_of_another(enter: Callable[..., Client]) -> None:
+def test_nobody_can_enter_the_session_of_another(enter: Callable[..., Client]) -> None:
     """The client id is the certificate's name, whatever a client asks for."""
     victim = enter("ward-8", client_id="rehab-north-ward-8")
     for wanted in ("rehab-north-ward-8", "ward-8"):
@@ -321,7 +321,7 @@ def test_a_certificate_that_was_replaced_works_without_a_restart(mosquitto: Mosq
         client.link.stop()
 
 
-def test_days_are_told_from_the_file_as_it_is_now(tmp_path: Path) -> None:
+def test_days_are_counted_from_the_file_as_it_is_now(tmp_path: Path) -> None:
     authority, now = Authority(tmp_path), [0.0]
     cert, _ = authority.issue("ward-7", days=29)
     settings = Settings(

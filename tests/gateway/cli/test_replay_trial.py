@@ -157,7 +157,7 @@ def test_options_that_do_not_go_together_are_one_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_whoever_waits_is_told_how_far_it_is(
+def test_whoever_waits_learns_how_far_it_is(
     second: tuple[Path, list[Measurement]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_command, "FIRST_WORD_S", 0.0)

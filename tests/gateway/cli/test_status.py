@@ -112,7 +112,7 @@ def test_a_lost_device_needs_attention_and_its_advice_is_shown(config: Path, mos
     assert len(answer["status"]["devices"]) == 2
 
 
-def test_a_gateway_that_stopped_without_a_word_is_told_by_its_age(config: Path, mosquitto: Child) -> None:
+def test_a_gateway_that_stopped_without_a_word_is_reported_by_its_age(config: Path, mosquitto: Child) -> None:
     old = a_status(device("bay-1", "left_foot"), time_us=(time.time_ns() // 1000) - 3 * 3_600_000_000)
     with saying(mosquitto.port, old, again=False):
         code, shown, _ = ask(config)

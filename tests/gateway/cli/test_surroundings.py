@@ -126,7 +126,7 @@ def test_without_a_home_and_a_name_everything_works(ward: Path, home: str | None
 
 
 @pytest.mark.parametrize("base", [{"NUMBA_CACHE_DIR": "/proc/kernels"}, {"NUMBA_CACHE_DIR": "/dev/full/kernels"}])
-def test_kernels_that_cannot_be_kept_are_compiled_in_memory_and_it_is_said(base: dict[str, str]) -> None:
+def test_kernels_that_cannot_be_kept_are_compiled_in_memory_and_it_is_reported(base: dict[str, str]) -> None:
     """numba would write them into the folders of the code, without a word, or refuse to start."""
     before = set(ROOT.glob("*/__pycache__/*.nbi"))
     code = (
@@ -226,7 +226,9 @@ def test_no_folder_for_temporary_files_is_one_sentence() -> None:
     assert in_one_sentence(done), done.stderr
 
 
-def test_a_home_that_nobody_knows_is_said_of_a_path_that_needs_it(ward: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_nobody_knows_is_reported_of_a_path_that_needs_it(
+    ward: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from config.errors import ConfigError
     from config.loader import load
 

@@ -125,7 +125,7 @@ def test_as_written_the_kernels_place_to_the_last_bit_as_compiled(
     assert compiled.at(rows, asked).tobytes() == plain.at(rows, asked).tobytes()
 
 
-def test_a_repeated_sample_is_dropped_and_said_so() -> None:
+def test_a_repeated_sample_is_dropped_and_flagged() -> None:
     streams, timeline = one()
     push(streams, timeline, packet(np.arange(10)))
     placed = push(streams, timeline, packet(np.array([9, 10, 11])))

@@ -69,7 +69,7 @@ def test_a_step_is_noticed_once_and_exactly(hours: int) -> None:
     }  # fmt: skip
 
 
-def test_a_start_in_1970_is_said_and_mended_when_the_time_comes() -> None:
+def test_a_start_in_1970_is_reported_and_mended_when_the_time_comes() -> None:
     clocks = Clocks(42 * MICRO, synchronised=False)
     wall = clocks.watch()
     assert wall.status()["synchronised"] is False
@@ -117,7 +117,7 @@ def test_a_clock_that_nothing_keeps_is_doubtful_until_the_time_service_confirms_
     assert (said(wall), wall.believed) == ([(0, False), (0, True)], True)
 
 
-def test_a_hand_is_not_believed_until_the_time_service_has_had_its_say() -> None:
+def test_a_hand_is_not_believed_until_the_time_service_is_heard() -> None:
     clocks = Clocks()
     wall = clocks.watch()
     clocks.synchronised = False  # as the kernel says after any setting of the clock

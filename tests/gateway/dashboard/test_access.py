@@ -166,7 +166,7 @@ def test_what_must_never_be_in_the_table() -> None:
     assert not may("admin", "DELETE", "/")
 
 
-async def test_live_state_is_told_to_those_who_may_open_its_page(place: Place) -> None:
+async def test_live_state_is_sent_to_those_who_may_open_its_page(place: Place) -> None:
     for role in ROLES:
         place.client.session.cookie_jar.clear()
         assert (await place.sign_in(f"{role}-1")).status == 303

@@ -81,7 +81,7 @@ async def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
         await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", told)
 
 
-async def test_joints_are_drawn_told_and_doubted(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+async def test_joints_are_drawn_named_and_doubted(page: Page, address: str, settings: Settings, topics: Topics) -> None:
     with Walkers(settings.broker.port, [Strapped(1), Walker(2)], topics=topics):
         await page.goto(f"{address}patient/bay-1")
         panel = page.locator("#joints")
@@ -150,7 +150,7 @@ async def test_old_numbers_are_never_shown_as_new(page: Page, address: str, sett
         await expect(page.locator(".tile").nth(1)).to_have_class("tile")
 
 
-async def test_a_dead_gateway_is_said_on_top(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+async def test_a_dead_gateway_is_shown_on_top(page: Page, address: str, settings: Settings, topics: Topics) -> None:
     with Walkers(settings.broker.port, [Walker(1)], topics=topics) as walkers:
         await page.goto(address)
         await expect(page.locator(".tile")).to_have_count(1)

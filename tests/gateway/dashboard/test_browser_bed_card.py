@@ -66,7 +66,7 @@ async def start(page: Page, protocol: str) -> None:
     await expect(page.locator("#session")).to_contain_text("running")
 
 
-async def test_what_may_go_wrong_is_said_before_it_is_done(context: BrowserContext, address: str) -> None:
+async def test_what_may_go_wrong_is_reported_before_it_is_done(context: BrowserContext, address: str) -> None:
     page = await signed_in(context, address, "bed/bay-1")
     await open_dialog(page, "Put a sensor on")
     await page.select_option("#ask-device", "strap-2")

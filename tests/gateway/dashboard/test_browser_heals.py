@@ -211,7 +211,7 @@ async def test_an_error_of_a_script_hides_the_numbers_says_so_and_heals(
         await is_live(page)
 
 
-async def test_a_script_that_does_not_come_is_said(page: Page, address: str) -> None:
+async def test_a_script_that_does_not_come_is_reported(page: Page, address: str) -> None:
     await page.route("**/static/trend.js", lambda route: route.abort())
     await page.goto(f"{address}patient/bay-1")
     await expect(page.locator("#banner")).to_contain_text("This page has stopped")
@@ -283,7 +283,7 @@ async def test_a_status_of_another_version_is_on_top_and_no_number_is_called_new
         await is_live(page)
 
 
-async def test_twelve_thousand_beds_open_at_once_and_the_rest_is_said(
+async def test_twelve_thousand_beds_open_at_once_and_the_rest_is_reported(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
     beds = [{**Walker(1).status(), "id": f"bed-{i}", "label": f"Bed {i}"} for i in range(12_000)]

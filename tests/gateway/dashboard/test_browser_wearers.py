@@ -145,7 +145,7 @@ async def test_a_new_session_of_the_same_patient_breaks_the_curve_and_keeps_it(
         await expect(page.locator("#trend-heart .remark").first).to_contain_text("45 to")
 
 
-async def test_an_emptied_bed_is_said(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+async def test_an_emptied_bed_is_shown(page: Page, address: str, settings: Settings, topics: Topics) -> None:
     with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
         await page.goto(f"{address}patient/bay-1")
         await shows_first(page)

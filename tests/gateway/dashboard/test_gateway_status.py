@@ -53,7 +53,7 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def test_twelve_thousand_beds_cost_a_moment_and_what_is_left_out_is_said(ward: Ward) -> None:
+def test_twelve_thousand_beds_cost_a_moment_and_what_is_left_out_is_reported(ward: Ward) -> None:
     beds = [
         {"id": f"bed-{i}", "label": f"Bed {i}", "subject": f"p-{i}", "session": f"s-{i}", "protocol": "free_walk"}
         for i in range(BEDS)
@@ -101,7 +101,7 @@ def test_beds_that_nobody_knows_do_not_keep_out_those_of_the_gateway(ward: Ward)
         ({"state": "asleep"}, "no state"),
     ],
 )
-def test_a_status_of_another_version_is_said_and_old_ages_go_on(
+def test_a_status_of_another_version_is_reported_and_old_ages_go_on(
     ward: Ward, clock: Clock, changed: dict[str, Any], why: str
 ) -> None:
     ward.take("status", "", status([Walker(1)], NOW))
@@ -154,7 +154,7 @@ def test_whatever_a_field_is_the_pages_get_what_they_expect_or_nothing(ward: War
 
 
 @pytest.mark.parametrize("missing", ["slots", "devices", "simulated"])
-def test_a_missing_part_is_said(ward: Ward, missing: str) -> None:
+def test_a_missing_part_is_reported(ward: Ward, missing: str) -> None:
     whole = orjson.loads(status([Walker(1)], NOW))
     del whole[missing]
     ward.take("status", "", orjson.dumps(whole))
@@ -162,14 +162,14 @@ def test_a_missing_part_is_said(ward: Ward, missing: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["subject", "session"])
-def test_a_bed_that_does_not_say_who_is_there_is_said(ward: Ward, missing: str) -> None:
+def test_a_bed_without_word_of_who_is_there_is_reported(ward: Ward, missing: str) -> None:
     slot = Walker(1).status()
     del slot[missing]
     ward.take("status", "", status([Walker(1)], NOW, slots=[slot]))
     assert everything(ward)["doubts"] == ["Part of the gateway's status is not understood here and left out: slots."]
 
 
-def test_measurements_without_any_status_are_live_and_simulated_and_what_is_missing_is_said(
+def test_measurements_without_any_status_are_live_and_simulated_and_what_is_missing_is_reported(
     ward: Ward, clock: Clock
 ) -> None:
     take(ward, Walker(1), Walker(1).means(NOW))

@@ -134,7 +134,9 @@ async def test_a_key_of_one_gateway_is_no_answer_for_another(gateways: dict[str,
         ("?gateway=west", 503, f"{FORBIDDEN}: see its access list. Nothing was changed."),
     ],
 )  # fmt: skip
-async def test_who_cannot_be_asked_is_said(gateways: dict[str, Bedside], query: str, status: int, words: str) -> None:
+async def test_who_cannot_be_asked_is_reported(
+    gateways: dict[str, Bedside], query: str, status: int, words: str
+) -> None:
     async with dashboard(listening(gateways)) as client:
         before = {name: number(gateways, name) for name in gateways}
         assert await post(client, f"discharge{query}", subject="p-2") == (status, {"error": words})

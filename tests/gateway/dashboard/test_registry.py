@@ -89,7 +89,7 @@ def test_a_bed_s_card_tells_of_the_others_no_more_than_whether_they_are_taken() 
     ],
     ids=str,
 )  # fmt: skip
-def test_a_registry_that_is_not_right_is_left_out_whole_and_said(wrong: Json) -> None:
+def test_a_registry_that_is_not_right_is_left_out_whole_and_reported(wrong: Json) -> None:
     ward = Ward("gateway-1")
     tell(ward, number=7, subjects=[subject("p-1", "bay-1")])
     ward.take("ward", "", orjson.dumps(registry(8, subjects=[]) | wrong))

@@ -111,7 +111,7 @@ async def test_the_last_will_is_shown(client: Client, settings: Settings, topics
     assert [slot["id"] for slot in state["slots"]] == ["bay-1"]
 
 
-async def test_no_broker_is_said(settings: Settings) -> None:
+async def test_no_broker_is_reported(settings: Settings) -> None:
     alone = settings.model_copy(update={"broker": Broker(embedded=False, port=free_port())})
     async with TestClient(TestServer(make_app(alone))) as client:
         state = await first(client, "", lambda _: True)
@@ -289,7 +289,7 @@ def test_it_serves_this_machine_only(settings: Settings, host: str) -> None:
         check(open_to_all)
 
 
-async def test_a_taken_port_is_said_in_one_sentence(settings: Settings) -> None:
+async def test_a_taken_port_is_reported_in_one_sentence(settings: Settings) -> None:
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")

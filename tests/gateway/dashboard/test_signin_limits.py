@@ -213,7 +213,7 @@ def test_a_cookie_is_known_for_those_who_signed_in_and_for_their_password_only(t
     assert (tmp_path / "browsers.key").stat().st_mode & 0o777 == 0o600
 
 
-async def test_one_browser_does_not_take_all_streams_and_many_tabs_work(site: Ward) -> None:
+async def test_one_browser_does_not_use_up_all_streams_and_many_tabs_work(site: Ward) -> None:
     async with site.running() as server, site.browser(server, "203.0.113.1") as hog:
         assert await hog.sign_in("anna") == 303
         streams = []
@@ -267,7 +267,7 @@ async def test_the_log_tells_who_did_what_from_where_and_no_password(site: Ward)
     assert b"my-other" not in data
 
 
-def test_changes_of_the_users_are_told(site: Ward) -> None:
+def test_changes_of_the_users_are_reported(site: Ward) -> None:
     from gateway.audit.access_log import AccessLog
     from gateway.dashboard.looks import Looks
 

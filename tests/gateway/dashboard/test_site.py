@@ -65,7 +65,7 @@ BOTH = [(NORTH, "bay-1", "p-north"), (SOUTH, "bay-1", "p-south")]
 
 
 @in_one_loop
-async def test_beds_of_one_name_are_told_apart(all_of_them: Client, settings: Settings) -> None:
+async def test_beds_of_one_name_are_distinguished(all_of_them: Client, settings: Settings) -> None:
     with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as said:
         said[SOUTH].notices = [notice("device-silent/bay-1-chest", "No data", slot="bay-1")]
         state = await first(all_of_them, "", lambda s: beds(s) == BOTH and bool(s["notices"]))
@@ -80,7 +80,7 @@ async def test_beds_of_one_name_are_told_apart(all_of_them: Client, settings: Se
 
 
 @in_one_loop
-async def test_a_gateway_that_is_gone_is_said_and_the_others_go_on(all_of_them: Client, settings: Settings) -> None:
+async def test_a_gateway_that_is_gone_is_reported_and_the_others_go_on(all_of_them: Client, settings: Settings) -> None:
     with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as said:
         await first(all_of_them, "", lambda s: beds(s) == BOTH)
         said[SOUTH].die()
@@ -91,7 +91,7 @@ async def test_a_gateway_that_is_gone_is_said_and_the_others_go_on(all_of_them: 
 
 
 @in_one_loop
-async def test_one_that_is_named_and_never_heard_is_said(settings: Settings) -> None:
+async def test_one_that_is_named_and_never_heard_is_reported(settings: Settings) -> None:
     app = make_app(listening(settings, NORTH, SOUTH))
     with speaking(settings, north=somebody("p-north"), east=somebody("p-east")):
         async with TestClient(TestServer(app)) as client:

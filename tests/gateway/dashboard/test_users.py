@@ -199,7 +199,7 @@ def test_the_limiter_remembers_a_bounded_number() -> None:
     assert len(limiter._tries) == KNOWN
 
 
-def test_a_file_that_is_removed_or_put_back_is_said(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_is_removed_or_put_back_is_reported(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     users, before = Users(file), file.read_bytes()
     assert users.problem == ""
     save(file, [user for user in load(file).values() if user.name != "anna"])

@@ -73,7 +73,7 @@ def test_a_stride_has_the_parts_that_belong_to_it(ward: Ward, walker: Walker) ->
     assert strides(ward.slot("bay-1"), "right") == []
 
 
-def test_late_and_repeated_strides_take_their_place_and_the_newest_stay(ward: Ward, walker: Walker) -> None:
+def test_late_and_repeated_strides_come_into_their_place_and_the_newest_stay(ward: Ward, walker: Walker) -> None:
     newest = [walker.stride("left", NOW - STRIDES + i) for i in range(STRIDES)]
     for stride in newest:
         take(ward, walker, stride)
@@ -184,7 +184,7 @@ def test_a_retained_status_is_as_old_as_it_says(ward: Ward, walker: Walker) -> N
     assert age_s(ward, "bay-1", ward.now_us()) == pytest.approx(60.1)  # its devices' samples are as old as that
 
 
-def test_ages_are_told_by_the_gateways_clock(walker: Walker, clock: Clock) -> None:
+def test_ages_are_counted_by_the_gateways_clock(walker: Walker, clock: Clock) -> None:
     ward = Ward("gateway-1", speed=4.0, clock_us=clock)
     ward.take("status", "", status([walker], NOW + 1000))
     take(ward, walker, walker.means(NOW + 998))
@@ -206,7 +206,7 @@ def test_activity_is_walking_only_while_steps_are_new(ward: Ward, walker: Walker
     assert now_is(NOW + 6) == "not walking"
 
 
-def test_a_heart_strap_alone_does_not_say_whether_somebody_walks(ward: Ward, walker: Walker) -> None:
+def test_a_heart_strap_alone_does_not_show_whether_somebody_walks(ward: Ward, walker: Walker) -> None:
     chest = [device for device in walker.devices() if device["placement"] == "chest"]
     ward.take("status", "", status([walker], NOW, devices=chest))
     assert activity(ward.slot("bay-1"), ward.devices("bay-1"), round(NOW * MICRO)) == ""

@@ -151,7 +151,7 @@ def test_a_new_session_of_the_same_patient_is_no_new_patient(ward: Ward) -> None
     assert is_empty(slot)
 
 
-def test_two_patients_who_change_beds_take_their_own_numbers_only(ward: Ward) -> None:
+def test_two_patients_who_change_beds_keep_their_own_numbers_only(ward: Ward) -> None:
     other = Patient("p-152", "s-9", number=2)
     ward.take("status", "", status([FIRST, other], NOW - 2))
     take(ward, other, [other.measurement("heart_rate", 55.0, "none", NOW - 3, NOW - 2)])
@@ -169,7 +169,7 @@ def test_a_clock_that_is_set_back_does_not_keep_the_earlier_patient(ward: Ward, 
     assert shown(ward)["subject"] == "p-152"
 
 
-def test_curves_say_themselves_whose_they_are(ward: Ward) -> None:
+def test_curves_name_themselves_whose_they_are(ward: Ward) -> None:
     ward.take("cycles", "bay-1", orjson.dumps({**FIRST.curves(NOW), "subject": "p-152"}))
     assert shown(ward)["cycles"] == []
 

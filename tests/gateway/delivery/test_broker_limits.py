@@ -198,7 +198,7 @@ def test_a_broker_too_small_for_any_measurement_costs_none(tmp_path: Path, outbo
         assert (outbox.state().depth, outbox.state().dropped) == (50, {})
 
 
-def test_what_is_left_out_is_told(tmp_path: Path, outbox: Outbox, make: Make) -> None:
+def test_what_is_left_out_is_reported(tmp_path: Path, outbox: Outbox, make: Make) -> None:
     with mosquitto_with(tmp_path, "max_packet_size 4096") as broker:
         publisher = make(broker.port)
         wait_until(lambda: publisher.state().connected)

@@ -96,7 +96,7 @@ def test_a_second_silence_makes_one_past(outbox: Outbox) -> None:
     assert seqs([each for i in range(1, 50) for each in drain(schedule, i / 10, old=True)]) == list(range(1, 6_001))
 
 
-def test_resent_rows_take_the_old_lane_from_the_receipt_on(outbox: Outbox) -> None:
+def test_resent_rows_follow_the_old_schedule_from_the_receipt_on(outbox: Outbox) -> None:
     make(outbox, 100)
     schedule = SendSchedule(outbox, resend=Resend(after_s=5.0), now=0.0)
     schedule.acknowledged(
@@ -126,7 +126,7 @@ def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) 
     assert schedule.resent == 77
 
 
-def test_a_gap_is_told_but_for_what_arrived_before(outbox: Outbox) -> None:
+def test_a_gap_is_reported_but_for_what_arrived_before(outbox: Outbox) -> None:
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     schedule.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
     told = [Gap(2, 10, "full"), Gap(12, 12, "bad")]
@@ -214,7 +214,7 @@ def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
     assert told(schedule) == [(1, 51)]
 
 
-def test_rows_that_are_dropped_behind_the_lane_are_told(outbox: Outbox) -> None:
+def test_rows_that_are_dropped_behind_the_lane_are_reported(outbox: Outbox) -> None:
     make(outbox, 50)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     drain(schedule, 0.0, old=False)

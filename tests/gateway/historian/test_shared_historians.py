@@ -207,7 +207,7 @@ def test_nothing_is_let_go_before_the_common_store_has_had_it_for_a_while(
     whole.everything_arrived()
 
 
-def test_a_clock_that_is_set_right_is_told_to_all_of_them(group: Callable[..., Group]) -> None:
+def test_a_clock_that_is_set_right_is_reported_to_all_of_them(group: Callable[..., Group]) -> None:
     whole = group()
     whole.join("h-1", "h-2")
     whole.publisher.start()
@@ -224,7 +224,7 @@ def test_a_clock_that_is_set_right_is_told_to_all_of_them(group: Callable[..., G
         reader.close()
 
 
-def test_what_was_dropped_is_told_to_one_of_them(group: Callable[..., Group]) -> None:
+def test_what_was_dropped_is_reported_to_one_of_them(group: Callable[..., Group]) -> None:
     whole = group(max_bytes=100_000)
     for _ in range(10):
         whole.make(100)

@@ -405,7 +405,7 @@ def told(path: Path) -> list[str]:
     return [json.loads(body)["state"] for (body,) in found]
 
 
-def test_a_wrong_address_is_told_and_mended_without_a_loss(
+def test_a_wrong_address_is_reported_and_mended_without_a_loss(
     mosquitto: Child, victoria_metrics: Child, tmp_path: Path
 ) -> None:
     """The whole way, over a real store: what was measured under a wrong address is there once it is right."""

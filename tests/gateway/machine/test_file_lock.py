@@ -35,7 +35,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def test_who_is_refused_is_told_by_whom(tmp_path: Path) -> None:
+def test_who_is_refused_learns_by_whom(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     process = holding(path)
     try:
@@ -99,7 +99,7 @@ def test_whatever_a_lock_file_says_is_no_command_to_a_terminal(tmp_path: Path, s
     assert str(refused.value).isprintable()
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LockError, match=r"none/outbox\.db\.lock"):
         FileLock(tmp_path / "none" / "outbox.db")
 

@@ -61,7 +61,7 @@ class Hands:
         return Watchdog(workers, manager, clock=lambda: self.now)
 
 
-def test_the_manager_hears_what_is_said(manager: ServiceManager, listener: Listener) -> None:
+def test_the_manager_hears_what_is_reported(manager: ServiceManager, listener: Listener) -> None:
     manager.tell(READY=1, STATUS="8 of 8\ndevices")
     assert listener.heard() == {"READY": "1", "STATUS": "8 of 8 devices"}
 
@@ -73,7 +73,7 @@ def test_an_abstract_socket_is_one_too() -> None:
     listener.socket.close()
 
 
-def test_nobody_to_tell_and_nobody_who_listens_are_no_errors(tmp_path: Path) -> None:
+def test_nobody_to_notify_and_nobody_who_listens_are_no_errors(tmp_path: Path) -> None:
     ServiceManager("").tell(READY=1)
     ServiceManager(str(tmp_path / "nobody")).tell(READY=1)
 

@@ -56,7 +56,7 @@ def preparation(told: list[set[str]]) -> Iterator[Preparation]:
     made.close()
 
 
-def test_what_is_needed_is_said_at_once_and_ready_when_it_is(
+def test_what_is_needed_is_reported_at_once_and_ready_when_it_is(
     compiler: Compiler, preparation: Preparation, told: list[set[str]]
 ) -> None:
     preparation.need({"feet", "joints"})
@@ -113,7 +113,7 @@ def test_a_machine_that_starts_no_process_keeps_nobody_out(
     assert "'feet' was not compiled by a process of its own: [Errno 12] Cannot allocate memory" in caplog.text
 
 
-def test_after_the_end_nothing_is_said(compiler: Compiler, preparation: Preparation, told: list[set[str]]) -> None:
+def test_after_the_end_nothing_is_reported(compiler: Compiler, preparation: Preparation, told: list[set[str]]) -> None:
     preparation.need({"feet"})
     wait_until(lambda: compiler.begun, 30.0)
     compiler.may_end.set()

@@ -244,7 +244,7 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     assert audit[2]["why"] == "asked"
 
 
-async def test_whole_legs_are_told_stride_by_stride_and_over_the_gait_cycle(
+async def test_whole_legs_are_reported_stride_by_stride_and_over_the_gait_cycle(
     settings: Settings, manager: Manager, ear: Ear, tmp_path: Path
 ) -> None:
     scene = ward(beds=2, ports=tmp_path / "ports", speed=4.0)  # the second wears sensors on both legs
@@ -440,7 +440,7 @@ async def test_a_device_task_that_is_stuck_is_begun_again(
         assert "dot" in streaming(gateway.status)
 
 
-async def test_a_broker_that_was_away_is_told_when_it_is_back(
+async def test_a_broker_that_was_away_hears_when_it_is_back(
     settings: Settings, manager: Manager, mosquitto: Child, ear: Ear
 ) -> None:
     async with running(settings, manager) as (gateway, _):
@@ -501,7 +501,7 @@ async def test_a_wall_clock_that_is_set_moves_utc_and_the_replay_agrees(
     await asyncio.to_thread(historian.stop)
 
 
-def test_a_folder_that_cannot_be_used_is_said_in_a_sentence(settings: Settings, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_reported_in_a_sentence(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in the way")
     with pytest.raises(StartError, match=r"outbox\.db cannot be used"):
         open_outbox(settings)

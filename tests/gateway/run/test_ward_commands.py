@@ -131,7 +131,7 @@ def test_what_the_history_has_to_know_goes_to_the_outbox_and_then_only_is_forgot
         assert db.execute("SELECT count(*) FROM words").fetchone() == (0,)
 
 
-def test_words_that_a_kill_kept_from_the_outbox_are_told_at_the_next_start(
+def test_words_that_a_kill_kept_from_the_outbox_are_reported_at_the_next_start(
     desk: Desk, outbox: Outbox, tmp_path: Path
 ) -> None:
     """The registry has a change; the process ends before the outbox has its words on disk."""

@@ -89,7 +89,7 @@ def test_the_delay_counts_from_the_newest_sample_of_its_own_devices(event_delays
     assert event_delays.summary_ms()["p50"] == first
 
 
-def test_an_event_that_time_decided_and_one_that_is_none_have_no_delay(
+def test_an_event_that_time_brought_and_one_that_is_none_have_no_delay(
     event_delays: EventDelays, outbox: Outbox
 ) -> None:
     event_delays.append([measurement(0, event=True)], [(2, Frame(ago(1), "x", b""))])

@@ -103,7 +103,7 @@ def test_what_the_status_says_is_there_in_base_units() -> None:
     assert kinds[PREFIX + "outbox_bytes"] == "gauge"
 
 
-def test_what_is_not_known_is_not_said() -> None:
+def test_what_is_not_known_is_not_reported() -> None:
     values, _ = parse(exposition(STATUS))
     devices = {labels for name, labels in values if name == PREFIX + "device_battery_ratio"}
     assert devices == {(("device", "dot-1"), ("slot", "bay-a"))}
@@ -115,7 +115,7 @@ words = st.text(st.characters(exclude_categories=["Cs", "Co"]), max_size=10)
 
 
 @given(words, st.dictionaries(words, st.integers(0, 2**53), max_size=4))
-def test_whatever_is_said_in_words_stays_one_label(name: str, table: dict[str, int]) -> None:
+def test_whatever_is_reported_in_words_stays_one_label(name: str, table: dict[str, int]) -> None:
     status = deepcopy(STATUS)
     status["devices"][0] |= {"id": name, "faults": table}
     status["publisher"]["errors"] = table

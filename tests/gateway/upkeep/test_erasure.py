@@ -123,7 +123,9 @@ def test_nothing_of_a_subject_is_left_in_any_byte_and_the_neighbour_keeps_everyt
     again.close()
 
 
-def test_what_comes_late_of_an_erased_subject_is_refused_and_told(history: History, path: Path, tmp_path: Path) -> None:
+def test_what_comes_late_of_an_erased_subject_is_refused_and_reported(
+    history: History, path: Path, tmp_path: Path
+) -> None:
     fill(history)
     erase(history, GONE, now_us=NOW_US)
     history.close()

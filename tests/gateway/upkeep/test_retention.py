@@ -111,7 +111,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.history.close()
 
 
-def test_what_was_received_long_ago_goes_and_each_run_is_told(site: Site) -> None:
+def test_what_was_received_long_ago_goes_and_each_run_is_reported(site: Site) -> None:
     site.live(50, a_day=40)
     assert site.rows() == 2000
     assert site.said("retention") == []

@@ -43,7 +43,7 @@ def name(ward: WardState) -> str:
     return ward.sessions[0].id
 
 
-def test_what_was_said_before_stays(ward: WardState) -> None:
+def test_what_was_published_before_stays(ward: WardState) -> None:
     begun = ward.sessions[0].started_us
     first: Asked = ("session-correct", {"session": name(ward), "subject": "p-2", "why": "the neighbour"})
     second: Asked = ("session-correct", {"session": name(ward), "start_us": at(20), "end_us": at(65)})
@@ -158,7 +158,7 @@ def test_words_for_the_history_wait_in_the_registry_until_they_are_safe(registry
     again.close()
 
 
-def test_words_are_told_though_the_file_was_written_over_meanwhile(
+def test_words_are_reported_though_the_file_was_written_over_meanwhile(
     registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = registry.state.sessions[0].id

@@ -126,7 +126,7 @@ def test_what_the_audit_knows_is_remembered(opened: Opened, tmp_path: Path) -> N
     assert [(e.name, e.by, e.source) for e in again.untold()] == [("discharge", "anna", "command line")]
 
 
-def test_a_file_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in the way")
     with pytest.raises(RegistryError, match=r"ward\.db cannot be used"):
         KeptWard(configured(tmp_path / "data", "p-1"), at_us=NOW_US)
@@ -166,7 +166,7 @@ def test_a_full_disk_never_puts_the_ward_of_the_file_in_place_of_what_people_mad
     assert (subjects(again), again.durable) == (["p-2"], False)
 
 
-def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_path: Path) -> None:
+def test_a_damaged_registry_is_no_reason_to_use_the_file(opened: Opened, tmp_path: Path) -> None:
     opened(configured(tmp_path, "p-1")).close()
     ward_path(configured(tmp_path)).write_bytes(b"SQLite format 3\0" + bytes(4000))
     with pytest.raises(RegistryError, match=r"ward\.db"):
