@@ -90,7 +90,7 @@ def test_every_field_of_a_measurement_is_explained() -> None:
 
 
 def test_every_entry_of_the_audit_is_explained() -> None:
-    told = re.findall(r'self\._tell\(\s*"([a-z-]+)"', text("gateway/audit/audit.py"))
+    told = re.findall(r'self\._append\(\s*"([a-z-]+)"', text("gateway/audit/audit.py"))
     assert len(set(told)) >= 8
     assert [what for what in told if f"| `{what}` |" not in text("docs/mqtt.md")] == []
 

@@ -116,7 +116,7 @@ class MovellaDot(Peripheral):
         )
         self._source = source
         self._battery = Battery(lasts_h=6.0)
-        self._told_percent = self._battery.percent(0.0)
+        self._sent_percent = self._battery.percent(0.0)
         self._mode = 0
         self._fusion = Fusion()
         self._payloads = {length: characteristic(uuid(short), notify=True) for length, short in _SHORT_UUIDS.items()}
@@ -180,8 +180,8 @@ class MovellaDot(Peripheral):
             return False
         await self._send_motion(motion)
         percent = self._battery.percent(until_s)
-        if percent != self._told_percent and await self.notify(self._level, bytes([percent, 0])):
-            self._told_percent = percent
+        if percent != self._sent_percent and await self.notify(self._level, bytes([percent, 0])):
+            self._sent_percent = percent
         return True
 
     async def _send_motion(self, motion: Motion) -> None:

@@ -101,14 +101,14 @@ class SimulatedClient(BaseBleakClient):
         while self._connection is None:
             address = await self.central.hear(self.address)
             with contextlib.suppress(TimeoutError):  # it stopped advertising at that moment: listen again
-                self._take(await self.central.connect(device, address))
+                self._adopt(await self.central.connect(device, address))
         try:
             self.services = await self._do(self._discover(self._connection))
         except BaseException:
             await self.disconnect()
             raise
 
-    def _take(self, connection: Connection) -> None:
+    def _adopt(self, connection: Connection) -> None:
         self._connection = connection
 
         def on_disconnection(_: int) -> None:

@@ -79,7 +79,7 @@ class Manager(ServiceManager):
                 self.fed.set()
 
     def close(self) -> None:
-        self.tell(END=1)
+        self.notify(END=1)
         self._thread.join()
         self._socket.close()
 

@@ -74,7 +74,7 @@ def test_it_follows_an_edited_file_until_somebody_changes_it(opened: Opened, tmp
     assert (subjects(same), same.differs) == (["p-1"], False)
     edited = opened(configured(tmp_path, "p-4"))
     assert (subjects(edited), edited.differs) == (["p-1"], True)
-    edited.take_over(configured(tmp_path, "p-4"), at_us=NOW_US, by="anna", source="test")
+    edited.import_configuration(configured(tmp_path, "p-4"), at_us=NOW_US, by="anna", source="test")
     taken = opened(configured(tmp_path, "p-4"))
     assert (subjects(taken), taken.differs) == (["p-4"], False)
 
@@ -89,7 +89,7 @@ def test_taking_a_file_over_ends_the_sessions_of_who_is_gone_and_no_others(opene
     ward = opened(configured(tmp_path, "p-1", "p-2"))
     for subject in ("p-1", "p-2"):
         ward.change("session-start", {"subject": subject, "protocol": "10mwt"}, at_us=NOW_US, by="", source="test")
-    ward.take_over(configured(tmp_path, "p-1", "p-3"), at_us=LATER_US, by="", source="test")
+    ward.import_configuration(configured(tmp_path, "p-1", "p-3"), at_us=LATER_US, by="", source="test")
     assert [(s.subject, s.state, s.ended_us) for s in ward.state.sessions] == [
         ("p-1", "running", None), ("p-2", "ended", LATER_US),
     ]  # fmt: skip
@@ -120,7 +120,7 @@ def test_what_the_audit_knows_is_remembered(opened: Opened, tmp_path: Path) -> N
     ward = opened(settings)
     ward.starts(NOW_US)
     assert ward.untold() == []
-    ward.tell(ward.state.number)
+    ward.mark_audited(ward.state.number)
     ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="command line")
     again = opened(settings)
     assert [(e.name, e.by, e.source) for e in again.untold()] == [("discharge", "anna", "command line")]
