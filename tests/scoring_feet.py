@@ -25,7 +25,7 @@ class FootDetector:
         self._sensor = self._contacts.attach(rate_hz)
         self._straight = True
 
-    def process(
+    def push(
         self, index: NDArray[np.int64], acc: NDArray[np.float64], gyr: NDArray[np.float64]
     ) -> Iterator[dict[str, Any]]:
         """Take a packet; yield contacts, and steady strides (no turn in them or just before) at foot-flat."""

@@ -154,8 +154,8 @@ def test_the_other_packages_import_downwards_within_too(package: str) -> None:
 def test_the_order_of_a_package_is_reported(package: str) -> None:
     shown = (ROOT / "docs/architecture.md").read_text("utf-8").partition(f"### `{package}/`")[2].partition("\n#")[0]
     folders = [name for name in ORDERS[package] if (ROOT / package / name).is_dir()]
-    told = [line.split("`")[1].rstrip("/") for line in shown.splitlines() if line.startswith("| `")]
-    assert told == folders
+    listed = [line.split("`")[1].rstrip("/") for line in shown.splitlines() if line.startswith("| `")]
+    assert listed == folders
     for name in folders:
         assert ast.get_docstring(ast.parse((ROOT / package / name / "__init__.py").read_text("utf-8"))), name
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dsp.batch import Batch
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import FootContacts, FootParams
-from tests.dsp.feet import Steps, lobe, standing, walk
+from tests.dsp.feet import Steps, lobe, still_foot, walk
 from tests.shared import shared_path
 
 RATES = [50.0, 60.0, 100.0, 102.4, 204.8]
@@ -60,7 +60,7 @@ def test_contacts_are_known_soon() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_standing_is_no_walk(seed: int) -> None:
-    assert len(detect(*standing(60.0, 100.0, seed))) == 0
+    assert len(detect(*still_foot(60.0, 100.0, seed))) == 0
 
 
 def test_a_flat_landing_is_timed_by_its_impact() -> None:

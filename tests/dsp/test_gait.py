@@ -211,8 +211,8 @@ def shape(turn: float, at: float = 6 * STEP) -> Shape:
 def test_the_shape_of_a_stride() -> None:
     walk = Walk()
     found = walk.process(stroll(20), 0.001, math.inf, [shape(0.2)])
-    said = {r.metric: r.value for r in found if r.algorithm == "foot-stride/1"}
-    assert said == pytest.approx({
+    measured = {r.metric: r.value for r in found if r.algorithm == "foot-stride/1"}
+    assert measured == pytest.approx({
         "stride_length": 1.32, "walking_speed": 1.2, "foot_clearance": 0.15,
         "foot_strike_angle": math.degrees(0.4), "toe_off_angle": math.degrees(-1.0),
         "stride_turn": math.degrees(0.2),
@@ -224,10 +224,10 @@ def test_the_shape_of_a_stride() -> None:
 
 def test_a_turning_stride_stays_out_of_the_averages() -> None:
     slow = [c._replace(time_s=c.time_s + (0.4 if c.time_s > 5.3 * STEP else 0.0)) for c in stroll(60)]
-    plain, told = Walk(), Walk()
+    plain, informed = Walk(), Walk()
     with_it = plain.process(slow, 0.001, math.inf)
     turned = [shape(1.0, 6 * STEP + 0.4), shape(1.0, 7 * STEP + 0.4)._replace(side="right")]
-    without = told.process(slow, 0.001, math.inf, turned)
+    without = informed.process(slow, 0.001, math.inf, turned)
     assert values(with_it, "stride_time_cv")[-1] > 1.0
     assert values(without, "stride_time_cv")[-1] == pytest.approx(0.0, abs=1e-9)
     assert values(without, "symmetry_index")[5] == pytest.approx(0.0, abs=1e-9)

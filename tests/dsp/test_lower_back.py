@@ -27,8 +27,8 @@ compiled = pytest.mark.skipif(PLAIN, reason="so many samples need compiled kerne
 def detect(stream: Stream, rate_hz: float = 100.0, params: LowerBackParams | None = None, **body: float) -> Events:
     back = LowerBack(params)
     sensor = back.attach(rate_hz, **body)
-    said = back.process(Batch.single(stream.index, stream.acc, stream.gyr, sensor))
-    everything: Events = np.concatenate([said, back.flush(sensor)])
+    found = back.process(Batch.single(stream.index, stream.acc, stream.gyr, sensor))
+    everything: Events = np.concatenate([found, back.flush(sensor)])
     return everything
 
 
@@ -129,9 +129,9 @@ def test_sensors_of_one_batch_do_not_touch_each_other() -> None:
         np.concatenate([two.acc, one.acc]),
         np.concatenate([two.gyr, one.gyr]),
     )
-    said = back.process(batch)
+    found = back.process(batch)
     for sensor, alone in ((a, detect(one)), (b, detect(two, 50.0))):
-        mine = said[said["sensor"] == sensor]
+        mine = found[found["sensor"] == sensor]
         np.testing.assert_array_equal(mine["index"], alone["index"][: len(mine)])
         assert len(of(mine, BOUT)) == 1
 
@@ -268,8 +268,8 @@ def test_uncompiled_kernels_agree() -> None:
     events = detect(walker(steps=12)[:1100], height_m=1.7)
     plain = json.loads(ran.stdout)
     assert len(events) > 10
-    for name, said in zip(("kind", "index", "speed_mps"), plain, strict=True):
-        np.testing.assert_allclose(events[name].ravel(), [float(v) for v in said], rtol=1e-9)
+    for name, found in zip(("kind", "index", "speed_mps"), plain, strict=True):
+        np.testing.assert_allclose(events[name].ravel(), [float(v) for v in found], rtol=1e-9)
 
 
 def test_numbers_are_given_again_and_wrong_ones_refused() -> None:
@@ -293,10 +293,10 @@ def test_recordings_reach_the_goals(askew: str) -> None:
          "--askew", askew],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    said: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    straight = said["ipol497"]["events"]["straight"]
+    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    straight = found["ipol497"]["events"]["straight"]
     assert straight["at_250ms"]["f1"] >= 0.975
     assert abs(straight["bias_ms"]) < 15.0
-    assert said["ipol497"]["walking_f1"] >= 0.93
-    assert said["mobilised"]["walking_f1"] >= 0.80
-    assert said["mobilised"]["speed_mps"]["mae"] <= 0.10
+    assert found["ipol497"]["walking_f1"] >= 0.93
+    assert found["mobilised"]["walking_f1"] >= 0.80
+    assert found["mobilised"]["speed_mps"]["mae"] <= 0.10

@@ -163,7 +163,7 @@ def _measurements(data: bytes) -> None:
 def _records(data: bytes) -> None:
     with suppress(PayloadError):
         message = decode_records(GATEWAY, data)
-        assert all(len(told.body) <= 8 * len(data) + 64 for told in message.records)
+        assert all(len(record.body) <= 8 * len(data) + 64 for record in message.records)
         stored = [
             StoredRecord(GATEWAY, EPOCH, t.seq, t.kind, t.what, t.time_us, t.body.decode()) for t in message.records
         ]

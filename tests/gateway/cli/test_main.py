@@ -167,7 +167,7 @@ def test_each_driver_sends_its_samples_on_the_channel_that_decode_supposes() -> 
 
 
 @pytest.mark.parametrize(
-    ("platform", "largest", "said"),
+    ("platform", "largest", "reason"),
     [
         ("linux", 2**63 - 1, ""),
         ("linux", 2**31 - 1, "this Python is 32-bit"),
@@ -175,6 +175,6 @@ def test_each_driver_sends_its_samples_on_the_channel_that_decode_supposes() -> 
         ("win32", 2**31 - 1, "this needs Linux, and this is win32"),
     ],
 )
-def test_machines_that_cannot_run_it_are_reported(platform: str, largest: int, said: str) -> None:
-    assert unfit_machine(platform, largest).startswith(said)
-    assert bool(unfit_machine(platform, largest)) == bool(said)
+def test_machines_that_cannot_run_it_are_reported(platform: str, largest: int, reason: str) -> None:
+    assert unfit_machine(platform, largest).startswith(reason)
+    assert bool(unfit_machine(platform, largest)) == bool(reason)

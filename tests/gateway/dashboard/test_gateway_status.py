@@ -15,8 +15,8 @@ from gateway.dashboard.outside_text import LONGEST, clean
 from gateway.dashboard.standing import MOST
 from gateway.dashboard.views import devices_view, header, slot_view, ward_view
 from gateway.dashboard.ward import LARGEST, Ward
+from tests.gateway.dashboard.simulated_gateway import Walker, device, notice
 from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, status, take
-from tests.gateway.dashboard.walkers import Walker, device, notice
 
 BEDS = 12_000
 AT_ONCE_S = 3.0
@@ -191,11 +191,11 @@ def test_numbers_that_go_on_are_not_called_silence_when_the_status_stops(ward: W
 def test_no_text_from_outside_brings_what_is_not_seen_or_turns_what_is(ward: Ward) -> None:
     walker = Walker(1)
     slot = walker.status() | {"label": EVIL, "subject": EVIL, "session": EVIL, "protocol": EVIL}
-    worn = [{**d, "placement": EVIL, "error": EVIL, "advice": EVIL, "faults": {EVIL: 1}} for d in walker.devices()]
-    worn.append(device("bay-1", "chest", id=EVIL[:60], streams={EVIL: {"channels": [EVIL], "units": [EVIL]}}))
-    told = notice(f"x/{EVIL}", EVIL, advice=EVIL, device=EVIL, slot="bay-1")
-    ward.take("status", "", status([walker], NOW, gateway=EVIL, slots=[slot], devices=worn, pipeline={EVIL: EVIL}))
-    ward.take("notices", "", orjson.dumps(told))
+    devices = [{**d, "placement": EVIL, "error": EVIL, "advice": EVIL, "faults": {EVIL: 1}} for d in walker.devices()]
+    devices.append(device("bay-1", "chest", id=EVIL[:60], streams={EVIL: {"channels": [EVIL], "units": [EVIL]}}))
+    shown = notice(f"x/{EVIL}", EVIL, advice=EVIL, device=EVIL, slot="bay-1")
+    ward.take("status", "", status([walker], NOW, gateway=EVIL, slots=[slot], devices=devices, pipeline={EVIL: EVIL}))
+    ward.take("notices", "", orjson.dumps(shown))
     item = walker.measurement("cadence", 100.0, "both", NOW, NOW + 1)
     take(ward, walker, [item | {"reason": EVIL, "algorithm": EVIL, "subject": EVIL, "session": EVIL}])
     curves = walker.curves(NOW) | {

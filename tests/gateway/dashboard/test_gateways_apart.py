@@ -76,12 +76,12 @@ async def dashboard(settings: Settings) -> AsyncIterator[Client]:
         form = {"name": "clinician-1", "password": PASSWORD}
         await client.post("/login", data=form, headers=origin(client), allow_redirects=False)
         async with asyncio.timeout(WITHIN_S):
-            while not all([await has_told(client, name) for name in (*BOTH, "west")]):  # noqa: ASYNC110 - processes
+            while not all([await is_known(client, name) for name in (*BOTH, "west")]):  # noqa: ASYNC110 - processes
                 await asyncio.sleep(0.02)
         yield client
 
 
-async def has_told(client: Client, gateway: str) -> bool:
+async def is_known(client: Client, gateway: str) -> bool:
     answer = await client.get(f"/api/ward?gateway={gateway}")
     if answer.status != 200:
         return False

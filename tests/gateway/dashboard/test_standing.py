@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dashboard.standing import LONGEST, MOST, Standing
-from tests.gateway.dashboard.walkers import notice
+from tests.gateway.dashboard.simulated_gateway import notice
 
 json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=9), lambda x: st.lists(x, max_size=3), max_leaves=5

@@ -11,7 +11,7 @@ from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_vi
 from gateway.dashboard.ward import SLOTS, STRIDES, Ward
 from gateway.model import wall_correction
 from gateway.model.wall_correction import Correction
-from tests.gateway.dashboard.walkers import MICRO, Walker
+from tests.gateway.dashboard.simulated_gateway import MICRO, Walker
 
 NOW = 1_790_000_000.0
 

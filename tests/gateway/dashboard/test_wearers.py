@@ -16,8 +16,8 @@ from gateway.dashboard.ward import Ward
 from gateway.history.history import History
 from gateway.model.measurement import Measurement
 from gateway.wire.payload import Message
+from tests.gateway.dashboard.simulated_gateway import MICRO, Strapped
 from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, status, take
-from tests.gateway.dashboard.walkers import MICRO, Strapped
 from tests.gateway.samples import START_US, measurement
 
 
@@ -100,9 +100,9 @@ def test_a_first_number_of_a_new_patient_clears_everything_before_the_status_tel
     assert [value["value"] for value in shown(ward)["values"]] == [70.0]
 
 
-@pytest.mark.parametrize("told_first", ["status", "measurement"])
-def test_late_numbers_of_the_earlier_patient_are_for_the_history_only(ward: Ward, told_first: str) -> None:
-    if told_first == "status":
+@pytest.mark.parametrize("arrives_first", ["status", "measurement"])
+def test_late_numbers_of_the_earlier_patient_are_for_the_history_only(ward: Ward, arrives_first: str) -> None:
+    if arrives_first == "status":
         ward.take("status", "", status([SECOND], NOW))
     else:
         take(ward, SECOND, [SECOND.measurement("heart_rate", 70.0, "none", NOW - 1, NOW)])

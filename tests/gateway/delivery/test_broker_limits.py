@@ -139,23 +139,23 @@ def test_a_large_status_reaches_its_readers(tmp_path: Path, make: Make, limit: s
         reader = Reader(broker.port)
         listener = Listener(settings)
         listener.start()
-        told = [0]
+        sent = [0]
 
-        def say() -> bool:
-            told[0] += 1
-            publisher.set_status(status(300, told[0]))
+        def send() -> bool:
+            sent[0] += 1
+            publisher.set_status(status(300, sent[0]))
             return len(listener.heard.status.get("devices", ())) == 300
 
-        wait_until(say, 40)
+        wait_until(send, 40)
         assert listener.heard.status["devices"][299] == device(299)
         seen = Ward("gateway-1")
-        wait_until(lambda: say() and _shown(seen, reader) == 300)
+        wait_until(lambda: send() and _shown(seen, reader) == 300)
         assert publisher.state().pages > 0
         assert publisher.state().connected
         # Somebody who comes late has all of it, from what is retained or with the next.
         late = Listener(settings)
         late.start()
-        wait_until(lambda: say() and len(late.heard.status.get("devices", ())) == 300)
+        wait_until(lambda: send() and len(late.heard.status.get("devices", ())) == 300)
         for of in (late, listener):
             of.stop()
         reader.link.stop()

@@ -67,10 +67,10 @@ def test_numbers_are_those_of_the_outbox(outbox: Outbox, event_delays: EventDela
     event_delays.append([measurement(5, event=True)], frames)
     assert outbox.flush()
     events = [row.seq for row in outbox.read(0, 100) if row.urgent]
-    told = event_delays.drain()
-    assert told["epoch"] == outbox.epoch
-    assert [seq for seq, _ in told["arrived_us"]] == events == [4, 6]
-    assert told["arrived_us"][0][1] == pytest.approx(
+    delays = event_delays.drain()
+    assert delays["epoch"] == outbox.epoch
+    assert [seq for seq, _ in delays["arrived_us"]] == events == [4, 6]
+    assert delays["arrived_us"][0][1] == pytest.approx(
         time.time() * 1e6 - (time.monotonic_ns() - arrived_ns) / 1e3, abs=2e3
     )
     assert event_delays.drain()["arrived_us"] == []

@@ -49,12 +49,12 @@ class Run:
 
     def seconds(self, count: int = 1) -> list[tuple[str, str]]:
         """Let time pass; return what was raised and cleared: (state, id)."""
-        said = []
+        changes = []
         for _ in range(count):
             self.now += 1
             findings = self.judge.find(self.now, self.status, self.notices.ids)
-            said += self.notices.update(self.now, START_US + round(self.now * 1e6), findings)
-        return [(notice["state"], notice["id"]) for notice in said]
+            changes += self.notices.update(self.now, START_US + round(self.now * 1e6), findings)
+        return [(notice["state"], notice["id"]) for notice in changes]
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_what_is_wrong_is_raised_after_its_onset_and_cleared_after_its_recovery(
     assert active["text"]
     assert active["advice"]
     part[path[1]] = good
-    said = run.seconds(int(rule.recovery_s) + 1)
-    assert said == [("cleared", name)]
+    changes = run.seconds(int(rule.recovery_s) + 1)
+    assert changes == [("cleared", name)]
     assert run.notices.active(START_US) == []
     assert run.notices.counts == {rule.code: 1}
 
@@ -124,11 +124,11 @@ def test_a_flapping_link_is_one_notice_until_it_holds(run: Run) -> None:
 
 
 def test_a_battery_is_reported_twice_on_its_way_down_and_not_for_trembling(run: Run) -> None:
-    said = []
+    changes = []
     for value in (21, 20, 19, 20, 19, 21, 19, 11, 10, 9, 10, 9, 11, 9):
         run.device["battery"] = float(value)
-        said += run.seconds(10)
-    assert said == [
+        changes += run.seconds(10)
+    assert changes == [
         ("raised", "battery-low/dot-1"), ("raised", "battery-very-low/dot-1"), ("cleared", "battery-low/dot-1"),
     ]  # fmt: skip
     run.device["battery"] = 100.0
@@ -136,13 +136,13 @@ def test_a_battery_is_reported_twice_on_its_way_down_and_not_for_trembling(run: 
 
 
 def test_loss_is_a_share_of_a_minute(run: Run) -> None:
-    said = []
+    changes = []
     for second in range(200):
         bad = 60 <= second < 120
         run.device["samples"] += 54 if bad else 60
         run.device["lost"] += 6 if bad else 0
-        said += run.seconds()
-    assert said == [("raised", "sample-loss/dot-1"), ("cleared", "sample-loss/dot-1")]
+        changes += run.seconds()
+    assert changes == [("raised", "sample-loss/dot-1"), ("cleared", "sample-loss/dot-1")]
 
 
 def test_a_few_lost_beats_are_no_loss_rate(run: Run) -> None:

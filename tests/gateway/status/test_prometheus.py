@@ -55,10 +55,10 @@ def parse(text: str) -> tuple[dict[Key, float], dict[str, str]]:
     assert text == "" or text.endswith("\n")
     for line in text.splitlines():
         if line.startswith("# HELP "):
-            family, _, said = line.removeprefix("# HELP ").partition(" ")
+            family, _, description = line.removeprefix("# HELP ").partition(" ")
             assert family not in helped, "one family, one group"
-            assert said
-            assert not re.search(r"\\(?![\\n])", said)
+            assert description
+            assert not re.search(r"\\(?![\\n])", description)
             helped.add(family)
         elif line.startswith("# TYPE "):
             name, kind = line.removeprefix("# TYPE ").split(" ")
@@ -121,10 +121,10 @@ def test_whatever_is_reported_in_words_stays_one_label(name: str, table: dict[st
     status["publisher"]["errors"] = table
     text = exposition(status)
     values = parse_lines(text)
-    told = {
+    documented = {
         dict(labels)["kind"]: value for (family, labels), value in values.items() if family.endswith("errors_total")
     }
-    assert told == table
+    assert documented == table
 
 
 def parse_lines(text: str) -> dict[Key, float]:

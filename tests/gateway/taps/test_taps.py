@@ -214,9 +214,9 @@ def test_what_comes_twice_is_left_out_and_what_is_missing_is_counted() -> None:
 def test_another_run_of_the_gateway_counts_anew() -> None:
     again = batch(0, 5, "b")
     for before in (batch(100, 10), None):
-        told = again.after(before)
-        assert told is not None
-        assert (told.first, len(told.samples), told.lost, told.missed) == (0, 5, 0, 0)
+        merged = again.after(before)
+        assert merged is not None
+        assert (merged.first, len(merged.samples), merged.lost, merged.missed) == (0, 5, 0, 0)
     goes_on = batch(110, 5, "b").after(batch(100, 10))  # another session of the same run
     assert goes_on is not None
     assert (goes_on.lost, goes_on.missed) == (0, 0)

@@ -174,7 +174,7 @@ def test_a_damaged_registry_is_no_reason_to_use_the_file(opened: Opened, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("driver", "options", "said"),
+    ("driver", "options", "reason"),
     [
         ("toaster", {}, "no driver 'toaster': known are heart_rate, movella_dot, shimmer3"),
         ("movella_dot", {"mode": "fast"}, "mode"),
@@ -182,11 +182,11 @@ def test_a_damaged_registry_is_no_reason_to_use_the_file(opened: Opened, tmp_pat
     ],
 )
 def test_a_device_that_nothing_can_read_is_refused(
-    opened: Opened, tmp_path: Path, driver: str, options: dict[str, str], said: str
+    opened: Opened, tmp_path: Path, driver: str, options: dict[str, str], reason: str
 ) -> None:
     ward = opened(configured(tmp_path / "data"))
     before = ward.state
     device = {"id": "d-9", "driver": driver, "placement": "chest", "address": "D4:22:CD:00:00:09", "options": options}
-    with pytest.raises(RefusedError, match=said):
+    with pytest.raises(RefusedError, match=reason):
         ward.change("add-device", {"device": device}, at_us=LATER_US, by="anna", source="mqtt")
     assert ward.state == before
