@@ -45,7 +45,7 @@ def test_every_entry_of_the_log_of_looks_is_explained() -> None:
     sources = "".join(
         text(f"gateway/{name}.py") for name in ("audit/access_log", "dashboard/looks", "dashboard/signin")
     )
-    named = re.findall(r'(?:_Waiting|\.tell|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
+    named = re.findall(r'(?:_Waiting|\.record|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
     assert len(set(named)) >= 8
     page = text("docs/operations.md")
     assert [what for what in named if f"`{what}`" not in page] == []

@@ -38,7 +38,7 @@ def test_an_event_is_timed_to_the_message_and_to_the_page(clock: Clock) -> None:
     clock.us = 1_080_000
     delays.heard(EPOCH, 7)
     clock.us = 1_150_000
-    delays.told()
+    delays.note_shown()
     delays.arrived(status_of((7, 1_000_000)))
     assert delays.summary() == {
         "to_message_ms": {"p50": 80.0, "p95": 80.0}, "to_page_ms": {"p50": 150.0, "p95": 150.0},
@@ -46,7 +46,7 @@ def test_an_event_is_timed_to_the_message_and_to_the_page(clock: Clock) -> None:
     delays.arrived(status_of((7, 1_000_000)))  # a status that came twice counts once
     clock.us = 9_000_000
     delays.heard(EPOCH, 7)  # and so does a message
-    delays.told()
+    delays.note_shown()
     delays.arrived(status_of((7, 1_000_000)))
     assert delays.summary()["to_page_ms"]["p95"] == 150.0
 
@@ -54,7 +54,7 @@ def test_an_event_is_timed_to_the_message_and_to_the_page(clock: Clock) -> None:
 def test_another_epoch_is_another_event(clock: Clock) -> None:
     delays = Delays(clock)
     delays.heard(EPOCH, 7)
-    delays.told()
+    delays.note_shown()
     delays.arrived(status_of((7, 0), epoch="f" * 16))
     assert delays.summary() == {"to_message_ms": NONE, "to_page_ms": NONE}
 
@@ -64,8 +64,8 @@ def test_it_forgets_what_nobody_asks_for(clock: Clock) -> None:
     for seq in range(3 * KEPT):
         delays.heard(EPOCH, seq)
         if seq % 100 == 0:
-            delays.told()
-    assert max(len(delays._heard), len(delays._told), len(delays._untold)) <= KEPT
+            delays.note_shown()
+    assert max(len(delays._heard), len(delays._shown), len(delays._untold)) <= KEPT
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=3), st.lists, max_leaves=6))

@@ -36,13 +36,13 @@ def device(name: str, bed: str | None) -> Json:
 
 
 def publish(ward: Ward, **parts: Any) -> None:
-    ward.take("ward", "", orjson.dumps(registry(**parts)))
+    ward.on_message("ward", "", orjson.dumps(registry(**parts)))
 
 
 def measure(ward: Ward, end_s: float) -> None:
     row = WHO.measurement("heart_rate", 88.0, "none", end_s - 1, end_s)
     body = {"v": 1, "gateway": "gateway-1", "epoch": "0" * 16, "slot": WHO.slot, "measurements": [row]}
-    ward.take("measurements", WHO.slot, orjson.dumps(body))
+    ward.on_message("measurements", WHO.slot, orjson.dumps(body))
 
 
 def test_nothing_of_who_was_discharged_stays_on_any_page_and_nothing_late_comes_back() -> None:
@@ -92,7 +92,7 @@ def test_a_bed_s_card_tells_of_the_others_no_more_than_whether_they_are_taken() 
 def test_a_registry_that_is_not_right_is_left_out_whole_and_reported(wrong: Json) -> None:
     ward = Ward("gateway-1")
     publish(ward, number=7, subjects=[subject("p-1", "bay-1")])
-    ward.take("ward", "", orjson.dumps(registry(8, subjects=[]) | wrong))
+    ward.on_message("ward", "", orjson.dumps(registry(8, subjects=[]) | wrong))
     assert (ward.registry.number, ward.registry.subjects["bay-1"]["id"]) == (7, "p-1")
     assert "ward" in ward.fresh_doubts()
     publish(ward, number=9, subjects=[])
@@ -103,7 +103,7 @@ def test_texts_of_the_registry_are_fit_for_a_page() -> None:
     ward = Ward("gateway-1")
     wrong = registry(7, subjects=[])
     wrong["beds"][0]["label"] = "Bay\u202e1\n" + "x" * 1000
-    ward.take("ward", "", orjson.dumps(wrong))
+    ward.on_message("ward", "", orjson.dumps(wrong))
     label = beds_view(ward)["beds"][0]["label"]
     assert label.startswith("Bay\ufffd1\ufffdx")
     assert len(label) < 500
@@ -115,7 +115,7 @@ def test_a_card_tells_of_earlier_sessions_of_who_is_there_alone() -> None:
         {"id": f"s-{n}", "subject": f"p-{n}", "protocol": "tug", "started_us": n, "ended_us": n + 1} for n in (1, 2)
     ]
     people = [subject("p-1", "bay-1"), subject("p-2", "bay-2")]
-    ward.take("ward", "", orjson.dumps(registry(7, subjects=people) | {"ended": ended}))
+    ward.on_message("ward", "", orjson.dumps(registry(7, subjects=people) | {"ended": ended}))
     assert [one["id"] for one in bed_view(ward, "bay-1")["bed"]["ended"]] == ["s-1"]
-    ward.take("ward", "", orjson.dumps(registry(8, subjects=people[1:]) | {"ended": ended}))
+    ward.on_message("ward", "", orjson.dumps(registry(8, subjects=people[1:]) | {"ended": ended}))
     assert bed_view(ward, "bay-1")["bed"]["ended"] == []

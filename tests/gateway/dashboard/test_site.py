@@ -162,9 +162,9 @@ def message(gateway: str, kind: str = "status") -> Message:
 def test_a_wrong_publisher_makes_us_hold_no_more_than_fits() -> None:
     site = Site(Settings(dashboard=Dashboard(gateways=["*"])))
     for number in range(GATEWAYS + 20):
-        site.take(message(f"g-{number}"))
-    site.take(message("UPPER CASE"))
-    site.take(message("other", "command/watch"))
+        site.on_message(message(f"g-{number}"))
+    site.on_message(message("UPPER CASE"))
+    site.on_message(message("other", "command/watch"))
     assert len(site.wards()) < GATEWAYS
     assert site.losses()["too many gateways"] == 20 + 1 + 2
 

@@ -165,7 +165,7 @@ def _shown(seen: Ward, reader: Reader) -> int:
     while reader.heard:
         message = reader.heard.pop(0)
         kind, _, name = message.topic.removeprefix(f"{TOPICS.prefix}/").partition("/")
-        seen.take(kind, name, message.payload, retained=message.retained)
+        seen.on_message(kind, name, message.payload, retained=message.retained)
     return len(seen.devices())
 
 
