@@ -25,7 +25,6 @@ LONG_FUNCTIONS = {
     "dsp/joints/segment_kernel.py::follow_segments": 41,
     "dsp/lower_back/bout.py::report_step": 43,
     "dsp/lower_back/kernel.py::walks": 45,
-    "dsp/orientation/lanes.py::check": 42,
     "dsp/orientation/run.py::follow_all": 47,
     "gateway/cli/replay_trial.py::replay_trial": 42,
     "gateway/clocks/timeline.py::place": 51,

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from dsp.arrays import require_shape
 from dsp.batch import Batch
 from dsp.orientation.field import LOOK_EVERY
-from dsp.orientation.lanes import TABLE
 from dsp.orientation.layout import (
     ACC_MISSING,
     AT_REST,
@@ -36,6 +35,7 @@ from dsp.orientation.layout import (
 )
 from dsp.orientation.past import no_past
 from dsp.orientation.run import follow_all
+from dsp.orientation.table import TABLE
 from dsp.units import UnitWatch, require_units
 
 __all__ = [
