@@ -120,7 +120,7 @@ def assign(
 
 
 @ward_app.command("take-off", epilog=examples("rehab-gateway ward take-off ward.toml dot-9  # it can be put on others"))
-def take_off(config: ConfigFile, device: DeviceId, *, by: By = "", as_json: AsJson = False) -> None:
+def detach(config: ConfigFile, device: DeviceId, *, by: By = "", as_json: AsJson = False) -> None:
     """Take a device off; it is disconnected, and what it still sends is nobody's."""
     _change(config, "take-off", {"device": device}, by=by, as_json=as_json)
 
