@@ -96,7 +96,7 @@ class Ours:
 
     def _time_push(self, batch: Batch, mag: Array) -> None:
         begin = time.perf_counter_ns()
-        self._filter.push(batch, mag if self._case.mag else None)
+        self._filter.process(batch, mag if self._case.mag else None)
         self.spent = time.perf_counter_ns() - begin
 
     def block(self) -> float:

@@ -69,10 +69,10 @@ def feet(walks: list[dict[str, Signal]], *, results: bool = False) -> int:
         start = np.cumsum([0, *(len(part.index) for part in parts)])
         index = np.concatenate([part.index for part in parts])
         acc, gyr = np.concatenate([part.acc for part in parts]), np.concatenate([part.gyr for part in parts])
-        events = operator.push(Batch(np.array(sensors), start, index, acc, gyr))
+        events = operator.process(Batch(np.array(sensors), start, index, acc, gyr))
         if results:
             analysis = Walk()
-            analysis.push(_contacts(events), 0.0, np.inf, _shapes(operator.strides))
+            analysis.process(_contacts(events), 0.0, np.inf, _shapes(operator.strides))
             analysis.finish()
         for sensor in sensors:
             operator.detach(sensor)
@@ -102,8 +102,8 @@ def backs(walks: list[dict[str, Signal]]) -> int:
         part = walk["lower_back"]
         sensor = operator.attach(RATE_HZ, 1.7)
         batch = Batch.single(part.index, part.acc, part.gyr, sensor)
-        for events in (operator.push(batch), operator.flush(sensor)):
-            analysis.push(events, lambda index: index / RATE_HZ, float(part.index[-1]) / RATE_HZ)
+        for events in (operator.process(batch), operator.flush(sensor)):
+            analysis.process(events, lambda index: index / RATE_HZ, float(part.index[-1]) / RATE_HZ)
         operator.detach(sensor)
         analysis.finish()
     return sum(len(walk["lower_back"].index) for walk in walks)

@@ -1,6 +1,6 @@
 """An hour of a small ward as fast as it goes, and what happens to memory: ``python -m benchmarks.soak [MINUTES]``.
 
-Walkers walk their recordings again and again; their devices' clocks run on. Not part of ``make bench``.
+SimulatedGateway walk their recordings again and again; their devices' clocks run on. Not part of ``make bench``.
 """
 
 from __future__ import annotations

@@ -42,14 +42,14 @@ def check_placements(settings: Settings, drivers: Drivers) -> Iterator[Finding]:
             if known is None:
                 continue
             path: Path = ("slot", i, "device", j, "placement")
-            said = f"slot.device.placement = '{device.placement}'"
+            setting = f"slot.device.placement = '{device.placement}'"
             if known.placements and device.placement not in known.placements:
-                yield path, f"{said} is no place for a {device.driver}: choose one of {', '.join(known.placements)}"
+                yield path, f"{setting} is no place for a {device.driver}: choose one of {', '.join(known.placements)}"
                 continue
             for sensor in known.sensors:
                 other = there.setdefault((sensor, device.placement), device.driver)
                 if other != device.driver:  # two of one driver have a check of their own
-                    yield path, f"{said} already has a {other} in this slot: one {sensor} a place"
+                    yield path, f"{setting} already has a {other} in this slot: one {sensor} a place"
 
 
 def _known(drivers: Drivers, name: str) -> KnownDriver | None:

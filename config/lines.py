@@ -55,7 +55,7 @@ class _Finder:
     def _note(self, path: Path, start: int) -> None:
         self.lines.setdefault(path, bisect_right(self._breaks, start - 1) + 1)
 
-    def _take(self, pattern: re.Pattern[str]) -> str:
+    def _match(self, pattern: re.Pattern[str]) -> str:
         match = pattern.match(self.text, self.at)
         if match is None:
             raise ValueError(f"not TOML at offset {self.at}")
@@ -63,18 +63,18 @@ class _Finder:
         return match.group()
 
     def _blank(self) -> int:
-        self._take(_BLANK)
+        self._match(_BLANK)
         return self.at
 
     def _key(self) -> list[str]:
         """Take a key, dotted or not."""
         parts = []
         while True:
-            raw = self._take(_KEY)
+            raw = self._match(_KEY)
             parts.append(next(iter(tomllib.loads(f"{raw}=0"))) if raw[0] in "\"'" else raw)
             if _DOT.match(self.text, self.at) is None:
                 return parts
-            self._take(_DOT)
+            self._match(_DOT)
 
     def _header(self) -> Path:
         """Take ``[table]`` or ``[[array of tables]]`` and return where its keys go."""
@@ -119,7 +119,7 @@ class _Finder:
         elif opening == "{":
             self._inline(path)
         else:
-            self._take(_TEXT if opening in "\"'" else _SCALAR)
+            self._match(_TEXT if opening in "\"'" else _SCALAR)
 
     def _array(self, path: Path) -> None:
         self.at += 1

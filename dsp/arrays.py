@@ -24,6 +24,6 @@ def require_one_length(**arrays: ArrayLike) -> int:
             raise ValueError(f"{name} must be a row of numbers, not of shape {shape}")
     lengths = {shape[0] for shape in shapes.values()}
     if len(lengths) > 1:
-        told = ", ".join(f"{name} has {shape[0]}" for name, shape in shapes.items())
-        raise ValueError(f"the arrays belong together and differ in length: {told}")
+        lengths_by_name = ", ".join(f"{name} has {shape[0]}" for name, shape in shapes.items())
+        raise ValueError(f"the arrays belong together and differ in length: {lengths_by_name}")
     return int(lengths.pop())

@@ -85,7 +85,7 @@ def compiled(function: Function, **options: object) -> Function:
     """Do as ``kernel``, with further options of numba."""
     made = njit(nogil=True, **options)(function)
     if made is not function:
-        _take_constants_as_variables(made)
+        _treat_constants_as_variables(made)
         folder = cache_folder(_top(Path(function.__code__.co_filename).parent))
         if folder is None:
             _failed.append("this user has no home folder")
@@ -106,7 +106,7 @@ def as_written(function: Function) -> Function:
     return cast("Function", FunctionType(plain.__code__, plain.__globals__ | kernels, plain.__name__))
 
 
-def _take_constants_as_variables(made: Any) -> None:
+def _treat_constants_as_variables(made: Any) -> None:
     """Have one kernel serve calls with any constants: numba compiles it anew for each, a quarter more in all."""
     with_constants = made.get_call_template
 

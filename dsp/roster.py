@@ -27,7 +27,7 @@ class Roster:
         """Return one more than the highest number that was ever given."""
         return len(self._attached)
 
-    def take(self) -> int:
+    def attach(self) -> int:
         """Return the number of a new sensor: the lowest that is free."""
         if False in self._attached:
             sensor = self._attached.index(False)
@@ -41,7 +41,7 @@ class Roster:
         self._attached[sensor] = True
         return sensor
 
-    def leave(self, sensor: int) -> None:
+    def detach(self, sensor: int) -> None:
         """Forget a sensor; its number may be given to another. Raises KeyError if it is not attached."""
         self.check(sensor)
         self._attached[sensor] = False

@@ -59,7 +59,7 @@ def simulate_ward(
     """
     from simulators.scenes.ward import ward
 
-    with _said_plainly():
+    with _refused_plainly():
         scene = ward(beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
@@ -78,7 +78,7 @@ def simulate_recording(
     """Send a recording through simulated devices, radio gaps included, once the gateway has started all of them."""
     from simulators.scenes.recorded import recorded
 
-    with _said_plainly():
+    with _refused_plainly():
         scene = recorded(Recording.load(file), ports=ports.absolute(), speed=speed, faults=_faults(fault))
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=wait))
 
@@ -95,7 +95,7 @@ def list_devices() -> None:
 
 
 @contextlib.contextmanager
-def _said_plainly() -> Iterator[None]:
+def _refused_plainly() -> Iterator[None]:
     """Turn what is wrong with the arguments into one sentence and exit status 2."""
     try:
         yield
@@ -107,7 +107,7 @@ def _faults(texts: list[str] | None) -> list[Fault]:
     return [Fault.parse(text) for text in texts or []]
 
 
-def _say(event: str, **facts: object) -> None:
+def _print_event(event: str, **facts: object) -> None:
     """Print one event as a line of JSON, for a person or for the program that waits for it."""
     typer.echo(json.dumps({"event": event, **facts}))
 
@@ -123,7 +123,9 @@ async def _run(scene: Scene, socket: Path, ports: Path, write_config: Path | Non
         _write(write_config, scene.configuration(socket))
     try:
         await scene.start(socket)
-        _say("ready", socket=str(socket), devices=list(scene.devices), config=write_config and str(write_config))
+        _print_event(
+            "ready", socket=str(socket), devices=list(scene.devices), config=write_config and str(write_config)
+        )
         playing = asyncio.create_task(_play(scene, wait_s), name="scene")
         stopping = asyncio.create_task(stop.wait(), name="stop")
         await asyncio.wait((playing, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -143,7 +145,7 @@ async def _run(scene: Scene, socket: Path, ports: Path, write_config: Path | Non
 async def _play(scene: Scene, wait_s: float) -> None:
     complete = await scene.begin(wait_s)
     if wait_s:
-        _say("begin", complete=complete)
+        _print_event("begin", complete=complete)
     await scene.finished()
 
 
@@ -157,7 +159,7 @@ def _write(path: Path, text: str) -> None:
 
 def _summary(scene: Scene) -> None:
     counts = [device.counts for device in scene.devices.values()]
-    _say(
+    _print_event(
         "summary",
         sent=sum(count.sent for count in counts),
         lost=sum(count.lost for count in counts),

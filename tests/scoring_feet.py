@@ -29,7 +29,7 @@ class FootDetector:
         self, index: NDArray[np.int64], acc: NDArray[np.float64], gyr: NDArray[np.float64]
     ) -> Iterator[dict[str, Any]]:
         """Take a packet; yield contacts, and steady strides (no turn in them or just before) at foot-flat."""
-        for event in self._contacts.push(Batch.single(index, acc, gyr, self._sensor)):
+        for event in self._contacts.process(Batch.single(index, acc, gyr, self._sensor)):
             if event["kind"] in KINDS:
                 yield {"kind": KINDS[int(event["kind"])], "index": float(event["index"])}
         for stride in self._contacts.strides:

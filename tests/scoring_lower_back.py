@@ -22,12 +22,12 @@ class LowerBackDetector:
     def push(
         self, index: NDArray[np.int64], acc: NDArray[np.float64], gyr: NDArray[np.float64]
     ) -> Iterator[dict[str, Any]]:
-        yield from self._said(self._walks.push(Batch.single(index, acc, gyr, self._sensor)))
+        yield from self._as_scored(self._walks.process(Batch.single(index, acc, gyr, self._sensor)))
 
     def flush(self) -> Iterator[dict[str, Any]]:
-        yield from self._said(self._walks.flush(self._sensor))
+        yield from self._as_scored(self._walks.flush(self._sensor))
 
-    def _said(self, events: NDArray[np.void]) -> Iterator[dict[str, Any]]:
+    def _as_scored(self, events: NDArray[np.void]) -> Iterator[dict[str, Any]]:
         for event in events:
             if event["kind"] == INITIAL_CONTACT:
                 yield {"kind": "ic", "index": float(event["index"])}

@@ -7,8 +7,8 @@
 - a class: the functions of its body, properties and private ones among them;
 - a private reach: ``thing._name`` where the name is no part of the module it is used in (neither of its classes nor of
   itself), ``from module import _name``, and ``setattr(thing, "_name", …)``;
-- a kernel: a function below ``@kernel`` or ``@compiled``; of its parameters those of one letter, and those (or what
-  it returns) that are ``Any``;
+- a kernel: a function below ``@kernel``, ``@compiled``, ``@lean`` or ``@inlined``; of its parameters those of one
+  letter, and those (or what it returns) that are ``Any``;
 - a circle: modules of which each imports, while it is being loaded, the next one.
 """
 
@@ -30,7 +30,7 @@ MOST_METHODS = 20
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("config", "drivers", "dsp", "gateway", "simulators")
 TESTS = "tests"
-KERNELS = {"kernel", "compiled"}
+KERNELS = {"kernel", "compiled", "lean", "inlined"}
 
 DOCUMENTED = {"_replace", "_asdict", "_fields", "_make", "_exit", "_missing_"}
 """Names with an underscore that Python documents: of named tuples, of ``os`` and of ``enum``."""

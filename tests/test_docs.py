@@ -45,10 +45,10 @@ def test_every_entry_of_the_log_of_looks_is_explained() -> None:
     sources = "".join(
         text(f"gateway/{name}.py") for name in ("audit/access_log", "dashboard/looks", "dashboard/signin")
     )
-    told = re.findall(r'(?:_Waiting|\.tell|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
-    assert len(set(told)) >= 8
+    named = re.findall(r'(?:_Waiting|\.record|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
+    assert len(set(named)) >= 8
     page = text("docs/operations.md")
-    assert [what for what in told if f"`{what}`" not in page] == []
+    assert [what for what in named if f"`{what}`" not in page] == []
 
 
 def test_the_configuration_reference_is_the_settings() -> None:
@@ -90,9 +90,9 @@ def test_every_field_of_a_measurement_is_explained() -> None:
 
 
 def test_every_entry_of_the_audit_is_explained() -> None:
-    told = re.findall(r'self\._tell\(\s*"([a-z-]+)"', text("gateway/audit/audit.py"))
-    assert len(set(told)) >= 8
-    assert [what for what in told if f"| `{what}` |" not in text("docs/mqtt.md")] == []
+    named = re.findall(r'self\._append\(\s*"([a-z-]+)"', text("gateway/audit/audit.py"))
+    assert len(set(named)) >= 8
+    assert [what for what in named if f"| `{what}` |" not in text("docs/mqtt.md")] == []
 
 
 def test_the_outbox_of_the_example_is_the_outbox_s(tmp_path: Path) -> None:

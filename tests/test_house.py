@@ -84,7 +84,7 @@ def test_no_number_that_names_a_person() -> None:
     assert {name: numbers for name, text in texts().items() if (numbers := nhs_numbers(text))} == {}
 
 
-def test_decision_records_say_what_is_and_what_is_not() -> None:
+def test_decision_records_state_what_is_and_what_is_not() -> None:
     records = sorted((ROOT / "docs/decisions").glob("*.md"))
     assert [record.name[:4] for record in records] == [f"{n:04}" for n in range(1, len(records) + 1)]
     for record in records:

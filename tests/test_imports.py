@@ -42,7 +42,7 @@ ORDERS = {
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",
-        "catalogue", "gait_metrics", "metric", "units", "batch", "result", "roster", "arrays", "kernel",
+        "catalogue", "gait_metrics", "metric", "units", "batch", "result", "roster", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip
@@ -151,11 +151,11 @@ def test_the_other_packages_import_downwards_within_too(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", sorted(ORDERS))
-def test_the_order_of_a_package_is_told(package: str) -> None:
+def test_the_order_of_a_package_is_reported(package: str) -> None:
     shown = (ROOT / "docs/architecture.md").read_text("utf-8").partition(f"### `{package}/`")[2].partition("\n#")[0]
     folders = [name for name in ORDERS[package] if (ROOT / package / name).is_dir()]
-    told = [line.split("`")[1].rstrip("/") for line in shown.splitlines() if line.startswith("| `")]
-    assert told == folders
+    listed = [line.split("`")[1].rstrip("/") for line in shown.splitlines() if line.startswith("| `")]
+    assert listed == folders
     for name in folders:
         assert ast.get_docstring(ast.parse((ROOT / package / name / "__init__.py").read_text("utf-8"))), name
 

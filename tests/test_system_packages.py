@@ -73,10 +73,10 @@ def test_a_program_is_found_however_it_is_named(source: str, names: list[str]) -
 
 def test_what_is_missing_is_installed_in_one_go(tmp_path: Path) -> None:
     """On a machine that has nothing, every package is asked for, those of the faults only for the faults."""
-    said = tmp_path / "asked"
+    asked = tmp_path / "asked"
     bare = tmp_path / "bin"
     bare.mkdir()
-    for name, script in {"apt-get": f'echo "$@" >> {said}', "id": "echo 0"}.items():
+    for name, script in {"apt-get": f'echo "$@" >> {asked}', "id": "echo 0"}.items():
         (bare / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")
         (bare / name).chmod(stat.S_IRWXU)
     for name in ("make", "bash", "env", "true"):
@@ -89,7 +89,9 @@ def test_what_is_missing_is_installed_in_one_go(tmp_path: Path) -> None:
             ["make", "system", *more], cwd=tmp_path, env={**os.environ, "PATH": str(bare)}, check=True, timeout=60
         )
     tests, faults = (
-        set(line.split()) & set(listed().values()) for line in said.read_text("utf-8").splitlines() if "install" in line
+        set(line.split()) & set(listed().values())
+        for line in asked.read_text("utf-8").splitlines()
+        if "install" in line
     )
     assert {"libfaketime", "libatomic1", "mosquitto"} <= tests
     assert faults == set(listed().values())

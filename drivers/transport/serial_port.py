@@ -185,9 +185,9 @@ class SerialConnection(Connection, asyncio.Protocol):
                     await self._arrived.wait()
         except TimeoutError as problem:
             raise DialogueError(f"no answer of {count} bytes within {timeout_s:g} s") from problem
-        return self._take(count)
+        return self._consume(count)
 
-    def _take(self, count: int) -> bytes:
+    def _consume(self, count: int) -> bytes:
         taken = b""
         while len(taken) < count:
             arrival_ns, data = self._waiting.popleft()

@@ -1,1 +1,1 @@
-"""What foot and shank share: events, swings and strides."""
+"""What foot and shank share: the detector around their kernels, events, the parts of a cycle, swings and strides."""

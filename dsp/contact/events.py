@@ -1,11 +1,11 @@
-"""What foot and shank tell alike: events, the parts of a step, and how much of the past a kernel keeps."""
+"""What foot and shank report alike: events, the parts of a step, and how much of the past a kernel keeps."""
 
 from __future__ import annotations
 
 import math
 from typing import Final
 
-import numpy as np
+from dsp.record import Record
 
 INITIAL_CONTACT: Final = 0
 FINAL_CONTACT: Final = 1
@@ -20,15 +20,19 @@ SWING: Final = 1
 LANDING: Final = 2
 
 MAX_TAPS: Final = 31  # the smoothing window at 350 Hz takes 27
-EVENT: Final = np.dtype(
-    [
-        ("sensor", "i8"),
-        ("kind", "i8"),  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
-        ("index", "f8"),  # the event on the device's sample counter; of a gap the last sample before it
-        ("decided_index", "i8"),  # newest sample when it was decided; of a gap the first sample after it
-        ("confidence", "f8"),  # 0 to 1
-    ]
-)
+
+
+class ContactEvent(Record):
+    """What happened to a foot or shank, and when."""
+
+    sensor: int
+    kind: int  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
+    index: float  # the event on the device's sample counter; of a gap the last sample before it
+    decided_index: int  # newest sample when it was decided; of a gap the first sample after it
+    confidence: float  # 0 to 1
+
+
+EVENT: Final = ContactEvent.layout()
 
 HISTORY: Final = 2048  # samples of specific force and rate that are kept; a power of two; 8 s at 256 Hz
 MAX_LANDING: Final = 128  # samples of a landing that are kept to look back into: 0.18 s at 350 Hz take 63

@@ -7,13 +7,12 @@ freezing of gait show a skewness of 1.6 to 1.9, turned over by no mounting.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.kernel import kernel
-from dsp.mounting.alignment import MEMORY_S, see_motion
+from dsp.mounting.alignment import MEMORY_S, Alignment, see_motion
+from dsp.record import Record, Vector
 
 NOMINAL_SWINGS = 0.2  # rad^3/s^2: weight of the nominal sign, less than one slow swing
 SURE_SKEW = 0.1  # share of the cubes to the other side that turns the sign round; a leg that walks has 0.6
@@ -21,51 +20,68 @@ COME_BACK = 0.3  # net share of the rotation above which the leg has only leaned
 RECENT_S = 15.0  # of time: what counts for that
 
 
+class SwingSense(Record):
+    """Which way a leg swings."""
+
+    swings: Vector  # fading integral of rate x |rate|^2, rad^3/s^2
+    swings_sum: float
+    turns: Vector  # the same of the rate itself, rad
+    turns_sum: float
+
+
 @kernel
-def begin_swings(s: Any) -> None:
+def begin_swings(sense: SwingSense) -> None:
     """Start from the nominal mounting: swing turns about the axis to the right."""
-    s.swings[0] = 0.0
-    s.swings[1] = -NOMINAL_SWINGS
-    s.swings[2] = 0.0
-    s.swings_sum = NOMINAL_SWINGS
+    sense.swings[0] = 0.0
+    sense.swings[1] = -NOMINAL_SWINGS
+    sense.swings[2] = 0.0
+    sense.swings_sum = NOMINAL_SWINGS
     for i in range(3):
-        s.turns[i] = 0.0
-    s.turns_sum = 0.0
+        sense.turns[i] = 0.0
+    sense.turns_sum = 0.0
 
 
 @kernel
-def see_any(s: Any, a: Any, gyr: NDArray[np.float64], dt: float) -> None:
+def see_any(sense: SwingSense, alignment: Alignment, gyr: NDArray[np.float64], dt: float) -> None:
     """Follow how far the leg has turned and come back, by every sample: in slow walks only swing is quick."""
     fade = 1.0 - dt / RECENT_S
     for i in range(3):
-        s.turns[i] = fade * s.turns[i] + gyr[i] * dt
-    size = abs(a.left[0] * gyr[0] + a.left[1] * gyr[1] + a.left[2] * gyr[2])
-    s.turns_sum = fade * s.turns_sum + size * dt
+        sense.turns[i] = fade * sense.turns[i] + gyr[i] * dt
+    size = abs(alignment.left[0] * gyr[0] + alignment.left[1] * gyr[1] + alignment.left[2] * gyr[2])
+    sense.turns_sum = fade * sense.turns_sum + size * dt
 
 
 @kernel
-def see_leg(s: Any, a: Any, gyr: NDArray[np.float64], dt: float) -> None:
+def see_leg(sense: SwingSense, alignment: Alignment, gyr: NDArray[np.float64], dt: float) -> None:
     """Learn the axis to the left from one sample of motion of a shank or thigh, rad/s.
 
     Takes:
-        s: A record with ``swings`` (3,), ``swings_sum``, ``turns`` (3,) and ``turns_sum``.
-        a: A row of ``dsp.mounting.alignment.ALIGNMENT``; its ``left`` is what is learned.
+        sense: What is known of its swings.
+        alignment: Its ``left`` is what is learned.
     """
-    see_motion(a, gyr, dt)
+    see_motion(alignment, gyr, dt)
     fade = 1.0 - dt / MEMORY_S
     square = gyr[0] ** 2 + gyr[1] ** 2 + gyr[2] ** 2
-    size = abs(a.left[0] * gyr[0] + a.left[1] * gyr[1] + a.left[2] * gyr[2]) * dt
+    size = abs(alignment.left[0] * gyr[0] + alignment.left[1] * gyr[1] + alignment.left[2] * gyr[2]) * dt
     for i in range(3):
-        s.swings[i] = fade * s.swings[i] + square * gyr[i] * dt
-    s.swings_sum = fade * s.swings_sum + square * size
-    same = a.used[0] * a.left[0] + a.used[1] * a.left[1] + a.used[2] * a.left[2]
+        sense.swings[i] = fade * sense.swings[i] + square * gyr[i] * dt
+    sense.swings_sum = fade * sense.swings_sum + square * size
+    same = (
+        alignment.used[0] * alignment.left[0]
+        + alignment.used[1] * alignment.left[1]
+        + alignment.used[2] * alignment.left[2]
+    )
     sign = 1.0 if same >= 0.0 else -1.0
-    net = s.turns[0] * a.left[0] + s.turns[1] * a.left[1] + s.turns[2] * a.left[2]
-    if abs(net) < COME_BACK * s.turns_sum:
-        skew = s.swings[0] * a.left[0] + s.swings[1] * a.left[1] + s.swings[2] * a.left[2]
-        if skew > SURE_SKEW * s.swings_sum:
+    net = sense.turns[0] * alignment.left[0] + sense.turns[1] * alignment.left[1] + sense.turns[2] * alignment.left[2]
+    if abs(net) < COME_BACK * sense.turns_sum:
+        skew = (
+            sense.swings[0] * alignment.left[0]
+            + sense.swings[1] * alignment.left[1]
+            + sense.swings[2] * alignment.left[2]
+        )
+        if skew > SURE_SKEW * sense.swings_sum:
             sign = -1.0
-        elif skew < -SURE_SKEW * s.swings_sum:
+        elif skew < -SURE_SKEW * sense.swings_sum:
             sign = 1.0
     for i in range(3):
-        a.left[i] = sign * a.left[i]
+        alignment.left[i] = sign * alignment.left[i]

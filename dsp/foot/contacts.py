@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.contact.events import EVENT, HISTORY, MAX_LANDING, MAX_TAPS, RATE_RANGE_HZ
+from dsp.contact.detector import ContactDetector, longest_landing, smoothing
+from dsp.contact.events import HISTORY
 from dsp.contact.stride_kernel import SCRATCH, STRIDE
 from dsp.foot.kernel import Sink, contacts
 from dsp.foot.layout import PARAMS, STATE
-from dsp.mounting.alignment import ALIGNMENT, Mounting
-from dsp.roster import Roster, more_rows, require_rate
-from dsp.units import UnitWatch
 
 __all__ = ["ALGORITHM", "FootContacts", "FootParams"]
 
@@ -38,7 +36,7 @@ class FootParams:
         lift_max_s: Time in which the toe-up rotation must become that of a step.
         phase_min_s: Shortest stance and shortest swing.
         ringing_s: Time after an initial contact in which the impact may still ring.
-        push_age_s: Longest time from push-off to the start of the toe-up rotation.
+        push_off_age_s: Longest time from push-off to the start of the toe-up rotation.
         calm_s: Time without rotation that ends a swing in which the foot came down flat.
         still_s: Time without any rotation after which nothing before counts as the start of a step.
         hidden_s: Longest gap in which a foot that swings before and after it cannot have stood meanwhile.
@@ -59,7 +57,7 @@ class FootParams:
     lift_max_s: float = 2.0
     phase_min_s: float = 0.1
     ringing_s: float = 0.3
-    push_age_s: float = 0.5
+    push_off_age_s: float = 0.5
     calm_s: float = 0.08
     still_s: float = 0.05
     hidden_s: float = 0.3
@@ -72,79 +70,54 @@ class FootParams:
 
     def for_rate(self, rate_hz: float) -> NDArray[np.void]:
         """Return one row of the kernel's parameters for a sampling rate."""
-        p = np.zeros(1, PARAMS)
-        half = min(max(int(np.ceil(self.smoothing_s * rate_hz)) - 1, 0), MAX_TAPS // 2)
-        taps = 1.0 - np.abs(np.arange(-half, half + 1)) / max(self.smoothing_s * rate_hz, 1.0)
-        p["dt"] = 1.0 / rate_hz
-        p["half"] = half
-        p["taps"][0, : 2 * half + 1] = taps / taps.sum()
-        p["again"] = min(round(self.again_s * rate_hz), HISTORY)
-        p["bridge"] = round(self.bridge_s * rate_hz)
-        p["landing_min"] = round(self.landing_min_s * rate_hz)
-        p["landing_max"] = min(round(self.landing_max_s * rate_hz), MAX_LANDING - 1)
-        p["swing_max"] = round(self.swing_max_s * rate_hz)
-        p["lift_max"] = round(self.lift_max_s * rate_hz)
-        p["min_phase"] = self.phase_min_s * rate_hz
-        p["ringing"] = self.ringing_s * rate_hz
-        p["push_age"] = self.push_age_s * rate_hz
-        p["calm"] = max(2, round(self.calm_s * rate_hz))
-        p["still"] = max(2, round(self.still_s * rate_hz))
-        p["hidden"] = round(self.hidden_s * rate_hz)
-        p["stand"] = round(self.stand_s * rate_hz)
-        p["flat_search"] = round(self.flat_search_s * rate_hz)
-        p["quiet"] = round(self.flat_s * rate_hz)
-        p["rate_floor"] = self.rate_floor
-        p["angle_floor"] = self.angle_floor
-        p["fade"] = np.exp(-1.0 / (self.memory_s * rate_hz))
-        return p
+        row = np.zeros(1, PARAMS)
+        row["dt"] = 1.0 / rate_hz
+        row["half"], row["taps"] = smoothing(self.smoothing_s, rate_hz)
+        row["again"] = min(round(self.again_s * rate_hz), HISTORY)
+        row["bridge"] = round(self.bridge_s * rate_hz)
+        row["landing_min"] = round(self.landing_min_s * rate_hz)
+        row["landing_max"] = longest_landing(self.landing_max_s, rate_hz)
+        row["swing_max"] = round(self.swing_max_s * rate_hz)
+        row["lift_max"] = round(self.lift_max_s * rate_hz)
+        row["min_phase"] = self.phase_min_s * rate_hz
+        row["ringing"] = self.ringing_s * rate_hz
+        row["push_off_age"] = self.push_off_age_s * rate_hz
+        row["calm"] = max(2, round(self.calm_s * rate_hz))
+        row["still"] = max(2, round(self.still_s * rate_hz))
+        row["hidden"] = round(self.hidden_s * rate_hz)
+        row["stand"] = round(self.stand_s * rate_hz)
+        row["flat_search"] = round(self.flat_search_s * rate_hz)
+        row["quiet"] = round(self.flat_s * rate_hz)
+        row["rate_floor"] = self.rate_floor
+        row["angle_floor"] = self.angle_floor
+        row["fade"] = np.exp(-1.0 / (self.memory_s * rate_hz))
+        return row
 
 
-class FootContacts:
+class FootContacts(ContactDetector):
     """Streaming detector of foot contacts for many sensors, one kernel call a batch.
 
     Sensors should lie in the segment frame (x to the toe, y left, z up); one strapped on askew is found out within the
-    first strides, and what it saw of them is gone through again. The same samples in any chunking give the same events,
-    bit for bit. Methods: Aminian 2002, Salarian 2004 (gyroscope), with timing levels of our own.
+    first strides, and what it saw of them is gone through again. Methods: Aminian 2002, Salarian 2004 (gyroscope), with
+    timing levels of our own.
 
     Attributes:
-        strides: What the newest ``push`` closed, array of ``STRIDE``: a stride comes with the foot-flat that ends it.
+        strides: What the newest batch closed, array of ``STRIDE``: a stride comes with the foot-flat that ends it.
     """
 
     def __init__(self, params: FootParams | None = None) -> None:
+        super().__init__("foot contacts", PARAMS, STATE)
         self._params = params or FootParams()
-        self._roster = Roster(self._grow)
-        self._rows = np.zeros(0, PARAMS)
-        self._state = np.zeros(0, STATE)
-        self._alignment = np.zeros(0, ALIGNMENT)
         self._history = np.zeros((0, HISTORY, 6))
-        self._events = np.zeros(0, EVENT)
         self._strides = np.zeros(0, STRIDE)
         self._scratch = np.zeros((HISTORY, SCRATCH))
-        self._units = UnitWatch()
-        self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
-    def attach(self, rate_hz: float) -> int:
-        """Return the number of a new sensor sampled at ``rate_hz``."""
-        require_rate("foot contacts need", rate_hz, RATE_RANGE_HZ)
-        sensor = self._roster.take()
-        self._rows[sensor] = self._params.for_rate(rate_hz)[0]
-        self._state[sensor] = np.zeros((), STATE)
-        self._alignment[sensor] = np.zeros((), ALIGNMENT)
-        self._units.forget(sensor)
-        return sensor
+    def _params_for(self, rate_hz: float) -> NDArray[np.void]:
+        return self._params.for_rate(rate_hz)
 
-    def detach(self, sensor: int) -> None:
-        """Forget a sensor; its number may be given to another."""
-        self._roster.leave(sensor)
-
-    def push(self, batch: Batch) -> NDArray[np.void]:
-        """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
-        self._roster.check(*batch.sensor.tolist())
-        self._units.look(batch)
-        need = 4 * len(batch.index) + 16
-        if len(self._events) < need:
-            self._events = np.zeros(2 * need, EVENT)
-            self._strides = np.zeros(need, STRIDE)
+    def _run(self, batch: Batch) -> int:
+        if len(self._strides) < len(self._events) // 2:
+            self._strides = np.zeros(len(self._events) // 2, STRIDE)
         counts = np.zeros(2, np.int64)
         contacts(
             batch.sensor,
@@ -163,39 +136,8 @@ class FootContacts:
             bad = self._units.doubted(self.strides["sensor"])
             for name in MEASURED:
                 self.strides[name][bad] = np.nan
-        return self._events[: counts[0]].copy()
-
-    def doubt(self, sensor: int) -> str:
-        """Return what is wrong with the units of a sensor, whose strides then have no measures; empty if nothing is."""
-        self._roster.check(sensor)
-        return self._units.doubt(sensor)
-
-    def flush(self, sensor: int) -> NDArray[np.void]:
-        """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
-        self._roster.check(sensor)
-        self._state[sensor] = np.zeros((), STATE)
-        return np.zeros(0, EVENT)
-
-    def mounting(self, sensor: int) -> Mounting:
-        """Return how this sensor is found to be strapped on."""
-        self._roster.check(sensor)
-        return Mounting.of(self._alignment[sensor])
-
-    def settled(self, sensor: int) -> float:
-        """Return the sample number before which no event of this sensor will come any more; -inf at first."""
-        self._roster.check(sensor)
-        state = self._state[sensor]
-        return float(state["settled"]) if state["started"] else -np.inf
-
-    def settled_all(self) -> NDArray[np.float64]:
-        """Return the same of all sensors by their numbers, which are those up to the highest that was given."""
-        state = self._state[: len(self._roster)]
-        settled: NDArray[np.float64] = np.where(state["started"] != 0, state["settled"], -np.inf)
-        return settled
+        return int(counts[0])
 
     def _grow(self, room: int) -> None:
-        self._rows = more_rows(self._rows, room)
-        self._state = more_rows(self._state, room)
-        self._alignment = more_rows(self._alignment, room)
+        super()._grow(room)
         self._history = np.concatenate([self._history, np.zeros((room, HISTORY, 6))])
-        self._units.grow(room)

@@ -99,9 +99,9 @@ class Walk:
 
     def __init__(self, *, exoskeleton: bool = False, contacts: Mapping[Foot, str] | None = None) -> None:
         self._exoskeleton = exoskeleton
-        told_by = dict(contacts or {})
-        self._told_by: dict[Foot, str] = {"left": FOOT_ALGORITHM, "right": FOOT_ALGORITHM, **told_by}
-        self._unlike = len(set(told_by.values())) > 1
+        given = dict(contacts or {})
+        self._algorithms: dict[Foot, str] = {"left": FOOT_ALGORITHM, "right": FOOT_ALGORITHM, **given}
+        self._unlike = len(set(given.values())) > 1
         high = CATALOGUE["stride_time"].limits(exoskeleton=exoskeleton)[1]
         assert high is not None
         self._pause_s = high
@@ -117,7 +117,7 @@ class Walk:
         """Whether a contact or a stride still waits for the watermark."""
         return bool(self._pending)
 
-    def push(
+    def process(
         self,
         contacts: Iterable[Contact],
         sync_s: float | None,
@@ -148,14 +148,14 @@ class Walk:
             if kind == SHAPE:
                 self._shape(Shape(side, time_s, *rest))
             else:
-                self._take(Contact(side, kind, time_s, rest[0]))
+                self._add_contact(Contact(side, kind, time_s, rest[0]))
         if watermark_s - self._last_step_s > self._pause_s:
             self._end_bout()
         return self._collect()
 
     def finish(self) -> list[Result]:
         """End of the session: take what is pending and close the bout."""
-        self.push([], self._sync_s, math.inf)
+        self.process([], self._sync_s, math.inf)
         self._end_bout()
         return self._collect()
 
@@ -193,13 +193,13 @@ class Walk:
             )
         self._begin_bout()
 
-    def _take(self, contact: Contact) -> None:
+    def _add_contact(self, contact: Contact) -> None:
         foot = self._feet[contact.side]
         if contact.kind == GAP:
             foot.broken = True
             foot.final = None
             return
-        self._publish(EVENTS[contact.kind], 1.0, (contact, contact), algorithm=self._told_by[contact.side])
+        self._publish(EVENTS[contact.kind], 1.0, (contact, contact), algorithm=self._algorithms[contact.side])
         if contact.kind == FINAL_CONTACT:
             foot.final = contact
         elif contact.kind == INITIAL_CONTACT:
@@ -283,22 +283,22 @@ class Walk:
     def _both(self) -> None:
         """Say what a window of steps of both feet tells: cadence each step, the rest each second one."""
         rejected = list(self._rejected)
-        self._say("cadence", "both", cadence(list(self._steps), rejected))
+        self._add_window("cadence", "both", cadence(list(self._steps), rejected))
         self._paired = not self._paired
         if self._paired:
             return
         steps = list(self._steps)
         for metric, window in symmetry(steps, rejected).items():
-            self._say(metric, "both", window, sync_limit_s=SYNC_FOR_SYMMETRY_S)
+            self._add_window(metric, "both", window, sync_limit_s=SYNC_FOR_SYMMETRY_S)
         strides = {side: list(foot.strides) for side, foot in self._feet.items()}
-        self._say("stride_time_cv", "both", variability(strides, rejected))
-        self._say("pci", "both", coordination(steps, strides, rejected), sync_limit_s=SYNC_FOR_SYMMETRY_S)
+        self._add_window("stride_time_cv", "both", variability(strides, rejected))
+        self._add_window("pci", "both", coordination(steps, strides, rejected), sync_limit_s=SYNC_FOR_SYMMETRY_S)
 
     def _one_foot(self, side: Foot) -> None:
         """Say what one foot alone can tell, and that it is one foot alone."""
         strides, rejected = list(self._feet[side].strides), list(self._rejected)
-        self._say("cadence", "both", cadence(halves(strides), rejected), reason=f"{side} foot only")
-        self._say("stride_time_cv", side, variability({side: strides}, rejected))
+        self._add_window("cadence", "both", cadence(halves(strides), rejected), reason=f"{side} foot only")
+        self._add_window("stride_time_cv", side, variability({side: strides}, rejected))
 
     def _shape(self, shape: Shape) -> None:
         """Say length, speed and angles of a stride; take it out of the windows if it was part of a turn."""
@@ -349,7 +349,7 @@ class Walk:
             Result(metric, value, span[1].side, start, end, n, algorithm, rejected, quality, reason, sync_s)
         )
 
-    def _say(
+    def _add_window(
         self, metric: str, side: Side, window: Window | None, *, sync_limit_s: float | None = None, reason: str = ""
     ) -> None:
         """Say one value over a window, if there is one and it is plausible."""

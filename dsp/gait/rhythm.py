@@ -6,9 +6,9 @@ All functions read a ring buffer: ``ring[i & (len(ring) - 1)]`` holds sample ``i
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from dsp.kernel import kernel
+from dsp.record import Floats
 
 HARMONICS = 20  # of the stride frequency: up to about 20 Hz, where the trunk hardly moves (Bellanca 2013)
 SEARCH = 0.2  # the dominant period lies within this share of the mean step or stride
@@ -16,51 +16,51 @@ NOTHING = 1e-9  # m/s^2, or its square: less is no movement
 
 
 @kernel
-def moments(ring: Any, first: int, n: int) -> tuple[float, float]:
-    """Return mean and variance of ``n`` samples."""
+def moments(ring: Floats, first: int, count: int) -> tuple[float, float]:
+    """Return mean and variance of so many samples."""
     mask = len(ring) - 1
     mean, variance = 0.0, 0.0
-    for i in range(first, first + n):
+    for i in range(first, first + count):
         mean += ring[i & mask]
-    mean /= n
-    for i in range(first, first + n):
+    mean /= count
+    for i in range(first, first + count):
         variance += (ring[i & mask] - mean) ** 2
-    return mean, variance / n
+    return mean, variance / count
 
 
 @kernel
-def regularity(ring: Any, first: int, n: int, period: float) -> float:
+def regularity(ring: Floats, first: int, count: int, period: float) -> float:
     """Return the highest unbiased autocorrelation within ``SEARCH`` of ``period`` samples; 1 is perfect repetition.
 
     Step or stride regularity of Moe-Nilssen & Helbostad 2004. NaN when the stretch is too short or nothing moves.
     """
     mask = len(ring) - 1
-    mean, variance = moments(ring, first, n)
+    mean, variance = moments(ring, first, count)
     best = math.nan
     if variance <= NOTHING:
         return best
     for lag in range(math.ceil((1.0 - SEARCH) * period), int((1.0 + SEARCH) * period) + 1):
-        if lag >= n:
+        if lag >= count:
             break
         total = 0.0
-        for i in range(first, first + n - lag):
+        for i in range(first, first + count - lag):
             total += (ring[i & mask] - mean) * (ring[(i + lag) & mask] - mean)
-        value = total / (n - lag) / variance
+        value = total / (count - lag) / variance
         if math.isnan(best) or value > best:
             best = value
     return best
 
 
 @kernel
-def spectrum(ring: Any, start: float, end: float, out: Any, column: int) -> None:
+def spectrum(ring: Floats, start: float, end: float, out: Floats, column: int) -> None:
     """Write real and imaginary parts of the first harmonics of [start, end) to ``out[:, column:column + 2]``."""
     mask = len(ring) - 1
     first, last = math.ceil(start), math.ceil(end) - 1
-    n = last - first + 1
+    count = last - first + 1
     mean = 0.0
     for i in range(first, last + 1):
         mean += ring[i & mask]
-    mean /= n
+    mean /= count
     for h in range(HARMONICS):
         angle = 2.0 * math.pi * (h + 1) / (end - start)
         turn_cos, turn_sin = math.cos(angle), math.sin(angle)
@@ -71,12 +71,12 @@ def spectrum(ring: Any, start: float, end: float, out: Any, column: int) -> None
             real += x * c
             imag -= x * s
             c, s = c * turn_cos - s * turn_sin, s * turn_cos + c * turn_sin
-        out[h, column] = real / n
-        out[h, column + 1] = imag / n
+        out[h, column] = real / count
+        out[h, column + 1] = imag / count
 
 
 @kernel
-def forward_angle(spectra: Any, strides: int) -> float:
+def forward_angle(spectra: Floats, strides: int) -> float:
     """Return the angle in the horizontal plane along which the two steps of a stride look most alike: forwards.
 
     ``spectra`` (strides, harmonics, 4+): columns 0 to 3 are the two horizontal axes. Sideways the body swings once a
@@ -94,7 +94,7 @@ def forward_angle(spectra: Any, strides: int) -> float:
 
 
 @kernel
-def even_to_odd(spectra: Any, strides: int, column: int, angle: float, width: int) -> float:
+def even_to_odd(spectra: Floats, strides: int, column: int, angle: float, width: int) -> float:
     """Return the mean over strides of the sum of even over the sum of odd amplitudes.
 
     With ``width`` 2 the two axes from ``column`` on are turned into ``angle`` first; with 1 the axis is taken as is.
@@ -120,7 +120,7 @@ def even_to_odd(spectra: Any, strides: int, column: int, angle: float, width: in
 
 
 @kernel
-def pendulum_height(ring: Any, start: float, end: float, dt: float) -> float:
+def pendulum_height(ring: Floats, start: float, end: float, dt: float) -> float:
     """Return the vertical excursion in metres between two contacts, from upward acceleration in m/s^2.
 
     Velocity and height are taken to be the same at both contacts, which removes the drift of the two integrations
@@ -128,18 +128,18 @@ def pendulum_height(ring: Any, start: float, end: float, dt: float) -> float:
     """
     mask = len(ring) - 1
     first, last = round(start), round(end)
-    n = last - first  # the last contact is the first sample of the next step
-    if n < 8:
+    count = last - first  # the last contact is the first sample of the next step
+    if count < 8:
         return math.nan
     mean = 0.0
     for i in range(first, last):
         mean += ring[i & mask]
-    mean /= n
+    mean /= count
     velocity, mean_velocity = 0.0, 0.0
     for i in range(first, last):
         velocity += (ring[i & mask] - mean) * dt
         mean_velocity += velocity
-    mean_velocity /= n
+    mean_velocity /= count
     velocity, height, low, high = 0.0, 0.0, math.inf, -math.inf
     for i in range(first, last):
         velocity += (ring[i & mask] - mean) * dt
@@ -149,20 +149,20 @@ def pendulum_height(ring: Any, start: float, end: float, dt: float) -> float:
 
 
 @kernel
-def median(values: Any, n: int, scratch: Any) -> float:
-    """Return the median of the first ``n`` values, using ``scratch`` (at least n) to sort in."""
-    if n == 0:
+def median(values: Floats, count: int, scratch: Floats) -> float:
+    """Return the median of the first values, so many of them, using ``scratch`` (at least as long) to sort in."""
+    if count == 0:
         return math.nan
-    for i in range(n):
+    for i in range(count):
         value = values[i]
         j = i
         while j > 0 and scratch[j - 1] > value:
             scratch[j] = scratch[j - 1]
             j -= 1
         scratch[j] = value
-    if n % 2 == 1:
-        return float(scratch[n // 2])
-    return 0.5 * float(scratch[n // 2 - 1] + scratch[n // 2])
+    if count % 2 == 1:
+        return float(scratch[count // 2])
+    return 0.5 * float(scratch[count // 2 - 1] + scratch[count // 2])
 
 
 @kernel

@@ -71,7 +71,7 @@ class HeartMetrics:
         self._last_normal = False
         self._repeated: deque[tuple[float, int]] = deque(maxlen=MAX_BEATS)
 
-    def push_rate(self, t_s: ArrayLike, bpm: ArrayLike, contact: ArrayLike) -> list[Result]:
+    def add_rates(self, t_s: ArrayLike, bpm: ArrayLike, contact: ArrayLike) -> list[Result]:
         """Take heart rates (n,) in beats a minute that arrived at ``t_s`` (n,); return at most one a second."""
         out: list[Result] = []
         require_one_length(t_s=t_s, bpm=bpm, contact=contact)
@@ -96,7 +96,7 @@ class HeartMetrics:
             )
         return out
 
-    def push_rr(self, t_s: ArrayLike, rr_s: ArrayLike, contact: ArrayLike, *, repeated: int = 0) -> list[Result]:
+    def add_intervals(self, t_s: ArrayLike, rr_s: ArrayLike, contact: ArrayLike, *, repeated: int = 0) -> list[Result]:
         """Take intervals between beats (n,) in seconds with their notifications' arrival ``t_s`` (n,).
 
         Args:
@@ -113,7 +113,7 @@ class HeartMetrics:
         for at, rr, touches in rows:
             if not math.isfinite(at):
                 continue
-            self._take(at, rr, touches=touches)
+            self._add_interval(at, rr, touches=touches)
             if math.isnan(self._hrv_due_s):
                 self._hrv_due_s = at + HRV_EVERY_S
             if at >= self._hrv_due_s:
@@ -121,7 +121,7 @@ class HeartMetrics:
                 out += self._variability(at, touches=touches)
         return out
 
-    def _take(self, at: float, rr: float, *, touches: bool) -> None:
+    def _add_interval(self, at: float, rr: float, *, touches: bool) -> None:
         low, high = RR_RANGE_S
         if not touches or not low <= rr <= high:
             self._anchor_s = math.nan

@@ -166,7 +166,7 @@ class Cycles:
         self._waiting: deque[Stride] = deque()
         self.lost = 0  # strides given up because their samples never came
 
-    def push(self, time_s: Floats, value: Floats, strides: Iterable[Stride] = ()) -> list[StrideCurve]:
+    def process(self, time_s: Floats, value: Floats, strides: Iterable[Stride] = ()) -> list[StrideCurve]:
         """Take new samples (n,) with rising times, and new strides; return the strides that are complete now."""
         require_one_length(time_s=time_s, value=value)
         for stride in strides:

@@ -125,7 +125,7 @@ class JointAngles:
         """Return the number of a new sensor on a segment."""
         if not 0.0 < rate_hz < math.inf:
             raise ValueError(f"rate_hz must be positive, got {rate_hz}")
-        sensor = self._roster.take()
+        sensor = self._roster.attach()
         row, p = self._rows[sensor : sensor + 1], self._params
         row["dt"] = 1.0 / rate_hz
         row["kind"] = _KINDS[segment]
@@ -153,10 +153,10 @@ class JointAngles:
 
     def detach(self, sensor: int) -> None:
         """Forget a sensor and the joints it belongs to; their numbers may be given to others."""
-        self._roster.leave(sensor)
+        self._roster.detach(sensor)
         self._joined = [j for j in self._joined if sensor not in self._joints[j][["proximal", "distal"]].item()]
 
-    def push(self, batch: Batch, time_s: NDArray[np.float64], quaternion: NDArray[np.float64]) -> NDArray[np.void]:
+    def process(self, batch: Batch, time_s: NDArray[np.float64], quaternion: NDArray[np.float64]) -> NDArray[np.void]:
         """Return the angles that these samples complete, rows of ``ANGLE``, by joint and then by time.
 
         Args:

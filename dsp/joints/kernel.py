@@ -9,13 +9,21 @@ sagittal plane of the proximal one (Grood and Suntay 1983).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.joints.segment_layout import FUNCTIONAL, HEADING, HISTORY, STATIC
+from dsp.joints.segment_layout import (
+    FUNCTIONAL,
+    HEADING,
+    HISTORY,
+    STATIC,
+    JointAngle,
+    JointState,
+    SegmentState,
+)
 from dsp.kernel import kernel
+from dsp.record import Rows
 
 HEADING_MEMORY_S = 5.0  # some strides, in which turning of one segment against the other averages out
 HEADING_LEAST_S = 0.5  # of level axes before their mean is worth something
@@ -24,121 +32,130 @@ LEVEL = 1e-3  # of the axes' level parts: below, nobody can say where they point
 
 
 @kernel
-def compare_headings(j: Any, a: NDArray[np.float64], b: NDArray[np.float64], dt: float) -> None:
+def compare_headings(joint: JointState, proximal: NDArray[np.float64], distal: NDArray[np.float64], dt: float) -> None:
     """Learn where the distal left axis points as seen from the proximal one; matrices (3, 3) of both segments."""
-    cos = a[0, 1] * b[0, 1] + a[1, 1] * b[1, 1]
-    sin = a[1, 1] * b[0, 1] - a[0, 1] * b[1, 1]
+    cos = proximal[0, 1] * distal[0, 1] + proximal[1, 1] * distal[1, 1]
+    sin = proximal[1, 1] * distal[0, 1] - proximal[0, 1] * distal[1, 1]
     size = math.sqrt(cos * cos + sin * sin)
     if size < LEVEL:
         return
     fade = max(0.0, 1.0 - dt / HEADING_MEMORY_S)
-    j.heading[0] = fade * j.heading[0] + cos * dt
-    j.heading[1] = fade * j.heading[1] + sin * dt
-    j.weight = fade * j.weight + size * dt
-    length = math.sqrt(j.heading[0] ** 2 + j.heading[1] ** 2)
-    agreed = j.weight >= HEADING_LEAST_S and length >= AGREED * j.weight
-    j.bits = j.bits | HEADING if agreed else j.bits & ~HEADING
+    joint.heading[0] = fade * joint.heading[0] + cos * dt
+    joint.heading[1] = fade * joint.heading[1] + sin * dt
+    joint.weight = fade * joint.weight + size * dt
+    length = math.sqrt(joint.heading[0] ** 2 + joint.heading[1] ** 2)
+    agreed = joint.weight >= HEADING_LEAST_S and length >= AGREED * joint.weight
+    joint.bits = joint.bits | HEADING if agreed else joint.bits & ~HEADING
 
 
 @kernel
-def bend(j: Any, a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def bend(joint: JointState, proximal: NDArray[np.float64], distal: NDArray[np.float64]) -> float:
     """Return the angle of the joint, rad; NaN while nothing is known of the headings."""
-    length = math.sqrt(j.heading[0] ** 2 + j.heading[1] ** 2)
+    length = math.sqrt(joint.heading[0] ** 2 + joint.heading[1] ** 2)
     if not length > 0.0:
         return math.nan
-    c, s = j.heading[0] / length, j.heading[1] / length
-    x, y, z = c * b[0, 2] - s * b[1, 2], s * b[0, 2] + c * b[1, 2], b[2, 2]
-    forward = a[0, 0] * x + a[1, 0] * y + a[2, 0] * z
-    upward = a[0, 2] * x + a[1, 2] * y + a[2, 2] * z
-    return float(j.sign * math.atan2(forward, upward) + j.neutral)
+    c, s = joint.heading[0] / length, joint.heading[1] / length
+    x, y, z = c * distal[0, 2] - s * distal[1, 2], s * distal[0, 2] + c * distal[1, 2], distal[2, 2]
+    forward = proximal[0, 0] * x + proximal[1, 0] * y + proximal[2, 0] * z
+    upward = proximal[0, 2] * x + proximal[1, 2] * y + proximal[2, 2] * z
+    return float(joint.sign * math.atan2(forward, upward) + joint.neutral)
 
 
 @kernel
-def between(a: NDArray[np.float64], b: NDArray[np.float64], share: float, out: NDArray[np.float64]) -> None:
+def between(early: NDArray[np.float64], late: NDArray[np.float64], share: float, out: NDArray[np.float64]) -> None:
     """Write the orientation a share of the way from one to the next: left and up, made square again."""
     for i in range(3):
-        out[i, 1] = a[i, 1] + share * (b[i, 1] - a[i, 1])
-        out[i, 2] = a[i, 2] + share * (b[i, 2] - a[i, 2])
+        out[i, 1] = early[i, 1] + share * (late[i, 1] - early[i, 1])
+        out[i, 2] = early[i, 2] + share * (late[i, 2] - early[i, 2])
 
 
 @kernel
-def renew(j: Any, proximal: NDArray[np.int64], distal: NDArray[np.int64]) -> None:
+def renew(joint: JointState, proximal: NDArray[np.int64], distal: NDArray[np.int64]) -> None:
     """Forget the headings when one of the segments has: a gap, or another axis; marks (2,) of both samples."""
-    if proximal[0] == j.epochs[0] and distal[0] == j.epochs[1]:
+    if proximal[0] == joint.epochs[0] and distal[0] == joint.epochs[1]:
         return
-    j.epochs[0], j.epochs[1] = proximal[0], distal[0]
-    j.heading[0] = 0.0
-    j.heading[1] = 0.0
-    j.weight = 0.0
-    j.bits &= ~HEADING
+    joint.epochs[0], joint.epochs[1] = proximal[0], distal[0]
+    joint.heading[0] = 0.0
+    joint.heading[1] = 0.0
+    joint.weight = 0.0
+    joint.bits &= ~HEADING
+
+
+@kernel
+def write_angle(found: JointAngle, number: int, joint: JointState, time_s: float, angle_rad: float) -> None:
+    """Write an angle of the joint of this number."""
+    found.joint = number
+    found.sensor = joint.proximal
+    found.time_s = time_s
+    found.angle_deg = math.degrees(angle_rad)
+    found.bits = joint.bits
 
 
 @kernel
 def follow_joint(  # noqa: PLR0917 - numba takes positional arguments
     number: int,
-    j: Any,
-    state: Any,
+    joint: JointState,
+    segments: Rows[SegmentState],
     times: NDArray[np.float64],
     matrices: NDArray[np.float64],
     marks: NDArray[np.int64],
     bridge_s: float,
     room: NDArray[np.float64],
-    out: Any,
-    n: int,
+    angles: Rows[JointAngle],
+    count: int,
 ) -> int:
     """Give the new samples of the proximal segment for which the distal one is known; return how many are written."""
-    p, d = state[j.proximal], state[j.distal]
-    j.read = max(j.read, p.written - HISTORY)
-    j.behind = max(j.behind, d.written - HISTORY)
-    while j.read < p.written and j.behind < d.written:
-        here = j.read & (HISTORY - 1)
-        t = times[j.proximal, here]
-        while j.behind + 1 < d.written and times[j.distal, (j.behind + 1) & (HISTORY - 1)] < t:
-            j.behind += 1
-        early, late = j.behind & (HISTORY - 1), (j.behind + 1) & (HISTORY - 1)
-        t0 = times[j.distal, early]
-        if t0 > t:
-            j.read += 1  # the distal segment began later
+    proximal, distal = segments[joint.proximal], segments[joint.distal]
+    joint.read = max(joint.read, proximal.written - HISTORY)
+    joint.behind = max(joint.behind, distal.written - HISTORY)
+    while joint.read < proximal.written and joint.behind < distal.written:
+        here = joint.read & (HISTORY - 1)
+        time_s = times[joint.proximal, here]
+        while joint.behind + 1 < distal.written and times[joint.distal, (joint.behind + 1) & (HISTORY - 1)] < time_s:
+            joint.behind += 1
+        early, late = joint.behind & (HISTORY - 1), (joint.behind + 1) & (HISTORY - 1)
+        early_s = times[joint.distal, early]
+        if early_s > time_s:
+            joint.read += 1  # the distal segment began later
             continue
-        if j.behind + 1 >= d.written:
+        if joint.behind + 1 >= distal.written:
             break  # wait for the distal segment
-        t1 = times[j.distal, late]
-        j.read += 1
-        if t1 - t0 > bridge_s:
+        late_s = times[joint.distal, late]
+        joint.read += 1
+        if late_s - early_s > bridge_s:
             continue
-        renew(j, marks[j.proximal, here], marks[j.distal, late])
-        between(matrices[j.distal, early], matrices[j.distal, late], (t - t0) / (t1 - t0), room)
-        since = t - times[j.proximal, (j.read - 2) & (HISTORY - 1)] if j.read > 1 else 0.0
-        compare_headings(j, matrices[j.proximal, here], room, since if 0.0 < since <= bridge_s else t1 - t0)
-        angle = bend(j, matrices[j.proximal, here], room)
-        known = marks[j.proximal, here, 1] & marks[j.distal, late, 1]
-        j.bits = (j.bits & HEADING) | (known & (STATIC | FUNCTIONAL))
-        if math.isnan(angle) or n == len(out):
+        renew(joint, marks[joint.proximal, here], marks[joint.distal, late])
+        share = (time_s - early_s) / (late_s - early_s)
+        between(matrices[joint.distal, early], matrices[joint.distal, late], share, room)
+        since = time_s - times[joint.proximal, (joint.read - 2) & (HISTORY - 1)] if joint.read > 1 else 0.0
+        since = since if 0.0 < since <= bridge_s else late_s - early_s
+        compare_headings(joint, matrices[joint.proximal, here], room, since)
+        angle = bend(joint, matrices[joint.proximal, here], room)
+        known = marks[joint.proximal, here, 1] & marks[joint.distal, late, 1]
+        joint.bits = (joint.bits & HEADING) | (known & (STATIC | FUNCTIONAL))
+        if math.isnan(angle) or count == len(angles):
             continue
-        e = out[n]
-        e.joint = number
-        e.sensor = j.proximal
-        e.time_s = t
-        e.angle_deg = math.degrees(angle)
-        e.bits = j.bits
-        n += 1
-    return n
+        write_angle(angles[count], number, joint, time_s, angle)
+        count += 1
+    return count
 
 
 @kernel
 def follow_joints(  # noqa: PLR0917 - numba takes positional arguments
     numbers: NDArray[np.int64],
-    joints: Any,
-    state: Any,
+    joints: Rows[JointState],
+    segments: Rows[SegmentState],
     times: NDArray[np.float64],
     matrices: NDArray[np.float64],
     marks: NDArray[np.int64],
     bridge_s: float,
-    out: Any,
+    angles: Rows[JointAngle],
 ) -> int:
-    """Run all joints; return how many angles were written to ``out``."""
+    """Run all joints; return how many angles were written to ``angles``."""
     room = np.zeros((3, 3))
-    n = 0
+    count = 0
     for i in range(len(numbers)):
-        n = follow_joint(numbers[i], joints[numbers[i]], state, times, matrices, marks, bridge_s, room, out, n)
-    return n
+        count = follow_joint(
+            numbers[i], joints[numbers[i]], segments, times, matrices, marks, bridge_s, room, angles, count
+        )
+    return count

@@ -9,23 +9,24 @@ one session have one zero.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.contact.swing import begin_swings, see_any, see_leg
-from dsp.joints.segment_layout import FOOT, FUNCTIONAL, HISTORY, PELVIS, STATIC
+from dsp.joints.segment_layout import FOOT, FUNCTIONAL, HISTORY, PELVIS, STATIC, SegmentParams, SegmentState
 from dsp.kernel import kernel
 from dsp.mounting.alignment import (
     MEMORY_S,
     NOMINAL_ENERGY,
+    Alignment,
     adopt,
     begin_alignment,
     contradicted,
     see_motion,
     see_turn,
 )
+from dsp.record import Floats, Rows
 
 FASTEST = 1e3  # rad/s: far beyond any sensor's range; also keeps squares finite
 STILL_RATE = 0.1  # rad/s: above any gyroscope's bias and a standing person's sway
@@ -43,50 +44,50 @@ SURE_SHARE = 0.75  # of all level rotation: legs and feet that walk straight on 
 
 
 @kernel
-def begin_segment(s: Any, a: Any) -> None:
+def begin_segment(state: SegmentState, alignment: Alignment) -> None:
     """Start from the nominal mounting: x forward, y left, z up."""
-    begin_alignment(a)
-    begin_swings(s)
-    s.started = 1
-    s.written = 0
-    s.still = 0
-    s.posed = 0
-    s.walked_s = 0.0
-    s.adopted_s = 0.0
-    s.bits = 0
+    begin_alignment(alignment)
+    begin_swings(state)
+    state.started = 1
+    state.written = 0
+    state.still = 0
+    state.posed = 0
+    state.walked_s = 0.0
+    state.adopted_s = 0.0
+    state.bits = 0
     for i in range(3):
-        s.up[i] = 1.0 if i == 2 else 0.0
-        s.walk_up[i] = 0.0
-        s.rest_up[i] = 0.0
+        state.up[i] = 1.0 if i == 2 else 0.0
+        state.walk_up[i] = 0.0
+        state.rest_up[i] = 0.0
         for j in range(3):
-            s.frame[i, j] = 1.0 if i == j else 0.0
+            state.frame[i, j] = 1.0 if i == j else 0.0
 
 
 @kernel
-def unit(v: Any) -> bool:
+def unit(vector: Floats) -> bool:
     """Make a vector of length 1; return False, and leave it, where it has none."""
-    norm = math.sqrt(v[0] ** 2 + v[1] ** 2 + v[2] ** 2)
+    norm = math.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2)
     if not norm > 1e-9:
         return False
     for i in range(3):
-        v[i] /= norm
+        vector[i] /= norm
     return True
 
 
 @kernel
-def set_frame(s: Any, a: Any) -> None:
+def set_frame(state: SegmentState, alignment: Alignment) -> None:
     """Build the frame from up and left; left gives way where they are not at right angles."""
-    up, left, forward = s.frame[2], s.frame[1], s.frame[0]
+    up, left, forward = state.frame[2], state.frame[1], state.frame[0]
     for i in range(3):
-        up[i] = s.up[i]
-        left[i] = a.used[i]
+        up[i] = state.up[i]
+        left[i] = alignment.used[i]
     along = left[0] * up[0] + left[1] * up[1] + left[2] * up[2]
     for i in range(3):
         left[i] -= along * up[i]
     if not unit(left):  # strapped on with the nominal left pointing up: any level axis until walking shows it
-        k = 0 if abs(up[0]) < 0.9 else 1
+        axis = 0 if abs(up[0]) < 0.9 else 1
         for i in range(3):
-            left[i] = (1.0 if i == k else 0.0) - up[k] * up[i]
+            left[i] = (1.0 if i == axis else 0.0) - up[axis] * up[i]
         unit(left)
     forward[0] = left[1] * up[2] - left[2] * up[1]
     forward[1] = left[2] * up[0] - left[0] * up[2]
@@ -94,93 +95,97 @@ def set_frame(s: Any, a: Any) -> None:
 
 
 @kernel
-def see_pose(s: Any, a: Any, p: Any, up: Any) -> None:
+def see_pose(state: SegmentState, alignment: Alignment, params: SegmentParams, up: Floats) -> None:
     """Take a long enough rest for the neutral pose, unless walking speaks against it or has confirmed another."""
     for i in range(3):
-        s.rest_up[i] = up[i] if s.still == p.still else s.rest_up[i] + up[i]
-    size = math.sqrt(s.rest_up[0] ** 2 + s.rest_up[1] ** 2 + s.rest_up[2] ** 2)
-    if up[0] * s.rest_up[0] + up[1] * s.rest_up[1] + up[2] * s.rest_up[2] < STILL_LEAN * size:
-        s.still = 0
+        state.rest_up[i] = up[i] if state.still == params.still else state.rest_up[i] + up[i]
+    size = math.sqrt(state.rest_up[0] ** 2 + state.rest_up[1] ** 2 + state.rest_up[2] ** 2)
+    if up[0] * state.rest_up[0] + up[1] * state.rest_up[1] + up[2] * state.rest_up[2] < STILL_LEAN * size:
+        state.still = 0
         return
-    if s.posed == 2 or s.still - p.still < p.pose:
+    if state.posed == 2 or state.still - params.still < params.pose:
         return
-    if s.walked_s >= CONFIRM_S and not upright(s, s.rest_up):
+    if state.walked_s >= CONFIRM_S and not upright(state, state.rest_up):
         return
     for i in range(3):
-        s.up[i] = s.rest_up[i]
-    unit(s.up)
-    s.posed = 2 if s.walked_s >= CONFIRM_S else 1
-    if s.posed == 2 or p.kind == PELVIS:  # which in slow walks hardly moves
-        s.bits |= STATIC
+        state.up[i] = state.rest_up[i]
+    unit(state.up)
+    state.posed = 2 if state.walked_s >= CONFIRM_S else 1
+    if state.posed == 2 or params.kind == PELVIS:  # which in slow walks hardly moves
+        state.bits |= STATIC
     for i in range(3):
-        a.up[i] = s.up[i]
-    set_frame(s, a)
+        alignment.up[i] = state.up[i]
+    set_frame(state, alignment)
 
 
 @kernel
-def upright(s: Any, up: Any) -> bool:
+def upright(state: SegmentState, up: Floats) -> bool:
     """Return whether a direction is near to the mean vertical of walking."""
-    dot = up[0] * s.walk_up[0] + up[1] * s.walk_up[1] + up[2] * s.walk_up[2]
-    size = (up[0] ** 2 + up[1] ** 2 + up[2] ** 2) * (s.walk_up[0] ** 2 + s.walk_up[1] ** 2 + s.walk_up[2] ** 2)
+    dot = up[0] * state.walk_up[0] + up[1] * state.walk_up[1] + up[2] * state.walk_up[2]
+    size = (up[0] ** 2 + up[1] ** 2 + up[2] ** 2) * (
+        state.walk_up[0] ** 2 + state.walk_up[1] ** 2 + state.walk_up[2] ** 2
+    )
     return bool(dot >= UPRIGHT * math.sqrt(size))
 
 
 @kernel
-def see_walk(s: Any, a: Any, dt: float, up: Any) -> None:
+def see_walk(state: SegmentState, alignment: Alignment, dt: float, up: Floats) -> None:
     """Follow the mean vertical of walking; confirm the pose before it, or do without."""
-    before = s.walked_s
-    s.walked_s += dt
+    before = state.walked_s
+    state.walked_s += dt
     for i in range(3):
-        s.walk_up[i] = s.walk_up[i] * (1.0 - dt / WALK_MEMORY_S) + up[i] * dt
-    if not before < CONFIRM_S <= s.walked_s or s.posed == 2:
+        state.walk_up[i] = state.walk_up[i] * (1.0 - dt / WALK_MEMORY_S) + up[i] * dt
+    if not before < CONFIRM_S <= state.walked_s or state.posed == 2:
         return
-    if s.posed == 1 and upright(s, s.up):
-        s.posed = 2
-        s.bits |= STATIC
+    if state.posed == 1 and upright(state, state.up):
+        state.posed = 2
+        state.bits |= STATIC
         return
-    s.posed = 0
+    state.posed = 0
     for i in range(3):  # no standing pose: the mean of walking is within some ten degrees of one
-        s.up[i] = s.walk_up[i]
-    unit(s.up)
+        state.up[i] = state.walk_up[i]
+    unit(state.up)
     for i in range(3):
-        a.up[i] = s.up[i]
-    set_frame(s, a)
+        alignment.up[i] = state.up[i]
+    set_frame(state, alignment)
 
 
 @kernel
-def see_axis(s: Any, a: Any, p: Any, gyr: NDArray[np.float64]) -> None:
+def see_axis(state: SegmentState, alignment: Alignment, params: SegmentParams, gyr: NDArray[np.float64]) -> None:
     """Learn the axis to the left from a sample of motion and take it up now and then."""
-    if p.kind == PELVIS:
+    if params.kind == PELVIS:
         return
-    if p.kind == FOOT:
-        see_motion(a, gyr, p.dt)
+    if params.kind == FOOT:
+        see_motion(alignment, gyr, params.dt)
     else:
-        see_leg(s, a, gyr, p.dt)
-    if contradicted(a) and s.turns_sum > 0.0:
-        adopt(a)
-        a.agreed = 0
-        s.bits &= ~FUNCTIONAL
-        s.epoch += 1
-        s.adopted_s = s.walked_s
-        set_frame(s, a)
-    elif s.walked_s - s.adopted_s >= RENEW_S:
-        adopt(a)
-        a.agreed += 1
-        s.adopted_s = s.walked_s
-        set_frame(s, a)
+        see_leg(state, alignment, gyr, params.dt)
+    if contradicted(alignment) and state.turns_sum > 0.0:
+        adopt(alignment)
+        alignment.agreed = 0
+        state.bits &= ~FUNCTIONAL
+        state.epoch += 1
+        state.adopted_s = state.walked_s
+        set_frame(state, alignment)
+    elif state.walked_s - state.adopted_s >= RENEW_S:
+        adopt(alignment)
+        alignment.agreed += 1
+        state.adopted_s = state.walked_s
+        set_frame(state, alignment)
     energy = 0.0
     for i in range(3):
         for j in range(3):
-            energy += a.left[i] * a.moment[i, j] * a.left[j]
-    trace = a.moment[0, 0] + a.moment[1, 1] + a.moment[2, 2]
-    if a.agreed >= SURE_RENEWALS and energy >= SURE_ENERGY * NOMINAL_ENERGY * math.exp(-s.walked_s / MEMORY_S):
-        s.bits = s.bits | FUNCTIONAL if energy >= SURE_SHARE * trace else s.bits & ~FUNCTIONAL
+            energy += alignment.left[i] * alignment.moment[i, j] * alignment.left[j]
+    trace = alignment.moment[0, 0] + alignment.moment[1, 1] + alignment.moment[2, 2]
+    if alignment.agreed >= SURE_RENEWALS and energy >= SURE_ENERGY * NOMINAL_ENERGY * math.exp(
+        -state.walked_s / MEMORY_S
+    ):
+        state.bits = state.bits | FUNCTIONAL if energy >= SURE_SHARE * trace else state.bits & ~FUNCTIONAL
 
 
 @kernel
-def to_segment(frame: NDArray[np.float64], q: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """Write the matrix (3, 3) whose columns are the segment's forward, left and up in the earth frame of ``q``."""
-    w, x, y, z = q[0], q[1], q[2], q[3]
+def to_segment(frame: NDArray[np.float64], quaternion: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Write the matrix (3, 3) whose columns are the segment's forward, left and up in the quaternion's earth frame."""
+    w, x, y, z = quaternion[0], quaternion[1], quaternion[2], quaternion[3]
     for j in range(3):
         a, b, c = frame[j, 0], frame[j, 1], frame[j, 2]
         out[0, j] = (1.0 - 2.0 * (y * y + z * z)) * a + 2.0 * (x * y - w * z) * b + 2.0 * (x * z + w * y) * c
@@ -189,35 +194,42 @@ def to_segment(frame: NDArray[np.float64], q: NDArray[np.float64], out: NDArray[
 
 
 @kernel
-def see(s: Any, a: Any, p: Any, gyr: NDArray[np.float64], q: NDArray[np.float64], up: NDArray[np.float64]) -> None:  # noqa: PLR0917 - numba takes positional arguments
+def see(  # noqa: PLR0917 - numba takes positional arguments
+    state: SegmentState,
+    alignment: Alignment,
+    params: SegmentParams,
+    gyr: NDArray[np.float64],
+    quaternion: NDArray[np.float64],
+    up: NDArray[np.float64],
+) -> None:
     """Learn from one good sample; ``up`` is room for the vertical in the sensor's frame."""
-    up[0] = 2.0 * (q[1] * q[3] - q[0] * q[2])
-    up[1] = 2.0 * (q[2] * q[3] + q[0] * q[1])
-    up[2] = 1.0 - 2.0 * (q[1] * q[1] + q[2] * q[2])
+    up[0] = 2.0 * (quaternion[1] * quaternion[3] - quaternion[0] * quaternion[2])
+    up[1] = 2.0 * (quaternion[2] * quaternion[3] + quaternion[0] * quaternion[1])
+    up[2] = 1.0 - 2.0 * (quaternion[1] * quaternion[1] + quaternion[2] * quaternion[2])
     turn = math.sqrt(gyr[0] ** 2 + gyr[1] ** 2 + gyr[2] ** 2)
-    s.still = s.still + 1 if turn < STILL_RATE else 0
-    if p.kind == PELVIS:
-        s.bits |= FUNCTIONAL
-    if s.still >= p.still:
-        see_pose(s, a, p, up)
-    see_turn(a, turn, p.still)
-    see_any(s, a, gyr, p.dt)
-    if turn > (STILL_RATE if p.kind == PELVIS else WALK_RATE):
-        see_walk(s, a, p.dt, up)
-        see_axis(s, a, p, gyr)
+    state.still = state.still + 1 if turn < STILL_RATE else 0
+    if params.kind == PELVIS:
+        state.bits |= FUNCTIONAL
+    if state.still >= params.still:
+        see_pose(state, alignment, params, up)
+    see_turn(alignment, turn, params.still)
+    see_any(state, alignment, gyr, params.dt)
+    if turn > (STILL_RATE if params.kind == PELVIS else WALK_RATE):
+        see_walk(state, alignment, params.dt, up)
+        see_axis(state, alignment, params, gyr)
 
 
 @kernel
-def usable(gyr: NDArray[np.float64], q: NDArray[np.float64]) -> bool:
+def usable(gyr: NDArray[np.float64], quaternion: NDArray[np.float64]) -> bool:
     """Return whether a sample has a rate that can be and an orientation."""
-    for c in range(3):
-        if not abs(gyr[c]) < FASTEST:
+    for axis in range(3):
+        if not abs(gyr[axis]) < FASTEST:
             return False
     size = 0.0
-    for c in range(4):
-        if not abs(q[c]) < 2.0:
+    for axis in range(4):
+        if not abs(quaternion[axis]) < 2.0:
             return False
-        size += q[c] ** 2
+        size += quaternion[axis] ** 2
     return 0.98 < size < 1.02
 
 
@@ -229,9 +241,9 @@ def follow_segments(  # noqa: PLR0917 - numba takes positional arguments
     time_s: NDArray[np.float64],
     gyr: NDArray[np.float64],
     quaternion: NDArray[np.float64],
-    params: Any,
-    state: Any,
-    alignment: Any,
+    params_of: Rows[SegmentParams],
+    states: Rows[SegmentState],
+    alignments: Rows[Alignment],
     times: NDArray[np.float64],
     matrices: NDArray[np.float64],
     marks: NDArray[np.int64],
@@ -241,25 +253,25 @@ def follow_segments(  # noqa: PLR0917 - numba takes positional arguments
     ``marks`` are epoch and bits as they were at each sample, so that joints depend on samples, not on portions.
     """
     up = np.zeros(3)
-    for j in range(len(sensors)):
-        sensor = sensors[j]
-        s, p, a = state[sensor], params[sensor], alignment[sensor]
-        for row in range(start[j], start[j + 1]):
-            k, t = index[row], time_s[row]
-            good = math.isfinite(t) and usable(gyr[row], quaternion[row])
-            if not good or (s.started == 1 and (k <= s.index or t <= s.time_s)):
+    for place in range(len(sensors)):
+        sensor = sensors[place]
+        state, params, alignment = states[sensor], params_of[sensor], alignments[sensor]
+        for row in range(start[place], start[place + 1]):
+            number, time = index[row], time_s[row]
+            good = math.isfinite(time) and usable(gyr[row], quaternion[row])
+            if not good or (state.started == 1 and (number <= state.index or time <= state.time_s)):
                 continue
-            if s.started == 0:
-                begin_segment(s, a)
-            elif k - s.index - 1 > p.gap:
-                s.epoch += 1
-                s.still = 0
-            s.index = k
-            s.time_s = t
-            see(s, a, p, gyr[row], quaternion[row], up)
-            slot = s.written & (HISTORY - 1)
-            times[sensor, slot] = t
-            to_segment(s.frame, quaternion[row], matrices[sensor, slot])
-            marks[sensor, slot, 0] = s.epoch
-            marks[sensor, slot, 1] = s.bits
-            s.written += 1
+            if state.started == 0:
+                begin_segment(state, alignment)
+            elif number - state.index - 1 > params.gap:
+                state.epoch += 1
+                state.still = 0
+            state.index = number
+            state.time_s = time
+            see(state, alignment, params, gyr[row], quaternion[row], up)
+            slot = state.written & (HISTORY - 1)
+            times[sensor, slot] = time
+            to_segment(state.frame, quaternion[row], matrices[sensor, slot])
+            marks[sensor, slot, 0] = state.epoch
+            marks[sensor, slot, 1] = state.bits
+            state.written += 1

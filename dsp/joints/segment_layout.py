@@ -1,10 +1,11 @@
-"""What the segment and joint kernels are told and keep: rows of plain arrays."""
+"""What the segment and joint kernels are given and keep: rows of plain arrays."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-import numpy as np
+from dsp.contact.swing import SwingSense
+from dsp.record import Floats, Ints, Record, Vector
 
 # Kinds of segment: they differ in how their axis to the left is found.
 PELVIS: Final = 0  # hardly swings: the nominal axis, set level
@@ -19,61 +20,68 @@ HEADING: Final = 4  # of a joint: the axes of both segments agree about where le
 
 HISTORY: Final = 512  # newest samples of a segment that wait for the other one: 2.5 s at 200 Hz; a power of two
 
-SEGMENT_PARAMS: Final = np.dtype(
-    [
-        ("dt", "f8"),  # s a sample
-        ("kind", "i8"),
-        ("still", "i8"),  # samples without rotation that make rest
-        ("pose", "i8"),  # samples of rest that make a neutral pose
-        ("gap", "i8"),  # lost samples in a row after which the heading is not the one before
-    ]
-)
 
-SEGMENT: Final = np.dtype(
-    [
-        ("started", "i8"),
-        ("index", "i8"),  # newest good sample
-        ("time_s", "f8"),  # its time on the gateway clock
-        ("written", "i8"),  # samples written to the history
-        ("epoch", "i8"),  # changes when what was known of its heading does not hold any more
-        ("still", "i8"),  # samples in a row without rotation
-        ("rest_up", "f8", (3,)),  # sum of the vertical in this rest, sensor frame
-        ("up", "f8", (3,)),  # the vertical in the neutral pose
-        ("posed", "i8"),  # 0 no neutral pose yet, 1 one that may be a chair's or a table's, 2 confirmed by walking
-        ("walk_up", "f8", (3,)),  # fading sum of the vertical in motion
-        ("walked_s", "f8"),  # time in motion
-        ("adopted_s", "f8"),  # the same when the axis was last renewed
-        ("bits", "i8"),  # STATIC | FUNCTIONAL
-        ("frame", "f8", (3, 3)),  # rows forward, left, up in the sensor's frame
-        # Which way a leg swings (dsp.swing)
-        ("swings", "f8", (3,)),
-        ("swings_sum", "f8"),
-        ("turns", "f8", (3,)),
-        ("turns_sum", "f8"),
-    ]
-)
+class SegmentParams(Record):
+    """What one segment is, and its times in samples."""
 
-JOINT: Final = np.dtype(
-    [
-        ("proximal", "i8"),
-        ("distal", "i8"),
-        ("sign", "f8"),  # -1 where bending turns the distal segment's top backward
-        ("neutral", "f8"),  # rad: the angle in the neutral pose
-        ("read", "i8"),  # samples of the proximal segment that are done with
-        ("behind", "i8"),  # newest distal sample that is known to lie before them
-        ("epochs", "i8", (2,)),
-        ("heading", "f8", (2,)),  # fading sum of (cos, sin) of proximal minus distal heading
-        ("weight", "f8"),  # what its length would be if the axes always agreed
-        ("bits", "i8"),  # STATIC | FUNCTIONAL | HEADING
-    ]
-)
+    dt: float  # s a sample
+    kind: int
+    still: int  # samples without rotation that make rest
+    pose: int  # samples of rest that make a neutral pose
+    gap: int  # lost samples in a row after which the heading is not the one before
 
-ANGLE: Final = np.dtype(
-    [
-        ("joint", "i8"),
-        ("sensor", "i8"),  # of the proximal segment
-        ("time_s", "f8"),  # of the proximal segment's sample, gateway clock
-        ("angle_deg", "f8"),  # flexion or dorsiflexion positive
-        ("bits", "i8"),  # what it rests on
-    ]
-)
+
+SEGMENT_PARAMS: Final = SegmentParams.layout()
+
+
+class SegmentState(SwingSense):
+    """How a sensor is turned against its segment, and since when."""
+
+    started: int
+    index: int  # newest good sample
+    time_s: float  # its time on the gateway clock
+    written: int  # samples written to the history
+    epoch: int  # changes when what was known of its heading does not hold any more
+    still: int  # samples in a row without rotation
+    rest_up: Vector  # sum of the vertical in this rest, sensor frame
+    up: Vector  # the vertical in the neutral pose
+    posed: int  # 0 no neutral pose yet, 1 one that may be a chair's or a table's, 2 confirmed by walking
+    walk_up: Vector  # fading sum of the vertical in motion
+    walked_s: float  # time in motion
+    adopted_s: float  # the same when the axis was last renewed
+    bits: int  # STATIC | FUNCTIONAL
+    frame: Annotated[Floats, 3, 3]  # rows forward, left, up in the sensor's frame
+
+
+SEGMENT: Final = SegmentState.layout()
+
+
+class JointState(Record):
+    """Two segments, and how far their headings lie apart."""
+
+    proximal: int
+    distal: int
+    sign: float  # -1 where bending turns the distal segment's top backward
+    neutral: float  # rad: the angle in the neutral pose
+    read: int  # samples of the proximal segment that are done with
+    behind: int  # newest distal sample that is known to lie before them
+    epochs: Annotated[Ints, 2]
+    heading: Annotated[Floats, 2]  # fading sum of (cos, sin) of proximal minus distal heading
+    weight: float  # what its length would be if the axes always agreed
+    bits: int  # STATIC | FUNCTIONAL | HEADING
+
+
+JOINT: Final = JointState.layout()
+
+
+class JointAngle(Record):
+    """The angle of a joint at one sample of its proximal segment."""
+
+    joint: int
+    sensor: int  # of the proximal segment
+    time_s: float  # of the proximal segment's sample, gateway clock
+    angle_deg: float  # flexion or dorsiflexion positive
+    bits: int  # what it rests on
+
+
+ANGLE: Final = JointAngle.layout()

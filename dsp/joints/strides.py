@@ -80,7 +80,7 @@ class JointStrides:
         mean = self._mean
         return JointCurve(self.joint, self.side, mean.mean, mean.sd, mean.n, start_s, end_s, self._doubt)
 
-    def push(
+    def process(
         self, angles: NDArray[np.void], strides: Iterable[Stride] = (), sync_s: float | None = None
     ) -> list[Result]:
         """Take new angles and strides; return what is complete now.
@@ -102,7 +102,7 @@ class JointStrides:
                 self._bits = int(part["bits"][0])
                 sure = calibration(self._bits).sure
                 self._sure_from_s = min(self._sure_from_s, float(part["time_s"][0])) if sure else math.inf
-            for curve in self._cycles.push(part["time_s"], part["angle_deg"], strides):
+            for curve in self._cycles.process(part["time_s"], part["angle_deg"], strides):
                 results = self._results(curve, sync_s)
                 if all(result.value is not None for result in results):
                     self._learn(curve, results[0].reason)

@@ -1,17 +1,28 @@
 """From steep rises of the vertical force to steps, and from steps to walking bouts.
 
 A candidate becomes a step when it is strong enough and not too soon after the one before; four steps of like duration
-make a walk, from then on every step is said when the next one has settled its time and side.
+make a walk, from then on every step is reported when the next one has settled its time and side.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from dsp.gait.rhythm import even_to_odd, forward_angle, median, pendulum_height, pendulum_step, regularity, spectrum
 from dsp.kernel import kernel
-from dsp.lower_back.layout import BLOCK_STEPS, BLOCK_STRIDES, BOUT, INITIAL_CONTACT, QUEUE, RHYTHM, RING
+from dsp.lower_back.layout import (
+    BLOCK_STEPS,
+    BLOCK_STRIDES,
+    BOUT,
+    INITIAL_CONTACT,
+    QUEUE,
+    RHYTHM,
+    RING,
+    LowerBackEvent,
+    LowerBackKernelParams,
+    LowerBackKernelState,
+)
+from dsp.record import Rows
 
 TYPICAL_STEPS = 6  # the typical force and duration are medians of so many
 SOON = 0.6  # of the typical duration: an earlier candidate belongs to the same step
@@ -26,302 +37,315 @@ LEAN = 0.3  # of the typical force: weaker candidates before the first step are 
 FULL = 0.5  # of the typical force: a bout runs from the first to the last step as strong as this
 TURNING = 0.5  # rad/s: a walk that turns faster (30 degrees a second) is no steady walk
 EVEN = 0.2  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
-MEMORY = 0.8  # weight of the sides told so far
+MEMORY = 0.8  # weight of the sides reported so far
 SURE_SWAY = 0.1  # rad/s: pelvic rotation that settles a side by itself
-SIDE_SURE = 0.2  # evidence below which the side is not told
+SIDE_SURE = 0.2  # evidence below which the side is not reported
 PENDULUM = 1.2  # the trunk's own rise is less than that of the pendulum's top; 1.25 in Zijlstra & Hof 2003
 
 
 @kernel
-def clear(s: Any) -> None:
+def clear(state: LowerBackKernelState) -> None:
     """Forget all steps."""
-    s.queue = 0
-    s.told = 0
-    s.walking = 0
-    s.closing_at = math.nan
-    s.closing_force = 0.0
-    s.run = 0
+    state.queue = 0
+    state.reported = 0
+    state.walking = 0
+    state.closing_at = math.nan
+    state.closing_force = 0.0
+    state.run = 0
 
 
 @kernel
-def say(s: Any, out: Any, n: int, kind: int, index: float) -> int:
+def append_event(state: LowerBackKernelState, events: Rows[LowerBackEvent], count: int, kind: int, index: float) -> int:
     """Append an event without its particulars while there is room; return how many there are."""
-    if n < len(out):
-        e = out[n]
-        e.sensor = s.sensor
-        e.kind = kind
-        e.index = index
-        e.start = index
-        e.decided_index = s.newest
-        e.confidence = 1.0
-        e.side = 0
-        e.steps = 0
-        e.cadence_spm = math.nan
-        e.step_length_m = math.nan
-        e.speed_mps = math.nan
-        e.angle_rad = math.nan
-        e.step_regularity = math.nan
-        e.stride_regularity = math.nan
+    if count < len(events):
+        event = events[count]
+        event.sensor = state.sensor
+        event.kind = kind
+        event.index = index
+        event.start = index
+        event.decided_index = state.newest
+        event.confidence = 1.0
+        event.side = 0
+        event.steps = 0
+        event.cadence_spm = math.nan
+        event.step_length_m = math.nan
+        event.speed_mps = math.nan
+        event.angle_rad = math.nan
+        event.step_regularity = math.nan
+        event.stride_regularity = math.nan
         for i in range(3):
-            e.harmonic_ratio[i] = math.nan
-        return n + 1
-    return n
+            event.harmonic_ratio[i] = math.nan
+        return count + 1
+    return count
 
 
 @kernel
-def typical_force(s: Any) -> float:
+def typical_force(state: LowerBackKernelState) -> float:
     """Return the median force of the newest steps; zero when there is none."""
-    n = min(s.queue, TYPICAL_STEPS)
-    return median(s.force[s.queue - n :], n, s.scratch[0]) if n > 0 else 0.0
+    count = min(state.queue, TYPICAL_STEPS)
+    return median(state.force[state.queue - count :], count, state.scratch[0]) if count > 0 else 0.0
 
 
 @kernel
-def typical_duration(s: Any) -> float:
+def typical_duration(state: LowerBackKernelState) -> float:
     """Return the median duration of the newest steps in samples; NaN for fewer than three."""
-    n = min(s.queue, TYPICAL_STEPS) - 1
-    if n < CORE_STEPS - 1:
+    count = min(state.queue, TYPICAL_STEPS) - 1
+    if count < CORE_STEPS - 1:
         return math.nan
-    for i in range(n):
-        j = s.queue - n + i
-        s.scratch[1, i] = s.at[j] - s.at[j - 1]
-    return median(s.scratch[1], n, s.scratch[0])
+    for i in range(count):
+        place = state.queue - count + i
+        state.scratch[1, i] = state.at[place] - state.at[place - 1]
+    return median(state.scratch[1], count, state.scratch[0])
 
 
 @kernel
-def drop(s: Any, count: int) -> None:
+def drop(state: LowerBackKernelState, count: int) -> None:
     """Drop the oldest steps of the queue."""
-    for i in range(count, s.queue):
-        s.at[i - count] = s.at[i]
-        s.force[i - count] = s.force[i]
-        s.pelvis[i - count] = s.pelvis[i]
-    s.queue -= count
-    s.told = max(0, s.told - count)
+    for i in range(count, state.queue):
+        state.at[i - count] = state.at[i]
+        state.force[i - count] = state.force[i]
+        state.pelvis[i - count] = state.pelvis[i]
+    state.queue -= count
+    state.reported = max(0, state.reported - count)
 
 
 @kernel
-def evidence(s: Any, i: int) -> float:
-    """Return how much step ``i`` looks like a left one, -1 to 1.
+def evidence(state: LowerBackKernelState, place: int) -> float:
+    """Return how much step ``place`` looks like a left one, -1 to 1.
 
     At a left contact the left side of the pelvis is furthest forward and still turns that way: its yaw rate is
     negative. Comparing with the neighbours takes out the turning of the walk itself.
     """
-    around, n = 0.0, 0
-    if i > 0:
-        around += s.pelvis[i - 1]
-        n += 1
-    if i + 1 < s.queue:
-        around += s.pelvis[i + 1]
-        n += 1
-    if n == 0:
+    around, neighbours = 0.0, 0
+    if place > 0:
+        around += state.pelvis[place - 1]
+        neighbours += 1
+    if place + 1 < state.queue:
+        around += state.pelvis[place + 1]
+        neighbours += 1
+    if neighbours == 0:
         return 0.0
-    rate = around / n - s.pelvis[i]
+    rate = around / neighbours - state.pelvis[place]
     return float(rate / (abs(rate) + SURE_SWAY))
 
 
 @kernel
-def turning(s: Any, i: int) -> float:
-    """Return the yaw rate of the walk around step ``i``, rad/s; the pelvis' own to and fro is averaged out."""
-    before = s.pelvis[i - 1] if i > 0 else s.pelvis[i]
-    after = s.pelvis[i + 1] if i + 1 < s.queue else before
-    return 0.25 * float(before + 2.0 * s.pelvis[i] + after)
+def turning(state: LowerBackKernelState, place: int) -> float:
+    """Return the yaw rate of the walk around step ``place``, rad/s; the pelvis' own to and fro is averaged out."""
+    before = state.pelvis[place - 1] if place > 0 else state.pelvis[place]
+    after = state.pelvis[place + 1] if place + 1 < state.queue else before
+    return 0.25 * float(before + 2.0 * state.pelvis[place] + after)
 
 
 @kernel
-def rhythmic(s: Any, least: float) -> bool:
-    """Return whether the newest steps repeat each other; where that cannot be told, they are taken to."""
-    n = min(s.queue - 1, BLOCK_STEPS)
-    period = typical_duration(s)
-    first = math.ceil(s.at[s.queue - 1 - n])
-    count = math.ceil(s.at[s.queue - 1]) - first
-    if first <= s.first or s.newest - first >= RING - 2:
+def rhythmic(state: LowerBackKernelState, least: float) -> bool:
+    """Return whether the newest steps repeat each other; where that cannot be known, they are taken to."""
+    steps = min(state.queue - 1, BLOCK_STEPS)
+    period = typical_duration(state)
+    first = math.ceil(state.at[state.queue - 1 - steps])
+    samples = math.ceil(state.at[state.queue - 1]) - first
+    if first <= state.first or state.newest - first >= RING - 2:
         return True
-    best = regularity(s.up, first, count, period)
-    if n >= CORE_STEPS:
-        best = max(best, regularity(s.up, first, count, 2.0 * period))
+    best = regularity(state.up, first, samples, period)
+    if steps >= CORE_STEPS:
+        best = max(best, regularity(state.up, first, samples, 2.0 * period))
     return bool(best >= least)
 
 
 @kernel
-def begin_walk(s: Any, p: Any) -> None:
+def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> None:
     """Start a bout if the queue now holds one: enough firm steps of like duration."""
-    if s.queue < CORE_STEPS:
+    if state.queue < CORE_STEPS:
         return
-    for i in range(s.queue - CORE_STEPS + 2, s.queue):
-        one, two = s.at[i - 1] - s.at[i - 2], s.at[i] - s.at[i - 1]
+    for i in range(state.queue - CORE_STEPS + 2, state.queue):
+        one, two = state.at[i - 1] - state.at[i - 2], state.at[i] - state.at[i - 1]
         if abs(two - one) > ALIKE * max(one, two):
             return
-    typical = median(s.force, s.queue, s.scratch[0])
-    if typical < p.firm or not rhythmic(s, RHYTHMIC):
+    typical = median(state.force, state.queue, state.scratch[0])
+    if typical < params.firm or not rhythmic(state, RHYTHMIC):
         return
     lean = 0
-    while lean < s.queue - CORE_STEPS + 1 and s.force[lean] < LEAN * typical:
+    while lean < state.queue - CORE_STEPS + 1 and state.force[lean] < LEAN * typical:
         lean += 1
-    drop(s, lean)
-    s.walking = 1
-    s.told = 0
-    s.run = 0
-    s.bout_start = math.nan
-    s.bout_end = math.nan
-    s.bout_steps = 0
-    s.even_steps = 0
-    s.even_time = 0.0
-    s.lengths = 0
-    s.length_sum = 0.0
-    s.length_time = 0.0
-    s.phase = 0.0
-    for i in range(s.queue - 1, 0, -1):  # the steps still waiting help to tell the side of the first
-        s.phase = evidence(s, i) - MEMORY * s.phase
+    drop(state, lean)
+    state.walking = 1
+    state.reported = 0
+    state.run = 0
+    state.bout_start = math.nan
+    state.bout_end = math.nan
+    state.bout_steps = 0
+    state.even_steps = 0
+    state.even_time = 0.0
+    state.lengths = 0
+    state.length_sum = 0.0
+    state.length_time = 0.0
+    state.phase = 0.0
+    for i in range(state.queue - 1, 0, -1):  # the steps still waiting help to tell the side of the first
+        state.phase = evidence(state, i) - MEMORY * state.phase
 
 
 @kernel
-def tell_step(s: Any, p: Any, i: int, out: Any, n: int) -> int:
-    """Say step ``i`` of the queue: when, which side, how long; return how many events there are."""
-    at, confidence = s.at[i], 1.0
+def step_length(state: LowerBackKernelState, params: LowerBackKernelParams, place: int) -> float:
+    """Return the length in metres of the step that ends as step ``place`` of the queue; NaN where it is not known."""
+    begins, ends = state.at[place - 1], state.at[place]
+    if begins < state.first or state.newest - begins >= RING - 2:
+        return math.nan
+    return float(PENDULUM * pendulum_step(pendulum_height(state.up, begins, ends, params.dt), params.leg))
+
+
+@kernel
+def report_step(
+    state: LowerBackKernelState, params: LowerBackKernelParams, place: int, events: Rows[LowerBackEvent], count: int
+) -> int:
+    """Report step ``place`` of the queue: when, which side, how long; return how many events there are."""
+    at, confidence = state.at[place], 1.0
     duration, length = math.nan, math.nan
-    typical = typical_duration(s)
-    even = i > 0 and s.at[i] - s.at[i - 1] < PAUSE * typical
+    typical = typical_duration(state)
+    even = place > 0 and state.at[place] - state.at[place - 1] < PAUSE * typical
     if even:
-        duration = s.at[i] - s.at[i - 1]
-        if s.at[i - 1] >= s.first and s.newest - s.at[i - 1] < RING - 2:
-            height = pendulum_height(s.up, s.at[i - 1], s.at[i], p.dt)
-            length = PENDULUM * pendulum_step(height, p.leg)
-        s.even_steps += 1
-        s.even_time += duration
+        duration = state.at[place] - state.at[place - 1]
+        length = step_length(state, params, place)
+        state.even_steps += 1
+        state.even_time += duration
         if not math.isnan(length):
-            s.lengths += 1
-            s.length_sum += length
-            s.length_time += duration
-    if even and i + 1 < s.queue and s.at[i + 1] - s.at[i] < PAUSE * typical:
-        at += EVEN * (s.at[i - 1] - 2.0 * s.at[i] + s.at[i + 1])
-    s.phase = evidence(s, i) - MEMORY * s.phase
-    force = typical_force(s)
-    if s.force[i] >= FULL * force:
-        if math.isnan(s.bout_start):
-            s.bout_start = at
-        s.bout_end = at
+            state.lengths += 1
+            state.length_sum += length
+            state.length_time += duration
+    if even and place + 1 < state.queue and state.at[place + 1] - state.at[place] < PAUSE * typical:
+        at += EVEN * (state.at[place - 1] - 2.0 * state.at[place] + state.at[place + 1])
+    state.phase = evidence(state, place) - MEMORY * state.phase
+    force = typical_force(state)
+    if state.force[place] >= FULL * force:
+        if math.isnan(state.bout_start):
+            state.bout_start = at
+        state.bout_end = at
     else:
-        confidence = max(0.5, s.force[i] / force)
-    s.bout_steps += 1
-    s.run = s.run + 1 if even and abs(turning(s, i)) < TURNING else 0
-    before = n
-    n = say(s, out, n, INITIAL_CONTACT, at)
-    if n > before:
-        e = out[before]
-        e.confidence = confidence
-        e.steps = 1
-        e.step_length_m = length
-        e.speed_mps = length / (duration * p.dt)
-        e.side = 1 if s.phase > SIDE_SURE else -1 if s.phase < -SIDE_SURE else 0
-    if s.run == BLOCK_STEPS and i >= BLOCK_STEPS:
-        s.run = 0
-        if s.at[i - BLOCK_STEPS] > s.first and s.newest - s.at[i - BLOCK_STEPS] < RING - 2:
-            n = tell_rhythm(s, i, out, n)
-    return n
+        confidence = max(0.5, state.force[place] / force)
+    state.bout_steps += 1
+    state.run = state.run + 1 if even and abs(turning(state, place)) < TURNING else 0
+    before = count
+    count = append_event(state, events, count, INITIAL_CONTACT, at)
+    if count > before:
+        event = events[before]
+        event.confidence = confidence
+        event.steps = 1
+        event.step_length_m = length
+        event.speed_mps = length / (duration * params.dt)
+        event.side = 1 if state.phase > SIDE_SURE else -1 if state.phase < -SIDE_SURE else 0
+    if state.run == BLOCK_STEPS and place >= BLOCK_STEPS:
+        state.run = 0
+        if state.at[place - BLOCK_STEPS] > state.first and state.newest - state.at[place - BLOCK_STEPS] < RING - 2:
+            count = report_rhythm(state, place, events, count)
+    return count
 
 
 @kernel
-def tell_rhythm(s: Any, i: int, out: Any, n: int) -> int:
-    """Say how regular the block of steps that ends with step ``i`` of the queue was."""
-    before = n
-    start, end = s.at[i - BLOCK_STEPS], s.at[i]
-    n = say(s, out, n, RHYTHM, end)
-    if n == before:
-        return n
-    e = out[before]
-    e.start = start
+def report_rhythm(state: LowerBackKernelState, place: int, events: Rows[LowerBackEvent], count: int) -> int:
+    """Report how regular the block of steps that ends with step ``place`` of the queue was."""
+    before = count
+    start, end = state.at[place - BLOCK_STEPS], state.at[place]
+    count = append_event(state, events, count, RHYTHM, end)
+    if count == before:
+        return count
+    event = events[before]
+    event.start = start
     first = math.ceil(start)
-    count = math.ceil(end) - first
+    samples = math.ceil(end) - first
     period = (end - start) / BLOCK_STEPS
-    e.steps = BLOCK_STEPS
-    e.step_regularity = regularity(s.up, first, count, period)
-    e.stride_regularity = regularity(s.up, first, count, 2.0 * period)
+    event.steps = BLOCK_STEPS
+    event.step_regularity = regularity(state.up, first, samples, period)
+    event.stride_regularity = regularity(state.up, first, samples, 2.0 * period)
     for k in range(BLOCK_STRIDES):
-        one = s.at[i - BLOCK_STEPS + 2 * k]
-        two = s.at[i - BLOCK_STEPS + 2 * k + 2]
-        spectrum(s.up, one, two, s.spectra[k], 4)
-        spectrum(s.level[0], one, two, s.spectra[k], 0)
-        spectrum(s.level[1], one, two, s.spectra[k], 2)
-    ahead = forward_angle(s.spectra, BLOCK_STRIDES)
-    e.harmonic_ratio[0] = even_to_odd(s.spectra, BLOCK_STRIDES, 4, 0.0, 1)
-    e.harmonic_ratio[1] = even_to_odd(s.spectra, BLOCK_STRIDES, 0, ahead, 2)
-    e.harmonic_ratio[2] = 1.0 / even_to_odd(s.spectra, BLOCK_STRIDES, 0, ahead + 0.5 * math.pi, 2)
-    return n
+        one = state.at[place - BLOCK_STEPS + 2 * k]
+        two = state.at[place - BLOCK_STEPS + 2 * k + 2]
+        spectrum(state.up, one, two, state.spectra[k], 4)
+        spectrum(state.level[0], one, two, state.spectra[k], 0)
+        spectrum(state.level[1], one, two, state.spectra[k], 2)
+    ahead = forward_angle(state.spectra, BLOCK_STRIDES)
+    event.harmonic_ratio[0] = even_to_odd(state.spectra, BLOCK_STRIDES, 4, 0.0, 1)
+    event.harmonic_ratio[1] = even_to_odd(state.spectra, BLOCK_STRIDES, 0, ahead, 2)
+    event.harmonic_ratio[2] = 1.0 / even_to_odd(state.spectra, BLOCK_STRIDES, 0, ahead + 0.5 * math.pi, 2)
+    return count
 
 
 @kernel
-def end_walk(s: Any, p: Any, out: Any, n: int) -> int:
-    """End the bout, if there is one: say its last steps, the one that closed the feet, and the bout itself."""
-    if s.walking == 1:
-        for i in range(s.told, s.queue):
-            n = tell_step(s, p, i, out, n)
-        if not math.isnan(s.closing_at):
-            before = n
-            n = say(s, out, n, INITIAL_CONTACT, s.closing_at)
-            if n > before:
-                out[before].confidence = 0.5
-                out[before].steps = 1
-                out[before].side = -1 if s.phase > SIDE_SURE else 1 if s.phase < -SIDE_SURE else 0
-        before = n
-        if s.even_steps > 0 and not math.isnan(s.bout_start):
-            n = say(s, out, n, BOUT, s.bout_end)
-        if n > before:
-            e = out[before]
-            e.start = s.bout_start
-            e.steps = s.bout_steps
-            e.cadence_spm = 60.0 * s.even_steps / (s.even_time * p.dt)
-            if s.lengths > 0:
-                e.step_length_m = s.length_sum / s.lengths
-                e.speed_mps = s.length_sum / (s.length_time * p.dt)
-    clear(s)
-    return n
+def end_walk(
+    state: LowerBackKernelState, params: LowerBackKernelParams, events: Rows[LowerBackEvent], count: int
+) -> int:
+    """End the bout, if there is one: report its last steps, the one that closed the feet, and the bout itself."""
+    if state.walking == 1:
+        for i in range(state.reported, state.queue):
+            count = report_step(state, params, i, events, count)
+        if not math.isnan(state.closing_at):
+            before = count
+            count = append_event(state, events, count, INITIAL_CONTACT, state.closing_at)
+            if count > before:
+                events[before].confidence = 0.5
+                events[before].steps = 1
+                events[before].side = -1 if state.phase > SIDE_SURE else 1 if state.phase < -SIDE_SURE else 0
+        before = count
+        if state.even_steps > 0 and not math.isnan(state.bout_start):
+            count = append_event(state, events, count, BOUT, state.bout_end)
+        if count > before:
+            event = events[before]
+            event.start = state.bout_start
+            event.steps = state.bout_steps
+            event.cadence_spm = 60.0 * state.even_steps / (state.even_time * params.dt)
+            if state.lengths > 0:
+                event.step_length_m = state.length_sum / state.lengths
+                event.speed_mps = state.length_sum / (state.length_time * params.dt)
+    clear(state)
+    return count
 
 
 @kernel
-def put(s: Any, i: int, at: float) -> None:
-    """Make the rise at instant ``at`` step ``i`` of the queue; what might have closed the feet did not."""
-    s.at[i] = at
-    s.force[i] = s.rise[1]
-    s.pelvis[i] = s.sway
-    s.closing_at = math.nan
-    s.closing_force = 0.0
+def put(state: LowerBackKernelState, place: int, at: float) -> None:
+    """Make the rise at instant ``at`` step ``place`` of the queue; what might have closed the feet did not."""
+    state.at[place] = at
+    state.force[place] = state.rise[1]
+    state.pelvis[place] = state.sway
+    state.closing_at = math.nan
+    state.closing_force = 0.0
 
 
 @kernel
-def is_step(s: Any, p: Any, at: float) -> bool:
+def is_step(state: LowerBackKernelState, params: LowerBackKernelParams, at: float) -> bool:
     """Return whether the rise at instant ``at`` is a new step; if not, it may mend the last or close the feet."""
-    force = s.rise[1]
-    if s.queue == 0:
-        return bool(force >= p.floor)
-    since = at - s.at[s.queue - 1]
-    typical = typical_duration(s)
-    soonest = p.shortest if math.isnan(typical) else max(p.shortest, SOON * typical)
+    force = state.rise[1]
+    if state.queue == 0:
+        return bool(force >= params.floor)
+    since = at - state.at[state.queue - 1]
+    typical = typical_duration(state)
+    soonest = params.shortest if math.isnan(typical) else max(params.shortest, SOON * typical)
     if since < soonest:
-        if force >= p.floor and force > s.force[s.queue - 1]:
-            put(s, s.queue - 1, at)
+        if force >= params.floor and force > state.force[state.queue - 1]:
+            put(state, state.queue - 1, at)
         return False
-    if force >= max(p.floor, WEAK * typical_force(s)):
+    if force >= max(params.floor, WEAK * typical_force(state)):
         return True
-    if CLOSING[0] * typical < since < CLOSING[1] * typical and force > s.closing_force:
-        s.closing_at = at
-        s.closing_force = force
+    if CLOSING[0] * typical < since < CLOSING[1] * typical and force > state.closing_force:
+        state.closing_at = at
+        state.closing_force = force
     return False
 
 
 @kernel
-def candidate(s: Any, p: Any, at: float, out: Any, n: int) -> int:
-    """Take the rise that peaked at instant ``at`` (samples); say the steps that it settles."""
-    if not is_step(s, p, at):
-        return n
-    if s.queue == QUEUE:
-        drop(s, 1)
-    put(s, s.queue, at)
-    s.queue += 1
-    if s.walking == 0:
-        begin_walk(s, p)
-    if s.walking == 1:
-        while s.told < s.queue - 1:
-            n = tell_step(s, p, s.told, out, n)
-            s.told += 1
-        if s.bout_steps % CORE_STEPS == 0 and s.queue > BLOCK_STEPS and not rhythmic(s, ARRHYTHMIC):
-            n = end_walk(s, p, out, n)
-    return n
+def candidate(
+    state: LowerBackKernelState, params: LowerBackKernelParams, at: float, events: Rows[LowerBackEvent], count: int
+) -> int:
+    """Look at the rise that peaked at instant ``at`` (samples); report the steps that it settles."""
+    if not is_step(state, params, at):
+        return count
+    if state.queue == QUEUE:
+        drop(state, 1)
+    put(state, state.queue, at)
+    state.queue += 1
+    if state.walking == 0:
+        begin_walk(state, params)
+    if state.walking == 1:
+        while state.reported < state.queue - 1:
+            count = report_step(state, params, state.reported, events, count)
+            state.reported += 1
+        if state.bout_steps % CORE_STEPS == 0 and state.queue > BLOCK_STEPS and not rhythmic(state, ARRHYTHMIC):
+            count = end_walk(state, params, events, count)
+    return count

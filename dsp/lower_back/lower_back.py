@@ -56,7 +56,8 @@ class LowerBackParams:
         smoothing_s: Standard deviation of the Gaussian over the vertical force. Its slope answers most to 1.5 steps a
             second and lets impacts, which differ between people, pass as one.
         lead_s: How long the contact follows the steepest rise of the smoothed force (measured on healthy walkers).
-        settle_s: Time constant with which gravity corrects the vertical: longer than a stride, shorter than a turn.
+        vertical_memory_s: Time constant with which gravity corrects the vertical: longer than a stride, shorter than a
+            turn.
         bridge_s: Longest run of lost samples that is interpolated.
         shortest_s: Shortest step before the walker's own is known (200 steps a minute).
         pause_s: Longest step; a longer stand ends the bout. Mobilise-D's longest step is 2.124 s.
@@ -71,7 +72,7 @@ class LowerBackParams:
 
     smoothing_s: float = 0.11
     lead_s: float = 0.068
-    settle_s: float = 3.0
+    vertical_memory_s: float = 3.0
     bridge_s: float = 0.2
     shortest_s: float = 0.3
     pause_s: float = 2.124
@@ -97,7 +98,7 @@ class LowerBackParams:
         p["slope"][0, : half + 1] = slope * rate_hz / (2.0 * np.sum(m * slope))  # of a ramp: its slope
         p["smooth"][0, : half + 1] = gauss / (2.0 * gauss.sum() - gauss[0])  # of a constant: the constant
         p["bridge"] = round(self.bridge_s * rate_hz)
-        p["settle"] = self.settle_s * rate_hz
+        p["vertical_memory"] = self.vertical_memory_s * rate_hz
         p["lead"] = self.lead_s * rate_hz
         p["shortest"] = self.shortest_s * rate_hz
         p["pause"] = self.pause_s * rate_hz
@@ -138,7 +139,7 @@ class LowerBack:
         require_rate("the lower back needs", rate_hz, RATE_RANGE_HZ)
         _require_height("height_m", height_m, HEIGHT_RANGE_M)
         _require_height("sensor_height_m", sensor_height_m, SENSOR_HEIGHT_RANGE_M)
-        sensor = self._roster.take()
+        sensor = self._roster.attach()
         leg = height_m * LEG_PER_HEIGHT if math.isnan(sensor_height_m) else sensor_height_m * LEG_PER_SENSOR_HEIGHT
         self._rows[sensor] = self._params.for_sensor(rate_hz, leg)[0]
         self._state[sensor] = np.zeros((), STATE)
@@ -147,16 +148,16 @@ class LowerBack:
 
     def detach(self, sensor: int) -> None:
         """Forget a sensor; its number may be given to another."""
-        self._roster.leave(sensor)
+        self._roster.detach(sensor)
 
-    def push(self, batch: Batch) -> NDArray[np.void]:
+    def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
         self._roster.check(*batch.sensor.tolist())
         self._units.look(batch)
         # A sample can end a walk and begin a gap; a walk that is found says all the steps that were waiting.
         self._make_room((QUEUE + 4) * len(batch.sensor) + 6 * len(batch.index))
         n = walks(batch.sensor, batch.start, batch.index, batch.acc, batch.gyr, self._rows, self._state, self._out)
-        return self._said(n)
+        return self._events(n)
 
     def doubt(self, sensor: int) -> str:
         """Return what is wrong with the units of a sensor; empty if nothing is."""
@@ -169,9 +170,9 @@ class LowerBack:
         self._make_room(QUEUE + 4)
         n = finish(self._state, self._rows, sensor, self._out)
         self._state[sensor] = np.zeros((), STATE)
-        return self._said(n)
+        return self._events(n)
 
-    def _said(self, n: int) -> NDArray[np.void]:
+    def _events(self, n: int) -> NDArray[np.void]:
         return np.array(self._out[:n], dtype=EVENT)
 
     def _make_room(self, events: int) -> None:

@@ -66,7 +66,7 @@ class LowerBackWalk:
         self._blocks: list[tuple[float, float, int, tuple[float, ...]]] = []
         self._out: list[Result] = []
 
-    def push(self, events: NDArray[np.void] | None, seconds: Seconds, now_s: float) -> list[Result]:
+    def process(self, events: NDArray[np.void] | None, seconds: Seconds, now_s: float) -> list[Result]:
         """Take the newest events of the sensor (rows of ``lower_back.EVENT``) and return what they say.
 
         Args:
@@ -77,14 +77,14 @@ class LowerBackWalk:
         if events is not None and len(events) > 0:
             starts, ends = seconds(events["start"]).tolist(), seconds(events["index"]).tolist()
             for event, start_s, end_s in zip(events, starts, ends, strict=True):
-                self._take(event, start_s, end_s)
+                self._add_event(event, start_s, end_s)
         if self._steps and now_s - self._steps[-1].at_s > 2.0 * PAUSE_S:
             self._steps.clear()
         return self._collect()
 
     def finish(self) -> list[Result]:
         """End of the session: say the rhythm that was still being gathered."""
-        self._say_rhythm()
+        self._add_rhythm()
         self._steps.clear()
         return self._collect()
 
@@ -92,7 +92,7 @@ class LowerBackWalk:
         out, self._out = self._out, []
         return out
 
-    def _take(self, event: Any, start_s: float, end_s: float) -> None:
+    def _add_event(self, event: Any, start_s: float, end_s: float) -> None:
         kind = int(event["kind"])
         if kind == INITIAL_CONTACT:
             self._contact(event, end_s)
@@ -100,19 +100,19 @@ class LowerBackWalk:
             values = (event["step_regularity"], event["stride_regularity"], *event["harmonic_ratio"])
             self._blocks.append((start_s, end_s, int(event["steps"]) // 2, tuple(float(v) for v in values)))
             if sum(block[2] for block in self._blocks) >= GOOD_STRIDES:
-                self._say_rhythm()
+                self._add_rhythm()
         elif kind == BOUT:
             self._bout(event, start_s, end_s)
         elif kind == TURN:
             side = SIDES[int(event["side"])]
-            self._say("turn_angle", math.degrees(event["angle_rad"]), side, _Span(start_s, end_s, 1))
-            self._say("turn_duration", end_s - start_s, side, _Span(start_s, end_s, 1))
+            self._add_result("turn_angle", math.degrees(event["angle_rad"]), side, _Span(start_s, end_s, 1))
+            self._add_result("turn_duration", end_s - start_s, side, _Span(start_s, end_s, 1))
         elif kind == GAP:
             self._steps.clear()
 
     def _contact(self, event: Any, at_s: float) -> None:
         doubt = "uncertain contact" if event["confidence"] <= SURE else ""
-        self._say("initial_contact", 1.0, SIDES[int(event["side"])], _Span(at_s, at_s, 1, doubt))
+        self._add_result("initial_contact", 1.0, SIDES[int(event["side"])], _Span(at_s, at_s, 1, doubt))
         if self._steps and at_s - self._steps[-1].at_s > PAUSE_S:
             self._steps.clear()
         self._steps.append(_Step(at_s, float(event["step_length_m"])))
@@ -122,26 +122,26 @@ class LowerBackWalk:
         self._due_s = at_s + EVERY_S
         start_s = self._steps[0].at_s
         span = _Span(start_s, at_s, n, _few(n))
-        self._say("cadence", 60.0 * n / (at_s - start_s), "both", span)
+        self._add_result("cadence", 60.0 * n / (at_s - start_s), "both", span)
         lengths = [step.length_m for step in list(self._steps)[1:]]
         if all(map(math.isfinite, lengths)):
             self._pace(sum(lengths) / n, sum(lengths) / (at_s - start_s), span)
 
     def _bout(self, event: Any, start_s: float, end_s: float) -> None:
-        self._say_rhythm()
+        self._add_rhythm()
         n = int(event["steps"])
-        self._say("walking_bout", end_s - start_s, "both", _Span(start_s, end_s, n))
-        self._say("n_steps", float(n), "both", _Span(start_s, end_s, n))
+        self._add_result("walking_bout", end_s - start_s, "both", _Span(start_s, end_s, n))
+        self._add_result("n_steps", float(n), "both", _Span(start_s, end_s, n))
         span = _Span(start_s, end_s, n, _few(n))
-        self._say("cadence", float(event["cadence_spm"]), "both", span)
+        self._add_result("cadence", float(event["cadence_spm"]), "both", span)
         if math.isfinite(event["step_length_m"]):
             self._pace(float(event["step_length_m"]), float(event["speed_mps"]), span)
 
     def _pace(self, step_m: float, speed_mps: float, span: _Span) -> None:
-        self._say("stride_length", 2.0 * step_m, "both", span)
-        self._say("walking_speed", speed_mps, "both", span)
+        self._add_result("stride_length", 2.0 * step_m, "both", span)
+        self._add_result("walking_speed", speed_mps, "both", span)
 
-    def _say_rhythm(self) -> None:
+    def _add_rhythm(self) -> None:
         if not self._blocks:
             return
         strides = sum(block[2] for block in self._blocks)
@@ -150,10 +150,10 @@ class LowerBackWalk:
         for metric, values in zip(RHYTHMS, zip(*(block[3] for block in self._blocks), strict=True), strict=True):
             known = [value for value in values if math.isfinite(value)]
             if known:
-                self._say(metric, sum(known) / len(known), "both", span)
+                self._add_result(metric, sum(known) / len(known), "both", span)
         self._blocks = []
 
-    def _say(self, metric: str, value: float, side: Side, span: _Span) -> None:
+    def _add_result(self, metric: str, value: float, side: Side, span: _Span) -> None:
         """Say one value; one that no body can reach is said as none."""
         fine = CATALOGUE[metric].plausible(value, exoskeleton=self._exoskeleton)
         self._out.append(

@@ -11,28 +11,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.kernel import kernel
+from dsp.record import Floats, Record, Vector
 
-ALIGNMENT: Final = np.dtype(
-    [
-        ("up", "f8", (3,)),  # unit vector against gravity at rest, sensor frame
-        ("rests", "i8"),  # moments of rest that went in
-        ("moment", "f8", (3, 3)),  # fading integral of rate x rate, rad^2/s
-        ("calm", "i8"),  # samples in a row that turned slowly, as seen from the usual motion
-        ("turned", "f8", (3,)),  # rotation since the last rest, leaking, rad
-        ("lost", "i8"),  # it went on unseen in a gap: not known before the next rest
-        ("lean", "f8", (3,)),  # fading integral of that, weighted with its own size, rad^2 s
-        ("lean_sum", "f8"),  # the same of its size: what the lean would be if it never changed its side
-        ("left", "f8", (3,)),  # best estimate of the unit vector to the left, sensor frame
-        ("used", "f8", (3,)),  # the one in use: it changes only where that does no harm
-        ("agreed", "i8"),  # strides since the one in use was last thrown over
-    ]
-)
+
+class Alignment(Record):
+    """What is known of how a sensor is strapped on."""
+
+    up: Vector  # unit vector against gravity at rest, sensor frame
+    rests: int  # moments of rest that went in
+    moment: Annotated[Floats, 3, 3]  # fading integral of rate x rate, rad^2/s
+    calm: int  # samples in a row that turned slowly, as seen from the usual motion
+    turned: Vector  # rotation since the last rest, leaking, rad
+    lost: int  # it went on unseen in a gap: not known before the next rest
+    lean: Vector  # fading integral of that, weighted with its own size, rad^2 s
+    lean_sum: float  # the same of its size: what the lean would be if it never changed its side
+    left: Vector  # best estimate of the unit vector to the left, sensor frame
+    used: Vector  # the one in use: it changes only where that does no harm
+    agreed: int  # strides since the one in use was last thrown over
+
+
+ALIGNMENT: Final = Alignment.layout()
 
 NOMINAL_ENERGY = 0.5  # rad^2/s: weight of the nominal axis, less than one brisk push-off
 NOMINAL_LEAN = 0.1  # rad^2 s: weight of its sign, less than one stride
@@ -49,107 +53,115 @@ AGREED_STRIDES = 2  # strides that the axis in use must have seen to be trusted
 
 
 @kernel
-def begin_alignment(a: Any) -> None:
+def begin_alignment(alignment: Alignment) -> None:
     """Start from the nominal mounting: y to the left."""
     for i in range(3):
-        a.up[i] = 0.0
-        a.left[i] = 0.0
-        a.used[i] = 0.0
-        a.turned[i] = 0.0
-        a.lean[i] = 0.0
+        alignment.up[i] = 0.0
+        alignment.left[i] = 0.0
+        alignment.used[i] = 0.0
+        alignment.turned[i] = 0.0
+        alignment.lean[i] = 0.0
         for j in range(3):
-            a.moment[i, j] = 0.0
-    a.rests = 0
-    a.calm = 0
-    a.lost = 0
-    a.moment[1, 1] = NOMINAL_ENERGY
-    a.lean[1] = NOMINAL_LEAN
-    a.lean_sum = NOMINAL_LEAN
-    a.left[1] = 1.0
-    a.used[1] = 1.0
-    a.agreed = 0
+            alignment.moment[i, j] = 0.0
+    alignment.rests = 0
+    alignment.calm = 0
+    alignment.lost = 0
+    alignment.moment[1, 1] = NOMINAL_ENERGY
+    alignment.lean[1] = NOMINAL_LEAN
+    alignment.lean_sum = NOMINAL_LEAN
+    alignment.left[1] = 1.0
+    alignment.used[1] = 1.0
+    alignment.agreed = 0
 
 
 @kernel
-def see_rest(a: Any, acc: NDArray[np.float64]) -> None:
+def see_rest(alignment: Alignment, acc: NDArray[np.float64]) -> None:
     """Learn the direction of gravity from a sample at rest; what is not finite or not about 1 g is passed over."""
     norm = math.sqrt(acc[0] ** 2 + acc[1] ** 2 + acc[2] ** 2)
     if not 8.0 < norm < 11.5:  # m/s^2
         return
-    weight = REST_WEIGHT if a.rests > 0 else 1.0
+    weight = REST_WEIGHT if alignment.rests > 0 else 1.0
     total = 0.0
     for i in range(3):
-        a.up[i] += weight * (acc[i] / norm - a.up[i])
-        total += a.up[i] ** 2
+        alignment.up[i] += weight * (acc[i] / norm - alignment.up[i])
+        total += alignment.up[i] ** 2
     for i in range(3):
-        a.up[i] /= math.sqrt(total)
-    a.rests += 1
+        alignment.up[i] /= math.sqrt(total)
+    alignment.rests += 1
 
 
 @kernel
-def see_turn(a: Any, turn: float, still: int) -> None:
+def see_turn(alignment: Alignment, turn: float, still: int) -> None:
     """Begin the rotation anew when the segment rests between two motions; ``still`` samples make a rest."""
-    trace = a.moment[0, 0] + a.moment[1, 1] + a.moment[2, 2]
+    trace = alignment.moment[0, 0] + alignment.moment[1, 1] + alignment.moment[2, 2]
     calm = max(CALM_RATE, CALM_SHARE * math.sqrt(trace / MEMORY_S))
-    a.calm = a.calm + 1 if turn < calm else 0
-    if a.calm >= still:
+    alignment.calm = alignment.calm + 1 if turn < calm else 0
+    if alignment.calm >= still:
         for i in range(3):
-            a.turned[i] = 0.0
-        a.lost = 0
+            alignment.turned[i] = 0.0
+        alignment.lost = 0
 
 
 @kernel
-def lose_turn(a: Any) -> None:
+def lose_turn(alignment: Alignment) -> None:
     """Know no longer how far the segment has turned: samples were lost."""
-    a.lost = 1
-    a.calm = 0
+    alignment.lost = 1
+    alignment.calm = 0
 
 
 @kernel
-def see_motion(a: Any, gyr: NDArray[np.float64], dt: float) -> None:
+def see_motion(alignment: Alignment, gyr: NDArray[np.float64], dt: float) -> None:
     """Learn the axis from one sample of motion, rad/s."""
-    vertical = a.up[0] * gyr[0] + a.up[1] * gyr[1] + a.up[2] * gyr[2]
-    x, y, z = gyr[0] - vertical * a.up[0], gyr[1] - vertical * a.up[1], gyr[2] - vertical * a.up[2]
+    vertical = alignment.up[0] * gyr[0] + alignment.up[1] * gyr[1] + alignment.up[2] * gyr[2]
+    x, y, z = (
+        gyr[0] - vertical * alignment.up[0],
+        gyr[1] - vertical * alignment.up[1],
+        gyr[2] - vertical * alignment.up[2],
+    )
     level = (x, y, z)
     fade = 1.0 - dt / MEMORY_S
     size = 0.0
     for i in range(3):
-        a.turned[i] += (level[i] - a.turned[i] / LEAK_S) * dt
-        size += a.turned[i] ** 2
+        alignment.turned[i] += (level[i] - alignment.turned[i] / LEAK_S) * dt
+        size += alignment.turned[i] ** 2
         for j in range(3):
-            a.moment[i, j] = fade * a.moment[i, j] + level[i] * level[j] * dt
-    if a.lost == 0:
-        a.lean_sum = fade * a.lean_sum + size * dt
+            alignment.moment[i, j] = fade * alignment.moment[i, j] + level[i] * level[j] * dt
+    if alignment.lost == 0:
+        alignment.lean_sum = fade * alignment.lean_sum + size * dt
         for i in range(3):
-            a.lean[i] = fade * a.lean[i] + a.turned[i] * math.sqrt(size) * dt
-    x, y, z = a.left[0], a.left[1], a.left[2]
+            alignment.lean[i] = fade * alignment.lean[i] + alignment.turned[i] * math.sqrt(size) * dt
+    x, y, z = alignment.left[0], alignment.left[1], alignment.left[2]
     x, y, z = (
-        a.moment[0, 0] * x + a.moment[0, 1] * y + a.moment[0, 2] * z,
-        a.moment[1, 0] * x + a.moment[1, 1] * y + a.moment[1, 2] * z,
-        a.moment[2, 0] * x + a.moment[2, 1] * y + a.moment[2, 2] * z,
+        alignment.moment[0, 0] * x + alignment.moment[0, 1] * y + alignment.moment[0, 2] * z,
+        alignment.moment[1, 0] * x + alignment.moment[1, 1] * y + alignment.moment[1, 2] * z,
+        alignment.moment[2, 0] * x + alignment.moment[2, 1] * y + alignment.moment[2, 2] * z,
     )
     norm = math.sqrt(x * x + y * y + z * z)
     if norm <= 0.0:
         return
     axis = (x / norm, y / norm, z / norm)
-    lean = a.lean[0] * axis[0] + a.lean[1] * axis[1] + a.lean[2] * axis[2]
-    sign = -1.0 if lean < -SURE_LEAN * a.lean_sum else 1.0
+    lean = alignment.lean[0] * axis[0] + alignment.lean[1] * axis[1] + alignment.lean[2] * axis[2]
+    sign = -1.0 if lean < -SURE_LEAN * alignment.lean_sum else 1.0
     for i in range(3):
-        a.left[i] = sign * axis[i]
+        alignment.left[i] = sign * axis[i]
 
 
 @kernel
-def contradicted(a: Any) -> bool:
+def contradicted(alignment: Alignment) -> bool:
     """Return whether the motion speaks against the axis in use so clearly that it must be thrown over now."""
-    cosine = a.left[0] * a.used[0] + a.left[1] * a.used[1] + a.left[2] * a.used[2]
-    return bool(cosine < (CONTRADICTED if a.agreed < AGREED_STRIDES else SLIPPED))
+    cosine = (
+        alignment.left[0] * alignment.used[0]
+        + alignment.left[1] * alignment.used[1]
+        + alignment.left[2] * alignment.used[2]
+    )
+    return bool(cosine < (CONTRADICTED if alignment.agreed < AGREED_STRIDES else SLIPPED))
 
 
 @kernel
-def adopt(a: Any) -> None:
+def adopt(alignment: Alignment) -> None:
     """Use the best estimate from here on."""
     for i in range(3):
-        a.used[i] = a.left[i]
+        alignment.used[i] = alignment.left[i]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,34 +33,37 @@ def _compile(function: Function, *, inline: bool) -> Function:
 
 
 @inlined
-def product(a: Quaternion, b: Quaternion) -> Quaternion:
+def product(after: Quaternion, before: Quaternion) -> Quaternion:
     """Return the rotation b followed by a."""
     return (
-        (a[0] * b[0] - a[1] * b[1]) - (a[2] * b[2] + a[3] * b[3]),
-        (a[0] * b[1] + a[1] * b[0]) + (a[2] * b[3] - a[3] * b[2]),
-        (a[0] * b[2] - a[1] * b[3]) + (a[2] * b[0] + a[3] * b[1]),
-        (a[0] * b[3] + a[1] * b[2]) + (a[3] * b[0] - a[2] * b[1]),
+        (after[0] * before[0] - after[1] * before[1]) - (after[2] * before[2] + after[3] * before[3]),
+        (after[0] * before[1] + after[1] * before[0]) + (after[2] * before[3] - after[3] * before[2]),
+        (after[0] * before[2] - after[1] * before[3]) + (after[2] * before[0] + after[3] * before[1]),
+        (after[0] * before[3] + after[1] * before[2]) + (after[3] * before[0] - after[2] * before[1]),
     )
 
 
 @inlined
-def touch_up(q: Quaternion) -> Quaternion:
+def touch_up(quaternion: Quaternion) -> Quaternion:
     """Return a quaternion of almost norm 1 with norm 1: one Newton step instead of a root."""
-    f = 1.5 - 0.5 * ((q[0] * q[0] + q[1] * q[1]) + (q[2] * q[2] + q[3] * q[3]))
-    return q[0] * f, q[1] * f, q[2] * f, q[3] * f
+    f = 1.5 - 0.5 * (
+        (quaternion[0] * quaternion[0] + quaternion[1] * quaternion[1])
+        + (quaternion[2] * quaternion[2] + quaternion[3] * quaternion[3])
+    )
+    return quaternion[0] * f, quaternion[1] * f, quaternion[2] * f, quaternion[3] * f
 
 
 @inlined
-def rotate(q: Quaternion, v: Vector) -> Vector:
+def rotate(quaternion: Quaternion, vector: Vector) -> Vector:
     """Return the vector v turned by q."""
-    w, x, y, z = q
-    tx = 2.0 * (y * v[2] - z * v[1])
-    ty = 2.0 * (z * v[0] - x * v[2])
-    tz = 2.0 * (x * v[1] - y * v[0])
+    w, x, y, z = quaternion
+    tx = 2.0 * (y * vector[2] - z * vector[1])
+    ty = 2.0 * (z * vector[0] - x * vector[2])
+    tz = 2.0 * (x * vector[1] - y * vector[0])
     return (
-        (v[0] + w * tx) + (y * tz - z * ty),
-        (v[1] + w * ty) + (z * tx - x * tz),
-        (v[2] + w * tz) + (x * ty - y * tx),
+        (vector[0] + w * tx) + (y * tz - z * ty),
+        (vector[1] + w * ty) + (z * tx - x * tz),
+        (vector[2] + w * tz) + (x * ty - y * tx),
     )
 
 
@@ -72,29 +75,29 @@ SERIES_LIMIT = 0.0625  # rad^2: half angles up to 0.25 rad a sample (50 rad/s at
 
 
 @inlined
-def small_rotation(x: float, y: float, z: float) -> Quaternion:
+def small_rotation(x_rad: float, y_rad: float, z_rad: float) -> Quaternion:
     """Return the quaternion of a rotation by twice the vector x, y, z, whose square is below ``SERIES_LIMIT``."""
-    u = x * x + y * y + z * z
+    u = x_rad * x_rad + y_rad * y_rad + z_rad * z_rad
     v = u * u
     c = (1.0 - 0.5 * u) + v * ((C24 - C720 * u) + v * (C40320 - C3628800 * u))
     s = (1.0 - C6 * u) + v * ((C120 - C5040 * u) + v * (C362880 - C39916800 * u))
-    return c, s * x, s * y, s * z
+    return c, s * x_rad, s * y_rad, s * z_rad
 
 
 @inlined
-def rotation(x: float, y: float, z: float) -> Quaternion:
+def rotation(x_rad: float, y_rad: float, z_rad: float) -> Quaternion:
     """Return the quaternion of a rotation vector, rad."""
-    x, y, z = 0.5 * x, 0.5 * y, 0.5 * z
-    u = x * x + y * y + z * z
+    x_rad, y_rad, z_rad = 0.5 * x_rad, 0.5 * y_rad, 0.5 * z_rad
+    u = x_rad * x_rad + y_rad * y_rad + z_rad * z_rad
     if u < SERIES_LIMIT:
-        return small_rotation(x, y, z)
+        return small_rotation(x_rad, y_rad, z_rad)
     half = math.sqrt(u)
     s = math.sin(half) / half
-    return math.cos(half), s * x, s * y, s * z
+    return math.cos(half), s * x_rad, s * y_rad, s * z_rad
 
 
 @inlined
-def turn_level(c: float, d: float, angle: float) -> tuple[float, float]:
+def turn_level(cosine: float, sine: float, angle: float) -> tuple[float, float]:
     """Return cosine and sine of half a heading turned by ``angle``, up to pi."""
     x = 0.25 * angle  # a quarter, twice: the series is good to a quarter
     u = x * x
@@ -102,9 +105,9 @@ def turn_level(c: float, d: float, angle: float) -> tuple[float, float]:
     e = (1.0 - 0.5 * u) + v * ((C24 - C720 * u) + v * (C40320 - C3628800 * u))
     f = x * ((1.0 - C6 * u) + v * ((C120 - C5040 * u) + v * (C362880 - C39916800 * u)))
     e, f = e * e - f * f, 2.0 * e * f
-    c, d = c * e - d * f, d * e + c * f
-    g = 1.5 - 0.5 * (c * c + d * d)
-    return c * g, d * g
+    cosine, sine = cosine * e - sine * f, sine * e + cosine * f
+    g = 1.5 - 0.5 * (cosine * cosine + sine * sine)
+    return cosine * g, sine * g
 
 
 TAN_EIGHTH = math.tan(math.pi / 8)
@@ -122,9 +125,9 @@ A10 = 0.021135400583752725
 
 
 @inlined
-def arc_tangent(y: float, x: float) -> float:
+def arc_tangent(sine: float, cosine: float) -> float:
     """Return atan2(y, x) to about 2e-16 relative to pi."""
-    ax, ay = abs(x), abs(y)
+    ax, ay = abs(cosine), abs(sine)
     low, high = min(ax, ay), max(ax, ay)
     near = low > TAN_EIGHTH * high  # then reduced by pi / 4
     t = (low - high if near else low) / (low + high if near else high)
@@ -139,6 +142,6 @@ def arc_tangent(y: float, x: float) -> float:
     angle = t * series + (0.25 * math.pi if near else 0.0)
     if ay > ax:
         angle = 0.5 * math.pi - angle
-    if x < 0.0:
+    if cosine < 0.0:
         angle = math.pi - angle
-    return angle if y >= 0.0 else -angle
+    return angle if sine >= 0.0 else -angle

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from dsp.arrays import require_shape
 from dsp.batch import Batch
 from dsp.orientation.field import LOOK_EVERY
-from dsp.orientation.lanes import TABLE
 from dsp.orientation.layout import (
     ACC_MISSING,
     AT_REST,
@@ -36,6 +35,7 @@ from dsp.orientation.layout import (
 )
 from dsp.orientation.past import no_past
 from dsp.orientation.run import follow_all
+from dsp.orientation.table import TABLE
 from dsp.units import UnitWatch, require_units
 
 __all__ = [
@@ -287,7 +287,7 @@ class Orientation:
         self._check(sensor)
         self._used[sensor] = False
 
-    def push(self, batch: Batch, mag: NDArray[np.float64] | None = None) -> Orientations:
+    def process(self, batch: Batch, mag: NDArray[np.float64] | None = None) -> Orientations:
         """Return the orientation at each sample of a batch.
 
         ``mag`` is (m, 3) beside the batch's rows, in any unit up to thousands (microtesla, or relative to the earth's
@@ -360,4 +360,4 @@ def orient(
     field = None if mag is None else np.ascontiguousarray(mag, np.float64)
     batch = Batch.single(numbers, acc, gyr, sensor)
     require_units(batch.acc, batch.gyr)
-    return filter_.push(batch, field).quaternion
+    return filter_.process(batch, field).quaternion

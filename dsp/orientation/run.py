@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from dsp.orientation.gap import (
     weave,
 )
 from dsp.orientation.kernel import coast, correct_heading, correct_tilt, four
-from dsp.orientation.lanes import LANES, OK, follow_group, usual
+from dsp.orientation.lanes import follow_group
 from dsp.orientation.layout import (
     ACC_MISSING,
     AT_REST,
@@ -33,10 +32,18 @@ from dsp.orientation.layout import (
     MAG_MISSING,
     OLD,
     RECOVERING,
+    OrientationKernelParams,
+    OrientationState,
+    PastRates,
+    Samples,
+    Where,
+    Written,
 )
 from dsp.orientation.math import Vector, inlined, lean
 from dsp.orientation.past import keep_rate
 from dsp.orientation.step import add_heading, square
+from dsp.orientation.table import LANES, OK, Table, usual
+from dsp.record import Floats, Ints, Rows
 
 LEAST_GROUP = 4  # fewer sensors are done sooner one by one
 REACH = 64  # sensors that are looked at to fill a group; those of a kind usually lie together
@@ -46,211 +53,256 @@ FLOOR_VAR = (
 
 
 @inlined
-def missing(s: Any, p: Any, acc: Vector, gyr: Vector, mag: Vector, past: Any) -> int:  # noqa: PLR0917 - numba takes positional arguments
+def missing(  # noqa: PLR0917 - numba takes positional arguments
+    state: OrientationState,
+    params: OrientationKernelParams,
+    acc: Vector,
+    gyr: Vector,
+    mag: Vector,
+    past: PastRates,
+) -> int:
     """Return flags of the channels without a value: not a number, beyond any sensor, or frozen."""
     flags = 0
     if not usable(acc, ACC_LIMIT) or (acc[0] == 0.0 and acc[1] == 0.0 and acc[2] == 0.0):
         flags |= ACC_MISSING
     rate = square(gyr[0], gyr[1], gyr[2])
-    least, most = repeats(s, 0, acc)
-    if least >= p.frozen or (most >= p.frozen and rate > p.new_gyr):
+    least, most = repeats(state, 0, acc)
+    if least >= params.frozen or (most >= params.frozen and rate > params.new_gyr):
         flags |= FROZEN | ACC_MISSING
     if not usable(gyr, GYR_LIMIT):
         flags |= GYR_MISSING
-    least, most = repeats(s, 3, gyr)
-    if least >= p.frozen or (rate > p.rest_gyr and (least >= p.frozen_gyr or most >= p.frozen)):
+    least, most = repeats(state, 3, gyr)
+    if least >= params.frozen or (rate > params.rest_gyr and (least >= params.frozen_gyr or most >= params.frozen)):
         flags |= FROZEN | GYR_MISSING
-        if rate > p.rest_gyr:
-            undo(s, p, past, p.frozen if most >= p.frozen else p.frozen_gyr)
-    if p.has_mag == 1:
+        if rate > params.rest_gyr:
+            undo(state, params, past, params.frozen if most >= params.frozen else params.frozen_gyr)
+    if params.has_mag == 1:
         if not usable(mag, MAG_LIMIT) or (mag[0] == 0.0 and mag[1] == 0.0 and mag[2] == 0.0):
             flags |= MAG_MISSING
-        if s.repeats[6] >= p.frozen and s.raw[6] == mag[0] and s.raw[7] == mag[1] and s.raw[8] == mag[2]:
+        if (
+            state.repeats[6] >= params.frozen
+            and state.raw[6] == mag[0]
+            and state.raw[7] == mag[1]
+            and state.raw[8] == mag[2]
+        ):
             flags |= FROZEN | MAG_MISSING
     return flags
 
 
 @inlined
-def take_field(s: Any, p: Any, mag: Vector, known: bool) -> None:
+def follow_field(state: OrientationState, params: OrientationKernelParams, mag: Vector, known: bool) -> None:
     """Take the magnetic field of a sample."""
-    field_repeats(s, mag)
-    s.field_known = 1.0 if known else 0.0
+    field_repeats(state, mag)
+    state.field_known = 1.0 if known else 0.0
     if not known:
         return
-    if s.weave_left > 0 and s.gap_steps == 0 and (s.run > 1 or s.held > p.bridge):
-        weave(s, p, mag)
-        if s.run > 1:
-            s.weave_left -= 1
-    if s.held == 0 and s.lost == 0:
-        correct_heading(s, p, mag)
+    if state.weave_left > 0 and state.gap_steps == 0 and (state.run > 1 or state.held > params.bridge):
+        weave(state, params, mag)
+        if state.run > 1:
+            state.weave_left -= 1
+    if state.held == 0 and state.lost == 0:
+        correct_heading(state, params, mag)
 
 
 @inlined
-def take(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes positional arguments
-    s: Any, p: Any, k: int, acc: Vector, gyr: Vector, mag: Vector, past: Any, w: Any
+def follow_sample(  # noqa: C901, PLR0917 - one decision a channel, in order; numba takes positional arguments
+    state: OrientationState,
+    params: OrientationKernelParams,
+    number: int,
+    acc: Vector,
+    gyr: Vector,
+    mag: Vector,
+    past: PastRates,
+    work: Table,
 ) -> int:
-    """Take the sample with number ``k``; return flags."""
-    if s.started == 0:
-        s.started = 1
-        s.index = k - 1
-    step = k - s.index
+    """Follow the sample with this number; return flags."""
+    if state.started == 0:
+        state.started = 1
+        state.index = number - 1
+    step = number - state.index
     if step <= 0:
         return OLD
-    s.index = k
-    flags = missing(s, p, acc, gyr, mag, past)
-    s.held += step
-    if s.held == step and (step > 1 or flags & GYR_MISSING != 0):
-        remember_field(s, p)
+    state.index = number
+    flags = missing(state, params, acc, gyr, mag, past)
+    state.held += step
+    if state.held == step and (step > 1 or flags & GYR_MISSING != 0):
+        remember_field(state, params)
     if flags & GYR_MISSING == 0:
-        flags |= follow_gyr(s, p, gyr, acc, flags & ACC_MISSING == 0, past, w)
-    elif s.held > p.bridge:
-        lose(s, p)
-    if s.held == 0 or s.held > p.bridge:
+        flags |= follow_gyr(state, params, gyr, acc, flags & ACC_MISSING == 0, past, work)
+    elif state.held > params.bridge:
+        lose(state, params)
+    if state.held == 0 or state.held > params.bridge:
         if flags & ACC_MISSING == 0:
-            correct_tilt(s, p, acc)
+            correct_tilt(state, params, acc)
         else:
-            coast(s, p)
-    if p.has_mag == 1:
-        take_field(s, p, mag, flags & MAG_MISSING == 0)
-        if s.field[6] == 1.0:
+            coast(state, params)
+    if params.has_mag == 1:
+        follow_field(state, params, mag, flags & MAG_MISSING == 0)
+        if state.field[6] == 1.0:
             flags |= MAG_DISTURBED
-    if s.rest == 1:
+    if state.rest == 1:
         flags |= AT_REST
-    if s.recovering == 1 or s.open_gain > 0.0:
+    if state.recovering == 1 or state.open_gain > 0.0:
         flags |= RECOVERING
     return flags
 
 
 @inlined
-def say_sd(sd: Any, j: int, tilt_var: float, heading_var: float) -> None:
-    """Write how far the orientation of the batch's sensor ``j`` may be wrong."""
-    sd[0, j] = math.sqrt(tilt_var + FLOOR_VAR)
-    sd[1, j] = math.sqrt(heading_var + FLOOR_VAR)
+def write_deviation(sd: Floats, place: int, tilt_var: float, heading_var: float) -> None:
+    """Write how far the orientation of a sensor of the batch may be wrong."""
+    sd[0, place] = math.sqrt(tilt_var + FLOOR_VAR)
+    sd[1, place] = math.sqrt(heading_var + FLOOR_VAR)
 
 
 @inlined
-def say(s: Any, out: Any, r: int) -> None:
-    """Write the orientation of a sensor into row ``r``."""
-    q = add_heading(four(s.upright), s.heading[0], s.heading[1])
-    out[r, 0], out[r, 1], out[r, 2], out[r, 3] = q
+def write_orientation(state: OrientationState, out: Floats, row: int) -> None:
+    """Write the orientation of a sensor into its row."""
+    quaternion = add_heading(four(state.upright), state.heading[0], state.heading[1])
+    out[row, 0], out[row, 1], out[row, 2], out[row, 3] = quaternion
 
 
 @inlined
-def field_counts(s: Any, p: Any) -> bool:
+def field_counts(state: OrientationState, params: OrientationKernelParams) -> bool:
     """Return whether the orientation is known well enough to learn the field by it."""
-    if s.held > 0 or s.lost > 0.0 or s.gap_steps > 0 or s.start_gain > 0.0 or s.field_n >= 0.0:
+    if state.held > 0 or state.lost > 0.0 or state.gap_steps > 0 or state.start_gain > 0.0 or state.field_n >= 0.0:
         return False
-    return bool(s.found_n < 0.0 or s.found_n * p.dt >= GIVE_UP_S)
+    return bool(state.found_n < 0.0 or state.found_n * params.dt >= GIVE_UP_S)
 
 
 @inlined
-def see_field(s: Any, p: Any, k: int, r: int, out: Any, mag: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
-    """Look at the field of row ``r``, now and then."""
-    if k % LOOK_EVERY == 0:
-        learn_field(s, p, (out[r, 0], out[r, 1], out[r, 2], out[r, 3]), (mag[r, 0], mag[r, 1], mag[r, 2]))
+def see_field(  # noqa: PLR0917 - numba takes positional arguments
+    state: OrientationState, params: OrientationKernelParams, number: int, row: int, out: Floats, mag: Floats
+) -> None:
+    """Look at the field of a row, now and then."""
+    if number % LOOK_EVERY == 0:
+        learn_field(
+            state, params, (out[row, 0], out[row, 1], out[row, 2], out[row, 3]), (mag[row, 0], mag[row, 1], mag[row, 2])
+        )
 
 
 @lean
-def follow_one(s: Any, p: Any, past: Any, w: Any, a: int, b: int, index: Any, samples: Any, said: Any) -> None:  # noqa: PLR0917 - numba takes positional arguments
-    """Run rows ``a`` to ``b`` of one sensor."""
+def follow_one(  # noqa: PLR0917 - numba takes positional arguments
+    state: OrientationState,
+    params: OrientationKernelParams,
+    past: PastRates,
+    work: Table,
+    begin: int,
+    end: int,
+    index: Ints,
+    samples: Samples,
+    written: Written,
+) -> None:
+    """Run rows ``begin`` to ``end`` of one sensor."""
     acc, gyr, mag = samples
-    out, flags = said
+    out, flags = written
     field = (math.nan, math.nan, math.nan)
-    for r in range(a, b):
+    for row in range(begin, end):
         if len(mag) > 0:
-            field = (mag[r, 0], mag[r, 1], mag[r, 2])
-        force = (acc[r, 0], acc[r, 1], acc[r, 2])
-        rate = (gyr[r, 0], gyr[r, 1], gyr[r, 2])
-        flags[r] = take(s, p, index[r], force, rate, field, past, w)
-        say(s, out, r)
-        if p.has_mag == 1 and flags[r] & ~(AT_REST | MAG_DISTURBED | RECOVERING) == 0 and field_counts(s, p):
-            see_field(s, p, index[r], r, out, mag)
-    s.fit = 1.0 if usual(s, p) else 0.0
+            field = (mag[row, 0], mag[row, 1], mag[row, 2])
+        force = (acc[row, 0], acc[row, 1], acc[row, 2])
+        rate = (gyr[row, 0], gyr[row, 1], gyr[row, 2])
+        flags[row] = follow_sample(state, params, index[row], force, rate, field, past, work)
+        write_orientation(state, out, row)
+        if (
+            params.has_mag == 1
+            and flags[row] & ~(AT_REST | MAG_DISTURBED | RECOVERING) == 0
+            and field_counts(state, params)
+        ):
+            see_field(state, params, index[row], row, out, mag)
+    state.fit = 1.0 if usual(state, params) else 0.0
 
 
 @lean
-def joins(s: Any, kind: float, index: Any, a: int, b: int) -> bool:
+def joins(state: OrientationState, kind: float, index: Ints, begin: int, end: int) -> bool:
     """Return whether a sensor can go beside those of a kind: nothing unusual, no number missing from its counter."""
-    if b <= a or s.fit == 0.0 or s.kind != kind:
+    if end <= begin or state.fit == 0.0 or state.kind != kind:
         return False
-    for r in range(a, b):  # noqa: SIM110 - numba has no generator expressions
-        if index[r] != s.index + 1 + r - a:
+    for row in range(begin, end):  # noqa: SIM110 - numba has no generator expressions
+        if index[row] != state.index + 1 + row - begin:
             return False
     return True
 
 
 @lean
-def gather(j: int, state: Any, where: Any, done: Any, member: Any) -> int:
-    """Choose sensors of the batch that can go beside number ``j``; return how many, it among them, or none."""
+def gather(place: int, states: Rows[OrientationState], where: Where, done: NDArray[np.bool_], member: Ints) -> int:
+    """Choose sensors of the batch that can go beside the one at this place; return how many, it among them, or none."""
     sensors, start, index = where
-    kind, m = state[sensors[j]].kind, start[j + 1] - start[j]
-    if not joins(state[sensors[j]], kind, index, start[j], start[j + 1]):
+    kind, length = states[sensors[place]].kind, start[place + 1] - start[place]
+    if not joins(states[sensors[place]], kind, index, start[place], start[place + 1]):
         return 0
-    n = 0
-    for i in range(j, min(j + REACH, len(sensors))):
-        if done[i] or start[i + 1] - start[i] != m:
+    count = 0
+    for i in range(place, min(place + REACH, len(sensors))):
+        if done[i] or start[i + 1] - start[i] != length:
             continue
-        if joins(state[sensors[i]], kind, index, start[i], start[i + 1]):
-            member[n] = i
-            n += 1
-            if n == LANES:
+        if joins(states[sensors[i]], kind, index, start[i], start[i + 1]):
+            member[count] = i
+            count += 1
+            if count == LANES:
                 break
-    return n
+    return count
 
 
 @lean
 def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
-    n: int, group: Any, params: Any, all_state: Any, w: Any, where: Any, samples: Any, said: Any, sd: Any
+    count: int,
+    group: tuple[Ints, Ints, Ints],
+    params_of: Rows[OrientationKernelParams],
+    all_state: tuple[Rows[OrientationState], Floats, PastRates],
+    work: Table,
+    where: Where,
+    samples: Samples,
+    written: Written,
+    sd: Floats,
 ) -> None:
-    """Run ``n`` sensors of the batch side by side; those that leave the usual case once more, each by itself."""
-    state, rows, past = all_state
+    """Run so many sensors of the batch side by side; those that leave the usual case once more, each by itself."""
+    states, rows, past = all_state
     sensors, start, index = where
     _, gyr, mag = samples
     member, number, first = group
-    for i in range(n):
+    for i in range(count):
         number[i] = sensors[member[i]]
         first[i] = start[member[i]]
-    m = start[member[0] + 1] - start[member[0]]
-    follow_group(w, params[number[0]], rows, number, first, n, m, samples, said)
-    for i in range(n):
-        s, p = state[number[i]], params[number[i]]
-        if w.z[OK, i] == 1.0:
-            s.index += m
-            s.acc_known = 1.0
-            for r in range(first[i], first[i] + m):
-                keep_rate(s, past[number[i]], gyr[r, 0], gyr[r, 1], gyr[r, 2])
-                if p.has_mag == 1:
-                    see_field(s, p, index[r], r, said[0], mag)
+    length = start[member[0] + 1] - start[member[0]]
+    follow_group(work, params_of[number[0]], rows, number, first, count, length, samples, written)
+    for i in range(count):
+        state, params = states[number[i]], params_of[number[i]]
+        if work.z[OK, i] == 1.0:
+            state.index += length
+            state.acc_known = 1.0
+            for row in range(first[i], first[i] + length):
+                keep_rate(state, past[number[i]], gyr[row, 0], gyr[row, 1], gyr[row, 2])
+                if params.has_mag == 1:
+                    see_field(state, params, index[row], row, written[0], mag)
         else:
-            follow_one(s, p, past[number[i]], w, first[i], first[i] + m, index, samples, said)
-        say_sd(sd, member[i], s.tilt_var, s.heading_var)
+            follow_one(state, params, past[number[i]], work, first[i], first[i] + length, index, samples, written)
+        write_deviation(sd, member[i], state.tilt_var, state.heading_var)
 
 
 @lean
 def follow_all(  # noqa: PLR0917 - numba takes positional arguments
     used: NDArray[np.bool_],
-    params: Any,
-    state: Any,
+    params_of: Rows[OrientationKernelParams],
+    states: Rows[OrientationState],
     rows: NDArray[np.float64],
-    past: NDArray[np.float32],
-    table: Any,
-    where: Any,
-    samples: Any,
-    said: Any,
+    past: PastRates,
+    table: Rows[Table],
+    where: Where,
+    samples: Samples,
+    written: Written,
     sd: NDArray[np.float64],
 ) -> bool:
     """Run all sensors of a batch; return False, with nothing done, where one of them is not attached.
 
     Args:
         used: Which sensor numbers are attached.
-        params: Rows of ``PARAMS``.
-        state: Rows of ``STATE``.
+        params_of: Rows of ``PARAMS``.
+        states: Rows of ``STATE``.
         rows: The same memory as a matrix of numbers.
         past: The newest angular rates of each sensor.
         table: One record of ``TABLE`` to work on.
         where: Sensor numbers, row offsets and sample numbers of the batch.
         samples: acc, gyr and mag; an empty mag has no values for any of them.
-        said: Quaternions and flags to write.
+        written: Quaternions and flags to write.
         sd: (2, k) uncertainties of inclination and heading to write, rad.
     """
     sensors, start, index = where
@@ -258,19 +310,19 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
         if not (0 <= sensor < len(used) and used[sensor]):
             return False
     done = np.zeros(len(sensors), np.bool_)
-    w = table[0]
+    work = table[0]
     group = (np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64))
-    for j in range(len(sensors)):
-        if done[j]:
+    for place in range(len(sensors)):
+        if done[place]:
             continue
-        n = gather(j, state, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
-        if n >= LEAST_GROUP:
-            follow_group_or_each(n, group, params, (state, rows, past), w, where, samples, said, sd)
-            for i in range(n):
+        count = gather(place, states, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
+        if count >= LEAST_GROUP:
+            follow_group_or_each(count, group, params_of, (states, rows, past), work, where, samples, written, sd)
+            for i in range(count):
                 done[group[0][i]] = True
         else:
-            k = sensors[j]
-            follow_one(state[k], params[k], past[k], w, start[j], start[j + 1], index, samples, said)
-            say_sd(sd, j, state[k].tilt_var, state[k].heading_var)
-            done[j] = True
+            sensor = sensors[place]
+            state, begin, end = states[sensor], start[place], start[place + 1]
+            follow_one(state, params_of[sensor], past[sensor], work, begin, end, index, samples, written)
+            write_deviation(sd, place, state.tilt_var, state.heading_var)
     return True

@@ -7,7 +7,6 @@ Decisions are choices between values, which a compiler can make for several sens
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from dsp.orientation.math import Quaternion, Vector, arc_tangent, inlined, product, rotate, touch_up
 
@@ -23,29 +22,33 @@ Field = tuple[float, float, float, float, float, float, float]
 
 
 @inlined
-def low_pass(k: Vector, x: float, first: float, second: float) -> Vector:
+def low_pass(coefficients: Vector, value: float, first: float, second: float) -> Vector:
     """Take one value into a second-order low-pass; return it smoothed, and the filter's two memories."""
-    y = k[0] * x + first
-    return y, 2.0 * k[0] * x - k[1] * y + second, k[0] * x - k[2] * y
+    smoothed = coefficients[0] * value + first
+    return (
+        smoothed,
+        2.0 * coefficients[0] * value - coefficients[1] * smoothed + second,
+        coefficients[0] * value - coefficients[2] * smoothed,
+    )
 
 
 @inlined
-def clip(x: float, limit: float) -> float:
+def clip(value: float, limit: float) -> float:
     """Return x within -limit to limit."""
-    low = -limit if x < -limit else x  # noqa: FURB136 - numba's max minds NaN, which costs vector registers
+    low = -limit if value < -limit else value  # noqa: FURB136 - numba's max minds NaN, which costs vector registers
     return limit if low > limit else low  # noqa: FURB136 - see above
 
 
 @inlined
-def square(x: float, y: float, z: float) -> float:
+def square(first: float, second: float, third: float) -> float:
     """Return the squared norm."""
-    return x * x + y * y + z * z
+    return first * first + second * second + third * third
 
 
 @inlined
-def dot(a: Vector, b: Vector) -> float:
+def dot(one: Vector, other: Vector) -> float:
     """Return the inner product."""
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 @inlined
@@ -100,9 +103,9 @@ def set_upright_from_far(tilt: Quaternion, up: Vector) -> Quaternion:
 
 
 @inlined
-def matrix(q: Quaternion) -> Matrix:
+def matrix(quaternion: Quaternion) -> Matrix:
     """Return the rotation matrix of a quaternion, row by row."""
-    w, x, y, z = q
+    w, x, y, z = quaternion
     return (
         1.0 - 2.0 * (y * y + z * z),
         2.0 * (x * y - w * z),
@@ -117,35 +120,53 @@ def matrix(q: Quaternion) -> Matrix:
 
 
 @inlined
-def learn(b: Bias, r: Matrix, level: Any, rate: Any, calm: Vector, resting: bool, k: Any) -> Bias:  # noqa: PLR0917 - numba takes positional arguments
+def learn(  # noqa: PLR0917 - numba takes positional arguments
+    known: Bias,
+    turned_by: Matrix,
+    level: tuple[float, float],
+    rate: tuple[float, float],
+    calm: Vector,
+    resting: bool,
+    settings: tuple[float, float, float, float, float, float],
+) -> Bias:
     """Return bias and covariance after one look.
 
-    At rest the averaged angular rate is the bias. In motion the smoothed rotation matrix ``r`` says what of it the
-    corrections of gravity (``rate``, rad/s) show; ``level`` is the smoothed level part of the bias already taken off.
+    At rest the averaged angular rate is the bias. In motion the smoothed rotation matrix ``turned_by`` says what of it
+    the corrections of gravity (``rate``, rad/s) show; ``level`` is the smoothed level part of the bias that is taken
+    off already.
     """
-    noise, noise_z, noise_rest, start, drift, limit = k
-    bias = (b[0], b[1], b[2])
-    r0 = (1.0 if resting else r[0], 0.0 if resting else r[1], 0.0 if resting else r[2])
-    r1 = (0.0 if resting else r[3], 1.0 if resting else r[4], 0.0 if resting else r[5])
-    r2 = (0.0 if resting else r[6], 0.0 if resting else r[7], 1.0 if resting else r[8])
+    noise, noise_z, noise_rest, start, drift, limit = settings
+    bias = (known[0], known[1], known[2])
+    r0 = (1.0 if resting else turned_by[0], 0.0 if resting else turned_by[1], 0.0 if resting else turned_by[2])
+    r1 = (0.0 if resting else turned_by[3], 1.0 if resting else turned_by[4], 0.0 if resting else turned_by[5])
+    r2 = (0.0 if resting else turned_by[6], 0.0 if resting else turned_by[7], 1.0 if resting else turned_by[8])
     x, y, z = rate[0] + level[0] - dot(r0, bias), rate[1] + level[1] - dot(r1, bias), -dot(r2, bias)
-    x = clip(calm[0] - b[0] if resting else x, limit)
-    y = clip(calm[1] - b[1] if resting else y, limit)
-    z = clip(calm[2] - b[2] if resting else z, limit)
+    x = clip(calm[0] - known[0] if resting else x, limit)
+    y = clip(calm[1] - known[1] if resting else y, limit)
+    z = clip(calm[2] - known[2] if resting else z, limit)
     noise = noise_rest if resting else noise
     noise_z = noise_rest if resting else noise_z
-    xx = b[3] + (drift if b[3] < start else 0.0)
-    yy = b[6] + (drift if b[6] < start else 0.0)
-    zz = b[8] + (drift if b[8] < start else 0.0)
-    return kalman((b[0], b[1], b[2], xx, b[4], b[5], yy, b[7], zz), r0, r1, r2, (x, y, z), noise, noise_z, limit)
+    xx = known[3] + (drift if known[3] < start else 0.0)
+    yy = known[6] + (drift if known[6] < start else 0.0)
+    zz = known[8] + (drift if known[8] < start else 0.0)
+    return kalman(
+        (known[0], known[1], known[2], xx, known[4], known[5], yy, known[7], zz),
+        r0,
+        r1,
+        r2,
+        (x, y, z),
+        noise,
+        noise_z,
+        limit,
+    )
 
 
 @inlined
 def kalman(  # noqa: PLR0917 - numba takes positional arguments
-    b: Bias, r0: Vector, r1: Vector, r2: Vector, off: Vector, noise: float, noise_z: float, limit: float
+    known: Bias, r0: Vector, r1: Vector, r2: Vector, off: Vector, noise: float, noise_z: float, limit: float
 ) -> Bias:
     """Kalman update with a symmetric covariance and one reciprocal: rows r of the measurement, innovation ``off``."""
-    px, py, pz = (b[3], b[4], b[5]), (b[4], b[6], b[7]), (b[5], b[7], b[8])
+    px, py, pz = (known[3], known[4], known[5]), (known[4], known[6], known[7]), (known[5], known[7], known[8])
     ax = (dot(px, r0), dot(px, r1), dot(px, r2))
     ay = (dot(py, r0), dot(py, r1), dot(py, r2))
     az = (dot(pz, r0), dot(pz, r1), dot(pz, r2))
@@ -166,15 +187,15 @@ def kalman(  # noqa: PLR0917 - numba takes positional arguments
     ky = (dot(ay, m0), dot(ay, m1), dot(ay, m2))
     kz = (dot(az, m0), dot(az, m1), dot(az, m2))
     return (
-        clip(b[0] + dot(ax, way), limit),
-        clip(b[1] + dot(ay, way), limit),
-        clip(b[2] + dot(az, way), limit),
-        b[3] - dot(kx, ax),
-        b[4] - dot(kx, ay),
-        b[5] - dot(kx, az),
-        b[6] - dot(ky, ay),
-        b[7] - dot(ky, az),
-        b[8] - dot(kz, az),
+        clip(known[0] + dot(ax, way), limit),
+        clip(known[1] + dot(ay, way), limit),
+        clip(known[2] + dot(az, way), limit),
+        known[3] - dot(kx, ax),
+        known[4] - dot(kx, ay),
+        known[5] - dot(kx, az),
+        known[6] - dot(ky, ay),
+        known[7] - dot(ky, az),
+        known[8] - dot(kz, az),
     )
 
 
@@ -186,13 +207,19 @@ def norm_and_dip(field: Vector) -> tuple[float, float]:
 
 
 @inlined
-def watch(f: Field, norm: float, dip: float, turning: bool, k: Any) -> Field:
+def watch(
+    known: Field,
+    norm: float,
+    dip: float,
+    turning: bool,
+    settings: tuple[float, float, float, float, float, float, float],
+) -> Field:
     """See whether norm and dip are those that the heading rests on (the reference), or have long been others.
 
-    ``f``: reference norm and dip, candidate norm and dip, its time in motion, time undisturbed, disturbed (1 or 0).
+    ``known``: reference norm and dip, candidate norm and dip, its time in motion, time undisturbed, disturbed (1 or 0).
     """
-    dt, gain, norm_band, dip_band, new_s, new_first_s, undisturbed_s = k
-    ref_norm, ref_dip, cand_norm, cand_dip, cand_s, calm_s, disturbed = f
+    dt, gain, norm_band, dip_band, new_s, new_first_s, undisturbed_s = settings
+    ref_norm, ref_dip, cand_norm, cand_dip, cand_s, calm_s, disturbed = known
     same = (abs(norm - ref_norm) < norm_band * ref_norm) & (abs(dip - ref_dip) < dip_band)
     calm_s = calm_s + dt if same else 0.0
     trusted = same & (calm_s >= undisturbed_s)
@@ -215,9 +242,9 @@ def watch(f: Field, norm: float, dip: float, turning: bool, k: Any) -> Field:
 
 
 @inlined
-def trust(reject: float, disturbed: bool, k: Any) -> tuple[float, float]:
+def trust(reject: float, disturbed: bool, settings: tuple[float, float, float, float]) -> tuple[float, float]:
     """Return the gain of the heading and the time for which the field has been left out: not for ever."""
-    dt, gain, longest, factor = k
+    dt, gain, longest, factor = settings
     waiting = reject <= longest
     disturbed_gain = 0.0 if waiting else gain / factor
     disturbed_reject = reject + dt if waiting else reject
@@ -227,13 +254,18 @@ def trust(reject: float, disturbed: bool, k: Any) -> tuple[float, float]:
 
 
 @inlined
-def off_north(c: float, d: float, field: Vector) -> float:
+def off_north(cosine: float, sine: float, field: Vector) -> float:
     """Return by how much a field in the upright frame points east of our north, rad; c, d: half the heading."""
-    cc, ss = c * c - d * d, 2.0 * c * d
+    cc, ss = cosine * cosine - sine * sine, 2.0 * cosine * sine
     return arc_tangent(cc * field[0] - ss * field[1], ss * field[0] + cc * field[1])
 
 
 @inlined
-def add_heading(q: Quaternion, c: float, d: float) -> Quaternion:
+def add_heading(quaternion: Quaternion, cosine: float, sine: float) -> Quaternion:
     """Return an upright orientation turned by the heading."""
-    return c * q[0] - d * q[3], c * q[1] - d * q[2], c * q[2] + d * q[1], c * q[3] + d * q[0]
+    return (
+        cosine * quaternion[0] - sine * quaternion[3],
+        cosine * quaternion[1] - sine * quaternion[2],
+        cosine * quaternion[2] + sine * quaternion[1],
+        cosine * quaternion[3] + sine * quaternion[0],
+    )

@@ -18,7 +18,7 @@ class BatteryOfDevice:
     def __init__(self) -> None:
         self._level: float | None = None
 
-    def push(self, arrived: Arrived) -> list[Result]:
+    def process(self, arrived: Arrived) -> list[Result]:
         """Take levels in percent; return the newest where it is another one than before."""
         level = float(channel(arrived, "level")[-1])
         if level == self._level:

@@ -21,12 +21,12 @@ class HeartOfDevice:
         self._heart = HeartMetrics()
         self._repeated = 0  # second deliveries that the heart was told of
 
-    def push(self, arrived: Arrived) -> list[Result]:
+    def process(self, arrived: Arrived) -> list[Result]:
         """Take heart rates, or intervals between beats."""
         if arrived.stream == "heart_rate":
-            return self._heart.push_rate(seconds(arrived), channel(arrived, "heart_rate"), _touches(arrived))
+            return self._heart.add_rates(seconds(arrived), channel(arrived, "heart_rate"), _touches(arrived))
         again, self._repeated = arrived.repeated - self._repeated, arrived.repeated
-        return self._heart.push_rr(seconds(arrived), channel(arrived, "rr"), _touches(arrived), repeated=again)
+        return self._heart.add_intervals(seconds(arrived), channel(arrived, "rr"), _touches(arrived), repeated=again)
 
 
 class HeartOperators(EachDevice):

@@ -112,15 +112,15 @@ class JointBank:
         self._orientation.detach(sensor)
         self._numbers = {pair: joint for pair, joint in self._numbers.items() if number not in pair}
 
-    def push(self, batch: Batch) -> NDArray[np.void]:
+    def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the angles that these samples complete (for the bank)."""
-        said = self._orientation.push(batch)
+        said = self._orientation.process(batch)
         known = (said.flags & GYR_MISSING) == 0
         time_s = np.empty(len(batch.index))
         for k, sensor in enumerate(batch.sensor.tolist()):
             rows = slice(batch.start[k], batch.start[k + 1])
             time_s[rows] = self._bank.seconds(self._sensors[sensor], batch.index[rows].astype(float))
-        return self._joints.push(batch, time_s, np.where(known[:, None], said.quaternion, np.nan))
+        return self._joints.process(batch, time_s, np.where(known[:, None], said.quaternion, np.nan))
 
     def _attach(self, number: int, rate_hz: float) -> int:
         sensor = self._orientation.attach(rate_hz)  # first: it is the one that may refuse
@@ -157,7 +157,7 @@ class SubjectJoints:
         said: list[Said] = []
         for (side, _), (pair, joint) in self.joints.items():
             angles, doubt_s = self._bank.angles(pair), self._bank.doubt_s(pair)
-            said += [(result, pair) for result in joint.push(angles, strides[side], doubt_s)]
+            said += [(result, pair) for result in joint.process(angles, strides[side], doubt_s)]
         self._changed = self._changed or bool(said)
         return said
 
@@ -166,7 +166,7 @@ class SubjectJoints:
         strides = strides_of(walked)
         said: list[Said] = []
         for (side, _), (pair, joint) in self.joints.items():
-            said += [(r, pair) for r in joint.push(np.zeros(0, ANGLE), strides[side], self._bank.doubt_s(pair))]
+            said += [(r, pair) for r in joint.process(np.zeros(0, ANGLE), strides[side], self._bank.doubt_s(pair))]
         return said
 
     def curves(self, now_s: float) -> list[JointCurve]:

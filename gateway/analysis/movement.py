@@ -81,7 +81,7 @@ class MovementOperators(WardOperators):
             bank.detach(number)
         self.joints.take_off(number)
 
-    def push(self, arrived: ArrivedBatch) -> bool:
+    def process(self, arrived: ArrivedBatch) -> bool:
         """Queue samples for the kernels of this step."""
         for bank in (self.feet, self.shanks, self.backs, self.joints):
             bank.add(arrived)
@@ -172,7 +172,9 @@ class PersonMovement(PersonOperators):
         for number, walk in self._backs.items():
             worn = backs.worn.get(number)
             if worn is not None:
-                said += [(result, (number,)) for result in walk.push(backs.events.get(number), worn.timeline.at, now_s)]
+                said += [
+                    (result, (number,)) for result in walk.process(backs.events.get(number), worn.timeline.at, now_s)
+                ]
         return said
 
     def finish(self) -> list[Said]:
@@ -211,9 +213,9 @@ class PersonMovement(PersonOperators):
                 shapes += leg.bank.shapes(leg.number, leg.side)
         if contacts or shapes or walk.waiting:
             watermark = min((leg.bank.settled_s(leg.number) for leg in alive), default=now_s)
-            return walk.push(contacts, self._doubt_s(), watermark, shapes)
+            return walk.process(contacts, self._doubt_s(), watermark, shapes)
         # Only a pause can be noticed, which needs no haste.
-        return walk.push((), None, now_s - PAUSE_NOTICED_S)
+        return walk.process((), None, now_s - PAUSE_NOTICED_S)
 
     def _doubt_s(self) -> float | None:
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""

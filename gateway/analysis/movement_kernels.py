@@ -37,7 +37,7 @@ def kernels_for(worn: Mapping[str, int]) -> set[str]:
 def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:
     still = np.zeros((SAMPLES, 3))
     sensor = operator.attach(RATE_HZ)
-    operator.push(Batch.single(np.arange(SAMPLES), still, still, sensor))
+    operator.process(Batch.single(np.arange(SAMPLES), still, still, sensor))
     operator.flush(sensor)
 
 
@@ -48,7 +48,7 @@ def _joints() -> None:
     index = np.tile(np.arange(SAMPLES), 2)
     still = np.zeros((2 * SAMPLES, 3))
     batch = Batch(np.array(sensors), np.array([0, SAMPLES, 2 * SAMPLES]), index, still, still)
-    joints.push(batch, index / RATE_HZ, orientation.push(batch).quaternion)
+    joints.process(batch, index / RATE_HZ, orientation.process(batch).quaternion)
 
 
 def _axes() -> None:

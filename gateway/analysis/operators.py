@@ -42,7 +42,7 @@ class Banks:
         for judged in self._judged.values():
             judged.pop(number, None)
 
-    def push(self, arrived: ArrivedBatch) -> tuple[Modality, ArrivedBatch] | None:
+    def process(self, arrived: ArrivedBatch) -> tuple[Modality, ArrivedBatch] | None:
         """Hand over what arrived of a stream; return what each person's operators are to take, and of what modality."""
         if arrived.name not in self._by_stream:
             return None
@@ -58,7 +58,7 @@ class Banks:
             if not fits.any():
                 return None
             arrived = arrived.kept(np.repeat(fits, np.diff(arrived.start)))
-        return None if self._of[modality.name].push(arrived) else (modality, arrived)
+        return None if self._of[modality.name].process(arrived) else (modality, arrived)
 
     def step(self) -> None:
         """Run the kernels over what was queued."""

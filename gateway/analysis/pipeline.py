@@ -267,11 +267,11 @@ class Pipeline:
         if self.taps:
             self._tap(worn)
         out: list[tuple[int, Fields]] = []
-        if handed := self._banks.push(worn):
+        if handed := self._banks.process(worn):
             modality, each = handed
             for at, number in enumerate(each.numbers.tolist()):
                 slot = str(self.intakes[number].slot)
-                said = self._subjects[slot].push(modality, each.one(at))
+                said = self._subjects[slot].process(modality, each.one(at))
                 out += [(number, self._measure(slot, result, devices)) for result, devices in said]
         for at, missing in enumerate(worn.missing):
             rate_hz = worn.streams[at].spec.rate_hz if missing else None

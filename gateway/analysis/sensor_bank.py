@@ -32,7 +32,7 @@ class Operator(Protocol):
         """Return what is wrong with the units of a sensor; empty if nothing is."""
         ...
 
-    def push(self, batch: Batch) -> NDArray[np.void]:
+    def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the events that these samples decided."""
         ...
 
@@ -159,7 +159,7 @@ class Bank:
                 self._sign[part.sensor], index[rows], acc[rows], gyr[rows],
             )  # fmt: skip
             begin = end
-        return self.operator.push(Batch(np.concatenate([part.sensor for part in parts]), start, index, acc, gyr))
+        return self.operator.process(Batch(np.concatenate([part.sensor for part in parts]), start, index, acc, gyr))
 
     @property
     def queued(self) -> bool:

@@ -39,9 +39,9 @@ class Subject:
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
         self._said: list[Said] = []
 
-    def push(self, modality: Modality, arrived: Arrived) -> Sequence[Said]:
+    def process(self, modality: Modality, arrived: Arrived) -> Sequence[Said]:
         """Take what arrived of a device; return what it tells of the device itself, at once."""
-        said = self._operators[modality.name].push(arrived)
+        said = self._operators[modality.name].process(arrived)
         if modality.tells_of == "device":
             return said
         self._said += said

@@ -30,10 +30,10 @@ class PersonOperators:
 
     draws = False
 
-    def push(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[Said]:
         """Take what arrived of one of the modality's streams; return what that alone completed.
 
-        Not called where the ward's operators have taken it (`WardOperators.push`).
+        Not called where the ward's operators have taken it (`WardOperators.process`).
         """
         raise NotImplementedError
 
@@ -72,10 +72,10 @@ class WardOperators:
     def take_off(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
 
-    def push(self, arrived: ArrivedBatch) -> bool:
+    def process(self, arrived: ArrivedBatch) -> bool:
         """Take what arrived of all devices at once, for this step, and return True.
 
-        False, where each person's operators are to take what is of them (`PersonOperators.push`).
+        False, where each person's operators are to take what is of them (`PersonOperators.process`).
         """
         del arrived
         return False
@@ -107,7 +107,7 @@ class WardOperators:
 class DeviceOperator(Protocol):
     """Takes the streams of one device that one person wears."""
 
-    def push(self, arrived: Arrived) -> Sequence[Result]:
+    def process(self, arrived: Arrived) -> Sequence[Result]:
         """Return what the samples that arrived completed."""
         ...
 
@@ -132,12 +132,12 @@ class _EachOfPerson(PersonOperators):
         self._make = make
         self._operators: dict[int, DeviceOperator] = {}
 
-    def push(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[Said]:
         """Let the operator of the device take what arrived."""
         operator = self._operators.get(arrived.number)
         if operator is None:
             operator = self._operators[arrived.number] = self._make()
-        return [(result, (arrived.number,)) for result in operator.push(arrived)]
+        return [(result, (arrived.number,)) for result in operator.process(arrived)]
 
 
 def seconds(arrived: Arrived) -> Floats:

@@ -216,21 +216,21 @@ def read(path: Path) -> Iterator[Entry]:
 
 def _checked(file: sqlite3.Connection) -> Iterator[Entry]:
     upto, head = file.execute("SELECT upto, head FROM deleted").fetchone() or (0, "")
-    erased = told = 0
+    erased = recorded = 0
     for n, body in file.execute("SELECT n, body FROM entries ORDER BY n"):
         rows = file.execute("SELECT place, slot, subject, session, salt FROM people WHERE n = ?", (n,)).fetchall()
         fields = _fields(body)
         sums = _sums(fields)
         trouble = _trouble(n, body, fields, (upto, head), rows)
         erased += len(sums) - len(rows)
-        told += _number(fields, "people_erased")
+        recorded += _number(fields, "people_erased")
         yield Entry(n, fields, [Person(*row[1:4]) for row in rows], trouble)
         upto, head = n, digest(body.encode())
     given = file.execute("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
     if given and given[0] > upto:
         yield Entry(given[0], {}, (), f"entries {upto + 1} to {given[0]} were cut off the end")
-    if erased > told:
-        yield Entry(upto, {}, (), f"{erased - told} mentions of people are missing that nobody has erased")
+    if erased > recorded:
+        yield Entry(upto, {}, (), f"{erased - recorded} mentions of people are missing that nobody has erased")
 
 
 def _trouble(n: int, body: str, fields: Mapping[str, Any], before: tuple[int, str], rows: list[tuple[Any, ...]]) -> str:

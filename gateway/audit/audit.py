@@ -79,12 +79,12 @@ class Audit:
     def started(self, ward: Ward) -> None:
         """Tell of the start of the gateway and of the sessions of its ward."""
         configuration = sha256(canonical(self._settings.model_dump(mode="json"))).hexdigest()
-        self._tell(
+        self._append(
             "start", version=version("rehab-gateway"), python=platform.python_version(), configuration=configuration,
             simulated=self._settings.simulated,
         )  # fmt: skip
         for bed in ward:
-            self._tell(
+            self._append(
                 "session", slot=bed.slot.id, session=bed.session, subject=bed.slot.subject, protocol=bed.slot.protocol,
                 devices=[device.id for device in bed.slot.device],
             )  # fmt: skip
@@ -93,11 +93,11 @@ class Audit:
     def stopped(self, why: str) -> None:
         """Tell of the end: ``asked``, or the name of the error."""
         self.look(all_of_them=True)
-        self._tell("stop", why=why)
+        self._append("stop", why=why)
 
     def clock_moved(self, by_us: int) -> None:
         """Tell that the wall clock was set, or that the machine slept."""
-        self._tell("clock", by_s=by_us / MICRO)
+        self._append("clock", by_s=by_us / MICRO)
 
     def command(self, message: Incoming, answer: Mapping[str, Any]) -> None:
         """Tell of a command and its answer."""
@@ -123,7 +123,7 @@ class Audit:
                 return
             self._commands[key] = _Repeated(at)
         refused = {} if ok else {"request_sha256": sha256(message.payload).hexdigest()}
-        self._tell("command", **_described(key), **refused)
+        self._append("command", **_described(key), **refused)
 
     def ward_changed(self, number: int, change: str, fields: Mapping[str, Any], *, by: str, source: str) -> None:
         """Tell of a change of the ward.
@@ -138,15 +138,15 @@ class Audit:
         about = {name: value for name in OF_A_CHANGE if isinstance(value := fields.get(name), str | int)}
         if isinstance(device := fields.get("device"), Mapping):
             about["device"] = str(device.get("id", ""))
-        self._tell("ward-changed", number=number, change=change, by=by, **about, **{"from": source})
+        self._append("ward-changed", number=number, change=change, by=by, **about, **{"from": source})
 
     def look(self, *, all_of_them: bool = False) -> None:
         """Tell of files set aside, and of what happened to the data, since the last look; and of repeated commands."""
         for name in self._outbox.aside[self._aside :]:
             self._aside += 1
-            self._tell("set-aside", file=name)
+            self._append("set-aside", file=name)
         for incident in self._outbox.incidents.drain():
-            self._tell(incident.what, **incident.fields)
+            self._append(incident.what, **incident.fields)
         past = self._monotonic() - REPEAT_S
         with self._lock:
             over = [key for key, of in self._commands.items() if all_of_them or of.since <= past]
@@ -155,11 +155,11 @@ class Audit:
             self._unlisted -= unlisted
         for key, again in repeats:
             if again:
-                self._tell("command-again", **_described(key), times=again)
+                self._append("command-again", **_described(key), times=again)
         if unlisted:
-            self._tell("commands-unlisted", times=unlisted)
+            self._append("commands-unlisted", times=unlisted)
 
-    def _tell(self, what: str, **fields: Any) -> None:
+    def _append(self, what: str, **fields: Any) -> None:
         self._outbox.record(Record("audit", what, int(self._now() * MICRO), fields))
 
 

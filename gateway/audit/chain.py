@@ -56,7 +56,7 @@ class Books:
         self._gaps = gaps
         self._unexplained = unexplained
 
-    def told(self, epoch: str, after: int, before: int, n: int) -> str:
+    def why_missing(self, epoch: str, after: int, before: int, n: int) -> str:
         """Return why ``n`` records between two numbers are missing; empty if they cannot all be in told gaps."""
         within = [gap for gap in self._gaps if gap.epoch == epoch and gap.last > after and gap.first < before]
         known = sum(min(gap.last, before - 1) - max(gap.first, after + 1) + 1 for gap in within)
@@ -90,7 +90,7 @@ def _begin(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence
             return Link(record, n, fields, "broken", "the first record names one before it")
         new = "a new outbox, and with it a new chain: the end of the last is in the old file" if before else ""
         return Link(record, n, fields, "begin", new)
-    if reason := books.told(record.epoch, 0, record.seq, n - 1):
+    if reason := books.why_missing(record.epoch, 0, record.seq, n - 1):
         return Link(record, n, fields, "gap", f"{_records(1, n - 1)} not there: {reason}")
     if before is None:
         return Link(
@@ -112,13 +112,15 @@ def _continued(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequ
 def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
     before = links[-1]
     if n <= before.n:
-        if CORRUPT in books.told(record.epoch, before.record.seq, record.seq, 1) and _goes_on(record, n, fields, links):
+        if CORRUPT in books.why_missing(record.epoch, before.record.seq, record.seq, 1) and _goes_on(
+            record, n, fields, links
+        ):
             forgotten = f"{_records(n, before.n)} lost in the outbox, whose log was damaged: the chain goes on before"
             return Link(record, n, fields, "gap", forgotten)
         return Link(record, n, fields, "broken", f"record {n} stands after record {before.n}")
     if n > before.n + 1:
         missing = _records(before.n + 1, n - 1)
-        if reason := books.told(record.epoch, before.record.seq, record.seq, n - before.n - 1):
+        if reason := books.why_missing(record.epoch, before.record.seq, record.seq, n - before.n - 1):
             return Link(record, n, fields, "gap", f"{missing} not there: {reason}")
         return Link(record, n, fields, "broken", f"{missing} missing without a told gap")
     if fields.get("previous") != sum_of(before.record.body.encode()):

@@ -23,10 +23,10 @@ def accept(settings: Settings, name: str | None) -> None:
     if name not in devices:
         raise UsageError(f"no device '{name}' in this configuration{suggestion(name, devices)}")
     try:
-        told = known.accept(devices[name])
+        accepted = known.accept(devices[name])
     except LookupError:
         raise UsageError(f"no other device has come in place of '{name}': there is nothing to accept") from None
-    Terminal().print(f"{name} is {words(told)} from now on; a running gateway takes it within a minute.")
+    Terminal().print(f"{name} is {words(accepted)} from now on; a running gateway takes it within a minute.")
 
 
 def _table(known: KnownDevices, devices: dict[str, Device]) -> Table:

@@ -72,8 +72,8 @@ def decode(name: str, words: Sequence[str], file: Path | None, *, as_json: bool)
     else:
         _show(packets, decoder, len(frames))
     for fault, count in sorted(decoder.faults.items()):
-        told = Text.assemble(("not decoded:", "yellow"), f" {visible(fault)} ({count})")
-        Terminal(stderr=True).print(told)
+        complaint = Text.assemble(("not decoded:", "yellow"), f" {visible(fault)} ({count})")
+        Terminal(stderr=True).print(complaint)
     return 0 if packets else 1
 
 

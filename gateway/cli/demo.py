@@ -72,13 +72,13 @@ class Flow:
 
     def arrived(self, message: Incoming) -> None:
         """Note one message."""
-        told = json.loads(message.payload)
+        decoded = json.loads(message.payload)
         if message.topic == self.topics.status:
-            self.status = told
+            self.status = decoded
         elif message.topic == self.topics.stored:
-            self.stored = told["stored"]
+            self.stored = decoded["stored"]
         elif message.topic != self.topics.measurements(CLOCK):  # words about the wall clock are nobody's measurements
-            self.measurements += len(told["measurements"])
+            self.measurements += len(decoded["measurements"])
 
     @property
     def streaming(self) -> int:
@@ -282,7 +282,7 @@ async def _listen(settings: Settings) -> AsyncIterator[Flow]:
 async def _until(
     console: Terminal, stop: asyncio.Event, condition: Callable[[], object], child: _Child, limit_s: float = START_S
 ) -> None:
-    began = told = time.monotonic()
+    began = shown = time.monotonic()
     while not condition():
         child.check()
         if stop.is_set():
@@ -292,8 +292,8 @@ async def _until(
         now = time.monotonic()
         if now - began > limit_s:
             raise DemoError(f"{child.name} did not start within {limit_s:g} s: {_last_line(child.log)}")
-        if now - told > PATIENCE_S:
-            told = now
+        if now - shown > PATIENCE_S:
+            shown = now
             console.print(f"  … {now - began:.0f} s  {_last_words(child.log)}", soft_wrap=True)
 
 

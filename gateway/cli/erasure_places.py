@@ -136,10 +136,10 @@ def _names(path: Path, subject: str) -> bool:
     if _is_recording(path):
         reader = RecordingReader(path)
         try:
-            told = (orjson.dumps(reader.header), *reader.wards())
+            texts = (orjson.dumps(reader.header), *reader.wards())
         finally:
             reader.close()
-        return any(subject.encode() in WORD.findall(words) for words in told)
+        return any(subject.encode() in WORD.findall(words) for words in texts)
     if path.stat().st_size == 0:
         return False
     # In a database the texts of a row stand without anything between them.

@@ -48,8 +48,8 @@ def summary(point: EntryPoint) -> str:
     if spec is None or spec.origin is None:
         return "Not installed completely: install the package again."
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text("utf-8"))) or ""
-    said = re.sub(r"^``[^`]*``: ", "", docstring.partition("\n")[0])
-    return said[:1].upper() + said[1:]
+    sentence = re.sub(r"^``[^`]*``: ", "", docstring.partition("\n")[0])
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _brought() -> Iterable[EntryPoint]:

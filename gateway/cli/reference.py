@@ -108,8 +108,8 @@ def _modality(modality: Modality) -> tuple[str, ...]:
         f"`{signal.stream}`: {', '.join(f'{c} ({u})' for c, u in zip(signal.channels, signal.units, strict=True))}"
         for signal in modality.signals
     ]
-    worn = "" if modality.tells_of == "device" else ", ".join(modality.placements)
-    return modality.name, "; ".join(streams), worn, ", ".join(f"`{metric}`" for metric in modality.metrics)
+    placements = "" if modality.tells_of == "device" else ", ".join(modality.placements)
+    return modality.name, "; ".join(streams), placements, ", ".join(f"`{metric}`" for metric in modality.metrics)
 
 
 def notices_table() -> str:

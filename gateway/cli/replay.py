@@ -49,7 +49,7 @@ def replay(recordings: Sequence[Path], *, as_json: bool, against: Path | None) -
         sys.stdout.flush()
     else:
         console.print(summary(measurements))
-    say_cut_off(cut_off, console)
+    warn_cut_off(cut_off, console)
     return 0 if against is None else report_differences(measurements, sessions, against, console)
 
 
@@ -57,12 +57,12 @@ class Waiting:
     """Tells somebody who waits longer than `FIRST_WORD_S` how far it is.
 
     Args:
-        say: Takes a sentence.
+        show: Called with a sentence.
         doing: What is waited for.
     """
 
-    def __init__(self, say: Callable[[str], None], doing: str) -> None:
-        self._say, self._doing = say, doing
+    def __init__(self, show: Callable[[str], None], doing: str) -> None:
+        self._show, self._doing = show, doing
         self._began = time.monotonic()
         self._due = self._began + FIRST_WORD_S
 
@@ -71,20 +71,20 @@ class Waiting:
         now = time.monotonic()
         if now >= self._due:
             self._due = now + EVERY_S
-            self._say(f"{self._doing}: {share:.0%} after {now - self._began:.0f} s")
+            self._show(f"{self._doing}: {share:.0%} after {now - self._began:.0f} s")
 
 
-def measure(run: Replay, say: Callable[[str], None], doing: str) -> list[Measurement]:
+def measure(run: Replay, show: Callable[[str], None], doing: str) -> list[Measurement]:
     """Return all measurements of a replay; whoever waits for them is told how far it is."""
     measurements: list[Measurement] = []
-    waiting = Waiting(say, doing)
+    waiting = Waiting(show, doing)
     for step in run.steps():
         measurements += step
         waiting.at(run.share_read)
     return measurements
 
 
-def say_cut_off(recordings: Sequence[Path], console: Terminal) -> None:
+def warn_cut_off(recordings: Sequence[Path], console: Terminal) -> None:
     """Say of which recordings the end is missing."""
     for recording in recordings:
         text = f"The recording {visible(recording.name)} was cut off: what was open at its end is missing."

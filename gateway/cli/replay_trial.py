@@ -15,7 +15,7 @@ from rich.text import Text
 from config.settings import Settings
 from dsp.catalogue import CATALOGUE
 from gateway.analysis.warm_up import warm_up
-from gateway.cli.replay import Waiting, measure, say_cut_off
+from gateway.cli.replay import Waiting, measure, warn_cut_off
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import plain_json, visible
 from gateway.model.measurement import Measurement
@@ -63,7 +63,7 @@ def replay_trial(recordings: Sequence[Path], settings: Settings, *, as_json: boo
         _write_csv(rows)
     else:
         console.print(comparison_table(rows))
-    say_cut_off(cut_off, console)
+    warn_cut_off(cut_off, console)
     return 0
 
 

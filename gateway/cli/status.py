@@ -177,21 +177,21 @@ def concerns(heard: Heard, settings: Settings, now: float | None = None) -> list
     if not heard.broker:
         name = "The embedded broker" if settings.broker.embedded else f"The broker at {where(broker)}"
         return [f"{name} cannot be reached: {heard.problem}"]
-    said = cast("Status", heard.status)
-    if not said:
+    status = cast("Status", heard.status)
+    if not status:
         return [f"Gateway {gateway} is not known to the broker: has it ever run with this configuration?"]
-    if said.get("state") != "online":
+    if status.get("state") != "online":
         return [f"Gateway {gateway} is offline: start 'rehab-gateway run'"]
     if heard.fresh_at is None:
-        return [f"Gateway {gateway} says nothing; its last word is {_age(said)} old: look at its log"]
+        return [f"Gateway {gateway} says nothing; its last word is {_age(status)} old: look at its log"]
     silent_s = (time.monotonic() if now is None else now) - heard.fresh_at
     if silent_s > OLD_S:
         return [f"Gateway {gateway} has said nothing for {silent_s:.0f} s: look at its log"]
-    found = [str(notice["text"]) for notice in _active(said)]
-    about = {notice["device"] for notice in _active(said)}
+    found = [str(notice["text"]) for notice in _active(status)]
+    about = {notice["device"] for notice in _active(status)}
     found += [
         f"{device['id']} is {device['state']}"
-        for device in said.get("devices", ())
+        for device in status.get("devices", ())
         if device["state"] != "streaming" and device["id"] not in about
     ]
     return found
@@ -213,14 +213,14 @@ def page(heard: Heard, settings: Settings) -> Group:
     """Return what is shown on a terminal."""
     heard = replace(heard, status=all_visible(heard.status), problem=visible(heard.problem))
     found = concerns(heard, settings)
-    said = cast("Status", heard.status)
+    status = cast("Status", heard.status)
     parts: list[Any] = []
-    if heard.broker and said.get("devices") is not None:
-        simulated = " (simulated)" if said.get("simulated") else ""
-        parts += [Text(f"Gateway {said.get('gateway')}{simulated}", "bold"), _devices(said), _facts(said)]
+    if heard.broker and status.get("devices") is not None:
+        simulated = " (simulated)" if status.get("simulated") else ""
+        parts += [Text(f"Gateway {status.get('gateway')}{simulated}", "bold"), _devices(status), _facts(status)]
     for concern in found:
         parts.append(Text.assemble(("▲ ", "bold yellow"), concern))
-    for notice in _active(said) if heard.fresh_at is not None else ():
+    for notice in _active(status) if heard.fresh_at is not None else ():
         parts.append(Text(f"  {notice['text']}: {notice['advice']}", "dim"))
     if not found:
         parts.append(Text.assemble(("● ", "bold green"), "All is well."))
@@ -242,11 +242,11 @@ def _watch(listener: Listener, settings: Settings) -> None:
             return
 
 
-def _devices(said: Status) -> Table:
+def _devices(status: Status) -> Table:
     table = Table("device", "slot", "worn", "state", box=None, pad_edge=False, header_style="dim")
     for heading in ("samples/s", "lost", "battery", "clock", "age"):
         table.add_column(heading, justify="right")
-    for device in said["devices"]:
+    for device in status["devices"]:
         streaming = device["state"] == "streaming"
         state = Text(f"{'●' if streaming else '▲'} {device['state']}", "" if streaming else "yellow")
         lost, samples = device["lost"], device["samples"]
@@ -271,16 +271,16 @@ def _devices(said: Status) -> Table:
     return table
 
 
-def _facts(said: Status) -> Table:
+def _facts(status: Status) -> Table:
     grid = Table.grid(padding=(0, 2))
-    for name, words in facts(said):
+    for name, words in facts(status):
         grid.add_row(Text(name, "dim"), words)
     return grid
 
 
-def facts(said: Status) -> list[tuple[str, str]]:
+def facts(status: Status) -> list[tuple[str, str]]:
     """Return the gateway's own parts in words."""
-    rows = [(name, words(part)) for name, words in _WORDS.items() if (part := said.get(name))]
+    rows = [(name, words(part)) for name, words in _WORDS.items() if (part := status.get(name))]
     return [(name, words) for name, words in rows if words]
 
 
@@ -333,16 +333,16 @@ _WORDS: dict[str, Callable[[Any], str]] = {
 }  # fmt: skip
 
 
-def _active(said: Status) -> list[NoticeStatus]:
-    return list((said.get("notices") or {}).get("active", ()))
+def _active(status: Status) -> list[NoticeStatus]:
+    return list((status.get("notices") or {}).get("active", ()))
 
 
 def _counts(table: Mapping[str, int], before: str) -> str:
     return before + ", ".join(f"{name} {count}" for name, count in table.items()) if table else ""
 
 
-def _age(said: Status) -> str:
-    seconds = max(0.0, time.time() - said.get("time_us", 0) / MICRO)
+def _age(status: Status) -> str:
+    seconds = max(0.0, time.time() - status.get("time_us", 0) / MICRO)
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

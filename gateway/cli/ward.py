@@ -56,9 +56,9 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
     for bed in ward.beds:
         subject = ward.subject_in(bed.id)
         session = ward.open_session(subject.id) if subject else None
-        worn = ", ".join(f"{one.id} ({one.placement.replace('_', ' ')})" for one in ward.worn_in(bed.id))
+        attached = ", ".join(f"{one.id} ({one.placement.replace('_', ' ')})" for one in ward.devices_in(bed.id))
         doing = f"{session.protocol}, {session.state} ({session.id})" if session else "-"
-        table.add_row(bed.id, subject.id if subject else "-", doing if subject else "-", worn or "-")
+        table.add_row(bed.id, subject.id if subject else "-", doing if subject else "-", attached or "-")
     terminal = Terminal()
     terminal.print(table)
     if free := [one.device.id for one in ward.devices if one.bed is None]:
@@ -120,7 +120,7 @@ def assign(
 
 
 @ward_app.command("take-off", epilog=examples("rehab-gateway ward take-off ward.toml dot-9  # it can be put on others"))
-def take_off(config: ConfigFile, device: DeviceId, *, by: By = "", as_json: AsJson = False) -> None:
+def detach(config: ConfigFile, device: DeviceId, *, by: By = "", as_json: AsJson = False) -> None:
     """Take a device off; it is disconnected, and what it still sends is nobody's."""
     _change(config, "take-off", {"device": device}, by=by, as_json=as_json)
 
@@ -165,11 +165,11 @@ def add_device(
     as_json: AsJson = False,
 ) -> None:
     """Add a device that the ward has; 'assign' puts it on somebody."""
-    said = {
+    fields = {
         "id": device, "driver": driver, "placement": placement, "address": address, "name": name, "port": port,
         "serial": serial,
     }  # fmt: skip
-    found = {key: value for key, value in said.items() if value}
+    found = {key: value for key, value in fields.items() if value}
     _change(config, "add-device", {"device": found}, by=by, as_json=as_json)
 
 
@@ -185,9 +185,9 @@ def import_file(config: ConfigFile, *, by: By = "", as_json: AsJson = False) -> 
 
     Sessions of whoever stays go on, all others end. The gateway has to be stopped for it.
     """
-    from gateway.cli.ward_desk import take_over
+    from gateway.cli.ward_desk import import_ward
 
-    take_over(load_settings(config), by=by, as_json=as_json)
+    import_ward(load_settings(config), by=by, as_json=as_json)
 
 
 def _change(config: Path, name: str, fields: dict[str, Any], *, by: str, as_json: bool) -> None:

@@ -42,10 +42,10 @@ class NoAnswerError(Exception):
 
 def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str, as_json: bool) -> None:
     """Make a change and say what became of it; raises RefusedError, NoAnswerError."""
-    said = {key: value for key, value in fields.items() if value not in (None, "")}
+    given = {key: value for key, value in fields.items() if value not in (None, "")}
     by = by or getpass.getuser()
     ward = _free_registry(settings)
-    answer = _ask(settings, name, {**said, "by": by}) if ward is None else _write(ward, name, said, by)
+    answer = _ask(settings, name, {**given, "by": by}) if ward is None else _write(ward, name, given, by)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         return
@@ -54,13 +54,13 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
     Terminal().print(f"Change {answer['number']}: {name}{session}{when}.", soft_wrap=True)
 
 
-def take_over(settings: Settings, *, by: str, as_json: bool) -> None:
+def import_ward(settings: Settings, *, by: str, as_json: bool) -> None:
     """Make the ward what the slots of a configuration describe; raises RefusedError while the gateway runs."""
     ward = _free_registry(settings)
     if ward is None:
         raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
     with closing(ward):
-        after = ward.take_over(settings, at_us=_now_us(), by=by or getpass.getuser(), source=SOURCE)
+        after = ward.import_configuration(settings, at_us=_now_us(), by=by or getpass.getuser(), source=SOURCE)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps({"number": after.number, "change": IMPORT}) + b"\n")
     else:
@@ -116,7 +116,7 @@ class _Client:
     def __init__(self, settings: Settings) -> None:
         self._gateway = settings.site.gateway
         self._topics = Topics(settings.site.site, settings.site.gateway)
-        self._told = threading.Condition()
+        self._changed = threading.Condition()
         self._connection: int | None = None
         self._answer: Json | None = None
         broker = broker_for(settings, "dashboard")
@@ -134,15 +134,15 @@ class _Client:
 
     def ask(self, name: str, payload: Json) -> Json:
         """Return the answer; raises NoAnswerError."""
-        with self._told:
-            if not self._told.wait_for(lambda: self._connection is not None, CONNECT_S):
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._connection is not None, CONNECT_S):
                 raise NoAnswerError(f"the broker cannot be reached: {self._link.last_error or 'no answer'}")
             assert self._connection is not None
             self._link.publish(
                 self._connection, self._topics.command(name), orjson.dumps(payload), qos=1,
                 response_topic=self._answers,
             )  # fmt: skip
-            if not self._told.wait_for(lambda: self._answer is not None, ANSWER_S):
+            if not self._changed.wait_for(lambda: self._answer is not None, ANSWER_S):
                 raise NoAnswerError(f"gateway {self._gateway} did not answer within {ANSWER_S:g} s")
             assert self._answer is not None
             return self._answer
@@ -151,13 +151,13 @@ class _Client:
 
     def connected(self, connection: int, limits: Limits) -> None:
         del limits
-        with self._told:
+        with self._changed:
             self._connection = connection
-            self._told.notify_all()
+            self._changed.notify_all()
 
     def lost(self, connection: int, reason: str) -> None:
         del connection, reason
-        with self._told:
+        with self._changed:
             self._connection = None
 
     def acknowledged(self, connection: int, number: int, code: int) -> None:
@@ -169,6 +169,6 @@ class _Client:
         except orjson.JSONDecodeError:
             return
         if isinstance(answer, dict):
-            with self._told:
+            with self._changed:
                 self._answer = answer
-                self._told.notify_all()
+                self._changed.notify_all()

@@ -39,13 +39,13 @@ def bed_view(ward: Ward, bed: str) -> Json:
 
 def _bed(registry: Registry, bed: str, states: dict[str, Json]) -> Json:
     subject, session = registry.subjects.get(bed), registry.session_in(bed)
-    worn = [one for one in registry.devices if one["bed"] == bed]
+    placed = [one for one in registry.devices if one["bed"] == bed]
     return {
         **registry.beds[bed],
         "subject": subject and {key: subject[key] for key in ("id", "since_us", "height_m")},
         "session": session,
         "ended": [one for one in registry.ended if subject and one["subject"] == subject["id"]],
-        "worn": [{**one, **_state(states.get(one["id"]), bed)} for one in worn],
+        "worn": [{**one, **_state(states.get(one["id"]), bed)} for one in placed],
     }
 
 
@@ -53,8 +53,8 @@ def _states(ward: Ward) -> dict[str, Json]:
     return {device["id"]: device for device in ward.devices()}
 
 
-def _state(told: Json | None, bed: str) -> Json:
+def _state(device: Json | None, bed: str) -> Json:
     """Return how a device is; unknown where the newest status is of a time when somebody else wore it."""
-    if told is None or told.get("slot") != bed:
+    if device is None or device.get("slot") != bed:
         return {"state": "unknown", "battery": None}
-    return {"state": told.get("state"), "battery": told.get("battery")}
+    return {"state": device.get("state"), "battery": device.get("battery")}

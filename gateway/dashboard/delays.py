@@ -29,7 +29,7 @@ class Delays:
     def __init__(self, clock_us: Callable[[], int]) -> None:
         self._clock_us = clock_us
         self._heard: OrderedDict[Event, int] = OrderedDict()
-        self._told: OrderedDict[Event, int] = OrderedDict()
+        self._shown: OrderedDict[Event, int] = OrderedDict()
         self._untold: list[Event] = []
         self._to_message = Latency()
         self._to_page = Latency()
@@ -37,34 +37,34 @@ class Delays:
     @property
     def most_kept(self) -> int:
         """How many events are remembered, in the longest of the lists."""
-        return max(len(self._heard), len(self._told), len(self._untold))
+        return max(len(self._heard), len(self._shown), len(self._untold))
 
     def heard(self, epoch: str, seq: int) -> None:
         """Note that the message with an event has come; only the first counts."""
         event = (epoch, seq)
-        if event not in self._heard and event not in self._told:
+        if event not in self._heard and event not in self._shown:
             self._heard[event] = self._clock_us()
             self._untold.append(event)
             _bound(self._heard)
             del self._untold[:-KEPT]
 
-    def told(self) -> None:
+    def note_shown(self) -> None:
         """Note that all pages have been told what has come until now."""
         now_us = self._clock_us()
         for event in self._untold:
-            self._told[event] = now_us
+            self._shown[event] = now_us
         self._untold.clear()
-        _bound(self._told)
+        _bound(self._shown)
 
     def arrived(self, events: Any) -> None:
         """Take what a status says of events: ``{"epoch": …, "arrived_us": [[seq, UTC microseconds], …]}``."""
         epoch, pairs = _parsed(events)
         for seq, arrived_us in pairs:
-            heard_us, told_us = self._heard.pop((epoch, seq), None), self._told.get((epoch, seq))
+            heard_us, shown_us = self._heard.pop((epoch, seq), None), self._shown.get((epoch, seq))
             if heard_us is not None:
                 self._to_message.add((heard_us - arrived_us) / MICRO)
-                if told_us is not None:
-                    self._to_page.add((told_us - arrived_us) / MICRO)
+                if shown_us is not None:
+                    self._to_page.add((shown_us - arrived_us) / MICRO)
 
     def summary(self) -> dict[str, Percentiles]:
         """Return median and 95th percentile in milliseconds: to the message, and to the pages."""

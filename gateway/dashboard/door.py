@@ -22,7 +22,7 @@ AT_ONCE = 16
 """Connections accepted before others have a turn."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 BACK_OFF_S = 0.25
-SAY_EVERY_S = 60.0
+REPORT_EVERY_S = 60.0
 GOODBYE_S = 2.0
 """What the end of a TLS connection may take."""
 MOST_DESCRIPTORS = 16384
@@ -60,7 +60,7 @@ class Door:
         self._tls = tls
         self._sockets: list[socket.socket] = []
         self._greeting: set[asyncio.Task[None]] = set()
-        self._said = -SAY_EVERY_S
+        self._reported_at = -REPORT_EVERY_S
 
     async def listen(self, host: str, port: int) -> None:
         """Listen on every address that a host name has; raises OSError."""
@@ -102,8 +102,8 @@ class Door:
 
     async def _back_off(self, error: OSError) -> None:
         now = asyncio.get_running_loop().time()
-        if now >= self._said + SAY_EVERY_S:
-            self._said = now
+        if now >= self._reported_at + REPORT_EVERY_S:
+            self._reported_at = now
             log.error("cannot accept connections: %s (%d are open)", error.strerror, len(self._connections))
         self._connections.make_room()
         await asyncio.sleep(BACK_OFF_S)

@@ -99,7 +99,7 @@ class Feed:
             self._asked[connection, sent.mid] = refused
         return sent is not None
 
-    def _settle(self, connection: int, number: int, code: int) -> None:
+    def _on_acknowledged(self, connection: int, number: int, code: int) -> None:
         refused = self._asked.pop((connection, number), None)
         if refused is not None and code >= REFUSED:
             refused()
@@ -122,7 +122,7 @@ class Feed:
 
     def acknowledged(self, connection: int, number: int, code: int) -> None:
         """Tell whoever asked whether the broker has passed it on; an answer of the gateway says more."""
-        self._on_loop(partial(self._settle, connection, number, code))
+        self._on_loop(partial(self._on_acknowledged, connection, number, code))
 
     def arrived(self, message: Incoming) -> None:
         """Put a message in the inbox; the oldest gives way when it is full."""

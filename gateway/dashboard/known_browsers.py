@@ -51,8 +51,8 @@ class KnownBrowsers:
 
     def _sign(self, user: User, number: str) -> str:
         """Sign a number; the user's hash is in it, so that a new password makes every browser a stranger."""
-        said = f"{user.name}\n{number}\n{user.hash}".encode()
-        made = hmac.new(self._key, said, hashlib.sha256).digest()[:SIGNATURE_BYTES]
+        claim = f"{user.name}\n{number}\n{user.hash}".encode()
+        made = hmac.new(self._key, claim, hashlib.sha256).digest()[:SIGNATURE_BYTES]
         return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
 

@@ -26,7 +26,7 @@ class View:
         self.latest = b""
         self.waiting: set[asyncio.Event] = set()
 
-    def say(self, data: bytes) -> None:
+    def update(self, data: bytes) -> None:
         """Replace the state; a viewer who was too slow for the last one never sees it."""
         self.latest = data
         for event in self.waiting:
@@ -36,8 +36,8 @@ class View:
 class Live:
     """Tells viewers.
 
-    ``render`` makes the state of a page from its name, ``revision`` says whether anything in it changed, ``told`` hears
-    that every open page has what there was.
+    ``render`` makes the state of a page from its name, ``revision`` says if anything in it changed, ``on_shown`` is
+    called when every open page has what there was.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class Live:
         *,
         render: Callable[[str], dict[str, Any]],
         revision: Callable[[str], object],
-        told: Callable[[], None] = lambda: None,
+        on_shown: Callable[[], None] = lambda: None,
     ) -> None:
         self._render = render
         self._revision = revision
-        self._told = told
+        self._on_shown = on_shown
         self._views: dict[str, View] = {}
         self._closing = False
 
@@ -67,8 +67,8 @@ class Live:
                 revision = self._revision(name)
                 if beat or revision != view.revision:
                     view.revision = revision
-                    view.say(self._event(name))
-            self._told()
+                    view.update(self._event(name))
+            self._on_shown()
             tick += 1
             await asyncio.sleep(TICK_S)
 
@@ -76,7 +76,7 @@ class Live:
         """Let every viewer go: the server stops."""
         self._closing = True
         for view in self._views.values():
-            view.say(b"")
+            view.update(b"")
 
     async def follow(self, name: str) -> AsyncGenerator[bytes]:
         """Yield the state of a page now and after each change; raises TooManyViewersError."""

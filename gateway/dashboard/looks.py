@@ -52,7 +52,7 @@ class Looks:
         """How many entries could not be written."""
         return self._log.lost if self._log else 0
 
-    def tell(self, what: str, people: Sequence[Person] = (), **fields: Any) -> None:
+    def record(self, what: str, people: Sequence[Person] = (), **fields: Any) -> None:
         """Tell of something that happened once: a sign-in, a change of the users."""
         if self._log is not None:
             self._log.write(what, people, **fields)
@@ -79,9 +79,9 @@ class Looks:
             what, fields, people = key
             again = self._repeated.pop(key).again
             if again:
-                self.tell(f"{what}-again", people, **dict(fields), times=again)
+                self.record(f"{what}-again", people, **dict(fields), times=again)
         if self._unlisted:
-            self.tell("unlisted", times=self._unlisted)
+            self.record("unlisted", times=self._unlisted)
             self._unlisted = 0
 
     async def run(self, users: Users | None) -> None:
@@ -96,16 +96,16 @@ class Looks:
     def compare(self, before: Mapping[str, User] | None, now: Mapping[str, User]) -> Mapping[str, User]:
         """Tell what has changed in the users file; all of it the first time. Return who may sign in now."""
         if before is None:
-            self.tell("users", may_sign_in=[f"{user.name} ({user.role})" for user in now.values()])
+            self.record("users", may_sign_in=[f"{user.name} ({user.role})" for user in now.values()])
         elif before is not now:
             for name in sorted(before.keys() | now.keys()):
                 old, new = before.get(name), now.get(name)
                 if new is None or old is None:
-                    self.tell("user-removed" if new is None else "user-added", user=name, role=(new or old).role)  # type: ignore[union-attr]
+                    self.record("user-removed" if new is None else "user-added", user=name, role=(new or old).role)  # type: ignore[union-attr]
                 elif old.role != new.role:
-                    self.tell("user-role", user=name, role=new.role)
+                    self.record("user-role", user=name, role=new.role)
                 elif old.hash != new.hash:
-                    self.tell("user-password", user=name, role=new.role)
+                    self.record("user-password", user=name, role=new.role)
         return now
 
     def close(self) -> None:

@@ -66,10 +66,10 @@ def _tiles(site: Site, now_us: int) -> Json:
     wards = site.wards()
     if wards == [site.first]:
         return ward_view(site.first, now_us)
-    told = [(ward, ward_view(ward, ward.now_us())) for ward in wards]
+    views = [(ward, ward_view(ward, ward.now_us())) for ward in wards]
     return _of_several(wards) | {
-        "slots": [_tile(tile, ward, now_us) for ward, view in told for tile in view["slots"]],
-        "more_slots": sum(view["more_slots"] for _, view in told),
+        "slots": [_tile(tile, ward, now_us) for ward, view in views for tile in view["slots"]],
+        "more_slots": sum(view["more_slots"] for _, view in views),
     }
 
 
@@ -77,12 +77,12 @@ def _beds(site: Site, now_us: int) -> Json:
     wards = site.wards()
     if wards == [site.first]:
         return beds_view(site.first)
-    told = [(ward, beds_view(ward)) for ward in wards]
-    numbers = [view["number"] for _, view in told if view["number"] is not None]
+    views = [(ward, beds_view(ward)) for ward in wards]
+    numbers = [view["number"] for _, view in views if view["number"] is not None]
     return _of_several(wards) | {
         "number": sum(numbers) if numbers else None,
-        "beds": [_bed(bed, ward, now_us) for ward, view in told for bed in view["beds"]],
-        "free": [{**one, "gateway": ward.gateway} for ward, view in told for one in view["free"]],
+        "beds": [_bed(bed, ward, now_us) for ward, view in views for bed in view["beds"]],
+        "free": [{**one, "gateway": ward.gateway} for ward, view in views for one in view["free"]],
     }
 
 

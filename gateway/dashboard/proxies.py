@@ -13,7 +13,7 @@ from config.settings import Dashboard
 ONE_SITE = 64
 """Leading bits of an IPv6 address that are one subscriber's: whoever has one address there has them all (RFC 6177)."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
-SAID_BY_PROXIES = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
+SET_BY_PROXIES = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"})
 """Headers that no browser sends; beside them whatever begins with ``X-Forwarded-``."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -91,7 +91,7 @@ def passed_on(request: web.BaseRequest) -> bool:
     where it asks in 1.1 the page that the browser has open, in ``Referer``, is not where we are asked.
     """
     names = (name.lower() for name in request.headers)
-    if any(name in SAID_BY_PROXIES or name.startswith("x-forwarded-") for name in names):
+    if any(name in SET_BY_PROXIES or name.startswith("x-forwarded-") for name in names):
         return True
     page = request.headers.get(hdrs.REFERER)
     elsewhere = page is not None and not same_origin(page, f"{request.scheme}://{request.host}")

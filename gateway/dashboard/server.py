@@ -94,13 +94,15 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
 
     def deliver(message: Message) -> None:
         if message.topic == requests.answers:
-            requests.take(message)
+            requests.on_answer(message)
         else:
-            site.take(message)
+            site.on_message(message)
 
     feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
     site.use(feed)
-    live = Live(render=partial(page_states.render, site), revision=partial(page_states.revision, site), told=site.told)
+    live = Live(
+        render=partial(page_states.render, site), revision=partial(page_states.revision, site), on_shown=site.note_shown
+    )
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None

@@ -166,7 +166,7 @@ def add_routes(app: web.Application) -> None:
 async def who_am_i(request: web.Request) -> web.Response:
     """Say who is signed in, what they may change, and after how many seconds without a person the session ends."""
     gate, session = request.app.get(GATE), request.get(SESSION)
-    said = (
+    who = (
         {
             "user": session.user.name,
             "role": session.user.role,
@@ -176,7 +176,7 @@ async def who_am_i(request: web.Request) -> web.Response:
         if gate and session
         else {}
     )
-    return web.Response(body=orjson.dumps(said), content_type="application/json")
+    return web.Response(body=orjson.dumps(who), content_type="application/json")
 
 
 async def active(request: web.Request) -> web.Response:
@@ -206,15 +206,15 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     except BusyError:
         gate.limiter.withdrawn(*tried.limits)
         looks.repeat("refused", user=known, address=tried.address, why="busy")
-        said = f"Too many are signing in. Try again in {BUSY_WAIT_S:g} seconds."
-        return _form(tried.onward, said, status=503, wait_s=BUSY_WAIT_S)
+        reason = f"Too many are signing in. Try again in {BUSY_WAIT_S:g} seconds."
+        return _form(tried.onward, reason, status=503, wait_s=BUSY_WAIT_S)
     if user is None:
         log.info("sign-in refused from %s", tried.address)
         looks.repeat("refused", user=known, address=tried.address, why="wrong")
         return _form(tried.onward, WRONG, status=403)
     gate.limiter.succeeded(*tried.limits)
     log.info("%s signed in as %s", user.name, user.role)
-    looks.tell("signed-in", user=user.name, role=user.role, address=tried.address, known_browser=bool(tried.browser))
+    looks.record("signed-in", user=user.name, role=user.role, address=tried.address, known_browser=bool(tried.browser))
     raise _let_in(request, user, tried.onward)
 
 
@@ -257,7 +257,7 @@ async def sign_out(request: web.Request) -> NoReturn:
     gate = request.app[GATE]
     if (session := request.get(SESSION)) is not None:
         address = request.app[PROXIES].client(request)
-        request.app[LOOKS].tell("signed-out", user=session.user.name, role=session.user.role, address=address)
+        request.app[LOOKS].record("signed-out", user=session.user.name, role=session.user.role, address=address)
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
     answer = web.HTTPSeeOther(_from(request, "/login"))
     answer.del_cookie(gate.cookie, path="/", secure=gate.secure, httponly=True, samesite="Strict")
@@ -274,10 +274,10 @@ def note_look(request: web.Request, page: str, people: Sequence[Person] = (), **
         )  # fmt: skip
 
 
-def _form(onward: str, said: str = "", *, status: int = 200, wait_s: float = 0.0) -> web.Response:
+def _form(onward: str, reason: str = "", *, status: int = 200, wait_s: float = 0.0) -> web.Response:
     page = Template((PAGES / "login.html").read_text("utf-8"))
     text = page.substitute(
-        next=escape(_ours(onward)), said=escape(said), hidden="" if said else " hidden", statement=STATEMENT
+        next=escape(_ours(onward)), reason=escape(reason), hidden="" if reason else " hidden", statement=STATEMENT
     )
     headers = {hdrs.RETRY_AFTER: str(math.ceil(wait_s))} if wait_s else {}
     return web.Response(text=text, content_type="text/html", status=status, headers=headers)

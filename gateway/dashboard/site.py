@@ -108,7 +108,7 @@ class Site:
         """Return those of all gateways that anybody has asked for any, or that sent some."""
         return list(self._waveforms.values())
 
-    def take(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         """Take a message of any gateway."""
         gateway, _, rest = message.topic.removeprefix(f"{ROOT}/{self._settings.site.site}/").partition("/")
         kind, _, name = rest.partition("/")
@@ -116,14 +116,14 @@ class Site:
         if ward is None:
             self.dropped["too many gateways"] += 1
         elif kind == "waveform":
-            self.waveforms(ward).take(message.topic, message.payload)
+            self.waveforms(ward).on_frame(message.topic, message.payload)
         else:
-            ward.take(kind, name, message.payload, retained=message.retained)
+            ward.on_message(kind, name, message.payload, retained=message.retained)
 
-    def told(self) -> None:
+    def note_shown(self) -> None:
         """Note that every open page has what there was."""
         for ward in self._wards.values():
-            ward.delays.told()
+            ward.delays.note_shown()
 
     def people(self, view: View) -> list[Person]:
         """Return who is seen in a view."""

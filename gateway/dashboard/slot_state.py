@@ -69,7 +69,7 @@ class SlotState:
         self.strides.clear()
         self.revision += 1
 
-    def take(self, measurement: Measurement) -> None:
+    def apply(self, measurement: Measurement) -> None:
         """Keep the newest value of each metric, side and algorithm."""
         key = (measurement.metric, measurement.side)
         sources = self.values.setdefault(key, OrderedDict())

@@ -150,18 +150,18 @@ def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
 
 
 def _about(ward: Ward, slot: str) -> dict[str, Any]:
-    told: dict[str, Any] = ward.status.slots.get(slot, {})
+    shown: dict[str, Any] = ward.status.slots.get(slot, {})
     state = ward.slot(slot)
     wearer = state.wearer or Wearer("", "", simulated=False)
-    at_home = (told.get("subject") or "", told.get("session") or "") == (wearer.subject, wearer.session)
+    at_home = (shown.get("subject") or "", shown.get("session") or "") == (wearer.subject, wearer.session)
     return {
         "id": slot,
-        "label": told.get("label") or ward.registry.beds.get(slot, {}).get("label") or clean(slot),
+        "label": shown.get("label") or ward.registry.beds.get(slot, {}).get("label") or clean(slot),
         "known": state.wearer is not None or ward.is_empty(slot),
         "subject": clean(wearer.subject),
         "session": clean(wearer.session),
         "patient_since_us": state.patient_since_us,
-        "protocol": (told.get("protocol") or "") if at_home else "",
+        "protocol": (shown.get("protocol") or "") if at_home else "",
         "simulated": ward.status.simulated or wearer.simulated,
     }
 

@@ -10,12 +10,12 @@ from typing import Any
 import orjson
 
 from dsp.catalogue import CATALOGUE
+from gateway.dashboard.active_notices import ActiveNotices
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
 from gateway.dashboard.registry import Registry, read_registry
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
 from gateway.dashboard.slots import Slots
-from gateway.dashboard.standing import Standing
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.wire.curves import decode_curves
@@ -29,7 +29,7 @@ LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "no
            "ward": 1 << 20}  # fmt: skip
 """Bytes of a message, by topic: far above what a gateway sends, and as much as is read in about a tenth of a second."""
 
-STANDING = frozenset({"status", "ward"})
+LASTING = frozenset({"status", "ward"})
 """Topics whose newest message stands until the next."""
 DOUBT_S = 10.0  # what was not understood is said for so long after the last such message
 Doubt = tuple[str, int]
@@ -77,7 +77,7 @@ class Ward:
         self.status = GatewayStatus()
         self.doubts: dict[str, Doubt] = {}
         self.state = "unknown"
-        self.notices = Standing()
+        self.notices = ActiveNotices()
         self.delays = Delays(clock_us)
         self.registry = Registry()
         self._pages = StatusPages()
@@ -89,7 +89,7 @@ class Ward:
         self._speed = speed
         self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
 
-    def take(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
+    def on_message(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
         """Take a message of the topic ``kind``: status, measurements, cycles, notices or ward; count what is wrong.
 
         ``name`` is the last part of the topic: the slot of measurements and cycles, the page of a status.
@@ -100,15 +100,15 @@ class Ward:
             if kind == "status":
                 whole = self._pages.take(name, decode(payload))
                 if whole is not None:
-                    self._take_status(whole, retained=retained)
+                    self._on_status(whole, retained=retained)
             elif kind == "measurements":
-                self._take_measurements(name, payload)
+                self._on_measurements(name, payload)
             elif kind == "cycles":
-                self._take_cycles(name, payload)
+                self._on_cycles(name, payload)
             elif kind == "ward":
                 self.registry = read_registry(decode(payload)) if payload else Registry()
                 self._slots.empty(self.is_empty, self.now_us(), simulated=self.status.simulated)
-            elif kind == "notices" and not self.notices.take(decode(payload)):
+            elif kind == "notices" and not self.notices.apply(decode(payload)):
                 raise PayloadError("not as expected")  # noqa: TRY301
         except PayloadError as error:
             self.dropped[f"{kind}: {error.kind}"] += 1
@@ -128,8 +128,8 @@ class Ward:
         """Return the beds that the status tells of, each with who is in it now."""
         wearers = {name: self.wearer(name) for name in self.status.slots}
         return [
-            {**told, "subject": wearer.subject, "session": wearer.session} if wearer else told
-            for told, wearer in zip(self.status.slots.values(), wearers.values(), strict=True)
+            {**slot, "subject": wearer.subject, "session": wearer.session} if wearer else slot
+            for slot, wearer in zip(self.status.slots.values(), wearers.values(), strict=True)
         ]
 
     def slot_ids(self) -> list[str]:
@@ -165,8 +165,8 @@ class Ward:
         wall = self._clock_us()
         if self._anchor is None:
             return wall
-        said, heard = self._anchor
-        return said + round((wall - heard) * self._speed)
+        sent, heard = self._anchor
+        return sent + round((wall - heard) * self._speed)
 
     def gateway_age_s(self) -> float | None:
         """Return how long ago the gateway last spoke; None if it never did."""
@@ -193,32 +193,32 @@ class Ward:
     def fresh_doubts(self) -> dict[str, str]:
         """Return by topic why messages are not understood: of what is retained, which stands, or else of late."""
         since_us = self._clock_us() - DOUBT_S * MICRO
-        return {kind: why for kind, (why, at_us) in self.doubts.items() if kind in STANDING or at_us >= since_us}
+        return {kind: why for kind, (why, at_us) in self.doubts.items() if kind in LASTING or at_us >= since_us}
 
-    def _take_status(self, message: dict[str, Any], *, retained: bool) -> None:
+    def _on_status(self, message: dict[str, Any], *, retained: bool) -> None:
         state = check_head(message)
-        told_of_beds = "slots" in message
-        if state == "online" and not told_of_beds:
+        names_beds = "slots" in message
+        if state == "online" and not names_beds:
             raise PayloadError("no beds")
         self.state = state
-        said_us = message.get("time_us")
+        sent_us = message.get("time_us")
         if retained:  # said before we were there: only the gateway's own clock knows when
-            self._heard_us = said_us if type(said_us) is int else 0
+            self._heard_us = sent_us if type(sent_us) is int else 0
         else:
             self._heard_us = self._clock_us()
-            if type(said_us) is int:
-                self._anchor = (said_us, self._heard_us)
-        if told_of_beds:
+            if type(sent_us) is int:
+                self._anchor = (sent_us, self._heard_us)
+        if names_beds:
             self.status = read_status(message)
             self._status_us = self._heard_us
-            at_us = said_us if type(said_us) is int else self.now_us()
+            at_us = sent_us if type(sent_us) is int else self.now_us()
             self._slots.seat(self.status, at_us, round(AHEAD_S * self._speed * MICRO))
             notices = message.get("notices")
             self.notices.replace(notices.get("active") if isinstance(notices, dict) else None)
         if not retained:
             self.delays.arrived(message.get("events"))
 
-    def _take_measurements(self, slot: str, payload: bytes) -> None:
+    def _on_measurements(self, slot: str, payload: bytes) -> None:
         message = decode_measurements(self.gateway, slot, payload)
         if slot == wall_correction.SLOT:
             if any(m.value for _, m in message.measurements):
@@ -239,9 +239,9 @@ class Ward:
             elif measurement.end_us > latest_us:
                 self.dropped["measurements: from the future"] += 1
             else:
-                self._take_measurement(state, measurement, (message.epoch, seq))
+                self._on_measurement(state, measurement, (message.epoch, seq))
 
-    def _take_measurement(self, state: SlotState, measurement: Measurement, number: tuple[str, int]) -> None:
+    def _on_measurement(self, state: SlotState, measurement: Measurement, number: tuple[str, int]) -> None:
         """Keep a measurement of who is in the slot now, or of who has just come; an earlier one's is for the history.
 
         A status comes once a second, an event at once: so the first word about a new patient may be a measurement. What
@@ -253,11 +253,11 @@ class Ward:
                 self.dropped["measurements: of an earlier session"] += 1
                 return
             state.give_to(wearer, measurement.end_us)
-        state.take(measurement)
+        state.apply(measurement)
         if measurement.start_us == measurement.end_us:
             self.delays.heard(*number)
 
-    def _take_cycles(self, slot: str, payload: bytes) -> None:
+    def _on_cycles(self, slot: str, payload: bytes) -> None:
         cycles = decode_curves(self.gateway, slot, payload)
         state = self._slots.find_room(slot, self.status)
         if state is None:

@@ -72,7 +72,7 @@ class Outcome(NamedTuple):
 class Asked:
     """A request that is known again: what it said, and what becomes of it."""
 
-    said: Json
+    asked: Json
     outcome: asyncio.Task[Outcome]
 
 
@@ -135,8 +135,8 @@ def _change(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
             return _answer(_error(error.status, str(error)))
         by = f"{session.user.name} ({session.user.role})"
         ask = partial(_ask, request.app[API], ward, name, {**fields, "by": by})
-        said = {"gateway": ward.gateway, "change": name, "fields": fields}
-        return _answer(await _once(request.app[API], (session.user.name, key), said, ask))
+        asked = {"gateway": ward.gateway, "change": name, "fields": fields}
+        return _answer(await _once(request.app[API], (session.user.name, key), asked, ask))
 
     return handler
 
@@ -174,15 +174,15 @@ def _parsed(body: bytes) -> Json:
     return fields
 
 
-async def _once(api: WardApi, key: tuple[str, str], said: Json, ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
+async def _once(api: WardApi, key: tuple[str, str], asked: Json, ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
     """Ask once for each key: who sends a request again hears what became of the first."""
     if not key[1]:
         return await ask()
     known = api.asked.get(key)
-    if known is not None and known.said != said:
+    if known is not None and known.asked != asked:
         return _error(422, f"This {KEY_HEADER} was sent with another change.")
     if known is None:
-        known = api.asked[key] = Asked(said, asyncio.ensure_future(_as_task(ask)))
+        known = api.asked[key] = Asked(asked, asyncio.ensure_future(_as_task(ask)))
         while len(api.asked) > KEYS_KEPT:
             api.asked.popitem(last=False)
     outcome = await asyncio.shield(known.outcome)  # one who goes away does not end what the other waits for

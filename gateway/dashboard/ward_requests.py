@@ -78,7 +78,7 @@ class WardRequests:
         finally:
             del self._waiting[correlation]
 
-    def take(self, message: Message) -> None:
+    def on_answer(self, message: Message) -> None:
         """Take what came on the topic of answers."""
         waits = self._waiting.get(message.correlation)
         if waits is None or waits.done():

@@ -66,7 +66,7 @@ class Waveforms:
         for device, stream in list(self._watchers):
             self._ask(device, stream)
 
-    def take(self, topic: str, payload: bytes) -> None:
+    def on_frame(self, topic: str, payload: bytes) -> None:
         """Pass a frame on to its viewers."""
         device, stream = topic.split("/")[-2:]
         if not is_frame(payload):

@@ -25,8 +25,8 @@ _COUNTER_AT = 24  # bytes into the header: file change counter (SQLite file form
 _MARK_AT = 68  # application id (1.3.17), which is free for us
 _HALF = 1 << 31  # the counter wraps: less than half a turn is forward
 AGAIN_S = 0.05  # before a header that is not ours is believed to be so: it may be half written at that moment
-SETTLE_S = 0.5  # a copy that has not grown or changed for so long is complete
-SETTLE_MOST_S = 20.0  # a history of some gigabytes on a slow card
+UNCHANGED_S = 0.5  # a copy that has not grown or changed for so long is complete
+UNCHANGED_MOST_S = 20.0  # a history of some gigabytes on a slow card
 
 
 class Header:
@@ -64,12 +64,12 @@ class Header:
         time.sleep(AGAIN_S)
         return self._fits(self._read())
 
-    def settle(self) -> None:
+    def wait_until_unchanged(self) -> None:
         """Wait until whoever writes over the file is done, but not for ever."""
-        until_s = time.monotonic() + SETTLE_MOST_S
+        until_s = time.monotonic() + UNCHANGED_MOST_S
         before = self._state()
         while time.monotonic() < until_s:
-            time.sleep(SETTLE_S)
+            time.sleep(UNCHANGED_S)
             now = self._state()
             if now == before:
                 return

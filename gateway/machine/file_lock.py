@@ -63,7 +63,7 @@ class FileLock:
             "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
             "gateway": gateway,
         }
-        self._descriptor = self._take(wait_s)
+        self._descriptor = self._acquire(wait_s)
 
     def __enter__(self) -> Self:
         """Return self."""
@@ -91,11 +91,11 @@ class FileLock:
     def renew(self) -> None:
         """Take the lock again if somebody removed its file; raises HeldError if another was faster, and LockError."""
         if self._descriptor is not None and not self._is_named(self._descriptor):
-            fresh = self._take(0.0)
+            fresh = self._acquire(0.0)
             os.close(self._descriptor)
             self._descriptor = fresh
 
-    def _take(self, wait_s: float) -> int:
+    def _acquire(self, wait_s: float) -> int:
         deadline = time.monotonic() + wait_s
         while True:
             descriptor = self._attempt()

@@ -36,7 +36,7 @@ class Place:
         if now != self._file:
             return "removed" if now is None else "replaced"
         if not self._header.is_ours():
-            self._header.settle()
+            self._header.wait_until_unchanged()
             return "written over"
         log = identity(self._log)
         if self._log_file is None:

@@ -33,10 +33,10 @@ STAND_INS = {"▲": "!", "●": "*", "·": "-", "…": "..."}
 
 def visible(text: object) -> str:
     """Return text in one line of characters that can be seen."""
-    said = str(text)
-    if said.isprintable() and BLANKS.isdisjoint(said):
-        return said
-    return "".join(map(_seen, said))
+    plain = str(text)
+    if plain.isprintable() and BLANKS.isdisjoint(plain):
+        return plain
+    return "".join(map(_seen, plain))
 
 
 def all_visible(value: Any) -> Any:

@@ -37,8 +37,8 @@ class ServiceManager:
         self._address = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
         self.watchdog_s = _asked_s() if watchdog_s is None else watchdog_s
 
-    def tell(self, **words: str | int) -> None:
-        """Send one datagram, such as ``tell(READY=1, STATUS="8 of 8 devices")``."""
+    def notify(self, **words: str | int) -> None:
+        """Send one datagram, such as ``notify(READY=1, STATUS="8 of 8 devices")``."""
         if not self._address:
             return
         text = "\n".join(f"{name}={visible(str(word).replace(chr(10), ' '))}" for name, word in words.items())
@@ -90,7 +90,7 @@ class Watchdog:
         self._manager = manager
         self._clock = clock
         self._seen: dict[str, tuple[object, float]] = {}
-        self._told: list[str] = []
+        self._stuck: list[str] = []
 
     def stuck(self) -> list[str]:
         """Return the names of the workers that have not got on within their limits."""
@@ -109,12 +109,12 @@ class Watchdog:
         """Feed the watchdog unless somebody is stuck; return whether it was fed."""
         stuck = self.stuck()
         if stuck:
-            if stuck != self._told:
+            if stuck != self._stuck:
                 log.error("no progress: %s; the watchdog is not fed", ", ".join(stuck))
-                self._manager.tell(STATUS=f"no progress: {', '.join(stuck)}")
+                self._manager.notify(STATUS=f"no progress: {', '.join(stuck)}")
         else:
-            self._manager.tell(WATCHDOG=1)
-        self._told = stuck
+            self._manager.notify(WATCHDOG=1)
+        self._stuck = stuck
         return not stuck
 
     async def run(self) -> None:

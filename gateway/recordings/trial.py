@@ -81,16 +81,18 @@ def trial_of(settings: Settings, wards: Sequence[Ward]) -> tuple[Trial, list[Dif
     heights_m = {slot.subject: slot.height_m for slot in settings.slot if slot.height_m is not None}
     trial = Trial(named, heights_m)
     found: dict[str, Difference] = {}
-    worn: set[str] = set()
+    present: set[str] = set()
     for ward in wards:
         tried = trial.put_into(ward)
         for before, after in zip(ward, tried, strict=True):
-            worn |= {device.id for device in before.slot.device}
+            present |= {device.id for device in before.slot.device}
             _one_a_place(before.slot, after.slot)
             for difference in _differences(before.slot, after.slot):
                 found.setdefault(str(difference), difference)
-    if absent := sorted(named.keys() - worn):
-        raise TrialError(f"the recording has no device {', '.join(absent)}; it has {', '.join(sorted(worn)) or 'none'}")
+    if absent := sorted(named.keys() - present):
+        raise TrialError(
+            f"the recording has no device {', '.join(absent)}; it has {', '.join(sorted(present)) or 'none'}"
+        )
     return trial, list(found.values())
 
 

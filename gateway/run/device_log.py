@@ -21,28 +21,28 @@ class DeviceLog:
 
     def __init__(self, transports: dict[str, str]) -> None:
         self._transports = transports
-        self._told: dict[str, str] = {}  # the last trouble of each device, until it is reached
+        self._troubles: dict[str, str] = {}  # the last trouble of each device, until it is reached
         self._adapter = ""  # what is wrong with the adapter, until a device of it is reached
 
-    def tell(self, state: DeviceState) -> None:
+    def log_state(self, state: DeviceState) -> None:
         """Write a line if there is something new in it."""
         bluetooth = self._transports.get(state.id) == "ble"
         if state.state in REACHED:
             if bluetooth and self._adapter:
                 self._adapter = ""
                 log.info("Bluetooth works")
-            self._told.pop(state.id, None)
+            self._troubles.pop(state.id, None)
         if bluetooth and state.error and state.advice == AdapterError.advice:
-            self._tell_adapter(state)
+            self._log_adapter(state)
         elif state.error:
-            news = self._told.get(state.id) != state.error
-            self._told[state.id] = state.error
+            news = self._troubles.get(state.id) != state.error
+            self._troubles[state.id] = state.error
             log.log(logging.WARNING if news else logging.DEBUG, "%s %s %s", state.id, state.state, state.error)
         else:
-            silent = state.id in self._told or (bluetooth and self._adapter)
+            silent = state.id in self._troubles or (bluetooth and self._adapter)
             log.log(logging.DEBUG if silent else logging.INFO, "%s %s", state.id, state.state)
 
-    def _tell_adapter(self, state: DeviceState) -> None:
+    def _log_adapter(self, state: DeviceState) -> None:
         if state.error != self._adapter:
             self._adapter = state.error
             many = sum(transport == "ble" for transport in self._transports.values())

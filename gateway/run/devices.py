@@ -73,12 +73,12 @@ class Devices:
         """Begin with the devices that are worn and were not, and end with those that are worn no more."""
         if self._ended:
             return
-        worn = {number for number, intake in enumerate(self._intakes) if intake.slot is not None}
-        for number in sorted(self._kept - worn):
+        attached = {number for number, intake in enumerate(self._intakes) if intake.slot is not None}
+        for number in sorted(self._kept - attached):
             self._let_go(self._intakes[number].device.id)
-        for number in sorted(worn - self._kept):
+        for number in sorted(attached - self._kept):
             self._begin(number)
-        self._kept = worn
+        self._kept = attached
 
     async def end(self) -> None:
         """Stop every device; none begins any more."""
@@ -112,7 +112,7 @@ class Devices:
         """Say why a device cannot be read, and never touch it."""
         state = DeviceState(device, "failed", self._clock_ns(), error=why, advice=ADVICE)
         self._states[device] = state
-        self._log.tell(state)
+        self._log.log_state(state)
         await asyncio.Event().wait()
 
     def _let_go(self, device: str) -> None:
@@ -145,7 +145,7 @@ class Devices:
             if state.state == "starting":
                 self._ticker.push(number, Frame(self._clock_ns(), CONNECTED, b""))
             self._states[state.id] = state
-            self._log.tell(state)
+            self._log.log_state(state)
 
         return DeviceSupervisor(
             device.id,
@@ -158,5 +158,5 @@ class Devices:
             name=device.name,
             port=device.port,
             known=self._known.address(device),
-            judge=lambda told: self._known.judge(device, told),
+            judge=lambda identity: self._known.judge(device, identity),
         )

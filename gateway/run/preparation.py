@@ -27,7 +27,7 @@ MOST_COMPILERS: Final = 2
 SECONDS: Final = {"joints": 57.0, "lower back": 18.0, "feet": 14.0, "device clocks": 12.0, "shanks": 6.0, "axes": 1.0}
 """What each part takes on one processor of 2020, cold: for the order, the longest first, and for how far it is."""
 NEARLY: Final = 0.95  # of a part that takes longer than it should: done is what is done
-SAID_EVERY_S: Final = 5.0
+REPORTED_EVERY_S: Final = 5.0
 
 Unready = Callable[[Collection[str]], None]
 
@@ -97,7 +97,7 @@ class Preparation:
         if cold and warm_up.can_keep():
             compilers = min(MOST_COMPILERS, len(os.sched_getaffinity(0)))
             with ThreadPoolExecutor(compilers, "compiler") as pool:
-                self._say_until_done([pool.submit(self._compile, name) for name in cold])
+                self._report_until_done([pool.submit(self._compile, name) for name in cold])
         for name in names:
             if self._closed:
                 return
@@ -113,8 +113,8 @@ class Preparation:
             if not self._closed:
                 self._put_in(self._missing)
 
-    def _say_until_done(self, compiling: list[Future[None]]) -> None:
-        while wait(compiling, SAID_EVERY_S).not_done:
+    def _report_until_done(self, compiling: list[Future[None]]) -> None:
+        while wait(compiling, REPORTED_EVERY_S).not_done:
             log.info("%s", sentence(self.state()))
         for each in compiling:
             each.result()
@@ -134,13 +134,13 @@ class Preparation:
                 log.warning("'%s' was not compiled by a process of its own: %s", name, error)
                 return
             self._children.add(child)
-        said = child.communicate()[1]
+        output = child.communicate()[1]
         with self._turn:
             self._children.discard(child)
             self._took[name] = time.monotonic() - self._begun[name]
         if child.returncode and not self._closed:
             log.warning("'%s' was not compiled by a process of its own (%d): %s",
-                        name, child.returncode, said.decode(errors="replace").strip()[-400:])  # fmt: skip
+                        name, child.returncode, output.decode(errors="replace").strip()[-400:])  # fmt: skip
 
 
 def sentence(state: PreparingStatus) -> str:

@@ -151,22 +151,22 @@ class Gateway:
         self.pipeline = Pipeline(beds, self.origin, sessions_of(in_force))
         watch = Watch(self.pipeline, self._topics, simulated=self.settings.simulated)
         audit = Audit(outbox, self.settings)
-        decided = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
+        event_delays = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
         loop = asyncio.get_running_loop()
         preparation = Preparation(lambda names: _call_in(loop, self._put_in_unready, tuple(names)))
         commands = WardCommands(
             self.settings, ward, audit, outbox, now_us=self.utc_us, prepare=preparation.need,
             put_in=lambda after: _call_in(loop, self._put_in, after), other=watch.command,
         )  # fmt: skip
-        publisher = self._publisher(outbox, commands, decided, key)
+        publisher = self._publisher(outbox, commands, event_delays, key)
         watch.publish, commands.publish = publisher.publish_live, publisher.set_ward
         recorder = self._recorder(beds) if self.settings.recorder.enabled else None
         work = Work(
-            self, audit=audit, decided=decided, outbox=outbox, publisher=publisher, recorder=recorder,
+            self, audit=audit, event_delays=event_delays, outbox=outbox, publisher=publisher, recorder=recorder,
             ward_differs=ward.differs, preparing=preparation.state,
         )  # fmt: skip
         audit.started(in_force)
-        commands.tell()
+        commands.publish_ward()
         ended = "failed"
         try:
             preparation.need(needs(beds))
@@ -175,7 +175,7 @@ class Gateway:
             await self._serve(stop, work)
             ended = "asked"
         finally:
-            self._manager.tell(STOPPING=1)
+            self._manager.notify(STOPPING=1)
             audit.stopped(ended)
             await work.devices.close()
             if recorder is not None:
@@ -192,7 +192,7 @@ class Gateway:
         return ward.starts(self.origin.utc_us, again).in_force()
 
     def _publisher(
-        self, outbox: Outbox, commands: WardCommands, decided: EventDelays, key: ReceiptKey | None
+        self, outbox: Outbox, commands: WardCommands, event_delays: EventDelays, key: ReceiptKey | None
     ) -> Publisher:
         return Publisher(
             outbox,
@@ -201,7 +201,7 @@ class Gateway:
             release=self.settings.outbox.release,
             on_command=commands.command,
             on_obeyed=commands.obeyed,
-            on_taken=decided.taken,
+            on_taken=event_delays.taken,
             historians=self.settings.outbox.historians or [""],
             receipt_key=key,
         )
@@ -216,7 +216,7 @@ class Gateway:
         port = self.settings.prometheus.port
         if port is not None:
             supervision.start("metrics", lambda: keep_metrics(port, lambda: self.status), essential=False)
-        self._manager.tell(READY=1)
+        self._manager.notify(READY=1)
         try:
             await supervision.wait(stop)
         finally:
@@ -224,10 +224,10 @@ class Gateway:
             await supervision.end()
             await supervision.once("last steps", work.finish)
 
-    def tell(self, status: Status) -> None:
+    def on_status(self, status: Status) -> None:
         """Keep a status for whoever asks, and tell the service manager."""
         self.status = status
-        self._manager.tell(STATUS=headline(status))
+        self._manager.notify(STATUS=headline(status))
 
     @property
     def wall(self) -> WallClock:
@@ -335,18 +335,18 @@ def run(settings: Settings) -> None:
     """Run a gateway in this process; returns when it was told to stop."""
     manager = ServiceManager()
 
-    def say(sentence: str) -> None:
+    def show_progress(sentence: str) -> None:
         log.info("%s", sentence)
-        manager.tell(STATUS=sentence)
+        manager.notify(STATUS=sentence)
 
     look_seldom()
     lock = hold_outbox(settings)
     try:
         ward = open_ward(settings)
         try:
-            worn = settings_of(settings, ward.state.in_force())
-            if all(map(is_kept, needs(worn))):  # else they are compiled while everything else works already
-                warm_up(settings=worn, say=say)
+            in_use = settings_of(settings, ward.state.in_force())
+            if all(map(is_kept, needs(in_use))):  # else they are compiled while everything else works already
+                warm_up(settings=in_use, say=show_progress)
             asyncio.run(serve(settings, lock, ward))
         finally:
             ward.close()

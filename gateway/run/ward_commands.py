@@ -70,12 +70,12 @@ class WardCommands:
         self._lately: deque[float] = deque()
         self._turn = threading.Lock()
 
-    def tell(self) -> None:
+    def publish_ward(self) -> None:
         """Publish the registry as it is, and tell the audit of what it does not know: changes made meanwhile."""
         for entry in self._ward.untold():
             self._audit.ward_changed(entry.number, entry.name, entry.fields, by=entry.by, source=entry.source)
-        self._ward.tell(self._ward.state.number)
-        self._words.tell()
+        self._ward.mark_audited(self._ward.state.number)
+        self._words.hand_over()
         self.publish(encode_registry(self._settings.site.gateway, self._ward.state))
 
     def command(self, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class WardCommands:
         self._count()
         after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)
         self._let_in(after.in_force())
-        self._words.tell()
+        self._words.hand_over()
         self.publish(encode_registry(self._settings.site.gateway, after))
         return {"number": after.number, "change": name, **session_of(after, fields)}
 
@@ -95,11 +95,11 @@ class WardCommands:
         """Tell the audit of a command that was answered."""
         self._audit.command(message, answer)
         if answer.get("ok") is True and "change" in answer:
-            self._ward.tell(int(answer["number"]))
+            self._ward.mark_audited(int(answer["number"]))
 
     def close(self) -> None:
         """Hand over what the history has still to know."""
-        self._words.tell()
+        self._words.hand_over()
 
     def _let_in(self, ward: Ward) -> None:
         """Let a ward into the stream; whose kernels are not ready waits for them there, and nobody else."""

@@ -25,7 +25,7 @@ class WardWords:
         self._handed = 0  # id of the last word
         self._waiting: deque[tuple[int, int, str]] = deque()  # ids, with number and life of the outbox
 
-    def tell(self) -> None:
+    def hand_over(self) -> None:
         """Hand over what there is."""
         with self._lock:
             while found := self._ward.words(self._handed):

@@ -40,7 +40,7 @@ class Watch:
         if name != "watch":
             return {"v": 1, "ok": False, "error": f"no command '{name}'"}
         device, stream, seconds = payload.get("device"), payload.get("stream"), payload.get("for_s", 10)
-        if not isinstance(device, str) or (intake := self._worn(device)) is None:
+        if not isinstance(device, str) or (intake := self._attached(device)) is None:
             return {"v": 1, "ok": False, "error": f"no device '{device}'"}
         spec = intake.streams.get(str(stream))
         if spec is None or not spec.rate_hz:
@@ -50,7 +50,7 @@ class Watch:
         self._tap(device, spec.name, time.monotonic() + seconds)
         return {"v": 1, "ok": True}
 
-    def _worn(self, device: str) -> Intake | None:
+    def _attached(self, device: str) -> Intake | None:
         """Return the device of that id that somebody wears."""
         found = (intake for intake in list(self._pipeline.intakes) if intake.device.id == device)
         return next((intake for intake in found if intake.slot is not None), None)

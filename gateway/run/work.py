@@ -46,7 +46,7 @@ class Work:
         gateway: Gateway,
         *,
         audit: Audit,
-        decided: EventDelays,
+        event_delays: EventDelays,
         outbox: Outbox,
         publisher: Publisher,
         recorder: Recorder | None,
@@ -59,14 +59,14 @@ class Work:
         self._publisher = publisher
         self._recorder = recorder
         self._audit = audit
-        self._decided = decided
+        self._event_delays = event_delays
         self._outbox = outbox
         self._ward: Ward = gateway.pipeline.ward
         self._sessions = _subjects(self._ward)
         self._late: Ward | None = None
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
-            settings, pipeline=gateway.pipeline, ticker=gateway.ticker, event_delays=decided, outbox=outbox,
+            settings, pipeline=gateway.pipeline, ticker=gateway.ticker, event_delays=event_delays, outbox=outbox,
             publisher=publisher, recorder=recorder, supervision=gateway.supervision, wall=gateway.wall,
             keep_free=keep_free(settings), ward_differs=ward_differs, preparing=preparing,
         )  # fmt: skip
@@ -100,7 +100,7 @@ class Work:
             measurements = self._pipeline.step(frames)
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
-            self._decided.append(measurements, frames)
+            self._event_delays.append(measurements, frames)
             for curves in self._pipeline.take_curves():
                 payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.to_utc_us)
                 self._publisher.set_curves(curves.slot, payload)
@@ -133,18 +133,18 @@ class Work:
         )
         while self._corrections and (self._corrections[0][0] <= moved_ns or not self._corrections[0][1].by_us):
             origin = self._pipeline.origin
-            said = corrected(
+            corrections = corrected(
                 self._corrections.popleft()[1],
                 list(self._sessions.items()),
                 at_us=origin.utc_us + (end_ns - origin.monotonic_ns) // 1000,
                 simulated=self._settings.simulated,
             )
-            self._decided.append(said, ())
+            self._event_delays.append(corrections, ())
 
     async def finish(self) -> None:
         """Take what has arrived until now, and close what is open."""
         self.step_all()
-        self._decided.append(self._pipeline.finish(), ())
+        self._event_delays.append(self._pipeline.finish(), ())
 
     async def report(self) -> None:
         """Say each second how everything is."""
@@ -158,7 +158,7 @@ class Work:
                 self._outbox.record(durable(notice))
             self._audit.look()
             self._publisher.set_status(cast("dict[str, Any]", status))
-            self._gateway.tell(status)
+            self._gateway.on_status(status)
             for name in self.progress.stuck_devices():
                 self._gateway.supervision.restart(name, "nothing has happened for too long")
             await asyncio.sleep(STATUS_S)

@@ -54,7 +54,7 @@ class _Waiting:
                 self._loop.call_soon_threadsafe(self._came.set)
         return is_full
 
-    async def take(self) -> Batch:
+    async def next_batch(self) -> Batch:
         """Return the oldest batch as soon as there is one."""
         while True:
             with self._turn:
@@ -131,7 +131,7 @@ class Taps:
         before: Batch | None = None
         try:
             while True:
-                batch = (await waiting.take()).after(before)
+                batch = (await waiting.next_batch()).after(before)
                 if batch is not None:
                     before = batch
                     yield batch
@@ -178,13 +178,13 @@ class Taps:
     def arrived(self, message: Incoming) -> None:
         """Hand samples to who reads them."""
         if message.topic == self._answers:
-            self._take_answer(message.payload)
+            self._on_answer(message.payload)
         elif message.topic == self._topics.ward:
             self._ask_all()  # another wearer ends what was asked for
         else:
-            self._take_samples(message)
+            self._on_samples(message)
 
-    def _take_samples(self, message: Incoming) -> None:
+    def _on_samples(self, message: Incoming) -> None:
         device, stream = message.topic.split("/")[-2:]
         with self._turn:
             readers = self._readers.get((device, stream), ())
@@ -200,7 +200,7 @@ class Taps:
             if waiting.put(batch):
                 self.dropped[TOO_SLOW] += 1
 
-    def _take_answer(self, payload: bytes) -> None:
+    def _on_answer(self, payload: bytes) -> None:
         try:
             answer = orjson.loads(payload)
             refused = "" if answer["ok"] is True else str(answer["error"])

@@ -59,7 +59,7 @@ def waiting(db: sqlite3.Connection, now_us: int) -> list[Request]:
     return [Request(*row) for row in found]
 
 
-def take(db: sqlite3.Connection, request: Request) -> None:
+def mark_taken(db: sqlite3.Connection, request: Request) -> None:
     """Say that a request is being carried out."""
     db.execute("UPDATE requests SET state = 'taken' WHERE id = ?", (request.number,))
 

@@ -135,7 +135,7 @@ class Upkeep:
         with self._history.transaction() as db:
             waiting = requests.waiting(db, self._clock.now_us())
             for request in waiting[:1]:
-                requests.take(db, request)
+                requests.mark_taken(db, request)
         for request in waiting[:1]:
             answer = self._carry_out(request)
             if answer is not None:

@@ -178,16 +178,16 @@ class Assign(Section):
         if one.bed is not None:
             place = f"the {one.device.placement.replace('_', ' ')} in bed '{one.bed}'"
             raise RefusedError(f"'{self.device}' is on {place}: take it off first")
-        for other in ward.worn_in(self.bed):
+        for other in ward.devices_in(self.bed):
             if other.placement == self.placement and other.driver == one.device.driver:
                 place = self.placement.replace("_", " ")
                 raise RefusedError(f"'{other.id}' is on the {place} in bed '{self.bed}': take it off first")
         placed = one.device.model_dump() | {"placement": self.placement}
         if self.axes is not None:
             placed["axes"] = self.axes
-        worn = Equipment(device=valid(Device, placed), bed=self.bed, since_us=at_us)
+        attached = Equipment(device=valid(Device, placed), bed=self.bed, since_us=at_us)
         return ward.model_copy(
-            update={"devices": tuple(worn if o.device.id == self.device else o for o in ward.devices)}
+            update={"devices": tuple(attached if o.device.id == self.device else o for o in ward.devices)}
         )
 
 
@@ -219,7 +219,7 @@ class StartSession(Section):
         there = find_subject(ward, self.subject)
         if session := ward.open_session(self.subject):
             raise RefusedError(f"session '{session.id}' of '{self.subject}' is {session.state}: end it first")
-        if not ward.worn_in(there.bed):
+        if not ward.devices_in(there.bed):
             raise RefusedError(f"'{self.subject}' wears no device: put one on first")
         if not self.protocol.strip():
             raise RefusedError("a session needs a protocol, such as free_walk or 10mwt")

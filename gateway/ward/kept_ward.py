@@ -99,7 +99,7 @@ class KeptWard:
         except sqlite3.Error as error:
             raise RefusedError(f"{self.path} cannot be written ({error}): nothing was changed") from error
 
-    def take_over(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
+    def import_configuration(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
         """Make the ward what the slots of a configuration describe, whatever it was."""
         change = ImportSlots(slots=settings.slot)
         return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
@@ -111,12 +111,12 @@ class KeptWard:
     def untold(self) -> Sequence[Entry]:
         """Return the changes by people of which the audit does not know yet: its sessions tell what the file made."""
         registry = self._open_registry
-        return [entry for entry in registry.entries(registry.told) if entry.source != FROM_CONFIGURATION]
+        return [entry for entry in registry.entries(registry.audited) if entry.source != FROM_CONFIGURATION]
 
-    def tell(self, number: int) -> None:
+    def mark_audited(self, number: int) -> None:
         """Note that the audit knows of all changes up to a number."""
         with suppress(sqlite3.Error):  # told once more, at the next start
-            self._open_registry.tell(number)
+            self._open_registry.mark_audited(number)
 
     def words(self, after: int = 0) -> Sequence[Untold]:
         """Return what the history has to know and the outbox may not have yet, beyond an id."""
@@ -169,7 +169,7 @@ class KeptWard:
         differs = bool(settings.slot) and state.slots_digest != slots_digest(settings.slot)
         self.differs = differs and state.by_hand
         if differs and not self.differs:
-            self.take_over(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
+            self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
 
 
 def is_full(error: Exception) -> bool:

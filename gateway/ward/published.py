@@ -9,7 +9,7 @@ import orjson
 from gateway.ward.state import Session, WardState
 
 VERSION = 1
-ENDED_TOLD = 3
+ENDED_SHOWN = 3
 """Sessions that have ended, the newest of each subject who is there: what somebody may still want to mend."""
 OF_ENDED = {"id", "bed", "subject", "protocol", "started_us", "ended_us", "discarded"}
 
@@ -35,13 +35,13 @@ def published(ward: WardState) -> dict[str, Any]:
             for one in ward.devices
         ],
         "sessions": [_session(one) for one in ward.sessions if one.state != "ended"],
-        "ended": [told for subject in ward.subjects for told in _ended(ward, subject.id)],
+        "ended": [session for subject in ward.subjects for session in _ended(ward, subject.id)],
     }  # fmt: skip
 
 
 def _ended(ward: WardState, subject: str) -> list[dict[str, Any]]:
     found = [one for one in ward.sessions if one.subject == subject and one.state == "ended"]
-    return [one.model_dump(mode="json", include=OF_ENDED) for one in found[-ENDED_TOLD:]]
+    return [one.model_dump(mode="json", include=OF_ENDED) for one in found[-ENDED_SHOWN:]]
 
 
 def _session(session: Session) -> dict[str, Any]:

@@ -151,12 +151,12 @@ class Registry:
         return [Entry(number, at_us, name, orjson.loads(f), by, source) for number, at_us, name, f, by, source in found]
 
     @property
-    def told(self) -> int:
+    def audited(self) -> int:
         """The number up to which the audit has been told of the changes."""
         with self._lock:
             return int(self._db.execute("SELECT number FROM told").fetchone()[0])
 
-    def tell(self, number: int) -> None:
+    def mark_audited(self, number: int) -> None:
         """Note that the audit has been told of the changes up to a number."""
         with self._lock:
             self._db.execute("UPDATE told SET number = max(number, ?)", (number,))

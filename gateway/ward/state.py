@@ -174,7 +174,7 @@ class WardState(Section):
         """Return a device that the ward has."""
         return next((one for one in self.devices if one.device.id == device), None)
 
-    def worn_in(self, bed: str) -> tuple[Device, ...]:
+    def devices_in(self, bed: str) -> tuple[Device, ...]:
         """Return the devices worn in a bed."""
         return tuple(one.device for one in self.devices if one.bed == bed)
 
@@ -195,7 +195,7 @@ class WardState(Section):
         running = session if session and session.state == "running" else None
         slot = Slot(
             id=bed.id, label=bed.label, subject=subject.id, height_m=subject.height_m,
-            protocol=running.protocol if running else subject.protocol, device=list(self.worn_in(bed.id)),
+            protocol=running.protocol if running else subject.protocol, device=list(self.devices_in(bed.id)),
         )  # fmt: skip
         return ward.Bed(slot, running.parts[-1] if running else subject.stay)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simulators.body.curve import Curve, State
-from simulators.body.programme import SETTLE_S, Foot, Print, Step
+from simulators.body.programme import REST_S, Foot, Print, Step
 
 Table = Sequence[tuple[float, float]]
 
@@ -226,7 +226,7 @@ class FootCurves:
         # The floor takes the last of the speed within the impact: half of what it would cover meanwhile is left to go.
         left = FORWARD.rate[-1] / swing * impact / 2
         way = FORWARD.between(when.toe_off, when.contact, 0.0, 1 - left)
-        push = _per_second([(t, rate) for t, _, rate in way])
+        push_off = _per_second([(t, rate) for t, _, rate in way])
         height = _heights(when, style.clearance_m, style.landing_mps, impact)
         lift = _per_second([(t, rate) for t, _, rate in height])
         start, end = (*step.start[:2], 0.0, step.start.yaw), (*step.end[:2], 0.0, step.end.yaw)
@@ -235,7 +235,7 @@ class FootCurves:
         for k in range(1, len(way)):
             (t, done, speed), (_, z, climb) = way[k], height[k]
             value = [a + done * r for a, r in zip(start, rise, strict=True)]
-            rate, accel = [speed * r for r in rise], [push[k] * r for r in rise]
+            rate, accel = [speed * r for r in rise], [push_off[k] * r for r in rise]
             value[2], rate[2], accel[2] = z, climb, lift[k]
             self.ground.knot(t, value, rate, accel)
         self.ground.rest(when.contact + impact, *end)
@@ -293,7 +293,7 @@ class BodyCurves:
         self._feet[step.foot] = step.end
         self.pelvis.through(step.land_s, *_middle(self._feet))
         if step.last:
-            self._settle(step.land_s + SETTLE_S)
+            self._come_to_stand(step.land_s + REST_S)
 
     def _begin(self, step: Step, when: Moments) -> None:
         """Leave standing: at zero size the phases may go where the first step needs them."""
@@ -304,7 +304,7 @@ class BodyCurves:
         self.size.rest(when.heel_rise, 0.0, 0.0, 0.0, 0.0)
         self.pelvis.rest(when.heel_rise, *self.pelvis.last)
 
-    def _settle(self, end: float) -> None:
+    def _come_to_stand(self, end: float) -> None:
         """Come to stand."""
         for curve in (*self.phase.values(), self.beat):
             curve.rest(end, curve.last[0] + 0.1)

@@ -29,7 +29,7 @@ WORST_ASYMMETRY = 2.5
 STEP_WIDTH_M = 0.10
 INITIATION_S = 0.6
 """From the decision to walk to the first foot leaving the floor, in which the weight shifts."""
-SETTLE_S = 0.5
+REST_S = 0.5
 """After the last contact until the body stands."""
 SHORTEST_DOUBLE_SUPPORT_S = 0.04
 LARGEST_DEVIATION = 2.5
@@ -278,7 +278,7 @@ class Planner:
         if self._walking is not None:
             yield self._step(self._walking._replace(length_m=0.0, turn=0.0), last=True)
             self._walking = None
-            self._now += SETTLE_S
+            self._now += REST_S
 
     def _step(self, pace: Pace, *, last: bool = False) -> Step:
         foot, first = self._next, self._walking is None

@@ -83,7 +83,7 @@ class HeartRateStrap(Peripheral):
         self._battery = Battery(lasts_h=400.0)  # a coin cell
         self._measurement = characteristic(MEASUREMENT, notify=True)
         self._level = characteristic(BATTERY_LEVEL, read=self._read_level, notify=battery_notifies)
-        self._told_percent = self._battery.percent(0.0)
+        self._sent_percent = self._battery.percent(0.0)
         self._recent: deque[float] = deque(maxlen=AVERAGED_BEATS)
         self._last_beat_s = -SIGNAL_LOST_S
         self._next_s = PERIOD_S
@@ -124,11 +124,11 @@ class HeartRateStrap(Peripheral):
             self._recent.extend(rr_s)
             if len(beats.time_s):
                 self._last_beat_s = float(beats.time_s[-1])
-            self._tell(rr_s, signal=self._next_s - self._last_beat_s < SIGNAL_LOST_S)
+            self._send_beats(rr_s, signal=self._next_s - self._last_beat_s < SIGNAL_LOST_S)
             self._next_s += PERIOD_S
         return True
 
-    def _tell(self, rr_s: list[float], *, signal: bool) -> None:
+    def _send_beats(self, rr_s: list[float], *, signal: bool) -> None:
         rate = round(60.0 * len(self._recent) / sum(self._recent)) if signal and self._recent else 0
         data = encode_measurement(rate, rr_s[-MOST_INTERVALS:], contact=signal)
         if self._muted:
@@ -140,5 +140,5 @@ class HeartRateStrap(Peripheral):
             self.streaming = False
             self.counts.unsent += 1
         percent = self._battery.percent(self._next_s)
-        if percent != self._told_percent and self.notify(self._level, [bytes([percent])]):
-            self._told_percent = percent
+        if percent != self._sent_percent and self.notify(self._level, [bytes([percent])]):
+            self._sent_percent = percent

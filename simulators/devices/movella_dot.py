@@ -118,7 +118,7 @@ class MovellaDot(Peripheral):
         self.source = source
         self._pull = Pull(source, self.counts)
         self._battery = Battery(lasts_h=6.0)
-        self._told_percent = self._battery.percent(0.0)
+        self._sent_percent = self._battery.percent(0.0)
         self._mode = 0
         self._fusion = Fusion()
         self._payloads = {length: characteristic(uuid(short), notify=True) for length, short in _SHORT_UUIDS.items()}
@@ -179,8 +179,8 @@ class MovellaDot(Peripheral):
         if len(motion.time_s):
             self._send_motion(motion)
             percent = self._battery.percent(until_s)
-            if percent != self._told_percent and self.notify(self._level, [bytes([percent, 0])]):
-                self._told_percent = percent
+            if percent != self._sent_percent and self.notify(self._level, [bytes([percent, 0])]):
+                self._sent_percent = percent
         return True
 
     def _send_motion(self, motion: Motion) -> None:

@@ -130,7 +130,7 @@ class Shimmer3(SimulatedDevice):
             0x2E: lambda: b"\x2f" + FIRMWARE,
             0x3F: lambda: bytes([0x25, HARDWARE]),
             0x72: self._status,
-            0x7B: self._told_name,
+            0x7B: self._name_answer,
             0x91: lambda: struct.pack("<BQ", 0x90, self._clock_ticks or 0),
             0x95: self._battery_level,
         }
@@ -208,7 +208,7 @@ class Shimmer3(SimulatedDevice):
         head = struct.pack("<BH4sBB", 0x02, self._divisor, CONFIGURATION, len(channels), 1)
         return head + bytes(channels)
 
-    def _told_name(self) -> bytes:
+    def _name_answer(self) -> bytes:
         name = self.name.encode()[:_NAME_BYTES]
         return bytes([0x7A, len(name)]) + name
 

@@ -101,7 +101,7 @@ class SimulatedClient(BaseBleakClient):
         while self._connection is None:
             address = await self.central.hear(self.address)
             with contextlib.suppress(TimeoutError):  # it stopped advertising at that moment: listen again
-                self._take(await self.central.connect(device, address))
+                self._adopt(await self.central.connect(device, address))
         try:
             self._peer = Peer(self._connection)
             self.services = await self._do(_discover(self._peer))
@@ -109,7 +109,7 @@ class SimulatedClient(BaseBleakClient):
             await self.disconnect()
             raise
 
-    def _take(self, connection: Connection) -> None:
+    def _adopt(self, connection: Connection) -> None:
         self._connection = connection
 
         def on_disconnection(_: int) -> None:

@@ -78,12 +78,12 @@ class Clock:
     def device_s(self, true_s: Floats) -> Floats:
         """Return what the clock says at true times (n,), seconds; NaN while the device is off."""
         true_s = np.asarray(true_s, dtype=np.float64)
-        said = np.full(true_s.shape, np.nan)
+        shown = np.full(true_s.shape, np.nan)
         for life, (start, end) in enumerate(self.lives):
             on = (true_s >= start) & (true_s < end)
             origin, first = self._start(life)
-            said[on] = first + (true_s[on] + self._ahead(true_s[on]) - origin)
-        return said
+            shown[on] = first + (true_s[on] + self._ahead(true_s[on]) - origin)
+        return shown
 
     def true_s(self, device_s: Floats, life: int = 0) -> Floats:
         """Return the true times (n,) at which the clock said ``device_s`` in its life after ``life`` resets."""

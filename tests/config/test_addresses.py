@@ -9,7 +9,7 @@ from config.loader import load
 from config.secret import read_secret
 
 
-def said(folder: Path, text: str) -> str:
+def problems_of(folder: Path, text: str) -> str:
     """Return what a configuration is refused with; nothing where it is taken."""
     path = folder / "ward.toml"
     path.write_text(text, "utf-8")
@@ -35,7 +35,7 @@ def store(url: str, more: str = "") -> str:
     ],
 )
 def test_an_address_of_a_store_is_taken(tmp_path: Path, url: str) -> None:
-    assert said(tmp_path, store(url)) == ""
+    assert problems_of(tmp_path, store(url)) == ""
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_an_address_of_a_store_is_taken(tmp_path: Path, url: str) -> None:
     ],
 )
 def test_a_wrong_address_of_a_store_is_refused(tmp_path: Path, url: str, reason: str) -> None:
-    assert reason in said(tmp_path, store(url))
+    assert reason in problems_of(tmp_path, store(url))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_wrong_address_of_a_store_is_refused(tmp_path: Path, url: str, reason:
     ],
 )  # fmt: skip
 def test_a_password_in_an_address_is_refused_and_not_shown(tmp_path: Path, url: str) -> None:
-    answer = said(tmp_path, store(url))
+    answer = problems_of(tmp_path, store(url))
     assert "put the token into token_file" in answer
     assert "secret" not in answer
 
@@ -73,7 +73,7 @@ def test_a_password_in_an_address_is_refused_and_not_shown(tmp_path: Path, url: 
 @pytest.mark.parametrize("embedded", ["true", "false"])
 @pytest.mark.parametrize("host", ["mqtt://anna:secret@broker", "anna:secret@broker", "mqtt://broker", "", "a b"])
 def test_a_host_is_a_name_alone(tmp_path: Path, host: str, embedded: str) -> None:
-    answer = said(tmp_path, f'[broker]\nembedded = {embedded}\nhost = "{host}"\n')
+    answer = problems_of(tmp_path, f'[broker]\nembedded = {embedded}\nhost = "{host}"\n')
     assert "broker.host is a name or an address and nothing else" in answer
     assert "secret" not in answer
 
@@ -85,26 +85,26 @@ ELSEWHERE = ["broker.example.org", "192.168.1.7", "::ffff:10.0.0.1", "fe80::1", 
 @pytest.mark.parametrize("host", ELSEWHERE)
 def test_a_password_does_not_leave_this_machine_in_clear_text(tmp_path: Path, host: str) -> None:
     broker = f'[broker]\nembedded = false\nhost = "{host}"\nusername = "g"\npassword_file = "p"\n'
-    assert f"broker.password_file would go to {host} in clear text" in said(tmp_path, broker)
-    assert said(tmp_path, f'{broker}clear_text = "accepted"\n') == ""
-    assert said(tmp_path, f'{broker}ca_file = "ca.pem"\n') == ""
+    assert f"broker.password_file would go to {host} in clear text" in problems_of(tmp_path, broker)
+    assert problems_of(tmp_path, f'{broker}clear_text = "accepted"\n') == ""
+    assert problems_of(tmp_path, f'{broker}ca_file = "ca.pem"\n') == ""
 
 
 @pytest.mark.parametrize("host", HERE)
 def test_on_this_machine_a_password_needs_no_tls(tmp_path: Path, host: str) -> None:
     broker = f'[broker]\nembedded = false\nhost = "{host}"\nusername = "g"\npassword_file = "p"\n'
-    assert said(tmp_path, broker) == ""
+    assert problems_of(tmp_path, broker) == ""
     named = f"[{host}]" if ":" in host else host
-    assert said(tmp_path, store(f"http://{named}:8428", 'token_file = "t"\n')) == ""
+    assert problems_of(tmp_path, store(f"http://{named}:8428", 'token_file = "t"\n')) == ""
 
 
 @pytest.mark.parametrize("host", ["vm.example.org", "10.0.0.1:8428", "[fe80::1]:8428", "127.0.0.1.example.org"])
 def test_a_token_does_not_leave_this_machine_in_clear_text(tmp_path: Path, host: str) -> None:
     named = 'token_file = "t"\n'
-    assert "historian.store.token_file would go to " in said(tmp_path, store(f"http://{host}", named))
-    assert said(tmp_path, store(f"http://{host}", f'{named}clear_text = "accepted"\n')) == ""
-    assert said(tmp_path, store(f"https://{host}", named)) == ""
-    assert said(tmp_path, store(f"http://{host}")) == ""
+    assert "historian.store.token_file would go to " in problems_of(tmp_path, store(f"http://{host}", named))
+    assert problems_of(tmp_path, store(f"http://{host}", f'{named}clear_text = "accepted"\n')) == ""
+    assert problems_of(tmp_path, store(f"https://{host}", named)) == ""
+    assert problems_of(tmp_path, store(f"http://{host}")) == ""
 
 
 @pytest.mark.parametrize("text", ["s3cret", "s3cret\n", " s3cret \r\n"])

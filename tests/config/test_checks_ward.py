@@ -40,7 +40,7 @@ STRAP = device("strap-1", "heart_rate", "chest", 'address = "D4:22:CD:00:00:02"'
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         (slot() + slot("bay-2"), "slot.subject = 'p-1' is already in slot 'bay-1': nobody is in two beds"),
         (slot(more='protocol = "fre_walk"\n'), "is not a protocol; did you mean 'free_walk'?"),
@@ -54,8 +54,8 @@ STRAP = device("strap-1", "heart_rate", "chest", 'address = "D4:22:CD:00:00:02"'
         (slot(more='label = "bed \\u001b[31m"\n'), "slot.label holds a character that cannot be seen"),
     ],
 )
-def test_what_cannot_be_is_said(tmp_path: Path, text: str, said: str) -> None:
-    assert said in refused(tmp_path, text)
+def test_what_cannot_be_is_reported(tmp_path: Path, text: str, reason: str) -> None:
+    assert reason in refused(tmp_path, text)
 
 
 def test_a_strap_and_a_sensor_share_a_place(tmp_path: Path) -> None:
@@ -78,6 +78,6 @@ def test_a_strap_and_a_sensor_share_a_place(tmp_path: Path) -> None:
     ],
 )
 def test_no_message_shows_a_secret(tmp_path: Path, text: str) -> None:
-    said = refused(tmp_path, text)
-    assert said
-    assert "hunter2" not in said
+    reason = refused(tmp_path, text)
+    assert reason
+    assert "hunter2" not in reason

@@ -76,9 +76,9 @@ def test_a_real_mosquitto_takes_our_settings(tmp_path: Path) -> None:
             assert time.monotonic() < deadline
     finally:
         broker.terminate()
-        said = broker.communicate(timeout=10)[1]
-    assert "Error" not in said
-    assert "recommended" not in said  # no setting that this version calls old
+        log = broker.communicate(timeout=10)[1]
+    assert "Error" not in log
+    assert "recommended" not in log  # no setting that this version calls old
 
 
 def _accepts(port: int) -> bool:

@@ -40,9 +40,9 @@ placement = "left_foot"
 def refused(folder: Path, one: str, other: str, text: str = TWO_BEDS) -> str:
     path = folder / "ward.toml"
     path.write_text(text.format(one=one, other=other), "utf-8")
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         load(path)
-    return str(told.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ def test_what_is_six_bytes_is_one_address(data: bytes, separator: str, upper: bo
 
 @pytest.mark.parametrize("nobody", ["00:00:00:00:00:00", "ffffffffffff"])
 def test_nobodys_address_is_refused(nobody: str, tmp_path: Path) -> None:
-    said = refused(tmp_path, f'address = "{nobody}"', 'address = "D4:22:CD:00:00:01"')
-    assert "is no device's: read it off the device" in said
+    reason = refused(tmp_path, f'address = "{nobody}"', 'address = "D4:22:CD:00:00:01"')
+    assert "is no device's: read it off the device" in reason
 
 
 @pytest.mark.parametrize("text", ["", "D4:22:CD:00:00", "D4:22:CD:00:00:0A:01", "D4:22:CD:00:00:0G", "dot-1"])
 def test_what_is_no_address_is_refused_with_an_example(text: str, tmp_path: Path) -> None:
-    said = refused(tmp_path, f'address = "{text}"', 'address = "D4:22:CD:00:00:01"')
-    assert f"slot.device.address = '{text}' must be a Bluetooth address: six pairs" in said
-    assert "line 9" in said
+    reason = refused(tmp_path, f'address = "{text}"', 'address = "D4:22:CD:00:00:01"')
+    assert f"slot.device.address = '{text}' must be a Bluetooth address: six pairs" in reason
+    assert "line 9" in reason
 
 
 def test_one_address_in_two_spellings_is_refused(tmp_path: Path) -> None:
-    said = refused(tmp_path, f'address = "{ADDRESS}"', 'address = "d422cd00000a"')
-    assert said.endswith(f"line 19: slot.device.address = '{ADDRESS}' is already another device's")
+    reason = refused(tmp_path, f'address = "{ADDRESS}"', 'address = "d422cd00000a"')
+    assert reason.endswith(f"line 19: slot.device.address = '{ADDRESS}' is already another device's")
 
 
 def test_the_settings_have_the_one_spelling(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_the_settings_have_the_one_spelling(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("other", ["Movella DOT", "movella dot", "Movella  DOT ", "MOVELLA\\tDOT"])
 def test_one_name_for_two_devices_is_refused_across_beds(tmp_path: Path, other: str) -> None:
-    said = refused(tmp_path, 'name = "Movella DOT"', f'name = "{other}"')
-    assert "line 19: slot.device.name" in said
-    assert "already another device's: give each its own 'address'" in said
+    reason = refused(tmp_path, 'name = "Movella DOT"', f'name = "{other}"')
+    assert "line 19: slot.device.name" in reason
+    assert "already another device's: give each its own 'address'" in reason
 
 
 def test_one_name_beside_addresses_is_right(tmp_path: Path) -> None:
@@ -110,8 +110,8 @@ def test_an_empty_name_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("key", "one", "other"), [("serial", "A1", "a1 "), ("tag", "left", "LEFT")])
 def test_one_serial_number_or_tag_for_two_is_refused(tmp_path: Path, key: str, one: str, other: str) -> None:
-    said = refused(tmp_path, f'name = "x"\n{key} = "{one}"', f'name = "y"\n{key} = "{other}"')
-    assert f"slot.device.{key} = '{other}' is already another device's" in said
+    reason = refused(tmp_path, f'name = "x"\n{key} = "{one}"', f'name = "y"\n{key} = "{other}"')
+    assert f"slot.device.{key} = '{other}' is already another device's" in reason
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_one_tty_by_two_names_is_refused(tmp_path: Path, spelling: str) -> None:
     (tmp_path / "by-id").mkdir()
     (tmp_path / "by-id/usb-shimmer").symlink_to("../ttyUSB0")
     text = TWO_BEDS.replace("movella_dot", "shimmer3")
-    said = refused(tmp_path, f'port = "{tmp_path}/ttyUSB0"', f'port = "{spelling.format(tmp_path)}"', text)
-    assert "line 19: slot.device.port" in said
-    assert "already" in said
+    reason = refused(tmp_path, f'port = "{tmp_path}/ttyUSB0"', f'port = "{spelling.format(tmp_path)}"', text)
+    assert "line 19: slot.device.port" in reason
+    assert "already" in reason
 
 
 @given(st.text(max_size=20))

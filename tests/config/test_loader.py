@@ -71,9 +71,9 @@ def found(path: Path) -> tuple[Problem, ...]:
 def problems(path: Path) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         load(path, DRIVERS)
-    said = [str(problem).removeprefix(f"{path.parent}/") for problem in caught.value.problems]
-    assert "\n".join(said) == str(caught.value).replace(f"{path.parent}/", "")
-    return said
+    sentences = [str(problem).removeprefix(f"{path.parent}/") for problem in caught.value.problems]
+    assert "\n".join(sentences) == str(caught.value).replace(f"{path.parent}/", "")
+    return sentences
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -256,9 +256,9 @@ def test_paths_in_slots_are_anchored_too(tmp_path: Path) -> None:
 )
 def test_each_mistake_is_one_sentence_with_its_line(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in WARD
-    said = problems(ward(tmp_path, WARD.replace(old, new, 1)))
-    assert expected in said
-    assert all("\n" not in sentence for sentence in said)
+    sentences = problems(ward(tmp_path, WARD.replace(old, new, 1)))
+    assert expected in sentences
+    assert all("\n" not in sentence for sentence in sentences)
 
 
 def test_options_are_judged_by_the_driver(tmp_path: Path) -> None:
@@ -287,8 +287,8 @@ def test_tls_settings_that_belong_together(tmp_path: Path) -> None:
 
 def test_several_problems_come_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = WARD.replace('"elm"', "1").replace("left_foot", "ear").replace("lower_back", "nose")
-    said = problems(ward(tmp_path, text))
-    assert [sentence.split(":")[0] for sentence in said] == [f"ward.toml, line {n}" for n in (2, 11, 17)]
+    sentences = problems(ward(tmp_path, text))
+    assert [sentence.split(":")[0] for sentence in sentences] == [f"ward.toml, line {n}" for n in (2, 11, 17)]
 
 
 def test_files_that_are_no_files(tmp_path: Path) -> None:
@@ -321,7 +321,9 @@ keys = st.sampled_from(
 
 
 @given(st.dictionaries(keys, values | st.dictionaries(keys, values, max_size=3), max_size=4))
-def test_whatever_stands_there_it_is_said_and_never_a_traceback(tmp_path_factory: Any, table: dict[str, Any]) -> None:
+def test_whatever_stands_there_it_is_reported_and_never_a_traceback(
+    tmp_path_factory: Any, table: dict[str, Any]
+) -> None:
     path = ward(tmp_path_factory.mktemp("any"), toml(table))
     assert all(problem.line and "\n" not in problem.sentence for problem in found(path))
 

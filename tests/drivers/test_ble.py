@@ -156,7 +156,7 @@ async def test_three_hundred_searches_cost_little(socket: Path) -> None:
         await asyncio.wait(missing)
 
 
-async def test_a_wrong_device_is_told_and_left(socket: Path) -> None:
+async def test_a_wrong_device_is_reported_and_left(socket: Path) -> None:
     hub = Hub()
     strap = HeartRateStrap(name="strap", timeline=Timeline(), hub=hub, address=STRAP, source=Metronome())
     async with (
@@ -184,7 +184,7 @@ def test_radios_are_named() -> None:
         open_radio(name="carrier-pigeon")
 
 
-def test_what_is_looked_for_can_be_said() -> None:
+def test_what_is_looked_for_can_be_named() -> None:
     assert str(Wanted(address=DOT, name="x")) == f"'{DOT}'"
 
 

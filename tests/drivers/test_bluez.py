@@ -156,7 +156,7 @@ def test_a_name_that_bluez_made_up_is_none() -> None:
     assert isinstance(each.device, BLEDevice)
 
 
-async def test_without_bluez_on_the_bus_the_adapter_is_said_to_be_missing(
+async def test_without_bluez_on_the_bus_the_adapter_is_reported_missing(
     radio: Radio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'no-bus'}")

@@ -221,5 +221,5 @@ def test_a_serial_number_that_is_none_is_not_taken_for_one(data: bytes, text: st
     assert serial_text(data) == text
 
 
-def test_nothing_told_is_nothing() -> None:
+def test_nothing_reported_is_nothing() -> None:
     assert Told() == Told("", "", "")

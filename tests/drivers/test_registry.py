@@ -63,12 +63,12 @@ def test_nothing_is_imported_but_what_is_asked_for() -> None:
         "def loaded(): return [k for k in kinds if f'drivers.{k}' in sys.modules]\n"
         "print(loaded()); make_driver('heart_rate'); print(loaded())\n"
     )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert said.stdout.splitlines() == ["[]", "['heart_rate']"]
+    reason = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert reason.stdout.splitlines() == ["[]", "['heart_rate']"]
 
 
 @pytest.mark.parametrize(
-    ("source", "kind", "said"),
+    ("source", "kind", "reason"),
     [
         ("import a_library_that_is_not_there", "Scale", "cannot be loaded: ModuleNotFoundError: No module named"),
         ("raise RuntimeError('no licence')", "Scale", "cannot be loaded: RuntimeError: no licence"),
@@ -80,16 +80,16 @@ def test_nothing_is_imported_but_what_is_asked_for() -> None:
         ("from drivers.heart_rate.driver import HeartRate as Scale", "Scale", "calls itself 'heart_rate'"),
     ],
 )
-def test_one_that_does_not_load_is_told_with_its_package_and_takes_no_other_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, kind: str, said: str
+def test_one_that_does_not_load_is_named_with_its_package_and_takes_no_other_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, kind: str, reason: str
 ) -> None:
     install_package(tmp_path, "acme-broken", "0.3", source, {"acme_scale": kind})
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "acme_broken", raising=False)
     assert driver_names() == ["acme_scale", *OURS]
-    with pytest.raises(ValueError, match=r"^driver 'acme_scale' of acme-broken 0.3 ") as told:
+    with pytest.raises(ValueError, match=r"^driver 'acme_scale' of acme-broken 0.3 ") as caught:
         make_driver("acme_scale")
-    assert said in str(told.value)
+    assert reason in str(caught.value)
     with pytest.raises(UsageError, match=r"acme-broken 0.3"):
         decode("acme_scale", ["00"], None, as_json=True)
     for name in OURS:
@@ -122,15 +122,15 @@ def test_two_of_one_name_are_refused_with_both_packages(tmp_path: Path, monkeypa
     assert load_driver("heart_rate").name == "heart_rate"
 
 
-def test_an_unknown_name_is_told_with_those_there_are() -> None:
+def test_an_unknown_name_is_shown_with_those_there_are() -> None:
     with pytest.raises(ValueError, match=r"^no driver 'toaster': known are heart_rate, movella_dot, shimmer3$"):
         load_driver("toaster")
 
 
-@pytest.mark.parametrize(("driver", "said"), [("acme_broken_too", "of acme-broken-too 0.3 cannot be loaded"),
+@pytest.mark.parametrize(("driver", "reason"), [("acme_broken_too", "of acme-broken-too 0.3 cannot be loaded"),
                                               ("acme_broken_tow", "did you mean 'acme_broken_too'?")])  # fmt: skip
 def test_a_configuration_that_names_a_broken_driver_is_refused_in_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str, reason: str
 ) -> None:
     install_package(tmp_path, "acme-broken-too", "0.3", "import not_there_either", {"acme_broken_too": "Scale"})
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -140,5 +140,5 @@ def test_a_configuration_that_names_a_broken_driver_is_refused_in_a_sentence(
     with pytest.raises(ConfigError) as refused:
         load(path, known_drivers())
     assert len(refused.value.problems) == 1
-    assert said in str(refused.value.problems[0])
+    assert reason in str(refused.value.problems[0])
     assert "ward.toml, line 6: slot.device.driver" in str(refused.value.problems[0])

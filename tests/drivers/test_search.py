@@ -38,7 +38,7 @@ def test_who_is_found_by_name_is_listened_for_long_enough() -> None:
     assert found.address == A
 
 
-def test_of_two_none_is_chosen_and_both_are_said() -> None:
+def test_of_two_none_is_chosen_and_both_are_reported() -> None:
     with pytest.raises(AmbiguousDeviceError, match=f"2 devices answer to '{DOT}' \\({A}, {B}\\): none is taken"):
         heard(Wanted(name=DOT), B, A).choice(110.0, (), 0)
 

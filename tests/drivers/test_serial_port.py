@@ -142,7 +142,7 @@ async def test_a_port_that_vanishes_is_searched_for(tmp_path: Path) -> None:
         (0x01, b"\xff\x02\x80\x02\1\2\3\4\x01\x01\x12", "no accelerometer, gyroscope or magnetometer"),
     ],
 )
-async def test_a_wrong_answer_is_said_and_tried_again(
+async def test_a_wrong_answer_is_reported_and_tried_again(
     device: Answers, command: int, answer: bytes, message: str
 ) -> None:
     device.replies[command] = answer
@@ -163,7 +163,7 @@ async def test_a_port_that_is_not_there_is_waited_for(tmp_path: Path, device: An
         await watched.until_state("streaming")
 
 
-async def test_what_is_no_tty_is_said(tmp_path: Path) -> None:
+async def test_what_is_no_tty_is_reported(tmp_path: Path) -> None:
     port = tmp_path / "tty"
     port.write_text("not a tty")
     async with watching(make_driver("shimmer3"), port=port) as watched:
@@ -199,7 +199,7 @@ async def test_a_simulated_sensor_with_its_own_clock_and_losses(tmp_path: Path) 
         await sensor.stop()
 
 
-async def test_a_shimmer3r_is_said_and_not_read(device: Answers) -> None:
+async def test_a_shimmer3r_is_reported_and_not_read(device: Answers) -> None:
     """Its inquiry, too, is another one: nothing of it may be taken for a Shimmer3's."""
     device.replies[0x3F] = b"\xff\x25\x0a"
     async with watching(make_driver("shimmer3"), port=device.path) as watched:
@@ -243,6 +243,6 @@ async def test_a_tty_that_another_program_reads_is_not_read_beside_it(device: An
             await watched.until_state("streaming")
 
 
-async def test_the_name_that_its_owner_gave_it_is_told(device: Answers) -> None:
+async def test_the_name_that_its_owner_gave_it_is_reported(device: Answers) -> None:
     async with watching(make_driver("shimmer3"), port=device.path) as watched:
         assert (await watched.until_state("streaming")).told.tag == "back"

@@ -117,7 +117,7 @@ def test_arrival_is_that_of_the_frame_that_completed_the_sample() -> None:
     assert got.arrival_ns.tolist() == [20, 30]
 
 
-def test_without_stored_calibration_nominal_constants_are_used_and_told() -> None:
+def test_without_stored_calibration_nominal_constants_are_used_and_reported() -> None:
     decoder = make_driver("shimmer3").decoder()
     start = [Frame(0, "inquiry", INQUIRY), Frame(0, "calibration", NEVER_CALIBRATED)]
     got = decoded(decoder, [start, frames(stream(3), [50])])["imu"]

@@ -38,7 +38,7 @@ def test_published_bytes(device: str) -> None:
 
 @pytest.mark.recordings
 @pytest.mark.parametrize("device", DEVICES)
-def test_published_bytes_cut_short_are_refused_or_say_less(device: str) -> None:
+def test_published_bytes_cut_short_are_refused_or_hold_less(device: str) -> None:
     vectors = json.loads(shared_path("protocols", "vectors", f"{device}.json").read_text())["vectors"]
     for vector in vectors:
         packet = bytes.fromhex(vector["hex"] if isinstance(vector["hex"], str) else vector["hex"][-1])

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Worn:
+class SensorData:
     """One sensor: device time in seconds, and its samples."""
 
     time_s: Floats
@@ -27,9 +27,9 @@ class Worn:
     def index(self) -> NDArray[np.int64]:
         return np.arange(len(self.time_s), dtype=np.int64)
 
-    def turned(self, matrix: Floats) -> Worn:
+    def turned(self, matrix: Floats) -> SensorData:
         """Return the same sensor strapped on otherwise."""
-        return Worn(self.time_s, self.acc @ matrix.T, self.gyr @ matrix.T)
+        return SensorData(self.time_s, self.acc @ matrix.T, self.gyr @ matrix.T)
 
 
 def straight(cadence_spm: float, stride_m: float, steps: int = 14) -> tuple[Piece, ...]:
@@ -48,7 +48,7 @@ def wear(
     rate_hz: float = 100.0,
     imperfections: Imperfections | None = None,
     seed: int = 0,
-) -> Worn:
+) -> SensorData:
     """Return all samples of a sensor; by default a good small MEMS sensor."""
     source = walker.sensor(placement, rate_hz=rate_hz, imperfections=imperfections, seed=seed)
     parts = []
@@ -56,7 +56,7 @@ def wear(
     while (motion := source.take(until)) is not None:
         parts.append(motion)
         until += 5.0
-    return Worn(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("time_s", "acc", "gyr")))
+    return SensorData(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("time_s", "acc", "gyr")))
 
 
 def rotation(seed: int) -> Floats:

@@ -13,7 +13,7 @@ from dsp.joints.joints import JointAngles, JointName, JointParams, SegmentName
 from dsp.orientation.orientation import orient
 from simulators.body.body import Placement, WalkingBody
 from simulators.sensing.imu import PERFECT, Imperfections
-from tests.dsp.bodies import Floats, Worn, wear
+from tests.dsp.bodies import Floats, SensorData, wear
 
 # Noise alone, far below any sensor's: without it a foot that stands repeats its values like a frozen channel.
 CLEAN = replace(PERFECT, gyr_noise=1e-5, acc_noise=1e-4)
@@ -41,7 +41,7 @@ SIGNS: dict[JointName, float] = {"hip": -1.0, "knee": 1.0, "ankle": -1.0}
 class Leg:
     """Sensors of one leg, and their orientations, each in its own earth frame."""
 
-    worn: Mapping[SegmentName, Worn]
+    sensors: Mapping[SegmentName, SensorData]
     quaternion: Mapping[SegmentName, Floats]
     rate_hz: float = 100.0
 
@@ -53,10 +53,10 @@ class Leg:
                 np.arange(len(LEG)),
                 np.cumsum([0, *(len(i) for i in index)]),
                 np.concatenate(index),
-                np.concatenate([self.worn[s].acc[i] for s, i in zip(LEG, index, strict=True)]),
-                np.concatenate([self.worn[s].gyr[i] for s, i in zip(LEG, index, strict=True)]),
+                np.concatenate([self.sensors[s].acc[i] for s, i in zip(LEG, index, strict=True)]),
+                np.concatenate([self.sensors[s].gyr[i] for s, i in zip(LEG, index, strict=True)]),
             ),
-            np.concatenate([self.worn[s].time_s[i] for s, i in zip(LEG, index, strict=True)]),
+            np.concatenate([self.sensors[s].time_s[i] for s, i in zip(LEG, index, strict=True)]),
             np.concatenate([self.quaternion[s][i] for s, i in zip(LEG, index, strict=True)]),
         )
 
@@ -69,28 +69,28 @@ def leg(
     seed: int = 0,
 ) -> Leg:
     """Return a leg whose sensors are turned by the matrices of ``mounted``."""
-    worn = {s: wear(walker, place, rate_hz, imperfections, seed) for s, place in LEG.items()}
-    worn = {s: w.turned(mounted[s]) if mounted and s in mounted else w for s, w in worn.items()}
-    return Leg(worn, {s: orient(w.acc, w.gyr, None, rate_hz) for s, w in worn.items()}, rate_hz)
+    sensors = {s: wear(walker, place, rate_hz, imperfections, seed) for s, place in LEG.items()}
+    sensors = {s: w.turned(mounted[s]) if mounted and s in mounted else w for s, w in sensors.items()}
+    return Leg(sensors, {s: orient(w.acc, w.gyr, None, rate_hz) for s, w in sensors.items()}, rate_hz)
 
 
 def angles(
-    worn: Leg,
+    of: Leg,
     rows: Mapping[SegmentName, NDArray[np.int64]] | None = None,
     cuts: Sequence[float] = (),
     params: JointParams | None = None,
 ) -> dict[JointName, NDArray[np.void]]:
     """Run the operator over a leg, in portions that end at the times ``cuts``."""
     operator = JointAngles(params)
-    sensors = {s: operator.attach(s, worn.rate_hz) for s in LEG}
+    sensors = {s: operator.attach(s, of.rate_hz) for s in LEG}
     assert list(sensors.values()) == list(range(len(LEG)))
     joints = {j: operator.join(j, sensors[a], sensors[b]) for j, (a, b) in PAIRS.items()}
-    kept = rows or {s: w.index for s, w in worn.worn.items()}
+    kept = rows or {s: w.index for s, w in of.sensors.items()}
     found = []
     edges = [-np.inf, *sorted(cuts), np.inf]
     for a, b in zip(edges, edges[1:], strict=False):  # noqa: RUF007 - mixed with infinities
-        part = {s: i[(worn.worn[s].time_s[i] > a) & (worn.worn[s].time_s[i] <= b)] for s, i in kept.items()}
-        found.append(operator.push(*worn.batch(part)))
+        part = {s: i[(of.sensors[s].time_s[i] > a) & (of.sensors[s].time_s[i] <= b)] for s, i in kept.items()}
+        found.append(operator.process(*of.batch(part)))
     everything = np.concatenate(found)
     return {j: everything[everything["joint"] == number] for j, number in joints.items()}
 

@@ -84,16 +84,16 @@ def test_what_stands_beside_a_batch_has_its_length() -> None:
     filter_.attach(60.0, mag=True)
     joints.attach("thigh", 60.0)
     with pytest.raises(ValueError, match="mag must be of shape"):
-        filter_.push(batch, np.zeros((M - 1, 3)))
+        filter_.process(batch, np.zeros((M - 1, 3)))
     with pytest.raises(ValueError, match="time_s must be of shape"):
-        joints.push(batch, np.zeros(M - 1), np.zeros((M, 4)))
+        joints.process(batch, np.zeros(M - 1), np.zeros((M, 4)))
     with pytest.raises(ValueError, match="quaternion must be of shape"):
-        joints.push(batch, np.zeros(M), np.zeros((M, 3)))
+        joints.process(batch, np.zeros(M), np.zeros((M, 3)))
 
 
 def test_curves_and_hearts_refuse_unequal_rows_and_change_nothing() -> None:
     with pytest.raises(ValueError, match="time_s has 5, value has 4"):
-        Cycles().push(np.arange(5.0), np.zeros(4))
+        Cycles().process(np.arange(5.0), np.zeros(4))
     with pytest.raises(ValueError, match="time_s has 5, value has 4"):
         stride_curve(np.arange(5.0), np.zeros(4), Stride(0.0, 3.0), 2.0)
     with pytest.raises(ValueError, match="curve must be of shape"):
@@ -104,10 +104,10 @@ def test_curves_and_hearts_refuse_unequal_rows_and_change_nothing() -> None:
         excess_s([1.0], [0.8, 0.8])
     heart = HeartMetrics()
     with pytest.raises(ValueError, match="bpm has 2"):
-        heart.push_rate([1.0], [60.0, 61.0], [True])
+        heart.add_rates([1.0], [60.0, 61.0], [True])
     with pytest.raises(ValueError, match="contact has 1"):
-        heart.push_rr([1.0, 2.0], [1.0, 1.0], [True])
-    assert len(heart.push_rate([1.0], [60.0], [True])) == 1
+        heart.add_intervals([1.0, 2.0], [1.0, 1.0], [True])
+    assert len(heart.add_rates([1.0], [60.0], [True])) == 1
 
 
 @pytest.mark.parametrize("height", [1720.0, 172.0, 0.1, -1.7])

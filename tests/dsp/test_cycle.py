@@ -45,13 +45,13 @@ def test_a_stride_without_samples_has_no_curve(stride: Stride) -> None:
 def test_a_gap_breaks_the_strides_it_touches_and_no_other() -> None:
     kept = (TIME_S < 3.2) | (TIME_S > 3.5)
     cycles = Cycles()
-    found = cycles.push(TIME_S[kept], wave(TIME_S[kept]), STRIDES)
+    found = cycles.process(TIME_S[kept], wave(TIME_S[kept]), STRIDES)
     assert [curve.n > 0 for curve in found] == [k != 2 for k in range(len(STRIDES))]
 
 
 def test_mean_and_sd_are_those_of_the_newest_strides() -> None:
     newest = MeanCurve(keep=4)
-    curves = [curve.curve for curve in Cycles().push(TIME_S, wave(TIME_S), STRIDES)]
+    curves = [curve.curve for curve in Cycles().process(TIME_S, wave(TIME_S), STRIDES)]
     for again in range(2):
         assert newest.n == 0
         assert np.isnan(newest.mean).all()
@@ -73,14 +73,14 @@ def identity(curves: list[StrideCurve]) -> list[tuple[Stride, bytes]]:
 def test_any_portions_give_the_same_curves(cuts: list[int], late: int) -> None:
     value = wave(TIME_S)
     whole, pieces = Cycles(), Cycles()
-    expected = whole.push(TIME_S, value, STRIDES)
+    expected = whole.process(TIME_S, value, STRIDES)
     found: list[StrideCurve] = []
     edges = [0, *sorted(cuts), len(TIME_S)]
     waiting = list(STRIDES)
     for k, (a, b) in enumerate(itertools.pairwise(edges)):
         now, waiting = (waiting, []) if k == late else ([], waiting)
-        found += pieces.push(TIME_S[a:b], value[a:b], now)
-    found += pieces.push(TIME_S[:0], value[:0], waiting)
+        found += pieces.process(TIME_S[a:b], value[a:b], now)
+    found += pieces.process(TIME_S[:0], value[:0], waiting)
     assert identity(found) == identity(expected)
 
 
@@ -91,21 +91,21 @@ def test_long_recordings_pass_through_a_bounded_buffer() -> None:
     count = 0
     for a in range(0, len(time_s), 100):
         done = [s for s in strides if time_s[a] <= s.end_s < time_s[a] + 1.0]
-        count += sum(c.n > 0 for c in cycles.push(time_s[a : a + 100], wave(time_s[a : a + 100]), done))
+        count += sum(c.n > 0 for c in cycles.process(time_s[a : a + 100], wave(time_s[a : a + 100]), done))
     assert count == 198
     assert cycles.lost == 0
 
 
 def test_strides_that_get_no_samples_are_given_up() -> None:
     cycles = Cycles()
-    assert cycles.push(TIME_S[:0], TIME_S[:0], [Stride(100.0 + k, 101.0 + k) for k in range(WAITING + 3)]) == []
+    assert cycles.process(TIME_S[:0], TIME_S[:0], [Stride(100.0 + k, 101.0 + k) for k in range(WAITING + 3)]) == []
     assert cycles.lost == 3
 
 
 def test_nan_is_a_gap() -> None:
     value = wave(TIME_S)
     value[350] = np.nan
-    found = Cycles().push(TIME_S, value, STRIDES)
+    found = Cycles().process(TIME_S, value, STRIDES)
     assert [curve.n > 0 for curve in found] == [k != 2 for k in range(len(STRIDES))]
 
 

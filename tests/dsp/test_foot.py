@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dsp.batch import Batch
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import FootContacts, FootParams
-from tests.dsp.feet import Steps, lobe, standing, walk
+from tests.dsp.feet import Steps, lobe, still_foot, walk
 from tests.shared import shared_path
 
 RATES = [50.0, 60.0, 100.0, 102.4, 204.8]
@@ -32,7 +32,7 @@ def detect(index: Any, acc: Any, gyr: Any, rate_hz: float = 100.0, cuts: Any = (
     feet = FootContacts()
     sensor = feet.attach(rate_hz)
     edges = [0, *cuts, len(index)]
-    found = [feet.push(Batch.single(index[a:b], acc[a:b], gyr[a:b], sensor)) for a, b in itertools.pairwise(edges)]
+    found = [feet.process(Batch.single(index[a:b], acc[a:b], gyr[a:b], sensor)) for a, b in itertools.pairwise(edges)]
     return np.concatenate(found)
 
 
@@ -51,7 +51,7 @@ def test_finds_every_contact_at_its_time(steps: Steps, rate_hz: float) -> None:
     assert np.all((flat > steps.initial_s) & (flat < steps.initial_s + steps.stance * steps.stride_s))
 
 
-def test_contacts_are_decided_soon() -> None:
+def test_contacts_are_known_soon() -> None:
     events = detect(*walk(Steps(), 100.0))
     wait = (events["decided_index"] - events["index"]) / 100.0
     assert wait[events["kind"] == INITIAL_CONTACT].max() <= 0.15
@@ -60,7 +60,7 @@ def test_contacts_are_decided_soon() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_standing_is_no_walk(seed: int) -> None:
-    assert len(detect(*standing(60.0, 100.0, seed))) == 0
+    assert len(detect(*still_foot(60.0, 100.0, seed))) == 0
 
 
 def test_a_flat_landing_is_timed_by_its_impact() -> None:
@@ -102,7 +102,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
     both = Batch(
         sensors, np.array([0, n, 2 * n]), np.r_[index, index], np.concatenate([acc, acc]), np.concatenate([broken, gyr])
     )
-    events = feet.push(both)
+    events = feet.process(both)
     kept = np.setdiff1d(index, bad)
     fields = ["kind", "index", "decided_index", "confidence"]
     assert events[events["sensor"] == 0][fields].tolist() == detect(kept, acc[kept], gyr[kept])[fields].tolist()
@@ -149,7 +149,7 @@ LOST = {  # first and last instant, seconds from the final and from the initial 
 
 
 @pytest.mark.parametrize("where", LOST)
-def test_contacts_beside_a_gap_are_told(where: str) -> None:
+def test_contacts_beside_a_gap_are_reported(where: str) -> None:
     """Swing takes 0.44 s; each third step loses samples."""
     index, acc, gyr = walk(Steps(strides=14), 100.0)
     (first, last), kinds = LOST[where]
@@ -175,7 +175,7 @@ def test_the_axis_survives_losses(seed: int, rate_hz: float) -> None:
     kept = np.setdiff1d(index, np.concatenate([np.arange(a, a + int(0.15 * rate_hz)) for a in starts]))
     feet = FootContacts()
     sensor = feet.attach(rate_hz)
-    events = feet.push(Batch.single(kept, acc[kept], gyr[kept], sensor))
+    events = feet.process(Batch.single(kept, acc[kept], gyr[kept], sensor))
     assert feet.mounting(sensor).left[1] > 0.99
     found = seconds(events, INITIAL_CONTACT, rate_hz)
     assert np.abs(found[:, None] - Steps(strides=40).initial_s).min(axis=1).max() < 0.05, "none is told elsewhere"
@@ -224,11 +224,11 @@ def test_any_input_is_survived(gyr: Any, steps: Any) -> None:
     index = np.cumsum(steps)
     for a in range(0, 400, 50):
         before = feet.settled(sensor)
-        events = feet.push(Batch.single(index[a : a + 50], gyr[a : a + 50], gyr[a : a + 50], sensor))
+        events = feet.process(Batch.single(index[a : a + 50], gyr[a : a + 50], gyr[a : a + 50], sensor))
         assert np.isfinite(events["index"]).all()
         assert (events["index"] >= before).all()
         assert ((events["confidence"] > 0) & (events["confidence"] <= 1)).all()
-    assert len(feet.push(Batch.single(index[:0], gyr[:0], gyr[:0], sensor))) == 0
+    assert len(feet.process(Batch.single(index[:0], gyr[:0], gyr[:0], sensor))) == 0
 
 
 @pytest.mark.parametrize("steps", [Steps(), SLOW, EXOSKELETON])
@@ -239,7 +239,7 @@ def test_no_event_comes_before_what_is_settled(steps: Steps) -> None:
     lag = []
     for a in range(0, len(index), 7):
         before = feet.settled(sensor)
-        events = feet.push(Batch.single(index[a : a + 7], acc[a : a + 7], gyr[a : a + 7], sensor))
+        events = feet.process(Batch.single(index[a : a + 7], acc[a : a + 7], gyr[a : a + 7], sensor))
         assert (events["index"] >= before).all()
         assert feet.settled(sensor) >= before
         lag.append(index[min(a + 6, len(index) - 1)] - feet.settled(sensor))
@@ -284,7 +284,7 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
         "index, acc, gyr = walk(Steps(strides=4), 100.0)\n"
         "kept = np.setdiff1d(index, np.r_[350:356, 500:540])\n"
         "feet = FootContacts()\n"
-        "np.save(sys.argv[1], feet.push(Batch.single(kept, acc[kept], gyr[kept], feet.attach(100.0))))\n"
+        "np.save(sys.argv[1], feet.process(Batch.single(kept, acc[kept], gyr[kept], feet.attach(100.0))))\n"
     )
     found = []
     for plain in "0", "1":

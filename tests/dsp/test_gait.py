@@ -30,7 +30,7 @@ def stroll(steps: int = 40, step: float = STEP, double: float = DOUBLE, right_la
 
 def results(contacts: Sequence[Contact], *, sync_s: float | None = 0.001, exoskeleton: bool = False) -> list[Result]:
     walk = Walk(exoskeleton=exoskeleton)
-    return walk.push(contacts, sync_s, math.inf) + walk.finish()
+    return walk.process(contacts, sync_s, math.inf) + walk.finish()
 
 
 def values(found: Sequence[Result], metric: str, side: str | None = None) -> list[float]:
@@ -97,7 +97,7 @@ def test_golden_total_double_support_bears_a_clock_error(error_s: float) -> None
         assert {r.quality for r in found} == {"ok"}
 
 
-def test_clocks_never_compared_are_said() -> None:
+def test_clocks_never_compared_are_reported() -> None:
     found = results(stroll(), sync_s=None)
     assert {r.reason for r in found if r.metric == "step_time"} == {"clocks of the feet not compared"}
     assert {r.quality for r in found if r.metric == "stride_time"} == {"ok"}
@@ -164,8 +164,8 @@ def test_a_pause_ends_the_bout() -> None:
     assert values(found, "walking_bout") == pytest.approx([9 * STEP, 5 * STEP])
     assert max(values(found, "stride_time")) == pytest.approx(2 * STEP)
     walk = Walk()
-    walk.push(first, 0.001, 9 * STEP + 1.0)
-    (steps, bout) = walk.push([], 0.001, 9 * STEP + 3.5)
+    walk.process(first, 0.001, 9 * STEP + 1.0)
+    (steps, bout) = walk.process([], 0.001, 9 * STEP + 3.5)
     assert (steps.metric, bout.metric) == ("n_steps", "walking_bout"), "known as soon as the pause is long enough"
 
 
@@ -188,7 +188,7 @@ def test_a_limp_is_asymmetry_and_no_variability() -> None:
     assert values(found, "pci")[-1] == pytest.approx(100 * (180 - phase) / 180)
 
 
-def test_too_few_strides_are_degraded_or_not_said() -> None:
+def test_too_few_strides_are_degraded_or_not_reported() -> None:
     found = results(stroll(40))
     cadence = [r for r in found if r.metric == "cadence"]
     assert [(r.n, r.quality) for r in cadence[:3]] == [(4, "degraded"), (5, "degraded"), (6, "ok")]
@@ -210,24 +210,24 @@ def shape(turn: float, at: float = 6 * STEP) -> Shape:
 
 def test_the_shape_of_a_stride() -> None:
     walk = Walk()
-    found = walk.push(stroll(20), 0.001, math.inf, [shape(0.2)])
-    said = {r.metric: r.value for r in found if r.algorithm == "foot-stride/1"}
-    assert said == pytest.approx({
+    found = walk.process(stroll(20), 0.001, math.inf, [shape(0.2)])
+    measured = {r.metric: r.value for r in found if r.algorithm == "foot-stride/1"}
+    assert measured == pytest.approx({
         "stride_length": 1.32, "walking_speed": 1.2, "foot_clearance": 0.15,
         "foot_strike_angle": math.degrees(0.4), "toe_off_angle": math.degrees(-1.0),
         "stride_turn": math.degrees(0.2),
     })  # fmt: skip
     nothing = shape(math.nan)._replace(length=math.nan, stride_s=math.nan, clearance=math.nan)
-    found = Walk().push(stroll(20), 0.001, math.inf, [nothing])
+    found = Walk().process(stroll(20), 0.001, math.inf, [nothing])
     assert {r.metric for r in found if r.algorithm == "foot-stride/1"} == {"foot_strike_angle", "toe_off_angle"}
 
 
 def test_a_turning_stride_stays_out_of_the_averages() -> None:
     slow = [c._replace(time_s=c.time_s + (0.4 if c.time_s > 5.3 * STEP else 0.0)) for c in stroll(60)]
-    plain, told = Walk(), Walk()
-    with_it = plain.push(slow, 0.001, math.inf)
+    plain, informed = Walk(), Walk()
+    with_it = plain.process(slow, 0.001, math.inf)
     turned = [shape(1.0, 6 * STEP + 0.4), shape(1.0, 7 * STEP + 0.4)._replace(side="right")]
-    without = told.push(slow, 0.001, math.inf, turned)
+    without = informed.process(slow, 0.001, math.inf, turned)
     assert values(with_it, "stride_time_cv")[-1] > 1.0
     assert values(without, "stride_time_cv")[-1] == pytest.approx(0.0, abs=1e-9)
     assert values(without, "symmetry_index")[5] == pytest.approx(0.0, abs=1e-9)
@@ -236,8 +236,8 @@ def test_a_turning_stride_stays_out_of_the_averages() -> None:
 
 def test_a_contact_that_comes_too_late_is_dropped_and_counted() -> None:
     walk = Walk()
-    walk.push(stroll(10), 0.001, 4.0)
-    walk.push([Contact("left", INITIAL_CONTACT, 1.0)], 0.001, 4.5)
+    walk.process(stroll(10), 0.001, 4.0)
+    walk.process([Contact("left", INITIAL_CONTACT, 1.0)], 0.001, 4.5)
     assert walk.late == 1
 
 
@@ -256,8 +256,8 @@ def test_watermarks_and_order_of_arrival_change_nothing(marks: list[float], orde
         ready = [c for c in left if c.time_s <= mark]
         left = [c for c in left if c.time_s > mark]
         order.shuffle(ready)  # type: ignore[attr-defined]
-        found += walk.push(ready, 0.001, mark)
-    found += walk.push(left, 0.001, math.inf) + walk.finish()
+        found += walk.process(ready, 0.001, mark)
+    found += walk.process(left, 0.001, math.inf) + walk.finish()
     assert found == once
 
 
@@ -273,5 +273,5 @@ def test_watermarks_and_order_of_arrival_change_nothing(marks: list[float], orde
 @settings(deadline=None)
 def test_any_contacts_are_survived(contacts: list[tuple[Foot, int, float, float]], watermark_s: float) -> None:
     walk = Walk()
-    found = walk.push([Contact(*c) for c in contacts], 0.001, watermark_s) + walk.finish()
+    found = walk.process([Contact(*c) for c in contacts], 0.001, watermark_s) + walk.finish()
     assert all(r.value is None or math.isfinite(r.value) for r in found)

@@ -33,7 +33,7 @@ def values(results: list[Result], metric: str) -> list[float]:
 @pytest.mark.parametrize(("joint", "least"), [("hip", 25.0), ("knee", 45.0), ("ankle", 20.0)])
 def test_each_stride_shows_what_the_joint_did(joint: JointName, least: float) -> None:
     found = JointStrides(joint, "left")
-    results = found.push(FOUND[joint], STRIDES, 0.001)
+    results = found.process(FOUND[joint], STRIDES, 0.001)
     time_s = np.arange(0.0, STRIDES[-1].end_s + 1.0, 0.01)
     truth = true_angles(WALKER, joint, time_s)
     true = [np.ptp(truth[(time_s >= s.start_s) & (time_s <= s.end_s)]) for s in STRIDES]
@@ -50,7 +50,7 @@ def test_each_stride_shows_what_the_joint_did(joint: JointName, least: float) ->
 
 
 def test_the_knee_bends_most_in_swing() -> None:
-    results = JointStrides("knee", "left").push(FOUND["knee"], STRIDES, 0.001)
+    results = JointStrides("knee", "left").process(FOUND["knee"], STRIDES, 0.001)
     peaks, contacts = values(results, "knee_peak_swing"), values(results, "knee_flexion_angle")
     assert len(peaks) == len(contacts) > 5
     assert min(peaks[:-1]) > 40.0
@@ -58,18 +58,18 @@ def test_the_knee_bends_most_in_swing() -> None:
     assert all(r.side == "left" and r.algorithm == "joint-angles/1" for r in results)
 
 
-def test_doubts_are_said() -> None:
+def test_doubts_are_reported() -> None:
     strides = [Stride(1.0, 2.0), Stride(2.0, 3.0)]
     doubts = {
-        "clocks of the sensors not compared": JointStrides("hip", "right").push(rows(4), strides, None),
-        "clocks of the sensors uncertain by 30 ms": JointStrides("hip", "right").push(rows(4), strides, 0.03),
-        "no standing pose before walking": JointStrides("hip", "right").push(rows(4, bits=FUNCTIONAL), strides, 0.0),
+        "clocks of the sensors not compared": JointStrides("hip", "right").process(rows(4), strides, None),
+        "clocks of the sensors uncertain by 30 ms": JointStrides("hip", "right").process(rows(4), strides, 0.03),
+        "no standing pose before walking": JointStrides("hip", "right").process(rows(4, bits=FUNCTIONAL), strides, 0.0),
     }
     for reason, results in doubts.items():
         assert {(r.quality, r.reason) for r in results} == {("degraded", reason)}
         assert len(results) == 4
     both = np.concatenate([rows(1.5, bits=STATIC), rows(4)[150:]])
-    results = JointStrides("hip", "right").push(both, strides, 0.0)
+    results = JointStrides("hip", "right").process(both, strides, 0.0)
     assert {(r.end_s, r.reason) for r in results} == {(2.0, "calibrated within this stride"), (3.0, "")}
 
 
@@ -77,14 +77,14 @@ def test_the_curve_is_of_doubtful_strides_only_until_there_are_others() -> None:
     found = JointStrides("hip", "left")
     assert found.curve is None
     early, late = rows(3, value=5.0, bits=FUNCTIONAL), rows(9)[300:]
-    found.push(early, [Stride(1.0, 2.0)], 0.0)
+    found.process(early, [Stride(1.0, 2.0)], 0.0)
     curve = found.curve
     assert curve is not None
     assert (curve.n, curve.reason) == (1, "no standing pose before walking")
     assert curve.mean_deg.mean() == pytest.approx(5.0, abs=0.2)
     assert np.isnan(curve.sd_deg).all()
-    found.push(late, [Stride(2.5, 3.5), *(Stride(4.0 + k, 5.0 + k) for k in range(3))], 0.0)
-    found.push(rows(12, value=90.0, bits=FUNCTIONAL)[900:], [Stride(9.5, 10.5)], 0.0)
+    found.process(late, [Stride(2.5, 3.5), *(Stride(4.0 + k, 5.0 + k) for k in range(3))], 0.0)
+    found.process(rows(12, value=90.0, bits=FUNCTIONAL)[900:], [Stride(9.5, 10.5)], 0.0)
     curve = found.curve
     assert curve is not None
     assert (curve.n, curve.start_s, curve.end_s, curve.reason) == (3, 4.0, 7.0, "")
@@ -93,12 +93,12 @@ def test_the_curve_is_of_doubtful_strides_only_until_there_are_others() -> None:
 
 
 def test_lost_samples_are_no_range() -> None:
-    found = JointStrides("ankle", "right").push(np.delete(rows(4), slice(150, 180)), [Stride(1.0, 2.0)], 0.0)
+    found = JointStrides("ankle", "right").process(np.delete(rows(4), slice(150, 180)), [Stride(1.0, 2.0)], 0.0)
     assert [(r.metric, r.value, r.quality, r.reason, r.n_rejected) for r in found] == [
         ("ankle_rom", None, "invalid", "samples lost", 1)
     ]
 
 
 def test_what_no_joint_can_do_is_rejected() -> None:
-    found = JointStrides("knee", "right").push(rows(4, value=160.0), [Stride(1.0, 2.0)], 0.0)
+    found = JointStrides("knee", "right").process(rows(4, value=160.0), [Stride(1.0, 2.0)], 0.0)
     assert [(r.metric, r.quality) for r in found] == [("knee_flexion_angle", "invalid"), ("knee_rom", "ok")]

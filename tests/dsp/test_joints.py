@@ -57,7 +57,7 @@ def held(joint: JointName, proximal: Floats, distal: Floats, **params: Any) -> f
     gyr[[*range(200, n), *range(n + 200, 2 * n)]] = [0.0, 0.15, 0.0]  # no rest: the pose stays that of before
     index = np.r_[np.arange(n), np.arange(n)]
     batch = Batch(np.array(sensors), np.array([0, n, 2 * n]), index, np.zeros((2 * n, 3)), gyr)
-    found = operator.push(batch, index / 100.0, quaternion)
+    found = operator.process(batch, index / 100.0, quaternion)
     found = found[found["joint"] == number]
     assert np.abs(found["angle_deg"][:200] - params.get("neutral_deg", {}).get(joint, 0.0)).max() < 1e-9
     return float(found["angle_deg"][-1])
@@ -141,17 +141,17 @@ def test_it_says_when_it_is_not_sure() -> None:
 
 def test_sitting_before_the_walk_is_no_neutral_pose() -> None:
     """A rest with the thigh level, then the walk without a stand: the pose is found in the stand after it."""
-    worn = angles(LEFT_LEG)["knee"]
+    straight_on = angles(LEFT_LEG)["knee"]
     start = int(WALKER.truth().bouts[0].start_s * 100) - 10
     seated = dict(LEFT_LEG.quaternion)
     seated["thigh"] = seated["thigh"].copy()
     sat = times(seated["thigh"][0], about("y", -85.0))
     seated["thigh"][:start] = sat
-    found = angles(type(LEFT_LEG)(LEFT_LEG.worn, seated))["knee"]
+    found = angles(type(LEFT_LEG)(LEFT_LEG.sensors, seated))["knee"]
     assert found["angle_deg"][start // 2] == pytest.approx(0.0, abs=3.0), "taken for the pose at first"
-    sure = (found["bits"] == SURE) & (worn["bits"] == SURE)
+    sure = (found["bits"] == SURE) & (straight_on["bits"] == SURE)
     assert not np.any((found["bits"] & STATIC)[: start + 150])
-    assert np.abs(found["angle_deg"] - worn["angle_deg"])[sure].mean() < 3.0
+    assert np.abs(found["angle_deg"] - straight_on["angle_deg"])[sure].mean() < 3.0
 
 
 @given(
@@ -162,7 +162,7 @@ def test_sitting_before_the_walk_is_no_neutral_pose() -> None:
 @settings(deadline=None, max_examples=25)
 def test_any_portions_give_the_same_angles(cuts: list[float], lost: list[tuple[int, int]], delay: int) -> None:
     gone = np.concatenate([np.arange(a, a + n) for a, n in lost] or [np.zeros(0, int)])
-    rows = {s: w.index for s, w in LEFT_LEG.worn.items()}
+    rows = {s: w.index for s, w in LEFT_LEG.sensors.items()}
     segment = list(LEG)[delay]
     rows[segment] = np.setdiff1d(rows[segment], gone)
     whole, pieces = angles(LEFT_LEG, rows), angles(LEFT_LEG, rows, cuts)
@@ -178,22 +178,22 @@ def test_sensors_that_arrive_at_different_times_meet() -> None:
     thigh, shank = operator.attach("thigh", 100.0), operator.attach("shank", 60.0)
     operator.join("knee", thigh, shank)
     found: list[NDArray[np.void]] = []
-    until = quick.worn["thigh"].time_s[-1] + 1.0
+    until = quick.sensors["thigh"].time_s[-1] + 1.0
     for end in np.arange(0.1, until, 0.1):
         for sensor, name, source, late in ((thigh, "thigh", quick, 0.0), (shank, "shank", slow, 0.5)):
             segment: SegmentName = "thigh" if name == "thigh" else "shank"
-            t = source.worn[segment].time_s
+            t = source.sensors[segment].time_s
             rows = np.flatnonzero((t > end - late - 0.1) & (t <= end - late))
-            batch = Batch.single(rows, source.worn[segment].acc[rows], source.worn[segment].gyr[rows], sensor)
-            found.append(operator.push(batch, t[rows], source.quaternion[segment][rows]))
+            batch = Batch.single(rows, source.sensors[segment].acc[rows], source.sensors[segment].gyr[rows], sensor)
+            found.append(operator.process(batch, t[rows], source.quaternion[segment][rows]))
     knee = np.concatenate(found)
     error = knee["angle_deg"] - true_angles(walker, "knee", knee["time_s"])
-    assert len(knee) > 0.95 * len(quick.worn["thigh"].time_s)
+    assert len(knee) > 0.95 * len(quick.sensors["thigh"].time_s)
     assert np.sqrt(np.mean(error[knee["bits"] == SURE] ** 2)) < 1.0
 
 
 def test_a_gap_leaves_a_gap_and_heals() -> None:
-    rows = {s: w.index for s, w in LEFT_LEG.worn.items()}
+    rows = {s: w.index for s, w in LEFT_LEG.sensors.items()}
     rows["shank"] = np.r_[0:1000, 1060 : len(rows["shank"])]
     whole, broken = angles(LEFT_LEG), angles(LEFT_LEG, rows)
     for joint in ("knee", "ankle"):
@@ -210,9 +210,9 @@ def test_nan_is_a_lost_sample() -> None:
     broken = dict(LEFT_LEG.quaternion)
     broken["shank"] = broken["shank"].copy()
     broken["shank"][500:540] = np.nan
-    rows = {s: w.index for s, w in LEFT_LEG.worn.items()}
+    rows = {s: w.index for s, w in LEFT_LEG.sensors.items()}
     lost = {**rows, "shank": np.setdiff1d(rows["shank"], np.arange(500, 540))}
-    expected, found = angles(LEFT_LEG, lost), angles(type(LEFT_LEG)(LEFT_LEG.worn, broken))
+    expected, found = angles(LEFT_LEG, lost), angles(type(LEFT_LEG)(LEFT_LEG.sensors, broken))
     for joint in PAIRS:
         assert expected[joint].tobytes() == found[joint].tobytes()
 
@@ -231,7 +231,7 @@ def test_any_input_is_survived(gyr: Floats, turned: Floats, steps: NDArray[np.in
     norm = np.linalg.norm(turned, axis=1, keepdims=True)
     quaternion = np.divide(turned, norm, out=np.zeros_like(turned), where=norm > 0)
     batch = Batch(sensors, np.array([0, 100, 200]), index, gyr, gyr)
-    found = operator.push(batch, index / 100.0, quaternion)
+    found = operator.process(batch, index / 100.0, quaternion)
     assert np.isfinite(found["angle_deg"]).all()
     assert np.abs(found["angle_deg"]).max(initial=0.0) <= 180.0
 
@@ -261,11 +261,11 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
         "joints = JointAngles()\n"
         "joints.join('knee', joints.attach('thigh', 100.0), joints.attach('shank', 100.0))\n"
         "batch = Batch(*(recorded[name] for name in ('sensor', 'start', 'index', 'acc', 'gyr')))\n"
-        "np.save(sys.argv[2], joints.push(batch, recorded['time_s'], recorded['quaternion']))\n"
+        "np.save(sys.argv[2], joints.process(batch, recorded['time_s'], recorded['quaternion']))\n"
     )
     n = 1000
     both: tuple[SegmentName, SegmentName] = ("thigh", "shank")
-    parts = [LEFT_LEG.worn[s] for s in both]
+    parts = [LEFT_LEG.sensors[s] for s in both]
     np.savez(
         tmp_path / "in.npz",
         sensor=[0, 1],

@@ -27,8 +27,8 @@ compiled = pytest.mark.skipif(PLAIN, reason="so many samples need compiled kerne
 def detect(stream: Stream, rate_hz: float = 100.0, params: LowerBackParams | None = None, **body: float) -> Events:
     back = LowerBack(params)
     sensor = back.attach(rate_hz, **body)
-    said = back.push(Batch.single(stream.index, stream.acc, stream.gyr, sensor))
-    everything: Events = np.concatenate([said, back.flush(sensor)])
+    found = back.process(Batch.single(stream.index, stream.acc, stream.gyr, sensor))
+    everything: Events = np.concatenate([found, back.flush(sensor)])
     return everything
 
 
@@ -109,7 +109,7 @@ def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int) -> None:
     parts = []
     for a, b in zip(edges[:-1], edges[1:], strict=True):  # noqa: RUF007 - pairwise reads worse with the slice below
         part = stream[a:b]
-        parts.append(back.push(Batch.single(part.index, part.acc, part.gyr, sensor)))
+        parts.append(back.process(Batch.single(part.index, part.acc, part.gyr, sensor)))
     parts.append(back.flush(sensor))
     whole = detect(stream, height_m=1.7)
     joined = np.concatenate(parts)
@@ -129,9 +129,9 @@ def test_sensors_of_one_batch_do_not_touch_each_other() -> None:
         np.concatenate([two.acc, one.acc]),
         np.concatenate([two.gyr, one.gyr]),
     )
-    said = back.push(batch)
+    found = back.process(batch)
     for sensor, alone in ((a, detect(one)), (b, detect(two, 50.0))):
-        mine = said[said["sensor"] == sensor]
+        mine = found[found["sensor"] == sensor]
         np.testing.assert_array_equal(mine["index"], alone["index"][: len(mine)])
         assert len(of(mine, BOUT)) == 1
 
@@ -169,7 +169,7 @@ def test_short_gaps_are_bridged() -> None:
     assert np.abs(contacts["index"] - stream.contacts).max() < 6
 
 
-def test_long_gaps_are_said_and_hold_no_contact() -> None:
+def test_long_gaps_are_reported_and_hold_no_contact() -> None:
     stream = walker(steps=30)
     keep = (stream.index < 900) | (stream.index >= 1000)
     events = detect(stream[keep])
@@ -250,7 +250,7 @@ def test_contacts_are_the_peaks_of_a_plain_numpy_filter() -> None:
     np.testing.assert_allclose(contacts[1:-1], even, atol=1e-6)
 
 
-def test_uncompiled_kernels_say_the_same() -> None:
+def test_uncompiled_kernels_agree() -> None:
     script = (
         "from tests.dsp.test_lower_back import detect, walker\n"
         "import json\n"
@@ -268,8 +268,8 @@ def test_uncompiled_kernels_say_the_same() -> None:
     events = detect(walker(steps=12)[:1100], height_m=1.7)
     plain = json.loads(ran.stdout)
     assert len(events) > 10
-    for name, said in zip(("kind", "index", "speed_mps"), plain, strict=True):
-        np.testing.assert_allclose(events[name].ravel(), [float(v) for v in said], rtol=1e-9)
+    for name, found in zip(("kind", "index", "speed_mps"), plain, strict=True):
+        np.testing.assert_allclose(events[name].ravel(), [float(v) for v in found], rtol=1e-9)
 
 
 def test_numbers_are_given_again_and_wrong_ones_refused() -> None:
@@ -293,10 +293,10 @@ def test_recordings_reach_the_goals(askew: str) -> None:
          "--askew", askew],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    said: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    straight = said["ipol497"]["events"]["straight"]
+    found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    straight = found["ipol497"]["events"]["straight"]
     assert straight["at_250ms"]["f1"] >= 0.975
     assert abs(straight["bias_ms"]) < 15.0
-    assert said["ipol497"]["walking_f1"] >= 0.93
-    assert said["mobilised"]["walking_f1"] >= 0.80
-    assert said["mobilised"]["speed_mps"]["mae"] <= 0.10
+    assert found["ipol497"]["walking_f1"] >= 0.93
+    assert found["mobilised"]["walking_f1"] >= 0.80
+    assert found["mobilised"]["speed_mps"]["mae"] <= 0.10

@@ -66,7 +66,7 @@ def stream(
     sensor = filter_.attach(RATE, mag=mag)
     step = chunk or len(acc)
     parts = [
-        filter_.push(
+        filter_.process(
             Batch.single(index[i : i + step], acc[i : i + step], gyr[i : i + step], sensor), field[i : i + step]
         )
         for i in range(0, len(acc), step)
@@ -90,11 +90,11 @@ def test_agrees_with_the_paper_written_in_matrices(mag: bool, disturbed: bool) -
 
 def test_finds_north_up_and_the_bias() -> None:
     data, truth = recording(6000, rest=500)
-    said = stream(data)
-    assert errors_deg(said.quaternion[-2000::50], truth[-2000::50]).max() < 1.0
-    assert said.flags[450] & AT_REST
-    assert not said.flags[1000] & AT_REST
-    np.testing.assert_allclose(np.linalg.norm(said.quaternion, axis=1), 1.0, atol=1e-12)
+    oriented = stream(data)
+    assert errors_deg(oriented.quaternion[-2000::50], truth[-2000::50]).max() < 1.0
+    assert oriented.flags[450] & AT_REST
+    assert not oriented.flags[1000] & AT_REST
+    np.testing.assert_allclose(np.linalg.norm(oriented.quaternion, axis=1), 1.0, atol=1e-12)
 
 
 @given(st.integers(1, 400), st.integers(0, 3))
@@ -114,7 +114,7 @@ def test_any_chunking_gives_the_same_bits(chunk: int, seed: int) -> None:
 
 @pytest.mark.parametrize("mag", [True, False])
 @pytest.mark.parametrize("chunk", [1, 10])
-def test_sensors_side_by_side_say_the_same_bits_as_alone(mag: bool, chunk: int) -> None:
+def test_sensors_side_by_side_give_the_same_bits_as_alone(mag: bool, chunk: int) -> None:
     """After the filters' beginning, sensors share vector registers, and leave them for what is unusual."""
     n, k = 900, 21
     data = [recording(n, seed)[0] for seed in range(k)]
@@ -131,8 +131,8 @@ def test_sensors_side_by_side_say_the_same_bits_as_alone(mag: bool, chunk: int) 
         rows = slice(i, i + chunk)
         acc, gyr, field = (np.concatenate([d[c][rows] for d in data]) for c in range(3))
         batch = Batch(sensors, np.arange(k + 1) * chunk, np.tile(np.arange(i, i + chunk), k), acc, gyr)
-        said = filter_.push(batch, field)
-        q[:, rows], flags[:, rows] = said.quaternion.reshape(k, chunk, 4), said.flags.reshape(k, chunk)
+        oriented = filter_.process(batch, field)
+        q[:, rows], flags[:, rows] = oriented.quaternion.reshape(k, chunk, 4), oriented.flags.reshape(k, chunk)
     for j in range(k):
         alone = stream(data[j], mag=mag)
         np.testing.assert_array_equal(q[j], alone.quaternion)
@@ -171,11 +171,11 @@ def test_survives_anything_and_heals(seed: int, mag: bool) -> None:
     )
     index = np.cumsum(np.r_[np.ones(100, int), rng.integers(-3, 50, 60), 400, np.ones(1399, int)])
     index[160:] += max(0, int(index[:160].max()) - int(index[160]) + 1)
-    said = stream((data[0], data[1], data[2]), index, mag=mag)
-    assert np.isfinite(said.quaternion).all()
-    np.testing.assert_allclose(np.linalg.norm(said.quaternion, axis=1), 1.0, atol=1e-9)
-    assert np.isfinite(said.inclination_sd_rad).all()
-    up = np.array([as_matrix(x)[2] for x in said.quaternion[-50:]])
+    oriented = stream((data[0], data[1], data[2]), index, mag=mag)
+    assert np.isfinite(oriented.quaternion).all()
+    np.testing.assert_allclose(np.linalg.norm(oriented.quaternion, axis=1), 1.0, atol=1e-9)
+    assert np.isfinite(oriented.inclination_sd_rad).all()
+    up = np.array([as_matrix(x)[2] for x in oriented.quaternion[-50:]])
     assert np.degrees(np.arccos(np.clip(np.sum(up * truth[-50:, 2], 1), -1, 1))).max() < 5.0
 
 
@@ -185,13 +185,13 @@ def test_a_fault_stays_in_its_channel_and_is_healed(channel: int, flag: int, val
     data, truth = recording(4000, 1)
     clean = errors_deg(stream(data).quaternion[2600::20], truth[2600::20])
     data[channel][2000:2100] = data[channel][2000] if value == "frozen" else value
-    said = stream(data)
-    assert (said.flags[2050:2100] & flag).all()
-    assert bool(said.flags[2050] & FROZEN) or value != "frozen"
-    assert not (said.flags[2110:] & flag).any()
-    faulty = errors_deg(said.quaternion[2600::20], truth[2600::20])
+    oriented = stream(data)
+    assert (oriented.flags[2050:2100] & flag).all()
+    assert bool(oriented.flags[2050] & FROZEN) or value != "frozen"
+    assert not (oriented.flags[2110:] & flag).any()
+    faulty = errors_deg(oriented.quaternion[2600::20], truth[2600::20])
     assert np.sqrt(np.mean(faulty**2)) < 1.1 * np.sqrt(np.mean(clean**2)) + 0.2
-    assert errors_deg(said.quaternion[2000:2100:10], truth[2000:2100:10]).max() < (90.0 if channel == 1 else 3.0)
+    assert errors_deg(oriented.quaternion[2000:2100:10], truth[2000:2100:10]).max() < (90.0 if channel == 1 else 3.0)
 
 
 @pytest.mark.parametrize(("channel", "flag"), [(0, ACC_MISSING), (1, GYR_MISSING)])
@@ -200,13 +200,13 @@ def test_one_frozen_axis_is_found_in_motion(channel: int, flag: int, axis: int) 
     data, truth = recording(4000, 1)
     clean = errors_deg(stream(data, mag=False).quaternion[1990:2010], truth[1990:2010]).mean()
     data[channel][2000:2100, axis] = data[channel][2000, axis]
-    said = stream(data, mag=False)
-    assert (said.flags[2020:2100] & flag).all()
-    assert (said.flags[2020:2100] & FROZEN).all()
-    assert not (said.flags[2110:] & flag).any()
+    oriented = stream(data, mag=False)
+    assert (oriented.flags[2020:2100] & flag).all()
+    assert (oriented.flags[2020:2100] & FROZEN).all()
+    assert not (oriented.flags[2110:] & flag).any()
     if channel == 0:
-        assert errors_deg(said.quaternion[2000:2100:10], truth[2000:2100:10]).max() < clean + 2.0
-    up, true_up = (np.array([as_matrix(x)[2] for x in said.quaternion[2600::20]]), truth[2600::20, 2])
+        assert errors_deg(oriented.quaternion[2000:2100:10], truth[2000:2100:10]).max() < clean + 2.0
+    up, true_up = (np.array([as_matrix(x)[2] for x in oriented.quaternion[2600::20]]), truth[2600::20, 2])
     assert np.degrees(np.arccos(np.clip(np.sum(up * true_up, 1), -1.0, 1.0))).max() < 1.0
 
 
@@ -221,14 +221,14 @@ def test_a_quiet_axis_at_rest_is_not_frozen() -> None:
 def test_a_short_gap_is_bridged_along_the_curve_of_the_rate() -> None:
     data, truth = recording(2000, 2, noise=0.0)
     keep = np.r_[0:1500, 1510:2000]
-    said = stream((data[0][keep], data[1][keep], data[2][keep]), keep, mag=False)
+    oriented = stream((data[0][keep], data[1][keep], data[2][keep]), keep, mag=False)
     whole = stream(data, mag=False)
-    assert said.flags[1500] & BRIDGED
-    assert (said.flags[1500:1504] & BRIDGED).all()  # done over with each sample that shows how the rate goes on
-    assert not said.flags[1504] & BRIDGED
-    off = [angle_deg(as_matrix(said.quaternion[i]), as_matrix(whole.quaternion[i + 10])) for i in (1503, 1600)]
+    assert oriented.flags[1500] & BRIDGED
+    assert (oriented.flags[1500:1504] & BRIDGED).all()  # done over with each sample that shows how the rate goes on
+    assert not oriented.flags[1504] & BRIDGED
+    off = [angle_deg(as_matrix(oriented.quaternion[i]), as_matrix(whole.quaternion[i + 10])) for i in (1503, 1600)]
     assert max(off) < 0.6  # gravity is averaged anew
-    turned = as_matrix(said.quaternion[1503]) @ as_matrix(whole.quaternion[1513]).T
+    turned = as_matrix(oriented.quaternion[1503]) @ as_matrix(whole.quaternion[1513]).T
     assert abs(np.degrees(turned[1, 0] - turned[0, 1])) < 0.01  # but the heading is the gyroscope's alone
     assert angle_deg(truth[1499], truth[1511]) > 3.0  # what holding still would be off by
 
@@ -239,8 +239,8 @@ def test_more_is_never_bridged_than_is_kept() -> None:
     (acc, gyr, _), _ = recording(1200)
     for lost, bridged in ((490, True), (550, False)):
         index = np.arange(1200) + lost * (np.arange(1200) >= 1000)
-        said = filter_.push(Batch.single(index, acc, gyr, sensor))
-        assert bool(said.flags[1000] & BRIDGED) == bridged
+        oriented = filter_.process(Batch.single(index, acc, gyr, sensor))
+        assert bool(oriented.flags[1000] & BRIDGED) == bridged
         filter_.detach(sensor)
         sensor = filter_.attach(2000.0)
 
@@ -266,11 +266,11 @@ def test_finds_the_heading_again_beside_iron_on_the_sensor(iron: float, limit: f
     data[2][:] += [iron, -0.7 * iron, 0.3 * iron]
     never = turned_deg(stream(data).quaternion[4600:5500:25], truth[4600:5500:25])
     data[1][4000:4100] = np.nan
-    said = stream(data)
-    after = turned_deg(said.quaternion[4600:5500:25], truth[4600:5500:25])
+    oriented = stream(data)
+    after = turned_deg(oriented.quaternion[4600:5500:25], truth[4600:5500:25])
     assert np.abs(after - never).max() < limit
-    assert said.flags[4150] & RECOVERING
-    assert not said.flags[5500] & RECOVERING
+    assert oriented.flags[4150] & RECOVERING
+    assert not oriented.flags[5500] & RECOVERING
 
 
 def turned_deg(q: Array, truth: Array) -> Array:
@@ -289,42 +289,42 @@ def test_without_a_field_the_heading_is_less_and_less_sure() -> None:
 def test_a_strange_field_is_left_out() -> None:
     data, truth = recording(6000, 4)
     data[2][3000:3800] += [15.0, 0.0, 10.0]
-    said = stream(data)
-    assert (said.flags[3200:3800] & MAG_DISTURBED).mean() > 0.9
-    assert errors_deg(said.quaternion[3000:3800:50], truth[3000:3800:50]).max() < 3.0
+    oriented = stream(data)
+    assert (oriented.flags[3200:3800] & MAG_DISTURBED).mean() > 0.9
+    assert errors_deg(oriented.quaternion[3000:3800:50], truth[3000:3800:50]).max() < 3.0
 
 
 def test_old_samples_change_nothing() -> None:
     data, _ = recording(300)
     again = np.r_[0:200, 150:200, 200:300]
-    said = stream((data[0][again], data[1][again], data[2][again]), again)
-    assert (said.flags[200:250] == OLD).all()
-    np.testing.assert_array_equal(said.quaternion[250:], stream(data).quaternion[200:])
+    oriented = stream((data[0][again], data[1][again], data[2][again]), again)
+    assert (oriented.flags[200:250] == OLD).all()
+    np.testing.assert_array_equal(oriented.quaternion[250:], stream(data).quaternion[200:])
 
 
 def test_numbers_of_detached_sensors_are_given_again_and_begin_afresh() -> None:
     filter_ = Orientation()
     first, second = filter_.attach(RATE), filter_.attach(50.0, mag=True)
     data, _ = recording(50)
-    filter_.push(Batch.single(np.arange(50), data[0], data[1], first))
+    filter_.process(Batch.single(np.arange(50), data[0], data[1], first))
     filter_.detach(first)
     with pytest.raises(KeyError, match="attached"):
-        filter_.push(Batch.single(np.arange(50), data[0], data[1], first))
+        filter_.process(Batch.single(np.arange(50), data[0], data[1], first))
     assert filter_.attach(RATE) == first
     assert second != first
-    said = filter_.push(Batch.single(np.arange(50), data[0], data[1], first))
-    np.testing.assert_array_equal(said.quaternion, orient(data[0], data[1], None, RATE))
+    oriented = filter_.process(Batch.single(np.arange(50), data[0], data[1], first))
+    np.testing.assert_array_equal(oriented.quaternion, orient(data[0], data[1], None, RATE))
 
 
 def test_many_sensors_keep_their_state_when_room_is_made() -> None:
     filter_ = Orientation()
     data, _ = recording(100)
     first = filter_.attach(RATE)
-    filter_.push(Batch.single(np.arange(50), data[0][:50], data[1][:50], first))
+    filter_.process(Batch.single(np.arange(50), data[0][:50], data[1][:50], first))
     for _ in range(40):
         filter_.attach(RATE)
-    said = filter_.push(Batch.single(np.arange(50, 100), data[0][50:], data[1][50:], first))
-    np.testing.assert_array_equal(said.quaternion, orient(data[0], data[1], None, RATE)[50:])
+    oriented = filter_.process(Batch.single(np.arange(50, 100), data[0][50:], data[1][50:], first))
+    np.testing.assert_array_equal(oriented.quaternion, orient(data[0], data[1], None, RATE)[50:])
 
 
 @pytest.mark.parametrize("rate", [0.0, 5.0, 1e5, float("nan")])
@@ -352,15 +352,15 @@ def test_who_has_lost_a_sample_is_followed_beside_those_who_have_not(who: int) -
         rows = slice(i, i + portion)
         a, g = np.tile(acc[rows], (sensors, 1)), np.tile(gyr[rows], (sensors, 1))
         own = [index_lost[rows] if sensor == who else index[rows] for sensor in range(sensors)]
-        said = together.push(Batch(numbers, np.arange(sensors + 1) * portion, np.concatenate(own), a, g))
+        oriented = together.process(Batch(numbers, np.arange(sensors + 1) * portion, np.concatenate(own), a, g))
         for sensor, number in enumerate(single):
-            lone = alone.push(Batch.single(own[sensor], acc[rows], gyr[rows], number))
+            lone = alone.process(Batch.single(own[sensor], acc[rows], gyr[rows], number))
             here = slice(sensor * portion, (sensor + 1) * portion)
-            np.testing.assert_array_equal(said.flags[here], lone.flags)
-            np.testing.assert_allclose(said.quaternion[here], lone.quaternion, rtol=0.0, atol=1e-12)
+            np.testing.assert_array_equal(oriented.flags[here], lone.flags)
+            np.testing.assert_allclose(oriented.quaternion[here], lone.quaternion, rtol=0.0, atol=1e-12)
 
 
-def test_compiled_and_plain_python_say_the_same(tmp_path: Path) -> None:
+def test_compiled_and_plain_python_agree(tmp_path: Path) -> None:
     """The same samples with numba switched off, in a process of its own; sensors side by side included."""
     script = (
         "import sys, numpy as np\n"
@@ -371,15 +371,15 @@ def test_compiled_and_plain_python_say_the_same(tmp_path: Path) -> None:
         "q = []\n"
         "for i in range(0, n, 10):\n"
         "    a, g, m = (np.tile(d[c][i:i+10], (k, 1)) for c in ('acc', 'gyr', 'mag'))\n"
-        "    q.append(f.push(Batch(s, np.arange(k + 1) * 10, np.tile(d['index'][i:i+10], k), a, g), m).quaternion)\n"
+        "    q.append(f.process(Batch(s, np.arange(k + 1) * 10, np.tile(d['index'][i:i+10], k), a, g), m).quaternion)\n"
         "np.save(sys.argv[2], np.concatenate(q))\n"
     )
     (acc, gyr, mag), _ = recording(260, 6)
     index = np.arange(260) + 3 * (np.arange(260) > 120)
     np.savez(tmp_path / "in.npz", acc=acc, gyr=gyr, mag=mag, index=index)
-    said = []
+    oriented = []
     for off in ("0", "1"):
         command = [sys.executable, "-c", script, str(tmp_path / "in.npz"), str(tmp_path / f"{off}.npy")]
         subprocess.run(command, cwd=ROOT, env={**os.environ, "NUMBA_DISABLE_JIT": off}, check=True, timeout=110)
-        said.append(np.load(tmp_path / f"{off}.npy"))
-    np.testing.assert_allclose(said[1], said[0], rtol=0.0, atol=1e-12)
+        oriented.append(np.load(tmp_path / f"{off}.npy"))
+    np.testing.assert_allclose(oriented[1], oriented[0], rtol=0.0, atol=1e-12)

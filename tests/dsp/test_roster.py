@@ -20,10 +20,10 @@ def test_the_lowest_free_number_is_given_and_has_a_row(leaving: list[int]) -> No
     roster, attached = Roster(grow), set[int]()
     for one in leaving:
         if one in attached:
-            roster.leave(one)
+            roster.detach(one)
             attached.remove(one)
         else:
-            sensor = roster.take()
+            sensor = roster.attach()
             assert sensor == min(set(range(len(attached) + 1)) - attached)
             attached.add(sensor)
         assert len(roster) <= rows[0]
@@ -39,7 +39,7 @@ def test_room_doubles() -> None:
     asked: list[int] = []
     roster = Roster(asked.append)
     for _ in range(5 * FIRST_ROOM):
-        roster.take()
+        roster.attach()
     assert asked == [FIRST_ROOM, FIRST_ROOM, 2 * FIRST_ROOM, 4 * FIRST_ROOM]
 
 

@@ -19,10 +19,10 @@ from dsp.contact.events import EVENT
 from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Walk
 from dsp.shank.contacts import FINAL_CONTACT, GAP, INITIAL_CONTACT, MID_SWING, ShankContacts, ShankParams
-from dsp.shank.kernel import LAND_LEVEL
+from dsp.shank.cycle import LAND_LEVEL
 from simulators.body.programme import Stand, exoskeleton, shuffling, there_and_back
 from simulators.sensing.imu import PERFECT, Imperfections
-from tests.dsp.bodies import Worn, body, rotation, straight, wear
+from tests.dsp.bodies import SensorData, body, rotation, straight, wear
 from tests.shared import shared_path
 
 Events = NDArray[np.void]
@@ -40,16 +40,16 @@ WALKS = {
 PACED = wear(body(straight(110, 1.3)), "left_shank")
 
 
-def detect(worn: Worn, rate_hz: float = 100.0, cuts: Any = (), rows: Any = None, **params: Any) -> Events:
+def detect(data: SensorData, rate_hz: float = 100.0, cuts: Any = (), rows: Any = None, **params: Any) -> Events:
     """Run one sensor over samples cut into batches at ``cuts``; ``rows`` are those that arrived."""
     shanks = ShankContacts(ShankParams(**params))
     sensor = shanks.attach(rate_hz)
-    rows = worn.index if rows is None else rows
+    rows = data.index if rows is None else rows
     edges = [0, *cuts, len(rows)]
     found = []
     for a, b in itertools.pairwise(edges):
         part = rows[a:b]
-        found.append(shanks.push(Batch.single(part, worn.acc[part], worn.gyr[part], sensor)))
+        found.append(shanks.process(Batch.single(part, data.acc[part], data.gyr[part], sensor)))
     return np.concatenate(found)
 
 
@@ -94,8 +94,8 @@ def test_any_rate_gives_the_same_instants(rate_hz: float) -> None:
 @pytest.mark.parametrize(("name", "strides"), [("120", 1), ("60", 1), ("24", 2)])
 def test_a_sensor_strapped_on_anyhow_finds_its_axis_in_the_first_strides(name: str, strides: int, seed: int) -> None:
     walker = body(WALKS[name], seed=seed)
-    worn = wear(walker, "left_shank")
-    events = detect(worn.turned(rotation(seed)))
+    data = wear(walker, "left_shank")
+    events = detect(data.turned(rotation(seed)))
     true = walker.truth().initial["left"]
     missed, made_up = misses(seconds(events, INITIAL_CONTACT), true[strides:], 0.05)
     assert missed == 0
@@ -111,7 +111,7 @@ def test_shuffling_and_turning_steps_are_found() -> None:
         assert made_up <= 1
 
 
-def test_initial_contacts_are_decided_soon() -> None:
+def test_initial_contacts_are_known_soon() -> None:
     events = detect(PACED)
     wait = (events["decided_index"] - events["index"])[events["kind"] == INITIAL_CONTACT] / 100.0
     assert len(wait) > 5
@@ -127,9 +127,9 @@ def test_mid_swing_lies_between_the_contacts_on_request() -> None:
 
 
 def test_standing_is_no_walk() -> None:
-    worn = wear(body((Stand(duration_s=60),)), "left_shank")
-    sway = np.array([0.05, 0.3, 0.1]) * np.sin(2 * np.pi * 0.4 * worn.time_s)[:, None]
-    assert len(detect(Worn(worn.time_s, worn.acc, worn.gyr + sway))) == 0
+    data = wear(body((Stand(duration_s=60),)), "left_shank")
+    sway = np.array([0.05, 0.3, 0.1]) * np.sin(2 * np.pi * 0.4 * data.time_s)[:, None]
+    assert len(detect(SensorData(data.time_s, data.acc, data.gyr + sway))) == 0
 
 
 @given(cuts=st.lists(st.integers(0, 1400), max_size=40), lost=st.lists(st.integers(0, 1400), max_size=60))
@@ -148,7 +148,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
     shanks = ShankContacts()
     sensors = np.array([shanks.attach(100.0), shanks.attach(100.0)])
     n = len(PACED.index)
-    events = shanks.push(
+    events = shanks.process(
         Batch(
             sensors,
             np.array([0, n, 2 * n]),
@@ -163,7 +163,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
     assert events[events["sensor"] == 1][fields].tolist() == detect(PACED)[fields].tolist()
 
 
-def test_short_gaps_are_bridged_and_say_so() -> None:
+def test_short_gaps_are_bridged_and_marked() -> None:
     whole = detect(PACED)
     landed = whole[whole["kind"] == INITIAL_CONTACT]["index"]
     kept = np.setdiff1d(PACED.index, np.concatenate([np.arange(int(k) - 3, int(k) + 3) for k in landed]))
@@ -198,40 +198,40 @@ def test_any_input_is_survived(gyr: Any, steps: Any) -> None:
     index = np.cumsum(steps)
     for a in range(0, 400, 50):
         before = shanks.settled(sensor)
-        events = shanks.push(Batch.single(index[a : a + 50], gyr[a : a + 50], gyr[a : a + 50], sensor))
+        events = shanks.process(Batch.single(index[a : a + 50], gyr[a : a + 50], gyr[a : a + 50], sensor))
         assert np.isfinite(events["index"]).all()
         assert (events["index"] >= before).all()
-    assert len(shanks.push(Batch.single(index[:0], gyr[:0], gyr[:0], sensor))) == 0
+    assert len(shanks.process(Batch.single(index[:0], gyr[:0], gyr[:0], sensor))) == 0
 
 
 @pytest.mark.parametrize("name", ["120", "40", "exoskeleton 24"])
 def test_no_event_comes_before_what_is_settled(name: str) -> None:
-    worn = wear(body(WALKS[name], seed=4), "left_shank").turned(rotation(1))
+    data = wear(body(WALKS[name], seed=4), "left_shank").turned(rotation(1))
     shanks = ShankContacts(ShankParams(mid_swing=True))
     sensor = shanks.attach(100.0)
     lag = []
-    for a in range(0, len(worn.index), 7):
+    for a in range(0, len(data.index), 7):
         before = shanks.settled(sensor)
-        events = shanks.push(Batch.single(worn.index[a : a + 7], worn.acc[a : a + 7], worn.gyr[a : a + 7], sensor))
+        events = shanks.process(Batch.single(data.index[a : a + 7], data.acc[a : a + 7], data.gyr[a : a + 7], sensor))
         assert (events["index"] >= before).all()
         assert shanks.settled(sensor) >= before
-        lag.append(worn.index[min(a + 6, len(worn.index) - 1)] - shanks.settled(sensor))
+        lag.append(data.index[min(a + 6, len(data.index) - 1)] - shanks.settled(sensor))
     assert max(lag[2:]) <= 200
 
 
 def test_initial_contact_is_where_numpy_finds_it() -> None:
     """Smoothing, trough and its level, done over the whole recording without state."""
     walker = body(straight(110, 1.3))
-    worn = wear(walker, "left_shank", imperfections=PERFECT)
+    data = wear(walker, "left_shank", imperfections=PERFECT)
     row = ShankParams().for_rate(100.0)[0]
-    w = np.convolve(-worn.gyr[:, 1], row["taps"][: 2 * row["half"] + 1], mode="same")
+    w = np.convolve(-data.gyr[:, 1], row["taps"][: 2 * row["half"] + 1], mode="same")
     expected = []
     for t in (walker.truth().initial["left"] * 100).astype(int)[:-1]:
         trough = t - 5 + int(np.argmin(w[t - 5 : t + 20]))
         level = LAND_LEVEL * w[trough]
         i = trough - int(np.argmax(w[trough::-1] > level)) + 1
         expected.append(i - 1 + (w[i - 1] - level) / (w[i - 1] - w[i]))
-    found = detect(worn)
+    found = detect(data)
     found = found[found["kind"] == INITIAL_CONTACT]["index"]
     np.testing.assert_allclose(found[: len(expected)], expected, rtol=0, atol=1e-6)
 
@@ -244,7 +244,7 @@ def test_walk_takes_the_events_of_two_shanks() -> None:
         assert events.dtype == EVENT
         contacts += [Contact(side, int(e["kind"]), float(e["index"]) / 100.0, float(e["confidence"])) for e in events]
     walk = Walk()
-    results = walk.push(contacts, 0.001, 100.0) + walk.finish()
+    results = walk.process(contacts, 0.001, 100.0) + walk.finish()
     strides = [r.value for r in results if r.metric == "stride_time" and r.value is not None]
     assert np.mean(strides[4:-4]) == pytest.approx(1.2, abs=0.02)
     cadence = [r.value for r in results if r.metric == "cadence" and r.value is not None]
@@ -256,7 +256,7 @@ def test_a_stream_that_ends_starts_afresh() -> None:
     sensor = shanks.attach(100.0)
     found = []
     for _ in range(2):
-        found.append(shanks.push(Batch.single(PACED.index, PACED.acc, PACED.gyr, sensor)))
+        found.append(shanks.process(Batch.single(PACED.index, PACED.acc, PACED.gyr, sensor)))
         assert len(shanks.flush(sensor)) == 0
         assert shanks.settled(sensor) == -np.inf
     assert found[0].tobytes() == found[1].tobytes()
@@ -309,7 +309,7 @@ def test_shanks_agree_with_the_feet_of_the_same_leg() -> None:
         found = []
         for operator, name in ((feet, "foot_r"), (shanks, "ankle_r")):
             acc, gyr = (data[f"{name}_{kind}"].astype(float) for kind in ("acc", "gyr"))
-            found.append(operator.push(Batch.single(np.arange(len(acc)), acc, gyr, operator.attach(rate_hz))))
+            found.append(operator.process(Batch.single(np.arange(len(acc)), acc, gyr, operator.attach(rate_hz))))
         for kind in apart:
             reference = found[0][(found[0]["kind"] == kind) & (found[0]["confidence"] >= 1.0)]["index"]
             own = found[1][found[1]["kind"] == kind]["index"]

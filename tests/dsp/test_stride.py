@@ -21,7 +21,7 @@ def strides(index: Any, acc: Any, gyr: Any, rate_hz: float, chunk: int = 10) -> 
     sensor = feet.attach(rate_hz)
     found = []
     for a in range(0, len(index), chunk):
-        feet.push(Batch.single(index[a : a + chunk], acc[a : a + chunk], gyr[a : a + chunk], sensor))
+        feet.process(Batch.single(index[a : a + chunk], acc[a : a + chunk], gyr[a : a + chunk], sensor))
         found.append(feet.strides)
     return np.concatenate(found)
 
@@ -60,7 +60,7 @@ def test_chunks_change_nothing() -> None:
     assert strides(*recording, 100.0, 7).tobytes() == strides(*recording, 100.0, 5000).tobytes()
 
 
-def test_a_stride_with_a_gap_is_not_told() -> None:
+def test_a_stride_with_a_gap_is_not_reported() -> None:
     index, acc, gyr = stroll(Steps(), 100.0, 1.4, 0.12)
     middle = int(100 * (Steps().final_s[5] + 0.2))
     kept = np.r_[index[: middle - 15], index[middle + 15 :]]
@@ -89,7 +89,7 @@ def test_any_mounting_is_found_within_the_first_strides(seed: int) -> None:
     feet = FootContacts()
     sensor = feet.attach(100.0)
     assert not feet.mounting(sensor).sure
-    events = feet.push(Batch.single(index, acc @ turned.T, gyr @ turned.T, sensor))
+    events = feet.process(Batch.single(index, acc @ turned.T, gyr @ turned.T, sensor))
     mounting = feet.mounting(sensor)
     assert mounting.sure
     np.testing.assert_allclose(mounting.left, turned @ [0.0, 1.0, 0.0], atol=0.1)
@@ -108,7 +108,7 @@ def test_a_strap_that_slips_in_the_midst_of_walking_is_noticed() -> None:
     acc[slipped:], gyr[slipped:] = acc[slipped:] @ turned.T, gyr[slipped:] @ turned.T
     feet = FootContacts()
     sensor = feet.attach(100.0)
-    events = feet.push(Batch.single(index, acc, gyr, sensor))
+    events = feet.process(Batch.single(index, acc, gyr, sensor))
     np.testing.assert_allclose(feet.mounting(sensor).left, turned @ [0.0, 1.0, 0.0], atol=0.15)
     found = events["index"][events["kind"] == 0] / 100.0
     np.testing.assert_allclose(found[-8:], steps.initial_s[-8:], atol=0.03)

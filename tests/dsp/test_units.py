@@ -54,7 +54,7 @@ def test_strides_in_other_units_have_no_measures(
     lengths: list[float] = []
     for first in range(0, len(acc), chunk):
         rows = slice(first, first + chunk)
-        feet.push(Batch.single(np.arange(len(acc))[rows], acc[rows], gyr[rows], sensor))
+        feet.process(Batch.single(np.arange(len(acc))[rows], acc[rows], gyr[rows], sensor))
         lengths += feet.strides["length"].tolist()
     assert feet.doubt(sensor) == doubt
     if doubt:
@@ -70,7 +70,7 @@ def test_every_operator_says_what_it_doubts(force: float, rate: float, doubt: st
     batch = Batch.single(np.arange(len(acc)), acc * force, gyr * rate)
     for operator in (shanks, backs, filter_):
         sensor = operator.attach(RATE_HZ)
-        operator.push(batch)
+        operator.process(batch)
         assert operator.doubt(sensor) == doubt
 
 
@@ -79,7 +79,7 @@ def test_a_neighbour_and_the_next_sensor_of_a_number_are_not_doubted(foot: Sampl
     n = len(acc)
     feet = FootContacts()
     wrong, right = feet.attach(RATE_HZ), feet.attach(RATE_HZ)
-    feet.push(
+    feet.process(
         Batch(
             np.array([wrong, right]),
             np.array([0, n, 2 * n]),
@@ -101,10 +101,10 @@ def test_a_sensor_that_is_set_right_is_believed_again(foot: Samples) -> None:
     n = len(acc)
     feet = FootContacts()
     sensor = feet.attach(RATE_HZ)
-    feet.push(Batch.single(np.arange(n), acc / GRAVITY, gyr, sensor))
+    feet.process(Batch.single(np.arange(n), acc / GRAVITY, gyr, sensor))
     assert feet.doubt(sensor) == IN_G
     for again in range(1, 12):
-        feet.push(Batch.single(np.arange(n) + again * n, acc, gyr, sensor))
+        feet.process(Batch.single(np.arange(n) + again * n, acc, gyr, sensor))
     assert feet.doubt(sensor) == ""
 
 
@@ -121,7 +121,7 @@ def test_a_whole_recording_in_other_units_is_refused(foot: Samples, force: float
 def test_unknown_samples_and_a_short_look_are_no_doubt() -> None:
     feet = FootContacts()
     sensor = feet.attach(RATE_HZ)
-    feet.push(Batch.single(np.arange(600), np.full((600, 3), np.nan), np.full((600, 3), np.nan), sensor))
+    feet.process(Batch.single(np.arange(600), np.full((600, 3), np.nan), np.full((600, 3), np.nan), sensor))
     assert feet.doubt(sensor) == ""
-    feet.push(Batch.single(np.arange(600, 660), np.full((60, 3), 0.5), np.zeros((60, 3)), sensor))
+    feet.process(Batch.single(np.arange(600, 660), np.full((60, 3), 0.5), np.zeros((60, 3)), sensor))
     assert feet.doubt(sensor) == ""

@@ -88,7 +88,7 @@ def line(outcome: Outcome) -> str:
     """Return one row for those who watch."""
     skipped = "[yellow]skipped[/yellow]" if outcome.skipped else ""
     verdict = skipped or ("[green]ok[/green]" if outcome.good else "[red]BAD[/red]")
-    return f"{verdict:>9} {outcome.fault} ({outcome.seconds:.0f} s) {outcome.skipped or outcome.said}"
+    return f"{verdict:>9} {outcome.fault} ({outcome.seconds:.0f} s) {outcome.skipped or outcome.remark}"
 
 
 def table(outcomes: list[Outcome]) -> Table:
@@ -102,7 +102,7 @@ def table(outcomes: list[Outcome]) -> Table:
         if o.skipped:
             shown.add_row(o.fault, *[""] * 8, f"skipped: {o.skipped}", style="dim")
             continue
-        verdict = "; ".join(["ok", *filter(None, [o.said])]) if o.good else "; ".join(o.notes) or "BAD"
+        verdict = "; ".join(["ok", *filter(None, [o.remark])]) if o.good else "; ".join(o.notes) or "BAD"
         seconds = ["" if s is None else f"{s:.1f} s" for s in (o.gap_s, o.recovery_s)]
         shown.add_row(
             o.fault, str(o.times), str(o.made), str(o.stored), str(o.lost), str(o.twice), str(o.silent), *seconds,

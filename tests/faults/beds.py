@@ -157,8 +157,8 @@ class Beds:
         """Whether all devices stream, as they and the newest status say."""
         if self._listener is not None:
             self.status = self._listener.heard.status
-        said = self.status.get("devices", [])
-        fresh = [device["state"] == "streaming" and (device["age_s"] or 0.0) < FRESH_S for device in said]
+        reported = self.status.get("devices", [])
+        fresh = [device["state"] == "streaming" and (device["age_s"] or 0.0) < FRESH_S for device in reported]
         return bool(fresh) and all(fresh) and all(device.streaming for device in self.scene.devices.values())
 
     def next_status(self) -> dict[str, Any]:

@@ -175,7 +175,7 @@ class Chain:
             "SELECT coalesce(max(seq), 0) FROM (SELECT seq FROM measurements ORDER BY id DESC LIMIT 3000)",
         )
 
-    def settle(self, timeout_s: float) -> float:
+    def wait_until_quiet(self, timeout_s: float) -> float:
         """Stop making, wait until everything promised is stored, end all; return how long that took."""
         began = time.monotonic()
         promises = promised(self.journal)
@@ -197,7 +197,7 @@ class Chain:
         found = compare(self.history, promised(*journals), contents(*journals))
         outcome.made += found.promised
         outcome.stored += found.stored
-        outcome.lost += found.lost + (0 if gaps_allowed else found.told)
+        outcome.lost += found.lost + (0 if gaps_allowed else found.declared)
         outcome.twice += found.twice
         outcome.silent += found.silent
         outcome.gap_s = max(outcome.gap_s or 0.0, self.watch.longest_s)

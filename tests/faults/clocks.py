@@ -16,7 +16,7 @@ from gateway.model.measurement import Measurement
 from tests.faults.beds import Beds
 from tests.faults.chain import chain_in
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.faults.stepped import move
 from tests.servers import mosquitto_in
@@ -62,7 +62,7 @@ def delivery(folder: Path, *, times: int, seed: int, progress: Progress) -> Outc
                 chain.gateway.end()
                 chain.start_gateway()
             outcome.end_round(partial(works, chain), of=times, progress=progress, began=began)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
     return outcome
 
@@ -93,9 +93,9 @@ def historian(folder: Path, *, times: int, hold_s: float, seed: int, progress: P
             if chain.stored() < before:
                 outcome.notes.append(f"{before - chain.stored()} were deleted with the clock at {days:+d} days")
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
-    outcome.said = f"kept for {KEEP_DAYS} days, none deleted"
+    outcome.remark = f"kept for {KEEP_DAYS} days, none deleted"
     return outcome
 
 
@@ -126,7 +126,7 @@ def beds(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
     right = sum(began_s <= m.start_us / 1e6 - late_s <= m.end_us / 1e6 - late_s <= time.time() for m in stored)
     if right < len(stored):
         outcome.notes.append(f"{len(stored) - right} of {len(stored)} wall times are not those of the run")
-    outcome.said = f"{after['clock']['steps']} steps noticed, {len(stored)} durations right"
+    outcome.remark = f"{after['clock']['steps']} steps noticed, {len(stored)} durations right"
     return outcome
 
 

@@ -13,7 +13,7 @@ from simulators.radio.device import Misbehaviour
 from simulators.scenes.scene import Scene
 from tests.faults.beds import Beds
 from tests.faults.chain import wait_for
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.servers import mosquitto_in
 
@@ -42,7 +42,7 @@ def bad_devices(folder: Path, *, rounds: int, beds: int, seed: int, progress: Pr
         for turn in range(rounds * len(KINDS)):
             # At any time each in another way.
             ward.air.run(misbehave(ward.scene, {bad: KINDS[(turn + i) % len(KINDS)] for i, bad in enumerate(BAD)}))
-            again = partial(wait_for, ward.well, SETTLE_S)
+            again = partial(wait_for, ward.well, QUIET_WITHIN_S)
             outcome.end_round(again, of=rounds * len(KINDS) * len(BAD), progress=progress, by=len(BAD))
             time.sleep(APART_S)
         ward.air.off()
@@ -72,7 +72,7 @@ def compare(scene: Scene, replay: Replay, outcome: Outcome) -> None:
             outcome.notes.append(f"{name} sent {sent} samples, {got} arrived")
         if intake.faults:
             outcome.notes.append(f"{name} has faults: {dict(intake.faults)}")
-    outcome.said += f", {total} samples of the undisturbed"
+    outcome.remark += f", {total} samples of the undisturbed"
 
 
 def judge(status: dict[str, Any], outcome: Outcome) -> None:
@@ -84,4 +84,6 @@ def judge(status: dict[str, Any], outcome: Outcome) -> None:
         outcome.notes.append(f"a step was ready after {pipeline['latency_ms']['p95']} ms")
     counted = {device["id"]: sum(device["faults"].values()) for device in status["devices"] if device["id"] in BAD}
     outcome.notes += [f"nothing bad was counted of {name}" for name, count in counted.items() if not count]
-    outcome.said = f"{sum(counted.values())} bad packets counted, a step ready after {pipeline['latency_ms']['p95']} ms"
+    outcome.remark = (
+        f"{sum(counted.values())} bad packets counted, a step ready after {pipeline['latency_ms']['p95']} ms"
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.chain import Chain, Process, chain_in, known, wait_for
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress, compare, promised
 
 FLIPS = 64
@@ -50,9 +50,9 @@ def rot(path: Path, rng: random.Random) -> None:
 def works(chain: Chain) -> bool:
     """Whether what is made now, in the present epoch of the outbox, is stored within a while."""
     before = chain.promised()
-    wait_for(lambda: chain.promised() > before, SETTLE_S)
+    wait_for(lambda: chain.promised() > before, QUIET_WITHIN_S)
     epoch, last = list(promised(chain.journal).items())[-1]
-    return wait_for(lambda: known(chain.history, epoch) >= last, SETTLE_S)
+    return wait_for(lambda: known(chain.history, epoch) >= last, QUIET_WITHIN_S)
 
 
 def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progress) -> Outcome:
@@ -63,7 +63,7 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
     """
     outcome = Outcome(f"corrupt {what}")
     rng = random.Random(seed)
-    told = 0
+    declared = 0
     with chain_in(folder, resend_after_s=3.0) as chain:
         owner: Process = chain.gateway if what == "outbox" else chain.historian
         start = chain.start_gateway if what == "outbox" else chain.historian.start
@@ -76,9 +76,9 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
             rot(path, rng)
             start()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(CALM_S)
+        chain.wait_until_quiet(CALM_S)
         found = chain.result(outcome, gaps_allowed=True)
-        told = found.told
+        declared = found.declared
         held = 0
         if what == "outbox":
             held = sum(compare(chain.history, {epoch: last}).lost for epoch, last in earlier(chain).items())
@@ -88,7 +88,7 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
     outcome.notes = [note for note in outcome.notes if "damaged" not in note and "corrupt" not in note]
     if len(earlier(chain)) > len(aside):
         outcome.notes.append("an epoch ended without a file that was set aside")
-    outcome.said = f"{len(aside)} files set aside ({held} only there), {told} told as gaps"
+    outcome.remark = f"{len(aside)} files set aside ({held} only there), {declared} told as gaps"
     return outcome
 
 
@@ -130,10 +130,10 @@ def full_disk(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
             time.sleep(WORK_S)
             ballast.unlink()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
-        said = sum("disk is full" in process.text() for process in (chain.gateway, chain.historian))
-        if not said:
+        reported = sum("disk is full" in process.text() for process in (chain.gateway, chain.historian))
+        if not reported:
             outcome.notes.append("nobody said that the disk was full")
     return outcome
 
@@ -163,7 +163,7 @@ def read_only(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
             chain.historian.start()
             chain.start_gateway()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
     return outcome
 

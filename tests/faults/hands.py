@@ -15,7 +15,7 @@ from pathlib import Path
 from gateway.dashboard.users import load
 from tests.faults.chain import Chain, Process, chain_in, module, wait_for
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S, kill
+from tests.faults.kills import QUIET_WITHIN_S, kill
 from tests.faults.outcome import NOT_WHOLE, Outcome, Progress, promised, words
 from tests.servers import free_port
 
@@ -38,7 +38,7 @@ ADDERS = 3
 TYPED = b"corridor lamp seven\n"
 REFUSED_S = 60.0
 """Longest time in which a second process has to give up, on a busy machine."""
-SAID_S = 30.0
+REPORTED_WITHIN_S = 30.0
 """Longest time in which what became of a file has to stand in the audit of the history."""
 WORK_S = 1.0
 CLONE_S = 1.5
@@ -89,15 +89,15 @@ def second_process(folder: Path, *, times: int, seed: int, progress: Progress) -
                 kills += 1
                 time.sleep(rng.random())
             status = second.process.poll()
-            said = " ".join(second.text().split())
-            if status in (None, 0) or not any(word in said for word in REFUSED) or "Traceback" in said:
+            output = " ".join(second.text().split())
+            if status in (None, 0) or not any(word in output for word in REFUSED) or "Traceback" in output:
                 outcome.notes.append(f"a second {name} was not refused: status {status}, {second.text()[-200:]!r}")
                 second.end(signal.SIGKILL)
             outcome.notes += add_users(folder / "users.jsonl", outcome.times)
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
-    outcome.said = f"each refused by name; {kills} kills meanwhile"
+    outcome.remark = f"each refused by name; {kills} kills meanwhile"
     return outcome
 
 
@@ -111,10 +111,10 @@ def add_users(file: Path, turn: int) -> list[str]:
         )
         for name in names
     ]  # fmt: skip
-    said = [process.communicate(TYPED, timeout=REFUSED_S)[0].decode() for process in adding]
+    outputs = [process.communicate(TYPED, timeout=REFUSED_S)[0].decode() for process in adding]
     there = load(file) if file.exists() else {}
     return [
-        f"user {name} is lost: {text[-200:]!r}" for name, text in zip(names, said, strict=True) if name not in there
+        f"user {name} is lost: {text[-200:]!r}" for name, text in zip(names, outputs, strict=True) if name not in there
     ]
 
 
@@ -146,10 +146,10 @@ def remove(path: Path) -> None:
 def drain(chain: Chain) -> None:
     """End the gateway when all that it has promised is stored: what only its file holds, nobody else can have."""
     chain.gateway.end()
-    until = time.monotonic() + SETTLE_S
+    until = time.monotonic() + QUIET_WITHIN_S
     while chain.behind(promised(chain.journal)) and time.monotonic() < until:
         chain.start_gateway("--most", "0")
-        wait_for(partial(is_known, chain, promised(chain.journal)), SETTLE_S)
+        wait_for(partial(is_known, chain, promised(chain.journal)), QUIET_WITHIN_S)
         chain.gateway.end()
 
 
@@ -158,9 +158,9 @@ def is_known(chain: Chain, promises: dict[str, int]) -> bool:
     return not chain.behind(promises)
 
 
-def said_since(chain: Chain, since_us: int) -> bool:
+def reported_since(chain: Chain, since_us: int) -> bool:
     """Whether the audit in the history speaks of a file, in what came since then."""
-    return wait_for(lambda: words(chain.history, since_us=since_us), SAID_S)
+    return wait_for(lambda: words(chain.history, since_us=since_us), REPORTED_WITHIN_S)
 
 
 def restored_outbox(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
@@ -182,9 +182,9 @@ def restored_outbox(folder: Path, *, times: int, seed: int, progress: Progress) 
             if way == "between runs":
                 chain.start_gateway()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-            if not said_since(chain, began_us):
+            if not reported_since(chain, began_us):
                 outcome.notes.append(f"nobody said that an image was put back, {way}")
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
     outcome.notes = without_damage(outcome.notes)
     return outcome
@@ -214,12 +214,12 @@ def rolled_back_history(folder: Path, *, times: int, seed: int, progress: Progre
             if way == "between runs":
                 chain.historian.start()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-            if not said_since(chain, began_us):
+            if not reported_since(chain, began_us):
                 outcome.notes.append(f"nobody said that an image was put back, {way}")
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         found = chain.result(outcome, gaps_allowed=True)
     outcome.notes = without_damage(outcome.notes)
-    outcome.said = f"{found.told} told as gaps: what only the newer history held"
+    outcome.remark = f"{found.declared} told as gaps: what only the newer history held"
     return outcome
 
 
@@ -250,12 +250,12 @@ def overwritten_files(folder: Path, *, times: int, seed: int, progress: Progress
             began_us = time.time_ns() // 1000
             write_over(path, image)
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-            if not said_since(chain, began_us):
+            if not reported_since(chain, began_us):
                 outcome.notes.append(f"nobody said that {path.name} was written over")
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         found = chain.result(outcome, gaps_allowed=True)
     outcome.notes = without_damage(outcome.notes)
-    outcome.said = f"{found.told} told as gaps: what only the file that was written over held"
+    outcome.remark = f"{found.declared} told as gaps: what only the file that was written over held"
     return outcome
 
 
@@ -288,12 +288,12 @@ def deleted_files(folder: Path, *, times: int, seed: int, progress: Progress) ->
             if when == "between runs":
                 (chain.start_gateway if owner is chain.gateway else chain.historian.start)()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-            if name.endswith(".db") and not said_since(chain, began_us):
+            if name.endswith(".db") and not reported_since(chain, began_us):
                 outcome.notes.append(f"nobody said that {name} was removed {when}")
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         found = chain.result(outcome, gaps_allowed=True)
     outcome.notes = without_damage(outcome.notes)
-    outcome.said = f"{found.told} told as gaps: what only a removed history held"
+    outcome.remark = f"{found.declared} told as gaps: what only a removed history held"
     return outcome
 
 
@@ -355,18 +355,18 @@ def conflicts(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
             chain.gateway.end()
             clone.process.end()
             clone.start("--most", "0")
-            if not wait_for(clone.is_empty, SETTLE_S):
+            if not wait_for(clone.is_empty, QUIET_WITHIN_S):
                 outcome.notes.append(f"{clone.waits()} rows of the copy were never stored")
             clone.process.end()
             chain.start_gateway()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        if not wait_for(lambda: words(chain.history, among=("numbers-conflict", "outbox-restored")), SAID_S):
+        if not wait_for(lambda: words(chain.history, among=("numbers-conflict", "outbox-restored")), REPORTED_WITHIN_S):
             outcome.notes.append("nobody said that numbers came twice")
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         found = chain.result(outcome, *(clone.journal for clone in clones))
         for clone in clones:
             outcome.notes += clone.process.unclean()[:3]
     # Two chains of one name are in the history, each with holes where the other came first: that is what it says.
     outcome.notes = [note for note in outcome.notes if note != NOT_WHOLE]
-    outcome.said = f"{found.kept_as_conflict} kept beside another content of their number"
+    outcome.remark = f"{found.kept_as_conflict} kept beside another content of their number"
     return outcome

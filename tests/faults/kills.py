@@ -13,7 +13,7 @@ from tests.faults.outcome import Outcome, Progress
 
 PAUSE_S = 1.2
 """Longest time between two kills: long enough to get through a start, short enough to hit one."""
-SETTLE_S = 120.0
+QUIET_WITHIN_S = 120.0
 
 
 def victims(rng: random.Random) -> list[str]:
@@ -47,15 +47,15 @@ def random_kills(folder: Path, *, kills: int, seed: int, progress: Progress) -> 
             for name in names:
                 by_part[name] += 1
             progress(outcome.times / kills)
-        outcome.recovery_s = chain.settle(SETTLE_S)
+        outcome.recovery_s = chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
-    outcome.said = ", ".join(f"{name} {n}" for name, n in by_part.items())
+    outcome.remark = ", ".join(f"{name} {n}" for name, n in by_part.items())
     return outcome
 
 
 def stored_upto(chain: Chain, last: int) -> bool:
     """Whether so many numbers are stored, or known to be gaps, within a while."""
-    return wait_for(lambda: chain.known() >= last, SETTLE_S, poll_s=0.02)
+    return wait_for(lambda: chain.known() >= last, QUIET_WITHIN_S, poll_s=0.02)
 
 
 def broker_loses_queue(folder: Path, *, kills: int, seed: int, progress: Progress) -> Outcome:
@@ -75,6 +75,6 @@ def broker_loses_queue(folder: Path, *, kills: int, seed: int, progress: Progres
             chain.broker.start()
             chain.historian.start()
             outcome.end_round(partial(stored_upto, chain, before), of=kills, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
     return outcome

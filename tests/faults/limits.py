@@ -17,7 +17,7 @@ import pytest
 
 from tests.faults.chain import Chain, Process, chain_in, wait_for
 from tests.faults.files import fill, small_disk, works
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.faults.proxy import Proxy
 from tests.servers import mosquitto_in
@@ -42,9 +42,9 @@ def slow_disk(process: Process, flush_s: float) -> Iterator[None]:
         yield
     finally:
         tracer.send_signal(signal.SIGTERM)
-        _, said = tracer.communicate()
-        if said:
-            raise RuntimeError(f"strace: {said.decode().strip()}")
+        _, output = tracer.communicate()
+        if output:
+            raise RuntimeError(f"strace: {output.decode().strip()}")
 
 
 def slow_flushes(folder: Path, *, times: int, seed: int, progress: Progress) -> Outcome:
@@ -67,9 +67,9 @@ def slow_flushes(folder: Path, *, times: int, seed: int, progress: Progress) -> 
                     outcome.notes.append(f"stood still at {flush_s:.1f} s a flush")
                 made = chain.promised() - before
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
-    outcome.said = f"{made} stored meanwhile, the last time"
+    outcome.remark = f"{made} stored meanwhile, the last time"
     return outcome
 
 
@@ -89,7 +89,7 @@ def memory_group(megabytes: int) -> Iterator[Path]:
             yield group
             return
         finally:
-            wait_for(partial(empty, group), SETTLE_S)
+            wait_for(partial(empty, group), QUIET_WITHIN_S)
             group.rmdir()
     pytest.skip("needs the right to make a control group with a memory limit")
 
@@ -128,11 +128,11 @@ def little_memory(folder: Path, *, times: int, megabytes: int, rate: float, seed
             ballast.unlink()
             proxy.refuse(False)
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         found = chain.result(outcome, gaps_allowed=True)
-    if not found.told:
+    if not found.declared:
         outcome.notes.append("nothing had to go: the memory was never short")
-    outcome.said = f"resident at most {most} MB, {found.told} told as a gap with the reason"
+    outcome.remark = f"resident at most {most} MB, {found.declared} told as a gap with the reason"
     return outcome
 
 

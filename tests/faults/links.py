@@ -11,7 +11,7 @@ from gateway.outbox.opening import WAL_LIMIT
 from tests.faults.chain import Chain, wait_for
 from tests.faults.content import EVENT_EVERY
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.faults.proxy import Proxy
 from tests.servers import mosquitto_in
@@ -37,9 +37,9 @@ def bad_links(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
             while outcome.times < times:
                 trouble(proxy, TROUBLES[outcome.times % len(TROUBLES)], rng)
                 outcome.end_round(partial(works, chain), of=times, progress=progress)
-            chain.settle(SETTLE_S)
+            chain.wait_until_quiet(QUIET_WITHIN_S)
             chain.result(outcome)
-        outcome.said = f"{proxy.connections} connections"
+        outcome.remark = f"{proxy.connections} connections"
     return outcome
 
 
@@ -91,7 +91,7 @@ def offline(
                 largest = max(largest, size(chain))
                 progress(0.7 * done / total)
                 time.sleep(1.0)
-                if time.monotonic() - began > 20 * total / (rate * speed) + SETTLE_S:
+                if time.monotonic() - began > 20 * total / (rate * speed) + QUIET_WITHIN_S:
                     outcome.notes.append(f"only {done} of {total} made")
                     break
             chain.gateway.end()
@@ -99,9 +99,9 @@ def offline(
             if largest > 1.1 * (outbox_mb << 20) + WAL_LIMIT:
                 outcome.notes.append(f"the outbox grew to {largest >> 20} MB, cap {outbox_mb}")
             drain(chain, proxy, rate, outcome, largest)
-            chain.settle(SETTLE_S)
+            chain.wait_until_quiet(QUIET_WITHIN_S)
             found = chain.result(outcome, gaps_allowed=True)
-            outcome.said += f", {found.told} of {found.promised} told as a gap: the cap"
+            outcome.remark += f", {found.declared} of {found.promised} told as a gap: the cap"
     return outcome
 
 
@@ -109,10 +109,10 @@ def drain(chain: Chain, proxy: Proxy, rate: float, outcome: Outcome, largest: in
     """Open the link with the ward at its real rate; measure how fast the backlog goes and how late the present is."""
     before = chain.promised()
     chain.start_gateway("--rate", str(rate))
-    wait_for(lambda: chain.promised() > before, SETTLE_S)
+    wait_for(lambda: chain.promised() > before, QUIET_WITHIN_S)
     proxy.refuse(False)
     # The gateway has to find out that the link is back.
-    if not wait_for(lambda: chain.known() > 0, SETTLE_S):
+    if not wait_for(lambda: chain.known() > 0, QUIET_WITHIN_S):
         outcome.notes.append("the link was not used again")
     began = time.monotonic()
     stored = chain.stored()
@@ -133,7 +133,7 @@ def drain(chain: Chain, proxy: Proxy, rate: float, outcome: Outcome, largest: in
     outcome.recovery_s = took
     latencies.sort()
     p95 = latencies[int(0.95 * (len(latencies) - 1))] if latencies else 0.0
-    outcome.said = (
+    outcome.remark = (
         f"outbox at most {largest / 2**20:.0f} MB, {stored} rows in {took:.0f} s = {stored / took / rate:.0f} x real"
         f" time, live p95 {p95 * 1000:.0f} ms"
     )

@@ -94,20 +94,22 @@ def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) 
             outbox.record(Record("audit", "load", time.time_ns() // 1000, fields))
         options.made = n = due
         if step % RECORD_EVERY == 0:
-            aside = tell(outbox, aside)
-    tell(outbox, aside)
+            aside = audit_new(outbox, aside)
+    audit_new(outbox, aside)
 
 
-def tell(outbox: Outbox, told: int) -> int:
+def audit_new(outbox: Outbox, known: int) -> int:
     """Put into the audit what happened to the files, as `gateway.audit.audit` does.
 
     Args:
         outbox: Whose files they are.
-        told: How many of those that were set aside had been told; what is returned is how many are now.
+        known: How many of those that were set aside had been told; what is returned is how many are now.
     """
-    said: list[tuple[str, Mapping[str, str | int]]] = [("set-aside", {"file": name}) for name in outbox.aside[told:]]
-    said += [(incident.what, incident.fields) for incident in outbox.incidents.drain()]
-    for what, fields in said:
+    entries: list[tuple[str, Mapping[str, str | int]]] = [
+        ("set-aside", {"file": name}) for name in outbox.aside[known:]
+    ]
+    entries += [(incident.what, incident.fields) for incident in outbox.incidents.drain()]
+    for what, fields in entries:
         outbox.record(Record("audit", what, time.time_ns() // 1000, dict(fields)))
     return len(outbox.aside)
 

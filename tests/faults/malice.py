@@ -21,7 +21,7 @@ from gateway.wire.receipt_key import ReceiptKey
 from gateway.wire.topics import Topics
 from tests.faults.chain import Chain, chain_in, known, wait_for
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.limits import resident_mb
 from tests.faults.outcome import Outcome, Progress, promised, words
 from tests.servers import wait_until
@@ -31,7 +31,7 @@ AHEAD_S = 1.0
 """Time without a historian, so that the outbox has numbers that nobody has stored."""
 SEEN_S = 0.7
 """Time for a forged receipt to do what it can."""
-SAID_S = 30.0
+REPORTED_WITHIN_S = 30.0
 LATE_S = 2.0
 """Longest time that one gateway's load may hold up another's measurement, from durable to stored."""
 BETWEEN_BOMBS_S = 0.05
@@ -95,7 +95,7 @@ def forged_receipts(folder: Path, *, times: int, seed: int, progress: Progress) 
             forge_rounds(
                 chain, outcome, key=key if signed else None, until=until, of=times, seed=seed, progress=progress
             )
-            chain.settle(SETTLE_S)
+            chain.wait_until_quiet(QUIET_WITHIN_S)
             chain.result(outcome)
     return outcome
 
@@ -123,8 +123,8 @@ def forge_rounds(
                 chain.historian.start()
             outcome.end_round(partial(works, chain), of=of, progress=progress)
             among = ("receipt-forged", "outbox-restored")
-            said = partial(words, chain.history, since_us=began_us, among=among)
-            if not (key and UNSIGNED in chain.gateway.text()) and not wait_for(said, SAID_S):
+            reported = partial(words, chain.history, since_us=began_us, among=among)
+            if not (key and UNSIGNED in chain.gateway.text()) and not wait_for(reported, REPORTED_WITHIN_S):
                 outcome.notes.append(f"nobody said that receipts were forged (retained: {retained}, away: {away})")
 
 
@@ -174,23 +174,23 @@ def message_bombs(folder: Path, *, times: int, seed: int, progress: Progress) ->
             outcome.end_round(partial(works, chain), of=times, progress=progress)
         ended = [process.process and process.process.pid for process in (chain.gateway, chain.historian)]
         most = resident_mb(chain.historian)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
         if started != ended:
             outcome.notes.append("a process ended")
     if max(late) > LATE_S:
         outcome.notes.append(f"another gateway waited for {max(late):.1f} s")
-    outcome.said = f"another gateway waits at most {max(late):.2f} s, the historian takes at most {most} MB"
+    outcome.remark = f"another gateway waits at most {max(late):.2f} s, the historian takes at most {most} MB"
     return outcome
 
 
 def delay_s(chain: Chain) -> float:
     """Return how long what has just become durable takes until it is stored, seconds."""
     before = chain.promised()
-    wait_for(lambda: chain.promised() > before, SETTLE_S, poll_s=0.01)
+    wait_for(lambda: chain.promised() > before, QUIET_WITHIN_S, poll_s=0.01)
     began = time.monotonic()
     epoch, last = list(promised(chain.journal).items())[-1]
-    wait_for(lambda: known(chain.history, epoch) >= last, SETTLE_S, poll_s=0.01)
+    wait_for(lambda: known(chain.history, epoch) >= last, QUIET_WITHIN_S, poll_s=0.01)
     return time.monotonic() - began
 
 

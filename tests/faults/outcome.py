@@ -32,7 +32,7 @@ Progress = Callable[[float], None]
 
 @dataclass(slots=True)
 class Outcome:
-    """One row of the table; ``notes`` say what went wrong beyond numbers, ``said`` what else is worth a word."""
+    """One row of the table; ``notes`` say what went wrong beyond numbers, ``remark`` what else is worth a word."""
 
     fault: str
     times: int = 0
@@ -44,7 +44,7 @@ class Outcome:
     gap_s: float | None = None
     recovery_s: float | None = None
     notes: list[str] = field(default_factory=list)
-    said: str = ""
+    remark: str = ""
     skipped: str = ""
     seconds: float = 0.0
 
@@ -102,7 +102,7 @@ class Comparison:
     ``lost`` also counts contents that are nowhere though their numbers are; numbers in doubt, whose contents were moved
     to others when a new life of the outbox began, are judged by their contents alone.
 
-    ``silent`` counts what is neither stored nor told, by number or by content, and what is told as a gap that a file
+    ``silent`` counts what is neither stored nor declared, by number or by content, and what a gap declares that a file
     or a person made while no entry of the audit says so. ``kept_as_conflict`` are contents that lie beside another of
     the same number. ``chain_is_whole`` tells of the audit: nothing is missing in it that is not told.
     """
@@ -110,7 +110,7 @@ class Comparison:
     promised: int
     stored: int
     lost: int
-    told: int
+    declared: int
     twice: int
     wrong: int
     both: int
@@ -122,7 +122,7 @@ class Comparison:
 def compare(history: Path, promises: Mapping[str, int], runs: Mapping[int, int] | None = None) -> Comparison:
     """Hold a history of generated measurements against what the outbox promised: numbers, and contents of runs."""
     db = sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True)
-    lost = told = both = unspoken = 0
+    lost = declared = both = unspoken = 0
     doubts = doubted(db)
     for epoch, last in promises.items():
         numbered = {
@@ -145,7 +145,7 @@ def compare(history: Path, promises: Mapping[str, int], runs: Mapping[int, int] 
                 within += int(np.searchsorted(stored, end, "right") - np.searchsorted(stored, begin))
                 unspoken += (end - begin + 1) * (reason not in OF_ITSELF)
                 upto = end
-        told += numbers - within
+        declared += numbers - within
         both += within
         gave, upto = doubts.get(epoch, (last, last))
         moved = max(0, min(upto, last) - gave - int(np.diff(np.searchsorted(stored, [gave + 1, upto + 1]))[0]))
@@ -161,10 +161,10 @@ def compare(history: Path, promises: Mapping[str, int], runs: Mapping[int, int] 
     twice = len(rows) - len({row[1] for row in rows}) + len(records) - len(set(records))
     whole = not broken and not any(cut.values())
     kept = {int(row[1]) for row in rows} | conflicts
-    lost = max(lost, missing(kept, runs or {}) - told)
+    lost = max(lost, missing(kept, runs or {}) - declared)
     silent = lost + unspoken
     return Comparison(
-        sum(promises.values()), len(rows) + len(records), lost, told, twice, wrong, both, silent,
+        sum(promises.values()), len(rows) + len(records), lost, declared, twice, wrong, both, silent,
         len(conflicts - {int(row[1]) for row in rows}), whole,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from gateway.broker.embedded import find_mosquitto
 from tests.certificates import DAY, Authority
 from tests.faults.chain import Chain, wait_for
 from tests.faults.files import works
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.servers import Child, free_port, missing
 
@@ -72,10 +72,10 @@ def expired(folder: Path, *, times: int, seed: int, progress: Progress) -> Outco
             # TLS asks for the certificate when a connection is made: a standing one goes on.
             chain.broker.end()
             chain.broker.start()
-            if not wait_for(partial(refused_again, chain, chain.gateway.text().count(EXPIRED)), SETTLE_S):
+            if not wait_for(partial(refused_again, chain, chain.gateway.text().count(EXPIRED)), QUIET_WITHIN_S):
                 outcome.notes.append("nobody said that the certificate has expired")
             authority.issue("faults")
             outcome.end_round(partial(works, chain), of=times, progress=progress)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
     return outcome

@@ -158,7 +158,7 @@ def power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress) -> Out
         durable = max(durable, machine.durable())
         outcome.times += 1
         progress(outcome.times / (cuts + 1))
-    outcome.said = f"{outcome.stored - outcome.made} rows more than were called durable"
+    outcome.remark = f"{outcome.stored - outcome.made} rows more than were called durable"
     return outcome
 
 

@@ -30,11 +30,11 @@ def main() -> None:
     while page := outbox.read(rows, PAGE):
         wrong += sum(row.seq != rows + i or not whole(row.payload) for i, row in enumerate(page, 1))
         rows += len(page)
-    say("")  # ends what the firmware left on the line
-    say(f"OPENED {state.epoch} {state.durable_seq} {rows} {wrong} {state.set_aside}")
+    write_line("")  # ends what the firmware left on the line
+    write_line(f"OPENED {state.epoch} {state.durable_seq} {rows} {wrong} {state.set_aside}")
     if only_look:
         return
-    outbox.subscribe(lambda: say(f"DURABLE {outbox.epoch} {outbox.state().durable_seq}"))
+    outbox.subscribe(lambda: write_line(f"DURABLE {outbox.epoch} {outbox.state().durable_seq}"))
     number = run * RUN_FACTOR
     while True:
         n = int(RATE * STEP_S)
@@ -50,7 +50,7 @@ def whole(payload: bytes) -> bool:
     return all(fields[name] == value for name, value in expected.items())
 
 
-def say(text: str) -> None:
+def write_line(text: str) -> None:
     """Write a line to the console at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

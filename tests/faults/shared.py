@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.chain import Process, wait_for
 from tests.faults.content import made
-from tests.faults.kills import PAUSE_S, SETTLE_S
+from tests.faults.kills import PAUSE_S, QUIET_WITHIN_S
 from tests.faults.outcome import FIELDS, Outcome, Progress, promised
 from tests.faults.stores import in_store, store_section
 from tests.servers import Child, mosquitto_in, victoria_metrics_in, wait_until
@@ -95,7 +95,7 @@ def shared_historians(
             group.gateway.end()
             # The same run again, which makes nothing new: what was made until the end is promised too.
             group.gateway.start("--most", "0")
-            if not wait_for(lambda: group.depth() == 0, SETTLE_S + 3 * hold_back_s):
+            if not wait_for(lambda: group.depth() == 0, QUIET_WITHIN_S + 3 * hold_back_s):
                 outcome.notes.append(f"{group.depth()} measurements were never released")
             outcome.recovery_s = time.monotonic() - began
             held = in_store(store.port)
@@ -133,4 +133,6 @@ def compare(group: Group, held: dict[int, set[int]], outcome: Outcome) -> None:
     for process in (group.gateway, *group.historians):
         outcome.notes += process.unclean()[:3]
     both = sum(n > 1 for n in found.values())
-    outcome.said = f"shares {' + '.join(map(str, shares))}, {both} of them in two histories; in the store: {len(held)}"
+    outcome.remark = (
+        f"shares {' + '.join(map(str, shares))}, {both} of them in two histories; in the store: {len(held)}"
+    )

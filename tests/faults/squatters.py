@@ -20,7 +20,7 @@ from tests.faults.beds import START_S, Beds
 from tests.faults.chain import Process, count, module, wait_for
 from tests.faults.devices import APART_S
 from tests.faults.hands import rows_in
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.servers import free_port
 
@@ -35,7 +35,7 @@ def squat(port: int) -> Iterator[None]:
     """Listen on a port of loopback and answer nobody; waits until it is free."""
     server = socket.socket()
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    assert wait_for(partial(bound, server, port), SETTLE_S, poll_s=0.002)
+    assert wait_for(partial(bound, server, port), QUIET_WITHIN_S, poll_s=0.002)
     server.listen()
     try:
         yield
@@ -91,14 +91,14 @@ def squat_under(folder: Path, kind: str, outcome: Outcome, *, times: int, seed: 
         dashboard = Process("dashboard", folder, module("gateway", "dashboard", ward.config))
         dashboard.start()
         while outcome.times < times:
-            take_place(ward, kind)
+            occupy(ward, kind)
             before = count(ward.history)
-            again = partial(wait_for, partial(more_than, ward.history, before), SETTLE_S)
+            again = partial(wait_for, partial(more_than, ward.history, before), QUIET_WITHIN_S)
             outcome.end_round(again, of=times, progress=progress)
         judge(ward, dashboard, {port: squatted[port] for port in (metrics, pages)}, outcome)
         ward.air.off()
         # With the gateway its broker ends: what is not stored by then waits in the outbox.
-        if not wait_for(lambda: not rows_in(folder / "outbox.db"), SETTLE_S):
+        if not wait_for(lambda: not rows_in(folder / "outbox.db"), QUIET_WITHIN_S):
             outcome.notes.append(f"{rows_in(folder / 'outbox.db')} rows were never stored")
         time.sleep(APART_S)
         ward.finish(outcome)
@@ -109,7 +109,7 @@ def more_than(history: Path, before: int) -> bool:
     return count(history) > before
 
 
-def take_place(ward: Beds, kind: str) -> None:
+def occupy(ward: Beds, kind: str) -> None:
     """Kill the broker and take its place for a while: the port of iotcore, the name of mosquitto's socket."""
     assert wait_for(lambda: door_of(ward).pid, START_S)
     door = door_of(ward)
@@ -139,13 +139,13 @@ def judge(ward: Beds, dashboard: Process, squatted: dict[int, contextlib.ExitSta
     if f"no metrics on port {metrics}" not in ward.gateway.text():
         outcome.notes.append("nobody said that the port of the metrics is taken")
     assert dashboard.process
-    if not wait_for(lambda: TAKEN_PAGES.format(port=pages) in dashboard.text(), SETTLE_S):
+    if not wait_for(lambda: TAKEN_PAGES.format(port=pages) in dashboard.text(), QUIET_WITHIN_S):
         outcome.notes.append(f"nobody said that the port of the pages is taken: {dashboard.text()[-200:]!r}")
     if "Traceback" in dashboard.text():
         outcome.notes.append("the dashboard ends with a traceback")
     for place in squatted.values():
         place.close()
-    if not wait_for(partial(serves, metrics), SETTLE_S):
+    if not wait_for(partial(serves, metrics), QUIET_WITHIN_S):
         outcome.notes.append("no metrics when their port was free again")
     dashboard.end()
 

@@ -20,13 +20,13 @@ from typing import ClassVar
 import orjson
 
 from tests.faults.chain import Chain, chain_in, wait_for
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.load import FUTURE_US, POISONED
 from tests.faults.outcome import Outcome, Progress, promised, words
 from tests.servers import Child, victoria_metrics_in
 
 POISON_AMONG = 10_000
-SAID_S = 30.0
+REPORTED_WITHIN_S = 30.0
 """Longest time until somebody is told that nothing is taken."""
 WRITES = re.compile(r'^vm_http_requests_total\{path="[^"]*write"[^}]*\} (\d+)', re.MULTILINE)
 
@@ -98,16 +98,16 @@ def store_kills(folder: Path, *, kills: int, seed: int, hold_back_s: float, prog
             progress(outcome.times / kills)
         before_end = chain.promised()
         began = time.monotonic()
-        if not wait_for(lambda: confirmed(chain) >= before_end, SETTLE_S + 3 * hold_back_s):
+        if not wait_for(lambda: confirmed(chain) >= before_end, QUIET_WITHIN_S + 3 * hold_back_s):
             outcome.notes.append("the store did not get everything in time")
         outcome.recovery_s = time.monotonic() - began
         chain.watch.stop()
         chain.gateway.end()
         chain.start_gateway("--most", "0")
         last = chain.promised()
-        wait_for(lambda: confirmed(chain) >= last, SETTLE_S + 3 * hold_back_s)
+        wait_for(lambda: confirmed(chain) >= last, QUIET_WITHIN_S + 3 * hold_back_s)
         held = in_store(store.port)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
         there = numbers_stored(chain)
         lost = len(there - held.keys())
@@ -115,7 +115,7 @@ def store_kills(folder: Path, *, kills: int, seed: int, hold_back_s: float, prog
         outcome.silent += lost
         outcome.twice += sum(len(times) > 1 for times in held.values())
         again = chain.historian.text().count("writing again what it took")
-        outcome.said = f"in the store: {len(held)} of {len(there)}; hold-back {hold_back_s:.0f} s, {again} replays"
+        outcome.remark = f"in the store: {len(held)} of {len(there)}; hold-back {hold_back_s:.0f} s, {again} replays"
     return outcome
 
 
@@ -173,27 +173,27 @@ def store_address(folder: Path, *, times: int, seed: int, hold_back_s: float, pr
     ):
         while outcome.times < times:
             how = ways[outcome.times % len(ways)]
-            wait_for(partial(answered, store.port, requests(store.port)), SETTLE_S)
+            wait_for(partial(answered, store.port, requests(store.port)), QUIET_WITHIN_S)
             store.end()
             began_us = time.time_ns() // 1000
             with something_else(store.port, how):
                 before = confirmed(chain)
-                told = partial(words, chain.history, since_us=began_us, among=("store-refuses",))
-                if not wait_for(told, SAID_S):
+                refused = partial(words, chain.history, since_us=began_us, among=("store-refuses",))
+                if not wait_for(refused, REPORTED_WITHIN_S):
                     outcome.notes.append(f"nobody said that the store is none ({how})")
                 if chain.promised() - confirmed(chain) < confirmed(chain) - before:
                     outcome.notes.append(f"receipts went on without a store ({how})")
             store.start()
             last = chain.promised()
-            mended = partial(wait_for, partial(has_confirmed, chain, last), SETTLE_S + 3 * hold_back_s)
+            mended = partial(wait_for, partial(has_confirmed, chain, last), QUIET_WITHIN_S + 3 * hold_back_s)
             outcome.end_round(mended, of=times, progress=progress)
         chain.watch.stop()
         chain.gateway.end()
         chain.start_gateway("--most", "0")
         last = chain.promised()
-        wait_for(lambda: confirmed(chain) >= last, SETTLE_S + 3 * hold_back_s)
+        wait_for(lambda: confirmed(chain) >= last, QUIET_WITHIN_S + 3 * hold_back_s)
         held = in_store(store.port)
-        chain.settle(SETTLE_S)
+        chain.wait_until_quiet(QUIET_WITHIN_S)
         chain.result(outcome)
         lost = len(numbers_stored(chain) - held.keys())
         outcome.lost += lost
@@ -201,7 +201,7 @@ def store_address(folder: Path, *, times: int, seed: int, hold_back_s: float, pr
         outcome.twice += sum(len(times) > 1 for times in held.values())
         if dead := dead_letters(chain):
             outcome.notes.append(f"{len(dead)} given up for an address: {dead[0][2]}")
-        outcome.said = f"in the store: {len(held)}, none given up"
+        outcome.remark = f"in the store: {len(held)}, none given up"
     return outcome
 
 
@@ -222,7 +222,7 @@ def poison(folder: Path, *, how: str, seed: int, progress: Progress) -> Outcome:
         chain.gateway.end()
         chain.start_gateway("--most", str(POISON_AMONG), "--rate", "4000", "--poison", how)
         began = time.monotonic()
-        if not wait_for(lambda: confirmed(chain) >= POISON_AMONG, SETTLE_S):
+        if not wait_for(lambda: confirmed(chain) >= POISON_AMONG, QUIET_WITHIN_S):
             outcome.notes.append(f"only {confirmed(chain)} confirmed")
         progress(0.9)
         outcome.recovery_s = time.monotonic() - began
@@ -242,7 +242,7 @@ def poison(folder: Path, *, how: str, seed: int, progress: Progress) -> Outcome:
             outcome.notes.append("the store holds the poisoned one")
         if writes > POISON_AMONG // 20:
             outcome.notes.append(f"a storm of {writes} writes")
-        outcome.said = f"1 dead letter ({dead[0][2] if dead else '-'}), {writes} writes"
+        outcome.remark = f"1 dead letter ({dead[0][2] if dead else '-'}), {writes} writes"
     return outcome
 
 

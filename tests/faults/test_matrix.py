@@ -39,7 +39,7 @@ def test_content_follows_from_the_number_and_is_never_the_same() -> None:
     assert len({(m.session, m.slot, m.metric, m.end_us, m.value) for m in some}) == len(some)
 
 
-def test_comparison_sees_what_is_lost_doubled_changed_and_told(tmp_path: Path) -> None:
+def test_comparison_sees_what_is_lost_doubled_changed_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     history = History(path)
     first = RUN_FACTOR
@@ -50,7 +50,7 @@ def test_comparison_sees_what_is_lost_doubled_changed_and_told(tmp_path: Path) -
     with sqlite3.connect(path) as db:
         db.execute("UPDATE measurements SET n = n + 1 WHERE seq = 3")
     found = compare(path, {EPOCH: 12})
-    assert (found.promised, found.stored, found.lost, found.told, found.twice, found.wrong) == (12, 8, 2, 2, 1, 1)
+    assert (found.promised, found.stored, found.lost, found.declared, found.twice, found.wrong) == (12, 8, 2, 2, 1, 1)
 
 
 def test_what_is_gone_without_a_word_is_silent(tmp_path: Path) -> None:
@@ -95,17 +95,17 @@ def test_a_journal_tells_numbers_and_contents_and_a_torn_line_nothing(tmp_path: 
 
 
 def test_a_round_that_does_not_go_on_is_noted() -> None:
-    outcome, told = Outcome("some"), list[float]()
-    outcome.end_round(lambda: True, of=4, progress=told.append, by=2)
+    outcome, shares = Outcome("some"), list[float]()
+    outcome.end_round(lambda: True, of=4, progress=shares.append, by=2)
     assert outcome.good
-    outcome.end_round(lambda: False, of=4, progress=told.append)
-    assert (outcome.times, outcome.notes, told) == (3, ["did not go on after 3"], [0.5, 0.75])
+    outcome.end_round(lambda: False, of=4, progress=shares.append)
+    assert (outcome.times, outcome.notes, shares) == (3, ["did not go on after 3"], [0.5, 0.75])
     assert not Outcome("other", silent=1).good
 
 
 @pytest.mark.broker
 @pytest.mark.parametrize("row", [hands.restored_outbox, hands.deleted_files, malice.forged_receipts])
-def test_what_hands_and_strangers_do_is_told(tmp_path: Path, row: Callable[..., Outcome]) -> None:
+def test_what_hands_and_strangers_do_is_reported(tmp_path: Path, row: Callable[..., Outcome]) -> None:
     outcome = row(tmp_path / "row", times=2, seed=SEED, progress=no_progress)
     assert outcome.made > 0
     assert outcome.good, outcome
@@ -133,27 +133,27 @@ def test_a_clock_that_is_set_loses_and_doubles_nothing(tmp_path: Path) -> None:
 
 
 def test_a_wall_clock_can_be_moved_and_the_others_stand(tmp_path: Path) -> None:
-    clock, program = tmp_path / "clock", tmp_path / "told.py"
+    clock, program = tmp_path / "clock", tmp_path / "shown.py"
     program.write_text(
         "import time\nfor _ in range(2):\n    input()\n    print(time.time(), time.monotonic(), flush=True)\n"
     )
     move(clock, -3600.0)
-    command = [sys.executable, "-m", "tests.faults.stepped", str(clock), "told"]
+    command = [sys.executable, "-m", "tests.faults.stepped", str(clock), "shown"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=environment, cwd=ROOT) as child:
         assert child.stdin
         assert child.stdout
-        said = []
+        shown = []
         for off_s in (-3600.0, 7200.0):
             move(clock, off_s)
             child.stdin.write("\n")
             child.stdin.flush()
             wall_s, monotonic_s = map(float, child.stdout.readline().split())
-            said.append((round((time.time() - wall_s + off_s) / 60), round((time.monotonic() - monotonic_s) / 60)))
-    assert said == [(0, 0), (0, 0)]
+            shown.append((round((time.time() - wall_s + off_s) / 60), round((time.monotonic() - monotonic_s) / 60)))
+    assert shown == [(0, 0), (0, 0)]
 
 
-def test_an_event_that_is_told_twice_is_seen() -> None:
+def test_an_event_that_is_reported_twice_is_seen() -> None:
     one = replace(made(5), start_us=START_US, end_us=START_US)
     soon, later = (replace(one, start_us=START_US + us, end_us=START_US + us) for us in (60_000, 900_000))
     other = replace(soon, devices=("dot-9",))

@@ -25,7 +25,7 @@ from simulators.radio.hub import Hub
 from simulators.scenes.scene import Bed, Scene, Worn
 from tests.faults.beds import START_S, Air
 from tests.faults.chain import Process, module, wait_for
-from tests.faults.kills import SETTLE_S
+from tests.faults.kills import QUIET_WITHIN_S
 from tests.faults.outcome import Outcome, Progress
 from tests.faults.people import Asked, People
 from tests.gateway.run.ward_desk import Desk
@@ -104,7 +104,7 @@ class Ward:
     def _change(self) -> None:
         name, fields = self.people.draw(self._rng)
         asked_us = time.time_ns() // 1000
-        answer = self.desk.ask(name, within_s=SETTLE_S, **fields)
+        answer = self.desk.ask(name, within_s=QUIET_WITHIN_S, **fields)
         assert answer is not None, f"no answer to {name} {fields}: {self.gateway.text()[-2000:]}"
         assert answer["ok"], (name, fields, answer)
         self._stands(Asked(name, fields, asked_us, time.time_ns() // 1000))
@@ -165,7 +165,7 @@ def judge_numbers(ward: Ward, outcome: Outcome) -> None:
     """Hold the numbers that the outbox gave against those of the history."""
     with closing(Outbox(ward.outbox)) as box:
         epoch, last = box.state().epoch, box.state().last_seq
-    if not wait_for(lambda: received(ward.history, epoch) >= last, SETTLE_S):
+    if not wait_for(lambda: received(ward.history, epoch) >= last, QUIET_WITHIN_S):
         outcome.notes.append(f"the history has {received(ward.history, epoch)} of {last}")
     outcome.made, outcome.stored = last, numbers(ward.history, epoch)
     outcome.lost = outcome.silent = last - outcome.stored
@@ -181,7 +181,7 @@ def judge_changes(ward: Ward, outcome: Outcome) -> None:
     if strange := kept - answered:
         outcome.notes.append(f"{strange.total()} changes stand and nobody knows of them: {strange.most_common(2)}")
     took_ms = [(change.answered_us - change.asked_us) / 1000 for change in ward.done]
-    outcome.said = f"{len(ward.done)} changes, answered within {np.percentile(took_ms, 95):.0f} ms (95 of 100)"
+    outcome.remark = f"{len(ward.done)} changes, answered within {np.percentile(took_ms, 95):.0f} ms (95 of 100)"
 
 
 def judge_people(ward: Ward, outcome: Outcome) -> None:
@@ -196,7 +196,7 @@ def judge_people(ward: Ward, outcome: Outcome) -> None:
         )
     if others:
         outcome.notes.append(f"{others} sessions hold what is somebody else's")
-    outcome.said += f"; {len(measured)} heart rates of {len({m.subject for m in measured})} people"
+    outcome.remark += f"; {len(measured)} heart rates of {len({m.subject for m in measured})} people"
 
 
 def said(fields: dict[str, Any]) -> str:

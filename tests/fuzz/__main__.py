@@ -60,14 +60,14 @@ def fuzz(python: Path, name: str, inputs: int) -> Outcome:
     plain = round(inputs * PLAIN)
     status = 0
     while not status and (left := inputs - plain - outcome.inputs) > 0:
-        status, said = run(python, "guided", name, left, folder)
-        pulses = _DONE.findall(said) or _RUN.findall(said) or ["0"]
-        covered = _COVERAGE.findall(said)
+        status, output = run(python, "guided", name, left, folder)
+        pulses = _DONE.findall(output) or _RUN.findall(output) or ["0"]
+        covered = _COVERAGE.findall(output)
         outcome.inputs += max(1, int(pulses[-1]))
         outcome.branches = int(covered[-1]) if covered else outcome.branches
     if not status:
-        status, said = run(Path(sys.executable), "plain", name, plain, folder)
-        if memory := _MEMORY.search(said):
+        status, output = run(Path(sys.executable), "plain", name, plain, folder)
+        if memory := _MEMORY.search(output):
             outcome.inputs += int(memory[1])
             outcome.quarter_mb, outcome.end_mb = int(memory[2]), int(memory[3])
     new = sorted({path.name for path in folder.glob("failed-*")} - before)
@@ -81,10 +81,12 @@ def run(python: Path, how: str, name: str, inputs: int, folder: Path) -> tuple[i
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
     log = folder / "log"
     # The fuzzer ends its process without a word to Python: its scratch folder is ours to remove.
-    with log.open("wb") as said, tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as scratch:
+    with log.open("wb") as output, tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory) as scratch:
         command = ["nice", "-n", NICE, str(python), "-m", f"tests.fuzz.{how}", name, str(inputs), str(folder)]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "TMPDIR": scratch}
-        status = subprocess.run(command, cwd=ROOT, stdout=said, stderr=said, env=environment, check=False).returncode
+        status = subprocess.run(
+            command, cwd=ROOT, stdout=output, stderr=output, env=environment, check=False
+        ).returncode
     return status, log.read_text("utf-8", "replace")
 
 
@@ -92,13 +94,13 @@ def show(outcome: Outcome) -> None:
     """Print one row of the table."""
     verdict = outcome.failed or ("ok" if outcome.flat else f"memory grew by more than {FLAT_MB} MB")
     rate = outcome.inputs / max(outcome.seconds, 1e-9)
-    say(
+    log(
         f"{outcome.name:22} {outcome.inputs:>11,} {rate:>8,.0f} {outcome.branches:>9,} "
         f"{outcome.quarter_mb:>9} {outcome.end_mb:>7}   {verdict}"
     )
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Print a line at once, so that whoever waits sees it."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -116,7 +118,7 @@ def main() -> int:
     given = parser.parse_args()
     chosen = [t for t in targets().values() if (not given.only or t.name in given.only) and t.name not in given.but]
     whole = sum(target.share for target in chosen)
-    say(f"{'target':22} {'inputs':>11} {'inputs/s':>8} {'branches':>9} {'MB at 1/4':>9} {'at end':>7}")
+    log(f"{'target':22} {'inputs':>11} {'inputs/s':>8} {'branches':>9} {'MB at 1/4':>9} {'at end':>7}")
     outcomes = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # The decoders take longest, so they begin.
@@ -128,7 +130,7 @@ def main() -> int:
             outcomes.append(done.result())
             show(outcomes[-1])
     bad = [outcome for outcome in outcomes if outcome.failed or not outcome.flat]
-    say(f"{sum(outcome.inputs for outcome in outcomes):,} inputs, {len(bad)} targets failed")
+    log(f"{sum(outcome.inputs for outcome in outcomes):,} inputs, {len(bad)} targets failed")
     return 1 if bad else 0
 
 

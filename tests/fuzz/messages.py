@@ -163,7 +163,7 @@ def _measurements(data: bytes) -> None:
 def _records(data: bytes) -> None:
     with suppress(PayloadError):
         message = decode_records(GATEWAY, data)
-        assert all(len(told.body) <= 8 * len(data) + 64 for told in message.records)
+        assert all(len(record.body) <= 8 * len(data) + 64 for record in message.records)
         stored = [
             StoredRecord(GATEWAY, EPOCH, t.seq, t.kind, t.what, t.time_us, t.body.decode()) for t in message.records
         ]
@@ -260,7 +260,7 @@ def _dashboard() -> Target:
                 kind, payload = KINDS[part[0] % len(KINDS)], part[1:]
                 if kind == "waveform":
                     is_frame(payload)
-                state.take(kind, SLOT, payload, retained=bool(part[0] & 0x80))
+                state.on_message(kind, SLOT, payload, retained=bool(part[0] & 0x80))
         now = state.now_us()
         pages = [views.header(state, now, connected=True), views.ward_view(state, now), views.devices_view(state)]
         orjson.dumps([*pages, *(views.slot_view(state, slot, now) for slot in (*state.slot_ids(), "nobody"))])

@@ -89,7 +89,7 @@ def test_what_can_be_simulated_is_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
         (["ward", "--fault", "nonsense"], "no fault"),
         (["ward", "--fault", "bed-9-chest:drop@3"], "no device"),
@@ -98,9 +98,9 @@ def test_what_can_be_simulated_is_listed() -> None:
         (["recording", "nowhere.npz"], "nowhere.npz"),
     ],
 )
-def test_a_wrong_argument_is_one_sentence_and_nothing_starts(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_a_wrong_argument_is_one_sentence_and_nothing_starts(tmp_path: Path, arguments: list[str], reason: str) -> None:
     result = CliRunner().invoke(app, [*arguments, "--socket", str(tmp_path / "radio"), "--ports", str(tmp_path)])
     assert result.exit_code == 2
-    assert said in result.output
+    assert reason in result.output
     assert "Traceback" not in result.output
     assert not list(tmp_path.iterdir())

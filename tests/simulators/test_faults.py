@@ -162,11 +162,11 @@ async def test_faults_come_in_their_time() -> None:
     timeline = Timeline(speed=50.0)
     happened: list[tuple[str, float]] = []
 
-    class Told(Shimmer3):
+    class Reporting(Shimmer3):
         async def _drop(self) -> None:
             happened.append((self.name, timeline.now_s))
 
-    devices = {n: Told(name=n, timeline=timeline, path=Path("unused"), source=Counting()) for n in ("a", "b")}
+    devices = {n: Reporting(name=n, timeline=timeline, path=Path("unused"), source=Counting()) for n in ("a", "b")}
     await play([Fault("a", "drop", 8.0), Fault("b", "drop", 3.0)], devices, timeline)
     assert [name for name, _ in happened] == ["b", "a"]
     assert happened[0][1] >= 3.0

@@ -63,7 +63,7 @@ def test_ectopic_beats_come_early_and_are_made_up_for() -> None:
     assert np.all(beats.rr_s[early[:-1] + 1] > 1.0)
 
 
-def test_it_ends_where_it_was_told_to() -> None:
+def test_it_ends_where_it_was_asked_to() -> None:
     heart = Heart(end_s=10)
     beats = heart.take(100)
     assert beats is not None

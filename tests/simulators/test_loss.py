@@ -25,7 +25,7 @@ def test_share_lost(loss: float) -> None:
     assert 1 - sent.mean() == pytest.approx(loss, rel=0.06)
 
 
-def test_bursts_are_those_of_real_body_worn_radios() -> None:
+def test_bursts_are_those_of_real_radios_on_bodies() -> None:
     lengths = bursts(Loss(Channel(0.03), seed=1).sent(PACKETS))  # some 27 thousand, as many as the real ones counted
     assert len(lengths) > 20_000
     assert np.median(lengths) == 1

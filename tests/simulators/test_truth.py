@@ -66,7 +66,7 @@ def test_asymmetry_is_the_ratio_of_step_times(ratio: float) -> None:
     assert walk.swing_asymmetry == pytest.approx(1, abs=0.02) if ratio == 1 else walk.swing_asymmetry != 1
 
 
-def test_turns_and_pauses_are_told_with_their_times() -> None:
+def test_turns_and_pauses_are_reported_with_their_times() -> None:
     walk = truth(*there_and_back(distance_m=6), *there_and_back(distance_m=6), seed=3)
     assert [round(t.angle_deg) for t in walk.turns] == [180] * 4
     assert all(1 < t.end_s - t.start_s < 5 for t in walk.turns)

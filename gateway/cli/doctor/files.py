@@ -86,8 +86,8 @@ def _in_force(what: str, certificates: list[Certificate]) -> Finding | None:
         if left_days < 0:
             return Finding("certificates", "fail", f"{what} has ended", "Put a new one in its place.")
         if left_days < ENDS_SOON_DAYS:
-            said = f"{what} ends in {left_days} days"
-            return Finding("certificates", "warn", said, "Put a new one in its place soon.")
+            trouble = f"{what} ends in {left_days} days"
+            return Finding("certificates", "warn", trouble, "Put a new one in its place soon.")
     return None
 
 
@@ -111,8 +111,8 @@ def _revocations(path: Path) -> Finding:
     try:
         until = x509.load_pem_x509_crl(path.read_bytes()).next_update_utc
     except ValueError:
-        said = f"broker.crl_file: {path} is no revocation list"
-        return Finding("certificates", "fail", said, "Fetch it as PEM from the authority.")
+        trouble = f"broker.crl_file: {path} is no revocation list"
+        return Finding("certificates", "fail", trouble, "Fetch it as PEM from the authority.")
     if until is not None and until < datetime.now(UTC):
         return Finding("certificates", "fail", f"broker.crl_file: {path} is too old", "Fetch the authority's newest.")
     return Finding("certificates", "ok", "broker.crl_file: in force")

@@ -86,8 +86,8 @@ def judge_admission(broker: Broker, devices: int) -> Finding:
     finally:
         link.stop()
     if asker.limits is None:
-        said = explain(link.last_error or "no answer to MQTT 5")
-        return Finding("broker", "fail", f"{where}: {said}", "Check broker.username, password_file and ca_file.")
+        trouble = explain(link.last_error or "no answer to MQTT 5")
+        return Finding("broker", "fail", f"{where}: {trouble}", "Check broker.username, password_file and ca_file.")
     return judge_limits(where, asker.limits, devices)
 
 
@@ -95,12 +95,12 @@ def judge_limits(where: str, limits: Limits, devices: int) -> Finding:
     """What the broker takes at once is enough for the status of so many devices."""
     needed = STATUS_BYTES + devices * DEVICE_BYTES
     if limits.largest_packet < needed:
-        said = f"{where} lets us in, and takes messages of {limits.largest_packet} bytes at most"
+        trouble = f"{where} lets us in, and takes messages of {limits.largest_packet} bytes at most"
         advice = f"The status may need {needed}: raise max_packet_size there."
-        return Finding("broker", "warn", said, advice)
+        return Finding("broker", "warn", trouble, advice)
     if limits.receive_maximum < WINDOW_WANTED:
-        said = f"{where} lets us in, and takes {limits.receive_maximum} messages at a time"
-        return Finding("broker", "warn", said, "A backlog goes out slowly: raise max_inflight_messages there.")
+        trouble = f"{where} lets us in, and takes {limits.receive_maximum} messages at a time"
+        return Finding("broker", "warn", trouble, "A backlog goes out slowly: raise max_inflight_messages there.")
     largest = "" if limits.largest_packet >= LARGEST_PACKET else f", messages of up to {limits.largest_packet} bytes"
     return Finding("broker", "ok", f"{where} lets us in{largest}")
 
@@ -113,8 +113,8 @@ def judge_store(store: Store | None) -> Finding | None:
     try:
         request = _nothing_to_write(store)
     except (OSError, ValueError) as error:
-        said = f"historian.store.token_file: {getattr(error, 'strerror', None) or error}"
-        return Finding("store", "fail", said, "Write the token, and nothing else, into that file.")
+        trouble = f"historian.store.token_file: {getattr(error, 'strerror', None) or error}"
+        return Finding("store", "fail", trouble, "Write the token, and nothing else, into that file.")
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - http or https, as checked
             status = answer.status
@@ -122,8 +122,8 @@ def judge_store(store: Store | None) -> Finding | None:
         status = error.code
         error.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
-        said = f"{where}: {getattr(error, 'reason', None) or error}"
-        return Finding("store", "fail", said, "Check historian.store.url, the network and the firewall.")
+        trouble = f"{where}: {getattr(error, 'reason', None) or error}"
+        return Finding("store", "fail", trouble, "Check historian.store.url, the network and the firewall.")
     if status in {204, 400}:  # written, or "there is nothing to write"
         return Finding("store", "ok", f"{where} answers and lets us write")
     if status in {401, 403}:

@@ -102,7 +102,7 @@ def test_who_waits_is_heard_and_counted(walk: list[Numbered]) -> None:
     assert [intake.kept for intake in after.intakes] == [0, 0, 0]
 
 
-def test_what_has_no_room_is_said_and_what_has_is_analysed(
+def test_what_has_no_room_is_reported_and_what_has_is_analysed(
     walk: list[Numbered], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.analysis.backlog.OBJECT_BYTES", 1 << 20)  # 64 steps of two devices

@@ -12,7 +12,7 @@ from gateway.analysis.joints import CURVES_EVERY_S, JointBank, SubjectJoints, pa
 from gateway.clocks.timeline import Timelines
 from gateway.intake.intake import ArrivedBatch, Stream
 from simulators.body.body import Placement
-from tests.dsp.bodies import Worn, body, straight, wear
+from tests.dsp.bodies import SensorData, body, straight, wear
 from tests.dsp.legs import true_angles
 
 RATE_HZ = 100.0
@@ -36,7 +36,7 @@ class Arrivals:
         self._timelines = Timelines(0)
         self._streams = {number: self._timelines.add(SPEC) for number in PLACEMENTS.values()}
 
-    def arrived(self, number: int, worn: Worn, rows: slice) -> ArrivedBatch:
+    def arrived(self, number: int, worn: SensorData, rows: slice) -> ArrivedBatch:
         ns = np.round(worn.time_s[rows] * 1e9).astype(np.int64)
         samples = np.hstack([worn.acc[rows], worn.gyr[rows]])
         flags = np.zeros(len(ns), np.uint8)
@@ -48,7 +48,7 @@ class Arrivals:
         )  # fmt: skip
 
 
-def test_pairs_are_neighbours_that_are_worn() -> None:
+def test_pairs_are_neighbours_that_are_attached() -> None:
     everything = {"lower_back": 0, "left_thigh": 1, "left_shank": 2, "right_shank": 3, "right_foot": 4, "wrist": 5}
     assert pairs(everything) == {
         ("left", "hip"): (0, 1),

@@ -46,7 +46,7 @@ SPO2_METRIC = Metric("spo2", "Oxygen saturation", "%", "%", "window", ("none",),
 class OximeterOfDevice:
     """Returns the mean of what each step brings."""
 
-    def push(self, arrived: Arrived) -> list[Result]:
+    def process(self, arrived: Arrived) -> list[Result]:
         at, values = seconds(arrived), channel(arrived, "spo2")
         return [Result("spo2", float(values.mean()), "none", float(at[0]), float(at[-1]), len(values), "spo2/1")]
 
@@ -208,7 +208,7 @@ def test_reading_the_table_loads_no_operator() -> None:
     assert said.stdout == "[]\n"
 
 
-def test_a_battery_tells_of_the_device_and_is_told_when_it_changes() -> None:
+def test_a_battery_describes_the_device_and_is_reported_when_it_changes() -> None:
     strap = Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02")
     settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[strap])])
     pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})

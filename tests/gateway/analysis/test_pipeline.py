@@ -151,7 +151,7 @@ def test_junk_from_one_device_is_counted_and_harms_no_neighbour(walk: list[Numbe
         assert [m for m in dirty if m.devices == (neighbour,)] == [m for m in clean if m.devices == (neighbour,)]
 
 
-def test_a_gap_is_said_and_no_contact_is_invented_in_it(walk: list[Numbered]) -> None:
+def test_a_gap_is_reported_and_no_contact_is_invented_in_it(walk: list[Numbered]) -> None:
     begin, end = 8.0, 10.0
     holed = [n for n in walk if n[0] != 0 or not at(begin) <= n[1].arrival_ns < at(end)]
     said = measured(holed)
@@ -165,7 +165,7 @@ def test_a_gap_is_said_and_no_contact_is_invented_in_it(walk: list[Numbered]) ->
     assert all(m.value is None for m in touched)
 
 
-def test_a_device_clock_that_starts_again_is_said_and_time_goes_on(walk: list[Numbered]) -> None:
+def test_a_device_clock_that_starts_again_is_reported_and_time_goes_on(walk: list[Numbered]) -> None:
     again = []
     for number, frame in walk:
         if number == 0 and frame.arrival_ns >= at(10.0):

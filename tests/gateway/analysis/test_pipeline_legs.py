@@ -200,7 +200,7 @@ def test_the_mean_curve_is_the_bodys(legs: Walked) -> None:
         assert curve.sd_deg.max() < 12.0
 
 
-def test_more_sensors_on_the_leg_change_nothing_that_the_feet_say(legs: Walked) -> None:
+def test_more_sensors_on_the_leg_change_nothing_that_the_feet_give(legs: Walked) -> None:
     feet: tuple[Placement, ...] = ("left_foot", "right_foot")
     numbers = {LEGS.index(place): number for number, place in enumerate(feet)}
     sent = [(numbers[number], frame) for number, frame in frames(LEGS) if number in numbers]
@@ -213,7 +213,7 @@ def test_more_sensors_on_the_leg_change_nothing_that_the_feet_say(legs: Walked) 
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_shanks_alone_tell_strides(side: str) -> None:
+def test_shanks_alone_give_strides(side: str) -> None:
     said, curves = measured(site(SHANKS), frames(SHANKS))
     assert curves == []
     device = f"{side}-shank"
@@ -247,7 +247,7 @@ def test_a_foot_on_one_side_and_a_shank_on_the_other_walk_together() -> None:
     assert {m.reason for m in both} <= {"one side's contacts from the foot, the other's from the shank"}
 
 
-def test_says_how_far_askew_a_sensor_is_found_to_be_worn_and_whether_that_is_sure() -> None:
+def test_says_how_far_askew_a_sensor_is_mounted_and_whether_that_is_sure() -> None:
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
     assert pipeline.mounting(0) is None
     walk = list(steps(frames(FOOT_AND_SHANK, askew=True)))
@@ -264,7 +264,7 @@ def test_says_how_far_askew_a_sensor_is_found_to_be_worn_and_whether_that_is_sur
         assert math.degrees(found.askew) == pytest.approx(math.degrees(math.acos(left[1])), abs=6.0)
 
 
-def test_a_rate_that_an_operator_is_not_made_for_is_said_and_harms_no_neighbour(monkeypatch: Any) -> None:
+def test_a_rate_that_an_operator_is_not_made_for_is_reported_and_harms_no_neighbour(monkeypatch: Any) -> None:
     monkeypatch.setattr("dsp.foot.contacts.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
     said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()

@@ -151,7 +151,7 @@ def test_a_patient_is_followed_to_another_bed_with_the_sensors(walk: list[Number
     assert [m for m in late if m.metric == "stride_length" and m.quality == "ok"]
 
 
-def test_sensors_that_change_sides_are_told_on_the_other_side(walk: list[Numbered]) -> None:
+def test_sensors_that_change_sides_are_reported_on_the_other_side(walk: list[Numbered]) -> None:
     said, _ = lived(walk, {CHANGE_S: OTHER_FEET})
     contacts = [m for m in said if m.metric == "initial_contact"]
     assert {m.side for m in contacts if m.devices == ("left",) and second(m.start_us) < CHANGE_S} == {"left"}

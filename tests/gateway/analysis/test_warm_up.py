@@ -98,7 +98,7 @@ def test_a_walk_finds_everything_compiled_that_it_needs_and_no_compiler(
     assert compiler == "False"
 
 
-def test_only_what_is_worn_is_made_ready() -> None:
+def test_only_what_is_attached_is_made_ready() -> None:
     def needed(*placements: Placement) -> set[str]:
         devices = [
             Device(id=f"d-{n}", driver="movella_dot", placement=place, address=f"00:00:00:00:00:0{n}")
@@ -148,7 +148,7 @@ def test_kernels_in_rooms_of_a_package_are_kept_apart_too(tmp_path: Path) -> Non
     assert len({first, second, cache_folder.__wrapped__(package)}) == 3
 
 
-def test_who_waits_is_told_what_is_being_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_learns_what_is_being_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """And who does not have to wait is told nothing."""
     said: list[str] = []
     told = threading.Event()

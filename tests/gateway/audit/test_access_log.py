@@ -73,7 +73,7 @@ def test_only_the_service_and_its_group_may_read_it(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "reason"),
     [
         ("DELETE FROM entries WHERE n = 2", "entries 2 to 2 are missing"),
         ("DELETE FROM entries WHERE n = 1", "entries 1 to 1 are missing"),
@@ -85,9 +85,9 @@ def test_only_the_service_and_its_group_may_read_it(path: Path) -> None:
         ("INSERT INTO people VALUES (1, 0, 'bay-9', 'p-099', 's', 'x')", "about somebody else"),
     ],
 )
-def test_a_hand_in_it_shows(path: Path, statement: str, said: str) -> None:
+def test_a_hand_in_it_shows(path: Path, statement: str, reason: str) -> None:
     change(path, statement)
-    assert any(said in trouble for trouble in troubles(path))
+    assert any(reason in trouble for trouble in troubles(path))
 
 
 def test_who_is_erased_is_in_no_byte_of_it_and_the_chain_is_whole(path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_damaged_log_is_kept_and_a_new_one_begins(path: Path) -> None:
     assert troubles(path) == []
 
 
-def test_what_cannot_be_written_is_counted_and_told_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_written_is_counted_and_reported_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = open_log(path)
     with sqlite3.connect(path, isolation_level=None) as holder:
         monkeypatch.setattr("gateway.audit.access_log.BUSY_S", 0.05)
@@ -218,7 +218,7 @@ def ear(tmp_path: Path) -> Iterator[Ear]:
     made.close()
 
 
-def test_the_same_look_is_told_once_and_then_how_often(ear: Ear) -> None:
+def test_the_same_look_is_reported_once_and_then_how_often(ear: Ear) -> None:
     clock = Clock()
     looks = Looks(ear, clock=clock)
     for _ in range(50):

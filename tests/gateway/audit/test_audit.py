@@ -60,7 +60,7 @@ class Trail:
         raw = payload if isinstance(payload, bytes) else orjson.dumps(payload)
         self.audit.command(Incoming(1, 1, topic, raw, 1, False, f"rehab/answers/demo/{by}/1", b""), answer)
 
-    def said(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[dict[str, Any]]:
         assert self.outbox.flush()
         rows = [row for row in self.outbox.read(0, 1000) if row.rank == AUDIT]
         plumbing = ("seq", "kind", "time_us", "n", "previous")
@@ -72,13 +72,13 @@ def trail(outbox: Outbox) -> Trail:
     return Trail(outbox)
 
 
-def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
+def test_start_sessions_clock_files_and_stop_are_reported(trail: Trail) -> None:
     trail.outbox.aside.append("outbox.db.corrupt-1")
     trail.audit.started(ward_of(trail.settings, {"bay-1": "bay-1-20251009t085320z"}))
     trail.audit.clock_moved(-3_600_000_000)
     trail.audit.look()
     trail.audit.stopped("asked")
-    start, session, aside, clock, stop = trail.said()
+    start, session, aside, clock, stop = trail.entries()
     assert start["what"] == "start"
     assert len(start["configuration"]) == 64
     assert start["version"]
@@ -94,25 +94,25 @@ def test_start_sessions_clock_files_and_stop_are_told(trail: Trail) -> None:
 def test_another_configuration_has_another_sum(trail: Trail) -> None:
     trail.audit.started(ward_of(trail.settings, {"bay-1": "s"}))
     Audit(trail.outbox, trail.settings.model_copy(update={"speed": 2.0})).started(())
-    sums = [entry["configuration"] for entry in trail.said() if entry["what"] == "start"]
+    sums = [entry["configuration"] for entry in trail.entries() if entry["what"] == "start"]
     assert len(set(sums)) == 2
 
 
-def test_a_command_is_told_once_and_its_repetitions_are_counted(trail: Trail) -> None:
+def test_a_command_is_reported_once_and_its_repetitions_are_counted(trail: Trail) -> None:
     watch = {"device": "dot-1", "stream": "imu", "for_s": 10}
     for _ in range(20):
         trail.command(watch, OK)
     trail.command(watch, OK, by="ward-desk")
-    told = {"what": "command", "command": "watch", "device": "dot-1", "stream": "imu", "ok": True}
-    assert trail.said() == [{**told, "by": "dashboard"}, {**told, "by": "ward-desk"}]
+    entry = {"what": "command", "command": "watch", "device": "dot-1", "stream": "imu", "ok": True}
+    assert trail.entries() == [{**entry, "by": "dashboard"}, {**entry, "by": "ward-desk"}]
     trail.at += REPEAT_S
     trail.audit.look()
-    assert trail.said()[2:] == [{**told, "what": "command-again", "by": "dashboard", "times": 19}]
+    assert trail.entries()[2:] == [{**entry, "what": "command-again", "by": "dashboard", "times": 19}]
     trail.command(watch, OK)
-    assert trail.said()[3:] == [{**told, "by": "dashboard"}]
+    assert trail.entries()[3:] == [{**entry, "by": "dashboard"}]
 
 
-def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Trail) -> None:
+def test_each_change_of_the_ward_is_reported_with_who_asked_and_from_where(trail: Trail) -> None:
     request = {"subject": "p-02", "bed": "bay-1", "aids": "Mrs. Miller's stick", "by": "anna"}
     for number in (4, 5):
         trail.command(request, {**OK, "number": number, "change": "admit"}, name="admit", by="ward-desk")
@@ -120,10 +120,10 @@ def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Tr
     trail.command(request, NO, name="admit", by="ward-desk")
     started = {**OK, "number": 7, "change": "session-start", "session": "bay-1-b"}
     trail.command({"subject": "p-02", "protocol": "10mwt"}, started, name="session-start", by="ward-desk")
-    told = {"what": "ward-changed", "change": "admit", "by": "anna", "from": "ward-desk", "subject": "p-02"}
-    first, second, device, refused, begun = trail.said()
+    entry = {"what": "ward-changed", "change": "admit", "by": "anna", "from": "ward-desk", "subject": "p-02"}
+    first, second, device, refused, begun = trail.entries()
     assert (begun["session"], begun["protocol"]) == ("bay-1-b", "10mwt")
-    assert [first, second] == [{**told, "bed": "bay-1", "number": 4}, {**told, "bed": "bay-1", "number": 5}]
+    assert [first, second] == [{**entry, "bed": "bay-1", "number": 4}, {**entry, "bed": "bay-1", "number": 5}]
     assert device == {
         "what": "ward-changed", "change": "add-device", "number": 6, "by": "", "from": "", "device": "dot-2",
     }  # fmt: skip
@@ -134,19 +134,19 @@ def test_each_change_of_the_ward_is_told_with_who_asked_and_from_where(trail: Tr
 def test_nobody_fills_the_audit(trail: Trail) -> None:
     for n in range(1000):
         trail.command({"device": "dot-1", "stream": f"s{n}"}, OK)
-    assert len(trail.said()) == LISTED_MOST
+    assert len(trail.entries()) == LISTED_MOST
     trail.audit.stopped("asked")
-    assert trail.said()[LISTED_MOST:] == [
+    assert trail.entries()[LISTED_MOST:] == [
         {"what": "commands-unlisted", "times": 1000 - LISTED_MOST}, {"what": "stop", "why": "asked"},
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("payload", [b"not JSON", b"[1]", b"\xff", {"device": NHS_NUMBER, "password": "hunter2"}])
-def test_what_a_refused_command_said_is_not_kept(trail: Trail, payload: Any) -> None:
+def test_the_words_of_a_refused_command_are_not_kept(trail: Trail, payload: Any) -> None:
     trail.command(payload, NO, name=NHS_NUMBER, by=NHS_NUMBER)
-    (told,) = trail.said()
-    assert len(told.pop("request_sha256")) == 64
-    assert told == {"what": "command", "command": "unknown", "device": "", "stream": "", "by": "", "ok": False}
+    (only,) = trail.entries()
+    assert len(only.pop("request_sha256")) == 64
+    assert only == {"what": "command", "command": "unknown", "device": "", "stream": "", "by": "", "ok": False}
     raw = b"".join(row.payload for row in trail.outbox.read(0, 10))
     assert NHS_NUMBER.encode() not in raw
     assert b"hunter2" not in raw
@@ -197,7 +197,7 @@ def test_what_was_done_to_it_shows(spoil: Callable[[list[StoredRecord]], list[St
     assert "broken" in states(spoil(chain_of("abcdef")))
 
 
-def test_a_told_gap_explains_what_is_missing_and_no_more() -> None:
+def test_a_reported_gap_explains_what_is_missing_and_no_more() -> None:
     whole = chain_of("abcdef")
     missing = [*whole[:2], *whole[4:]]
     link = check(missing, Books([KnownGap("e1", 25, 42, "outbox full")]))[2]
@@ -237,7 +237,7 @@ def test_a_new_outbox_that_goes_on_with_the_chain_is_no_break() -> None:
     assert states([*whole, *[replace(record, epoch="e2") for record in chain_of("zwxy")[2:]]])[4] == "broken"
 
 
-def test_what_retention_deleted_is_said_and_no_break() -> None:
+def test_what_retention_deleted_is_reported_and_no_break() -> None:
     links = check(chain_of("abcd")[2:], Books([]))
     assert [link.state for link in links] == ["begin", "ok"]
     assert "records 1 to 2" in links[0].text
@@ -282,20 +282,20 @@ def ask(config: Path, *options: str) -> tuple[int, str]:
 
 def test_the_command_shows_a_whole_chain(tmp_path: Path) -> None:
     config = stored(tmp_path)
-    code, said = ask(config)
-    assert code == 0, said
-    assert "The chain is whole: 4 records." in said
-    assert "subject p-01" in said
-    code, said = ask(config, "--json")
+    code, output = ask(config)
+    assert code == 0, output
+    assert "The chain is whole: 4 records." in output
+    assert "subject p-01" in output
+    code, output = ask(config, "--json")
     assert code == 0
-    assert [orjson.loads(line)["what"] for line in said.splitlines()] == ["start", "session", "clock", "stop"]
+    assert [orjson.loads(line)["what"] for line in output.splitlines()] == ["start", "session", "clock", "stop"]
 
 
 def test_the_command_says_what_was_let_go_and_is_not_here(tmp_path: Path) -> None:
     lost = "INSERT INTO gaps VALUES (1, 101, 160, 'released before it was stored')"
-    code, said = ask(stored(tmp_path, tamper=lost))
-    assert code == 0, said
-    assert "60 numbers of this gateway had left its outbox and are not in this history" in said
+    code, output = ask(stored(tmp_path, tamper=lost))
+    assert code == 0, output
+    assert "60 numbers of this gateway had left its outbox and are not in this history" in output
 
 
 @pytest.mark.parametrize(
@@ -307,21 +307,21 @@ def test_the_command_says_what_was_let_go_and_is_not_here(tmp_path: Path) -> Non
     ],
 )
 def test_the_command_says_where_a_chain_is_broken(tmp_path: Path, tamper: str, where: str) -> None:
-    code, said = ask(stored(tmp_path, tamper=tamper))
+    code, output = ask(stored(tmp_path, tamper=tamper))
     assert code == 1
-    assert where in " ".join(said.split())
+    assert where in " ".join(output.split())
 
 
 def test_the_command_needs_a_history(tmp_path: Path) -> None:
     config = tmp_path / "ward.toml"
     config.write_text(f'[site]\ndata = "{tmp_path}"\n', "utf-8")
-    code, said = ask(config)
+    code, output = ask(config)
     assert code == 2
-    assert "there is no such history" in said
+    assert "there is no such history" in output
     History(tmp_path / "history.db").close()
-    code, said = ask(config)
+    code, output = ask(config)
     assert code == 0
-    assert "holds no audit" in said
+    assert "holds no audit" in output
 
 
 # The history.
@@ -354,5 +354,5 @@ def test_a_record_that_is_not_one_is_set_apart() -> None:
     ]
     head = {"v": 1, "gateway": GATEWAY, "epoch": "0123456789abcdef", "released": 0}
     message = decode_records(GATEWAY, orjson.dumps({**head, "records": entries}))
-    assert [told.seq for told in message.records] == [1]
+    assert [record.seq for record in message.records] == [1]
     assert [bad.seq for bad in message.rejected] == [2, 3, 4, 5, 6, 7]

@@ -236,7 +236,7 @@ async def test_a_broker_that_cannot_start_says_why_and_is_tried_again(
     await broker.stop()
 
 
-async def test_a_program_that_misses_a_library_is_told_in_its_words(
+async def test_a_program_that_misses_a_library_is_reported_in_its_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = tmp_path / "bin" / "mosquitto"

@@ -91,7 +91,7 @@ class Client:
         with self.changed:
             assert self.changed.wait_for(wanted, WITHIN_S), self.link.last_error
 
-    def say(self, topic: str) -> int:
+    def try_publish(self, topic: str) -> int:
         """Publish, and return the broker's reason code."""
         connection = self.here
         info = self.link.publish(connection, topic, b"{}", qos=1)
@@ -182,9 +182,9 @@ def test_a_gateway_writes_its_own_topics_and_no_others(
     ]  # fmt: skip
     for topic in forbidden:
         with entered("ward-7") as gateway:  # a new one each time: after a refusal mosquitto 2.0.11 ends the connection
-            assert gateway.say(topic) == NOT_AUTHORISED, topic
+            assert gateway.try_publish(topic) == NOT_AUTHORISED, topic
     with entered("ward-7") as gateway:
-        assert {gateway.say(topic) for topic in own_topics("ward-7")} <= TAKEN
+        assert {gateway.try_publish(topic) for topic in own_topics("ward-7")} <= TAKEN
     listening.until(lambda: len(listening.heard) >= 5)  # what was refused would have come before these
     assert {message.topic for message in listening.heard} == set(own_topics("ward-7"))
 
@@ -195,8 +195,8 @@ def test_a_gateway_reads_its_receipts_and_commands_and_nothing_else(enter: Calla
         (historian, Topics(SITE, "ward-8").stored), (dashboard, Topics(SITE, "ward-8").command("watch")),
         (dashboard, Topics(SITE, "ward-7").command("watch")), (historian, Topics(SITE, "ward-7").stored),
     ):  # fmt: skip
-        assert client.say(topic) in TAKEN
-    gateway.say(Topics(SITE, "ward-7").status)
+        assert client.try_publish(topic) in TAKEN
+    gateway.try_publish(Topics(SITE, "ward-7").status)
     gateway.until(lambda: len(gateway.heard) >= 2)
     assert {message.topic for message in gateway.heard} == {
         Topics(SITE, "ward-7").command("watch"), Topics(SITE, "ward-7").stored,
@@ -214,7 +214,7 @@ def test_a_historian_writes_receipts_and_a_dashboard_asks_to_watch(
     for name, others in forbidden.items():
         for topic in others:
             with entered(name) as client:
-                assert client.say(topic) == NOT_AUTHORISED, topic
+                assert client.try_publish(topic) == NOT_AUTHORISED, topic
 
 
 def test_historians_that_share_read_a_part_and_write_receipts_of_their_own(
@@ -225,25 +225,25 @@ def test_historians_that_share_read_a_part_and_write_receipts_of_their_own(
         enter(name, f"$share/ward/{wanted}") for name in ("h-1", "h-2")
     )  # fmt: skip
     for _ in range(20):
-        assert ward.say(topics.measurements("bay-1")) in TAKEN
+        assert ward.try_publish(topics.measurements("bay-1")) in TAKEN
     first.until(lambda: len(first.heard) == 10)
     second.until(lambda: len(second.heard) == 10)
-    assert first.say(topics.stored_by("h-1")) in TAKEN
-    assert second.say(topics.stored_by("h-2")) in TAKEN
+    assert first.try_publish(topics.stored_by("h-1")) in TAKEN
+    assert second.try_publish(topics.stored_by("h-2")) in TAKEN
     for other in ("h-1", "h-2"):
         with entered("historian") as third:
-            assert third.say(topics.stored_by(other)) == NOT_AUTHORISED
+            assert third.try_publish(topics.stored_by(other)) == NOT_AUTHORISED
     with entered("ward-8") as gateway:
-        assert gateway.say(topics.stored_by("ward-8")) == NOT_AUTHORISED
+        assert gateway.try_publish(topics.stored_by("ward-8")) == NOT_AUTHORISED
     ward.until(lambda: len(ward.heard) == 2)
 
 
-def test_nobody_can_take_the_session_of_another(enter: Callable[..., Client]) -> None:
+def test_nobody_can_enter_the_session_of_another(enter: Callable[..., Client]) -> None:
     """The client id is the certificate's name, whatever a client asks for."""
     victim = enter("ward-8", client_id="rehab-north-ward-8")
     for wanted in ("rehab-north-ward-8", "ward-8"):
-        enter("ward-7", client_id=wanted).say(Topics(SITE, "ward-7").gaps)
-    assert victim.say(Topics(SITE, "ward-8").gaps) in TAKEN
+        enter("ward-7", client_id=wanted).try_publish(Topics(SITE, "ward-7").gaps)
+    assert victim.try_publish(Topics(SITE, "ward-8").gaps) in TAKEN
     assert victim.times == 1
 
 
@@ -253,7 +253,7 @@ def test_who_is_no_longer_good_is_refused_with_one_clear_sentence(mosquitto: Mos
     server, server_key = mosquitto.folder / "broker.pem", mosquitto.folder / "broker.key"
     good = mosquitto.broker("ward-7")
     none = good.model_copy(update={"cert_file": None, "key_file": None})
-    said = {
+    reasons = {
         "expired": refused(good.model_copy(update={"cert_file": old, "key_file": old_key})),
         "revoked": refused(mosquitto.broker("taken-back")),
         "foreign": refused(good.model_copy(update={"cert_file": foreign, "key_file": foreign_key})),
@@ -263,14 +263,14 @@ def test_who_is_no_longer_good_is_refused_with_one_clear_sentence(mosquitto: Mos
         "no file": refused(good.model_copy(update={"cert_file": tmp_path / "nowhere.pem"})),
         "no certificate": refused(good.model_copy(update={"cert_file": old_key})),
     }
-    assert said["expired"] == "the broker refused our certificate, which has expired: put a new one in its place"
-    assert said["revoked"] == "the broker refused our certificate, which has been revoked: ask for a new one"
-    assert said["foreign"] == "the broker refused our certificate, which is not of its authority"
-    assert said["wrong use"].startswith("the broker refused our certificate")
-    assert said["none"].startswith(("the broker asks for a certificate", "the broker and we have no way of TLS"))
-    assert said["wrong key"] == "broker.key_file is not the key of broker.cert_file"
-    assert "FileNotFoundError" in said["no file"]
-    assert "PEM" in said["no certificate"]
+    assert reasons["expired"] == "the broker refused our certificate, which has expired: put a new one in its place"
+    assert reasons["revoked"] == "the broker refused our certificate, which has been revoked: ask for a new one"
+    assert reasons["foreign"] == "the broker refused our certificate, which is not of its authority"
+    assert reasons["wrong use"].startswith("the broker refused our certificate")
+    assert reasons["none"].startswith(("the broker asks for a certificate", "the broker and we have no way of TLS"))
+    assert reasons["wrong key"] == "broker.key_file is not the key of broker.cert_file"
+    assert "FileNotFoundError" in reasons["no file"]
+    assert "PEM" in reasons["no certificate"]
 
 
 def test_a_broker_that_is_not_ours_is_refused(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -285,8 +285,8 @@ def test_a_broker_that_is_not_ours_is_refused(mosquitto: Mosquitto, tmp_path: Pa
     assert "another host" in refused(good.model_copy(update={"host": "127.0.0.2"}))
 
 
-@pytest.mark.parametrize(("days", "revoke", "said"), [(-1, False, "has expired"), (9, True, "has been revoked")])
-def test_a_broker_whose_certificate_is_over_is_refused(tmp_path: Path, days: int, revoke: bool, said: str) -> None:
+@pytest.mark.parametrize(("days", "revoke", "reason"), [(-1, False, "has expired"), (9, True, "has been revoked")])
+def test_a_broker_whose_certificate_is_over_is_refused(tmp_path: Path, days: int, revoke: bool, reason: str) -> None:
     authority = Authority(tmp_path)
     cert, key = authority.issue("broker", server=True, days=days)
     if revoke:
@@ -300,7 +300,7 @@ def test_a_broker_whose_certificate_is_over_is_refused(tmp_path: Path, days: int
     child = Child(port, [str(program), "-c", str(config)])
     try:
         broker = Broker(embedded=False, port=port, ca_file=authority.path, crl_file=authority.crl)
-        assert said in refused(broker)
+        assert reason in refused(broker)
     finally:
         child.end()
 
@@ -321,7 +321,7 @@ def test_a_certificate_that_was_replaced_works_without_a_restart(mosquitto: Mosq
         client.link.stop()
 
 
-def test_days_are_told_from_the_file_as_it_is_now(tmp_path: Path) -> None:
+def test_days_are_counted_from_the_file_as_it_is_now(tmp_path: Path) -> None:
     authority, now = Authority(tmp_path), [0.0]
     cert, _ = authority.issue("ward-7", days=29)
     settings = Settings(

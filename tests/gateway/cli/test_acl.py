@@ -22,11 +22,11 @@ def test_every_topic_of_the_table_has_one_who_writes_it() -> None:
 
 def test_it_prints_the_listener_and_everybody(capsys: pytest.CaptureFixture[str]) -> None:
     show(load(EXAMPLE), ["ward-8"], [], ["dashboard-1", "dashboard-2"], None)
-    said = capsys.readouterr().out
-    assert "listener 8883\n" in said
-    users = [line for line in said.splitlines() if line.startswith("user ")]
+    output = capsys.readouterr().out
+    assert "listener 8883\n" in output
+    users = [line for line in output.splitlines() if line.startswith("user ")]
     assert users == ["user ward-7", "user ward-8", "user historian", "user dashboard-1", "user dashboard-2"]
-    assert "topic write rehab/v1/elm-hospital/ward-7/measurements/+\n" in said
+    assert "topic write rehab/v1/elm-hospital/ward-7/measurements/+\n" in output
 
 
 def test_it_writes_files_that_belong_together(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ def completed(shell: str, *words: str) -> str:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_commands_of_the_ward_are_listed(shell: str) -> None:
-    said = completed(shell, "rehab-gateway", "ward")
-    assert all(command in said for command in WARD), said
-    assert "historian" not in said
+    output = completed(shell, "rehab-gateway", "ward")
+    assert all(command in output for command in WARD), output
+    assert "historian" not in output
 
 
 @pytest.mark.parametrize(("words", "expected"), [((), "replay"), (("session",), "pause"), (("simulate",), "ward")])

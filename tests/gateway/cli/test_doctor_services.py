@@ -67,7 +67,7 @@ def test_the_broker_is_asked_with_the_password(tmp_path: Path) -> None:
 
 
 @pytest.mark.broker
-def test_a_broker_for_small_messages_only_is_told(tmp_path: Path) -> None:
+def test_a_broker_for_small_messages_only_is_reported(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(PASSWORD, "utf-8")
     with guarded(tmp_path, "max_packet_size 2000") as port:
         broker = Broker(embedded=False, port=port, username="ward", password_file=tmp_path / "secret")
@@ -186,7 +186,7 @@ def test_files_that_are_not_there_are_named_by_their_keys(tmp_path: Path) -> Non
     assert "hunter2" not in str(found)  # somebody wrote the password itself where its file belongs
 
 
-def test_a_database_of_somebody_else_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_of_somebody_else_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "history.db").write_bytes(b"")
     # Root may always.
     monkeypatch.setattr("os.access", lambda path, mode: mode == os.F_OK or not str(path).endswith("history.db"))

@@ -41,14 +41,14 @@ address = "02:48:52:00:02:00"
 @contextmanager
 def command(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A command as a shell starts it: leader of a process group, its words in a file."""
-    said = folder / "said"
-    with said.open("wb") as output:
+    log = folder / "said"
+    with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", *arguments], stdout=output, stderr=output, process_group=0,
             cwd=folder, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     try:
-        yield process, said
+        yield process, log
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -68,15 +68,15 @@ def of(folder: Path) -> list[str]:
     return found
 
 
-def end(process: subprocess.Popen[bytes], said: Path) -> str:
+def end(process: subprocess.Popen[bytes], log: Path) -> str:
     """Press Ctrl-C; return what was said after it."""
-    before = said.stat().st_size
+    before = log.stat().st_size
     os.killpg(process.pid, signal.SIGINT)
     began = time.monotonic()
     assert process.wait(LONG_S) in {ORDERLY, INTERRUPTED}
     assert time.monotonic() - began < ENDS_S
-    wait_until(lambda: not of(said.parent), ENDS_S)
-    return said.read_bytes()[before:].decode("utf-8")
+    wait_until(lambda: not of(log.parent), ENDS_S)
+    return log.read_bytes()[before:].decode("utf-8")
 
 
 @pytest.fixture
@@ -92,16 +92,16 @@ def ward(tmp_path: Path) -> Path:
     [("run", "strap searching"), ("historian", "no MQTT connection"), ("dashboard", "The dashboard is at")],
 )
 def test_a_part_ends(ward: Path, name: str, ready: str) -> None:
-    with command(ward.parent, name, str(ward)) as (process, said):
-        wait_until(lambda: ready in said.read_text("utf-8"), LONG_S)
-        assert not WRONG.search(end(process, said))
+    with command(ward.parent, name, str(ward)) as (process, log):
+        wait_until(lambda: ready in log.read_text("utf-8"), LONG_S)
+        assert not WRONG.search(end(process, log))
 
 
 def test_simulators_end(tmp_path: Path) -> None:
     where = ("--beds", "1", "--socket", str(tmp_path / "radio"), "--ports", str(tmp_path / "ports"))
-    with command(tmp_path, "simulate", "ward", *where) as (process, said):
-        wait_until(lambda: '"ready"' in said.read_text("utf-8"), LONG_S)
-        assert not WRONG.search(end(process, said))
+    with command(tmp_path, "simulate", "ward", *where) as (process, log):
+        wait_until(lambda: '"ready"' in log.read_text("utf-8"), LONG_S)
+        assert not WRONG.search(end(process, log))
 
 
 @pytest.mark.slow
@@ -110,9 +110,9 @@ def test_simulators_end(tmp_path: Path) -> None:
 def test_the_demo_ends_with_all_its_children(tmp_path: Path, ready: str) -> None:
     """While it starts, and while it runs: neither a broker started again, nor a child that is left, nor a wait."""
     data = str(tmp_path / "data")
-    with command(tmp_path, "demo", "--beds", "1", "--port", str(free_port()), "--data", data) as (process, said):
-        wait_until(lambda: ready in said.read_text("utf-8"), 2 * LONG_S)
-        after = end(process, said)
+    with command(tmp_path, "demo", "--beds", "1", "--port", str(free_port()), "--data", data) as (process, log):
+        wait_until(lambda: ready in log.read_text("utf-8"), 2 * LONG_S)
+        after = end(process, log)
     assert not WRONG.search(after)
     assert "Stopping" in after
     for log in (tmp_path / "data").glob("*.log"):

@@ -119,7 +119,7 @@ def test_what_cannot_be_opened_is_one_sentence() -> None:
     assert done.stderr == "rehab-gateway: No such file or directory: /absent/frames.txt\n"
 
 
-def test_decode_shows_what_a_strap_said() -> None:
+def test_decode_shows_what_a_strap_sent() -> None:
     done = rehab_gateway("decode", "heart_rate", "16", "4b", "00", "04")
     assert done.returncode == 0
     assert re.search(r"│ +75 │ +1 │ +- │ loss unknown │", done.stdout)
@@ -155,7 +155,7 @@ def test_words_become_frames(words: list[str], frames: list[tuple[str, str]]) ->
 
 
 @pytest.mark.parametrize("word", ["zz", "1", "battery:", "battery:xyz", "16 4"])
-def test_what_is_no_hexadecimal_is_said(word: str) -> None:
+def test_what_is_no_hexadecimal_is_reported(word: str) -> None:
     with pytest.raises(UsageError, match="not bytes in hexadecimal"):
         frames_of([word], [], "data")
 
@@ -167,7 +167,7 @@ def test_each_driver_sends_its_samples_on_the_channel_that_decode_supposes() -> 
 
 
 @pytest.mark.parametrize(
-    ("platform", "largest", "said"),
+    ("platform", "largest", "reason"),
     [
         ("linux", 2**63 - 1, ""),
         ("linux", 2**31 - 1, "this Python is 32-bit"),
@@ -175,6 +175,6 @@ def test_each_driver_sends_its_samples_on_the_channel_that_decode_supposes() -> 
         ("win32", 2**31 - 1, "this needs Linux, and this is win32"),
     ],
 )
-def test_machines_that_cannot_run_it_are_told(platform: str, largest: int, said: str) -> None:
-    assert unfit_machine(platform, largest).startswith(said)
-    assert bool(unfit_machine(platform, largest)) == bool(said)
+def test_machines_that_cannot_run_it_are_reported(platform: str, largest: int, reason: str) -> None:
+    assert unfit_machine(platform, largest).startswith(reason)
+    assert bool(unfit_machine(platform, largest)) == bool(reason)

@@ -110,7 +110,7 @@ def test_one_changed_bit_is_found(run: tuple[Path, Path, int], tmp_path: Path) -
     assert f"Measurement {seq} (" in done.stdout
 
 
-def test_a_recording_without_its_end_is_said(run: tuple[Path, Path, int], tmp_path: Path) -> None:
+def test_a_recording_without_its_end_is_reported(run: tuple[Path, Path, int], tmp_path: Path) -> None:
     torn = tmp_path / "torn.rgrec"
     torn.write_bytes(run[0].read_bytes()[:-40])
     done = replay(str(torn))

@@ -49,16 +49,16 @@ def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Measurement]]:
     """Return a recording with changes of the ward, and what the run said."""
     path = tmp_path_factory.mktemp("walk") / "first.rgrec"
-    said, _ = lived(walking(), CHANGES, path)
-    return path, said
+    found, _ = lived(walking(), CHANGES, path)
+    return path, found
 
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Measurement]]:
     """Return the recording of another run."""
     path = tmp_path_factory.mktemp("walk") / "second.rgrec"
-    said, _ = lived(walking(), {}, path)
-    return path, said
+    found, _ = lived(walking(), {}, path)
+    return path, found
 
 
 def stored(path: Path, *runs: list[Measurement]) -> Path:
@@ -94,8 +94,8 @@ def test_several_recordings_are_one_after_the_other(
     walked: tuple[Path, list[Measurement]], second: tuple[Path, list[Measurement]]
 ) -> None:
     done = replay(str(walked[0]), str(second[0]), "--json")
-    said = [Measurement.from_dict(json.loads(line)) for line in done.stdout.splitlines()]
-    assert said == walked[1] + second[1]
+    found = [Measurement.from_dict(json.loads(line)) for line in done.stdout.splitlines()]
+    assert found == walked[1] + second[1]
 
 
 def test_other_placements_are_compared(second: tuple[Path, list[Measurement]], tmp_path: Path) -> None:
@@ -132,18 +132,18 @@ def test_csv_has_the_same_rows(second: tuple[Path, list[Measurement]], tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         (TOML.replace('"left"', '"insole"').format(left="left_foot", right="right_foot"), "has no device insole"),
         (SWAPPED.partition('[[slot.device]]\nid = "right"')[0], "both left, right would be worn on right_foot"),
     ],
 )
 def test_what_cannot_be_tried_is_one_sentence(
-    second: tuple[Path, list[Measurement]], tmp_path: Path, text: str, said: str
+    second: tuple[Path, list[Measurement]], tmp_path: Path, text: str, reason: str
 ) -> None:
     done = replay(str(second[0]), "--config", config(tmp_path, text))
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert reason in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -157,14 +157,14 @@ def test_options_that_do_not_go_together_are_one_sentence(
     assert done.stderr.count("\n") == 1
 
 
-def test_whoever_waits_is_told_how_far_it_is(
+def test_whoever_waits_learns_how_far_it_is(
     second: tuple[Path, list[Measurement]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_command, "FIRST_WORD_S", 0.0)
     monkeypatch.setattr(replay_command, "EVERY_S", 0.0)
-    said: list[str] = []
-    replay_command.measure(Replay(second[0]), said.append, "as tried")
-    shares = [int(words.removeprefix("as tried: ").partition("%")[0]) for words in said]
+    shown: list[str] = []
+    replay_command.measure(Replay(second[0]), shown.append, "as tried")
+    shares = [int(words.removeprefix("as tried: ").partition("%")[0]) for words in shown]
     assert shares == sorted(shares)
     assert shares[0] < 50
     assert shares[-1] == 100

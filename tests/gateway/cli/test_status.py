@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gateway.cli.status import Heard, concerns
 from gateway.status.notices import Finding, Notices, Rule
-from tests.gateway.dashboard.walkers import device
+from tests.gateway.dashboard.simulated_gateway import device
 from tests.servers import Child, free_port
 
 pytestmark = pytest.mark.broker
@@ -101,18 +101,18 @@ def test_a_lost_device_needs_attention_and_its_advice_is_shown(config: Path, mos
     lost = device("bay-1", "chest", state="waiting", error="the link was lost", advice="Range or battery")
     with saying(mosquitto.port, a_status(device("bay-1", "left_foot"), lost, notices=notices)):
         code, shown, _ = ask(config)
-        json_code, said, _ = ask(config, "--json")
+        json_code, output, _ = ask(config, "--json")
     assert (code, json_code) == (1, 1)
     assert "▲ waiting" in shown
     assert "the link was lost. Range or battery" in shown
     assert "the gateway searches for it" in shown
-    answer = orjson.loads(said)
+    answer = orjson.loads(output)
     assert answer["attention"] == ["bay-1-chest is not connected"]
     assert (answer["ok"], answer["fresh"], answer["broker"]) == (False, True, True)
     assert len(answer["status"]["devices"]) == 2
 
 
-def test_a_gateway_that_stopped_without_a_word_is_told_by_its_age(config: Path, mosquitto: Child) -> None:
+def test_a_gateway_that_stopped_without_a_word_is_reported_by_its_age(config: Path, mosquitto: Child) -> None:
     old = a_status(device("bay-1", "left_foot"), time_us=(time.time_ns() // 1000) - 3 * 3_600_000_000)
     with saying(mosquitto.port, old, again=False):
         code, shown, _ = ask(config)

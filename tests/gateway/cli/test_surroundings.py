@@ -52,8 +52,8 @@ def ward(tmp_path: Path) -> Path:
 
 def in_one_sentence(done: subprocess.CompletedProcess[bytes]) -> bool:
     """Whether what is wrong is said in one line that calls it no defect."""
-    said = done.stderr.decode("utf-8", "replace")
-    return said.startswith("rehab-gateway: ") and said.count("\n") == 1 and "defect" not in said
+    output = done.stderr.decode("utf-8", "replace")
+    return output.startswith("rehab-gateway: ") and output.count("\n") == 1 and "defect" not in output
 
 
 HEART = ("decode", "heart_rate", "16", "4b", "00", "04")
@@ -63,8 +63,8 @@ HEART = ("decode", "heart_rate", "16", "4b", "00", "04")
 def test_output_that_is_not_utf8_gets_stand_ins(ward: Path, encoding: str) -> None:
     done = rehab_gateway("status", str(ward), PYTHONIOENCODING=encoding)
     assert done.returncode == 1
-    said = done.stdout.decode(encoding)
-    assert said.startswith(f"! The broker at 127.0.0.1:{ward.read_text().split()[-1]} cannot be reached")
+    output = done.stdout.decode(encoding)
+    assert output.startswith(f"! The broker at 127.0.0.1:{ward.read_text().split()[-1]} cannot be reached")
     assert b"defect" not in done.stderr
     for command in (("check", str(ward)), HEART, ("doctor",), ("--help",), ("demo", "--for", "1", "--port", "1")):
         done = rehab_gateway(*command, PYTHONIOENCODING=encoding)
@@ -126,7 +126,7 @@ def test_without_a_home_and_a_name_everything_works(ward: Path, home: str | None
 
 
 @pytest.mark.parametrize("base", [{"NUMBA_CACHE_DIR": "/proc/kernels"}, {"NUMBA_CACHE_DIR": "/dev/full/kernels"}])
-def test_kernels_that_cannot_be_kept_are_compiled_in_memory_and_it_is_said(base: dict[str, str]) -> None:
+def test_kernels_that_cannot_be_kept_are_compiled_in_memory_and_it_is_reported(base: dict[str, str]) -> None:
     """numba would write them into the folders of the code, without a word, or refuse to start."""
     before = set(ROOT.glob("*/__pycache__/*.nbi"))
     code = (
@@ -184,8 +184,8 @@ def test_files_from_windows(tmp_path: Path, ends: bytes) -> None:
         done = rehab_gateway("decode", "heart_rate", "--json", "--file", arguments, stdin=stdin)
         assert (done.returncode, done.stdout.count(b"\n")) == (0, 2), done.stderr
     users = tmp_path / "users.jsonl"
-    said = BOM + b"correct horse battery staple" + ends
-    done = rehab_gateway("user", "add", str(users), "wall", "--role", "viewer", stdin=said)
+    typed = BOM + b"correct horse battery staple" + ends
+    done = rehab_gateway("user", "add", str(users), "wall", "--role", "viewer", stdin=typed)
     assert done.returncode == 0, done.stderr
     assert Users(users).verify("wall", "correct horse battery staple")
     (tmp_path / "ward.toml").write_bytes(BOM + b"[site]" + ends + b'data = "x"' + ends)
@@ -226,7 +226,9 @@ def test_no_folder_for_temporary_files_is_one_sentence() -> None:
     assert in_one_sentence(done), done.stderr
 
 
-def test_a_home_that_nobody_knows_is_said_of_a_path_that_needs_it(ward: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_nobody_knows_is_reported_of_a_path_that_needs_it(
+    ward: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from config.errors import ConfigError
     from config.loader import load
 

@@ -57,7 +57,7 @@ def gateway(config: Path) -> Iterator[None]:
         child.wait(30)
 
 
-def told(config: Path, *words: str) -> dict[str, Any]:
+def answer_to(config: Path, *words: str) -> dict[str, Any]:
     group, command, *rest = words
     status, out, err = ask(group, command, str(config), *rest, "--by", "anna", "--json")
     assert (status, err) == (0, "")
@@ -67,36 +67,39 @@ def told(config: Path, *words: str) -> dict[str, Any]:
 
 def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
     assert ask("ward", "show", str(config))[0] == 1
-    assert told(config, "ward", "add-bed", "bay-2", "--label", "Bay 2") == {
+    assert answer_to(config, "ward", "add-bed", "bay-2", "--label", "Bay 2") == {
         "number": 2, "change": "add-bed", "running": False,
     }  # fmt: skip
-    told(config, "ward", "move", "p-1", "bay-2")
-    session = told(config, "session", "start", "p-1", "10mwt")["session"]
-    told(config, "session", "pause", "p-1")
-    told(config, "session", "resume", session)
-    told(config, "session", "mark", "p-1", "turned at the door")
-    assert told(config, "session", "end", "p-1")["session"] == session
+    answer_to(config, "ward", "move", "p-1", "bay-2")
+    session = answer_to(config, "session", "start", "p-1", "10mwt")["session"]
+    answer_to(config, "session", "pause", "p-1")
+    answer_to(config, "session", "resume", session)
+    answer_to(config, "session", "mark", "p-1", "turned at the door")
+    assert answer_to(config, "session", "end", "p-1")["session"] == session
     shown = orjson.loads(ask("session", "show", str(config), "--json")[1])
     assert [(s["id"], s["state"], len(s["parts"]), s["marks"][0]["text"]) for s in shown] == [
         (session, "ended", 2, "turned at the door")
     ]
     assert session in ask("session", "show", str(config))[1]
-    assert told(config, "session", "correct", session, "--subject", "p-7", "--why", "it was p-7")["session"] == session
-    assert told(config, "session", "discard", session, "--why", "loose")["change"] == "session-discard"
+    assert (
+        answer_to(config, "session", "correct", session, "--subject", "p-7", "--why", "it was p-7")["session"]
+        == session
+    )
+    assert answer_to(config, "session", "discard", session, "--why", "loose")["change"] == "session-discard"
     words = ask("session", "show", str(config))[1].split()
     assert words[words.index(session) :][1:3] == ["p-7", "p-1"]
     assert "discarded" in words
     refused = ask("session", "correct", str(config), session, "--end", "half past nine")
     assert refused[2].startswith("rehab-gateway: 'half past nine' is no time: write it as 2026-09-22T09:15:00Z")
-    told(config, "ward", "discharge", "p-1")
-    told(config, "ward", "add-device", "dot", "movella_dot", "--address", "D4:22:CD:00:00:01")
-    told(config, "ward", "admit", "p-2", "bay-1", "--height", "1.7")
-    told(config, "ward", "assign", "dot", "bay-1", "left_foot")
+    answer_to(config, "ward", "discharge", "p-1")
+    answer_to(config, "ward", "add-device", "dot", "movella_dot", "--address", "D4:22:CD:00:00:01")
+    answer_to(config, "ward", "admit", "p-2", "bay-1", "--height", "1.7")
+    answer_to(config, "ward", "assign", "dot", "bay-1", "left_foot")
     page = ask("ward", "show", str(config))[1]
     assert "dot (left foot)" in page
     assert "On nobody: strap" in page
     assert "people have changed the ward (1 person there)" in " ".join(ask("check", str(config))[1].split())
-    assert told(config, "ward", "import")["change"] == "import"
+    assert answer_to(config, "ward", "import")["change"] == "import"
     assert "people have changed" not in ask("check", str(config))[1]
     ward = orjson.loads(ask("ward", "show", str(config), "--json")[1])
     assert [(s["id"], s["bed"]) for s in ward["subjects"]] == [("p-1", "bay-1")]
@@ -126,7 +129,7 @@ def test_a_gateway_that_runs_carries_it_out(config: Path, mosquitto: Child) -> N
     desk = Desk(mosquitto.port, TOPICS)
     with gateway(config):
         wait_until(lambda: desk.ward, START_S)
-        answer = told(config, "session", "start", "p-1", "10mwt")
+        answer = answer_to(config, "session", "start", "p-1", "10mwt")
         assert (answer["running"], answer["number"]) == (True, 3)
         wait_until(lambda: desk.ward["sessions"])
         assert [(s["id"], s["subject"], s["state"]) for s in desk.ward["sessions"]] == [

@@ -50,7 +50,7 @@ def clock(tick_hz: float = 1.0, tick_bits: int = 32) -> Any:
     return rows
 
 
-def take(rows: Any, ticks: Ints, arrival_s: Floats) -> tuple[Ints, Ints]:
+def place(rows: Any, ticks: Ints, arrival_s: Floats) -> tuple[Ints, Ints]:
     """Unwrap; return what was said of each sample, and the unwrapped ticks of those that count."""
     code, unwrapped = np.zeros((2, len(ticks)), np.int64)
     unwrap_all(rows, ticks, np.round(arrival_s * NS).astype(np.int64), code, unwrapped)
@@ -63,14 +63,14 @@ def take(rows: Any, ticks: Ints, arrival_s: Floats) -> tuple[Ints, Ints]:
 def test_wraps_are_unwrapped(tick_hz: float, bits: int, first: int) -> None:
     true = first + np.round(np.arange(400) * tick_hz * 3.0).astype(np.int64)  # 20 min at one sample in 3 s
     arrival = (true - true[0]) / tick_hz + 0.02
-    code, out = take(clock(tick_hz, bits), true % 2**bits, arrival)
+    code, out = place(clock(tick_hz, bits), true % 2**bits, arrival)
     assert RESTARTED not in code
     assert np.array_equal(np.diff(out), np.diff(true))
 
 
 def test_wraps_that_pass_in_silence_are_restored_from_arrival() -> None:
     true = np.array([0, 100, 32768 * 2000, 32768 * 2000 + 640], np.int64)  # 2,000 s is nearly four wraps of 512 s
-    code, out = take(clock(*SHIMMER), true % 2**24, true / 32768 + 0.1)
+    code, out = place(clock(*SHIMMER), true % 2**24, true / 32768 + 0.1)
     assert RESTARTED not in code
     assert np.array_equal(np.diff(out), np.diff(true))
 
@@ -78,7 +78,7 @@ def test_wraps_that_pass_in_silence_are_restored_from_arrival() -> None:
 def test_a_clock_that_starts_again_is_a_reset_and_time_goes_on_from_arrival() -> None:
     ticks = np.array([5_000_000, 5_016_667, 100, 16_767], np.int64)
     arrival = np.array([10.0, 10.0167, 12.5, 12.5167])
-    code, out = take(clock(*DOT), ticks, arrival)
+    code, out = place(clock(*DOT), ticks, arrival)
     assert np.flatnonzero(code == RESTARTED).tolist() == [2]
     assert np.diff(out)[1] == pytest.approx(2.4833e6, rel=1e-3)
     assert np.diff(out)[2] == 16_667
@@ -87,7 +87,7 @@ def test_a_clock_that_starts_again_is_a_reset_and_time_goes_on_from_arrival() ->
 def test_repeated_and_overtaken_samples_are_dropped() -> None:
     ticks = np.array([1000, 17667, 17667, 1000, 34334], np.int64)
     arrival = np.array([1.0, 1.0167, 1.0168, 1.0169, 1.034])
-    code, _ = take(clock(*DOT), ticks, arrival)
+    code, _ = place(clock(*DOT), ticks, arrival)
     assert (code == REPEATED).tolist() == [False, False, True, True, False]
     assert RESTARTED not in code
 

@@ -16,7 +16,7 @@ def one(spec: StreamSpec = SPEC) -> tuple[Timelines, Timeline]:
     return streams, streams.add(spec)
 
 
-def push(streams: Timelines, timeline: Timeline, packet: Packet) -> Placed:
+def place(streams: Timelines, timeline: Timeline, packet: Packet) -> Placed:
     return streams.push([timeline], [packet])
 
 
@@ -35,7 +35,7 @@ def test_lost_samples_are_missing_numbers_in_any_chunking(lost: set[int], sizes:
     index, at, turn = [], 0, 0
     while at < len(number):
         size = sizes[turn % len(sizes)]
-        index.append(push(streams, timeline, packet(number[at : at + size], first_tick=2**32 - 3_000_000)).index)
+        index.append(place(streams, timeline, packet(number[at : at + size], first_tick=2**32 - 3_000_000)).index)
         at, turn = at + size, turn + 1
     assert np.array_equal(np.concatenate(index), number)
     assert timeline.count("lost") == len(lost)
@@ -46,17 +46,17 @@ def test_lost_samples_are_missing_numbers_in_any_chunking(lost: set[int], sizes:
 def test_a_rate_a_little_off_never_slips_a_sample() -> None:
     number = np.arange(60_000)
     streams, timeline = one()
-    placed = push(streams, timeline, packet(number, rate_hz=60.2))
+    placed = place(streams, timeline, packet(number, rate_hz=60.2))
     assert np.array_equal(placed.index, number)
     assert timeline.count("lost") == 0
 
 
 def test_a_clock_that_starts_again_leaves_a_gap_that_nothing_bridges() -> None:
     streams, timeline = one()
-    push(streams, timeline, packet(np.arange(120), first_tick=50_000_000))
+    place(streams, timeline, packet(np.arange(120), first_tick=50_000_000))
     again = packet(np.arange(150, 180))
     again = Packet("imu", again.arrival_ns, again.ticks - again.ticks[0], again.samples, again.flags)
-    placed = push(streams, timeline, again)
+    placed = place(streams, timeline, again)
     assert placed.reset == [1]
     assert timeline.count("resets") == 1
     assert placed.index[0] - 119 > 2 * 60
@@ -66,7 +66,7 @@ def test_a_clock_that_starts_again_leaves_a_gap_that_nothing_bridges() -> None:
 def test_streams_without_a_clock_are_placed_by_arrival() -> None:
     streams, timeline = one(StreamSpec("heart_rate", ("heart_rate",), ("/min",)))
     arrival = ORIGIN_NS + np.array([1.0, 2.1, 9.0]) * NS
-    placed = push(
+    placed = place(
         streams,
         timeline,
         Packet("heart_rate", arrival.astype(np.int64), np.empty(0, np.int64), np.ones((3, 1)), np.zeros(3, np.uint8)),
@@ -88,7 +88,7 @@ def test_many_streams_at_once_are_each_placed_as_alone(portions: list[tuple[int,
         number = np.arange(taken[stream], taken[stream] + size) * (stream + 1)  # the third loses two of three
         taken[stream] += size
         packets.append((shared[stream], packet(number, first_tick=stream * 10**9)))
-        single.append(push(*alone[stream], packets[-1][1]))
+        single.append(place(*alone[stream], packets[-1][1]))
     placed = together.push([timeline for timeline, _ in packets], [part for _, part in packets])
     assert np.array_equal(placed.index, np.concatenate([part.index for part in single]))
     assert placed.before == [before for part in single for before in part.before]
@@ -114,7 +114,7 @@ def test_as_written_the_kernels_place_to_the_last_bit_as_compiled(
         number += skipped
         sent = packet(np.arange(number, number + size), delay_s=delay_s)
         number += size
-        first, second = push(compiled, one_of, sent), push(plain, other, sent)
+        first, second = place(compiled, one_of, sent), place(plain, other, sent)
         assert first.index.tolist() == second.index.tolist()
         assert (first.before, first.missing, first.reset) == (second.before, second.missing, second.reset)
     assert compiled.clocks.tobytes() == plain.clocks.tobytes()
@@ -125,10 +125,10 @@ def test_as_written_the_kernels_place_to_the_last_bit_as_compiled(
     assert compiled.at(rows, asked).tobytes() == plain.at(rows, asked).tobytes()
 
 
-def test_a_repeated_sample_is_dropped_and_said_so() -> None:
+def test_a_repeated_sample_is_dropped_and_flagged() -> None:
     streams, timeline = one()
-    push(streams, timeline, packet(np.arange(10)))
-    placed = push(streams, timeline, packet(np.array([9, 10, 11])))
+    place(streams, timeline, packet(np.arange(10)))
+    placed = place(streams, timeline, packet(np.array([9, 10, 11])))
     assert placed.dropped
     assert placed.index.tolist() == [DROPPED, 10, 11]
     assert timeline.count("repeated") == 1
@@ -136,7 +136,7 @@ def test_a_repeated_sample_is_dropped_and_said_so() -> None:
 
 def test_streams_come_and_the_first_ones_stay_where_they_are() -> None:
     streams, first = one()
-    push(streams, first, packet(np.arange(200)))
+    place(streams, first, packet(np.arange(200)))
     before = first.at(np.array([0.0, 63.5, 199.0]))
     others = [streams.add(SPEC) for _ in range(3 * FIRST_ROOM)]
     assert first.at(np.array([0.0, 63.5, 199.0])).tolist() == before.tolist()
@@ -149,7 +149,7 @@ def test_what_is_long_past_is_forgotten_by_halves_and_taken_at_the_nominal_rate(
     streams, timeline = one()
     size = 60_000
     for begin in range(0, ANCHOR_EVERY * ANCHORS_KEPT + 2 * size, size):
-        push(streams, timeline, packet(np.arange(begin, begin + size)))
+        place(streams, timeline, packet(np.arange(begin, begin + size)))
     newest = begin + size - 1
     asked = np.array([0.0, newest - 1000.25, newest])
     assert timeline.at(asked) == pytest.approx(1.01 + asked / 60.0, abs=2e-3)

@@ -69,7 +69,7 @@ def test_a_step_is_noticed_once_and_exactly(hours: int) -> None:
     }  # fmt: skip
 
 
-def test_a_start_in_1970_is_said_and_mended_when_the_time_comes() -> None:
+def test_a_start_in_1970_is_reported_and_mended_when_the_time_comes() -> None:
     clocks = Clocks(42 * MICRO, synchronised=False)
     wall = clocks.watch()
     assert wall.status()["synchronised"] is False
@@ -81,20 +81,20 @@ def test_a_start_in_1970_is_said_and_mended_when_the_time_comes() -> None:
     assert wall.status()["believed_at_start"] is False  # what was measured before stays doubtful
 
 
-def said(wall: WallClock) -> list[tuple[int, bool]]:
+def corrections(wall: WallClock) -> list[tuple[int, bool]]:
     return [(correction.by_us, correction.believed) for correction in wall.corrections]
 
 
 def test_a_start_in_1970_is_doubtful_until_the_clock_is_set() -> None:
     clocks = Clocks(42 * MICRO, synchronised=False)
     wall = clocks.watch()
-    assert said(wall) == [(0, False)]
+    assert corrections(wall) == [(0, False)]
     clocks.passes(30.0, step_us=START_US)
     wall.look()
     wall.status()
     clocks.synchronised = True
     wall.status()
-    assert said(wall) == [(0, False), (START_US, True)]
+    assert corrections(wall) == [(0, False), (START_US, True)]
 
 
 def test_a_clock_that_nothing_keeps_is_doubtful_until_it_is_set() -> None:
@@ -104,7 +104,7 @@ def test_a_clock_that_nothing_keeps_is_doubtful_until_it_is_set() -> None:
     assert not wall.believed
     clocks.passes(1.0, step_us=-HOUR_US)
     wall.look()
-    assert said(wall) == [(0, False), (-HOUR_US, True)]
+    assert corrections(wall) == [(0, False), (-HOUR_US, True)]
 
 
 def test_a_clock_that_nothing_keeps_is_doubtful_until_the_time_service_confirms_it() -> None:
@@ -114,23 +114,23 @@ def test_a_clock_that_nothing_keeps_is_doubtful_until_the_time_service_confirms_
     clocks.synchronised = True
     wall.status()
     wall.status()
-    assert (said(wall), wall.believed) == ([(0, False), (0, True)], True)
+    assert (corrections(wall), wall.believed) == ([(0, False), (0, True)], True)
 
 
-def test_a_hand_is_not_believed_until_the_time_service_has_had_its_say() -> None:
+def test_a_hand_is_not_believed_until_the_time_service_is_heard() -> None:
     clocks = Clocks()
     wall = clocks.watch()
     clocks.synchronised = False  # as the kernel says after any setting of the clock
     clocks.passes(1.0, step_us=HOUR_US)
     wall.look()
     wall.status()
-    assert (said(wall), wall.believed) == ([(HOUR_US, False)], False)
+    assert (corrections(wall), wall.believed) == ([(HOUR_US, False)], False)
     clocks.passes(1.0, step_us=-HOUR_US)
     wall.look()
     clocks.synchronised = True
     wall.status()
     wall.status()
-    assert (said(wall), wall.believed) == ([(HOUR_US, False), (-HOUR_US, False), (0, True)], True)
+    assert (corrections(wall), wall.believed) == ([(HOUR_US, False), (-HOUR_US, False), (0, True)], True)
 
 
 def test_sleep_and_the_time_service_going_away_put_nothing_in_doubt() -> None:
@@ -140,7 +140,7 @@ def test_sleep_and_the_time_service_going_away_put_nothing_in_doubt() -> None:
     wall.look()
     clocks.synchronised = False
     wall.status()
-    assert (said(wall), wall.believed) == ([], True)
+    assert (corrections(wall), wall.believed) == ([], True)
 
 
 def test_a_step_while_the_machine_slept_corrects_by_the_step_alone() -> None:

@@ -56,7 +56,7 @@ class Listener:
         self._records: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_message = self._take
+        self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", settings.broker.port)
         self._client.subscribe([(topics.ward, 1), (topics.records, 1)])
         self._client.loop_start()
@@ -64,15 +64,15 @@ class Listener:
     def changes(self) -> list[dict[str, Any]]:
         """Return what the audit told of changes of the ward, each once, in their order."""
         with self._lock:
-            told = {record["number"]: record for record in self._records if record["what"] == "ward-changed"}
-        return [told[number] for number in sorted(told)]
+            changes = {record["number"]: record for record in self._records if record["what"] == "ward-changed"}
+        return [changes[number] for number in sorted(changes)]
 
     def close(self) -> None:
         """Go away."""
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _take(self, _client: object, _data: object, message: MQTTMessage) -> None:
+    def _on_message(self, _client: object, _data: object, message: MQTTMessage) -> None:
         payload = orjson.loads(message.payload)
         with self._lock:
             if message.topic.endswith("/ward"):

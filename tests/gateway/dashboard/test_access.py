@@ -132,20 +132,20 @@ async def test_every_route_and_method_as_everybody(place: Place) -> None:
 
 
 def check(who: str, method: str, route: str, answer: aiohttp.ClientResponse) -> None:
-    told = (who, method, route, answer.status)
+    asked = (who, method, route, answer.status)
     if method == "HEAD" and route in STREAMS:
-        assert answer.status in {401, 405}, told
+        assert answer.status in {401, 405}, asked
     elif may(who, method, route):
-        assert answer.status not in {401, 405} or route == "/login", told
+        assert answer.status not in {401, 405} or route == "/login", asked
         if route == "/login" and method == "POST":
-            assert answer.status == 400, told  # no form came with it
+            assert answer.status == 400, asked  # no form came with it
         elif route != "/logout":
-            assert answer.status not in REFUSED, told
+            assert answer.status not in REFUSED, asked
     elif who == NOBODY:
-        assert answer.status in {303, 401}, told
-        assert answer.status != 303 or leads_to(answer).startswith("/login?next="), told
+        assert answer.status in {303, 401}, asked
+        assert answer.status != 303 or leads_to(answer).startswith("/login?next="), asked
     else:
-        assert answer.status in {403, 405}, told
+        assert answer.status in {403, 405}, asked
 
 
 def test_what_must_never_be_in_the_table() -> None:
@@ -166,7 +166,7 @@ def test_what_must_never_be_in_the_table() -> None:
     assert not may("admin", "DELETE", "/")
 
 
-async def test_live_state_is_told_to_those_who_may_open_its_page(place: Place) -> None:
+async def test_live_state_is_sent_to_those_who_may_open_its_page(place: Place) -> None:
     for role in ROLES:
         place.client.session.cookie_jar.clear()
         assert (await place.sign_in(f"{role}-1")).status == 303

@@ -17,7 +17,7 @@ from config.settings import Settings
 from gateway.wire.topics import Topics
 from tests.browser import WITHIN_MS
 from tests.gateway.dashboard import axe
-from tests.gateway.dashboard.walkers import Strapped, Walker, Walkers, notice, walking
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Strapped, Walker, notice, walking
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -77,21 +77,21 @@ async def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
             await page.wait_for_function(f"picture => {PICTURE} !== picture", arg=picture)
         await expect(page.locator("#strides-chart rect.left").first).to_be_visible()
         await expect(page.locator("#strides-chart rect.right").first).to_be_visible()
-        told = re.compile("Heart rate over the last 10 minutes: [0-9]")
-        await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", told)
+        label = re.compile("Heart rate over the last 10 minutes: [0-9]")
+        await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", label)
 
 
-async def test_joints_are_drawn_told_and_doubted(page: Page, address: str, settings: Settings, topics: Topics) -> None:
-    with Walkers(settings.broker.port, [Strapped(1), Walker(2)], topics=topics):
+async def test_joints_are_drawn_named_and_doubted(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with SimulatedGateway(settings.broker.port, [Strapped(1), Walker(2)], topics=topics):
         await page.goto(f"{address}patient/bay-1")
         panel = page.locator("#joints")
         await expect(panel).to_be_visible()
         plots = panel.locator(".joint .plot")
         await expect(plots).to_have_count(3)
-        told = re.compile(
+        label = re.compile(
             r"^Knee flexion over .* left: 20 strides, from \d+° to 60°, greatest at 72 % of the cycle; right"
         )
-        await expect(plots.nth(1)).to_have_attribute("aria-label", told)
+        await expect(plots.nth(1)).to_have_attribute("aria-label", label)
         await expect(plots.nth(2)).to_have_attribute("aria-label", re.compile("right: 20 strides, not sure"))
         await expect(panel.locator("#joints-hint")).to_have_text(
             "Right ankle: not calibrated: have the patient stand still and upright for two seconds."
@@ -110,7 +110,7 @@ async def test_joints_are_drawn_told_and_doubted(page: Page, address: str, setti
 
 
 async def test_every_number_there_is_can_be_read(page: Page, address: str, settings: Settings, topics: Topics) -> None:
-    with Walkers(settings.broker.port, [Strapped(1)], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [Strapped(1)], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await page.locator("#newest summary").click()
         rows = page.locator("#newest-table tbody tr")
@@ -119,7 +119,7 @@ async def test_every_number_there_is_can_be_read(page: Page, address: str, setti
         await expect(knee).to_have_text(re.compile(r"motion\d{4}.°"))
         person = Strapped(1)
         doubtful = person.measurement("toe_off_angle", -48.0, "left", 0, 0) | {"quality": "degraded", "reason": "few"}
-        walkers.publish(person, [doubtful])
+        simulated.publish(person, [doubtful])
         await expect(rows.filter(has_text="Toe-off angle").locator("td").first).to_have_text(re.compile("^≈ .48$"))
 
 
@@ -135,12 +135,12 @@ async def test_a_frozen_strip_stands_still(page: Page, address: str, settings: S
 
 
 async def test_old_numbers_are_never_shown_as_new(page: Page, address: str, settings: Settings, topics: Topics) -> None:
-    with walking(settings.broker.port, 2, topics=topics) as walkers:
+    with walking(settings.broker.port, 2, topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         card = page.locator(".number-card").first
         await expect(card).to_contain_text("now")  # it has had a number, and the strip samples
         await expect(page.locator(".lane .said").first).to_be_empty()
-        walkers.silent.add("bay-1")
+        simulated.silent.add("bay-1")
         await expect(card).to_contain_text("no data for 5 s")
         await expect(card).to_have_class("number-card old")
         await expect(page.locator(".lane .said").first).to_contain_text("no data for")
@@ -150,12 +150,12 @@ async def test_old_numbers_are_never_shown_as_new(page: Page, address: str, sett
         await expect(page.locator(".tile").nth(1)).to_have_class("tile")
 
 
-async def test_a_dead_gateway_is_said_on_top(page: Page, address: str, settings: Settings, topics: Topics) -> None:
-    with Walkers(settings.broker.port, [Walker(1)], topics=topics) as walkers:
+async def test_a_dead_gateway_is_shown_on_top(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with SimulatedGateway(settings.broker.port, [Walker(1)], topics=topics) as simulated:
         await page.goto(address)
         await expect(page.locator(".tile")).to_have_count(1)
         await expect(page.locator("#banner")).to_be_hidden()
-        walkers.die()
+        simulated.die()
         await expect(page.locator("#banner")).to_contain_text("The gateway is offline")
 
 
@@ -164,12 +164,12 @@ async def test_a_notice_is_a_word_a_shape_and_a_colour_on_strip_and_tile(
 ) -> None:
     lost = notice("link-lost/bay-2-chest", "bay-2-chest is not connected", device="bay-2-chest", slot="bay-2")
     low = notice("battery-low/bay-2-left-foot", "The battery is at 15 %", priority="low", slot="bay-2")
-    with walking(settings.broker.port, 2, topics=topics) as walkers:
+    with walking(settings.broker.port, 2, topics=topics) as simulated:
         await page.goto(address)
         await expect(page.locator(".tile")).to_have_count(2)
         await expect(page.locator("#notices")).to_be_hidden()
-        walkers.shout(topics.notices, orjson.dumps(lost))
-        walkers.notices = [lost]
+        simulated.shout(topics.notices, orjson.dumps(lost))
+        simulated.notices = [lost]
         strip = page.locator("#notices .notice")
         await expect(strip).to_have_count(1)
         await expect(strip).to_contain_text("▲ Medium")
@@ -177,7 +177,7 @@ async def test_a_notice_is_a_word_a_shape_and_a_colour_on_strip_and_tile(
         tile = page.locator(".tile").nth(1).locator(".tile-notice")
         await expect(tile).to_have_text("▲ Medium: bay-2-chest is not connected")
         await expect(page.locator("#spoken")).to_contain_text("medium priority: bay-2-chest is not connected")
-        walkers.notices = [lost, low]
+        simulated.notices = [lost, low]
         await expect(strip).to_have_count(2)
         await expect(strip.nth(1)).to_contain_text("◆ Low")
         await expect(tile).to_have_text("▲ 2 notices")
@@ -186,12 +186,12 @@ async def test_a_notice_is_a_word_a_shape_and_a_colour_on_strip_and_tile(
         assert len(set(colours)) == 2
         moving = await strip.evaluate_all("(items) => items.flatMap((item) => item.getAnimations({ subtree: true }))")
         assert moving == []
-        walkers.notices = [notice(f"battery-low/d-{i}", f"Battery {i}", priority="low") for i in range(7)]
+        simulated.notices = [notice(f"battery-low/d-{i}", f"Battery {i}", priority="low") for i in range(7)]
         await expect(strip).to_have_count(4)
         await expect(page.locator("#notices .more")).to_have_text("And 3 more on the Devices page.")
         await page.goto(f"{address}devices")
         await expect(strip).to_have_count(7)
-        walkers.notices = []
+        simulated.notices = []
         await expect(page.locator("#notices")).to_be_hidden()
 
 
@@ -231,8 +231,8 @@ async def test_nothing_sticks_out_and_everything_can_be_pressed(
     width, height = SHAPES[shape]
     await page.set_viewport_size({"width": width, "height": height})
     people = [Strapped(1), *(Walker(number) for number in range(2, 5))]
-    with Walkers(settings.broker.port, people, topics=topics) as walkers:
-        walkers.notices = [notice("link-lost/a-very-long-name", "a-very-long-name-of-a-device is away", slot="bay-1")]
+    with SimulatedGateway(settings.broker.port, people, topics=topics) as simulated:
+        simulated.notices = [notice("link-lost/a-very-long-name", "a-very-long-name-of-a-device is away", slot="bay-1")]
         for path in ("", "patient/bay-1", "devices"):
             await page.goto(f"{address}{path}")
             await expect(page.locator(".tile, .number-card, .devices tbody tr").first).to_be_visible()
@@ -252,9 +252,9 @@ async def test_axe_finds_no_violation(
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {axe.PACKAGE} from npm")
     context = await browser.new_context(bypass_csp=True, color_scheme=scheme, viewport={"width": 1024, "height": 768})
     page = await context.new_page()
-    with Walkers(settings.broker.port, [Strapped(1), Walker(2), Walker(3)], topics=topics) as walkers:
-        walkers.silent.add("bay-2")
-        walkers.notices = [
+    with SimulatedGateway(settings.broker.port, [Strapped(1), Walker(2), Walker(3)], topics=topics) as simulated:
+        simulated.silent.add("bay-2")
+        simulated.notices = [
             notice("link-lost/x", "x is not connected", slot="bay-2"),
             notice("battery-low/y", "The battery of y is at 15 %", priority="low", slot="bay-1"),
         ]

@@ -66,7 +66,7 @@ async def start(page: Page, protocol: str) -> None:
     await expect(page.locator("#session")).to_contain_text("running")
 
 
-async def test_what_may_go_wrong_is_said_before_it_is_done(context: BrowserContext, address: str) -> None:
+async def test_what_may_go_wrong_is_reported_before_it_is_done(context: BrowserContext, address: str) -> None:
     page = await signed_in(context, address, "bed/bay-1")
     await open_dialog(page, "Put a sensor on")
     await page.select_option("#ask-device", "strap-2")
@@ -143,9 +143,9 @@ async def test_a_session_that_is_over_is_mended(context: BrowserContext, address
     await expect(page.locator("#earlier")).to_be_hidden()  # it is not of who is here
 
 
-WHOLE_MINUTE = """async (told) => {
-  const { correct } = await import(told.module);
-  const spec = correct(told.session);
+WHOLE_MINUTE = """async (given) => {
+  const { correct } = await import(given.module);
+  const spec = correct(given.session);
   const given = spec.fields.filter(({ value }) => value);
   const values = Object.fromEntries(given.map(({ name, type = "text", step, value }) => {
     const input = Object.assign(document.createElement("input"), step ? { type, step, value } : { type, value });
@@ -167,8 +167,8 @@ async def test_times_that_nobody_has_touched_are_not_corrected(context: BrowserC
         "id": "s-1", "subject": "p-5", "protocol": "tug", "started_us": at_us, "ended_us": at_us + 60_000_000,
         "discarded": False,
     }  # fmt: skip
-    told = {"module": f"{address}static/changes.js", "session": session}
-    found = await page.evaluate(WHOLE_MINUTE, told)
+    given = {"module": f"{address}static/changes.js", "session": session}
+    found = await page.evaluate(WHOLE_MINUTE, given)
     assert found["shown"].endswith(":14")
     assert found["stops"]  # nothing is different yet
     assert found["asked"] == [{"subject": "p-50", "session": "s-1"}]

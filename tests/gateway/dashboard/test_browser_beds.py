@@ -103,21 +103,21 @@ async def sign_in(context: BrowserContext, address: str, path: str, name: str = 
     return page
 
 
-async def ask(page: Page, button: str, send: str, said: str, **fields: str) -> None:
+async def ask(page: Page, button: str, send: str, answer: str, **fields: str) -> None:
     """Press a button of the card, fill in what it asks for, send it, and wait until it was done."""
     await page.get_by_role("button", name=button).first.click()
     for name, value in fields.items():
         field = page.locator(f"#ask-{name}")
         await (field.select_option(value) if await field.evaluate("f => f.tagName") == "SELECT" else field.fill(value))
     await page.locator("#ask-send").filter(has_text=send).click()
-    await expect(page.locator("#change")).to_contain_text(said)
+    await expect(page.locator("#change")).to_contain_text(answer)
     await expect(page.locator("#ask")).to_be_hidden()
 
 
 async def put_on(page: Page, subject: str, sensors: tuple[tuple[str, str], ...] = SENSORS) -> None:
     for device, place in sensors:
-        said = f"{device} is on the {place.lower()} of {subject}."
-        await ask(page, "Put a sensor on", "Put on", said, device=device, placement=place.lower().replace(" ", "_"))
+        answer = f"{device} is on the {place.lower()} of {subject}."
+        await ask(page, "Put a sensor on", "Put on", answer, device=device, placement=place.lower().replace(" ", "_"))
     await expect(page.locator("#worn li")).to_have_count(len(sensors))
 
 

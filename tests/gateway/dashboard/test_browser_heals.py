@@ -22,8 +22,8 @@ from gateway.wire.topics import Topics
 from tests.browser import WITHIN_MS
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.dashboard.frozen_proxy import proxied
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker, device, walking
 from tests.gateway.dashboard.test_ward import status
-from tests.gateway.dashboard.walkers import Walker, Walkers, device, walking
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -211,7 +211,7 @@ async def test_an_error_of_a_script_hides_the_numbers_says_so_and_heals(
         await is_live(page)
 
 
-async def test_a_script_that_does_not_come_is_said(page: Page, address: str) -> None:
+async def test_a_script_that_does_not_come_is_reported(page: Page, address: str) -> None:
     await page.route("**/static/trend.js", lambda route: route.abort())
     await page.goto(f"{address}patient/bay-1")
     await expect(page.locator("#banner")).to_contain_text("This page has stopped")
@@ -271,19 +271,19 @@ async def test_the_dashboard_works_in_a_folder(page: Page, settings: Settings, t
 async def test_a_status_of_another_version_is_on_top_and_no_number_is_called_new(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
-    with Walkers(settings.broker.port, [Walker(1)], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [Walker(1)], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await is_live(page)
-        walkers.version = 2
-        walkers.silent.add("bay-1")
+        simulated.version = 2
+        simulated.silent.add("bay-1")
         await expect(page.locator("#banner")).to_contain_text("The gateway's status is not understood here")
         await expect(page.locator(".number-card").first).to_contain_text("no data for")
-        walkers.version = 1
-        walkers.silent.clear()
+        simulated.version = 1
+        simulated.silent.clear()
         await is_live(page)
 
 
-async def test_twelve_thousand_beds_open_at_once_and_the_rest_is_said(
+async def test_twelve_thousand_beds_open_at_once_and_the_rest_is_reported(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
     beds = [{**Walker(1).status(), "id": f"bed-{i}", "label": f"Bed {i}"} for i in range(12_000)]

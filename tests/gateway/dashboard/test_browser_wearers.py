@@ -17,8 +17,8 @@ from gateway.dashboard.server import serve
 from gateway.history.history import History
 from gateway.wire.payload import Message
 from gateway.wire.topics import Topics
+from tests.gateway.dashboard.simulated_gateway import MICRO, SimulatedGateway
 from tests.gateway.dashboard.test_wearers import Patient
-from tests.gateway.dashboard.walkers import MICRO, Walkers
 from tests.gateway.samples import measurement
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
@@ -66,14 +66,14 @@ async def shows_first(page: Page) -> None:
 async def test_a_page_left_open_switches_at_once_clears_everything_and_says_so(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
-    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await shows_first(page)
         await expect(page.locator("#change")).to_be_hidden()
         await page.get_by_role("button", name="Freeze").click()
         frozen = await page.evaluate(PICTURE)
-        walkers.silent.add("bay-1")
-        walkers.seat(SECOND)
+        simulated.silent.add("bay-1")
+        simulated.seat(SECOND)
         await expect(page.locator("#change")).to_contain_text("New patient in Bay 1: p-152, since")
         await expect(page.locator("#change")).to_contain_text("Nothing of p-101 is shown any more.")
         await expect(page.locator("#subject")).to_contain_text("p-152")
@@ -83,12 +83,12 @@ async def test_a_page_left_open_switches_at_once_clears_everything_and_says_so(
         await expect(page.locator("#trend-heart .remark").first).to_have_text("no values yet")
         await expect(page.get_by_role("button", name="Freeze", exact=True)).to_be_visible()
         assert await page.evaluate(PICTURE) != frozen
-        walkers.silent.clear()
+        simulated.silent.clear()
         remark = page.locator("#trend-heart .remark")
         await expect(remark.first).to_contain_text(re.compile(r"^[89]\d to"))
         await expect(remark.nth(1)).to_have_text(re.compile(r"^new patient: p-152 from \d\d:\d\d$"))
-        told = re.compile(r"Heart rate over .* [89]\d to [89]\d bpm; new patient: p-152 from \d\d:\d\d$")
-        await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", told)
+        label = re.compile(r"Heart rate over .* [89]\d to [89]\d bpm; new patient: p-152 from \d\d:\d\d$")
+        await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", label)
         await page.get_by_role("button", name="Seen").click()
         await expect(page.locator("#change")).to_be_hidden()
 
@@ -96,15 +96,15 @@ async def test_a_page_left_open_switches_at_once_clears_everything_and_says_so(
 async def test_numbers_of_the_earlier_patient_that_come_late_do_not_come_back(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
-    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await shows_first(page)
-        walkers.seat(SECOND)
+        simulated.seat(SECOND)
         await expect(page.locator("#change")).to_contain_text("New patient")
         ended = time.time() - 5
         late = FIRST.measurement("heart_rate", 33.0, "none", ended - 1, ended)
-        walkers.publish(FIRST, [late | {"end_us": late["end_us"] + i} for i in range(20)])
-        walkers.publish_curves(FIRST, ended)
+        simulated.publish(FIRST, [late | {"end_us": late["end_us"] + i} for i in range(20)])
+        simulated.publish_curves(FIRST, ended)
         number = page.locator(".number-card").last.locator("b")
         await expect(number).not_to_have_text(await number.inner_text())
         await expect(page.locator("#subject")).to_contain_text("p-152")
@@ -115,12 +115,12 @@ async def test_numbers_of_the_earlier_patient_that_come_late_do_not_come_back(
 async def test_a_page_opened_again_says_that_another_patient_is_there(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
-    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await shows_first(page)
         await page.get_by_role("link", name="Devices").click()
         await expect(page.locator("#devices tbody tr").first).to_be_visible()
-        walkers.seat(SECOND)
+        simulated.seat(SECOND)
         await page.go_back()
         await expect(page.locator("#change")).to_contain_text("New patient in Bay 1: p-152")
         await expect(page.locator("#subject")).to_contain_text("p-152")
@@ -134,10 +134,10 @@ async def test_a_page_opened_again_says_that_another_patient_is_there(
 async def test_a_new_session_of_the_same_patient_breaks_the_curve_and_keeps_it(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
-    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await shows_first(page)
-        walkers.seat(AGAIN)
+        simulated.seat(AGAIN)
         await expect(page.locator("#change")).to_contain_text("New session from")
         await expect(page.locator("#trend-heart .remark").nth(1)).to_have_text(
             re.compile(r"^new session from \d\d:\d\d$")
@@ -145,12 +145,12 @@ async def test_a_new_session_of_the_same_patient_breaks_the_curve_and_keeps_it(
         await expect(page.locator("#trend-heart .remark").first).to_contain_text("45 to")
 
 
-async def test_an_emptied_bed_is_said(page: Page, address: str, settings: Settings, topics: Topics) -> None:
-    with Walkers(settings.broker.port, [FIRST], topics=topics) as walkers:
+async def test_an_emptied_bed_is_shown(page: Page, address: str, settings: Settings, topics: Topics) -> None:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
         await page.goto(f"{address}patient/bay-1")
         await shows_first(page)
-        walkers.silent.add("bay-1")
-        walkers.seat(Patient("", ""))
+        simulated.silent.add("bay-1")
+        simulated.seat(Patient("", ""))
         await expect(page.locator("#change")).to_contain_text("p-101 is no longer in Bay 1: nobody is.")
         await expect(page.locator("#subject")).to_contain_text("nobody")
         assert set(await page.locator(".number-card b").all_inner_texts()) == {NO_NUMBER}
@@ -162,8 +162,8 @@ async def test_texts_that_would_be_html_or_turn_the_line_round_are_plain_text(
     evil = "\u202e<img src=x onerror=document.title='taken'>\x1b[31m"
     person = Patient(evil, "s-1")
     person.label = evil
-    with Walkers(settings.broker.port, [person], topics=topics) as walkers:
-        walkers.faults["bay-1-chest"] = {"state": "silent", "error": evil, "advice": evil, "placement": evil}
+    with SimulatedGateway(settings.broker.port, [person], topics=topics) as simulated:
+        simulated.faults["bay-1-chest"] = {"state": "silent", "error": evil, "advice": evil, "placement": evil}
         for path in ("", "patient/bay-1", "devices"):
             await page.goto(f"{address}{path}")
             await expect(page.locator("body")).to_contain_text("\ufffd<img src=x")

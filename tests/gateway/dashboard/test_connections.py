@@ -211,7 +211,7 @@ def test_for_want_of_descriptors_those_go_who_have_asked_nothing() -> None:
     assert len({waits, asks, known, fresh}) == 4
 
 
-def test_a_flood_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_flood_is_reported_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     place = Place()
     for second in range(120):
         for _ in range(1000):

@@ -29,7 +29,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def said(*pairs: tuple[int, int], epoch: str = EPOCH) -> dict[str, Any]:
+def status_of(*pairs: tuple[int, int], epoch: str = EPOCH) -> dict[str, Any]:
     return {"epoch": epoch, "arrived_us": [list(pair) for pair in pairs]}
 
 
@@ -38,24 +38,24 @@ def test_an_event_is_timed_to_the_message_and_to_the_page(clock: Clock) -> None:
     clock.us = 1_080_000
     delays.heard(EPOCH, 7)
     clock.us = 1_150_000
-    delays.told()
-    delays.arrived(said((7, 1_000_000)))
+    delays.note_shown()
+    delays.arrived(status_of((7, 1_000_000)))
     assert delays.summary() == {
         "to_message_ms": {"p50": 80.0, "p95": 80.0}, "to_page_ms": {"p50": 150.0, "p95": 150.0},
     }  # fmt: skip
-    delays.arrived(said((7, 1_000_000)))  # a status that came twice counts once
+    delays.arrived(status_of((7, 1_000_000)))  # a status that came twice counts once
     clock.us = 9_000_000
     delays.heard(EPOCH, 7)  # and so does a message
-    delays.told()
-    delays.arrived(said((7, 1_000_000)))
+    delays.note_shown()
+    delays.arrived(status_of((7, 1_000_000)))
     assert delays.summary()["to_page_ms"]["p95"] == 150.0
 
 
 def test_another_epoch_is_another_event(clock: Clock) -> None:
     delays = Delays(clock)
     delays.heard(EPOCH, 7)
-    delays.told()
-    delays.arrived(said((7, 0), epoch="f" * 16))
+    delays.note_shown()
+    delays.arrived(status_of((7, 0), epoch="f" * 16))
     assert delays.summary() == {"to_message_ms": NONE, "to_page_ms": NONE}
 
 
@@ -64,7 +64,7 @@ def test_it_forgets_what_nobody_asks_for(clock: Clock) -> None:
     for seq in range(3 * KEPT):
         delays.heard(EPOCH, seq)
         if seq % 100 == 0:
-            delays.told()
+            delays.note_shown()
     assert delays.most_kept <= KEPT
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.dashboard.active_notices import MOST
 from gateway.dashboard.feed import Message, newest
 from gateway.dashboard.gateway_status import DEVICES, SLOTS
 from gateway.dashboard.outside_text import LONGEST, clean
-from gateway.dashboard.standing import MOST
 from gateway.dashboard.views import devices_view, header, slot_view, ward_view
 from gateway.dashboard.ward import LARGEST, Ward
-from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, status, take
-from tests.gateway.dashboard.walkers import Walker, device, notice
+from tests.gateway.dashboard.simulated_gateway import Walker, device, notice
+from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, send, status
 
 BEDS = 12_000
 AT_ONCE_S = 3.0
@@ -53,7 +53,7 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def test_twelve_thousand_beds_cost_a_moment_and_what_is_left_out_is_said(ward: Ward) -> None:
+def test_twelve_thousand_beds_cost_a_moment_and_what_is_left_out_is_reported(ward: Ward) -> None:
     beds = [
         {"id": f"bed-{i}", "label": f"Bed {i}", "subject": f"p-{i}", "session": f"s-{i}", "protocol": "free_walk"}
         for i in range(BEDS)
@@ -62,7 +62,7 @@ def test_twelve_thousand_beds_cost_a_moment_and_what_is_left_out_is_said(ward: W
     notices = [notice(f"link-lost/{i}", "away", since_us=i) for i in range(MOST + 5)]
     payload = status([], NOW, slots=beds, devices=devices, notices={"active": notices})
     began = time.perf_counter()
-    ward.take("status", "", payload, retained=True)
+    ward.on_message("status", "", payload, retained=True)
     state = everything(ward)
     assert time.perf_counter() - began < AT_ONCE_S
     assert [len(state["slots"]), state["more_slots"]] == [SLOTS, BEDS - SLOTS]
@@ -76,7 +76,7 @@ def test_twelve_thousand_beds_cost_a_moment_and_what_is_left_out_is_said(ward: W
 @pytest.mark.parametrize("kind", ["status", "measurements", "cycles", "notices"])
 def test_a_message_that_is_too_large_is_not_even_parsed(ward: Ward, kind: str) -> None:
     began = time.perf_counter()
-    ward.take(kind, "bay-1", b'{"v":1,"x":[' + b"{}," * (LARGEST[kind] // 3) + b"{}]}")
+    ward.on_message(kind, "bay-1", b'{"v":1,"x":[' + b"{}," * (LARGEST[kind] // 3) + b"{}]}")
     assert time.perf_counter() - began < AT_ONCE_S / 10
     assert ward.dropped == {f"{kind}: too large": 1}
     assert "(too large)" in header(ward, 0, connected=True)["doubts"][0]
@@ -85,9 +85,9 @@ def test_a_message_that_is_too_large_is_not_even_parsed(ward: Ward, kind: str) -
 def test_beds_that_nobody_knows_do_not_keep_out_those_of_the_gateway(ward: Ward) -> None:
     for i in range(SLOTS):
         item = Walker(1).measurement("cadence", 100.0, "both", NOW - 1, NOW) | {"slot": f"s-{i}"}
-        ward.take("measurements", f"s-{i}", measurements(f"s-{i}", [item]))
-    ward.take("status", "", status([Walker(1)], NOW))
-    take(ward, Walker(1), Walker(1).means(NOW))
+        ward.on_message("measurements", f"s-{i}", measurements(f"s-{i}", [item]))
+    ward.on_message("status", "", status([Walker(1)], NOW))
+    send(ward, Walker(1), Walker(1).means(NOW))
     assert slot_view(ward, "bay-1", ward.now_us())["slot"]["values"]
     assert len(ward.slot_ids()) == SLOTS
 
@@ -101,13 +101,13 @@ def test_beds_that_nobody_knows_do_not_keep_out_those_of_the_gateway(ward: Ward)
         ({"state": "asleep"}, "no state"),
     ],
 )
-def test_a_status_of_another_version_is_said_and_old_ages_go_on(
+def test_a_status_of_another_version_is_reported_and_old_ages_go_on(
     ward: Ward, clock: Clock, changed: dict[str, Any], why: str
 ) -> None:
-    ward.take("status", "", status([Walker(1)], NOW))
+    ward.on_message("status", "", status([Walker(1)], NOW))
     for _ in range(20):
         clock.now_s += 1
-        ward.take("status", "", status([Walker(1)], clock.now_s, **changed))
+        ward.on_message("status", "", status([Walker(1)], clock.now_s, **changed))
     state = everything(ward)
     assert state["doubts"] == [
         f"The gateway's status is not understood here ({why}): what it says of beds and devices is old."
@@ -115,14 +115,14 @@ def test_a_status_of_another_version_is_said_and_old_ages_go_on(
     assert state["gateway_state"] == "silent"
     assert state["slots"][0]["age_s"] == pytest.approx(20.1)
     assert {device["state"] for device in state["devices"]} == {"unknown"}  # what they did then is not what they do now
-    ward.take("status", "", status([Walker(1)], clock.now_s))
+    ward.on_message("status", "", status([Walker(1)], clock.now_s))
     assert everything(ward)["doubts"] == []
 
 
 def test_a_status_without_beds_does_not_make_its_devices_young_again(ward: Ward, clock: Clock) -> None:
-    ward.take("status", "", status([Walker(1)], NOW))
+    ward.on_message("status", "", status([Walker(1)], NOW))
     clock.now_s += 30
-    ward.take("status", "", orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "online"}))
+    ward.on_message("status", "", orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "online"}))
     state = everything(ward)
     assert state["doubts"]
     assert state["slots"][0]["age_s"] == pytest.approx(30.1)
@@ -137,12 +137,12 @@ def test_whatever_a_field_is_the_pages_get_what_they_expect_or_nothing(ward: War
     whole = orjson.loads(status([walker], NOW))
     for key in [*whole, "pipeline", "outbox", "notices", "events", "publisher"]:
         if key not in {"v", "state"}:
-            ward.take("status", "", orjson.dumps({**whole, key: odd}))
+            ward.on_message("status", "", orjson.dumps({**whole, key: odd}))
             everything(ward)
     for part in ("slots", "devices"):
         for key in whole[part][0]:
             changed = [{**whole[part][0], key: odd}, *whole[part][1:]]
-            ward.take("status", "", orjson.dumps({**whole, part: changed}))
+            ward.on_message("status", "", orjson.dumps({**whole, part: changed}))
             for one in everything(ward)["slots"]:
                 assert all(isinstance(one[name], str) for name in ("id", "label", "subject", "session", "protocol"))
             for one in everything(ward)["devices"]:
@@ -154,25 +154,25 @@ def test_whatever_a_field_is_the_pages_get_what_they_expect_or_nothing(ward: War
 
 
 @pytest.mark.parametrize("missing", ["slots", "devices", "simulated"])
-def test_a_missing_part_is_said(ward: Ward, missing: str) -> None:
+def test_a_missing_part_is_reported(ward: Ward, missing: str) -> None:
     whole = orjson.loads(status([Walker(1)], NOW))
     del whole[missing]
-    ward.take("status", "", orjson.dumps(whole))
+    ward.on_message("status", "", orjson.dumps(whole))
     assert everything(ward)["doubts"]
 
 
 @pytest.mark.parametrize("missing", ["subject", "session"])
-def test_a_bed_that_does_not_say_who_is_there_is_said(ward: Ward, missing: str) -> None:
+def test_a_bed_without_word_of_who_is_there_is_reported(ward: Ward, missing: str) -> None:
     slot = Walker(1).status()
     del slot[missing]
-    ward.take("status", "", status([Walker(1)], NOW, slots=[slot]))
+    ward.on_message("status", "", status([Walker(1)], NOW, slots=[slot]))
     assert everything(ward)["doubts"] == ["Part of the gateway's status is not understood here and left out: slots."]
 
 
-def test_measurements_without_any_status_are_live_and_simulated_and_what_is_missing_is_said(
+def test_measurements_without_any_status_are_live_and_simulated_and_what_is_missing_is_reported(
     ward: Ward, clock: Clock
 ) -> None:
-    take(ward, Walker(1), Walker(1).means(NOW))
+    send(ward, Walker(1), Walker(1).means(NOW))
     state = everything(ward)
     assert state["gateway_state"] == "no status"
     assert state["simulated"] is True
@@ -182,28 +182,30 @@ def test_measurements_without_any_status_are_live_and_simulated_and_what_is_miss
 
 
 def test_numbers_that_go_on_are_not_called_silence_when_the_status_stops(ward: Ward, clock: Clock) -> None:
-    ward.take("status", "", status([Walker(1)], NOW))
+    ward.on_message("status", "", status([Walker(1)], NOW))
     clock.now_s += 10
-    take(ward, Walker(1), Walker(1).means(NOW + 10))
+    send(ward, Walker(1), Walker(1).means(NOW + 10))
     assert everything(ward)["gateway_state"] == "no status"
 
 
 def test_no_text_from_outside_brings_what_is_not_seen_or_turns_what_is(ward: Ward) -> None:
     walker = Walker(1)
     slot = walker.status() | {"label": EVIL, "subject": EVIL, "session": EVIL, "protocol": EVIL}
-    worn = [{**d, "placement": EVIL, "error": EVIL, "advice": EVIL, "faults": {EVIL: 1}} for d in walker.devices()]
-    worn.append(device("bay-1", "chest", id=EVIL[:60], streams={EVIL: {"channels": [EVIL], "units": [EVIL]}}))
-    told = notice(f"x/{EVIL}", EVIL, advice=EVIL, device=EVIL, slot="bay-1")
-    ward.take("status", "", status([walker], NOW, gateway=EVIL, slots=[slot], devices=worn, pipeline={EVIL: EVIL}))
-    ward.take("notices", "", orjson.dumps(told))
+    devices = [{**d, "placement": EVIL, "error": EVIL, "advice": EVIL, "faults": {EVIL: 1}} for d in walker.devices()]
+    devices.append(device("bay-1", "chest", id=EVIL[:60], streams={EVIL: {"channels": [EVIL], "units": [EVIL]}}))
+    shown = notice(f"x/{EVIL}", EVIL, advice=EVIL, device=EVIL, slot="bay-1")
+    ward.on_message(
+        "status", "", status([walker], NOW, gateway=EVIL, slots=[slot], devices=devices, pipeline={EVIL: EVIL})
+    )
+    ward.on_message("notices", "", orjson.dumps(shown))
     item = walker.measurement("cadence", 100.0, "both", NOW, NOW + 1)
-    take(ward, walker, [item | {"reason": EVIL, "algorithm": EVIL, "subject": EVIL, "session": EVIL}])
+    send(ward, walker, [item | {"reason": EVIL, "algorithm": EVIL, "subject": EVIL, "session": EVIL}])
     curves = walker.curves(NOW) | {
         "subject": clean(EVIL),
         "session": clean(EVIL),
     }  # of who is there, as the status says
     curves["curves"][0]["reason"] = EVIL
-    ward.take("cycles", "bay-1", orjson.dumps(curves))
+    ward.on_message("cycles", "bay-1", orjson.dumps(curves))
     state = everything(ward)
     assert any(curve["reason"] for curve in state["slot"]["cycles"])
     found = texts(state)

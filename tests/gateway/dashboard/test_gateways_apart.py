@@ -76,12 +76,12 @@ async def dashboard(settings: Settings) -> AsyncIterator[Client]:
         form = {"name": "clinician-1", "password": PASSWORD}
         await client.post("/login", data=form, headers=origin(client), allow_redirects=False)
         async with asyncio.timeout(WITHIN_S):
-            while not all([await has_told(client, name) for name in (*BOTH, "west")]):  # noqa: ASYNC110 - processes
+            while not all([await is_known(client, name) for name in (*BOTH, "west")]):  # noqa: ASYNC110 - processes
                 await asyncio.sleep(0.02)
         yield client
 
 
-async def has_told(client: Client, gateway: str) -> bool:
+async def is_known(client: Client, gateway: str) -> bool:
     answer = await client.get(f"/api/ward?gateway={gateway}")
     if answer.status != 200:
         return False
@@ -134,7 +134,9 @@ async def test_a_key_of_one_gateway_is_no_answer_for_another(gateways: dict[str,
         ("?gateway=west", 503, f"{FORBIDDEN}: see its access list. Nothing was changed."),
     ],
 )  # fmt: skip
-async def test_who_cannot_be_asked_is_said(gateways: dict[str, Bedside], query: str, status: int, words: str) -> None:
+async def test_who_cannot_be_asked_is_reported(
+    gateways: dict[str, Bedside], query: str, status: int, words: str
+) -> None:
     async with dashboard(listening(gateways)) as client:
         before = {name: number(gateways, name) for name in gateways}
         assert await post(client, f"discharge{query}", subject="p-2") == (status, {"error": words})

@@ -108,7 +108,7 @@ async def test_the_cookie_is_secure_where_browsers_use_tls(client: Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("peer", "said", "found"),
+    ("peer", "forwarded", "found"),
     [
         ("127.0.0.1", ["203.0.113.7"], "203.0.113.7"),
         ("127.0.0.1", ["1.2.3.4, 203.0.113.7"], "203.0.113.7"),  # the browser wrote the first
@@ -122,9 +122,9 @@ async def test_the_cookie_is_secure_where_browsers_use_tls(client: Client) -> No
         ("198.51.100.9", ["203.0.113.7"], "198.51.100.9"),  # nobody whom we have named
     ],
 )
-def test_the_address_is_the_word_of_a_named_proxy_only(peer: str, said: list[str], found: str) -> None:
+def test_the_address_is_the_word_of_a_named_proxy_only(peer: str, forwarded: list[str], found: str) -> None:
     proxies = Proxies(Dashboard(public_url=PUBLIC, proxies=["127.0.0.1", "10.1.0.0/16"]))
-    request = make_mocked_request("GET", "/", headers=[("X-Forwarded-For", line) for line in said])
+    request = make_mocked_request("GET", "/", headers=[("X-Forwarded-For", line) for line in forwarded])
     assert proxies.client(request.clone(remote=peer)) == found
 
 
@@ -176,8 +176,8 @@ async def test_nginx_as_installed_does_not_open_a_dashboard_without_users(alone:
     front, upstream = free_port(), alone.port
     assert upstream
     with nginx(tmp_path / "nginx", front, as_installed(front, upstream)):
-        status, said = await asyncio.to_thread(get, front, "/api/history")
-    assert (status, "dashboard.users_file" in said) == (403, True)
+        status, body = await asyncio.to_thread(get, front, "/api/history")
+    assert (status, "dashboard.users_file" in body) == (403, True)
 
 
 async def test_behind_the_documented_nginx_limits_see_the_browser(tmp_path: Path, users_file: Path) -> None:
@@ -202,7 +202,7 @@ async def test_behind_the_documented_nginx_limits_see_the_browser(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("dashboard", "said"),
+    ("dashboard", "reason"),
     [
         ({"proxies": ["127.0.0.1"], "users_file": Path("u")}, "needs dashboard.public_url"),
         ({"proxies": ["127.0.0.1"], "public_url": PUBLIC}, "dashboard.proxies needs dashboard.users_file"),
@@ -218,9 +218,9 @@ async def test_behind_the_documented_nginx_limits_see_the_browser(tmp_path: Path
         ({"public_url": "https://anna@ward.example", "users_file": Path("u")}, "write https://"),
     ],
 )
-def test_a_proxy_that_would_open_the_pages_is_refused(dashboard: dict[str, Any], said: str) -> None:
+def test_a_proxy_that_would_open_the_pages_is_refused(dashboard: dict[str, Any], reason: str) -> None:
     found = [sentence for _, sentence in check(Settings(dashboard=Dashboard(**dashboard)), None)]
-    assert any(said in sentence for sentence in found), found
+    assert any(reason in sentence for sentence in found), found
 
 
 def test_the_documented_proxy_is_right() -> None:

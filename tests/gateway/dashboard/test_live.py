@@ -47,7 +47,7 @@ def value(event: bytes) -> int:
 
 
 @pytest.mark.parametrize("page", ["slot/bay-1", "ward"])
-async def test_a_change_of_a_slot_is_told_before_the_next_beat(page: str) -> None:
+async def test_a_change_of_a_slot_is_reported_before_the_next_beat(page: str) -> None:
     source = Source()
     live = Live(render=source.render, revision=source.revision)
     async with running(live), aclosing(live.follow(page)) as updates:

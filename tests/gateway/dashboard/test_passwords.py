@@ -70,17 +70,17 @@ def test_a_password_from_a_file_of_any_editor_signs_in(
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "reason"),
     [(b"", "is empty"), (b"\r\n \r\n", "is empty"), (GOOD.encode("utf-16"), "UTF-8"),
      (GOOD.encode("utf-16-le"), "UTF-8"),
      ("geh\xe4ssige L\xf6wen".encode("latin-1"), "UTF-8"), (f"{GOOD} \n".encode(), "a blank"),
      (f"{GOOD}\t\n".encode(), "a blank"), (b"password1234", "tries first")],
 )  # fmt: skip
 def test_a_file_that_holds_no_good_password_is_refused_in_a_sentence(
-    data: bytes, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: bytes, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Input(data))
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=reason):
         command("add", tmp_path / "users.jsonl", "anna", "clinician")
     assert not (tmp_path / "users.jsonl").exists()
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.dashboard.bed_views import bed_view, beds_view
 from gateway.dashboard.views import slot_view, ward_view
 from gateway.dashboard.ward import Ward
-from tests.gateway.dashboard.walkers import MICRO, Walker
+from tests.gateway.dashboard.simulated_gateway import MICRO, Walker
 
 Json = dict[str, Any]
 
@@ -35,22 +35,22 @@ def device(name: str, bed: str | None) -> Json:
     return {"id": name, "driver": "heart_rate", "bed": bed, "since_us": 1, "placement": placement}
 
 
-def tell(ward: Ward, **parts: Any) -> None:
-    ward.take("ward", "", orjson.dumps(registry(**parts)))
+def publish(ward: Ward, **parts: Any) -> None:
+    ward.on_message("ward", "", orjson.dumps(registry(**parts)))
 
 
 def measure(ward: Ward, end_s: float) -> None:
     row = WHO.measurement("heart_rate", 88.0, "none", end_s - 1, end_s)
     body = {"v": 1, "gateway": "gateway-1", "epoch": "0" * 16, "slot": WHO.slot, "measurements": [row]}
-    ward.take("measurements", WHO.slot, orjson.dumps(body))
+    ward.on_message("measurements", WHO.slot, orjson.dumps(body))
 
 
 def test_nothing_of_who_was_discharged_stays_on_any_page_and_nothing_late_comes_back() -> None:
     ward, now = Ward("gateway-1"), time.time()
-    tell(ward, number=1, subjects=[subject(WHO.subject, "bay-1")])
+    publish(ward, number=1, subjects=[subject(WHO.subject, "bay-1")])
     measure(ward, now)
     assert slot_view(ward, "bay-1", round(now * MICRO))["slot"]["values"]
-    tell(ward, number=2, subjects=[])
+    publish(ward, number=2, subjects=[])
     measure(ward, now - 0.5)
     shown = slot_view(ward, "bay-1", round(now * MICRO))["slot"]
     assert (shown["known"], shown["subject"], shown["values"], shown["age_s"]) == (True, "", [], None)
@@ -63,8 +63,8 @@ def test_nothing_of_who_was_discharged_stays_on_any_page_and_nothing_late_comes_
 
 def test_a_bed_s_card_tells_of_the_others_no_more_than_whether_they_are_taken() -> None:
     ward = Ward("gateway-1")
-    worn = [device("strap-1", "bay-1"), device("strap-2", "bay-2"), device("strap-3", None)]
-    tell(ward, number=7, subjects=[subject("p-1", "bay-1"), subject("p-2", "bay-2")], devices=worn)
+    devices = [device("strap-1", "bay-1"), device("strap-2", "bay-2"), device("strap-3", None)]
+    publish(ward, number=7, subjects=[subject("p-1", "bay-1"), subject("p-2", "bay-2")], devices=devices)
     shown = bed_view(ward, "bay-1")
     assert shown["others"] == [{"id": "bay-2", "label": "Bay 2", "taken": True}]
     assert [one["id"] for one in shown["bed"]["worn"]] == ["strap-1"]
@@ -89,13 +89,13 @@ def test_a_bed_s_card_tells_of_the_others_no_more_than_whether_they_are_taken() 
     ],
     ids=str,
 )  # fmt: skip
-def test_a_registry_that_is_not_right_is_left_out_whole_and_said(wrong: Json) -> None:
+def test_a_registry_that_is_not_right_is_left_out_whole_and_reported(wrong: Json) -> None:
     ward = Ward("gateway-1")
-    tell(ward, number=7, subjects=[subject("p-1", "bay-1")])
-    ward.take("ward", "", orjson.dumps(registry(8, subjects=[]) | wrong))
+    publish(ward, number=7, subjects=[subject("p-1", "bay-1")])
+    ward.on_message("ward", "", orjson.dumps(registry(8, subjects=[]) | wrong))
     assert (ward.registry.number, ward.registry.subjects["bay-1"]["id"]) == (7, "p-1")
     assert "ward" in ward.fresh_doubts()
-    tell(ward, number=9, subjects=[])
+    publish(ward, number=9, subjects=[])
     assert "ward" not in ward.fresh_doubts()
 
 
@@ -103,7 +103,7 @@ def test_texts_of_the_registry_are_fit_for_a_page() -> None:
     ward = Ward("gateway-1")
     wrong = registry(7, subjects=[])
     wrong["beds"][0]["label"] = "Bay\u202e1\n" + "x" * 1000
-    ward.take("ward", "", orjson.dumps(wrong))
+    ward.on_message("ward", "", orjson.dumps(wrong))
     label = beds_view(ward)["beds"][0]["label"]
     assert label.startswith("Bay\ufffd1\ufffdx")
     assert len(label) < 500
@@ -115,7 +115,7 @@ def test_a_card_tells_of_earlier_sessions_of_who_is_there_alone() -> None:
         {"id": f"s-{n}", "subject": f"p-{n}", "protocol": "tug", "started_us": n, "ended_us": n + 1} for n in (1, 2)
     ]
     people = [subject("p-1", "bay-1"), subject("p-2", "bay-2")]
-    ward.take("ward", "", orjson.dumps(registry(7, subjects=people) | {"ended": ended}))
+    ward.on_message("ward", "", orjson.dumps(registry(7, subjects=people) | {"ended": ended}))
     assert [one["id"] for one in bed_view(ward, "bay-1")["bed"]["ended"]] == ["s-1"]
-    ward.take("ward", "", orjson.dumps(registry(8, subjects=people[1:]) | {"ended": ended}))
+    ward.on_message("ward", "", orjson.dumps(registry(8, subjects=people[1:]) | {"ended": ended}))
     assert bed_view(ward, "bay-1")["bed"]["ended"] == []

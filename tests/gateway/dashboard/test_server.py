@@ -24,7 +24,7 @@ from gateway.wire.payload import Message
 from gateway.wire.topics import Topics
 from gateway.wire.waveform import HEADER
 from tests.gateway.dashboard.conftest import free_port
-from tests.gateway.dashboard.walkers import MICRO, Walker, Walkers, walking
+from tests.gateway.dashboard.simulated_gateway import MICRO, SimulatedGateway, Walker, walking
 from tests.gateway.samples import measurement
 
 pytestmark = pytest.mark.broker
@@ -96,22 +96,22 @@ async def test_a_patient_has_strides_of_both_sides(client: Client, settings: Set
 async def test_a_silent_bed_grows_old_while_its_neighbour_stays_young(
     client: Client, settings: Settings, topics: Topics
 ) -> None:
-    with walking(settings.broker.port, 2, topics=topics) as walkers:
+    with walking(settings.broker.port, 2, topics=topics) as simulated:
         await first(client, "", lambda s: len(s["slots"]) == 2)
-        walkers.silent.add("bay-1")
+        simulated.silent.add("bay-1")
         state = await first(client, "", lambda s: slot_of(s, "bay-1")["age_s"] > 2)
     assert slot_of(state, "bay-2")["age_s"] < 2
 
 
 async def test_the_last_will_is_shown(client: Client, settings: Settings, topics: Topics) -> None:
-    with Walkers(settings.broker.port, [Walker(1)], topics=topics) as walkers:
+    with SimulatedGateway(settings.broker.port, [Walker(1)], topics=topics) as simulated:
         await first(client, "", lambda s: s["gateway_state"] == "online")
-        walkers.die()
+        simulated.die()
         state = await first(client, "", lambda s: s["gateway_state"] == "offline")
     assert [slot["id"] for slot in state["slots"]] == ["bay-1"]
 
 
-async def test_no_broker_is_said(settings: Settings) -> None:
+async def test_no_broker_is_reported(settings: Settings) -> None:
     alone = settings.model_copy(update={"broker": Broker(embedded=False, port=free_port())})
     async with TestClient(TestServer(make_app(alone))) as client:
         state = await first(client, "", lambda _: True)
@@ -122,11 +122,11 @@ async def test_no_broker_is_said(settings: Settings) -> None:
 async def test_nonsense_on_the_topics_is_counted_and_the_page_goes_on(
     client: Client, settings: Settings, topics: Topics
 ) -> None:
-    with walking(settings.broker.port, 1, topics=topics) as walkers:
+    with walking(settings.broker.port, 1, topics=topics) as simulated:
         await first(client, "", lambda s: len(s["slots"]) == 1)
-        walkers.shout(topics.status, b"\x00\xff")
-        walkers.shout(topics.measurements("bay-1"), b"[1, 2]")
-        walkers.shout(topics.waveform("bay-1-left-foot", "imu"), b"short")
+        simulated.shout(topics.status, b"\x00\xff")
+        simulated.shout(topics.measurements("bay-1"), b"[1, 2]")
+        simulated.shout(topics.waveform("bay-1-left-foot", "imu"), b"short")
         async with asyncio.timeout(WITHIN_S):
             async for _ in states(client):
                 if len((await status_of(client))["dropped"]) == 3:
@@ -138,9 +138,9 @@ async def test_nonsense_on_the_topics_is_counted_and_the_page_goes_on(
 async def test_a_watched_stream_flows_and_stops_when_nobody_watches(
     client: Client, settings: Settings, topics: Topics
 ) -> None:
-    with walking(settings.broker.port, 1, topics=topics) as walkers:
+    with walking(settings.broker.port, 1, topics=topics) as simulated:
         await first(client, "", lambda s: len(s["slots"]) == 1)
-        assert walkers.watched == {}
+        assert simulated.watched == {}
         async with client.ws_connect("/waveform/bay-1-left-foot/imu") as socket:
             frames = [await socket.receive_bytes(timeout=WITHIN_S) for _ in range(10)]
         heads = [HEADER.unpack_from(frame) for frame in frames]
@@ -148,8 +148,8 @@ async def test_a_watched_stream_flows_and_stops_when_nobody_watches(
         times = [head[4] for head in heads]
         assert times == sorted(set(times))
         assert abs(times[-1] / MICRO - time.time()) < 2
-        assert walkers.watched.keys() == {("bay-1-left-foot", "imu")}
-        assert walkers.watched["bay-1-left-foot", "imu"] <= time.monotonic() + 10  # it ends by itself, should we die
+        assert simulated.watched.keys() == {("bay-1-left-foot", "imu")}
+        assert simulated.watched["bay-1-left-foot", "imu"] <= time.monotonic() + 10  # it ends by itself, should we die
         async with asyncio.timeout(WITHIN_S):
             async for _ in states(client):
                 if (await status_of(client))["strips"] == 0:  # nobody watches: it is not asked for again
@@ -162,11 +162,11 @@ async def test_a_watched_stream_flows_and_stops_when_nobody_watches(
 async def test_a_stream_that_the_gateway_does_not_know_is_not_asked_for(
     client: Client, settings: Settings, topics: Topics, path: str
 ) -> None:
-    with walking(settings.broker.port, 1, topics=topics) as walkers:
+    with walking(settings.broker.port, 1, topics=topics) as simulated:
         await first(client, "", lambda s: len(s["slots"]) == 1)
         with pytest.raises(aiohttp.WSServerHandshakeError, match="404"):
             await client.ws_connect(path)
-    assert walkers.watched == {}
+    assert simulated.watched == {}
 
 
 async def test_history_comes_from_the_file_that_the_historian_writes(settings: Settings) -> None:
@@ -219,9 +219,9 @@ async def test_the_live_state_comes_over_a_websocket_where_one_is_asked_for(
 ) -> None:
     with walking(settings.broker.port, 1, topics=topics):
         async with client.ws_connect("/events?slot=bay-1") as socket:
-            told = [orjson.loads(await socket.receive_str(timeout=WITHIN_S)) for _ in range(5)]
-            assert {state["slot"]["id"] for state in told} == {"bay-1"}
-            sent = [state["sent_ms"] for state in told]
+            shown = [orjson.loads(await socket.receive_str(timeout=WITHIN_S)) for _ in range(5)]
+            assert {state["slot"]["id"] for state in shown} == {"bay-1"}
+            sent = [state["sent_ms"] for state in shown]
             assert sent == sorted(sent)
             assert (await status_of(client))["viewers"] == 1
         async with asyncio.timeout(WITHIN_S):
@@ -268,11 +268,11 @@ async def test_reading_is_all_one_can_do(client: Client, method: str) -> None:
 async def test_a_page_of_another_site_gets_nothing(client: Client, settings: Settings, topics: Topics) -> None:
     rebound = await client.get("/api/status", headers={"Host": "evil.example:8080"})
     assert rebound.status == 421
-    with walking(settings.broker.port, 1, topics=topics) as walkers:
+    with walking(settings.broker.port, 1, topics=topics) as simulated:
         await first(client, "", lambda s: len(s["slots"]) == 1)
         with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
             await client.ws_connect("/waveform/bay-1-left-foot/imu", origin="http://evil.example")
-    assert walkers.watched == {}
+    assert simulated.watched == {}
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_it_serves_this_machine_only(settings: Settings, host: str) -> None:
         check(open_to_all)
 
 
-async def test_a_taken_port_is_said_in_one_sentence(settings: Settings) -> None:
+async def test_a_taken_port_is_reported_in_one_sentence(settings: Settings) -> None:
     stop = asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")

@@ -21,7 +21,7 @@ from tests.browser import WITHIN_MS
 from tests.certificates import Authority
 from tests.firefox import Firefox, firefox_in
 from tests.gateway.dashboard.conftest import free_port
-from tests.gateway.dashboard.walkers import walking
+from tests.gateway.dashboard.simulated_gateway import walking
 from tests.nginx import documented, in_folder, nginx
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]

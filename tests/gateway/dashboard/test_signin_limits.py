@@ -213,7 +213,7 @@ def test_a_cookie_is_known_for_those_who_signed_in_and_for_their_password_only(t
     assert (tmp_path / "browsers.key").stat().st_mode & 0o777 == 0o600
 
 
-async def test_one_browser_does_not_take_all_streams_and_many_tabs_work(site: Ward) -> None:
+async def test_one_browser_does_not_use_up_all_streams_and_many_tabs_work(site: Ward) -> None:
     async with site.running() as server, site.browser(server, "203.0.113.1") as hog:
         assert await hog.sign_in("anna") == 303
         streams = []
@@ -249,8 +249,8 @@ async def test_the_log_tells_who_did_what_from_where_and_no_password(site: Ward)
             assert await browser.get("/api/history?slot=bay-1&metric=cadence&minutes=5&side=both") in {200, 503}
         await browser.sign_out()
     entries = list(access_log.read(site.folder / access_log.NAME))
-    told = [(e.fields["what"], e.fields.get("user"), e.fields.get("role"), e.fields.get("why")) for e in entries]
-    assert told == [
+    recorded = [(e.fields["what"], e.fields.get("user"), e.fields.get("role"), e.fields.get("why")) for e in entries]
+    assert recorded == [
         ("users", None, None, None),
         ("refused", "anna", None, "wrong"),
         ("refused", "", None, "wrong"),
@@ -267,7 +267,7 @@ async def test_the_log_tells_who_did_what_from_where_and_no_password(site: Ward)
     assert b"my-other" not in data
 
 
-def test_changes_of_the_users_are_told(site: Ward) -> None:
+def test_changes_of_the_users_are_reported(site: Ward) -> None:
     from gateway.audit.access_log import AccessLog
     from gateway.dashboard.looks import Looks
 
@@ -277,8 +277,8 @@ def test_changes_of_the_users_are_told(site: Ward) -> None:
     now = looks.compare(now, {"anna": User("anna", "admin", DIGEST), "carl": User("carl", "viewer", DIGEST)})
     looks.compare(now, {"anna": User("anna", "admin", OTHER), "carl": User("carl", "viewer", DIGEST)})
     looks.close()
-    told = [(e.fields["what"], e.fields.get("user")) for e in access_log.read(site.folder / "access.db")]
-    assert told == [
+    recorded = [(e.fields["what"], e.fields.get("user")) for e in access_log.read(site.folder / "access.db")]
+    assert recorded == [
         ("users", None), ("user-role", "anna"), ("user-removed", "bert"), ("user-added", "carl"),
         ("user-password", "anna"),
     ]  # fmt: skip

@@ -17,8 +17,8 @@ from gateway.dashboard.server import make_app, serve
 from gateway.dashboard.site import GATEWAYS, Site, read_view
 from gateway.wire.topics import Topics
 from gateway.wire.waveform import HEADER
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker, notice
 from tests.gateway.dashboard.test_server import WITHIN_S, Client, State, first, status_of
-from tests.gateway.dashboard.walkers import Walker, Walkers, notice
 
 pytestmark = pytest.mark.broker
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
@@ -34,11 +34,13 @@ def somebody(subject: str) -> Walker:
 
 
 @contextmanager
-def speaking(settings: Settings, **people: Walker) -> Iterator[dict[str, Walkers]]:
+def speaking(settings: Settings, **people: Walker) -> Iterator[dict[str, SimulatedGateway]]:
     """Gateways of the site, by name, with one person each."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(Walkers(settings.broker.port, [person], topics=Topics(settings.site.site, name)))
+            name: stack.enter_context(
+                SimulatedGateway(settings.broker.port, [person], topics=Topics(settings.site.site, name))
+            )
             for name, person in people.items()
         }
 
@@ -65,9 +67,9 @@ BOTH = [(NORTH, "bay-1", "p-north"), (SOUTH, "bay-1", "p-south")]
 
 
 @in_one_loop
-async def test_beds_of_one_name_are_told_apart(all_of_them: Client, settings: Settings) -> None:
-    with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as said:
-        said[SOUTH].notices = [notice("device-silent/bay-1-chest", "No data", slot="bay-1")]
+async def test_beds_of_one_name_are_distinguished(all_of_them: Client, settings: Settings) -> None:
+    with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as gateways:
+        gateways[SOUTH].notices = [notice("device-silent/bay-1-chest", "No data", slot="bay-1")]
         state = await first(all_of_them, "", lambda s: beds(s) == BOTH and bool(s["notices"]))
         north = await first(all_of_them, "?slot=bay-1", lambda s: s["slot"]["known"])
         south = await first(all_of_them, "?slot=bay-1&gateway=south", lambda s: bool(s["slot"]["values"]))
@@ -80,10 +82,10 @@ async def test_beds_of_one_name_are_told_apart(all_of_them: Client, settings: Se
 
 
 @in_one_loop
-async def test_a_gateway_that_is_gone_is_said_and_the_others_go_on(all_of_them: Client, settings: Settings) -> None:
-    with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as said:
+async def test_a_gateway_that_is_gone_is_reported_and_the_others_go_on(all_of_them: Client, settings: Settings) -> None:
+    with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as gateways:
         await first(all_of_them, "", lambda s: beds(s) == BOTH)
-        said[SOUTH].die()
+        gateways[SOUTH].die()
         state = await first(all_of_them, "", lambda s: bool(s["doubts"]))
         assert beds(state) == BOTH
     assert state["doubts"] == ["Gateway south is offline: what is shown of its beds is old."]
@@ -91,15 +93,15 @@ async def test_a_gateway_that_is_gone_is_said_and_the_others_go_on(all_of_them: 
 
 
 @in_one_loop
-async def test_one_that_is_named_and_never_heard_is_said(settings: Settings) -> None:
+async def test_one_that_is_named_and_never_heard_is_reported(settings: Settings) -> None:
     app = make_app(listening(settings, NORTH, SOUTH))
     with speaking(settings, north=somebody("p-north"), east=somebody("p-east")):
         async with TestClient(TestServer(app)) as client:
             state = await first(client, "", lambda s: bool(s["slots"]))
-            told = await status_of(client)
+            shown = await status_of(client)
     assert beds(state) == BOTH[:1]  # and nothing of one that is not named
     assert state["doubts"] == ["Gateway south has not been heard yet: its beds are missing."]
-    assert told["gateways"] == {NORTH: "online", SOUTH: "unknown"}
+    assert shown["gateways"] == {NORTH: "online", SOUTH: "unknown"}
 
 
 @in_one_loop
@@ -115,12 +117,12 @@ async def test_by_default_nobody_else_is_heard(settings: Settings) -> None:
 
 @in_one_loop
 async def test_raw_samples_are_asked_of_the_right_gateway(all_of_them: Client, settings: Settings) -> None:
-    with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as said:
+    with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as gateways:
         await first(all_of_them, "", lambda s: beds(s) == BOTH)
         address = "/waveform/bay-1-left-foot/imu?gateway=south"
         async with asyncio.timeout(WITHIN_S), all_of_them.ws_connect(address) as socket:
             frame = await socket.receive_bytes()
-        watched = {name: list(walkers.watched) for name, walkers in said.items()}
+        watched = {name: list(simulated.watched) for name, simulated in gateways.items()}
     assert HEADER.unpack_from(frame)[0] == 1
     assert watched == {NORTH: [], SOUTH: [("bay-1-left-foot", "imu")]}
     assert (await all_of_them.get("/waveform/bay-1-left-foot/imu?gateway=west")).status == 404
@@ -133,7 +135,7 @@ async def test_a_tile_opens_the_patient_of_its_gateway(page: Page, settings: Set
     running = asyncio.create_task(serve(listening(settings, "*"), stop=stop, ready=ready.set_result), name="dashboard")
     try:
         address = await asyncio.wait_for(ready, WITHIN_S)
-        with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as said:
+        with speaking(settings, north=somebody("p-north"), south=somebody("p-south")) as gateways:
             await page.goto(address)
             await expect(page.locator("#gateway")).to_have_text("2 gateways, 2 online")
             await expect(page.locator(".tile .subject")).to_have_text(["p-north · north", "p-south · south"])
@@ -141,10 +143,10 @@ async def test_a_tile_opens_the_patient_of_its_gateway(page: Page, settings: Set
             await expect(page.locator("#subject")).to_contain_text("p-south")
             await expect(page.locator("#gateway")).to_have_text("Gateway south online")
             async with asyncio.timeout(WITHIN_S):
-                while not said[SOUTH].watched:  # noqa: ASYNC110 - told on the broker's thread
+                while not gateways[SOUTH].watched:  # noqa: ASYNC110 - told on the broker's thread
                     await asyncio.sleep(0.02)
-            assert not said[NORTH].watched
-            said[SOUTH].seat(somebody("p-new"))
+            assert not gateways[NORTH].watched
+            gateways[SOUTH].seat(somebody("p-new"))
             await expect(page.locator("#subject")).to_contain_text("p-new")
             await page.goto(f"{address}devices?gateway=south")
             await expect(page.locator("#gateway")).to_have_text("Gateway south online")
@@ -160,9 +162,9 @@ def message(gateway: str, kind: str = "status") -> Message:
 def test_a_wrong_publisher_makes_us_hold_no_more_than_fits() -> None:
     site = Site(Settings(dashboard=Dashboard(gateways=["*"])))
     for number in range(GATEWAYS + 20):
-        site.take(message(f"g-{number}"))
-    site.take(message("UPPER CASE"))
-    site.take(message("other", "command/watch"))
+        site.on_message(message(f"g-{number}"))
+    site.on_message(message("UPPER CASE"))
+    site.on_message(message("other", "command/watch"))
     assert len(site.wards()) < GATEWAYS
     assert site.losses()["too many gateways"] == 20 + 1 + 2
 

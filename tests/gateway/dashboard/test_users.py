@@ -129,23 +129,23 @@ def test_the_command_adds_changes_lists_and_removes(
 
 
 @pytest.mark.parametrize(
-    ("action", "name", "role", "said"),
+    ("action", "name", "role", "reason"),
     [("ad", "x", "admin", "did you mean 'add'"), ("add", "x", "doctor", "choose one of|did you mean"),
      ("add", "", "admin", "whom"), ("remove", "bert", "", "no user 'bert'")],
 )  # fmt: skip
-def test_the_command_refuses_in_one_sentence(file: Path, action: str, name: str, role: str, said: str) -> None:
+def test_the_command_refuses_in_one_sentence(file: Path, action: str, name: str, role: str, reason: str) -> None:
     before = file.read_bytes()
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=reason):
         command(action, file, name, role)
     assert file.read_bytes() == before
 
 
 def test_the_command_line_takes_no_password() -> None:
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "gateway", "user", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert "--password" not in told
-    assert "standard input" in told
+    assert "--password" not in output
+    assert "standard input" in output
 
 
 def test_a_session_ends_when_nobody_is_there_but_a_screen_on_a_wall_goes_on(file: Path) -> None:
@@ -199,7 +199,7 @@ def test_the_limiter_remembers_a_bounded_number() -> None:
     assert limiter.known == KNOWN
 
 
-def test_a_file_that_is_removed_or_put_back_is_said(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_is_removed_or_put_back_is_reported(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     users, before = Users(file), file.read_bytes()
     assert users.problem == ""
     save(file, [user for user in load(file).values() if user.name != "anna"])

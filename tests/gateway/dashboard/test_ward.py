@@ -11,7 +11,7 @@ from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_vi
 from gateway.dashboard.ward import SLOTS, STRIDES, Ward
 from gateway.model import wall_correction
 from gateway.model.wall_correction import Correction
-from tests.gateway.dashboard.walkers import MICRO, Walker
+from tests.gateway.dashboard.simulated_gateway import MICRO, Walker
 
 NOW = 1_790_000_000.0
 
@@ -57,14 +57,14 @@ def status(people: list[Walker], now_s: float, **fields: Any) -> bytes:
     return orjson.dumps({**body, "slots": slots, "devices": devices, **fields})
 
 
-def take(ward: Ward, walker: Walker, items: list[dict[str, Any]]) -> None:
+def send(ward: Ward, walker: Walker, items: list[dict[str, Any]]) -> None:
     """Let measurements of a person arrive."""
-    ward.take("measurements", walker.slot, measurements(walker.slot, items))
+    ward.on_message("measurements", walker.slot, measurements(walker.slot, items))
 
 
 def test_a_stride_has_the_parts_that_belong_to_it(ward: Ward, walker: Walker) -> None:
     for i in range(3):
-        take(ward, walker, walker.stride("left", NOW - 3 + i))
+        send(ward, walker, walker.stride("left", NOW - 3 + i))
     rows = strides(ward.slot("bay-1"), "left")
     assert [row["end_us"] for row in rows] == [round((NOW - 3 + i) * MICRO) for i in range(3)]
     for row in rows:
@@ -73,32 +73,32 @@ def test_a_stride_has_the_parts_that_belong_to_it(ward: Ward, walker: Walker) ->
     assert strides(ward.slot("bay-1"), "right") == []
 
 
-def test_late_and_repeated_strides_take_their_place_and_the_newest_stay(ward: Ward, walker: Walker) -> None:
+def test_late_and_repeated_strides_come_into_their_place_and_the_newest_stay(ward: Ward, walker: Walker) -> None:
     newest = [walker.stride("left", NOW - STRIDES + i) for i in range(STRIDES)]
     for stride in newest:
-        take(ward, walker, stride)
+        send(ward, walker, stride)
     before = strides(ward.slot("bay-1"), "left")
-    take(ward, walker, newest[5])  # the outbox was not sure that it had arrived
-    take(ward, walker, walker.stride("left", NOW - 500))  # an hour-old backlog
+    send(ward, walker, newest[5])  # the outbox was not sure that it had arrived
+    send(ward, walker, walker.stride("left", NOW - 500))  # an hour-old backlog
     assert strides(ward.slot("bay-1"), "left") == before
 
 
 def test_the_newest_value_wins_and_an_older_one_does_not(ward: Ward, walker: Walker) -> None:
     for value, end in ((100.0, NOW - 2), (104.0, NOW - 1), (99.0, NOW - 3)):
-        take(ward, walker, [walker.measurement("cadence", value, "both", end - 10, end)])
+        send(ward, walker, [walker.measurement("cadence", value, "both", end - 10, end)])
     best = ward.slot("bay-1").best("cadence", "both")
     assert best is not None
     assert best.value == 104.0
 
 
 def test_values_of_the_old_time_do_not_outlive_a_clock_that_was_set_back(ward: Ward, walker: Walker) -> None:
-    take(ward, walker, [walker.measurement("cadence", 100.0, "both", NOW - 11, NOW - 1)])
+    send(ward, walker, [walker.measurement("cadence", 100.0, "both", NOW - 11, NOW - 1)])
     for by_us, value in ((0, 100.0), (-3_600 * MICRO, 104.0)):
         said = wall_correction.measurements(Correction(by_us, True), [("s-1", "p-1")], at_us=0, simulated=True)
         slot = wall_correction.SLOT
-        ward.take("measurements", slot, measurements(slot, [{"seq": 9, **m.as_dict()} for m in said]))
+        ward.on_message("measurements", slot, measurements(slot, [{"seq": 9, **m.as_dict()} for m in said]))
         if by_us:
-            take(ward, walker, [walker.measurement("cadence", value, "both", NOW - 3_620, NOW - 3_610)])
+            send(ward, walker, [walker.measurement("cadence", value, "both", NOW - 3_620, NOW - 3_610)])
         best = ward.slot("bay-1").best("cadence", "both")
         assert best is not None
         assert best.value == value
@@ -109,11 +109,11 @@ def test_values_of_the_old_time_do_not_outlive_a_clock_that_was_set_back(ward: W
 def test_feet_are_shown_before_the_lower_back_and_quality_before_both(ward: Ward, walker: Walker) -> None:
     feet = walker.measurement("cadence", 104.0, "both", NOW - 10, NOW - 1)
     back = feet | {"value": 101.0, "algorithm": "rhythm/1", "placement": ["lower_back"], "end_us": round(NOW * MICRO)}
-    take(ward, walker, [feet, back])
+    send(ward, walker, [feet, back])
     slot = ward.slot("bay-1")
     assert (best := slot.best("cadence", "both"))
     assert best.value == 104.0
-    take(ward, walker, [feet | {"quality": "degraded", "reason": "few steps", "end_us": round(NOW * MICRO)}])
+    send(ward, walker, [feet | {"quality": "degraded", "reason": "few steps", "end_us": round(NOW * MICRO)}])
     assert (best := slot.best("cadence", "both"))
     assert best.value == 101.0
 
@@ -122,7 +122,7 @@ def test_a_source_that_fell_silent_gives_way(ward: Ward, walker: Walker, clock: 
     feet = walker.measurement("cadence", 104.0, "both", NOW - 20, NOW - 10)
     clock.now_s += 1
     back = feet | {"value": 101.0, "algorithm": "rhythm/1", "placement": ["lower_back"], "end_us": round(NOW * MICRO)}
-    take(ward, walker, [feet, back])
+    send(ward, walker, [feet, back])
     assert (best := ward.slot("bay-1").best("cadence", "both"))
     assert best.value == 101.0
 
@@ -143,15 +143,15 @@ def test_a_source_that_fell_silent_gives_way(ward: Ward, walker: Walker, clock: 
     ],
 )
 def test_what_is_wrong_is_counted_and_not_shown(ward: Ward, payload: bytes, reason: str) -> None:
-    ward.take("measurements", "bay-1", payload)
+    ward.on_message("measurements", "bay-1", payload)
     assert ward.dropped == {reason: 1}
     assert ward.slot("bay-1").values == {}
 
 
 @pytest.mark.parametrize("payload", [b"{", b"3", b'{"state":"asleep"}', b'{"state":[]}', b'{"v":1}'])
 def test_a_wrong_status_is_counted_and_the_last_good_one_stays(ward: Ward, walker: Walker, payload: bytes) -> None:
-    ward.take("status", "", status([walker], NOW))
-    ward.take("status", "", payload)
+    ward.on_message("status", "", status([walker], NOW))
+    ward.on_message("status", "", payload)
     assert ward.slot_ids() == ["bay-1"]
     assert sum(ward.dropped.values()) == 1
 
@@ -159,7 +159,7 @@ def test_a_wrong_status_is_counted_and_the_last_good_one_stays(ward: Ward, walke
 def test_a_wrong_publisher_cannot_fill_the_memory(ward: Ward) -> None:
     for i in range(SLOTS + 10):
         item = Walker(1).measurement("cadence", 100.0, "both", NOW - 1, NOW) | {"slot": f"s-{i}"}
-        ward.take("measurements", f"s-{i}", measurements(f"s-{i}", [item]))
+        ward.on_message("measurements", f"s-{i}", measurements(f"s-{i}", [item]))
     assert len(ward.slot_ids()) == SLOTS
     assert ward.dropped == {"measurements: too many slots": 10}
 
@@ -168,26 +168,26 @@ def test_a_gateway_that_stops_talking_is_silent_and_its_will_makes_it_offline(
     ward: Ward, walker: Walker, clock: Clock
 ) -> None:
     assert ward.gateway_state() == "unknown"
-    ward.take("status", "", status([walker], NOW))
+    ward.on_message("status", "", status([walker], NOW))
     assert ward.gateway_state() == "online"
     clock.now_s += 6
     assert ward.gateway_state() == "silent"
-    ward.take("status", "", orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}))
+    ward.on_message("status", "", orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}))
     assert ward.gateway_state() == "offline"
     assert ward.slot_ids() == ["bay-1"]  # the beds stay on the page
 
 
 def test_a_retained_status_is_as_old_as_it_says(ward: Ward, walker: Walker) -> None:
-    ward.take("status", "", status([walker], NOW - 60), retained=True)
+    ward.on_message("status", "", status([walker], NOW - 60), retained=True)
     assert ward.gateway_state() == "silent"
     assert ward.gateway_age_s() == pytest.approx(60)
     assert age_s(ward, "bay-1", ward.now_us()) == pytest.approx(60.1)  # its devices' samples are as old as that
 
 
-def test_ages_are_told_by_the_gateways_clock(walker: Walker, clock: Clock) -> None:
+def test_ages_are_counted_by_the_gateways_clock(walker: Walker, clock: Clock) -> None:
     ward = Ward("gateway-1", speed=4.0, clock_us=clock)
-    ward.take("status", "", status([walker], NOW + 1000))
-    take(ward, walker, walker.means(NOW + 998))
+    ward.on_message("status", "", status([walker], NOW + 1000))
+    send(ward, walker, walker.means(NOW + 998))
     clock.now_s += 0.5
     assert ward.now_us() == round((NOW + 1002) * MICRO)
     assert age_s(ward, "bay-1", ward.now_us()) == pytest.approx(0.6)  # the devices sent 0.1 s before the status
@@ -199,48 +199,50 @@ def test_activity_is_walking_only_while_steps_are_new(ward: Ward, walker: Walker
         return activity(ward.slot("bay-1"), ward.devices("bay-1"), round(now_s * MICRO))
 
     assert now_is(NOW) == ""
-    ward.take("status", "", status([walker], NOW))
+    ward.on_message("status", "", status([walker], NOW))
     assert now_is(NOW) == "not walking"
-    take(ward, walker, walker.means(NOW))
+    send(ward, walker, walker.means(NOW))
     assert now_is(NOW + 1) == "walking"
     assert now_is(NOW + 6) == "not walking"
 
 
-def test_a_heart_strap_alone_does_not_say_whether_somebody_walks(ward: Ward, walker: Walker) -> None:
+def test_a_heart_strap_alone_does_not_show_whether_somebody_walks(ward: Ward, walker: Walker) -> None:
     chest = [device for device in walker.devices() if device["placement"] == "chest"]
-    ward.take("status", "", status([walker], NOW, devices=chest))
+    ward.on_message("status", "", status([walker], NOW, devices=chest))
     assert activity(ward.slot("bay-1"), ward.devices("bay-1"), round(NOW * MICRO)) == ""
 
 
 def test_views_are_ready_for_json_even_when_the_status_is_full_of_surprises(ward: Ward, walker: Walker) -> None:
     odd = [{"id": "x"}, {"id": 3}, "text", None, {"id": "y", "slot": "bay-1", "age_s": "old", "streams": [1]}]
-    ward.take("status", "", status([walker], NOW, devices=odd, slots=[{"id": "bay-1"}, 7]))
-    take(ward, walker, walker.stride("right", NOW))
+    ward.on_message("status", "", status([walker], NOW, devices=odd, slots=[{"id": "bay-1"}, 7]))
+    send(ward, walker, walker.stride("right", NOW))
     for view in (ward_view(ward, ward.now_us()), slot_view(ward, "bay-1", ward.now_us()), slot_view(ward, "?", 0)):
         assert orjson.dumps(view)
     assert slot_view(ward, "bay-1", ward.now_us())["slot"]["label"] == "bay-1"
 
 
 def test_curves_are_shown_for_the_present_session_only(ward: Ward, walker: Walker) -> None:
-    ward.take("status", "", status([walker], NOW))
+    ward.on_message("status", "", status([walker], NOW))
     assert slot_view(ward, "bay-1", ward.now_us())["slot"]["cycles"] == []
     revision = ward.slot("bay-1").revision
-    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW)))
+    ward.on_message("cycles", "bay-1", orjson.dumps(walker.curves(NOW)))
     shown = slot_view(ward, "bay-1", ward.now_us())["slot"]["cycles"]
     assert [(curve["joint"], curve["side"], len(curve["mean"])) for curve in shown] == [
         (joint, side, 101) for joint in ("hip", "knee", "ankle") for side in ("left", "right")
     ]
     assert ward.slot("bay-1").revision > revision
-    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW) | {"session": "of-somebody-before"}), retained=True)
+    ward.on_message(
+        "cycles", "bay-1", orjson.dumps(walker.curves(NOW) | {"session": "of-somebody-before"}), retained=True
+    )
     assert slot_view(ward, "bay-1", ward.now_us())["slot"]["cycles"] == []
 
 
 def test_wrong_curves_are_counted_and_the_last_good_ones_stay(ward: Ward, walker: Walker) -> None:
-    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW)))
-    ward.take("cycles", "bay-1", b"{")
-    ward.take("cycles", "bay-1", orjson.dumps(walker.curves(NOW) | {"v": 9}))
+    ward.on_message("cycles", "bay-1", orjson.dumps(walker.curves(NOW)))
+    ward.on_message("cycles", "bay-1", b"{")
+    ward.on_message("cycles", "bay-1", orjson.dumps(walker.curves(NOW) | {"v": 9}))
     assert ward.dropped == {"cycles: not JSON": 1, "cycles: unknown version": 1}
     assert len(ward.slot("bay-1").cycles["curves"]) == 6
     for i in range(SLOTS + 5):
-        ward.take("cycles", f"s-{i}", orjson.dumps(walker.curves(NOW) | {"slot": f"s-{i}"}))
+        ward.on_message("cycles", f"s-{i}", orjson.dumps(walker.curves(NOW) | {"slot": f"s-{i}"}))
     assert ward.dropped["cycles: too many slots"] == 6

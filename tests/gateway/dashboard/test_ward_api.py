@@ -199,7 +199,7 @@ async def test_without_users_nothing_is_changed(gateway: Bedside) -> None:
         assert await (await client.get("/api/session")).json() == {}
 
 
-async def test_a_gateway_without_an_answer_is_said_and_its_late_answer_is_no_second_change(
+async def test_a_gateway_without_an_answer_is_reported_and_its_late_answer_is_no_second_change(
     tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int
 ) -> None:
     folder = tmp_path_factory.mktemp("stuck")

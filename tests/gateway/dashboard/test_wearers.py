@@ -16,8 +16,8 @@ from gateway.dashboard.ward import Ward
 from gateway.history.history import History
 from gateway.model.measurement import Measurement
 from gateway.wire.payload import Message
-from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, status, take
-from tests.gateway.dashboard.walkers import MICRO, Strapped
+from tests.gateway.dashboard.simulated_gateway import MICRO, Strapped
+from tests.gateway.dashboard.test_ward import NOW, Clock, measurements, send, status
 from tests.gateway.samples import START_US, measurement
 
 
@@ -49,10 +49,10 @@ def clock() -> Clock:
 def ward(clock: Clock) -> Ward:
     """Return a ward in which the first patient has walked."""
     ward = Ward("gateway-1", clock_us=clock)
-    ward.take("status", "", status([FIRST], NOW - 3))
-    take(ward, FIRST, FIRST.means(NOW - 3))
-    take(ward, FIRST, FIRST.stride("left", NOW - 3))
-    ward.take("cycles", "bay-1", orjson.dumps(FIRST.curves(NOW - 3)))
+    ward.on_message("status", "", status([FIRST], NOW - 3))
+    send(ward, FIRST, FIRST.means(NOW - 3))
+    send(ward, FIRST, FIRST.stride("left", NOW - 3))
+    ward.on_message("cycles", "bay-1", orjson.dumps(FIRST.curves(NOW - 3)))
     return ward
 
 
@@ -80,7 +80,7 @@ def test_one_wearer_is_shown_with_everything(ward: Ward) -> None:
 
 
 def test_a_status_with_a_new_patient_clears_everything_before_their_first_number(ward: Ward) -> None:
-    ward.take("status", "", status([SECOND], NOW))
+    ward.on_message("status", "", status([SECOND], NOW))
     slot = shown(ward)
     assert (slot["subject"], slot["session"]) == ("p-152", "s-2")
     assert slot["patient_since_us"] == round(NOW * MICRO)
@@ -89,27 +89,27 @@ def test_a_status_with_a_new_patient_clears_everything_before_their_first_number
 
 
 def test_a_first_number_of_a_new_patient_clears_everything_before_the_status_tells(ward: Ward) -> None:
-    take(ward, SECOND, [SECOND.measurement("heart_rate", 70.0, "none", NOW - 1, NOW)])
+    send(ward, SECOND, [SECOND.measurement("heart_rate", 70.0, "none", NOW - 1, NOW)])
     slot = shown(ward)
     assert slot["subject"] == "p-152"
     assert [value["value"] for value in slot["values"]] == [70.0]
-    ward.take("status", "", status([FIRST], NOW - 1))  # said before, and on its way since
+    ward.on_message("status", "", status([FIRST], NOW - 1))  # said before, and on its way since
     assert shown(ward)["subject"] == "p-152"
     assert [(slot["id"], slot["subject"], slot["session"]) for slot in ward.slots()] == [("bay-1", "p-152", "s-2")]
-    ward.take("status", "", status([SECOND], NOW + 1))
+    ward.on_message("status", "", status([SECOND], NOW + 1))
     assert [value["value"] for value in shown(ward)["values"]] == [70.0]
 
 
-@pytest.mark.parametrize("told_first", ["status", "measurement"])
-def test_late_numbers_of_the_earlier_patient_are_for_the_history_only(ward: Ward, told_first: str) -> None:
-    if told_first == "status":
-        ward.take("status", "", status([SECOND], NOW))
+@pytest.mark.parametrize("arrives_first", ["status", "measurement"])
+def test_late_numbers_of_the_earlier_patient_are_for_the_history_only(ward: Ward, arrives_first: str) -> None:
+    if arrives_first == "status":
+        ward.on_message("status", "", status([SECOND], NOW))
     else:
-        take(ward, SECOND, [SECOND.measurement("heart_rate", 70.0, "none", NOW - 1, NOW)])
+        send(ward, SECOND, [SECOND.measurement("heart_rate", 70.0, "none", NOW - 1, NOW)])
     before = shown(ward)
     late = [*FIRST.means(NOW - 1), *FIRST.stride("right", NOW - 1)]
-    take(ward, FIRST, late)
-    ward.take("cycles", "bay-1", orjson.dumps(FIRST.curves(NOW - 1)), retained=True)
+    send(ward, FIRST, late)
+    ward.on_message("cycles", "bay-1", orjson.dumps(FIRST.curves(NOW - 1)), retained=True)
     assert shown(ward) == before
     assert ward.dropped == {"measurements: of an earlier session": len(late)}
 
@@ -125,8 +125,8 @@ def test_late_numbers_of_the_earlier_patient_are_for_the_history_only(ward: Ward
     ids=["session", "subject", "real", "nobody"],
 )
 def test_any_other_wearer_is_another(ward: Ward, after: Patient) -> None:
-    ward.take("status", "", status([after], NOW, simulated=after.simulated))
-    take(ward, after, [after.measurement("heart_rate", 70.0, "none", NOW, NOW + 1)])
+    ward.on_message("status", "", status([after], NOW, simulated=after.simulated))
+    send(ward, after, [after.measurement("heart_rate", 70.0, "none", NOW, NOW + 1)])
     slot = shown(ward)
     assert (slot["subject"], slot["session"], slot["simulated"]) == (after.subject, after.session, after.simulated)
     assert [value["value"] for value in slot["values"]] == [70.0]
@@ -137,27 +137,27 @@ def test_any_other_wearer_is_another(ward: Ward, after: Patient) -> None:
 @pytest.mark.parametrize("nobody", ["", None])
 def test_an_emptied_bed_shows_nobodys_numbers(ward: Ward, nobody: str | None) -> None:
     slot = FIRST.status() | {"subject": nobody, "session": nobody}
-    ward.take("status", "", status([FIRST], NOW, slots=[slot]))
-    take(ward, FIRST, FIRST.means(NOW - 1))  # resent
+    ward.on_message("status", "", status([FIRST], NOW, slots=[slot]))
+    send(ward, FIRST, FIRST.means(NOW - 1))  # resent
     slot = shown(ward)
     assert slot["subject"] == ""
     assert is_empty(slot)
 
 
 def test_a_new_session_of_the_same_patient_is_no_new_patient(ward: Ward) -> None:
-    ward.take("status", "", status([Patient("p-101", "s-2")], NOW))
+    ward.on_message("status", "", status([Patient("p-101", "s-2")], NOW))
     slot = shown(ward)
     assert slot["patient_since_us"] is None
     assert is_empty(slot)
 
 
-def test_two_patients_who_change_beds_take_their_own_numbers_only(ward: Ward) -> None:
+def test_two_patients_who_change_beds_keep_their_own_numbers_only(ward: Ward) -> None:
     other = Patient("p-152", "s-9", number=2)
-    ward.take("status", "", status([FIRST, other], NOW - 2))
-    take(ward, other, [other.measurement("heart_rate", 55.0, "none", NOW - 3, NOW - 2)])
+    ward.on_message("status", "", status([FIRST, other], NOW - 2))
+    send(ward, other, [other.measurement("heart_rate", 55.0, "none", NOW - 3, NOW - 2)])
     there = Patient("p-101", "s-3", number=2)
-    ward.take("status", "", status([Patient("p-152", "s-4"), there], NOW))
-    take(ward, there, [there.measurement("heart_rate", 99.0, "none", NOW - 1, NOW)])
+    ward.on_message("status", "", status([Patient("p-152", "s-4"), there], NOW))
+    send(ward, there, [there.measurement("heart_rate", 99.0, "none", NOW - 1, NOW)])
     first, second = (slot_view(ward, slot, ward.now_us())["slot"] for slot in ("bay-1", "bay-2"))
     assert (first["subject"], first["values"]) == ("p-152", [])
     assert (second["subject"], [value["value"] for value in second["values"]]) == ("p-101", [99.0])
@@ -165,12 +165,12 @@ def test_two_patients_who_change_beds_take_their_own_numbers_only(ward: Ward) ->
 
 def test_a_clock_that_is_set_back_does_not_keep_the_earlier_patient(ward: Ward, clock: Clock) -> None:
     clock.now_s -= 3600
-    ward.take("status", "", status([SECOND], NOW - 3600))
+    ward.on_message("status", "", status([SECOND], NOW - 3600))
     assert shown(ward)["subject"] == "p-152"
 
 
-def test_curves_say_themselves_whose_they_are(ward: Ward) -> None:
-    ward.take("cycles", "bay-1", orjson.dumps({**FIRST.curves(NOW), "subject": "p-152"}))
+def test_curves_name_themselves_whose_they_are(ward: Ward) -> None:
+    ward.on_message("cycles", "bay-1", orjson.dumps({**FIRST.curves(NOW), "subject": "p-152"}))
     assert shown(ward)["cycles"] == []
 
 
@@ -261,5 +261,5 @@ def test_measurements_of_one_message_are_sorted_by_wearer(ward: Ward) -> None:
         SECOND.measurement("heart_rate", 70.0, "none", NOW - 1, NOW),
         FIRST.measurement("cadence", 100.0, "both", NOW - 2, NOW - 0.5),
     ]
-    ward.take("measurements", "bay-1", measurements("bay-1", mixed))
+    ward.on_message("measurements", "bay-1", measurements("bay-1", mixed))
     assert [(value["metric"], value["value"]) for value in shown(ward)["values"]] == [("heart_rate", 70.0)]

@@ -139,23 +139,23 @@ def test_a_large_status_reaches_its_readers(tmp_path: Path, make: Make, limit: s
         reader = Reader(broker.port)
         listener = Listener(settings)
         listener.start()
-        told = [0]
+        sent = [0]
 
-        def say() -> bool:
-            told[0] += 1
-            publisher.set_status(status(300, told[0]))
+        def send() -> bool:
+            sent[0] += 1
+            publisher.set_status(status(300, sent[0]))
             return len(listener.heard.status.get("devices", ())) == 300
 
-        wait_until(say, 40)
+        wait_until(send, 40)
         assert listener.heard.status["devices"][299] == device(299)
         seen = Ward("gateway-1")
-        wait_until(lambda: say() and _shown(seen, reader) == 300)
+        wait_until(lambda: send() and _shown(seen, reader) == 300)
         assert publisher.state().pages > 0
         assert publisher.state().connected
         # Somebody who comes late has all of it, from what is retained or with the next.
         late = Listener(settings)
         late.start()
-        wait_until(lambda: say() and len(late.heard.status.get("devices", ())) == 300)
+        wait_until(lambda: send() and len(late.heard.status.get("devices", ())) == 300)
         for of in (late, listener):
             of.stop()
         reader.link.stop()
@@ -165,7 +165,7 @@ def _shown(seen: Ward, reader: Reader) -> int:
     while reader.heard:
         message = reader.heard.pop(0)
         kind, _, name = message.topic.removeprefix(f"{TOPICS.prefix}/").partition("/")
-        seen.take(kind, name, message.payload, retained=message.retained)
+        seen.on_message(kind, name, message.payload, retained=message.retained)
     return len(seen.devices())
 
 
@@ -198,7 +198,7 @@ def test_a_broker_too_small_for_any_measurement_costs_none(tmp_path: Path, outbo
         assert (outbox.state().depth, outbox.state().dropped) == (50, {})
 
 
-def test_what_is_left_out_is_told(tmp_path: Path, outbox: Outbox, make: Make) -> None:
+def test_what_is_left_out_is_reported(tmp_path: Path, outbox: Outbox, make: Make) -> None:
     with mosquitto_with(tmp_path, "max_packet_size 4096") as broker:
         publisher = make(broker.port)
         wait_until(lambda: publisher.state().connected)

@@ -129,14 +129,14 @@ def test_old_receipts_and_those_of_another_epoch_do_no_harm(outbox: Outbox, serv
 
 
 def test_what_the_historian_tells_reaches_the_status_and_goes_again(outbox: Outbox, server: WithholdingBroker) -> None:
-    told = HistorianNotice("numbers-conflict", "", "Numbers came again with other content")
+    notice = HistorianNotice("numbers-conflict", "", "Numbers came again with other content")
     with published(outbox, server.port) as publisher:
-        server.send(TOPICS.stored, Receipt(outbox.epoch, 40, notices=(told,)).encode())
+        server.send(TOPICS.stored, Receipt(outbox.epoch, 40, notices=(notice,)).encode())
         wait_until(lambda: publisher.state().historians)
-        assert publisher.state().historians == [(told.code, told.about, told.text)]
+        assert publisher.state().historians == [(notice.code, notice.about, notice.text)]
         status: Status = {"publisher": {"historians": publisher.state().historians, "errors": {}}}
         [finding] = Judge().find(0.0, status, ())
-        assert (finding.rule.code, finding.text) == (told.code, told.text)
+        assert (finding.rule.code, finding.text) == (notice.code, notice.text)
         server.send(TOPICS.stored, Receipt(outbox.epoch, 41).encode())
         wait_until(lambda: not publisher.state().historians)
 

@@ -25,7 +25,7 @@ def within(reach: Reach, upto: int = 100) -> set[int]:
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=4))
-def test_merged_receipts_are_the_union_of_sets(parts: list[tuple[set[int], set[int]]]) -> None:
+def test_merged_receipts_hold_what_either_holds(parts: list[tuple[set[int], set[int]]]) -> None:
     merged = MergedReceipts()
     for i, (numbers, more) in enumerate(parts):
         assert merged.add(f"h-{i}", has(numbers, more), 0.0, retained=False)
@@ -38,7 +38,7 @@ def test_merged_receipts_are_the_union_of_sets(parts: list[tuple[set[int], set[i
         assert gone == [n for n in range(3, 91) if n not in plain]
 
 
-def test_the_newest_receipt_of_a_historian_replaces_what_it_said_before() -> None:
+def test_the_newest_receipt_of_a_historian_replaces_its_older_one() -> None:
     merged = MergedReceipts()
     merged.add("a", has({1, 2, 3}), 0.0, retained=False)
     merged.add("a", has({1}), 1.0, retained=False)  # its disk was lost

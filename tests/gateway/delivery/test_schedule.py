@@ -31,9 +31,9 @@ def seqs(messages: list[list[Row]]) -> list[int]:
     return sorted(row.seq for rows in messages for row in rows)
 
 
-def drain(take: SendSchedule, now: float, *, old: bool) -> list[list[Row]]:
+def drain(schedule: SendSchedule, now: float, *, old: bool) -> list[list[Row]]:
     messages = []
-    while rows := take.old(now) if old else take.live(now):
+    while rows := schedule.old(now) if old else schedule.live(now):
         messages.append(rows)
     return messages
 
@@ -96,7 +96,7 @@ def test_a_second_silence_makes_one_past(outbox: Outbox) -> None:
     assert seqs([each for i in range(1, 50) for each in drain(schedule, i / 10, old=True)]) == list(range(1, 6_001))
 
 
-def test_resent_rows_take_the_old_lane_from_the_receipt_on(outbox: Outbox) -> None:
+def test_resent_rows_follow_the_old_schedule_from_the_receipt_on(outbox: Outbox) -> None:
     make(outbox, 100)
     schedule = SendSchedule(outbox, resend=Resend(after_s=5.0), now=0.0)
     schedule.acknowledged(
@@ -152,14 +152,14 @@ def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) 
     assert schedule.resent == 77
 
 
-def test_a_gap_is_told_but_for_what_arrived_before(outbox: Outbox) -> None:
+def test_a_gap_is_reported_but_for_what_arrived_before(outbox: Outbox) -> None:
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     schedule.receipt(Reach(4, 0b10010), 0.0)  # 1 to 4, 6 and 9
-    told = [Gap(2, 10, "full"), Gap(12, 12, "bad")]
-    assert schedule.unheard(told, 10) == [
+    gaps = [Gap(2, 10, "full"), Gap(12, 12, "bad")]
+    assert schedule.unheard(gaps, 10) == [
         Gap(5, 5, "full"), Gap(7, 8, "full"), Gap(10, 10, "full"), Gap(12, 12, "bad"),
     ]  # fmt: skip
-    assert schedule.unheard(told, 3) == told
+    assert schedule.unheard(gaps, 3) == gaps
 
 
 def test_the_schedule_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
@@ -174,7 +174,7 @@ def test_the_schedule_of_a_replaced_file_read_no_more(outbox: Outbox) -> None:
     assert schedule.live(9.0) == []
 
 
-def told(schedule: SendSchedule) -> list[tuple[int, int]]:
+def reported_gaps(schedule: SendSchedule) -> list[tuple[int, int]]:
     return [(gap.first, gap.last) for gap in schedule.gaps(10_000)]
 
 
@@ -191,11 +191,11 @@ def test_gaps_go_with_the_rows_that_they_lie_between(outbox: Outbox) -> None:
     dropping(outbox, 200, max_bytes=60_000)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     sent = seqs(drain(schedule, 0.0, old=False)) + seqs(drain(schedule, 10.0, old=False))
-    gaps = told(schedule)
+    gaps = reported_gaps(schedule)
     assert len(gaps) > 50
     numbers = sent + [seq for first, last in gaps for seq in range(first, last + 1)]
     assert sorted(numbers) == list(range(1, 202))
-    assert told(schedule) == [], "once"
+    assert reported_gaps(schedule) == [], "once"
 
 
 def test_what_a_historian_has_of_a_gap_counts_as_taken(outbox: Outbox) -> None:
@@ -205,7 +205,7 @@ def test_what_a_historian_has_of_a_gap_counts_as_taken(outbox: Outbox) -> None:
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     schedule.receipt(Reach(3, 0b1100110), 0.0)  # 1 to 3, 5, 6, 9 and 10
     schedule.live(0.0)
-    assert told(schedule) == [(4, 4), (7, 8), (11, 21)]
+    assert reported_gaps(schedule) == [(4, 4), (7, 8), (11, 21)]
     schedule.acknowledged([(4, 4)], 0.0)
     assert schedule.taken_upto == 6
     schedule.acknowledged([(7, 8)], 0.0)
@@ -220,7 +220,7 @@ def test_a_long_past_brings_its_gaps_in_order_and_never_many_at_once(outbox: Out
     numbers: list[int] = []
     for now in range(1, 60):
         sent += seqs(drain(schedule, now, old=True))
-        gaps = told(schedule)
+        gaps = reported_gaps(schedule)
         assert len(gaps) <= 2 * READ_GAPS
         numbers += [seq for first, last in gaps for seq in range(first, last + 1)]
     assert numbers == sorted(numbers)
@@ -237,10 +237,10 @@ def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
     make(outbox, 5)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     assert seqs([each for now in range(20) for each in drain(schedule, now, old=False)]) == list(range(52, 57))
-    assert told(schedule) == [(1, 51)]
+    assert reported_gaps(schedule) == [(1, 51)]
 
 
-def test_rows_that_are_dropped_behind_the_lane_are_told(outbox: Outbox) -> None:
+def test_rows_that_are_dropped_behind_the_lane_are_reported(outbox: Outbox) -> None:
     make(outbox, 50)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     drain(schedule, 0.0, old=False)

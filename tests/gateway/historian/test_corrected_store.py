@@ -87,7 +87,7 @@ def test_a_store_that_is_away_is_asked_when_it_is_there_again(history: History, 
     assert history.copies.left_behind() == [(gateway.name, session, WRONG)]
 
 
-def test_a_store_that_deletes_nothing_is_told_of_and_holds_nothing_up(
+def test_a_store_that_deletes_nothing_is_reported_and_holds_nothing_up(
     history: History, gateway: Gateway, tmp_path: Path
 ) -> None:
     del gateway

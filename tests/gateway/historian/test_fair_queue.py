@@ -33,7 +33,7 @@ from tests.servers import Child, wait_until
 BATCH = 2**20
 
 
-class Told:
+class Acknowledged:
     """What a broker was told, once each."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def names(queue: FairQueue, cost: int = BATCH) -> list[str]:
 
 
 def test_every_gateway_is_served_in_each_batch() -> None:
-    queue = FairQueue(Told(), ["calm"])
+    queue = FairQueue(Acknowledged(), ["calm"])
     for n in range(50):
         assert queue.put("flood", incoming(n, MAX_MESSAGE_BYTES - 1, "flood")) in ("", "more than its part")
     assert not queue.put("calm", incoming(99, gateway="calm"))
@@ -62,7 +62,7 @@ def test_every_gateway_is_served_in_each_batch() -> None:
 
 
 def test_turns_are_fair_in_bytes() -> None:
-    queue = FairQueue(Told(), ["a", "b"])
+    queue = FairQueue(Acknowledged(), ["a", "b"])
     for n in range(40):
         queue.put("a", incoming(n, 200_000, "a"))
     for n in range(2_000):
@@ -75,29 +75,29 @@ def test_turns_are_fair_in_bytes() -> None:
 
 
 def test_an_only_gateway_is_held_back_by_the_broker_as_ever() -> None:
-    told = Told()
-    queue = FairQueue(told)
+    acknowledged = Acknowledged()
+    queue = FairQueue(acknowledged)
     for n in range(LINE_MESSAGES + 100):
         assert not queue.put("g-1", incoming(n))
-    assert not told.numbers
+    assert not acknowledged.numbers
     assert len(queue) == LINE_MESSAGES + 100
 
 
 def test_beyond_its_part_a_gateway_is_acknowledged_and_beyond_its_line_left_out() -> None:
-    told = Told()
-    queue = FairQueue(told, ["calm"])
+    acknowledged = Acknowledged()
+    queue = FairQueue(acknowledged, ["calm"])
     for n in range(LINE_MESSAGES + 100):
         queue.put("flood", incoming(n))
-    assert sorted(told.numbers) == list(range(UNTIL_STORED, LINE_MESSAGES + 100))
-    assert set(told.numbers.values()) == {1}
+    assert sorted(acknowledged.numbers) == list(range(UNTIL_STORED, LINE_MESSAGES + 100))
+    assert set(acknowledged.numbers.values()) == {1}
     assert queue.refused == {"more than its part": 100}
     unacknowledged = [w for w in queue.next_batch(10**9, 10**6) if not w.acknowledged]
     assert [w.message.number for w in unacknowledged] == list(range(UNTIL_STORED))
 
 
 def test_bytes_are_bounded_and_the_longest_line_gives_way() -> None:
-    told = Told()
-    queue = FairQueue(told)
+    acknowledged = Acknowledged()
+    queue = FairQueue(acknowledged)
     rng = random.Random(3)
     for n in range(3_000):
         gateway = f"flood-{rng.randrange(10)}"
@@ -105,7 +105,7 @@ def test_bytes_are_bounded_and_the_longest_line_gives_way() -> None:
         assert queue.bytes <= ALL_BYTES
     assert not queue.put("calm", incoming(5_000, 4_000, "calm"))
     assert queue.refused["no room"] > 0
-    assert set(told.numbers.values()) == {1}
+    assert set(acknowledged.numbers.values()) == {1}
     left = [w for w in queue.next_batch(10**12, 10**6) if not w.acknowledged]
     assert any(w.message.number == 5_000 for w in left)
     assert queue.bytes == len(queue) == 0
@@ -113,7 +113,7 @@ def test_bytes_are_bounded_and_the_longest_line_gives_way() -> None:
 
 
 def test_too_many_gateways_and_bytes_are_left_out() -> None:
-    queue = FairQueue(Told())
+    queue = FairQueue(Acknowledged())
     for n in range(MOST_GATEWAYS + 50):
         queue.put(f"g-{n}", incoming(n))
     assert queue.refused == {"too many gateways": 50}

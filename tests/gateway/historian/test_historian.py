@@ -186,14 +186,14 @@ def test_dropped_measurements_reach_the_history_as_a_gap(chain: Callable[..., Ch
     whole = chain(max_bytes=100_000)
     for _ in range(10):
         whole.make(100)
-    told = whole.outbox.gaps()
-    gone = {seq for gap in told for seq in range(gap.first, gap.last + 1)}
+    gaps = whole.outbox.gaps()
+    gone = {seq for gap in gaps for seq in range(gap.first, gap.last + 1)}
     assert len(gone) == whole.outbox.state().dropped[OUTBOX_FULL] > 500
-    assert len(told) > 20  # events that stayed lie between
+    assert len(gaps) > 20  # events that stayed lie between
     whole.start()
     wait_until(lambda: whole.outbox.state().depth == 0 and not whole.outbox.gaps())
     assert sorted(s.seq for s in whole.reader.stored()) == sorted(set(range(1, 1001)) - gone)
-    assert whole.reader.gaps() == [("gateway-1", whole.outbox.epoch, gap.first, gap.last, OUTBOX_FULL) for gap in told]
+    assert whole.reader.gaps() == [("gateway-1", whole.outbox.epoch, gap.first, gap.last, OUTBOX_FULL) for gap in gaps]
 
 
 def test_notices_and_the_audit_reach_the_history_once(chain: Callable[..., Chain]) -> None:

@@ -120,7 +120,7 @@ def remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def test_nothing_is_said_while_nothing_happens(site: Ward) -> None:
+def test_nothing_is_reported_while_nothing_happens(site: Ward) -> None:
     site.make(50)
     site.all_stored()
     site.stop()
@@ -367,7 +367,7 @@ def test_an_error_about_a_whole_history_sets_nothing_aside(tmp_path: Path) -> No
     assert not list(tmp_path.glob("*.corrupt-*"))
 
 
-def test_a_history_that_cannot_be_written_is_said_in_a_sentence(
+def test_a_history_that_cannot_be_written_is_reported_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "history.db"
@@ -431,7 +431,7 @@ def test_a_history_that_is_written_over_under_the_historian_is_noticed(site: War
 
 
 @pytest.mark.parametrize("put", ["an older copy", "another outbox", "nonsense"])
-def test_an_outbox_that_is_written_over_is_told_number_for_number(site: Ward, put: str) -> None:
+def test_an_outbox_that_is_written_over_is_reported_number_for_number(site: Ward, put: str) -> None:
     site.make(100)
     site.all_stored()
     site.stop_historian()

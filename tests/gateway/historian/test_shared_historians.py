@@ -33,7 +33,7 @@ pytestmark = pytest.mark.broker
 
 TOPICS = Topics("demo", "gateway-1")
 NAMES = ("h-1", "h-2", "h-3")
-SETTLE_S = 30.0
+QUIET_WITHIN_S = 30.0
 
 
 def connected(historian: Historian) -> bool:
@@ -98,7 +98,7 @@ class Group:
         return found
 
     def everything_arrived(self) -> list[dict[int, Measurement]]:
-        wait_until(lambda: self.outbox.state().depth == 0, SETTLE_S)
+        wait_until(lambda: self.outbox.state().depth == 0, QUIET_WITHIN_S)
         parts = self.parts()
         together = {seq: measurement for part in parts for seq, measurement in part.items()}
         assert [together[seq] for seq in sorted(together)] == self.made
@@ -185,7 +185,7 @@ def test_a_history_that_is_lost_is_filled_by_the_others(group: Callable[..., Gro
         piece.unlink()
     whole.join("h-2")
     whole.make(30)
-    wait_until(lambda: {seq for part in whole.parts() for seq in part} == set(range(1, 331)), SETTLE_S)
+    wait_until(lambda: {seq for part in whole.parts() for seq in part} == set(range(1, 331)), QUIET_WITHIN_S)
     assert lost
     assert whole.outbox.state().depth == 330
 
@@ -207,7 +207,7 @@ def test_nothing_is_let_go_before_the_common_store_has_had_it_for_a_while(
     whole.everything_arrived()
 
 
-def test_a_clock_that_is_set_right_is_told_to_all_of_them(group: Callable[..., Group]) -> None:
+def test_a_clock_that_is_set_right_is_reported_to_all_of_them(group: Callable[..., Group]) -> None:
     whole = group()
     whole.join("h-1", "h-2")
     whole.publisher.start()
@@ -224,7 +224,7 @@ def test_a_clock_that_is_set_right_is_told_to_all_of_them(group: Callable[..., G
         reader.close()
 
 
-def test_what_was_dropped_is_told_to_one_of_them(group: Callable[..., Group]) -> None:
+def test_what_was_dropped_is_reported_to_one_of_them(group: Callable[..., Group]) -> None:
     whole = group(max_bytes=100_000)
     for _ in range(10):
         whole.make(100)
@@ -234,8 +234,8 @@ def test_what_was_dropped_is_told_to_one_of_them(group: Callable[..., Group]) ->
     whole.publisher.start()
     wait_until(lambda: whole.outbox.state().depth == 0 and not whole.outbox.gaps())
     readers = [HistoryReader(whole.folder / f"{name}.db") for name in ("h-1", "h-2")]
-    told = [gap for reader in readers for gap in reader.gaps()]
-    assert sorted(seq for _, _, first, last, _ in told for seq in range(first, last + 1)) == gone
+    gaps = [gap for reader in readers for gap in reader.gaps()]
+    assert sorted(seq for _, _, first, last, _ in gaps for seq in range(first, last + 1)) == gone
     stored = sorted(row.seq for reader in readers for row in reader.stored())
     assert stored == sorted(set(range(1, 1001)) - set(gone))
     for reader in readers:

@@ -466,14 +466,14 @@ def test_what_was_set_apart_is_sent_again_once_the_address_is_right(
     history.close()
 
 
-def told(path: Path) -> list[str]:
+def notice_states(path: Path) -> list[str]:
     """Return what became of the notice that the store takes nothing: raised, cleared …"""
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
         found = db.execute("SELECT body FROM records WHERE what = 'store-refuses' ORDER BY seq").fetchall()
     return [json.loads(body)["state"] for (body,) in found]
 
 
-def test_a_wrong_address_is_told_and_mended_without_a_loss(
+def test_a_wrong_address_is_reported_and_mended_without_a_loss(
     mosquitto: Child, victoria_metrics: Child, tmp_path: Path
 ) -> None:
     """The whole way, over a real store: what was measured under a wrong address is there once it is right."""
@@ -496,12 +496,12 @@ def test_a_wrong_address_is_told_and_mended_without_a_loss(
     publisher.start()
     outbox.append(ward(100))
     wait_until(lambda: wrong.state().errors.get("refused as a whole", 0) >= 1)
-    wait_until(lambda: told(tmp_path / "history.db")[-1:] == ["raised"])
+    wait_until(lambda: notice_states(tmp_path / "history.db")[-1:] == ["raised"])
     assert outbox.state().depth == 100
     wrong.stop()
     mended = historian_at(right)
     wait_until(lambda: outbox.state().depth == 0, 30)
-    wait_until(lambda: told(tmp_path / "history.db")[-1:] == ["cleared"])
+    wait_until(lambda: notice_states(tmp_path / "history.db")[-1:] == ["cleared"])
     publisher.stop()
     mended.stop()
     outbox.close()

@@ -346,7 +346,7 @@ def test_a_time_that_cannot_be_is_doubt_enough(history: History, path: Path) -> 
     assert rows(path, "seq, end_us, clock") == [(1, true_us(1), "believed"), (2, true_us(2), "mended")]
 
 
-def test_a_doubt_that_is_said_later_does_not_open_what_was_before_it(history: History, path: Path) -> None:
+def test_a_doubt_that_is_reported_later_does_not_open_what_was_before_it(history: History, path: Path) -> None:
     history.store([message(made(1), made(2), said(3, 0, believed=False), made(4, off_us=90 * DAY_US))])
     history.store([message(said(5, 90 * DAY_US))])
     assert rows(path, "seq, end_us, clock") == [
@@ -381,7 +381,7 @@ def test_the_bound_is_the_site_s_to_set(path: Path) -> None:
     history.close()
 
 
-def test_a_correction_whose_doubt_comes_later_is_put_right_and_no_longer_told(history: History, path: Path) -> None:
+def test_a_correction_whose_doubt_comes_later_is_put_right_and_no_longer_reported(history: History, path: Path) -> None:
     """The first rows of a broker without a session for the historian come last: they are sent again."""
     history.store([message(made(2, off_us=14 * DAY_US), said(3, 14 * DAY_US))])
     assert refusals(history) == [("correction-refused", "s-1")]

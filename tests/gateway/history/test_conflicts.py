@@ -66,7 +66,7 @@ CHANGES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
-def test_both_contents_are_kept_and_told(history: History, path: Path, change: dict[str, Any]) -> None:
+def test_both_contents_are_kept_and_reported(history: History, path: Path, change: dict[str, Any]) -> None:
     first, later = measurement(1), replace(measurement(1), **change)
     history.store([message((1, first))])
     for _ in range(3):
@@ -131,7 +131,7 @@ def test_gaps_and_what_comes_after_all_are_none(history: History, path: Path) ->
         assert [row.seq for row in reader.stored()] == [1, 3]
 
 
-def test_a_measurement_that_could_not_be_read_at_first_is_taken_and_told(history: History, path: Path) -> None:
+def test_a_measurement_that_could_not_be_read_at_first_is_taken_and_reported(history: History, path: Path) -> None:
     history.store([Message("g-1", EPOCH, rejected=[Rejected(1, "bad side", b'{"side":"up"}')])])
     assert history.store([message((1, measurement(1)))]) == 1
     assert [(one["kind"], other["kind"]) for _, one, other in conflicts(path)] == [("rejected", "measurements")]

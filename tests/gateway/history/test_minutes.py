@@ -189,7 +189,7 @@ def test_any_order_of_everything_gives_the_sum_of_all(rng: random.Random) -> Non
     history.close()
 
 
-def test_trends_of_rows_and_of_minutes_say_the_same(history: History, path: Path) -> None:
+def test_trends_of_rows_and_of_minutes_agree(history: History, path: Path) -> None:
     made = [replace(m, quality="degraded") if i % 7 == 0 and m.quality == "ok" else m for i, m in enumerate(ward(9000))]
     store(history, made[:8000])
     roll(history, 10_000)

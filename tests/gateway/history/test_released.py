@@ -108,7 +108,7 @@ def test_a_migrated_history_can_be_corrected(path: Path, tmp_path: Path) -> None
     history.close()
 
 
-def test_without_room_for_a_copy_it_is_taken_on_and_said(
+def test_without_room_for_a_copy_it_is_taken_on_and_reported(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     wanted = columns(path)

@@ -82,7 +82,7 @@ def test_an_address_that_changes_is_a_doubt_only_where_nothing_proves(known: Kno
         ({"tag": "right"}, ONE, "tells tag left, and the configuration says right"),
     ],
 )
-def test_the_configuration_may_say_which(known: KnownDevices, setting: dict[str, str], told: Told, said: str) -> None:
+def test_the_configuration_may_name_which(known: KnownDevices, setting: dict[str, str], told: Told, said: str) -> None:
     device = dot("dot-left", address=ONE.address, **setting)
     if said:
         assert said in refused(known, device, told)

@@ -73,7 +73,7 @@ def test_a_radio_that_is_held_up_repeats_nothing(sent: Sent, stalls: float, long
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.floats(0.0, 0.1), st.floats(1.0, 5.0), st.floats(0.0, 0.5), st.booleans())
-def test_no_burst_of_a_steady_heart_is_told(
+def test_no_burst_of_a_steady_heart_is_reported(
     seed: int, stalls: float, longest_s: float, jitter_s: float, pacemaker: bool
 ) -> None:
     sent = paced(900) if pacemaker else heart(900, seed % 50)
@@ -105,7 +105,7 @@ def test_the_first_deliveries_stay() -> None:
     assert not any(again[::2])
 
 
-def test_where_no_time_is_told_five_twins_in_succession_are_a_repetition() -> None:
+def test_where_no_time_is_given_five_twins_in_succession_are_a_repetition() -> None:
     """A strap without intervals, an oximeter: the same byte each second is no proof."""
     steady = [(float(s), bytes((0x00, 66))) for s in range(1, 100)]
     assert not any(found(steady))

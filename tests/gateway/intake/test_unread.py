@@ -19,14 +19,14 @@ WRONG = Device(
 )
 
 
-@pytest.mark.parametrize(("device", "said"), [(GONE, "no driver 'uninstalled': known are"), (WRONG, "mode")])
-def test_its_neighbour_is_read_and_it_says_why_it_is_not(device: Device, said: str) -> None:
+@pytest.mark.parametrize(("device", "reason"), [(GONE, "no driver 'uninstalled': known are"), (WRONG, "mode")])
+def test_its_neighbour_is_read_and_it_says_why_it_is_not(device: Device, reason: str) -> None:
     settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[device, STRAP])])
     pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})
     arrival = ORIGIN.monotonic_ns + 1_000_000
     frames = [(number, Frame(arrival, "measurement", bytes((0x06, 72)))) for number in (0, 1)]
     assert [(m.metric, m.devices) for m in pipeline.step(frames)] == [("heart_rate", ("strap",))]
-    assert said in pipeline.intakes[0].unread
+    assert reason in pipeline.intakes[0].unread
     assert not pipeline.intakes[1].unread
 
 

@@ -35,7 +35,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def test_who_is_refused_is_told_by_whom(tmp_path: Path) -> None:
+def test_who_is_refused_learns_by_whom(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     process = holding(path)
     try:
@@ -89,17 +89,17 @@ def test_a_lock_file_that_another_took_after_it_was_removed_is_his(tmp_path: Pat
             lock.renew()
 
 
-@pytest.mark.parametrize("said", [b"", b"\xff\x00", b"[]", b'{"pid": "\\u001b[2J", "command": 7}', b"{" * 5000])
-def test_whatever_a_lock_file_says_is_no_command_to_a_terminal(tmp_path: Path, said: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"\xff\x00", b"[]", b'{"pid": "\\u001b[2J", "command": 7}', b"{" * 5000])
+def test_whatever_a_lock_file_says_is_no_command_to_a_terminal(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "outbox.db"
     with FileLock(path):
-        beside(path).write_bytes(said)
+        beside(path).write_bytes(content)
         with pytest.raises(HeldError) as refused:
             FileLock(path)
     assert str(refused.value).isprintable()
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LockError, match=r"none/outbox\.db\.lock"):
         FileLock(tmp_path / "none" / "outbox.db")
 

@@ -45,7 +45,7 @@ def is_harmless(output: bytes) -> bool:
 
 
 @given(st.text())
-def test_whatever_is_said_is_one_line_that_can_be_seen(text: str) -> None:
+def test_whatever_is_shown_is_one_line_that_can_be_seen(text: str) -> None:
     shown = visible(text)
     assert not HARMFUL & set(shown)
     assert "\n" not in shown

@@ -61,21 +61,21 @@ class Hands:
         return Watchdog(workers, manager, clock=lambda: self.now)
 
 
-def test_the_manager_hears_what_is_said(manager: ServiceManager, listener: Listener) -> None:
-    manager.tell(READY=1, STATUS="8 of 8\ndevices")
+def test_the_manager_hears_what_is_reported(manager: ServiceManager, listener: Listener) -> None:
+    manager.notify(READY=1, STATUS="8 of 8\ndevices")
     assert listener.heard() == {"READY": "1", "STATUS": "8 of 8 devices"}
 
 
 def test_an_abstract_socket_is_one_too() -> None:
     listener = Listener(f"\0rehab-test-{os.getpid()}")
-    ServiceManager(f"@rehab-test-{os.getpid()}").tell(STOPPING=1)
+    ServiceManager(f"@rehab-test-{os.getpid()}").notify(STOPPING=1)
     assert listener.heard() == {"STOPPING": "1"}
     listener.socket.close()
 
 
-def test_nobody_to_tell_and_nobody_who_listens_are_no_errors(tmp_path: Path) -> None:
-    ServiceManager("").tell(READY=1)
-    ServiceManager(str(tmp_path / "nobody")).tell(READY=1)
+def test_nobody_to_notify_and_nobody_who_listens_are_no_errors(tmp_path: Path) -> None:
+    ServiceManager("").notify(READY=1)
+    ServiceManager(str(tmp_path / "nobody")).notify(READY=1)
 
 
 def test_what_systemd_asks_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

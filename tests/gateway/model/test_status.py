@@ -57,10 +57,10 @@ def test_the_bytes_on_the_wire_are_those_of_before() -> None:
     device = device_status(Intake(STRAP, "bed-1"), None, 5.0, 1.5, units="g")
     disk = {"free_bytes": 1, "keep_free": 2}
     settings = Settings(simulated=True, slot=[BED])
-    said = gateway_status(settings, time_us=5, ward=(), devices=[device], disk={"free_bytes": 1, "keep_free": 2})
-    assert orjson.dumps(said).decode() == GOLDEN
-    assert said["disk"] == disk
-    assert unknown_keys(Status, said) == set()
+    made = gateway_status(settings, time_us=5, ward=(), devices=[device], disk={"free_bytes": 1, "keep_free": 2})
+    assert orjson.dumps(made).decode() == GOLDEN
+    assert made["disk"] == disk
+    assert unknown_keys(Status, made) == set()
 
 
 def test_each_section_has_the_keys_of_what_it_is_made_from() -> None:

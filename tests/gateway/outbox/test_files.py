@@ -183,7 +183,7 @@ def test_a_healthy_file_that_an_earlier_program_set_aside_is_brought_over_whole(
     box.close()
 
 
-def test_what_cannot_be_read_at_all_is_said_once(path: Path) -> None:
+def test_what_cannot_be_read_at_all_is_reported_once(path: Path) -> None:
     path.with_name("outbox.db.corrupt-1").write_bytes(b"nonsense" * 1000)
     for expected in (["set-aside-unreadable"], []):
         box = Outbox(path)

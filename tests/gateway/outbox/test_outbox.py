@@ -334,7 +334,7 @@ while True:
 """
 
 
-def test_kill_at_random_loses_nothing_that_was_said_to_be_durable(path: Path) -> None:
+def test_kill_at_random_loses_nothing_that_was_reported_durable(path: Path) -> None:
     rng, said = random.Random(5), 0
     for _ in range(4):
         child = subprocess.Popen([sys.executable, "-c", APPENDER, str(path)], stdout=subprocess.PIPE, text=True)

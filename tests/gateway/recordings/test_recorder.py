@@ -55,7 +55,7 @@ def test_a_disk_that_fills_up_ends_the_recording_first_and_leaves_it_readable(tm
     assert frames_in(recorder.path) == (LOOK_EVERY_STEPS, False)
 
 
-def test_a_full_disk_is_said_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder(tmp_path / "run.rgrec", HEADER)
 
     def full(*_: object) -> None:

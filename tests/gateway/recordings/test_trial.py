@@ -55,9 +55,9 @@ def test_what_is_tried_gives_what_a_run_with_it_would_have_given(walk: list[Numb
     turned = LEFT.model_copy(update=TURNED)
     recorded, _ = lived(walk, {}, tmp_path / "run.rgrec")
     live, _ = lived(walk, {}, settings=with_device(SETTINGS, turned))
-    said, differences = tried(tmp_path / "run.rgrec", only(turned))
-    assert said == live
-    assert said != recorded
+    found, differences = tried(tmp_path / "run.rgrec", only(turned))
+    assert found == live
+    assert found != recorded
     assert differences == ["bed-1 left: axes x y z -> -x -y z"]
 
 
@@ -75,8 +75,8 @@ def test_feet_that_were_confused_are_put_right(walk: list[Numbered], tmp_path: P
     confused = with_device(SETTINGS, LEFT.model_copy(update={"placement": "right_foot"}))
     confused = with_device(confused, RIGHT.model_copy(update={"placement": "left_foot"}))
     lived(walk, {}, tmp_path / "run.rgrec", confused)
-    said, differences = tried(tmp_path / "run.rgrec", SETTINGS)
-    assert said == right
+    found, differences = tried(tmp_path / "run.rgrec", SETTINGS)
+    assert found == right
     assert differences == [
         "bed-1 left: placement right_foot -> left_foot",
         "bed-1 left: side right -> left",
@@ -103,9 +103,9 @@ def test_a_device_whose_options_were_changed_in_the_run_keeps_its_bytes(walk: li
 
 def test_nothing_tried_is_the_run_as_it_was(walk: list[Numbered], tmp_path: Path) -> None:
     live, _ = lived(walk, {CHANGE_S: NEW_PATIENT}, tmp_path / "run.rgrec")
-    said, differences = tried(tmp_path / "run.rgrec", SETTINGS)
-    assert (said, differences) == (live, [])
-    assert all(row.is_same for row in compare_runs(live, said))
+    found, differences = tried(tmp_path / "run.rgrec", SETTINGS)
+    assert (found, differences) == (live, [])
+    assert all(row.is_same for row in compare_runs(live, found))
 
 
 def test_a_height_is_taken_by_person() -> None:

@@ -84,9 +84,9 @@ async def test_hearts_are_measured_while_movement_is_prepared_and_no_sample_is_l
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(120) == 0
-    said = log.read_text("utf-8")
-    assert "Preparing movement analysis" in said
-    assert "movement analysis is ready" in said
+    output = log.read_text("utf-8")
+    assert "Preparing movement analysis" in output
+    assert "movement analysis is ready" in output
     assert stride_s > heart_s
     with_replay = [m for step in Replay(next((tmp_path / "var/recordings").glob("*.rgrec"))).steps() for m in step]
     box = Outbox(tmp_path / "var/outbox.db")

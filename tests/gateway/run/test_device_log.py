@@ -27,34 +27,34 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_no_bluetooth_is_one_line_for_all_devices_and_for_all_time(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    told = DeviceLog({**STRAPS, "shimmer": "serial"})
+    device_log = DeviceLog({**STRAPS, "shimmer": "serial"})
     for _ in range(100):
         for strap in STRAPS:
-            told.tell(a_state(strap, "waiting", NO_ADAPTER))
-            told.tell(a_state(strap, "searching"))
+            device_log.log_state(a_state(strap, "waiting", NO_ADAPTER))
+            device_log.log_state(a_state(strap, "searching"))
     [line] = lines(caplog)
     assert line.startswith(
         "no way to 20 Bluetooth devices: the Bluetooth service does not answer. Run 'rehab-gateway doc"
     )
-    told.tell(a_state("shimmer", "streaming"))  # of another kind: it says nothing of the adapter
-    told.tell(a_state("strap-1", "waiting", NO_ADAPTER))
+    device_log.log_state(a_state("shimmer", "streaming"))  # of another kind: it says nothing of the adapter
+    device_log.log_state(a_state("strap-1", "waiting", NO_ADAPTER))
     assert lines(caplog) == ["shimmer streaming"]
-    told.tell(a_state("strap-1", "streaming"))
+    device_log.log_state(a_state("strap-1", "streaming"))
     assert lines(caplog) == ["Bluetooth works", "strap-1 streaming"]
-    told.tell(a_state("strap-1", "waiting", NO_ADAPTER))
+    device_log.log_state(a_state("strap-1", "waiting", NO_ADAPTER))
     assert len(lines(caplog)) == 1
 
 
 def test_a_device_that_is_away_for_a_night_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    told = DeviceLog(STRAPS)
+    device_log = DeviceLog(STRAPS)
     for _ in range(1000):
-        told.tell(a_state("strap-1", "searching"))
-        told.tell(a_state("strap-1", "waiting", AWAY))
+        device_log.log_state(a_state("strap-1", "searching"))
+        device_log.log_state(a_state("strap-1", "waiting", AWAY))
     assert lines(caplog) == ["strap-1 searching", "strap-1 waiting it does not advertise"]
-    told.tell(a_state("strap-2", "waiting", AWAY))
-    told.tell(a_state("strap-1", "starting"))
-    told.tell(a_state("strap-1", "waiting", AWAY))
+    device_log.log_state(a_state("strap-2", "waiting", AWAY))
+    device_log.log_state(a_state("strap-1", "starting"))
+    device_log.log_state(a_state("strap-1", "waiting", AWAY))
     assert lines(caplog) == [
         "strap-2 waiting it does not advertise", "strap-1 starting", "strap-1 waiting it does not advertise",
     ]  # fmt: skip

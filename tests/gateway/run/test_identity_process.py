@@ -73,7 +73,7 @@ def active(gateway: Gateway) -> list[str]:
     return [notice["id"] for notice in gateway.status["notices"]["active"] if notice["device"]]
 
 
-async def test_two_of_the_name_are_said_and_left(settings: Settings) -> None:
+async def test_two_of_the_name_are_reported_and_left(settings: Settings) -> None:
     async with running(settings, MINE, THEIRS) as (gateway, dots):
         device = await until(gateway, lambda device: device["problem"] == "ambiguous")
         assert MINE in device["error"]

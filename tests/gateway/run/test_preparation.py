@@ -42,36 +42,36 @@ def compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiler]:
 
 
 @pytest.fixture
-def told() -> list[set[str]]:
+def reported() -> list[set[str]]:
     return []
 
 
 @pytest.fixture
-def preparation(told: list[set[str]]) -> Iterator[Preparation]:
+def preparation(reported: list[set[str]]) -> Iterator[Preparation]:
     def put_in(names: Collection[str]) -> None:
-        told.append(set(names))
+        reported.append(set(names))
 
     made = Preparation(put_in)
     yield made
     made.close()
 
 
-def test_what_is_needed_is_said_at_once_and_ready_when_it_is(
-    compiler: Compiler, preparation: Preparation, told: list[set[str]]
+def test_what_is_needed_is_reported_at_once_and_ready_when_it_is(
+    compiler: Compiler, preparation: Preparation, reported: list[set[str]]
 ) -> None:
     preparation.need({"feet", "joints"})
-    assert told == [{"feet", "joints"}]
+    assert reported == [{"feet", "joints"}]
     preparation.need({"feet"})  # is being made ready already
     preparation.need({"feet", "lower back"})
-    assert told == [{"feet", "joints"}, {"feet", "joints", "lower back"}]
+    assert reported == [{"feet", "joints"}, {"feet", "joints", "lower back"}]
     assert preparation.state()["parts"] == ["feet", "joints", "lower back"]
     compiler.may_end.set()
-    wait_until(lambda: told[-1] == set(), 30.0)
-    assert told[2:] == [{"lower back"}, set()]
+    wait_until(lambda: reported[-1] == set(), 30.0)
+    assert reported[2:] == [{"lower back"}, set()]
     assert compiler.begun == ["joints", "feet", "lower back"]  # the longest first
     assert preparation.state() == {}
     preparation.need({"feet", "joints", "lower back"})
-    assert len(told) == 4
+    assert len(reported) == 4
 
 
 def test_how_far_it_is_only_grows(compiler: Compiler, preparation: Preparation) -> None:
@@ -86,18 +86,18 @@ def test_how_far_it_is_only_grows(compiler: Compiler, preparation: Preparation) 
 
 
 def test_kernels_that_cannot_be_made_ready_keep_nobody_out(
-    compiler: Compiler, preparation: Preparation, told: list[set[str]]
+    compiler: Compiler, preparation: Preparation, reported: list[set[str]]
 ) -> None:
     compiler.fails = True
     preparation.need({"feet"})
     compiler.may_end.set()
-    wait_until(lambda: told[-1] == set(), 30.0)
+    wait_until(lambda: reported[-1] == set(), 30.0)
     preparation.need({"feet"})  # once is enough
-    assert told == [{"feet"}, set()]
+    assert reported == [{"feet"}, set()]
 
 
 def test_a_machine_that_starts_no_process_keeps_nobody_out(
-    compiler: Compiler, preparation: Preparation, told: list[set[str]], monkeypatch: pytest.MonkeyPatch,
+    compiler: Compiler, preparation: Preparation, reported: list[set[str]], monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
     def no_memory(*_args: object, **_options: object) -> None:
@@ -108,16 +108,18 @@ def test_a_machine_that_starts_no_process_keeps_nobody_out(
     monkeypatch.setattr(subprocess, "Popen", no_memory)
     compiler.may_end.set()
     preparation.need({"feet"})
-    wait_until(lambda: told[-1] == set(), 10.0)
+    wait_until(lambda: reported[-1] == set(), 10.0)
     assert compiler.ready == {"feet"}
     assert "'feet' was not compiled by a process of its own: [Errno 12] Cannot allocate memory" in caplog.text
 
 
-def test_after_the_end_nothing_is_said(compiler: Compiler, preparation: Preparation, told: list[set[str]]) -> None:
+def test_after_the_end_nothing_is_reported(
+    compiler: Compiler, preparation: Preparation, reported: list[set[str]]
+) -> None:
     preparation.need({"feet"})
     wait_until(lambda: compiler.begun, 30.0)
     compiler.may_end.set()
     preparation.close()
     preparation.need({"joints"})
-    assert told[0] == {"feet"}
-    assert {"joints"} not in told
+    assert reported[0] == {"feet"}
+    assert {"joints"} not in reported

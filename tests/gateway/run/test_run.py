@@ -79,11 +79,11 @@ class Manager(ServiceManager):
                 self.fed.set()
 
     def close(self) -> None:
-        self.tell(END=1)
+        self.notify(END=1)
         self._thread.join()
         self._socket.close()
 
-    def said(self, name: str) -> list[str]:
+    def notified(self, name: str) -> list[str]:
         return [words[name] for words in self.heard if name in words]
 
 
@@ -217,15 +217,15 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
         assert unknown_keys(Status, gateway.status) == set()
         assert gateway.status.keys() == get_type_hints(Status).keys()
         await until(lambda: gateway.status["events"]["arrived_us"] or ear.measurements)
-        await until(lambda: manager.said("WATCHDOG"))
+        await until(lambda: manager.notified("WATCHDOG"))
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         scraped = await reader.read()
         writer.close()
     assert b'rehab_gateway_device_state{device="dot",slot="bay-1",state="streaming"} 1.0' in scraped
-    assert manager.said("READY") == ["1"]
-    assert "2 of 2 devices streaming" in manager.said("STATUS")[-1]
-    assert manager.said("STOPPING") == ["1"]
+    assert manager.notified("READY") == ["1"]
+    assert "2 of 2 devices streaming" in manager.notified("STATUS")[-1]
+    assert manager.notified("STOPPING") == ["1"]
     status = next(s for s in reversed(ear.statuses) if s["state"] == "online")
     assert status["recorder"]["recording"] is True
     assert status["outbox"]["max_bytes"] == settings.outbox.max_megabytes << 20
@@ -244,7 +244,7 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     assert audit[2]["why"] == "asked"
 
 
-async def test_whole_legs_are_told_stride_by_stride_and_over_the_gait_cycle(
+async def test_whole_legs_are_reported_stride_by_stride_and_over_the_gait_cycle(
     settings: Settings, manager: Manager, ear: Ear, tmp_path: Path
 ) -> None:
     scene = ward(beds=2, ports=tmp_path / "ports", speed=4.0)  # the second wears sensors on both legs
@@ -323,7 +323,7 @@ async def test_a_pipeline_that_fails_for_good_ends_the_process_with_a_sentence(
         await asyncio.wait({task}, timeout=WITHIN_S)
         with pytest.raises(TaskFailedError, match=r"'pipeline' failed 6 times.*ZeroDivisionError: by design"):
             task.result()
-    assert manager.said("STOPPING") == ["1"]
+    assert manager.notified("STOPPING") == ["1"]
 
 
 async def test_a_defect_of_one_device_never_touches_its_neighbour(
@@ -387,7 +387,7 @@ async def test_a_part_that_is_stuck_stops_the_feeding(
     monkeypatch.setattr(progress, limit, 1.5)
     hang(monkeypatch, go_on)
     async with running(settings, manager):
-        await until(lambda: f"no progress: {name}" in manager.said("STATUS"))
+        await until(lambda: f"no progress: {name}" in manager.notified("STATUS"))
         manager.fed.clear()
         await asyncio.sleep(0.5)  # ten feeds
         assert not manager.fed.is_set()
@@ -440,7 +440,7 @@ async def test_a_device_task_that_is_stuck_is_begun_again(
         assert "dot" in streaming(gateway.status)
 
 
-async def test_a_broker_that_was_away_is_told_when_it_is_back(
+async def test_a_broker_that_was_away_hears_when_it_is_back(
     settings: Settings, manager: Manager, mosquitto: Child, ear: Ear
 ) -> None:
     async with running(settings, manager) as (gateway, _):
@@ -501,7 +501,7 @@ async def test_a_wall_clock_that_is_set_moves_utc_and_the_replay_agrees(
     await asyncio.to_thread(historian.stop)
 
 
-def test_a_folder_that_cannot_be_used_is_said_in_a_sentence(settings: Settings, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_used_is_reported_in_a_sentence(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in the way")
     with pytest.raises(StartError, match=r"outbox\.db cannot be used"):
         open_outbox(settings)

@@ -247,7 +247,7 @@ async def test_a_ward_with_nobody_waits_for_somebody(settings: Settings, desk: D
         await until(lambda: desk.of("p-4"))
 
 
-async def test_a_file_that_was_edited_after_a_change_is_said(settings: Settings, desk: Desk) -> None:
+async def test_a_file_that_was_edited_after_a_change_is_reported(settings: Settings, desk: Desk) -> None:
     async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM)):
         await until(lambda: desk.ward)
         await desk.change("discharge", subject="p-1")
@@ -278,7 +278,7 @@ async def test_a_clock_that_is_set_moves_the_times_of_who_has_left_too(settings:
     assert {round(m["value"]) for m in desk.of("p-1", METRIC)} == {HOUR_US // MICRO}
 
 
-async def test_a_step_that_fails_does_not_take_a_change_with_it(
+async def test_a_step_that_fails_does_not_undo_a_change(
     settings: Settings, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step, failed = Pipeline.step, threading.Event()
@@ -297,7 +297,7 @@ async def test_a_step_that_fails_does_not_take_a_change_with_it(
         await until(lambda: slots(gateway) == {"bay-2": ("p-2", ["strap-2"])})
 
 
-async def test_a_broker_that_has_forgotten_the_ward_is_told_again(
+async def test_a_broker_that_has_forgotten_the_ward_gets_it_again(
     settings: Settings, mosquitto: Child, desk: Desk
 ) -> None:
     async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM)):

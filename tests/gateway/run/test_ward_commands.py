@@ -113,31 +113,31 @@ def words(outbox: Outbox) -> list[dict[str, Any]]:
 def test_what_the_history_has_to_know_goes_to_the_outbox_and_then_only_is_forgotten(
     desk: Desk, outbox: Outbox, tmp_path: Path
 ) -> None:
-    desk.commands.tell()
+    desk.commands.publish_ward()
     outbox.flush()
     before = len(words(outbox))
     session = desk.do("session-start", subject="p-1", protocol="10mwt")["session"]
     desk.do("session-end", session=session)
     answer = desk.do("session-correct", session=session, subject="p-9", by="anna")
     assert (answer["change"], answer["session"]) == ("session-correct", session)
-    told = words(outbox)[before:]
-    assert [one["what"] for one in told] == ["session", "part", "session", "session", "correction"]
-    assert (told[-2]["subject"], told[-2]["made_subject"]) == ("p-9", "p-1")
-    assert (told[-1]["by"], told[-1]["subject_before"], told[-1]["subject"]) == ("anna", "p-1", "p-9")
-    desk.commands.tell()
+    new = words(outbox)[before:]
+    assert [one["what"] for one in new] == ["session", "part", "session", "session", "correction"]
+    assert (new[-2]["subject"], new[-2]["made_subject"]) == ("p-9", "p-1")
+    assert (new[-1]["by"], new[-1]["subject_before"], new[-1]["subject"]) == ("anna", "p-1", "p-9")
+    desk.commands.publish_ward()
     desk.commands.close()
     desk.ward.close()
     with closing(sqlite3.connect(tmp_path / "ward.db")) as db:
         assert db.execute("SELECT count(*) FROM words").fetchone() == (0,)
 
 
-def test_words_that_a_kill_kept_from_the_outbox_are_told_at_the_next_start(
+def test_words_that_a_kill_kept_from_the_outbox_are_reported_at_the_next_start(
     desk: Desk, outbox: Outbox, tmp_path: Path
 ) -> None:
     """The registry has a change; the process ends before the outbox has its words on disk."""
-    desk.commands.tell()
-    told = len(words(outbox))
+    desk.commands.publish_ward()
+    known = len(words(outbox))
     desk.ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
-    assert len(words(outbox)) == told
+    assert len(words(outbox)) == known
     desk.commands.close()
-    assert [one["what"] for one in words(outbox)[told:]] == ["subject", "placement"]
+    assert [one["what"] for one in words(outbox)[known:]] == ["subject", "placement"]

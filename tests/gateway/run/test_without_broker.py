@@ -110,9 +110,9 @@ async def test_a_broker_that_cannot_start_costs_no_measurement(tmp_path: Path, f
         await until(lambda: on_disk(tmp_path) > 20)
         await until(lambda: "rehab_gateway_up 1.0" in scrape(metrics))
         await until(
-            lambda: "notice raised: The message broker cannot be reached: mosquitto ended at once" in said(path)
+            lambda: "notice raised: The message broker cannot be reached: mosquitto ended at once" in log_of(path)
         )
-        assert "libx.so" in said(path)
+        assert "libx.so" in log_of(path)
         settings = load(path)
         listener = Listener(settings)
         listener.start()
@@ -126,7 +126,7 @@ async def test_a_broker_that_cannot_start_costs_no_measurement(tmp_path: Path, f
         mended.chmod(0o755)
         mended.replace(fake)
         await until(lambda: listener.heard.status.get("publisher", {}).get("connected"))
-        await until(lambda: "notice cleared: The message broker cannot be reached" in said(path))
+        await until(lambda: "notice cleared: The message broker cannot be reached" in log_of(path))
         listener.stop()
         assert process.poll() is None
 
@@ -150,10 +150,10 @@ async def test_taken_ports_are_nobodys_end(tmp_path: Path) -> None:
             await until(lambda: listener.heard.status["publisher"]["sent"] > sent + 10)
             listener.stop()
             port = metrics.getsockname()[1]
-            assert f"no metrics on port {port}" in said(path)
+            assert f"no metrics on port {port}" in log_of(path)
             metrics.close()
             await until(lambda: "rehab_gateway_up 1.0" in scrape(port))
 
 
-def said(path: Path) -> str:
+def log_of(path: Path) -> str:
     return (path.parent / "run.log").read_text("utf-8", "replace")

@@ -32,7 +32,7 @@ class Desk:
         self._changed = threading.Condition()
         self._asked = 0
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_message = self._take
+        self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.subscribe([(f"{topics}/measurements/#", 1), (f"{topics}/ward", 1), (ANSWERS, 1)])
         self._client.loop_start()
@@ -69,7 +69,7 @@ class Desk:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _take(self, _client: object, _data: object, message: MQTTMessage) -> None:
+    def _on_message(self, _client: object, _data: object, message: MQTTMessage) -> None:
         payload = orjson.loads(message.payload or b"{}")
         if message.topic == ANSWERS:
             number = getattr(message.properties, "CorrelationData", b"").decode()

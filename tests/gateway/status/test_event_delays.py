@@ -67,10 +67,10 @@ def test_numbers_are_those_of_the_outbox(outbox: Outbox, event_delays: EventDela
     event_delays.append([measurement(5, event=True)], frames)
     assert outbox.flush()
     events = [row.seq for row in outbox.read(0, 100) if row.urgent]
-    told = event_delays.drain()
-    assert told["epoch"] == outbox.epoch
-    assert [seq for seq, _ in told["arrived_us"]] == events == [4, 6]
-    assert told["arrived_us"][0][1] == pytest.approx(
+    delays = event_delays.drain()
+    assert delays["epoch"] == outbox.epoch
+    assert [seq for seq, _ in delays["arrived_us"]] == events == [4, 6]
+    assert delays["arrived_us"][0][1] == pytest.approx(
         time.time() * 1e6 - (time.monotonic_ns() - arrived_ns) / 1e3, abs=2e3
     )
     assert event_delays.drain()["arrived_us"] == []
@@ -89,7 +89,7 @@ def test_the_delay_counts_from_the_newest_sample_of_its_own_devices(event_delays
     assert event_delays.summary_ms()["p50"] == first
 
 
-def test_an_event_that_time_decided_and_one_that_is_none_have_no_delay(
+def test_an_event_that_time_brought_and_one_that_is_none_have_no_delay(
     event_delays: EventDelays, outbox: Outbox
 ) -> None:
     event_delays.append([measurement(0, event=True)], [(2, Frame(ago(1), "x", b""))])

@@ -49,12 +49,12 @@ class Run:
 
     def seconds(self, count: int = 1) -> list[tuple[str, str]]:
         """Let time pass; return what was raised and cleared: (state, id)."""
-        said = []
+        changes = []
         for _ in range(count):
             self.now += 1
             findings = self.judge.find(self.now, self.status, self.notices.ids)
-            said += self.notices.update(self.now, START_US + round(self.now * 1e6), findings)
-        return [(notice["state"], notice["id"]) for notice in said]
+            changes += self.notices.update(self.now, START_US + round(self.now * 1e6), findings)
+        return [(notice["state"], notice["id"]) for notice in changes]
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_what_is_wrong_is_raised_after_its_onset_and_cleared_after_its_recovery(
     assert active["text"]
     assert active["advice"]
     part[path[1]] = good
-    said = run.seconds(int(rule.recovery_s) + 1)
-    assert said == [("cleared", name)]
+    changes = run.seconds(int(rule.recovery_s) + 1)
+    assert changes == [("cleared", name)]
     assert run.notices.active(START_US) == []
     assert run.notices.counts == {rule.code: 1}
 
@@ -123,12 +123,12 @@ def test_a_flapping_link_is_one_notice_until_it_holds(run: Run) -> None:
     assert run.seconds(3) == [("cleared", "link-lost/dot-1")]
 
 
-def test_a_battery_is_told_twice_on_its_way_down_and_not_for_trembling(run: Run) -> None:
-    said = []
+def test_a_battery_is_reported_twice_on_its_way_down_and_not_for_trembling(run: Run) -> None:
+    changes = []
     for value in (21, 20, 19, 20, 19, 21, 19, 11, 10, 9, 10, 9, 11, 9):
         run.device["battery"] = float(value)
-        said += run.seconds(10)
-    assert said == [
+        changes += run.seconds(10)
+    assert changes == [
         ("raised", "battery-low/dot-1"), ("raised", "battery-very-low/dot-1"), ("cleared", "battery-low/dot-1"),
     ]  # fmt: skip
     run.device["battery"] = 100.0
@@ -136,13 +136,13 @@ def test_a_battery_is_told_twice_on_its_way_down_and_not_for_trembling(run: Run)
 
 
 def test_loss_is_a_share_of_a_minute(run: Run) -> None:
-    said = []
+    changes = []
     for second in range(200):
         bad = 60 <= second < 120
         run.device["samples"] += 54 if bad else 60
         run.device["lost"] += 6 if bad else 0
-        said += run.seconds()
-    assert said == [("raised", "sample-loss/dot-1"), ("cleared", "sample-loss/dot-1")]
+        changes += run.seconds()
+    assert changes == [("raised", "sample-loss/dot-1"), ("cleared", "sample-loss/dot-1")]
 
 
 def test_a_few_lost_beats_are_no_loss_rate(run: Run) -> None:
@@ -167,7 +167,7 @@ def test_a_restarted_part_and_one_that_stays_away(run: Run) -> None:
     assert run.seconds() == [("raised", "part-restarted/dot-1")]
 
 
-def test_certificates_are_told_before_they_end(run: Run) -> None:
+def test_certificates_are_reported_before_they_end(run: Run) -> None:
     run.status["certificates"] = [{"name": "gateway.pem", "days_left": 31.0}]
     assert run.seconds() == []
     run.status["certificates"] = [{"name": "gateway.pem", "days_left": 29.0}]
@@ -222,7 +222,7 @@ def test_no_rule_is_called_an_alarm_and_codes_are_unique() -> None:
         assert "alarm" not in f"{rule.code} {rule.meaning} {rule.advice}".lower()
 
 
-def test_devices_of_one_name_and_exchanged_ones_are_said_instead_of_a_weak_radio(run: Run) -> None:
+def test_devices_of_one_name_and_exchanged_ones_are_reported_instead_of_a_weak_radio(run: Run) -> None:
     run.device.update(state="waiting", samples=0, problem="ambiguous", error="2 devices answer", advice="Give it.")
     assert run.seconds(200) == [("raised", "device-ambiguous/dot-1")]
     run.device.update(state="failed", problem="other-device", error="it tells serial 2")
@@ -231,14 +231,14 @@ def test_devices_of_one_name_and_exchanged_ones_are_said_instead_of_a_weak_radio
     assert run.seconds(4) == [("cleared", "device-other/dot-1")]
 
 
-def test_a_device_that_nothing_proves_is_said_while_it_is_connected(run: Run) -> None:
+def test_a_device_that_nothing_proves_is_reported_while_it_is_connected(run: Run) -> None:
     run.device.update(doubt="its address was A, it is B, and it tells no serial number")
     assert run.seconds(1) == [("raised", "device-unproven/dot-1")]
     run.device.update(state="searching")
     assert ("cleared", "device-unproven/dot-1") in run.seconds(4)
 
 
-def test_data_that_comes_twice_is_said_once_it_is_no_mishap(run: Run) -> None:
+def test_data_that_comes_twice_is_reported_once_it_is_no_mishap(run: Run) -> None:
     run.device.update(repeated=2)
     assert run.seconds(5) == []
     run.device.update(repeated=3)
@@ -246,14 +246,14 @@ def test_data_that_comes_twice_is_said_once_it_is_no_mishap(run: Run) -> None:
     assert run.seconds(400) == [("cleared", "data-repeated/dot-1")]
 
 
-def test_units_that_are_doubted_are_said(run: Run) -> None:
+def test_units_that_are_doubted_are_reported(run: Run) -> None:
     run.device.update(units=["acceleration looks like g, not m/s2"])
     assert run.seconds(7) == [("raised", "units-doubted/dot-1")]
     run.device.update(units=[])
     assert run.seconds(12) == [("cleared", "units-doubted/dot-1")]
 
 
-def test_what_happened_to_the_data_is_told_as_long_as_it_stands_in_the_status(run: Run) -> None:
+def test_what_happened_to_the_data_is_reported_as_long_as_it_stands_in_the_status(run: Run) -> None:
     lost = {"what": "history-lost", "text": "60 numbers of this gateway were stored and are in the history no more"}
     run.status["incidents"] = [lost, {"what": "outbox-removed", "text": "x" * 1000}]
     assert run.seconds() == [("raised", "data-in-doubt/history-lost"), ("raised", "data-in-doubt/outbox-removed")]
@@ -264,7 +264,7 @@ def test_what_happened_to_the_data_is_told_as_long_as_it_stands_in_the_status(ru
     assert run.seconds() == [("cleared", "data-in-doubt/outbox-removed")]
 
 
-def test_a_certificate_that_is_not_what_it_was_is_told(run: Run) -> None:
+def test_a_certificate_that_is_not_what_it_was_is_reported(run: Run) -> None:
     run.status["certificate_changes"] = [{"name": "of the gateway", "why": "was replaced by an older one"}]
     assert run.seconds() == [("raised", "certificate-changed/of the gateway")]
     run.status["certificate_changes"] = []

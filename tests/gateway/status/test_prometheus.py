@@ -55,10 +55,10 @@ def parse(text: str) -> tuple[dict[Key, float], dict[str, str]]:
     assert text == "" or text.endswith("\n")
     for line in text.splitlines():
         if line.startswith("# HELP "):
-            family, _, said = line.removeprefix("# HELP ").partition(" ")
+            family, _, description = line.removeprefix("# HELP ").partition(" ")
             assert family not in helped, "one family, one group"
-            assert said
-            assert not re.search(r"\\(?![\\n])", said)
+            assert description
+            assert not re.search(r"\\(?![\\n])", description)
             helped.add(family)
         elif line.startswith("# TYPE "):
             name, kind = line.removeprefix("# TYPE ").split(" ")
@@ -103,7 +103,7 @@ def test_what_the_status_says_is_there_in_base_units() -> None:
     assert kinds[PREFIX + "outbox_bytes"] == "gauge"
 
 
-def test_what_is_not_known_is_not_said() -> None:
+def test_what_is_not_known_is_not_reported() -> None:
     values, _ = parse(exposition(STATUS))
     devices = {labels for name, labels in values if name == PREFIX + "device_battery_ratio"}
     assert devices == {(("device", "dot-1"), ("slot", "bay-a"))}
@@ -115,16 +115,16 @@ words = st.text(st.characters(exclude_categories=["Cs", "Co"]), max_size=10)
 
 
 @given(words, st.dictionaries(words, st.integers(0, 2**53), max_size=4))
-def test_whatever_is_said_in_words_stays_one_label(name: str, table: dict[str, int]) -> None:
+def test_whatever_is_reported_in_words_stays_one_label(name: str, table: dict[str, int]) -> None:
     status = deepcopy(STATUS)
     status["devices"][0] |= {"id": name, "faults": table}
     status["publisher"]["errors"] = table
     text = exposition(status)
     values = parse_lines(text)
-    told = {
+    documented = {
         dict(labels)["kind"]: value for (family, labels), value in values.items() if family.endswith("errors_total")
     }
-    assert told == table
+    assert documented == table
 
 
 def parse_lines(text: str) -> dict[Key, float]:

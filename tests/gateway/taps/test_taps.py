@@ -121,7 +121,7 @@ async def test_every_sample_that_the_device_sent_comes_once_in_order_on_gateway_
     assert (first.samples.dtype.name, first.time_us.dtype.name, first.rate_hz) == ("float32", "int64", RATE_HZ)
 
 
-async def test_what_the_radio_lost_is_told_in_its_place(settings: Settings) -> None:
+async def test_what_the_radio_lost_is_reported_in_its_place(settings: Settings) -> None:
     async with running(settings, lose=10), Taps(settings) as taps:
         got = run_of(await collect(taps, 120))
     whole = [n for n in got if n >= 0]
@@ -130,7 +130,7 @@ async def test_what_the_radio_lost_is_told_in_its_place(settings: Settings) -> N
     assert got == [-1 if (start + i) % 10 == 0 else (start + i) % RAMP for i in range(len(got))]
 
 
-async def test_a_slow_reader_is_told_what_it_missed_and_slows_nobody(
+async def test_a_slow_reader_learns_what_it_missed_and_slows_nobody(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(taps_module, "BATCHES", 5)
@@ -165,7 +165,7 @@ async def test_a_reader_goes_on_when_the_broker_comes_back(settings: Settings, m
     assert got == [-1 if number < 0 else (got[0] + i) % RAMP for i, number in enumerate(got)]
 
 
-async def test_a_device_that_is_not_there_is_said_and_waited_for(settings: Settings) -> None:
+async def test_a_device_that_is_not_there_is_reported_and_waited_for(settings: Settings) -> None:
     async with running(settings), Taps(settings) as taps, asyncio.timeout(WITHIN_S):
         batches = taps.read("dto", "imu")
         waiting = asyncio.ensure_future(anext(batches))
@@ -214,9 +214,9 @@ def test_what_comes_twice_is_left_out_and_what_is_missing_is_counted() -> None:
 def test_another_run_of_the_gateway_counts_anew() -> None:
     again = batch(0, 5, "b")
     for before in (batch(100, 10), None):
-        told = again.after(before)
-        assert told is not None
-        assert (told.first, len(told.samples), told.lost, told.missed) == (0, 5, 0, 0)
+        merged = again.after(before)
+        assert merged is not None
+        assert (merged.first, len(merged.samples), merged.lost, merged.missed) == (0, 5, 0, 0)
     goes_on = batch(110, 5, "b").after(batch(100, 10))  # another session of the same run
     assert goes_on is not None
     assert (goes_on.lost, goes_on.missed) == (0, 0)

@@ -69,16 +69,16 @@ def fill(history: History) -> int:
         history.store([Message("g-1", EPOCH, 0, rows[at : at + 500])])
     words = measurements(Correction(0, believed=True), [("s-11-0", GONE), ("s-12-0", STAYS)], at_us=0, simulated=True)
     history.store([Message("g-1", EPOCH, 0, list(enumerate(words, 6001)))])
-    chain, told = Chain(), []
+    chain, records = Chain(), []
     for seq, subject in enumerate(["", GONE, STAYS, GONE, ""], 6003):
         fields = {"slot": "bay-1", "subject": subject} if subject else {}
         made, chain = body(Record("audit", "session" if subject else "start", START_US, fields), chain)
-        told.append(Told(seq, "audit", "session", START_US, made))
+        records.append(Told(seq, "audit", "session", START_US, made))
     bad = [
         Rejected(seq, "bad n", orjson.dumps({"subject": subject, "n": -1}))
         for seq, subject in enumerate([GONE, STAYS], 6008)
     ]
-    history.store([Message("g-1", EPOCH, records=told, rejected=bad)])
+    history.store([Message("g-1", EPOCH, records=records, rejected=bad)])
     return 6009
 
 
@@ -124,7 +124,9 @@ def test_nothing_of_a_subject_is_left_in_any_byte_and_the_neighbour_keeps_everyt
     again.close()
 
 
-def test_what_comes_late_of_an_erased_subject_is_refused_and_told(history: History, path: Path, tmp_path: Path) -> None:
+def test_what_comes_late_of_an_erased_subject_is_refused_and_reported(
+    history: History, path: Path, tmp_path: Path
+) -> None:
     fill(history)
     erase(history.database, GONE, now_us=NOW_US)
     history.close()
@@ -141,9 +143,9 @@ def test_what_comes_late_of_an_erased_subject_is_refused_and_told(history: Histo
         assert {row.measurement.subject for row in reader.stored()} == {STAYS}
         gaps = {(first, end) for _, _, first, end, reason in reader.gaps() if reason == ERASED and first >= 6010}
         assert sum(end - first + 1 for first, end in gaps) == 5
-    told: list[str] = []
-    Upkeep(history.database, keep_days=1, share=1.0, tell=lambda what, **_: told.append(what)).answer_requests()
-    assert told == ["erased-refused"]
+    reported: list[str] = []
+    Upkeep(history.database, keep_days=1, share=1.0, tell=lambda what, **_: reported.append(what)).answer_requests()
+    assert reported == ["erased-refused"]
     history.close()
     assert_nothing_in(tmp_path)
 

@@ -49,7 +49,7 @@ class Site:
     path: Path
     machine: Machine = field(default_factory=Machine)
     keep_days: int = KEEP_DAYS
-    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    entries: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     seq: int = 0
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class Site:
                 monotonic=lambda: self.machine.monotonic,
                 kernel=lambda: Clock(self.machine.synchronised, 0.0),
             ),
-            tell=lambda what, **fields: self.told.append((what, fields)),
+            tell=lambda what, **fields: self.entries.append((what, fields)),
             monotonic=lambda: self.machine.monotonic,
         )
 
@@ -101,8 +101,8 @@ class Site:
         with closing(HistoryReader(self.path)) as reader:
             return len(reader.stored(limit=10**9))
 
-    def said(self, what: str) -> list[dict[str, Any]]:
-        return [fields for each, fields in self.told if each == what]
+    def entries_of(self, what: str) -> list[dict[str, Any]]:
+        return [fields for each, fields in self.entries if each == what]
 
 
 @pytest.fixture
@@ -112,15 +112,15 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.history.close()
 
 
-def test_what_was_received_long_ago_goes_and_each_run_is_told(site: Site) -> None:
+def test_what_was_received_long_ago_goes_and_each_run_is_reported(site: Site) -> None:
     site.live(50, a_day=40)
     assert site.rows() == 2000
-    assert site.said("retention") == []
+    assert site.entries_of("retention") == []
     site.live(150, a_day=40)
     assert abs(site.rows() - KEEP_DAYS * 40) <= 80
-    gone = sum(fields["rows"] for fields in site.said("retention"))
+    gone = sum(fields["rows"] for fields in site.entries_of("retention"))
     assert gone == 8000 - site.rows()
-    assert site.said("retention-held") == site.said("retention-withheld") == []
+    assert site.entries_of("retention-held") == site.entries_of("retention-withheld") == []
 
 
 def test_old_measurements_that_came_late_are_kept_from_when_they_came(site: Site) -> None:
@@ -140,7 +140,7 @@ def test_a_restart_with_a_clock_far_ahead_deletes_nothing_and_says_so(site: Site
     site.restart()
     site.live(30)
     assert site.rows() == before
-    assert "401 days" in site.said("retention-withheld")[0]["reason"]
+    assert "401 days" in site.entries_of("retention-withheld")[0]["reason"]
     site.machine.wall -= 400 * DAY_S  # somebody sets it right
     site.live(1)
     assert site.rows() == before
@@ -167,7 +167,7 @@ def test_a_clock_that_no_gateway_shares_deletes_nothing(site: Site) -> None:
         site.machine.wall += ahead_s
         site.work()
     assert site.rows() == before + 160
-    assert "no gateway" in site.said("retention-withheld")[0]["reason"]
+    assert "no gateway" in site.entries_of("retention-withheld")[0]["reason"]
 
 
 def test_a_clock_that_is_far_ahead_from_the_first_start_deletes_nothing_when_it_is_set_right(site: Site) -> None:
@@ -203,7 +203,7 @@ def test_another_keep_days_in_the_file_still_goes_by_shares_and_asks_for_a_word(
     site.live(0.5)
     first = before - site.rows()
     assert 0 < first <= before * 0.05 + 3 * 400  # a share, and what became old in two days
-    held = site.said("retention-held")[-1]
+    held = site.entries_of("retention-held")[-1]
     assert held["rows"] > before / 2
     site.restart()  # no new share with each start
     site.live(0.25)
@@ -212,14 +212,14 @@ def test_another_keep_days_in_the_file_still_goes_by_shares_and_asks_for_a_word(
         site.upkeep.retention.take_word(db)
     site.live(0.25)
     assert site.rows() <= 3 * 400
-    assert site.said("retention")[-1]["rows"] == before - first - site.rows()
+    assert site.entries_of("retention")[-1]["rows"] == before - first - site.rows()
 
 
 def test_short_keep_days_are_no_reason_to_ask_again_and_again(site: Site) -> None:
     site.restart(keep_days=3)
     site.live(30, a_day=400)
     assert 3 * 400 <= site.rows() <= 4 * 400
-    assert site.said("retention-held") == []
+    assert site.entries_of("retention-held") == []
 
 
 def test_a_word_counts_for_a_clock_that_went_on_while_the_historian_was_off(site: Site) -> None:
@@ -264,7 +264,7 @@ def test_rows_of_an_earlier_version_go_by_when_the_newest_near_them_was_measured
     assert site.rows() == 30_000
     site.live(25, a_day=4)
     assert site.rows() == 25 * 4
-    assert sum(fields["rows"] for fields in site.said("retention")) == 30_000
+    assert sum(fields["rows"] for fields in site.entries_of("retention")) == 30_000
     site.history.close()
 
 
@@ -274,7 +274,7 @@ def test_rows_of_an_earlier_version_stay_under_a_clock_that_is_far_ahead_at_the_
     site = Site(path, Machine(wall=START_S + 400 * DAY_S))
     site.live(20)
     assert site.rows() == 30_000
-    assert "days while" in site.said("retention-withheld")[0]["reason"]
+    assert "days while" in site.entries_of("retention-withheld")[0]["reason"]
     site.history.close()
 
 

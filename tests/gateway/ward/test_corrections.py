@@ -43,7 +43,7 @@ def name(ward: WardState) -> str:
     return ward.sessions[0].id
 
 
-def test_what_was_said_before_stays(ward: WardState) -> None:
+def test_what_was_published_before_stays(ward: WardState) -> None:
     begun = ward.sessions[0].started_us
     first: Asked = ("session-correct", {"session": name(ward), "subject": "p-2", "why": "the neighbour"})
     second: Asked = ("session-correct", {"session": name(ward), "start_us": at(20), "end_us": at(65)})
@@ -103,8 +103,8 @@ def test_a_session_is_discarded_and_taken_back(ward: WardState) -> None:
 def test_a_session_is_not_taken_back_into_the_time_of_another_of_that_person(ward: WardState) -> None:
     ward = changed([("session-discard", {"session": name(ward)})], ward)
     ward = changed([("session-correct", {"session": ward.sessions[1].id, "start_us": at(50)})], ward, at(90))
-    said = refused(ward, "session-discard", session=name(ward), take_back=True)
-    assert said == f"session '{ward.sessions[1].id}' of 'p-1' takes some of that time"
+    reason = refused(ward, "session-discard", session=name(ward), take_back=True)
+    assert reason == f"session '{ward.sessions[1].id}' of 'p-1' takes some of that time"
     ward = changed([("session-correct", {"session": name(ward), "end_us": at(50)})], ward, at(91))
     assert not changed([("session-discard", {"session": name(ward), "take_back": True})], ward).sessions[0].discarded
 
@@ -158,7 +158,7 @@ def test_words_for_the_history_wait_in_the_registry_until_they_are_safe(registry
     again.close()
 
 
-def test_words_are_told_though_the_file_was_written_over_meanwhile(
+def test_words_are_reported_though_the_file_was_written_over_meanwhile(
     registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = registry.state.sessions[0].id
@@ -174,9 +174,9 @@ def test_words_are_told_though_the_file_was_written_over_meanwhile(
         read_change("session-correct", {"session": session, "subject": "p-2"}), at_us=at(110), by="anna", source="test"
     )
     assert (after.sessions[0].discarded, after.sessions[0].subject) == (True, "p-2")
-    told = registry.untold(handed)
-    assert [word.what for word in told] == ["session", "correction"]
-    assert told[0].fields["subject"] == "p-2"
+    waiting = registry.untold(handed)
+    assert [word.what for word in waiting] == ["session", "correction"]
+    assert waiting[0].fields["subject"] == "p-2"
     assert read_state(registry.path) == after
     assert caplog.text.count("ward.db was written over while it was in use: the ward stays as it was") == 1
 

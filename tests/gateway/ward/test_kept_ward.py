@@ -74,7 +74,7 @@ def test_it_follows_an_edited_file_until_somebody_changes_it(opened: Opened, tmp
     assert (subjects(same), same.differs) == (["p-1"], False)
     edited = opened(configured(tmp_path, "p-4"))
     assert (subjects(edited), edited.differs) == (["p-1"], True)
-    edited.take_over(configured(tmp_path, "p-4"), at_us=NOW_US, by="anna", source="test")
+    edited.import_configuration(configured(tmp_path, "p-4"), at_us=NOW_US, by="anna", source="test")
     taken = opened(configured(tmp_path, "p-4"))
     assert (subjects(taken), taken.differs) == (["p-4"], False)
 
@@ -89,7 +89,7 @@ def test_taking_a_file_over_ends_the_sessions_of_who_is_gone_and_no_others(opene
     ward = opened(configured(tmp_path, "p-1", "p-2"))
     for subject in ("p-1", "p-2"):
         ward.change("session-start", {"subject": subject, "protocol": "10mwt"}, at_us=NOW_US, by="", source="test")
-    ward.take_over(configured(tmp_path, "p-1", "p-3"), at_us=LATER_US, by="", source="test")
+    ward.import_configuration(configured(tmp_path, "p-1", "p-3"), at_us=LATER_US, by="", source="test")
     assert [(s.subject, s.state, s.ended_us) for s in ward.state.sessions] == [
         ("p-1", "running", None), ("p-2", "ended", LATER_US),
     ]  # fmt: skip
@@ -120,13 +120,13 @@ def test_what_the_audit_knows_is_remembered(opened: Opened, tmp_path: Path) -> N
     ward = opened(settings)
     ward.starts(NOW_US)
     assert ward.untold() == []
-    ward.tell(ward.state.number)
+    ward.mark_audited(ward.state.number)
     ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="command line")
     again = opened(settings)
     assert [(e.name, e.by, e.source) for e in again.untold()] == [("discharge", "anna", "command line")]
 
 
-def test_a_file_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file in the way")
     with pytest.raises(RegistryError, match=r"ward\.db cannot be used"):
         KeptWard(configured(tmp_path / "data", "p-1"), at_us=NOW_US)
@@ -166,7 +166,7 @@ def test_a_full_disk_never_puts_the_ward_of_the_file_in_place_of_what_people_mad
     assert (subjects(again), again.durable) == (["p-2"], False)
 
 
-def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_path: Path) -> None:
+def test_a_damaged_registry_is_no_reason_to_use_the_file(opened: Opened, tmp_path: Path) -> None:
     opened(configured(tmp_path, "p-1")).close()
     ward_path(configured(tmp_path)).write_bytes(b"SQLite format 3\0" + bytes(4000))
     with pytest.raises(RegistryError, match=r"ward\.db"):
@@ -174,7 +174,7 @@ def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("driver", "options", "said"),
+    ("driver", "options", "reason"),
     [
         ("toaster", {}, "no driver 'toaster': known are heart_rate, movella_dot, shimmer3"),
         ("movella_dot", {"mode": "fast"}, "mode"),
@@ -182,11 +182,11 @@ def test_a_damaged_registry_is_no_reason_to_take_the_file(opened: Opened, tmp_pa
     ],
 )
 def test_a_device_that_nothing_can_read_is_refused(
-    opened: Opened, tmp_path: Path, driver: str, options: dict[str, str], said: str
+    opened: Opened, tmp_path: Path, driver: str, options: dict[str, str], reason: str
 ) -> None:
     ward = opened(configured(tmp_path / "data"))
     before = ward.state
     device = {"id": "d-9", "driver": driver, "placement": "chest", "address": "D4:22:CD:00:00:09", "options": options}
-    with pytest.raises(RefusedError, match=said):
+    with pytest.raises(RefusedError, match=reason):
         ward.change("add-device", {"device": device}, at_us=LATER_US, by="anna", source="mqtt")
     assert ward.state == before

@@ -101,7 +101,7 @@ def ro(path: Path) -> str:
     return f"{path.as_uri()}?mode=ro"
 
 
-def test_another_version_and_a_damaged_file_are_said(tmp_path: Path) -> None:
+def test_another_version_and_a_damaged_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "ward.db"
     Registry(path).close()
     db = sqlite3.connect(path)

@@ -24,7 +24,7 @@ def test_contiguous_agrees_with_a_plain_set(upto: int, ranges: list[tuple[int, i
         assert missing == [n for n in range(1, 71) if n not in plain]
 
 
-def test_contiguous_keeps_few_ranges_when_slots_take_turns() -> None:
+def test_contiguous_keeps_few_ranges_when_slots_alternate() -> None:
     arrived = Contiguous()
     for seq in [*range(2, 1001, 2), *range(3, 1001, 2)]:
         arrived.add(seq)

@@ -67,7 +67,7 @@ def test_what_fits_is_as_ever() -> None:
     assert StatusPages().take("", made) is made
 
 
-def test_what_fits_nowhere_is_named_and_the_rest_is_told() -> None:
+def test_what_fits_nowhere_is_named_and_the_rest_is_reported() -> None:
     made = status(4) | {"long": "x" * 5_000}
     made["devices"][2]["error"] = "y" * 5_000
     head, pages = cut(made, 1_000)

@@ -140,9 +140,11 @@ class Walker:
         for i in range(FRAME):
             phase = ((start_s + i / RATE_HZ) / self.stride_s + shift) % 1.0
             swing = 380 * math.exp(-(((phase - 0.78) / 0.09) ** 2))
-            push = -210 * math.exp(-(((phase - 0.60) / 0.05) ** 2)) - 150 * math.exp(-(((phase - 0.97) / 0.025) ** 2))
+            push_off = -210 * math.exp(-(((phase - 0.60) / 0.05) ** 2)) - 150 * math.exp(
+                -(((phase - 0.97) / 0.025) ** 2)
+            )
             rows += [2 * math.sin(6.28 * phase), 0.4, 9.8 + 6 * math.exp(-(((phase - 0.99) / 0.02) ** 2))]
-            rows += [8 * math.sin(12 * phase), swing + push, 5 * math.cos(9 * phase)]
+            rows += [8 * math.sin(12 * phase), swing + push_off, 5 * math.cos(9 * phase)]
         return rows
 
 
@@ -164,7 +166,7 @@ class Strapped(Walker):
         return super().means(now_s) + found
 
 
-class Walkers:
+class SimulatedGateway:
     """Publishes for a whole ward until left; ``silent`` slots keep their place and say nothing."""
 
     def __init__(self, port: int, people: list[Walker], *, topics: Topics) -> None:
@@ -183,7 +185,7 @@ class Walkers:
         )
         self._client.connect("127.0.0.1", port, properties=Properties(PacketTypes.CONNECT))  # type: ignore[no-untyped-call]
         self._client.subscribe(topics.command(), 1)
-        self._thread = threading.Thread(target=self._run, name="walkers")
+        self._thread = threading.Thread(target=self._run, name="simulated gateway")
 
     def __enter__(self) -> Self:
         self._client.loop_start()
@@ -293,7 +295,7 @@ class Walkers:
 
 
 @contextmanager
-def walking(port: int, count: int, *, topics: Topics) -> Iterator[Walkers]:
+def walking(port: int, count: int, *, topics: Topics) -> Iterator[SimulatedGateway]:
     """Have ``count`` people walk."""
-    with Walkers(port, [Walker(number) for number in range(1, count + 1)], topics=topics) as walkers:
-        yield walkers
+    with SimulatedGateway(port, [Walker(number) for number in range(1, count + 1)], topics=topics) as simulated:
+        yield simulated

@@ -11,7 +11,7 @@ WORDS = ("id", "code", "priority", "state", "text", "advice", "device", "slot")
 LONGEST = 400  # characters of a word
 
 
-class Standing:
+class ActiveNotices:
     """What is raised and not cleared yet.
 
     Attributes:
@@ -22,7 +22,7 @@ class Standing:
         self.more = 0
         self._notices: dict[str, dict[str, Any]] = {}
 
-    def take(self, message: dict[str, Any]) -> bool:
+    def apply(self, message: dict[str, Any]) -> bool:
         """Take a notice; return whether it was one and found room."""
         notice = _notice(message)
         if notice is None:

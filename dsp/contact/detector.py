@@ -1,0 +1,120 @@
+"""A streaming detector of contacts: what those of foot and shank do alike around their kernels."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.batch import Batch
+from dsp.contact.events import EVENT, MAX_LANDING, MAX_TAPS, RATE_RANGE_HZ
+from dsp.contact.stride_kernel import STRIDE
+from dsp.mounting.alignment import ALIGNMENT, Mounting
+from dsp.roster import Roster, more_rows, require_rate
+from dsp.units import UnitWatch
+
+
+class ContactDetector(ABC):
+    """Contacts of many sensors of one kind of segment, one kernel call a batch; sensors may come and go.
+
+    Events are rows of ``EVENT``; ``dsp.gait.gait.Walk`` takes those of feet and of shanks. The same samples in any
+    chunking give the same events, bit for bit. A further way to find contacts is one more such class.
+
+    Args:
+        name: Of the operator, for what is refused.
+        params: Layout of the kernel's parameters.
+        state: Layout of what the kernel keeps of a sensor; it has ``started`` and ``settled``.
+
+    Attributes:
+        strides: What the newest batch closed, array of ``STRIDE``.
+    """
+
+    def __init__(self, name: str, params: np.dtype[np.void], state: np.dtype[np.void]) -> None:
+        self._name = name
+        self._roster = Roster(self._grow)
+        self._rows = np.zeros(0, params)
+        self._state = np.zeros(0, state)
+        self._alignment = np.zeros(0, ALIGNMENT)
+        self._events = np.zeros(0, EVENT)
+        self._units = UnitWatch()
+        self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
+
+    @abstractmethod
+    def _params_for(self, rate_hz: float) -> NDArray[np.void]:
+        """Return one row of the kernel's parameters for a sampling rate."""
+
+    @abstractmethod
+    def _run(self, batch: Batch) -> int:
+        """Run the kernel on a batch; return how many events were written to ``_events``, which has room for them."""
+
+    def attach(self, rate_hz: float) -> int:
+        """Return the number of a new sensor sampled at ``rate_hz``; raises ValueError where that cannot do."""
+        require_rate(f"{self._name} need", rate_hz, RATE_RANGE_HZ)
+        sensor = self._roster.attach()
+        self._rows[sensor] = self._params_for(rate_hz)[0]
+        self._state[sensor] = np.zeros((), self._state.dtype)
+        self._alignment[sensor] = np.zeros((), ALIGNMENT)
+        self._units.forget(sensor)
+        return sensor
+
+    def detach(self, sensor: int) -> None:
+        """Forget a sensor; its number may be given to another."""
+        self._roster.detach(sensor)
+
+    def process(self, batch: Batch) -> NDArray[np.void]:
+        """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
+        self._roster.check(*batch.sensor.tolist())
+        self._units.look(batch)
+        need = 4 * len(batch.index) + 16
+        if len(self._events) < need:
+            self._events = np.zeros(2 * need, EVENT)
+        return self._events[: self._run(batch)].copy()
+
+    def doubt(self, sensor: int) -> str:
+        """Return what is wrong with the units of a sensor, whose strides then have no measures; empty if nothing is."""
+        self._roster.check(sensor)
+        return self._units.doubt(sensor)
+
+    def flush(self, sensor: int) -> NDArray[np.void]:
+        """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
+        self._roster.check(sensor)
+        self._state[sensor] = np.zeros((), self._state.dtype)
+        return np.zeros(0, EVENT)
+
+    def settled(self, sensor: int) -> float:
+        """Return the sample number before which no event of this sensor will come any more; -inf at first."""
+        self._roster.check(sensor)
+        state = self._state[sensor]
+        return float(state["settled"]) if state["started"] else -np.inf
+
+    def settled_all(self) -> NDArray[np.float64]:
+        """Return the same of all sensors by their numbers, which are those up to the highest that was given."""
+        state = self._state[: len(self._roster)]
+        settled: NDArray[np.float64] = np.where(state["started"] != 0, state["settled"], -np.inf)
+        return settled
+
+    def mounting(self, sensor: int) -> Mounting:
+        """Return how this sensor is found to be strapped on."""
+        self._roster.check(sensor)
+        return Mounting.of(self._alignment[sensor])
+
+    def _grow(self, room: int) -> None:
+        self._rows = more_rows(self._rows, room)
+        self._state = more_rows(self._state, room)
+        self._alignment = more_rows(self._alignment, room)
+        self._units.grow(room)
+
+
+def smoothing(smoothing_s: float, rate_hz: float) -> tuple[int, NDArray[np.float64]]:
+    """Return half the width of the triangular window over the pitch rate, in samples, and its weights."""
+    half = min(max(int(np.ceil(smoothing_s * rate_hz)) - 1, 0), MAX_TAPS // 2)
+    taps: NDArray[np.float64] = 1.0 - np.abs(np.arange(-half, half + 1)) / max(smoothing_s * rate_hz, 1.0)
+    weights = np.zeros(MAX_TAPS)
+    weights[: 2 * half + 1] = taps / taps.sum()
+    return half, weights
+
+
+def longest_landing(landing_max_s: float, rate_hz: float) -> int:
+    """Return the longest landing in samples, of which a kernel keeps ``MAX_LANDING``."""
+    return min(round(landing_max_s * rate_hz), MAX_LANDING - 1)
