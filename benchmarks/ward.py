@@ -22,7 +22,7 @@ from benchmarks.entry import RECORDINGS, Entry, recordings
 from benchmarks.ward_wire import NS, Ward, ward
 from drivers.movella_dot.driver import MovellaDotDecoder
 from drivers.shimmer3.decoder import Shimmer3Decoder
-from dsp.foot.contacts import FootContacts
+from dsp.contact.detector import ContactDetector
 from dsp.lower_back.lower_back import LowerBack
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Bank
@@ -35,7 +35,7 @@ from gateway.machine.garbage import look_seldom
 from gateway.outbox.outbox import Outbox
 
 SENSORS = 490
-GOAL = 35.0  # % of a core
+GOAL = 25.0  # % of a core
 SETTLE_S, TIMED_S = 4.0, 12.0
 FIXED_EVERY = 4  # steps
 ORIGIN = Origin(1_000 * NS, 1_760_000_000_000_000)
@@ -157,8 +157,8 @@ def pipeline_parts() -> list[tuple[type, str, str]]:
         (MovellaDotDecoder, "decode_batch", "decode"),
         (Shimmer3Decoder, "decode_batch", "decode"),
         (Timelines, "place", "time"),
-        (FootContacts, "push", "kernels"),
-        (LowerBack, "push", "kernels"),
+        (ContactDetector, "process", "kernels"),
+        (LowerBack, "process", "kernels"),
         (Intakes, "decode", "intake"),
         (Intakes, "place", "intake"),
         (Bank, "run", "turning"),
