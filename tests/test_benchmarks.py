@@ -10,14 +10,17 @@ import pytest
 import benchmarks
 from benchmarks.ward import pipeline_parts
 
+PEERS = {"__main__", "peer_gaitmap", "peer_mobgap", "orientation_peer"}
+"""They run in an environment of their own, or at once."""
+
 
 @pytest.mark.parametrize(("owner", "name"), [(owner, name) for owner, name, _ in pipeline_parts()])
 def test_what_the_ward_is_timed_by_is_the_class_s_own(owner: type, name: str) -> None:
     assert name in vars(owner)
 
 
-@pytest.mark.parametrize("module", [each.name for each in pkgutil.iter_modules(benchmarks.__path__)])
+@pytest.mark.parametrize(
+    "module", [name for _, name, _ in pkgutil.iter_modules(benchmarks.__path__) if name not in PEERS]
+)
 def test_every_benchmark_is_imported(module: str) -> None:
-    if module in {"__main__", "peer_gaitmap", "peer_mobgap", "orientation_peer"}:
-        pytest.skip("needs the peers, or runs")
     importlib.import_module(f"benchmarks.{module}")
