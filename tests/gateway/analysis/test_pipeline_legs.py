@@ -265,7 +265,7 @@ def test_says_how_far_askew_a_sensor_is_mounted_and_whether_that_is_sure() -> No
 
 
 def test_a_rate_that_an_operator_is_not_made_for_is_reported_and_harms_no_neighbour(monkeypatch: Any) -> None:
-    monkeypatch.setattr("dsp.foot.contacts.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
+    monkeypatch.setattr("dsp.contact.detector.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
     said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
     assert pipeline.intakes[0].faults == {"foot contacts need 100 to 350 Hz, not 60 Hz": 1}
