@@ -1,5 +1,7 @@
 """How long nothing was heard of a stream: only time counts in which it could have been heard.
 
+The limit is each driver's own, ``Driver.silence_s``.
+
 Simulated time may run more slowly than ours: a strap that tells a rate each second of it is then not silent after four
 seconds of ours. And a process that did not run for a while, since its computer had too much to do, has heard nobody
 meanwhile: what was sent lies unread, and is read first.

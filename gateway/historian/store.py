@@ -30,8 +30,6 @@ TOGETHER = "the store refuses everything alike, and so not for what is in it"
 
 ALONE_MOST = 1
 """Lines that came alone, and were set apart on the canary's word, before another line has to be taken."""
-QUARTERS = 4
-"""Parts that wait when the whole and both halves have been refused."""
 
 UNPROVED_MOST = 32
 """Lines that are asked about one by one before any has been taken: then it is not the lines."""

@@ -1,4 +1,9 @@
-"""What may be done to a ward: each change checked, pure, and refused in one sentence where it cannot be."""
+"""What may be done to a ward: each change checked, pure, and refused in one sentence where it cannot be.
+
+A new change is a class here and its name in ``CHANGES``; ``gateway/wire/commands.py`` has it as a command,
+``gateway/dashboard/access.py`` says who may make it, ``gateway/cli/ward.py`` gives it to the command line, and
+``changes.js`` to the pages.
+"""
 
 from __future__ import annotations
 

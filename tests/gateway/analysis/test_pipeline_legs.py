@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 from config.settings import Device, Settings, Slot
+from dsp.contact.detector import ContactDetector
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
+from dsp.foot.contacts import FootContacts
+from dsp.roster import require_rate
 from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
 from gateway.analysis.joints import CURVES_EVERY_S
 from gateway.analysis.pipeline import Pipeline
@@ -265,7 +268,11 @@ def test_says_how_far_askew_a_sensor_is_mounted_and_whether_that_is_sure() -> No
 
 
 def test_a_rate_that_an_operator_is_not_made_for_is_reported_and_harms_no_neighbour(monkeypatch: Any) -> None:
-    monkeypatch.setattr("dsp.contact.detector.RATE_RANGE_HZ", (100.0, 350.0))  # DOTs send 60 samples a second
+    def attach(detector: FootContacts, rate_hz: float) -> int:
+        require_rate("foot contacts need", rate_hz, (100.0, 350.0))  # DOTs send 60 samples a second
+        return ContactDetector.attach(detector, rate_hz)
+
+    monkeypatch.setattr(FootContacts, "attach", attach)
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
     said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
     assert pipeline.intakes[0].faults == {"foot contacts need 100 to 350 Hz, not 60 Hz": 1}
