@@ -146,8 +146,8 @@ async def test_a_session_that_is_over_is_mended(context: BrowserContext, address
 WHOLE_MINUTE = """async (given) => {
   const { correct } = await import(given.module);
   const spec = correct(given.session);
-  const given = spec.fields.filter(({ value }) => value);
-  const values = Object.fromEntries(given.map(({ name, type = "text", step, value }) => {
+  const filled = spec.fields.filter(({ value }) => value);
+  const values = Object.fromEntries(filled.map(({ name, type = "text", step, value }) => {
     const input = Object.assign(document.createElement("input"), step ? { type, step, value } : { type, value });
     return [name, input.value];
   }));
