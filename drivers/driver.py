@@ -21,6 +21,8 @@ from typing import Any, ClassVar, Literal
 from drivers.identity import Told
 from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 
+MISFIT = "samples that do not fit what the driver says of them"
+
 
 class Decoder(ABC):
     """Bytes of one device to packets: pure, deterministic, and deaf to any input that makes no sense.
@@ -70,7 +72,20 @@ class Decoder(ABC):
         overrides it and works on all their samples at once: whatever is done for each device is done twenty times a
         second. At most one packet a stream and device.
         """
-        return Packets.of(cls.decode_many(list(zip(decoders, frames.each(), strict=True))))
+        each = cls.decode_many(list(zip(decoders, frames.each(), strict=True)))
+        return Packets.of([decoder.fitting(packets) for decoder, packets in zip(decoders, each, strict=True)])
+
+    def fitting(self, packets: Sequence[Packet]) -> list[Packet]:
+        """Return the packets that hold samples; count those that are not what they say: they would shift others'."""
+        streams = self.streams
+        found = []
+        for packet in packets:
+            spec = streams.get(packet.stream)
+            if not packet.fits or spec is None or len(spec.channels) != packet.samples.shape[1]:
+                self.faults[MISFIT] += 1
+            elif len(packet):
+                found.append(packet)
+        return found
 
 
 class Link(ABC):

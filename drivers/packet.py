@@ -126,6 +126,11 @@ class Packet:
         """Return the number of samples."""
         return len(self.samples)
 
+    @property
+    def fits(self) -> bool:
+        """Whether there is one of everything for each sample."""
+        return _fit(self.arrival_ns, self.ticks, self.samples, self.flags)
+
     @classmethod
     def joined(cls, packets: Sequence[Self]) -> Self:
         """Join packets of one stream, in order; raises ValueError when the streams differ or none is given."""
@@ -181,6 +186,15 @@ class Packets:
         device = np.array([at for at, _ in packets], np.int64)
         return cls(joined.stream, device, start, joined.arrival_ns, joined.ticks, joined.samples, joined.flags)
 
+    def fits(self, devices: int) -> bool:
+        """Whether there is one of everything for each sample, and each is of one of so many devices."""
+        return (
+            _fit(self.arrival_ns, self.ticks, self.samples, self.flags)
+            and len(self.start) == len(self.device) + 1 > 1
+            and bool(self.start[0] == 0 and self.start[-1] == len(self.samples) and (np.diff(self.start) > 0).all())
+            and bool(self.device.min() >= 0 and self.device.max() < devices)
+        )
+
     def owned_by(self, devices: Sequence[int]) -> Self:
         """Return the same, of devices that were chosen among more: their places among all."""
         return replace(self, device=np.array(devices, np.int64)[self.device])
@@ -194,3 +208,13 @@ class Packets:
     def _packet(self, begin: int, end: int) -> Packet:
         own = slice(begin, end)
         return Packet(self.stream, self.arrival_ns[own], self.ticks[own], self.samples[own], self.flags[own])
+
+
+def _fit(arrival_ns: Ticks, ticks: Ticks, samples: Samples, flags: NDArray[np.uint8]) -> bool:
+    n = len(samples)
+    return (
+        samples.ndim == 2
+        and len(arrival_ns) == len(flags) == n
+        and len(ticks) in {0, n}
+        and all(np.can_cast(each.dtype, np.int64) for each in (arrival_ns, ticks) if len(each))
+    )

@@ -89,8 +89,7 @@ class Copier:
 
     def write(self) -> bool:
         """Write the next measurements; return whether there were any."""
-        if self._history.replaced != self._replaced:
-            # Another file: its numbers begin again.
+        if self._is_another_file():
             self._replaced = self._history.replaced
             self._confirmed = self._history.copied_upto()
             self._written.clear()
@@ -122,8 +121,12 @@ class Copier:
         self._look_for_written()
         touched: Touched = set()
         while self._written and self._written[0].found:
-            batch = self._written.popleft()
-            if rows := self._rows_of(batch, after=self._confirmed):
+            batch = self._written[0]
+            rows = self._rows_of(batch, after=self._confirmed)
+            if self._is_another_file():
+                break  # these have not been written
+            self._written.popleft()
+            if rows:
                 touched |= self._history.mark_copied(rows)
             self.copied += len(rows)
             self._confirmed = batch.upto
@@ -139,12 +142,18 @@ class Copier:
         for batch in tuple(self._written):
             if not batch.found and self._clock() - batch.at >= self._hold_back_s:
                 rows = self._rows_of(batch, after=after)
+                if self._is_another_file():
+                    break
                 if rows and (found := self._is_there(batch, rows)) is None:
                     break
                 batch.found = not rows or bool(found)
             after = batch.upto
         if gone := self.errors[GONE] - gone_before:
             log.warning("the store does not have %d measurements that it had answered for", gone)
+
+    def _is_another_file(self) -> bool:
+        """Whether another history has taken the place of the one that was written from: its numbers begin again."""
+        return self._history.replaced != self._replaced
 
     def _rows_of(self, batch: _Written, *, after: int) -> list[Stored]:
         return self._history.not_copied(COPY_ROWS, after=after, upto=batch.upto)

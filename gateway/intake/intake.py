@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, groupby, pairwise
-from operator import attrgetter
+from itertools import count, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config.settings import Device
-from drivers.driver import Decoder
+from drivers.driver import MISFIT, Decoder
 from drivers.packet import Frame, Frames, Packets, StreamSpec
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
+from gateway.intake.decoding import Decoding, note
 from gateway.intake.frames import Numbered, by_device
 from gateway.intake.placeable import Decoded, Placeable
 from gateway.intake.repeats import Repeats
@@ -263,6 +263,7 @@ class Intakes:
         self._numbers: dict[str, int] = {}
         self._rank = np.zeros(0, np.uint16)  # by device number: kind by kind
         self._versions = count(1)
+        self._decoding = Decoding()
         self.timelines = Timelines(origin_ns)
 
     def wear(self, worn: Sequence[tuple[Device, str]]) -> list[int]:
@@ -290,7 +291,9 @@ class Intakes:
         if CONNECTED in sent.channels:
             numbers, sent = self._connect(numbers, sent, found)
         found += self._decode(numbers, sent)
-        return [Placeable(numbers, packets, self._specs(numbers, packets.stream)) for numbers, packets in found]
+        return [
+            Placeable(numbers, packets, specs) for numbers, packets in found if (specs := self._specs(numbers, packets))
+        ]
 
     def place(self, packets: Sequence[Placeable]) -> list[ArrivedBatch]:
         """Place what was decoded; what has been there before is left out."""
@@ -323,17 +326,8 @@ class Intakes:
 
     def _decode(self, numbers: Ints, sent: Frames) -> Iterator[tuple[Ints, Packets]]:
         """Decode frames of the present connections, of all devices of a kind at once."""
-        devices = [self.all[number] for number in numbers.tolist()]
-        begin = 0
-        for kind, alike in groupby(devices, key=attrgetter("decoder.__class__")):
-            intakes = list(alike)
-            end = begin + len(intakes)
-            own = sent.part(begin, end)
-            if kind.uncounted:
-                own = Frames.of([intake.once(each) for intake, each in zip(intakes, own.each(), strict=True)])
-            for packets in kind.decode_batch([intake.decoder for intake in intakes], own):
-                yield numbers[begin:end][packets.device], packets
-            begin = end
+        for packets in self._decoding.decode([self.all[number] for number in numbers.tolist()], sent):
+            yield numbers[packets.device], packets
 
     def _connect(self, numbers: Ints, sent: Frames, found: list[tuple[Ints, Packets]]) -> tuple[Ints, Frames]:
         """Begin new connections: decode what came of each device before, into ``found``; return what came after."""
@@ -348,8 +342,15 @@ class Intakes:
         left = [at for at, frames in enumerate(each) if frames]
         return numbers[left], Frames.of([each[at] for at in left])
 
-    def _specs(self, numbers: Ints, stream: str) -> list[StreamSpec]:
-        return [self.all[number].decoder.streams[stream] for number in numbers.tolist()]
+    def _specs(self, numbers: Ints, packets: Packets) -> list[StreamSpec]:
+        """Return the stream of each device as announced; none where it is another one than the samples are of."""
+        columns = packets.samples.shape[1]
+        intakes = [self.all[number] for number in numbers.tolist()]
+        specs = [spec for each in intakes if (spec := each.decoder.streams.get(packets.stream)) is not None]
+        if len(specs) < len(intakes) or any(len(spec.channels) != columns for spec in specs):
+            note(intakes, MISFIT)
+            return []
+        return specs
 
     def _streams(self, each: Placeable) -> list[Stream]:
         """Return the streams of packets, begun where they are new, with their specification of now."""

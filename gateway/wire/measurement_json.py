@@ -30,7 +30,10 @@ def encode_rows(rows: Sequence[Fields]) -> list[bytes]:
         map(_begin, metric), _numbers(value), map(_unit, unit, side), start_us, end_us, _numbers(sync_ms),
         n, n_rejected, map(_end, zip(*texts, strict=True)),
     )  # fmt: skip
-    return [_OBJECT % row for row in zip(*columns, strict=True)]
+    try:
+        return [_OBJECT % row for row in zip(*columns, strict=True)]
+    except (ValueError, OverflowError) as error:  # a count that is no number, a value that is several
+        raise TypeError(str(error)) from error
 
 
 def _numbers(column: Sequence[float | None]) -> list[bytes]:

@@ -416,6 +416,30 @@ def test_what_a_store_never_keeps_holds_nothing_else_back_for_long(tmp_path: Pat
     copying.history.close()
 
 
+def test_what_a_new_history_holds_is_not_taken_for_what_the_old_one_had_copied(tmp_path: Path) -> None:
+    """The file is removed, and another one filled, while the store is still asked for what was in the old one."""
+    asked: list[int] = []
+
+    def keeps(row: Stored, times: int) -> bool:
+        asked.append(row.seq)
+        if len(asked) == 30:  # of the first batch, for the second time
+            for file in tmp_path.glob("h.db*"):
+                file.unlink()
+            copying.history.store([Message("g-2", "1" * 16, measurements=list(enumerate(ward(20), 1)))])
+        return times > (row.gateway == "g-1" and row.seq <= 10)
+
+    copying = Copying(tmp_path, Forgetful(keeps), batches=2)
+    copying.hold_back()
+    copying.hold_back()
+    assert copying.history.receipt("g-2", "1" * 16).stored == 0
+    written = copying.remote.written
+    assert copying.copier.write()
+    assert copying.remote.written == written + 20
+    copying.hold_back()
+    assert copying.history.receipt("g-2", "1" * 16).stored == 20
+    copying.history.close()
+
+
 def test_a_store_that_was_exchanged_for_a_sieve_is_held_against_no_measurement(tmp_path: Path) -> None:
     kept = True
     copying = Copying(tmp_path, Forgetful(lambda _row, _times: kept), batches=3)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,8 +195,9 @@ def test_memory_is_bounded_while_the_disk_hangs(path: Path, monkeypatch: pytest.
     box.close()
 
 
-def test_measurement_that_json_cannot_hold_becomes_a_gap(outbox: Outbox) -> None:
-    bad = replace(measurement(1), session=object())  # type: ignore[arg-type]
+@pytest.mark.parametrize("field", [{"session": object()}, {"n": float("nan")}, {"value": (1.0, 2.0)}])
+def test_measurement_that_json_cannot_hold_becomes_a_gap(outbox: Outbox, field: dict[str, Any]) -> None:
+    bad = replace(measurement(1), **field)
     outbox.append([measurement(0), bad, measurement(2)])
     assert outbox.flush()
     assert [row.seq for row in everything(outbox)] == [1, 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import orjson
@@ -52,7 +53,10 @@ def test_numbers_are_written_as_ever(value: float) -> None:
     assert encode(made[0], 17) == b'{"seq":17,' + one_by_one(made)[0][1:]
 
 
-def test_what_json_does_not_have_is_no_measurement() -> None:
-    bad = replace(measurement(), session=object())  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "field", [{"session": object()}, {"n": float("nan")}, {"n_rejected": float("inf")}, {"n": None}, {"value": (1, 2)}]
+)
+def test_what_json_does_not_have_is_no_measurement(field: dict[str, Any]) -> None:
+    bad = replace(measurement(), **field)
     with pytest.raises(TypeError):
         encode_rows(Measurements.of([measurement(), bad]).rows)
