@@ -7,6 +7,9 @@ is said.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import orjson
 
 from gateway.outbox.earlier import earlier_key
@@ -14,7 +17,9 @@ from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 
 MOST_NOTED = 32
-"""Incidents of one run: whoever forges receipts gets no more of the audit."""
+"""Incidents at once: whoever forges receipts gets no more of the audit."""
+ANOTHER_AFTER_S = 30.0
+"""Then one in so long; what happens meanwhile waits, and is told with it."""
 
 
 class HistoryWatch:
@@ -22,11 +27,14 @@ class HistoryWatch:
 
     Args:
         outbox: Where it is remembered, and whose incidents these are.
+        monotonic: Seconds.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._outbox = outbox
+        self._monotonic = monotonic
         self._noted: set[str] = set()
+        self._may_note, self._may_note_at = float(MOST_NOTED), monotonic()
 
     def own_epoch(self, historian: str, receipt: Receipt, *, retained: bool) -> None:
         """Look at a receipt of the present life; ``historian`` is empty for one that shares with nobody."""
@@ -58,12 +66,12 @@ class HistoryWatch:
         lost = max(receipt.lost, released - receipt.stored)
         if lost <= known:
             return
-        self._note_once(
+        if self._note_once(
             f"{key} {lost}", "history-lost",
             f"{lost} numbers of this gateway, of those up to {released}, were stored and are in the history no more",
             lost=lost, upto=released, epoch=receipt.epoch,
-        )  # fmt: skip
-        self._outbox.keep(key, str(lost))
+        ):  # fmt: skip
+            self._outbox.keep(key, str(lost))
 
     def _compare(self, historian: str, receipt: Receipt, released: int) -> None:
         key = f"history {historian}".rstrip()
@@ -71,26 +79,34 @@ class HistoryWatch:
         now = (receipt.history, receipt.opened)
         if known == now:
             return
+        noted = True
         if known is not None and known[0] != receipt.history:
-            self._note_once(
+            noted = self._note_once(
                 f"{key} {receipt.history}", "history-changed",
                 f"The historian{_named(historian)} has another history than before: what was stored in the other, up to"
                 f" number {released} of this gateway, is not in this one", history=receipt.history, before=known[0],
                 upto=released, epoch=receipt.epoch,
             )  # fmt: skip
         elif known is not None and known[1] > receipt.opened:
-            self._note_once(
+            noted = self._note_once(
                 f"{key} {receipt.history} {receipt.opened}", "history-restored",
                 f"The historian{_named(historian)} has an older copy of its history: what was stored since that copy"
                 f" was made, up to number {released} of this gateway, may be missing", history=receipt.history,
                 opened=receipt.opened, before=known[1], upto=released, epoch=receipt.epoch,
             )  # fmt: skip
-        self._outbox.keep(key, orjson.dumps(now).decode())
+        if noted:
+            self._outbox.keep(key, orjson.dumps(now).decode())
 
     def _note_once(self, key: str, what: str, text: str, **fields: str | int) -> bool:
-        """Note an incident once; return whether it was noted."""
-        if key in self._noted or len(self._noted) >= MOST_NOTED:
+        """Note an incident once; return whether it is noted, now or before. If not, it is to be tried again."""
+        if key in self._noted:
+            return True
+        now = self._monotonic()
+        self._may_note = min(MOST_NOTED, self._may_note + (now - self._may_note_at) / ANOTHER_AFTER_S)
+        self._may_note_at = now
+        if self._may_note < 1.0:
             return False
+        self._may_note -= 1.0
         self._noted.add(key)
         self._outbox.incidents.add(what, text, **fields)
         return True
