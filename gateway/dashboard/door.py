@@ -16,8 +16,9 @@ from gateway.dashboard.connections import HEADERS_WITHIN_S, Connection, Connecti
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 512
-"""Connections that the kernel keeps for us; what does not fit tries again after a second by itself (TCP)."""
+BACKLOG = 4096
+"""Connections that the kernel keeps for us, at most what it allows (net.core.somaxconn): what does not fit tries again
+after a second by itself (TCP), and a flood of a thousand would have a nurse wait for that second."""
 AT_ONCE = 16
 """Connections accepted before others have a turn."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
