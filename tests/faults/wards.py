@@ -18,7 +18,6 @@ from gateway.model.measurement import Measurement
 from gateway.outbox.outbox import Outbox
 from gateway.ward.registry import Entry, Registry
 from simulators.devices.heart_rate import HeartRateStrap
-from simulators.motion.source import Beats, BeatSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import strap_address
 from simulators.radio.hub import Hub
@@ -30,6 +29,7 @@ from tests.faults.outcome import Outcome, Progress
 from tests.faults.people import Asked, People
 from tests.gateway.run.ward_desk import Desk
 from tests.servers import Child, mosquitto_in
+from tests.simulators.hearts import Steady
 
 SOURCE = "mqtt"
 """Whence the desk's changes come, as the registry writes it."""
@@ -38,21 +38,6 @@ SLOWEST_BPM, APART_BPM = 45, 5
 """Every strap has a rate of its own, so that a measurement says by itself which strap it came from."""
 KILL_WITHIN_S = 0.1
 """After the last change was asked for, answered or not."""
-
-
-class Steady(BeatSource):
-    """A heart that beats evenly for ever."""
-
-    def __init__(self, bpm: float) -> None:
-        self._rr_s = 60.0 / bpm
-        self._last_s = 0.0
-
-    def take(self, until_s: float) -> Beats:
-        """Return the beats up to ``until_s``."""
-        at_s = np.arange(self._last_s + self._rr_s, until_s, self._rr_s)
-        if len(at_s):
-            self._last_s = float(at_s[-1])
-        return Beats(at_s, np.full(len(at_s), self._rr_s))
 
 
 class Ward:

@@ -35,11 +35,12 @@ from gateway.run.run import Gateway
 from gateway.ward.kept_ward import ward_path
 from gateway.ward.registry import read_state
 from simulators.devices.heart_rate import AVERAGED_BEATS, HeartRateStrap
-from simulators.motion.source import Beats, BeatSource
+from simulators.motion.source import Beats
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from tests.gateway.run.ward_desk import Desk
 from tests.servers import Child, wait_until
+from tests.simulators.hearts import Steady
 from tests.simulators.helpers import on_air
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
@@ -54,22 +55,18 @@ FIRST_BPM, SECOND_BPM, NEIGHBOUR_BPM = 120.0, 75.0, 100.0
 LONGEST_BETWEEN_US = 3_000_000  # two heart rates of a strap that notifies once a second, on a busy machine
 
 
-class Wearer(BeatSource):
+class Wearer(Steady):
     """The heart of whoever wears a strap."""
 
     def __init__(self, bpm: float) -> None:
-        self.bpm = bpm
+        super().__init__(bpm)
         self.beats_since = 0
-        self._last_s = 0.0
 
     def take(self, until_s: float) -> Beats:
         """Return the beats up to ``until_s``."""
-        rr_s = 60.0 / self.bpm
-        at_s = np.arange(self._last_s + rr_s, until_s, rr_s)
-        if len(at_s):
-            self._last_s = float(at_s[-1])
-            self.beats_since += len(at_s)
-        return Beats(at_s, np.full(len(at_s), rr_s))
+        beats = super().take(until_s)
+        self.beats_since += len(beats.time_s)
+        return beats
 
     def put_on(self, bpm: float) -> None:
         """Let somebody else wear it."""
