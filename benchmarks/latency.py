@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +35,7 @@ from gateway.broker.connection import Incoming, Limits
 from gateway.broker.link import Link
 from gateway.cli.demo import COMPILE_S
 from gateway.wire.topics import Topics
+from tests.servers import free_port
 
 BEDS, SECONDS = 20, 120.0
 SETTLE_S = 20.0  # after the last device streams: caches fill, the walkers walk
@@ -240,8 +240,7 @@ async def measure(demo: int, port: int, folder: Path, beds: int, seconds: float)
 
 def run(beds: int, seconds: float) -> tuple[Seen, Spent]:
     """Start everything, measure, stop everything."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         command = [sys.executable, "-m", "gateway", "demo", "--beds", str(beds), "--port", str(port), "--data", folder]
         with (Path(folder) / "demo.log").open("wb") as log:

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from urllib.parse import quote
 from benchmarks.entry import Entry
 from gateway.dashboard.users import make, save
 from tests.certificates import Authority
+from tests.servers import free_port
 
 PASSWORD = "purple kettle wanders"  # noqa: S105 - of people who do not exist
 GOAL_S = 1.0
@@ -266,8 +266,7 @@ async def dashboard(folder: Path) -> AsyncIterator[tuple[int, Path]]:
     cert, key = Authority(folder / "ca").issue("localhost", server=True)
     save(folder / "users.jsonl", [make("anna", "clinician", PASSWORD), make("bert", "admin", PASSWORD),
                                   make("wall", "viewer", PASSWORD)])  # fmt: skip
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     (folder / "ward.toml").write_text(
         f'[site]\ndata = "var"\n[broker]\nembedded = false\nport = 1\n[dashboard]\nport = {port}\n'
         f'cert_file = "{cert}"\nkey_file = "{key}"\nusers_file = "users.jsonl"\n'

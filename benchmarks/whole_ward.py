@@ -10,7 +10,6 @@ import argparse
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import time
 from pathlib import Path
 
 from benchmarks.latency import cpu_s, fields_of, processes
+from tests.servers import free_port
 
 EVERY_S = 60.0
 LOOK_S = 0.5
@@ -36,7 +36,7 @@ class Demo:
 
     def __init__(self, beds: int, speed: float | None, folder: Path) -> None:
         self._printed = folder / "printed"
-        command = [sys.executable, "-m", "gateway", "demo", "--beds", str(beds), "--port", str(_free_port()),
+        command = [sys.executable, "-m", "gateway", "demo", "--beds", str(beds), "--port", str(free_port()),
                    "--data", str(folder / "data"), *(["--speed", str(speed)] if speed else [])]  # fmt: skip
         with self._printed.open("wb") as out:
             wide = {**os.environ, "COLUMNS": "300"}
@@ -85,11 +85,6 @@ def _megabytes(number: int) -> int:
         return int(fields_of(number)[21]) * os.sysconf("SC_PAGE_SIZE") >> 20
     except OSError:
         return 0
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def main() -> int:
