@@ -23,7 +23,7 @@ from gateway.analysis import movement_kernels
 from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.sensor_bank import Bank, Refuse
-from gateway.analysis.ward_operators import PersonOperators, Said, WardOperators, placements
+from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
 
@@ -75,11 +75,11 @@ class MovementOperators(WardOperators):
         self.joints.put_on(placed)
         return PersonMovement(bed, devices, self)
 
-    def take_off(self, number: int) -> None:
+    def remove_device(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
         for bank in (self.feet, self.shanks, self.backs):
             bank.detach(number)
-        self.joints.take_off(number)
+        self.joints.remove_device(number)
 
     def process(self, arrived: ArrivedBatch) -> bool:
         """Queue samples for the kernels of this step."""
@@ -111,9 +111,9 @@ class MovementOperators(WardOperators):
         return movement_kernels.KERNELS
 
     @classmethod
-    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
+    def kernels_for(cls, placed: Mapping[str, int]) -> set[str]:
         """Return the names of the kernels that a person needs."""
-        return movement_kernels.kernels_for(worn)
+        return movement_kernels.kernels_for(placed)
 
 
 @dataclass(slots=True)
@@ -139,19 +139,19 @@ class PersonMovement(PersonOperators):
     Args:
         bed: Who it is, in which session.
         devices: The devices worn, by their number in the gateway.
-        banks: What the movement operators say.
+        banks: What the movement operators give.
     """
 
     def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: MovementOperators) -> None:
-        worn = placements(devices)
+        placed = placements(devices)
         exoskeleton = bed.slot.protocol == EXOSKELETON
-        steps = steps_by(worn)
+        steps = steps_by(placed)
         self._legs = [Leg(side, n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()]
         self._both_legs = tuple(leg.number for leg in self._legs)
         self._of_side: dict[Side, tuple[int, ...]] = {leg.side: (leg.number,) for leg in self._legs}
-        told_by = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
-        self._walk = Walk(exoskeleton=exoskeleton, contacts=told_by) if steps else None
-        joints = SubjectJoints(banks.joints, worn, exoskeleton=exoskeleton)
+        algorithms = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
+        self._walk = Walk(exoskeleton=exoskeleton, contacts=algorithms) if steps else None
+        joints = SubjectJoints(banks.joints, placed, exoskeleton=exoskeleton)
         self._joints = joints if joints.joints else None
         self.draws = self._joints is not None
         self._backs = {
@@ -159,35 +159,34 @@ class PersonMovement(PersonOperators):
         }
         self._banks = banks
 
-    def step(self, now_s: float) -> list[Said]:
+    def step(self, now_s: float) -> list[DeviceResult]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
-        said: list[Said] = []
+        results: list[DeviceResult] = []
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
             if walked:
-                said += self._of_legs(walked)
+                results += self._of_legs(walked)
             if self._joints is not None:
-                said += self._joints.step(walked)
+                results += self._joints.step(walked)
         backs = self._banks.backs
         for number, walk in self._backs.items():
-            worn = backs.worn.get(number)
-            if worn is not None:
-                said += [
-                    (result, (number,)) for result in walk.process(backs.events.get(number), worn.timeline.at, now_s)
-                ]
-        return said
+            attached = backs.attached.get(number)
+            if attached is not None:
+                found = walk.process(backs.events.get(number), attached.timeline.at, now_s)
+                results += [(result, (number,)) for result in found]
+        return results
 
-    def finish(self) -> list[Said]:
+    def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
-        said: list[Said] = []
+        results: list[DeviceResult] = []
         if self._walk is not None:
             walked = self._walk.finish()
-            said += self._of_legs(walked)
+            results += self._of_legs(walked)
             if self._joints is not None:
-                said += self._joints.finish(walked)
+                results += self._joints.finish(walked)
         for number, walk in self._backs.items():
-            said += [(result, (number,)) for result in walk.finish()]
-        return said
+            results += [(result, (number,)) for result in walk.finish()]
+        return results
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return the mean curves of the joints if it is time to tell them."""
@@ -198,17 +197,17 @@ class PersonMovement(PersonOperators):
         shapes: list[Shape] = []
         alive: list[Leg] = []
         for leg in self._legs:
-            worn = leg.bank.worn.get(leg.number)
-            if worn is None:
+            attached = leg.bank.attached.get(leg.number)
+            if attached is None:
                 continue
-            newest_s = worn.timeline.newest_s
+            newest_s = attached.timeline.newest_s
             if newest_s > now_s - SILENT_S:
                 alive.append(leg)
                 leg.silent = False
             elif not leg.silent:
                 leg.silent = True
                 contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
-            if leg.number in leg.bank.decided:
+            if leg.number in leg.bank.devices_with_events:
                 contacts += leg.bank.contacts(leg.number, leg.side)
                 shapes += leg.bank.shapes(leg.number, leg.side)
         if contacts or shapes or walk.waiting:
@@ -221,10 +220,10 @@ class PersonMovement(PersonOperators):
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
         if len(self._legs) < 2:
             return None
-        worn = [leg.bank.worn[leg.number] for leg in self._legs if leg.number in leg.bank.worn]
-        return math.hypot(*(each.timeline.uncertainty_s for each in worn))
+        attached = [leg.bank.attached[leg.number] for leg in self._legs if leg.number in leg.bank.attached]
+        return math.hypot(*(each.timeline.uncertainty_s for each in attached))
 
-    def _of_legs(self, results: Sequence[Result]) -> list[Said]:
+    def _of_legs(self, results: Sequence[Result]) -> list[DeviceResult]:
         """Return each result with the leg that it is of; with both where it rests on the clocks of both."""
         own, both = self._of_side, self._both_legs
         return [(r, both if r.sync_s is not None else own.get(r.side, both)) for r in results]

@@ -271,7 +271,7 @@ def warm_up(
         os.nice(GENTLY)
     seconds = make_ready(
         lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"),
-        say=lambda words: typer.echo(words, err=True),
+        on_progress=lambda words: typer.echo(words, err=True),
         only=[only] if only else None,
     )
     where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"

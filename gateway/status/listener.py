@@ -71,7 +71,7 @@ def device_status(
         "advice": state.advice if state else "",
         "problem": state.problem if state else "",
         "doubt": state.doubt if state else "",
-        "told": asdict(state.told) if state else None,
+        "told": asdict(state.identity) if state else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),
         "streams": {

@@ -123,8 +123,8 @@ def test_without_stored_calibration_nominal_constants_are_used_and_reported() ->
     got = decoded(decoder, [start, frames(stream(3), [50])])["imu"]
     want = nominal(parse_inquiry(INQUIRY))["acc_wr"].apply(np.array([[0.0, 1, 2], [7, 8, 9]]))
     assert got.samples[:, :3] == pytest.approx(want)
-    told = "no stored calibration of {}: nominal constants"
-    assert decoder.faults == {told.format(s): 1 for s in ("acc_wr", "gyr", "mag")}
+    fault = "no stored calibration of {}: nominal constants"
+    assert decoder.faults == {fault.format(s): 1 for s in ("acc_wr", "gyr", "mag")}
 
 
 def test_the_streams_follow_the_inquiry() -> None:

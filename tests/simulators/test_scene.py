@@ -59,7 +59,7 @@ async def test_the_same_seed_makes_the_same_ward(tmp_path: Path) -> None:
         found = []
         for device in scene.devices.values():
             source = device.source  # type: ignore[attr-defined]
-            taken = source.take(5.0)
+            taken = source.read_until(5.0)
             found.append(getattr(taken, "acc", taken.time_s))
         return found
 

@@ -63,7 +63,7 @@ class Quotas:
         self.refused: Counter[tuple[str, str]] = Counter()
         """By gateway and kind, since the last look of the owner."""
 
-    def take(self, gateway: str, kind: str, n: int = 1) -> bool:
+    def use(self, gateway: str, kind: str, n: int = 1) -> bool:
         """Use some of a quota; False, and counted, if there is not so much left."""
         quota, day = QUOTAS[kind], self._day()
         used = self._of(gateway)

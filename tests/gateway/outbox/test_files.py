@@ -32,11 +32,11 @@ def numbers(box: Outbox) -> list[int]:
     return found
 
 
-def settle(box: Outbox) -> None:
+def flush_and_wait(box: Outbox) -> None:
     wait_until(lambda: box.settled)
 
 
-def said(box: Outbox) -> list[str]:
+def incidents(box: Outbox) -> list[str]:
     return [incident.what for incident in box.incidents.drain()]
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_taken_away_while_it_is_in_use_is_written_anew(path: Path
     box.append(ward(20))
     assert box.flush()
     assert numbers(box) == list(range(1, 321))
-    assert said(box) == ["outbox-removed"]
+    assert incidents(box) == ["outbox-removed"]
     box.close()
     again = Outbox(path)
     assert (again.epoch, numbers(again), again.gaps()) == (epoch, list(range(1, 321)), [])
@@ -113,7 +113,7 @@ def test_numbers_that_another_gave_meanwhile_are_no_damage(path: Path) -> None:
     assert (state.epoch, state.error, state.set_aside) == (epoch, "", 0)
     assert not list(path.parent.glob("*.corrupt-*"))
     assert state.last_seq == 41
-    assert said(box) == ["outbox-collision"]
+    assert incidents(box) == ["outbox-collision"]
     box.close()
 
 
@@ -159,7 +159,7 @@ def test_what_was_set_aside_is_brought_over_as_far_as_it_can_be_read(path: Path)
     assert sorted(there + lost) == list(range(1, 2001))
     assert 0 < len(lost) < 50
     assert box.state().earlier == len(there)
-    assert said(box) == ["set-aside-imported"]
+    assert incidents(box) == ["set-aside-imported"]
     box.close()
     assert (path.parent / "outbox.db.corrupt-1").exists()
     assert orjson.loads((path.parent / "outbox.db.corrupt-1.imported").read_bytes())["rows"] == len(there)
@@ -167,7 +167,7 @@ def test_what_was_set_aside_is_brought_over_as_far_as_it_can_be_read(path: Path)
     again = Outbox(path)
     wait_until(lambda: again.settled)
     assert [numbers(left) for left in again.earlier] == [there]
-    assert said(again) == []
+    assert incidents(again) == []
     again.close()
 
 
@@ -187,8 +187,8 @@ def test_what_cannot_be_read_at_all_is_reported_once(path: Path) -> None:
     path.with_name("outbox.db.corrupt-1").write_bytes(b"nonsense" * 1000)
     for expected in (["set-aside-unreadable"], []):
         box = Outbox(path)
-        settle(box)
-        assert said(box) == expected
+        flush_and_wait(box)
+        assert incidents(box) == expected
         box.close()
 
 
