@@ -49,9 +49,10 @@ class HistoryWatch:
     def other_epoch(self, receipt: Receipt) -> None:
         """Look at a receipt of a life of the outbox that is neither the present one nor left to be sent."""
         key = earlier_key(receipt.epoch)
-        if self._outbox.fact(key) or not self._outbox.epoch:
+        known = self._outbox.fact(key)
+        if not self._outbox.epoch or receipt.stored <= int(known or -1):
             return
-        if self._note_once(
+        if known or self._note_once(
             key, "outbox-missing",
             f"The outbox in this folder is not the one that was there before: of outbox {receipt.epoch} the history has"
             f" numbers up to {receipt.stored}; what came after them is lost",

@@ -15,7 +15,7 @@ def message_of(topics: Topics, parts: Sequence[Row] | Sequence[Gap], *, epoch: s
 
     Args:
         topics: Of the gateway.
-        parts: Rows or gaps, at least one, in the order of their numbers.
+        parts: Rows or gaps, in the order of their numbers; without any it only says what was released.
         epoch: Whose numbers these are.
         released: Everything of that epoch up to here has left the outbox.
     """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from paho.mqtt import client as paho
 
 from gateway.broker.link import FOR_ITS_SIZE, REFUSED, Limits, Link
+from gateway.delivery.earlier_lives import EarlierLives
 from gateway.delivery.in_flight import InFlight, Outgoing
 from gateway.delivery.inbox import Acknowledged, Connected, Inbox, Lost
 from gateway.delivery.leftover import Leftover, moved_range
@@ -77,6 +78,7 @@ class Sender:
         self._limits = PacketLimits()
         self._connection: int | None = None
         self._life = new_life()
+        self._earlier_lives = EarlierLives(outbox, after_s=resend_after_s)
         self._leftovers: dict[str, Leftover] = {}  # by epoch
         self._notices: dict[str, tuple[HistorianNotice, ...]] = {}  # by historian
         self._lapse_look = 0.0
@@ -143,6 +145,8 @@ class Sender:
         for each in received:
             epoch = each.receipt.epoch
             self._notices[each.historian] = each.receipt.notices
+            if not each.historian:
+                self._earlier_lives.receipt(each.receipt, retained=each.retained)
             if epoch == self._life.epoch:
                 self._life.receipt(each.historian, each.receipt, now, retained=each.retained)
             elif leftover := self._leftovers.get(epoch):
@@ -185,6 +189,8 @@ class Sender:
             self._send(self._message(rows), now)
         self._send_gaps_between(now)
         self._send_leftovers(now)
+        for epoch, upto in self._earlier_lives.due(now) if self._policy.by_receipt else ():
+            self._in_flight.once_more(message_of(self._topics, (), epoch=epoch, released=upto))
 
     def _send_gaps_between(self, now: float) -> None:
         while self._room and (gaps := self._life.schedule.gaps(MAX_GAPS)):

@@ -19,6 +19,8 @@ RECEIPT_S = 0.2
 SHARED_RECEIPT_S = 0.4
 """The same of a historian that shares, whose receipts are kilobytes; a gateway that sends a lost queue again takes a
 second without one for silence."""
+MOST_EARLIER = 16
+"""Lives of an outbox that a new one is told of, the latest of them: where the file was removed it knows of none."""
 REPAIR_S = 5.0
 """Least time between two answers to receipts of one gateway that are not ours: two historians under one name would
 answer each other for ever."""
@@ -49,6 +51,8 @@ class ReceiptSender:
         self._key = key
         self._stopping = stopping
         self._due: set[tuple[str, str]] = set()  # gateway and epoch
+        self._present: dict[str, str] = {}  # by gateway: the life of its outbox that was last heard of
+        self._lives: dict[str, list[str]] = {}  # by gateway: those of which there was a receipt in this run
         self._round_s = RECEIPT_S if shared_id is None else SHARED_RECEIPT_S
         self._next_round = 0.0
         self._repaired_at: dict[str, float] = {}
@@ -60,8 +64,12 @@ class ReceiptSender:
 
     def mark(self, touched: Iterable[tuple[str, str]], *, wake: bool = False) -> None:
         """Have the receipts of some gateways and epochs published; ``wake`` has the thread that stores look at once."""
+        lives = set(touched)
         with self._mailbox.condition:
-            self._due.update(touched)
+            self._due |= lives
+            for gateway, epoch in lives:
+                if (gateway, self._present.get(gateway)) not in lives:
+                    self._present[gateway] = epoch
             if wake:
                 self._mailbox.condition.notify_all()
 
@@ -69,7 +77,8 @@ class ReceiptSender:
         """Have the receipt of every gateway published, whether or not it says something new."""
         latest = dict(self._history.epochs())
         with self._mailbox.condition:
-            self._due.update(latest.items())
+            self._present = latest | self._present
+            self._due.update(self._present.items())
             self._mailbox.condition.notify_all()
 
     def publish(self) -> None:
@@ -81,10 +90,21 @@ class ReceiptSender:
                 return
             self._next_round = time.monotonic() + self._round_s
             due, self._due = self._due, set()
-        for gateway, epoch in due:
+        for gateway, epoch in self._with_earlier(due):
             topic = receipt_topic(Topics(self._topics.site, gateway), self._shared_id)
             if not self._mailbox.publish_receipt(gateway, topic, self._receipt(gateway, epoch, topic)):
-                self.mark([(gateway, epoch)])
+                with self._mailbox.condition:
+                    self._due.add((gateway, epoch))
+
+    def _with_earlier(self, due: set[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return what is due, and what the outbox of a new life is to know of those before; the present ones last."""
+        every: list[tuple[str, str]] = []
+        for gateway, epoch in due:
+            if epoch not in self._lives.get(gateway, ()):
+                every = every or self._history.epochs()
+                self._lives[gateway] = [life for whose, life in every if whose == gateway][-1 - MOST_EARLIER :]
+                due = due | {(gateway, life) for life in self._lives[gateway]}
+        return sorted(due, key=lambda life: self._present.get(life[0]) == life[1])
 
     def _receipt(self, gateway: str, epoch: str, topic: str) -> bytes:
         notices = [
@@ -98,9 +118,9 @@ class ReceiptSender:
         """Publish the right receipt where somebody else has published one under our name."""
         with self._mailbox.condition:
             foreign = self._mailbox.foreign_receipts()
-            latest = dict(self._history.epochs()) if foreign else {}
+            present = dict(self._present)
         for gateway, payload in foreign.items():
-            if gateway not in latest:
+            if gateway not in present:
                 continue
             topic = receipt_topic(Topics(self._topics.site, gateway), self._shared_id)
             if self._is_forged(topic, gateway, payload):
@@ -112,7 +132,7 @@ class ReceiptSender:
                 self._mailbox.put_back(gateway, payload)
                 continue
             self._repaired_at[gateway] = time.monotonic()
-            self.mark([(gateway, latest[gateway])])
+            self.mark([(gateway, present[gateway])])
 
     def _is_forged(self, topic: str, gateway: str, payload: bytes) -> bool:
         """Whether we cannot have said this, in this life or an earlier one."""

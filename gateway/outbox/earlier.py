@@ -35,6 +35,8 @@ KINDS = ("corrupt", "version", "replaced")
 """Of files that were set aside and may hold rows that nobody else has; those of another gateway are not ours to
 send."""
 IMPORTED = ".imported"
+EARLIER = "earlier "
+"""Begins the names of the facts that say how far each earlier life had got."""
 SIDES = ("-wal", "-shm", ".part", IMPORTED)
 """Ends of names that are no file of their own."""
 
@@ -187,7 +189,7 @@ class Earlier:
 
 def earlier_key(epoch: str) -> str:
     """Return under which name an outbox keeps that it had an earlier life, with the last number of it that is known."""
-    return f"earlier {epoch}"
+    return f"{EARLIER}{epoch}"
 
 
 def _marker(path: Path) -> Path:

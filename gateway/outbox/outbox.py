@@ -128,8 +128,6 @@ class Outbox:
         """Return how often reading failed, and gave nothing though there may be something."""
         return self._keeper.read_failures
 
-    # For the pipeline.
-
     def append(self, measurements: Sequence[Measurement], *, urgent: bool = False) -> int:
         """Queue measurements in the order given; never waits for the disk. ``urgent`` commits at once.
 
@@ -145,14 +143,11 @@ class Outbox:
     def _append(self, contents: Sequence[Fields | Record], *, urgent: bool) -> int:
         made_us = int(self._now() * 1e6)
         with self._wake:
-            first = self._last_seq() + 1
+            first = self._state.durable_seq + self._pending.numbers + 1
             if contents:
                 self._pending.append(contents, made_us)
                 self._pending.schedule(0.0 if urgent else self.commit_s)
         return first
-
-    def _last_seq(self) -> int:
-        return self._state.durable_seq + self._pending.numbers
 
     def flush(self, timeout_s: float = 10.0) -> bool:
         """Wait until everything appended so far is on disk; False if that took too long."""
@@ -223,6 +218,12 @@ class Outbox:
         with self._wake:
             return self._requests.facts.get(key) or self._keeper.file.facts.get(key, "")
 
+    def fact_keys(self, beginning: str) -> list[str]:
+        """Return the names that begin so of what was kept."""
+        with self._wake:
+            keys = self._keeper.file.facts.keys() | self._requests.facts.keys()
+        return sorted(key for key in keys if key.startswith(beginning))
+
     def keep(self, key: str, value: str) -> None:
         """Keep a text beside the rows, on disk with the next commit."""
         with self._wake:
@@ -247,7 +248,7 @@ class Outbox:
             state,
             earlier=0 if self._earlier is None else self._earlier.depth,
             depth=state.depth + self._pending.held,
-            last_seq=self._last_seq(),
+            last_seq=state.durable_seq + self._pending.numbers,
             oldest_s=age_s(self._keeper.file.oldest_us, self._now()),
         )
 

@@ -268,6 +268,55 @@ def test_a_history_that_was_removed_between_runs_is_noticed(site: Ward) -> None:
     assert site.gaps() == [(1, 60, "released before it was stored")]
 
 
+def test_what_a_removed_history_held_of_earlier_lives_is_told_as_gaps(site: Ward) -> None:
+    made = []
+    for n in (40, 50):
+        site.make(n)
+        site.all_stored()
+        made.append((1, site.outbox.state().last_seq if site.outbox else 0))
+        site.stop()
+        remove(site.path)
+        site.start()
+        site.make(1)
+        site.wait_for("outbox-missing")
+    site.make(10)
+    site.all_stored()
+    site.stop_historian()
+    remove(site.history)
+    site.start_historian()
+    site.make(10)
+    site.wait_for("history-changed")
+    site.all_stored()
+    wait_until(lambda: len(site.gaps()) >= 3, 20.0)
+    told = sorted((first, last) for first, last, _ in site.gaps())
+    assert [last for _, last in made] == [40, 51]
+    assert told[1:] == made
+    site.stop()
+    site.start()
+    site.make(5)
+    site.all_stored()
+    assert sorted((first, last) for first, last, _ in site.gaps()) == told
+    assert site.said() == []
+
+
+def test_the_history_that_came_last_is_told_of_a_life_that_another_knew(site: Ward) -> None:
+    site.make(40)
+    site.all_stored()
+    site.stop()
+    remove(site.path)
+    site.start()
+    site.wait_for("outbox-missing")
+    site.make(10)
+    site.all_stored()
+    for _ in range(2):
+        site.stop_historian()
+        remove(site.history)
+        site.start_historian()
+        site.make(10)
+        site.wait_for("history-changed")
+        wait_until(lambda: (1, 40) in [(first, last) for first, last, _ in site.gaps()], 20.0)
+
+
 def test_a_history_of_which_an_older_copy_was_put_back_between_runs_is_noticed(site: Ward) -> None:
     site.make(60)
     site.all_stored()
