@@ -49,7 +49,7 @@ class HistoryWatch:
     def other_epoch(self, receipt: Receipt) -> None:
         """Look at a receipt of a life of the outbox that is neither the present one nor left to be sent."""
         key = earlier_key(receipt.epoch)
-        known = self._outbox.fact(key)
+        known = self._outbox.facts.get(key)
         if not self._outbox.epoch or receipt.stored <= int(known or -1):
             return
         if known or self._note_once(
@@ -58,12 +58,12 @@ class HistoryWatch:
             f" numbers up to {receipt.stored}; what came after them is lost",
             epoch=receipt.epoch, stored=receipt.stored,
         ):  # fmt: skip
-            self._outbox.keep(key, str(receipt.stored))
+            self._outbox.facts.keep(key, str(receipt.stored))
 
     def _count_lost(self, receipt: Receipt, released: int) -> None:
         """Say how many numbers are missing: the history counts them itself once it was told how far we have let go."""
         key = f"lost {receipt.epoch}"
-        known = int(self._outbox.fact(key) or 0)
+        known = int(self._outbox.facts.get(key) or 0)
         lost = max(receipt.lost, released - receipt.stored)
         if lost <= known:
             return
@@ -72,11 +72,11 @@ class HistoryWatch:
             f"{lost} numbers of this gateway, of those up to {released}, were stored and are in the history no more",
             lost=lost, upto=released, epoch=receipt.epoch,
         ):  # fmt: skip
-            self._outbox.keep(key, str(lost))
+            self._outbox.facts.keep(key, str(lost))
 
     def _compare(self, historian: str, receipt: Receipt, released: int) -> None:
         key = f"history {historian}".rstrip()
-        known = _known(self._outbox.fact(key))
+        known = _known(self._outbox.facts.get(key))
         now = (receipt.history, receipt.opened)
         if known == now:
             return
@@ -96,7 +96,7 @@ class HistoryWatch:
                 opened=receipt.opened, before=known[1], upto=released, epoch=receipt.epoch,
             )  # fmt: skip
         if noted:
-            self._outbox.keep(key, orjson.dumps(now).decode())
+            self._outbox.facts.keep(key, orjson.dumps(now).decode())
 
     def _note_once(self, key: str, what: str, text: str, **fields: str | int) -> bool:
         """Note an incident once; return whether it is noted, now or before. If not, it is to be tried again."""

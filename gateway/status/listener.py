@@ -83,7 +83,7 @@ def device_status(
 
 def outbox_status(outbox: Outbox) -> OutboxStatus:
     """Describe the outbox."""
-    found = {**asdict(outbox.state()), "max_bytes": outbox.max_bytes, "classes": outbox.classes()}
+    found = {**asdict(outbox.state()), "max_bytes": outbox.limits.max_bytes, "classes": outbox.classes()}
     return cast("OutboxStatus", found)
 
 

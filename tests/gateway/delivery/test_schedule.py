@@ -182,7 +182,7 @@ def dropping(outbox: Outbox, n: int, *, max_bytes: int) -> None:
     """Make metrics and events in turn, and let most metrics go."""
     outbox.append([measurement(i, event=i % 2 == 0) for i in range(n)])
     assert outbox.flush()
-    outbox.max_bytes = max_bytes
+    outbox.limits.max_bytes = max_bytes
     outbox.append([measurement(n)])
     assert outbox.flush()
 
@@ -200,7 +200,7 @@ def test_gaps_go_with_the_rows_that_they_lie_between(outbox: Outbox) -> None:
 
 def test_what_a_historian_has_of_a_gap_counts_as_taken(outbox: Outbox) -> None:
     make(outbox, 20)
-    outbox.max_bytes = 1
+    outbox.limits.max_bytes = 1
     make(outbox, 1)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     schedule.receipt(Reach(3, 0b1100110), 0.0)  # 1 to 3, 5, 6, 9 and 10
@@ -231,9 +231,9 @@ def test_a_long_past_brings_its_gaps_in_order_and_never_many_at_once(outbox: Out
 
 def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
     make(outbox, 50)
-    outbox.max_bytes = 1
+    outbox.limits.max_bytes = 1
     make(outbox, 1)
-    outbox.max_bytes = 1 << 20
+    outbox.limits.max_bytes = 1 << 20
     make(outbox, 5)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     assert seqs([each for now in range(20) for each in drain(schedule, now, old=False)]) == list(range(52, 57))
@@ -245,7 +245,7 @@ def test_rows_that_are_dropped_behind_the_lane_are_reported(outbox: Outbox) -> N
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     drain(schedule, 0.0, old=False)
     schedule.acknowledged([(1, 20)], 0.0)
-    outbox.max_bytes = 1
+    outbox.limits.max_bytes = 1
     make(outbox, 1)
     assert [(gap.first, gap.last) for gap in schedule.gaps_behind(10)] == [(1, 51)]
     schedule.acknowledged([(1, 51)], 0.0)

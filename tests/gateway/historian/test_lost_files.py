@@ -79,7 +79,10 @@ class Ward:
     def all_stored(self) -> None:
         box = self.outbox
         assert box
-        wait_until(lambda: box.settled and not box.state().depth and not box.state().earlier and not box.earlier, 20.0)
+        earlier = box.earlier
+        wait_until(
+            lambda: earlier.settled and not box.state().depth and not box.state().earlier and not earlier.outboxes, 20.0
+        )
 
     def count(self) -> int:
         with closing(sqlite3.connect(self.history)) as db:
@@ -288,15 +291,15 @@ def test_what_a_removed_history_held_of_earlier_lives_is_told_as_gaps(site: Ward
     site.wait_for("history-changed")
     site.all_stored()
     wait_until(lambda: len(site.gaps()) >= 3, 20.0)
-    told = sorted((first, last) for first, last, _ in site.gaps())
+    gaps = sorted((first, last) for first, last, _ in site.gaps())
     assert [last for _, last in made] == [40, 51]
-    assert told[1:] == made
+    assert gaps[1:] == made
     site.stop()
     site.start()
     site.make(5)
     site.all_stored()
-    assert sorted((first, last) for first, last, _ in site.gaps()) == told
-    assert site.said() == []
+    assert sorted((first, last) for first, last, _ in site.gaps()) == gaps
+    assert site.incidents() == []
 
 
 def test_the_history_that_came_last_is_told_of_a_life_that_another_knew(site: Ward) -> None:

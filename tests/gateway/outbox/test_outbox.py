@@ -18,8 +18,8 @@ import pytest
 
 from gateway.model.measurement import Measurement
 from gateway.model.row import Gap, Row
-from gateway.outbox import outbox as outbox_module
 from gateway.outbox import pending as pending_module
+from gateway.outbox import writer
 from gateway.outbox.file import OutboxFile, set_aside
 from gateway.outbox.outbox import OUTBOX_FULL, Outbox
 from tests.gateway.damage import connections_made, run_sql
@@ -207,7 +207,7 @@ def test_measurement_that_json_cannot_hold_becomes_a_gap(outbox: Outbox, field: 
 def test_full_disk_keeps_measurements_in_memory_until_there_is_room(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbox_module, "RETRY_S", 0.05)
+    monkeypatch.setattr(writer, "RETRY_S", 0.05)
     connections = connections_made(monkeypatch)
     box = Outbox(path, commit_s=0.01)
     write = connections[0]
@@ -425,7 +425,7 @@ def test_a_row_of_another_kind_than_was_written_stops_nobody(outbox: Outbox, spo
     assert outbox.flush()
     run_sql(outbox.path, f"UPDATE metrics SET {spoil} WHERE seq = (SELECT min(seq) FROM metrics)")  # noqa: S608
     assert len(everything(outbox)) == 19
-    outbox.max_bytes = 5_000
+    outbox.limits.max_bytes = 5_000
     outbox.append(ward(1))
     assert outbox.flush()
     assert outbox.state().error == ""
