@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import orjson
 
+from gateway.machine.allowance import Allowance
 from gateway.outbox.earlier import earlier_key
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
@@ -34,7 +35,7 @@ class HistoryWatch:
         self._outbox = outbox
         self._monotonic = monotonic
         self._noted: set[str] = set()
-        self._may_note, self._may_note_at = float(MOST_NOTED), monotonic()
+        self._allowance = Allowance(MOST_NOTED, 1 / ANOTHER_AFTER_S, monotonic(), left=MOST_NOTED)
 
     def own_epoch(self, historian: str, receipt: Receipt, *, retained: bool) -> None:
         """Look at a receipt of the present life; ``historian`` is empty for one that shares with nobody."""
@@ -102,12 +103,9 @@ class HistoryWatch:
         """Note an incident once; return whether it is noted, now or before. If not, it is to be tried again."""
         if key in self._noted:
             return True
-        now = self._monotonic()
-        self._may_note = min(MOST_NOTED, self._may_note + (now - self._may_note_at) / ANOTHER_AFTER_S)
-        self._may_note_at = now
-        if self._may_note < 1.0:
+        if self._allowance.left(self._monotonic()) < 1.0:
             return False
-        self._may_note -= 1.0
+        self._allowance.spend(1.0)
         self._noted.add(key)
         self._outbox.incidents.add(what, text, **fields)
         return True
