@@ -271,7 +271,7 @@ def test_a_history_that_was_removed_between_runs_is_noticed(site: Ward) -> None:
     assert site.gaps() == [(1, 60, "released before it was stored")]
 
 
-def test_what_a_removed_history_held_of_earlier_lives_is_told_as_gaps(site: Ward) -> None:
+def test_what_a_removed_history_held_of_earlier_lives_becomes_gaps(site: Ward) -> None:
     made = []
     for n in (40, 50):
         site.make(n)
@@ -302,7 +302,7 @@ def test_what_a_removed_history_held_of_earlier_lives_is_told_as_gaps(site: Ward
     assert site.incidents() == []
 
 
-def test_the_history_that_came_last_is_told_of_a_life_that_another_knew(site: Ward) -> None:
+def test_the_history_that_came_last_hears_of_a_life_that_another_knew(site: Ward) -> None:
     site.make(40)
     site.all_stored()
     site.stop()
