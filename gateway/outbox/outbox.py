@@ -26,7 +26,8 @@ from gateway.model.row import Gap, Row
 from gateway.outbox.age_limit import AgeLimit
 from gateway.outbox.earlier import Earlier, earlier_key
 from gateway.outbox.errors import FileError
-from gateway.outbox.eviction import NO_END, OUTBOX_FULL, TOO_OLD
+from gateway.outbox.eviction import NO_END, TOO_OLD
+from gateway.outbox.gap_table import OUTBOX_FULL
 from gateway.outbox.incidents import SPOILT, Incidents
 from gateway.outbox.keeper import FileKeeper, OtherGatewayError
 from gateway.outbox.pending import GROUP_MAX, Pending, encode, with_number
@@ -158,8 +159,6 @@ class Outbox:
                 if not self._wake.wait(deadline - time.monotonic()):
                     return False
             return True
-
-    # For the publisher.
 
     @property
     def epoch(self) -> str:
