@@ -20,8 +20,9 @@ from gateway.model.records import Record
 from gateway.model.row import Gap, Row
 from gateway.outbox.age_limit import AgeLimit
 from gateway.outbox.earlier import Earlier, earlier_key
-from gateway.outbox.eviction import NO_END, OUTBOX_FULL, TOO_OLD
+from gateway.outbox.eviction import NO_END, TOO_OLD
 from gateway.outbox.facts import Facts
+from gateway.outbox.gap_table import OUTBOX_FULL
 from gateway.outbox.incidents import Incidents
 from gateway.outbox.keeper import FileKeeper, OtherGatewayError
 from gateway.outbox.limits import Limits
@@ -130,8 +131,6 @@ class Outbox:
                 if not self._wake.wait(deadline - time.monotonic()):
                     return False
             return True
-
-    # For the publisher.
 
     @property
     def epoch(self) -> str:
