@@ -7,7 +7,7 @@ A driver has three parts, and nothing else of the product knows them:
 3. a start and a stop dialogue over a `Link`, which refuses every write outside the driver's allow-list.
 
 To add one, write ``drivers/<name>/driver.py``, name its class in the entry point group ``rehab_gateway.drivers``
-(``pyproject.toml``), and run the contract tests (``tests/drivers/contract.py``) on it; docs/adding-a-driver.md walks
+(``pyproject.toml``), and run the contract tests (``drivers/contract.py``) on it; docs/adding-a-driver.md walks
 through it.
 """
 

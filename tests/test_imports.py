@@ -37,8 +37,8 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "registry", "heart_rate", "movella_dot", "shimmer3", "transport", "gatt", "driver", "identity", "packet",
-        "errors",
+        "contract", "registry", "heart_rate", "movella_dot", "shimmer3", "transport", "gatt", "driver", "identity",
+        "packet", "errors",
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",

@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from gateway.cli import examining, looking_back
+from gateway.cli.driver import driver_app
 from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
 from gateway.cli.group import CommandGroup
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(ward_app, name="ward")
 app.add_typer(session_app, name="session")
+app.add_typer(driver_app, name="driver")
 
 
 @app.callback()

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
 from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
@@ -17,7 +18,6 @@ from drivers.shimmer3.describe import describe
 from drivers.shimmer3.protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
 from drivers.shimmer3.split import split
 from drivers.shimmer3.stream import Layout, Splitter, crc16_rows, parse_packet
-from tests.drivers.contract import DriverContract, decoded
 
 IMU = (0x0A, 0x0B, 0x0C, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09)
 DIVISOR = 640  # 51.2 Hz

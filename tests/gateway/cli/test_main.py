@@ -17,7 +17,7 @@ from gateway.model.usage import UsageError
 
 COMMANDS = [
     "run", "demo", "replay", "historian", "dashboard", "user", "broker-acl", "decode", "check", "doctor", "status",
-    "audit", "accept", "access-log", "history", "warm-up", "version", "ward", "session", "simulate",
+    "audit", "accept", "access-log", "history", "warm-up", "version", "ward", "session", "driver", "simulate",
 ]  # fmt: skip
 EXAMPLES = Path(__file__).parents[3] / "config/examples"
 WIDTH = 80
