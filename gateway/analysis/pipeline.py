@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
@@ -325,7 +325,7 @@ class Pipeline:
         if not doubts:
             return result
         quality = "degraded" if result.quality == "ok" else result.quality
-        return replace(result, quality=quality, reason="; ".join(filter(None, (result.reason, *doubts))))
+        return result._replace(quality=quality, reason="; ".join(filter(None, (result.reason, *doubts))))
 
     def _measure(self, slot: str, result: Result, devices: Sequence[int]) -> Fields:
         """Return a result as the fields of a `Measurement`."""
