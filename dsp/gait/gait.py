@@ -159,12 +159,12 @@ class Walk:
         out, self._out = self._out, []
         return out
 
-    def finish(self) -> list[Result]:
-        """End of the session: process what is pending and close the bout."""
-        self.process([], self._sync_s, math.inf)
+    def finish(self, sync_s: float | None = None) -> list[Result]:
+        """End of the session: process what is pending and close the bout; ``sync_s`` where there is a newer one."""
+        found = self.process([], self._sync_s if sync_s is None else sync_s, math.inf)
         self._end_bout()
         out, self._out = self._out, []
-        return out
+        return found + out
 
     def _wait(self, time_s: float, side: Foot, kind: int, rest: tuple[float, ...]) -> None:
         if math.isfinite(time_s):

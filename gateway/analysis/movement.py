@@ -190,7 +190,7 @@ class PersonMovement(PersonOperators):
         """End of the run: close what is open."""
         said: list[Said] = []
         if self._walk is not None:
-            walked = self._walk.finish()
+            walked = self._walk.finish(self._doubt_s())
             said += self._of_legs(walked)
             if self._joints is not None:
                 said += self._joints.finish(walked)

@@ -250,6 +250,13 @@ def test_a_walk_that_is_asked_only_when_it_is_due_gives_the_same(marks: list[flo
     assert spared.finish() == asked.finish()
 
 
+def test_what_waits_when_the_session_ends_is_measured() -> None:
+    walk = Walk()
+    found = walk.process(stroll(20), 0.001, 10 * STEP) + walk.finish()
+    assert found == results(stroll(20))
+    assert len(values(found, "stride_time")) == 18
+
+
 def test_a_contact_that_comes_too_late_is_dropped_and_counted() -> None:
     walk = Walk()
     walk.process(stroll(10), 0.001, 4.0)
