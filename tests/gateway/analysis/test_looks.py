@@ -21,7 +21,7 @@ from tests.gateway.analysis.test_pipeline_legs import COLD_S, SESSIONS, frames, 
 
 pytestmark = pytest.mark.timeout(COLD_S)
 
-WORN: tuple[Placement, ...] = ("left_foot", "right_foot", "lower_back")
+PLACED: tuple[Placement, ...] = ("left_foot", "right_foot", "lower_back")
 SILENCES_S = {0: [(9.0, 13.0), (14.0, 14.4), (24.0, 27.0)], 1: [(25.0, 60.0)], 2: [(11.0, 16.0)]}
 
 
@@ -30,7 +30,7 @@ class LooksAtAll(MovementOperators):
 
     def step(self) -> None:
         super().step()
-        self.news = frozenset(range(len(WORN)))
+        self.news = frozenset(range(len(PLACED)))
 
 
 LOOKED_AT: tuple[Modality, ...] = tuple(
@@ -51,12 +51,12 @@ def heard(sent: Sequence[Numbered]) -> list[Numbered]:
 
 def measured(modalities: Sequence[Modality], sent: Sequence[Numbered]) -> list[Sequence[Fields]]:
     """Return the rows of each step."""
-    pipeline = Pipeline(site(WORN), ORIGIN, SESSIONS, modalities)
+    pipeline = Pipeline(site(PLACED), ORIGIN, SESSIONS, modalities)
     return [pipeline.step(step).rows for _, step in steps(sent)] + [pipeline.finish().rows]
 
 
 def test_what_is_measured_is_the_same_as_with_a_look_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent = heard(frames(WORN))
+    sent = heard(frames(PLACED))
     looks = 0
     plain = Walk.process
 
