@@ -169,13 +169,16 @@ class PersonMovement(PersonOperators):
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
         if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
             return []
+        self._look_s = now_s + LOOK_EVERY_S
         said: list[Said] = []
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
+            self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
             if walked:
                 said += self._of_legs(walked)
             if self._joints is not None:
                 said += self._joints.step(walked)
+                self._look_again(-math.inf)  # angles come with every sample
         backs = self._banks.backs
         for number, walk in self._backs.items():
             worn = backs.worn.get(number)
@@ -183,7 +186,7 @@ class PersonMovement(PersonOperators):
                 said += [
                     (result, (number,)) for result in walk.process(backs.events.get(number), worn.timeline.at, now_s)
                 ]
-        self._look_s = self._next_look_s(now_s)
+                self._look_again(walk.due_s)
         return said
 
     def finish(self) -> list[Said]:
@@ -202,20 +205,9 @@ class PersonMovement(PersonOperators):
         """Return the mean curves of the joints if it is time to tell them."""
         return [] if self._joints is None else self._joints.curves(now_s)
 
-    def _next_look_s(self, now_s: float) -> float:
-        """Return the gateway time before which nothing comes of a step that brings nothing new of the devices."""
-        if self._joints is not None:
-            return -math.inf  # their angles come with every sample
-        times = [now_s + LOOK_EVERY_S, *(walk.due_s for walk in self._backs.values())]
-        if self._walk is not None:
-            if self._walk.waiting:
-                return -math.inf  # for samples of the other leg
-            times.append(self._walk.due_s + PAUSE_NOTICED_S)
-        for leg in self._legs:
-            worn = leg.bank.worn.get(leg.number)
-            if worn is not None and not leg.silent:
-                times.append(worn.timeline.newest_s + SILENT_S)
-        return min(times)
+    def _look_again(self, at_s: float) -> None:
+        """Pass over no step from a gateway time on: something may come of it though nothing is new of the devices."""
+        self._look_s = min(self._look_s, at_s)
 
     def _step_legs(self, walk: Walk, now_s: float) -> list[Result]:
         contacts: list[Contact] = []
@@ -227,6 +219,7 @@ class PersonMovement(PersonOperators):
             newest_s = worn.timeline.newest_s
             if newest_s > now_s - SILENT_S:
                 leg.silent = False
+                self._look_again(newest_s + SILENT_S)
             elif not leg.silent:
                 leg.silent = True
                 contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
