@@ -8,7 +8,7 @@ from config.settings import Device
 from dsp.joints.strides import JointCurve
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
-from gateway.analysis.ward_operators import Said
+from gateway.analysis.ward_operators import PersonOperators, Said
 from gateway.intake.intake import Arrived
 from gateway.model.ward import Bed
 
@@ -36,6 +36,7 @@ class Subject:
         self._worn = devices
         self._names: dict[tuple[int, ...], Names] = {}
         self._operators = banks.put_on(bed, devices)
+        self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
         self._said: list[Said] = []
 
@@ -58,7 +59,7 @@ class Subject:
 
     def step(self, now_s: float) -> list[Said]:
         """Return what this step completed; ``now_s`` is its end on the gateway clock."""
-        for operators in self._operators.values():
+        for operators in self._stepping:
             self._said += operators.step(now_s)
         return self.told()
 
