@@ -42,7 +42,8 @@ ORDERS = {
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",
-        "catalogue", "gait_metrics", "metric", "units", "batch", "result", "roster", "arrays", "record", "kernel",
+        "catalogue", "gait_metrics", "metric", "sensor_rows", "units", "batch", "result", "roster", "arrays", "record",
+        "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from dsp.result import Result
 from gateway.analysis.battery import INTAKE_ALGORITHM
@@ -23,4 +22,4 @@ def mark_doubted(result: Result, devices: Sequence[int], doubts: Mapping[int, st
     if not reasons:
         return result
     quality = "degraded" if result.quality == "ok" else result.quality
-    return replace(result, quality=quality, reason="; ".join(filter(None, (result.reason, *reasons))))
+    return result._replace(quality=quality, reason="; ".join(filter(None, (result.reason, *reasons))))

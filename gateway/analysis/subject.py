@@ -9,7 +9,7 @@ from dsp.catalogue import CATALOGUE
 from dsp.result import Result
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
-from gateway.analysis.ward_operators import DeviceResult
+from gateway.analysis.ward_operators import DeviceResult, PersonOperators
 from gateway.intake.frames import Origin
 from gateway.intake.intake import Arrived
 from gateway.model.measurements import Fields
@@ -44,6 +44,7 @@ class Subject:
         self._settings = devices
         self._names: dict[tuple[int, ...], Names] = {}
         self._operators = banks.put_on(bed, devices)
+        self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
         self._results: list[DeviceResult] = []
 
@@ -57,7 +58,7 @@ class Subject:
 
     def step(self, now_s: float) -> list[DeviceResult]:
         """Return what this step completed; ``now_s`` is its end on the gateway clock."""
-        for operators in self._operators.values():
+        for operators in self._stepping:
             self._results += operators.step(now_s)
         return self.drain_results()
 

@@ -1,7 +1,7 @@
 """Simulated devices by the name of the driver that reads them: found by entry point, ours by the same way as others'.
 
 A package that brings a driver may bring its simulator: it names, in the entry point group `ENTRY_POINTS` and under the
-driver's name, a function that takes a `Place` and returns a `simulators.scenes.scene.Worn`.
+driver's name, a function that takes a `Place` and returns a `simulators.scenes.scene.PlacedDevice`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import place_address
 from simulators.radio.hub import Hub
-from simulators.scenes.scene import Worn
+from simulators.scenes.scene import PlacedDevice
 
 ENTRY_POINTS = "rehab_gateway.simulators"
 
@@ -50,7 +50,7 @@ class Place:
         return self.ports / self.name
 
 
-Simulator = Callable[[Place], Worn]
+Simulator = Callable[[Place], PlacedDevice]
 
 
 def simulator_names() -> list[str]:

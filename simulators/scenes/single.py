@@ -13,7 +13,7 @@ from simulators.devices.shimmer3 import Shimmer3
 from simulators.faults import Fault
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
-from simulators.scenes.scene import Bed, Scene, Worn
+from simulators.scenes.scene import Bed, PlacedDevice, Scene
 from simulators.scenes.simulators import Place, load_simulator
 
 DOT_RATE_HZ = 60.0  # the most that a DOT streams
@@ -38,23 +38,23 @@ def single(
     return scene
 
 
-def heart_rate(place: Place) -> Worn:
+def heart_rate(place: Place) -> PlacedDevice:
     """Heart-rate strap, Bluetooth LE: rate, RR intervals, contact; battery."""
     strap = HeartRateStrap(
         name=place.name, timeline=place.timeline, hub=place.hub, address=place.address, source=Heart(place.seed)
     )
-    return Worn(strap, "heart_rate", "chest", address=place.address)
+    return PlacedDevice(strap, "heart_rate", "chest", address=place.address)
 
 
-def movella_dot(place: Place) -> Worn:
+def movella_dot(place: Place) -> PlacedDevice:
     """Movella DOT, Bluetooth LE: modes 2, 5, 20, 21 and 26; battery."""
     source = WalkingBody(place.seed).sensor("left_foot", rate_hz=DOT_RATE_HZ, seed=place.seed)
     dot = MovellaDot(name=place.name, timeline=place.timeline, hub=place.hub, address=place.address, source=source)
-    return Worn(dot, "movella_dot", "left_foot", address=place.address)
+    return PlacedDevice(dot, "movella_dot", "left_foot", address=place.address)
 
 
-def shimmer3(place: Place) -> Worn:
+def shimmer3(place: Place) -> PlacedDevice:
     """Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery."""
     source = WalkingBody(place.seed).sensor("lower_back", rate_hz=SHIMMER_RATE_HZ, seed=place.seed)
     device = Shimmer3(name=place.name, timeline=place.timeline, path=place.port, source=source)
-    return Worn(device, "shimmer3", "lower_back", port=place.port)
+    return PlacedDevice(device, "shimmer3", "lower_back", port=place.port)
