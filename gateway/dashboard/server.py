@@ -97,6 +97,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
             requests.on_answer(message)
         else:
             site.on_message(message)
+            live.look()
 
     feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
     site.use(feed)
