@@ -199,6 +199,11 @@ class Intake:
         }
 
     @property
+    def samples(self) -> int:
+        """How many samples came, also those that are not placed yet."""
+        return self.kept + sum(stream.timeline.count("samples") for stream in self.placed.values())
+
+    @property
     def newest_s(self) -> float:
         """Gateway time of the newest sample of any stream; -inf before the first."""
         return max(self._kept_until_s, *(stream.timeline.newest_s for stream in self.placed.values()), -np.inf)

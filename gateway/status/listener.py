@@ -35,11 +35,6 @@ def slot_status(slot: Slot, session: str) -> SlotStatus:
     }
 
 
-def samples_of(intake: Intake) -> int:
-    """Return how many samples a device has delivered since the start, also those that are not analysed yet."""
-    return intake.kept + sum(count.samples for count in intake.counts.values())
-
-
 def device_status(
     intake: Intake,
     state: DeviceState | None,
@@ -58,7 +53,7 @@ def device_status(
         "driver": intake.device.driver,
         "transport": intake.transport,
         "state": state.state if state else "stopped",
-        "samples": intake.kept + sum(count.samples for count in counts),
+        "samples": intake.samples,
         "rate_hz": rate_hz,
         "lost": sum(count.lost for count in counts),
         "resets": sum(count.resets for count in counts),
