@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from config.settings import Device, Settings
 from drivers.packet import StreamSpec
-from dsp.mounting.alignment import Mounting
 from gateway.analysis.modalities import MODALITIES, by_stream
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import PersonOperators
 from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.mounting.alignment import Mounting
 
 
 class Banks:

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from config.settings import Device, Settings
 from drivers.packet import StreamSpec
 from dsp.catalogue import CATALOGUE
-from dsp.mounting.alignment import Mounting
 from dsp.result import Result
 from gateway.analysis.backlog import Backlog, KeptStep
 from gateway.analysis.battery import INTAKE_ALGORITHM
@@ -36,6 +36,9 @@ from gateway.intake.placeable import Placeable
 from gateway.model.measurements import Fields, Measurements
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.mounting.alignment import Mounting
 
 GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from config.settings import Device
-from dsp.joints.strides import JointCurve
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
 from gateway.analysis.ward_operators import Said
 from gateway.intake.intake import Arrived
 from gateway.model.ward import Bed
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.joints.strides import JointCurve
 
 Names = tuple[tuple[str, ...], tuple[str, ...]]  # ids of devices, and where each is worn
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -168,7 +169,23 @@ def _clocks() -> None:
     timelines.at(np.zeros(1, np.int64), np.zeros(1))
 
 
-PARTS: Final[Mapping[str, Callable[[], None]]] = {CLOCKS: _clocks} | {
-    name: make_ready for modality in MODALITIES for name, make_ready in modality.operators().kernels().items()
-}
+class _Parts(Mapping[str, Callable[[], None]]):
+    """What there is is found out when it is first asked for: until then no operator is imported."""
+
+    @cached_property
+    def _calls(self) -> dict[str, Callable[[], None]]:
+        rows = (modality.operators().kernels() for modality in MODALITIES)
+        return {CLOCKS: _clocks} | {name: make_ready for kernels in rows for name, make_ready in kernels.items()}
+
+    def __getitem__(self, name: str) -> Callable[[], None]:
+        return self._calls[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._calls)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+
+PARTS: Final[Mapping[str, Callable[[], None]]] = _Parts()
 """Every kernel of the live path by name, with a call that makes it ready."""

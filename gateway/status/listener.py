@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Unpack, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from config.settings import Settings, Slot
 from drivers.transport.supervisor import DeviceState
-from dsp.mounting.alignment import Mounting
 from gateway.intake.intake import Intake
 from gateway.model.status import (
     DeviceClockStatus,
@@ -21,6 +20,9 @@ from gateway.model.status import (
 )
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.mounting.alignment import Mounting
 
 
 def slot_status(slot: Slot, session: str) -> SlotStatus:
