@@ -5,7 +5,6 @@ The cache (see `dsp.kernel`) belongs to one processor, one Python and one versio
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import sys
@@ -27,6 +26,7 @@ from dsp import kernel
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.needs import CLOCKS, needs_of
 from gateway.analysis.operators import numbered
+from gateway.machine.garbage import leave_alone
 
 RATE_HZ = 100.0
 SAMPLES = 10
@@ -72,9 +72,7 @@ def warm_up(
     note_ready(parts)
     if say is not None and (why := kernel.not_kept()):
         say(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
-    # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
-    gc.collect()
-    gc.freeze()
+    leave_alone()  # the compiler's many objects
     return time.perf_counter() - begun
 
 

@@ -42,6 +42,7 @@ from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward_requests import WardRequests
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
+from gateway.machine.garbage import leave_alone, look_seldom
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
 from gateway.model.usage import UsageError
@@ -382,6 +383,8 @@ def run_dashboard(settings: Settings, *, ready: Callable[[str], None] | None = N
 
     async def main() -> None:
         stop = asyncio.Event()
+        look_seldom()
+        leave_alone()  # nobody has a page open yet: what is looked at later is a pause of every page
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
