@@ -383,11 +383,11 @@ def run_dashboard(settings: Settings, *, ready: Callable[[str], None] | None = N
 
     async def main() -> None:
         stop = asyncio.Event()
-        look_seldom()
-        leave_alone()  # nobody has a page open yet: what is looked at later is a pause of every page
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await serve(settings, stop=stop, ready=ready)
 
+    look_seldom()
+    leave_alone()  # nobody has a page open yet: a look at all of it later is a pause of every page
     asyncio.run(main())
