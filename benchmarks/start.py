@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.entry import RECORDINGS, Entry
+from benchmarks.entry import RECORDINGS, Entry, bytecode
 from benchmarks.ward_wire import ward
 from gateway.intake.frames import STEP_NS, Origin
 from gateway.recordings.recording import Header, RecordingWriter
@@ -22,11 +22,6 @@ MEMORY = (
     "import gateway.run.run, gateway.analysis.warm_up; gateway.analysis.warm_up.warm_up();"
     "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmRSS')))"
 )
-
-
-def bytecode(folder: Path) -> dict[str, str]:
-    """Return an environment in which modules are kept compiled, as an installation has them, whatever is set here."""
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder)}
 
 
 def said(*command: str, **environment: str) -> str:
@@ -61,7 +56,6 @@ def entries() -> list[Entry]:
     said("-c", MEMORY)  # fills the caches
     with tempfile.TemporaryDirectory() as folder:
         kept = bytecode(Path(folder))
-        said("-c", IMPORT, **kept)
         found = [
             Entry(
                 "import of the gateway", min(float(said("-c", IMPORT, **kept)) for _ in range(ROUNDS)), "s", IMPORT_S
