@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from config.settings import Device
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
-from gateway.analysis.ward_operators import Said
+from gateway.analysis.ward_operators import PersonOperators, Said
 from gateway.intake.intake import Arrived
 from gateway.model.ward import Bed
 
@@ -39,6 +39,8 @@ class Subject:
         self._worn = devices
         self._names: dict[tuple[int, ...], Names] = {}
         self._operators = banks.put_on(bed, devices)
+        # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
+        self._stepping = [o for o in self._operators.values() if type(o).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
         self._said: list[Said] = []
 
@@ -61,7 +63,7 @@ class Subject:
 
     def step(self, now_s: float) -> list[Said]:
         """Return what this step completed; ``now_s`` is its end on the gateway clock."""
-        for operators in self._operators.values():
+        for operators in self._stepping:
             self._said += operators.step(now_s)
         return self.told()
 

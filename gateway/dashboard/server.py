@@ -102,9 +102,8 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
 
     feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
     site.use(feed)
-    live = Live(
-        render=partial(page_states.render, site), revision=partial(page_states.revision, site), on_shown=site.note_shown
-    )
+    render, revision = partial(page_states.render, site), partial(page_states.revision, site)
+    live = Live(render=render, revision=revision, on_shown=site.note_shown)
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
