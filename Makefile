@@ -38,7 +38,7 @@ help:
 	echo "make soak     1,000 reconnects of a simulated device: descriptors, tasks and memory stay flat; RECONNECTS=200"
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
-	echo "make latency  how late a ward of twenty is, from the sample to the broker and to open pages; three minutes"
+	echo "make latency  how late a ward of twenty is, to the broker and to open pages, beside a busy core; three minutes"
 	echo "make ward     a demo of seventy beds, and how soon all its devices stream; four minutes; BEDS=20, SPEED=1"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"

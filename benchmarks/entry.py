@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared/data/gait/ipol497"
 """Real walks beside the checkout; benchmarks that need them say so where they are absent."""
+
+LOADED = "import gateway.cli.main, gateway.run.run, gateway.analysis.movement_kernels, simulators.radio.radio"
+"""What a gateway on the simulated radio loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,13 @@ class Entry:
     def ok(self) -> bool:
         """Whether the goal is reached."""
         return self.goal is None or (self.value >= self.goal if self.above else self.value <= self.goal)
+
+
+def bytecode(folder: Path) -> dict[str, str]:
+    """Return an environment in which modules are loaded as an installation has them, compiled, whatever is set here."""
+    kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder)}
+    subprocess.run([sys.executable, "-c", LOADED], check=True, env=os.environ | kept)  # noqa: S603 - this interpreter
+    return kept
 
 
 def recordings(count: int) -> list[Path]:

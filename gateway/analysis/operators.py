@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from config.settings import Device, Settings
 from drivers.packet import StreamSpec
-from dsp.mounting.alignment import Mounting
 from gateway.analysis.modalities import MODALITIES, by_stream
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import PersonOperators
+from gateway.clocks.timeline import Ints
 from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.mounting.alignment import Mounting
 
 
 class Banks:
@@ -29,7 +33,7 @@ class Banks:
         self._refuse = refuse
         self._by_stream = by_stream(modalities)
         self._of = {modality.name: modality.operators()(refuse) for modality in modalities}
-        self._judged: dict[str, dict[int, tuple[StreamSpec, bool]]] = {name: {} for name in self._by_stream}
+        self._judged = {name: _Judged() for name in self._by_stream}
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> dict[str, PersonOperators]:
         """Take the devices of one person, by number; return what each modality makes of them."""
@@ -40,7 +44,7 @@ class Banks:
         for operators in self._of.values():
             operators.remove_device(number)
         for judged in self._judged.values():
-            judged.pop(number, None)
+            judged.forget(number)
 
     def process(self, arrived: ArrivedBatch) -> tuple[Modality, ArrivedBatch] | None:
         """Hand over what arrived of a stream; return what each person's operators are to take, and of what modality."""
@@ -48,12 +52,11 @@ class Banks:
             return None
         modality, signal = self._by_stream[arrived.name]
         judged = self._judged[arrived.name]
-        fits = np.ones(len(arrived.numbers), np.bool_)
-        for at, (number, stream) in enumerate(zip(arrived.numbers.tolist(), arrived.streams, strict=True)):
-            known = judged.get(number)
-            if known is None or known[0] is not stream.spec:
-                known = judged[number] = stream.spec, self._judge(number, stream.spec, signal)
-            fits[at] = known[1]
+        for at in judged.unseen(arrived.numbers, arrived.versions):
+            number = int(arrived.numbers[at])
+            fit = self._judge(number, arrived.streams[at].spec, signal)
+            judged.note(number, int(arrived.versions[at]), fits=fit)
+        fits = judged.fits[arrived.numbers]
         if not fits.all():
             if not fits.any():
                 return None
@@ -82,6 +85,35 @@ class Banks:
         if misfit:
             self._refuse(number, misfit)
         return not misfit
+
+
+class _Judged:
+    """Whether the streams of one name are what something can be computed from, by device number.
+
+    Attributes:
+        fits: Whether that of a device is, as of the version that was looked at last.
+    """
+
+    def __init__(self) -> None:
+        self.fits = np.zeros(0, np.bool_)
+        self._versions = np.zeros(0, np.int64)  # 0: none was looked at
+
+    def unseen(self, numbers: Ints, versions: Ints) -> list[int]:
+        """Return which of these devices have a version of the stream that was not looked at."""
+        more = int(numbers.max(initial=-1)) + 1 - len(self.fits)
+        if more > 0:
+            self.fits = np.pad(self.fits, (0, more))
+            self._versions = np.pad(self._versions, (0, more))
+        return np.flatnonzero(self._versions[numbers] != versions).tolist()
+
+    def note(self, number: int, version: int, *, fits: bool) -> None:
+        """Keep what came of a look."""
+        self.fits[number], self._versions[number] = fits, version
+
+    def forget(self, number: int) -> None:
+        """Have a device looked at again."""
+        if number < len(self._versions):
+            self._versions[number] = 0
 
 
 def numbered(settings: Settings) -> dict[str, dict[int, Device]]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
-from dsp.mounting.alignment import Mounting
 from gateway.analysis.backlog import Backlog, KeptStep
 from gateway.analysis.doubted import mark_doubted
 from gateway.analysis.modalities import MODALITIES
@@ -31,6 +31,9 @@ from gateway.intake.placeable import Placeable
 from gateway.model.measurements import Fields, Measurements
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.mounting.alignment import Mounting
 
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
 

@@ -44,6 +44,7 @@ class Subject:
         self._settings = devices
         self._names: dict[tuple[int, ...], Names] = {}
         self._operators = banks.put_on(bed, devices)
+        # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
         self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
         self._results: list[DeviceResult] = []

@@ -7,16 +7,18 @@ is an example. `gateway.analysis.movement` is one whose kernels serve all device
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from config.settings import Device
-from dsp.joints.strides import JointCurve
-from dsp.mounting.alignment import Mounting
 from dsp.result import Result
 from gateway.analysis.sensor_bank import Refuse
 from gateway.clocks.timeline import Floats
 from gateway.intake.intake import Arrived, ArrivedBatch
 from gateway.model.ward import Bed
+
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.joints.strides import JointCurve
+    from dsp.mounting.alignment import Mounting
 
 DeviceResult = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
 

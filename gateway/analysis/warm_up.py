@@ -5,7 +5,6 @@ The cache (see `dsp.kernel`) belongs to one processor, one Python and one versio
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import sys
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from dsp import kernel
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.needs import CLOCKS, needs_of
 from gateway.analysis.operators import numbered
+from gateway.machine.garbage import leave_alone
 
 RATE_HZ = 100.0
 SAMPLES = 10
@@ -71,9 +72,7 @@ def warm_up(
     note_ready(parts)
     if on_progress is not None and (why := kernel.not_kept()):
         on_progress(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
-    # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
-    gc.collect()
-    gc.freeze()
+    leave_alone()  # the compiler's many objects
     return time.perf_counter() - begun
 
 
@@ -168,7 +167,23 @@ def _clocks() -> None:
     timelines.at(np.zeros(1, np.int64), np.zeros(1))
 
 
-PARTS: Final[Mapping[str, Callable[[], None]]] = {CLOCKS: _clocks} | {
-    name: make_ready for modality in MODALITIES for name, make_ready in modality.operators().kernels().items()
-}
+class _Parts(Mapping[str, Callable[[], None]]):
+    """What there is is found out when it is first asked for: until then no operator is imported."""
+
+    @cached_property
+    def _calls(self) -> dict[str, Callable[[], None]]:
+        rows = (modality.operators().kernels() for modality in MODALITIES)
+        return {CLOCKS: _clocks} | {name: make_ready for kernels in rows for name, make_ready in kernels.items()}
+
+    def __getitem__(self, name: str) -> Callable[[], None]:
+        return self._calls[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._calls)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+
+PARTS: Final[Mapping[str, Callable[[], None]]] = _Parts()
 """Every kernel of the live path by name, with a call that makes it ready."""

@@ -23,11 +23,10 @@ class Wearers:
 
     def samples_of(self, arrived: ArrivedBatch) -> ArrivedBatch | None:
         """Return the samples that are of who wears the devices now; None where there are none."""
-        suspected = [
-            at
-            for at, (number, intake) in enumerate(zip(arrived.numbers.tolist(), arrived.intakes, strict=True))
-            if intake.slot is None or number in self._from_s
-        ]
+        suspected = [at for at, intake in enumerate(arrived.intakes) if intake.slot is None]
+        if self._from_s:
+            new = (at for at, number in enumerate(arrived.numbers.tolist()) if number in self._from_s)
+            suspected = sorted({*suspected, *new})
         if not suspected:
             return arrived
         theirs = np.ones(len(arrived.numbers), np.bool_)

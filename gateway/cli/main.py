@@ -263,14 +263,14 @@ def warm_up(
 
     'run' does the same while it measures heart rates, and loads in a second what is already there.
     """
+    if gently:
+        os.nice(GENTLY)  # before all else: what is loaded for compiling is as much work as a gateway's own start
     from dsp.kernel import not_kept
     from gateway.analysis.warm_up import PARTS, cache_folders
     from gateway.analysis.warm_up import warm_up as make_ready
 
     if only and only not in PARTS:
         raise typer.BadParameter(f"no part is called {only!r}: {', '.join(PARTS)}", param_hint="--only")
-    if gently:
-        os.nice(GENTLY)
     seconds = make_ready(
         lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"),
         on_progress=lambda words: typer.echo(words, err=True),

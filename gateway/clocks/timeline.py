@@ -319,7 +319,8 @@ class Timelines:
     def _look(self) -> None:
         """Views of what is asked for each step or status: a record array takes its time to look a field up."""
         self.newest_s: Floats = self.grids.view(np.ndarray)["newest_s"]
-        self.uncertainty_s: Floats = self.clocks.view(np.ndarray)["uncertainty_s"]
+        self.clock_rows = self.clocks.view(np.ndarray)
+        self.uncertainty_s: Floats = self.clock_rows["uncertainty_s"]
         self.counts: dict[str, Ints] = {name: self.grids.view(np.ndarray)[name] for name in COUNTED}
 
 
@@ -355,7 +356,7 @@ class Timeline:
     @property
     def fit(self) -> Fit | None:
         """The running fit of the device's clock; None before the first sample and for devices without a clock."""
-        c = self.all.clocks[self.number]
+        c = self.all.clock_rows[self.number]
         if not c["fitted"]:
             return None
         return Fit(*(float(c[name]) for name in ("reference_s", "offset_s", "skew", "uncertainty_s")))

@@ -6,6 +6,7 @@ clock, so on two machines the figures are as good as their synchronisation.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +31,7 @@ class Delays:
         self._clock_us = clock_us
         self._heard: OrderedDict[Event, int] = OrderedDict()
         self._shown: OrderedDict[Event, int] = OrderedDict()
-        self._untold: list[Event] = []
+        self._untold: list[tuple[Event, int]] = []  # with when they were heard
         self._to_message = Latency()
         self._to_page = Latency()
 
@@ -43,17 +44,19 @@ class Delays:
         """Note that the message with an event has come; only the first counts."""
         event = (epoch, seq)
         if event not in self._heard and event not in self._shown:
-            self._heard[event] = self._clock_us()
-            self._untold.append(event)
+            self._heard[event] = now_us = self._clock_us()
+            self._untold.append((event, now_us))
             _bound(self._heard)
             del self._untold[:-KEPT]
 
-    def note_shown(self) -> None:
-        """Note that all pages have been told what has come until now."""
+    def note_shown(self, behind_s: float = 0.0) -> None:
+        """Note that all pages have been told what had come so many seconds ago."""
         now_us = self._clock_us()
-        for event in self._untold:
+        upto_us = now_us - round(behind_s * MICRO)
+        told = bisect_right(self._untold, upto_us, key=lambda untold: untold[1])
+        for event, _ in self._untold[:told]:
             self._shown[event] = now_us
-        self._untold.clear()
+        del self._untold[:told]
         _bound(self._shown)
 
     def arrived(self, events: Any) -> None:

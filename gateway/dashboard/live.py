@@ -1,16 +1,19 @@
-"""The full state to every open page, several times a second: encoded once per page, latest wins per viewer."""
+"""The full state to every open page as soon as it changes: encoded once per page, latest wins per viewer."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
 
-TICK_S = 0.1  # a new value is on the wire at most this much later
-BEAT = 5  # ticks: what did not change is said again this often, so that ages and silence are seen (2 Hz)
+SPACING_S = 0.05  # least time between two states of a page: changes that follow closely share one
+BYTES_A_S = 800_000  # of the states of one page: a ward of seventy is told ten times a second, as a tablet can draw it
+BEAT_S = 0.5  # what did not change is said again this often, so that ages and silence are seen
 VIEWERS = 200  # open pages; far above any ward, a bound on what a wrong client can make us hold
 
 
@@ -19,12 +22,31 @@ class TooManyViewersError(Exception):
 
 
 class View:
-    """One page's state, and the viewers who wait for its next version."""
+    """One page's state, and the viewers who wait for its next version.
+
+    Attributes:
+        behind_since: Until when it was told all, monotonic seconds, where something has changed since; else None.
+    """
 
     def __init__(self) -> None:
         self.revision: object = None
         self.latest = b""
+        self.told_at = -math.inf
+        self.behind_since: float | None = None
         self.waiting: set[asyncio.Event] = set()
+
+    def due(self, revision: object, looked_at: float) -> float:
+        """Return when the page is to be told next; what was there at the look before this has been seen to."""
+        if revision == self.revision:
+            return self.told_at + BEAT_S
+        if self.behind_since is None:
+            self.behind_since = looked_at
+        return self.told_at + max(SPACING_S, len(self.latest) / BYTES_A_S)
+
+    def tell(self, revision: object, data: bytes, now: float) -> None:
+        """Replace the state by one of this revision."""
+        self.revision, self.told_at, self.behind_since = revision, now, None
+        self.update(data)
 
     def update(self, data: bytes) -> None:
         """Replace the state; a viewer who was too slow for the last one never sees it."""
@@ -37,7 +59,7 @@ class Live:
     """Tells viewers.
 
     ``render`` makes the state of a page from its name, ``revision`` says if anything in it changed, ``on_shown`` is
-    called when every open page has what there was.
+    called with how many seconds ago every open page had all that there was.
     """
 
     def __init__(
@@ -45,11 +67,13 @@ class Live:
         *,
         render: Callable[[str], dict[str, Any]],
         revision: Callable[[str], object],
-        on_shown: Callable[[], None] = lambda: None,
+        on_shown: Callable[[float], None] = lambda _behind_s: None,
     ) -> None:
         self._render = render
         self._revision = revision
         self._on_shown = on_shown
+        self._changed = asyncio.Event()
+        self._looked_at = -math.inf
         self._views: dict[str, View] = {}
         self._closing = False
 
@@ -58,19 +82,34 @@ class Live:
         """How many pages are open."""
         return sum(len(view.waiting) for view in self._views.values())
 
+    def look(self) -> None:
+        """Have the pages told that have changed; called on the loop with whatever comes, before or after."""
+        self._changed.set()
+
     async def run(self) -> None:
         """Tell everybody, until cancelled."""
-        tick = 0
         while True:
-            beat = tick % BEAT == 0
-            for name, view in list(self._views.items()):
-                revision = self._revision(name)
-                if beat or revision != view.revision:
-                    view.revision = revision
-                    view.update(self._event(name))
-            self._on_shown()
-            tick += 1
-            await asyncio.sleep(TICK_S)
+            self._changed.clear()
+            wait_s = self._tell_all(time.monotonic())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+
+    def _tell_all(self, now: float) -> float:
+        """Tell the pages that are due; return in how many seconds the next is, unless something changes."""
+        next_due, oldest = now + BEAT_S, now
+        for name, view in list(self._views.items()):
+            revision = self._revision(name)
+            due = view.due(revision, self._looked_at)
+            if due <= now:
+                view.tell(revision, self._event(name), now)
+            else:
+                next_due = min(next_due, due)
+            if view.behind_since is not None:
+                oldest = min(oldest, view.behind_since)
+        self._looked_at = now
+        self._on_shown(now - oldest)
+        return next_due - now
 
     def close(self) -> None:
         """Let every viewer go: the server stops."""

@@ -42,6 +42,7 @@ from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward_requests import WardRequests
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
+from gateway.machine.garbage import leave_alone, look_seldom
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
 from gateway.model.usage import UsageError
@@ -97,12 +98,12 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
             requests.on_answer(message)
         else:
             site.on_message(message)
+            live.look()
 
     feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
     site.use(feed)
-    live = Live(
-        render=partial(page_states.render, site), revision=partial(page_states.revision, site), on_shown=site.note_shown
-    )
+    render, revision = partial(page_states.render, site), partial(page_states.revision, site)
+    live = Live(render=render, revision=revision, on_shown=site.note_shown)
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
@@ -386,4 +387,6 @@ def run_dashboard(settings: Settings, *, ready: Callable[[str], None] | None = N
             loop.add_signal_handler(number, stop.set)
         await serve(settings, stop=stop, ready=ready)
 
+    look_seldom()
+    leave_alone()  # nobody has a page open yet: a look at all of it later is a pause of every page
     asyncio.run(main())

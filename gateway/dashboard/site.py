@@ -120,10 +120,10 @@ class Site:
         else:
             ward.on_message(kind, name, message.payload, retained=message.retained)
 
-    def note_shown(self) -> None:
-        """Note that every open page has what there was."""
+    def note_shown(self, behind_s: float) -> None:
+        """Note that every open page has what there was so many seconds ago."""
         for ward in self._wards.values():
-            ward.delays.note_shown()
+            ward.delays.note_shown(behind_s)
 
     def people(self, view: View) -> list[Person]:
         """Return who is seen in a view."""

@@ -199,6 +199,11 @@ class Intake:
         }
 
     @property
+    def samples(self) -> int:
+        """How many samples came, also those that are not placed yet."""
+        return self.kept + sum(stream.timeline.count("samples") for stream in self.placed.values())
+
+    @property
     def newest_s(self) -> float:
         """Gateway time of the newest sample of any stream; -inf before the first."""
         return max(self._kept_until_s, *(stream.timeline.newest_s for stream in self.placed.values()), -np.inf)
@@ -344,12 +349,14 @@ class Intakes:
 
     def _specs(self, numbers: Ints, packets: Packets) -> list[StreamSpec]:
         """Return the stream of each device as announced; none where it is another one than the samples are of."""
-        columns = packets.samples.shape[1]
-        intakes = [self.all[number] for number in numbers.tolist()]
-        specs = [spec for each in intakes if (spec := each.decoder.streams.get(packets.stream)) is not None]
-        if len(specs) < len(intakes) or any(len(spec.channels) != columns for spec in specs):
-            note(intakes, MISFIT)
-            return []
+        every, name, columns = self.all, packets.stream, packets.samples.shape[1]
+        specs: list[StreamSpec] = []
+        for number in numbers.tolist():
+            spec = every[number].decoder.streams.get(name)
+            if spec is None or len(spec.channels) != columns:
+                note([every[each] for each in numbers.tolist()], MISFIT)
+                return []
+            specs.append(spec)
         return specs
 
     def _streams(self, each: Placeable) -> list[Stream]:

@@ -42,7 +42,6 @@ from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
 from gateway.run.work import Work, keep_free
 from gateway.status.event_delays import EventDelays
-from gateway.status.prometheus import keep_metrics
 from gateway.status.report import headline
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.registry import RegistryError
@@ -215,6 +214,8 @@ class Gateway:
         supervision.start("watchdog", watchdog.run)
         port = self.settings.prometheus.port
         if port is not None:
+            from gateway.status.prometheus import keep_metrics
+
             supervision.start("metrics", lambda: keep_metrics(port, lambda: self.status), essential=False)
         self._manager.notify(READY=1)
         try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Unpack, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from config.settings import Settings, Slot
 from drivers.transport.supervisor import DeviceState
-from dsp.mounting.alignment import Mounting
 from gateway.intake.intake import Intake
 from gateway.model.status import (
     DeviceClockStatus,
@@ -22,6 +21,9 @@ from gateway.model.status import (
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
 
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.mounting.alignment import Mounting
+
 
 def slot_status(slot: Slot, session: str) -> SlotStatus:
     """Describe a slot to the dashboard."""
@@ -33,11 +35,6 @@ def slot_status(slot: Slot, session: str) -> SlotStatus:
         "protocol": slot.protocol,
         "devices": [device.id for device in slot.device],
     }
-
-
-def samples_of(intake: Intake) -> int:
-    """Return how many samples a device has delivered since the start, also those that are not analysed yet."""
-    return intake.kept + sum(count.samples for count in intake.counts.values())
 
 
 def device_status(
@@ -58,7 +55,7 @@ def device_status(
         "driver": intake.device.driver,
         "transport": intake.transport,
         "state": state.state if state else "stopped",
-        "samples": intake.kept + sum(count.samples for count in counts),
+        "samples": intake.samples,
         "rate_hz": rate_hz,
         "lost": sum(count.lost for count in counts),
         "resets": sum(count.resets for count in counts),

@@ -12,7 +12,6 @@ from gateway.intake.intake import Intake
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import IDLE, Worker
 from gateway.outbox.outbox import Outbox
-from gateway.status.listener import samples_of
 
 PIPELINE_S = 15.0
 """A step is due twenty times a second; the longest legitimate wait is for a restart of the pipeline's task."""
@@ -72,7 +71,7 @@ class Progress:
         now, found = self._clock(), []
         for intake in self._attached():
             name = f"device:{intake.device.id}"
-            token = self._signs(intake.device.id, samples_of(intake))
+            token = self._signs(intake.device.id, intake.samples)
             before, since = self._seen.get(name, (None, now))
             if token != before or not self._runs(name):
                 self._seen[name] = (token, now)
@@ -90,7 +89,7 @@ class Progress:
         def progress() -> object:
             intakes = [intake for intake in self._attached() if intake.transport == transport]
             running = [intake for intake in intakes if self._runs(f"device:{intake.device.id}")]
-            return [self._signs(i.device.id, samples_of(i)) for i in running] if running else IDLE
+            return [self._signs(i.device.id, i.samples) for i in running] if running else IDLE
 
         return progress
 

@@ -37,7 +37,7 @@ from gateway.model.status import (
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.status.event_delays import EventDelays
-from gateway.status.listener import device_status, gateway_status, outbox_status, samples_of
+from gateway.status.listener import device_status, gateway_status, outbox_status
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
 
@@ -97,7 +97,7 @@ class Report:
             now_ns: The pipeline's clock.
         """
         now_s = (now_ns - self._pipeline.origin.monotonic_ns) / NS
-        samples = {intake.device.id: samples_of(intake) for intake in self._pipeline.intakes}
+        samples = {intake.device.id: intake.samples for intake in self._pipeline.intakes}
         rates = self._rates.since_last({**samples, "": self.measured})
         time_us = self._pipeline.origin.to_utc_us(now_s)
         status = gateway_status(

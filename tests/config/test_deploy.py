@@ -31,6 +31,7 @@ def test_the_service_starts_commands_that_exist_and_gives_up_on_a_wrong_configur
     program, instance, configuration = unit["Service"]["ExecStart"].split()
     assert (Path(program).name, instance, Path(configuration).suffix) == ("rehab-gateway", "%i", ".toml")
     assert unit["Service"]["RestartPreventExitStatus"] == str(USAGE)
+    assert int(unit["Service"]["Nice"]) < 0  # nothing else of this computer keeps a step or a page waiting
     commands = {info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands}
     readme = (DEPLOY / "README.md").read_text("utf-8")
     enabled = set(re.findall(r"rehab-gateway@([a-z]+)", readme))

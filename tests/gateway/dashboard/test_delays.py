@@ -51,6 +51,21 @@ def test_an_event_is_timed_to_the_message_and_to_the_page(clock: Clock) -> None:
     assert delays.summary()["to_page_ms"]["p95"] == 150.0
 
 
+def test_an_event_that_a_page_still_waits_for_is_not_shown(clock: Clock) -> None:
+    delays = Delays(clock)
+    for seq, heard_us in ((1, 1_000_000), (2, 1_050_000)):
+        clock.us = heard_us
+        delays.heard(EPOCH, seq)
+    clock.us = 1_060_000
+    delays.note_shown(behind_s=0.03)  # some page has only what came until 1.03 s
+    clock.us = 1_100_000
+    delays.note_shown()
+    delays.arrived(status_of((1, 1_000_000)))
+    assert delays.summary()["to_page_ms"] == {"p50": 60.0, "p95": 60.0}
+    delays.arrived(status_of((2, 1_000_000)))
+    assert delays.summary()["to_page_ms"]["p50"] == 80.0  # between that and 100
+
+
 def test_another_epoch_is_another_event(clock: Clock) -> None:
     delays = Delays(clock)
     delays.heard(EPOCH, 7)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.machine.garbage import NEW_OBJECTS, look_seldom
+from gateway.machine.garbage import NEW_OBJECTS, leave_alone, look_seldom
 
 PYTHONS = 700
 """New objects after which Python itself looks, in the versions that we began with."""
@@ -52,3 +52,14 @@ def test_circles_go_all_the_same() -> None:
     kept = [[] for _ in range(2 * NEW_OBJECTS)]  # type: ignore[var-annotated]
     assert gone() is None
     assert kept
+
+
+def test_what_is_left_alone_is_not_looked_at_and_what_comes_after_still_goes() -> None:
+    try:
+        leave_alone()
+        assert len(gc.get_objects()) < 1000  # of the hundred thousand that the modules of a process are
+        gone = weakref.ref(Circle())
+        gc.collect()
+        assert gone() is None
+    finally:
+        gc.unfreeze()
