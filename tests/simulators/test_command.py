@@ -85,7 +85,12 @@ async def test_a_recording_ends_by_itself(tmp_path: Path) -> None:
 def test_what_can_be_simulated_is_listed() -> None:
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.output.splitlines()] == ["movella_dot", "shimmer3", "heart_rate"]
+    assert [line.split()[0] for line in result.output.splitlines()] == [
+        "movella_dot",
+        "shimmer3",
+        "openexo",
+        "heart_rate",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""From the bytes of an exoskeleton to measurements of the person who wears it."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.errors import ConfigError
+from config.loader import load
+from config.settings import Device, Settings, Slot
+from drivers.exoskeleton import UNITS
+from drivers.packet import Frame, StreamSpec
+from gateway.analysis.modalities import MODALITIES
+from gateway.analysis.pipeline import Pipeline
+from gateway.cli.options import known_drivers
+from gateway.clocks.device_clock import NS
+from gateway.intake.frames import Numbered, Origin
+from gateway.model.measurement import Measurement
+
+ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
+EXO = Device(id="exo", driver="openexo", placement="exoskeleton", name="EXOBLE_1", options={"joints": "ankle"})
+STEP_NS = 50_000_000
+
+
+def measured(frames: list[Numbered], device: Device = EXO) -> list[Measurement]:
+    settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[device])])
+    pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})
+    said: list[Measurement] = []
+    for begin in range(0, 4 * NS, STEP_NS):
+        own = [f for f in frames if begin <= f[1].arrival_ns - ORIGIN.monotonic_ns < begin + STEP_NS]
+        said += pipeline.step(own)
+    return said
+
+
+def walking(until_s: float) -> list[Numbered]:
+    """Left ankle asked for -10 Nm and giving -9, right -20 and -18, 100 times a second."""
+    message = b"S?11c-1000n-900n-2000n-1800n80n100n0n0n800n1234n1150n"
+    return [
+        (0, Frame(ORIGIN.monotonic_ns + k * 10_000_000, "measurement", message)) for k in range(round(100 * until_s))
+    ]
+
+
+def test_torques_of_both_sides_and_the_battery_come_once_a_second() -> None:
+    said = measured(walking(2.5))
+    last = {(m.metric, m.side): m for m in said}
+    assert {key: m.value for key, m in last.items()} == pytest.approx(
+        {
+            ("exo_ankle_torque", "left"): -9.0,
+            ("exo_ankle_peak_torque", "left"): -9.0,
+            ("exo_ankle_command", "left"): -10.0,
+            ("exo_ankle_torque", "right"): -18.0,
+            ("exo_ankle_peak_torque", "right"): -18.0,
+            ("exo_ankle_command", "right"): -20.0,
+            ("exo_battery_voltage", "none"): 11.5,
+        }
+    )
+    assert len(said) == 2 * len(last)
+    one = last["exo_ankle_torque", "left"]
+    assert (one.placement, one.devices, one.subject, one.unit, one.n) == (("exoskeleton",), ("exo",), "p-1", "N.m", 100)
+    assert one.quality == "ok"
+
+
+def test_an_error_is_told_when_it_changes() -> None:
+    at = ORIGIN.monotonic_ns
+    wire = [(0, Frame(at + k * NS // 2, "error", data)) for k, data in enumerate((b"0:0", b"7:68", b"7:68", b"0:0"))]
+    assert [(m.metric, m.value, m.side) for m in measured(wire)] == [
+        ("exo_fault", 0.0, "none"), ("exo_fault", 7.0, "none"), ("exo_fault", 0.0, "none"),
+    ]  # fmt: skip
+
+
+def test_an_exoskeleton_is_worn_as_one_and_nothing_else_is(tmp_path_factory: pytest.TempPathFactory) -> None:
+    known = known_drivers()
+    assert known["openexo"].placements == ("exoskeleton",)
+    assert known["openexo"].sensors == ("exoskeleton",)
+    assert "exoskeleton" not in known["movella_dot"].placements
+    path = tmp_path_factory.mktemp("ward") / "ward.toml"
+    slot = '[[slot]]\nid = "bay-1"\nsubject = "p-1"\n[[slot.device]]\nid = "exo"\ndriver = "openexo"\n'
+    path.write_text(slot + 'placement = "left_shank"\nname = "EXOBLE_1"\n', "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load(path, known)
+    assert "is no place for a openexo: choose one of exoskeleton" in str(refused.value.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("channels", "units", "misfit"),
+    [
+        (("left_ankle_torque", "field_1"), ("N.m", "1"), ""),
+        (("field_1", "channel_8"), ("1", "1"), "exoskeleton without any channel that is known"),
+        (("left_ankle_torque",), ("[lbf_av].[in_i]",), "left_ankle_torque of exoskeleton in [lbf_av].[in_i], not N.m"),
+    ],
+)
+def test_some_known_channel_in_its_unit_is_enough(
+    channels: tuple[str, ...], units: tuple[str, ...], misfit: str
+) -> None:
+    row = next(modality for modality in MODALITIES if modality.name == "exoskeleton")
+    found = row.signals[0].misfit(StreamSpec("exoskeleton", channels, units))
+    assert found.startswith(misfit)
+    assert bool(found) == bool(misfit)
+    assert row.signals[0].channels == tuple(UNITS)
