@@ -14,7 +14,7 @@ from drivers.packet import StreamSpec
 
 STREAM: Final = "exoskeleton"
 FAULT_STREAM: Final = "exoskeleton_fault"
-BATTERY_STREAM: Final = "exoskeleton_battery"
+STATE_STREAM: Final = "exoskeleton_state"
 
 SIDES: Final = ("left", "right")
 JOINTS: Final = ("hip", "knee", "ankle", "elbow")
@@ -62,8 +62,10 @@ FAULTS: Final = StreamSpec(FAULT_STREAM, ("fault", "fault_joint", "emergency_sto
 """Comes when something changes. ``fault`` as the maker numbers them, 0 for none; ``fault_joint`` as `joint_number`, 0
 for the whole device; ``emergency_stop`` 1 while it is pressed. NaN where the device does not tell."""
 
-BATTERY_VOLTAGE: Final = StreamSpec(BATTERY_STREAM, ("battery_voltage",), ("V",))
-"""For devices that tell it by itself."""
+STATE: Final = StreamSpec(
+    STATE_STREAM, ("assistance", "body_weight_support", "mode", "battery_voltage"), ("%", "%", "1", "V")
+)
+"""What a device tells now and then, beside its samples. NaN where it does not tell."""
 
 
 def joint_number(side: str, joint: str) -> int:

@@ -89,6 +89,7 @@ def list_devices() -> None:
     for driver, what in (
         ("movella_dot", "Movella DOT, Bluetooth LE: modes 2, 5, 20, 21 and 26; battery"),
         ("shimmer3", "Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery"),
+        ("exo_frame", "Exoskeleton with the open frame, serial port: joints, torques, gait state, battery, faults"),
         ("openexo", "OpenExo exoskeleton of ankles or hips, Bluetooth LE: torques, feet, battery voltage, errors"),
         ("heart_rate", "Heart-rate strap, Bluetooth LE: rate, RR intervals, contact; battery"),
     ):

@@ -14,7 +14,7 @@ import numpy as np
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.exoskeleton import BATTERY_VOLTAGE, FAULTS, JOINTS, STREAM, joint_number
+from drivers.exoskeleton import FAULTS, JOINTS, STATE, STREAM, joint_number
 from drivers.identity import Told
 from drivers.openexo.fields import LAYOUTS, MOST_FIELDS, Fields, fields_of_joints, fields_of_names
 from drivers.openexo.message import (
@@ -65,7 +65,7 @@ class OpenExoDecoder(Decoder):
 
     @staticmethod
     def _made(fields: Fields) -> Mapping[str, StreamSpec]:
-        return {spec.name: spec for spec in (fields.spec, FAULTS, BATTERY_VOLTAGE)}
+        return {spec.name: spec for spec in (fields.spec, FAULTS, STATE)}
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
@@ -85,7 +85,7 @@ class OpenExoDecoder(Decoder):
                     self._take(frame, told, volts)
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
-        rows = ((self._streams[STREAM], told), (FAULTS, faults), (BATTERY_VOLTAGE, volts))
+        rows = ((self._streams[STREAM], told), (FAULTS, faults), (STATE, volts))
         return [_packet(spec, each) for spec, each in rows if each]
 
     def _take(self, frame: Frame, told: list[Row], volts: list[Row]) -> None:
@@ -102,7 +102,7 @@ class OpenExoDecoder(Decoder):
         if message.command == REAL_TIME:
             told.append((frame.arrival_ns, self._chosen(message)))
         elif message.command == BATTERY and len(message.values) == 1:
-            volts.append((frame.arrival_ns, _numbers(message.values)))
+            volts.append((frame.arrival_ns, [np.nan, np.nan, np.nan, *_numbers(message.values)]))
 
     def _collect(self, table: bytearray, data: bytes) -> None:
         """Take a piece of the table; read it when its end has come."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, get_args
 
 from config.settings import Placement
-from drivers.exoskeleton import BATTERY_VOLTAGE, FAULTS, STREAM, UNITS
+from drivers.exoskeleton import FAULTS, STATE, STREAM, UNITS
 from dsp.exoskeleton_metrics import EXOSKELETON
 from gateway.analysis.modality import Modality, Signal
 
@@ -83,7 +83,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         signals=(
             Signal(STREAM, tuple(UNITS), tuple(UNITS.values()), some=True),
             Signal(FAULTS.name, FAULTS.channels, FAULTS.units),
-            Signal(BATTERY_VOLTAGE.name, BATTERY_VOLTAGE.channels, BATTERY_VOLTAGE.units),
+            Signal(STATE.name, STATE.channels, STATE.units),
         ),
         placements=("exoskeleton",),
         metrics=tuple(metric.id for metric in EXOSKELETON),

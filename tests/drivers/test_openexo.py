@@ -194,7 +194,7 @@ def test_battery_and_errors_by_themselves() -> None:
     wire = [*frames([b"S~1c1186n"]), *frames([b"7:68", b"0:0", b"x"], "error"), *frames([b"S~1cn", b"Sn0c"])]
     decoder = OpenExoDecoder()
     told = decoded(decoder, [wire])
-    assert told["exoskeleton_battery"].samples[:, 0].tolist() == pytest.approx([11.86, math.nan], nan_ok=True)
+    assert told["exoskeleton_state"].samples[:, 3].tolist() == pytest.approx([11.86, math.nan], nan_ok=True)
     assert told["exoskeleton_fault"].samples[:, :2].tolist() == [[7.0, 3.0], [0.0, 0.0]]
     assert decoder.faults == {"malformed error message": 1}
 

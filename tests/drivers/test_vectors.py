@@ -60,6 +60,8 @@ def test_a_device_that_no_driver_reads() -> None:
 
 
 def test_an_unknown_driver_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no driver 'toaster': known are heart_rate, movella_dot, openexo, shimmer3"):
+    with pytest.raises(
+        ValueError, match="no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3"
+    ):
         make_driver("toaster")
-    assert driver_names() == ["heart_rate", "movella_dot", "openexo", "shimmer3"]
+    assert driver_names() == ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3"]

@@ -88,6 +88,7 @@ def test_what_can_be_simulated_is_listed() -> None:
     assert [line.split()[0] for line in result.output.splitlines()] == [
         "movella_dot",
         "shimmer3",
+        "exo_frame",
         "openexo",
         "heart_rate",
     ]

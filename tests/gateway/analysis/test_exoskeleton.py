@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from config.errors import ConfigError
@@ -15,6 +18,7 @@ from gateway.cli.options import known_drivers
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import Numbered, Origin
 from gateway.model.measurement import Measurement
+from tests.drivers.exo_frames import LEFT_ANKLE, device, limb
 
 ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
 EXO = Device(id="exo", driver="openexo", placement="exoskeleton", name="EXOBLE_1", options={"joints": "ankle"})
@@ -96,3 +100,30 @@ def test_some_known_channel_in_its_unit_is_enough(
     assert found.startswith(misfit)
     assert bool(found) == bool(misfit)
     assert row.signals[0].channels == tuple(UNITS)
+
+
+def test_the_open_frame_tells_joints_assistance_battery_and_the_emergency_stop() -> None:
+    """Left ankle at 30 degrees, -3 Nm measured and -4 Nm asked for; the stop is pressed after a second and a half."""
+    wire: list[Numbered] = []
+    for k in range(250):
+        data = limb(k, angle=30.0)
+        if k % 100 == 0 or k == 150:
+            data = device(replace(LEFT_ANKLE, stopped=k >= 150, faults=0x80 if k >= 150 else 0), counter=k) + data
+        wire.append((0, Frame(ORIGIN.monotonic_ns + k * 10_000_000, "data", data)))
+    said = measured(wire, Device(id="exo", driver="exo_frame", placement="exoskeleton", port=Path("/dev/ttyACM0")))
+    told: dict[str, list[float | None]] = {}
+    for m in said:
+        told.setdefault(f"{m.metric} {m.side}", []).append(m.value)
+    assert told["exo_emergency_stop none"] == [0.0, 1.0]
+    assert told["exo_fault none"] == [0.0, 128.0]
+    assert told["battery_pct none"] == [80.0]
+    last = {name: values[-1] for name, values in told.items()}
+    assert last == pytest.approx(
+        {
+            "exo_ankle_angle left": 30.0, "exo_ankle_torque left": -3.0, "exo_ankle_peak_torque left": -3.0,
+            "exo_ankle_command left": -4.0, "exo_ankle_interaction left": 0.5, "exo_motor_temperature left": 30.0,
+            "exo_assistance none": 40.0, "exo_battery_voltage none": 48.0, "exo_fault none": 128.0,
+            "exo_emergency_stop none": 1.0, "battery_pct none": 80.0,
+        }
+    )  # fmt: skip
+    assert len(told["exo_ankle_angle left"]) == 2
