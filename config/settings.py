@@ -207,8 +207,8 @@ class Device(Section):
 
     id: Identifier = Field(description="Id, unique within the gateway.")
     driver: str = Field(
-        description="Name of the driver: exo_frame, heart_rate, movella_dot, openexo, shimmer3, or one that another"
-        " package brings."
+        description="Name of the driver: exo_frame, heart_rate, movella_dot, openexo, shimmer3, vesc, or one that"
+        " another package brings."
     )
     placement: Placement = Field(description="Where it is worn.")
     address: Annotated[str, AfterValidator(bluetooth_address)] | None = Field(

@@ -91,6 +91,7 @@ def list_devices() -> None:
         ("shimmer3", "Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery"),
         ("exo_frame", "Exoskeleton with the open frame, serial port: joints, torques, gait state, battery, faults"),
         ("openexo", "OpenExo exoskeleton of ankles or hips, Bluetooth LE: torques, feet, battery voltage, errors"),
+        ("vesc", "VESC motor controller, serial port: values of one motor, when asked"),
         ("heart_rate", "Heart-rate strap, Bluetooth LE: rate, RR intervals, contact; battery"),
     ):
         typer.echo(f"{driver:12}  {what}")

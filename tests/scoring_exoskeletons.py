@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drivers.openexo.message import parse_fault, parse_handshake, parse_message
+from drivers.vesc.packet import describe, parse_packet
 
 
 def openexo(stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -25,3 +26,8 @@ def openexo(stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) 
         "values": list(message.values),
         "ascii": packets[0].decode("ascii"),
     }
+
+
+def vesc(_stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a packet of a VESC means: commands too, which are read here and never sent."""
+    return describe(parse_packet(b"".join(packets)))

@@ -27,6 +27,7 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
         "movella_dot": _movella_dot,
         "openexo_ble": scoring_exoskeletons.openexo,
         "shimmer3": _shimmer3,
+        "vesc_uart": scoring_exoskeletons.vesc,
     }
     return decoders[device](stream, packets, context) if device in decoders else None
 

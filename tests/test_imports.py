@@ -37,8 +37,8 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "registry", "exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "transport", "gatt", "driver",
-        "exoskeleton", "identity", "packet", "errors",
+        "registry", "exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc", "transport", "gatt",
+        "driver", "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exoskeleton", "contact", "mounting",

@@ -19,7 +19,7 @@ from gateway.model.usage import UsageError
 from tests.drivers.contract import DriverContract
 from tests.drivers.packages import OXIMETER, install_package
 
-OURS = ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3"]
+OURS = ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc"]
 
 
 class TestOximeter(DriverContract):
@@ -124,7 +124,8 @@ def test_two_of_one_name_are_refused_with_both_packages(tmp_path: Path, monkeypa
 
 def test_an_unknown_name_is_shown_with_those_there_are() -> None:
     with pytest.raises(
-        ValueError, match=r"^no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3$"
+        ValueError,
+        match=r"^no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3, vesc$",
     ):
         load_driver("toaster")
 

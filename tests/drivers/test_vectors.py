@@ -12,7 +12,7 @@ from drivers.registry import driver_names, make_driver
 from tests.scoring_vectors import decode
 from tests.shared import shared_path
 
-DEVICES = ("ble_heart_rate", "movella_dot", "openexo_ble", "shimmer3")
+DEVICES = ("ble_heart_rate", "movella_dot", "openexo_ble", "shimmer3", "vesc_uart")
 
 
 def agrees(want: Any, got: Any, tolerance: float) -> bool:
@@ -61,7 +61,7 @@ def test_a_device_that_no_driver_reads() -> None:
 
 def test_an_unknown_driver_is_named_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match="no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3"
+        ValueError, match="no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3, vesc"
     ):
         make_driver("toaster")
-    assert driver_names() == ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3"]
+    assert driver_names() == ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc"]

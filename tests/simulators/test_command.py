@@ -90,6 +90,7 @@ def test_what_can_be_simulated_is_listed() -> None:
         "shimmer3",
         "exo_frame",
         "openexo",
+        "vesc",
         "heart_rate",
     ]
 
