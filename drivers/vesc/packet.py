@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import math
+import re
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ NAMES: Final = {
     GET_VALUES_SELECTIVE: "GET_VALUES_SELECTIVE",
 }
 
+_MARK = re.compile(rb"[\x02\x03]")
 _VALUES = struct.Struct(">2h4ihih4i2iB")
 _DIVISORS = (10, 10, 100, 100, 100, 100, 1000, 1, 10, 10_000, 10_000, 10_000, 10_000, 1, 1, 1)
 _POSITION = struct.Struct(">iB")
@@ -171,9 +173,15 @@ class Packets:
             except IndexError:
                 break
             except MalformedFrameError:
-                self._faults["bytes that belong to no packet"] += 1
-                at += 1
+                at = self._skipped(at)
                 continue
             at = end
             yield payload
         self._rest = self._rest[at:]
+
+    def _skipped(self, at: int) -> int:
+        """Return where a packet could begin behind ``at``, and count what lies between."""
+        found = _MARK.search(self._rest, at + 1)
+        end = found.start() if found else len(self._rest)
+        self._faults["bytes that belong to no packet"] += end - at
+        return end
