@@ -100,7 +100,7 @@ EXOSKELETON: Final[tuple[Metric, ...]] = (
         unit="1",
         unit_text="",
         low=0.0,
-        description="What the device says is wrong, as its maker numbers it; 0 nothing. Told when it changes.",
+        description="What the device says is wrong, as its maker numbers it; 0 nothing. Told at once when it changes.",
     ),
     _whole(
         "exo_emergency_stop",
@@ -109,6 +109,6 @@ EXOSKELETON: Final[tuple[Metric, ...]] = (
         unit_text="",
         low=0.0,
         high=1.0,
-        description="1 while the emergency stop is pressed, else 0. Told when it changes.",
+        description="1 while the emergency stop is pressed, else 0. Told at once when it changes.",
     ),
 )

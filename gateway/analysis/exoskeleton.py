@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
 from drivers.exoskeleton import FAULT_STREAM
 from drivers.packet import StreamSpec
 from dsp.exoskeleton.seconds import ALGORITHM, ExoskeletonSeconds
@@ -11,6 +13,7 @@ from dsp.result import Result
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
 from gateway.intake.intake import Arrived
 
+AGAIN_S = 0.95  # a state that holds is told once a second, as all else is: who looks sees that it is known
 STATES = (("fault", "exo_fault"), ("emergency_stop", "exo_emergency_stop"))
 """Channels that hold until they change, and what is told of them."""
 
@@ -20,7 +23,7 @@ class ExoskeletonOfDevice:
 
     def __init__(self) -> None:
         self._seconds: dict[str, tuple[StreamSpec, ExoskeletonSeconds]] = {}
-        self._states: dict[str, float] = {}
+        self._states: dict[str, tuple[float, float]] = {}  # what was told last, and when
 
     def process(self, arrived: Arrived) -> list[Result]:
         """Take samples of one of its streams."""
@@ -32,14 +35,15 @@ class ExoskeletonOfDevice:
         return known[1].add(seconds(arrived), arrived.samples)
 
     def _changes(self, arrived: Arrived) -> list[Result]:
-        """Return each state that is another one than before, at the instant of its sample."""
+        """Return each state that is another one than before, and the others again after a while, while it says them."""
         found: list[Result] = []
         columns = [(channel(arrived, name).tolist(), metric) for name, metric in STATES]
         for at, time_s in enumerate(seconds(arrived).tolist()):
             for values, metric in columns:
                 value = values[at]
-                if value == value and value != self._states.get(metric):  # noqa: PLR0124 - NaN: not told
-                    self._states[metric] = value
+                told, told_s = self._states.get(metric, (np.nan, -np.inf))
+                if not np.isnan(value) and (value != told or time_s >= told_s + AGAIN_S):
+                    self._states[metric] = value, time_s
                     found.append(Result(metric, value, "none", time_s, time_s, 1, ALGORITHM))
         return found
 

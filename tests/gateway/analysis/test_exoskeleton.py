@@ -114,8 +114,8 @@ def test_the_open_frame_tells_joints_assistance_battery_and_the_emergency_stop()
     told: dict[str, list[float | None]] = {}
     for m in said:
         told.setdefault(f"{m.metric} {m.side}", []).append(m.value)
-    assert told["exo_emergency_stop none"] == [0.0, 1.0]
-    assert told["exo_fault none"] == [0.0, 128.0]
+    assert told["exo_emergency_stop none"] == [0.0, 0.0, 1.0], "once a second, and at once when it is pressed"
+    assert told["exo_fault none"] == [0.0, 0.0, 128.0]
     assert told["battery_pct none"] == [80.0]
     last = {name: values[-1] for name, values in told.items()}
     assert last == pytest.approx(
