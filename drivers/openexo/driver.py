@@ -90,8 +90,9 @@ class OpenExoDecoder(Decoder):
 
     def _take(self, frame: Frame, told: list[Row], volts: list[Row]) -> None:
         data = frame.data
-        if data == READY:
+        if data.startswith(READY):
             self._table = bytearray()
+            self._collect(self._table, data[len(READY) :])
             return
         if self._table is not None and not _is_message(data):
             self._collect(self._table, data)

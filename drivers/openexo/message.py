@@ -21,7 +21,7 @@ READY: Final = b"READY"
 TABLE_END: Final = b"\n"
 ROW_END: Final = "|"
 NAMES_ROW, VALUES_ROW = "t", "v"
-LONGEST_TABLE: Final = 8192  # bytes; the firmware keeps a few thousand characters of its settings
+LONGEST_TABLE: Final = 1 << 16  # bytes; the firmware keeps some thousand characters of its settings
 
 _MESSAGE = re.compile(rb"S([\x21-\x7e])(\d{1,3})c((?:-?\d{0,9}n)*)")
 _FAULT = re.compile(rb"(\d{1,5}):(\d{1,3})\0?")

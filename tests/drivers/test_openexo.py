@@ -79,6 +79,10 @@ def test_the_table_may_come_in_pieces_of_any_size(size: int) -> None:
     decoder.decode(frames(greeting(ANKLES, size)))
     assert decoder.streams["exoskeleton"].channels[:2] == ("left_ankle_command", "left_ankle_torque")
     assert parse_handshake(greeting(ANKLES, size)) == parse_handshake(greeting(ANKLES))
+    first, second, *rest = greeting(ANKLES, size)
+    joined = OpenExo().decoder()
+    joined.decode(frames([first + second, *rest]))
+    assert joined.streams == decoder.streams
 
 
 @pytest.mark.parametrize("joints", LAYOUTS)
@@ -185,7 +189,7 @@ def test_messages_between_the_pieces_of_a_table_are_messages() -> None:
 
 def test_a_table_without_end_is_given_up() -> None:
     decoder = make_driver("openexo", {"joints": "ankle"}).decoder()
-    told = decoded(decoder, [frames([b"READY", *[b"t,a,b,c" * 20] * 200, WALKING])])
+    told = decoded(decoder, [frames([b"READY", *[b"t,a,b,c" * 20] * 600, WALKING])])
     assert len(told["exoskeleton"]) == 1
     assert decoder.faults["a table of names without end"] == 1
 
