@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,8 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
         task = asyncio.create_task(gateway.run(stop), name="gateway")
         try:
             await until(lambda: _states(gateway) == {"exo-1": "streaming", "exo-2": "streaming"})
+            assert _device(gateway, "exo-2")["silence_s"] == 3600.0, "it is silent between trials"
+            assert _device(gateway, "exo-1")["silence_s"] == 5.0
             port.press_stop()
             await until(lambda: air.tell_error(7, "ankle", "R"))
             before = port.counts.sent, air.counts.sent
@@ -96,6 +99,11 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
     assert [m.value for m in said if m.metric == "exo_fault" and m.slot == "gym-2"] == [7.0]
     assert {m.placement for m in said} == {("exoskeleton",)}
     assert {m.subject for m in said if m.slot == "gym-2"} == {"p-2"}
+
+
+def _device(gateway: Gateway, name: str) -> dict[str, Any]:
+    (found,) = [device for device in gateway.status["devices"] if device["id"] == name]
+    return {**found}
 
 
 def _states(gateway: Gateway) -> dict[str, str]:
