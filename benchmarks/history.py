@@ -118,7 +118,7 @@ def retention(path: Path, end_us: int) -> list[Entry]:
     upkeep = Upkeep(history.database, keep_days=RAW_DAYS // 2, share=1.0, clock=clock)
     rolled = _roll_up(history, upkeep)
     with history.database.transaction() as db:
-        due = upkeep.retention.take_word(db)["rows"]
+        due = upkeep.retention.confirm(db)["rows"]
     before = _rows(history)
     waits: list[float] = []
     stop = threading.Event()

@@ -94,7 +94,7 @@ def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
                 time.sleep(wait)
             start = time.thread_time()
             for number, frame in frames:
-                ticker.push(number, frame)
+                ticker.append_frame(number, frame)
             now_ns[0] += STEP_NS
             (step,) = [step for _, step in ticker.due()]
             spent["frames"] += time.thread_time() - start

@@ -59,7 +59,7 @@ class _Recorder(Shimmer3):
         self.said.clear()
         times: list[float] = []
         for at in np.arange(0.0, end_s, 1.0 / source.rate_hz):
-            motion = source.take(float(at) + 1e-6)
+            motion = source.read_until(float(at) + 1e-6)
             if motion is not None and len(motion.time_s):
                 self._send_motion(motion)
                 times += [float(at)] * (len(self.said) - len(times))
@@ -85,7 +85,7 @@ def dot(recording: Recording, sensor: str) -> Wire:
     from simulators.sensing.fusion import Fusion
 
     source, encode = recording.source(sensor), MODES[DOT_MODE].encode
-    motion = source.take(recording.duration_s)
+    motion = source.read_until(recording.duration_s)
     assert motion is not None
     fusion, first = Fusion(), recording.first_counter / recording.rate_hz
     rows = zip(motion.time_s.tolist(), motion.acc.tolist(), motion.gyr.tolist(), motion.sent.tolist(), strict=True)

@@ -7,7 +7,7 @@ A driver has three parts, and nothing else of the product knows them:
 3. a start and a stop dialogue over a `Link`, which refuses every write outside the driver's allow-list.
 
 To add one, write ``drivers/<name>/driver.py``, name its class in the entry point group ``rehab_gateway.drivers``
-(``pyproject.toml``), and run the contract tests (``tests/drivers/contract.py``) on it; docs/adding-a-driver.md walks
+(``pyproject.toml``), and run the contract tests (``drivers/contract.py``) on it; docs/adding-a-driver.md walks
 through it.
 """
 
@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 
 MISFIT = "samples that do not fit what the driver says of them"
@@ -155,12 +155,12 @@ class Driver(ABC):
     def decoder(self) -> Decoder:
         """Return a fresh decoder for a new connection."""
 
-    async def identify(self, link: Link) -> Told:  # noqa: ARG002 - what a device without any identity does
+    async def identify(self, link: Link) -> Identity:  # noqa: ARG002 - what a device without any identity does
         """Ask what tells this very device from others of its kind, before `start`.
 
         What it does not tell is left empty; a device that tells nothing is no error. Raises LinkError.
         """
-        return Told()
+        return Identity()
 
     @abstractmethod
     async def start(self, link: Link) -> None:

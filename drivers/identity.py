@@ -9,7 +9,7 @@ Trait = Literal["serial", "tag", "address"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Identity:
     """What one device told when it was connected; empty where it tells nothing.
 
     Attributes:

@@ -12,8 +12,9 @@ The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `ds
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Final
 
@@ -78,3 +79,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
 )
 CATALOGUE: Final[Mapping[str, Metric]] = MappingProxyType({metric.id: metric for metric in METRICS})
+
+
+@cache
+def plausible_ranges(*, exoskeleton: bool) -> Mapping[str, tuple[float, float]]:
+    """Return the least and the greatest plausible value of each metric, infinite where there is no limit."""
+    limits = {metric.id: metric.limits(exoskeleton=exoskeleton) for metric in METRICS}
+    return MappingProxyType(
+        {
+            id_: (-math.inf if low is None else low, math.inf if high is None else high)
+            for id_, (low, high) in limits.items()
+        }
+    )

@@ -1,17 +1,15 @@
-"""What a signal-processing operator says: events and results on the gateway's time, without names or ids."""
+"""What a signal-processing operator finds: events and results on the gateway's time, without names or ids."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Side = Literal["left", "right", "both", "none"]
 Quality = Literal["ok", "degraded", "invalid"]
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One value of a catalogue metric over a time window.
+class Result(NamedTuple):
+    """One value of a catalogue metric over a time window; a ward makes thousands a second, and a tuple is made soonest.
 
     Attributes:
         metric: Identifier in ``dsp.catalogue``.

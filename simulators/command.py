@@ -88,18 +88,32 @@ def simulate_recording(
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=wait))
 
 
+@app.command("device")
+def simulate_device(
+    drivers: Annotated[list[str], typer.Argument(metavar="DRIVER", help="One device of each: see 'simulate list'.")],
+    *,
+    socket: SocketOption = SOCKET,
+    ports: PortsOption = PORTS,
+    seed: Annotated[int, typer.Option(min=0, help="Other people and other sensors.")] = 0,
+    speed: SpeedOption = 1.0,
+    write_config: ConfigOption = None,
+    fault: FaultOption = None,
+) -> None:
+    """Simulate a person who wears any devices that have a simulator, of packages of others too."""
+    from simulators.scenes.single import single
+
+    with _refused_plainly():
+        scene = single(drivers, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
+    asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
+
+
 @app.command("list")
 def list_devices() -> None:
-    """Tell which devices can be simulated."""
-    for driver, what in (
-        ("movella_dot", "Movella DOT, Bluetooth LE: modes 2, 5, 20, 21 and 26; battery"),
-        ("shimmer3", "Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery"),
-        ("exo_frame", "Exoskeleton with the open frame, serial port: joints, torques, gait state, battery, faults"),
-        ("openexo", "OpenExo exoskeleton of ankles or hips, Bluetooth LE: torques, feet, battery voltage, errors"),
-        ("vesc", "VESC motor controller, serial port: values of one motor, when asked"),
-        ("heart_rate", "Heart-rate strap, Bluetooth LE: rate, RR intervals, contact; battery"),
-    ):
-        typer.echo(f"{driver:12}  {what}")
+    """Tell which devices can be simulated: ours, and those of packages that are installed beside us."""
+    from simulators.scenes.simulators import summaries
+
+    for driver, what in summaries():
+        typer.echo(f"{driver:16}  {what if what.isprintable() else repr(what)}")
 
 
 @contextlib.contextmanager

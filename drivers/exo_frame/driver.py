@@ -19,7 +19,7 @@ from drivers.exo_frame.frame import Device, Joint, Limb, parse_part
 from drivers.exo_frame.framing import Framing
 from drivers.exoskeleton import FAULTS, OF_JOINT, SIDES, STATE, STREAM, stream
 from drivers.gatt.battery import BATTERY
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
 DATA_CHANNEL: Final = "data"
@@ -32,7 +32,7 @@ LISTEN_BYTES: Final = 32  # at a time: a device part is little more
 LISTEN_S: Final = 1.5  # for them: a device part comes at least once a second
 MOST_HEARD: Final = 1 << 15  # bytes: three seconds of the fastest port; then it is taken for one that says nothing
 
-NOT_SAID = "samples before the device said what it has"
+NOT_ANNOUNCED = "samples before the device said what it has"
 OTHER_JOINTS = "joints that the device did not announce"
 OTHER_DEVICE = "the device announces other joints than before"
 
@@ -89,18 +89,18 @@ class ExoFrameDecoder(Decoder):
                 continue
             for data in self._framing.parts(frame.data):
                 try:
-                    self._take(parse_part(data), frame.arrival_ns, rows)
+                    self._add_part(parse_part(data), frame.arrival_ns, rows)
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
         return [_packet(self._streams[name], each) for name, each in rows.items() if each]
 
-    def _take(self, part: Limb | Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
+    def _add_part(self, part: Limb | Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
         if isinstance(part, Device):
             self._announced(part)
-            _tell(part, arrival_ns, rows)
+            _add_device_rows(part, arrival_ns, rows)
             return
         if self._device is None:
-            raise MalformedFrameError(NOT_SAID)
+            raise MalformedFrameError(NOT_ANNOUNCED)
         if self._open and self._open[0].counter != part.counter:
             self._close(rows[STREAM])
         if any(known.side == part.side for known in self._open):
@@ -147,7 +147,7 @@ class ExoFrameDecoder(Decoder):
         return Flag.CLIPPED if joint.clipped else Flag.NONE
 
 
-def _tell(device: Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
+def _add_device_rows(device: Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
     """Take what a device says of itself as a whole."""
     state = [device.assistance, device.body_weight_support, device.mode, device.battery_voltage]
     rows[STATE.name].append((arrival_ns, 0, state, 0))
@@ -198,7 +198,7 @@ class ExoFrame(Driver):
         """Return a decoder that waits for what the device has."""
         return ExoFrameDecoder()
 
-    async def identify(self, link: Link) -> Told:
+    async def identify(self, link: Link) -> Identity:
         """Listen until the device says which one it is; what is heard meanwhile is kept for the stream."""
         self._heard = []
         framing = Framing(Counter())
@@ -211,8 +211,8 @@ class ExoFrame(Driver):
             for part in framing.parts(data):
                 serial = _serial_of(part)
                 if serial is not None:
-                    return Told(serial=serial)
-        return Told()
+                    return Identity(serial=serial)
+        return Identity()
 
     async def start(self, link: Link) -> None:
         """Hand on what was heard: it streams by itself."""

@@ -163,7 +163,7 @@ def _device(data: bytes, what: int, counter: int, time_us: int) -> Device:
         raise MalformedFrameError("a device without joints, or without a rate")
     return Device(
         counter, time_us, bool(what & _STOPPED), bool(what & _POWERED), bool(what & _CHARGING), joints, rate_hz,
-        _told(mode), _percent(assistance), _percent(support), _percent(battery),
+        _number(mode), _percent(assistance), _percent(support), _percent(battery),
         math.nan if volts == NO_U16 else volts / CENTIVOLTS, faults, serial,
     )  # fmt: skip
 
@@ -172,7 +172,7 @@ def _named(mask: int) -> tuple[str, ...]:
     return tuple(joint for bit, joint in enumerate(JOINTS) if mask >> bit & 1)
 
 
-def _told(value: int) -> float:
+def _number(value: int) -> float:
     return math.nan if value == NO_U8 else float(value)
 
 

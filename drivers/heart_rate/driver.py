@@ -17,7 +17,7 @@ from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.battery import BATTERY, announce_battery, battery_packet, follow_battery
 from drivers.gatt.uuids import sig_uuid
-from drivers.identity import Told, serial_text
+from drivers.identity import Identity, serial_text
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
 SERVICE = sig_uuid(0x180D)
@@ -160,12 +160,12 @@ class HeartRate(Driver):
         """Return a decoder without state."""
         return HeartRateDecoder()
 
-    async def identify(self, link: Link) -> Told:
+    async def identify(self, link: Link) -> Identity:
         """Read the serial number, which many straps tell."""
         try:
-            return Told(serial=serial_text(await link.read(SERIAL_NUMBER)))
+            return Identity(serial=serial_text(await link.read(SERIAL_NUMBER)))
         except DialogueError:
-            return Told()
+            return Identity()
 
     async def start(self, link: Link) -> None:
         """Subscribe; the battery is optional, and told by reading it where it cannot be subscribed to."""

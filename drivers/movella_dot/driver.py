@@ -18,7 +18,7 @@ from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.battery import BATTERY, battery_packet, follow_battery
 from drivers.gatt.uuids import dot_uuid
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.movella_dot.layout import MODES, Mode, flags, samples, sane
 from drivers.movella_dot.messages import START_SYNC, SYNCHRONISATION, parse_message, stop_sync, sync_status
 from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
@@ -62,7 +62,7 @@ def parse_control(data: bytes) -> DeviceControl:
     return DeviceControl(rate, profile)
 
 
-def parse_identity(information: bytes, control: bytes) -> Told:
+def parse_identity(information: bytes, control: bytes) -> Identity:
     """Read serial number and tag from device information (1001) and device control (1002); empty where cut."""
     serial, tag = "", b""
     if len(information) >= _SERIAL_AT + 8:
@@ -70,7 +70,7 @@ def parse_identity(information: bytes, control: bytes) -> Told:
         serial = f"{number:016X}" if number else ""
     if len(control) > _TAG_AT:
         tag = control[_TAG_AT : _TAG_AT + min(control[_TAG_AT - 1], _TAG_BYTES)]
-    return Told(serial, tag.decode("utf-8", "replace").split("\0")[0].strip())
+    return Identity(serial, tag.decode("utf-8", "replace").split("\0")[0].strip())
 
 
 def measurement_command(mode: Mode, *, start: bool) -> bytes:
@@ -127,14 +127,14 @@ class MovellaDotDecoder(Decoder):
         if len(whole) < len(frames):
             for frame in frames:
                 if frame.channel == CONTROL_CHANNEL:
-                    self._take_control(frame.data)
+                    self._on_control(frame.data)
                 elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) < size:
                     self.faults["truncated measurement"] += 1
                 elif frame.channel == MEASUREMENT_CHANNEL and len(frame.data) > self.longest:
                     self.faults["oversized measurement"] += 1
         return whole
 
-    def _take_control(self, data: bytes) -> None:
+    def _on_control(self, data: bytes) -> None:
         try:
             rate_hz = float(parse_control(data).rate_hz)
         except MalformedFrameError as problem:
@@ -218,12 +218,12 @@ class MovellaDot(Driver):
         """Return a decoder for the configured mode."""
         return MovellaDotDecoder(self.mode)
 
-    async def identify(self, link: Link) -> Told:
+    async def identify(self, link: Link) -> Identity:
         """Read serial number and tag."""
         try:
             return parse_identity(await link.read(DEVICE_INFORMATION), await link.read(DEVICE_CONTROL))
         except DialogueError:
-            return Told()
+            return Identity()
 
     async def start(self, link: Link) -> None:
         """Announce the rate, subscribe, then start: a sensor that measures before that would lose samples."""

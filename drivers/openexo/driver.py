@@ -15,7 +15,7 @@ import numpy as np
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.exoskeleton import FAULTS, JOINTS, STATE, STREAM, joint_number
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.openexo.fields import LAYOUTS, MOST_FIELDS, Fields, fields_of_joints, fields_of_names
 from drivers.openexo.message import (
     BATTERY,
@@ -31,7 +31,7 @@ from drivers.openexo.message import (
 )
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
-TOLD = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
+TELEMETRY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
 """What the device notifies. Its twin, which takes commands (start, torques, resistance), is named nowhere here."""
 ERRORS = "33b65d43-611c-11ed-9b6a-0242ac120002"
 DEVICE_NAME = "e0271461-8c6a-11ed-a1eb-0242ac120002"
@@ -74,7 +74,7 @@ class OpenExoDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode notifications one by one."""
-        told: list[Row] = []
+        samples: list[Row] = []
         volts: list[Row] = []
         faults: list[Row] = []
         for frame in frames:
@@ -82,13 +82,13 @@ class OpenExoDecoder(Decoder):
                 if frame.channel == ERROR_CHANNEL:
                     faults.append((frame.arrival_ns, _fault(frame.data)))
                 elif frame.channel == MEASUREMENT_CHANNEL:
-                    self._take(frame, told, volts)
+                    self._read(frame, samples, volts)
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
-        rows = ((self._streams[STREAM], told), (FAULTS, faults), (STATE, volts))
+        rows = ((self._streams[STREAM], samples), (FAULTS, faults), (STATE, volts))
         return [_packet(spec, each) for spec, each in rows if each]
 
-    def _take(self, frame: Frame, told: list[Row], volts: list[Row]) -> None:
+    def _read(self, frame: Frame, samples: list[Row], volts: list[Row]) -> None:
         data = frame.data
         if data.startswith(READY):
             self._table = bytearray()
@@ -101,7 +101,7 @@ class OpenExoDecoder(Decoder):
             raise MalformedFrameError("oversized message")
         message = parse_message(data)
         if message.command == REAL_TIME:
-            told.append((frame.arrival_ns, self._chosen(message)))
+            samples.append((frame.arrival_ns, self._chosen(message)))
         elif message.command == BATTERY and len(message.values) == 1:
             volts.append((frame.arrival_ns, [np.nan, np.nan, np.nan, *_numbers(message.values)]))
 
@@ -200,19 +200,19 @@ class OpenExo(Driver):
         """Return a decoder that waits for the names, or knows the joints."""
         return OpenExoDecoder(self._fields)
 
-    async def identify(self, link: Link) -> Told:
+    async def identify(self, link: Link) -> Identity:
         """Read the name, which by default ends with its address."""
         try:
             name = (await link.read(DEVICE_NAME))[:LONGEST_NAME]
         except DialogueError:
-            return Told()
-        return Told(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
+            return Identity()
+        return Identity(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
 
     async def start(self, link: Link) -> None:
         """Subscribe: the device answers with its table of names, and sends while a trial runs."""
         with contextlib.suppress(DialogueError):  # older firmware has none
             await link.subscribe(ERROR_CHANNEL, ERRORS)
-        await link.subscribe(MEASUREMENT_CHANNEL, TOLD)
+        await link.subscribe(MEASUREMENT_CHANNEL, TELEMETRY)
 
     async def stop(self, link: Link) -> None:
         """Nothing to do: the subscription ends with the connection."""

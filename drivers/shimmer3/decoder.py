@@ -154,18 +154,18 @@ class Shimmer3Decoder(Decoder):
     def _announced(self, frame: Frame) -> list[Packet]:
         try:
             if frame.channel == INQUIRY_CHANNEL:
-                self._take_inquiry(parse_inquiry(frame.data))
+                self._apply_inquiry(parse_inquiry(frame.data))
             elif frame.channel == CALIBRATION_CHANNEL:
                 self._stored, self._constants = parse_calibration(frame.data), None
             elif frame.channel == FIRMWARE_CHANNEL:
-                self._take_firmware(parse_firmware(frame.data)[1])
+                self._apply_firmware(parse_firmware(frame.data)[1])
             elif frame.channel == BATTERY_CHANNEL:
                 return [_battery(frame)]
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
         return []
 
-    def _take_firmware(self, version: tuple[int, int, int]) -> None:
+    def _apply_firmware(self, version: tuple[int, int, int]) -> None:
         if not self._stamp_fixed and self._inquiry is None:
             self._stamp_bytes = 2 if version < OLD_FIRMWARE_BEFORE else 3
             self._specify(DEFAULT_RATE_HZ)
@@ -174,7 +174,7 @@ class Shimmer3Decoder(Decoder):
         imu = {"imu": _spec(self.sensors, rate_hz, self._stamp_bytes)} if self.sensors else {}
         self._streams = imu | {BATTERY.name: BATTERY}
 
-    def _take_inquiry(self, inquiry: Inquiry) -> None:
+    def _apply_inquiry(self, inquiry: Inquiry) -> None:
         if self._inquiry is not None and inquiry != self._inquiry:
             self.faults["another inquiry reply within a connection"] += 1
             return

@@ -56,14 +56,14 @@ from drivers.shimmer3.protocol import (
     parse_status,
 )
 
-Said = dict[str, Any]
+Described = dict[str, Any]
 
 _QUESTIONS = (INQUIRY, GET_RATE, START, STOP, START_LOGGING, GET_CALIBRATION, GET_FIRMWARE, GET_HARDWARE, GET_STATUS,
               GET_BATTERY, GET_CLOCK, GET_NAME)  # fmt: skip
 LONGEST_CRC = 2
 
 
-def describe(packets: Sequence[bytes]) -> Said:
+def describe(packets: Sequence[bytes]) -> Described:
     """Return what commands and replies in order say, later ones over earlier ones.
 
     A reply may follow its acknowledgement (0xFF) and carry a check sum of one or two bytes (``crc_byte``).
@@ -71,16 +71,16 @@ def describe(packets: Sequence[bytes]) -> Said:
     Raises:
         MalformedFrameError: for what is cut, unknown, or fails its check sum.
     """
-    said: Said = {}
+    described: Described = {}
     statuses: list[int] = []
     for packet in packets:
-        said |= _describe(packet)
-        if "status_byte" in said:
-            statuses.append(said.pop("status_byte"))
-    return said | ({"status_bytes": statuses} if statuses else {})
+        described |= _describe(packet)
+        if "status_byte" in described:
+            statuses.append(described.pop("status_byte"))
+    return described | ({"status_bytes": statuses} if statuses else {})
 
 
-def _describe(packet: bytes) -> Said:
+def _describe(packet: bytes) -> Described:
     inner = packet[1:] if len(packet) > 1 and packet[0] == ACK else packet
     if not inner:
         raise MalformedFrameError("empty frame")
@@ -122,7 +122,7 @@ _FIXED = {  # bytes behind the first
 }  # fmt: skip
 
 
-def _inquiry(data: bytes) -> Said:
+def _inquiry(data: bytes) -> Described:
     inquiry = parse_inquiry(data)
     return {
         "hz": inquiry.rate_hz,
@@ -133,12 +133,12 @@ def _inquiry(data: bytes) -> Said:
     }
 
 
-def _firmware(data: bytes) -> Said:
+def _firmware(data: bytes) -> Described:
     kind, version = parse_firmware(data)
     return {"type": FIRMWARE_TYPES.get(kind, str(kind)), "version": list(version)}
 
 
-def _instream(data: bytes) -> Said:
+def _instream(data: bytes) -> Described:
     if data[1:2] == bytes((STATUS_REPLY,)):
         return {**parse_status(data), "status_byte": data[2]}
     if data[1:2] == bytes((BATTERY_REPLY,)):
@@ -147,7 +147,7 @@ def _instream(data: bytes) -> Said:
     raise MalformedFrameError("unknown in-stream reply")
 
 
-def _calibration(data: bytes) -> Said:
+def _calibration(data: bytes) -> Described:
     """As stored: offset, sensitivity and alignment of low-noise accelerometer, gyroscope, magnetometer, wide range."""
     names = ("acc_ln", "gyr", "mag", "acc_wr")
     parts = [struct.unpack(">6h9b", data[1 + 21 * i : 22 + 21 * i]) for i in range(len(names))]
@@ -157,17 +157,17 @@ def _calibration(data: bytes) -> Said:
     }
 
 
-def _rate_setting(data: bytes) -> Said:
+def _rate_setting(data: bytes) -> Described:
     return {"hz": parse_rate(bytes((RATE_REPLY,)) + data[1:])}
 
 
-def _registers(data: bytes) -> Said:
+def _registers(data: bytes) -> Described:
     if data[0] == EXG_REPLY:
         return {"registers": data[2:].hex()}
     return {"chip": data[1], "offset": data[2], "count": data[3], "registers": data[4:].hex()}
 
 
-_MEANINGS: Mapping[int, Callable[[bytes], Said]] = {
+_MEANINGS: Mapping[int, Callable[[bytes], Described]] = {
     INQUIRY_REPLY: _inquiry,
     FIRMWARE_REPLY: _firmware,
     INSTREAM: _instream,
@@ -188,5 +188,5 @@ _MEANINGS: Mapping[int, Callable[[bytes], Said]] = {
 }
 
 
-def _meaning(data: bytes) -> Said:
+def _meaning(data: bytes) -> Described:
     return _MEANINGS[data[0]](data) if data[0] in _MEANINGS else {"command": data[0]}

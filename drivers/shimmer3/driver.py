@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from drivers.driver import Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError, OtherDeviceError
 from drivers.gatt.battery import BATTERY_CHANNEL
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.shimmer3.decoder import (
     ACCELEROMETERS,
     CALIBRATION_CHANNEL,
@@ -99,7 +99,7 @@ class Shimmer3(Driver):
             accelerometers=self._accelerometers, stamp_bytes=self._stamp_bytes, crc_bytes=self._crc_bytes
         )
 
-    async def identify(self, link: Link) -> Told:
+    async def identify(self, link: Link) -> Identity:
         """Ask what hardware it is, and for the name that its owner gave it; as shipped it ends with its address."""
         await self._begin(link)
         self._asked = link
@@ -109,7 +109,7 @@ class Shimmer3(Driver):
         except DialogueError:  # firmware that does not know the question
             name = b""
             await _drain(link)
-        return Told(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
+        return Identity(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
 
     async def start(self, link: Link) -> None:
         """Stop what may still run, ask, announce the answers, start."""

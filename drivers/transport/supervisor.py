@@ -21,7 +21,7 @@ from drivers.errors import (
     OtherDeviceError,
     SilentStreamError,
 )
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.packet import Frame
 from drivers.transport.ble import BleTransport
 from drivers.transport.policy import LONGEST_DELAY_S, SOON_S, STABLE_S, Action, decide, delay_s
@@ -37,7 +37,7 @@ START_S = 60.0  # every step of a dialogue has its own limit; this one is for a 
 
 T = TypeVar("T")
 
-NOBODY = Told()  # nothing was connected yet
+NOBODY = Identity()  # nothing was connected yet
 
 DEFECT_ADVICE = "This is a defect of the gateway: report it."
 
@@ -56,7 +56,7 @@ class DeviceState:
         error: What went wrong last; empty while all is well.
         advice: What can be done about it.
         problem: A word for programs where the way to the device is not what is wrong: `drivers.errors`.
-        told: Serial number, tag and address of the device that is connected, or was last.
+        identity: Serial number, tag and address of the device that is connected, or was last.
         doubt: Why it is not certain that it is the device that was met under this id before; empty if it is.
     """
 
@@ -67,7 +67,7 @@ class DeviceState:
     error: str = ""
     advice: str = ""
     problem: str = ""
-    told: Told = NOBODY
+    identity: Identity = NOBODY
     doubt: str = ""
 
 
@@ -103,7 +103,7 @@ class DeviceSupervisor:
         name: str | None = None,
         port: Path | None = None,
         known: str | None = None,
-        judge: Callable[[Told], str] | None = None,
+        judge: Callable[[Identity], str] | None = None,
         chance: random.Random | None = None,
     ) -> None:
         self._id = device_id
@@ -113,7 +113,7 @@ class DeviceSupervisor:
         self._clock_ns = clock_ns
         self._transport = _transport(driver, radio, address, name, port, known)
         self._judge = judge
-        self._told, self._doubt = NOBODY, ""
+        self._identity, self._doubt = NOBODY, ""
         self._chance = chance or random.Random()
         self._failures = 0
         self._error: Exception | None = None
@@ -131,22 +131,22 @@ class DeviceSupervisor:
                 self._failures = 1 if self._was_stable() else self._failures + 1
                 action = decide(self._error, self._failures)
                 if action is Action.GIVE_UP:
-                    self._tell("failed")
+                    self._report("failed")
                     return
                 await self._recover(action, self._error)
         finally:
             self._transport.end()
             if self._state != "failed":
-                self._tell("stopped")
+                self._report("stopped")
 
     async def _attempt(self) -> Exception:
         """Go from searching to streaming; return what ended it."""
         self._live_from_s = None
         try:
-            self._tell("searching")
+            self._report("searching")
             await self._transport.search()
-            self._tell("connecting")
-            connection = await self._transport.connect(self._driver, self._take, self._clock_ns)
+            self._report("connecting")
+            connection = await self._transport.connect(self._driver, self._on_frame, self._clock_ns)
             try:
                 await self._identify(connection)
                 await self._stream(connection)
@@ -162,15 +162,15 @@ class DeviceSupervisor:
 
     async def _identify(self, connection: Connection) -> None:
         """Ask the device which one it is, and take it only if it is the right one. Raises LinkError."""
-        told = await self._hold(connection, self._driver.identify(connection), "the device was asked who it is")
-        self._told = replace(told, address=connection.address)
+        identity = await self._hold(connection, self._driver.identify(connection), "the device was asked who it is")
+        self._identity = replace(identity, address=connection.address)
         if self._judge is not None:
-            self._doubt = await asyncio.to_thread(self._judge, self._told)
+            self._doubt = await asyncio.to_thread(self._judge, self._identity)
         self._transport.confirm()
 
     async def _stream(self, connection: Connection) -> NoReturn:
         """Start the stream and watch it until it ends. Raises LinkError."""
-        self._tell("starting")
+        self._report("starting")
         await self._hold(connection, self._driver.start(connection), "the stream was being started")
         connection.begin_stream()
         asking = asyncio.create_task(self._ask_again(connection), name=f"refresh:{self._id}")
@@ -189,7 +189,7 @@ class DeviceSupervisor:
                 silence.heard(self._live_to_s, self._live_to_ns)
             if not (left_s := silence.left_s(loop.time())):
                 self._error = SilentStreamError(f"no sample for {self._driver.silence_s:g} s")
-                self._tell("silent")
+                self._report("silent")
                 raise self._error
             until_s = loop.time() + left_s
             with contextlib.suppress(TimeoutError):
@@ -241,7 +241,7 @@ class DeviceSupervisor:
     async def _recover(self, action: Action, error: Exception) -> None:
         if action is Action.RETRY:
             return
-        self._tell("failed" if isinstance(error, OtherDeviceError) else "waiting")
+        self._report("failed" if isinstance(error, OtherDeviceError) else "waiting")
         if action is Action.RESET and isinstance(error, LinkError):
             try:
                 await self._transport.reset(error)
@@ -250,19 +250,19 @@ class DeviceSupervisor:
         longest_s = SOON_S if isinstance(error, AmbiguousDeviceError) else LONGEST_DELAY_S
         await asyncio.sleep(min(longest_s, delay_s(self._failures, self._chance.random())))
 
-    def _take(self, frame: Frame) -> None:
+    def _on_frame(self, frame: Frame) -> None:
         if frame.channel in self._driver.live:
             self._live_to_s, self._live_to_ns = asyncio.get_running_loop().time(), frame.arrival_ns
             if self._live_from_s is None:
                 self._live_from_s = self._live_to_s
                 self._error = None
-                self._tell("streaming")
+                self._report("streaming")
         self._sink(self._id, frame)
 
     def _was_stable(self) -> bool:
         return self._live_from_s is not None and self._live_to_s - self._live_from_s >= STABLE_S
 
-    def _tell(self, state: State) -> None:
+    def _report(self, state: State) -> None:
         self._state = state
         error, advice, problem = "", "", ""
         if self._error is not None:
@@ -271,7 +271,7 @@ class DeviceSupervisor:
             problem = self._error.problem if isinstance(self._error, DriverError) else ""
         self._on_state(
             DeviceState(
-                self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._told, self._doubt
+                self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._identity, self._doubt
             )
         )
 

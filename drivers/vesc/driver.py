@@ -78,7 +78,7 @@ class VescDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode what the port gave."""
-        told: list[tuple[int, list[float]]] = []
+        samples: list[tuple[int, list[float]]] = []
         faults: list[tuple[int, list[float]]] = []
         for frame in frames:
             if frame.channel != DATA_CHANNEL:
@@ -89,11 +89,11 @@ class VescDecoder(Decoder):
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
                     continue
-                told.append((frame.arrival_ns, self._row(values)))
+                samples.append((frame.arrival_ns, self._row(values)))
                 if values.fault != self._fault:
                     self._fault = values.fault
                     faults.append((frame.arrival_ns, [values.fault, float(self._joint()), np.nan]))
-        rows = ((self._streams[STREAM], told), (FAULTS, faults))
+        rows = ((self._streams[STREAM], samples), (FAULTS, faults))
         return [_packet(spec, each) for spec, each in rows if each]
 
     def _row(self, values: Values) -> list[float]:

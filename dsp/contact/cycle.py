@@ -15,7 +15,7 @@ from dsp.record import Rows
 LEARN = 0.3  # weight of the newest stride in what is typical
 STILL_RATE = 0.2  # rad/s: above any gyroscope's bias and below the slowest heel rise
 SURE = 1.0  # confidence of an event that looked as it should
-UNSURE = 0.5  # factor for each thing that was missing: a push-off, a landing, the samples beside it
+UNSURE = 0.5  # factor for each thing that was missing: propulsion, a landing, the samples beside it
 
 
 @kernel
@@ -60,7 +60,7 @@ def write_event(events: Rows[ContactEvent], count: int, sensor: int, state: Cont
     event.sensor = sensor
     event.kind = state.event_kind
     event.index = state.event_index
-    event.decided_index = newest
+    event.detected_index = newest
     event.confidence = state.event_confidence
     return count + 1
 

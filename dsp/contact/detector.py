@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.contact.events import EVENT, MAX_LANDING, MAX_TAPS, RATE_RANGE_HZ
+from dsp.contact.events import EVENT, RATE_RANGE_HZ
 from dsp.contact.stride_kernel import STRIDE
 from dsp.mounting.alignment import ALIGNMENT, Mounting
-from dsp.roster import Roster, more_rows, require_rate
-from dsp.units import UnitWatch
+from dsp.roster import more_rows, require_rate
+from dsp.sensor_rows import SensorRows
 
 
-class ContactDetector(ABC):
+class ContactDetector(SensorRows, ABC):
     """Contacts of many sensors of one kind of segment, one kernel call a batch; sensors may come and go.
 
     Events are rows of ``EVENT``; ``dsp.gait.gait.Walk`` takes those of feet and of shanks. The same samples in any
@@ -31,13 +31,10 @@ class ContactDetector(ABC):
     """
 
     def __init__(self, name: str, params: np.dtype[np.void], state: np.dtype[np.void]) -> None:
+        super().__init__(params, state)
         self._name = name
-        self._roster = Roster(self._grow)
-        self._rows = np.zeros(0, params)
-        self._state = np.zeros(0, state)
         self._alignment = np.zeros(0, ALIGNMENT)
         self._events = np.zeros(0, EVENT)
-        self._units = UnitWatch()
         self.strides: NDArray[np.void] = np.zeros(0, STRIDE)
 
     @abstractmethod
@@ -51,35 +48,22 @@ class ContactDetector(ABC):
     def attach(self, rate_hz: float) -> int:
         """Return the number of a new sensor sampled at ``rate_hz``; raises ValueError where that cannot do."""
         require_rate(f"{self._name} need", rate_hz, RATE_RANGE_HZ)
-        sensor = self._roster.attach()
-        self._rows[sensor] = self._params_for(rate_hz)[0]
-        self._state[sensor] = np.zeros((), self._state.dtype)
+        sensor = self._attach(self._params_for(rate_hz))
         self._alignment[sensor] = np.zeros((), ALIGNMENT)
-        self._units.forget(sensor)
         return sensor
-
-    def detach(self, sensor: int) -> None:
-        """Forget a sensor; its number may be given to another."""
-        self._roster.detach(sensor)
 
     def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
-        self._roster.check(*batch.sensor.tolist())
-        self._units.look(batch)
+        self._look_at(batch)
         need = 4 * len(batch.index) + 16
         if len(self._events) < need:
             self._events = np.zeros(2 * need, EVENT)
         return self._events[: self._run(batch)].copy()
 
-    def doubt(self, sensor: int) -> str:
-        """Return what is wrong with the units of a sensor, whose strides then have no measures; empty if nothing is."""
-        self._roster.check(sensor)
-        return self._units.doubt(sensor)
-
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: an undecided event is dropped rather than guessed; it starts afresh."""
         self._roster.check(sensor)
-        self._state[sensor] = np.zeros((), self._state.dtype)
+        self._begin(sensor)
         return np.zeros(0, EVENT)
 
     def settled(self, sensor: int) -> float:
@@ -100,21 +84,5 @@ class ContactDetector(ABC):
         return Mounting.of(self._alignment[sensor])
 
     def _grow(self, room: int) -> None:
-        self._rows = more_rows(self._rows, room)
-        self._state = more_rows(self._state, room)
+        super()._grow(room)
         self._alignment = more_rows(self._alignment, room)
-        self._units.grow(room)
-
-
-def smoothing(smoothing_s: float, rate_hz: float) -> tuple[int, NDArray[np.float64]]:
-    """Return half the width of the triangular window over the pitch rate, in samples, and its weights."""
-    half = min(max(int(np.ceil(smoothing_s * rate_hz)) - 1, 0), MAX_TAPS // 2)
-    taps: NDArray[np.float64] = 1.0 - np.abs(np.arange(-half, half + 1)) / max(smoothing_s * rate_hz, 1.0)
-    weights = np.zeros(MAX_TAPS)
-    weights[: 2 * half + 1] = taps / taps.sum()
-    return half, weights
-
-
-def longest_landing(landing_max_s: float, rate_hz: float) -> int:
-    """Return the longest landing in samples, of which a kernel keeps ``MAX_LANDING``."""
-    return min(round(landing_max_s * rate_hz), MAX_LANDING - 1)

@@ -28,7 +28,7 @@ class ContactEvent(Record):
     sensor: int
     kind: int  # INITIAL_CONTACT, FINAL_CONTACT, FOOT_FLAT or GAP
     index: float  # the event on the device's sample counter; of a gap the last sample before it
-    decided_index: int  # newest sample when it was decided; of a gap the first sample after it
+    detected_index: int  # newest sample when it was detected; of a gap the first sample after it
     confidence: float  # 0 to 1
 
 

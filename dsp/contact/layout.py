@@ -21,7 +21,7 @@ class ContactParams(Record):
     lift_max: int  # samples in which a rise must become a swing
     min_phase: float  # samples: shortest stance and shortest swing
     ringing: float  # samples after an initial contact in which the impact may still ring
-    push_off_age: float  # samples from push-off to the start of swing beyond which they do not belong together
+    propulsion_age: float  # samples from propulsion (push-off) beyond which a swing that begins is not its own
     calm: int  # samples without rotation that end a swing whose landing turns nothing
     still: int  # samples without any rotation that make rest: nothing before counts as the start of a step
     rate_floor: float  # rad/s: slowest swing peak

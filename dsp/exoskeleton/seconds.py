@@ -134,11 +134,11 @@ class ExoskeletonSeconds:
         time_s, samples = np.concatenate(self._times), np.concatenate(self._samples)
         self._times, self._samples, self._kept = [], [], 0
         span = float(time_s[0]), float(time_s[-1])
-        told = (_told(part, samples[:, part.columns], span) for part in self._parts)
-        return [result for result in told if result is not None]
+        results = (_result_of(part, samples[:, part.columns], span) for part in self._parts)
+        return [result for result in results if result is not None]
 
 
-def _told(part: Part, values: Floats, span: tuple[float, float]) -> Result | None:
+def _result_of(part: Part, values: Floats, span: tuple[float, float]) -> Result | None:
     """Return what a second says of one metric; None where the device told nothing."""
     known = np.ascontiguousarray(values).ravel()
     known = known[~np.isnan(known)]

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.contact.detector import ContactDetector, longest_landing, smoothing
+from dsp.contact.detector import ContactDetector
 from dsp.contact.events import HISTORY
+from dsp.contact.params import StepParams
 from dsp.contact.stride_kernel import SCRATCH, STRIDE
 from dsp.foot.kernel import Sink, contacts
 from dsp.foot.layout import PARAMS, STATE
@@ -23,74 +24,38 @@ MEASURED = ("length", "clearance", "strike_angle", "toe_off_angle", "turn")
 
 
 @dataclass(frozen=True, slots=True)
-class FootParams:
-    """Physical limits of what counts as a step. Times in seconds, rates in rad/s, angles in rad.
+class FootParams(StepParams):
+    """Physical limits of what counts as a step of a foot: its swing turns the toes up, its landing slaps them down.
 
     Attributes:
-        smoothing_s: Half-width of the triangular smoothing window over the pitch rate.
-        bridge_s: Longest run of lost samples that is interpolated once the next sample is there.
         again_s: What is gone through again when another axis is found: a heel rise and half a swing.
-        landing_min_s: Time after the end of the toe-up rotation in which the foot slaps down, if it does.
-        landing_max_s: Longest such time when the toe is lowered slowly.
-        swing_max_s: Longest swing (exoskeleton strides take up to 8 s).
-        lift_max_s: Time in which the toe-up rotation must become that of a step.
-        phase_min_s: Shortest stance and shortest swing.
-        ringing_s: Time after an initial contact in which the impact may still ring.
-        push_off_age_s: Longest time from push-off to the start of the toe-up rotation.
-        calm_s: Time without rotation that ends a swing in which the foot came down flat.
-        still_s: Time without any rotation after which nothing before counts as the start of a step.
         hidden_s: Longest gap in which a foot that swings before and after it cannot have stood meanwhile.
         stand_s: Time without any rotation after which the foot stands, whatever a gap before has hidden.
         flat_s: Quiet time that makes foot-flat.
         flat_search_s: Time after that in which the stillest instant of foot-flat is looked for.
-        rate_floor: Slowest peak of a swing; slower rotations are shifts of weight.
-        angle_floor: Smallest toe-up rotation of a swing.
-        memory_s: Time constant with which the typical stride is forgotten in a pause.
     """
 
-    smoothing_s: float = 0.04
-    bridge_s: float = 0.1
-    again_s: float = 2.0
     landing_min_s: float = 0.08
     landing_max_s: float = 0.18
-    swing_max_s: float = 5.0
     lift_max_s: float = 2.0
-    phase_min_s: float = 0.1
-    ringing_s: float = 0.3
-    push_off_age_s: float = 0.5
+    propulsion_age_s: float = 0.5
     calm_s: float = 0.08
-    still_s: float = 0.05
+    rate_floor: float = 0.25
+    angle_floor: float = 0.1
+    again_s: float = 2.0
     hidden_s: float = 0.3
     stand_s: float = 0.5
     flat_s: float = 0.1
     flat_search_s: float = 0.2
-    rate_floor: float = 0.25
-    angle_floor: float = 0.1
-    memory_s: float = 20.0
 
     def for_rate(self, rate_hz: float) -> NDArray[np.void]:
         """Return one row of the kernel's parameters for a sampling rate."""
-        row = np.zeros(1, PARAMS)
-        row["dt"] = 1.0 / rate_hz
-        row["half"], row["taps"] = smoothing(self.smoothing_s, rate_hz)
+        row = self.row(PARAMS, rate_hz)
         row["again"] = min(round(self.again_s * rate_hz), HISTORY)
-        row["bridge"] = round(self.bridge_s * rate_hz)
-        row["landing_min"] = round(self.landing_min_s * rate_hz)
-        row["landing_max"] = longest_landing(self.landing_max_s, rate_hz)
-        row["swing_max"] = round(self.swing_max_s * rate_hz)
-        row["lift_max"] = round(self.lift_max_s * rate_hz)
-        row["min_phase"] = self.phase_min_s * rate_hz
-        row["ringing"] = self.ringing_s * rate_hz
-        row["push_off_age"] = self.push_off_age_s * rate_hz
-        row["calm"] = max(2, round(self.calm_s * rate_hz))
-        row["still"] = max(2, round(self.still_s * rate_hz))
         row["hidden"] = round(self.hidden_s * rate_hz)
         row["stand"] = round(self.stand_s * rate_hz)
         row["flat_search"] = round(self.flat_search_s * rate_hz)
         row["quiet"] = round(self.flat_s * rate_hz)
-        row["rate_floor"] = self.rate_floor
-        row["angle_floor"] = self.angle_floor
-        row["fade"] = np.exp(-1.0 / (self.memory_s * rate_hz))
         return row
 
 
@@ -125,8 +90,8 @@ class FootContacts(ContactDetector):
             batch.index,
             batch.acc,
             batch.gyr,
-            self._rows.view(np.recarray),
-            self._state.view(np.recarray),
+            self._row_records,
+            self._state_records,
             self._alignment.view(np.recarray),
             self._history,
             Sink(self._events.view(np.recarray), self._strides.view(np.recarray), counts, self._scratch),

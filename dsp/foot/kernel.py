@@ -70,9 +70,9 @@ def advance_watermark(state: FootKernelState, params: FootKernelParams, alignmen
         if state.flat_found == 0:
             earliest = min(centre, centre + params.half - 0.5 * params.quiet - state.flat_for)
         earliest = min(earliest, state.rise, state.dip_level)
-        age = params.push_off_age
-        if state.push_off_level >= centre - age or state.push_off_level >= state.rise - age:
-            earliest = min(earliest, state.push_off_level)
+        age = params.propulsion_age
+        if state.propulsion_level >= centre - age or state.propulsion_level >= state.rise - age:
+            earliest = min(earliest, state.propulsion_level)
     if alignment.agreed < AGREED_STRIDES:  # another axis may show other events in what is gone through again
         earliest = min(earliest, centre - params.again)
     state.settled = max(state.settled, earliest)

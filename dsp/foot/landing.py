@@ -27,7 +27,7 @@ from dsp.contact.events import (
 from dsp.foot.layout import BLIND, SEEN, FootKernelParams, FootKernelState
 from dsp.foot.lift import (
     LATE_SHARE,
-    PUSH_OFF_FLOOR,
+    PROPULSION_FLOOR,
     close_dip,
     follow_down,
     forget_impacts,
@@ -37,7 +37,7 @@ from dsp.foot.lift import (
 )
 from dsp.kernel import kernel
 
-# Timing level as a share of the peak, as that of push-off: on the steep part of the flank, and agreeing with contacts
+# Timing level as a share of the peak, as that of propulsion: on the steep part of the flank, and agreeing with contacts
 # of healthy walkers that were checked by hand.
 SLAP_LEVEL = 0.5
 
@@ -142,9 +142,9 @@ def before_gap(state: FootKernelState, params: FootKernelParams, at: float) -> N
     elif state.phase == GROUND and state.typical_angle > 0.0 and state.heel_top >= LIFTED * state.typical_angle:
         if state.dip_level != NEVER:
             close_dip(state, params, at)
-        if state.push_off <= -PUSH_OFF_FLOOR and at - state.push_off_level <= params.push_off_age:
-            report_event(state, FINAL_CONTACT, state.push_off_level, UNSURE)
-            state.last_final = state.push_off_level
+        if state.propulsion <= -PROPULSION_FLOOR and at - state.propulsion_level <= params.propulsion_age:
+            report_event(state, FINAL_CONTACT, state.propulsion_level, UNSURE)
+            state.last_final = state.propulsion_level
             state.phase = SWING
 
 

@@ -9,7 +9,7 @@ from dsp.record import Vector
 
 # How much of a step has been seen since samples were lost.
 SEEN: Final = 0
-LATE: Final = 1  # its push-off: how far the heel rose is not known
+LATE: Final = 1  # its propulsion: how far the heel rose is not known
 BLIND: Final = 2  # less: no final contact can be reported
 
 
@@ -38,9 +38,9 @@ class FootKernelState(ContactState):
     heel: float  # rad: how far the heel has risen since the foot last lay flat
     heel_top: float  # its highest since then
     dip: float  # deepest rate of the present negative excursion, rad/s
-    dip_level: float  # where that had died down to PUSH_OFF_LEVEL
-    push_off: float  # the same two of the push-off candidate
-    push_off_level: float
+    dip_level: float  # where that had died down to PROPULSION_LEVEL
+    propulsion: float  # the same two of what may be propulsion
+    propulsion_level: float
     impact_lag: float  # samples from the first jolt to the middle of all
     quiet: int  # samples in a row below FLAT_RATE
     flat_found: int

@@ -1,10 +1,10 @@
-"""A foot on the ground: its push-off, the rise into swing, and the final contact between them.
+"""A foot on the ground: propulsion (push-off), the rise into swing, and the final contact between them.
 
 The method follows the gyroscope literature (Aminian 2002, Salarian 2004): in the sagittal plane the foot turns
-toe-down at push-off, toe-up through swing, and toe-down again when it slaps the floor. ``rate`` is the pitch rate
+toe-down in propulsion, toe-up through swing, and toe-down again when it slaps the floor. ``rate`` is the pitch rate
 (rad/s) with toe-up positive, smoothed by a short symmetric window whose delay is known exactly, so every event keeps
-its true time; ``at`` is the sample number in the middle of that window. Final contact is where push-off has died down
-to ``PUSH_OFF_LEVEL`` of its peak. What comes after it stands in ``dsp.foot.landing``.
+its true time; ``at`` is the sample number in the middle of that window. Final contact is where propulsion has died down
+to ``PROPULSION_LEVEL`` of its peak. What comes after it stands in ``dsp.foot.landing``.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from dsp.mounting.alignment import AGREED_STRIDES, Alignment
 
 # Timing levels as shares of the peak: both sit on the steep part of the flank, where noise moves the crossing least.
 # At these levels the crossings coincide with hand-checked contacts of healthy walkers.
-PUSH_OFF_LEVEL = 0.65
+PROPULSION_LEVEL = 0.65
 
 # A swing must reach this share of the recent typical peak and rotation: more while the impact may still ring (which
 # looks like short, fast rotations), less later, because the steps of a turn or a stop are small.
 RINGING_SHARE = 0.35
 SMALL_SHARE = 0.1
 HEEL_SHARE = 0.5  # a step begins with the heel: toe-down rotation before swing, as a share of the toe-up one needed
-SECOND_DIP = 0.5  # a later dip of this share of the push-off before it replaces it
-PUSH_OFF_FLOOR = 0.3  # rad/s: weaker toe-down rates are no push-off
-LATE_SHARE = 0.5  # swing is late once the rate is below this share of its peak: impacts before that are the push-off's
+SECOND_DIP = 0.5  # a later dip of this share of the propulsion before it replaces it
+PROPULSION_FLOOR = 0.3  # rad/s: weaker toe-down rates are no propulsion
+LATE_SHARE = 0.5  # swing is late once the rate is below this share of its peak: impacts before that are of propulsion
 IMPACT_FLOOR = 2.0  # m/s^2 from one sample to the next: less is no impact
 IMPACT_TOP = 1000.0  # m/s^2: more than any accelerometer measures
 STEP_JOLT = 5.0  # m/s^2: a foot that comes down so hard was in the air, however little it has turned
@@ -38,11 +38,11 @@ FLAT_ANGLE = 0.05  # rad: a foot that lies still within this of flat has not beg
 
 @kernel
 def forget_lift(state: FootKernelState) -> None:
-    """Forget what looked like the beginning of a step: heel rise, push-off and toe-up rotation."""
+    """Forget what looked like the beginning of a step: heel rise, propulsion and toe-up rotation."""
     state.heel = 0.0
     state.heel_top = 0.0
-    state.push_off = 0.0
-    state.push_off_level = NEVER
+    state.propulsion = 0.0
+    state.propulsion_level = NEVER
     state.dip = 0.0
     state.dip_level = NEVER
     state.rise = NEVER
@@ -53,28 +53,28 @@ def forget_lift(state: FootKernelState) -> None:
 
 @kernel
 def close_dip(state: FootKernelState, params: FootKernelParams, at: float) -> None:
-    """End a negative excursion: it is the push-off, unless the one before was recent and much deeper."""
+    """End a negative excursion: it is the propulsion, unless the one before was recent and much deeper."""
     if state.dip_level == NEVER:
         state.dip_level = at
-    stale = state.push_off_level == NEVER or at - state.push_off_level > params.push_off_age
-    if stale or state.dip <= SECOND_DIP * state.push_off:
-        state.push_off = state.dip
-        state.push_off_level = state.dip_level
+    stale = state.propulsion_level == NEVER or at - state.propulsion_level > params.propulsion_age
+    if stale or state.dip <= SECOND_DIP * state.propulsion:
+        state.propulsion = state.dip
+        state.propulsion_level = state.dip_level
     state.dip = 0.0
     state.dip_level = NEVER
 
 
 @kernel
-def follow_push_off(state: FootKernelState, params: FootKernelParams, at: float, rate: float) -> None:
+def follow_propulsion(state: FootKernelState, params: FootKernelParams, at: float, rate: float) -> None:
     """Follow a toe-down rotation: how far the heel rises, and where its rate dies down."""
-    if rate < state.dip < 0.0 or rate <= -PUSH_OFF_LEVEL * state.typical_peak:
+    if rate < state.dip < 0.0 or rate <= -PROPULSION_LEVEL * state.typical_peak:
         state.blind = min(state.blind, LATE)
     if rate < state.dip:
         state.dip = rate
         state.dip_level = NEVER
-    elif state.dip_level == NEVER and rate > PUSH_OFF_LEVEL * state.dip:
+    elif state.dip_level == NEVER and rate > PROPULSION_LEVEL * state.dip:
         state.dip_level = (
-            at - (rate - PUSH_OFF_LEVEL * state.dip) / (rate - state.rate_before) if rate > state.rate_before else at
+            at - (rate - PROPULSION_LEVEL * state.dip) / (rate - state.rate_before) if rate > state.rate_before else at
         )
     state.angle = max(0.0, state.angle + rate * params.dt)
     if state.angle == 0.0:
@@ -130,7 +130,7 @@ def is_step(state: FootKernelState, needed: float) -> bool:
 
 @kernel
 def is_small_step(state: FootKernelState, needed: float) -> bool:
-    """Return the same of a step without push-off, or of a smaller one, to be believed if the foot then comes down."""
+    """Return the same of a step without propulsion, or of a smaller one, to be believed if the foot then comes down."""
     return bool(state.angle >= needed or is_step(state, STEP_SHARE * needed))
 
 
@@ -149,7 +149,7 @@ def has_landed(state: FootKernelState, alignment: Alignment, rate: float) -> boo
 
 @kernel
 def on_ground(state: FootKernelState, params: FootKernelParams, alignment: Alignment, at: float, rate: float) -> None:
-    """Follow push-off and the rise into swing; report final contact once it is a swing, and foot-flat before."""
+    """Follow propulsion and the rise into swing; report final contact once it is a swing, and foot-flat before."""
     if (
         (state.still >= params.still and state.heel < FLAT_ANGLE)
         or state.still > params.lift_max
@@ -162,7 +162,7 @@ def on_ground(state: FootKernelState, params: FootKernelParams, alignment: Align
     state.heel_top = max(state.heel_top, state.heel)
     if rate < 0.0:
         tip_down(state, params, at, rate)
-        follow_push_off(state, params, at, rate)
+        follow_propulsion(state, params, at, rate)
         if state.tipped == 1 and has_landed(state, alignment, rate):
             begin_swing(state, params, at, rate)
             state.phase = LANDING
@@ -211,8 +211,8 @@ def begin_swing(state: FootKernelState, params: FootKernelParams, at: float, rat
     state.last_final = at
     if state.blind == BLIND:
         return
-    if state.push_off <= -PUSH_OFF_FLOOR and state.rise - state.push_off_level <= params.push_off_age:
-        report_event(state, FINAL_CONTACT, state.push_off_level, SURE if state.blind == SEEN else UNSURE)
+    if state.propulsion <= -PROPULSION_FLOOR and state.rise - state.propulsion_level <= params.propulsion_age:
+        report_event(state, FINAL_CONTACT, state.propulsion_level, SURE if state.blind == SEEN else UNSURE)
     else:
         report_event(state, FINAL_CONTACT, state.rise, UNSURE)
     state.last_final = state.event_index

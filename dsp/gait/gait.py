@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from dsp.catalogue import CATALOGUE
+from dsp.catalogue import plausible_ranges
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
 from dsp.gait.window import Foot, Interval, Window, cadence, coordination, halves, symmetry, variability
@@ -34,9 +34,10 @@ SYNC_FOR_SYMMETRY_S = 0.010
 SYNC_FOR_STEP_S = 0.020
 
 SHAPE = 4  # order of a stride's shape among what happens at the same instant: after the contacts
-SAME_S = 0.02  # a contact told twice through a clock map that was refined in between is still the same
+SAME_S = 0.02  # a contact timed twice through a clock map that was refined in between is still the same
 TURNING = math.radians(20.0)  # a stride that turns more is part of a turn and no steady walking
 SURE = 0.5  # confidence of a contact below which what rests on it is degraded
+UNCERTAIN = "uncertain contact"
 MIN_BOUT_STEPS = 3  # fewer are shuffling about, not a walk
 WINDOW_STRIDES = 50  # strides kept for variability
 
@@ -51,7 +52,7 @@ class Contact(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What foot-flat to foot-flat tells of one stride: SI units and rad; NaN where unknown.
+    """What is measured of one stride from foot-flat to foot-flat: SI units and rad; NaN where unknown.
 
     ``start_s`` and ``time_s`` are the two foot-flats, ``initial_s`` the initial contact between them on the gateway
     clock; ``stride_s`` is the time from the initial contact before to that one.
@@ -93,18 +94,16 @@ class Walk:
 
     Args:
         exoskeleton: Take the wider plausibility limits of exoskeleton gait.
-        contacts: Name and version of the algorithm that tells the contacts of each foot; by default that of feet.
+        contacts: Name and version of the algorithm that finds the contacts of each foot; by default that of feet.
             Where they differ, what rests on both feet is degraded: each has an error of its own.
     """
 
     def __init__(self, *, exoskeleton: bool = False, contacts: Mapping[Foot, str] | None = None) -> None:
-        self._exoskeleton = exoskeleton
+        self._plausible_of = plausible_ranges(exoskeleton=exoskeleton)
         given = dict(contacts or {})
         self._algorithms: dict[Foot, str] = {"left": FOOT_ALGORITHM, "right": FOOT_ALGORITHM, **given}
         self._unlike = len(set(given.values())) > 1
-        high = CATALOGUE["stride_time"].limits(exoskeleton=exoskeleton)[1]
-        assert high is not None
-        self._pause_s = high
+        self._pause_s = self._plausible_of["stride_time"][1]
         self._pending: list[tuple[float, Foot, int, tuple[float, ...]]] = []
         self._sync_s: float | None = None
         self._done_s = -math.inf
@@ -116,6 +115,12 @@ class Walk:
     def waiting(self) -> bool:
         """Whether a contact or a stride still waits for the watermark."""
         return bool(self._pending)
+
+    @property
+    def due_s(self) -> float:
+        """Nothing comes of `process` without new contacts before the watermark has reached this instant."""
+        pause_s = self._last_step_s + self._pause_s
+        return min(self._pending[0][0], pause_s) if self._pending else pause_s
 
     def process(
         self,
@@ -151,21 +156,19 @@ class Walk:
                 self._add_contact(Contact(side, kind, time_s, rest[0]))
         if watermark_s - self._last_step_s > self._pause_s:
             self._end_bout()
-        return self._collect()
+        out, self._out = self._out, []
+        return out
 
-    def finish(self) -> list[Result]:
-        """End of the session: take what is pending and close the bout."""
-        self.process([], self._sync_s, math.inf)
+    def finish(self, sync_s: float | None = None) -> list[Result]:
+        """End of the session: process what is pending and close the bout; ``sync_s`` where there is a newer one."""
+        found = self.process([], self._sync_s if sync_s is None else sync_s, math.inf)
         self._end_bout()
-        return self._collect()
+        out, self._out = self._out, []
+        return found + out
 
     def _wait(self, time_s: float, side: Foot, kind: int, rest: tuple[float, ...]) -> None:
         if math.isfinite(time_s):
             heapq.heappush(self._pending, (float(time_s), side, kind, rest))
-
-    def _collect(self) -> list[Result]:
-        out, self._out = self._out, []
-        return out
 
     def _begin_bout(self) -> None:
         self._feet: dict[Foot, FootState] = {"left": FootState(), "right": FootState()}
@@ -199,7 +202,14 @@ class Walk:
             foot.broken = True
             foot.final = None
             return
-        self._publish(EVENTS[contact.kind], 1.0, (contact, contact), algorithm=self._algorithms[contact.side])
+        uncertain = contact.confidence < SURE
+        self._out.append(
+            Result(
+                EVENTS[contact.kind], 1.0, contact.side, contact.time_s, contact.time_s, 1,
+                self._algorithms[contact.side], quality="degraded" if uncertain else "ok",
+                reason=UNCERTAIN if uncertain else "",
+            )
+        )  # fmt: skip
         if contact.kind == FINAL_CONTACT:
             foot.final = contact
         elif contact.kind == INITIAL_CONTACT:
@@ -232,7 +242,8 @@ class Walk:
             self._rejected.append(contact.time_s)
             return False
         self._steps.append(Interval(contact.side, before.time_s, contact.time_s))
-        self._publish("step_time", contact.time_s - before.time_s, (before, contact), sync_limit_s=SYNC_FOR_STEP_S)
+        confidence = min(before.confidence, contact.confidence)
+        self._add_value("step_time", contact.time_s - before.time_s, (before, contact), confidence, SYNC_FOR_STEP_S)
         return True
 
     def _stride(self, contact: Contact) -> bool:
@@ -244,13 +255,16 @@ class Walk:
         stride_s = contact.time_s - before.time_s
         if foot.broken:
             self._rejected.append(contact.time_s)
-            self._publish("stride_time", None, (before, contact), lost=True)
+            start_s, end_s, lost = before.time_s, contact.time_s, "samples lost"
+            self._out.append(
+                Result("stride_time", None, contact.side, start_s, end_s, 0, ALGORITHM, 1, "invalid", lost)
+            )
             return False
         if not self._plausible("stride_time", stride_s):
             self._rejected.append(contact.time_s)
             return False
         foot.strides.append(Interval(contact.side, before.time_s, contact.time_s))
-        self._publish("stride_time", stride_s, (before, contact))
+        self._add_value("stride_time", stride_s, (before, contact), min(before.confidence, contact.confidence))
         if foot.final is not None:
             self._phases(before, foot.final, contact)
         return True
@@ -262,11 +276,12 @@ class Walk:
         if not (self._plausible("stance_time", stance) and self._plausible("swing_time", swing)):
             self._rejected.append(last.time_s)
             return
-        whole = (first, last)
-        self._publish("stance_time", stance, (first, final))
-        self._publish("swing_time", swing, (final, last))
-        self._publish("stance_pct", 100.0 * stance / stride_s, whole, also=(final,))
-        self._publish("swing_pct", 100.0 * swing / stride_s, whole, also=(final,))
+        whole, add = (first, last), self._add_value
+        sure = min(first.confidence, final.confidence, last.confidence)
+        add("stance_time", stance, (first, final), min(first.confidence, final.confidence))
+        add("swing_time", swing, (final, last), min(final.confidence, last.confidence))
+        add("stance_pct", 100.0 * stance / stride_s, whole, sure)
+        add("swing_pct", 100.0 * swing / stride_s, whole, sure)
         other = self._feet[OTHER[first.side]]
         if other.swing is None or other.broken:
             return
@@ -275,19 +290,18 @@ class Walk:
             return  # another order than walking has: a missed contact, or a clock error above double support
         both = (lifted.time_s - first.time_s) + (final.time_s - landed.time_s)
         single = landed.time_s - lifted.time_s
-        also = (final, lifted, landed)
+        sure = min(sure, lifted.confidence, landed.confidence)
         # An error between the clocks cancels out of both, but a large one may have put the contacts in a wrong order.
-        self._publish("double_support_pct", 100.0 * both / stride_s, whole, also=also, sync_limit_s=SYNC_FOR_STEP_S)
-        self._publish("single_support_pct", 100.0 * single / stride_s, whole, also=also, sync_limit_s=SYNC_FOR_STEP_S)
+        add("double_support_pct", 100.0 * both / stride_s, whole, sure, SYNC_FOR_STEP_S)
+        add("single_support_pct", 100.0 * single / stride_s, whole, sure, SYNC_FOR_STEP_S)
 
     def _both(self) -> None:
-        """Say what a window of steps of both feet tells: cadence each step, the rest each second one."""
-        rejected = list(self._rejected)
-        self._add_window("cadence", "both", cadence(list(self._steps), rejected))
+        """Add what a window of steps of both feet shows: cadence each step, the rest each second one."""
+        rejected, steps = list(self._rejected), list(self._steps)
+        self._add_window("cadence", "both", cadence(steps, rejected))
         self._paired = not self._paired
         if self._paired:
             return
-        steps = list(self._steps)
         for metric, window in symmetry(steps, rejected).items():
             self._add_window(metric, "both", window, sync_limit_s=SYNC_FOR_SYMMETRY_S)
         strides = {side: list(foot.strides) for side, foot in self._feet.items()}
@@ -295,24 +309,24 @@ class Walk:
         self._add_window("pci", "both", coordination(steps, strides, rejected), sync_limit_s=SYNC_FOR_SYMMETRY_S)
 
     def _one_foot(self, side: Foot) -> None:
-        """Say what one foot alone can tell, and that it is one foot alone."""
+        """Add what one foot alone can show, and that it is one foot alone."""
         strides, rejected = list(self._feet[side].strides), list(self._rejected)
         self._add_window("cadence", "both", cadence(halves(strides), rejected), reason=f"{side} foot only")
         self._add_window("stride_time_cv", side, variability({side: strides}, rejected))
 
     def _shape(self, shape: Shape) -> None:
-        """Say length, speed and angles of a stride; take it out of the windows if it was part of a turn."""
-        speed = shape.length / shape.stride_s if shape.stride_s > 0.0 else math.nan
+        """Add length, speed and angles of a stride; leave it out of the windows if it was part of a turn."""
+        side, end_s, start_s, _, stride_s, length, *_ = shape
         for metric, value in (
-            ("stride_length", shape.length),
-            ("walking_speed", speed),
+            ("stride_length", length),
+            ("walking_speed", length / stride_s if stride_s > 0.0 else math.nan),
             ("foot_clearance", shape.clearance),
             ("foot_strike_angle", math.degrees(shape.strike_angle)),
             ("toe_off_angle", math.degrees(shape.toe_off_angle)),
             ("stride_turn", math.degrees(shape.turn)),
         ):
             if self._plausible(metric, value):
-                self._out.append(Result(metric, value, shape.side, shape.start_s, shape.time_s, 1, STRIDE_ALGORITHM))
+                self._out.append(Result(metric, value, side, start_s, end_s, 1, STRIDE_ALGORITHM))
         if abs(shape.turn) < TURNING:
             return
         strides = self._feet[shape.side].strides
@@ -322,46 +336,45 @@ class Walk:
         self._steps = deque(kept, maxlen=self._steps.maxlen)
 
     def _plausible(self, metric: str, value: float) -> bool:
-        return CATALOGUE[metric].plausible(value, exoskeleton=self._exoskeleton)
+        low, high = self._plausible_of[metric]
+        return low <= value <= high
 
-    def _publish(
+    def _add_value(
         self,
         metric: str,
-        value: float | None,
+        value: float,
         span: tuple[Contact, Contact],
-        *,
-        also: tuple[Contact, ...] = (),
+        confidence: float,
         sync_limit_s: float | None = None,
-        algorithm: str = ALGORITHM,
-        lost: bool = False,
     ) -> None:
-        """Say one value from contact to contact, on the side of the later one."""
-        reason = self._doubt(sync_limit_s)
-        if not reason and any(contact.confidence < SURE for contact in (*span, *also)):
-            reason = "uncertain contact"
+        """Add one value from contact to contact, on the side of the later one.
+
+        Args:
+            metric: What it is.
+            value: How much.
+            span: From which contact to which.
+            confidence: The least of all contacts that went into it.
+            sync_limit_s: How well the clocks of the feet must agree for it; None for a value of one foot.
+        """
+        reason = self._doubt(sync_limit_s) or (UNCERTAIN if confidence < SURE else "")
         quality: Quality = "degraded" if reason else "ok"
-        if lost:
-            quality, reason = "invalid", "samples lost"
-        n, rejected = (0, 1) if lost else (1, 0)
-        start, end = span[0].time_s, span[1].time_s
         sync_s = None if sync_limit_s is None else self._sync_s
+        start, end = span
         self._out.append(
-            Result(metric, value, span[1].side, start, end, n, algorithm, rejected, quality, reason, sync_s)
+            Result(metric, value, end.side, start.time_s, end.time_s, 1, ALGORITHM, 0, quality, reason, sync_s)
         )
 
     def _add_window(
         self, metric: str, side: Side, window: Window | None, *, sync_limit_s: float | None = None, reason: str = ""
     ) -> None:
-        """Say one value over a window, if there is one and it is plausible."""
+        """Add one value over a window, if there is one and it is plausible."""
         if window is None or not self._plausible(metric, window.value):
             return
-        reason = reason or self._doubt(sync_limit_s) or window.reason
+        value, start_s, end_s, n, rejected, window_reason = window
+        reason = reason or self._doubt(sync_limit_s) or window_reason
         quality: Quality = "degraded" if reason else "ok"
         sync_s = None if sync_limit_s is None else self._sync_s
-        start, end, n, rejected = window.start_s, window.end_s, window.n, window.n_rejected
-        self._out.append(
-            Result(metric, window.value, side, start, end, n, ALGORITHM, rejected, quality, reason, sync_s)
-        )
+        self._out.append(Result(metric, value, side, start_s, end_s, n, ALGORITHM, rejected, quality, reason, sync_s))
 
     def _doubt(self, sync_limit_s: float | None) -> str:
         """Return why the two feet cannot be compared as closely as what needs both must; empty if they can."""

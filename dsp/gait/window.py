@@ -1,4 +1,4 @@
-"""What a window of steps and strides tells: cadence, symmetry, variability, coordination. Pure functions."""
+"""What a window of steps and strides shows: cadence, symmetry, variability, coordination. Pure functions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ class Interval(NamedTuple):
     start_s: float
     end_s: float
 
-    @property
-    def length_s(self) -> float:
-        """Its duration."""
-        return self.end_s - self.start_s
-
 
 class Window(NamedTuple):
     """A value over a window; ``reason`` says why it is not to be trusted fully."""
@@ -44,33 +39,30 @@ def cadence(steps: Sequence[Interval], rejected: Iterable[float]) -> Window | No
     if len(used) < 2 * MIN_STRIDES - 2:
         return None
     reason = "" if len(used) >= 2 * MIN_STRIDES else "few steps"
-    return _window(60.0 * len(used) / math.fsum(s.length_s for s in used), used, rejected, reason)
+    return _window(60.0 * len(used) / math.fsum(_lengths(used)), used, rejected, reason)
 
 
 def symmetry(steps: Sequence[Interval], rejected: Iterable[float]) -> dict[str, Window]:
     """Return symmetry index and ratio of the mean step times of the two sides, from three steps of each."""
     used = steps[-SYMMETRY_STEPS:]
-    left, right = ([s.length_s for s in used if s.side == side] for side in ("left", "right"))
+    left, right = (_lengths([s for s in used if s.side == side]) for side in ("left", "right"))
     if min(len(left), len(right)) < MIN_STRIDES:
         return {}
     mean_left, mean_right = _mean(left), _mean(right)
     index = 100.0 * (mean_right - mean_left) / (0.5 * (mean_right + mean_left))
     ratio = max(mean_left, mean_right) / min(mean_left, mean_right)
-    rejected = list(rejected)
-    return {
-        "symmetry_index": _window(index, used, rejected),
-        "symmetry_ratio": _window(ratio, used, rejected),
-    }
+    window = _window(index, used, rejected)
+    return {"symmetry_index": window, "symmetry_ratio": window._replace(value=ratio)}
 
 
 def variability(strides: Mapping[Foot, Sequence[Interval]], rejected: Iterable[float]) -> Window | None:
     """Return 100 SD / mean of stride time; each side against its own mean, so that a limp is no variability."""
-    sides = [[s.length_s for s in strides[side]] for side in sorted(strides) if len(strides[side]) > 1]
-    n = sum(len(side) for side in sides)
+    sides = [_lengths(strides[side]) for side in sorted(strides) if len(strides[side]) > 1]
+    n = sum(map(len, sides))
     if n < CV_MIN:
         return None
-    squares = math.fsum((x - _mean(side)) ** 2 for side in sides for x in side)
-    mean = math.fsum(x for side in sides for x in side) / n
+    squares = math.fsum([(x - of_side) ** 2 for side in sides for of_side in [_mean(side)] for x in side])
+    mean = math.fsum([x for side in sides for x in side]) / n
     used = [s for side in sorted(strides) for s in strides[side]]
     reason = "" if n >= CV_OK else "few strides"
     return _window(100.0 * math.sqrt(squares / (n - len(sides))) / mean, used, rejected, reason)
@@ -84,17 +76,19 @@ def coordination(
     The phase is 360 degrees times the step to the other foot over the stride of the reference foot, which is the one
     of the longer steps; it stands in for the longer swing of Plotnik 2007, with which it goes in steady walking.
     """
-    means = {side: _mean([s.length_s for s in steps if s.side == side] or [0.0]) for side in ("left", "right")}
+    if max(map(len, strides.values()), default=0) < CV_MIN:
+        return None
+    means = {side: _mean(_lengths([s for s in steps if s.side == side]) or [0.0]) for side in ("left", "right")}
     reference: Foot = "left" if means["left"] >= means["right"] else "right"
-    to_other = {s.start_s: s.length_s for s in steps if s.side != reference}
-    phases = [360.0 * to_other[s.start_s] / s.length_s for s in strides[reference] if s.start_s in to_other]
-    n = len(phases)
+    to_other = {s.start_s: s.end_s - s.start_s for s in steps if s.side != reference}
+    used = [s for s in strides[reference] if s.start_s in to_other]
+    n = len(used)
     if n < CV_MIN:
         return None
+    phases = [360.0 * to_other[s.start_s] / (s.end_s - s.start_s) for s in used]
     mean = _mean(phases)
-    scatter = math.sqrt(math.fsum((x - mean) ** 2 for x in phases) / (n - 1)) / mean
-    bias = math.fsum(abs(x - 180.0) for x in phases) / n / 180.0
-    used = [s for s in strides[reference] if s.start_s in to_other]
+    scatter = math.sqrt(math.fsum([(x - mean) ** 2 for x in phases]) / (n - 1)) / mean
+    bias = math.fsum([abs(x - 180.0) for x in phases]) / n / 180.0
     return _window(100.0 * (scatter + bias), used, rejected, "" if n >= CV_OK else "few strides")
 
 
@@ -103,11 +97,14 @@ def halves(strides: Sequence[Interval]) -> list[Interval]:
     return [
         Interval(s.side, a, b)
         for s in strides
-        for a, b in (
-            (s.start_s, s.start_s + 0.5 * s.length_s),
-            (s.start_s + 0.5 * s.length_s, s.end_s),
-        )
+        for middle_s in [s.start_s + 0.5 * (s.end_s - s.start_s)]
+        for a, b in ((s.start_s, middle_s), (middle_s, s.end_s))
     ]
+
+
+def _lengths(intervals: Sequence[Interval]) -> list[float]:
+    """Return the durations, seconds."""
+    return [interval.end_s - interval.start_s for interval in intervals]
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -115,5 +112,5 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _window(value: float, used: Sequence[Interval], rejected: Iterable[float], reason: str = "") -> Window:
-    start, end = min(s.start_s for s in used), max(s.end_s for s in used)
+    start, end = min([s.start_s for s in used]), max([s.end_s for s in used])
     return Window(value, start, end, len(used), sum(start <= t <= end for t in rejected), reason)

@@ -92,6 +92,38 @@ def write_angle(found: JointAngle, number: int, joint: JointState, time_s: float
 
 
 @kernel
+def follow_distal(joint: JointState, times: NDArray[np.float64], written: int, time_s: float) -> None:
+    """Go on to the newest of the ``written`` distal samples that lies before an instant."""
+    while joint.behind + 1 < written and times[joint.distal, (joint.behind + 1) & (HISTORY - 1)] < time_s:
+        joint.behind += 1
+
+
+@kernel
+def angle_between(  # noqa: PLR0917 - numba takes positional arguments
+    joint: JointState,
+    times: NDArray[np.float64],
+    matrices: NDArray[np.float64],
+    here: int,
+    early: int,
+    late: int,
+    bridge_s: float,
+    room: NDArray[np.float64],
+) -> float:
+    """Return the angle, rad, at the proximal sample in place ``here``, between the distal ones ``early`` and ``late``.
+
+    The headings are compared first, over the time since the proximal sample before; where that is lost, over the time
+    between the distal ones.
+    """
+    time_s, early_s, late_s = times[joint.proximal, here], times[joint.distal, early], times[joint.distal, late]
+    share = (time_s - early_s) / (late_s - early_s)
+    between(matrices[joint.distal, early], matrices[joint.distal, late], share, room)
+    since = time_s - times[joint.proximal, (joint.read - 2) & (HISTORY - 1)] if joint.read > 1 else 0.0
+    since = since if 0.0 < since <= bridge_s else late_s - early_s
+    compare_headings(joint, matrices[joint.proximal, here], room, since)
+    return bend(joint, matrices[joint.proximal, here], room)
+
+
+@kernel
 def follow_joint(  # noqa: PLR0917 - numba takes positional arguments
     number: int,
     joint: JointState,
@@ -104,33 +136,25 @@ def follow_joint(  # noqa: PLR0917 - numba takes positional arguments
     angles: Rows[JointAngle],
     count: int,
 ) -> int:
-    """Give the new samples of the proximal segment for which the distal one is known; return how many are written."""
+    """Write the angles at new samples of the proximal segment that the distal one surrounds; return how many are."""
     proximal, distal = segments[joint.proximal], segments[joint.distal]
     joint.read = max(joint.read, proximal.written - HISTORY)
     joint.behind = max(joint.behind, distal.written - HISTORY)
     while joint.read < proximal.written and joint.behind < distal.written:
         here = joint.read & (HISTORY - 1)
         time_s = times[joint.proximal, here]
-        while joint.behind + 1 < distal.written and times[joint.distal, (joint.behind + 1) & (HISTORY - 1)] < time_s:
-            joint.behind += 1
+        follow_distal(joint, times, distal.written, time_s)
         early, late = joint.behind & (HISTORY - 1), (joint.behind + 1) & (HISTORY - 1)
-        early_s = times[joint.distal, early]
-        if early_s > time_s:
+        if times[joint.distal, early] > time_s:
             joint.read += 1  # the distal segment began later
             continue
         if joint.behind + 1 >= distal.written:
             break  # wait for the distal segment
-        late_s = times[joint.distal, late]
         joint.read += 1
-        if late_s - early_s > bridge_s:
+        if times[joint.distal, late] - times[joint.distal, early] > bridge_s:
             continue
         renew(joint, marks[joint.proximal, here], marks[joint.distal, late])
-        share = (time_s - early_s) / (late_s - early_s)
-        between(matrices[joint.distal, early], matrices[joint.distal, late], share, room)
-        since = time_s - times[joint.proximal, (joint.read - 2) & (HISTORY - 1)] if joint.read > 1 else 0.0
-        since = since if 0.0 < since <= bridge_s else late_s - early_s
-        compare_headings(joint, matrices[joint.proximal, here], room, since)
-        angle = bend(joint, matrices[joint.proximal, here], room)
+        angle = angle_between(joint, times, matrices, here, early, late, bridge_s, room)
         known = marks[joint.proximal, here, 1] & marks[joint.distal, late, 1]
         joint.bits = (joint.bits & HEADING) | (known & (STATIC | FUNCTIONAL))
         if math.isnan(angle) or count == len(angles):

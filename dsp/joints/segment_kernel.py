@@ -234,6 +234,13 @@ def usable(gyr: NDArray[np.float64], quaternion: NDArray[np.float64]) -> bool:
 
 
 @kernel
+def write_mark(state: SegmentState, mark: NDArray[np.int64]) -> None:
+    """Write down what a sample's orientation rests on: epoch and bits."""
+    mark[0] = state.epoch
+    mark[1] = state.bits
+
+
+@kernel
 def follow_segments(  # noqa: PLR0917 - numba takes positional arguments
     sensors: NDArray[np.int64],
     start: NDArray[np.int64],
@@ -272,6 +279,5 @@ def follow_segments(  # noqa: PLR0917 - numba takes positional arguments
             slot = state.written & (HISTORY - 1)
             times[sensor, slot] = time
             to_segment(state.frame, quaternion[row], matrices[sensor, slot])
-            marks[sensor, slot, 0] = state.epoch
-            marks[sensor, slot, 1] = state.bits
+            write_mark(state, marks[sensor, slot])
             state.written += 1

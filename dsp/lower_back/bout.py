@@ -63,7 +63,7 @@ def append_event(state: LowerBackKernelState, events: Rows[LowerBackEvent], coun
         event.kind = kind
         event.index = index
         event.start = index
-        event.decided_index = state.newest
+        event.detected_index = state.newest
         event.confidence = 1.0
         event.side = 0
         event.steps = 0
@@ -194,34 +194,46 @@ def step_length(state: LowerBackKernelState, params: LowerBackKernelParams, plac
 
 
 @kernel
+def add_even_step(state: LowerBackKernelState, duration: float, length: float) -> None:
+    """Count a step without a pause in what the bout amounts to: samples, and metres where they are known."""
+    state.even_steps += 1
+    state.even_time += duration
+    if not math.isnan(length):
+        state.lengths += 1
+        state.length_sum += length
+        state.length_time += duration
+
+
+@kernel
+def extend_bout(state: LowerBackKernelState, place: int, at: float) -> float:
+    """Have the bout reach to instant ``at`` of step ``place`` if that is a strong one; return how sure the step is."""
+    state.bout_steps += 1
+    force = typical_force(state)
+    if state.force[place] >= FULL * force:
+        if math.isnan(state.bout_start):
+            state.bout_start = at
+        state.bout_end = at
+        return 1.0
+    return float(max(0.5, state.force[place] / force))
+
+
+@kernel
 def report_step(
     state: LowerBackKernelState, params: LowerBackKernelParams, place: int, events: Rows[LowerBackEvent], count: int
 ) -> int:
     """Report step ``place`` of the queue: when, which side, how long; return how many events there are."""
-    at, confidence = state.at[place], 1.0
+    at = state.at[place]
     duration, length = math.nan, math.nan
     typical = typical_duration(state)
     even = place > 0 and state.at[place] - state.at[place - 1] < PAUSE * typical
     if even:
         duration = state.at[place] - state.at[place - 1]
         length = step_length(state, params, place)
-        state.even_steps += 1
-        state.even_time += duration
-        if not math.isnan(length):
-            state.lengths += 1
-            state.length_sum += length
-            state.length_time += duration
+        add_even_step(state, duration, length)
     if even and place + 1 < state.queue and state.at[place + 1] - state.at[place] < PAUSE * typical:
         at += EVEN * (state.at[place - 1] - 2.0 * state.at[place] + state.at[place + 1])
     state.phase = evidence(state, place) - MEMORY * state.phase
-    force = typical_force(state)
-    if state.force[place] >= FULL * force:
-        if math.isnan(state.bout_start):
-            state.bout_start = at
-        state.bout_end = at
-    else:
-        confidence = max(0.5, state.force[place] / force)
-    state.bout_steps += 1
+    confidence = extend_bout(state, place, at)
     state.run = state.run + 1 if even and abs(turning(state, place)) < TURNING else 0
     before = count
     count = append_event(state, events, count, INITIAL_CONTACT, at)

@@ -36,6 +36,18 @@ def restart(state: LowerBackKernelState, params: LowerBackKernelParams, number: 
 
 
 @kernel
+def restart_after_gap(
+    state: LowerBackKernelState, params: LowerBackKernelParams, number: int, events: Rows[LowerBackEvent], count: int
+) -> int:
+    """End the walk before a gap, report the gap, and begin afresh at this sample; return how many events there are."""
+    count = end_walk(state, params, events, count)
+    state.newest = number
+    count = append_event(state, events, count, GAP, float(state.index))
+    restart(state, params, number)
+    return count
+
+
+@kernel
 def find_up(state: LowerBackKernelState, params: LowerBackKernelParams) -> tuple[float, float, float]:
     """Carry the vertical on by one sample and return it as a unit vector of the sensor frame."""
     x, y, z = state.gravity[0], state.gravity[1], state.gravity[2]
@@ -151,6 +163,14 @@ def usable(acc: Floats, gyr: Floats, row: int) -> bool:
 
 
 @kernel
+def approach_sample(state: LowerBackKernelState, acc: Floats, gyr: Floats, share: float) -> None:
+    """Go a share of what is left of the way to the next good sample: a lost one lies there."""
+    for m in range(3):
+        state.sample[m] += share * (acc[m] - state.sample[m])
+        state.sample[m + 3] += share * (gyr[m] - state.sample[m + 3])
+
+
+@kernel
 def walks(  # noqa: PLR0917 - numba takes positional arguments
     sensors: NDArray[np.int64],
     start: NDArray[np.int64],
@@ -178,17 +198,11 @@ def walks(  # noqa: PLR0917 - numba takes positional arguments
             elif lost < 0:
                 continue
             elif lost > params.bridge:
-                count = end_walk(state, params, events, count)
-                state.newest = number
-                count = append_event(state, events, count, GAP, float(state.index))
-                restart(state, params, number)
+                count = restart_after_gap(state, params, number, events, count)
             else:
                 state.newest = number
-                for i in range(lost):  # each is one share of what is left of the way to the new sample
-                    share = 1.0 / (lost + 1.0 - i)
-                    for m in range(3):
-                        state.sample[m] += share * (acc[row, m] - state.sample[m])
-                        state.sample[m + 3] += share * (gyr[row, m] - state.sample[m + 3])
+                for i in range(lost):
+                    approach_sample(state, acc[row], gyr[row], 1.0 / (lost + 1.0 - i))
                     count = step(state, params, state.index + 1 + i, events, count)
             for m in range(3):
                 state.sample[m] = acc[row, m]

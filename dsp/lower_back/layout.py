@@ -26,7 +26,7 @@ class LowerBackEvent(Record):
     kind: int  # INITIAL_CONTACT, BOUT, TURN, RHYTHM or GAP
     index: float  # instant or end on the device's sample counter; of a gap the last sample before it
     start: float  # where a bout, turn or block began; equal to index for instants
-    decided_index: int  # newest sample when it was decided; of a gap the first sample after it
+    detected_index: int  # newest sample when it was detected; of a gap the first sample after it
     confidence: float  # 0 to 1
     side: int  # of a contact: 1 left, -1 right, 0 not known; of a turn the direction
     steps: int  # steps that went in

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +23,8 @@ from dsp.lower_back.layout import (
     TURN,
 )
 from dsp.lower_back.walk import ALGORITHM, LowerBackWalk
-from dsp.roster import Roster, more_rows, require_rate
-from dsp.units import UnitWatch
+from dsp.roster import require_rate
+from dsp.sensor_rows import SensorRows
 
 __all__ = [
     "ALGORITHM",
@@ -113,7 +112,7 @@ class LowerBackParams:
         return p
 
 
-class LowerBack:
+class LowerBack(SensorRows):
     """Streaming walk detector for many sensors, one kernel call a batch.
 
     The sensor may be strapped on at any angle. The same samples in any chunking give the same events, bit for bit.
@@ -122,13 +121,9 @@ class LowerBack:
     """
 
     def __init__(self, params: LowerBackParams | None = None) -> None:
+        super().__init__(PARAMS, STATE)
         self._params = params or LowerBackParams()
-        self._roster = Roster(self._grow)
-        self._units = UnitWatch()
-        # Record arrays, so that the kernels also run uncompiled.
-        self._rows: Any = np.zeros(0, PARAMS).view(np.recarray)
-        self._state: Any = np.zeros(0, STATE).view(np.recarray)
-        self._out: Any = np.zeros(64, EVENT).view(np.recarray)
+        self._out = np.zeros(64, EVENT).view(np.recarray)
 
     def attach(self, rate_hz: float, height_m: float = math.nan, sensor_height_m: float = math.nan) -> int:
         """Return the number of a new sensor; without a body measure (m) there are no lengths and speeds.
@@ -139,37 +134,32 @@ class LowerBack:
         require_rate("the lower back needs", rate_hz, RATE_RANGE_HZ)
         _require_height("height_m", height_m, HEIGHT_RANGE_M)
         _require_height("sensor_height_m", sensor_height_m, SENSOR_HEIGHT_RANGE_M)
-        sensor = self._roster.attach()
         leg = height_m * LEG_PER_HEIGHT if math.isnan(sensor_height_m) else sensor_height_m * LEG_PER_SENSOR_HEIGHT
-        self._rows[sensor] = self._params.for_sensor(rate_hz, leg)[0]
-        self._state[sensor] = np.zeros((), STATE)
-        self._units.forget(sensor)
-        return sensor
-
-    def detach(self, sensor: int) -> None:
-        """Forget a sensor; its number may be given to another."""
-        self._roster.detach(sensor)
+        return self._attach(self._params.for_sensor(rate_hz, leg))
 
     def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the events decided by these samples: array of ``EVENT``, by sensor in the batch's order."""
-        self._roster.check(*batch.sensor.tolist())
-        self._units.look(batch)
-        # A sample can end a walk and begin a gap; a walk that is found says all the steps that were waiting.
+        self._look_at(batch)
+        # A sample can end a walk and begin a gap; a walk that is found reports all the steps that were waiting.
         self._make_room((QUEUE + 4) * len(batch.sensor) + 6 * len(batch.index))
-        n = walks(batch.sensor, batch.start, batch.index, batch.acc, batch.gyr, self._rows, self._state, self._out)
+        n = walks(
+            batch.sensor,
+            batch.start,
+            batch.index,
+            batch.acc,
+            batch.gyr,
+            self._row_records,
+            self._state_records,
+            self._out,
+        )
         return self._events(n)
-
-    def doubt(self, sensor: int) -> str:
-        """Return what is wrong with the units of a sensor; empty if nothing is."""
-        self._roster.check(sensor)
-        return self._units.doubt(sensor)
 
     def flush(self, sensor: int) -> NDArray[np.void]:
         """End the stream of a sensor: return what was still open; it starts afresh."""
         self._roster.check(sensor)
         self._make_room(QUEUE + 4)
-        n = finish(self._state, self._rows, sensor, self._out)
-        self._state[sensor] = np.zeros((), STATE)
+        n = finish(self._state_records, self._row_records, sensor, self._out)
+        self._begin(sensor)
         return self._events(n)
 
     def _events(self, n: int) -> NDArray[np.void]:
@@ -178,11 +168,6 @@ class LowerBack:
     def _make_room(self, events: int) -> None:
         if len(self._out) < events:
             self._out = np.zeros(2 * events, EVENT).view(np.recarray)
-
-    def _grow(self, room: int) -> None:
-        self._rows = more_rows(self._rows, room).view(np.recarray)
-        self._state = more_rows(self._state, room).view(np.recarray)
-        self._units.grow(room)
 
 
 def _require_height(name: str, height_m: float, limits_m: tuple[float, float]) -> None:

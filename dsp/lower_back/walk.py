@@ -1,4 +1,4 @@
-"""One subject's walk as the lower back tells it: events of the kernel become results on the gateway clock."""
+"""One subject's walk as the lower back shows it: events of the kernel become results on the gateway clock."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.catalogue import CATALOGUE
+from dsp.catalogue import plausible_ranges
 from dsp.lower_back.layout import BOUT, GAP, INITIAL_CONTACT, RHYTHM, TURN
-from dsp.result import Result, Side
+from dsp.result import Quality, Result, Side
 
 ALGORITHM: Final = "lower-back/1"
 
@@ -34,6 +34,7 @@ GOOD_STEPS = 6  # three strides: fewer are degraded (metrics reference, section 
 GOOD_STRIDES = 10  # for regularity and harmonic ratio (the same)
 EVERY_S = 1.0  # live values at most once a second
 PAUSE_S = 2.124  # the longest step (Mobilise-D); a longer one begins a new window
+FORGOTTEN_S = 2.0 * PAUSE_S  # after the last step: whatever comes then begins a new window
 SURE = 0.5  # confidence up to which a contact is degraded
 
 
@@ -60,17 +61,22 @@ class LowerBackWalk:
     """
 
     def __init__(self, *, exoskeleton: bool = False) -> None:
-        self._exoskeleton = exoskeleton
+        self._plausible = plausible_ranges(exoskeleton=exoskeleton)
         self._steps: deque[_Step] = deque(maxlen=WINDOW_STEPS + 1)
         self._due_s = -math.inf
         self._blocks: list[tuple[float, float, int, tuple[float, ...]]] = []
         self._out: list[Result] = []
 
+    @property
+    def due_s(self) -> float:
+        """Nothing comes of `process` without events before this instant."""
+        return self._steps[-1].at_s + FORGOTTEN_S if self._steps else math.inf
+
     def process(self, events: NDArray[np.void] | None, seconds: Seconds, now_s: float) -> list[Result]:
-        """Take the newest events of the sensor (rows of ``lower_back.EVENT``) and return what they say.
+        """Return what follows from the newest events of the sensor (rows of ``lower_back.EVENT``).
 
         Args:
-            events: Rows in the order the kernel said them; None for none.
+            events: Rows in the order in which the kernel reported them; None for none.
             seconds: Maps fractional device indices to gateway seconds.
             now_s: Gateway time up to which all samples have been seen.
         """
@@ -78,12 +84,12 @@ class LowerBackWalk:
             starts, ends = seconds(events["start"]).tolist(), seconds(events["index"]).tolist()
             for event, start_s, end_s in zip(events, starts, ends, strict=True):
                 self._add_event(event, start_s, end_s)
-        if self._steps and now_s - self._steps[-1].at_s > 2.0 * PAUSE_S:
+        if self._steps and now_s - self._steps[-1].at_s > FORGOTTEN_S:
             self._steps.clear()
-        return self._collect()
+        return self._collect() if self._out else []
 
     def finish(self) -> list[Result]:
-        """End of the session: say the rhythm that was still being gathered."""
+        """End of the session: return the rhythm that was still being gathered."""
         self._add_rhythm()
         self._steps.clear()
         return self._collect()
@@ -154,22 +160,16 @@ class LowerBackWalk:
         self._blocks = []
 
     def _add_result(self, metric: str, value: float, side: Side, span: _Span) -> None:
-        """Say one value; one that no body can reach is said as none."""
-        fine = CATALOGUE[metric].plausible(value, exoskeleton=self._exoskeleton)
-        self._out.append(
-            Result(
-                metric,
-                value if fine else None,
-                side,
-                span.start_s,
-                span.end_s,
-                span.n if fine else 0,
-                ALGORITHM,
-                n_rejected=0 if fine else span.n,
-                quality="invalid" if not fine else "degraded" if span.doubt else "ok",
-                reason=span.doubt if fine else "implausible",
+        """Add one value; one that no body can reach is added as none."""
+        start_s, end_s, n, doubt = span
+        low, high = self._plausible[metric]
+        if not low <= value <= high:
+            self._out.append(
+                Result(metric, None, side, start_s, end_s, 0, ALGORITHM, n, quality="invalid", reason="implausible")
             )
-        )
+            return
+        quality: Quality = "degraded" if doubt else "ok"
+        self._out.append(Result(metric, value, side, start_s, end_s, n, ALGORITHM, 0, quality, doubt))
 
 
 def _few(steps: int) -> str:

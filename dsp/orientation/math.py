@@ -1,7 +1,7 @@
 """Arithmetic of the orientation kernels: quaternions (w, x, y, z), low-pass coefficients, arc tangent.
 
 Every operation is one IEEE 754 rounding in a fixed order and no mathematical library is called on the usual path, so
-compiled, uncompiled and lane-parallel code give the same bits.
+compiled, uncompiled code, and that for many sensors side by side, give the same bits.
 """
 
 from __future__ import annotations

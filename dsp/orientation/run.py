@@ -21,8 +21,8 @@ from dsp.orientation.gap import (
     usable,
     weave,
 )
+from dsp.orientation.group import follow_group
 from dsp.orientation.kernel import coast, correct_heading, correct_tilt, four
-from dsp.orientation.lanes import follow_group
 from dsp.orientation.layout import (
     ACC_MISSING,
     AT_REST,
@@ -42,7 +42,7 @@ from dsp.orientation.layout import (
 from dsp.orientation.math import Vector, inlined, lean
 from dsp.orientation.past import keep_rate
 from dsp.orientation.step import add_heading, square
-from dsp.orientation.table import LANES, OK, Table, usual
+from dsp.orientation.table import COLUMNS, OK, Table, usual
 from dsp.record import Floats, Ints, Rows
 
 LEAST_GROUP = 4  # fewer sensors are done sooner one by one
@@ -237,7 +237,7 @@ def gather(place: int, states: Rows[OrientationState], where: Where, done: NDArr
         if joins(states[sensors[i]], kind, index, start[i], start[i + 1]):
             member[count] = i
             count += 1
-            if count == LANES:
+            if count == COLUMNS:
                 break
     return count
 
@@ -279,6 +279,43 @@ def follow_group_or_each(  # noqa: PLR0917 - numba takes positional arguments
 
 
 @lean
+def follow_from(  # noqa: PLR0917 - numba takes positional arguments
+    place: int,
+    done: NDArray[np.bool_],
+    group: tuple[Ints, Ints, Ints],
+    params_of: Rows[OrientationKernelParams],
+    all_state: tuple[Rows[OrientationState], Floats, PastRates],
+    work: Table,
+    where: Where,
+    samples: Samples,
+    written: Written,
+    sd: Floats,
+) -> None:
+    """Run the sensor at this place of the batch, and beside it those of its kind where there are enough; mark them."""
+    states, _, past = all_state
+    sensors, start, index = where
+    count = gather(place, states, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
+    if count >= LEAST_GROUP:
+        follow_group_or_each(count, group, params_of, all_state, work, where, samples, written, sd)
+        for i in range(count):
+            done[group[0][i]] = True
+    else:
+        sensor = sensors[place]
+        state, begin, end = states[sensor], start[place], start[place + 1]
+        follow_one(state, params_of[sensor], past[sensor], work, begin, end, index, samples, written)
+        write_deviation(sd, place, state.tilt_var, state.heading_var)
+
+
+@lean
+def all_attached(used: NDArray[np.bool_], sensors: Ints) -> bool:
+    """Return whether all sensors of a batch are attached."""
+    for sensor in sensors:  # noqa: SIM110 - numba has no generator expressions
+        if not (0 <= sensor < len(used) and used[sensor]):
+            return False
+    return True
+
+
+@lean
 def follow_all(  # noqa: PLR0917 - numba takes positional arguments
     used: NDArray[np.bool_],
     params_of: Rows[OrientationKernelParams],
@@ -305,24 +342,13 @@ def follow_all(  # noqa: PLR0917 - numba takes positional arguments
         written: Quaternions and flags to write.
         sd: (2, k) uncertainties of inclination and heading to write, rad.
     """
-    sensors, start, index = where
-    for sensor in sensors:
-        if not (0 <= sensor < len(used) and used[sensor]):
-            return False
+    sensors, _, _ = where
+    if not all_attached(used, sensors):
+        return False
     done = np.zeros(len(sensors), np.bool_)
-    work = table[0]
-    group = (np.empty(LANES, np.int64), np.empty(LANES, np.int64), np.empty(LANES, np.int64))
+    work, all_state = table[0], (states, rows, past)
+    group = (np.empty(COLUMNS, np.int64), np.empty(COLUMNS, np.int64), np.empty(COLUMNS, np.int64))
     for place in range(len(sensors)):
-        if done[place]:
-            continue
-        count = gather(place, states, where, done, group[0]) if len(sensors) >= LEAST_GROUP else 0
-        if count >= LEAST_GROUP:
-            follow_group_or_each(count, group, params_of, (states, rows, past), work, where, samples, written, sd)
-            for i in range(count):
-                done[group[0][i]] = True
-        else:
-            sensor = sensors[place]
-            state, begin, end = states[sensor], start[place], start[place + 1]
-            follow_one(state, params_of[sensor], past[sensor], work, begin, end, index, samples, written)
-            write_deviation(sd, place, state.tilt_var, state.heading_var)
+        if not done[place]:
+            follow_from(place, done, group, params_of, all_state, work, where, samples, written, sd)
     return True

@@ -1,4 +1,4 @@
-"""Sensors side by side, a lane each: who may go there, their table, and how it is filled and emptied."""
+"""Sensors side by side, a column each: who may go there, their table, and how it is filled and emptied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dsp.orientation.math import inlined
 from dsp.orientation.past import Work
 from dsp.record import Floats, Ints, Record
 
-LANES: Final = 16  # four vectors of four: enough that one is worked on while another waits for a root
+COLUMNS: Final = 16  # four vectors of four: enough that one is worked on while another waits for a root
 
 TURN, TILT, UPRIGHT, BIAS = place("turn"), place("tilt"), place("upright"), place("bias")
 SLOW_1, SLOW_2, QUICK_1, QUICK_2 = place("slow_1"), place("slow_2"), place("quick_1"), place("quick_2")
@@ -36,13 +36,13 @@ OUT: Final = OK + 1
 ROWS: Final = OUT + 4
 
 
-class LaneTable(Record):
-    """States and samples of sensors side by side, a lane each; its shape is known to the compiler, or it finds none."""
+class GroupTable(Record):
+    """States and samples of sensors side by side, a column each; the compiler makes vectors of a known shape only."""
 
-    z: Annotated[Floats, ROWS, LANES]
+    z: Annotated[Floats, ROWS, COLUMNS]
 
 
-class Table(Work, LaneTable):
+class Table(Work, GroupTable):
     """All that the kernels work on."""
 
 
@@ -81,25 +81,25 @@ def usual(state: OrientationState, params: OrientationKernelParams) -> bool:
 
 
 @inlined
-def load(table: Floats, lane: int, row: int, acc: Floats, gyr: Floats, mag: Floats) -> None:  # noqa: PLR0917 - numba takes positional arguments
-    """Put a row of the samples into a lane."""
-    table[IN, lane], table[IN + 1, lane], table[IN + 2, lane] = acc[row, 0], acc[row, 1], acc[row, 2]
-    table[IN + 3, lane], table[IN + 4, lane], table[IN + 5, lane] = gyr[row, 0], gyr[row, 1], gyr[row, 2]
+def load(table: Floats, column: int, row: int, acc: Floats, gyr: Floats, mag: Floats) -> None:  # noqa: PLR0917 - numba takes positional arguments
+    """Put a row of the samples into a column."""
+    table[IN, column], table[IN + 1, column], table[IN + 2, column] = acc[row, 0], acc[row, 1], acc[row, 2]
+    table[IN + 3, column], table[IN + 4, column], table[IN + 5, column] = gyr[row, 0], gyr[row, 1], gyr[row, 2]
     if len(mag) > 0:
-        table[IN + 6, lane], table[IN + 7, lane], table[IN + 8, lane] = mag[row, 0], mag[row, 1], mag[row, 2]
+        table[IN + 6, column], table[IN + 7, column], table[IN + 8, column] = mag[row, 0], mag[row, 1], mag[row, 2]
 
 
 @inlined
-def store(table: Floats, lane: int, row: int, has_mag: bool, out: Floats, flags: Ints) -> None:  # noqa: PLR0917 - numba takes positional arguments
-    """Write what a lane says into a row."""
+def store(table: Floats, column: int, row: int, has_mag: bool, out: Floats, flags: Ints) -> None:  # noqa: PLR0917 - numba takes positional arguments
+    """Write what a column says into a row."""
     out[row, 0], out[row, 1], out[row, 2], out[row, 3] = (
-        table[OUT, lane],
-        table[OUT + 1, lane],
-        table[OUT + 2, lane],
-        table[OUT + 3, lane],
+        table[OUT, column],
+        table[OUT + 1, column],
+        table[OUT + 2, column],
+        table[OUT + 3, column],
     )
-    flags[row] = AT_REST if table[REST, lane] == 1.0 else 0
-    if has_mag and table[FIELD + 6, lane] == 1.0:
+    flags[row] = AT_REST if table[REST, column] == 1.0 else 0
+    if has_mag and table[FIELD + 6, column] == 1.0:
         flags[row] |= MAG_DISTURBED
 
 
@@ -118,7 +118,7 @@ def fetch(table: Floats, numbers: Floats, sensors: Ints, count: int) -> None:
 
 @inlined
 def put_back(table: Floats, numbers: Floats, sensors: Ints, count: int) -> None:
-    """Write the lanes that were done back in the same way."""
+    """Write the columns that were done back in the same way."""
     for j in range(0, SHARED - 3, 4):
         for i in range(count):
             if table[OK, i] == 1.0:

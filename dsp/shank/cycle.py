@@ -1,11 +1,11 @@
 """The cycle of a shank: lean, swing and landing, and the contacts between them.
 
-In the sagittal plane the shank leans forward all through stance, quickest at push-off, is thrown forward in swing, and
-turns back when the foot meets the floor (Aminian 2002, Salarian 2004, Catalfamo 2010). ``rate`` is the pitch rate
-(rad/s) with swing positive, smoothed by a short symmetric window whose delay is known exactly; ``at`` is the sample
-number in the middle of that window. Mid-swing is its peak. Initial contact lies between the turn of sign after it and
-the trough that follows: where the rate has reached ``LAND_LEVEL`` of that. Final contact is where the last trough
-before swing has faded to ``PUSH_OFF_LEVEL``.
+In the sagittal plane the shank leans forward all through stance, quickest in propulsion (push-off), is thrown forward
+in swing, and turns back when the foot meets the floor (Aminian 2002, Salarian 2004, Catalfamo 2010). ``rate`` is the
+pitch rate (rad/s) with swing positive, smoothed by a short symmetric window whose delay is known exactly; ``at`` is the
+sample number in the middle of that window. Mid-swing is its peak. Initial contact lies between the turn of sign after
+it and the trough that follows: where the rate has reached ``LAND_LEVEL`` of that. Final contact is where the last
+trough before swing has faded to ``PROPULSION_LEVEL``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dsp.shank.layout import MID_SWING, ShankKernelParams, ShankKernelState
 # Levels as shares of the trough. On people who wear both, the foot sensor's contacts lie at 0.15 and 0.65 of the
 # shank's troughs; on textbook curves stretched to slow walks at 0.45 and right at the trough.
 LAND_LEVEL = 0.3
-PUSH_OFF_LEVEL = 0.65
+PROPULSION_LEVEL = 0.65
 
 # A swing must reach this share of the recent typical peak and rotation: more while the impact may still ring.
 RINGING_SHARE = 0.4
@@ -28,7 +28,7 @@ SMALL_SHARE = 0.15
 LEAN_SHARE = 0.5  # the forward lean that comes before, as a share of the rotation needed
 RELIEF_SHARE = 0.1  # a rate that rises and falls again by this share of the last trough makes another
 RELIEF_FLOOR = 0.04  # rad/s: less is noise
-PUSH_OFF_FLOOR = 0.1  # rad/s: weaker rates are no push-off
+PROPULSION_FLOOR = 0.1  # rad/s: weaker rates are no propulsion
 TROUGH_FLOOR = 0.1  # rad/s: weaker ones are no landing; then the impact, or the turn of sign, is the contact
 REBOUND = 0.8  # of the trough: a rate that has come back to this will go no deeper
 RESUME = 0.2  # forward rotation of this share of the swing's after the turn of sign: the foot was still in the air
@@ -83,7 +83,7 @@ def follow_trough(state: ShankKernelState, at: float, rate: float) -> None:
         state.top = rate
         return
     state.top = max(state.top, rate)
-    level = PUSH_OFF_LEVEL * state.low
+    level = PROPULSION_LEVEL * state.low
     if rate <= level:
         state.low_level = NEVER
     elif state.low_level == NEVER:
@@ -105,7 +105,7 @@ def is_swing(state: ShankKernelState, params: ShankKernelParams, at: float) -> b
 
 @kernel
 def on_ground(state: ShankKernelState, params: ShankKernelParams, at: float, rate: float) -> None:
-    """Follow the lean, push-off and the rise into swing; report final contact once it is a swing."""
+    """Follow the lean, propulsion and the rise into swing; report final contact once it is a swing."""
     state.lean = max(0.0, state.lean - rate * params.dt)
     state.lean_top = max(state.lean_top, state.lean)
     if state.still > params.swing_max:
@@ -148,10 +148,10 @@ def begin_swing(state: ShankKernelState, params: ShankKernelParams, at: float) -
     state.calm = 0
     state.peak_reported = 0
     state.last_final = at
-    pushed = state.low <= -PUSH_OFF_FLOOR and state.rise - state.low_at <= params.push_off_age
-    if state.blind == 1 or (pushed and state.low_cut == 1):
+    propelled = state.low <= -PROPULSION_FLOOR and state.rise - state.low_at <= params.propulsion_age
+    if state.blind == 1 or (propelled and state.low_cut == 1):
         return
-    if pushed:
+    if propelled:
         report_event(state, FINAL_CONTACT, state.low_level, SURE)
     else:
         report_event(state, FINAL_CONTACT, state.rise, UNSURE)

@@ -37,7 +37,7 @@ def advance_watermark(state: ShankKernelState, params: ShankKernelParams, centre
             earliest = min(earliest, state.peak_at)
     else:
         earliest = min(centre, state.rise)
-        if state.low_at >= earliest - params.push_off_age:
+        if state.low_at >= earliest - params.propulsion_age:
             earliest = min(earliest, state.low_at)
     state.settled = max(state.settled, earliest)
 

@@ -38,7 +38,7 @@ class KeptStep:
     slots: Collection[str]
     packets: list[Decoded] = field(default_factory=list)
 
-    def take_out(self, slot: str, devices: Collection[int]) -> KeptStep:
+    def split_off(self, slot: str, devices: Collection[int]) -> KeptStep:
         """Take out what is of a slot, which wears these devices, and return it."""
         packets = [packet for packet in self.packets if packet.number in devices]
         slots = [slot] if slot in self.slots else []
@@ -107,7 +107,7 @@ class Backlog:
         while self._steps and not self.unready and steps < CAUGHT_UP_STEPS and samples < CAUGHT_UP_SAMPLES:
             step = self._steps.popleft()
             steps, samples = steps + 1, samples + sum(len(each.packet.arrival_ns) for each in step.packets)
-            self._let_go(step.packets)
+            self._release(step.packets)
             yield step
         if not self._steps and not self.unready:
             self.waiting.clear()
@@ -118,11 +118,11 @@ class Backlog:
         devices = self.waiting.pop(slot)
         self._devices = frozenset().union(*self.waiting.values())
         for step in self._steps:
-            part = step.take_out(slot, devices)
+            part = step.split_off(slot, devices)
             if self.unready:
                 self._leave_out(part.packets)
             else:
-                self._let_go(part.packets)
+                self._release(part.packets)
                 yield part
         if not self.waiting:
             self._steps.clear()
@@ -137,9 +137,9 @@ class Backlog:
         """Whether a kernel is called with a packet: to place what is sampled at a rate, or to measure by it."""
         return packet.spec.rate_hz is not None or packet.packet.stream in self._compiled
 
-    def _let_go(self, packets: Iterable[Decoded]) -> None:
+    def _release(self, packets: Iterable[Decoded]) -> None:
         for packet in packets:
-            self._intakes[packet.number].let_go(packet)
+            self._intakes[packet.number].release(packet)
             self._bytes -= _bytes(packet)
 
     def _leave_out(self, packets: Iterable[Decoded]) -> None:

@@ -34,41 +34,41 @@ class ContactBank(Bank):
         refuse: As of ``Bank``.
 
     Attributes:
-        decided: Numbers of the devices of which the newest step decided a contact, or closed a stride.
+        devices_with_events: Numbers of the devices of which the newest step decided a contact, or closed a stride.
     """
 
-    __slots__ = ("_closed", "_detector", "_settled_s", "_told", "decided")
+    __slots__ = ("_closed", "_contacts", "_detector", "_settled_s", "devices_with_events")
 
     def __init__(
         self, detector: FootContacts | ShankContacts, axes: Mapping[int, str], refuse: Refuse | None = None
     ) -> None:
         self._detector = detector
         super().__init__(detector, lambda _number, rate_hz: detector.attach(rate_hz), axes, refuse)
-        self.decided: AbstractSet[int] = frozenset()
-        self._told: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
+        self.devices_with_events: AbstractSet[int] = frozenset()
+        self._contacts: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
         self._closed: dict[int, list[tuple[float, ...]]] = {}  # `Shape` without its side
         self._settled_s: list[float] = []  # by sensor
 
     def step(self) -> None:
         """Run the kernel over what was queued."""
-        self._told, self._closed = {}, {}
-        self.decided = frozenset()
+        self._contacts, self._closed = {}, {}
+        self.devices_with_events = frozenset()
         if not self.queued:
             return
         rows: Any = self.run()
-        told = zip(rows["kind"].tolist(), self.times(rows, "index"), rows["confidence"].tolist(), strict=True)
-        self._sort(rows, told, self._told)
+        contacts = zip(rows["kind"].tolist(), self.times(rows, "index"), rows["confidence"].tolist(), strict=True)
+        self._sort(rows, contacts, self._contacts)
         strides: Any = self._detector.strides
         columns = [self.times(strides, name) for name in SHAPE_TIMES]
         columns += [strides[name].tolist() for name in SHAPE_VALUES]
         self._sort(strides, zip(*columns, strict=True), self._closed)
-        self.decided = self._told.keys() | self._closed.keys()
+        self.devices_with_events = self._contacts.keys() | self._closed.keys()
         settled = self._detector.settled_all()
         self._settled_s = self.at(np.arange(len(settled)), settled).tolist()
 
     def contacts(self, number: int, side: Foot) -> list[Contact]:
         """Return the contacts of a side that the newest step decided."""
-        return [Contact(side, *told) for told in self._told.get(number, ())]
+        return [Contact(side, *contact) for contact in self._contacts.get(number, ())]
 
     def shapes(self, number: int, side: Foot) -> list[Shape]:
         """Return the strides of a foot that the newest step closed."""
@@ -76,29 +76,29 @@ class ContactBank(Bank):
 
     def settled_s(self, number: int) -> float:
         """Return the gateway time before which no contact of this sensor will come any more."""
-        return self._settled_s[self.worn[number].sensor]
+        return self._settled_s[self.attached[number].sensor]
 
     def mounting(self, number: int) -> Mounting | None:
         """Return how a sensor is found to be strapped on; None while it has sent nothing."""
-        worn = self.worn.get(number)
-        return None if worn is None else self._detector.mounting(worn.sensor)
+        attached = self.attached.get(number)
+        return None if attached is None else self._detector.mounting(attached.sensor)
 
     def _sort(self, rows: NDArray[np.void], values: Iterable[Row], into: dict[int, list[Row]]) -> None:
         for number, value in zip(self.numbers(rows), values, strict=True):
             into.setdefault(number, []).append(value)
 
 
-def steps_by(worn: Mapping[str, int]) -> dict[Foot, tuple[int, Part]]:
+def steps_by(placed: Mapping[str, int]) -> dict[Foot, tuple[int, Part]]:
     """Return which device tells the steps of each leg, and where it is: the foot's, or the shank's where there is none.
 
     Args:
-        worn: Device number at each placement.
+        placed: Device number at each placement.
     """
     found: dict[Foot, tuple[int, Part]] = {}
     parts: tuple[Part, Part] = ("foot", "shank")
     for side in SIDES:
         for part in parts:
-            number = worn.get(f"{side}_{part}")
+            number = placed.get(f"{side}_{part}")
             if number is not None:
                 found[side] = (number, part)
                 break

@@ -41,8 +41,8 @@ class ExoskeletonOfDevice:
         for at, time_s in enumerate(seconds(arrived).tolist()):
             for values, metric in columns:
                 value = values[at]
-                told, told_s = self._states.get(metric, (np.nan, -np.inf))
-                if not np.isnan(value) and (value != told or time_s >= told_s + AGAIN_S):
+                newest, newest_s = self._states.get(metric, (np.nan, -np.inf))
+                if not np.isnan(value) and (value != newest or time_s >= newest_s + AGAIN_S):
                     self._states[metric] = value, time_s
                     found.append(Result(metric, value, "none", time_s, time_s, 1, ALGORITHM))
         return found

@@ -1,13 +1,13 @@
 """Joint angles of all subjects: sensors become oriented segments, neighbouring segments become joints.
 
-A gateway has one ``JointBank``, which runs the kernels, and one ``SubjectJoints`` a slot, which says what each stride
+A gateway has one ``JointBank``, which runs the kernels, and one ``SubjectJoints`` a slot, which gives what each stride
 showed. Both take part in the pipeline's step like ``sensor_bank.Bank`` and ``subject.Subject``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,10 @@ from dsp.orientation.orientation import GYR_MISSING, Orientation
 from dsp.result import Result
 from gateway.analysis.contacts import steps_by
 from gateway.analysis.sensor_bank import Bank, Refuse
+from gateway.analysis.ward_operators import DeviceResult
 from gateway.intake.intake import ArrivedBatch
 
 CURVES_EVERY_S = 5.0  # some strides: a mean over twenty changes little with each
-Said = tuple[Result, Sequence[int]]
 
 
 def pairs(placements: Mapping[str, int]) -> dict[tuple[Foot, JointName], tuple[int, int]]:
@@ -32,9 +32,9 @@ def pairs(placements: Mapping[str, int]) -> dict[tuple[Foot, JointName], tuple[i
     found: dict[tuple[Foot, JointName], tuple[int, int]] = {}
     for side in steps_by(placements):
         for joint, segments in JOINTS.items():
-            worn = [placements.get(s if s == "lower_back" else f"{side}_{s}") for s in segments]
-            if worn[0] is not None and worn[1] is not None:
-                found[side, joint] = (worn[0], worn[1])
+            ends = [placements.get(s if s == "lower_back" else f"{side}_{s}") for s in segments]
+            if ends[0] is not None and ends[1] is not None:
+                found[side, joint] = (ends[0], ends[1])
     return found
 
 
@@ -69,7 +69,7 @@ class JointBank:
             self._bank.feed(number)
         return set(segments)
 
-    def take_off(self, number: int) -> None:
+    def remove_device(self, number: int) -> None:
         """Forget a device, and the joints it is part of."""
         self._bank.detach(number)
         self._segments.pop(number, None)
@@ -93,9 +93,9 @@ class JointBank:
 
     def doubt_s(self, pair: tuple[int, int]) -> float | None:
         """Return the uncertainty between the clocks of two devices; None until both have sent."""
-        if any(number not in self._bank.worn for number in pair):
+        if any(number not in self._bank.attached for number in pair):
             return None
-        return math.hypot(*(self._bank.worn[number].timeline.uncertainty_s for number in pair))
+        return math.hypot(*(self._bank.attached[number].timeline.uncertainty_s for number in pair))
 
     def doubt(self, sensor: int) -> str:
         """Return what is wrong with the units of a sensor (for the bank)."""
@@ -114,13 +114,13 @@ class JointBank:
 
     def process(self, batch: Batch) -> NDArray[np.void]:
         """Return the angles that these samples complete (for the bank)."""
-        said = self._orientation.process(batch)
-        known = (said.flags & GYR_MISSING) == 0
+        oriented = self._orientation.process(batch)
+        known = (oriented.flags & GYR_MISSING) == 0
         time_s = np.empty(len(batch.index))
         for k, sensor in enumerate(batch.sensor.tolist()):
             rows = slice(batch.start[k], batch.start[k + 1])
             time_s[rows] = self._bank.seconds(self._sensors[sensor], batch.index[rows].astype(float))
-        return self._joints.process(batch, time_s, np.where(known[:, None], said.quaternion, np.nan))
+        return self._joints.process(batch, time_s, np.where(known[:, None], oriented.quaternion, np.nan))
 
     def _attach(self, number: int, rate_hz: float) -> int:
         sensor = self._orientation.attach(rate_hz)  # first: it is the one that may refuse
@@ -149,36 +149,36 @@ class SubjectJoints:
         }
         self._bank = bank
         self._changed = False
-        self._told_s = -math.inf
+        self._drawn_at_s = -math.inf
 
-    def step(self, walked: Iterable[Result]) -> list[Said]:
-        """Take the angles of this step and what the walk said in it; return what the strides showed."""
+    def step(self, walked: Iterable[Result]) -> list[DeviceResult]:
+        """Take the angles of this step and what the walk gave in it; return what the strides showed."""
         strides = strides_of(walked)
-        said: list[Said] = []
+        results: list[DeviceResult] = []
         for (side, _), (pair, joint) in self.joints.items():
             angles, doubt_s = self._bank.angles(pair), self._bank.doubt_s(pair)
-            said += [(result, pair) for result in joint.process(angles, strides[side], doubt_s)]
-        self._changed = self._changed or bool(said)
-        return said
+            results += [(result, pair) for result in joint.process(angles, strides[side], doubt_s)]
+        self._changed = self._changed or bool(results)
+        return results
 
-    def finish(self, walked: Iterable[Result]) -> list[Said]:
+    def finish(self, walked: Iterable[Result]) -> list[DeviceResult]:
         """End of the run: strides that still wait for samples are not made up."""
         strides = strides_of(walked)
-        said: list[Said] = []
+        results: list[DeviceResult] = []
         for (side, _), (pair, joint) in self.joints.items():
-            said += [(r, pair) for r in joint.process(np.zeros(0, ANGLE), strides[side], self._bank.doubt_s(pair))]
-        return said
+            results += [(r, pair) for r in joint.process(np.zeros(0, ANGLE), strides[side], self._bank.doubt_s(pair))]
+        return results
 
     def curves(self, now_s: float) -> list[JointCurve]:
-        """Return the mean curves of all joints if they have changed since they were told some strides ago."""
-        if not self._changed or now_s - self._told_s < CURVES_EVERY_S:
+        """Return the mean curves of all joints if they have changed since they were drawn some strides ago."""
+        if not self._changed or now_s - self._drawn_at_s < CURVES_EVERY_S:
             return []
-        self._changed, self._told_s = False, now_s
+        self._changed, self._drawn_at_s = False, now_s
         return [curve for _, joint in self.joints.values() if (curve := joint.curve) is not None]
 
 
 def strides_of(results: Iterable[Result]) -> dict[Foot, list[Stride]]:
-    """Return the valid strides among what a walk said, with their final contacts where it said them."""
+    """Return the valid strides among what a walk gave, with their final contacts where it gave them."""
     found: dict[Foot, list[Stride]] = {"left": [], "right": []}
     lifts: dict[tuple[str, float], float] = {}
     valid: list[tuple[Foot, float, float]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,13 +24,14 @@ from gateway.analysis import movement_kernels
 from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.sensor_bank import Bank, Refuse
-from gateway.analysis.ward_operators import PersonOperators, Said, WardOperators, placements
+from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
 
 ALGORITHMS: Final[dict[Part, str]] = {"foot": FOOT_ALGORITHM, "shank": SHANK_ALGORITHM}
 PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
 SILENT_S = 2.0  # a leg that has sent nothing for so long is not waited for
+LOOK_EVERY_S = 1.0  # at a person of whom nothing is new: a leg that falls silent is noticed in time
 EXOSKELETON = "exoskeleton"
 
 
@@ -47,7 +49,7 @@ class MovementOperators(WardOperators):
         shanks: Contacts of shanks, of legs without a sensor on the foot.
         backs: Bouts, steps and turns of lower backs.
         joints: Angles of joints.
-        fed: Of each device that is worn, the banks that take its samples.
+        news: Numbers of the devices of which the newest step of the kernels found something.
     """
 
     def __init__(self, refuse: Refuse | None = None) -> None:
@@ -61,6 +63,7 @@ class MovementOperators(WardOperators):
             backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
         )
         self.joints = JointBank(self._axes, refuse)
+        self.news: AbstractSet[int] = frozenset()
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
         """Take the devices of one person, by number: their operators begin with the next sample."""
@@ -75,11 +78,11 @@ class MovementOperators(WardOperators):
         self.joints.put_on(placed)
         return PersonMovement(bed, devices, self)
 
-    def take_off(self, number: int) -> None:
+    def remove_device(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
         for bank in (self.feet, self.shanks, self.backs):
             bank.detach(number)
-        self.joints.take_off(number)
+        self.joints.remove_device(number)
 
     def process(self, arrived: ArrivedBatch) -> bool:
         """Queue samples for the kernels of this step."""
@@ -93,6 +96,7 @@ class MovementOperators(WardOperators):
         self.shanks.step()
         self.backs.step()
         self.joints.step()
+        self.news = {*self.feet.devices_with_events, *self.shanks.devices_with_events, *self.backs.events}
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
@@ -111,9 +115,9 @@ class MovementOperators(WardOperators):
         return movement_kernels.KERNELS
 
     @classmethod
-    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
+    def kernels_for(cls, placed: Mapping[str, int]) -> set[str]:
         """Return the names of the kernels that a person needs."""
-        return movement_kernels.kernels_for(worn)
+        return movement_kernels.kernels_for(placed)
 
 
 @dataclass(slots=True)
@@ -139,92 +143,110 @@ class PersonMovement(PersonOperators):
     Args:
         bed: Who it is, in which session.
         devices: The devices worn, by their number in the gateway.
-        banks: What the movement operators say.
+        banks: What the movement operators give.
     """
 
     def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: MovementOperators) -> None:
-        worn = placements(devices)
+        placed = placements(devices)
         exoskeleton = bed.slot.protocol == EXOSKELETON
-        steps = steps_by(worn)
+        steps = steps_by(placed)
         self._legs = [Leg(side, n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()]
         self._both_legs = tuple(leg.number for leg in self._legs)
         self._of_side: dict[Side, tuple[int, ...]] = {leg.side: (leg.number,) for leg in self._legs}
-        told_by = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
-        self._walk = Walk(exoskeleton=exoskeleton, contacts=told_by) if steps else None
-        joints = SubjectJoints(banks.joints, worn, exoskeleton=exoskeleton)
+        algorithms = {side: ALGORITHMS[part] for side, (_, part) in steps.items()}
+        self._walk = Walk(exoskeleton=exoskeleton, contacts=algorithms) if steps else None
+        joints = SubjectJoints(banks.joints, placed, exoskeleton=exoskeleton)
         self._joints = joints if joints.joints else None
         self.draws = self._joints is not None
         self._backs = {
             n: LowerBackWalk(exoskeleton=exoskeleton) for n, d in devices.items() if d.placement == "lower_back"
         }
         self._banks = banks
+        self._devices = frozenset(devices)
+        self._look_s = -math.inf
 
-    def step(self, now_s: float) -> list[Said]:
+    def step(self, now_s: float) -> list[DeviceResult]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
-        said: list[Said] = []
+        if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
+            return []
+        self._look_s = now_s + LOOK_EVERY_S
+        results: list[DeviceResult] = []
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
+            self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
             if walked:
-                said += self._of_legs(walked)
+                results += self._of_legs(walked)
             if self._joints is not None:
-                said += self._joints.step(walked)
+                results += self._joints.step(walked)
+                self._look_again(-math.inf)  # angles come with every sample
         backs = self._banks.backs
         for number, walk in self._backs.items():
-            worn = backs.worn.get(number)
-            if worn is not None:
-                said += [
-                    (result, (number,)) for result in walk.process(backs.events.get(number), worn.timeline.at, now_s)
-                ]
-        return said
+            attached = backs.attached.get(number)
+            if attached is not None:
+                found = walk.process(backs.events.get(number), attached.timeline.at, now_s)
+                results += [(result, (number,)) for result in found]
+                self._look_again(walk.due_s)
+        return results
 
-    def finish(self) -> list[Said]:
+    def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
-        said: list[Said] = []
+        results: list[DeviceResult] = []
         if self._walk is not None:
-            walked = self._walk.finish()
-            said += self._of_legs(walked)
+            walked = self._walk.finish(self._doubt_s())
+            results += self._of_legs(walked)
             if self._joints is not None:
-                said += self._joints.finish(walked)
+                results += self._joints.finish(walked)
         for number, walk in self._backs.items():
-            said += [(result, (number,)) for result in walk.finish()]
-        return said
+            results += [(result, (number,)) for result in walk.finish()]
+        return results
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return the mean curves of the joints if it is time to tell them."""
         return [] if self._joints is None else self._joints.curves(now_s)
 
+    def _look_again(self, at_s: float) -> None:
+        """Pass over no step from a gateway time on: something may come of it though nothing is new of the devices."""
+        self._look_s = min(self._look_s, at_s)
+
     def _step_legs(self, walk: Walk, now_s: float) -> list[Result]:
         contacts: list[Contact] = []
         shapes: list[Shape] = []
-        alive: list[Leg] = []
         for leg in self._legs:
-            worn = leg.bank.worn.get(leg.number)
-            if worn is None:
+            attached = leg.bank.attached.get(leg.number)
+            if attached is None:
                 continue
-            newest_s = worn.timeline.newest_s
+            newest_s = attached.timeline.newest_s
             if newest_s > now_s - SILENT_S:
-                alive.append(leg)
                 leg.silent = False
+                self._look_again(newest_s + SILENT_S)
             elif not leg.silent:
                 leg.silent = True
                 contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
-            if leg.number in leg.bank.decided:
+            if leg.number in leg.bank.devices_with_events:
                 contacts += leg.bank.contacts(leg.number, leg.side)
                 shapes += leg.bank.shapes(leg.number, leg.side)
         if contacts or shapes or walk.waiting:
-            watermark = min((leg.bank.settled_s(leg.number) for leg in alive), default=now_s)
-            return walk.process(contacts, self._doubt_s(), watermark, shapes)
+            watermark_s = self._watermark_s(now_s)
+            if contacts or shapes or watermark_s >= walk.due_s:
+                return walk.process(contacts, self._doubt_s(), watermark_s, shapes)
+            return []
         # Only a pause can be noticed, which needs no haste.
-        return walk.process((), None, now_s - PAUSE_NOTICED_S)
+        watermark_s = now_s - PAUSE_NOTICED_S
+        return walk.process((), None, watermark_s) if watermark_s >= walk.due_s else []
+
+    def _watermark_s(self, now_s: float) -> float:
+        """Return the gateway time before which no contact of a leg that is not silent will come any more."""
+        legs = [leg for leg in self._legs if not leg.silent and leg.number in leg.bank.attached]
+        return min((leg.bank.settled_s(leg.number) for leg in legs), default=now_s)
 
     def _doubt_s(self) -> float | None:
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
         if len(self._legs) < 2:
             return None
-        worn = [leg.bank.worn[leg.number] for leg in self._legs if leg.number in leg.bank.worn]
-        return math.hypot(*(each.timeline.uncertainty_s for each in worn))
+        attached = [leg.bank.attached[leg.number] for leg in self._legs if leg.number in leg.bank.attached]
+        return math.hypot(*(each.timeline.uncertainty_s for each in attached))
 
-    def _of_legs(self, results: Sequence[Result]) -> list[Said]:
+    def _of_legs(self, results: Sequence[Result]) -> list[DeviceResult]:
         """Return each result with the leg that it is of; with both where it rests on the clocks of both."""
         own, both = self._of_side, self._both_legs
         return [(r, both if r.sync_s is not None else own.get(r.side, both)) for r in results]

@@ -24,12 +24,12 @@ SAMPLES = 10
 BY_PART: Final[Mapping[Part, str]] = {"foot": "feet", "shank": "shanks"}
 
 
-def kernels_for(worn: Mapping[str, int]) -> set[str]:
+def kernels_for(placed: Mapping[str, int]) -> set[str]:
     """Return the names of the kernels that a person needs, by the number of the device at each placement."""
-    found = {BY_PART[part] for _, part in steps_by(worn).values()}
-    if pairs(worn):
+    found = {BY_PART[part] for _, part in steps_by(placed).values()}
+    if pairs(placed):
         found.add("joints")
-    if "lower_back" in worn:
+    if "lower_back" in placed:
         found.add("lower back")
     return found | {"axes"} if found else found
 

@@ -25,8 +25,8 @@ BETWEEN = ","
 
 def needs_of(devices: Mapping[int, Device], modalities: Iterable[Modality] = MODALITIES) -> set[str]:
     """Return the names of the kernels that the devices of one slot need; their numbers tell them apart."""
-    worn = placements(devices)
-    return {CLOCKS}.union(*(modality.operators().kernels_for(worn) for modality in modalities))
+    placed = placements(devices)
+    return {CLOCKS}.union(*(modality.operators().kernels_for(placed) for modality in modalities))
 
 
 def compiled_streams(modalities: Iterable[Modality] = MODALITIES) -> frozenset[str]:

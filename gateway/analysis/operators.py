@@ -35,10 +35,10 @@ class Banks:
         """Take the devices of one person, by number; return what each modality makes of them."""
         return {name: operators.put_on(bed, devices) for name, operators in self._of.items()}
 
-    def take_off(self, number: int) -> None:
+    def remove_device(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
         for operators in self._of.values():
-            operators.take_off(number)
+            operators.remove_device(number)
         for judged in self._judged.values():
             judged.pop(number, None)
 

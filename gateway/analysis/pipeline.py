@@ -8,70 +8,33 @@ as the live run did. Nothing in here reads a clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 
-import numpy as np
-
-from config.settings import Device, Settings
-from drivers.packet import StreamSpec
-from dsp.catalogue import CATALOGUE
+from config.settings import Settings
 from dsp.mounting.alignment import Mounting
-from dsp.result import Result
 from gateway.analysis.backlog import Backlog, KeptStep
-from gateway.analysis.battery import INTAKE_ALGORITHM
+from gateway.analysis.doubted import mark_doubted
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.modality import Modality
 from gateway.analysis.needs import CLOCKS, UNREADY_CHANNEL, compiled_streams, needs_of, unready_of
 from gateway.analysis.operators import Banks
+from gateway.analysis.stream_gaps import LEAST_GAP_S, gap_of, gaps_within
+from gateway.analysis.stream_taps import StreamTaps
 from gateway.analysis.subject import Subject
-from gateway.analysis.ward_operators import Said
+from gateway.analysis.ward_operators import DeviceResult
 from gateway.analysis.wearers import Wearers
 from gateway.clocks.device_clock import NS
-from gateway.clocks.timeline import Floats
 from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
-from gateway.intake.intake import Arrived, ArrivedBatch, Intake, Intakes
+from gateway.intake.intake import ArrivedBatch, Intakes
 from gateway.intake.placeable import Placeable
 from gateway.model.measurements import Fields, Measurements
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
 
-GAP_SAID_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 DOUBT_STEPS = 20  # one second: units are looked at over seconds
-NOT_ANALYSED = "not analysed: movement analysis was being prepared"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tapped:
-    """Samples in a row of one stream, as they go to the analysis, and whose they are.
-
-    Attributes:
-        device: The device, with where and how it is worn.
-        spec: The stream: channels, units and rate.
-        slot: The bed.
-        subject: Who wears it, by pseudonym.
-        session: Id of the session in force.
-        before: Number of the sample that came before these; -1 before the first of the run.
-        first: Number of the first sample since the start of the run; lost ones count.
-        start_s: Gateway time of the first sample, seconds.
-        samples: (n, channels); NaN in place of lost ones.
-    """
-
-    device: Device
-    spec: StreamSpec
-    slot: str
-    subject: str
-    session: str
-    before: int
-    first: int
-    start_s: float
-    samples: Floats
-
-
-Tap = Callable[[Tapped], None]
 
 
 class Pipeline:
@@ -86,6 +49,7 @@ class Pipeline:
     Attributes:
         ward: Who is in which bed, wearing what, from the end of the newest step on.
         intakes: The devices that were ever worn in this run, by number.
+        taps: Who watches a stream.
         doubts: By device number, why what it measures seems to be in other units: what is computed from it is marked.
     """
 
@@ -100,7 +64,7 @@ class Pipeline:
         self.end_ns = origin.monotonic_ns
         self._intakes = Intakes(origin.monotonic_ns)
         self.intakes = self._intakes.all
-        self.taps: dict[tuple[str, str], Tap] = {}
+        self.taps = StreamTaps()
         self._modalities = modalities
         self._backlog = Backlog(self.intakes, compiled_streams(modalities))
         self._banks = Banks(self._refuse, modalities)
@@ -134,10 +98,11 @@ class Pipeline:
             out += self._catch_up(waiting, self._backlog.due())
         out += self._analyse(KeptStep(self._steps, now_s, self._subjects.keys() - waiting), packets)
         for slot in waiting:
-            out += self._measured(slot, self._subjects[slot].told())
+            subject = self._subjects[slot]
+            out += self._measure(subject, subject.drain_results())
         for note in notes:
             if note.channel == WARD_CHANNEL:
-                out += self._obey(note.data, now_s)
+                out += self._apply_change(note.data, now_s)
         return Measurements(out)
 
     @property
@@ -145,7 +110,7 @@ class Pipeline:
         """Names of the kernels that some of the analysis waits for."""
         return self._backlog.unready
 
-    def take_curves(self) -> list[SlotCurves]:
+    def drain_curves(self) -> list[SlotCurves]:
         """Return the mean curves of the joints that came since the last call, the newest of each slot."""
         curves, self._curves = list(self._curves.values()), {}
         return curves
@@ -158,10 +123,6 @@ class Pipeline:
         """Return how a device is found to be strapped on, where somebody looks for it."""
         return self._banks.mounting(number)
 
-    def to_utc_us(self, seconds: float) -> int:
-        """Return UTC microseconds of a gateway time in seconds."""
-        return self.origin.utc_us + round(seconds * 1e6)
-
     def _analyse(self, step: KeptStep, packets: Sequence[Placeable]) -> list[Fields]:
         """Place the samples of a step, run the kernels over them, and return what came of it in its slots."""
         found = [each for arrived in self._intakes.place(packets) for each in self._arrived(arrived)]
@@ -172,12 +133,10 @@ class Pipeline:
         for slot, subject in self._subjects.items():
             if slot not in step.slots:
                 continue
-            if said := subject.step(step.now_s):
-                out += self._measured(slot, said)
+            if results := subject.step(step.now_s):
+                out += self._measure(subject, results)
             if curves := subject.curves(step.now_s):
-                self._curves[slot] = SlotCurves(
-                    slot, subject.session, subject.pseudonym, self._simulated, tuple(curves)
-                )
+                self._curves[slot] = curves
         return out
 
     def _wait_for(self, unready: frozenset[str]) -> None:
@@ -193,26 +152,20 @@ class Pipeline:
             self._backlog.hold(slot, devices)
 
     def _catch_up(self, slots: Collection[str], steps: Iterable[KeptStep]) -> list[Fields]:
-        """Analyse what was kept; where nothing is left, say of what nothing was."""
+        """Analyse what was kept; where nothing is left, report the gaps that remain of what found no room."""
         out: list[Fields] = []
         for step in steps:
             out += self._analyse(step, Placeable.of(step.packets))
         for slot in slots:
             if slot not in self._backlog.waiting:
-                out += self._left_out(self._subjects[slot].devices)
+                subject = self._subjects[slot]
+                gone = self._backlog.left_out(subject.devices)
+                out += self._measure(
+                    subject, [(gap_of(left_out, self.origin.monotonic_ns), (number,)) for number, left_out in gone]
+                )
         return out
 
-    def _left_out(self, devices: Sequence[int]) -> list[Fields]:
-        """Say of which samples no analysis was made, because they found no room while kernels were compiled."""
-        out: list[Fields] = []
-        for number, gone in self._backlog.left_out(devices):
-            start_s, end_s = ((ns - self.origin.monotonic_ns) / NS for ns in (gone.first_ns, gone.last_ns))
-            gap = Result("stream_gap", end_s - start_s, "none", start_s, end_s, gone.samples, INTAKE_ALGORITHM,
-                         quality="degraded", reason=NOT_ANALYSED)  # fmt: skip
-            out.append(self._said(number, gap))
-        return out
-
-    def _obey(self, ward: bytes, now_s: float) -> list[Fields]:
+    def _apply_change(self, ward: bytes, now_s: float) -> list[Fields]:
         try:
             after = decode_ward(ward)
         except ValueError as problem:  # of a recording that somebody else wrote: a ward of ours has been checked
@@ -223,18 +176,19 @@ class Pipeline:
     def _change_ward(self, after: Ward, now_s: float) -> list[Fields]:
         """Take off what is worn no more, put on what is, and leave the other beds alone; return what that closed."""
         before = {bed.slot.id: bed for bed in self.ward}
-        self._end_taps(self.ward, after)
+        self.taps.end_of_others(self.ward, after)
         kept = {bed.slot.id for bed in after if bed.same_work(before.get(bed.slot.id))}
         out: list[Fields] = []
         for slot in [slot for slot in self._subjects if slot not in kept]:
             out += self._finish(slot)
             for number in self._subjects.pop(slot).devices:
-                self._banks.take_off(number)
+                self._banks.remove_device(number)
         numbers = iter(self._intakes.wear([(device, bed.slot.id) for bed in after for device in bed.slot.device]))
         for bed in after:
             devices = {next(numbers): device for device in bed.slot.device}
             if bed.slot.id not in kept:
-                subject = self._subjects[bed.slot.id] = Subject(bed, devices, self._banks)
+                subject = Subject(bed, devices, self._banks, simulated=self._simulated)
+                self._subjects[bed.slot.id] = subject
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
                     self._wearers.put_on(devices, now_s)
@@ -242,101 +196,46 @@ class Pipeline:
         self.ward = after
         return out
 
-    def _end_taps(self, before: Ward, after: Ward) -> None:
-        """Whoever watches a device watches somebody: they have to ask again when that is somebody else."""
-        was, now = (
-            {device.id: bed.slot.subject for bed in ward for device in bed.slot.device} for ward in (before, after)
-        )
-        for key in [key for key in list(self.taps) if was.get(key[0]) != now.get(key[0])]:
-            self.taps.pop(key, None)
-
     def _finish(self, slot: str) -> list[Fields]:
         out: list[Fields] = []
         if slot in self._backlog.waiting:
             out += self._catch_up((slot,), self._backlog.of(slot))
-        return out + self._measured(slot, self._subjects[slot].finish())
-
-    def _measured(self, slot: str, said: Iterable[Said]) -> list[Fields]:
-        return [self._measure(slot, result, devices) for result, devices in said]
+        subject = self._subjects[slot]
+        return out + self._measure(subject, subject.finish())
 
     def _arrived(self, batch: ArrivedBatch) -> list[tuple[int, Fields]]:
         """Take what arrived; return what that alone completed, with the number of each one's device."""
-        worn = self._wearers.samples_of(batch)
-        if worn is None:
+        theirs = self._wearers.samples_of(batch)
+        if theirs is None:
             return []
         if self.taps:
-            self._tap(worn)
+            self.taps.feed(theirs, self._subjects)
         out: list[tuple[int, Fields]] = []
-        if handed := self._banks.process(worn):
+        if handed := self._banks.process(theirs):
             modality, each = handed
             for at, number in enumerate(each.numbers.tolist()):
-                slot = str(self.intakes[number].slot)
-                said = self._subjects[slot].process(modality, each.one(at))
-                out += [(number, self._measure(slot, result, devices)) for result, devices in said]
-        for at, missing in enumerate(worn.missing):
-            rate_hz = worn.streams[at].spec.rate_hz if missing else None
-            if rate_hz and missing >= GAP_SAID_S * rate_hz:
-                out += [(int(worn.numbers[at]), gap) for gap in self._gaps(worn.one(at), rate_hz)]
+                subject = self._wearer_of(number)
+                results = subject.process(modality, each.one(at))
+                out += [(number, row) for row in self._measure(subject, results)]
+        for at, missing in enumerate(theirs.missing):
+            rate_hz = theirs.streams[at].spec.rate_hz if missing else None
+            if rate_hz and missing >= LEAST_GAP_S * rate_hz:
+                number = int(theirs.numbers[at])
+                gaps = [(gap, (number,)) for gap in gaps_within(theirs.one(at), rate_hz)]
+                out += [(number, row) for row in self._measure(self._wearer_of(number), gaps)]
         return out
+
+    def _wearer_of(self, number: int) -> Subject:
+        return self._subjects[str(self.intakes[number].slot)]
 
     def _refuse(self, number: int, reason: str) -> None:
         intake = self.intakes[number]
         log.warning("%s: %s", intake.device.id, reason)
         intake.note(reason)
 
-    def _gaps(self, arrived: Arrived, rate_hz: float) -> list[Fields]:
-        """Say each absence as what it is: a gap, not a zero and not an old value."""
-        index = arrived.index
-        out: list[Fields] = []
-        steps = np.diff(index, prepend=arrived.before)
-        for at in np.flatnonzero(steps - 1 >= GAP_SAID_S * rate_hz):
-            last = index[at - 1] if at else arrived.before
-            start, end = arrived.timeline.at(np.array([last, index[at]], float)).tolist()
-            reason = "device clock restarted" if arrived.reset else "samples lost"
-            out.append(
-                self._said(
-                    arrived.number,
-                    Result("stream_gap", end - start, "none", start, end, int(steps[at]) - 1, INTAKE_ALGORITHM,
-                           quality="degraded", reason=reason),
-                )
-            )  # fmt: skip
-        return out
-
-    def _tap(self, batch: ArrivedBatch) -> None:
-        for at, intake in enumerate(batch.intakes):
-            tap = self.taps.get((intake.device.id, batch.name))
-            if tap is not None and batch.streams[at].spec.rate_hz:
-                tap(self._tapped(intake, batch.one(at)))
-
-    def _tapped(self, intake: Intake, arrived: Arrived) -> Tapped:
-        index = arrived.index
-        whole = np.full((int(index[-1] - index[0]) + 1, arrived.samples.shape[1]), np.nan)
-        whole[index - index[0]] = arrived.samples
-        subject, start_s = self._subjects[str(intake.slot)], float(arrived.timeline.at(index[:1].astype(float))[0])
-        return Tapped(intake.device, arrived.spec, str(intake.slot), subject.pseudonym, subject.session,
-                      arrived.before, int(index[0]), start_s, whole)  # fmt: skip
-
-    def _said(self, number: int, result: Result) -> Fields:
-        return self._measure(str(self.intakes[number].slot), result, (number,))
-
-    def _doubted(self, result: Result, devices: Sequence[int]) -> Result:
-        """Mark what rests on a device whose units are in doubt."""
-        doubts = dict.fromkeys(doubt for number in devices if (doubt := self.doubts.get(number)))
-        if not doubts:
-            return result
-        quality = "degraded" if result.quality == "ok" else result.quality
-        return replace(result, quality=quality, reason="; ".join(filter(None, (result.reason, *doubts))))
-
-    def _measure(self, slot: str, result: Result, devices: Sequence[int]) -> Fields:
-        """Return a result as the fields of a `Measurement`."""
-        subject = self._subjects[slot]
-        if self.doubts and result.algorithm != INTAKE_ALGORITHM:
-            result = self._doubted(result, devices)
-        metric, ids, placement = result.metric, *subject.worn(devices)
-        return (
-            metric, result.value, CATALOGUE[metric].unit, result.side,
-            self.to_utc_us(result.start_s), self.to_utc_us(result.end_s),
-            None if result.sync_s is None else round(result.sync_s * 1000, 3),
-            result.n, result.n_rejected, result.quality, result.reason, result.algorithm,
-            ids, placement, slot, subject.session, subject.pseudonym, self._simulated,
-        )  # fmt: skip
+    def _measure(self, subject: Subject, results: Iterable[DeviceResult]) -> list[Fields]:
+        """Return results of a subject as the fields of measurements, marked where their devices are in doubt."""
+        doubts, origin = self.doubts, self.origin
+        if doubts:
+            results = [(mark_doubted(result, devices, doubts), devices) for result, devices in results]
+        return [subject.measurement(result, devices, origin) for result, devices in results]

@@ -38,7 +38,7 @@ class Operator(Protocol):
 
 
 @dataclass(slots=True)
-class Worn:
+class AttachedSensor:
     """One sensor of a bank.
 
     Attributes:
@@ -81,7 +81,7 @@ class Bank:
         axes: How each device is strapped on, by number (``Device.axes``); it may grow.
         refuse: Told of a device, and why, whose stream the operator cannot take; its samples are passed over.
         events: Events of the newest step by device number, rows of the operator's dtype.
-        worn: Its sensors by device number.
+        attached: Its sensors by device number.
     """
 
     operator: Operator
@@ -89,7 +89,7 @@ class Bank:
     axes: Mapping[int, str]
     refuse: Refuse | None = None
     events: dict[int, NDArray[np.void]] = field(default_factory=dict)
-    worn: dict[int, Worn] = field(default_factory=dict)
+    attached: dict[int, AttachedSensor] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)  # sensor → device number
     _parts: list[_Part] = field(default_factory=list)
     _sensor: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # by device number; NOT_FED, NONE_YET
@@ -128,14 +128,14 @@ class Bank:
         """Forget a device: whoever wears it next begins afresh."""
         self._make_room(number)
         self._sensor[number] = NOT_FED
-        self._take_off(number)
+        self._detach_sensor(number)
 
-    def _take_off(self, number: int) -> None:
+    def _detach_sensor(self, number: int) -> None:
         self.events.pop(number, None)
-        worn = self.worn.pop(number, None)
-        if worn is not None:
-            self.operator.detach(worn.sensor)
-            del self._numbers[worn.sensor]
+        attached = self.attached.pop(number, None)
+        if attached is not None:
+            self.operator.detach(attached.sensor)
+            del self._numbers[attached.sensor]
 
     def step(self) -> None:
         """Run the kernel over what was queued; `events` then holds what it decided."""
@@ -180,7 +180,7 @@ class Bank:
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number."""
-        found = {number: self.operator.doubt(worn.sensor) for number, worn in self.worn.items()}
+        found = {number: self.operator.doubt(attached.sensor) for number, attached in self.attached.items()}
         return {number: doubt for number, doubt in found.items() if doubt}
 
     def numbers(self, rows: NDArray[np.void]) -> list[int]:
@@ -189,12 +189,12 @@ class Bank:
 
     def at(self, sensors: Ints, index: Floats) -> Floats:
         """Return gateway seconds of fractional indices (n,) of sensors (n,)."""
-        timelines = next(iter(self.worn.values())).timeline.all
+        timelines = next(iter(self.attached.values())).timeline.all
         return timelines.at(self._stream[sensors], index)
 
     def seconds(self, number: int, index: Floats) -> Floats:
         """Return gateway seconds of fractional indices of a device."""
-        return self.worn[number].timeline.at(index)
+        return self.attached[number].timeline.at(index)
 
     def _put_on_or_refuse(self, number: int, stream: Stream) -> None:
         self._version[number] = stream.version
@@ -209,12 +209,12 @@ class Bank:
         """Attach a sensor that is new, again if its rate is another one now; return its number in the operator."""
         spec = stream.spec
         assert spec.rate_hz is not None
-        old = self.worn.get(number)
+        old = self.attached.get(number)
         if old is not None and old.spec.rate_hz == spec.rate_hz:
             sensor = old.sensor
         else:
             if old is not None:
-                self._take_off(number)
+                self._detach_sensor(number)
             sensor = self.attach(number, spec.rate_hz)
         if sensor >= len(self._column):
             more = ((0, sensor + 1), (0, 0))
@@ -222,7 +222,7 @@ class Bank:
             self._stream = np.pad(self._stream, more[0])
         self._column[sensor], self._sign[sensor] = picks(self.axes[number], spec.channels)
         self._stream[sensor] = stream.timeline.number
-        self.worn[number] = Worn(sensor, spec, stream.timeline)
+        self.attached[number] = AttachedSensor(sensor, spec, stream.timeline)
         self._numbers[sensor] = number
         return sensor
 

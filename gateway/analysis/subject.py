@@ -1,16 +1,20 @@
-"""One subject: what all devices of a slot say together, modality by modality."""
+"""One subject: what all devices of a slot give together, modality by modality, and the measurements it becomes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from config.settings import Device
-from dsp.joints.strides import JointCurve
+from dsp.catalogue import CATALOGUE
+from dsp.result import Result
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
-from gateway.analysis.ward_operators import Said
+from gateway.analysis.ward_operators import DeviceResult, PersonOperators
+from gateway.intake.frames import Origin
 from gateway.intake.intake import Arrived
+from gateway.model.measurements import Fields
 from gateway.model.ward import Bed
+from gateway.wire.curves import SlotCurves
 
 Names = tuple[tuple[str, ...], tuple[str, ...]]  # ids of devices, and where each is worn
 
@@ -22,57 +26,73 @@ class Subject:
         bed: Who is there, in which session.
         devices: The devices worn there, by their number in the gateway.
         banks: The operators of the ward.
+        simulated: Whether the devices are.
 
     Attributes:
+        slot: Id of the slot.
         pseudonym: Of who it is.
         session: Id of the session.
         devices: Numbers of the devices worn.
     """
 
-    def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: Banks) -> None:
+    def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: Banks, *, simulated: bool) -> None:
+        self.slot = bed.slot.id
         self.pseudonym = bed.slot.subject
         self.session = bed.session
         self.devices = tuple(devices)
-        self._worn = devices
+        self._simulated = simulated
+        self._settings = devices
         self._names: dict[tuple[int, ...], Names] = {}
         self._operators = banks.put_on(bed, devices)
+        self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
-        self._said: list[Said] = []
+        self._results: list[DeviceResult] = []
 
-    def process(self, modality: Modality, arrived: Arrived) -> Sequence[Said]:
+    def process(self, modality: Modality, arrived: Arrived) -> Sequence[DeviceResult]:
         """Take what arrived of a device; return what it tells of the device itself, at once."""
-        said = self._operators[modality.name].process(arrived)
+        results = self._operators[modality.name].process(arrived)
         if modality.tells_of == "device":
-            return said
-        self._said += said
+            return results
+        self._results += results
         return ()
 
-    def worn(self, numbers: Sequence[int]) -> Names:
-        """Return the ids of devices worn here, and where each is, by their numbers."""
+    def step(self, now_s: float) -> list[DeviceResult]:
+        """Return what this step completed; ``now_s`` is its end on the gateway clock."""
+        for operators in self._stepping:
+            self._results += operators.step(now_s)
+        return self.drain_results()
+
+    def drain_results(self) -> list[DeviceResult]:
+        """Return what came since the last call: of the heart, where nothing else is analysed yet."""
+        results, self._results = self._results, []
+        return results
+
+    def finish(self) -> list[DeviceResult]:
+        """End of the run: close what is open."""
+        for operators in self._operators.values():
+            self._results += operators.finish()
+        return self.drain_results()
+
+    def curves(self, now_s: float) -> SlotCurves | None:
+        """Return mean curves over the gait cycle if it is time to publish them."""
+        curves = tuple(curve for operators in self._drawing for curve in operators.curves(now_s))
+        return SlotCurves(self.slot, self.session, self.pseudonym, self._simulated, curves) if curves else None
+
+    def measurement(self, result: Result, devices: Sequence[int], origin: Origin) -> Fields:
+        """Return a result, which came from devices with these numbers, as the fields of a `Measurement`."""
+        metric, ids, placement = result.metric, *self._names_of(devices)
+        return (
+            metric, result.value, CATALOGUE[metric].unit, result.side,
+            origin.to_utc_us(result.start_s), origin.to_utc_us(result.end_s),
+            None if result.sync_s is None else round(result.sync_s * 1000, 3),
+            result.n, result.n_rejected, result.quality, result.reason, result.algorithm,
+            ids, placement, self.slot, self.session, self.pseudonym, self._simulated,
+        )  # fmt: skip
+
+    def _names_of(self, numbers: Sequence[int]) -> Names:
         key = tuple(numbers)
         names = self._names.get(key)
         if names is None:
-            devices = [self._worn[number] for number in key]
+            devices = [self._settings[number] for number in key]
             names = self._names[key] = tuple(d.id for d in devices), tuple(d.placement for d in devices)
         return names
-
-    def step(self, now_s: float) -> list[Said]:
-        """Return what this step completed; ``now_s`` is its end on the gateway clock."""
-        for operators in self._operators.values():
-            self._said += operators.step(now_s)
-        return self.told()
-
-    def told(self) -> list[Said]:
-        """Return what was said since the last call: of the heart, where nothing else is analysed yet."""
-        said, self._said = self._said, []
-        return said
-
-    def finish(self) -> list[Said]:
-        """End of the run: close what is open."""
-        for operators in self._operators.values():
-            self._said += operators.finish()
-        return self.told()
-
-    def curves(self, now_s: float) -> list[JointCurve]:
-        """Return mean curves over the gait cycle if it is time to tell them."""
-        return [curve for operators in self._drawing for curve in operators.curves(now_s)]

@@ -1,4 +1,4 @@
-"""What each modality brings to the pipeline: operators over a whole ward, and what they say of each person.
+"""What each modality brings to the pipeline: operators over a whole ward, and what they make of each person.
 
 A modality whose operators work on one device at a time is an `EachDevice` with a few lines: `gateway.analysis.heart`
 is an example. `gateway.analysis.movement` is one whose kernels serve all devices of the ward in one call.
@@ -18,7 +18,7 @@ from gateway.clocks.timeline import Floats
 from gateway.intake.intake import Arrived, ArrivedBatch
 from gateway.model.ward import Bed
 
-Said = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
+DeviceResult = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
 
 
 class PersonOperators:
@@ -30,14 +30,14 @@ class PersonOperators:
 
     draws = False
 
-    def process(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[DeviceResult]:
         """Take what arrived of one of the modality's streams; return what that alone completed.
 
         Not called where the ward's operators have taken it (`WardOperators.process`).
         """
         raise NotImplementedError
 
-    def step(self, now_s: float) -> Sequence[Said]:
+    def step(self, now_s: float) -> Sequence[DeviceResult]:
         """Return what the step completed; ``now_s`` is its end on the gateway clock.
 
         The steps of a person whose kernels are being compiled come later, in order, with what was sampled in each.
@@ -45,7 +45,7 @@ class PersonOperators:
         del now_s
         return ()
 
-    def finish(self) -> Sequence[Said]:
+    def finish(self) -> Sequence[DeviceResult]:
         """End of the run, or the person leaves: return what was still open."""
         return ()
 
@@ -69,7 +69,7 @@ class WardOperators:
         """Begin with a person and what they wear, by device number."""
         raise NotImplementedError
 
-    def take_off(self, number: int) -> None:
+    def remove_device(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
 
     def process(self, arrived: ArrivedBatch) -> bool:
@@ -98,9 +98,9 @@ class WardOperators:
         return {}
 
     @classmethod
-    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
+    def kernels_for(cls, placed: Mapping[str, int]) -> set[str]:
         """Return the names of the kernels that a person needs, by the number of the device at each placement."""
-        del worn
+        del placed
         return set()
 
 
@@ -132,7 +132,7 @@ class _EachOfPerson(PersonOperators):
         self._make = make
         self._operators: dict[int, DeviceOperator] = {}
 
-    def process(self, arrived: Arrived) -> Sequence[Said]:
+    def process(self, arrived: Arrived) -> Sequence[DeviceResult]:
         """Let the operator of the device take what arrived."""
         operator = self._operators.get(arrived.number)
         if operator is None:

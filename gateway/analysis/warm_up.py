@@ -36,41 +36,41 @@ EVERY_S = 5.0  # then somebody who waits, or reads the log, is told again
 
 _ready: set[str] = set()  # the names of `PARTS` that this process has loaded
 
-Tell = Callable[[str, float], None]  # what was made ready, and the seconds that it took
-Say = Callable[[str], None]  # a sentence for whoever waits
+OnReady = Callable[[str, float], None]  # what was made ready, and the seconds that it took
+OnProgress = Callable[[str], None]  # a sentence for whoever waits
 
 
 def warm_up(
-    tell: Tell | None = None,
+    on_ready: OnReady | None = None,
     settings: Settings | None = None,
     *,
-    say: Say | None = None,
+    on_progress: OnProgress | None = None,
     only: Collection[str] | None = None,
 ) -> float:
     """Make kernels ready; return the seconds that it took.
 
     Args:
-        tell: Called after each step with its name and seconds.
+        on_ready: Called after each step with its name and seconds.
         settings: Only the kernels that these devices need; by default all.
-        say: Called every few seconds, from a thread of its own, with what is being compiled; and at the end where
-            nothing could be kept.
+        on_progress: Called every few seconds, from a thread of its own, with what is being compiled; and at the end
+            where nothing could be kept.
         only: Only these of `PARTS`.
     """
     begun = last = time.perf_counter()
     needed = only if settings is None else needs(settings)
     parts = [name for name in PARTS if needed is None or name in needed]
     at = [""]
-    with _said_meanwhile(say, at):
+    with _progress_shown(on_progress, at):
         for number, name in enumerate(parts, 1):
             at[0] = f"{name} ({number} of {len(parts)})"
             PARTS[name]()
             now = time.perf_counter()
-            if tell is not None:
-                tell(name, now - last)
+            if on_ready is not None:
+                on_ready(name, now - last)
             last = now
     note_ready(parts)
-    if say is not None and (why := kernel.not_kept()):
-        say(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
+    if on_progress is not None and (why := kernel.not_kept()):
+        on_progress(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
     # The compiler's many objects stay as long as the process: the garbage collector need not look at them ever again.
     gc.collect()
     gc.freeze()
@@ -124,15 +124,15 @@ def _mark(name: str) -> Path | None:
 
 
 @contextmanager
-def _said_meanwhile(say: Say | None, at: list[str]) -> Iterator[None]:
+def _progress_shown(on_progress: OnProgress | None, at: list[str]) -> Iterator[None]:
     """Say every few seconds what is being made ready: a first start on a small computer takes minutes."""
     done, began = threading.Event(), time.monotonic()
 
     def watch() -> None:
         wait_s = FIRST_WORD_S
-        while say is not None and not done.wait(wait_s):
+        while on_progress is not None and not done.wait(wait_s):
             took = time.monotonic() - began
-            say(f"compiling the signal processing for this processor: {at[0]}, {took:.0f} s so far, once")
+            on_progress(f"compiling the signal processing for this processor: {at[0]}, {took:.0f} s so far, once")
             wait_s = EVERY_S
 
     watcher = threading.Thread(target=watch, name="warm-up-words", daemon=True)
@@ -163,7 +163,7 @@ def _clocks() -> None:
     timeline = timelines.add(StreamSpec("imu", ("x",), ("1",), RATE_HZ, 1e6))
     stamps = np.arange(SAMPLES) * 10_000
     flags = np.zeros(SAMPLES, np.uint8)
-    timelines.push([timeline], [Packet("imu", stamps * 1000, stamps, np.zeros((SAMPLES, 1)), flags)])
+    timelines.place_packets([timeline], [Packet("imu", stamps * 1000, stamps, np.zeros((SAMPLES, 1)), flags)])
     timeline.at(np.zeros(1))
     timelines.at(np.zeros(1, np.int64), np.zeros(1))
 

@@ -38,11 +38,11 @@ class Wearers:
         """Whether samples are of who wears the device now: not on nobody, and none from before it was put on."""
         if intake.slot is None:
             return False
-        worn_from_s = self._from_s.get(arrived.number)
-        if worn_from_s is None:
+        put_on_s = self._from_s.get(arrived.number)
+        if put_on_s is None:
             return True
         first_s = float(arrived.timeline.at(arrived.index[:1].astype(float))[0])
-        if first_s < worn_from_s:
+        if first_s < put_on_s:
             intake.note(FORMER_WEARER)
             return False
         if arrived.spec.rate_hz:

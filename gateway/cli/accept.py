@@ -35,7 +35,7 @@ def _table(known: KnownDevices, devices: dict[str, Device]) -> Table:
     for name in devices:
         each = found.get(name)
         refused = each.refused if each is not None else None
-        table.add_row(name, "-" if each is None else words(each.told), "-" if refused is None else words(refused))
+        table.add_row(name, "-" if each is None else words(each.identity), "-" if refused is None else words(refused))
     return table
 
 

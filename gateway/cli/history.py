@@ -148,7 +148,7 @@ def _do_it_here(settings: Settings, path: Path) -> None:
             with made.own_records() as own:
                 own.audit(what, **fields)
 
-        upkeep = Upkeep(made.database, keep_days=settings.historian.keep_days, share=share, tell=audit)
+        upkeep = Upkeep(made.database, keep_days=settings.historian.keep_days, share=share, on_event=audit)
         while upkeep.answer_requests():
             pass
     finally:

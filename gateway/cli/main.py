@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from gateway.cli import examining, looking_back
+from gateway.cli.driver import driver_app
 from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
 from gateway.cli.group import CommandGroup
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(ward_app, name="ward")
 app.add_typer(session_app, name="session")
+app.add_typer(driver_app, name="driver")
 
 
 @app.callback()
@@ -271,7 +273,7 @@ def warm_up(
         os.nice(GENTLY)
     seconds = make_ready(
         lambda name, took: typer.echo(f"{name:14} {took:6.1f} s"),
-        say=lambda words: typer.echo(words, err=True),
+        on_progress=lambda words: typer.echo(words, err=True),
         only=[only] if only else None,
     )
     where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"

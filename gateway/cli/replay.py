@@ -39,7 +39,7 @@ def replay(recordings: Sequence[Path], *, as_json: bool, against: Path | None) -
     sessions: dict[str, None] = {}
     cut_off = []
     for run in [Replay(recording) for recording in recordings]:
-        warm_up(settings=run.settings, say=errors.print)
+        warm_up(settings=run.settings, on_progress=errors.print)
         measurements += measure(run, errors.print, "replaying")
         sessions |= run.sessions
         cut_off += [] if run.whole else [run.path]

@@ -94,7 +94,7 @@ def _run(
     cut_off = []
     for recording in recordings:
         run = Replay(recording, trial)
-        warm_up(settings=run.settings, say=errors.print)
+        warm_up(settings=run.settings, on_progress=errors.print)
         measurements += measure(run, errors.print, doing)
         cut_off += [] if run.whole else [recording]
     return measurements, cut_off

@@ -115,12 +115,12 @@ def discard(
     session: SessionId,
     *,
     why: Why = "",
-    take_back: Annotated[bool, typer.Option("--take-back", help="It is to be used after all.")] = False,
+    undo: Annotated[bool, typer.Option("--take-back", help="It is to be used after all.")] = False,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
     """Say that a session is not to be used. Nothing is deleted, and nothing shows it unless it is asked for."""
-    fields = {"session": session, "why": why, **({"take_back": True} if take_back else {})}
+    fields = {"session": session, "why": why, **({"take_back": True} if undo else {})}
     _change(config, "session-discard", fields, by, as_json=as_json)
 
 

@@ -134,7 +134,7 @@ class Listener:
             return
         if not isinstance(status, dict):
             return
-        status = self._pages.take(message.topic.removeprefix(self._topic).removeprefix("/"), status)
+        status = self._pages.add(message.topic.removeprefix(self._topic).removeprefix("/"), status)
         if status is None:
             return
         with self._changed:

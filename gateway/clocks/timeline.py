@@ -83,31 +83,40 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
         c, g, remembered = clocks[stream[j]], grids[stream[j]], anchors[stream[j]]
         before[j] = g.index
         for i in range(start[j], start[j + 1]):
-            code = RUNS
-            if c.modulus:
-                code = unwrap(c, ticks[i], arrival_ns[i])
-            else:
-                c.unwrapped = arrival_ns[i] - origin_ns
+            code = _read_tick(c, ticks[i], arrival_ns[i], origin_ns)
             if code == REPEATED:
                 index[i] = DROPPED
                 g.repeated += 1
                 dropped = True
                 continue
             device_s = c.unwrapped / c.tick_hz
-            lost = _advance(c, g, remembered, device_s, code)
-            missing[j] = max(missing[j], lost)
+            missing[j] = max(missing[j], _advance(c, g, remembered, device_s, code))
             reset[j] |= code == RESTARTED
             if c.modulus:
                 see(c, device_s, (arrival_ns[i] - origin_ns) / NS)
             index[i] = g.index
-        g.newest_s = to_gateway(g.device_s, c.reference_s, c.offset_s, c.skew)
-        remembered[0, g.anchors] = g.index
-        remembered[1, g.anchors] = g.device_s
-        line = lines[stream[j]]
-        line[0], line[1], line[2] = c.reference_s, c.offset_s, c.skew
-        line[3] = g.period / c.tick_hz
-        line[4] = g.anchors
+        _keep_newest(c, g, remembered, lines[stream[j]])
     return dropped
+
+
+@kernel
+def _read_tick(c: Any, tick: int, arrival_ns: int, origin_ns: int) -> int:
+    """Count a clock on to the tick of a sample; a device without clock has its arrival. Return how it went on."""
+    if c.modulus:
+        return int(unwrap(c, tick, arrival_ns))
+    c.unwrapped = arrival_ns - origin_ns
+    return RUNS
+
+
+@kernel
+def _keep_newest(c: Any, g: Any, remembered: Floats, line: Floats) -> None:
+    """Remember where the newest sample of a stream lies, behind its anchors, and what `seconds` needs of the clock."""
+    g.newest_s = to_gateway(g.device_s, c.reference_s, c.offset_s, c.skew)
+    remembered[0, g.anchors] = g.index
+    remembered[1, g.anchors] = g.device_s
+    line[0], line[1], line[2] = c.reference_s, c.offset_s, c.skew
+    line[3] = g.period / c.tick_hz
+    line[4] = g.anchors
 
 
 @kernel
@@ -263,7 +272,7 @@ class Timelines:
         timeline.set_rate(spec.rate_hz)
         return timeline
 
-    def push(self, timelines: Sequence[Timeline], packets: Sequence[Packet]) -> Placed:
+    def place_packets(self, timelines: Sequence[Timeline], packets: Sequence[Packet]) -> Placed:
         """Place packets, of the timelines given, in order of arrival."""
         start = np.zeros(len(packets) + 1, np.int64)
         np.cumsum([len(packet.arrival_ns) for packet in packets], out=start[1:])

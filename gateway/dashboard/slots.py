@@ -56,11 +56,11 @@ class Slots:
             at_us: When, on the gateway's clock.
             latest_us: So much newer a word may be; beyond it, the clock was set back.
         """
-        for name, told in status.slots.items():
+        for name, entry in status.slots.items():
             state = self.find_room(name, status)
-            if state is None or not told.keys() >= {"subject", "session"}:
+            if state is None or not entry.keys() >= {"subject", "session"}:
                 continue
-            subject, session = told["subject"] or "", told["session"] or ""  # an empty bed may say null
+            subject, session = entry["subject"] or "", entry["session"] or ""  # an empty bed may say null
             before = state.wearer
             if before is not None and (before.subject, before.session) == (subject, session):
                 state.known_us = max(state.known_us, at_us)

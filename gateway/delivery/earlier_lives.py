@@ -47,16 +47,16 @@ class EarlierLives:
             self._tried.clear()
         self._history = receipt.history, receipt.opened
         if receipt.stored >= self._reached(receipt.epoch) > 0 and not self._is_confirmed(receipt.epoch):
-            self._outbox.keep(_confirmed_key(receipt.epoch), orjson.dumps(self._history).decode())
+            self._outbox.facts.keep(_confirmed_key(receipt.epoch), orjson.dumps(self._history).decode())
 
     def due(self, now: float) -> list[tuple[str, int]]:
         """Return the lives that the history is to be told of now, each with its last number that was let go."""
-        if self._history is None or now < self._look_at or not self._outbox.settled:
+        if self._history is None or now < self._look_at or not self._outbox.earlier.settled:
             return []
         self._look_at = now + LOOK_S
-        left = {box.epoch for box in self._outbox.earlier}  # these tell of themselves
+        left = {box.epoch for box in self._outbox.earlier.outboxes}  # these tell of themselves
         found = []
-        for key in self._outbox.fact_keys(EARLIER):
+        for key in self._outbox.facts.keys(EARLIER):
             epoch = key.removeprefix(EARLIER)
             tried_at, wait_s = self._tried.get(epoch, (float("-inf"), self._after_s))
             upto = self._reached(epoch)
@@ -67,14 +67,14 @@ class EarlierLives:
 
     def _reached(self, epoch: str) -> int:
         """Return the last number that a life let go under its own name; what moved to another life is told there."""
-        reached = int(self._outbox.fact(earlier_key(epoch)) or 0)
-        moved = self._outbox.fact(f"moved {epoch}")
+        reached = int(self._outbox.facts.get(earlier_key(epoch)) or 0)
+        moved = self._outbox.facts.get(f"moved {epoch}")
         return min(reached, moved_range(moved)[0]) if moved else reached
 
     def _is_confirmed(self, epoch: str) -> bool:
         """Whether the present history, or a former opening of it, has said that it knows of all numbers of a life."""
         assert self._history is not None
-        if not (text := self._outbox.fact(_confirmed_key(epoch))):
+        if not (text := self._outbox.facts.get(_confirmed_key(epoch))):
             return False
         history, opened = orjson.loads(text)
         return bool(history == self._history[0] and opened <= self._history[1])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import orjson
 
+from gateway.machine.allowance import Allowance
 from gateway.outbox.earlier import earlier_key
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
@@ -34,7 +35,7 @@ class HistoryWatch:
         self._outbox = outbox
         self._monotonic = monotonic
         self._noted: set[str] = set()
-        self._may_note, self._may_note_at = float(MOST_NOTED), monotonic()
+        self._allowance = Allowance(MOST_NOTED, 1 / ANOTHER_AFTER_S, monotonic(), left=MOST_NOTED)
 
     def own_epoch(self, historian: str, receipt: Receipt, *, retained: bool) -> None:
         """Look at a receipt of the present life; ``historian`` is empty for one that shares with nobody."""
@@ -49,7 +50,7 @@ class HistoryWatch:
     def other_epoch(self, receipt: Receipt) -> None:
         """Look at a receipt of a life of the outbox that is neither the present one nor left to be sent."""
         key = earlier_key(receipt.epoch)
-        known = self._outbox.fact(key)
+        known = self._outbox.facts.get(key)
         if not self._outbox.epoch or receipt.stored <= int(known or -1):
             return
         if known or self._note_once(
@@ -58,12 +59,12 @@ class HistoryWatch:
             f" numbers up to {receipt.stored}; what came after them is lost",
             epoch=receipt.epoch, stored=receipt.stored,
         ):  # fmt: skip
-            self._outbox.keep(key, str(receipt.stored))
+            self._outbox.facts.keep(key, str(receipt.stored))
 
     def _count_lost(self, receipt: Receipt, released: int) -> None:
         """Say how many numbers are missing: the history counts them itself once it was told how far we have let go."""
         key = f"lost {receipt.epoch}"
-        known = int(self._outbox.fact(key) or 0)
+        known = int(self._outbox.facts.get(key) or 0)
         lost = max(receipt.lost, released - receipt.stored)
         if lost <= known:
             return
@@ -72,11 +73,11 @@ class HistoryWatch:
             f"{lost} numbers of this gateway, of those up to {released}, were stored and are in the history no more",
             lost=lost, upto=released, epoch=receipt.epoch,
         ):  # fmt: skip
-            self._outbox.keep(key, str(lost))
+            self._outbox.facts.keep(key, str(lost))
 
     def _compare(self, historian: str, receipt: Receipt, released: int) -> None:
         key = f"history {historian}".rstrip()
-        known = _known(self._outbox.fact(key))
+        known = _known(self._outbox.facts.get(key))
         now = (receipt.history, receipt.opened)
         if known == now:
             return
@@ -96,18 +97,15 @@ class HistoryWatch:
                 opened=receipt.opened, before=known[1], upto=released, epoch=receipt.epoch,
             )  # fmt: skip
         if noted:
-            self._outbox.keep(key, orjson.dumps(now).decode())
+            self._outbox.facts.keep(key, orjson.dumps(now).decode())
 
     def _note_once(self, key: str, what: str, text: str, **fields: str | int) -> bool:
         """Note an incident once; return whether it is noted, now or before. If not, it is to be tried again."""
         if key in self._noted:
             return True
-        now = self._monotonic()
-        self._may_note = min(MOST_NOTED, self._may_note + (now - self._may_note_at) / ANOTHER_AFTER_S)
-        self._may_note_at = now
-        if self._may_note < 1.0:
+        if self._allowance.left(self._monotonic()) < 1.0:
             return False
-        self._may_note -= 1.0
+        self._allowance.spend(1.0)
         self._noted.add(key)
         self._outbox.incidents.add(what, text, **fields)
         return True

@@ -13,12 +13,14 @@ from gateway.delivery.backlog_pace import BacklogPace
 from gateway.delivery.batching import MAX_BYTES, SlotBatches, by_slot
 from gateway.delivery.receipts import Reach
 from gateway.delivery.resend import Resend
+from gateway.machine.allowance import Allowance
 from gateway.model.row import Gap, Row
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Contiguous
 
 READ_ROWS = 1_000
 READ_GAPS = 1_000
+"""While so many wait to be sent, nothing more is read: with those of one more read there are never twice as many."""
 HELD_MAX = 4_000
 """Rows in memory that wait for their slot's second."""
 LIVE_LAG = 2_000
@@ -52,7 +54,7 @@ class SendSchedule:
         self._gaps: deque[Gap] = deque()
         self._taken = Contiguous(state.released_seq)
         self._received = Reach()
-        self._tokens, self._tokens_at = 0.0, now
+        self._allowance = Allowance(BACKLOG_ROWS_PER_S, BACKLOG_ROWS_PER_S, now, left=0.0)
         self._pace = BacklogPace(now) if receipts else None
 
     @property
@@ -81,15 +83,13 @@ class SendSchedule:
     def old(self, now: float) -> list[Row]:
         """Return the rows of the next message of old rows, as fast as those may go; empty if none may now."""
         if not self._ranges and not self._old and not self._missing:
-            self._tokens_at = now
+            self._allowance.rest(now)
             return []
-        self._tokens = min(BACKLOG_ROWS_PER_S, self._tokens + (now - self._tokens_at) * BACKLOG_ROWS_PER_S)
-        self._tokens_at = now
-        if self._tokens <= 0:
+        if self._allowance.left(now) <= 0:
             return []
         if self._missing:
             # The others may be waiting for the receipts that these bring on.
-            self._tokens -= len(self._missing[0])
+            self._allowance.spend(len(self._missing[0]))
             return self._missing.popleft()
         if self._pace and not self._pace.open(now):
             return []
@@ -97,14 +97,14 @@ class SendSchedule:
             after, upto = self._ranges.popleft()
             before = len(self._gaps)
             rows, reached = self._read(after, upto)
-            self._tokens -= len(self._gaps) - before
+            self._allowance.spend(len(self._gaps) - before)
             if reached < upto:
                 self._ranges.appendleft((reached, upto))
             self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
             if reached == after:
                 break
         message = self._old.popleft() if self._old else []
-        self._tokens -= len(message)
+        self._allowance.spend(len(message))
         if self._pace and message:
             self._pace.sent(message[-1].seq, len(message), now)
         return message
@@ -121,15 +121,17 @@ class SendSchedule:
         """Have rows that no receipt covers sent again when that is due; tell whether it was.
 
         While old rows go that never went, they bring the receipts on; when they wait for receipts themselves, what
-        the broker took and lost may be all that they wait for.
+        the broker took and lost may be all that they wait for. Where there are many gaps, the piece ends early: the
+        next begins where the receipts are.
         """
-        if self._missing or ((self._ranges or self._old) and not (self._pace and self._pace.is_full)):
+        old_rows_go = (self._ranges or self._old) and not (self._pace and self._pace.is_full)
+        if self._missing or old_rows_go or len(self._gaps) >= READ_GAPS:
             return False
         due = self._resend.next_piece(now)
         if due is None:
             return False
         after, upto = due
-        while after < upto:
+        while after < upto and len(self._gaps) < READ_GAPS:
             before = after
             rows, after = self._read(before, upto)
             rows = self._not_received(rows)

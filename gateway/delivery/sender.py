@@ -127,7 +127,7 @@ class Sender:
     def _change_life(self) -> None:
         """Go on with the outbox's new life; what was read of the one before goes first."""
         schedule = self._life.schedule
-        if self._outbox.fact(f"moved {self._life.epoch}"):
+        if self._outbox.facts.get(f"moved {self._life.epoch}"):
             # Its rows are elsewhere on disk, some under other numbers: none may go as what it was.
             schedule.drain()
             schedule.gaps(READ_GAPS)
@@ -151,7 +151,7 @@ class Sender:
                 self._life.receipt(each.historian, each.receipt, now, retained=each.retained)
             elif leftover := self._leftovers.get(epoch):
                 leftover.receipt(each.historian, each.receipt, now, retained=each.retained)
-            elif not self._outbox.settled:
+            elif not self._outbox.earlier.settled:
                 self._inbox.put_back(each)  # it may turn out to be of what is just being opened
             else:
                 self._policy.on_other_receipt(each.receipt)
@@ -199,16 +199,16 @@ class Sender:
     def _send_leftovers(self, now: float) -> None:
         """Send what earlier lives of the outbox have left, a piece of each at a time."""
         by_broker = not self._policy.by_receipt
-        for box in self._outbox.earlier:
+        for box in self._outbox.earlier.outboxes:
             if box.epoch not in self._leftovers:
-                moved = moved_range(self._outbox.fact(f"moved {box.epoch}"))
+                moved = moved_range(self._outbox.facts.get(f"moved {box.epoch}"))
                 self._leftovers[box.epoch] = Leftover(
                     box, moved=moved, by_broker=by_broker, after_s=self._resend_after_s
                 )
         for epoch, leftover in list(self._leftovers.items()):
             if leftover.done:
                 del self._leftovers[epoch]
-                self._outbox.finish_earlier(leftover.box)
+                self._outbox.earlier.finish(leftover.box)
                 continue
             if self._room <= self._in_flight.limit // 2:
                 return

@@ -183,7 +183,7 @@ class Copier:
             return
         self._offer_after = offered.upto
         if offered.rows:
-            self._history.take_back(offered.rows)
+            self._history.clear_refused(offered.rows)
             log.warning("the store has taken %d measurements that it had refused before", len(offered.rows))
 
     def _is_there(self, batch: _Written, rows: Sequence[Stored]) -> bool | None:

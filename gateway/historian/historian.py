@@ -159,7 +159,7 @@ class Historian:
             keep_days=settings.historian.keep_days,
             share=settings.historian.retention_share / 100,
             clock=BelievedTime(now=now),
-            tell=self._record_upkeep,
+            on_event=self._record_upkeep,
             clear_topics=self._clear_topics,
         )
 

@@ -78,7 +78,7 @@ class CopyCursor:
                 (after, limit),
             )
 
-    def take_back(self, rows: Sequence[Stored]) -> None:
+    def clear_refused(self, rows: Sequence[Stored]) -> None:
         """Forget that the remote store has refused these: it has them now."""
         with self._database.transaction() as db:
             epochs = self._database.books.epochs
@@ -94,5 +94,5 @@ class CopyCursor:
             for of in overdue:
                 log.warning("the wall times of %s in %s stay doubtful: copied as they are", of[1], of[0])
                 with self._database.transaction():
-                    self._database.books.clocks.let_go(of)
+                    self._database.books.clocks.release(of)
             return len(overdue)

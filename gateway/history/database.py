@@ -163,7 +163,7 @@ class Database:
         """Close the file."""
         with self._lock:
             self._db.close()
-            self.file.let_go()
+            self.file.release()
 
     def _open(self) -> None:
         make_private(self.path)

@@ -46,7 +46,7 @@ class HistoryFile:
         """Have the transaction that runs carry the mark of this opening."""
         self._header.mark(db)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let go of the file; after the connection has ended."""
         self._header.close()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.history.books.historian_notices import HistorianRecords, Standing
+from gateway.history.books.historian_notices import HistorianNotice, HistorianRecords
 from gateway.history.copy_cursor import CopyCursor
 from gateway.history.database import Database
 from gateway.history.memory import BELIEVED_MOST_S, Rules
@@ -84,10 +84,10 @@ class History:
         with self.database.reading():
             return self.database.books.epochs.names()
 
-    def notices(self, gateway: str) -> list[Standing]:
+    def notices(self, gateway: str) -> list[HistorianNotice]:
         """Return what the historian has to tell a gateway, the newest first."""
         with self.database.reading():
-            return self.database.books.own_records.standing(gateway)
+            return self.database.books.own_records.active(gateway)
 
     @contextmanager
     def own_records(self) -> Iterator[HistorianRecords]:

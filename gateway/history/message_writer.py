@@ -17,7 +17,7 @@ from gateway.history.schema import QUALITY
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.model.records import purged
-from gateway.wire.payload import PARKED, Message, Rejected, Told
+from gateway.wire.payload import PARKED, DecodedRecord, Message, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,12 @@ class MessageWriter:
     def write(self, message: Message) -> int:
         """Write what a message brings; return how many of its measurements were new."""
         gateway, name = message.gateway, message.epoch
-        if not self._epochs.is_known(gateway, name) and not self._quotas.take(gateway, "epochs"):
+        if not self._epochs.is_known(gateway, name) and not self._quotas.use(gateway, "epochs"):
             return 0
         epoch = self._epochs.get(gateway, name)
         new = self._write_measurements(message, epoch)
-        for told in message.records:
-            self._write_record(epoch, told)
+        for record in message.records:
+            self._write_record(epoch, record)
         for bad in message.rejected:
             self._reject(epoch, bad)
         for gap in message.gaps:
@@ -64,7 +64,7 @@ class MessageWriter:
     def finish(self) -> None:
         """Mend what the corrections of these messages are about, each session once; tell what was left out."""
         self._apply_corrections()
-        self._tell_beyond_quota()
+        self._report_beyond_quota()
 
     def _explain_released(self, epoch: Epoch, released: int) -> None:
         """Have every number that the outbox let go and that is not here explained: it will not come again."""
@@ -116,7 +116,7 @@ class MessageWriter:
         before = seq in epoch.received
         if before and self._repeats.is_again(epoch, seq, "clocks", content):
             return
-        if not self._quotas.take(epoch.gateway, "corrections"):
+        if not self._quotas.use(epoch.gateway, "corrections"):
             return
         noted_us = int(self._rules.now() * 1e6)
         of, at = (epoch.gateway, m.session), (epoch.id, seq)
@@ -157,24 +157,24 @@ class MessageWriter:
         epoch.received.add(seq)
         return made
 
-    def _write_record(self, epoch: Epoch, told: Told) -> None:
-        full = told
-        if self._erased and self._erased.mentioned(told.body):
-            told = replace(told, body=purged(told.body))
-        before = told.seq in epoch.received
-        if before and self._repeats.is_again(epoch, told.seq, "records", told.body):
+    def _write_record(self, epoch: Epoch, record: DecodedRecord) -> None:
+        full = record
+        if self._erased and self._erased.mentioned(record.body):
+            record = replace(record, body=purged(record.body))
+        before = record.seq in epoch.received
+        if before and self._repeats.is_again(epoch, record.seq, "records", record.body):
             return
-        if not self._quotas.take(epoch.gateway, "records"):
+        if not self._quotas.use(epoch.gateway, "records"):
             return
         self._db.execute(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
-            (epoch.id, told.seq, told.kind, told.what, told.time_us, told.body.decode()),
+            (epoch.id, record.seq, record.kind, record.what, record.time_us, record.body.decode()),
         )
-        if told.kind == "ward":
-            self._ward.take(epoch.gateway, (epoch.id, told.seq), full)
+        if record.kind == "ward":
+            self._ward.keep_word(epoch.gateway, (epoch.id, record.seq), full)
         if before:
-            self._gaps.mend(epoch, told.seq)
-        epoch.add_local(told.seq)
+            self._gaps.mend(epoch, record.seq)
+        epoch.add_local(record.seq)
 
     def _reject(self, epoch: Epoch, bad: Rejected) -> None:
         """Keep what could not be understood, with the reason; nothing waits for it."""
@@ -185,9 +185,9 @@ class MessageWriter:
             return  # it was stored before it ended the process
         if bad.seq in epoch.received and self._repeats.is_again(epoch, bad.seq, "rejected", bad.payload):
             return
-        if not self._quotas.take(epoch.gateway, "rejected bytes", len(bad.payload) + len(bad.reason)):
+        if not self._quotas.use(epoch.gateway, "rejected bytes", len(bad.payload) + len(bad.reason)):
             return
-        if not self._quotas.take(epoch.gateway, "rejected"):
+        if not self._quotas.use(epoch.gateway, "rejected"):
             return
         self._db.execute(
             "INSERT OR IGNORE INTO rejected VALUES (?, ?, ?, ?)", (epoch.id, bad.seq, bad.reason, bad.payload)
@@ -208,7 +208,7 @@ class MessageWriter:
             log.warning("%s: a session was corrected: %d measurements are another person's or session's", gateway, rows)
             own.audit("session-corrected", gateway=gateway, rows=rows)
 
-    def _tell_beyond_quota(self) -> None:
+    def _report_beyond_quota(self) -> None:
         """Put what was used of the quotas into the transaction, and tell what was beyond them."""
         self._quotas.write()
         for (gateway, kind), n in self._quotas.refused.items():

@@ -22,7 +22,7 @@ NOBODY = 0
 """Series, and epoch, of the row that keeps the newest id in use: in no table, so that nothing shows it."""
 
 _COLUMNS = "series, minute, kept, n, degraded, invalid, valued, total, squares, low, high, first_us, last_us"
-_SAID = (
+_SUMMARY = (
     "count(*), sum(m.quality = 1), sum(m.quality = 2), sum(m.quality < 2 AND m.value IS NOT NULL),"
     " coalesce(sum(CASE WHEN m.quality < 2 THEN m.value END), 0.0),"
     " coalesce(sum(CASE WHEN m.quality < 2 THEN m.value * m.value END), 0.0),"
@@ -37,7 +37,7 @@ _ADDED = (
     " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)"
 )
 _ADD = (
-    f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, ?, {_SAID} FROM measurements m"  # noqa: S608 - our own text, here and below
+    f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, ?, {_SUMMARY} FROM measurements m"  # noqa: S608 - our own text, here and below
     " WHERE m.id > ? AND m.id <= ? AND m.series <> 0{} GROUP BY m.series, m.end_us / " + str(MINUTE_US) + _ADDED
 )
 
@@ -59,7 +59,7 @@ def restate(db: sqlite3.Connection, series: int) -> None:
     """Make the minutes of a series again, from the rows that are there and were counted before."""
     db.execute("DELETE FROM minutes WHERE series = ? AND kept = 1", (series,))
     db.execute(
-        f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, 1, {_SAID} FROM measurements m"  # noqa: S608
+        f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, 1, {_SUMMARY} FROM measurements m"  # noqa: S608
         " WHERE m.series = ? AND m.id <= (SELECT rolled_id FROM upkeep)"
         f" GROUP BY m.end_us / {MINUTE_US}",
         (series,),
@@ -122,7 +122,7 @@ def delete_rows(db: sqlite3.Connection, after: int, upto: int, portion: int = PO
     gone = db.execute(f"DELETE FROM measurements WHERE {chosen}", (after, last, HELD)).rowcount  # noqa: S608
     db.execute("DELETE FROM minutes WHERE kept = 1 AND (series, minute) IN (SELECT series, minute FROM touched)")
     db.execute(
-        f"INSERT INTO minutes ({_COLUMNS}) SELECT t.series, t.minute, 1, {_SAID} FROM touched t"  # noqa: S608
+        f"INSERT INTO minutes ({_COLUMNS}) SELECT t.series, t.minute, 1, {_SUMMARY} FROM touched t"  # noqa: S608
         f" CROSS JOIN measurements m ON m.series = t.series AND m.end_us >= t.minute * {MINUTE_US}"
         f" AND m.end_us < (t.minute + 1) * {MINUTE_US}"
         " WHERE m.id <= (SELECT rolled_id FROM upkeep) GROUP BY t.series, t.minute"

@@ -277,6 +277,6 @@ def _knows_ward(db: sqlite3.Connection) -> bool:
 
 def _measurement(row: Sequence[Any]) -> Measurement:
     *plain, devices, placement, slot, session, subject, simulated = row
-    worn = [tuple(text.split(SEPARATOR)) if text else () for text in (devices, placement)]
-    fields: list[Any] = [*plain, *worn, slot, session, subject, bool(simulated)]
+    lists = [tuple(text.split(SEPARATOR)) if text else () for text in (devices, placement)]
+    fields: list[Any] = [*plain, *lists, slot, session, subject, bool(simulated)]
     return Measurement(*fields)

@@ -38,6 +38,10 @@ class Origin:
     monotonic_ns: int
     utc_us: int
 
+    def to_utc_us(self, seconds: float) -> int:
+        """Return UTC microseconds of a gateway time in seconds."""
+        return self.utc_us + round(seconds * 1e6)
+
 
 def clock_frame(arrival_ns: int, by_us: int) -> Numbered:
     """Return what goes into the pipeline's input when UTC moves."""

@@ -173,7 +173,7 @@ class Intake:
     @property
     def repeated(self) -> int:
         """Notifications without a counter that were delivered twice, and left out, over all connections."""
-        return self._old_repeated + sum(each.told for each in self._repeats.values())
+        return self._old_repeated + sum(each.counted for each in self._repeats.values())
 
     @property
     def faults(self) -> Counter[str]:
@@ -213,7 +213,7 @@ class Intake:
         self.kept += len(decoded.packet.arrival_ns)
         self._kept_until_s = now_s
 
-    def let_go(self, decoded: Decoded) -> None:
+    def release(self, decoded: Decoded) -> None:
         """Count a packet that was kept no more: it is placed now."""
         self.kept -= len(decoded.packet.arrival_ns)
 
@@ -271,11 +271,11 @@ class Intakes:
         self._decoding = Decoding()
         self.timelines = Timelines(origin_ns)
 
-    def wear(self, worn: Sequence[tuple[Device, str]]) -> list[int]:
+    def wear(self, devices: Sequence[tuple[Device, str]]) -> list[int]:
         """Say which devices are worn, each with the id of its slot, and that no others are; return their numbers."""
         for intake in self.all:
             intake.slot = None
-        return [self._wear(device, slot) for device, slot in worn]
+        return [self._wear(device, slot) for device, slot in devices]
 
     def _wear(self, device: Device, slot: str) -> int:
         number = self._numbers.get(device.id)

@@ -21,7 +21,7 @@ import orjson
 from config.hardware import plain_name
 from config.settings import Device, Settings
 from drivers.errors import OtherDeviceError
-from drivers.identity import Told, Trait
+from drivers.identity import Identity, Trait
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +37,13 @@ class Known:
 
     Attributes:
         found_by: How the configuration found it: another way makes it a new one.
-        told: What it told first.
+        identity: What it told of itself first.
         refused: What told otherwise last; None if nothing did since.
     """
 
     found_by: str
-    told: Told
-    refused: Told | None = None
+    identity: Identity
+    refused: Identity | None = None
 
 
 class KnownDevices:
@@ -60,9 +60,9 @@ class KnownDevices:
     def address(self, device: Device) -> str | None:
         """Return the address that a device was met under last; None where it was not, or is found otherwise now."""
         known = self.read().get(device.id)
-        return known.told.address or None if known is not None and known.found_by == found_by(device) else None
+        return known.identity.address or None if known is not None and known.found_by == found_by(device) else None
 
-    def judge(self, device: Device, told: Told) -> str:
+    def judge(self, device: Device, identity: Identity) -> str:
         """Remember what a device tells when nothing is known of it; later, see that it is the same.
 
         Returns:
@@ -71,30 +71,32 @@ class KnownDevices:
         Raises:
             OtherDeviceError: It is another one than the configuration or the memory says.
         """
-        _as_configured(device, told)
+        _as_configured(device, identity)
         with self._changing() as known:
             before = known.get(device.id)
             if before is not None and before.found_by != found_by(device):
                 log.info("%s is found by %s now: what was known of it is forgotten", device.id, found_by(device))
                 before = None
             try:
-                _as_known(device, told, before, known)
+                _as_known(device, identity, before, known)
             except OtherDeviceError:
                 if before is not None:
-                    known[device.id] = replace(before, refused=told)
+                    known[device.id] = replace(before, refused=identity)
                 raise
             if before is None:
-                log.info("%s is %s from now on", device.id, words(told))
-            known[device.id] = Known(found_by(device), _together(told, before))
-            return _doubt(before, told)
+                log.info("%s is %s from now on", device.id, words(identity))
+            known[device.id] = Known(found_by(device), _together(identity, before))
+            return _doubt(before, identity)
 
-    def accept(self, device: Device) -> Told:
+    def accept(self, device: Device) -> Identity:
         """Let the device that was refused last be this one from now on; raises LookupError where none was."""
         with self._changing() as known:
             before = known.get(device.id)
             if before is None or before.refused is None:
                 raise LookupError(device.id)
-            for other in [id_ for id_, each in known.items() if id_ != device.id and _same(each.told, before.refused)]:
+            for other in [
+                id_ for id_, each in known.items() if id_ != device.id and _same(each.identity, before.refused)
+            ]:
                 del known[other]  # it was that one until now: whatever is met there next is remembered anew
             known[device.id] = Known(found_by(device), before.refused)
             return before.refused
@@ -135,7 +137,7 @@ class KnownDevices:
             self._unwritten = {}
 
     def _write(self, known: dict[str, Known]) -> None:
-        devices = {id_: asdict(each) for id_, each in sorted(known.items())}
+        devices = {id_: _entry(each) for id_, each in sorted(known.items())}
         data = orjson.dumps({"version": VERSION, "devices": devices}, option=orjson.OPT_INDENT_2)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
@@ -174,53 +176,53 @@ def found_by(device: Device) -> str:
         way = f"name {plain_name(device.name)}"
     else:
         way = f"port {device.port}"
-    told = [f"{trait} {plain_name(value)}" for trait in PROVING if (value := getattr(device, trait))]
-    return " ".join([device.driver, way, *told])
+    traits = [f"{trait} {plain_name(value)}" for trait in PROVING if (value := getattr(device, trait))]
+    return " ".join([device.driver, way, *traits])
 
 
-def words(told: Told) -> str:
+def words(identity: Identity) -> str:
     """Return what a device told of itself, for a person."""
-    found = [f"{trait} {value}" for trait in (*PROVING, "address") if (value := getattr(told, trait))]
+    found = [f"{trait} {value}" for trait in (*PROVING, "address") if (value := getattr(identity, trait))]
     return ", ".join(found) or "a device that tells nothing of itself"
 
 
-def _as_configured(device: Device, told: Told) -> None:
+def _as_configured(device: Device, identity: Identity) -> None:
     """See that a device is the one that the configuration names."""
     for trait in PROVING:
-        wanted, has = getattr(device, trait), getattr(told, trait)
+        wanted, has = getattr(device, trait), getattr(identity, trait)
         if wanted is not None and plain_name(wanted) != plain_name(has):
-            said = f"tells {trait} {has}" if has else f"tells no {trait}"
+            own = f"tells {trait} {has}" if has else f"tells no {trait}"
             raise OtherDeviceError(
-                f"the device that was found {said}, and the configuration says {wanted}: nothing is read from it",
+                f"the device that was found {own}, and the configuration says {wanted}: nothing is read from it",
                 advice=f"Put the right device on, or mend 'slot.device.{trait}' in the configuration.",
             )
 
 
-def _as_known(device: Device, told: Told, before: Known | None, known: dict[str, Known]) -> None:
+def _as_known(device: Device, identity: Identity, before: Known | None, known: dict[str, Known]) -> None:
     """See that a device is the one that it was before, and nobody else's."""
     if before is not None:
-        trait = _differing(before.told, told)
+        trait = _differing(before.identity, identity)
         if trait is not None:
             raise OtherDeviceError(
-                f"the device that was found tells {trait} {getattr(told, trait)}, and until now this one told"
-                f" {getattr(before.told, trait)}: nothing is read from it"
+                f"the device that was found tells {trait} {getattr(identity, trait)}, and until now this one told"
+                f" {getattr(before.identity, trait)}: nothing is read from it"
             )
     elif not (device.address or device.serial):  # these say that this one is meant; a name or a port does not
         for id_, each in known.items():
-            if id_ != device.id and each.found_by.split(" ")[0] == device.driver and _same(each.told, told):
+            if id_ != device.id and each.found_by.split(" ")[0] == device.driver and _same(each.identity, identity):
                 raise OtherDeviceError(
-                    f"the device that was found is '{id_}' (serial {told.serial}): nothing is read from it"
+                    f"the device that was found is '{id_}' (serial {identity.serial}): nothing is read from it"
                 )
 
 
-def _doubt(before: Known | None, told: Told) -> str:
+def _doubt(before: Known | None, identity: Identity) -> str:
     """Return why nothing proves that a device is the one it was; its address alone may change by itself."""
-    if before is None or told.serial or told.tag or told.address == before.told.address:
+    if before is None or identity.serial or identity.tag or identity.address == before.identity.address:
         return ""
-    return f"its address was {before.told.address}, it is {told.address}, and it tells no serial number"
+    return f"its address was {before.identity.address}, it is {identity.address}, and it tells no serial number"
 
 
-def _differing(before: Told, now: Told) -> Trait | None:
+def _differing(before: Identity, now: Identity) -> Trait | None:
     """Return what shows that two are not the same device; the first thing that both tell decides."""
     for trait in PROVING:
         was, is_ = getattr(before, trait), getattr(now, trait)
@@ -229,20 +231,26 @@ def _differing(before: Told, now: Told) -> Trait | None:
     return None
 
 
-def _same(one: Told, other: Told) -> bool:
+def _same(one: Identity, other: Identity) -> bool:
     """Whether two are certainly one device."""
     return bool(one.serial) and plain_name(one.serial) == plain_name(other.serial)
 
 
-def _together(told: Told, before: Known | None) -> Told:
+def _together(identity: Identity, before: Known | None) -> Identity:
     """Return what is told now, and what was told before where it is not told now."""
     if before is None:
-        return told
-    return Told(
-        **{trait: getattr(told, trait) or getattr(before.told, trait) for trait in ("serial", "tag", "address")}
+        return identity
+    return Identity(
+        **{trait: getattr(identity, trait) or getattr(before.identity, trait) for trait in ("serial", "tag", "address")}
     )
+
+
+def _entry(known: Known) -> dict[str, Any]:
+    """Return what the file has of a device; ``_known`` reads it."""
+    refused = None if known.refused is None else asdict(known.refused)
+    return {"found_by": known.found_by, "told": asdict(known.identity), "refused": refused}
 
 
 def _known(found: Any) -> Known:
     refused = found["refused"]
-    return Known(found["found_by"], Told(**found["told"]), None if refused is None else Told(**refused))
+    return Known(found["found_by"], Identity(**found["told"]), None if refused is None else Identity(**refused))

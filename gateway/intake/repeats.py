@@ -19,7 +19,7 @@ NO_TIME_SHARE = 0.25  # of what a notification tells of: so much must be lacking
 TWINS = 5  # deliveries in succession, each of them twice: none of them alone
 STEADY = 3  # of the newest ten: a device that repeats, and not a single mishap
 NEWEST = 10
-TOLD_WITHIN_S = 60.0  # so many within this are told
+COUNTED_WITHIN_S = 60.0  # so many within this are counted
 
 
 class _Kept(NamedTuple):
@@ -35,17 +35,17 @@ class Repeats:
         least_s: Shortest time in which the device has something new to say, seconds.
 
     Attributes:
-        told: Second deliveries that are sure to be no mishap of a moment.
+        counted: Second deliveries that are sure to be no mishap of a moment.
     """
 
     def __init__(self, least_s: float) -> None:
-        self.told = 0
+        self.counted = 0
         self._least_s = least_s
         self._kept: deque[_Kept] = deque()
-        self._told_of_s = 0.0
+        self._covered_s = 0.0
         self._newest: deque[bool] = deque(maxlen=NEWEST)  # whether each was a second delivery
         self._lately: deque[float] = deque(maxlen=STEADY)  # arrivals of the newest second deliveries
-        self._untold = 0
+        self._uncounted = 0
         self._last_s = float("-inf")
         self._last = b""
         self._group: tuple[int, bool] = (0, False)  # those that came together: how many, and whether all say the same
@@ -63,20 +63,20 @@ class Repeats:
         found = self._has_no_time(arrival_s, data, span_s, twin) if span_s > 0.0 else twin and self._twins >= TWINS
         self._newest.append(found)
         if found:
-            self._tell(arrival_s)
+            self._count(arrival_s)
         return found
 
     def _has_no_time(self, arrival_s: float, data: bytes, span_s: float, twin: bool) -> bool:
         kept = self._kept
         while kept and kept[0].arrival_s < arrival_s - WINDOW_S:
             kept.popleft()
-        lag_s = arrival_s - (self._told_of_s + span_s)
+        lag_s = arrival_s - (self._covered_s + span_s)
         if any(each.data == data and each.arrival_s >= arrival_s - AGAIN_S for each in kept):
             settled = arrival_s - kept[0].arrival_s >= SETTLED_S
             lacking_s = min(each.lag_s for each in kept) - lag_s
             if settled and (lacking_s > NO_TIME_SHARE * span_s or (twin and sum(self._newest) >= STEADY)):
                 return True
-        self._told_of_s += span_s
+        self._covered_s += span_s
         kept.append(_Kept(arrival_s, lag_s, data))
         return False
 
@@ -92,9 +92,9 @@ class Repeats:
         self._group = (count + 1, alike and same)
         return same
 
-    def _tell(self, arrival_s: float) -> None:
+    def _count(self, arrival_s: float) -> None:
         self._lately.append(arrival_s)
-        self._untold += 1
-        if len(self._lately) == STEADY and self._lately[0] >= arrival_s - TOLD_WITHIN_S:
-            self.told += self._untold
-            self._untold = 0
+        self._uncounted += 1
+        if len(self._lately) == STEADY and self._lately[0] >= arrival_s - COUNTED_WITHIN_S:
+            self.counted += self._uncounted
+            self._uncounted = 0

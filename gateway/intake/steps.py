@@ -25,7 +25,7 @@ class Ticker:
         self._newest_ns = origin_ns
         self.dropped: Counter[str] = Counter()
 
-    def push(self, number: int, frame: Frame) -> None:
+    def append_frame(self, number: int, frame: Frame) -> None:
         """Take a frame. One stamped before a step that is over belongs to the next: a step never changes."""
         arrival_ns = frame.arrival_ns
         # What is of no device says whose the others are, or when: it is never left out, and there is little of it.

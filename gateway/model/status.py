@@ -75,7 +75,7 @@ class DeviceStatus(TypedDict, total=False):
     advice: str
     problem: str
     doubt: str
-    told: Any  # `drivers.identity.Told` as an object; None before the first connection
+    told: Any  # `drivers.identity.Identity` as an object; None before the first connection
     clock: DeviceClockStatus | None
     mounting: MountingStatus | None
     streams: dict[str, StreamStatus]

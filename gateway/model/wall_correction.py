@@ -104,8 +104,8 @@ def verdict(corrections: Sequence[tuple[Place, Correction]], place: Place, most_
         most_us: By how much a time may move that nobody doubted, or that was confirmed already.
     """
     believed = max((at for at, correction in corrections if correction.believed), default=BEFORE_ALL)
-    said_before = [correction.believed for at, correction in corrections if at < place]
-    in_doubt = bool(said_before) and not said_before[-1]
+    believed_before = [correction.believed for at, correction in corrections if at < place]
+    in_doubt = bool(believed_before) and not believed_before[-1]
     doubts = [c for at, c in corrections if believed < at < place and not c.believed]
     after = [(at, correction) for at, correction in corrections if place < at <= believed]
     # The first believed word ends a doubt; what comes later speaks of a time that was confirmed.

@@ -47,13 +47,13 @@ class Earlier:
     Args:
         path: The outbox.
         incidents: Where it is said what became of files that were set aside.
-        make: Opens what was left, as an outbox that looks after nothing itself.
+        make: Opens what was left, as an outbox that looks after nothing itself; for one of these it is left out.
 
     Attributes:
         outboxes: What is left to be sent; grows and shrinks while the gateway runs.
     """
 
-    def __init__(self, path: Path, incidents: Incidents, make: Callable[[Path], Outbox]) -> None:
+    def __init__(self, path: Path, incidents: Incidents, make: Callable[[Path], Outbox] | None) -> None:
         self._path = path
         self._incidents = incidents
         self._make = make
@@ -75,6 +75,8 @@ class Earlier:
 
     def look(self, epoch: str) -> None:
         """Open what is left, and bring over what was set aside, on a thread; ``epoch`` is the present life."""
+        if self._make is None:
+            return
         if any(self._left()) or any(self._set_aside()) or self._expected:
             thread = threading.Thread(target=self._look, args=(epoch,), name="outbox-earlier", daemon=True)
             self._threads = [*(each for each in self._threads if each.is_alive()), thread]
@@ -127,6 +129,7 @@ class Earlier:
                     yield path
 
     def _open(self, path: Path) -> None:
+        assert self._make is not None
         try:
             box = self._make(path)
         except (OSError, sqlite3.Error, HeldError) as error:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from gateway.model.row import AUDIT, Gap
 from gateway.outbox.errors import whole
-from gateway.outbox.gap_table import GAP_BYTES, GapTable
+from gateway.outbox.gap_table import GAP_BYTES, OUTBOX_FULL, GapTable
 from gateway.outbox.schema import TABLES
 
 ROW_OVERHEAD = 48
 """Bytes that one row takes on disk beside its payload: header, slot, time, and its share of half-full pages."""
-OUTBOX_FULL = "outbox full"
 TOO_OLD = "too old"
 CHUNK = 5_000
 """Rows that one commit trims, or drops for their age, so that it stays well below a second on a slow card."""

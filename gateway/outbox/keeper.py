@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from gateway.outbox.file import OutboxFile
 from gateway.outbox.incidents import SPOILT, Incidents
 from gateway.outbox.move import finish_move, move_on, rewrite
 from gateway.outbox.requests import Requests
+from gateway.outbox.state import OutboxState, by_reason
 from gateway.outbox.unopened import UnopenedFile
 
 log = logging.getLogger(__name__)
@@ -49,10 +51,10 @@ class FileKeeper:
         incidents: Where it is said what happened to files and numbers.
         on_overwritten: Called with the epoch of a life of which a part may be lost, with what of it was released, and
             with its last number that was on disk.
-        on_change: Called with both locks held when another file is in use.
 
     Attributes:
         file: The present one.
+        state: What it holds, as of the last commit, and why commits fail; replaced with ``guard`` held.
         opened_last: The last number that it had given when it was opened.
         aside: Names of the damaged files that were renamed since the start.
         read_failures: How often reading failed.
@@ -61,11 +63,11 @@ class FileKeeper:
 
     def __init__(
         self, path: Path, *, gateway: str, lock: FileLock | None, guard: threading.Condition, requests: Requests,
-        incidents: Incidents, on_overwritten: Callable[[str, int, int], None] | None,
-        on_change: Callable[[], None],
+        incidents: Incidents, on_overwritten: Callable[[str, int, int], None],
     ) -> None:  # fmt: skip
         self.path = path
         self.file: OutboxFile | UnopenedFile = UnopenedFile("")
+        self.state = OutboxState()
         self.opened_last = 0
         self.aside: list[str] = []
         self.read_failures = 0
@@ -76,7 +78,6 @@ class FileKeeper:
         self._requests = requests
         self._incidents = incidents
         self._on_overwritten = on_overwritten
-        self._on_change = on_change
         self._reading = threading.Lock()  # readers against replacing the file
         self._place: Place | None = None
         self._doubts = 0  # failures in a row of a file that looks whole
@@ -105,6 +106,20 @@ class FileKeeper:
                 self._requests.facts[GATEWAY] = self._gateway
             self._use(file)
 
+    def leave_unopened(self, why: str) -> None:
+        """Go on without a file, for as long as it cannot be opened."""
+        with self._guard:
+            self.file = UnopenedFile(why)
+            self.update_state()
+
+    def update_state(self) -> None:
+        """Say what the file holds; the caller holds ``guard``."""
+        file = self.file
+        self.state = OutboxState(
+            depth=file.depth, bytes=file.bytes, dropped=by_reason(file.dropped), epoch=file.epoch,
+            durable_seq=file.last_seq, released_seq=file.first_kept - 1, set_aside=len(self.aside),
+        )  # fmt: skip
+
     def _open(self) -> OutboxFile:
         try:
             return OutboxFile(self.path)
@@ -123,7 +138,7 @@ class FileKeeper:
         self.file = file
         self._place = Place(self.path, file.header)
         self.opened_last = file.last_seq
-        self._on_change()
+        self.update_state()
         if file.torn:
             text = f"The log of {self.path.name} was torn: up to {file.torn} numbers of it are gone"
             self._incidents.add(SPOILT, text, file=self.path.name, numbers=file.torn)
@@ -144,6 +159,10 @@ class FileKeeper:
     def works(self) -> None:
         """Note that a commit went well."""
         self._doubts = 0
+
+    def fails(self, error: str) -> None:
+        """Note why commits fail at present; the caller holds ``guard``."""
+        self.state = replace(self.state, error=error)
 
     def mend(self) -> None:
         """Look at the file that an error has put in doubt: go on with it if it is whole, else with a new one."""
@@ -207,8 +226,7 @@ class FileKeeper:
         )
         log.error("%s", text)
         self._incidents.add("outbox-removed", text, file=self.path.name, change="written over")
-        if self._on_overwritten is not None:
-            self._on_overwritten(file.epoch, released, last)
+        self._on_overwritten(file.epoch, released, last)
 
     def begin_anew(self, stored: int, given: int) -> None:
         """Leave this life of the outbox, an older image of itself, and go on in a new one."""

@@ -14,6 +14,7 @@ from gateway.model.measurements import METRIC_ID, SLOT, Fields, fields_of, is_ev
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, CLASSES, EVENT, METRIC, Chain, Gap, Row
 from gateway.model.wall_correction import SLOT as CLOCK
+from gateway.outbox.gap_table import DISK_SLOW
 from gateway.outbox.group import Group
 from gateway.wire.measurement_json import encode_rows
 
@@ -30,7 +31,6 @@ PENDING_ROOM = 10
 GROUP_MAX = 5_000
 """Rows of one commit, so that one commit stays well below a second on a slow card."""
 
-DISK_SLOW = "disk slow"
 NOT_ENCODABLE = "not encodable"
 
 

@@ -75,7 +75,7 @@ class Devices:
             return
         attached = {number for number, intake in enumerate(self._intakes) if intake.slot is not None}
         for number in sorted(self._kept - attached):
-            self._let_go(self._intakes[number].device.id)
+            self._dismiss(self._intakes[number].device.id)
         for number in sorted(attached - self._kept):
             self._begin(number)
         self._kept = attached
@@ -115,7 +115,7 @@ class Devices:
         self._log.log_state(state)
         await asyncio.Event().wait()
 
-    def _let_go(self, device: str) -> None:
+    def _dismiss(self, device: str) -> None:
         self._states.pop(device, None)
         keeper = self._supervision.dismiss(part_of(device))
         if keeper is not None:
@@ -137,13 +137,13 @@ class Devices:
 
     def _supervisor(self, number: int, device: Device, radio: Radio | None) -> DeviceSupervisor:
         def sink(_device: str, frame: Frame) -> None:
-            self._ticker.push(number, frame)
+            self._ticker.append_frame(number, frame)
 
         def on_state(state: DeviceState) -> None:
             if number not in self._kept:
                 return  # its last words: nobody wears it
             if state.state == "starting":
-                self._ticker.push(number, Frame(self._clock_ns(), CONNECTED, b""))
+                self._ticker.append_frame(number, Frame(self._clock_ns(), CONNECTED, b""))
             self._states[state.id] = state
             self._log.log_state(state)
 

@@ -237,11 +237,11 @@ class Gateway:
     def _put_in(self, ward: Ward) -> None:
         """Put a change of the ward into the step stream: it is in force from the end of its step."""
         self.wanted = ward
-        self.ticker.push(*ward_frame(self.clock_ns(), encode_ward(ward)))
+        self.ticker.append_frame(*ward_frame(self.clock_ns(), encode_ward(ward)))
 
     def _put_in_unready(self, names: Collection[str]) -> None:
         """Put into the step stream which kernels are not ready: who needs them waits from the begin of its step."""
-        self.ticker.push(*unready_frame(self.clock_ns(), names))
+        self.ticker.append_frame(*unready_frame(self.clock_ns(), names))
 
     def put_in_again(self) -> None:
         """Put the newest ward into the step stream once more: the step that should have taken it has failed."""
@@ -346,7 +346,7 @@ def run(settings: Settings) -> None:
         try:
             in_use = settings_of(settings, ward.state.in_force())
             if all(map(is_kept, needs(in_use))):  # else they are compiled while everything else works already
-                warm_up(settings=in_use, say=show_progress)
+                warm_up(settings=in_use, on_progress=show_progress)
             asyncio.run(serve(settings, lock, ward))
         finally:
             ward.close()

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.analysis.pipeline import Pipeline, Tapped
+from gateway.analysis.pipeline import Pipeline
+from gateway.analysis.stream_taps import Tapped
 from gateway.intake.intake import Intake
 from gateway.wire.topics import Topics
 from gateway.wire.waveform import Properties, TakenFrom, encode
@@ -64,7 +65,7 @@ class Watch:
                 if time.monotonic() > self._until.get(key, 0.0):
                     self._pipeline.taps.pop(key, None)
                     return
-            start_us = self._pipeline.to_utc_us(tapped.start_s)
+            start_us = self._pipeline.origin.to_utc_us(tapped.start_s)
             payload = encode(start_us, float(tapped.spec.rate_hz or 0.0), tapped.samples)
             self.publish(topic, payload, self._taken_from(tapped).properties())
 

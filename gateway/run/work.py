@@ -91,7 +91,7 @@ class Work:
         if by_us:
             log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
             self._audit.clock_moved(by_us)
-            self._ticker.push(*clock_frame(now_ns, by_us))
+            self._ticker.append_frame(*clock_frame(now_ns, by_us))
         while wall.corrections:
             self._corrections.append((now_ns, wall.corrections.popleft()))
         for end_ns, frames in self._ticker.due():
@@ -101,8 +101,8 @@ class Work:
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
             self._event_delays.append(measurements, frames)
-            for curves in self._pipeline.take_curves():
-                payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.to_utc_us)
+            for curves in self._pipeline.drain_curves():
+                payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.origin.to_utc_us)
                 self._publisher.set_curves(curves.slot, payload)
             if self._pipeline.ward is not self._ward:
                 self._follow(self._pipeline.ward)

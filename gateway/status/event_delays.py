@@ -57,12 +57,12 @@ class EventDelays:
                 self._epoch = self._outbox.epoch
                 self._open.clear()
             self._lately.clear()
-        said = Measurements.of(measurements)
-        events = said.events()
+        completed = Measurements.of(measurements)
+        events = completed.events()
         with self._lock:  # the broker may have them before they are noted; that has to wait
-            first = self._outbox.append(said, urgent=bool(events))
+            first = self._outbox.append(completed, urgent=bool(events))
             if events:
-                self._note([(first + at, said.rows[at][DEVICES]) for at in events], frames)
+                self._note([(first + at, completed.rows[at][DEVICES]) for at in events], frames)
 
     def taken(self, epoch: str, numbers: Iterable[tuple[int, int]]) -> None:
         """Note that the broker took these; called on the publisher's thread."""

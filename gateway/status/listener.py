@@ -72,7 +72,7 @@ def device_status(
         "advice": state.advice if state else "",
         "problem": state.problem if state else "",
         "doubt": state.doubt if state else "",
-        "told": asdict(state.told) if state else None,
+        "told": asdict(state.identity) if state else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),
         "streams": {
@@ -84,7 +84,7 @@ def device_status(
 
 def outbox_status(outbox: Outbox) -> OutboxStatus:
     """Describe the outbox."""
-    found = {**asdict(outbox.state()), "max_bytes": outbox.max_bytes, "classes": outbox.classes()}
+    found = {**asdict(outbox.state()), "max_bytes": outbox.limits.max_bytes, "classes": outbox.classes()}
     return cast("OutboxStatus", found)
 
 

@@ -99,7 +99,7 @@ class Report:
         now_s = (now_ns - self._pipeline.origin.monotonic_ns) / NS
         samples = {intake.device.id: samples_of(intake) for intake in self._pipeline.intakes}
         rates = self._rates.since_last({**samples, "": self.measured})
-        time_us = self._pipeline.to_utc_us(now_s)
+        time_us = self._pipeline.origin.to_utc_us(now_s)
         status = gateway_status(
             self._settings,
             time_us=time_us,

@@ -37,7 +37,7 @@ CLOCKS_LONGER_US = 60 * DAY_US
 
 _STATE = ("rolled_id", "old_id", "alive_us", "cut_us", "day_us", "gone")
 
-Tell = Callable[..., None]
+OnEvent = Callable[..., None]
 """Called with what happened, and fields: numbers and short texts."""
 
 
@@ -99,7 +99,7 @@ class Retention:
         keep_days: Rows that were received longer ago are deleted.
         share: Most of the history that goes in a day beyond what became old in it, 0 to 1.
         clock: Whether the clock may say what is old.
-        tell: Called with what was done, or is not done and why.
+        on_event: Called with what was done, or is not done and why.
         monotonic: Monotonic seconds.
     """
 
@@ -110,19 +110,19 @@ class Retention:
         keep_days: int,
         share: float,
         clock: BelievedTime,
-        tell: Tell,
+        on_event: OnEvent,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._history = history
         self._keep_us = keep_days * DAY_US
         self._share = share
         self._clock = clock
-        self._tell = tell
+        self._on_event = on_event
         self._monotonic = monotonic
         self._note_at = self._run_at = float("-inf")
         self._day_at: float | None = None
         self._run: _Run | None = None
-        self._told = ""
+        self._withheld_for = ""
 
     def work(self) -> bool:
         """Do a little of what there is to do; return whether there is more."""
@@ -149,15 +149,15 @@ class Retention:
             self._end(self._run)
         return more
 
-    def take_word(self, db: sqlite3.Connection) -> dict[str, Any]:
+    def confirm(self, db: sqlite3.Connection) -> dict[str, Any]:
         """Take a person's word that the clock is right and that everything that is old by now may go."""
         now_us = self._clock.now_us()
         db.execute("UPDATE received SET at_us = ? WHERE at_us > ?", (now_us, now_us))
         db.execute("UPDATE upkeep SET alive_us = ?, cut_us = ?", (now_us, now_us - self._keep_us))
         self._run = None
         self._note_at = self._run_at = float("-inf")
-        self._told = ""
-        self._tell("retention-confirmed", before=_day(now_us - self._keep_us))
+        self._withheld_for = ""
+        self._on_event("retention-confirmed", before=_day(now_us - self._keep_us))
         return {"before_us": now_us - self._keep_us, "rows": due_rows(db, now_us - self._keep_us)}
 
     def _alive_us(self, db: sqlite3.Connection, state: dict[str, Any]) -> int | None:
@@ -168,10 +168,10 @@ class Retention:
 
     def _withhold(self, db: sqlite3.Connection, doubt: str) -> bool:
         """Say once that what may be old stays, and why."""
-        if doubt not in (UNSETTLED, self._told) and due(db, self._clock.now_us() - self._keep_us) is not None:
-            self._told = doubt
+        if doubt not in (UNSETTLED, self._withheld_for) and due(db, self._clock.now_us() - self._keep_us) is not None:
+            self._withheld_for = doubt
             log.warning("retention: nothing is deleted: %s", doubt)
-            self._tell("retention-withheld", reason=doubt)
+            self._on_event("retention-withheld", reason=doubt)
         return False
 
     def _begin(self, db: sqlite3.Connection, state: dict[str, Any]) -> _Run:
@@ -254,13 +254,13 @@ class Retention:
         if run.gone or run.records:
             log.info("retention: deleted %d rows and %d records received before %s in %.1f s; minute values stay",
                      run.gone, run.records, before, took_s)  # fmt: skip
-            self._tell("retention", rows=run.gone, records=run.records, before=before)
+            self._on_event("retention", rows=run.gone, records=run.records, before=before)
         if run.held:
             with self._history.transaction() as db:
                 waiting = due_rows(db, run.before_us)
             log.warning("retention: %d rows received before %s wait: more became old at once than in days",
                         waiting, before)  # fmt: skip
-            self._tell("retention-held", rows=waiting, before=before)
+            self._on_event("retention-held", rows=waiting, before=before)
 
 
 class _Run:

@@ -19,7 +19,7 @@ from gateway.upkeep import requests
 from gateway.upkeep.believed_time import BelievedTime
 from gateway.upkeep.erasure import erase
 from gateway.upkeep.requests import Request
-from gateway.upkeep.retention import Retention, Tell
+from gateway.upkeep.retention import OnEvent, Retention
 from gateway.upkeep.sweep import sweep_series
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Upkeep:
         keep_days: How long rows are kept.
         share: Most of the history that retention deletes in a day beyond what became old in it, 0 to 1.
         clock: Whether the clock may say what is old.
-        tell: Called with what happened, for the audit.
+        on_event: Called with what happened, for the audit.
         clear_topics: Empties what the broker retains of the slots of an erased subject; returns what it could not.
         monotonic: Monotonic seconds.
     """
@@ -55,20 +55,20 @@ class Upkeep:
         keep_days: int,
         share: float,
         clock: BelievedTime | None = None,
-        tell: Tell = lambda _what, **_fields: None,
+        on_event: OnEvent = lambda _what, **_fields: None,
         clear_topics: Callable[[list[str]], list[str]] = lambda _slots: [],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._history = history
         self._clock = clock or BelievedTime()
-        self._tell = tell
+        self._on_event = on_event
         self._clear_topics = clear_topics
         self._monotonic = monotonic
         self._stop = threading.Event()
         self._roll_at = self._ask_at = self._sweep_at = self._progress_at = float("-inf")
         self._refused = 0
         self.retention = Retention(
-            history, keep_days=keep_days, share=share, clock=self._clock, tell=tell, monotonic=monotonic
+            history, keep_days=keep_days, share=share, clock=self._clock, on_event=on_event, monotonic=monotonic
         )
 
     def run(self) -> None:
@@ -113,14 +113,14 @@ class Upkeep:
             if restate_some(db):
                 return True
             rolled = roll_up(db, self._clock.now_us())
-            self._say_progress(db)
+            self._report_progress(db)
         if rolled.apart_us is not None:
             self._clock.heard(rolled.apart_us)
         if not rolled.ids:
             self._roll_at = self._monotonic() + ROLL_S
         return bool(rolled.ids)
 
-    def _say_progress(self, db: sqlite3.Connection) -> None:
+    def _report_progress(self, db: sqlite3.Connection) -> None:
         upto, old = db.execute("SELECT rolled_id, old_id FROM upkeep").fetchone()
         if upto < old and self._due("_progress_at", PROGRESS_S):
             log.info("minute values of the rows of an earlier version: %d %% are made", 100 * upto // old)
@@ -131,19 +131,19 @@ class Upkeep:
         if of_erased > self._refused:
             refused, self._refused = of_erased - self._refused, of_erased
             log.warning("refused %d measurements or records of subjects that were erased", refused)
-            self._tell("erased-refused", rows=refused)
+            self._on_event("erased-refused", rows=refused)
         with self._history.transaction() as db:
             waiting = requests.waiting(db, self._clock.now_us())
             for request in waiting[:1]:
                 requests.mark_taken(db, request)
         for request in waiting[:1]:
-            answer = self._carry_out(request)
+            answer = self._dispatch_request(request)
             if answer is not None:
                 with self._history.transaction() as db:
                     requests.finish(db, request, answer)
         return len(waiting) > 1
 
-    def _carry_out(self, request: Request) -> dict[str, Any] | None:
+    def _dispatch_request(self, request: Request) -> dict[str, Any] | None:
         """Do what was asked; None if it has to be done again after the next start."""
         if not request.subject and request.what != "confirm-retention":
             return {"unreached": ["it was broken off at the end: ask again"]}
@@ -152,7 +152,7 @@ class Upkeep:
             if self._stop.is_set():
                 return None
             log.warning("erased a subject from the history: %s", done.counts)
-            self._tell("erased", **{what.replace(" ", "_"): n for what, n in done.counts.items()})
+            self._on_event("erased", **{what.replace(" ", "_"): n for what, n in done.counts.items()})
             return {"counts": done.counts, "unreached": [*done.unreached, *self._clear_topics(done.slots)]}
         with self._history.transaction() as db:
             if request.what == "allow":
@@ -160,6 +160,6 @@ class Upkeep:
                     "DELETE FROM erased WHERE sum = ?", (self._history.books.erased.sum_of(request.subject),)
                 ).rowcount
                 self._history.books.erased.discard(request.subject)
-                self._tell("erased-allowed", known=bool(known))
+                self._on_event("erased-allowed", known=bool(known))
                 return {"known": bool(known)}
-            return self.retention.take_word(db)
+            return self.retention.confirm(db)

@@ -61,7 +61,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DecodedRecord:
     """A notice, an entry of the audit or a word about the ward; ``body`` is its canonical JSON without the number."""
 
     seq: int
@@ -89,7 +89,7 @@ class Message:
     epoch: str
     released: int = 0
     measurements: list[tuple[int, Measurement]] = field(default_factory=list)
-    records: list[Told] = field(default_factory=list)
+    records: list[DecodedRecord] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
@@ -139,7 +139,7 @@ def decode_records(gateway: str, payload: bytes) -> Message:
     for entry in _entries(fields, "records"):
         seq = _seq(entry.pop("seq", None))
         try:
-            message.records.append(_told(seq, entry))
+            message.records.append(_decode_record(seq, entry))
         except PayloadError as error:
             message.rejected.append(Rejected(seq, error.kind, _raw(entry)))
     return message
@@ -240,7 +240,7 @@ def _measurement(fields: dict[str, Any]) -> Measurement:
     )
 
 
-def _told(seq: int, entry: dict[str, Any]) -> Told:
+def _decode_record(seq: int, entry: dict[str, Any]) -> DecodedRecord:
     kind, time_us = entry.get("kind"), entry.get("time_us")
     if kind not in KINDS:
         raise PayloadError("unknown kind of record")
@@ -248,7 +248,7 @@ def _told(seq: int, entry: dict[str, Any]) -> Told:
         raise PayloadError("bad time_us")
     if len(entry) > MAX_FIELDS or not all(len(key) <= MAX_TEXT and _is_flat(value) for key, value in entry.items()):
         raise PayloadError("bad fields of a record")
-    return Told(seq, kind, _text(entry, "what"), time_us, canonical(entry))
+    return DecodedRecord(seq, kind, _text(entry, "what"), time_us, canonical(entry))
 
 
 def _is_flat(value: object) -> bool:

@@ -56,7 +56,7 @@ class StatusPages:
         self._head: Json = {}
         self._pages: dict[int, Json] = {}
 
-    def take(self, page: str, message: Json) -> Json | None:
+    def add(self, page: str, message: Json) -> Json | None:
         """Take a message of the topic ``status`` (page empty) or of a page; return a status that is whole now."""
         if not page:
             self._head = message

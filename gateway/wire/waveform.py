@@ -56,12 +56,13 @@ class TakenFrom:
 
 def taken_from(properties: Iterable[tuple[str, str]]) -> TakenFrom:
     """Return what user properties say; raises ValueError where something is missing, or is of another kind."""
-    said = dict(properties)
+    fields = dict(properties)
     try:
         return TakenFrom(
-            int(said["before"]), int(said["first"]), said["slot"], said["subject"], said["session"],
-            said["placement"], said["axes"], tuple(said["channels"].split(" ")), tuple(said["units"].split(" ")),
-            said["simulated"] == "true",
+            int(fields["before"]), int(fields["first"]), fields["slot"], fields["subject"], fields["session"],
+            fields["placement"], fields["axes"], tuple(fields["channels"].split(" ")),
+            tuple(fields["units"].split(" ")),
+            fields["simulated"] == "true",
         )  # fmt: skip
     except KeyError as missing:
         raise ValueError(f"a waveform that does not say its {missing.args[0]}") from None

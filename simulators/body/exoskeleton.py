@@ -104,7 +104,7 @@ class WornExoskeleton:
         self._block: tuple[Floats, ExoMotion] | None = None
         self._taken = 0
 
-    def take(self, until_s: float) -> list[ExoMotion] | None:
+    def read_until(self, until_s: float) -> list[ExoMotion] | None:
         """Return the samples not yet taken whose true time is at most ``until_s``, in pieces; None at the end."""
         pieces: list[ExoMotion] = []
         while True:

@@ -23,7 +23,7 @@ Table = Sequence[tuple[float, float]]
 SWING_SHARE = 0.39
 """Of a stride at comfortable speed: by it the swing gives the time scale of what is around it."""
 
-PUSH_OFF_RATE: Table = (
+HEEL_RISE_RATE: Table = (
     (0, 0), (0.2, 0.5), (0.4, 1.7), (0.55, 3.6), (0.68, 7.0), (0.78, 9.3), (0.84, 8.6), (0.89, 6.2), (1, 0),
 )  # fmt: skip
 """Foot pitch rate from heel rise to its steepest pitch: (share of that time, any unit)."""
@@ -36,9 +36,9 @@ SWING_RATE: Table = (
 STRIKE_RATE: Table = ((0, 0), (0.27, 2.0), (0.42, 5.5), (0.55, 4.2), (0.7, 1.7), (0.85, 0.6), (1, 0))
 """The same from there, through contact, until the foot is flat."""
 CONTACT_AT = 0.27
-PUSH_OFF_SHARE = 0.28
+HEEL_RISE_SHARE = 0.28
 """Of a stride: from heel rise to toe off."""
-LONGEST_PUSH_OFF_S = 0.45
+LONGEST_HEEL_RISE_S = 0.45
 """However slow the walk; less than the weight shift that precedes a first step."""
 SLAP_SHARE, LONGEST_SLAP_S = 0.11, 0.16
 """From contact until the foot is flat: share of a stride, and however slow."""
@@ -136,7 +136,7 @@ class Wave:
         )
 
 
-PUSH_OFF, SWING, STRIKE, FORWARD = Lobe(PUSH_OFF_RATE), Lobe(SWING_RATE), Lobe(STRIKE_RATE), Lobe(FORWARD_SPEED)
+HEEL_RISE, SWING, STRIKE, FORWARD = Lobe(HEEL_RISE_RATE), Lobe(SWING_RATE), Lobe(STRIKE_RATE), Lobe(FORWARD_SPEED)
 THIGH = Wave.of(THIGH_DEG, 4, math.pi / 180)
 KNEE = Wave.of(KNEE_DEG, 5, math.pi / 180)
 
@@ -166,7 +166,7 @@ class Moments(NamedTuple):
         """Return the moments of a step whose foot stands flat since then."""
         stride = (step.land_s - step.lift_s) / SWING_SHARE
         flat_for = min(SHORTEST_FLAT_S, (step.lift_s - flat_since) / 2)
-        rise = max(step.lift_s - min(PUSH_OFF_SHARE * stride, LONGEST_PUSH_OFF_S), flat_since + flat_for)
+        rise = max(step.lift_s - min(HEEL_RISE_SHARE * stride, LONGEST_HEEL_RISE_S), flat_since + flat_for)
         steepest = rise + (step.lift_s - rise) / TOE_OFF_AT
         slap = min(SLAP_SHARE * stride, LONGEST_SLAP_S)
         highest = step.land_s - slap * CONTACT_AT / (1 - CONTACT_AT)
@@ -209,7 +209,7 @@ class FootCurves:
 
     def _add_pitch(self, step: Step, when: Moments, size: float) -> None:
         steep, high = math.radians(step.pace.style.toe_off_deg) * size, -math.radians(step.pace.style.strike_deg) * size
-        knots = PUSH_OFF.between(when.heel_rise, when.steepest, 0.0, steep)[:-1]
+        knots = HEEL_RISE.between(when.heel_rise, when.steepest, 0.0, steep)[:-1]
         knots += SWING.between(when.steepest, when.toe_highest, steep, high)[:-1]
         knots += STRIKE.between(when.toe_highest, when.flat, high, 0.0)
         accel = _per_second([(t, rate) for t, _, rate in knots])
@@ -226,7 +226,7 @@ class FootCurves:
         # The floor takes the last of the speed within the impact: half of what it would cover meanwhile is left to go.
         left = FORWARD.rate[-1] / swing * impact / 2
         way = FORWARD.between(when.toe_off, when.contact, 0.0, 1 - left)
-        push_off = _per_second([(t, rate) for t, _, rate in way])
+        forward_accel = _per_second([(t, rate) for t, _, rate in way])
         height = _heights(when, style.clearance_m, style.landing_mps, impact)
         lift = _per_second([(t, rate) for t, _, rate in height])
         start, end = (*step.start[:2], 0.0, step.start.yaw), (*step.end[:2], 0.0, step.end.yaw)
@@ -235,7 +235,7 @@ class FootCurves:
         for k in range(1, len(way)):
             (t, done, speed), (_, z, climb) = way[k], height[k]
             value = [a + done * r for a, r in zip(start, rise, strict=True)]
-            rate, accel = [speed * r for r in rise], [push_off[k] * r for r in rise]
+            rate, accel = [speed * r for r in rise], [forward_accel[k] * r for r in rise]
             value[2], rate[2], accel[2] = z, climb, lift[k]
             self.ground.knot(t, value, rate, accel)
         self.ground.rest(when.contact + impact, *end)

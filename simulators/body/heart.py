@@ -72,7 +72,7 @@ class Heart(BeatSource):
         self._beats = self._beat()
         self._next = next(self._beats)
 
-    def take(self, until_s: float) -> Beats | None:
+    def read_until(self, until_s: float) -> Beats | None:
         """Return the beats not yet taken up to true time ``until_s``; None at the end."""
         taken: list[tuple[float, float]] = []
         while self._next[0] <= min(until_s, self._end_s):

@@ -162,8 +162,8 @@ class ExoFrame(SimulatedDevice):
         )  # fmt: skip
         self._battery = Battery(lasts_h=3.0)
         self._counter = 0
-        self._tell_from_s = -math.inf
-        self._told = self.state
+        self._described_s = -math.inf
+        self._described = self.state
 
     @property
     def wanted(self) -> bool:
@@ -184,7 +184,7 @@ class ExoFrame(SimulatedDevice):
 
     def _on_hung_up(self) -> None:
         self.streaming = False
-        self._tell_from_s = -math.inf
+        self._described_s = -math.inf
 
     async def _switch_on(self) -> None:
         self.port.plug_in()
@@ -200,7 +200,7 @@ class ExoFrame(SimulatedDevice):
         self.port.plug_in()
 
     def _send(self, until_s: float) -> bool:
-        pieces = self.source.take(until_s)
+        pieces = self.source.read_until(until_s)
         if pieces is None:
             return False
         for motion in pieces:
@@ -229,12 +229,12 @@ class ExoFrame(SimulatedDevice):
         clock_s = self.clock_s(float(motion.time_s[k]))
         time_us = round(clock_s * TICK_HZ)
         parts = []
-        if clock_s >= self._tell_from_s + 1.0 or clock_s < self._tell_from_s or self.state != self._told:
-            self._tell_from_s, self._told = clock_s, self.state
+        if clock_s >= self._described_s + 1.0 or clock_s < self._described_s or self.state != self._described:
+            self._described_s, self._described = clock_s, self.state
             percent = self._battery.percent(self.timeline.now_s)
             volts = EMPTY_V + percent / 100 * (FULL_V - EMPTY_V)
-            told = replace(self.state, battery=percent, battery_v=volts)
-            parts.append(encode_device(told, counter=self._counter, time_us=time_us))
+            channels = replace(self.state, battery=percent, battery_v=volts)
+            parts.append(encode_device(channels, counter=self._counter, time_us=time_us))
         for side in (0, 1):
             joints = [self._joint(motion, k, side, j) for j in range(len(self.source.joints))]
             parts.append(
@@ -251,6 +251,6 @@ class ExoFrame(SimulatedDevice):
         return parts
 
     def _joint(self, motion: ExoMotion, k: int, side: int, j: int) -> JointSample:
-        told = (motion.angle, motion.velocity, motion.torque, motion.command, motion.interaction)
-        angle, velocity, torque, command, interaction = (float(part[k, side, j]) for part in told)
+        channels = (motion.angle, motion.velocity, motion.torque, motion.command, motion.interaction)
+        angle, velocity, torque, command, interaction = (float(part[k, side, j]) for part in channels)
         return JointSample(self.source.joints[j], angle, velocity, torque, command, interaction, WARM_C)

@@ -117,7 +117,7 @@ class HeartRateStrap(Peripheral):
 
     def _send(self, until_s: float) -> bool:
         while self._next_s <= until_s:
-            beats = self.source.take(self._next_s)
+            beats = self.source.read_until(self._next_s)
             if beats is None:
                 return False
             rr_s = [float(rr) for rr in beats.rr_s]

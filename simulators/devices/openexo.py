@@ -126,7 +126,7 @@ class OpenExo(Peripheral):
         """Whether a gateway has subscribed."""
         return self.subscribed(self._telemetry)
 
-    def tell_error(self, code: int, joint: str, side: str) -> bool:
+    def notify_error(self, code: int, joint: str, side: str) -> bool:
         """Notify an error of a joint; False when nobody listens."""
         return self.notify(self._error, [f"{code}:{SIDE_IDS[side] | JOINT_IDS[joint]}".encode("ascii")])
 
@@ -141,7 +141,7 @@ class OpenExo(Peripheral):
 
     def _send(self, until_s: float) -> bool:
         self._greet()
-        pieces = self.source.take(until_s)
+        pieces = self.source.read_until(until_s)
         if pieces is None:
             return False
         for motion in pieces:

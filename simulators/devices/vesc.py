@@ -120,7 +120,7 @@ class Vesc(SimulatedDevice):
 
     def _send(self, until_s: float) -> bool:
         """Move on: it sends nothing by itself."""
-        pieces = self.source.take(until_s)
+        pieces = self.source.read_until(until_s)
         if pieces:
             self._newest = pieces[-1]
         return pieces is not None

@@ -69,7 +69,7 @@ class BlockSource(MotionSource):
     def _blocks(self) -> Iterator[Block]:
         """Yield the samples in order of true time, none twice; end where the source ends."""
 
-    def take(self, until_s: float) -> Motion | None:
+    def read_until(self, until_s: float) -> Motion | None:
         """Return the samples not yet taken whose true time is at most ``until_s`` (n may be 0); None at the end."""
         parts: list[Motion] = []
         for block, start, stop in self._reach(until_s):
@@ -81,7 +81,7 @@ class BlockSource(MotionSource):
         return None if self._over else empty_motion()
 
     def skip(self, until_s: float) -> int | None:
-        """Leave out the samples that `take` would return, and work none out; return their number, None at the end."""
+        """Leave out the samples that `read_until` would return; work none out. Return their number; None at the end."""
         skipped = sum(stop - start for _, start, stop in self._reach(until_s))
         return None if self._over and not skipped else skipped
 

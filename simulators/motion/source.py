@@ -43,12 +43,12 @@ class MotionSource(ABC):
     rate_hz: float
 
     @abstractmethod
-    def take(self, until_s: float) -> Motion | None:
+    def read_until(self, until_s: float) -> Motion | None:
         """Return the samples not yet taken whose true time is at most ``until_s`` (n may be 0); None at the end."""
 
     def skip(self, until_s: float) -> int | None:
-        """Leave out the samples that `take` would return; return how many, None at the end."""
-        motion = self.take(until_s)
+        """Leave out the samples that `read_until` would return; return how many, None at the end."""
+        motion = self.read_until(until_s)
         return None if motion is None else len(motion.time_s)
 
 
@@ -69,5 +69,5 @@ class BeatSource(ABC):
     """A heart."""
 
     @abstractmethod
-    def take(self, until_s: float) -> Beats | None:
+    def read_until(self, until_s: float) -> Beats | None:
         """Return the beats not yet taken up to true time ``until_s``; None at the end."""

@@ -9,3 +9,8 @@ def dot_address(bed: int, number: int) -> str:
 def strap_address(bed: int) -> str:
     """Return the Bluetooth address of a bed's strap, locally administered."""
     return f"02:48:52:00:{bed:02X}:00"
+
+
+def place_address(number: int) -> str:
+    """Return the Bluetooth address of the device with a number in a scene of single devices, locally administered."""
+    return f"02:50:4C:00:{number >> 8:02X}:{number & 0xFF:02X}"

@@ -30,7 +30,7 @@ class Pull:
         What was due before somebody began to want them is left out.
         """
         if wanted and not self._idle:
-            return self._source.take(until_s)
+            return self._source.read_until(until_s)
         if not wanted and until_s < self._skip_at_s:
             return NOTHING
         self._idle, self._skip_at_s = not wanted, until_s + SKIP_S

@@ -12,7 +12,7 @@ from simulators.motion.recording import Recording
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import dot_address
 from simulators.radio.hub import Hub
-from simulators.scenes.scene import Bed, Scene, Worn
+from simulators.scenes.scene import Bed, PlacedDevice, Scene
 
 SERIAL_PLACEMENTS = ("lower_back",)
 
@@ -57,18 +57,18 @@ def recorded(recording: Recording, *, ports: Path, speed: float = 1.0, faults: S
         raise ValueError(f"none of the sensors {', '.join(recording.sensors)} is worn where a device can be placed")
     hub, timeline = Hub(), Timeline(speed=speed, running=False)
     axes = AXES.get(str(recording.about.get("dataset")), {})
-    worn = []
+    devices = []
     for number, (placement, sensor) in enumerate(placed.items()):
         name, source = f"bed-1-{placement.replace('_', '-')}", recording.source(sensor)
         pointing = axes.get(placement, "x y z")
         if placement in SERIAL_PLACEMENTS:
             port = ports / name
             back = Shimmer3(name=name, timeline=timeline, path=port, source=source)
-            worn.append(Worn(back, "shimmer3", placement, port=port, axes=pointing))
+            devices.append(PlacedDevice(back, "shimmer3", placement, port=port, axes=pointing))
         else:
             address = dot_address(1, number)
             dot = MovellaDot(name=name, timeline=timeline, hub=hub, address=address, source=source)
-            worn.append(Worn(dot, "movella_dot", placement, address=address, axes=pointing))
-    scene = Scene(hub, timeline, [Bed("bed-1", "Bed 1", "sim-001", worn)], faults)
+            devices.append(PlacedDevice(dot, "movella_dot", placement, address=address, axes=pointing))
+    scene = Scene(hub, timeline, [Bed("bed-1", "Bed 1", "sim-001", devices)], faults)
     scene.check()
     return scene

@@ -16,7 +16,7 @@ from simulators.radio.hub import Hub
 
 
 @dataclass(frozen=True, slots=True)
-class Worn:
+class PlacedDevice:
     """A device on a body, as a gateway's configuration names it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Bed:
     id: str
     label: str
     subject: str
-    worn: Sequence[Worn]
+    placed: Sequence[PlacedDevice]
     height_m: float | None = None
 
 
@@ -67,7 +67,7 @@ class Scene:
     @property
     def devices(self) -> dict[str, SimulatedDevice]:
         """The devices by name."""
-        return {worn.device.name: worn.device for bed in self.beds for worn in bed.worn}
+        return {placed.device.name: placed.device for bed in self.beds for placed in bed.placed}
 
     def check(self) -> None:
         """Raise ValueError if a fault names a device that is not there."""
@@ -116,20 +116,20 @@ class Scene:
             lines += [f"subject = {_quoted(bed.subject)}"]
             lines += [f"height_m = {bed.height_m!r}"] if bed.height_m is not None else []
             lines.append("")
-            for worn in bed.worn:
-                lines += ["[[slot.device]]", *_device_lines(worn), ""]
+            for placed in bed.placed:
+                lines += ["[[slot.device]]", *_device_lines(placed), ""]
         return "\n".join(lines)
 
 
-def _device_lines(worn: Worn) -> list[str]:
-    lines = [f"id = {_quoted(worn.device.name)}", f"driver = {_quoted(worn.driver)}"]
-    lines.append(f"placement = {_quoted(worn.placement)}")
-    if worn.address is not None:
-        lines.append(f"address = {_quoted(worn.address)}")
-    if worn.port is not None:
-        lines.append(f"port = {_quoted(worn.port)}")
-    if worn.axes != "x y z":
-        lines.append(f"axes = {_quoted(worn.axes)}")
+def _device_lines(placed: PlacedDevice) -> list[str]:
+    lines = [f"id = {_quoted(placed.device.name)}", f"driver = {_quoted(placed.driver)}"]
+    lines.append(f"placement = {_quoted(placed.placement)}")
+    if placed.address is not None:
+        lines.append(f"address = {_quoted(placed.address)}")
+    if placed.port is not None:
+        lines.append(f"port = {_quoted(placed.port)}")
+    if placed.axes != "x y z":
+        lines.append(f"axes = {_quoted(placed.axes)}")
     return lines
 
 

@@ -26,7 +26,7 @@ from simulators.motion.timeline import Timeline
 from simulators.motion.wearer import Wearer
 from simulators.radio.addresses import dot_address, strap_address
 from simulators.radio.hub import Hub
-from simulators.scenes.scene import Bed, Scene, Worn
+from simulators.scenes.scene import Bed, PlacedDevice, Scene
 from simulators.sensing.clock import Clock
 from simulators.sensing.loss import Channel
 
@@ -108,31 +108,31 @@ class _Person:
         """Return the bed with the person's devices."""
         number, name = self._number, f"bed-{self._number}"
         outfit = _outfit(number)
-        worn = []
+        placed = []
         for at, placement in enumerate(outfit.dots):
             address, device = dot_address(number, at), f"{name}-{placement.replace('_', '-')}"
             source = self._sensor(placement, DOT_RATE_HZ)
             dot = MovellaDot(name=device, timeline=timeline, hub=hub, address=address, source=source)
-            worn.append(Worn(dot, "movella_dot", placement, address=address))
+            placed.append(PlacedDevice(dot, "movella_dot", placement, address=address))
         if outfit.back:
             port, source = ports / f"{name}-lower-back", self._sensor("lower_back", SHIMMER_RATE_HZ)
             back = Shimmer3(name=f"{name}-lower-back", timeline=timeline, path=port, source=source)
-            worn.append(Worn(back, "shimmer3", "lower_back", port=port))
+            placed.append(PlacedDevice(back, "shimmer3", "lower_back", port=port))
         heart, address = Heart(self._draw(), effort=self._body.walks()), strap_address(number)
         strap = HeartRateStrap(name=f"{name}-chest", timeline=timeline, hub=hub, address=address, source=heart)
-        worn.append(Worn(strap, "heart_rate", "chest", address=address))
+        placed.append(PlacedDevice(strap, "heart_rate", "chest", address=address))
         if self._helped:
-            worn.append(self._exoskeleton(f"{name}-exoskeleton", timeline, ports))
+            placed.append(self._exoskeleton(f"{name}-exoskeleton", timeline, ports))
         wearer = Wearer()
-        for each in worn:
+        for each in placed:
             each.device.wearer = wearer
-        return Bed(name, f"Bed {number}", f"sim-{number:03d}", worn, round(self._body.height_m, 2))
+        return Bed(name, f"Bed {number}", f"sim-{number:03d}", placed, round(self._body.height_m, 2))
 
-    def _exoskeleton(self, name: str, timeline: Timeline, ports: Path) -> Worn:
+    def _exoskeleton(self, name: str, timeline: Timeline, ports: Path) -> PlacedDevice:
         source = WornExoskeleton(self._figure, joints=("hip", "knee"), clock=self._clock(), seed=self._draw())
         port = ports / name
         device = ExoFrame(name=name, timeline=timeline, path=port, source=source, serial=1000 + self._number)
-        return Worn(device, "exo_frame", "exoskeleton", port=port)
+        return PlacedDevice(device, "exo_frame", "exoskeleton", port=port)
 
     def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:
         clock = self._clock()

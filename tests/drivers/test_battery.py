@@ -16,11 +16,11 @@ class Refusing(Link):
     """A link to a device that refuses to notify its battery, or so many readings of it, as BlueZ tells it.
 
     Attributes:
-        said: What was announced: (channel, data).
+        announced: What was announced: (channel, data).
     """
 
     def __init__(self, *, notifies: bool = False, refused: int = 0) -> None:
-        self.said: list[tuple[str, bytes]] = []
+        self.announced: list[tuple[str, bytes]] = []
         self._notifies, self._refused = notifies, refused
 
     async def subscribe(self, channel: str, characteristic: str) -> None:
@@ -43,7 +43,7 @@ class Refusing(Link):
         raise DialogueError(f"no {count} bytes within {timeout_s} s")
 
     def announce(self, channel: str, data: bytes) -> None:
-        self.said.append((channel, data))
+        self.announced.append((channel, data))
 
 
 LEVEL = (BATTERY_CHANNEL, b"\x0c")
@@ -57,7 +57,7 @@ async def test_the_level_is_read_whether_or_not_it_is_notified(
 ) -> None:
     link = Refusing(notifies=notifies, refused=refused)
     await driver().start(link)
-    assert LEVEL in link.said
+    assert LEVEL in link.announced
 
 
 async def test_a_level_that_is_refused_is_asked_for_again_and_not_for_ever() -> None:
@@ -65,16 +65,16 @@ async def test_a_level_that_is_refused_is_asked_for_again_and_not_for_ever() -> 
     await strap.start(link)
     for _ in range(3):
         await strap.refresh(link)
-    assert link.said == [LEVEL]
+    assert link.announced == [LEVEL]
     none, strap = Refusing(refused=10_000), HeartRate()
     await strap.start(none)
     for _ in range(MOST_REFUSED + 3):
         await strap.refresh(none)
-    assert none.said == []
+    assert none.announced == []
 
 
 async def test_a_level_that_is_notified_is_not_read_again() -> None:
     link, strap = Refusing(notifies=True), HeartRate()
     await strap.start(link)
     await strap.refresh(link)
-    assert link.said == [LEVEL]
+    assert link.announced == [LEVEL]

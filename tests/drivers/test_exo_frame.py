@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.contract import DriverContract, decoded
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.exo_frame.driver import NOT_SAID, OTHER_DEVICE, OTHER_JOINTS, ExoFrame, ExoFrameDecoder
+from drivers.exo_frame.driver import NOT_ANNOUNCED, OTHER_DEVICE, OTHER_JOINTS, ExoFrame, ExoFrameDecoder
 from drivers.exo_frame.frame import Device, parse_part
 from drivers.exo_frame.framing import LONGEST_FRAME, checked_part, uncobs
 from drivers.packet import Flag, Frame
 from simulators.devices.exo_frame import can_fd_frame, cobs, crc16, serial_frame
-from tests.drivers.contract import DriverContract, decoded
 from tests.drivers.exo_frames import BOTH_LEGS, GOLDEN, LEFT_ANKLE, device, encoded, legs, limb
 
 
@@ -73,9 +73,9 @@ def test_golden_frames_are_read_as_they_are_meant(golden: dict[str, Any]) -> Non
             golden["stopped"], golden["faults"], golden["serial_number"],
         )  # fmt: skip
         assert [list(own) for own in part.joints] == [golden["joints_left"], golden["joints_right"]]
-        told = [part.mode, part.assistance, part.body_weight_support, part.battery, part.battery_voltage]
+        samples = [part.mode, part.assistance, part.body_weight_support, part.battery, part.battery_voltage]
         names = ("mode", "assistance", "body_weight_support", "battery", "battery_v")
-        assert told == pytest.approx([np.nan if golden[n] is None else golden[n] for n in names], nan_ok=True)
+        assert samples == pytest.approx([np.nan if golden[n] is None else golden[n] for n in names], nan_ok=True)
         return
     assert (part.side, part.last) == ("right" if golden["right"] else "left", golden["last"])
     for joint, (name, *meant) in zip(part.joints, golden["joints"], strict=True):
@@ -119,8 +119,8 @@ def test_the_check_sum_is_the_one_of_the_catalogues() -> None:
 
 def test_both_sides_make_one_sample_with_the_devices_own_time() -> None:
     decoder = ExoFrameDecoder()
-    told = decoded(decoder, [data(device(BOTH_LEGS) + legs(3))])
-    spec, sample = decoder.streams["exoskeleton"], told["exoskeleton"]
+    samples = decoded(decoder, [data(device(BOTH_LEGS) + legs(3))])
+    spec, sample = decoder.streams["exoskeleton"], samples["exoskeleton"]
     row = dict(zip(spec.channels, sample.samples[0].tolist(), strict=True))
     assert (spec.rate_hz, spec.tick_hz, spec.tick_bits) == (100.0, 1e6, 32)
     assert (sample.ticks.tolist(), sample.flags.tolist()) == ([30_000], [0])
@@ -129,69 +129,69 @@ def test_both_sides_make_one_sample_with_the_devices_own_time() -> None:
     assert (row["left_hip_interaction"], row["left_hip_temperature"]) == (0.5, 30.0)
     assert (row["left_gait_state"], row["right_gait_phase"]) == (1.0, 0.25)
     assert math.isnan(row["left_knee_angle"]), "announced, and not sent"
-    assert told["battery"].samples.tolist() == [[80.0, 0.0]]
-    assert told["exoskeleton_state"].samples[0, 0] == 40.0
-    assert told["exoskeleton_fault"].samples.tolist() == [[0.0, 0.0, 0.0]]
+    assert samples["battery"].samples.tolist() == [[80.0, 0.0]]
+    assert samples["exoskeleton_state"].samples[0, 0] == 40.0
+    assert samples["exoskeleton_fault"].samples.tolist() == [[0.0, 0.0, 0.0]]
 
 
 @pytest.mark.parametrize("cut", range(1, 140))
 def test_the_bytes_may_be_cut_anywhere(cut: int) -> None:
     wire = b"\0" + device(BOTH_LEGS) + legs(1) + legs(2)
     decoder = ExoFrameDecoder()
-    told = decoded(decoder, [data(wire[:cut]), data(wire[cut:])])["exoskeleton"]
-    assert told.ticks.tolist() == [10_000, 20_000]
+    samples = decoded(decoder, [data(wire[:cut]), data(wire[cut:])])["exoskeleton"]
+    assert samples.ticks.tolist() == [10_000, 20_000]
     assert not decoder.faults
 
 
 @given(st.binary(max_size=300))
 def test_what_stands_before_costs_at_most_what_it_touches(junk: bytes) -> None:
     decoder = ExoFrameDecoder()
-    told = decoded(decoder, [data(junk + device(BOTH_LEGS) + device(BOTH_LEGS) + legs(1) + legs(2))])["exoskeleton"]
-    assert told.ticks.tolist()[-2:] == [10_000, 20_000]
+    samples = decoded(decoder, [data(junk + device(BOTH_LEGS) + device(BOTH_LEGS) + legs(1) + legs(2))])["exoskeleton"]
+    assert samples.ticks.tolist()[-2:] == [10_000, 20_000]
 
 
 def test_a_lost_part_leaves_its_side_missing_and_says_so() -> None:
     left, right = limb(2, last=False, joint="hip"), limb(3, right=True, joint="hip")
     decoder = ExoFrameDecoder()
-    told = decoded(decoder, [data(device(BOTH_LEGS), legs(1), left, right, legs(4))])["exoskeleton"]
-    assert told.ticks.tolist() == [10_000, 20_000, 30_000, 40_000]
-    assert told.flags.tolist() == [0, Flag.TRUNCATED, Flag.TRUNCATED, 0]
+    samples = decoded(decoder, [data(device(BOTH_LEGS), legs(1), left, right, legs(4))])["exoskeleton"]
+    assert samples.ticks.tolist() == [10_000, 20_000, 30_000, 40_000]
+    assert samples.flags.tolist() == [0, Flag.TRUNCATED, Flag.TRUNCATED, 0]
     at = decoder.streams["exoskeleton"].channels.index
-    missing = np.isnan(told.samples[:, [at("left_hip_angle"), at("right_hip_angle")]])
+    missing = np.isnan(samples.samples[:, [at("left_hip_angle"), at("right_hip_angle")]])
     assert missing.tolist() == [[False, False], [False, True], [True, False], [False, False]]
 
 
 def test_a_loss_shows_in_the_counter_also_where_it_wraps() -> None:
     decoder = ExoFrameDecoder()
     numbers = [65533, 65534, 65535, 65536, 65537, 65540, 65541]
-    told = decoded(decoder, [data(device(LEFT_ANKLE), *(limb(k) for k in numbers))])["exoskeleton"]
-    assert told.flags.tolist() == [0, 0, 0, 0, 0, Flag.MISSING, 0]
-    assert told.ticks.tolist() == [10_000 * k for k in numbers]
+    samples = decoded(decoder, [data(device(LEFT_ANKLE), *(limb(k) for k in numbers))])["exoskeleton"]
+    assert samples.flags.tolist() == [0, 0, 0, 0, 0, Flag.MISSING, 0]
+    assert samples.ticks.tolist() == [10_000 * k for k in numbers]
 
 
 def test_a_clock_that_wraps_stays_within_its_bits() -> None:
-    told = decoded(ExoFrameDecoder(), [data(device(LEFT_ANKLE), *(limb(k) for k in (429_496, 429_497)))])
-    assert told["exoskeleton"].ticks.tolist() == [4_294_960_000, 4_294_970_000 - (1 << 32)]
+    samples = decoded(ExoFrameDecoder(), [data(device(LEFT_ANKLE), *(limb(k) for k in (429_496, 429_497)))])
+    assert samples["exoskeleton"].ticks.tolist() == [4_294_960_000, 4_294_970_000 - (1 << 32)]
 
 
-def test_before_the_device_said_what_it_has_nothing_is_guessed() -> None:
+def test_before_the_device_has_announced_itself_nothing_is_guessed() -> None:
     decoder = ExoFrameDecoder()
     assert decoder.decode(data(limb(1), limb(2))) == []
-    assert decoder.faults == {NOT_SAID: 2}
+    assert decoder.faults == {NOT_ANNOUNCED: 2}
 
 
 def test_another_device_on_the_same_wire_is_refused() -> None:
     decoder = ExoFrameDecoder()
-    told = decoded(decoder, [data(device(LEFT_ANKLE), limb(1), device(BOTH_LEGS), legs(2))])
-    assert told["exoskeleton"].ticks.tolist() == [10_000, 20_000]
+    samples = decoded(decoder, [data(device(LEFT_ANKLE), limb(1), device(BOTH_LEGS), legs(2))])
+    assert samples["exoskeleton"].ticks.tolist() == [10_000, 20_000]
     assert decoder.faults == {OTHER_DEVICE: 1, OTHER_JOINTS: 2}
 
 
 def test_one_side_twice_is_not_two_samples() -> None:
     decoder = ExoFrameDecoder()
     twice = limb(1, last=False, joint="hip")
-    told = decoded(decoder, [data(device(BOTH_LEGS), twice, twice, limb(1, right=True, joint="hip"))])["exoskeleton"]
-    assert len(told) == 1
+    samples = decoded(decoder, [data(device(BOTH_LEGS), twice, twice, limb(1, right=True, joint="hip"))])["exoskeleton"]
+    assert len(samples) == 1
     assert decoder.faults == {"one side twice in a sample": 1}
 
 
@@ -211,8 +211,8 @@ def test_a_wire_without_an_end_takes_no_memory_and_the_next_frame_is_read() -> N
     decoder.decode(data(device(LEFT_ANKLE)))
     for _ in range(100):
         decoder.decode(data(b"\x55" * 10_000))
-    told = decoded(decoder, [data(b"\0" + limb(1))])
-    assert told["exoskeleton"].ticks.tolist() == [10_000]
+    samples = decoded(decoder, [data(b"\0" + limb(1))])
+    assert samples["exoskeleton"].ticks.tolist() == [10_000]
     assert decoder.faults == {"oversized frame": 1}
     assert max(len(bytes.fromhex(golden["serial"])) for golden in GOLDEN) <= LONGEST_FRAME
 
@@ -237,7 +237,7 @@ class Listening(Link):
 
     def __init__(self, wire: bytes) -> None:
         self.wire = wire
-        self.said: list[bytes] = []
+        self.announced_bytes: list[bytes] = []
         self.written: list[bytes] = []
 
     async def subscribe(self, channel: str, characteristic: str) -> None:
@@ -257,7 +257,7 @@ class Listening(Link):
 
     def announce(self, channel: str, data: bytes) -> None:
         assert channel == "data"
-        self.said.append(data)
+        self.announced_bytes.append(data)
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ class Listening(Link):
 )
 async def test_it_is_listened_to_until_it_says_which_one_it_is(wire: bytes, serial: str) -> None:
     link, driver = Listening(wire), ExoFrame()
-    told = await driver.identify(link)
-    assert told.serial == serial
+    samples = await driver.identify(link)
+    assert samples.serial == serial
     await driver.start(link)
-    assert b"".join(link.said) + link.wire == wire, "what was heard is handed on, each byte once"
+    assert b"".join(link.announced_bytes) + link.wire == wire, "what was heard is handed on, each byte once"
     await driver.start(link)
-    assert b"".join(link.said) + link.wire == wire
+    assert b"".join(link.announced_bytes) + link.wire == wire
     await driver.stop(link)
     assert link.written == []

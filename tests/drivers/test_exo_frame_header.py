@@ -40,12 +40,12 @@ def statements(golden: dict[str, Any]) -> str:
         )
         return f"  {{ exo_limb it = {{{filled}}}; exo_m = exo_encode_limb(&it, exo_part);\n{PRINT}  }}\n"
     masks = [" | ".join(f"1 << {JOINTS[j]}" for j in golden[f"joints_{side}"]) or "0" for side in ("left", "right")]
-    told = {name: c_number(golden[name]) for name in ("assistance", "body_weight_support", "battery")}
+    shares = {name: c_number(golden[name]) for name in ("assistance", "body_weight_support", "battery")}
     filled = (
         f"{head}, .stopped = {int(golden['stopped'])}, .powered = {int(golden['powered'])},"
         f" .charging = {int(golden['charging'])}, .joints_left = {masks[0]}, .joints_right = {masks[1]},"
         f" .rate_hz = {golden['rate_hz']}, .mode = {255 if golden['mode'] is None else golden['mode']},"
-        f" {', '.join(f'.{name} = {value}' for name, value in told.items())},"
+        f" {', '.join(f'.{name} = {value}' for name, value in shares.items())},"
         f" .battery_voltage = {c_number(golden['battery_v'])}, .faults = {golden['faults']}u,"
         f" .serial = {golden['serial_number']}ull"
     )
@@ -72,9 +72,9 @@ def test_the_header_makes_the_golden_frames(tmp_path: Path) -> None:
         check=False,
     )
     assert built.returncode == 0, built.stderr
-    said = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    printed = subprocess.run([str(program)], capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
     want = [f"{golden['part']} {golden['serial']} {golden['can_fd']}" for golden in GOLDEN]
-    assert said == [*want, "29b1"]
+    assert printed == [*want, "29b1"]
 
 
 def test_the_example_of_the_specification_is_the_first_golden_frame() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.contract import DriverContract
 from drivers.errors import MalformedFrameError
 from drivers.heart_rate.driver import MEASUREMENT, HeartRateDecoder, parse_measurement
 from drivers.packet import Flag, Frame
-from tests.drivers.contract import DriverContract
 
 
 def frame(hex_bytes: str, arrival_ns: int = 0) -> Frame:

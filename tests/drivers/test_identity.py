@@ -12,7 +12,7 @@ import pytest
 from config.settings import Device
 from drivers.errors import AmbiguousDeviceError, NotFoundError, OtherDeviceError
 from drivers.heart_rate.driver import HeartRate
-from drivers.identity import Told, serial_text
+from drivers.identity import Identity, serial_text
 from drivers.registry import make_driver
 from drivers.transport.radio import Radio
 from gateway.intake.known_devices import KnownDevices
@@ -79,8 +79,8 @@ async def test_addresses_find_their_own_in_any_order(socket: Path, order: Sequen
     async with on_air(hub, socket) as radio, feet(radio, by_address=True) as (left, right):
         for sensor in sensors:
             await sensor.start()
-        assert (await left.until_state("streaming")).told.address == LEFT
-        assert (await right.until_state("streaming")).told.address == RIGHT
+        assert (await left.until_state("streaming")).identity.address == LEFT
+        assert (await right.until_state("streaming")).identity.address == RIGHT
         for sensor in sensors:
             await sensor.stop()
 
@@ -98,7 +98,7 @@ async def test_when_one_of_two_goes_away_it_goes_on(socket: Path) -> None:
         assert not mine.connected
         assert not theirs.connected
         await theirs.stop()
-        assert (await foot.until_state("streaming")).told.address == LEFT
+        assert (await foot.until_state("streaming")).identity.address == LEFT
 
 
 async def test_one_that_was_taken_is_taken_again_among_others_of_its_name(socket: Path) -> None:
@@ -111,7 +111,7 @@ async def test_one_that_was_taken_is_taken_again_among_others_of_its_name(socket
         await foot.until_state("streaming")
         await theirs.start()
         await mine.drop()
-        assert (await foot.until_state("streaming", count=2)).told.address == LEFT
+        assert (await foot.until_state("streaming", count=2)).identity.address == LEFT
         await theirs.stop()
 
 
@@ -152,13 +152,13 @@ async def test_another_sensor_in_its_place_is_refused_until_it_is_accepted(socke
     device = Device(id="dot-left", driver="movella_dot", placement="left_foot", name=LOCAL_NAME)
     mine, theirs = dot(hub, LEFT), dot(hub, THEIR_LEFT)
 
-    def judge(told: Told) -> str:
-        return known.judge(device, told)
+    def judge(identity: Identity) -> str:
+        return known.judge(device, identity)
 
     async with on_air(hub, socket, mine) as radio:
         async with watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME, judge=judge) as foot:
-            told = (await foot.until_state("streaming")).told
-            assert (told.serial, told.tag) == ("0000D422CD000100", LEFT[-5:])
+            identity = (await foot.until_state("streaming")).identity
+            assert (identity.serial, identity.tag) == ("0000D422CD000100", LEFT[-5:])
         await mine.stop()
         await theirs.start()
         async with watching(make_driver("movella_dot"), radio=radio, name=LOCAL_NAME, judge=judge) as foot:
@@ -182,7 +182,10 @@ async def test_a_strap_with_a_new_address_each_time_goes_on_by_name(socket: Path
     async with (
         on_air(hub, socket) as radio,
         watching(
-            make_driver("heart_rate"), radio=radio, name=device.name, judge=lambda told: known.judge(device, told)
+            make_driver("heart_rate"),
+            radio=radio,
+            name=device.name,
+            judge=lambda identity: known.judge(device, identity),
         ) as heart,
     ):
         for number in range(3):
@@ -192,7 +195,7 @@ async def test_a_strap_with_a_new_address_each_time_goes_on_by_name(socket: Path
             )
             await strap.start()
             streaming = await heart.until_state("streaming", count=number + 1)
-            assert (streaming.told.address, streaming.told.serial, streaming.doubt) == (address, "0100", "")
+            assert (streaming.identity.address, streaming.identity.serial, streaming.doubt) == (address, "0100", "")
             await strap.stop()
 
 
@@ -222,4 +225,4 @@ def test_a_serial_number_that_is_none_is_not_taken_for_one(data: bytes, text: st
 
 
 def test_nothing_reported_is_nothing() -> None:
-    assert Told() == Told("", "", "")
+    assert Identity() == Identity("", "", "")

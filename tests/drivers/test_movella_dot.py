@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
 from drivers.movella_dot.driver import (
     DEVICE_CONTROL,
@@ -20,7 +21,6 @@ from drivers.movella_dot.layout import MODES, Mode, parse_payload
 from drivers.movella_dot.messages import Message, parse_message, start_sync, stop_sync, sync_status
 from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
-from tests.drivers.contract import DriverContract, decoded
 
 CONTROL = bytes(24) + struct.pack("<HB", 60, 0) + bytes(5)
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
 from drivers.exoskeleton import SIDES, UNITS
 from drivers.openexo.driver import CONTRADICTED, NOT_NAMED, OTHER_COUNT, OpenExo, OpenExoDecoder
@@ -18,7 +19,6 @@ from drivers.openexo.fields import LAYOUTS, fields_of_joints, fields_of_names
 from drivers.openexo.message import joint_of, parse_handshake, parse_message
 from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
-from tests.drivers.contract import DriverContract, decoded
 
 COMMAND = "6e400002-b5a3-f393-e0a9-e50e24dcca9e"
 TELEMETRY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
@@ -59,16 +59,16 @@ class TestContract(DriverContract):
 
 def test_the_device_names_its_fields() -> None:
     decoder = OpenExo().decoder()
-    told = decoded(decoder, [frames([*greeting(ANKLES), WALKING])])["exoskeleton"]
+    packets = decoded(decoder, [frames([*greeting(ANKLES), WALKING])])["exoskeleton"]
     spec = decoder.streams["exoskeleton"]
-    row = dict(zip(spec.channels, told.samples[0].tolist(), strict=True))
+    row = dict(zip(spec.channels, packets.samples[0].tolist(), strict=True))
     assert row == {
         "left_ankle_command": 1.23, "left_ankle_torque": 1.19, "right_ankle_command": -0.5, "right_ankle_torque": -0.46,
         "left_toe_fsr": 0.81, "left_stance": 1.0, "right_toe_fsr": 0.02, "right_stance": 0.0, "channel_8": 8.0,
         "uptime": 12.34, "battery_voltage": 11.89,
     }  # fmt: skip
-    assert told.flags.tolist() == [Flag.LOSS_UNKNOWN]
-    assert len(told.ticks) == 0
+    assert packets.flags.tolist() == [Flag.LOSS_UNKNOWN]
+    assert len(packets.ticks) == 0
     assert spec.rate_hz is None, "without a clock, a rate would make losses out of the radio's jitter"
     assert not decoder.faults
 
@@ -89,11 +89,11 @@ def test_the_table_may_come_in_pieces_of_any_size(size: int) -> None:
 def test_where_no_names_come_the_option_says_the_joints(joints: str) -> None:
     driver = make_driver("openexo", {"joints": joints})
     message = b"S?11c" + b"".join(b"%dn" % (100 * k) for k in range(11))
-    told = decoded(driver.decoder(), [frames([b"READY", message])])["exoskeleton"]
+    packets = decoded(driver.decoder(), [frames([b"READY", message])])["exoskeleton"]
     fields = fields_of_joints(joints)
     assert fields.count == 11
-    assert told.samples[0].tolist() == [float(column) for column in fields.columns]
-    assert dict(zip(fields.spec.channels, told.samples[0].tolist(), strict=True))["battery_voltage"] == 10.0
+    assert packets.samples[0].tolist() == [float(column) for column in fields.columns]
+    assert dict(zip(fields.spec.channels, packets.samples[0].tolist(), strict=True))["battery_voltage"] == 10.0
 
 
 def test_only_ankles_come_left_first() -> None:
@@ -154,9 +154,9 @@ def test_two_fields_of_one_name_stay_apart_and_unused_ones_are_left_out() -> Non
 def test_an_empty_field_is_missing_and_its_neighbours_are_not() -> None:
     """After 2 h 47 min the uptime passes 9999.99, and the firmware says nothing for it."""
     decoder = make_driver("openexo", {"joints": "ankle"}).decoder()
-    told = decoded(decoder, [frames([LONG_UP, LONG_UP.replace(b"300n", b"-n")])])["exoskeleton"]
+    packets = decoded(decoder, [frames([LONG_UP, LONG_UP.replace(b"300n", b"-n")])])["exoskeleton"]
     columns = decoder.streams["exoskeleton"].channels
-    missing = [[columns[k] for k in np.flatnonzero(np.isnan(row))] for row in told.samples]
+    missing = [[columns[k] for k in np.flatnonzero(np.isnan(row))] for row in packets.samples]
     assert missing == [["uptime"], ["right_ankle_command", "uptime"]]
     assert not decoder.faults
 
@@ -165,8 +165,8 @@ def test_a_table_that_contradicts_the_option_ends_the_samples() -> None:
     """Right against left is not a thing to choose by chance."""
     driver = make_driver("openexo", {"joints": "hip"})
     decoder = driver.decoder()
-    told = decoded(decoder, [frames([WALKING, *greeting(ANKLES), WALKING])])["exoskeleton"]
-    assert len(told) == 1
+    packets = decoded(decoder, [frames([WALKING, *greeting(ANKLES), WALKING])])["exoskeleton"]
+    assert len(packets) == 1
     assert decoder.faults == {CONTRADICTED: 1}
     agreeing = make_driver("openexo", {"joints": "ankle"}).decoder()
     assert len(decoded(agreeing, [frames([WALKING, *greeting(ANKLES), WALKING])])["exoskeleton"]) == 2
@@ -189,17 +189,17 @@ def test_messages_between_the_pieces_of_a_table_are_messages() -> None:
 
 def test_a_table_without_end_is_given_up() -> None:
     decoder = make_driver("openexo", {"joints": "ankle"}).decoder()
-    told = decoded(decoder, [frames([b"READY", *[b"t,a,b,c" * 20] * 600, WALKING])])
-    assert len(told["exoskeleton"]) == 1
+    packets = decoded(decoder, [frames([b"READY", *[b"t,a,b,c" * 20] * 600, WALKING])])
+    assert len(packets["exoskeleton"]) == 1
     assert decoder.faults["a table of names without end"] == 1
 
 
 def test_battery_and_errors_by_themselves() -> None:
     wire = [*frames([b"S~1c1186n"]), *frames([b"7:68", b"0:0", b"x"], "error"), *frames([b"S~1cn", b"Sn0c"])]
     decoder = OpenExoDecoder()
-    told = decoded(decoder, [wire])
-    assert told["exoskeleton_state"].samples[:, 3].tolist() == pytest.approx([11.86, math.nan], nan_ok=True)
-    assert told["exoskeleton_fault"].samples[:, :2].tolist() == [[7.0, 3.0], [0.0, 0.0]]
+    packets = decoded(decoder, [wire])
+    assert packets["exoskeleton_state"].samples[:, 3].tolist() == pytest.approx([11.86, math.nan], nan_ok=True)
+    assert packets["exoskeleton_fault"].samples[:, :2].tolist() == [[7.0, 3.0], [0.0, 0.0]]
     assert decoder.faults == {"malformed error message": 1}
 
 
@@ -244,8 +244,8 @@ def test_a_message_in_two_notifications_is_no_message(cuts: list[int]) -> None:
     """A notification is a whole: what is split, was split by a radio that takes too few bytes, and says so."""
     pieces = [WALKING[a:b] for a, b in pairwise([0, *cuts, len(WALKING)])]
     decoder = make_driver("openexo", {"joints": "ankle"}).decoder()
-    told = decoder.decode(frames(pieces))
-    assert bool(told) == (WALKING in pieces)
+    packets = decoder.decode(frames(pieces))
+    assert bool(packets) == (WALKING in pieces)
 
 
 def test_bytes_at_random_and_spoilt_messages_are_counted_and_end_there() -> None:

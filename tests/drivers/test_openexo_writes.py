@@ -57,13 +57,13 @@ class Watching(Link):
 @pytest.mark.parametrize("refused", [(), (module.ERRORS,), (module.DEVICE_NAME,), (module.ERRORS, module.DEVICE_NAME)])
 async def test_no_dialogue_writes(refused: tuple[str, ...]) -> None:
     link, driver = Watching(refused), OpenExo(joints="ankle")
-    told = await driver.identify(link)
-    assert told.tag == ("" if module.DEVICE_NAME in refused else "EXOBLE_0A1B2C")
+    identity = await driver.identify(link)
+    assert identity.tag == ("" if module.DEVICE_NAME in refused else "EXOBLE_0A1B2C")
     await driver.start(link)
     await driver.refresh(link)
     await driver.stop(link)
     assert link.written == []
-    assert {where for _, where in link.done} == {module.TOLD, module.ERRORS, module.DEVICE_NAME}
+    assert {where for _, where in link.done} == {module.TELEMETRY, module.ERRORS, module.DEVICE_NAME}
 
 
 @given(st.text(max_size=40) | st.just(COMMANDS) | st.just(COMMANDS.upper()), st.binary(max_size=20))
@@ -71,7 +71,7 @@ def test_the_allow_list_is_empty(characteristic: str, data: bytes) -> None:
     assert not OpenExo().allows(characteristic, data)
 
 
-@pytest.mark.parametrize("characteristic", [COMMANDS, module.TOLD, module.ERRORS, module.DEVICE_NAME, ""])
+@pytest.mark.parametrize("characteristic", [COMMANDS, module.TELEMETRY, module.ERRORS, module.DEVICE_NAME, ""])
 async def test_a_connection_refuses_each_command_before_the_radio(characteristic: str) -> None:
     """The connection has no client at all: had anything gone on to it, this would end otherwise."""
     sent: list[Frame] = []
@@ -107,7 +107,7 @@ def test_the_driver_neither_calls_a_write_nor_knows_where_one_would_go() -> None
                 calls.append(node.attr)
     assert not [text for text in constants if "6e400002" in text or "40000002" in text]
     assert not {"write", "write_gatt_char", "writes"} & set(calls)
-    assert any(module.TOLD in text for text in constants), "the walk sees constants"
+    assert any(module.TELEMETRY in text for text in constants), "the walk sees constants"
     assert "subscribe" in calls, "and calls"
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from config.errors import ConfigError
 from config.loader import load
+from drivers.contract import DriverContract
 from drivers.packet import Frame
 from drivers.registry import driver_names, load_driver, make_driver
 from gateway.cli.decode import decode
 from gateway.cli.options import known_drivers
 from gateway.model.usage import UsageError
-from tests.drivers.contract import DriverContract
 from tests.drivers.packages import OXIMETER, install_package
 
 OURS = ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc"]

@@ -216,7 +216,7 @@ async def test_a_shimmer3r_is_reported_and_not_read(device: Answers) -> None:
 async def test_firmware_that_does_not_know_what_hardware_it_is_streams(device: Answers) -> None:
     device.replies[0x3F] = device.replies[0x7B] = b""
     async with watching(make_driver("shimmer3"), port=device.path) as watched:
-        assert (await watched.until_state("streaming")).told.tag == ""
+        assert (await watched.until_state("streaming")).identity.tag == ""
 
 
 async def test_one_tty_is_not_given_to_two_devices_by_two_names(tmp_path: Path, device: Answers) -> None:
@@ -245,4 +245,4 @@ async def test_a_tty_that_another_program_reads_is_not_read_beside_it(device: An
 
 async def test_the_name_that_its_owner_gave_it_is_reported(device: Answers) -> None:
     async with watching(make_driver("shimmer3"), port=device.path) as watched:
-        assert (await watched.until_state("streaming")).told.tag == "back"
+        assert (await watched.until_state("streaming")).identity.tag == "back"

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
 from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
@@ -17,7 +18,6 @@ from drivers.shimmer3.describe import describe
 from drivers.shimmer3.protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
 from drivers.shimmer3.split import split
 from drivers.shimmer3.stream import Layout, Splitter, crc16_rows, parse_packet
-from tests.drivers.contract import DriverContract, decoded
 
 IMU = (0x0A, 0x0B, 0x0C, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09)
 DIVISOR = 640  # 51.2 Hz
@@ -123,8 +123,8 @@ def test_without_stored_calibration_nominal_constants_are_used_and_reported() ->
     got = decoded(decoder, [start, frames(stream(3), [50])])["imu"]
     want = nominal(parse_inquiry(INQUIRY))["acc_wr"].apply(np.array([[0.0, 1, 2], [7, 8, 9]]))
     assert got.samples[:, :3] == pytest.approx(want)
-    told = "no stored calibration of {}: nominal constants"
-    assert decoder.faults == {told.format(s): 1 for s in ("acc_wr", "gyr", "mag")}
+    fault = "no stored calibration of {}: nominal constants"
+    assert decoder.faults == {fault.format(s): 1 for s in ("acc_wr", "gyr", "mag")}
 
 
 def test_the_streams_follow_the_inquiry() -> None:

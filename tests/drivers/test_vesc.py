@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.contract import DriverContract, decoded
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
 from drivers.vesc.driver import REQUEST, Vesc
 from drivers.vesc.packet import describe, packet, parse_packet, parse_values
-from tests.drivers.contract import DriverContract, decoded
 
 JOINT = {"joint": "left_knee", "pole_pairs": 21, "gear_ratio": 6.0, "nm_per_ampere": 0.7}
 FIELDS = ">2h4ihih4i2iB"
@@ -71,17 +71,17 @@ class TestContract(DriverContract):
 
 def test_values_become_those_of_the_joint_that_the_configuration_names() -> None:
     decoder = make_driver("vesc", JOINT).decoder()
-    told = decoded(decoder, [data(packet(payload()))])
+    packets = decoded(decoder, [data(packet(payload()))])
     spec = decoder.streams["exoskeleton"]
-    row = dict(zip(spec.channels, told["exoskeleton"].samples[0].tolist(), strict=True))
+    row = dict(zip(spec.channels, packets["exoskeleton"].samples[0].tolist(), strict=True))
     assert row == pytest.approx(
         {
             "left_knee_temperature": 36.2, "left_knee_velocity": 60.0, "left_knee_torque": 2.8, "battery_voltage": 24.1,
             "motor_current": 4.0, "input_current": 2.0, "duty": 0.25, "erpm": 1260.0, "tacho": -77.0, "fet_temp": 31.5,
         }
     )  # fmt: skip
-    assert told["exoskeleton"].flags.tolist() == [Flag.LOSS_UNKNOWN]
-    assert told["exoskeleton_fault"].samples[0, :2].tolist() == [0.0, 2.0]
+    assert packets["exoskeleton"].flags.tolist() == [Flag.LOSS_UNKNOWN]
+    assert packets["exoskeleton_fault"].samples[0, :2].tolist() == [0.0, 2.0]
 
 
 def test_what_nobody_says_is_not_guessed() -> None:
@@ -92,7 +92,7 @@ def test_what_nobody_says_is_not_guessed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "reason"),
     [
         ({"joint": "knee"}, "has no joint 'knee'"),
         ({"joint": "left_toe"}, "has no joint 'left_toe'"),
@@ -102,15 +102,15 @@ def test_what_nobody_says_is_not_guessed() -> None:
         ({"joint": "left_knee", "nm_per_ampere": "much"}, "nm_per_ampere is a number and not 0"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         make_driver("vesc", options)
 
 
-def test_a_fault_is_told_when_it_changes() -> None:
+def test_a_fault_is_reported_when_it_changes() -> None:
     wire = [packet(payload(fault=fault)) for fault in (0, 0, 3, 3, 0)]
-    told = decoded(make_driver("vesc", JOINT).decoder(), [data(*wire)])
-    assert told["exoskeleton_fault"].samples[:, 0].tolist() == [0.0, 3.0, 0.0]
+    packets = decoded(make_driver("vesc", JOINT).decoder(), [data(*wire)])
+    assert packets["exoskeleton_fault"].samples[:, 0].tolist() == [0.0, 3.0, 0.0]
 
 
 @pytest.mark.parametrize("later", [b"", bytes(5), bytes(19), bytes(40)])
@@ -124,8 +124,8 @@ def test_old_and_new_firmware_are_read_by_what_both_have(later: bytes) -> None:
 def test_the_bytes_may_be_cut_anywhere(cut: int) -> None:
     wire = packet(payload(1)) + packet(payload(2))
     decoder = Vesc().decoder()
-    told = decoded(decoder, [data(wire[:cut], wire[cut:])])["exoskeleton"]
-    assert len(told) == 2
+    packets = decoded(decoder, [data(wire[:cut], wire[cut:])])["exoskeleton"]
+    assert len(packets) == 2
     assert not decoder.faults
 
 
@@ -141,9 +141,9 @@ def test_a_packet_and_values_that_are_cut_anywhere_are_refused() -> None:
 
 @given(st.binary(max_size=100))
 def test_garbage_before_costs_at_most_a_few_answers(junk: bytes) -> None:
-    told = Vesc().decoder().decode(data(junk + packet(payload(7)) * 6))
-    assert told
-    assert len(told[0]) >= 3
+    packets = Vesc().decoder().decode(data(junk + packet(payload(7)) * 6))
+    assert packets
+    assert len(packets[0]) >= 3
 
 
 def test_long_packets_are_read_too() -> None:
@@ -160,8 +160,8 @@ def test_bytes_at_random_and_spoilt_packets_are_counted_and_end_there() -> None:
         wire = bytearray(packet(payload(chance.randrange(9000))) if chance.random() < 0.8 else chance.randbytes(70))
         for _ in range(chance.randrange(3)):
             wire[chance.randrange(len(wire))] = chance.randrange(256)
-        for told in decoder.decode(data(bytes(wire))):
-            assert not np.isinf(told.samples).any()
+        for packets in decoder.decode(data(bytes(wire))):
+            assert not np.isinf(packets.samples).any()
     assert len(decoder.faults) < 4
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from drivers.driver import Driver
-from drivers.identity import Told
+from drivers.identity import Identity
 from drivers.packet import Frame, Packet
 from drivers.transport.radio import Radio
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
@@ -75,7 +75,7 @@ async def watching(
     address: str | None = None,
     name: str | None = None,
     port: Path | None = None,
-    judge: Callable[[Told], str] | None = None,
+    judge: Callable[[Identity], str] | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> AsyncIterator[Watched]:
     """Run a supervisor; cancel it at the end."""

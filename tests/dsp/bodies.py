@@ -53,7 +53,7 @@ def wear(
     source = walker.sensor(placement, rate_hz=rate_hz, imperfections=imperfections, seed=seed)
     parts = []
     until = 0.0
-    while (motion := source.take(until)) is not None:
+    while (motion := source.read_until(until)) is not None:
         parts.append(motion)
         until += 5.0
     return SensorData(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("time_s", "acc", "gyr")))

@@ -52,10 +52,10 @@ def walk(steps: Steps, rate_hz: float, noise: float = 0.02, seed: int = 0) -> tu
     n = int(steps.length_s * rate_hz)
     t = np.arange(n) / rate_hz
     swing_s = (1.0 - steps.stance) * steps.stride_s
-    push_off_s = min(0.2, 0.25 * steps.stance * steps.stride_s)
+    propulsion_s = min(0.2, 0.25 * steps.stance * steps.stride_s)
     slap_s = min(0.05, 0.2 * swing_s)
     # Push-off has died down to its timing level at final contact, the slap has grown to its own at initial contact.
-    rate = -lobe(t, steps.final_s - 0.4 * push_off_s, push_off_s, steps.lift)
+    rate = -lobe(t, steps.final_s - 0.4 * propulsion_s, propulsion_s, steps.lift)
     rate += lobe(t, steps.final_s + 0.5 * swing_s, 0.45 * swing_s, steps.lift + steps.strike)
     rate -= lobe(t, steps.initial_s + 0.5 * slap_s, slap_s, steps.strike)
     rng = np.random.default_rng(seed)
@@ -75,9 +75,9 @@ def stroll(
     t = np.arange(int(steps.length_s * rate_hz) * fine) / (rate_hz * fine)
     swing_s = (1.0 - steps.stance) * steps.stride_s
     middle = steps.final_s + 0.5 * swing_s
-    push_off_s = min(0.2, 0.25 * steps.stance * steps.stride_s)
+    propulsion_s = min(0.2, 0.25 * steps.stance * steps.stride_s)
     slap_s = min(0.05, 0.2 * swing_s)
-    rate = -lobe(t, steps.final_s - 0.4 * push_off_s, push_off_s, steps.lift)
+    rate = -lobe(t, steps.final_s - 0.4 * propulsion_s, propulsion_s, steps.lift)
     rate += lobe(t, middle, 0.45 * swing_s, steps.lift + steps.strike)
     rate -= lobe(t, steps.initial_s + 0.5 * slap_s, slap_s, steps.strike)
     pitch = np.cumsum(rate) / (rate_hz * fine)

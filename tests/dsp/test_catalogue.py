@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from dsp.catalogue import CATALOGUE, METRICS
+from dsp.catalogue import CATALOGUE, METRICS, plausible_ranges
 from dsp.metric import LOINC, MDC, SNOMED, Metric
 
 # Every code that the metrics reference verified for a metric of this catalogue. A code that is not in this list was
@@ -80,6 +80,15 @@ def test_exoskeleton_gait_has_wider_limits() -> None:
     assert not cadence.plausible(180.0, exoskeleton=True)
     assert cadence.plausible(40.0)
     assert cadence.plausible(172.9)
+
+
+@every_metric
+@pytest.mark.parametrize("exoskeleton", [False, True])
+def test_ranges_are_the_limits(metric: Metric, exoskeleton: bool) -> None:
+    low, high = plausible_ranges(exoskeleton=exoskeleton)[metric.id]
+    limits = [limit for limit in metric.limits(exoskeleton=exoskeleton) if limit is not None]
+    for value in (*limits, *(math.nextafter(x, to) for x in limits for to in (-math.inf, math.inf)), math.nan, 1e300):
+        assert (low <= value <= high) == metric.plausible(value, exoskeleton=exoskeleton)
 
 
 def test_no_code_names_two_metrics() -> None:

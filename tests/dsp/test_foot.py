@@ -53,13 +53,13 @@ def test_finds_every_contact_at_its_time(steps: Steps, rate_hz: float) -> None:
 
 def test_contacts_are_known_soon() -> None:
     events = detect(*walk(Steps(), 100.0))
-    wait = (events["decided_index"] - events["index"]) / 100.0
+    wait = (events["detected_index"] - events["index"]) / 100.0
     assert wait[events["kind"] == INITIAL_CONTACT].max() <= 0.15
     assert wait[events["kind"] == FINAL_CONTACT].max() <= 0.25
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_standing_is_no_walk(seed: int) -> None:
+def test_who_stands_does_not_walk(seed: int) -> None:
     assert len(detect(*still_foot(60.0, 100.0, seed))) == 0
 
 
@@ -104,7 +104,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
     )
     events = feet.process(both)
     kept = np.setdiff1d(index, bad)
-    fields = ["kind", "index", "decided_index", "confidence"]
+    fields = ["kind", "index", "detected_index", "confidence"]
     assert events[events["sensor"] == 0][fields].tolist() == detect(kept, acc[kept], gyr[kept])[fields].tolist()
     assert events[events["sensor"] == 1][fields].tolist() == detect(index, acc, gyr)[fields].tolist()
     later = events[(events["sensor"] == 0) & (events["index"] > 880)]
@@ -129,7 +129,7 @@ def test_nothing_is_invented_inside_a_gap() -> None:
     events = detect(kept, acc[kept], gyr[kept])
     gap = events[events["kind"] == GAP]
     assert gap["index"].tolist() == [start - 1]
-    assert gap["decided_index"].tolist() == [end]
+    assert gap["detected_index"].tolist() == [end]
     others = events[events["kind"] != GAP]["index"]
     assert not np.any((others > start) & (others < end))
     landed = seconds(events, INITIAL_CONTACT)
@@ -296,7 +296,7 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
     assert compiled["kind"].tolist() == plain_python["kind"].tolist()
     assert len(compiled) > 8
     np.testing.assert_allclose(compiled["index"], plain_python["index"], rtol=0, atol=1e-9)
-    assert compiled["decided_index"].tolist() == plain_python["decided_index"].tolist()
+    assert compiled["detected_index"].tolist() == plain_python["detected_index"].tolist()
 
 
 def score(askew: str) -> Any:

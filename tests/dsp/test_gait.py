@@ -234,6 +234,29 @@ def test_a_turning_stride_stays_out_of_the_averages() -> None:
     assert values(without, "stride_time") == values(with_it, "stride_time"), "each stride is still said"
 
 
+@given(
+    marks=st.lists(st.floats(-1.0, 60.0), max_size=60),
+    dropped=st.sets(st.integers(0, 39), max_size=30),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_walk_that_is_asked_only_when_it_is_due_gives_the_same(marks: list[float], dropped: set[int]) -> None:
+    left = [c for i, c in enumerate(stroll(20)) if i not in dropped]
+    asked, spared = Walk(), Walk()
+    for mark in sorted(marks):
+        new = [c for c in left if c.time_s <= mark + 1.0]  # some of them wait
+        left = left[len(new) :]
+        once = asked.process(new, 0.001, mark)
+        assert (spared.process(new, 0.001, mark) if new or mark >= spared.due_s else []) == once
+    assert spared.finish() == asked.finish()
+
+
+def test_what_waits_when_the_session_ends_is_measured() -> None:
+    walk = Walk()
+    found = walk.process(stroll(20), 0.001, 10 * STEP) + walk.finish()
+    assert found == results(stroll(20))
+    assert len(values(found, "stride_time")) == 18
+
+
 def test_a_contact_that_comes_too_late_is_dropped_and_counted() -> None:
     walk = Walk()
     walk.process(stroll(10), 0.001, 4.0)

@@ -22,12 +22,12 @@ from tests.dsp.bodies import Floats, body, rotation, straight
 from tests.dsp.legs import LEG, PAIRS, angles, leg, true_angles
 
 SURE = STATIC | FUNCTIONAL | HEADING
-STANDING = Stand(duration_s=3)
+STAND = Stand(duration_s=3)
 WALKS: dict[str, tuple[Piece, ...]] = {
     "100": straight(100, 1.2, steps=24),
     "60": straight(60, 0.8, steps=18),
     "there and back": there_and_back(1.1, 8.0),
-    "exoskeleton": (STANDING, exoskeleton(steps=12), STANDING),
+    "exoskeleton": (STAND, exoskeleton(steps=12), STAND),
 }
 WALKER = body(WALKS["100"], seed=1)
 LEFT_LEG = leg(WALKER, None)
@@ -79,7 +79,7 @@ def test_signs_by_hand(joint: JointName, proximal: Floats, distal: Floats, expec
     assert held(joint, times(north, proximal), times(north, distal)) == pytest.approx(expected, abs=1e-6)
 
 
-def test_neutral_angles_are_those_of_the_standing_pose() -> None:
+def test_neutral_angles_are_those_of_the_pose_of_who_stands() -> None:
     north = about("z", 40.0)
     bent = held("knee", north, times(north, about("y", 30.0)), neutral_deg={"knee": 8.0})
     assert bent == pytest.approx(38.0, abs=1e-6)

@@ -67,7 +67,7 @@ def test_slow_gait_is_a_walk_when_long_steps_are_allowed() -> None:
 
 
 @compiled
-def test_standing_and_shaking_are_no_walk() -> None:
+def test_who_stands_or_shakes_does_not_walk() -> None:
     stream = walker(steps=20)
     assert len(detect(stream[:200])) == 0
     shaken = np.random.default_rng(1).standard_normal((30_000, 3))
@@ -114,7 +114,7 @@ def test_any_chunking_gives_the_same_bits(cuts: list[int], seed: int) -> None:
     whole = detect(stream, height_m=1.7)
     joined = np.concatenate(parts)
     for name in whole.dtype.names or ():
-        if name not in ("sensor", "decided_index"):
+        if name not in ("sensor", "detected_index"):
             np.testing.assert_array_equal(joined[name], whole[name])
 
 
@@ -174,7 +174,7 @@ def test_long_gaps_are_reported_and_hold_no_contact() -> None:
     keep = (stream.index < 900) | (stream.index >= 1000)
     events = detect(stream[keep])
     (gap,) = of(events, GAP)
-    assert (gap["index"], gap["decided_index"]) == (899.0, 1000)
+    assert (gap["index"], gap["detected_index"]) == (899.0, 1000)
     contacts = of(events, INITIAL_CONTACT)["index"]
     assert not np.any((contacts > 899) & (contacts < 1000))
     assert len(of(events, BOUT)) == 2

@@ -31,6 +31,25 @@ def results(stream: Stream, chunk: int, **body: float) -> list[Result]:
     return found + walk.finish()
 
 
+def test_a_walk_that_is_asked_only_when_it_is_due_gives_the_same() -> None:
+    stream = walker(steps=24, seed=2)
+    back, asked, spared = LowerBack(), LowerBackWalk(), LowerBackWalk()
+    sensor = back.attach(100.0, height_m=1.75)
+    spared_calls = 0
+    for a in range(0, len(stream.index), 5):
+        part = stream[a : a + 5]
+        events = back.process(Batch.single(part.index, part.acc, part.gyr, sensor))
+        now_s = 10.0 + float(part.index[-1]) / 100.0
+        once = asked.process(events if len(events) else None, seconds, now_s)
+        if len(events) or now_s >= spared.due_s:
+            assert spared.process(events, seconds, now_s) == once
+        else:
+            assert once == []
+            spared_calls += 1
+    assert spared.finish() == asked.finish()
+    assert spared_calls > 0.9 * len(stream.index) / 5
+
+
 def named(found: list[Result], metric: str) -> list[Result]:
     return [result for result in found if result.metric == metric]
 

@@ -26,7 +26,7 @@ from tests.dsp.bodies import SensorData, body, rotation, straight, wear
 from tests.shared import shared_path
 
 Events = NDArray[np.void]
-STANDING = Stand(duration_s=3)
+STAND = Stand(duration_s=3)
 WALKS = {
     "120": straight(120, 1.4),
     "100": straight(100, 1.2),
@@ -34,8 +34,8 @@ WALKS = {
     "60": straight(60, 0.8),
     "40": straight(40, 0.6),
     "24": straight(24, 0.5, steps=8),
-    "exoskeleton 24": (STANDING, exoskeleton(steps=8), STANDING),
-    "exoskeleton 8": (STANDING, exoskeleton(steps=6, cadence_spm=8), STANDING),
+    "exoskeleton 24": (STAND, exoskeleton(steps=8), STAND),
+    "exoskeleton 8": (STAND, exoskeleton(steps=6, cadence_spm=8), STAND),
 }
 PACED = wear(body(straight(110, 1.3)), "left_shank")
 
@@ -103,7 +103,7 @@ def test_a_sensor_strapped_on_anyhow_finds_its_axis_in_the_first_strides(name: s
 
 
 def test_shuffling_and_turning_steps_are_found() -> None:
-    for programme in ((STANDING, shuffling(duration_s=8), STANDING), there_and_back(1.1, 6.0)):
+    for programme in ((STAND, shuffling(duration_s=8), STAND), there_and_back(1.1, 6.0)):
         walker = body(programme, seed=3)
         events = detect(wear(walker, "left_shank"))
         missed, made_up = misses(seconds(events, INITIAL_CONTACT), walker.truth().initial["left"], 0.05)
@@ -113,7 +113,7 @@ def test_shuffling_and_turning_steps_are_found() -> None:
 
 def test_initial_contacts_are_known_soon() -> None:
     events = detect(PACED)
-    wait = (events["decided_index"] - events["index"])[events["kind"] == INITIAL_CONTACT] / 100.0
+    wait = (events["detected_index"] - events["index"])[events["kind"] == INITIAL_CONTACT] / 100.0
     assert len(wait) > 5
     assert wait.max() <= 0.2
 
@@ -126,7 +126,7 @@ def test_mid_swing_lies_between_the_contacts_on_request() -> None:
     assert MID_SWING not in detect(PACED)["kind"]
 
 
-def test_standing_is_no_walk() -> None:
+def test_who_stands_does_not_walk() -> None:
     data = wear(body((Stand(duration_s=60),)), "left_shank")
     sway = np.array([0.05, 0.3, 0.1]) * np.sin(2 * np.pi * 0.4 * data.time_s)[:, None]
     assert len(detect(SensorData(data.time_s, data.acc, data.gyr + sway))) == 0
@@ -157,7 +157,7 @@ def test_a_nan_sample_is_a_lost_sample_of_its_sensor_alone() -> None:
             np.concatenate([broken, PACED.gyr]),
         )
     )
-    fields = ["kind", "index", "decided_index", "confidence"]
+    fields = ["kind", "index", "detected_index", "confidence"]
     kept = np.setdiff1d(PACED.index, bad)
     assert events[events["sensor"] == 0][fields].tolist() == detect(PACED, rows=kept)[fields].tolist()
     assert events[events["sensor"] == 1][fields].tolist() == detect(PACED)[fields].tolist()
@@ -180,7 +180,7 @@ def test_nothing_is_invented_inside_a_gap() -> None:
     events = detect(PACED, rows=np.r_[0:start, end : len(PACED.index)])
     gap = events[events["kind"] == GAP]
     assert gap["index"].tolist() == [start - 1]
-    assert gap["decided_index"].tolist() == [end]
+    assert gap["detected_index"].tolist() == [end]
     others = events[events["kind"] != GAP]["index"]
     assert not np.any((others > start) & (others < end))
     kept = landed[(landed < start / 100) | (landed > end / 100)]
@@ -293,7 +293,7 @@ def test_compiled_and_plain_python_agree(tmp_path: Any) -> None:
     assert len(compiled) > 8
     assert compiled["kind"].tolist() == plain_python["kind"].tolist()
     np.testing.assert_allclose(compiled["index"], plain_python["index"], rtol=0, atol=1e-9)
-    assert compiled["decided_index"].tolist() == plain_python["decided_index"].tolist()
+    assert compiled["detected_index"].tolist() == plain_python["detected_index"].tolist()
 
 
 @pytest.mark.recordings

@@ -33,7 +33,7 @@ UNITS = [
 
 def walk(placement: Placement) -> Samples:
     body = WalkingBody(3, programme=PROGRAMME, repeat=False)
-    motion = body.sensor(placement, rate_hz=RATE_HZ, imperfections=PERFECT).take(SECONDS)
+    motion = body.sensor(placement, rate_hz=RATE_HZ, imperfections=PERFECT).read_until(SECONDS)
     assert motion is not None
     return motion.acc, motion.gyr
 

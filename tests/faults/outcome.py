@@ -13,8 +13,9 @@ import orjson
 
 from gateway.cli.audit import read as read_audit
 from gateway.history.books.historian_notices import ITSELF
-from gateway.outbox.eviction import OUTBOX_FULL, TOO_OLD
-from gateway.outbox.pending import DISK_SLOW, NOT_ENCODABLE
+from gateway.outbox.eviction import TOO_OLD
+from gateway.outbox.gap_table import DISK_SLOW, OUTBOX_FULL
+from gateway.outbox.pending import NOT_ENCODABLE
 from tests.faults.content import RUN_FACTOR, made
 
 FIELDS = ("metric", "value", "side", "start_us", "end_us", "n", "n_rejected", "slot", "session")

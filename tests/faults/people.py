@@ -32,13 +32,13 @@ class People:
 
     Attributes:
         beds: Subject in each bed, or "".
-        worn: Bed of each device, or "".
+        bed_of: Bed of each device, or "".
         runs: Subjects with a session.
         times: For each device, who wore it from when on (UTC microseconds: asked, answered), in order; "" is nobody.
     """
 
     beds: dict[str, str]
-    worn: dict[str, str]
+    bed_of: dict[str, str]
     runs: set[str] = field(default_factory=set)
     times: dict[str, list[tuple[int, int, str]]] = field(init=False)
     came: int = field(init=False)
@@ -54,16 +54,16 @@ class People:
 
     def _draw_any(self, rng: random.Random) -> tuple[str, dict[str, Any]] | None:
         (name,) = rng.choices(list(KINDS), list(KINDS.values()))
-        bed, device = rng.choice(list(self.beds)), rng.choice(list(self.worn))
+        bed, device = rng.choice(list(self.beds)), rng.choice(list(self.bed_of))
         subject = self.beds[bed]
         free = [other for other, there in self.beds.items() if not there]
-        wears = bool(subject) and bed in self.worn.values()
+        wears = bool(subject) and bed in self.bed_of.values()
         possible = {
             "admit": not subject,
             "discharge": bool(subject),
             "move": bool(subject and free),
-            "assign": bool(subject) and not self.worn[device] and not wears,
-            "take-off": bool(self.worn[device]),
+            "assign": bool(subject) and not self.bed_of[device] and not wears,
+            "take-off": bool(self.bed_of[device]),
             "session-start": wears and subject not in self.runs,
             "session-end": subject in self.runs,
         }
@@ -88,9 +88,9 @@ class People:
             self.came += 1
             self.beds[fields["bed"]] = fields["subject"]
         elif name == "assign":
-            self.worn[fields["device"]] = fields["bed"]
+            self.bed_of[fields["device"]] = fields["bed"]
         elif name == "take-off":
-            self.worn[fields["device"]] = ""
+            self.bed_of[fields["device"]] = ""
         elif name == "session-start":
             self.runs.add(fields["subject"])
         elif name == "session-end":
@@ -108,11 +108,11 @@ class People:
             self.beds[other] = subject
         else:
             self.runs.discard(subject)
-        self.worn = {device: other if at == bed else at for device, at in self.worn.items()}
+        self.bed_of = {device: other if at == bed else at for device, at in self.bed_of.items()}
 
     def wearers(self) -> dict[str, str]:
         """Return who wears each device."""
-        return {device: self.beds.get(bed, "") for device, bed in self.worn.items()}
+        return {device: self.beds.get(bed, "") for device, bed in self.bed_of.items()}
 
     def may_be(self, device: str, measurement: Measurement) -> set[str]:
         """Return whose a measurement may be: whoever wore the device then, and both while it went over."""

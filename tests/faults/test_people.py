@@ -50,6 +50,6 @@ def test_only_what_is_possible_is_drawn() -> None:
         if name == "admit":
             assert not ward.beds[fields["bed"]]
         if name == "assign":
-            assert (ward.beds[fields["bed"]], ward.worn[fields["device"]]) != ("", "")
+            assert (ward.beds[fields["bed"]], ward.bed_of[fields["device"]]) != ("", "")
         ward.apply(Asked(name, fields, n, n))
     assert len(seen) == 7

@@ -21,7 +21,7 @@ from simulators.devices.heart_rate import HeartRateStrap
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import strap_address
 from simulators.radio.hub import Hub
-from simulators.scenes.scene import Bed, Scene, Worn
+from simulators.scenes.scene import Bed, PlacedDevice, Scene
 from tests.faults.beds import START_S, Air
 from tests.faults.chain import Process, module, wait_for
 from tests.faults.kills import QUIET_WITHIN_S
@@ -73,8 +73,8 @@ class Ward:
         name, address = f"strap-{number}", strap_address(number)
         heart = Steady(self.bpm[name])
         strap = HeartRateStrap(name=name, timeline=timeline, hub=hub, address=address, source=heart)
-        worn = Worn(strap, "heart_rate", "chest", address=address)
-        return Bed(f"bed-{number}", f"Bed {number}", f"p-{number}", [worn])
+        placed = PlacedDevice(strap, "heart_rate", "chest", address=address)
+        return Bed(f"bed-{number}", f"Bed {number}", f"p-{number}", [placed])
 
     def live(self, changes: int, apart_s: float) -> None:
         """Let a gateway begin, and live through so many changes."""
@@ -100,7 +100,7 @@ class Ward:
         self.desk.ask(name, within_s=self._rng.random() * KILL_WITHIN_S, **fields)
         self.gateway.end(signal.SIGKILL)
         newest = entries(self.registry)[-1]
-        if (newest.name, said(newest.fields)) == (name, said(fields)):
+        if (newest.name, comparable(newest.fields)) == (name, comparable(fields)):
             self._stands(Asked(name, fields, newest.at_us, time.time_ns() // 1000))
 
     def _stands(self, change: Asked) -> None:
@@ -159,8 +159,8 @@ def judge_numbers(ward: Ward, outcome: Outcome) -> None:
 def judge_changes(ward: Ward, outcome: Outcome) -> None:
     """Hold the changes that were answered against those of the registry."""
     by_desk = [entry for entry in entries(ward.registry) if entry.source == SOURCE]
-    kept = Counter((entry.name, said(entry.fields)) for entry in by_desk)
-    answered = Counter((change.name, said(change.fields)) for change in ward.done)
+    kept = Counter((entry.name, comparable(entry.fields)) for entry in by_desk)
+    answered = Counter((change.name, comparable(change.fields)) for change in ward.done)
     if gone := answered - kept:
         outcome.notes.append(f"{gone.total()} changes were answered and do not stand: {gone.most_common(2)}")
     if strange := kept - answered:
@@ -184,7 +184,7 @@ def judge_people(ward: Ward, outcome: Outcome) -> None:
     outcome.remark += f"; {len(measured)} heart rates of {len({m.subject for m in measured})} people"
 
 
-def said(fields: dict[str, Any]) -> str:
+def comparable(fields: dict[str, Any]) -> str:
     """Return what somebody has said, without what was left out."""
     return str(sorted((name, value) for name, value in fields.items() if value not in ("", None, "none", "x y z")))
 

@@ -7,9 +7,9 @@ from importlib import import_module
 
 from hypothesis import strategies as st
 
+from drivers.contract import CHANNELS, DriverContract, check_packet
 from drivers.packet import Frame
 from drivers.registry import driver_names, make_driver
-from tests.drivers.contract import CHANNELS, DriverContract, check_packet
 from tests.fuzz.target import Target
 
 STEP_NS = 10_000_000

@@ -14,7 +14,7 @@ class Steady(BeatSource):
         self.bpm = bpm
         self._last_s = 0.0
 
-    def take(self, until_s: float) -> Beats:
+    def read_until(self, until_s: float) -> Beats:
         """Return the beats up to ``until_s``."""
         rr_s = 60.0 / self.bpm
         at_s = np.arange(self._last_s + rr_s, until_s, rr_s)

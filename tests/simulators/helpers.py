@@ -37,7 +37,7 @@ class Counting(MotionSource):
         self.taken = 0
         self._count, self._lose, self._clock_s = count, lose, clock_s
 
-    def take(self, until_s: float) -> Motion | None:
+    def read_until(self, until_s: float) -> Motion | None:
         """Return samples up to ``until_s``; None once all are taken."""
         if self._count is not None and self.taken >= self._count:
             return None
@@ -67,7 +67,7 @@ class Metronome(BeatSource):
         self._rr_s, self._end_s, self._silent_from_s = rr_s, end_s, silent_from_s
         self._taken = 0
 
-    def take(self, until_s: float) -> Beats | None:
+    def read_until(self, until_s: float) -> Beats | None:
         """Return the beats up to ``until_s``."""
         if until_s > self._end_s:
             return None

@@ -164,7 +164,7 @@ PIECES = st.one_of(
 def test_any_programme_can_be_walked(programme: list[Piece], seed: int, height_m: float) -> None:
     walker = WalkingBody(seed, programme=programme, height_m=height_m)
     for placement in PLACEMENTS:
-        motion = walker.sensor(placement, rate_hz=50, imperfections=PERFECT).take(np.inf)
+        motion = walker.sensor(placement, rate_hz=50, imperfections=PERFECT).read_until(np.inf)
         if motion is not None:
             assert np.isfinite(motion.acc).all()
             assert np.linalg.norm(motion.acc, axis=1).max(initial=0) < 60 * G
@@ -183,7 +183,7 @@ def samples(walker: WalkingBody, steps: list[float], **options: float) -> Motion
         clock=Clock(2, offset_s=9, drift_ppm=30, wander_ppm=4),
         channel=Channel(0.05),
     )
-    parts = [part for until in np.cumsum(steps) if (part := sensor.take(float(until))) is not None]
+    parts = [part for until in np.cumsum(steps) if (part := sensor.read_until(float(until))) is not None]
     return Motion(*(np.concatenate([getattr(p, name) for p in parts]) for name in Motion.__slots__))
 
 
@@ -208,7 +208,7 @@ def test_sensors_of_one_body_feel_the_same_walk() -> None:
     contacts = [stride.end_s for stride in WalkingBody(6).truth(30).steady() if stride.foot == "left"]
     assert len(contacts) > 10
     for rate_hz in (60.0, 200.0):
-        motion = WalkingBody(6).sensor("left_foot", rate_hz=rate_hz, imperfections=PERFECT).take(30)
+        motion = WalkingBody(6).sensor("left_foot", rate_hz=rate_hz, imperfections=PERFECT).read_until(30)
         assert motion is not None
         swinging = motion.gyr[:, 1] < -2
         ends = motion.time_s[:-1][swinging[:-1] & ~swinging[1:]]
@@ -217,7 +217,7 @@ def test_sensors_of_one_body_feel_the_same_walk() -> None:
 
 def test_samples_carry_the_device_clock_and_the_body_the_true_one() -> None:
     sensor = WalkingBody(0).sensor("lower_back", rate_hz=100, clock=Clock(offset_s=500, drift_ppm=1000))
-    motion = sensor.take(100)
+    motion = sensor.read_until(100)
     assert motion is not None
     assert motion.time_s[0] == 500
     assert motion.time_s[-1] == pytest.approx(600.1, abs=0.02)
@@ -225,14 +225,14 @@ def test_samples_carry_the_device_clock_and_the_body_the_true_one() -> None:
 
 def test_it_ends_with_its_programme() -> None:
     sensor = WalkingBody(0, programme=[Walk(speed_mps=1, steps=3)]).sensor("left_shank", rate_hz=60)
-    motion = sensor.take(np.inf)
+    motion = sensor.read_until(np.inf)
     assert motion is not None
     assert 2 < motion.time_s[-1] < 5
-    assert sensor.take(np.inf) is None
+    assert sensor.read_until(np.inf) is None
 
 
 def test_the_magnetometer_feels_one_field_all_the_way() -> None:
-    motion = body().sensor("right_foot", rate_hz=60, imperfections=PERFECT).take(np.inf)
+    motion = body().sensor("right_foot", rate_hz=60, imperfections=PERFECT).read_until(np.inf)
     assert motion is not None
     np.testing.assert_allclose(np.linalg.norm(motion.mag, axis=1), np.hypot(0.42, 0.91))
     assert np.ptp(motion.mag[:, 0]) > 0.5
@@ -241,7 +241,7 @@ def test_the_magnetometer_feels_one_field_all_the_way() -> None:
 def test_an_endless_walk_keeps_only_what_it_needs() -> None:
     sensor = WalkingBody(2).sensor("left_foot", rate_hz=20)
     for until in range(0, 1200, 60):
-        assert sensor.take(float(until)) is not None
+        assert sensor.read_until(float(until)) is not None
     curves = list(curves_of(sensor))
     assert len(curves) >= 2
     assert max(map(len, curves)) < 400  # a minute is asked for at a time
@@ -286,12 +286,12 @@ def test_samples_that_nobody_takes_change_none_that_come_later() -> None:
         return walker.sensor("left_shank", rate_hz=60.0, channel=Channel(loss=0.1), seed=3)
 
     taken, skipping = sensor(), sensor()
-    before, rest = taken.take(5.0), taken.take(9.0)
+    before, rest = taken.read_until(5.0), taken.read_until(9.0)
     assert before is not None
     assert rest is not None
     passed = [skipping.skip(until) for until in (0.5, 4.0, 4.99)]
     assert None not in passed
-    later = skipping.take(9.0)
+    later = skipping.read_until(9.0)
     assert later is not None
     n = len(later.time_s)
     assert sum(filter(None, passed)) + n == len(before.time_s) + len(rest.time_s)

@@ -21,26 +21,26 @@ ENOUGH_BYTES = 80 * 2 * 38
 WAIT_S = 30.0
 
 
-def worn() -> WornExoskeleton:
+def source() -> WornExoskeleton:
     return WornExoskeleton(WalkingBody(3).figure(), joints=JOINTS, clock=Clock(offset_s=4000.0, drift_ppm=30.0))
 
 
 def exo(tmp_path: Path) -> ExoFrame:
-    return ExoFrame(name="exo", timeline=Timeline(speed=2), path=tmp_path / "port", source=worn())
+    return ExoFrame(name="exo", timeline=Timeline(speed=2), path=tmp_path / "port", source=source())
 
 
 def truth() -> ExoMotion:
-    pieces = worn().take(120.0)
+    pieces = source().read_until(120.0)
     assert pieces
     return ExoMotion(
         *(np.concatenate([getattr(piece, name) for piece in pieces]) for name in ExoMotion.__dataclass_fields__)
     )
 
 
-def check_loss(told: Packet, device: ExoFrame) -> None:
+def check_loss(packet: Packet, device: ExoFrame) -> None:
     """Each gap of the clock is of samples that the device counted as lost, and the sample after it says so."""
-    steps = np.rint(np.diff(told.ticks) / 10_000)
-    assert told.flags.tolist() == [0, *np.where(steps > 1, Flag.MISSING, 0).tolist()]
+    steps = np.rint(np.diff(packet.ticks) / 10_000)
+    assert packet.flags.tolist() == [0, *np.where(steps > 1, Flag.MISSING, 0).tolist()]
     assert (steps - 1).sum() <= device.counts.lost
 
 
@@ -50,25 +50,25 @@ async def test_what_its_joints_do_comes_back_within_a_step_of_each_unit(tmp_path
     async with streaming(SerialTransport(tmp_path / "port"), driver) as frames:
         await until(lambda: size(frames, "data") >= ENOUGH_BYTES, within_s=WAIT_S)
     await device.stop()
-    told = decoded(driver, frames, "exoskeleton", forgiven=("check sum", "malformed frame"))
+    packet = decoded(driver, frames, "exoskeleton", forgiven=("check sum", "malformed frame"))
     decoder = driver.decoder()
     decoder.decode(frames)
     spec, known = decoder.streams["exoskeleton"], truth()
     assert spec.rate_hz == 100.0
-    rows = np.searchsorted(known.time_s, told.ticks / 1e6 - 0.002)
-    check_loss(told, device)
+    rows = np.searchsorted(known.time_s, packet.ticks / 1e6 - 0.002)
+    check_loss(packet, device)
     for at, side in enumerate(("left", "right")):
         for j, joint in enumerate(JOINTS):
             for what, name, step in (
                 ("angle", "angle", 0.01), ("velocity", "velocity", 0.1), ("torque", "torque", 0.01),
                 ("command", "command", 0.01), ("interaction", "interaction", 0.01),
             ):  # fmt: skip
-                got = told.samples[:, spec.channels.index(f"{side}_{joint}_{what}")]
+                got = packet.samples[:, spec.channels.index(f"{side}_{joint}_{what}")]
                 assert np.abs(got - getattr(known, name)[rows, at, j]).max() <= 0.51 * step
     assert bytes(device.received) == b"", "nothing was written to it"
 
 
-async def test_an_emergency_stop_and_a_fault_are_told_at_once(tmp_path: Path) -> None:
+async def test_an_emergency_stop_and_a_fault_are_sent_at_once(tmp_path: Path) -> None:
     device, driver = exo(tmp_path), Driver()
     await device.start()
 
@@ -96,9 +96,9 @@ async def test_what_is_lost_shows_in_the_counter_and_the_clock(tmp_path: Path) -
         before = size(frames, "data")
         await until(lambda: size(frames, "data") >= before + ENOUGH_BYTES // 4, within_s=WAIT_S)
     await device.stop()
-    told = decoded(driver, frames, "exoskeleton", forgiven=("check sum", "malformed frame"))
-    check_loss(told, device)
-    assert (np.diff(told.ticks) > 300_000).any(), "half a second, that is"
+    packet = decoded(driver, frames, "exoskeleton", forgiven=("check sum", "malformed frame"))
+    check_loss(packet, device)
+    assert (np.diff(packet.ticks) > 300_000).any(), "half a second, that is"
 
 
 async def test_it_says_which_one_it_is(tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ async def test_it_says_which_one_it_is(tmp_path: Path) -> None:
     await transport.search()
     heard: list[Frame] = []
     connection = await transport.connect(driver, heard.append, lambda: 0)
-    told = await driver.identify(connection)
+    packet = await driver.identify(connection)
     await driver.start(connection)
     await connection.close()
     await device.stop()
-    assert told.serial == "1001"
+    assert packet.serial == "1001"
     assert heard, "what was heard meanwhile is not lost"

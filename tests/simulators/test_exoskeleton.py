@@ -16,7 +16,7 @@ def taken(step_s: float, until_s: float = 12.0) -> list[ExoMotion]:
     source = WornExoskeleton(WalkingBody(5).figure(), joints=("hip", "knee", "ankle"))
     pieces: list[ExoMotion] = []
     for k in range(1, round(until_s / step_s) + 1):
-        pieces += source.take(k * step_s) or []
+        pieces += source.read_until(k * step_s) or []
     return pieces
 
 
@@ -48,13 +48,13 @@ def test_what_it_does_fits_the_walk() -> None:
 def test_it_ends_with_the_walk() -> None:
     body = WalkingBody(1, programme=there_and_back(), repeat=False)
     source = WornExoskeleton(body.figure(), joints=("ankle",))
-    assert source.take(1.0)
-    assert source.take(10_000.0)
-    assert source.take(10_001.0) is None
+    assert source.read_until(1.0)
+    assert source.read_until(10_000.0)
+    assert source.read_until(10_001.0) is None
 
 
 def test_it_has_a_clock_of_its_own() -> None:
     source = WornExoskeleton(WalkingBody(2).figure(), joints=("ankle",), clock=Clock(offset_s=100.0, drift_ppm=50.0))
-    pieces = source.take(5.0)
+    pieces = source.read_until(5.0)
     assert pieces
     assert pieces[0].time_s[0] == pytest.approx(100.0, abs=0.02)

@@ -16,21 +16,21 @@ from simulators.body.heart import Heart, rmssd_ms
 @pytest.mark.parametrize("bpm", [48.0, 66.0, 90.0])
 @pytest.mark.parametrize("rmssd", [12.0, 40.0])
 def test_rate_and_variability_at_rest(bpm: float, rmssd: float) -> None:
-    beats = Heart(2, rest_bpm=bpm, rmssd_ms=rmssd).take(1800)
+    beats = Heart(2, rest_bpm=bpm, rmssd_ms=rmssd).read_until(1800)
     assert beats is not None
     assert len(beats.rr_s) / beats.time_s[-1] * 60 == pytest.approx(bpm, rel=0.01)
     assert rmssd_ms(beats.rr_s) == pytest.approx(rmssd, rel=0.12)
 
 
 def test_intervals_are_the_times_between_beats() -> None:
-    beats = Heart(5).take(300)
+    beats = Heart(5).read_until(300)
     assert beats is not None
     np.testing.assert_allclose(np.diff(beats.time_s), beats.rr_s[1:], atol=1e-9)
 
 
 def test_effort_raises_the_rate_and_lowers_the_variability() -> None:
     heart = Heart(1, rest_bpm=60, effort_bpm=100, effort=[(300.0, 900.0)])
-    rest, onset, effort, rest_again = (heart.take(t) for t in (300, 310, 900, 1500))
+    rest, onset, effort, rest_again = (heart.read_until(t) for t in (300, 310, 900, 1500))
     assert rest is not None
     assert onset is not None
     assert effort is not None
@@ -45,9 +45,9 @@ def test_effort_raises_the_rate_and_lowers_the_variability() -> None:
 @settings(deadline=None)
 @given(st.integers(0, 50), st.lists(st.floats(0, 40), max_size=15))
 def test_the_same_beats_however_they_are_asked_for(seed: int, steps: list[float]) -> None:
-    whole, heart, times = Heart(seed).take(sum(steps)), Heart(seed), [np.empty(0)]
+    whole, heart, times = Heart(seed).read_until(sum(steps)), Heart(seed), [np.empty(0)]
     for until in np.cumsum(steps):
-        part = heart.take(float(until))
+        part = heart.read_until(float(until))
         assert part is not None
         times.append(part.time_s)
     assert whole is not None
@@ -56,7 +56,7 @@ def test_the_same_beats_however_they_are_asked_for(seed: int, steps: list[float]
 
 
 def test_ectopic_beats_come_early_and_are_made_up_for() -> None:
-    beats = Heart(3, ectopics_per_hour=60, rmssd_ms=10).take(3600)
+    beats = Heart(3, ectopics_per_hour=60, rmssd_ms=10).read_until(3600)
     assert beats is not None
     early = np.flatnonzero(beats.rr_s < 0.75)
     assert 35 <= len(early) <= 90
@@ -65,22 +65,22 @@ def test_ectopic_beats_come_early_and_are_made_up_for() -> None:
 
 def test_it_ends_where_it_was_asked_to() -> None:
     heart = Heart(end_s=10)
-    beats = heart.take(100)
+    beats = heart.read_until(100)
     assert beats is not None
     assert beats.time_s[-1] <= 10
-    assert heart.take(200) is None
+    assert heart.read_until(200) is None
 
 
 def test_it_beats_faster_when_its_body_walks() -> None:
     body = WalkingBody(1)
-    beats = Heart(1, rest_bpm=60, effort_bpm=100, effort=body.walks()).take(600)
+    beats = Heart(1, rest_bpm=60, effort_bpm=100, effort=body.walks()).read_until(600)
     assert beats is not None
     assert 60 / beats.rr_s[-200:].mean() > 75
 
 
 def test_endless_effort_is_taken_as_it_comes() -> None:
     heart = Heart(effort=((float(k), k + 0.5) for k in count()))
-    assert heart.take(60) is not None
+    assert heart.read_until(60) is not None
 
 
 @pytest.mark.parametrize("wrong", [{"rest_bpm": 10}, {"effort_bpm": 500}, {"rmssd_ms": -1}, {"ectopics_per_hour": -1}])

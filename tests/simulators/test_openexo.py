@@ -36,20 +36,20 @@ async def test_torques_come_back_by_the_names_that_it_tells(tmp_path: Path, join
         streaming(BleTransport(radio, name="EXOBLE_0A1B2C"), driver) as frames,
     ):
         await until(lambda: len(frames) >= SAMPLES, within_s=30)
-    told = decoded(driver, frames, "exoskeleton")
+    packet = decoded(driver, frames, "exoskeleton")
     decoder = driver.decoder()
     decoder.decode(frames)
     channels = decoder.streams["exoskeleton"].channels
-    truth = WornExoskeleton(WalkingBody(3).figure(), joints=(joint,)).take(60.0)
+    truth = WornExoskeleton(WalkingBody(3).figure(), joints=(joint,)).read_until(60.0)
     assert truth is not None
     for at, side in enumerate(("left", "right")):
         for what in ("torque", "command"):
-            got = told.samples[:, channels.index(f"{side}_{joint}_{what}")]
+            got = packet.samples[:, channels.index(f"{side}_{joint}_{what}")]
             known = {
                 np.trunc(100 * v) / 100 for part in truth for v in getattr(part, what)[:, at, 0].astype(np.float32)
             }
             assert set(np.round(got, 2)) <= {round(float(v), 2) for v in known}, (side, what)
-    volts = told.samples[:, channels.index("battery_voltage")]
+    volts = packet.samples[:, channels.index("battery_voltage")]
     assert ((volts > 10.4) & (volts < 12.7)).all()
     assert device.commands == [], "nothing was written to it"
 
@@ -62,21 +62,21 @@ async def test_without_names_the_option_decides_and_the_uptime_that_is_too_long_
         streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
     ):
         await until(lambda: len(frames) >= SAMPLES, within_s=30)
-    told = decoded(driver, frames, "exoskeleton")
-    uptime = told.samples[:, driver.decoder().streams["exoskeleton"].channels.index("uptime")]
+    packet = decoded(driver, frames, "exoskeleton")
+    uptime = packet.samples[:, driver.decoder().streams["exoskeleton"].channels.index("uptime")]
     assert np.isnan(uptime[-1]), "2 h 47 min after it was switched on"
-    assert not np.isnan(np.delete(told.samples, 8, axis=1)).any()
+    assert not np.isnan(np.delete(packet.samples, 8, axis=1)).any()
     assert device.commands == []
 
 
-async def test_errors_are_told_with_their_joint(tmp_path: Path) -> None:
+async def test_errors_come_with_their_joint(tmp_path: Path) -> None:
     hub, driver = Hub(), Driver()
     device = exo(hub)
     async with (
         on_air(hub, tmp_path / "r", device) as radio,
         streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
     ):
-        await until(lambda: device.tell_error(7, "ankle", "L"), within_s=30)
+        await until(lambda: device.notify_error(7, "ankle", "L"), within_s=30)
         await until(lambda: any(frame.channel == "error" for frame in frames), within_s=30)
     assert decoded(driver, frames, "exoskeleton_fault").samples[0, :2].tolist() == [7.0, 3.0]
 

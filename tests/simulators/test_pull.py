@@ -45,7 +45,7 @@ def test_what_nobody_takes_is_not_worked_out_at_every_look() -> None:
     assert 10 <= looks <= 25
 
 
-def test_the_end_of_the_source_is_told_whether_or_not_somebody_takes_it() -> None:
+def test_the_end_of_the_source_is_reported_whether_or_not_somebody_takes_it() -> None:
     counts = Counts()
     unwanted, wanted = Pull(Counting(RATE_HZ, count=30), counts), Pull(Counting(RATE_HZ, count=30), Counts())
     assert any(unwanted.due(float(second), wanted=False) is None for second in range(5))

@@ -28,7 +28,7 @@ def rows(count: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 def everything(source: MotionSource, step_s: float = 0.37) -> Motion:
     parts, until = [], 0.0
-    while (part := source.take(until)) is not None:
+    while (part := source.read_until(until)) is not None:
         parts.append(part)
         until += step_s
     return Motion(*(np.concatenate([getattr(p, name) for p in parts]) for name in Motion.__slots__))
@@ -49,7 +49,7 @@ def test_sensors_keep_their_distance_in_true_time(tmp_path: Path) -> None:
     path = save(tmp_path, a_pc=np.arange(50, 60), a_acc=rows(10), b_pc=np.arange(55, 60), b_acc=rows(5))
     recording = Recording.load(path)
     assert recording.duration_s == pytest.approx(0.09)
-    early, late = recording.source("a").take(0.045), recording.source("b").take(0.045)
+    early, late = recording.source("a").read_until(0.045), recording.source("b").read_until(0.045)
     assert early is not None
     assert late is not None
     assert (len(early.time_s), len(late.time_s)) == (5, 0)
@@ -75,7 +75,7 @@ def test_thousandths_of_g_become_si(tmp_path: Path) -> None:
 def test_the_same_samples_in_any_steps(steps: list[float]) -> None:
     recording = Recording(Path("a.npz"), {"a_acc": rows(500), "a_pc": np.arange(0, 1500, 3)}, {"fs_hz": 50})
     whole, source = everything(recording.source("a")), recording.source("a")
-    parts = [part for until in [*np.cumsum(steps), 1e9] if (part := source.take(float(until))) is not None]
+    parts = [part for until in [*np.cumsum(steps), 1e9] if (part := source.read_until(float(until))) is not None]
     for name in Motion.__slots__:
         np.testing.assert_array_equal(np.concatenate([getattr(p, name) for p in parts]), getattr(whole, name))
 
@@ -170,7 +170,7 @@ def test_every_shared_recording_with_inertial_sensors_replays() -> None:
             continue
         recording = Recording.load(path)
         for sensor in recording.sensors:
-            motion = recording.source(sensor).take(np.inf)
+            motion = recording.source(sensor).read_until(np.inf)
             assert motion is not None
             assert motion.time_s[-1] - motion.time_s[0] <= recording.duration_s + 1e-6
             lost += int((~motion.sent).sum())

@@ -25,12 +25,12 @@ async def test_who_waits_for_one_device_does_not_wait_for_the_turns_of_all(tmp_p
     others = 0
 
     class Slow(Counting):
-        def take(self, until_s: float) -> Motion | None:
+        def read_until(self, until_s: float) -> Motion | None:
             served.append(others)
             until_s_of_work = time.perf_counter() + WORK_S
             while time.perf_counter() < until_s_of_work:
                 pass
-            return super().take(until_s)
+            return super().read_until(until_s)
 
     timeline = Timeline()
     devices = [
@@ -75,7 +75,7 @@ async def test_everybody_has_a_turn_in_each_round_and_nobody_after_leaving() -> 
     assert turns == counted
 
 
-async def test_one_that_fails_is_told_and_silences_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_that_fails_is_reported_and_silences_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     ticks = Timeline()
     rounds, turns = Rounds(ticks.tick), Counter[str]()
 

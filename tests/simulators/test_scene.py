@@ -59,7 +59,7 @@ async def test_the_same_seed_makes_the_same_ward(tmp_path: Path) -> None:
         found = []
         for device in scene.devices.values():
             source = device.source  # type: ignore[attr-defined]
-            taken = source.take(5.0)
+            taken = source.read_until(5.0)
             found.append(getattr(taken, "acc", taken.time_s))
         return found
 
@@ -78,7 +78,7 @@ async def test_who_has_sensors_on_the_shanks_alone_may_wear_an_exoskeleton(tmp_p
     assert (worn["bed-3"].driver, worn["bed-3"].port) == ("exo_frame", tmp_path / "bed-3-exoskeleton")
     assert [name for name in helped.devices if name not in plain.devices] == ["bed-3-exoskeleton"]
     for name, device in plain.devices.items():  # and nobody else walks otherwise for it
-        one, other = (found.source.take(2.0) for found in (device, helped.devices[name]))  # type: ignore[attr-defined]
+        one, other = (found.source.read_until(2.0) for found in (device, helped.devices[name]))  # type: ignore[attr-defined]
         np.testing.assert_array_equal(one.time_s, other.time_s)
     with pytest.raises(ValueError, match="of 6 beds up to 2 may wear an exoskeleton, not 3"):
         ward(beds=6, ports=tmp_path, exoskeletons=3)

@@ -85,9 +85,9 @@ class Hit(MotionSource):
         self.rate_hz = RATE_HZ
         self._counting = Counting(RATE_HZ)
 
-    def take(self, until_s: float) -> Motion | None:
+    def read_until(self, until_s: float) -> Motion | None:
         """Return samples at 20 g and 3000 deg/s."""
-        motion = self._counting.take(until_s)
+        motion = self._counting.read_until(until_s)
         assert motion is not None
         much: Floats = np.ones((len(motion.time_s), 3))
         return Motion(motion.time_s, 20 * 9.81 * much, 52.0 * much, motion.mag, motion.sent)

@@ -20,12 +20,12 @@ ANSWERS = 30
 WAIT_S = 30.0
 
 
-def worn() -> WornExoskeleton:
+def source() -> WornExoskeleton:
     return WornExoskeleton(WalkingBody(3).figure(), joints=("knee",))
 
 
 async def test_it_is_asked_for_its_values_and_sent_nothing_else(tmp_path: Path) -> None:
-    device = Vesc(name="knee", timeline=Timeline(), path=tmp_path / "port", source=worn())
+    device = Vesc(name="knee", timeline=Timeline(), path=tmp_path / "port", source=source())
     driver = Driver(joint="left_knee", pole_pairs=POLE_PAIRS, gear_ratio=GEAR, nm_per_ampere=NM_PER_AMPERE)
     await device.start()
     transport = SerialTransport(tmp_path / "port")
@@ -47,12 +47,12 @@ async def test_it_is_asked_for_its_values_and_sent_nothing_else(tmp_path: Path) 
     await connection.close()
     await device.stop()
     assert bytes(device.others) == b"", "nothing but the question"
-    told = decoded(driver, frames, "exoskeleton")
+    packet = decoded(driver, frames, "exoskeleton")
     spec = driver.decoder().streams["exoskeleton"]
-    truth = worn().take(120.0)
+    truth = source().read_until(120.0)
     assert truth
     for what, step in (("velocity", 6.0 / GEAR / POLE_PAIRS), ("torque", 0.01 * NM_PER_AMPERE)):
-        got = told.samples[:, spec.channels.index(f"left_knee_{what}")]
+        got = packet.samples[:, spec.channels.index(f"left_knee_{what}")]
         known = np.sort(np.concatenate([getattr(piece, what)[:, 0, 0] for piece in truth]))
         near = np.abs(known[np.clip(np.searchsorted(known, got), 1, len(known) - 1)] - got)
         also = np.abs(known[np.clip(np.searchsorted(known, got), 1, len(known) - 1) - 1] - got)

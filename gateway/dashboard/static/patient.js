@@ -120,7 +120,9 @@ function groups() {
     id: part, title: `Both ${{ foot: "feet", shank: "shanks", thigh: "thighs" }[part]}`,
     devices: ["left", "right"].map((name) => able.find((device) => device.placement === `${name}_${part}`)),
   })).filter((pair) => pair.devices.every(Boolean));
-  return [...pairs, ...able.map((device) => ({ id: device.id, title: long(device.placement) || device.id, devices: [device] }))];
+  const title = (device) => (!device.placement ? device.id
+    : able.some((other) => other !== device && other.placement === device.placement) ? `${long(device.placement)}: ${device.id}` : long(device.placement));
+  return [...pairs, ...able.map((device) => ({ id: device.id, title: title(device), devices: [device] }))];
 }
 
 function offer(select, options) {

@@ -46,7 +46,7 @@ class Lane {
     this.plotBox = make("div", { role: "img", ariaLabel: this.title });
     this.said = make("span", { className: "said" });
     this.box = make("div", { className: `lane ${side(device.placement)}` },
-      make("span", { className: "name", textContent: `${this.title} (${this.unit})` }), this.said, this.plotBox);
+      make("span", { className: "name", textContent: this.unit ? `${this.title} (${this.unit})` : this.title }), this.said, this.plotBox);
     parent.append(this.box);
     this.plot = this.#makePlot(last, height);
     this.#connect();

@@ -74,7 +74,7 @@ class ClockBook:
         self._clock = clock
         self._known: dict[Session, list[tuple[Place, Correction]]] = {}
         self._held_since: dict[Session, float] = {}
-        self._let_go: set[Session] = set()
+        self._released: set[Session] = set()
         if hold:
             self._remember_held()
 
@@ -126,12 +126,12 @@ class ClockBook:
         return by_us, clock
 
     def _verdict(self, of: Session, corrections: list[tuple[Place, Correction]], at: Place) -> tuple[int, int, int]:
-        said = verdict(corrections, at, self._most_us)
-        if said.doubtful:
-            clock = HELD if self._hold and not said.likely and of not in self._let_go else DOUBTFUL
+        judged = verdict(corrections, at, self._most_us)
+        if judged.doubtful:
+            clock = HELD if self._hold and not judged.likely and of not in self._released else DOUBTFUL
         else:
-            clock = MENDED if said.by_us else BELIEVED
-        return said.by_us, clock, said.left_out_us
+            clock = MENDED if judged.by_us else BELIEVED
+        return judged.by_us, clock, judged.left_out_us
 
     def _possible(self) -> tuple[int, int]:
         """Return between which times a measurement may be moved."""
@@ -158,14 +158,14 @@ class ClockBook:
         late = [of for of, since in self._held_since.items() if now - since >= hold_s]
         for of in late:
             self._corrections(of)
-            if of in self._let_go:
+            if of in self._released:
                 self._held_since.pop(of, None)
-        return [of for of in late if of not in self._let_go]
+        return [of for of in late if of not in self._released]
 
-    def let_go(self, of: Session) -> None:
+    def release(self, of: Session) -> None:
         """Let the remote store have the rows of a session as they are."""
         self._corrections(of)
-        self._let_go.add(of)
+        self._released.add(of)
         self._apply(of)
 
     def _corrections(self, of: Session) -> list[tuple[Place, Correction]]:
@@ -180,11 +180,11 @@ class ClockBook:
             ).fetchall()  # fmt: skip
             for epoch, seq, by_us, believed in stored:
                 self._add(of, (epoch, seq), Correction(by_us, believed == SURE, likely=believed == LIKELY))
-            if stored and self._was_let_go(of):
-                self._let_go.add(of)
+            if stored and self._was_released(of):
+                self._released.add(of)
         return known
 
-    def _was_let_go(self, of: Session) -> bool:
+    def _was_released(self, of: Session) -> bool:
         return self._db.execute(
             "SELECT 1 FROM measurements WHERE +epoch IN (SELECT id FROM epochs WHERE gateway = ?)"
             " AND series IN (SELECT id FROM series WHERE session = ?) AND clock = ? LIMIT 1", (*of, DOUBTFUL)

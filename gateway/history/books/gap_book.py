@@ -19,7 +19,7 @@ class GapBook:
         """Note that some numbers never will come, as far as they have not come already."""
         # An outbox that dropped a measurement cannot know whether it had arrived; we do.
         pieces = epoch.received.missing(last, after=first - 1)
-        if pieces and not self._quotas.take(epoch.gateway, "gaps", len(pieces)):
+        if pieces and not self._quotas.use(epoch.gateway, "gaps", len(pieces)):
             return
         self._db.executemany(
             "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(epoch.id, *piece, reason) for piece in pieces]

@@ -27,7 +27,7 @@ STANDS_S = 86_400.0
 """A notice of something that happened in an instant stands so long after the last time: somebody looks once a day."""
 AGAIN_S = 3_600.0
 """What is raised again is written again so often at most: a restart has to know that it lasts."""
-MOST_STANDING = 64
+MOST_ACTIVE = 64
 """Notices that may stand at a time, of all gateways; one more says that there were too many."""
 TOO_MANY = "historian-many"
 CORRECTION_REFUSED = "correction-refused"
@@ -39,7 +39,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HistorianNotice:
     """A notice of the historian.
 
     Attributes:
@@ -80,14 +80,14 @@ class HistorianRecords:
     def __init__(self, db: sqlite3.Connection, now: Callable[[], float]) -> None:
         self._db = db
         self._now = now
-        self._standing: dict[Key, Standing] = {}
+        self._active: dict[Key, HistorianNotice] = {}
         self._written_us: dict[Key, int] = {}
         own = db.execute("SELECT id, received FROM epochs WHERE gateway = ?", (ITSELF,)).fetchone()
         self._epoch: int
         self._seq: int
         self._epoch, self._seq = own or (0, 0)
         self._chain = self._last_of_chain()
-        self._read_standing()
+        self._read_active()
 
     def audit(self, what: str, **fields: Any) -> None:
         """Append an entry: texts, numbers, lists of texts; ids and pseudonyms only."""
@@ -97,21 +97,21 @@ class HistorianRecords:
         """Have a notice stand from now on, and for a day; return whether it did not stand already."""
         key = (code, gateway, about)
         now_us = self._now_us()
-        known = self._standing.get(key)
-        if known is None and len(self._standing) >= MOST_STANDING and code != TOO_MANY:
+        known = self._active.get(key)
+        if known is None and len(self._active) >= MOST_ACTIVE and code != TOO_MANY:
             return self.raise_notice(TOO_MANY, "The historian has more to tell than can be shown: see its audit")
         if known is None:
-            made = Standing(code, text[:MAX_TEXT], gateway, about, now_us, now_us)
+            made = HistorianNotice(code, text[:MAX_TEXT], gateway, about, now_us, now_us)
         else:
-            made = Standing(code, text[:MAX_TEXT], gateway, about, known.since_us, now_us, known.count + 1)
+            made = HistorianNotice(code, text[:MAX_TEXT], gateway, about, known.since_us, now_us, known.count + 1)
         if now_us - self._written_us.get(key, 0) >= AGAIN_S * MICRO:
             self._write(made, "raised")
-        self._standing[key] = made
+        self._active[key] = made
         return known is None
 
     def clear_notice(self, code: str, *, gateway: str = "", about: str = "") -> None:
         """Let a notice go; nothing happens if it does not stand."""
-        if (known := self._standing.pop((code, gateway, about), None)) is not None:
+        if (known := self._active.pop((code, gateway, about), None)) is not None:
             self._write(known, "cleared")
 
     def refuse_correction(self, gateway: str, session: str, why: str) -> None:
@@ -124,15 +124,15 @@ class HistorianRecords:
     def clear_old(self) -> None:
         """Let go what has not been raised for a day."""
         before_us = self._now_us() - round(STANDS_S * MICRO)
-        for known in [each for each in self._standing.values() if each.last_us < before_us]:
+        for known in [each for each in self._active.values() if each.last_us < before_us]:
             self.clear_notice(known.code, gateway=known.gateway, about=known.about)
 
-    def standing(self, gateway: str) -> list[Standing]:
+    def active(self, gateway: str) -> list[HistorianNotice]:
         """Return what stands and is about a gateway, or about all; the newest first."""
-        found = [each for each in self._standing.values() if each.gateway in ("", gateway)]
+        found = [each for each in self._active.values() if each.gateway in ("", gateway)]
         return sorted(found, key=lambda each: -each.last_us)
 
-    def _write(self, notice: Standing, state: str) -> None:
+    def _write(self, notice: HistorianNotice, state: str) -> None:
         fields = {"state": state, "text": notice.text, "of": notice.gateway, "about": notice.about,
                   "since_us": notice.since_us, "count": notice.count}  # fmt: skip
         self._written_us[notice.key] = self._now_us()
@@ -167,7 +167,7 @@ class HistorianRecords:
             n = 0  # it rotted on the disk: the audit says where
         return Chain(n if type(n) is int else 0, sum_of(last[0].encode()))
 
-    def _read_standing(self) -> None:
+    def _read_active(self) -> None:
         """Take up what stood when the last process ended."""
         since_us = self._now_us() - round(STANDS_S * MICRO)
         found = self._db.execute(
@@ -177,16 +177,16 @@ class HistorianRecords:
         for code, time_us, text in found:
             try:
                 fields = orjson.loads(text)
-                made = Standing(
+                made = HistorianNotice(
                     code, fields["text"], fields["of"], fields["about"], fields["since_us"], time_us, fields["count"]
                 )
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 continue
             if fields["state"] == "raised":
-                self._standing[made.key] = made
+                self._active[made.key] = made
                 self._written_us[made.key] = time_us
             else:
-                self._standing.pop(made.key, None)
+                self._active.pop(made.key, None)
 
     def _now_us(self) -> int:
         return round(self._now() * MICRO)

@@ -41,8 +41,8 @@ QUOTAS = {
     "rejected": Quota("measurements that cannot be understood", 10_000, 200_000),
     "rejected bytes": Quota("bytes that cannot be understood", 16 * MIB, 256 * MIB),
     "conflicts": Quota("numbers that came again with other content", 10_000, 100_000),
-    # An outage of three days whose events stayed and whose metrics had to go: one between every two events.
-    "gaps": Quota("gaps", 2_000_000, 20_000_000),
+    # A full outbox of a gigabyte whose events stayed and whose metrics had to go: one between every two events.
+    "gaps": Quota("gaps", 5_000_000, 20_000_000),
     "records": Quota("notices and entries of the audit", 100_000),
 }
 
@@ -63,7 +63,7 @@ class Quotas:
         self.refused: Counter[tuple[str, str]] = Counter()
         """By gateway and kind, since the last look of the owner."""
 
-    def take(self, gateway: str, kind: str, n: int = 1) -> bool:
+    def use(self, gateway: str, kind: str, n: int = 1) -> bool:
         """Use some of a quota; False, and counted, if there is not so much left."""
         quota, day = QUOTAS[kind], self._day()
         used = self._of(gateway)

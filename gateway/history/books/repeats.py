@@ -64,7 +64,7 @@ class Repeats:
         if not conflicts.is_new(self._db, epoch.id, seq, contents[1]):
             return
         gateway = epoch.gateway
-        if self._quotas.take(gateway, "conflicts"):
+        if self._quotas.use(gateway, "conflicts"):
             conflicts.keep(self._db, epoch.id, seq, contents, int(self._now() * 1e6))
         if self._own.raise_notice("numbers-conflict", CONFLICT.format(gateway), gateway=gateway):
             log.warning("%s: number %d came again with other content (further ones are only counted)", gateway, seq)

@@ -108,7 +108,7 @@ class RowMover:
         kept = self._db.execute(
             "SELECT minute, n, first_us, last_us FROM minutes WHERE series = ? AND kept = 0", (series,)
         ).fetchall()
-        if not kept or self._is_told_by_others(series):
+        if not kept or self._is_of_others_too(series):
             return
         for minute, n, first_us, last_us in kept:
             whose = place(first_us, last_us)
@@ -119,7 +119,7 @@ class RowMover:
                 if target is not None:
                     self._note(target, n)
 
-    def _is_told_by_others(self, series: int) -> bool:
+    def _is_of_others_too(self, series: int) -> bool:
         """Whether a gateway other than this has rows of a series, or says that its session and subject are its own."""
         session, _, subject, _ = self._key(series)
         found = self._db.execute(

@@ -38,7 +38,7 @@ class SeriesBook:
     def number_of(self, gateway: str, m: Measurement) -> int | None:
         """Return the number of a measurement's series, made if it is new; None if its gateway may have no more."""
         if (found := self.find(m)) is None:
-            if not self._may_belong(gateway, m) or not self._quotas.take(gateway, "series"):
+            if not self._may_belong(gateway, m) or not self._quotas.use(gateway, "series"):
                 return None
             key = _key(m)
             made = self._db.execute(
@@ -86,7 +86,7 @@ class SeriesBook:
         if session in self._begun:
             return True
         query = "SELECT 1 FROM sessions WHERE session = ? AND slot = ? AND subject = ? AND simulated = ?"
-        if self._db.execute(query, session).fetchone() is None and not self._quotas.take(gateway, "sessions"):
+        if self._db.execute(query, session).fetchone() is None and not self._quotas.use(gateway, "sessions"):
             return False
         self._begun.add(session)
         return True

@@ -28,7 +28,7 @@ from gateway.history.books.ward_words import (
     keep_session,
     keep_subject,
 )
-from gateway.wire.payload import Told
+from gateway.wire.payload import DecodedRecord
 
 log = logging.getLogger(__name__)
 
@@ -93,34 +93,34 @@ class WardBook:
         self._noted: set[tuple[str, str]] = set()
         self._any: bool | None = None
 
-    def take(self, gateway: str, at: Place, told: Told) -> None:
+    def keep_word(self, gateway: str, at: Place, record: DecodedRecord) -> None:
         """Keep a word. What is about erased subjects is kept without them."""
         try:
-            self._take(gateway, at, told)
+            self._keep(gateway, at, record)
         except WordError as error:
             log.warning("%s: a word about the ward cannot be understood (%s): it is a record only", gateway, error)
 
-    def _take(self, gateway: str, at: Place, told: Told) -> None:
-        named = bool(self._erased) and self._erased.mentioned(told.body)
-        if told.what == "session":
-            session = keep_session(self._db, gateway, at, told.body, told.time_us)
+    def _keep(self, gateway: str, at: Place, record: DecodedRecord) -> None:
+        named = bool(self._erased) and self._erased.mentioned(record.body)
+        if record.what == "session":
+            session = keep_session(self._db, gateway, at, record.body, record.time_us)
             if named:
                 self._erase_names(gateway, session)
             self._noted.add((gateway, session))
-        elif told.what == "part":
-            self._noted.add((gateway, keep_part(self._db, gateway, told.body)))
+        elif record.what == "part":
+            self._noted.add((gateway, keep_part(self._db, gateway, record.body)))
         elif named:
             return
-        elif told.what == "subject":
-            subject = keep_subject(self._db, gateway, at, told.body)
+        elif record.what == "subject":
+            subject = keep_subject(self._db, gateway, at, record.body)
             around = "SELECT session FROM ward_sessions WHERE gateway = ? AND made_subject = ? AND corrected > 0"
             self._noted |= {(gateway, session) for (session,) in self._db.execute(around, (gateway, subject))}
-        elif told.what == "placement":
-            keep_placement(self._db, gateway, at, told.body)
-        elif told.what == "mark":
-            keep_mark(self._db, gateway, told.body)
-        elif told.what == "correction":
-            keep_correction(self._db, gateway, told.body)
+        elif record.what == "placement":
+            keep_placement(self._db, gateway, at, record.body)
+        elif record.what == "mark":
+            keep_mark(self._db, gateway, record.body)
+        elif record.what == "correction":
+            keep_correction(self._db, gateway, record.body)
         self._known.clear()
         self._any = None
 

@@ -28,9 +28,9 @@ class InG(MotionSource):
         self.rate_hz = source.rate_hz
         self._source = source
 
-    def take(self, until_s: float) -> Motion | None:
+    def read_until(self, until_s: float) -> Motion | None:
         """Return samples up to ``until_s``."""
-        motion = self._source.take(until_s)
+        motion = self._source.read_until(until_s)
         return None if motion is None else replace(motion, acc=motion.acc / GRAVITY)
 
 
@@ -44,17 +44,17 @@ def test_what_rests_on_it_is_marked_and_nothing_else() -> None:
         [*dot_frames(0, InG(left)), *dot_frames(1, right)], key=lambda numbered: numbered[1].arrival_ns
     )
     pipeline = Pipeline(SETTINGS, ORIGIN, SESSIONS)
-    said: list[Measurement] = []
+    results: list[Measurement] = []
     first = 0
     while first < len(frames):
         last = first
         while last < len(frames) and frames[last][1].arrival_ns < pipeline.end_ns + STEP_NS:
             last += 1
-        said += pipeline.step(frames[first:last])
+        results += pipeline.step(frames[first:last])
         first = last
-    said += pipeline.finish()
+    results += pipeline.finish()
     assert pipeline.doubts == {0: IN_G}
-    later = [m for m in said if m.start_us > SETTLED_US]
+    later = [m for m in results if m.start_us > SETTLED_US]
     wrong = [m for m in later if "left" in m.devices]
     right_only = [m for m in later if m.devices == ("right",)]
     assert wrong

@@ -28,11 +28,11 @@ STEP_NS = 50_000_000
 def measured(frames: list[Numbered], device: Device = EXO) -> list[Measurement]:
     settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[device])])
     pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})
-    said: list[Measurement] = []
+    found: list[Measurement] = []
     for begin in range(0, 4 * NS, STEP_NS):
         own = [f for f in frames if begin <= f[1].arrival_ns - ORIGIN.monotonic_ns < begin + STEP_NS]
-        said += pipeline.step(own)
-    return said
+        found += pipeline.step(own)
+    return found
 
 
 def walking(until_s: float) -> list[Numbered]:
@@ -44,8 +44,8 @@ def walking(until_s: float) -> list[Numbered]:
 
 
 def test_torques_of_both_sides_and_the_battery_come_once_a_second() -> None:
-    said = measured(walking(2.5))
-    last = {(m.metric, m.side): m for m in said}
+    found = measured(walking(2.5))
+    last = {(m.metric, m.side): m for m in found}
     assert {key: m.value for key, m in last.items()} == pytest.approx(
         {
             ("exo_ankle_torque", "left"): -9.0,
@@ -57,13 +57,13 @@ def test_torques_of_both_sides_and_the_battery_come_once_a_second() -> None:
             ("exo_battery_voltage", "none"): 11.5,
         }
     )
-    assert len(said) == 2 * len(last)
+    assert len(found) == 2 * len(last)
     one = last["exo_ankle_torque", "left"]
     assert (one.placement, one.devices, one.subject, one.unit, one.n) == (("exoskeleton",), ("exo",), "p-1", "N.m", 100)
     assert one.quality == "ok"
 
 
-def test_an_error_is_told_when_it_changes() -> None:
+def test_an_error_is_reported_when_it_changes() -> None:
     at = ORIGIN.monotonic_ns
     wire = [(0, Frame(at + k * NS // 2, "error", data)) for k, data in enumerate((b"0:0", b"7:68", b"7:68", b"0:0"))]
     assert [(m.metric, m.value, m.side) for m in measured(wire)] == [
@@ -71,7 +71,9 @@ def test_an_error_is_told_when_it_changes() -> None:
     ]  # fmt: skip
 
 
-def test_an_exoskeleton_is_worn_as_one_and_nothing_else_is(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_exoskeleton_has_a_place_that_nothing_else_has(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     known = known_drivers()
     assert known["openexo"].placements == ("exoskeleton",)
     assert known["openexo"].sensors == ("exoskeleton",)
@@ -110,14 +112,14 @@ def test_the_open_frame_tells_joints_assistance_battery_and_the_emergency_stop()
         if k % 100 == 0 or k == 150:
             data = device(replace(LEFT_ANKLE, stopped=k >= 150, faults=0x80 if k >= 150 else 0), counter=k) + data
         wire.append((0, Frame(ORIGIN.monotonic_ns + k * 10_000_000, "data", data)))
-    said = measured(wire, Device(id="exo", driver="exo_frame", placement="exoskeleton", port=Path("/dev/ttyACM0")))
-    told: dict[str, list[float | None]] = {}
-    for m in said:
-        told.setdefault(f"{m.metric} {m.side}", []).append(m.value)
-    assert told["exo_emergency_stop none"] == [0.0, 0.0, 1.0], "once a second, and at once when it is pressed"
-    assert told["exo_fault none"] == [0.0, 0.0, 128.0]
-    assert told["battery_pct none"] == [80.0]
-    last = {name: values[-1] for name, values in told.items()}
+    found = measured(wire, Device(id="exo", driver="exo_frame", placement="exoskeleton", port=Path("/dev/ttyACM0")))
+    values: dict[str, list[float | None]] = {}
+    for m in found:
+        values.setdefault(f"{m.metric} {m.side}", []).append(m.value)
+    assert values["exo_emergency_stop none"] == [0.0, 0.0, 1.0], "once a second, and at once when it is pressed"
+    assert values["exo_fault none"] == [0.0, 0.0, 128.0]
+    assert values["battery_pct none"] == [80.0]
+    last = {name: values[-1] for name, values in values.items()}
     assert last == pytest.approx(
         {
             "exo_ankle_angle left": 30.0, "exo_ankle_torque left": -3.0, "exo_ankle_peak_torque left": -3.0,
@@ -126,4 +128,4 @@ def test_the_open_frame_tells_joints_assistance_battery_and_the_emergency_stop()
             "exo_emergency_stop none": 1.0, "battery_pct none": 80.0,
         }
     )  # fmt: skip
-    assert len(told["exo_ankle_angle left"]) == 2
+    assert len(values["exo_ankle_angle left"]) == 2

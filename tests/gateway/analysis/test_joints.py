@@ -36,12 +36,12 @@ class Arrivals:
         self._timelines = Timelines(0)
         self._streams = {number: self._timelines.add(SPEC) for number in PLACEMENTS.values()}
 
-    def arrived(self, number: int, worn: SensorData, rows: slice) -> ArrivedBatch:
-        ns = np.round(worn.time_s[rows] * 1e9).astype(np.int64)
-        samples = np.hstack([worn.acc[rows], worn.gyr[rows]])
+    def arrived(self, number: int, sensed: SensorData, rows: slice) -> ArrivedBatch:
+        ns = np.round(sensed.time_s[rows] * 1e9).astype(np.int64)
+        samples = np.hstack([sensed.acc[rows], sensed.gyr[rows]])
         flags = np.zeros(len(ns), np.uint8)
         packet = Packet("imu", ns + 5_000_000, ns // 1000, samples, flags)
-        placed = self._timelines.push([self._streams[number]], [packet])
+        placed = self._timelines.place_packets([self._streams[number]], [packet])
         return ArrivedBatch(
             "imu", np.array([number]), [], [Stream(SPEC, self._streams[number], 1)], np.array([1]),
             np.array(placed.start), placed.index, samples, flags, placed.before, placed.missing, placed.reset,
@@ -77,18 +77,18 @@ def test_strides_come_with_their_final_contacts() -> None:
 
 def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
     walker = body(straight(100, 1.2, steps=30), seed=3)
-    worn = {number: wear(walker, placement) for placement, number in PLACEMENTS.items()}
+    sensed = {number: wear(walker, placement) for placement, number in PLACEMENTS.items()}
     strides = [s for s in walker.truth().strides if s.foot == "left"]
     arrivals, bank = Arrivals(), JointBank(AXES)
     assert bank.put_on(SLOT) == {0, 1}
     subject = SubjectJoints(bank, SLOT)
-    said, told = [], []
-    for a in range(0, len(worn[0].time_s), CHUNK):
+    results, drawn = [], []
+    for a in range(0, len(sensed[0].time_s), CHUNK):
         rows = slice(a, a + CHUNK)
-        for number, samples in worn.items():
+        for number, samples in sensed.items():
             bank.add(arrivals.arrived(number, samples, rows))
         bank.step()
-        newest = worn[0].time_s[rows][-1]
+        newest = sensed[0].time_s[rows][-1]
         ended = [s for s in strides if newest - CHUNK / RATE_HZ < s.end_s <= newest]
         walked = [
             result
@@ -98,20 +98,20 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
                 Result("stance_time", s.stance_s, "left", s.start_s, s.toe_off_s, 1, "walk/1"),
             )
         ]
-        said += subject.step(walked)
+        results += subject.step(walked)
         if curves := subject.curves(newest):
-            told.append((newest, curves))
+            drawn.append((newest, curves))
     assert subject.finish([]) == []
-    assert {devices for _, devices in said} == {(0, 1)}
-    ranges = [r.value for r, _ in said if r.metric == "knee_rom"]
-    peaks = [r.value for r, _ in said if r.metric == "knee_peak_swing"]
+    assert {devices for _, devices in results} == {(0, 1)}
+    ranges = [r.value for r, _ in results if r.metric == "knee_rom"]
+    peaks = [r.value for r, _ in results if r.metric == "knee_peak_swing"]
     assert len(ranges) == len(peaks) == len(strides)
     assert ranges[-3] == pytest.approx(54.0, abs=6.0)
-    good = [r for r, _ in said if r.quality == "ok"]
-    assert len(good) > len(said) / 2
+    good = [r for r, _ in results if r.quality == "ok"]
+    assert len(good) > len(results) / 2
     assert all(r.sync_s is not None and r.sync_s < 0.02 for r in good)
-    assert min(b - a for (a, _), (b, _) in pairwise(told)) >= CURVES_EVERY_S
-    (knee,) = told[-1][1]
+    assert min(b - a for (a, _), (b, _) in pairwise(drawn)) >= CURVES_EVERY_S
+    (knee,) = drawn[-1][1]
     assert (knee.joint, knee.side, knee.reason) == ("knee", "left", "")
     kept = [s for s in strides if s.start_s >= knee.start_s - 1e-6][: knee.n]
     share = np.linspace(0.0, 1.0, 101)
@@ -123,8 +123,8 @@ def test_two_devices_of_a_slot_give_a_knee_stride_by_stride() -> None:
 def test_a_device_that_is_part_of_no_joint_is_passed() -> None:
     bank = JointBank(AXES)
     assert bank.put_on({"left_shank": 1, "wrist": 0}) == set()
-    worn = wear(body(straight(100, 1.2, steps=4)), "left_shank")
-    bank.add(Arrivals().arrived(1, worn, slice(0, 50)))
+    sensed = wear(body(straight(100, 1.2, steps=4)), "left_shank")
+    bank.add(Arrivals().arrived(1, sensed, slice(0, 50)))
     bank.step()
     assert len(bank.angles((0, 1))) == 0
     assert bank.doubt_s((0, 1)) is None

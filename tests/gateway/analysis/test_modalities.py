@@ -19,7 +19,7 @@ from drivers.registry import driver_names, make_driver
 from dsp.catalogue import CATALOGUE
 from dsp.metric import Metric
 from dsp.result import Result
-from gateway.analysis import pipeline as pipeline_module
+from gateway.analysis import subject as subject_module
 from gateway.analysis.modalities import MODALITIES, by_stream, measured_by
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.needs import needs_of, unready_frame
@@ -71,7 +71,7 @@ def oximeter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     source = OXIMETER.replace("acme_oximeter", "bolt_oximeter")
     install_package(tmp_path / "others", "bolt-drivers", "1.0", source, {"bolt_oximeter": "Oximeter"})
     monkeypatch.syspath_prepend(str(tmp_path / "others"))
-    monkeypatch.setattr(pipeline_module, "CATALOGUE", MappingProxyType({**CATALOGUE, "spo2": SPO2_METRIC}))
+    monkeypatch.setattr(subject_module, "CATALOGUE", MappingProxyType({**CATALOGUE, "spo2": SPO2_METRIC}))
     devices = [
         Device(id="clip", driver="bolt_oximeter", placement="wrist", address="00:00:00:00:00:01"),
         Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02"),
@@ -89,20 +89,20 @@ def test_a_new_kind_of_signal_is_a_row_and_its_metric_comes_out_of_the_outbox(
     oximeter: Settings, tmp_path: Path
 ) -> None:
     pipeline = Pipeline(oximeter, ORIGIN, {"bed-1": "bed-1-a"}, (*MODALITIES, SPO2))
-    said = pipeline.step(frames())
-    assert {(m.metric, m.value, m.unit, m.devices, m.placement, m.subject) for m in said} == {
+    measured = pipeline.step(frames())
+    assert {(m.metric, m.value, m.unit, m.devices, m.placement, m.subject) for m in measured} == {
         ("spo2", 97.0, "%", ("clip",), ("wrist",), "p-1"), ("heart_rate", 72.0, "/min", ("strap",), ("chest",), "p-1"),
     }  # fmt: skip
     outbox = Outbox(tmp_path / "outbox.db", commit_s=0.02)
     try:
-        outbox.append(said)
+        outbox.append(measured)
         assert outbox.flush()
         payload = encode_measurements("g-1", outbox.epoch, 0, outbox.read(0, 10))
     finally:
         outbox.close()
-    told = decode_measurements("g-1", "bed-1", payload)
-    assert not told.rejected
-    assert {m.metric: m.value for _, m in told.measurements} == {"spo2": 97.0, "heart_rate": 72.0}
+    decoded = decode_measurements("g-1", "bed-1", payload)
+    assert not decoded.rejected
+    assert {m.metric: m.value for _, m in decoded.measurements} == {"spo2": 97.0, "heart_rate": 72.0}
 
 
 def test_without_its_row_a_stream_is_taken_in_and_nothing_is_made_of_it(oximeter: Settings) -> None:
@@ -120,8 +120,8 @@ class CompiledOximeters(OximeterOperators):
         return {"saturation": lambda: None}
 
     @classmethod
-    def kernels_for(cls, worn: Mapping[str, int]) -> set[str]:
-        return {"saturation"} if "wrist" in worn else set()
+    def kernels_for(cls, placed: Mapping[str, int]) -> set[str]:
+        return {"saturation"} if "wrist" in placed else set()
 
 
 def test_a_row_says_which_kernels_are_waited_for_and_a_heart_waits_for_none_of_them(oximeter: Settings) -> None:
@@ -140,21 +140,21 @@ def test_a_row_says_which_kernels_are_waited_for_and_a_heart_waits_for_none_of_t
 
 
 @pytest.mark.parametrize(
-    ("signal", "said"),
+    ("signal", "reason"),
     [
         (Signal("spo2", ("spo2",), ("1",)), "spo2 of spo2 in %, not 1: nothing is computed from it"),
         (Signal("spo2", ("pulse",), ("/min",)), "spo2 without pulse: nothing is computed from it"),
     ],
 )
 def test_a_stream_in_other_units_is_refused_in_words_and_its_neighbour_lives(
-    oximeter: Settings, signal: Signal, said: str
+    oximeter: Settings, signal: Signal, reason: str
 ) -> None:
     """A saturation of .97 that is shown as 97 % of something, or the other way round, would be believed."""
     row = Modality("oximetry", "oximeter", (signal,), ("wrist",), ("spo2",), _oximeters)
     pipeline = Pipeline(oximeter, ORIGIN, {"bed-1": "bed-1-a"}, (*MODALITIES, row))
     out = pipeline.step(frames()) + pipeline.step([(0, Frame(ORIGIN.monotonic_ns + NS // 10, "measurement", b"a"))])
     assert [m.metric for m in out] == ["heart_rate"]
-    assert pipeline.intakes[0].faults == {said: 1}  # once, not with each sample
+    assert pipeline.intakes[0].faults == {reason: 1}  # once, not with each sample
     assert not pipeline.intakes[1].faults
 
 
@@ -204,16 +204,16 @@ def test_reading_the_table_loads_no_operator() -> None:
         "[known_drivers()[name] for name in known_drivers()]\n"
         "print([name for name in sys.modules if name == 'numba' or name.startswith('dsp.heart')])\n"
     )
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert said.stdout == "[]\n"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert printed.stdout == "[]\n"
 
 
 def test_a_battery_describes_the_device_and_is_reported_when_it_changes() -> None:
     strap = Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02")
     settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[strap])])
     pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})
-    told = []
+    levels = []
     for step, level in enumerate((80, 80, 79)):
         arrival = ORIGIN.monotonic_ns + step * 50_000_000 + 1_000_000
-        told += [m.value for m in pipeline.step([(0, Frame(arrival, "battery", bytes((level,))))])]
-    assert told == [80.0, 79.0]
+        levels += [m.value for m in pipeline.step([(0, Frame(arrival, "battery", bytes((level,))))])]
+    assert levels == [80.0, 79.0]

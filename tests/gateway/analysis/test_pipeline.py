@@ -78,7 +78,7 @@ def at(second: float) -> int:
 def dot_frames(number: int, source: MotionSource) -> list[Numbered]:
     """Notifications of mode 21, each up to one connection interval late."""
     rng = np.random.default_rng(number)
-    motion = source.take(SECONDS)
+    motion = source.read_until(SECONDS)
     assert motion is not None
     out = []
     for i, time_s in enumerate(motion.time_s):
@@ -100,22 +100,24 @@ def measured(frames: Iterable[Numbered], *, drain_every: int = 1) -> list[Measur
     while now[0] < at(SECONDS + 2):
         now[0] += drain_every * STEP_NS
         while waiting and waiting[0][1].arrival_ns < now[0]:
-            ticker.push(*waiting.pop(0))
+            ticker.append_frame(*waiting.pop(0))
         for _end, step in ticker.due():
             out += pipeline.step(step)
     return out + pipeline.finish()
 
 
-def times(said: list[Measurement], metric: str, device: str) -> np.ndarray:
-    return np.array([(m.start_us - ORIGIN.utc_us) / 1e6 for m in said if m.metric == metric and m.devices == (device,)])
+def times(results: list[Measurement], metric: str, device: str) -> np.ndarray:
+    return np.array(
+        [(m.start_us - ORIGIN.utc_us) / 1e6 for m in results if m.metric == metric and m.devices == (device,)]
+    )
 
 
 def test_contacts_are_where_the_body_made_them(body: WalkingBody, walk: list[Numbered]) -> None:
-    said = measured(walk)
+    results = measured(walk)
     truth = body.truth(SECONDS)
     for side in FEET:
         for metric, true in (("initial_contact", truth.initial[side]), ("final_contact", truth.final[side])):
-            found = times(said, metric, side)
+            found = times(results, metric, side)
             assert len(found) == len(true)
             # The constant part of the radio delay (5 ms and what the envelope sees) stays in.
             assert np.abs(found - true).max() < 0.045
@@ -127,9 +129,9 @@ def test_cadence_is_the_bodys(body: WalkingBody, walk: list[Numbered]) -> None:
 
 
 def test_strides_are_as_long_and_fast_as_the_bodys(walk: list[Numbered]) -> None:
-    said = measured(walk)
+    results = measured(walk)
     for metric, true in (("stride_length", 1.25), ("walking_speed", 1.25 * 105.0 / 120.0)):
-        values = [m.value or np.nan for m in said if m.metric == metric and m.devices == ("left",)]
+        values = [m.value or np.nan for m in results if m.metric == metric and m.devices == ("left",)]
         assert len(values) > 8
         assert np.median(values) == pytest.approx(true, rel=0.05)
 
@@ -154,13 +156,13 @@ def test_junk_from_one_device_is_counted_and_harms_no_neighbour(walk: list[Numbe
 def test_a_gap_is_reported_and_no_contact_is_invented_in_it(walk: list[Numbered]) -> None:
     begin, end = 8.0, 10.0
     holed = [n for n in walk if n[0] != 0 or not at(begin) <= n[1].arrival_ns < at(end)]
-    said = measured(holed)
-    (gap,) = [m for m in said if m.metric == "stream_gap"]
+    results = measured(holed)
+    (gap,) = [m for m in results if m.metric == "stream_gap"]
     assert gap.devices == ("left",)
     assert gap.value == pytest.approx(end - begin, abs=0.05)
-    found = times(said, "initial_contact", "left")
+    found = times(results, "initial_contact", "left")
     assert not np.any((found > begin + 0.05) & (found < end - 0.05))
-    touched = [m for m in said if m.metric == "stride_time" and m.side == "left" and m.quality == "invalid"]
+    touched = [m for m in results if m.metric == "stride_time" and m.side == "left" and m.quality == "invalid"]
     assert touched
     assert all(m.value is None for m in touched)
 
@@ -172,9 +174,9 @@ def test_a_device_clock_that_starts_again_is_reported_and_time_goes_on(walk: lis
             (ticks,) = struct.unpack_from("<I", frame.data)
             frame = frame._replace(data=struct.pack("<I", (ticks - 4_009_000_000) % 2**32) + frame.data[4:])  # noqa: PLW2901
         again.append((number, frame))
-    said = measured(again)
-    assert [m.reason for m in said if m.metric == "stream_gap"] == ["device clock restarted"]
-    late = [t for t in times(said, "initial_contact", "left") if t > 12.0]
+    results = measured(again)
+    assert [m.reason for m in results if m.metric == "stream_gap"] == ["device clock restarted"]
+    late = [t for t in times(results, "initial_contact", "left") if t > 12.0]
     usual = [t for t in times(measured(walk), "initial_contact", "left") if t > 12.0]
     assert late == pytest.approx(usual, abs=0.02)
 

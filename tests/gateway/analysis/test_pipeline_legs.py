@@ -50,13 +50,13 @@ FOOT_AND_SHANK: tuple[Placement, ...] = ("left_foot", "right_shank")
 SESSIONS = {"bed-1": "bed-1-a"}
 
 
-def site(worn: Sequence[Placement], axes: str = "x y z") -> Settings:
+def site(placements: Sequence[Placement], axes: str = "x y z") -> Settings:
     devices = [
         Device(
             id=place.replace("_", "-"), driver="movella_dot", placement=place, address=f"00:00:00:00:00:0{number}",
             options={"mode": "rate"}, axes=axes if number % 2 else "x y z",
         )
-        for number, place in enumerate(worn)
+        for number, place in enumerate(placements)
     ]  # fmt: skip
     return Settings(simulated=True, slot=[Slot(id="bed-1", subject="p-1", device=devices)])
 
@@ -68,17 +68,17 @@ class Askew(MotionSource):
         self._source, self._matrix = source, matrix
         self.rate_hz = source.rate_hz
 
-    def take(self, until_s: float) -> Motion | None:
-        motion = self._source.take(until_s)
+    def read_until(self, until_s: float) -> Motion | None:
+        motion = self._source.read_until(until_s)
         if motion is None:
             return None
         return replace(motion, acc=motion.acc @ self._matrix.T, gyr=motion.gyr @ self._matrix.T)
 
 
-def frames(worn: Sequence[Placement], *, askew: bool = False, loss: float = 0.01) -> list[Numbered]:
+def frames(placements: Sequence[Placement], *, askew: bool = False, loss: float = 0.01) -> list[Numbered]:
     """Return what DOTs with clocks and errors of their own send; a share of the packets is lost."""
     found = []
-    for number, place in enumerate(worn):
+    for number, place in enumerate(placements):
         clock = Clock(number, offset_s=100.0 * number, drift_ppm=8.0 * number - 20.0)
         source: MotionSource = BODY.sensor(place, rate_hz=RATE_HZ, clock=clock, channel=Channel(loss=loss))
         if askew and place != "lower_back":
@@ -102,12 +102,12 @@ def steps(sent: Iterable[Numbered]) -> Iterable[tuple[int, list[Numbered]]]:
 def measured(settings: Settings, sent: Iterable[Numbered]) -> tuple[list[Measurement], list[tuple[float, SlotCurves]]]:
     """Return what the pipeline says, and (seconds, curves) as they came."""
     pipeline = Pipeline(settings, ORIGIN, SESSIONS)
-    said: list[Measurement] = []
+    results: list[Measurement] = []
     curves: list[tuple[float, SlotCurves]] = []
     for end_ns, step in steps(sent):
-        said += pipeline.step(step)
-        curves += [((end_ns - ORIGIN.monotonic_ns) / NS, found) for found in pipeline.take_curves()]
-    return said + pipeline.finish(), curves
+        results += pipeline.step(step)
+        curves += [((end_ns - ORIGIN.monotonic_ns) / NS, found) for found in pipeline.drain_curves()]
+    return results + pipeline.finish(), curves
 
 
 Walked = tuple[list[Measurement], list[tuple[float, SlotCurves]]]
@@ -118,8 +118,8 @@ def legs() -> Walked:
     return measured(site(LEGS), frames(LEGS))
 
 
-def good(said: Iterable[Measurement], metric: str, side: str = "") -> list[Measurement]:
-    return [m for m in said if m.metric == metric and m.quality == "ok" and side in {"", m.side}]
+def good(results: Iterable[Measurement], metric: str, side: str = "") -> list[Measurement]:
+    return [m for m in results if m.metric == metric and m.quality == "ok" and side in {"", m.side}]
 
 
 def seconds(us: int) -> float:
@@ -133,9 +133,9 @@ def true_range(joint: str, side: str, start_s: float, end_s: float) -> float:
     return float(np.ptp(true_angles(BODY, name, times, side=side)))
 
 
-def errors(said: Iterable[Measurement], joint: str, side: str) -> list[float]:
+def errors(results: Iterable[Measurement], joint: str, side: str) -> list[float]:
     """Return measured less true range of motion of each good stride, degrees."""
-    found = good(said, f"{joint}_rom", side)
+    found = good(results, f"{joint}_rom", side)
     assert len(found) >= 8
     return [(m.value or math.nan) - true_range(joint, side, seconds(m.start_us), seconds(m.end_us)) for m in found]
 
@@ -157,18 +157,19 @@ def test_the_range_of_each_joint_is_the_bodys(legs: Walked, joint: str, side: st
 
 
 def test_without_losses_every_stride_is_right_within_a_degree() -> None:
-    said, _ = measured(site(LEGS), frames(LEGS, loss=0.0))
+    results, _ = measured(site(LEGS), frames(LEGS, loss=0.0))
     for joint in PAIRS:
         for side in ("left", "right"):
-            assert np.abs(errors(said, joint, side)).max() < 1.0
+            assert np.abs(errors(results, joint, side)).max() < 1.0
 
 
 def test_sensors_strapped_on_anyhow_give_the_same_ranges(legs: Walked) -> None:
-    said, curves = measured(site(LEGS), frames(LEGS, askew=True))
+    results, curves = measured(site(LEGS), frames(LEGS, askew=True))
     for joint in PAIRS:
         for side in ("left", "right"):
             straight_on, found = (
-                np.median([m.value or math.nan for m in good(each, f"{joint}_rom", side)]) for each in (legs[0], said)
+                np.median([m.value or math.nan for m in good(each, f"{joint}_rom", side)])
+                for each in (legs[0], results)
             )
             assert found == pytest.approx(straight_on, abs=1.0)
     assert {curve.reason for curve in curves[-1][1].curves} == {""}
@@ -180,8 +181,8 @@ def test_before_it_is_calibrated_it_says_so(legs: Walked) -> None:
 
 
 def test_the_mean_curve_is_the_bodys(legs: Walked) -> None:
-    told = [second for second, _ in legs[1]]
-    assert min(b - a for a, b in pairwise(told)) >= CURVES_EVERY_S
+    drawn_s = [second for second, _ in legs[1]]
+    assert min(b - a for a, b in pairwise(drawn_s)) >= CURVES_EVERY_S
     newest = legs[1][-1][1]
     assert (newest.slot, newest.session, newest.subject, newest.simulated) == ("bed-1", "bed-1-a", "p-1", True)
     assert {(c.joint, c.side) for c in newest.curves} == {(j, s) for j in PAIRS for s in ("left", "right")}
@@ -217,35 +218,35 @@ def test_more_sensors_on_the_leg_change_nothing_that_the_feet_give(legs: Walked)
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_shanks_alone_give_strides(side: str) -> None:
-    said, curves = measured(site(SHANKS), frames(SHANKS))
+    results, curves = measured(site(SHANKS), frames(SHANKS))
     assert curves == []
     device = f"{side}-shank"
-    contacts = [m for m in said if m.metric == "initial_contact" and m.devices == (device,)]
+    contacts = [m for m in results if m.metric == "initial_contact" and m.devices == (device,)]
     assert {m.algorithm for m in contacts} == {SHANK_ALGORITHM}
     true = TRUTH.initial["left" if side == "left" else "right"]
     assert abs(len(contacts) - len(true)) <= 1
-    strides = [m.value or math.nan for m in good(said, "stride_time", side)]
+    strides = [m.value or math.nan for m in good(results, "stride_time", side)]
     assert len(strides) >= len(true) - 3
     assert np.median(strides) == pytest.approx(STRIDE_S, abs=0.02)
     steady = [s for s in TRUTH.steady() if s.foot == side]
-    stance = np.median([m.value or math.nan for m in good(said, "stance_time", side)])
+    stance = np.median([m.value or math.nan for m in good(results, "stance_time", side)])
     assert stance == pytest.approx(np.median([s.stance_s for s in steady]), abs=0.06)
     for metric in ("step_time", "double_support_pct", "cadence", "symmetry_index"):
-        assert good(said, metric), metric
-    cadence = [m.value or math.nan for m in good(said, "cadence")]
+        assert good(results, metric), metric
+    cadence = [m.value or math.nan for m in good(results, "cadence")]
     assert np.median(cadence) == pytest.approx(105.0, abs=2.0)
 
 
 def test_a_foot_on_one_side_and_a_shank_on_the_other_walk_together() -> None:
-    said, _ = measured(site(FOOT_AND_SHANK), frames(FOOT_AND_SHANK))
-    told_by = {m.side: m.algorithm for m in said if m.metric == "initial_contact"}
-    assert told_by == {"left": FOOT_ALGORITHM, "right": SHANK_ALGORITHM}
+    results, _ = measured(site(FOOT_AND_SHANK), frames(FOOT_AND_SHANK))
+    algorithms = {m.side: m.algorithm for m in results if m.metric == "initial_contact"}
+    assert algorithms == {"left": FOOT_ALGORITHM, "right": SHANK_ALGORITHM}
     for side in ("left", "right"):
-        strides = [m.value or math.nan for m in good(said, "stride_time", side)]
+        strides = [m.value or math.nan for m in good(results, "stride_time", side)]
         assert np.median(strides) == pytest.approx(STRIDE_S, abs=0.02)
-    cadence = [m.value or math.nan for m in good(said, "cadence")]
+    cadence = [m.value or math.nan for m in good(results, "cadence")]
     assert np.median(cadence) == pytest.approx(105.0, abs=2.0)
-    both = [m for m in said if m.metric in {"step_time", "double_support_pct", "symmetry_index"}]
+    both = [m for m in results if m.metric in {"step_time", "double_support_pct", "symmetry_index"}]
     assert len(both) > 20
     assert {m.reason for m in both} <= {"one side's contacts from the foot, the other's from the shank"}
 
@@ -274,11 +275,11 @@ def test_a_rate_that_an_operator_is_not_made_for_is_reported_and_harms_no_neighb
 
     monkeypatch.setattr(FootContacts, "attach", attach)
     pipeline = Pipeline(site(FOOT_AND_SHANK), ORIGIN, SESSIONS)
-    said = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
+    results = [m for _, step in steps(frames(FOOT_AND_SHANK)) for m in pipeline.step(step)] + pipeline.finish()
     assert pipeline.intakes[0].faults == {"foot contacts need 100 to 350 Hz, not 60 Hz": 1}
     assert pipeline.intakes[1].faults == {}
-    assert {m.devices for m in said if m.metric == "initial_contact"} == {("right-shank",)}
-    assert len(good(said, "stride_time", "right")) >= 10
+    assert {m.devices for m in results if m.metric == "initial_contact"} == {("right-shank",)}
+    assert len(good(results, "stride_time", "right")) >= 10
 
 
 def test_a_recording_says_the_same_again(tmp_path: Path, legs: Walked) -> None:
@@ -290,7 +291,7 @@ def test_a_recording_says_the_same_again(tmp_path: Path, legs: Walked) -> None:
             writer.step(end_ns, step)
     again = Replay(path)
     assert [m for step in again.steps() for m in step] == legs[0]
-    (curves,) = again.pipeline.take_curves()
+    (curves,) = again.pipeline.drain_curves()
     for a, b in zip(curves.curves, legs[1][-1][1].curves, strict=True):
         assert (a.n, a.start_s, a.end_s) == (b.n, b.start_s, b.end_s)
         assert a.mean_deg.tobytes() == b.mean_deg.tobytes()

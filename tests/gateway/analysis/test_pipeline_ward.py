@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from config.settings import Settings
 from drivers.packet import Frame
-from gateway.analysis.pipeline import Pipeline, Tapped
+from gateway.analysis.pipeline import Pipeline
+from gateway.analysis.stream_taps import Tapped
 from gateway.analysis.wearers import FORMER_WEARER
 from gateway.intake.frames import NO_DEVICE, STEP_NS, WARD_CHANNEL, Numbered, ward_frame
 from gateway.model.measurement import Measurement
@@ -99,18 +100,18 @@ def lived(
     pipeline = Pipeline(settings, ORIGIN, SESSIONS)
     all_frames = [*frames, *(ward_frame(at(second), encode_ward(ward)) for second, ward in changes.items())]
     all_frames.sort(key=lambda numbered: numbered[1].arrival_ns)
-    said: list[Measurement] = []
+    results: list[Measurement] = []
     writer = None if record is None else RecordingWriter(
         record, Header(settings.model_dump(mode="json"), SESSIONS, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0")
     )  # fmt: skip
     for end_ns, step in steps(all_frames):
         if writer is not None:
             writer.step(end_ns, step)
-        said += pipeline.step(step)
-    said += pipeline.finish()
+        results += pipeline.step(step)
+    results += pipeline.finish()
     if writer is not None:
         writer.close()
-    return said, pipeline
+    return results, pipeline
 
 
 def second(us: int) -> float:
@@ -119,10 +120,10 @@ def second(us: int) -> float:
 
 def test_a_new_patient_begins_afresh_and_the_neighbour_does_not_notice(walk: list[Numbered]) -> None:
     undisturbed, _ = lived(walk, {})
-    said, _ = lived(walk, {CHANGE_S: NEW_PATIENT})
-    assert [m for m in said if m.slot == "bed-2"] == [m for m in undisturbed if m.slot == "bed-2"]
-    former = [m for m in said if m.subject == "p-1"]
-    after = [m for m in said if m.subject == "p-9"]
+    results, _ = lived(walk, {CHANGE_S: NEW_PATIENT})
+    assert [m for m in results if m.slot == "bed-2"] == [m for m in undisturbed if m.slot == "bed-2"]
+    former = [m for m in results if m.subject == "p-1"]
+    after = [m for m in results if m.subject == "p-9"]
     assert {m.session for m in former} == {"bed-1-a"}
     assert {m.session for m in after} == {"bed-1-b"}
     assert max(second(m.end_us) for m in former) <= CHANGE_S + 0.05
@@ -130,21 +131,21 @@ def test_a_new_patient_begins_afresh_and_the_neighbour_does_not_notice(walk: lis
     assert len([m for m in after if m.metric == "initial_contact"]) > 8
     # No stride of the one begins with a step of the other, and nothing of the time before is told twice.
     contacts = [m for m in undisturbed if m.metric == "initial_contact" and m.slot == "bed-1"]
-    told = [m for m in former + after if m.metric == "initial_contact"]
-    assert len(contacts) - 4 <= len(told) <= len(contacts)
-    assert len({(m.devices, m.start_us) for m in told}) == len(told)
+    contacts_of_both = [m for m in former + after if m.metric == "initial_contact"]
+    assert len(contacts) - 4 <= len(contacts_of_both) <= len(contacts)
+    assert len({(m.devices, m.start_us) for m in contacts_of_both}) == len(contacts_of_both)
 
 
 def test_an_empty_bed_says_nothing(walk: list[Numbered]) -> None:
-    said, pipeline = lived(walk, {CHANGE_S: NOBODY})
-    assert not [m for m in said if m.slot == "bed-1" and second(m.end_us) > CHANGE_S + 0.05]
-    assert [m for m in said if m.slot == "bed-2" and second(m.end_us) > CHANGE_S + 5]
+    results, pipeline = lived(walk, {CHANGE_S: NOBODY})
+    assert not [m for m in results if m.slot == "bed-1" and second(m.end_us) > CHANGE_S + 0.05]
+    assert [m for m in results if m.slot == "bed-2" and second(m.end_us) > CHANGE_S + 5]
     assert [intake.slot for intake in pipeline.intakes] == [None, None, "bed-2"]
 
 
 def test_a_patient_is_followed_to_another_bed_with_the_sensors(walk: list[Numbered]) -> None:
-    said, _ = lived(walk, {CHANGE_S: MOVED})
-    late = [m for m in said if second(m.start_us) > CHANGE_S + 0.1]
+    results, _ = lived(walk, {CHANGE_S: MOVED})
+    late = [m for m in results if second(m.start_us) > CHANGE_S + 0.1]
     assert {m.slot for m in late} == {"bed-3"}
     assert {m.subject for m in late} == {"p-1"}
     assert {m.devices for m in late if m.metric == "heart_rate"} == {("strap",)}
@@ -152,8 +153,8 @@ def test_a_patient_is_followed_to_another_bed_with_the_sensors(walk: list[Number
 
 
 def test_sensors_that_change_sides_are_reported_on_the_other_side(walk: list[Numbered]) -> None:
-    said, _ = lived(walk, {CHANGE_S: OTHER_FEET})
-    contacts = [m for m in said if m.metric == "initial_contact"]
+    results, _ = lived(walk, {CHANGE_S: OTHER_FEET})
+    contacts = [m for m in results if m.metric == "initial_contact"]
     assert {m.side for m in contacts if m.devices == ("left",) and second(m.start_us) < CHANGE_S} == {"left"}
     assert {m.side for m in contacts if m.devices == ("left",) and second(m.start_us) > CHANGE_S} == {"right"}
 
@@ -167,8 +168,8 @@ def test_samples_from_before_a_sensor_was_put_on_are_nobodys(walk: list[Numbered
         for number, frame in walk
     ]
     late.sort(key=lambda numbered: numbered[1].arrival_ns)
-    said, pipeline = lived(late, {CHANGE_S: NEW_PATIENT})
-    assert min(second(m.start_us) for m in said if m.subject == "p-9") >= CHANGE_S
+    results, pipeline = lived(late, {CHANGE_S: NEW_PATIENT})
+    assert min(second(m.start_us) for m in results if m.subject == "p-9") >= CHANGE_S
     assert pipeline.intakes[0].faults[FORMER_WEARER] > 0
 
 

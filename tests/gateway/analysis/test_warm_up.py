@@ -58,12 +58,12 @@ frames = sorted(
     ),
     key=lambda numbered: numbered[1].arrival_ns,
 )
-said = []
+results = []
 while pipeline.end_ns < at(SECONDS):
     end_ns = pipeline.end_ns + STEP_NS
-    said += pipeline.step([frame for frame in frames if pipeline.end_ns <= frame[1].arrival_ns < end_ns])
-said += pipeline.finish()
-assert set(sys.argv[2].split()) <= {m.metric for m in said}, {m.metric for m in said}
+    results += pipeline.step([frame for frame in frames if pipeline.end_ns <= frame[1].arrival_ns < end_ns])
+results += pipeline.finish()
+assert set(sys.argv[2].split()) <= {m.metric for m in results}, {m.metric for m in results}
 print([name for name, types in compiled().items() if types - warm.get(name, set())])
 print("dsp.shank.kernel" in {module for (module, _), types in warm.items() if types})
 print(rtsys._init)
@@ -150,21 +150,23 @@ def test_kernels_in_rooms_of_a_package_are_kept_apart_too(tmp_path: Path) -> Non
 
 def test_who_waits_learns_what_is_being_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """And who does not have to wait is told nothing."""
-    said: list[str] = []
-    told = threading.Event()
+    sentences: list[str] = []
+    was_shown = threading.Event()
 
-    def say(sentence: str) -> None:
-        said.append(sentence)
-        told.set()
+    def show(sentence: str) -> None:
+        sentences.append(sentence)
+        was_shown.set()
 
     monkeypatch.setattr("gateway.analysis.warm_up.note_ready", lambda _names: None)  # for they are not
     monkeypatch.setattr("gateway.analysis.warm_up.FIRST_WORD_S", 0.01)
     monkeypatch.setattr(
-        "gateway.analysis.warm_up.PARTS", {"axes": lambda: None, "device clocks": lambda: told.wait(60)}
+        "gateway.analysis.warm_up.PARTS", {"axes": lambda: None, "device clocks": lambda: was_shown.wait(60)}
     )
-    warm_up(say=say)
-    assert said[0].startswith("compiling the signal processing for this processor: device clocks (2 of 2), 0 s so far")
+    warm_up(on_progress=show)
+    assert sentences[0].startswith(
+        "compiling the signal processing for this processor: device clocks (2 of 2), 0 s so far"
+    )
     monkeypatch.setattr("gateway.analysis.warm_up.FIRST_WORD_S", 60.0)
-    said.clear()
-    warm_up(say=say)
-    assert said == []
+    sentences.clear()
+    warm_up(on_progress=show)
+    assert sentences == []

@@ -30,7 +30,7 @@ def test_a_step_of_slow_time_takes_longer_and_is_not_behind(p95: float | None, s
 
 
 @pytest.mark.parametrize(("p95", "speed"), [(300, 1.0), (900, 0.35), (2500, 0.1)])
-def test_a_computer_that_does_not_keep_up_is_said_to(p95: float, speed: float) -> None:
+def test_a_computer_that_does_not_keep_up_is_reported(p95: float, speed: float) -> None:
     flow = Flow(Topics("demo", "demo"), status={"pipeline": {"latency_ms": {"p95": p95}}})
     assert flow.is_behind(speed)
     assert slower(speed) < speed or speed == SLOWEST

@@ -28,7 +28,7 @@ def test_a_small_ward_is_not_measured_for() -> None:
     assert is_much(70)
 
 
-def test_what_others_take_is_not_free() -> None:
+def test_what_others_use_is_not_free() -> None:
     """On one processor with eight busy neighbours, of which each gets as much as we do."""
     one = min(os.sched_getaffinity(0))
     before = os.sched_getaffinity(0)

@@ -17,7 +17,7 @@ def one(spec: StreamSpec = SPEC) -> tuple[Timelines, Timeline]:
 
 
 def place(streams: Timelines, timeline: Timeline, packet: Packet) -> Placed:
-    return streams.push([timeline], [packet])
+    return streams.place_packets([timeline], [packet])
 
 
 def packet(number: np.ndarray, *, first_tick: int = 0, rate_hz: float = 60.0, delay_s: float = 0.01) -> Packet:
@@ -89,7 +89,7 @@ def test_many_streams_at_once_are_each_placed_as_alone(portions: list[tuple[int,
         taken[stream] += size
         packets.append((shared[stream], packet(number, first_tick=stream * 10**9)))
         single.append(place(*alone[stream], packets[-1][1]))
-    placed = together.push([timeline for timeline, _ in packets], [part for _, part in packets])
+    placed = together.place_packets([timeline for timeline, _ in packets], [part for _, part in packets])
     assert np.array_equal(placed.index, np.concatenate([part.index for part in single]))
     assert placed.before == [before for part in single for before in part.before]
     assert placed.missing == [missing for part in single for missing in part.missing]

@@ -140,11 +140,11 @@ class Walker:
         for i in range(FRAME):
             phase = ((start_s + i / RATE_HZ) / self.stride_s + shift) % 1.0
             swing = 380 * math.exp(-(((phase - 0.78) / 0.09) ** 2))
-            push_off = -210 * math.exp(-(((phase - 0.60) / 0.05) ** 2)) - 150 * math.exp(
+            heel_rise = -210 * math.exp(-(((phase - 0.60) / 0.05) ** 2)) - 150 * math.exp(
                 -(((phase - 0.97) / 0.025) ** 2)
             )
             rows += [2 * math.sin(6.28 * phase), 0.4, 9.8 + 6 * math.exp(-(((phase - 0.99) / 0.02) ** 2))]
-            rows += [8 * math.sin(12 * phase), swing + push_off, 5 * math.cos(9 * phase)]
+            rows += [8 * math.sin(12 * phase), swing + heel_rise, 5 * math.cos(9 * phase)]
         return rows
 
 

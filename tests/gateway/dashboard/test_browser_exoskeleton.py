@@ -25,12 +25,12 @@ class Helped(Walker):
 
     def means(self, now_s: float) -> list[dict[str, Any]]:
         """Return what is said once a second: of the exoskeleton too."""
-        told = [
+        values = [
             ("exo_hip_angle", 24.0, "left"), ("exo_hip_angle", 21.0, "right"), ("exo_hip_torque", -6.25, "left"),
             ("exo_hip_torque", 7.5, "right"), ("exo_assistance", 60.0, "none"), ("exo_battery_voltage", 48.0, "none"),
             ("exo_fault", 128.0 if self.stopped else 0.0, "none"), ("exo_emergency_stop", float(self.stopped), "none"),
         ]  # fmt: skip
-        return super().means(now_s) + [self.measurement(m, v, side, now_s - 1, now_s) for m, v, side in told]
+        return super().means(now_s) + [self.measurement(m, v, side, now_s - 1, now_s) for m, v, side in values]
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -94,9 +94,9 @@ def test_the_newest_value_wins_and_an_older_one_does_not(ward: Ward, walker: Wal
 def test_values_of_the_old_time_do_not_outlive_a_clock_that_was_set_back(ward: Ward, walker: Walker) -> None:
     send(ward, walker, [walker.measurement("cadence", 100.0, "both", NOW - 11, NOW - 1)])
     for by_us, value in ((0, 100.0), (-3_600 * MICRO, 104.0)):
-        said = wall_correction.measurements(Correction(by_us, True), [("s-1", "p-1")], at_us=0, simulated=True)
+        correction = wall_correction.measurements(Correction(by_us, True), [("s-1", "p-1")], at_us=0, simulated=True)
         slot = wall_correction.SLOT
-        ward.on_message("measurements", slot, measurements(slot, [{"seq": 9, **m.as_dict()} for m in said]))
+        ward.on_message("measurements", slot, measurements(slot, [{"seq": 9, **m.as_dict()} for m in correction]))
         if by_us:
             send(ward, walker, [walker.measurement("cadence", value, "both", NOW - 3_620, NOW - 3_610)])
         best = ward.slot("bay-1").best("cadence", "both")

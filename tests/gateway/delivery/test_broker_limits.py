@@ -209,8 +209,8 @@ def test_what_is_left_out_is_reported(tmp_path: Path, outbox: Outbox, make: Make
         kinds = {"cycles", "waveform", "notices", "status"}
         wait_until(lambda: set(publisher.state().refused) == kinds)
         judge = Judge()
-        said: Any = {"publisher": {"refused": publisher.state().refused}}
-        found = {f.about: f.text for f in judge.find(0.0, said, ())}
+        shown: Any = {"publisher": {"refused": publisher.state().refused}}
+        found = {f.about: f.text for f in judge.find(0.0, shown, ())}
         assert set(found) == kinds
         assert found["cycles"] == f"The broker does not take all of 'cycles': {LARGE}"
         assert found["status"].endswith(f"{LARGE}: long")
@@ -231,9 +231,9 @@ def test_a_topic_that_is_forbidden_holds_up_no_other(tmp_path: Path, outbox: Out
             publisher.publish_notice({"n": begin})
         reader = HistoryReader(tmp_path / "history.db")
         wait_until(lambda: reader.count() == 500, 60)
-        told = publisher.state().refused
-        assert {"measurements", "cycles", "notices"} <= set(told)
-        assert "access list" in told["measurements"]["why"]
+        by_topic = publisher.state().refused
+        assert {"measurements", "cycles", "notices"} <= set(by_topic)
+        assert "access list" in by_topic["measurements"]["why"]
         assert (outbox.state().depth, outbox.state().dropped) == (1_000, {})
         # The list is mended: nothing had been lost.
         acl.write_text("topic readwrite rehab/#\n")

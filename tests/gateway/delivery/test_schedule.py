@@ -182,7 +182,7 @@ def dropping(outbox: Outbox, n: int, *, max_bytes: int) -> None:
     """Make metrics and events in turn, and let most metrics go."""
     outbox.append([measurement(i, event=i % 2 == 0) for i in range(n)])
     assert outbox.flush()
-    outbox.max_bytes = max_bytes
+    outbox.limits.max_bytes = max_bytes
     outbox.append([measurement(n)])
     assert outbox.flush()
 
@@ -200,7 +200,7 @@ def test_gaps_go_with_the_rows_that_they_lie_between(outbox: Outbox) -> None:
 
 def test_what_a_historian_has_of_a_gap_counts_as_taken(outbox: Outbox) -> None:
     make(outbox, 20)
-    outbox.max_bytes = 1
+    outbox.limits.max_bytes = 1
     make(outbox, 1)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     schedule.receipt(Reach(3, 0b1100110), 0.0)  # 1 to 3, 5, 6, 9 and 10
@@ -229,23 +229,47 @@ def test_a_long_past_brings_its_gaps_in_order_and_never_many_at_once(outbox: Out
     assert schedule.backlog == 0
 
 
+def test_what_is_sent_again_brings_never_many_gaps_at_once(outbox: Outbox) -> None:
+    n = 13 * READ_GAPS
+    dropping(outbox, n, max_bytes=2_800_000)
+    schedule = SendSchedule(outbox, resend=Resend(after_s=1.0), now=0.0, receipts=False)
+    schedule.live(0.0)
+    for second in range(1, 20):
+        drain(schedule, second, old=True)
+        reported_gaps(schedule)
+    schedule.acknowledged([(1, n + 1)], 20.0)
+    now, reached, most = 22.0, 0, 0
+    while reached <= n:
+        now += 2.0
+        schedule.tick(now)
+        assert schedule.again(now)
+        rows = seqs(drain(schedule, now, old=True))
+        gaps = reported_gaps(schedule)
+        most = max(most, len(gaps))
+        numbers = sorted(rows + [seq for first, last in gaps for seq in range(first, last + 1)])
+        assert numbers == list(range(reached + 1, reached + 1 + len(numbers)))
+        reached = numbers[-1]
+        schedule.receipt(Reach(reached), now)
+    assert READ_GAPS <= most < 2 * READ_GAPS
+
+
 def test_a_range_that_is_one_gap_holds_nothing_up(outbox: Outbox) -> None:
     make(outbox, 50)
-    outbox.max_bytes = 1
+    outbox.limits.max_bytes = 1
     make(outbox, 1)
-    outbox.max_bytes = 1 << 20
+    outbox.limits.max_bytes = 1 << 20
     make(outbox, 5)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     assert seqs([each for now in range(20) for each in drain(schedule, now, old=False)]) == list(range(52, 57))
     assert reported_gaps(schedule) == [(1, 51)]
 
 
-def test_rows_that_are_dropped_behind_the_lane_are_reported(outbox: Outbox) -> None:
+def test_rows_that_are_dropped_behind_the_schedule_are_reported(outbox: Outbox) -> None:
     make(outbox, 50)
     schedule = SendSchedule(outbox, resend=Resend(), now=0.0)
     drain(schedule, 0.0, old=False)
     schedule.acknowledged([(1, 20)], 0.0)
-    outbox.max_bytes = 1
+    outbox.limits.max_bytes = 1
     make(outbox, 1)
     assert [(gap.first, gap.last) for gap in schedule.gaps_behind(10)] == [(1, 51)]
     schedule.acknowledged([(1, 51)], 0.0)

@@ -16,7 +16,7 @@ from config.settings import Store
 from gateway.historian.copying import Copier
 from gateway.historian.store import LineWriter, RemoteStore
 from gateway.history.history import History
-from tests.gateway.history.ward_told import Gateway
+from tests.gateway.history.ward_gateway import Gateway
 from tests.servers import Child, free_port, wait_until
 
 WRONG, RIGHT = "p-wrong", "p-right"

@@ -79,7 +79,10 @@ class Ward:
     def all_stored(self) -> None:
         box = self.outbox
         assert box
-        wait_until(lambda: box.settled and not box.state().depth and not box.state().earlier and not box.earlier, 20.0)
+        earlier = box.earlier
+        wait_until(
+            lambda: earlier.settled and not box.state().depth and not box.state().earlier and not earlier.outboxes, 20.0
+        )
 
     def count(self) -> int:
         with closing(sqlite3.connect(self.history)) as db:
@@ -91,7 +94,7 @@ class Ward:
         reader.close()
         return found
 
-    def said(self) -> list[str]:
+    def incidents(self) -> list[str]:
         assert self.outbox
         return [incident.what for incident in self.outbox.incidents.drain()]
 
@@ -99,7 +102,7 @@ class Ward:
         heard: list[str] = []
 
         def came() -> bool:
-            heard.extend(self.said())
+            heard.extend(self.incidents())
             return what in heard
 
         wait_until(came, 15.0)
@@ -129,7 +132,7 @@ def test_nothing_is_reported_while_nothing_happens(site: Ward) -> None:
     site.start()
     site.make(50)
     site.all_stored()
-    assert site.said() == []
+    assert site.incidents() == []
     assert (site.count(), site.gaps()) == (100, [])
 
 
@@ -147,7 +150,7 @@ def test_what_was_set_aside_reaches_the_history_once(site: Ward) -> None:
     assert site.count() == 680
     assert site.gaps() == []
     assert not list(site.path.parent.glob("*.left-*"))
-    assert site.said() == ["set-aside-imported"]
+    assert site.incidents() == ["set-aside-imported"]
 
 
 def test_a_restored_image_of_the_outbox_loses_and_doubles_nothing(site: Ward) -> None:
@@ -213,7 +216,7 @@ def test_an_outbox_that_was_removed_between_runs_is_missed(site: Ward) -> None:
     site.start()
     site.make(10)
     site.all_stored()
-    assert site.said() == []
+    assert site.incidents() == []
     assert site.count() == 60
 
 
@@ -268,7 +271,7 @@ def test_a_history_that_was_removed_between_runs_is_noticed(site: Ward) -> None:
     assert site.gaps() == [(1, 60, "released before it was stored")]
 
 
-def test_what_a_removed_history_held_of_earlier_lives_is_told_as_gaps(site: Ward) -> None:
+def test_what_a_removed_history_held_of_earlier_lives_becomes_gaps(site: Ward) -> None:
     made = []
     for n in (40, 50):
         site.make(n)
@@ -288,18 +291,18 @@ def test_what_a_removed_history_held_of_earlier_lives_is_told_as_gaps(site: Ward
     site.wait_for("history-changed")
     site.all_stored()
     wait_until(lambda: len(site.gaps()) >= 3, 20.0)
-    told = sorted((first, last) for first, last, _ in site.gaps())
+    gaps = sorted((first, last) for first, last, _ in site.gaps())
     assert [last for _, last in made] == [40, 51]
-    assert told[1:] == made
+    assert gaps[1:] == made
     site.stop()
     site.start()
     site.make(5)
     site.all_stored()
-    assert sorted((first, last) for first, last, _ in site.gaps()) == told
-    assert site.said() == []
+    assert sorted((first, last) for first, last, _ in site.gaps()) == gaps
+    assert site.incidents() == []
 
 
-def test_the_history_that_came_last_is_told_of_a_life_that_another_knew(site: Ward) -> None:
+def test_the_history_that_came_last_hears_of_a_life_that_another_knew(site: Ward) -> None:
     site.make(40)
     site.all_stored()
     site.stop()
@@ -370,18 +373,18 @@ def test_the_log_of_a_history_that_is_removed_costs_nothing(tmp_path: Path) -> N
 
 def test_a_receipt_says_which_history_it_is_of(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    said = []
+    receipts = []
     for _ in range(2):
         history = History(path)
-        said.append(Receipt.decode(history.receipt("g-1", "a" * 16).encode()))
+        receipts.append(Receipt.decode(history.receipt("g-1", "a" * 16).encode()))
         history.close()
     path.unlink()
     history = History(path)
-    said.append(history.receipt("g-1", "a" * 16))
+    receipts.append(history.receipt("g-1", "a" * 16))
     history.close()
-    assert [receipt.opened for receipt in said] == [1, 2, 1]
-    assert said[0].history == said[1].history != said[2].history
-    assert len(said[0].history) == 16
+    assert [receipt.opened for receipt in receipts] == [1, 2, 1]
+    assert receipts[0].history == receipts[1].history != receipts[2].history
+    assert len(receipts[0].history) == 16
 
 
 @pytest.mark.parametrize("spoilt", [0, 4])
@@ -510,9 +513,9 @@ def test_an_outbox_that_is_written_over_is_reported_number_for_number(site: Ward
         gone = db.execute(
             "SELECT first, last FROM gaps g JOIN epochs e ON e.id = g.epoch WHERE e.epoch = ? ORDER BY 1", (old,)
         ).fetchall()
-    told = {n for first, last in gone for n in range(first, last + 1)}
-    assert set(stored) | told == set(range(1, 451))
-    assert not set(stored) & told
+    in_gaps = {n for first, last in gone for n in range(first, last + 1)}
+    assert set(stored) | in_gaps == set(range(1, 451))
+    assert not set(stored) & in_gaps
     if put == "an older copy":
         assert set(range(1, 301)) <= set(stored)
 
@@ -534,6 +537,6 @@ def test_what_is_done_to_a_file_in_use_by_ourselves_is_no_alarm(site: Ward) -> N
         reader.count()
         reader.close()
     site.all_stored()
-    assert site.said() == []
+    assert site.incidents() == []
     assert (site.count(), site.gaps()) == (1200, [])
     assert not list(site.path.parent.glob("*.replaced-*"))

@@ -61,7 +61,7 @@ def opened(path: Path, clock: Clock) -> History:
     return History(path, copying=True, now=lambda: NOW_S, clock=clock)
 
 
-def said(seq: int, by_us: int, *, believed: bool = True, session: str = "s-1") -> tuple[int, Measurement]:
+def corrected_by(seq: int, by_us: int, *, believed: bool = True, session: str = "s-1") -> tuple[int, Measurement]:
     made = wall_correction.measurements(
         Correction(by_us, believed), [(session, "p-01")], at_us=START_US, simulated=True
     )
@@ -89,9 +89,9 @@ def true_us(seq: int) -> int:
 
 def test_a_start_in_1970_is_marked_and_mended_when_the_time_comes(history: History, path: Path) -> None:
     off_us = START_US - 42 * MICRO
-    history.store([message(said(1, 0, believed=False), *(made(seq, off_us=off_us) for seq in range(2, 5)))])
+    history.store([message(corrected_by(1, 0, believed=False), *(made(seq, off_us=off_us) for seq in range(2, 5)))])
     assert rows(path) == [(seq, true_us(seq) - off_us, true_us(seq) - off_us, "held") for seq in range(2, 5)]
-    history.store([message(said(5, off_us), made(6))])
+    history.store([message(corrected_by(5, off_us), made(6))])
     assert rows(path) == [
         *((seq, true_us(seq), true_us(seq) - off_us, "mended") for seq in range(2, 5)),
         (6, true_us(6), true_us(6), "believed"),
@@ -110,16 +110,16 @@ def test_a_start_in_1970_is_marked_and_mended_when_the_time_comes(history: Histo
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_step_moves_what_was_before_it(history: History, path: Path, hours: int) -> None:
     off_us = hours * HOUR_US
-    history.store([message(made(1, off_us=off_us), made(2, off_us=off_us), said(3, off_us), made(4))])
+    history.store([message(made(1, off_us=off_us), made(2, off_us=off_us), corrected_by(3, off_us), made(4))])
     assert [row[1] for row in rows(path)] == [true_us(1), true_us(2), true_us(4)]
 
 
 def test_a_hand_that_moves_the_clock_there_and_a_service_that_moves_it_back(history: History, path: Path) -> None:
-    history.store([message(made(1), said(2, HOUR_US, believed=False), made(3, off_us=-HOUR_US))])
+    history.store([message(made(1), corrected_by(2, HOUR_US, believed=False), made(3, off_us=-HOUR_US))])
     assert rows(path, "seq, end_us, clock") == [
         (1, true_us(1), "believed"), (3, true_us(3) + HOUR_US, "held"),
     ]  # fmt: skip
-    history.store([message(said(4, -HOUR_US), made(5))])
+    history.store([message(corrected_by(4, -HOUR_US), made(5))])
     assert rows(path, "seq, end_us, clock") == [
         (1, true_us(1), "believed"), (3, true_us(3), "mended"), (5, true_us(5), "believed"),
     ]  # fmt: skip
@@ -128,7 +128,7 @@ def test_a_hand_that_moves_the_clock_there_and_a_service_that_moves_it_back(hist
 def test_other_runs_and_other_gateways_keep_their_times(history: History, path: Path) -> None:
     history.store([message(made(1, session="s-0"), made(2, off_us=HOUR_US))])
     history.store([message(made(1), gateway="g-2")])
-    history.store([message(said(3, HOUR_US))])
+    history.store([message(corrected_by(3, HOUR_US))])
     assert [row[1:3] for row in rows(path, "gateway, seq, end_us")] == [
         (1, true_us(1)), (2, true_us(2)), (1, true_us(1)),
     ]  # fmt: skip
@@ -136,14 +136,14 @@ def test_other_runs_and_other_gateways_keep_their_times(history: History, path: 
 
 def test_the_rest_of_a_run_whose_outbox_was_replaced_is_mended_too(history: History, path: Path) -> None:
     history.store([message(made(7, off_us=HOUR_US))])
-    history.store([message(made(1, off_us=HOUR_US), said(2, HOUR_US), epoch="f" * 16)])
+    history.store([message(made(1, off_us=HOUR_US), corrected_by(2, HOUR_US), epoch="f" * 16)])
     assert [row[1] for row in rows(path)] == [true_us(7), true_us(1)]
 
 
 STEPS = [
-    said(1, 0, believed=False), *(made(seq, off_us=3 * HOUR_US) for seq in (2, 3)),
-    said(4, 2 * HOUR_US), *(made(seq, off_us=HOUR_US) for seq in (5, 6)),
-    said(7, HOUR_US), made(8), said(9, -HOUR_US, believed=False), made(10, off_us=-HOUR_US),
+    corrected_by(1, 0, believed=False), *(made(seq, off_us=3 * HOUR_US) for seq in (2, 3)),
+    corrected_by(4, 2 * HOUR_US), *(made(seq, off_us=HOUR_US) for seq in (5, 6)),
+    corrected_by(7, HOUR_US), made(8), corrected_by(9, -HOUR_US, believed=False), made(10, off_us=-HOUR_US),
 ]  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def test_any_order_and_repetition_gives_the_same(rng: random.Random, size: int) 
 def test_what_is_doubtful_waits_for_the_truth_and_then_goes_to_the_store(
     history: History, path: Path, clock: Clock
 ) -> None:
-    history.store([message(said(1, 0, believed=False), made(2, off_us=HOUR_US), made(3, off_us=HOUR_US))])
+    history.store([message(corrected_by(1, 0, believed=False), made(2, off_us=HOUR_US), made(3, off_us=HOUR_US))])
     history.store([message(made(4, session="s-2"))])
     first = history.copies.not_copied(100)
     assert [row.seq for row in first] == [4]
@@ -179,7 +179,7 @@ def test_what_is_doubtful_waits_for_the_truth_and_then_goes_to_the_store(
     history.close()
     again = opened(path, clock)
     assert again.receipt("g-1", EPOCH).stored == 1  # the cursor is beyond them, and they are not there
-    again.store([message(said(5, HOUR_US))])
+    again.store([message(corrected_by(5, HOUR_US))])
     later = again.copies.not_copied(100)
     assert [(row.seq, row.measurement.end_us, row.clock) for row in later] == [
         (2, true_us(2), "mended"), (3, true_us(3), "mended"),
@@ -193,7 +193,7 @@ def test_what_is_doubtful_waits_for_the_truth_and_then_goes_to_the_store(
 def test_what_stays_doubtful_goes_to_the_store_marked_and_once_more_when_it_is_mended(
     history: History, path: Path, clock: Clock
 ) -> None:
-    history.store([message(said(1, 0, believed=False), made(2, off_us=HOUR_US))])
+    history.store([message(corrected_by(1, 0, believed=False), made(2, off_us=HOUR_US))])
     assert history.copies.release_overdue() == 0
     clock.now = HOLD_S
     assert history.copies.release_overdue() == 1
@@ -205,7 +205,7 @@ def test_what_stays_doubtful_goes_to_the_store_marked_and_once_more_when_it_is_m
     ]  # fmt: skip
     history.copies.mark_copied(marked)
     assert history.receipt("g-1", EPOCH).stored == 3
-    history.store([message(said(4, HOUR_US))])
+    history.store([message(corrected_by(4, HOUR_US))])
     again = history.copies.not_copied(100)
     assert [(row.seq, row.measurement.end_us) for row in again] == [(2, true_us(2)), (3, true_us(3))]
     assert history.receipt("g-1", EPOCH).stored == 4
@@ -213,7 +213,7 @@ def test_what_stays_doubtful_goes_to_the_store_marked_and_once_more_when_it_is_m
 
 def test_without_a_remote_store_nothing_is_held(path: Path) -> None:
     history = History(path)
-    history.store([message(said(1, 0, believed=False), made(2, off_us=HOUR_US))])
+    history.store([message(corrected_by(1, 0, believed=False), made(2, off_us=HOUR_US))])
     assert rows(path, "clock") == [("doubtful",)]
     assert history.receipt("g-1", EPOCH).stored == 2
     assert history.copies.release_overdue(0.0) == 0
@@ -221,7 +221,7 @@ def test_without_a_remote_store_nothing_is_held(path: Path) -> None:
 
 
 def test_a_word_about_the_clock_that_is_none_is_set_apart(history: History, path: Path) -> None:
-    _, word = said(1, 0)
+    _, word = corrected_by(1, 0)
     history.store([
         message(
             (1, replace(word, value=None)), (2, replace(word, value=1e300)), (3, replace(word, metric="cadence")),
@@ -246,7 +246,7 @@ def test_a_history_of_the_first_version_is_taken_on(path: Path) -> None:
         db.commit()
     history = History(path)
     assert rows(path) == [(1, true_us(1) - HOUR_US, true_us(1) - HOUR_US, "believed")]
-    history.store([message(said(2, HOUR_US), made(3))])
+    history.store([message(corrected_by(2, HOUR_US), made(3))])
     assert [row[1] for row in rows(path)] == [true_us(1), true_us(3)]
     history.close()
     History(path).close()
@@ -257,9 +257,9 @@ PLACES = st.tuples(st.integers(1, 2), st.integers(1, 12))
 
 @given(st.dictionaries(PLACES, st.builds(Correction, st.integers(-5, 5), st.booleans()), max_size=8), PLACES)
 def test_the_newest_believed_word_counts_and_doubt_lasts_until_there_is_one(
-    said: dict[Place, Correction], place: Place
+    by_place: dict[Place, Correction], place: Place
 ) -> None:
-    corrections = sorted(said.items())
+    corrections = sorted(by_place.items())
     trusted = [at for at, correction in corrections if correction.believed]
     last = max(trusted, default=(0, 0))
     by_us = sum(correction.by_us for at, correction in corrections if place < at <= last)
@@ -279,7 +279,7 @@ def test_a_clock_that_nobody_confirmed_before_the_power_went_stays_doubtful(hist
     # The next run has the right time: that says nothing of this one.
     history.store([message(*(made(seq, session="s-2") for seq in range(5, 8)))])
     assert [row[3] for row in rows(path)] == ["doubtful"] * 3 + ["believed"] * 3
-    history.store([message(said(8, 0))])
+    history.store([message(corrected_by(8, 0))])
     assert [row[3] for row in rows(path)] == ["believed"] * 6
 
 
@@ -307,7 +307,7 @@ def refusals(history: History) -> list[tuple[str, str]]:
 def test_what_nobody_doubted_moves_by_a_day_at_most(history: History, path: Path, by_us: int) -> None:
     before = [(1, true_us(1), true_us(1), "believed"), (2, true_us(2), true_us(2), "believed")]
     history.store([message(made(1), made(2))])
-    history.store([message(said(3, by_us))])
+    history.store([message(corrected_by(3, by_us))])
     assert rows(path) == before
     assert refusals(history) == [("correction-refused", "s-1")]
     history.store([message(made(4))])
@@ -320,35 +320,35 @@ def test_what_nobody_doubted_moves_by_a_day_at_most(history: History, path: Path
 def test_small_moves_do_not_add_up_to_a_large_one(history: History, path: Path) -> None:
     history.store([message(made(1, off_us=20 * HOUR_US))])
     for seq in range(2, 30):
-        history.store([message(said(seq, 20 * HOUR_US))])
+        history.store([message(corrected_by(seq, 20 * HOUR_US))])
     assert rows(path, "end_us") == [(true_us(1),)]  # the first of them
     assert refusals(history) == [("correction-refused", "s-1")]
 
 
 def test_a_doubt_that_was_ended_is_not_mended_again_by_far(history: History, path: Path) -> None:
     off_us = START_US - 42 * MICRO
-    history.store([message(said(1, 0, believed=False), made(2, off_us=off_us), said(3, off_us))])
+    history.store([message(corrected_by(1, 0, believed=False), made(2, off_us=off_us), corrected_by(3, off_us))])
     assert rows(path, "end_us, clock") == [(true_us(2), "mended")]
-    history.store([message(said(4, -200 * DAY_US))])
+    history.store([message(corrected_by(4, -200 * DAY_US))])
     assert rows(path, "end_us, clock") == [(true_us(2), "mended")]
     assert refusals(history) == [("correction-refused", "s-1")]
 
 
 @pytest.mark.parametrize("by_us", [5 * YEAR_US, -5 * YEAR_US])
 def test_not_even_what_is_in_doubt_is_moved_to_where_no_time_can_be(history: History, path: Path, by_us: int) -> None:
-    history.store([message(said(1, 0, believed=False), made(2), said(3, by_us))])
+    history.store([message(corrected_by(1, 0, believed=False), made(2), corrected_by(3, by_us))])
     assert rows(path, "seq, end_us") == [(2, true_us(2))]
     assert refusals(history) == [("correction-refused", "s-1")]
 
 
 def test_a_time_that_cannot_be_is_doubt_enough(history: History, path: Path) -> None:
-    history.store([message(made(1), made(2, off_us=-10 * YEAR_US), said(3, -10 * YEAR_US))])
+    history.store([message(made(1), made(2, off_us=-10 * YEAR_US), corrected_by(3, -10 * YEAR_US))])
     assert rows(path, "seq, end_us, clock") == [(1, true_us(1), "believed"), (2, true_us(2), "mended")]
 
 
 def test_a_doubt_that_is_reported_later_does_not_open_what_was_before_it(history: History, path: Path) -> None:
-    history.store([message(made(1), made(2), said(3, 0, believed=False), made(4, off_us=90 * DAY_US))])
-    history.store([message(said(5, 90 * DAY_US))])
+    history.store([message(made(1), made(2), corrected_by(3, 0, believed=False), made(4, off_us=90 * DAY_US))])
+    history.store([message(corrected_by(5, 90 * DAY_US))])
     assert rows(path, "seq, end_us, clock") == [
         (1, true_us(1), "believed"), (2, true_us(2), "believed"), (4, true_us(4), "mended"),
     ]  # fmt: skip
@@ -356,7 +356,7 @@ def test_a_doubt_that_is_reported_later_does_not_open_what_was_before_it(history
 
 def test_a_session_of_long_ago_stays_as_it_is(history: History, path: Path) -> None:
     history.store([message(made(1, off_us=50 * DAY_US), made(2, session="s-2"))])
-    history.store([message(said(3, HOUR_US))])
+    history.store([message(corrected_by(3, HOUR_US))])
     assert rows(path, "seq, end_us") == [(1, true_us(1) - 50 * DAY_US), (2, true_us(2))]
     assert refusals(history) == [("correction-refused", "s-1")]
     with closing(HistoryReader(path)) as reader:
@@ -366,7 +366,7 @@ def test_a_session_of_long_ago_stays_as_it_is(history: History, path: Path) -> N
 def test_a_clock_that_is_set_again_and_again_is_left_out(history: History, path: Path) -> None:
     history.store([message(made(1))])
     for seq in range(2, 400):
-        history.store([message(said(seq, (-1) ** seq * MICRO))])
+        history.store([message(corrected_by(seq, (-1) ** seq * MICRO))])
     with closing(HistoryReader(path)) as reader:
         found = reader.rejected()
     assert len(found) == 398 - MOST
@@ -376,15 +376,15 @@ def test_a_clock_that_is_set_again_and_again_is_left_out(history: History, path:
 
 def test_the_bound_is_the_site_s_to_set(path: Path) -> None:
     history = History(path, now=lambda: NOW_S, believed_most_s=7 * 86_400.0)
-    history.store([message(made(1, off_us=5 * DAY_US), said(2, 5 * DAY_US))])
+    history.store([message(made(1, off_us=5 * DAY_US), corrected_by(2, 5 * DAY_US))])
     assert rows(path, "end_us") == [(true_us(1),)]
     history.close()
 
 
 def test_a_correction_whose_doubt_comes_later_is_put_right_and_no_longer_reported(history: History, path: Path) -> None:
     """The first rows of a broker without a session for the historian come last: they are sent again."""
-    history.store([message(made(2, off_us=14 * DAY_US), said(3, 14 * DAY_US))])
+    history.store([message(made(2, off_us=14 * DAY_US), corrected_by(3, 14 * DAY_US))])
     assert refusals(history) == [("correction-refused", "s-1")]
-    history.store([message(said(1, 0, believed=False))])
+    history.store([message(corrected_by(1, 0, believed=False))])
     assert rows(path, "seq, end_us, clock") == [(2, true_us(2), "mended")]
     assert refusals(history) == []

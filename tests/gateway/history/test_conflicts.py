@@ -19,7 +19,7 @@ from gateway.model.measurement import Measurement
 from gateway.model.records import canonical
 from gateway.model.row import Gap
 from gateway.model.wall_correction import Correction
-from gateway.wire.payload import Message, Rejected, Told
+from gateway.wire.payload import DecodedRecord, Message, Rejected
 from tests.gateway.samples import START_US, measurement, ward
 
 EPOCH = "0123456789abcdef"
@@ -51,11 +51,13 @@ def codes(history: History, gateway: str = "g-1") -> list[str]:
     return [notice.code for notice in history.notices(gateway)]
 
 
-def note(seq: int, text: str) -> Told:
-    return Told(seq, "notice", "link-lost", START_US, canonical({"kind": "notice", "what": "link-lost", "text": text}))
+def note(seq: int, text: str) -> DecodedRecord:
+    return DecodedRecord(
+        seq, "notice", "link-lost", START_US, canonical({"kind": "notice", "what": "link-lost", "text": text})
+    )
 
 
-def said(by_us: int) -> Measurement:
+def correction(by_us: int) -> Measurement:
     return wall_correction.measurements(Correction(by_us, True), [("s-1", "p-01")], at_us=START_US, simulated=True)[0]
 
 
@@ -92,7 +94,7 @@ def test_twice_in_one_message_is_one_too(history: History, path: Path) -> None:
 KINDS: dict[str, dict[str, Any]] = {
     "measurements": {"measurements": [(1, measurement(1))]},
     "records": {"records": [note(1, "dot-1 is gone")]},
-    "clocks": {"measurements": [(1, said(1))]},
+    "clocks": {"measurements": [(1, correction(1))]},
     "rejected": {"rejected": [Rejected(1, "bad n", b'{"n":-1}')]},
 }
 
@@ -116,8 +118,8 @@ def test_of_whatever_kind_they_are(history: History, path: Path, first: str, lat
 
 
 def test_another_notice_or_word_about_the_clock_is_one(history: History, path: Path) -> None:
-    history.store([Message("g-1", EPOCH, records=[note(1, "dot-1 is gone")], measurements=[(2, said(1))])])
-    history.store([Message("g-1", EPOCH, records=[note(1, "dot-2 is gone")], measurements=[(2, said(9))])])
+    history.store([Message("g-1", EPOCH, records=[note(1, "dot-1 is gone")], measurements=[(2, correction(1))])])
+    history.store([Message("g-1", EPOCH, records=[note(1, "dot-2 is gone")], measurements=[(2, correction(9))])])
     assert [seq for seq, _, _ in conflicts(path)] == [1, 2]
 
 
@@ -140,7 +142,7 @@ def test_a_measurement_that_could_not_be_read_at_first_is_taken_and_reported(his
 def test_other_epochs_and_gateways_and_mended_times_are_none(history: History, path: Path) -> None:
     history.store([message((1, measurement(1)))])
     history.store([message((1, measurement(9)), epoch="f" * 16), message((1, measurement(8)), gateway="g-2")])
-    history.store([message((2, said(3_600_000_000)))])
+    history.store([message((2, correction(3_600_000_000)))])
     assert history.store([message((1, measurement(1)))]) == 0  # its times are an hour later by now
     assert conflicts(path) == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.audit.chain import Books, check
 from gateway.cli.audit import read
-from gateway.history.books.historian_notices import ITSELF, MOST_STANDING, STANDS_S
+from gateway.history.books.historian_notices import ITSELF, MOST_ACTIVE, STANDS_S
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 
@@ -67,8 +67,8 @@ def test_a_notice_stands_for_a_day_after_the_last_time_also_across_a_restart(pat
         own.clear_old()
     assert again.notices("g-1") == []
     with closing(HistoryReader(path)) as reader:
-        told = [(record.what, '"raised"' in record.body) for record in reader.records("notice")]
-    assert told == [
+        raised = [(record.what, '"raised"' in record.body) for record in reader.records("notice")]
+    assert raised == [
         ("numbers-conflict", True), ("retention-waits", True), ("retention-waits", False), ("numbers-conflict", False),
     ]  # fmt: skip
     again.close()
@@ -89,8 +89,8 @@ def test_what_fails_leaves_the_chain_as_it_was(path: Path) -> None:
 
 def test_notices_beyond_all_reason_become_one(path: Path) -> None:
     history = History(path)
-    for n in range(3 * MOST_STANDING):
+    for n in range(3 * MOST_ACTIVE):
         with history.own_records() as own:
             own.raise_notice("numbers-conflict", "x", about=str(n))
-    assert len(history.notices("g-1")) == MOST_STANDING + 1
+    assert len(history.notices("g-1")) == MOST_ACTIVE + 1
     history.close()

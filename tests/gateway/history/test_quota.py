@@ -48,8 +48,10 @@ def of_kind(kind: str, n: int, *, gateway: str = "bad") -> Message:
     if kind == "series":
         return Message(gateway, epoch(1), 0, [(n, replace(measurement(n), metric=f"m-{n}"))])
     if kind == "corrections":
-        said = wall_correction.measurements(Correction(1, True), [(f"s-{n}", "p")], at_us=START_US, simulated=True)
-        return Message(gateway, epoch(1), 0, [(n, said[0])])
+        correction = wall_correction.measurements(
+            Correction(1, True), [(f"s-{n}", "p")], at_us=START_US, simulated=True
+        )
+        return Message(gateway, epoch(1), 0, [(n, correction[0])])
     if kind == "gaps":
         return Message(gateway, epoch(1), 0, gaps=[Gap(2 * n, 2 * n, "disk slow")])
     return Message(gateway, epoch(1), 0, rejected=[Rejected(n, "bad n", b"x" * 100)])

@@ -19,7 +19,7 @@ from gateway.history.reader import HistoryReader
 from gateway.history.schema import SCHEMA_VERSION
 from gateway.outbox.outbox import Outbox
 from gateway.upkeep.upkeep import Upkeep
-from tests.gateway.history.ward_told import Gateway
+from tests.gateway.history.ward_gateway import Gateway
 
 RELEASED = Path(__file__).with_name("released")
 OF_VERSION_2 = ("epochs", "series", "measurements", "gaps", "rejected", "sessions", "copying", "clocks", "records")

@@ -19,7 +19,7 @@ from gateway.upkeep.erasure import erase
 from gateway.upkeep.upkeep import Upkeep
 from gateway.ward.registry import Registry
 from gateway.wire.payload import Message
-from tests.gateway.history.ward_told import EPOCH, SECOND_US, Gateway, us, word
+from tests.gateway.history.ward_gateway import EPOCH, SECOND_US, Gateway, us, word
 
 WRONG, RIGHT = "p-wrong", "p-right"
 BEGIN, END = 120, 240
@@ -136,8 +136,8 @@ def test_words_and_measurements_may_come_in_any_order_and_twice(
     random.Random(seed).shuffle(shuffled)
     for message in shuffled:
         other.store([message])
-    told = "SELECT seq, session, subject, made_session, made_subject, value, start_us FROM readable ORDER BY seq"
-    assert rows(path, told) == rows(tmp_path / "other.db", told)
+    query = "SELECT seq, session, subject, made_session, made_subject, value, start_us FROM readable ORDER BY seq"
+    assert rows(path, query) == rows(tmp_path / "other.db", query)
     for history_of in (history, other):
         roll_up(history_of)
     query = "SELECT session, subject, first_us, last_us, measurements FROM sessions ORDER BY 1, 2"
@@ -253,28 +253,28 @@ def test_minutes_of_another_gateway_with_the_same_bed_and_second_stay_its_own(
 
 
 @pytest.mark.parametrize("of", ["session", "stay"])
-@pytest.mark.parametrize("told", ["discarded", "another person's"])
+@pytest.mark.parametrize("stranger_says", ["discarded", "another person's"])
 def test_a_gateway_changes_nothing_of_another_ones_people(
-    of: str, told: str, path: Path, history: History, gateway: Gateway
+    of: str, stranger_says: str, path: Path, history: History, gateway: Gateway
 ) -> None:
     gateway.send(history)
     without_rows(history)
     name = session_of(gateway) if of == "session" else gateway.registry.state.subjects[0].stay
-    discarded = told == "discarded"
+    discarded = stranger_says == "discarded"
     fields: dict[str, Any] = {
         "session": name, "bed": "bay-1", "subject": WRONG if discarded else "p-theirs", "state": "ended", "number": 9,
         "started_us": us(0), "ended_us": us(LAST), "made_subject": WRONG, "made_started_us": us(BEGIN),
         "made_ended_us": us(END), "discarded": int(discarded), "corrected": 1,
     }  # fmt: skip
     stay = {"subject": WRONG, "bed": "bay-1", "stay": gateway.registry.state.subjects[0].stay, "from_us": us(0)}
-    said: list[tuple[str, dict[str, Any]]] = [
+    words: list[tuple[str, dict[str, Any]]] = [
         ("session", fields),
         ("part", {"session": name, "part": name}),
         ("subject", {**stay, "number": 1}),
     ]
     history.store(
         word("g-stranger", seq, what, us(500), about, epoch="f" * 16)
-        for seq, (what, about) in enumerate(said[: 2 if discarded else 3], 1)
+        for seq, (what, about) in enumerate(words[: 2 if discarded else 3], 1)
     )
     assert trends(path, subject="p-theirs") == (0, 0, 0)
     assert trends(path, subject=WRONG) == (LAST, LAST, LAST)
@@ -327,14 +327,16 @@ def test_a_clock_that_was_wrong_is_mended_of_what_a_correction_has_moved(
     roll_up(history)
     session, stay = session_of(gateway), gateway.registry.state.subjects[0].stay
     by_us = 7 * SECOND_US
-    told = wall_correction.measurements(
+    corrections = wall_correction.measurements(
         wall_correction.Correction(by_us, believed=True), [(session, WRONG), (stay, WRONG)], at_us=us(450),
         simulated=False,
     )  # fmt: skip
     gateway.do(400, "session-correct", session=session, subject=RIGHT, start_us=us(180), end_us=us(300))
     messages = gateway.messages()
-    gateway.seq += len(told)
-    clocks = [Message("g-1", EPOCH, 0, [(gateway.seq - len(told) + n, one)]) for n, one in enumerate(told, 1)]
+    gateway.seq += len(corrections)
+    clocks = [
+        Message("g-1", EPOCH, 0, [(gateway.seq - len(corrections) + n, one)]) for n, one in enumerate(corrections, 1)
+    ]
     for message in [*clocks, *messages] if mended_first else [*messages, *clocks]:
         history.store([message])
     assert rows(path, "SELECT DISTINCT made_session, end_us - raw_end_us FROM readable ORDER BY 1") == sorted(

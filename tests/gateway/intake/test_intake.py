@@ -32,7 +32,7 @@ def shimmer(number: int) -> Device:
 
 
 STRAP = Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:01:00")
-WORN = [dot(0), shimmer(1), STRAP, dot(3), shimmer(4), dot(5)]
+DEVICES = [dot(0), shimmer(1), STRAP, dot(3), shimmer(4), dot(5)]
 
 
 def arrival_ns(step: int, i: int = 0) -> int:
@@ -72,7 +72,7 @@ def of_strap(step: int) -> list[Frame]:
 
 
 def sent_by(number: int, step: int) -> list[Frame]:
-    driver = WORN[number].driver
+    driver = DEVICES[number].driver
     if driver == "heart_rate":
         return of_strap(step)
     begun = ANNOUNCED if driver == "shimmer3" else [Frame(0, "control", CONTROL)]
@@ -86,7 +86,7 @@ def in_turns(sent: Sequence[Sequence[Frame]]) -> list[Numbered]:
     return [(number, each[i]) for i in range(longest) for number, each in enumerate(sent) if i < len(each)]
 
 
-def told(batches: Sequence[ArrivedBatch], numbers: Sequence[int]) -> list[Any]:
+def comparable(batches: Sequence[ArrivedBatch], numbers: Sequence[int]) -> list[Any]:
     found = []
     for batch in batches:
         for at in range(len(batch.numbers)):
@@ -99,16 +99,16 @@ def told(batches: Sequence[ArrivedBatch], numbers: Sequence[int]) -> list[Any]:
 
 
 def test_devices_of_many_kinds_are_each_read_as_alone() -> None:
-    together, alone = Intakes(0), [Intakes(0) for _ in WORN]
-    together.wear([(device, "bed") for device in WORN])
-    for device, single in zip(WORN, alone, strict=True):
+    together, alone = Intakes(0), [Intakes(0) for _ in DEVICES]
+    together.wear([(device, "bed") for device in DEVICES])
+    for device, single in zip(DEVICES, alone, strict=True):
         single.wear([(device, "bed")])
     for step in range(STEPS):
-        sent = [sent_by(number, step) for number in range(len(WORN))]
+        sent = [sent_by(number, step) for number in range(len(DEVICES))]
         expected = []
         for number, (single, own) in enumerate(zip(alone, sent, strict=True)):
-            expected += told(single.place(single.decode([(0, frame) for frame in own])), [number])
-        found = told(together.place(together.decode(in_turns(sent))), range(len(WORN)))
+            expected += comparable(single.place(single.decode([(0, frame) for frame in own])), [number])
+        found = comparable(together.place(together.decode(in_turns(sent))), range(len(DEVICES)))
         assert found == expected
         assert found
     for intake, single in zip(together.all, alone, strict=True):

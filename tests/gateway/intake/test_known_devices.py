@@ -8,12 +8,12 @@ import pytest
 
 from config.settings import Device, Settings, Site, Slot
 from drivers.errors import OtherDeviceError
-from drivers.identity import Told
+from drivers.identity import Identity
 from gateway.cli.accept import accept
 from gateway.intake.known_devices import FILE, KnownDevices
 from gateway.model.usage import UsageError
 
-ONE, OTHER = Told("S-1", "left", "D4:22:CD:00:00:01"), Told("S-2", "right", "D4:22:CD:00:00:02")
+ONE, OTHER = Identity("S-1", "left", "D4:22:CD:00:00:01"), Identity("S-2", "right", "D4:22:CD:00:00:02")
 
 
 def dot(name: str = "dot-left", **found_by: str) -> Device:
@@ -30,9 +30,9 @@ def known(tmp_path: Path) -> KnownDevices:
     return KnownDevices(tmp_path)
 
 
-def refused(known: KnownDevices, device: Device, told: Told) -> str:
+def refused(known: KnownDevices, device: Device, identity: Identity) -> str:
     with pytest.raises(OtherDeviceError) as problem:
-        known.judge(device, told)
+        known.judge(device, identity)
     return str(problem.value)
 
 
@@ -54,47 +54,49 @@ def test_left_is_not_taken_for_right(known: KnownDevices) -> None:
 
 def test_a_tag_proves_where_there_is_no_serial_number(known: KnownDevices) -> None:
     back = Device(id="back", driver="shimmer3", placement="lower_back", port=Path("/dev/rfcomm0"))
-    known.judge(back, Told(tag="Shimmer3-9A66"))
-    assert known.judge(back, Told(tag="shimmer3-9a66")) == ""
-    assert "tells tag Shimmer3-1111, and until now" in refused(known, back, Told(tag="Shimmer3-1111"))
+    known.judge(back, Identity(tag="Shimmer3-9A66"))
+    assert known.judge(back, Identity(tag="shimmer3-9a66")) == ""
+    assert "tells tag Shimmer3-1111, and until now" in refused(known, back, Identity(tag="Shimmer3-1111"))
 
 
 def test_a_new_tag_of_one_serial_number_is_the_same_device(known: KnownDevices) -> None:
     known.judge(dot(), ONE)
-    assert known.judge(dot(), Told("S-1", "renamed", ONE.address)) == ""
-    assert known.read()["dot-left"].told.tag == "renamed"
+    assert known.judge(dot(), Identity("S-1", "renamed", ONE.address)) == ""
+    assert known.read()["dot-left"].identity.tag == "renamed"
 
 
 def test_an_address_that_changes_is_a_doubt_only_where_nothing_proves(known: KnownDevices) -> None:
-    known.judge(dot(), Told(address="C0:FF:EE:00:00:01"))
-    doubt = known.judge(dot(), Told(address="C0:FF:EE:00:00:02"))
+    known.judge(dot(), Identity(address="C0:FF:EE:00:00:01"))
+    doubt = known.judge(dot(), Identity(address="C0:FF:EE:00:00:02"))
     assert doubt == "its address was C0:FF:EE:00:00:01, it is C0:FF:EE:00:00:02, and it tells no serial number"
     known.judge(dot("other"), ONE)
-    assert known.judge(dot("other"), Told("S-1", "left", "C0:FF:EE:00:00:09")) == ""
+    assert known.judge(dot("other"), Identity("S-1", "left", "C0:FF:EE:00:00:09")) == ""
 
 
 @pytest.mark.parametrize(
-    ("setting", "told", "said"),
+    ("setting", "identity", "reason"),
     [
         ({"serial": "s-2"}, OTHER, ""),
         ({"serial": "S-2"}, ONE, "tells serial S-1, and the configuration says S-2"),
-        ({"serial": "S-2"}, Told(), "tells no serial, and the configuration says S-2"),
+        ({"serial": "S-2"}, Identity(), "tells no serial, and the configuration says S-2"),
         ({"tag": "right"}, ONE, "tells tag left, and the configuration says right"),
     ],
 )
-def test_the_configuration_may_name_which(known: KnownDevices, setting: dict[str, str], told: Told, said: str) -> None:
+def test_the_configuration_may_name_which(
+    known: KnownDevices, setting: dict[str, str], identity: Identity, reason: str
+) -> None:
     device = dot("dot-left", address=ONE.address, **setting)
-    if said:
-        assert said in refused(known, device, told)
+    if reason:
+        assert reason in refused(known, device, identity)
         assert not known.read(), "what was refused is not what it is"
     else:
-        assert known.judge(device, told) == ""
+        assert known.judge(device, identity) == ""
 
 
 def test_another_way_to_find_it_in_the_configuration_makes_it_new(known: KnownDevices) -> None:
     known.judge(dot(), ONE)
     assert known.judge(dot("dot-left", address=OTHER.address), OTHER) == ""
-    assert known.read()["dot-left"].told == OTHER
+    assert known.read()["dot-left"].identity == OTHER
     assert known.address(dot()) is None
 
 
@@ -120,16 +122,16 @@ def test_accepting_shows_what_is_known(known: KnownDevices, tmp_path: Path, caps
     known.judge(dot(), ONE)
     refused(known, dot(), OTHER)
     accept(settings, None)
-    said = capsys.readouterr().out
-    assert "S-1" in said
-    assert "S-2" in said
+    printed = capsys.readouterr().out
+    assert "S-1" in printed
+    assert "S-2" in printed
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"devices": {"dot-left": {}}}', b"\xff\xfe"])
 def test_a_spoilt_file_keeps_nobody_from_being_measured(known: KnownDevices, tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE).write_bytes(data)
     assert known.judge(dot(), ONE) == ""
-    assert KnownDevices(tmp_path).read()["dot-left"].told == ONE
+    assert KnownDevices(tmp_path).read()["dot-left"].identity == ONE
 
 
 def test_where_nothing_can_be_written_it_is_kept_in_memory(tmp_path: Path) -> None:
@@ -138,7 +140,7 @@ def test_where_nothing_can_be_written_it_is_kept_in_memory(tmp_path: Path) -> No
     assert "S-2" in refused(known, dot(), OTHER)
     known.path.parent.mkdir()
     known.judge(dot(), ONE)
-    assert KnownDevices(known.path.parent).read()["dot-left"].told == ONE
+    assert KnownDevices(known.path.parent).read()["dot-left"].identity == ONE
 
 
 def test_the_file_is_not_everybodys_to_read(known: KnownDevices) -> None:

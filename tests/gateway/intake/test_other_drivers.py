@@ -116,8 +116,8 @@ def test_nonsense_of_one_device_is_nobody_elses_sample(intakes: Intakes, kind: i
         assert {number: len(values) for number, values in found.items()}.get(1, 0) in {0, PER_FRAME}
         if kinds[1] == GOOD:
             assert sorted(found) == [0, 1, 2]
-    told = intakes.all[1].faults
-    assert kind == EMPTY or told[MISFIT] + told[FAILED] > 0
+    counted = intakes.all[1].faults
+    assert kind == EMPTY or counted[MISFIT] + counted[FAILED] > 0
 
 
 @pytest.mark.parametrize("kind", [EMPTY, SHORT, LONG, UNKNOWN, WIDE])

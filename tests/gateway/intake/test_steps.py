@@ -17,7 +17,7 @@ def test_a_full_ticker_still_takes_a_change_of_the_ward_and_of_the_clock(monkeyp
     kept: list[Numbered] = [(number, Frame(1, "x", b"")) for number in (0, 1)]
     notes = [ward_frame(1, b"{}"), clock_frame(1, 5)]
     for numbered in [*kept, (2, Frame(1, "x", b"")), *notes]:
-        ticker.push(*numbered)
+        ticker.append_frame(*numbered)
     now[0] = STEP_NS
     assert list(ticker.due()) == [(STEP_NS, [*kept, *notes])]
     assert dict(ticker.dropped) == {"pipeline too slow": 1}

@@ -18,7 +18,7 @@ from gateway.history.history import History
 from gateway.machine.plain_text import OneLine, all_visible, plain_json, visible
 from gateway.model.records import Record, body
 from gateway.model.row import Chain
-from gateway.wire.payload import Message, Told
+from gateway.wire.payload import DecodedRecord, Message
 from tests.gateway.cli.test_status import a_status, saying
 from tests.servers import Child
 
@@ -107,7 +107,7 @@ def test_a_status_from_the_broker_does_nothing_to_a_terminal(config: Path, mosqu
 def test_an_audit_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     history = History(tmp_path / "history.db")
     payload, _ = body(Record("audit", NASTY, 10**15, {"by": NASTY, "[red]k": [NASTY]}), Chain())
-    history.store([Message("gateway-1", "0" * 16, records=[Told(1, "audit", NASTY, 10**15, payload)])])
+    history.store([Message("gateway-1", "0" * 16, records=[DecodedRecord(1, "audit", NASTY, 10**15, payload)])])
     history.close()
     config = tmp_path / "ward.toml"
     config.write_text(f'[site]\ndata = "{tmp_path}"\n', "utf-8")

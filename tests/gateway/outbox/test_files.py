@@ -32,11 +32,11 @@ def numbers(box: Outbox) -> list[int]:
     return found
 
 
-def settle(box: Outbox) -> None:
-    wait_until(lambda: box.settled)
+def flush_and_wait(box: Outbox) -> None:
+    wait_until(lambda: box.earlier.settled)
 
 
-def said(box: Outbox) -> list[str]:
+def incidents(box: Outbox) -> list[str]:
     return [incident.what for incident in box.incidents.drain()]
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_is_taken_away_while_it_is_in_use_is_written_anew(path: Path
     box.append(ward(20))
     assert box.flush()
     assert numbers(box) == list(range(1, 321))
-    assert said(box) == ["outbox-removed"]
+    assert incidents(box) == ["outbox-removed"]
     box.close()
     again = Outbox(path)
     assert (again.epoch, numbers(again), again.gaps()) == (epoch, list(range(1, 321)), [])
@@ -113,7 +113,7 @@ def test_numbers_that_another_gave_meanwhile_are_no_damage(path: Path) -> None:
     assert (state.epoch, state.error, state.set_aside) == (epoch, "", 0)
     assert not list(path.parent.glob("*.corrupt-*"))
     assert state.last_seq == 41
-    assert said(box) == ["outbox-collision"]
+    assert incidents(box) == ["outbox-collision"]
     box.close()
 
 
@@ -151,23 +151,23 @@ def test_what_was_set_aside_is_brought_over_as_far_as_it_can_be_read(path: Path)
     box = Outbox(path, commit_s=0.01)
     assert box.aside == ["outbox.db.corrupt-1"]
     assert box.epoch != epoch
-    wait_until(lambda: box.settled and box.earlier)
-    (left,) = box.earlier
+    wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
+    (left,) = box.earlier.outboxes
     assert left.epoch == epoch
     there = numbers(left)
     lost = [number for gap in left.gaps() for number in range(gap.first, gap.last + 1)]
     assert sorted(there + lost) == list(range(1, 2001))
     assert 0 < len(lost) < 50
     assert box.state().earlier == len(there)
-    assert said(box) == ["set-aside-imported"]
+    assert incidents(box) == ["set-aside-imported"]
     box.close()
     assert (path.parent / "outbox.db.corrupt-1").exists()
     assert orjson.loads((path.parent / "outbox.db.corrupt-1.imported").read_bytes())["rows"] == len(there)
 
     again = Outbox(path)
-    wait_until(lambda: again.settled)
-    assert [numbers(left) for left in again.earlier] == [there]
-    assert said(again) == []
+    wait_until(lambda: again.earlier.settled)
+    assert [numbers(left) for left in again.earlier.outboxes] == [there]
+    assert incidents(again) == []
     again.close()
 
 
@@ -177,9 +177,9 @@ def test_a_healthy_file_that_an_earlier_program_set_aside_is_brought_over_whole(
     box.close()
     path.rename(path.with_name("outbox.db.corrupt-1"))
     box = Outbox(path, commit_s=0.01)
-    wait_until(lambda: box.settled and box.earlier)
-    assert numbers(box.earlier[0]) == list(range(1, 663))
-    assert box.earlier[0].gaps() == []
+    wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
+    assert numbers(box.earlier.outboxes[0]) == list(range(1, 663))
+    assert box.earlier.outboxes[0].gaps() == []
     box.close()
 
 
@@ -187,8 +187,8 @@ def test_what_cannot_be_read_at_all_is_reported_once(path: Path) -> None:
     path.with_name("outbox.db.corrupt-1").write_bytes(b"nonsense" * 1000)
     for expected in (["set-aside-unreadable"], []):
         box = Outbox(path)
-        settle(box)
-        assert said(box) == expected
+        flush_and_wait(box)
+        assert incidents(box) == expected
         box.close()
 
 
@@ -204,8 +204,8 @@ def test_a_file_of_a_later_version_is_kept_and_is_not_called_damaged(path: Path)
     with closing(sqlite3.connect(path.with_name("outbox.db.version-1"))) as db:
         db.execute("PRAGMA user_version = 2")
     box = Outbox(path)
-    wait_until(lambda: box.settled and box.earlier)
-    assert numbers(box.earlier[0]) == list(range(1, 21))
+    wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
+    assert numbers(box.earlier.outboxes[0]) == list(range(1, 21))
     box.close()
 
 
@@ -220,10 +220,10 @@ def test_a_receipt_for_what_was_never_given_begins_a_new_life_and_drops_nothing(
     assert box.flush()
     box.contradicted(old, 500, given=100)
     wait_until(lambda: box.epoch != old)
-    wait_until(lambda: box.settled and box.earlier)
+    wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
     assert numbers(box) == list(range(1, 51))
-    assert numbers(box.earlier[0]) == list(range(1, 151))
-    assert box.fact(f"moved {old}") == "100 150"
+    assert numbers(box.earlier.outboxes[0]) == list(range(1, 151))
+    assert box.facts.get(f"moved {old}") == "100 150"
     (incident,) = box.incidents.drain()
     assert incident.what == "outbox-restored"
     assert incident.fields == {"epoch": old, "gave": 100, "stored": 500, "moved": 50, "new": box.epoch}
@@ -242,8 +242,8 @@ def test_a_power_cut_while_a_new_life_begins_leaves_one_of_both(path: Path) -> N
     OutboxFile(fresh, epoch="b" * 16).close(clean=True)
     box = Outbox(path)
     assert box.epoch == "b" * 16
-    wait_until(lambda: box.settled and box.earlier)
-    assert numbers(box.earlier[0]) == list(range(1, 11))
+    wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
+    assert numbers(box.earlier.outboxes[0]) == list(range(1, 11))
     box.close()
 
 
@@ -270,8 +270,8 @@ def test_an_older_copy_of_the_present_life_is_not_sent_again(path: Path) -> None
     box.close()
     shutil.copy(path, path.with_name("outbox.db.replaced-1"))
     box = Outbox(path)
-    wait_until(lambda: box.settled)
-    assert box.earlier == []
+    wait_until(lambda: box.earlier.settled)
+    assert box.earlier.outboxes == []
     assert box.gaps() == []
     box.close()
 
@@ -307,6 +307,6 @@ def test_gaps_of_what_was_set_aside_keep_their_reason(path: Path) -> None:
     box.close()
     path.rename(path.with_name("outbox.db.corrupt-1"))
     box = Outbox(path)
-    wait_until(lambda: box.settled and box.earlier)
-    assert [Gap(g.first, g.last, g.reason) for g in box.earlier[0].gaps()] == gaps
+    wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
+    assert [Gap(g.first, g.last, g.reason) for g in box.earlier.outboxes[0].gaps()] == gaps
     box.close()

@@ -18,8 +18,8 @@ import pytest
 
 from gateway.model.measurement import Measurement
 from gateway.model.row import Gap, Row
-from gateway.outbox import outbox as outbox_module
 from gateway.outbox import pending as pending_module
+from gateway.outbox import writer
 from gateway.outbox.file import OutboxFile, set_aside
 from gateway.outbox.outbox import OUTBOX_FULL, Outbox
 from tests.gateway.damage import connections_made, run_sql
@@ -207,7 +207,7 @@ def test_measurement_that_json_cannot_hold_becomes_a_gap(outbox: Outbox, field: 
 def test_full_disk_keeps_measurements_in_memory_until_there_is_room(
     path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbox_module, "RETRY_S", 0.05)
+    monkeypatch.setattr(writer, "RETRY_S", 0.05)
     connections = connections_made(monkeypatch)
     box = Outbox(path, commit_s=0.01)
     write = connections[0]
@@ -258,7 +258,9 @@ def test_spoilt_row_becomes_a_gap_and_its_neighbours_stay(outbox: Outbox) -> Non
     assert outbox.flush()
     assert outbox.gaps() == [Gap(7, 7, "corrupt")]
     assert outbox.state().depth == 20
-    assert [(told.what, told.fields["numbers"]) for told in outbox.incidents.drain()] == [("outbox-spoilt", 1)]
+    assert [(incident.what, incident.fields["numbers"]) for incident in outbox.incidents.drain()] == [
+        ("outbox-spoilt", 1)
+    ]
 
 
 def test_any_bytes_in_the_file_never_stop_the_start(path: Path) -> None:
@@ -337,22 +339,22 @@ while True:
 
 
 def test_kill_at_random_loses_nothing_that_was_reported_durable(path: Path) -> None:
-    rng, said = random.Random(5), 0
+    rng, confirmed = random.Random(5), 0
     for _ in range(4):
         child = subprocess.Popen([sys.executable, "-c", APPENDER, str(path)], stdout=subprocess.PIPE, text=True)
         assert child.stdout
         for _ in range(rng.randrange(1, 12)):
-            said = int(child.stdout.readline())
+            confirmed = int(child.stdout.readline())
         threading.Event().wait(rng.random() * 0.02)  # the instant of the kill is the thing under test
         child.send_signal(signal.SIGKILL)
         rest = child.stdout.read().split("\n")[:-1]
         child.stdout.close()
         child.wait()
-        said = int(rest[-1]) if rest else said
+        confirmed = int(rest[-1]) if rest else confirmed
         file = OutboxFile(path)
         rows = file.read(0, 1_000_000)
         assert [row.seq for row in rows] == list(range(1, file.last_seq + 1))
-        assert file.last_seq >= said > 0
+        assert file.last_seq >= confirmed > 0
         assert file.depth == len(rows)
         file.close(clean=False)
     assert not list(path.parent.glob("*.corrupt-*"))
@@ -381,8 +383,8 @@ def test_rotten_log_never_gives_a_number_twice(path: Path) -> None:
     assert state.epoch == epoch
     assert state.last_seq >= seen
     assert [(gap.first, gap.last) for gap in again.gaps()] == [(len(rows) + 1, state.last_seq)]
-    [told] = again.incidents.drain()
-    assert (told.what, told.fields["numbers"]) == ("outbox-spoilt", state.last_seq - len(rows))
+    [incident] = again.incidents.drain()
+    assert (incident.what, incident.fields["numbers"]) == ("outbox-spoilt", state.last_seq - len(rows))
     again.append(ward(1), urgent=True)
     assert again.flush()
     assert again.read(state.last_seq, 10)[0].seq == state.last_seq + 1
@@ -423,7 +425,7 @@ def test_a_row_of_another_kind_than_was_written_stops_nobody(outbox: Outbox, spo
     assert outbox.flush()
     run_sql(outbox.path, f"UPDATE metrics SET {spoil} WHERE seq = (SELECT min(seq) FROM metrics)")  # noqa: S608
     assert len(everything(outbox)) == 19
-    outbox.max_bytes = 5_000
+    outbox.limits.max_bytes = 5_000
     outbox.append(ward(1))
     assert outbox.flush()
     assert outbox.state().error == ""

@@ -18,23 +18,23 @@ from tests.gateway.analysis.test_pipeline_legs import COLD_S, SESSIONS, frames, 
 
 pytestmark = pytest.mark.timeout(COLD_S)
 
-WORN: tuple[Placement, ...] = ("left_foot", "right_foot", "lower_back")
+PLACEMENTS: tuple[Placement, ...] = ("left_foot", "right_foot", "lower_back")
 CLOCK_STEP = 200
 """The step in which the wall clock is set: what comes after it is told in another time."""
 
 
 def test_rows_of_a_run_are_its_measurements_one_by_one(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db")
-    pipeline = Pipeline(site(WORN), ORIGIN, SESSIONS)
+    pipeline = Pipeline(site(PLACEMENTS), ORIGIN, SESSIONS)
     made: list[Measurement] = []
-    for number, (end_ns, sent) in enumerate(steps(frames(WORN))):
+    for number, (end_ns, sent) in enumerate(steps(frames(PLACEMENTS))):
         moved = [clock_frame(end_ns - STEP_NS, 1_500_000)] if number == CLOCK_STEP else []
-        said = pipeline.step([*moved, *sent])
-        outbox.append(said)
-        made += said
-    said = pipeline.finish()
-    outbox.append(said)
-    made += said
+        completed = pipeline.step([*moved, *sent])
+        outbox.append(completed)
+        made += completed
+    completed = pipeline.finish()
+    outbox.append(completed)
+    made += completed
     assert outbox.flush()
     rows = outbox.read(0, 10_000)
     outbox.close()

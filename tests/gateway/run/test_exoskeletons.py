@@ -37,7 +37,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.05)
 
 
-def worn(*joints: Joint) -> WornExoskeleton:
+def exoskeleton(*joints: Joint) -> WornExoskeleton:
     return WornExoskeleton(WalkingBody(4).figure(), joints=joints)
 
 
@@ -46,16 +46,16 @@ def measured(box: Outbox) -> list[Measurement]:
     found = []
     for slot in SLOTS:
         rows = [row for row in box.read(0, 100_000) if row.slot == slot]
-        told = decode_measurements("gateway-1", slot, encode_measurements("gateway-1", box.epoch, 0, rows))
-        assert not told.rejected
-        found += [measurement for _, measurement in told.measurements]
+        parsed = decode_measurements("gateway-1", slot, encode_measurements("gateway-1", box.epoch, 0, rows))
+        assert not parsed.rejected
+        found += [measurement for _, measurement in parsed.measurements]
     return found
 
 
 async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_them(tmp_path: Path) -> None:
     hub, timeline = Hub(), Timeline()
-    port = ExoFrame(name="exo-1", timeline=timeline, path=tmp_path / "exo", source=worn("hip", "knee"))
-    air = OpenExo(name="exo-2", timeline=timeline, hub=hub, address=ADDRESS, source=worn("ankle"))
+    port = ExoFrame(name="exo-1", timeline=timeline, path=tmp_path / "exo", source=exoskeleton("hip", "knee"))
+    air = OpenExo(name="exo-2", timeline=timeline, hub=hub, address=ADDRESS, source=exoskeleton("ankle"))
     settings = Settings(
         site=Site(data=tmp_path / "data"), broker=Broker(embedded=False, port=free_port()), simulated=True,
         radio=Radio(name="simulated", socket=tmp_path / "radio"),
@@ -76,7 +76,7 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
             assert _device(gateway, "exo-2")["silence_s"] == 3600.0, "it is silent between trials"
             assert _device(gateway, "exo-1")["silence_s"] == 5.0
             port.press_stop()
-            await until(lambda: air.tell_error(7, "ankle", "R"))
+            await until(lambda: air.notify_error(7, "ankle", "R"))
             before = port.counts.sent, air.counts.sent
             await until(lambda: port.counts.sent > before[0] + 250 and air.counts.sent > before[1] + 250)
         finally:
@@ -85,8 +85,8 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
     assert bytes(port.received) == b""
     assert air.commands == []
     with closing(Outbox(settings.site.data / "outbox.db")) as box:
-        said = measured(box)
-    of = {slot: {(m.metric, m.side) for m in said if m.slot == slot} for slot in SLOTS}
+        results = measured(box)
+    of = {slot: {(m.metric, m.side) for m in results if m.slot == slot} for slot in SLOTS}
     sides = ("left", "right")
     both = {
         (f"exo_{joint}_{what}", side) for joint in ("hip", "knee") for what in ("angle", "torque") for side in sides
@@ -95,10 +95,10 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
     assert both | whole <= of["gym-1"]
     ankles = {(f"exo_ankle_{what}", side) for what in ("torque", "peak_torque", "command") for side in sides}
     assert ankles | {("exo_battery_voltage", "none")} <= of["gym-2"]
-    assert {m.value for m in said if m.metric == "exo_emergency_stop"} == {0.0, 1.0}
-    assert [m.value for m in said if m.metric == "exo_fault" and m.slot == "gym-2"] == [7.0]
-    assert {m.placement for m in said} == {("exoskeleton",)}
-    assert {m.subject for m in said if m.slot == "gym-2"} == {"p-2"}
+    assert {m.value for m in results if m.metric == "exo_emergency_stop"} == {0.0, 1.0}
+    assert [m.value for m in results if m.metric == "exo_fault" and m.slot == "gym-2"] == [7.0]
+    assert {m.placement for m in results} == {("exoskeleton",)}
+    assert {m.subject for m in results if m.slot == "gym-2"} == {"p-2"}
 
 
 def _device(gateway: Gateway, name: str) -> dict[str, Any]:

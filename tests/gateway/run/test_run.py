@@ -96,12 +96,12 @@ class Ear:
         self.measurements: list[dict[str, Any]] = []
         self.cycles: list[tuple[str, dict[str, Any]]] = []
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_message = self._take
+        self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.subscribe(f"{TOPICS}/#", 1)
         self._client.loop_start()
 
-    def _take(self, _client: object, _data: object, message: MQTTMessage) -> None:
+    def _on_message(self, _client: object, _data: object, message: MQTTMessage) -> None:
         kind = message.topic.removeprefix(f"{TOPICS}/")
         if kind.startswith("waveform/"):
             return
@@ -262,10 +262,10 @@ async def test_whole_legs_are_reported_stride_by_stride_and_over_the_gait_cycle(
         stop.set()
         await asyncio.wait({task})
         await scene.stop()
-    (slot, told) = ear.cycles[-1]
-    assert (slot, told["slot"], told["session"]) == ("bed-2", "bed-2", gateway.sessions["bed-2"])
-    assert {(c["joint"], len(c["mean"])) for c in told["curves"]} <= {("hip", 101), ("knee", 101), ("ankle", 101)}
-    assert told["curves"]
+    (slot, curves) = ear.cycles[-1]
+    assert (slot, curves["slot"], curves["session"]) == ("bed-2", "bed-2", gateway.sessions["bed-2"])
+    assert {(c["joint"], len(c["mean"])) for c in curves["curves"]} <= {("hip", 101), ("knee", 101), ("ankle", 101)}
+    assert curves["curves"]
 
 
 async def test_no_task_is_left_and_every_one_had_a_name(settings: Settings, manager: Manager) -> None:
@@ -492,8 +492,8 @@ async def test_a_wall_clock_that_is_set_moves_utc_and_the_replay_agrees(
     assert [{k: v for k, v in m.items() if k != "seq"} for m in live] == [orjson.loads(orjson.dumps(m)) for m in again]
     ends = [m["end_us"] for m in live]
     assert max(ends) - min(ends) > 20 * 365 * 86_400 * MICRO
-    said = [(round(m["value"] / 86_400, 3), m["quality"]) for m in heard if m["slot"] == SLOT]
-    assert said == [(0, "degraded"), (20 * 365, "ok")]
+    corrections = [(round(m["value"] / 86_400, 3), m["quality"]) for m in heard if m["slot"] == SLOT]
+    assert corrections == [(0, "degraded"), (20 * 365, "ok")]
     reader = HistoryReader(database(settings))
     await until(lambda: reader.count() == len(live))
     stored = {row.seq: row for row in reader.stored()}

@@ -62,9 +62,9 @@ class Wearer(Steady):
         super().__init__(bpm)
         self.beats_since = 0
 
-    def take(self, until_s: float) -> Beats:
+    def read_until(self, until_s: float) -> Beats:
         """Return the beats up to ``until_s``."""
-        beats = super().take(until_s)
+        beats = super().read_until(until_s)
         self.beats_since += len(beats.time_s)
         return beats
 
@@ -151,9 +151,9 @@ def rates(measurements: list[dict[str, Any]]) -> set[float]:
 async def test_one_goes_another_comes_into_the_bed_and_the_neighbour_notices_nothing(
     settings: Settings, desk: Desk
 ) -> None:
-    worn = Wearer(FIRST_BPM)
+    wearer = Wearer(FIRST_BPM)
     settings = settings.model_copy(update={"recorder": Recorder(enabled=True)})
-    async with running(settings, worn, Wearer(NEIGHBOUR_BPM)) as gateway:
+    async with running(settings, wearer, Wearer(NEIGHBOUR_BPM)) as gateway:
         await until(lambda: desk.of("p-1") and desk.of("p-2"))
         stay = desk.of("p-1")[0]["session"]
         started = await desk.change("session-start", subject="p-1", protocol="10mwt")
@@ -164,8 +164,8 @@ async def test_one_goes_another_comes_into_the_bed_and_the_neighbour_notices_not
         await desk.change("discharge", subject="p-1")
         await until(lambda: devices(gateway) == ["strap-2"])
         assert slots(gateway) == {"bay-2": ("p-2", ["strap-2"])}  # of the same status
-        worn.put_on(SECOND_BPM)
-        await until(lambda: worn.beats_since > 2 * AVERAGED_BEATS)
+        wearer.put_on(SECOND_BPM)
+        await until(lambda: wearer.beats_since > 2 * AVERAGED_BEATS)
         await desk.change("admit", subject="p-3", bed="bay-1")
         await desk.change("assign", device="strap-1", bed="bay-1", placement="chest")
         await until(lambda: len(desk.of("p-3")) > 2)
@@ -175,9 +175,9 @@ async def test_one_goes_another_comes_into_the_bed_and_the_neighbour_notices_not
     session = ward.session(started["session"])
     assert session is not None
     assert session.ended_us is not None
-    told = [m for m in desk.of("p-1") if m["session"] == session.id]
-    assert min(m["start_us"] for m in told) >= session.started_us
-    assert max(m["end_us"] for m in told) <= session.ended_us + 2 * STEP_US
+    measured = [m for m in desk.of("p-1") if m["session"] == session.id]
+    assert min(m["start_us"] for m in measured) >= session.started_us
+    assert max(m["end_us"] for m in measured) <= session.ended_us + 2 * STEP_US
     assert {m["session"] for m in desk.of("p-1")} == {stay, session.id}
     assert (rates(desk.of("p-1")), rates(desk.of("p-3"))) == ({FIRST_BPM}, {SECOND_BPM})
     assert {m["slot"] for m in desk.of("p-3")} == {"bay-1"}
@@ -231,12 +231,12 @@ async def test_what_cannot_be_is_one_sentence_and_changes_nothing(settings: Sett
 
 
 async def test_a_ward_with_nobody_waits_for_somebody(settings: Settings, desk: Desk) -> None:
-    worn = Wearer(FIRST_BPM)
-    async with running(settings, worn, Wearer(NEIGHBOUR_BPM)):
+    wearer = Wearer(FIRST_BPM)
+    async with running(settings, wearer, Wearer(NEIGHBOUR_BPM)):
         await until(lambda: desk.ward)
         for subject in ("p-1", "p-2"):
             await desk.change("discharge", subject=subject)
-    async with running(settings, worn, Wearer(NEIGHBOUR_BPM)) as gateway:
+    async with running(settings, wearer, Wearer(NEIGHBOUR_BPM)) as gateway:
         await until(lambda: gateway.status.get("publisher", {}).get("connected"))  # before, nobody hears a command
         assert slots(gateway) == {}
         await desk.change("admit", subject="p-4", bed="bay-2")

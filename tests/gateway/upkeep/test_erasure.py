@@ -33,7 +33,7 @@ from gateway.recordings.recording import Header, RecordingWriter
 from gateway.upkeep.erasure import erase, find
 from gateway.upkeep.upkeep import Upkeep
 from gateway.ward.kept_ward import KeptWard
-from gateway.wire.payload import Message, Rejected, Told, encode_measurements
+from gateway.wire.payload import DecodedRecord, Message, Rejected, encode_measurements
 from gateway.wire.topics import Topics
 from tests.gateway.historian.test_historian import Quiet
 from tests.gateway.samples import START_US, ward
@@ -73,7 +73,7 @@ def fill(history: History) -> int:
     for seq, subject in enumerate(["", GONE, STAYS, GONE, ""], 6003):
         fields = {"slot": "bay-1", "subject": subject} if subject else {}
         made, chain = body(Record("audit", "session" if subject else "start", START_US, fields), chain)
-        records.append(Told(seq, "audit", "session", START_US, made))
+        records.append(DecodedRecord(seq, "audit", "session", START_US, made))
     bad = [
         Rejected(seq, "bad n", orjson.dumps({"subject": subject, "n": -1}))
         for seq, subject in enumerate([GONE, STAYS], 6008)
@@ -134,7 +134,8 @@ def test_what_comes_late_of_an_erased_subject_is_refused_and_reported(
     late = of(GONE, ward(4)) + of(STAYS, ward(4))
     made, _ = body(Record("audit", "session", START_US, {"subject": GONE}), Chain(5, ""))
     history.store([
-        Message("g-1", EPOCH, 0, list(enumerate(late, 6010)), records=[Told(6018, "audit", "session", 1, made)],
+        Message("g-1", EPOCH, 0, list(enumerate(late, 6010)),
+                records=[DecodedRecord(6018, "audit", "session", 1, made)],
                 rejected=[Rejected(6019, "x", GONE.encode())])
     ])  # fmt: skip
     assert history.receipt("g-1", EPOCH).stored == 6019
@@ -144,7 +145,7 @@ def test_what_comes_late_of_an_erased_subject_is_refused_and_reported(
         gaps = {(first, end) for _, _, first, end, reason in reader.gaps() if reason == ERASED and first >= 6010}
         assert sum(end - first + 1 for first, end in gaps) == 5
     reported: list[str] = []
-    Upkeep(history.database, keep_days=1, share=1.0, tell=lambda what, **_: reported.append(what)).answer_requests()
+    Upkeep(history.database, keep_days=1, share=1.0, on_event=lambda what, **_: reported.append(what)).answer_requests()
     assert reported == ["erased-refused"]
     history.close()
     assert_nothing_in(tmp_path)

@@ -18,7 +18,7 @@ from gateway.model.measurement import Measurement
 from gateway.model.wall_correction import Correction, measurements
 from gateway.upkeep.believed_time import SETTLED_S, BelievedTime
 from gateway.upkeep.upkeep import ROLL_S, Upkeep
-from gateway.wire.payload import Message, Told
+from gateway.wire.payload import DecodedRecord, Message
 from tests.gateway.old_histories import make_version_2
 from tests.gateway.samples import START_US, measurement, ward
 
@@ -66,7 +66,7 @@ class Site:
                 monotonic=lambda: self.machine.monotonic,
                 kernel=lambda: Clock(self.machine.synchronised, 0.0),
             ),
-            tell=lambda what, **fields: self.entries.append((what, fields)),
+            on_event=lambda what, **fields: self.entries.append((what, fields)),
             monotonic=lambda: self.machine.monotonic,
         )
 
@@ -209,7 +209,7 @@ def test_another_keep_days_in_the_file_still_goes_by_shares_and_asks_for_a_word(
     site.live(0.25)
     assert before - site.rows() == first
     with site.history.database.transaction() as db:
-        site.upkeep.retention.take_word(db)
+        site.upkeep.retention.confirm(db)
     site.live(0.25)
     assert site.rows() <= 3 * 400
     assert site.entries_of("retention")[-1]["rows"] == before - first - site.rows()
@@ -229,13 +229,13 @@ def test_a_word_counts_for_a_clock_that_went_on_while_the_historian_was_off(site
     site.live(1)
     assert site.rows() == 4000
     with site.history.database.transaction() as db:
-        assert site.upkeep.retention.take_word(db)["rows"] == 4000
+        assert site.upkeep.retention.confirm(db)["rows"] == 4000
     site.live(1)
     assert site.rows() == 0
 
 
 def test_the_audit_and_what_was_rejected_go_with_the_rows_of_their_time_and_not_by_their_own(site: Site) -> None:
-    old = [Told(site.seq + n, "audit", "start", 1_000_000 * n, b"{}") for n in range(1, 21)]
+    old = [DecodedRecord(site.seq + n, "audit", "start", 1_000_000 * n, b"{}") for n in range(1, 21)]
     site.history.store([Message("g-1", EPOCH, 0, records=old)])
     site.seq += 20
     site.live(KEEP_DAYS - 2, a_day=8)

@@ -14,7 +14,7 @@ from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, Chain, Row
 from gateway.ward.changes import read_change
 from gateway.ward.registry import Registry
-from gateway.wire.payload import Message, Told, decode_records, encode_records
+from gateway.wire.payload import DecodedRecord, Message, decode_records, encode_records
 from tests.gateway.samples import START_US, measurement
 
 EPOCH = "0123456789abcdef"
@@ -45,7 +45,7 @@ class Gateway:
         self.registry = Registry(folder / f"{name}.ward.db")
         self.seq = 0
         self.handed = 0
-        self.waiting: list[Told | tuple[int, Measurement]] = []
+        self.waiting: list[DecodedRecord | tuple[int, Measurement]] = []
         self.do(0, "add-bed", bed="bay-1")
         self.do(0, "add-device", device=DEVICE)
         self.do(0, "admit", subject=subject, bed="bay-1", height_m=1.7)
@@ -55,10 +55,10 @@ class Gateway:
         """Make a change at a second; its words wait for the history."""
         change = read_change(name, fields)
         self.registry.apply(change, at_us=us(second), by="Anna Weiss", source="command line")
-        for told in self.registry.untold(self.handed):
+        for event in self.registry.untold(self.handed):
             self.seq += 1
-            self.waiting += word(self.name, self.seq, told.what, told.at_us, told.fields, epoch=self.epoch).records
-            self.handed = told.id
+            self.waiting += word(self.name, self.seq, event.what, event.at_us, event.fields, epoch=self.epoch).records
+            self.handed = event.id
 
     def measure(self, first: int, last: int, *, value: float = 1.0) -> None:
         """Measure once a second, under the session in force; each value stands for one second."""
@@ -84,7 +84,7 @@ class Gateway:
         """Return what waits, one by one."""
         waiting, self.waiting = self.waiting, []
         return [
-            Message(self.name, self.epoch, 0, records=[one]) if isinstance(one, Told)
+            Message(self.name, self.epoch, 0, records=[one]) if isinstance(one, DecodedRecord)
             else Message(self.name, self.epoch, 0, [one])
             for one in waiting
         ]  # fmt: skip

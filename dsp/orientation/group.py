@@ -1,8 +1,8 @@
 """The orientation filter for several sensors side by side, as a processor's vector registers like it.
 
-The numbers of a group of sensors lie in a table, a row for each number and a column (lane) for each sensor, and each
-loop over lanes becomes vector instructions. Only the usual case is done here: filters running, no sample missing, no
-value that a sensor could not say. A lane that leaves it is put down as such, keeps its state, and is done over by the
+The numbers of a group of sensors lie in a table, a row for each number and a column for each sensor, and each loop
+over columns becomes vector instructions. Only the usual case is done here: filters running, no sample missing, no value
+that a sensor could not say. A column that leaves it is put down as such, keeps its state, and is done over by the
 kernel for single sensors, whose arithmetic is the same to the bit.
 """
 
@@ -76,7 +76,7 @@ from dsp.orientation.table import (
 
 @lean
 def check(work: Table, params: OrientationKernelParams, count: int) -> None:
-    """Count repeats; put down lanes whose sample is not one that the usual case takes."""
+    """Count repeats; put down columns whose sample is not one that the usual case takes."""
     z = work.z
     frozen, frozen_gyr = float(params.frozen), float(params.frozen_gyr)
     rest_gyr, new_gyr = params.rest_gyr, params.new_gyr
@@ -342,7 +342,7 @@ def orient_all(work: Table, count: int) -> None:
 
 @lean
 def step_group(work: Table, params: OrientationKernelParams, count: int) -> None:
-    """Take one sample of each of the first lanes, so many of them."""
+    """Take one sample of each of the first columns, so many of them."""
     check(work, params, count)
     calm_down(work, params, count)
     turn_all(work, params, count)

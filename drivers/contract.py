@@ -1,4 +1,8 @@
-"""What every driver promises; each driver's test file subclasses `DriverContract` and gets these tests."""
+"""What every driver promises; each driver's test file subclasses `DriverContract` and gets these tests.
+
+For whoever writes a driver, here or in a package of their own. It needs pytest and hypothesis, which a gateway does
+not. As a plug-in of pytest (``-p drivers.contract --contract-of NAME``) it fails where a driver has no such test.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,17 @@ frames_of_junk = st.lists(
     ),
     max_size=12,
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--contract-of", action="append", default=[], metavar="DRIVER", help="it must be tested here")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    kinds = {item.cls for item in session.items if isinstance(item, pytest.Function) and item.cls}
+    tested = {kind.name for kind in kinds if issubclass(kind, DriverContract)}
+    if missing := [name for name in session.config.getoption("--contract-of") if name not in tested]:
+        raise pytest.UsageError(f"no test class made from DriverContract has the name '{missing[0]}'")
 
 
 def decoded(decoder: Decoder, chunks: Sequence[Sequence[Frame]]) -> dict[str, Packet]:
