@@ -6,7 +6,7 @@ by its own id alone. Plausibility limits reject what a body cannot do; they are 
 about health. The limits of cadence, speed, stride length, stride time and step time are those of the Mobilise-D
 "ALL" cohort; the others, and the wider ones for exoskeleton gait, are the project's own proposals.
 
-The metrics of walking stand in `dsp.gait_metrics`.
+The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -18,6 +18,7 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Final
 
+from dsp.exoskeleton_metrics import EXOSKELETON
 from dsp.gait_metrics import GAIT
 from dsp.metric import LOINC, MDC, Code, Metric
 from dsp.result import Side
@@ -58,6 +59,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         high=500.0,
         description="Standard deviation of the intervals between normal beats over the last 300 s.",
     ),
+    *EXOSKELETON,
     _device(
         "battery_pct",
         "Battery",

@@ -52,6 +52,9 @@ def simulate_ward(
     speed: SpeedOption = 1.0,
     write_config: ConfigOption = None,
     fault: FaultOption = None,
+    exoskeletons: Annotated[
+        int, typer.Option(min=0, help="How many of those with sensors on the shanks alone wear an exoskeleton too.")
+    ] = 0,
 ) -> None:
     """Simulate a ward: Movella DOTs on the legs, a Shimmer3 at the lower back, a heart-rate strap.
 
@@ -60,7 +63,9 @@ def simulate_ward(
     from simulators.scenes.ward import ward
 
     with _refused_plainly():
-        scene = ward(beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault))
+        scene = ward(
+            beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault), exoskeletons=exoskeletons
+        )
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 

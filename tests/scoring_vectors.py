@@ -13,6 +13,7 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
+from tests import scoring_exoskeletons
 
 Answer = dict[str, Any] | None
 
@@ -24,7 +25,9 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
     decoders: dict[str, Callable[[str, Sequence[bytes], Mapping[str, Any]], Answer]] = {
         "ble_heart_rate": _heart_rate,
         "movella_dot": _movella_dot,
+        "openexo_ble": scoring_exoskeletons.openexo,
         "shimmer3": _shimmer3,
+        "vesc_uart": scoring_exoskeletons.vesc,
     }
     return decoders[device](stream, packets, context) if device in decoders else None
 

@@ -37,13 +37,13 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "contract", "registry", "heart_rate", "movella_dot", "shimmer3", "transport", "gatt", "driver", "identity",
-        "packet", "errors",
+        "contract", "registry", "exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc", "transport",
+        "gatt", "driver", "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",
-        "catalogue", "gait_metrics", "metric", "sensor_rows", "units", "batch", "result", "roster", "arrays", "record",
-        "kernel",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exoskeleton", "contact", "mounting",
+        "smoothness", "catalogue", "gait_metrics", "exoskeleton_metrics", "metric", "sensor_rows", "units", "batch",
+        "result", "roster", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

@@ -11,12 +11,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, get_args
 
 from config.settings import Placement
+from drivers.exoskeleton import FAULTS, STATE, STREAM, UNITS
+from dsp.exoskeleton_metrics import EXOSKELETON
 from gateway.analysis.modality import Modality, Signal
 
 if TYPE_CHECKING:
     from gateway.analysis.ward_operators import WardOperators
 
-ANYWHERE: Final[tuple[Placement, ...]] = get_args(Placement)
+ON_THE_BODY: Final[tuple[Placement, ...]] = tuple(place for place in get_args(Placement) if place != "exoskeleton")
 IMU: Final = Signal(
     "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
 )  # fmt: skip
@@ -34,6 +36,12 @@ def _heart() -> type[WardOperators]:
     return HeartOperators
 
 
+def _exoskeleton() -> type[WardOperators]:
+    from gateway.analysis.exoskeleton import ExoskeletonOperators
+
+    return ExoskeletonOperators
+
+
 def _battery() -> type[WardOperators]:
     from gateway.analysis.battery import BatteryOperators
 
@@ -45,7 +53,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         "movement",
         "motion sensor",
         signals=(IMU,),
-        placements=ANYWHERE,
+        placements=ON_THE_BODY,
         metrics=(
             "initial_contact", "final_contact", "foot_flat", "walking_bout",
             "cadence", "walking_speed", "n_steps", "walking_time",
@@ -68,6 +76,18 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         placements=("chest", "wrist"),
         metrics=("heart_rate", "hrv_rmssd", "hrv_sdnn"),
         operators=_heart,
+    ),
+    Modality(
+        "exoskeleton",
+        "exoskeleton",
+        signals=(
+            Signal(STREAM, tuple(UNITS), tuple(UNITS.values()), some=True),
+            Signal(FAULTS.name, FAULTS.channels, FAULTS.units),
+            Signal(STATE.name, STATE.channels, STATE.units),
+        ),
+        placements=("exoskeleton",),
+        metrics=tuple(metric.id for metric in EXOSKELETON),
+        operators=_exoskeleton,
     ),
     Modality(
         "battery",

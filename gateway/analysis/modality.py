@@ -25,16 +25,22 @@ class Signal:
         stream: Name of the stream.
         channels: What operators need of it, in any order; a device may send more.
         units: UCUM unit of each of the channels.
+        some: Whether a device may send only some of them: at least one.
     """
 
     stream: str
     channels: tuple[str, ...]
     units: tuple[str, ...]
+    some: bool = False
 
     def misfit(self, spec: StreamSpec) -> str:
         """Return why a stream of this name cannot be measured by; empty if it can."""
         units = dict(zip(spec.channels, spec.units, strict=True))
+        if self.some and not units.keys() & set(self.channels):
+            return f"{spec.name} without any channel that is known: nothing is computed from it"
         for channel, unit in zip(self.channels, self.units, strict=True):
+            if self.some and channel not in units:
+                continue
             if channel not in units:
                 return f"{spec.name} without {channel}: nothing is computed from it"
             if units[channel] != unit:

@@ -24,6 +24,8 @@ from gateway.model.usage import UsageError
 
 SAMPLES_CHANNEL = {"ble": "measurement", "serial": "data"}  # what every driver calls the way its samples come
 SHOWN_AT_MOST = 200  # rows a stream: more is for --json
+MOST_BESIDE = 16  # channels beside each other: an exoskeleton has more, and no terminal is so wide
+MOST_ABREAST = 4  # samples beside each other, where each channel has a line
 
 _HEX = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2})+)")
 _CHANNEL = re.compile(r"([a-z][a-z0-9_]*):(.*)", re.DOTALL)
@@ -95,14 +97,36 @@ def _show(packets: Sequence[Packet], decoder: Decoder, frames: int) -> None:
     console = Terminal()
     for packet in packets:
         console.print(_table(packet, decoder.streams[packet.stream]))
-        if len(packet) > SHOWN_AT_MOST:
-            console.print(f"... and {len(packet) - SHOWN_AT_MOST} more: --json prints all.", style="dim")
+        most = MOST_ABREAST if packet.samples.shape[1] > MOST_BESIDE else SHOWN_AT_MOST
+        if len(packet) > most:
+            console.print(f"... and {len(packet) - most} more: --json prints all.", style="dim")
     if not packets:
         console.print(f"No sample in {frames} frame{'s' * (frames != 1)}.")
 
 
 def _table(packet: Packet, spec: StreamSpec) -> Table:
+    """Return a line a sample; a line a channel where there are too many to stand side by side."""
     table = Table(title=f"{packet.stream}: {len(packet)} sample{'s' * (len(packet) != 1)}", title_justify="left")
+    return (_channel_by_channel if len(spec.channels) > MOST_BESIDE else _sample_by_sample)(table, packet, spec)
+
+
+def _channel_by_channel(table: Table, packet: Packet, spec: StreamSpec) -> Table:
+    shown = list(rows(packet, spec))[:MOST_ABREAST]
+    for heading in ("channel", "unit"):
+        table.add_column(heading)
+    for row in shown:
+        table.add_column(str(row.get("tick", "")), justify="right")
+    for channel, unit in zip(spec.channels, spec.units, strict=True):
+        table.add_row(channel, "" if unit == "1" else unit, *(_cell(row[channel]) for row in shown))
+    table.add_row("flags", "", *(", ".join(row["flags"]) for row in shown))
+    return table
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def _sample_by_sample(table: Table, packet: Packet, spec: StreamSpec) -> Table:
     if len(packet.ticks):
         table.add_column("tick", justify="right")
     for channel, unit in zip(spec.channels, spec.units, strict=True):
@@ -111,7 +135,7 @@ def _table(packet: Packet, spec: StreamSpec) -> Table:
     table.add_column("flags")
     for row in list(rows(packet, spec))[:SHOWN_AT_MOST]:
         cells = [str(row["tick"])] if "tick" in row else []
-        cells += ["-" if (value := row[channel]) is None else f"{value:.6g}" for channel in spec.channels]
+        cells += [_cell(row[channel]) for channel in spec.channels]
         table.add_row(*cells, ", ".join(row["flags"]))
     return table
 

@@ -37,6 +37,8 @@ from gateway.wire.topics import Topics
 START_S = 60.0  # processes that only have to load
 COMPILE_S = 900.0  # the gateway, where the kernels are compiled for the first time on a slow machine
 PATIENCE_S = 5.0  # how often somebody who waits is told that it goes on
+EXOSKELETONS = 1  # worn in a demo: enough to see one beside the others
+EVERY_THIRD = 3  # bed has sensors on the shanks alone, and may wear one
 BEHIND_S = 0.2  # of simulated time from a sample to its step, in one of twenty steps: a step has 0.05 s
 BEHIND_FOR = 10  # lines of it, before it is said
 STOP_S = 15.0  # what a child gets to stop in order
@@ -159,7 +161,8 @@ async def _demo(
         stack.push_async_callback(broker.stop)
         config = folder / "demo.toml"
         ward = ["simulate", "ward", "--beds", str(beds), "--speed", str(speed), "--socket", str(folder / "radio.sock"),
-                "--ports", str(folder / "ports"), "--write-config", str(config)]  # fmt: skip
+                "--ports", str(folder / "ports"), "--write-config", str(config),
+                "--exoskeletons", str(min(EXOSKELETONS, beds // EVERY_THIRD))]  # fmt: skip
         simulators = await stack.enter_async_context(_child("simulators", ward, folder))
         await _until(console, stop, lambda: config.exists() and (folder / "radio.sock").exists(), simulators)
         _complete(config, folder, port)

@@ -186,6 +186,11 @@ class Intake:
         return self._driver.transport
 
     @property
+    def silence_s(self) -> float:
+        """How long the device may be silent, as its driver says; seconds."""
+        return self._driver.silence_s
+
+    @property
     def streams(self) -> dict[str, StreamSpec]:
         """The streams as the device announced them."""
         return dict(self.decoder.streams)

@@ -69,6 +69,7 @@ class DeviceStatus(TypedDict, total=False):
     repeated: int
     units: list[str]
     age_s: float | None
+    silence_s: float
     battery: float | None
     error: str
     advice: str

@@ -63,6 +63,7 @@ def device_status(
         "repeated": intake.repeated + sum(count.repeated for count in counts),
         "units": [units] if units else [],
         "age_s": round(now_s - intake.newest_s, 3) if math.isfinite(intake.newest_s) else None,
+        "silence_s": intake.silence_s,
         "battery": _latest(intake, "battery"),
         "error": state.error if state else "",
         "advice": state.advice if state else "",

@@ -10,7 +10,7 @@ from gateway.status.notices import Finding, Rule
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED
 
 SILENT_AFTER_S = 5.0
-"""A device that streams sends at least once a second."""
+"""Most devices that stream send at least once a second; one that may be silent for longer says so."""
 BATTERY_LOW_PCT, BATTERY_VERY_LOW_PCT = 20.0, 10.0
 BATTERY_RECOVERED_PCT = 5.0
 """Above the limit by so much: a battery that recovers by a point when it rests is no charged one."""
@@ -34,7 +34,8 @@ SHOWN_S = 300.0
 """What happened in an instant stays on the page for so long."""
 
 DEVICE_SILENT = Rule(
-    "device-silent", "medium", 0.0, 2.0, f"a connected device has sent no sample for {SILENT_AFTER_S:g} s",
+    "device-silent", "medium", 0.0, 2.0,
+    f"a connected device has sent no sample for {SILENT_AFTER_S:g} s, or as long as its kind may be silent",
     "The gateway starts the stream again; if it repeats, switch the device off and on.",
 )  # fmt: skip
 LINK_LOST = Rule(
@@ -320,7 +321,7 @@ def _link(device: DeviceStatus) -> Iterator[Finding]:
     name, slot, state, advice = device["id"], device["slot"], device["state"], device.get("advice", "")
     age_s = device["age_s"]
     if state in CONNECTED:
-        if age_s is not None and age_s > SILENT_AFTER_S:
+        if age_s is not None and age_s > max(SILENT_AFTER_S, device.get("silence_s", 0.0)):
             yield Finding(DEVICE_SILENT, f"{name} is connected but silent", name, slot, advice=advice)
     elif state == "stopped" or device.get("problem") in PROBLEMS:
         return

@@ -84,6 +84,24 @@ class Pose(NamedTuple):
         return self.attitude.to_segment(self.place.accel - GRAVITY)
 
 
+class Leg(NamedTuple):
+    """What a leg does at n instants.
+
+    Attributes:
+        phase: (n,) strides from the beginning: whole at its contacts, `TOE_OFF_PHASE` more at its toe offs.
+        size: (n,) how large its movements are; 0 standing.
+        hip: Flexion, radians, with its derivatives.
+        knee: Flexion.
+        ankle: Dorsiflexion.
+    """
+
+    phase: Floats
+    size: Floats
+    hip: State
+    knee: State
+    ankle: State
+
+
 class WalkingBody:
     """A person who walks; everything about it follows from its arguments.
 
@@ -260,6 +278,15 @@ class Figure:
         """Return thigh angle from the vertical and knee flexion, radians, knee in front and bent positive."""
         phase, size = self._body.phase[foot].at(times).channel(0), self._body.size.at(times)
         return THIGH.at(phase, size.channel(0)), KNEE.at(phase, size.channel(1))
+
+    def leg(self, foot: Foot, times: Floats) -> Leg:
+        """Return the joints of a leg at true times (n,), in order."""
+        self.plan(float(times[-1]))
+        thigh, knee = self._leg(foot, times)
+        shank = knee.plus(thigh.times(-1))
+        ankle = shank.plus(self._feet[foot].pitch.at(times).channel(0).times(-1))
+        phase, size = self._body.phase[foot].at(times), self._body.size.at(times)
+        return Leg(phase.value[:, 0], size.value[:, 0], thigh, knee, ankle)
 
     def _shank(self, foot: Foot, times: Floats) -> Pose:
         thigh, knee = self._leg(foot, times)

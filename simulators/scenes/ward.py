@@ -1,6 +1,7 @@
 """A ward of walking people with DOTs on their legs, a Shimmer at the back and a heart-rate strap.
 
-Beds take turns in what is worn: feet and back as most do, both whole legs and back for joint angles, shanks alone.
+Beds take turns in what is worn: feet and back as most do, both whole legs and back for joint angles, shanks alone. Who
+has sensors on the shanks alone may practise in an exoskeleton of hips and knees, with the open exoskeleton frame.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from simulators.body.body import HEIGHT_M, Placement, WalkingBody
+from simulators.body.exoskeleton import WornExoskeleton
 from simulators.body.heart import Heart
 from simulators.body.programme import there_and_back
+from simulators.devices.exo_frame import ExoFrame
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot
 from simulators.devices.shimmer3 import Shimmer3
@@ -54,7 +57,9 @@ WANDER_PPM = 1.0
 LOSS = Channel(loss=0.01)  # a good day on the ward; recordings show up to a fifth
 
 
-def ward(*, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = ()) -> Scene:
+def ward(
+    *, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = (), exoskeletons: int = 0
+) -> Scene:
     """Return a ward, not started; the same for the same seed.
 
     Args:
@@ -63,24 +68,34 @@ def ward(*, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: S
         seed: Who the people are and how their sensors are imperfect.
         speed: Simulated seconds in a real one.
         faults: What goes wrong.
+        exoskeletons: How many of those with sensors on the shanks alone wear an exoskeleton too.
 
     Raises:
-        ValueError: if there are too many beds, or a fault names a device that is not there.
+        ValueError: if there are too many beds or exoskeletons, or a fault names a device that is not there.
     """
     if not 1 <= beds <= MOST_BEDS:
         raise ValueError(f"a ward has 1 to {MOST_BEDS} beds, not {beds}")
     hub, timeline = Hub(), Timeline(speed=speed, running=False)
-    people = [_Person(number, seed) for number in range(1, beds + 1)]
+    able = [number for number in range(1, beds + 1) if not _outfit(number).back]
+    if not 0 <= exoskeletons <= len(able):
+        raise ValueError(f"of {beds} beds up to {len(able)} may wear an exoskeleton, not {exoskeletons}")
+    helped = able[:exoskeletons]
+    people = [_Person(number, seed, helped=number in helped) for number in range(1, beds + 1)]
     scene = Scene(hub, timeline, [person.bed(hub, timeline, ports) for person in people], faults)
     scene.check()
     return scene
 
 
+def _outfit(number: int) -> Outfit:
+    return OUTFITS[(number - 1) % len(OUTFITS)]
+
+
 class _Person:
     """Who lies in a bed and walks the corridor; all drawn once from the seed."""
 
-    def __init__(self, number: int, seed: int) -> None:
+    def __init__(self, number: int, seed: int, *, helped: bool = False) -> None:
         self._number = number
+        self._helped = helped
         self._random = random = np.random.default_rng([seed, number])
         programme = there_and_back(
             speed_mps=random.uniform(SLOWEST_MPS, FASTEST_MPS), asymmetry=random.uniform(1.0, MOST_ASYMMETRY)
@@ -92,7 +107,7 @@ class _Person:
     def bed(self, hub: Hub, timeline: Timeline, ports: Path) -> Bed:
         """Return the bed with the person's devices."""
         number, name = self._number, f"bed-{self._number}"
-        outfit = OUTFITS[(number - 1) % len(OUTFITS)]
+        outfit = _outfit(number)
         placed = []
         for at, placement in enumerate(outfit.dots):
             address, device = dot_address(number, at), f"{name}-{placement.replace('_', '-')}"
@@ -106,20 +121,31 @@ class _Person:
         heart, address = Heart(self._draw(), effort=self._body.walks()), strap_address(number)
         strap = HeartRateStrap(name=f"{name}-chest", timeline=timeline, hub=hub, address=address, source=heart)
         placed.append(PlacedDevice(strap, "heart_rate", "chest", address=address))
+        if self._helped:
+            placed.append(self._exoskeleton(f"{name}-exoskeleton", timeline, ports))
         wearer = Wearer()
         for each in placed:
             each.device.wearer = wearer
         return Bed(name, f"Bed {number}", f"sim-{number:03d}", placed, round(self._body.height_m, 2))
 
+    def _exoskeleton(self, name: str, timeline: Timeline, ports: Path) -> PlacedDevice:
+        source = WornExoskeleton(self._figure, joints=("hip", "knee"), clock=self._clock(), seed=self._draw())
+        port = ports / name
+        device = ExoFrame(name=name, timeline=timeline, path=port, source=source, serial=1000 + self._number)
+        return PlacedDevice(device, "exo_frame", "exoskeleton", port=port)
+
     def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:
-        clock = Clock(
+        clock = self._clock()
+        return self._body.sensor(
+            placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw(), figure=self._figure
+        )
+
+    def _clock(self) -> Clock:
+        return Clock(
             self._draw(),
             offset_s=self._random.uniform(0.0, LONGEST_ON_S),
             drift_ppm=self._random.normal(0.0, DRIFT_PPM),
             wander_ppm=WANDER_PPM,
-        )
-        return self._body.sensor(
-            placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw(), figure=self._figure
         )
 
     def _draw(self) -> int:

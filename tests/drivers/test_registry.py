@@ -19,7 +19,7 @@ from gateway.cli.options import known_drivers
 from gateway.model.usage import UsageError
 from tests.drivers.packages import OXIMETER, install_package
 
-OURS = ["heart_rate", "movella_dot", "shimmer3"]
+OURS = ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc"]
 
 
 class TestOximeter(DriverContract):
@@ -123,7 +123,10 @@ def test_two_of_one_name_are_refused_with_both_packages(tmp_path: Path, monkeypa
 
 
 def test_an_unknown_name_is_shown_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"^no driver 'toaster': known are heart_rate, movella_dot, shimmer3$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3, vesc$",
+    ):
         load_driver("toaster")
 
 

@@ -23,7 +23,7 @@ VERIFIED = {
     (MDC, "8454269"),
     (MDC, "67996"),
 }
-UNITS = {"1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min"}
+UNITS = {"1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min", "N.m", "Cel", "V"}
 REQUIRED = (
     "initial_contact final_contact foot_flat cadence stride_time step_time stance_time stance_pct swing_time swing_pct "
     "double_support_pct single_support_pct n_steps stride_length walking_speed foot_clearance foot_strike_angle "

@@ -87,7 +87,7 @@ def test_what_can_be_simulated_is_listed() -> None:
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 0
     assert [line.split()[0] for line in result.output.splitlines()] == simulator_names()
-    assert {"heart_rate", "movella_dot", "shimmer3"} <= set(simulator_names())
+    assert {"exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc"} <= set(simulator_names())
 
 
 @pytest.mark.parametrize(

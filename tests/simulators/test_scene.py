@@ -70,6 +70,20 @@ async def test_the_same_seed_makes_the_same_ward(tmp_path: Path) -> None:
     assert not np.array_equal(one[0], one[4])  # another bed, another person
 
 
+async def test_who_has_sensors_on_the_shanks_alone_may_wear_an_exoskeleton(tmp_path: Path) -> None:
+    plain, helped = (ward(beds=6, ports=tmp_path, seed=3, exoskeletons=n) for n in (0, 1))
+    slots = settings(helped.configuration(tmp_path / "radio.sock")).slot
+    worn = {slot.id: device for slot in slots for device in slot.device if device.placement == "exoskeleton"}
+    assert list(worn) == ["bed-3"], "the first of two who may"
+    assert (worn["bed-3"].driver, worn["bed-3"].port) == ("exo_frame", tmp_path / "bed-3-exoskeleton")
+    assert [name for name in helped.devices if name not in plain.devices] == ["bed-3-exoskeleton"]
+    for name, device in plain.devices.items():  # and nobody else walks otherwise for it
+        one, other = (found.source.read_until(2.0) for found in (device, helped.devices[name]))  # type: ignore[attr-defined]
+        np.testing.assert_array_equal(one.time_s, other.time_s)
+    with pytest.raises(ValueError, match="of 6 beds up to 2 may wear an exoskeleton, not 3"):
+        ward(beds=6, ports=tmp_path, exoskeletons=3)
+
+
 async def test_a_ward_has_its_limits(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="1 to 99"):
         ward(beds=0, ports=tmp_path)

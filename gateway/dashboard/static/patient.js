@@ -2,6 +2,7 @@
 
 import { makeChip, updateChip } from "./chip.js";
 import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, onColourChange, say, speak } from "./dom.js";
+import { Exoskeleton } from "./exoskeleton.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
@@ -21,6 +22,7 @@ const strip = new Strip($("lanes"));
 const strides = new Strides();
 const joints = new Joints(catalogue);
 const newest = new Newest(catalogue);
+const exoskeleton = new Exoskeleton(catalogue);
 const wearer = new Wearer(bed, beginAnew);
 const trends = [
   [new Trend($("trend-cadence"), slot, catalogue.cadence, "both", 30), "cadence", ["both"]],
@@ -202,6 +204,7 @@ function show({ slot: patient }) {
   const since = now() - latest;
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   joints.show(patient, now());
+  exoskeleton.show(patient.values, now());
   newest.show(patient.values, now());
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }

@@ -14,6 +14,7 @@ const PLACEMENTS = {
   lower_back: ["Back", "Lower back"],
   chest: ["Chest", "Chest"],
   wrist: ["Wrist", "Wrist"],
+  exoskeleton: ["Exo", "Exoskeleton"],
 };
 
 export const placements = Object.keys(PLACEMENTS);
@@ -25,7 +26,7 @@ const SIGNALS = {
   facc: "Free acceleration",
 };
 
-const UNITS = { "deg/s": "°/s", deg: "°", "m/s2": "m/s²", "/min": "per min", "rad/s": "rad/s", 1: "" };
+const UNITS = { "deg/s": "°/s", deg: "°", "m/s2": "m/s²", "/min": "per min", "rad/s": "rad/s", "N.m": "Nm", 1: "" };
 
 export const short = (placement) => PLACEMENTS[placement]?.[0] ?? placement ?? "";
 export const long = (placement) => PLACEMENTS[placement]?.[1] ?? placement ?? "";

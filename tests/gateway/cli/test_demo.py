@@ -18,7 +18,7 @@ from gateway.history.reader import HistoryReader
 from gateway.wire.topics import Topics
 from tests.servers import free_port, wait_until
 
-BEDS, DEVICES = 12, 60
+BEDS, DEVICES = 12, 61
 READY_S = 120.0  # a machine under load, on which the kernels were never compiled
 STREAMING_S = 240.0
 

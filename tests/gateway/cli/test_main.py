@@ -14,6 +14,7 @@ import pytest
 from gateway.cli.decode import SAMPLES_CHANNEL, frames_of
 from gateway.cli.ending import unfit_machine
 from gateway.model.usage import UsageError
+from tests.drivers.exo_frames import GOLDEN
 
 COMMANDS = [
     "run", "demo", "replay", "historian", "dashboard", "user", "broker-acl", "decode", "check", "doctor", "status",
@@ -132,6 +133,18 @@ def test_decode_reads_a_file_with_comments_and_channels() -> None:
     samples = [json.loads(line) for line in done.stdout.splitlines()]
     assert [sample["heart_rate"] for sample in samples if sample["stream"] == "heart_rate"] == [75, 76]
     assert [sample["level"] for sample in samples if sample["stream"] == "battery"] == [87]
+
+
+def test_decode_gives_each_channel_a_line_where_there_are_many() -> None:
+    """An exoskeleton of hips and knees has 28, in a terminal of 80 columns."""
+    told = {golden["name"]: golden["serial"] for golden in GOLDEN}
+    sample = told["the example of the specification"]
+    wire = "\n".join([told["hips and knees, all told"], *[sample] * 6])
+    done = rehab_gateway("decode", "exo_frame", "--file", "-", stdin=wire)
+    assert done.returncode == 0
+    (line,) = [line for line in done.stdout.splitlines() if "right_hip_angle" in line]
+    assert [cell.strip() for cell in line.split("│")[1:-1]] == ["right_hip_angle", "deg", *["12.34"] * 4]
+    assert "... and 2 more: --json prints all." in done.stdout
 
 
 def test_decode_says_what_it_could_not_read() -> None:

@@ -36,7 +36,8 @@ BED = Slot(id="bed-1", subject="p-1", device=[STRAP])
 GOLDEN = (
     '{"v":1,"gateway":"gateway-1","state":"online","simulated":true,"time_us":5,"slots":[],"devices":['
     '{"id":"strap","slot":"bed-1","placement":"chest","driver":"heart_rate","transport":"ble","state":"stopped",'
-    '"samples":0,"rate_hz":1.5,"lost":0,"resets":0,"faults":{},"repeated":0,"units":["g"],"age_s":null,"battery":null,'
+    '"samples":0,"rate_hz":1.5,"lost":0,"resets":0,"faults":{},"repeated":0,"units":["g"],"age_s":null,'
+    '"silence_s":4.0,"battery":null,'
     '"error":"","advice":"","problem":"","doubt":"","told":null,"clock":null,"mounting":null,"streams":{"heart_rate":'
     '{"channels":["heart_rate","contact","energy"],"units":["/min","1","kJ"],"rate_hz":null},"rr":{"channels":["rr"],'
     '"units":["s"],"rate_hz":null},"battery":{"channels":["level","charging"],"units":["%","1"],"rate_hz":null}}}],'

@@ -81,6 +81,18 @@ WRONG: list[tuple[str, tuple[str, ...], Any]] = [
 ]
 
 
+def test_a_device_that_may_be_silent_is_not_told_of_before(run: Run) -> None:
+    """An exoskeleton sends nothing between two trials."""
+    run.device["silence_s"] = 3600.0
+    run.device["age_s"] = 3599.0
+    assert run.seconds(20) == []
+    run.device["age_s"] = 3601.0
+    assert run.seconds(2) == [("raised", "device-silent/dot-1")]
+    run.device["silence_s"] = 1.0
+    run.device["age_s"] = 4.9
+    assert ("cleared", "device-silent/dot-1") in run.seconds(10)
+
+
 @pytest.mark.parametrize(("name", "path", "value"), WRONG, ids=[name for name, _, _ in WRONG])
 def test_what_is_wrong_is_raised_after_its_onset_and_cleared_after_its_recovery(
     run: Run, name: str, path: tuple[str, str], value: Any

@@ -1,0 +1,1 @@
+"""OpenExo exoskeletons: read by notification alone, never written to."""

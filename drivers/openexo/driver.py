@@ -1,0 +1,218 @@
+"""OpenExo: open exoskeletons of hips, ankles and elbows over Bluetooth. Notifications only: nothing is ever written.
+
+What the device tells has neither counter nor clock: samples are stamped on arrival and carry ``LOSS_UNKNOWN``. Which
+field is what, the device says once, when it is subscribed to; where it does not, the option ``joints`` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from drivers.driver import Decoder, Driver, Link
+from drivers.errors import DialogueError, MalformedFrameError
+from drivers.exoskeleton import FAULTS, JOINTS, STATE, STREAM, joint_number
+from drivers.identity import Identity
+from drivers.openexo.fields import LAYOUTS, MOST_FIELDS, Fields, fields_of_joints, fields_of_names
+from drivers.openexo.message import (
+    BATTERY,
+    LONGEST_TABLE,
+    READY,
+    REAL_TIME,
+    TABLE_END,
+    Message,
+    joint_of,
+    parse_fault,
+    parse_message,
+    parse_table,
+)
+from drivers.packet import Flag, Frame, Packet, StreamSpec
+
+TELEMETRY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
+"""What the device notifies. Its twin, which takes commands (start, torques, resistance), is named nowhere here."""
+ERRORS = "33b65d43-611c-11ed-9b6a-0242ac120002"
+DEVICE_NAME = "e0271461-8c6a-11ed-a1eb-0242ac120002"
+
+MEASUREMENT_CHANNEL = "measurement"
+ERROR_CHANNEL = "error"
+LONGEST_MESSAGE = 255  # bytes; the characteristic holds no more
+LONGEST_NAME = 64  # bytes of a name that tells devices apart
+
+NOT_NAMED = "fields that nothing names: set the option 'joints'"
+CONTRADICTED = "the device names its fields otherwise than the option 'joints' does"
+OTHER_COUNT = "another number of fields than there are names"
+
+Row = tuple[int, list[float]]
+
+
+class OpenExoDecoder(Decoder):
+    """Real-time messages to samples, in the channels that the device names, or that the option says.
+
+    Args:
+        fields: What the fields are as long as the device has not said; None if nobody knows.
+    """
+
+    def __init__(self, fields: Fields | None = None) -> None:
+        super().__init__()
+        self._fields = fields
+        self._why = NOT_NAMED
+        self._sampled = False  # whether a sample was read by these fields
+        self._table: bytearray | None = None  # what has come of the table of names; None when none is coming
+        self._streams = self._made(fields or fields_of_joints("ankle"))
+
+    @staticmethod
+    def _made(fields: Fields) -> Mapping[str, StreamSpec]:
+        return {spec.name: spec for spec in (fields.spec, FAULTS, STATE)}
+
+    @property
+    def streams(self) -> Mapping[str, StreamSpec]:
+        """As the device names its fields, or the option; before either those of ankles, of which nothing is decoded."""
+        return self._streams
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode notifications one by one."""
+        samples: list[Row] = []
+        volts: list[Row] = []
+        faults: list[Row] = []
+        for frame in frames:
+            try:
+                if frame.channel == ERROR_CHANNEL:
+                    faults.append((frame.arrival_ns, _fault(frame.data)))
+                elif frame.channel == MEASUREMENT_CHANNEL:
+                    self._read(frame, samples, volts)
+            except MalformedFrameError as problem:
+                self.faults[str(problem)] += 1
+        rows = ((self._streams[STREAM], samples), (FAULTS, faults), (STATE, volts))
+        return [_packet(spec, each) for spec, each in rows if each]
+
+    def _read(self, frame: Frame, samples: list[Row], volts: list[Row]) -> None:
+        data = frame.data
+        if data.startswith(READY):
+            self._table = bytearray()
+            self._collect(self._table, data[len(READY) :])
+            return
+        if self._table is not None and not _is_message(data):
+            self._collect(self._table, data)
+            return
+        if len(data) > LONGEST_MESSAGE:
+            raise MalformedFrameError("oversized message")
+        message = parse_message(data)
+        if message.command == REAL_TIME:
+            samples.append((frame.arrival_ns, self._chosen(message)))
+        elif message.command == BATTERY and len(message.values) == 1:
+            volts.append((frame.arrival_ns, [np.nan, np.nan, np.nan, *_numbers(message.values)]))
+
+    def _collect(self, table: bytearray, data: bytes) -> None:
+        """Take a piece of the table; read it when its end has come."""
+        table += data
+        if len(table) > LONGEST_TABLE:
+            self._table = None
+            raise MalformedFrameError("a table of names without end")
+        if not table.endswith(TABLE_END):
+            return
+        self._table = None
+        read = parse_table(bytes(table))
+        if len(read.names) > MOST_FIELDS:
+            raise MalformedFrameError("a table of more names than a message has fields")
+        if read.names:
+            kinds = {place[1] for number in read.joints if (place := joint_of(number)) is not None}
+            self._adopt(fields_of_names(read.names, kinds))
+
+    def _adopt(self, fields: Fields) -> None:
+        """Go by the device's own names; where samples were read by others that contradict them, read no more.
+
+        The channels of a stream stay what they are while it runs.
+        """
+        if not self._sampled:
+            self._fields = fields
+            self._streams = self._made(fields)
+        elif self._fields is not None and self._fields.contradict(fields):
+            self._fields, self._why = None, CONTRADICTED
+
+    def _chosen(self, message: Message) -> list[float]:
+        fields = self._fields
+        if fields is None:
+            raise MalformedFrameError(self._why)
+        if len(message.values) != fields.count:
+            raise MalformedFrameError(OTHER_COUNT)
+        self._sampled = True
+        return _numbers([message.values[at] for at in fields.columns])
+
+
+def _is_message(data: bytes) -> bool:
+    """Whether bytes that come while the table is awaited are a message all the same: the exoskeleton is walking."""
+    try:
+        parse_message(data)
+    except MalformedFrameError:
+        return False
+    return True
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [np.nan if value is None else value for value in values]
+
+
+def _fault(data: bytes) -> list[float]:
+    """Return a row of `FAULTS`; a joint that has no number there is the whole device."""
+    code, number = parse_fault(data)
+    place = joint_of(number)
+    joint = joint_number(*place) if place is not None and place[1] in JOINTS else 0
+    return [float(code), float(joint), np.nan]
+
+
+def _packet(spec: StreamSpec, rows: Sequence[Row]) -> Packet:
+    return Packet(
+        spec.name,
+        np.array([arrival_ns for arrival_ns, _ in rows], np.int64),
+        np.empty(0, np.int64),
+        np.array([values for _, values in rows], np.float64),
+        np.full(len(rows), Flag.LOSS_UNKNOWN, np.uint8),
+    )
+
+
+class OpenExo(Driver):
+    """Subscribes to what the exoskeleton tells; its command characteristic is never written, whatever for.
+
+    Options: ``joints`` says what the exoskeleton has (``"ankle"``, ``"hip"``, ``"elbow"``, ``"hip_ankle"``,
+    ``"hip_elbow"``, ``"ankle_elbow"``) where its firmware sends no table of names.
+    """
+
+    name: ClassVar[str] = "openexo"
+    title: ClassVar[str] = "OpenExo exoskeleton (notifications only)"
+    transport: ClassVar[Literal["ble", "serial"]] = "ble"
+    silence_s: ClassVar[float] = 3600.0  # nothing is sent between trials, and to lose its link may end one
+
+    def __init__(self, *, joints: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        if joints is not None and joints not in LAYOUTS:
+            known = ", ".join(LAYOUTS)
+            raise ValueError(f"driver '{self.name}' has no joints '{joints}': known are {known}")
+        self._fields = None if joints is None else fields_of_joints(joints)
+
+    def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
+        """Nothing: whatever it takes moves somebody."""
+        return False
+
+    def decoder(self) -> OpenExoDecoder:
+        """Return a decoder that waits for the names, or knows the joints."""
+        return OpenExoDecoder(self._fields)
+
+    async def identify(self, link: Link) -> Identity:
+        """Read the name, which by default ends with its address."""
+        try:
+            name = (await link.read(DEVICE_NAME))[:LONGEST_NAME]
+        except DialogueError:
+            return Identity()
+        return Identity(tag=name.decode("utf-8", "replace").split("\0")[0].strip())
+
+    async def start(self, link: Link) -> None:
+        """Subscribe: the device answers with its table of names, and sends while a trial runs."""
+        with contextlib.suppress(DialogueError):  # older firmware has none
+            await link.subscribe(ERROR_CHANNEL, ERRORS)
+        await link.subscribe(MEASUREMENT_CHANNEL, TELEMETRY)
+
+    async def stop(self, link: Link) -> None:
+        """Nothing to do: the subscription ends with the connection."""

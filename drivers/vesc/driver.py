@@ -1,0 +1,180 @@
+"""VESC: the motor controller of many research exoskeletons and prostheses, one motor over one serial port. Read only.
+
+The controller says nothing unless it is asked: the one request that may be written is "values". What comes back has
+neither counter nor clock; samples are stamped on arrival and carry ``LOSS_UNKNOWN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal
+
+import numpy as np
+
+from drivers.driver import Decoder, Driver, Link
+from drivers.errors import MalformedFrameError
+from drivers.exoskeleton import FAULTS, JOINTS, SIDES, STREAM, UNITS, joint_number, stream
+from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.vesc.packet import GET_VALUES, Packets, Values, packet, parse_values
+
+DATA_CHANNEL: Final = "data"
+REQUEST: Final = packet(bytes((GET_VALUES,)))
+ASK_S: Final = 0.02  # fifty times a second: an answer takes 7 ms at 115200 baud
+DEGREES_S_A_RPM: Final = 6.0
+
+OWN: Final[Mapping[str, str]] = {
+    "motor_current": "A", "input_current": "A", "duty": "1", "erpm": "/min", "tacho": "1", "fet_temp": "Cel",
+}  # fmt: skip
+"""What is recorded of every controller, and its unit: names as in `Values`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What a motor moves, as the configuration says.
+
+    Attributes:
+        side: Left or right; empty where nobody says.
+        joint: Of `JOINTS`.
+        degrees_s_an_erpm: Speed of the joint, degrees a second, for each electrical revolution a minute; 0 if unknown.
+        nm_an_ampere: Torque at the joint for each ampere of motor current; 0 if unknown.
+    """
+
+    side: str = ""
+    joint: str = ""
+    degrees_s_an_erpm: float = 0.0
+    nm_an_ampere: float = 0.0
+
+    def channels(self) -> dict[str, float]:
+        """Return the channels of the joint, and the factor of what each comes from."""
+        if not self.side:
+            return {}
+        name = f"{self.side}_{self.joint}"
+        found = {f"{name}_temperature": 1.0}
+        if self.degrees_s_an_erpm:
+            found[f"{name}_velocity"] = self.degrees_s_an_erpm
+        if self.nm_an_ampere:
+            found[f"{name}_torque"] = self.nm_an_ampere
+        return found
+
+
+class VescDecoder(Decoder):
+    """Answers to samples, one each."""
+
+    def __init__(self, drive: Drive | None = None) -> None:
+        super().__init__()
+        self._packets = Packets(self.faults)
+        self._drive = Drive() if drive is None else drive
+        self._factors = self._drive.channels()
+        names = [*self._factors, "battery_voltage"]
+        units = [UNITS[name] for name in names] + list(OWN.values())
+        self._streams = {spec.name: spec for spec in (stream([*names, *OWN], units), FAULTS)}
+        self._fault: float | None = None
+
+    @property
+    def streams(self) -> Mapping[str, StreamSpec]:
+        """Fixed by the options."""
+        return self._streams
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode what the port gave."""
+        samples: list[tuple[int, list[float]]] = []
+        faults: list[tuple[int, list[float]]] = []
+        for frame in frames:
+            if frame.channel != DATA_CHANNEL:
+                continue
+            for payload in self._packets.payloads(frame.data):
+                try:
+                    values = parse_values(payload)
+                except MalformedFrameError as problem:
+                    self.faults[str(problem)] += 1
+                    continue
+                samples.append((frame.arrival_ns, self._row(values)))
+                if values.fault != self._fault:
+                    self._fault = values.fault
+                    faults.append((frame.arrival_ns, [values.fault, float(self._joint()), np.nan]))
+        rows = ((self._streams[STREAM], samples), (FAULTS, faults))
+        return [_packet(spec, each) for spec, each in rows if each]
+
+    def _row(self, values: Values) -> list[float]:
+        sources = {"temperature": values.motor_temp, "velocity": values.erpm, "torque": values.motor_current}
+        joint = [factor * sources[name.rpartition("_")[2]] for name, factor in self._factors.items()]
+        return [*joint, values.v_in, *(getattr(values, name) for name in OWN)]
+
+    def _joint(self) -> int:
+        return joint_number(self._drive.side, self._drive.joint) if self._drive.side else 0
+
+
+def _packet(spec: StreamSpec, rows: Sequence[tuple[int, list[float]]]) -> Packet:
+    return Packet(
+        spec.name,
+        np.array([arrival_ns for arrival_ns, _ in rows], np.int64),
+        np.empty(0, np.int64),
+        np.array([values for _, values in rows], np.float64),
+        np.full(len(rows), Flag.LOSS_UNKNOWN, np.uint8),
+    )
+
+
+class Vesc(Driver):
+    """Asks a controller for its values, fifty times a second, and writes nothing else.
+
+    Options: ``joint`` says what the motor moves, such as ``"left_knee"``; ``pole_pairs`` and ``gear_ratio`` (motor
+    revolutions for one of the joint, negative where it turns the other way) give its velocity; ``nm_per_ampere`` gives
+    an estimate of its torque at the joint from the motor current.
+    """
+
+    name: ClassVar[str] = "vesc"
+    title: ClassVar[str] = "VESC motor controller (values only)"
+    transport: ClassVar[Literal["ble", "serial"]] = "serial"
+    silence_s: ClassVar[float] = 3.0  # it answers at once or not at all
+    refresh_s: ClassVar[float | None] = ASK_S
+
+    def __init__(
+        self,
+        *,
+        joint: str | None = None,
+        pole_pairs: int | None = None,
+        gear_ratio: float | None = None,
+        nm_per_ampere: float | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if joint is None and (pole_pairs, gear_ratio, nm_per_ampere) != (None, None, None):
+            raise ValueError(f"driver '{self.name}': say with 'joint' which one the motor moves")
+        if (pole_pairs is None) != (gear_ratio is None):
+            raise ValueError(f"driver '{self.name}': pole_pairs and gear_ratio go together")
+        side, _, name = (joint or "").partition("_")
+        if joint is not None and (side not in SIDES or name not in JOINTS):
+            raise ValueError(f"driver '{self.name}' has no joint '{joint}': it is left_ or right_{', '.join(JOINTS)}")
+        turns = _factor(self.name, "pole_pairs", pole_pairs) * _factor(self.name, "gear_ratio", gear_ratio)
+        speed = 0.0 if pole_pairs is None else DEGREES_S_A_RPM / turns
+        torque = 0.0 if nm_per_ampere is None else _factor(self.name, "nm_per_ampere", nm_per_ampere)
+        self._drive = Drive(side, name, speed, torque)
+
+    def allows(self, characteristic: str, data: bytes) -> bool:
+        """The question for values; nothing that turns, brakes or configures."""
+        return characteristic == "" and data == REQUEST
+
+    def decoder(self) -> VescDecoder:
+        """Return a decoder for a new connection."""
+        return VescDecoder(self._drive)
+
+    async def start(self, link: Link) -> None:
+        """Ask for the first time."""
+        await link.write("", REQUEST)
+
+    async def refresh(self, link: Link) -> None:
+        """Ask again."""
+        await link.write("", REQUEST)
+
+    async def stop(self, link: Link) -> None:
+        """Nothing to do: who is not asked is silent."""
+
+
+def _factor(driver: str, name: str, value: float | None) -> float:
+    """Return a factor that is a number other than nought; 1 where there is none."""
+    if value is None:
+        return 1.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value) or value == 0:
+        raise ValueError(f"driver '{driver}': {name} is a number and not 0")
+    return float(value)

@@ -1,0 +1,187 @@
+"""The packets of a VESC over a serial port, and what stands in them.
+
+``02 length payload CRC 03``, ``03`` with two bytes of length; the CRC is CRC-16/XMODEM of the payload, and everything
+is big-endian. The first byte of a payload says what it is. The answer to "values" has grown with the firmware at its
+end: what is known is read, and the rest left. Facts: vedderb/bldc, comm/packet.c and comm/commands.c.
+"""
+
+from __future__ import annotations
+
+import binascii
+import math
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from drivers.errors import MalformedFrameError
+
+SHORT, LONG, END = 0x02, 0x03, 0x03
+TAIL_BYTES: Final = 3  # CRC and end
+MOST_PAYLOAD: Final = 512  # bytes: the firmware's own limit
+MOST_ANSWER: Final = 128  # of an answer that we ask for: 74 of firmware 6; so long a mark in garbage holds others up
+FW_VERSION, GET_VALUES, SET_RPM, GET_VALUES_SELECTIVE = 0, 4, 8, 50
+NAMES: Final = {
+    FW_VERSION: "FW_VERSION",
+    GET_VALUES: "GET_VALUES",
+    SET_RPM: "SET_RPM",
+    GET_VALUES_SELECTIVE: "GET_VALUES_SELECTIVE",
+}
+
+_MARK = re.compile(rb"[\x02\x03]")
+_VALUES = struct.Struct(">2h4ihih4i2iB")
+_DIVISORS = (10, 10, 100, 100, 100, 100, 1000, 1, 10, 10_000, 10_000, 10_000, 10_000, 1, 1, 1)
+_POSITION = struct.Struct(">iB")
+_POSITION_STEPS = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a controller measures.
+
+    Attributes:
+        fet_temp: Degrees Celsius.
+        motor_temp: Degrees Celsius.
+        motor_current: Amperes.
+        input_current: Amperes.
+        id: Direct current, amperes.
+        iq: Quadrature current, amperes.
+        duty: -1 to 1.
+        erpm: Electrical revolutions a minute.
+        v_in: Volts.
+        ah: Ampere hours drawn.
+        ah_charged: Ampere hours put back.
+        wh: Watt hours drawn.
+        wh_charged: Watt hours put back.
+        tacho: Steps, with sign.
+        tacho_abs: Steps, all added.
+        fault: As the firmware numbers them; 0 for none.
+        pid_pos: Degrees; NaN where the firmware does not tell.
+        controller_id: On its CAN bus; NaN where the firmware does not tell.
+    """
+
+    fet_temp: float
+    motor_temp: float
+    motor_current: float
+    input_current: float
+    id: float
+    iq: float
+    duty: float
+    erpm: float
+    v_in: float
+    ah: float
+    ah_charged: float
+    wh: float
+    wh_charged: float
+    tacho: float
+    tacho_abs: float
+    fault: float
+    pid_pos: float = math.nan
+    controller_id: float = math.nan
+
+
+def packet(payload: bytes) -> bytes:
+    """Return a payload of up to 255 bytes as it goes over the port."""
+    return bytes((SHORT, len(payload))) + payload + binascii.crc_hqx(payload, 0).to_bytes(2, "big") + bytes((END,))
+
+
+def parse_packet(data: bytes) -> bytes:
+    """Return the payload of one whole packet; raises MalformedFrameError."""
+    try:
+        begin, end = _bounds(data, 0, MOST_PAYLOAD)
+    except IndexError as problem:
+        raise MalformedFrameError("no whole packet") from problem
+    if end != len(data):
+        raise MalformedFrameError("no whole packet")
+    payload = data[begin : end - TAIL_BYTES]
+    if data[-1] != END or binascii.crc_hqx(payload, 0) != int.from_bytes(data[-3:-1], "big"):
+        raise MalformedFrameError("check sum")
+    return payload
+
+
+def parse_values(payload: bytes) -> Values:
+    """Read the answer to "values"; raises MalformedFrameError where it is another payload, or cut."""
+    if not payload or payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
+        raise MalformedFrameError("no whole values")
+    numbers = [raw / divisor for raw, divisor in zip(_VALUES.unpack_from(payload, 1), _DIVISORS, strict=True)]
+    values = Values(*numbers)
+    if len(payload) < 1 + _VALUES.size + _POSITION.size:
+        return values
+    position, number = _POSITION.unpack_from(payload, 1 + _VALUES.size)
+    return replace(values, pid_pos=position / _POSITION_STEPS, controller_id=float(number))
+
+
+def describe(payload: bytes) -> dict[str, Any]:
+    """Return what a payload is, for people: of commands too, which are read here and never sent."""
+    if not payload:
+        raise MalformedFrameError("empty payload")
+    kind, rest = payload[0], payload[1:]
+    found: dict[str, Any] = {"payload": payload.hex(), "cmd": NAMES.get(kind, str(kind))}
+    if kind == SET_RPM and len(rest) == 4:
+        found["erpm"] = int.from_bytes(rest, "big", signed=True)
+    elif kind == GET_VALUES_SELECTIVE and len(rest) >= 4:
+        found["mask"] = int.from_bytes(rest[:4], "big")
+    elif kind == GET_VALUES and rest:
+        values = parse_values(payload)
+        found |= {name: getattr(values, name) for name in Values.__slots__}
+    return found
+
+
+def _bounds(data: bytes, at: int, most: int) -> tuple[int, int]:
+    """Return where the payload of a packet at ``at`` begins and where the packet ends; ``most`` bytes in it.
+
+    Raises:
+        MalformedFrameError: none can begin here.
+        IndexError: more bytes must come first.
+    """
+    kind = data[at]
+    if kind not in {SHORT, LONG}:
+        raise MalformedFrameError("no packet")
+    width = kind - 1
+    if at + 1 + width > len(data):
+        raise IndexError
+    size = int.from_bytes(data[at + 1 : at + 1 + width], "big")
+    if not 0 < size <= most:
+        raise MalformedFrameError("no packet")
+    begin = at + 1 + width
+    return begin, begin + size + TAIL_BYTES
+
+
+class Packets:
+    """Cuts the bytes of one connection into payloads; the same ones in any chunking.
+
+    Args:
+        faults: Where bytes that belong to no packet are counted.
+    """
+
+    def __init__(self, faults: Counter[str]) -> None:
+        self._faults = faults
+        self._rest = b""
+
+    def payloads(self, data: bytes) -> Iterator[bytes]:
+        """Yield the payloads that these bytes complete."""
+        self._rest += data
+        at = 0
+        while at < len(self._rest):
+            try:
+                _, end = _bounds(self._rest, at, MOST_ANSWER)
+                if end > len(self._rest):
+                    break
+                payload = parse_packet(self._rest[at:end])
+            except IndexError:
+                break
+            except MalformedFrameError:
+                at = self._skipped(at)
+                continue
+            at = end
+            yield payload
+        self._rest = self._rest[at:]
+
+    def _skipped(self, at: int) -> int:
+        """Return where a packet could begin behind ``at``, and count what lies between."""
+        found = _MARK.search(self._rest, at + 1)
+        end = found.start() if found else len(self._rest)
+        self._faults["bytes that belong to no packet"] += end - at
+        return end

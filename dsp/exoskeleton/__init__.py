@@ -1,0 +1,1 @@
+"""What an exoskeleton measured, second by second."""

@@ -1,0 +1,52 @@
+// What an exoskeleton says of itself: its joints left and right, and the device as a whole; each with its age and doubt.
+
+import { $, keep, make, say } from "./dom.js";
+import { cell, updateCell } from "./newest.js";
+import { STALE_S } from "./words.js";
+
+const SIDES = ["left", "right"];
+const STOP = "exo_emergency_stop";
+const FAULT = "exo_fault";
+
+export class Exoskeleton {
+  constructor(catalogue) {
+    const own = Object.values(catalogue).filter(({ group }) => group === "exoskeleton");
+    this.joints = own.filter(({ sides }) => sides.includes("left"));
+    this.whole = own.filter(({ sides }) => sides.includes("none"));
+    this.#begin("exoskeleton-joints", ["Joint", "Left", "Right", "Unit"]);
+    this.#begin("exoskeleton-whole", ["Device", "Now", "Unit"]);
+  }
+
+  #begin(id, titles) {
+    const head = titles.map((textContent) => make("th", { scope: "col", textContent }));
+    $(id).append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
+  }
+
+  #rows(id, metrics, sides, values, now) {
+    const rows = metrics.map((metric) => ({
+      metric, shown: sides.map((name) => values.find(({ metric: known, side }) => known === metric.id && side === name)),
+    })).filter(({ shown }) => shown.some(Boolean));
+    keep($(id).tBodies[0], rows,
+      () => make("tr", {}, make("th", { scope: "row" }), ...sides.map(() => make("td")), make("td")),
+      (row, { metric, shown }) => {
+        say(row.children[0], metric.title.replace(/^Exoskeleton (.)/, (_, first) => first.toUpperCase()));
+        if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
+        shown.forEach((value, i) => updateCell(row.children[i + 1], sides[i], cell(metric, value, now)));
+        say(row.children[sides.length + 1], metric.unit_text);
+      });
+    return rows.length;
+  }
+
+  show(values, now) {
+    const known = this.#rows("exoskeleton-joints", this.joints, SIDES, values, now)
+      + this.#rows("exoskeleton-whole", this.whole, ["none"], values, now);
+    $("exoskeleton").hidden = !known;
+    const at = (id) => values.find(({ metric }) => metric === id);
+    const fresh = (value) => value && now - value.end_us / 1e6 <= STALE_S;
+    const [stop, fault] = [at(STOP), at(FAULT)];
+    say($("exoskeleton-hint"), [
+      fresh(stop) && stop.value === 1 ? "▲ Emergency stop pressed" : "",
+      fault?.value ? `▲ The exoskeleton reports fault ${fault.value}` : "",
+    ].filter(Boolean).join(" · "));
+  }
+}

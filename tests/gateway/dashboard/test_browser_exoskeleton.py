@@ -1,0 +1,70 @@
+"""What a person sees of a patient in an exoskeleton: joints of both sides, battery, faults, the emergency stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from config.settings import Settings
+from gateway.wire.topics import Topics
+from tests.browser import WITHIN_MS
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
+
+pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
+
+
+class Helped(Walker):
+    """A person in an exoskeleton of hips; ``stopped`` says whether its emergency stop is pressed."""
+
+    stopped = False
+
+    def means(self, now_s: float) -> list[dict[str, Any]]:
+        """Return what is said once a second: of the exoskeleton too."""
+        values = [
+            ("exo_hip_angle", 24.0, "left"), ("exo_hip_angle", 21.0, "right"), ("exo_hip_torque", -6.25, "left"),
+            ("exo_hip_torque", 7.5, "right"), ("exo_assistance", 60.0, "none"), ("exo_battery_voltage", 48.0, "none"),
+            ("exo_fault", 128.0 if self.stopped else 0.0, "none"), ("exo_emergency_stop", float(self.stopped), "none"),
+        ]  # fmt: skip
+        return super().means(now_s) + [self.measurement(m, v, side, now_s - 1, now_s) for m, v, side in values]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    made = await context.new_page()
+    troubles: list[str] = []
+    made.on("pageerror", lambda error: troubles.append(str(error)))
+    made.set_default_timeout(WITHIN_MS)
+    yield made
+    await context.close()
+    assert troubles == []
+
+
+async def test_its_joints_and_its_state_are_shown_and_the_stop_is_called_out(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    helped = Helped(1)
+    with SimulatedGateway(settings.broker.port, [helped, Walker(2)], topics=topics):
+        await page.goto(f"{address}patient/bay-1")
+        panel = page.locator("#exoskeleton")
+        await expect(panel).to_be_visible()
+        joints = panel.locator("#exoskeleton-joints tbody tr")
+        await expect(joints).to_have_text(
+            [re.compile("^Hip angle.*24.*21.*°$"), re.compile("^Hip torque.*\u22126.*7.5.*Nm$")]
+        )
+        await expect(panel.locator("#exoskeleton-whole tbody tr").first).to_have_text(re.compile("^Assistance.*60.*%$"))
+        await expect(panel.locator("#exoskeleton-hint")).to_be_empty()
+        helped.stopped = True
+        await expect(panel.locator("#exoskeleton-hint")).to_have_text(
+            "▲ Emergency stop pressed · ▲ The exoskeleton reports fault 128"
+        )
+        helped.stopped = False
+        await expect(panel.locator("#exoskeleton-hint")).to_be_empty()
+        await page.goto(f"{address}patient/bay-2")
+        await expect(page.locator(".number-card").first).to_be_visible()
+        await expect(page.locator("#exoskeleton")).to_be_hidden()
