@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class KnownDevices:
         Raises:
             OtherDeviceError: It is another one than the configuration or the memory says.
         """
+        told = told.traits
         _as_configured(device, told)
         with self._changing() as known:
             before = known.get(device.id)
@@ -135,7 +136,7 @@ class KnownDevices:
             self._unwritten = {}
 
     def _write(self, known: dict[str, Known]) -> None:
-        devices = {id_: asdict(each) for id_, each in sorted(known.items())}
+        devices = {id_: _written(each) for id_, each in sorted(known.items())}
         data = orjson.dumps({"version": VERSION, "devices": devices}, option=orjson.OPT_INDENT_2)
         beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
@@ -241,6 +242,15 @@ def _together(told: Told, before: Known | None) -> Told:
     return Told(
         **{trait: getattr(told, trait) or getattr(before.told, trait) for trait in ("serial", "tag", "address")}
     )
+
+
+def _written(each: Known) -> dict[str, Any]:
+    """Return what the file says of a device."""
+    return {"found_by": each.found_by, "told": _traits(each.told), "refused": each.refused and _traits(each.refused)}
+
+
+def _traits(told: Told) -> dict[str, str]:
+    return {"serial": told.serial, "tag": told.tag, "address": told.address}
 
 
 def _known(found: Any) -> Known:
