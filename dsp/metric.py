@@ -9,7 +9,18 @@ from dsp.result import Side
 
 Kind = Literal["event", "stride", "window", "count"]
 Group = Literal[
-    "events", "pace", "timing", "support", "space", "joints", "symmetry", "variability", "turns", "heart", "device"
+    "events",
+    "pace",
+    "timing",
+    "support",
+    "space",
+    "joints",
+    "symmetry",
+    "variability",
+    "turns",
+    "heart",
+    "oxygen",
+    "device",
 ]
 
 LOINC: Final = "http://loinc.org"

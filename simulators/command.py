@@ -90,8 +90,12 @@ def list_devices() -> None:
         ("movella_dot", "Movella DOT, Bluetooth LE: modes 2, 5, 20, 21 and 26; battery"),
         ("shimmer3", "Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery"),
         ("heart_rate", "Heart-rate strap, Bluetooth LE: rate, RR intervals, contact; battery"),
+        (
+            "pulse_oximeter",
+            "Pulse oximeter, Bluetooth LE: saturation and pulse each second, stored spot checks; battery",
+        ),
     ):
-        typer.echo(f"{driver:12}  {what}")
+        typer.echo(f"{driver:15}  {what}")
 
 
 @contextlib.contextmanager

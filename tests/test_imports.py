@@ -37,12 +37,13 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "registry", "heart_rate", "movella_dot", "shimmer3", "transport", "gatt", "driver", "identity", "packet",
-        "errors",
+        "registry", "heart_rate", "movella_dot", "pulse_oximeter", "shimmer3", "transport", "gatt", "driver",
+        "identity", "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "contact", "mounting", "smoothness",
-        "catalogue", "gait_metrics", "metric", "units", "batch", "result", "roster", "arrays", "record", "kernel",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "oximetry", "contact", "mounting",
+        "smoothness", "reported", "catalogue", "gait_metrics", "metric", "units", "batch", "result", "roster", "arrays",
+        "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

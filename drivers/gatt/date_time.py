@@ -59,6 +59,11 @@ class DeviceTime:
     def __init__(self) -> None:
         self._ahead_s = -math.inf  # device's clock less ours
 
+    def set_by(self, arrival_ns: int, current_time: bytes) -> None:
+        """Take the reading of the device's clock (0x2A2B: the seven bytes, and more that is not needed)."""
+        if len(current_time) >= DATE_TIME_BYTES:
+            self.see(arrival_ns, date_time(current_time[:DATE_TIME_BYTES]))
+
     def see(self, arrival_ns: int, told: DateTime | None) -> None:
         """Take a moment that is not later than the device's clock was on arrival."""
         if told is not None and not math.isnan(told.seconds):

@@ -5,6 +5,7 @@ They are subscribed to and listened to; nothing is ever written to them.
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -14,6 +15,7 @@ from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S, BatteryWatch, battery_packet
 from drivers.gatt.information import read_information
 from drivers.gatt.rows import Row, packet_of
+from drivers.gatt.uuids import sig_uuid
 from drivers.identity import Told
 from drivers.packet import Frame, Packet, StreamSpec
 
@@ -22,18 +24,19 @@ EXTRA_BYTES = "bytes behind the last field"
 """A later version of a service may add fields; what is counted so was read all the same."""
 
 
-class Source(NamedTuple):
-    """A characteristic that is subscribed to.
+CLOCK_CHANNEL = "clock"
+CURRENT_TIME = sig_uuid(0x2A2B)
 
-    Attributes:
-        channel: What its frames are called.
-        characteristic: Its UUID.
-        read_first: Whether it is read and announced too, once, before the stream.
-    """
+
+class Source(NamedTuple):
+    """A characteristic, and what its frames are called."""
 
     channel: str
     characteristic: str
-    read_first: bool = False
+
+
+CLOCK = Source(CLOCK_CHANNEL, CURRENT_TIME)
+"""What a device that stamps its values takes for the present time: by it, what comes out of its memory is known."""
 
 
 class ProfileDecoder(Decoder):
@@ -78,17 +81,21 @@ class Profile(Driver):
     """Subscribes to what a device of the profile has, follows its battery, and reads what it is. Writes nothing.
 
     Attributes:
-        needed: What every device of the profile has: one without it cannot be read.
-        optional: What it may have. Where none is needed, it must have one of these.
+        needed: What is subscribed to and every device of the profile has: one without it cannot be read.
+        optional: What is subscribed to where there is such a thing. Where none is needed, one of these is.
+        announced: What is read once before the stream, where it can be.
+        subscribed: The channels that the present device has.
     """
 
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
     needed: ClassVar[tuple[Source, ...]] = ()
     optional: ClassVar[tuple[Source, ...]] = ()
+    announced: ClassVar[tuple[Source, ...]] = ()
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.subscribed: frozenset[str] = frozenset()
         self._battery = BatteryWatch()
 
     def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
@@ -101,16 +108,22 @@ class Profile(Driver):
 
     async def start(self, link: Link) -> None:
         """Subscribe to what there is; a device that has nothing of it is refused with DialogueError."""
+        for source in self.announced:
+            with contextlib.suppress(DialogueError):
+                link.announce(source.channel, await link.read(source.characteristic))
         for source in self.needed:
-            await _follow(link, source)
-        problems: list[DialogueError] = []
+            await link.subscribe(*source)
+        found = {source.channel for source in self.needed}
+        problem: DialogueError | None = None
         for source in self.optional:
             try:
-                await _follow(link, source)
-            except DialogueError as problem:
-                problems.append(problem)
-        if problems and not self.needed and len(problems) == len(self.optional):
-            raise problems[0]
+                await link.subscribe(*source)
+                found.add(source.channel)
+            except DialogueError as refused:
+                problem = problem or refused
+        if problem is not None and not found:
+            raise problem
+        self.subscribed = frozenset(found)
         await self._battery.follow(link)
 
     async def refresh(self, link: Link) -> None:
@@ -119,9 +132,3 @@ class Profile(Driver):
 
     async def stop(self, link: Link) -> None:
         """Nothing to do: the subscription ends with the connection."""
-
-
-async def _follow(link: Link, source: Source) -> None:
-    if source.read_first:
-        link.announce(source.channel, await link.read(source.characteristic))
-    await link.subscribe(source.channel, source.characteristic)

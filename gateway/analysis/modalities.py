@@ -16,7 +16,7 @@ from gateway.analysis.modality import Modality, Signal
 if TYPE_CHECKING:
     from gateway.analysis.ward_operators import WardOperators
 
-ANYWHERE: Final[tuple[Placement, ...]] = get_args(Placement)
+ANYWHERE: Final[tuple[Placement, ...]] = tuple(place for place in get_args(Placement) if place != "bedside")
 IMU: Final = Signal(
     "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
 )  # fmt: skip
@@ -32,6 +32,12 @@ def _heart() -> type[WardOperators]:
     from gateway.analysis.heart import HeartOperators
 
     return HeartOperators
+
+
+def _oximetry() -> type[WardOperators]:
+    from gateway.analysis.oximetry import OximetryOperators
+
+    return OximetryOperators
 
 
 def _battery() -> type[WardOperators]:
@@ -68,6 +74,20 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         placements=("chest", "wrist"),
         metrics=("heart_rate", "hrv_rmssd", "hrv_sdnn"),
         operators=_heart,
+    ),
+    Modality(
+        "oxygen",
+        "oximeter",
+        signals=(
+            Signal(
+                "oximetry",
+                ("spo2", "pulse_rate", "perfusion", "status", "sensor_status", "age"),
+                ("%", "/min", "%", "1", "1", "s"),
+            ),
+        ),
+        placements=("finger", "ear_lobe", "wrist", "chest"),
+        metrics=("spo2", "pulse_rate", "perfusion_index"),
+        operators=_oximetry,
     ),
     Modality(
         "battery",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from config.checks import KnownDriver
 from config.errors import ConfigError, Problem
 from config.loader import load
+from gateway.cli.options import known_drivers
 from tests.config.test_pseudonym import NUMBER
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "config/examples").glob("*.toml"))
@@ -78,7 +79,7 @@ def problems(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_each_example_loads(example: Path) -> None:
-    load(example, DRIVERS)
+    load(example, known_drivers())
 
 
 def test_there_are_the_examples_that_the_docs_name() -> None:

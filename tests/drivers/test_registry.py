@@ -19,7 +19,7 @@ from gateway.model.usage import UsageError
 from tests.drivers.contract import DriverContract
 from tests.drivers.packages import OXIMETER, install_package
 
-OURS = ["heart_rate", "movella_dot", "shimmer3"]
+OURS = ["heart_rate", "movella_dot", "pulse_oximeter", "shimmer3"]
 
 
 class TestOximeter(DriverContract):
@@ -123,7 +123,7 @@ def test_two_of_one_name_are_refused_with_both_packages(tmp_path: Path, monkeypa
 
 
 def test_an_unknown_name_is_shown_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match=r"^no driver 'toaster': known are heart_rate, movella_dot, shimmer3$"):
+    with pytest.raises(ValueError, match=rf"^no driver 'toaster': known are {', '.join(OURS)}$"):
         load_driver("toaster")
 
 

@@ -55,6 +55,6 @@ def test_a_device_that_no_driver_reads() -> None:
 
 
 def test_an_unknown_driver_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no driver 'toaster': known are heart_rate, movella_dot, shimmer3"):
+    with pytest.raises(ValueError, match=f"no driver 'toaster': known are {', '.join(driver_names())}"):
         make_driver("toaster")
-    assert driver_names() == ["heart_rate", "movella_dot", "shimmer3"]
+    assert {"heart_rate", "movella_dot", "shimmer3"} < set(driver_names())

@@ -64,11 +64,13 @@ function cards(values) {
   const speed = pick(values, "walking_speed", ["both", "none", "left", "right"]);
   const index = pick(values, "symmetry_index", ["both"]);
   const ratio = pick(values, "symmetry_ratio", ["both"]);
+  const oxygen = pick(values, "spo2", ["none"]);
   return [
     ["cadence", pick(values, "cadence", ["both"])],
     speed ? ["walking_speed", speed] : ["stride_time", strideTime(values)],
     index || !ratio ? ["symmetry_index", index] : ["symmetry_ratio", ratio],
     ["heart_rate", pick(values, "heart_rate", ["none"])],
+    ...(oxygen ? [["spo2", oxygen]] : []),
   ];
 }
 
@@ -95,7 +97,7 @@ let spokeAt = performance.now();
 function speakNumbers(shown) {
   if (performance.now() - spokeAt < SPEAK_MS) return;
   spokeAt = performance.now();
-  const said = shown.filter(([id]) => id === "cadence" || id === "heart_rate").map(([id, value]) => {
+  const said = shown.filter(([id]) => ["cadence", "heart_rate", "spo2"].includes(id)).map(([id, value]) => {
     const { text, old, unit } = reading(catalogue[id], value, now());
     return value ? `${catalogue[id].title} ${old ? "no data" : `${text} ${unit}`}` : "";
   }).filter(Boolean);

@@ -14,6 +14,10 @@ const PLACEMENTS = {
   lower_back: ["Back", "Lower back"],
   chest: ["Chest", "Chest"],
   wrist: ["Wrist", "Wrist"],
+  upper_arm: ["Arm", "Upper arm"],
+  finger: ["Finger", "Finger"],
+  ear_lobe: ["Ear", "Ear lobe"],
+  bedside: ["Bedside", "Beside the bed"],
 };
 
 export const placements = Object.keys(PLACEMENTS);
