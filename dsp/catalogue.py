@@ -6,7 +6,7 @@ by its own id alone. Plausibility limits reject what a body cannot do; they are 
 about health. The limits of cadence, speed, stride length, stride time and step time are those of the Mobilise-D
 "ALL" cohort; the others, and the wider ones for exoskeleton gait, are the project's own proposals.
 
-The metrics of walking stand in `dsp.gait_metrics`.
+The metrics of walking stand in `dsp.gait_metrics`, what health and fitness devices report in `dsp.health_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dsp.gait_metrics import GAIT
+from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
 from dsp.result import Side
 
@@ -25,7 +26,6 @@ SIDELESS: Final[tuple[Side, ...]] = ("none",)
 
 # What the metrics of a group share; each metric below states the rest.
 _heart = partial(Metric, unit="ms", unit_text="ms", kind="window", sides=SIDELESS, group="heart", digits=0)
-_oxygen = partial(Metric, unit="%", unit_text="%", kind="window", sides=SIDELESS, group="oxygen", digits=0)
 _device = partial(Metric, unit="%", unit_text="%", kind="window", sides=SIDELESS, group="device", digits=0)
 
 METRICS: Final[tuple[Metric, ...]] = (
@@ -58,32 +58,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         high=500.0,
         description="Standard deviation of the intervals between normal beats over the last 300 s.",
     ),
-    _oxygen(
-        "spo2",
-        "Oxygen saturation",
-        codes=(Code(LOINC, "59408-5"), Code(MDC, "150456")),
-        low=35.0,
-        high=100.0,
-        description="SpO₂ as the oximeter reports it. Most are only accurate from 70 to 100 %.",
-    ),
-    _oxygen(
-        "pulse_rate",
-        "Pulse rate",
-        unit="/min",
-        unit_text="bpm",
-        codes=(Code(MDC, "149530"),),
-        low=25.0,
-        high=250.0,
-        description="Pulses a minute at the place of the sensor, as the oximeter reports them.",
-    ),
-    _oxygen(
-        "perfusion_index",
-        "Perfusion index",
-        digits=1,
-        low=0.0,
-        high=100.0,
-        description="How much of the light pulsates, as the oximeter reports it: a low one makes the others doubtful.",
-    ),
+    *HEALTH,
     _device(
         "battery_pct",
         "Battery",

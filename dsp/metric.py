@@ -20,6 +20,8 @@ Group = Literal[
     "turns",
     "heart",
     "oxygen",
+    "exercise",
+    "vitals",
     "device",
 ]
 

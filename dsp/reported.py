@@ -10,6 +10,9 @@ from dsp.result import Result
 EVERY_S = 1.0  # nobody reads a number more often
 JITTER_S = 0.5  # a device that sends each second may arrive this early without being skipped
 IMPLAUSIBLE = "implausible"
+LONGEST_AGE_S = 60.0
+"""A measurement is sent when it is finished, and clocks of devices are read to the second: what is older was kept."""
+KEPT = "from the device's memory: measured earlier, perhaps on somebody else"
 NO_VALUE = "device reports no value"
 
 

@@ -94,6 +94,13 @@ def list_devices() -> None:
             "pulse_oximeter",
             "Pulse oximeter, Bluetooth LE: saturation and pulse each second, stored spot checks; battery",
         ),
+        ("running_speed", "Foot pod, Bluetooth LE: speed, cadence, stride, distance; battery"),
+        ("cycling_speed", "Wheel and crank sensor, Bluetooth LE: counters that go round; battery"),
+        ("cycling_power", "Power meter, Bluetooth LE: power, balance, crank, energy; battery"),
+        ("fitness_machine", "Treadmill and bike, Bluetooth LE: whole, split and fixed records, status; battery"),
+        ("weight_scale", "Scale, Bluetooth LE: weights with time and user; battery"),
+        ("blood_pressure", "Blood pressure monitor, Bluetooth LE: pressures with time and pulse; battery"),
+        ("thermometer", "Thermometer, Bluetooth LE: temperatures with time; battery"),
     ):
         typer.echo(f"{driver:15}  {what}")
 

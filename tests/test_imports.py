@@ -37,12 +37,14 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "registry", "heart_rate", "movella_dot", "pulse_oximeter", "shimmer3", "transport", "gatt", "driver",
+        "registry", "heart_rate", "movella_dot", "pulse_oximeter", "running_speed", "cycling_speed", "cycling_power",
+        "fitness_machine", "weight_scale", "blood_pressure", "thermometer", "shimmer3", "transport", "gatt", "driver",
         "identity", "packet", "errors",
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "oximetry", "contact", "mounting",
-        "smoothness", "reported", "catalogue", "gait_metrics", "metric", "units", "batch", "result", "roster", "arrays",
+        "smoothness", "exercise", "vitals", "reported", "catalogue",
+        "gait_metrics", "health_metrics", "metric", "units", "batch", "result", "roster", "arrays",
         "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),

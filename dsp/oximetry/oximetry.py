@@ -14,14 +14,10 @@ from typing import Final
 from numpy.typing import ArrayLike
 
 from dsp.arrays import floats, require_one_length
-from dsp.reported import Pace, reported
+from dsp.reported import KEPT, LONGEST_AGE_S, Pace, reported
 from dsp.result import Result
 
 ALGORITHM: Final = "oximetry/1"
-
-LONGEST_AGE_S: Final = 60.0
-"""A spot check is sent when it is finished, and clocks of devices are read to the second: what is older was kept."""
-KEPT: Final = "from the device's memory: measured earlier, perhaps on somebody else"
 
 SPOILT_BY_STATUS: Final = {
     9: KEPT,

@@ -13,7 +13,7 @@ from simulators.radio.peripheral import characteristic
 INFORMATION, MODEL, SERIAL, FIRMWARE, MAKER = "180A", "2A24", "2A25", "2A26", "2A29"
 BATTERY_SERVICE, BATTERY_LEVEL = "180F", "2A19"
 TIME_SERVICE, CURRENT_TIME = "1805", "2A2B"
-EPOCH = (2026, 3, 2, 9, 0)  # what a device's clock shows when a scene begins: year, month, day, hour, minute
+EPOCH = (2026, 3, 12, 9, 0)  # what a device's clock shows when a scene begins: year, month, day, hour, minute
 
 
 def information(model: str, serial: str) -> Service:
@@ -30,9 +30,9 @@ def battery_service(battery: Battery, timeline: Timeline) -> Service:
 
 
 def date_time(now_s: float) -> bytes:
-    """Return seven bytes of date and time, so many seconds after the beginning of a scene (up to a day)."""
+    """Return seven bytes of date and time, so many seconds after (or before) the beginning of a scene, within days."""
     year, month, day, hour, minute = EPOCH
-    minutes, second = divmod(int(now_s) + 60 * (60 * hour + minute), 60)
+    minutes, second = divmod(int(now_s // 1) + 60 * (60 * hour + minute), 60)
     days, minutes = divmod(minutes, 24 * 60)
     return struct.pack("<H5B", year, month, day + days, *divmod(minutes, 60), second)
 

@@ -19,7 +19,19 @@ from gateway.model.usage import UsageError
 from tests.drivers.contract import DriverContract
 from tests.drivers.packages import OXIMETER, install_package
 
-OURS = ["heart_rate", "movella_dot", "pulse_oximeter", "shimmer3"]
+OURS = [
+    "blood_pressure",
+    "cycling_power",
+    "cycling_speed",
+    "fitness_machine",
+    "heart_rate",
+    "movella_dot",
+    "pulse_oximeter",
+    "running_speed",
+    "shimmer3",
+    "thermometer",
+    "weight_scale",
+]
 
 
 class TestOximeter(DriverContract):

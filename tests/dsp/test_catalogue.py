@@ -26,7 +26,7 @@ VERIFIED = {
     (MDC, "149530"),
     (MDC, "150456"),
 }
-UNITS = {"1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min"}
+UNITS = {"1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min", "W", "kcal", "kg", "mm[Hg]", "Cel"}
 REQUIRED = (
     "initial_contact final_contact foot_flat cadence stride_time step_time stance_time stance_pct swing_time swing_pct "
     "double_support_pct single_support_pct n_steps stride_length walking_speed foot_clearance foot_strike_angle "

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsp.oximetry.oximetry import KEPT, OximetryMetrics
+from dsp.oximetry.oximetry import OximetryMetrics
+from dsp.reported import KEPT
 from dsp.result import Result
 
 Column = list[float]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from dsp.oximetry.oximetry import KEPT
+from dsp.reported import KEPT
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.dashboard.slot_state import SlotState
