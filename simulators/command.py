@@ -64,6 +64,29 @@ def simulate_ward(
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 
+@app.command("health")
+def simulate_health(
+    *,
+    beds: Annotated[int, typer.Option(min=1, max=99, help="Number of beds.")] = 3,
+    socket: SocketOption = SOCKET,
+    ports: PortsOption = PORTS,
+    seed: Annotated[int, typer.Option(min=0, help="Other hearts.")] = 0,
+    speed: SpeedOption = 1.0,
+    write_config: ConfigOption = None,
+    fault: FaultOption = None,
+) -> None:
+    """Simulate devices of the Bluetooth health and fitness profiles.
+
+    Beds take turns: a walk on a treadmill with an oximeter; a ride with sensors at the crank; a scale, a cuff and a
+    thermometer.
+    """
+    from simulators.scenes.health import health
+
+    with _refused_plainly():
+        scene = health(beds=beds, seed=seed, speed=speed, faults=_faults(fault))
+    asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
+
+
 @app.command("recording")
 def simulate_recording(
     file: Annotated[Path, typer.Argument(help="Recording: NAME.npz with NAME.json beside it.")],
@@ -94,6 +117,7 @@ def list_devices() -> None:
             "pulse_oximeter",
             "Pulse oximeter, Bluetooth LE: saturation and pulse each second, stored spot checks; battery",
         ),
+        ("contec_oximeter", "Contec CMS50D-BT, Bluetooth LE: saturation and pulse after its command; battery"),
         ("running_speed", "Foot pod, Bluetooth LE: speed, cadence, stride, distance; battery"),
         ("cycling_speed", "Wheel and crank sensor, Bluetooth LE: counters that go round; battery"),
         ("cycling_power", "Power meter, Bluetooth LE: power, balance, crank, energy; battery"),

@@ -12,7 +12,7 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
-from tests import scoring_health
+from tests import scoring_health, scoring_machines
 from tests.scoring_health import only
 
 Answer = dict[str, Any] | None
@@ -25,6 +25,12 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
     decoders: dict[str, Callable[[str, Sequence[bytes], Mapping[str, Any]], Answer]] = {
         "ble_heart_rate": _heart_rate,
         "ble_pulse_oximeter": scoring_health.pulse_oximeter,
+        "ble_running_speed_cadence": scoring_health.running_speed,
+        "ble_cycling_speed_cadence": scoring_health.cycling,
+        "ble_cycling_power": scoring_health.cycling,
+        "ble_vitals": scoring_health.vitals,
+        "ble_ftms": scoring_machines.fitness_machine,
+        "domyos_treadmill_framing": scoring_health.domyos,
         "movella_dot": _movella_dot,
         "shimmer3": _shimmer3,
     }

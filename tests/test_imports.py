@@ -37,7 +37,8 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "registry", "heart_rate", "movella_dot", "pulse_oximeter", "running_speed", "cycling_speed", "cycling_power",
+        "registry", "heart_rate", "movella_dot", "pulse_oximeter", "contec_oximeter", "running_speed",
+        "cycling_speed", "cycling_power",
         "fitness_machine", "weight_scale", "blood_pressure", "thermometer", "shimmer3", "transport", "gatt", "driver",
         "identity", "packet", "errors",
     ),

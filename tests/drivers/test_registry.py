@@ -21,6 +21,7 @@ from tests.drivers.packages import OXIMETER, install_package
 
 OURS = [
     "blood_pressure",
+    "contec_oximeter",
     "cycling_power",
     "cycling_speed",
     "fitness_machine",

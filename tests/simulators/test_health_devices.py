@@ -13,7 +13,9 @@ from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
 from drivers.transport.ble import BleTransport
 from simulators.body.exercise import Exercise
+from simulators.body.saturation import Saturation
 from simulators.devices.blood_pressure import BloodPressureMonitor
+from simulators.devices.contec_oximeter import ContecOximeter
 from simulators.devices.cycling_power import PowerMeter
 from simulators.devices.cycling_speed import CadenceSensor
 from simulators.devices.fitness_machine import Bike, Treadmill
@@ -38,7 +40,7 @@ async def streamed(
     device = make(name="device", timeline=Timeline(speed=20), hub=hub, address=ADDRESS, **options)
     async with (
         on_air(hub, tmp_path / "r", device) as radio,
-        streaming(BleTransport(radio, service=driver.service), driver) as frames,
+        streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
     ):
         await until(lambda: count(frames, channel) >= frames_wanted)
         heard = list(frames)
@@ -127,3 +129,11 @@ async def test_what_is_indicated_comes_and_what_was_kept_is_old(
     assert kept > 80_000.0, "a day old, by its own clock"
     assert now < 60.0
     assert device.counts.sent == 2
+
+
+async def test_a_clip_that_streams_when_it_is_asked(tmp_path: Path) -> None:
+    frames, device = await streamed(tmp_path, "contec_oximeter", ContecOximeter, saturation=Saturation(rest=96.0))
+    samples = decoded(make_driver("contec_oximeter"), frames, "oximetry").samples
+    assert (set(samples[:, 0]), set(samples[:, 1])) == ({96.0}, {72.0})
+    assert isinstance(device, ContecOximeter)
+    assert device.written == [b"\x9b\x01\x1c"]
