@@ -27,6 +27,13 @@ const trends = [
   [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
 ];
 
+// Who never wore an oximeter has no empty curve of it.
+function offerOxygen(values) {
+  if (!$("trend-oxygen").hidden || !pick(values, "spo2", ["none"])) return;
+  $("trend-oxygen").hidden = false;
+  trends.push([new Trend($("trend-oxygen"), slot, catalogue.spo2, "none", 10), "spo2", ["none"]]);
+}
+
 // Numbers, strides and joints follow the server, and trends whose they are; the strip is told.
 function beginAnew() {
   freeze(false);
@@ -203,6 +210,7 @@ function show({ slot: patient }) {
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   joints.show(patient, now());
   newest.show(patient.values, now());
+  offerOxygen(patient.values);
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 
