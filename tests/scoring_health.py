@@ -15,7 +15,7 @@ from drivers.cycling_speed.driver import parse_measurement as parse_cycling
 from drivers.errors import MalformedFrameError
 from drivers.fitness_machine.domyos import DomyosFrames, checksum_ok
 from drivers.gatt.battery import parse_battery_level
-from drivers.gatt.date_time import DateTime
+from drivers.gatt.date_time import DATE_TIME_BYTES, DateTime, date_time
 from drivers.gatt.rotation import Turns
 from drivers.pulse_oximeter.records import parse_continuous, parse_spot
 from drivers.running_speed.driver import RUNNING
@@ -63,7 +63,9 @@ def vitals(stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -
     """Return what a monitor, a thermometer, a scale or a battery tells."""
     if "2A19" in stream:
         return {"percent": parse_battery_level(only(packets))[0]}
-    parse = _chosen(stream, {"2A35": _pressure, "2A1C": _temperature, "2A9D": _weight})
+    parse = _chosen(
+        stream, {"2A35": _pressure, "2A1C": _temperature, "2A1E": _temperature, "2A9D": _weight, "2A2B": _time}
+    )
     return parse(only(packets)) if parse else None
 
 
@@ -75,6 +77,13 @@ def _pressure(data: bytes) -> dict[str, Any]:
 def _temperature(data: bytes) -> dict[str, Any]:
     reading = parse_temperature(data)
     return told(reading.values) | {"unit": "F" if reading.flags & FAHRENHEIT else "C"}
+
+
+def _time(data: bytes) -> dict[str, Any]:
+    value = date_time(data[:DATE_TIME_BYTES]) if len(data) >= DATE_TIME_BYTES else None
+    if value is None:
+        raise MalformedFrameError("no moment")
+    return {"time": moment(value)}
 
 
 def _weight(data: bytes) -> dict[str, Any]:
