@@ -16,7 +16,7 @@ from gateway.analysis.modality import Modality, Signal
 if TYPE_CHECKING:
     from gateway.analysis.ward_operators import WardOperators
 
-ANYWHERE: Final[tuple[Placement, ...]] = tuple(place for place in get_args(Placement) if place != "bedside")
+ON_THE_BODY: Final[tuple[Placement, ...]] = tuple(place for place in get_args(Placement) if place != "bedside")
 IMU: Final = Signal(
     "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
 )  # fmt: skip
@@ -75,7 +75,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         "movement",
         "motion sensor",
         signals=(IMU,),
-        placements=ANYWHERE,
+        placements=ON_THE_BODY,
         metrics=(
             "initial_contact", "final_contact", "foot_flat", "walking_bout",
             "cadence", "walking_speed", "n_steps", "walking_time",
