@@ -40,7 +40,7 @@ async def test_saturation_pulse_and_what_lay_in_its_memory_come_back(tmp_path: P
     assert set(live[:, 2]) == {4.2}
     (kept,) = samples[samples[:, 6] == 1.0]
     assert (kept[0], kept[1], int(kept[3])) == (88.0, 110.0, 1 << 9)
-    assert 3600.0 < kept[5] <= 7200.0, "by the device's clock, which is fast here, it is two hours old"
+    assert 3600.0 < kept[5] < 9000.0, "about two hours old by the device's clock, which is fast here"
     assert decoded(driver, frames, "battery").samples[0, 0] == 90.0
 
 
