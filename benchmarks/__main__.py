@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold, history, latency, replay, start, ward
+from benchmarks import cold, drivers, history, latency, replay, start, ward
 from benchmarks.entry import Entry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,11 +46,14 @@ def main() -> None:
     """Measure everything."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--peers", type=Path, help="interpreter of benchmarks/peers.sh")
-    parser.add_argument("--only", default="", help="ward, replay, start, cold, history, latency or orientation")
+    parser.add_argument(
+        "--only", default="", help="ward, drivers, replay, start, cold, history, latency or orientation"
+    )
     options = parser.parse_args()
     peers: Path | None = options.peers
     parts: dict[str, Callable[[], list[Entry]]] = {
         "ward": ward.entries,
+        "drivers": drivers.entries,
         "replay": lambda: replay.entries(peers),
         "orientation": lambda: orientation(peers),
         "start": start.entries,

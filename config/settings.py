@@ -13,7 +13,8 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
 
 Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh",
-                    "lower_back", "chest", "wrist", "exoskeleton"]  # fmt: skip
+                    "lower_back", "chest", "wrist", "upper_arm", "finger", "ear_lobe", "bedside",
+                    "exoskeleton"]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -207,8 +208,7 @@ class Device(Section):
 
     id: Identifier = Field(description="Id, unique within the gateway.")
     driver: str = Field(
-        description="Name of the driver: exo_frame, heart_rate, movella_dot, openexo, shimmer3, vesc, or one that"
-        " another package brings."
+        description="Name of the driver, as the README's table has it, or of one that another package brings."
     )
     placement: Placement = Field(description="Where it is worn.")
     address: Annotated[str, AfterValidator(bluetooth_address)] | None = Field(

@@ -20,7 +20,10 @@ from drivers.driver import Decoder, Driver
 from drivers.packet import Frame, Frames, Packet, StreamSpec
 from drivers.registry import load_driver, make_driver
 
-CHANNELS = ("measurement", "data", "control", "battery", "inquiry", "calibration", "firmware", "connected", "error")
+CHANNELS = (
+    "measurement", "data", "control", "battery", "inquiry", "calibration", "firmware", "connected", "spot", "clock",
+    "machine_status", "training_status", "error",
+)  # fmt: skip
 # Each driver runs these tests from its own subclass, which hypothesis takes for an accident.
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 

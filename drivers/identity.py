@@ -16,11 +16,32 @@ class Identity:
         serial: Serial number, as its maker gave it.
         tag: What its owner named it, where the device keeps that.
         address: Bluetooth address that it was found under; may be another one each day.
+        maker: Its maker, in the maker's words; this and what follows tells it from no other of its kind.
+        model: Its model.
+        firmware: Version of its firmware.
     """
 
     serial: str = ""
     tag: str = ""
     address: str = ""
+    maker: str = ""
+    model: str = ""
+    firmware: str = ""
+
+    @property
+    def traits(self) -> Identity:
+        """What tells it from all others of its kind, and nothing else."""
+        return Identity(self.serial, self.tag, self.address)
+
+
+LONGEST_LINE = 64
+"""Characters of what a device tells of itself that are kept: it goes into the status, and an attribute may have 512."""
+
+
+def plain_line(data: bytes) -> str:
+    """Return what a device tells as one line of text; empty where it is none."""
+    text = " ".join(data.decode("utf-8", "replace").replace("\0", " ").split())
+    return text[:LONGEST_LINE] if text.isprintable() else ""
 
 
 def serial_text(data: bytes) -> str:

@@ -6,7 +6,8 @@ by its own id alone. Plausibility limits reject what a body cannot do; they are 
 about health. The limits of cadence, speed, stride length, stride time and step time are those of the Mobilise-D
 "ALL" cohort; the others, and the wider ones for exoskeleton gait, are the project's own proposals.
 
-The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`.
+The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
+fitness devices report in `dsp.health_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -20,6 +21,7 @@ from typing import Final
 
 from dsp.exoskeleton_metrics import EXOSKELETON
 from dsp.gait_metrics import GAIT
+from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
 from dsp.result import Side
 
@@ -60,6 +62,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         description="Standard deviation of the intervals between normal beats over the last 300 s.",
     ),
     *EXOSKELETON,
+    *HEALTH,
     _device(
         "battery_pct",
         "Battery",

@@ -20,6 +20,9 @@ Group = Literal[
     "turns",
     "heart",
     "exoskeleton",
+    "oxygen",
+    "exercise",
+    "vitals",
     "device",
 ]
 

@@ -69,6 +69,29 @@ def simulate_ward(
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 
+@app.command("health")
+def simulate_health(
+    *,
+    beds: Annotated[int, typer.Option(min=1, max=99, help="Number of beds.")] = 3,
+    socket: SocketOption = SOCKET,
+    ports: PortsOption = PORTS,
+    seed: Annotated[int, typer.Option(min=0, help="Other hearts.")] = 0,
+    speed: SpeedOption = 1.0,
+    write_config: ConfigOption = None,
+    fault: FaultOption = None,
+) -> None:
+    """Simulate devices of the Bluetooth health and fitness profiles.
+
+    Beds take turns: a walk on a treadmill with an oximeter; a ride with sensors at the crank; a scale, a cuff and a
+    thermometer.
+    """
+    from simulators.scenes.health import health
+
+    with _refused_plainly():
+        scene = health(beds=beds, seed=seed, speed=speed, faults=_faults(fault))
+    asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
+
+
 @app.command("recording")
 def simulate_recording(
     file: Annotated[Path, typer.Argument(help="Recording: NAME.npz with NAME.json beside it.")],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from drivers.errors import MalformedFrameError
 from drivers.gatt.battery import parse_battery_level
 from drivers.heart_rate.driver import parse_measurement
 from drivers.movella_dot.driver import parse_control
@@ -13,7 +12,8 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
-from tests import scoring_exoskeletons
+from tests import scoring_exoskeletons, scoring_health, scoring_machines
+from tests.scoring_health import only
 
 Answer = dict[str, Any] | None
 
@@ -24,6 +24,13 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
     """Return what the bytes mean with the vectors' keys, None for what no driver reads; ValueError for bad bytes."""
     decoders: dict[str, Callable[[str, Sequence[bytes], Mapping[str, Any]], Answer]] = {
         "ble_heart_rate": _heart_rate,
+        "ble_pulse_oximeter": scoring_health.pulse_oximeter,
+        "ble_running_speed_cadence": scoring_health.running_speed,
+        "ble_cycling_speed_cadence": scoring_health.cycling,
+        "ble_cycling_power": scoring_health.cycling,
+        "ble_vitals": scoring_health.vitals,
+        "ble_ftms": scoring_machines.fitness_machine,
+        "domyos_treadmill_framing": scoring_health.domyos,
         "movella_dot": _movella_dot,
         "openexo_ble": scoring_exoskeletons.openexo,
         "shimmer3": _shimmer3,
@@ -33,7 +40,7 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
 
 
 def _heart_rate(_stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> Answer:
-    measured = parse_measurement(_only(packets))
+    measured = parse_measurement(only(packets))
     return {
         "heart_rate": measured.heart_rate,
         "contact": measured.contact,
@@ -44,26 +51,20 @@ def _heart_rate(_stream: str, packets: Sequence[bytes], _context: Mapping[str, A
 
 def _movella_dot(stream: str, packets: Sequence[bytes], context: Mapping[str, Any]) -> Answer:
     if "700" in stream:
-        return parse_message(_only(packets)).fields()
+        return parse_message(only(packets)).fields()
     if "1002" in stream:
-        control = parse_control(_only(packets))
+        control = parse_control(only(packets))
         return {"rate_hz": control.rate_hz, "filter_profile": control.filter_profile}
     if "3001" in stream:
-        level, charging = parse_battery_level(_only(packets))
+        level, charging = parse_battery_level(only(packets))
         return {"percent": level, "charging": charging}
     mode = next((mode for mode in MODES.values() if mode.number == context.get("mode")), None)
-    return parse_payload(_only(packets), mode) if mode else None
+    return parse_payload(only(packets), mode) if mode else None
 
 
 def _shimmer3(stream: str, packets: Sequence[bytes], context: Mapping[str, Any]) -> Answer:
     if "data packet" not in stream:
         return describe(packets)
     crc_bytes = CRC_BYTES.get(context.get("crc_mode", 0), 0)
-    stamp, values = parse_packet(_only(packets), Layout(tuple(context["channels"]), crc_bytes=crc_bytes))
+    stamp, values = parse_packet(only(packets), Layout(tuple(context["channels"]), crc_bytes=crc_bytes))
     return {"timestamp": stamp, "channels": values} | ({"crc_ok": True} if crc_bytes else {})
-
-
-def _only(packets: Sequence[bytes]) -> bytes:
-    if len(packets) != 1:
-        raise MalformedFrameError(f"one frame expected, not {len(packets)}")
-    return packets[0]

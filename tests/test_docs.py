@@ -155,6 +155,15 @@ def test_the_readme_names_every_command_and_driver() -> None:
     assert [name for name in driver_names() if f"`{name}`" not in readme] == []
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "devices").glob("*.md")), ids=lambda path: str(path.stem))
+def test_every_page_of_a_device_answers_the_same_questions(page: Path) -> None:
+    assert page.stem in driver_names()
+    headings = re.findall(r"^## (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    assert headings == [
+        "Measures", "Firmware", "Set-up", "Streams and units", "Timing", "Known faults", "Verified against",
+    ]  # fmt: skip
+
+
 def test_the_statement_stands_in_the_readme_word_for_word() -> None:
     assert STATEMENT in " ".join(text("README.md").replace("> ", "").split())
 

@@ -37,13 +37,15 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "contract", "registry", "exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc", "transport",
-        "gatt", "driver", "exoskeleton", "identity", "packet", "errors",
+        "contract", "registry", "exo_frame", "heart_rate", "movella_dot", "openexo", "pulse_oximeter",
+        "contec_oximeter", "running_speed", "cycling_speed", "cycling_power", "fitness_machine", "weight_scale",
+        "blood_pressure", "thermometer", "shimmer3", "vesc", "transport", "gatt", "driver", "exoskeleton", "identity",
+        "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exoskeleton", "contact", "mounting",
-        "smoothness", "catalogue", "gait_metrics", "exoskeleton_metrics", "metric", "sensor_rows", "units", "batch",
-        "result", "roster", "arrays", "record", "kernel",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exoskeleton", "oximetry", "contact",
+        "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics", "exoskeleton_metrics",
+        "health_metrics", "metric", "sensor_rows", "units", "batch", "result", "roster", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

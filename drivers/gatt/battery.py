@@ -9,12 +9,18 @@ import numpy as np
 
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
+from drivers.gatt.rows import Row, packet_of
+from drivers.gatt.uuids import sig_uuid
 from drivers.packet import Frame, Packet, StreamSpec
+
+BATTERY_LEVEL = sig_uuid(0x2A19)
 
 BATTERY_CHANNEL = "battery"
 BATTERY = StreamSpec("battery", ("level", "charging"), ("%", "1"))
 
 READS = 2  # a device that is busy with a new connection refuses the first read now and then
+BATTERY_EVERY_S = 60.0  # between two readings of a battery that does not notify
+MOST_REFUSED = 5  # readings: a device that refuses so many has no battery level for us
 
 _LEVEL_BYTES = (1, 2)
 _FULL_PERCENT = 100
@@ -38,39 +44,47 @@ def battery_packet(frames: Sequence[Frame], faults: Counter[str]) -> Packet | No
         except MalformedFrameError as problem:
             faults[str(problem)] += 1
             continue
-        rows.append((frame.arrival_ns, float(level), np.nan if charging is None else float(charging)))
-    if not rows:
-        return None
-    return Packet(
-        BATTERY.name,
-        np.array([row[0] for row in rows], np.int64),
-        np.empty(0, np.int64),
-        np.array([row[1:] for row in rows], np.float64),
-        np.zeros(len(rows), np.uint8),
-    )
+        rows.append(Row(frame.arrival_ns, (float(level), np.nan if charging is None else float(charging))))
+    return packet_of(BATTERY, rows)
 
 
-async def follow_battery(link: Link, characteristic: str) -> bool:
-    """Announce the level and have its changes notified, as far as the device lets us; return whether it notifies.
+class BatteryWatch:
+    """Follows the battery of one device as far as the device lets us: notified, read now and then, or not at all.
 
     Many devices let the level be read and not be subscribed to (Battery Service 1.0: notifying is optional), and some
     have none.
+
+    Args:
+        characteristic: Where the level is.
     """
-    try:
-        await link.subscribe(BATTERY_CHANNEL, characteristic)
-        notifies = True
-    except DialogueError:
-        notifies = False
-    for _ in range(READS):
-        if await announce_battery(link, characteristic):
-            break
-    return notifies
 
+    def __init__(self, characteristic: str = BATTERY_LEVEL) -> None:
+        self._characteristic = characteristic
+        self._notifies = True
+        self._refused = 0  # readings in a row
 
-async def announce_battery(link: Link, characteristic: str) -> bool:
-    """Read the level and announce it; return whether it could be read."""
-    try:
-        link.announce(BATTERY_CHANNEL, await link.read(characteristic))
-    except DialogueError:
-        return False
-    return True
+    async def follow(self, link: Link) -> None:
+        """Have the level's changes notified where there is such a thing, and announce what it is now. Never fails."""
+        self._refused = 0
+        try:
+            await link.subscribe(BATTERY_CHANNEL, self._characteristic)
+            self._notifies = True
+        except DialogueError:
+            self._notifies = False
+        for _ in range(READS):
+            if await self._announce(link):
+                break
+
+    async def refresh(self, link: Link) -> None:
+        """Read the level again where it is not notified."""
+        if self._notifies or self._refused >= MOST_REFUSED:
+            return
+        self._refused = 0 if await self._announce(link) else self._refused + 1
+
+    async def _announce(self, link: Link) -> bool:
+        """Read the level and announce it; return whether it could be read."""
+        try:
+            link.announce(BATTERY_CHANNEL, await link.read(self._characteristic))
+        except DialogueError:
+            return False
+        return True

@@ -9,28 +9,24 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
-from drivers.driver import Decoder, Driver, Link
-from drivers.errors import DialogueError, MalformedFrameError
-from drivers.gatt.battery import BATTERY, announce_battery, battery_packet, follow_battery
+from drivers.driver import Decoder
+from drivers.errors import MalformedFrameError
+from drivers.gatt.battery import BATTERY, battery_packet
+from drivers.gatt.profile import EXTRA_BYTES, MEASUREMENT_CHANNEL, Profile, Source
+from drivers.gatt.record import MAX_BYTES
+from drivers.gatt.rows import Row, packet_of
 from drivers.gatt.uuids import sig_uuid
-from drivers.identity import Identity, serial_text
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
 SERVICE = sig_uuid(0x180D)
 MEASUREMENT = sig_uuid(0x2A37)
-BATTERY_LEVEL = sig_uuid(0x2A19)
-SERIAL_NUMBER = sig_uuid(0x2A25)
 
-MEASUREMENT_CHANNEL = "measurement"
 RR_HZ = 1024.0  # RR intervals are counted in 1/1024 s
 LEAST_BEAT_S = 0.25  # no heart beats again sooner, and no strap has news without a beat
-BATTERY_EVERY_S = 60.0  # between two readings of a battery that does not notify
-MOST_REFUSED = 5  # readings: a strap that refuses so many has no battery level for us
-MAX_BYTES = 512  # no attribute value is longer (Core specification, Vol 3, Part F, 3.2.9)
 
 HEART_RATE = StreamSpec("heart_rate", ("heart_rate", "contact", "energy"), ("/min", "1", "kJ"))
 RR = StreamSpec("rr", ("rr",), ("s",))
@@ -98,8 +94,8 @@ class HeartRateDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode notifications one by one: there is about one a second."""
-        rates: list[tuple[int, float, float, float, int]] = []
-        intervals: list[tuple[int, float, int]] = []
+        rates: list[Row] = []
+        intervals: list[Row] = []
         for frame in frames:
             if frame.channel != MEASUREMENT_CHANNEL:
                 continue
@@ -109,15 +105,15 @@ class HeartRateDecoder(Decoder):
                 self.faults[str(problem)] += 1
                 continue
             if measured.extra:
-                self.faults["bytes behind the last field"] += 1
+                self.faults[EXTRA_BYTES] += 1
             flags = Flag.LOSS_UNKNOWN | (Flag.NO_CONTACT if measured.contact is False else Flag.NONE)
-            rates.append((frame.arrival_ns, *_row(measured), int(flags)))
-            intervals += [(frame.arrival_ns, rr / RR_HZ, int(flags)) for rr in measured.rr_1024]
-        packets = [_packet(HEART_RATE, rates), _packet(RR, intervals), battery_packet(frames, self.faults)]
+            rates.append(Row(frame.arrival_ns, _values(measured), flags))
+            intervals += [Row(frame.arrival_ns, (rr / RR_HZ,), flags) for rr in measured.rr_1024]
+        packets = [packet_of(HEART_RATE, rates), packet_of(RR, intervals), battery_packet(frames, self.faults)]
         return [packet for packet in packets if packet is not None]
 
 
-def _row(measured: HeartRateMeasurement) -> tuple[float, float, float]:
+def _values(measured: HeartRateMeasurement) -> tuple[float, float, float]:
     # A rate of zero is the sensor's way to say "no signal", not a heart that stands still.
     return (
         float(measured.heart_rate or np.nan),
@@ -126,58 +122,15 @@ def _row(measured: HeartRateMeasurement) -> tuple[float, float, float]:
     )
 
 
-def _packet(spec: StreamSpec, rows: Sequence[tuple[float, ...]]) -> Packet | None:
-    """Rows of (arrival, channels..., flags) as a packet."""
-    if not rows:
-        return None
-    return Packet(
-        spec.name,
-        np.array([row[0] for row in rows], np.int64),
-        np.empty(0, np.int64),
-        np.array([row[1:-1] for row in rows], np.float64),
-        np.array([row[-1] for row in rows], np.uint8),
-    )
-
-
-class HeartRate(Driver):
+class HeartRate(Profile):
     """Subscribes to the measurement and, where there is one, to the battery level. Writes nothing."""
 
     name: ClassVar[str] = "heart_rate"
     title: ClassVar[str] = "Heart rate sensor (Bluetooth SIG 0x180D)"
-    transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
     silence_s: ClassVar[float] = 4.0  # straps notify about once a second
-    refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
-
-    _notifies = True
-    _refused = 0  # readings of the battery in a row
-
-    def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
-        """Nothing needs to be written."""
-        return False
+    needed: ClassVar[tuple[Source, ...]] = (Source(MEASUREMENT_CHANNEL, MEASUREMENT),)
 
     def decoder(self) -> HeartRateDecoder:
         """Return a decoder without state."""
         return HeartRateDecoder()
-
-    async def identify(self, link: Link) -> Identity:
-        """Read the serial number, which many straps tell."""
-        try:
-            return Identity(serial=serial_text(await link.read(SERIAL_NUMBER)))
-        except DialogueError:
-            return Identity()
-
-    async def start(self, link: Link) -> None:
-        """Subscribe; the battery is optional, and told by reading it where it cannot be subscribed to."""
-        await link.subscribe(MEASUREMENT_CHANNEL, MEASUREMENT)
-        self._refused = 0
-        self._notifies = await follow_battery(link, BATTERY_LEVEL)
-
-    async def refresh(self, link: Link) -> None:
-        """Read the battery again where it does not notify."""
-        if self._notifies or self._refused >= MOST_REFUSED:
-            return
-        self._refused = 0 if await announce_battery(link, BATTERY_LEVEL) else self._refused + 1
-
-    async def stop(self, link: Link) -> None:
-        """Nothing to do: the subscription ends with the connection."""

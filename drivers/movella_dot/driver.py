@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.gatt.battery import BATTERY, battery_packet, follow_battery
+from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S, BatteryWatch, battery_packet
 from drivers.gatt.uuids import dot_uuid
 from drivers.identity import Identity
 from drivers.movella_dot.layout import MODES, Mode, flags, samples, sane
@@ -35,6 +35,7 @@ CONTROL_CHANNEL = "control"
 HIGHEST_RATE_HZ = 1000  # sensors of today offer 1 to 60, and 120 when recording; a later one may offer more
 
 _START, _STOP = 1, 0
+_FIRMWARE_AT = 6  # behind the address: major, minor, revision
 _SERIAL_AT = 20  # behind address, firmware version, build time and version of the radio's firmware
 _TAG_AT, _TAG_BYTES = 8, 16  # behind its length
 
@@ -63,14 +64,16 @@ def parse_control(data: bytes) -> DeviceControl:
 
 
 def parse_identity(information: bytes, control: bytes) -> Identity:
-    """Read serial number and tag from device information (1001) and device control (1002); empty where cut."""
-    serial, tag = "", b""
+    """Read serial number, firmware and tag from device information (1001) and control (1002); empty where cut."""
+    serial, tag, firmware = "", b"", ""
     if len(information) >= _SERIAL_AT + 8:
         number = int.from_bytes(information[_SERIAL_AT : _SERIAL_AT + 8], "little")
         serial = f"{number:016X}" if number else ""
+        version = information[_FIRMWARE_AT : _FIRMWARE_AT + 3]
+        firmware = ".".join(map(str, version)) if any(version) else ""
     if len(control) > _TAG_AT:
         tag = control[_TAG_AT : _TAG_AT + min(control[_TAG_AT - 1], _TAG_BYTES)]
-    return Identity(serial, tag.decode("utf-8", "replace").split("\0")[0].strip())
+    return Identity(serial, tag.decode("utf-8", "replace").split("\0")[0].strip(), firmware=firmware)
 
 
 def measurement_command(mode: Mode, *, start: bool) -> bytes:
@@ -201,12 +204,14 @@ class MovellaDot(Driver):
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
     silence_s: ClassVar[float] = 3.0  # the slowest rate is 1 Hz
+    refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
 
     def __init__(self, *, mode: str = "rate_mag", **options: Any) -> None:
         super().__init__(**options)
         if mode not in MODES:
             raise ValueError(f"driver '{self.name}' has no mode '{mode}': known are {', '.join(MODES)}")
         self.mode = MODES[mode]
+        self._battery = BatteryWatch(BATTERY_LEVEL)
 
     def allows(self, characteristic: str, data: bytes) -> bool:
         """Start and stop of this mode, and radio synchronisation; no setting and no recording."""
@@ -228,9 +233,13 @@ class MovellaDot(Driver):
     async def start(self, link: Link) -> None:
         """Announce the rate, subscribe, then start: a sensor that measures before that would lose samples."""
         link.announce(CONTROL_CHANNEL, await link.read(DEVICE_CONTROL))
-        await follow_battery(link, BATTERY_LEVEL)
+        await self._battery.follow(link)
         await link.subscribe(MEASUREMENT_CHANNEL, self.mode.characteristic[0])
         await link.write(MEASUREMENT_CONTROL, measurement_command(self.mode, start=True))
+
+    async def refresh(self, link: Link) -> None:
+        """Read the battery again where it does not notify."""
+        await self._battery.refresh(link)
 
     async def stop(self, link: Link) -> None:
         """Stop measuring."""

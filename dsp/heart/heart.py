@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.arrays import require_one_length
+from dsp.arrays import floats, require_one_length
 from dsp.catalogue import CATALOGUE
 from dsp.result import Result
 
@@ -75,7 +75,7 @@ class HeartMetrics:
         """Take heart rates (n,) in beats a minute that arrived at ``t_s`` (n,); return at most one a second."""
         out: list[Result] = []
         require_one_length(t_s=t_s, bpm=bpm, contact=contact)
-        rows = zip(_floats(t_s), _floats(bpm), np.asarray(contact, bool).tolist(), strict=True)
+        rows = zip(floats(t_s), floats(bpm), np.asarray(contact, bool).tolist(), strict=True)
         for at, rate, touches in rows:
             if not math.isfinite(at) or at < self._rate_due_s:
                 continue
@@ -108,8 +108,8 @@ class HeartMetrics:
         out: list[Result] = []
         require_one_length(t_s=t_s, rr_s=rr_s, contact=contact)
         if repeated and len(np.atleast_1d(t_s)):
-            self._repeated.append((_floats(t_s)[0], repeated))
-        rows = zip(_floats(t_s), _floats(rr_s), np.asarray(contact, bool).tolist(), strict=True)
+            self._repeated.append((floats(t_s)[0], repeated))
+        rows = zip(floats(t_s), floats(rr_s), np.asarray(contact, bool).tolist(), strict=True)
         for at, rr, touches in rows:
             if not math.isfinite(at):
                 continue
@@ -241,8 +241,3 @@ def _rate_fault(rate: float, *, touches: bool) -> str:
     if not math.isfinite(rate) or rate == 0.0:
         return NO_RATE
     return "" if CATALOGUE["heart_rate"].plausible(rate) else IMPLAUSIBLE
-
-
-def _floats(values: ArrayLike) -> list[float]:
-    floats: list[float] = np.asarray(values, float).tolist()
-    return floats

@@ -18,7 +18,9 @@ from gateway.analysis.modality import Modality, Signal
 if TYPE_CHECKING:
     from gateway.analysis.ward_operators import WardOperators
 
-ON_THE_BODY: Final[tuple[Placement, ...]] = tuple(place for place in get_args(Placement) if place != "exoskeleton")
+ON_THE_BODY: Final[tuple[Placement, ...]] = tuple(
+    place for place in get_args(Placement) if place not in ("bedside", "exoskeleton")
+)
 IMU: Final = Signal(
     "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
 )  # fmt: skip
@@ -40,6 +42,36 @@ def _exoskeleton() -> type[WardOperators]:
     from gateway.analysis.exoskeleton import ExoskeletonOperators
 
     return ExoskeletonOperators
+
+
+def _oximetry() -> type[WardOperators]:
+    from gateway.analysis.oximetry import OximetryOperators
+
+    return OximetryOperators
+
+
+def _exercise() -> type[WardOperators]:
+    from gateway.analysis.exercise import ExerciseOperators
+
+    return ExerciseOperators
+
+
+def _weight() -> type[WardOperators]:
+    from gateway.analysis.vitals import WeightOperators
+
+    return WeightOperators
+
+
+def _pressure() -> type[WardOperators]:
+    from gateway.analysis.vitals import PressureOperators
+
+    return PressureOperators
+
+
+def _temperature() -> type[WardOperators]:
+    from gateway.analysis.vitals import TemperatureOperators
+
+    return TemperatureOperators
 
 
 def _battery() -> type[WardOperators]:
@@ -88,6 +120,62 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         placements=("exoskeleton",),
         metrics=tuple(metric.id for metric in EXOSKELETON),
         operators=_exoskeleton,
+    ),
+    Modality(
+        "oxygen",
+        "oximeter",
+        signals=(
+            Signal(
+                "oximetry",
+                ("spo2", "pulse_rate", "perfusion", "status", "sensor_status", "age"),
+                ("%", "/min", "%", "1", "1", "s"),
+            ),
+        ),
+        placements=("finger", "ear_lobe", "wrist", "chest"),
+        metrics=("spo2", "pulse_rate", "perfusion_index"),
+        operators=_oximetry,
+    ),
+    Modality(
+        "exercise",
+        "exercise machine or sensor",
+        signals=(
+            Signal(
+                "exercise", ("speed", "cadence", "power", "distance", "energy"), ("m/s", "/min", "W", "m", "kcal")
+            ),
+        ),
+        placements=("bedside", "left_foot", "right_foot", "left_shank", "right_shank", "lower_back"),
+        metrics=("exercise_speed", "exercise_cadence", "exercise_power", "exercise_distance", "exercise_energy"),
+        operators=_exercise,
+    ),
+    Modality(
+        "weight",
+        "scale",
+        signals=(Signal("weight", ("weight", "age"), ("kg", "s")),),
+        placements=("bedside",),
+        metrics=("body_weight",),
+        operators=_weight,
+    ),
+    Modality(
+        "blood pressure",
+        "blood pressure monitor",
+        signals=(
+            Signal(
+                "blood_pressure",
+                ("systolic", "diastolic", "mean", "status", "age"),
+                ("mm[Hg]", "mm[Hg]", "mm[Hg]", "1", "s"),
+            ),
+        ),
+        placements=("upper_arm", "wrist", "bedside"),
+        metrics=("bp_systolic", "bp_diastolic", "bp_mean"),
+        operators=_pressure,
+    ),
+    Modality(
+        "temperature",
+        "thermometer",
+        signals=(Signal("temperature", ("temperature", "age"), ("Cel", "s")),),
+        placements=("bedside", "chest", "upper_arm"),
+        metrics=("body_temperature",),
+        operators=_temperature,
     ),
     Modality(
         "battery",

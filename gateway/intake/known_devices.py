@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class KnownDevices:
         Raises:
             OtherDeviceError: It is another one than the configuration or the memory says.
         """
+        identity = identity.traits
         _as_configured(device, identity)
         with self._changing() as known:
             before = known.get(device.id)
@@ -247,8 +248,12 @@ def _together(identity: Identity, before: Known | None) -> Identity:
 
 def _entry(known: Known) -> dict[str, Any]:
     """Return what the file has of a device; ``_known`` reads it."""
-    refused = None if known.refused is None else asdict(known.refused)
-    return {"found_by": known.found_by, "told": asdict(known.identity), "refused": refused}
+    refused = None if known.refused is None else _traits(known.refused)
+    return {"found_by": known.found_by, "told": _traits(known.identity), "refused": refused}
+
+
+def _traits(identity: Identity) -> dict[str, str]:
+    return {"serial": identity.serial, "tag": identity.tag, "address": identity.address}
 
 
 def _known(found: Any) -> Known:

@@ -13,4 +13,9 @@ def strap_address(bed: int) -> str:
 
 def place_address(number: int) -> str:
     """Return the Bluetooth address of the device with a number in a scene of single devices, locally administered."""
-    return f"02:50:4C:00:{number >> 8:02X}:{number & 0xFF:02X}"
+    return f"02:50:4C:01:{number >> 8:02X}:{number & 0xFF:02X}"
+
+
+def health_address(bed: int, number: int) -> str:
+    """Return the Bluetooth address of a bed's device of a health profile, locally administered."""
+    return f"02:50:4C:00:{bed:02X}:{number:02X}"

@@ -22,6 +22,7 @@ ADVERTISEMENT_BYTES = 31  # Core 5.0, Vol 6, Part B, 2.3.1: and there is no scan
 FLAGS = bytes([2, 0x01, 0x06])  # general discoverable, no BR/EDR
 ATT_HEADER = 3  # bytes of a notification before its value
 SWITCH_OFF_TIMEOUT_S = 2.0
+SUBSCRIBED = 0b11  # of a client's configuration: notifications, indications (Core 5.0, Vol 3, Part G, 3.3.3.3)
 
 Read = Callable[[], bytes]
 Write = Callable[[bytes], None]
@@ -46,9 +47,14 @@ def advertisement(name: str, *, services: Sequence[int] = (), maker: int | None 
 
 
 def characteristic(
-    uuid: str, *, read: Read | bytes | None = None, write: Write | None = None, notify: bool = False
+    uuid: str,
+    *,
+    read: Read | bytes | None = None,
+    write: Write | None = None,
+    notify: bool = False,
+    indicate: bool = False,
 ) -> Characteristic[bytes]:
-    """Return a characteristic: fixed bytes or a function to read, a function to write, notifications."""
+    """Return a characteristic: fixed bytes or a function to read, a function to write, notifications, indications."""
     properties = Characteristic.Properties(0)
     permissions = Characteristic.Permissions(0)
     if read is not None:
@@ -59,6 +65,8 @@ def characteristic(
         permissions |= Characteristic.WRITEABLE
     if notify:
         properties |= Characteristic.Properties.NOTIFY
+    if indicate:
+        properties |= Characteristic.Properties.INDICATE
     value = CharacteristicValue(
         read=(lambda _: read() if callable(read) else read) if read is not None else None,
         write=(lambda _, data: write(data)) if write is not None else None,
@@ -94,6 +102,7 @@ class Peripheral(SimulatedDevice):
         self._connection: Connection | None = None
         self._present = False
         self._advertising: asyncio.Task[None] | None = None
+        self._indicating: set[asyncio.Task[None]] = set()  # the loop only keeps weak references
 
     @property
     def connected(self) -> bool:
@@ -118,6 +127,24 @@ class Peripheral(SimulatedDevice):
         self._controller.send_notifications(connection.peer_address, packets)
         return True
 
+    def indicate(self, attribute: Characteristic[bytes], value: bytes) -> bool:
+        """Send an indication, which the other side confirms; False when nobody is connected or subscribed."""
+        connection = self._connection
+        if connection is None or not self._subscribed(connection, attribute):
+            return False
+        for each in self._as_sent([value]):
+            sending = asyncio.get_running_loop().create_task(
+                self._indicate(connection, attribute, each), name=f"indicate {self.name}"
+            )
+            self._indicating.add(sending)
+            sending.add_done_callback(self._indicating.discard)
+        return True
+
+    async def _indicate(self, connection: Connection, attribute: Characteristic[bytes], value: bytes) -> None:
+        assert self._device is not None
+        with contextlib.suppress(core.BaseBumbleError, hci.HCI_Error, TimeoutError):  # the link may go meanwhile
+            await self._device.indicate_subscriber(connection, attribute, value)
+
     def _may_send(self) -> bool:
         """Whether the gateway takes what it is sent: a device holds back what it has until it does."""
         return self._connection is None or self._hub.air.is_writable(self._connection.peer_address)
@@ -125,7 +152,7 @@ class Peripheral(SimulatedDevice):
     def _subscribed(self, connection: Connection, attribute: Characteristic[bytes]) -> bool:
         assert self._device is not None
         configured = self._device.gatt_server.subscribers.get(connection, {}).get(attribute.handle, b"")
-        return bool(configured and configured[0] & 1)
+        return bool(configured and configured[0] & SUBSCRIBED)
 
     async def _switch_on(self) -> None:
         if self._device is None:

@@ -6,8 +6,8 @@ import pytest
 
 from drivers.driver import Link
 from drivers.errors import DialogueError
-from drivers.gatt.battery import BATTERY_CHANNEL
-from drivers.heart_rate.driver import BATTERY_LEVEL, MOST_REFUSED, HeartRate
+from drivers.gatt.battery import BATTERY_CHANNEL, BATTERY_EVERY_S, BATTERY_LEVEL, MOST_REFUSED, READS
+from drivers.heart_rate.driver import HeartRate
 from drivers.movella_dot.driver import BATTERY_LEVEL as DOT_BATTERY
 from drivers.movella_dot.driver import MovellaDot
 
@@ -17,10 +17,12 @@ class Refusing(Link):
 
     Attributes:
         announced: What was announced: (channel, data).
+        asked: How often the level was asked for.
     """
 
     def __init__(self, *, notifies: bool = False, refused: int = 0) -> None:
         self.announced: list[tuple[str, bytes]] = []
+        self.asked = 0
         self._notifies, self._refused = notifies, refused
 
     async def subscribe(self, channel: str, characteristic: str) -> None:
@@ -30,6 +32,7 @@ class Refusing(Link):
 
     async def read(self, characteristic: str) -> bytes:
         if characteristic in (BATTERY_LEVEL, DOT_BATTERY):
+            self.asked += 1
             self._refused -= 1
             if self._refused >= 0:
                 raise DialogueError("could not read: [org.bluez.Error.InProgress]")
@@ -49,6 +52,10 @@ class Refusing(Link):
 LEVEL = (BATTERY_CHANNEL, b"\x0c")
 
 
+def levels(link: Refusing) -> list[tuple[str, bytes]]:
+    return [said for said in link.announced if said[0] == BATTERY_CHANNEL]
+
+
 @pytest.mark.parametrize("driver", [HeartRate, MovellaDot])
 @pytest.mark.parametrize("refused", [0, 1])
 @pytest.mark.parametrize("notifies", [False, True])
@@ -60,21 +67,35 @@ async def test_the_level_is_read_whether_or_not_it_is_notified(
     assert LEVEL in link.announced
 
 
-async def test_a_level_that_is_refused_is_asked_for_again_and_not_for_ever() -> None:
-    link, strap = Refusing(refused=4), HeartRate()
+@pytest.mark.parametrize("driver", [HeartRate, MovellaDot])
+async def test_a_level_that_is_refused_is_asked_for_again_and_not_for_ever(
+    driver: type[HeartRate | MovellaDot],
+) -> None:
+    link, strap = Refusing(refused=4), driver()
     await strap.start(link)
     for _ in range(3):
         await strap.refresh(link)
-    assert link.announced == [LEVEL]
-    none, strap = Refusing(refused=10_000), HeartRate()
+    assert levels(link) == [LEVEL]
+    none, strap = Refusing(refused=10_000), driver()
     await strap.start(none)
     for _ in range(MOST_REFUSED + 3):
         await strap.refresh(none)
-    assert none.announced == []
+    assert levels(none) == []
+    assert none.asked == READS + MOST_REFUSED
 
 
-async def test_a_level_that_is_notified_is_not_read_again() -> None:
-    link, strap = Refusing(notifies=True), HeartRate()
+@pytest.mark.parametrize("driver", [HeartRate, MovellaDot])
+async def test_a_level_that_is_notified_is_not_read_again(driver: type[HeartRate | MovellaDot]) -> None:
+    link, strap = Refusing(notifies=True), driver()
     await strap.start(link)
     await strap.refresh(link)
-    assert link.announced == [LEVEL]
+    assert levels(link) == [LEVEL]
+
+
+@pytest.mark.parametrize("driver", [HeartRate, MovellaDot])
+async def test_a_level_that_is_not_notified_is_read_again(driver: type[HeartRate | MovellaDot]) -> None:
+    link, strap = Refusing(), driver()
+    assert strap.refresh_s == BATTERY_EVERY_S
+    await strap.start(link)
+    await strap.refresh(link)
+    assert levels(link) == [LEVEL, LEVEL]

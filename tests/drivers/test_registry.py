@@ -19,7 +19,10 @@ from gateway.cli.options import known_drivers
 from gateway.model.usage import UsageError
 from tests.drivers.packages import OXIMETER, install_package
 
-OURS = ["exo_frame", "heart_rate", "movella_dot", "openexo", "shimmer3", "vesc"]
+OURS = [
+    "blood_pressure", "contec_oximeter", "cycling_power", "cycling_speed", "exo_frame", "fitness_machine", "heart_rate",
+    "movella_dot", "openexo", "pulse_oximeter", "running_speed", "shimmer3", "thermometer", "vesc", "weight_scale",
+]  # fmt: skip
 
 
 class TestOximeter(DriverContract):
@@ -123,10 +126,7 @@ def test_two_of_one_name_are_refused_with_both_packages(tmp_path: Path, monkeypa
 
 
 def test_an_unknown_name_is_shown_with_those_there_are() -> None:
-    with pytest.raises(
-        ValueError,
-        match=r"^no driver 'toaster': known are exo_frame, heart_rate, movella_dot, openexo, shimmer3, vesc$",
-    ):
+    with pytest.raises(ValueError, match=rf"^no driver 'toaster': known are {', '.join(OURS)}$"):
         load_driver("toaster")
 
 

@@ -15,6 +15,7 @@ VERIFIED = {
     (LOINC, "55423-8"),
     (LOINC, "8867-4"),
     (LOINC, "80404-7"),
+    (LOINC, "59408-5"),
     (SNOMED, "724237005"),
     (MDC, "8454254"),
     (MDC, "8454255"),
@@ -22,8 +23,12 @@ VERIFIED = {
     (MDC, "8454261"),
     (MDC, "8454269"),
     (MDC, "67996"),
+    (MDC, "149530"),
+    (MDC, "150456"),
 }
-UNITS = {"1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min", "N.m", "Cel", "V"}
+UNITS = {
+    "1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min", "N.m", "Cel", "V", "W", "kcal", "kg", "mm[Hg]",
+}  # fmt: skip
 REQUIRED = (
     "initial_contact final_contact foot_flat cadence stride_time step_time stance_time stance_pct swing_time swing_pct "
     "double_support_pct single_support_pct n_steps stride_length walking_speed foot_clearance foot_strike_angle "

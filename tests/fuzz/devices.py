@@ -49,7 +49,7 @@ def unpacked(data: bytes) -> list[Frame]:
 
 
 def _target(name: str) -> Target:
-    contract = _contract(name)
+    contract = contract_of(name)
     driver, announced = make_driver(name), contract.announced()
 
     def run(data: bytes) -> None:
@@ -76,7 +76,8 @@ def _target(name: str) -> Target:
     )
 
 
-def _contract(name: str) -> DriverContract:
+def contract_of(name: str) -> DriverContract:
+    """Return the contract test of a driver, which has frames of a good connection."""
     found = vars(import_module(f"tests.drivers.test_{name}")).values()
     kinds = [k for k in found if isinstance(k, type) and issubclass(k, DriverContract) and k is not DriverContract]
     return kinds[0]()

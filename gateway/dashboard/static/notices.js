@@ -35,7 +35,7 @@ export function showNotices(section, notices, most = LISTED) {
   say(more, left > 0 ? `And ${left} more on the Devices page.` : "");
   const ids = new Set(notices.map((notice) => notice.id));
   const fresh = known && notices.find((notice) => !known.has(notice.id));
-  if (fresh) speak(`Notice, ${priority(fresh)[1].toLowerCase()} priority: ${fresh.text}`);
+  if (fresh) speak(`Notice, ${priority(fresh)[1].toLowerCase()} priority: ${fresh.text}`, { notice: true });
   known = ids;
 }
 

@@ -29,6 +29,13 @@ const trends = [
   [new Trend($("trend-heart"), slot, catalogue.heart_rate, "none", 30), "heart_rate", ["none"]],
 ];
 
+// Who never wore an oximeter has no empty curve of it.
+function offerOxygen(values) {
+  if (!$("trend-oxygen").hidden || !pick(values, "spo2", ["none"])) return;
+  $("trend-oxygen").hidden = false;
+  trends.push([new Trend($("trend-oxygen"), slot, catalogue.spo2, "none", 10), "spo2", ["none"]]);
+}
+
 // Numbers, strides and joints follow the server, and trends whose they are; the strip is told.
 function beginAnew() {
   freeze(false);
@@ -66,11 +73,13 @@ function cards(values) {
   const speed = pick(values, "walking_speed", ["both", "none", "left", "right"]);
   const index = pick(values, "symmetry_index", ["both"]);
   const ratio = pick(values, "symmetry_ratio", ["both"]);
+  const oxygen = pick(values, "spo2", ["none"]);
   return [
     ["cadence", pick(values, "cadence", ["both"])],
     speed ? ["walking_speed", speed] : ["stride_time", strideTime(values)],
     index || !ratio ? ["symmetry_index", index] : ["symmetry_ratio", ratio],
     ["heart_rate", pick(values, "heart_rate", ["none"])],
+    ...(oxygen ? [["spo2", oxygen]] : []),
   ];
 }
 
@@ -97,7 +106,7 @@ let spokeAt = performance.now();
 function speakNumbers(shown) {
   if (performance.now() - spokeAt < SPEAK_MS) return;
   spokeAt = performance.now();
-  const said = shown.filter(([id]) => id === "cadence" || id === "heart_rate").map(([id, value]) => {
+  const said = shown.filter(([id]) => ["cadence", "heart_rate", "spo2"].includes(id)).map(([id, value]) => {
     const { text, old, unit } = reading(catalogue[id], value, now());
     return value ? `${catalogue[id].title} ${old ? "no data" : `${text} ${unit}`}` : "";
   }).filter(Boolean);
@@ -206,6 +215,7 @@ function show({ slot: patient }) {
   joints.show(patient, now());
   exoskeleton.show(patient.values, now());
   newest.show(patient.values, now());
+  offerOxygen(patient.values);
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 

@@ -15,6 +15,10 @@ const PLACEMENTS = {
   chest: ["Chest", "Chest"],
   wrist: ["Wrist", "Wrist"],
   exoskeleton: ["Exo", "Exoskeleton"],
+  upper_arm: ["Arm", "Upper arm"],
+  finger: ["Finger", "Finger"],
+  ear_lobe: ["Ear", "Ear lobe"],
+  bedside: ["Bedside", "Beside the bed"],
 };
 
 export const placements = Object.keys(PLACEMENTS);

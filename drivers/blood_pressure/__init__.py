@@ -1,0 +1,1 @@
+"""Blood pressure monitors (Bluetooth 0x1810)."""

@@ -1,0 +1,1 @@
+"""Cycling Power (Bluetooth 0x1818): pedals, cranks and ergometers."""

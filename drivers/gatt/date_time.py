@@ -1,0 +1,77 @@
+"""Date and time as Bluetooth devices tell it (0x2A08, 0x2A2B): seven bytes, in the device's own idea of local time.
+
+Nobody knows how right a device's clock is, so nothing is placed in time by it. It tells one thing that matters: whether
+a value was measured just now, or comes out of the device's memory, where it may have been somebody else's.
+"""
+
+from __future__ import annotations
+
+import math
+from calendar import monthrange, timegm
+from typing import NamedTuple
+
+NS = 1_000_000_000
+DATE_TIME_BYTES = 7
+_YEARS = range(1582, 10000)  # as the characteristic has them; 0 is "not known"
+
+
+class DateTime(NamedTuple):
+    """What a device tells of a moment; None for the parts that it does not know."""
+
+    year: int | None
+    month: int | None
+    day: int | None
+    hour: int
+    minute: int
+    second: int
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since 1970 as if the device's zone were UTC; NaN where a part is not known."""
+        if self.year is None or self.month is None or self.day is None:
+            return math.nan
+        return float(timegm((self.year, self.month, self.day, self.hour, self.minute, self.second)))
+
+    def __str__(self) -> str:
+        """Return it as ISO 8601, with question marks for what is not known."""
+        year = "????" if self.year is None else f"{self.year:04}"
+        month, day = ("??" if part is None else f"{part:02}" for part in (self.month, self.day))
+        return f"{year}-{month}-{day}T{self.hour:02}:{self.minute:02}:{self.second:02}"
+
+
+def date_time(data: bytes) -> DateTime | None:
+    """Return the moment of seven bytes; None where there is no such one (month 13, 30 February, hour 24)."""
+    year, month, day = int.from_bytes(data[:2], "little"), data[2], data[3]
+    hour, minute, second = data[4], data[5], data[6]
+    known = bool(year and month and day)
+    in_range = month <= 12 and day <= 31 and hour <= 23 and minute <= 59 and second <= 59
+    if not in_range or (year and year not in _YEARS) or (known and day > monthrange(year, month)[1]):
+        return None
+    return DateTime(year or None, month or None, day or None, hour, minute, second)
+
+
+class DeviceTime:
+    """The device's clock against ours, from what it tells: its clock's reading, and the moments of its values.
+
+    The latest that it ever told of, on arrival, is the least that its clock can have been then.
+    """
+
+    def __init__(self) -> None:
+        self._ahead_s = -math.inf  # device's clock less ours
+
+    def set_by(self, arrival_ns: int, current_time: bytes) -> None:
+        """Take the reading of the device's clock (0x2A2B: the seven bytes, and more that is not needed)."""
+        if len(current_time) >= DATE_TIME_BYTES:
+            self.see(arrival_ns, date_time(current_time[:DATE_TIME_BYTES]))
+
+    def see(self, arrival_ns: int, told: DateTime | None) -> None:
+        """Take a moment that is not later than the device's clock was on arrival."""
+        if told is not None and not math.isnan(told.seconds):
+            self._ahead_s = max(self._ahead_s, told.seconds - arrival_ns / NS)
+
+    def age_s(self, arrival_ns: int, told: DateTime | None) -> float:
+        """Return how long ago a value was measured that arrives now, seconds; NaN where the device does not tell."""
+        if told is None or math.isnan(told.seconds):
+            return math.nan
+        self.see(arrival_ns, told)
+        return max(0.0, arrival_ns / NS + self._ahead_s - told.seconds)

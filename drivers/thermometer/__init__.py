@@ -1,0 +1,1 @@
+"""Thermometers (Bluetooth Health Thermometer, 0x1809)."""

@@ -1,0 +1,1 @@
+"""Weight scales (Bluetooth 0x181D)."""

@@ -1,0 +1,86 @@
+"""From the bytes of machines, scales, monitors and thermometers to measurements of who uses them."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from config.settings import Device, Settings, Slot
+from drivers.packet import Frame
+from dsp.reported import KEPT
+from gateway.analysis.pipeline import Pipeline
+from gateway.clocks.device_clock import NS
+from gateway.intake.frames import STEP_NS, Numbered, Origin
+from gateway.model.measurement import Measurement
+from simulators.devices.common import date_time
+from simulators.devices.ieee11073 import float32
+
+ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
+DEVICES = (
+    ("treadmill", "fitness_machine", "bedside"), ("scale", "weight_scale", "bedside"),
+    ("cuff", "blood_pressure", "upper_arm"), ("ear", "thermometer", "bedside"), ("crank", "cycling_speed", "left_foot"),
+)  # fmt: skip
+SETTINGS = Settings(
+    slot=[
+        Slot(
+            id="bed-1",
+            subject="p-1",
+            device=[
+                Device(id=name, driver=driver, placement=place, address=f"00:00:00:00:00:{number:02}")
+                for number, (name, driver, place) in enumerate(DEVICES)
+            ],
+        )
+    ]
+)
+TREADMILL, SCALE, CUFF, EAR, CRANK = range(5)
+
+
+def frame(number: int, data: bytes, at_s: float = 0.01, channel: str = "measurement") -> Numbered:
+    return number, Frame(ORIGIN.monotonic_ns + round(at_s * NS), channel, data)
+
+
+def said(*frames: Numbered) -> list[Measurement]:
+    """Return what comes of frames in order of their arrival."""
+    pipeline = Pipeline(SETTINGS, ORIGIN, {"bed-1": "bed-1-a"})
+    out: list[Measurement] = []
+    last_ns = frames[-1][1].arrival_ns
+    for begin in range(ORIGIN.monotonic_ns, last_ns + STEP_NS, STEP_NS):
+        step = [each for each in frames if begin <= each[1].arrival_ns < begin + STEP_NS]
+        out += pipeline.step(step)
+    return out
+
+
+def test_a_treadmill_in_two_parts_is_one_measurement_of_each() -> None:
+    parts = ("9f0061003600000000ff7f0000ffff05006e0002", "001f71000002cc003c06ff7f1a00")
+    out = said(*(frame(TREADMILL, bytes.fromhex(data), 0.01 + at / 100) for at, data in enumerate(parts)))
+    assert {m.metric: (m.value, m.unit, m.subject, m.quality) for m in out} == {
+        "exercise_speed": (pytest.approx(1.13 / 3.6), "m/s", "p-1", "ok"), "exercise_power": (26.0, "W", "p-1", "ok"),
+        "exercise_distance": (54.0, "m", "p-1", "ok"), "exercise_energy": (5.0, "kcal", "p-1", "ok"),
+    }  # fmt: skip
+
+
+def test_a_cadence_from_counters() -> None:
+    frames = [frame(CRANK, struct.pack("<BHH", 2, 65534 + at & 0xFFFF, 1024 * at), 0.01 + at) for at in range(5)]
+    assert [m.value for m in said(*frames) if m.metric == "exercise_cadence"] == [60.0] * 4
+
+
+def test_weight_pressure_and_temperature() -> None:
+    out = said(
+        frame(SCALE, struct.pack("<BH", 0, 14110), 0.01),
+        frame(CUFF, struct.pack("<B3HH", 0x10, 138, 88, 105, 1), 0.02),
+        frame(EAR, b"\0" + float32(37.6, 1), 0.03),
+    )  # fmt: skip
+    assert {(m.metric, m.value, m.unit, m.quality, m.reason) for m in out} == {
+        ("body_weight", 70.55, "kg", "ok", ""),
+        ("bp_systolic", 138.0, "mm[Hg]", "degraded", "moved while it was measured"),
+        ("bp_diastolic", 88.0, "mm[Hg]", "degraded", "moved while it was measured"),
+        ("bp_mean", 105.0, "mm[Hg]", "degraded", "moved while it was measured"),
+        ("body_temperature", 37.6, "Cel", "ok", ""),
+    }
+
+
+def test_yesterday_s_weight_is_not_today_s() -> None:
+    kept = frame(SCALE, struct.pack("<BH", 2, 14110) + date_time(-86_400.0), 0.02)
+    (out,) = said(frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock"), kept)
+    assert (out.metric, out.value, out.quality, out.reason) == ("body_weight", None, "invalid", KEPT)

@@ -1,0 +1,67 @@
+"""From an oximeter's bytes to what travels to the history and the dashboard."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from config.settings import Device, Settings, Slot
+from drivers.packet import Frame
+from dsp.reported import KEPT
+from gateway.analysis.pipeline import Pipeline
+from gateway.clocks.device_clock import NS
+from gateway.dashboard.slot_state import SlotState
+from gateway.intake.frames import Origin
+from gateway.outbox.outbox import Outbox
+from gateway.wire.payload import decode_measurements, encode_measurements
+
+ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
+SETTINGS = Settings(
+    slot=[
+        Slot(id="bed-1", subject="p-1", device=[
+            Device(id="clip", driver="pulse_oximeter", placement="finger", address="00:00:00:00:00:01"),
+            Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02"),
+        ])
+    ]
+)  # fmt: skip
+
+
+def frame(at_s: float, channel: str, data: bytes) -> tuple[int, Frame]:
+    return 0, Frame(ORIGIN.monotonic_ns + round(at_s * NS), channel, data)
+
+
+def test_values_are_the_patient_s_and_arrive_whole(tmp_path: Path) -> None:
+    pipeline = Pipeline(SETTINGS, ORIGIN, {"bed-1": "bed-1-a"})
+    measured = pipeline.step([frame(0.01, "measurement", bytes.fromhex("00acf34800"))])
+    outbox = Outbox(tmp_path / "outbox.db", commit_s=0.02)
+    try:
+        outbox.append(measured)
+        assert outbox.flush()
+        payload = encode_measurements("g-1", outbox.epoch, 0, outbox.read(0, 10))
+    finally:
+        outbox.close()
+    told = decode_measurements("g-1", "bed-1", payload)
+    assert not told.rejected
+    assert {(m.metric, m.value, m.unit, m.subject, m.placement) for _, m in told.measurements} == {
+        ("spo2", 94.0, "%", "p-1", ("finger",)), ("pulse_rate", 72.0, "/min", "p-1", ("finger",)),
+    }  # fmt: skip
+    shown = SlotState()
+    for _, measurement in told.measurements:
+        shown.apply(measurement)
+    best = shown.best("spo2", "none")
+    assert best is not None
+    assert (best.value, best.quality) == (94.0, "ok")
+
+
+def test_what_lay_in_the_memory_of_the_device_is_nobody_s_value_of_now() -> None:
+    pipeline = Pipeline(SETTINGS, ORIGIN, {"bed-1": "bed-1-a"})
+    yesterday, now = bytes.fromhex("e8070b1c170839"), bytes.fromhex("e8070b1d170839")
+    spot = b"\x01" + struct.pack("<2H", 81, 120)
+    out = pipeline.step([
+        frame(0.001, "clock", now + bytes(3)), frame(0.01, "spot", spot + yesterday),
+    ])  # fmt: skip
+    assert {(m.metric, m.value, m.quality, m.reason) for m in out} == {
+        ("spo2", None, "invalid", KEPT), ("pulse_rate", None, "invalid", KEPT),
+    }  # fmt: skip
+    out = pipeline.step([frame(2.01, "spot", spot + now)])
+    assert {(m.metric, m.value, m.quality) for m in out} == {("spo2", 81.0, "ok"), ("pulse_rate", 120.0, "ok")}
