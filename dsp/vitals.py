@@ -27,7 +27,7 @@ def pressure_doubt(status: float) -> str:
     if not math.isfinite(status):
         return ""
     bits = int(status)
-    words = [said for bit, said in PRESSURE_DOUBTS.items() if bits >> bit & 1]
+    words = [word for bit, word in PRESSURE_DOUBTS.items() if bits >> bit & 1]
     if bits >> _RANGE_AT & _RANGE in {1, 2}:
         words.append(PULSE_OUT_OF_RANGE)
     return "; ".join(words)
@@ -38,7 +38,7 @@ def measured(at_s: float, values: Mapping[str, float], *, age_s: float, doubt: s
 
     What it does not tell of is something else: where none of the metrics has a value, the first says so.
     """
-    told = {metric: value for metric, value in values.items() if math.isfinite(value)}
+    finite = {metric: value for metric, value in values.items() if math.isfinite(value)}
     spoilt = KEPT if age_s > LONGEST_AGE_S else ""
-    for metric, value in (told or dict(list(values.items())[:1])).items():
+    for metric, value in (finite or dict(list(values.items())[:1])).items():
         yield reported(metric, value, at_s, ALGORITHM, spoilt=spoilt, doubt=doubt)

@@ -35,7 +35,7 @@ def pulse_oximeter(stream: str, packets: Sequence[bytes], _context: Mapping[str,
     if "FF02" in stream:
         return parse_contec(only(packets))
     parse = _chosen(stream, {"2A5F": parse_continuous, "2A5E": parse_spot})
-    return told(parse(only(packets)).values) if parse else None
+    return present(parse(only(packets)).values) if parse else None
 
 
 def running_speed(_stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> Answer:
@@ -48,7 +48,7 @@ def running_speed(_stream: str, packets: Sequence[bytes], _context: Mapping[str,
 def cycling(stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> Answer:
     """Return the counters of a wheel and a crank, or the rates between notifications a second apart."""
     if "2A63" in stream:
-        return told(parse_power(only(packets)).values)
+        return present(parse_power(only(packets)).values)
     if len(packets) == 1:
         values = parse_cycling(packets[0]).values
         names = ("wheel_revs", "wheel_time_1024", "crank_revs", "crank_time_1024")
@@ -71,12 +71,12 @@ def vitals(stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -
 
 def _pressure(data: bytes) -> dict[str, Any]:
     reading = parse_pressure(data)
-    return told(reading.values) | {"unit": "kPa" if reading.flags & KILOPASCAL else "mmHg"}
+    return present(reading.values) | {"unit": "kPa" if reading.flags & KILOPASCAL else "mmHg"}
 
 
 def _temperature(data: bytes) -> dict[str, Any]:
     reading = parse_temperature(data)
-    return told(reading.values) | {"unit": "F" if reading.flags & FAHRENHEIT else "C"}
+    return present(reading.values) | {"unit": "F" if reading.flags & FAHRENHEIT else "C"}
 
 
 def _time(data: bytes) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _weight(data: bytes) -> dict[str, Any]:
     imperial = bool(reading.flags & IMPERIAL)
     weight = reading.values["weight"]
     kg = None if weight is None else weight * (KG_IN_LB if imperial else 1.0)
-    return told(reading.values) | {"unit": "lb" if imperial else "kg", "weight_kg": kg}
+    return present(reading.values) | {"unit": "lb" if imperial else "kg", "weight_kg": kg}
 
 
 def domyos(_stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) -> Answer:
@@ -103,7 +103,7 @@ def domyos(_stream: str, packets: Sequence[bytes], _context: Mapping[str, Any]) 
     return {"message": messages[0].hex(), "checksum_ok": checksum_ok(messages[0])}
 
 
-def told(values: Mapping[str, Any]) -> dict[str, Any]:
+def present(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values with moments as the vectors write them."""
     return {name: moment(value) if isinstance(value, DateTime) else value for name, value in values.items()}
 

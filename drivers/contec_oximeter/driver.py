@@ -53,13 +53,13 @@ class ContecDecoder(ProfileDecoder):
 
     def row(self, frame: Frame) -> Row | None:
         """Return what one frame tells; None for a waveform."""
-        told = parse_frame(frame.data)
-        if told["frame"] != "values":
+        values = parse_frame(frame.data)
+        if values["frame"] != "values":
             return None
-        spo2 = math.nan if told["spo2"] in NO_SPO2 else float(told["spo2"])
-        pulse = math.nan if told["pulse_rate"] in NO_PULSE else float(told["pulse_rate"])
+        spo2 = math.nan if values["spo2"] in NO_SPO2 else float(values["spo2"])
+        pulse = math.nan if values["pulse_rate"] in NO_PULSE else float(values["pulse_rate"])
         unknown = (math.nan,) * 4
-        return Row(frame.arrival_ns, (spo2, pulse, *unknown, float(told["finger_byte"])), Flag.LOSS_UNKNOWN)
+        return Row(frame.arrival_ns, (spo2, pulse, *unknown, float(values["finger_byte"])), Flag.LOSS_UNKNOWN)
 
 
 class ContecOximeter(Profile):

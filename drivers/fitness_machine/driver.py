@@ -61,7 +61,7 @@ class FitnessMachineDecoder(ProfileDecoder):
         """Return a record when its last part has come."""
         machine = MACHINE_OF.get(frame.channel)
         if machine is None:
-            self._take_status(frame)
+            self._read_status(frame)
             return None
         reading = parse_part(machine, frame.data)
         flag = self._judge(reading, len(frame.data))
@@ -97,7 +97,7 @@ class FitnessMachineDecoder(ProfileDecoder):
         before, self._parts = self._parts, {}
         return before, self._parts_ns
 
-    def _take_status(self, frame: Frame) -> None:
+    def _read_status(self, frame: Frame) -> None:
         parse = parse_training_status if frame.channel == "training_status" else parse_machine_status
         running = trains(frame.channel, parse(frame.data))
         if running is not None:

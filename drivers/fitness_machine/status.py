@@ -119,8 +119,8 @@ def parse_training_status(data: bytes) -> StatusChange:
     return StatusChange(code, TRAINING_STATUS[code] if code < len(TRAINING_STATUS) else "reserved", details)
 
 
-def trains(channel: str, told: StatusChange) -> bool | None:
+def trains(channel: str, change: StatusChange) -> bool | None:
     """Return whether somebody trains after a status; None where it does not tell."""
     if channel == "training_status":
-        return told.code not in (IDLE, PREPARING, DONE) if 0 < told.code < len(TRAINING_STATUS) else None
-    return {RESET: False, STOPPED: False, SAFETY_KEY: False, STARTED: True}.get(told.code)
+        return change.code not in (IDLE, PREPARING, DONE) if 0 < change.code < len(TRAINING_STATUS) else None
+    return {RESET: False, STOPPED: False, SAFETY_KEY: False, STARTED: True}.get(change.code)

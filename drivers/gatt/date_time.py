@@ -64,14 +64,14 @@ class DeviceTime:
         if len(current_time) >= DATE_TIME_BYTES:
             self.see(arrival_ns, date_time(current_time[:DATE_TIME_BYTES]))
 
-    def see(self, arrival_ns: int, told: DateTime | None) -> None:
+    def see(self, arrival_ns: int, stamp: DateTime | None) -> None:
         """Take a moment that is not later than the device's clock was on arrival."""
-        if told is not None and not math.isnan(told.seconds):
-            self._ahead_s = max(self._ahead_s, told.seconds - arrival_ns / NS)
+        if stamp is not None and not math.isnan(stamp.seconds):
+            self._ahead_s = max(self._ahead_s, stamp.seconds - arrival_ns / NS)
 
-    def age_s(self, arrival_ns: int, told: DateTime | None) -> float:
+    def age_s(self, arrival_ns: int, stamp: DateTime | None) -> float:
         """Return how long ago a value was measured that arrives now, seconds; NaN where the device does not tell."""
-        if told is None or math.isnan(told.seconds):
+        if stamp is None or math.isnan(stamp.seconds):
             return math.nan
-        self.see(arrival_ns, told)
-        return max(0.0, arrival_ns / NS + self._ahead_s - told.seconds)
+        self.see(arrival_ns, stamp)
+        return max(0.0, arrival_ns / NS + self._ahead_s - stamp.seconds)

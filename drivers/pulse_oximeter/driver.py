@@ -75,8 +75,8 @@ class PulseOximeterDecoder(ProfileDecoder):
 
 def _measured(reading: Reading) -> tuple[float, ...]:
     status = reading.values.get("status") or 0
-    told = not status & (UNAVAILABLE | INVALID)
-    numbers = [reading.number(name) if told else np.nan for name in ("spo2", "pr", "pai")]
+    usable = not status & (UNAVAILABLE | INVALID)
+    numbers = [reading.number(name) if usable else np.nan for name in ("spo2", "pr", "pai")]
     return (*numbers, reading.number("status"), reading.number("sensor_status"))
 
 

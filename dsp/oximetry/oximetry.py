@@ -102,4 +102,4 @@ def _first(bits: float, words: dict[int, str]) -> str:
     """Return the first of the words whose bit is set; empty for none, and where the device sends no bits."""
     if not math.isfinite(bits):
         return ""
-    return next((said for bit, said in words.items() if int(bits) >> bit & 1), "")
+    return next((word for bit, word in words.items() if int(bits) >> bit & 1), "")

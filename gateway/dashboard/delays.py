@@ -53,10 +53,10 @@ class Delays:
         """Note that all pages have been told what had come so many seconds ago."""
         now_us = self._clock_us()
         upto_us = now_us - round(behind_s * MICRO)
-        told = bisect_right(self._untold, upto_us, key=lambda untold: untold[1])
-        for event, _ in self._untold[:told]:
+        shown = bisect_right(self._untold, upto_us, key=lambda untold: untold[1])
+        for event, _ in self._untold[:shown]:
             self._shown[event] = now_us
-        del self._untold[:told]
+        del self._untold[:shown]
         _bound(self._shown)
 
     def arrived(self, events: Any) -> None:

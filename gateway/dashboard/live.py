@@ -31,21 +31,21 @@ class View:
     def __init__(self) -> None:
         self.revision: object = None
         self.latest = b""
-        self.told_at = -math.inf
+        self.sent_at = -math.inf
         self.behind_since: float | None = None
         self.waiting: set[asyncio.Event] = set()
 
     def due(self, revision: object, looked_at: float) -> float:
         """Return when the page is to be told next; what was there at the look before this has been seen to."""
         if revision == self.revision:
-            return self.told_at + BEAT_S
+            return self.sent_at + BEAT_S
         if self.behind_since is None:
             self.behind_since = looked_at
-        return self.told_at + max(SPACING_S, len(self.latest) / BYTES_A_S)
+        return self.sent_at + max(SPACING_S, len(self.latest) / BYTES_A_S)
 
-    def tell(self, revision: object, data: bytes, now: float) -> None:
+    def send(self, revision: object, data: bytes, now: float) -> None:
         """Replace the state by one of this revision."""
-        self.revision, self.told_at, self.behind_since = revision, now, None
+        self.revision, self.sent_at, self.behind_since = revision, now, None
         self.update(data)
 
     def update(self, data: bytes) -> None:
@@ -90,19 +90,19 @@ class Live:
         """Tell everybody, until cancelled."""
         while True:
             self._changed.clear()
-            wait_s = self._tell_all(time.monotonic())
+            wait_s = self._send_all(time.monotonic())
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
 
-    def _tell_all(self, now: float) -> float:
+    def _send_all(self, now: float) -> float:
         """Tell the pages that are due; return in how many seconds the next is, unless something changes."""
         next_due, oldest = now + BEAT_S, now
         for name, view in list(self._views.items()):
             revision = self._revision(name)
             due = view.due(revision, self._looked_at)
             if due <= now:
-                view.tell(revision, self._event(name), now)
+                view.send(revision, self._event(name), now)
             else:
                 next_due = min(next_due, due)
             if view.behind_since is not None:

@@ -113,9 +113,9 @@ class PulseOximeter(Peripheral):
 
     def _send_second(self, *, away: bool) -> None:
         spo2 = self._saturation.percent(self._next_s)
-        told = not away and bool(self._recent)
-        rate = 60.0 * len(self._recent) / sum(self._recent) if told else None
-        data = encode_continuous(spo2 if told else None, rate, perfusion=4.2 if told else 0.0, away=away)
+        present = not away and bool(self._recent)
+        rate = 60.0 * len(self._recent) / sum(self._recent) if present else None
+        data = encode_continuous(spo2 if present else None, rate, perfusion=4.2 if present else 0.0, away=away)
         self._send_stored()
         if self._muted:
             self.counts.lost += 1

@@ -29,11 +29,11 @@ def single(
         ValueError: if a driver has no simulator, it cannot be loaded, or a fault names a device that is not there.
     """
     hub, timeline = Hub(), Timeline(speed=speed, running=False)
-    worn = []
+    placed = []
     for number, driver in enumerate(drivers, 1):
         name = f"{driver.replace('_', '-')}-{number}"
-        worn.append(load_simulator(driver)(Place(name, number, timeline, hub, ports, seed + number)))
-    scene = Scene(hub, timeline, [Bed("bed-1", "Bed 1", "sim-001", worn)], faults)
+        placed.append(load_simulator(driver)(Place(name, number, timeline, hub, ports, seed + number)))
+    scene = Scene(hub, timeline, [Bed("bed-1", "Bed 1", "sim-001", placed)], faults)
     scene.check()
     return scene
 

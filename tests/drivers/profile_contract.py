@@ -94,9 +94,9 @@ class ProfileContract(DriverContract):
                 raise DialogueError("could not read: [org.bluez.Error.NotPermitted] Read not permitted")
 
         link, driver = Closed(notifies=True), self.profile()
-        told = await driver.identify(link)
+        identity = await driver.identify(link)
         await driver.start(link)
-        assert (told.serial, link.announced) == ("", [])
+        assert (identity.serial, link.announced) == ("", [])
         assert driver.subscribed
 
     def test_no_sample_is_infinite_whatever_the_fields_hold(self) -> None:

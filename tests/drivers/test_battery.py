@@ -53,7 +53,7 @@ LEVEL = (BATTERY_CHANNEL, b"\x0c")
 
 
 def levels(link: Refusing) -> list[tuple[str, bytes]]:
-    return [said for said in link.announced if said[0] == BATTERY_CHANNEL]
+    return [each for each in link.announced if each[0] == BATTERY_CHANNEL]
 
 
 @pytest.mark.parametrize("driver", [HeartRate, MovellaDot])

@@ -113,7 +113,7 @@ def test_each_machine_fills_in_what_it_has() -> None:
     assert (climbed["cadence"], climbed["energy"], climbed["heart_rate"]) == (70.0, 300.0, 142.0)
 
 
-def test_who_starts_and_stops_it_is_told() -> None:
+def test_who_starts_and_stops_it_is_counted() -> None:
     idle = "84040000000000000000000000 00".replace(" ", "")
     _, found = rows(
         (0.0, "measurement", idle), (0.1, "machine_status", "04"), (1.0, "measurement", idle),
@@ -141,10 +141,10 @@ def test_any_bytes_of_any_machine_are_read_or_refused(machine: str, data: bytes)
 def test_any_status_is_read_or_refused(data: bytes) -> None:
     for parse in (parse_machine_status, parse_training_status):
         try:
-            told = parse(data)
+            change = parse(data)
         except MalformedFrameError:
             continue
-        assert told.label
+        assert change.label
 
 
 def test_every_status_has_the_parameter_that_it_says() -> None:

@@ -18,7 +18,7 @@ from drivers.fitness_machine.describe import (
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "expected"),
     [
         ("00", {"op": "requestControl"}),
         ("02d204", {"op": "setTargetSpeed", "speedKph": 12.34}),
@@ -33,12 +33,12 @@ from drivers.fitness_machine.describe import (
         ("14b400", {"op": "setTargetedCadence", "cadenceRpm": 90.0}),
     ],
 )
-def test_commands_of_others(data: str, told: dict[str, object]) -> None:
-    assert describe_command(bytes.fromhex(data)) == told
+def test_commands_of_others(data: str, expected: dict[str, object]) -> None:
+    assert describe_command(bytes.fromhex(data)) == expected
 
 
 @pytest.mark.parametrize(
-    ("characteristic", "data", "told"),
+    ("characteristic", "data", "expected"),
     [
         ("2AD4", "f401b80b3200", (5.0, 30.0, 0.5, "km/h")),
         ("2AD5", "9cff90010500", (-10.0, 40.0, 0.5, "percent")),
@@ -48,9 +48,9 @@ def test_commands_of_others(data: str, told: dict[str, object]) -> None:
         ("2AD8", "9cffa00f0500", (-100, 4000, 5, "watts")),
     ],
 )
-def test_ranges(characteristic: str, data: str, told: tuple[float, float, float, str]) -> None:
+def test_ranges(characteristic: str, data: str, expected: tuple[float, float, float, str]) -> None:
     found = describe_range(characteristic, bytes.fromhex(data))
-    assert (found["min"], found["max"], found["increment"], found["unit"]) == told
+    assert (found["min"], found["max"], found["increment"], found["unit"]) == expected
 
 
 def test_ranges_that_are_none() -> None:

@@ -32,8 +32,8 @@ class Telling(Refusing):
 
 async def test_all_that_it_tells_is_read() -> None:
     link = Telling(**{MAKER: b"Polar Electro Oy\0", MODEL: b"H10", SERIAL_NUMBER: b"0A1B2C3D", FIRMWARE: b"5.0.0"})
-    told = await HeartRate().identify(link)
-    assert told == Identity("0A1B2C3D", maker="Polar Electro Oy", model="H10", firmware="5.0.0")
+    identity = await HeartRate().identify(link)
+    assert identity == Identity("0A1B2C3D", maker="Polar Electro Oy", model="H10", firmware="5.0.0")
 
 
 async def test_what_is_refused_stays_empty_and_the_rest_is_read() -> None:

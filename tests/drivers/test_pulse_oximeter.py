@@ -38,39 +38,39 @@ class TestContract(profile_contract.ProfileContract):
 
 
 def test_a_continuous_measurement() -> None:
-    told = sample(Frame(7, "measurement", bytes.fromhex("1c64005a00200020000066e3")))
-    assert (told["spo2"], told["pulse_rate"], told["perfusion"]) == (100.0, 90.0, 8.7)
-    assert (told["status"], told["sensor_status"], told["spot"]) == (0x20, 0x20, 0.0)
-    assert np.isnan(told["age"])
-    assert told["flags"] == Flag.LOSS_UNKNOWN
+    row = sample(Frame(7, "measurement", bytes.fromhex("1c64005a00200020000066e3")))
+    assert (row["spo2"], row["pulse_rate"], row["perfusion"]) == (100.0, 90.0, 8.7)
+    assert (row["status"], row["sensor_status"], row["spot"]) == (0x20, 0x20, 0.0)
+    assert np.isnan(row["age"])
+    assert row["flags"] == Flag.LOSS_UNKNOWN
 
 
 @pytest.mark.parametrize("special", ["fe07", "ff07", "0008", "0108", "0208", "fff7"])
 def test_what_stands_for_no_number_is_missing(special: str) -> None:
-    told = sample(Frame(0, "measurement", bytes.fromhex("00" + special + "5a00")))
-    assert np.isnan(told["spo2"])
-    assert told["pulse_rate"] == 90.0
+    row = sample(Frame(0, "measurement", bytes.fromhex("00" + special + "5a00")))
+    assert np.isnan(row["spo2"])
+    assert row["pulse_rate"] == 90.0
 
 
 @pytest.mark.parametrize("bit", [13, 15])
 def test_a_value_that_the_device_calls_none_is_none(bit: int) -> None:
-    told = sample(Frame(0, "measurement", bytes.fromhex("0464005a00") + struct.pack("<H", 1 << bit)))
-    assert np.isnan([told["spo2"], told["pulse_rate"]]).all()
-    assert told["status"] == 1 << bit
+    row = sample(Frame(0, "measurement", bytes.fromhex("0464005a00") + struct.pack("<H", 1 << bit)))
+    assert np.isnan([row["spo2"], row["pulse_rate"]]).all()
+    assert row["status"] == 1 << bit
 
 
 @pytest.mark.parametrize("bit", [11, 13, 15])
 def test_off_the_finger_is_no_contact(bit: int) -> None:
-    told = sample(Frame(0, "measurement", bytes.fromhex("0864005a00") + (1 << bit).to_bytes(3, "little")))
-    assert told["flags"] == Flag.LOSS_UNKNOWN | Flag.NO_CONTACT
+    row = sample(Frame(0, "measurement", bytes.fromhex("0864005a00") + (1 << bit).to_bytes(3, "little")))
+    assert row["flags"] == Flag.LOSS_UNKNOWN | Flag.NO_CONTACT
 
 
-def test_the_age_of_a_spot_check_is_told_by_the_device_s_clock() -> None:
+def test_the_age_of_a_spot_check_is_by_the_device_s_clock() -> None:
     spot = bytes.fromhex("0facf3bef5e8070b1d170839204022000066e3")
     clock = Frame(0, "clock", bytes.fromhex("e8070b1d170900000000"))  # three seconds later
     assert parse_spot(spot).values["pr"] == 147.0
-    told = sample(Frame(2 * 10**9, "spot", spot), clock)
-    assert (told["spo2"], told["spot"], told["age"]) == (94.0, 1.0, 5.0)
+    row = sample(Frame(2 * 10**9, "spot", spot), clock)
+    assert (row["spo2"], row["spot"], row["age"]) == (94.0, 1.0, 5.0)
     unset = sample(Frame(0, "spot", bytes([spot[0] | 0x10]) + spot[1:]), clock)
     assert np.isnan(unset["age"])
 

@@ -84,7 +84,7 @@ def test_moments_that_there_are_not(data: str) -> None:
     assert date_time(bytes.fromhex(data)) is None
 
 
-def test_what_a_device_kept_is_told_from_what_it_measured_just_now() -> None:
+def test_what_a_device_kept_is_parted_from_what_it_measured_just_now() -> None:
     now = date_time(written(0.0))
     assert isinstance(now, DateTime)
     second, clock = 10**9, DeviceTime()

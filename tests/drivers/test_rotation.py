@@ -30,11 +30,11 @@ def rates(turns: list[tuple[float, int, float]], bits: int = 16, hz: float = 102
 def test_a_steady_rate_is_found_whatever_goes_round(
     hz: float, turned: int, began_s: float, bits: int, tick: float
 ) -> None:
-    told = []
+    counted = []
     for at in range(1, 80):
         turns = int(hz * at)
-        told.append((float(at), turned + turns, began_s + turns / hz))
-    found = [rate for rate in rates(told, bits, tick)[8:] if not math.isnan(rate)]
+        counted.append((float(at), turned + turns, began_s + turns / hz))
+    found = [rate for rate in rates(counted, bits, tick)[8:] if not math.isnan(rate)]
     assert len(found) == 71
     assert all(abs(rate - hz) < 0.02 * hz or (hz < 1.0 and rate >= 0.5 * hz) for rate in found)
 
@@ -46,15 +46,15 @@ def test_the_first_turn_tells_no_rate_and_the_second_does() -> None:
 
 
 def test_who_slows_down_is_never_faster_than_one_turn_since_the_last_and_stands_still_at_last() -> None:
-    told = [(0.0, 0, 0.0), (1.0, 2, 1.0), *((1.0 + k / 2, 2, 1.0) for k in range(1, 12))]
-    found = rates(told)
+    counted = [(0.0, 0, 0.0), (1.0, 2, 1.0), *((1.0 + k / 2, 2, 1.0) for k in range(1, 12))]
+    found = rates(counted)
     assert found[1] == 2.0
     assert found[2:6] == [2.0, 1.0, pytest.approx(1 / 1.5), 0.5]
     assert found[-1] == 0.0
     assert STILL_S < 1.0 + 11 / 2 - 1.0
 
 
-def test_after_standing_a_whole_round_of_the_clock_nothing_is_made_up() -> None:
+def test_after_a_rest_of_a_whole_round_of_the_clock_nothing_is_made_up() -> None:
     assert rates([(0.0, 5, 0.0), (1.0, 6, 1.0), (65.5, 6, 1.0), (66.0, 7, 66.0), (67.0, 8, 67.0)])[2:] == [
         0.0, pytest.approx(math.nan, nan_ok=True), 1.0,
     ]  # fmt: skip

@@ -28,7 +28,7 @@ def test_speed_cadence_stride_and_distance() -> None:
     assert packet.flags.tolist() == [Flag.LOSS_UNKNOWN]
 
 
-def test_what_one_of_its_cadence_is_can_be_said() -> None:
+def test_what_one_of_its_cadence_is_can_be_configured() -> None:
     frame = Frame(0, "measurement", bytes.fromhex("04000346"))
     for option, steps in (("steps", 70.0), ("strides", 140.0)):
         (packet,) = make_driver("running_speed", {"cadence": option}).decoder().decode([frame])

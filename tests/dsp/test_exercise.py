@@ -21,7 +21,7 @@ def exercised(at: list[float], **columns: list[float]) -> list[Result]:
     return ExerciseMetrics().add(at, **given_)
 
 
-def test_what_is_not_told_is_not_said() -> None:
+def test_what_a_device_leaves_out_is_no_result() -> None:
     out = exercised([0.0], speed=[1.25], power=[0.0])
     assert [(r.metric, r.value, r.quality) for r in out] == [
         ("exercise_speed", 1.25, "ok"), ("exercise_power", 0.0, "ok"),

@@ -15,7 +15,7 @@ from dsp.result import Result
 Column = list[float]
 
 
-def told(*, spo2: Column, at: Column | None = None, status: float = math.nan, sensor: float = math.nan,
+def results(*, spo2: Column, at: Column | None = None, status: float = math.nan, sensor: float = math.nan,
          age: float = math.nan, perfusion: float = math.nan) -> list[Result]:  # fmt: skip
     n = len(spo2)
     return OximetryMetrics().add(
@@ -25,7 +25,7 @@ def told(*, spo2: Column, at: Column | None = None, status: float = math.nan, se
 
 
 def test_values_come_as_they_are() -> None:
-    out = told(spo2=[97.0, 96.5], status=1 << 5, perfusion=4.0)
+    out = results(spo2=[97.0, 96.5], status=1 << 5, perfusion=4.0)
     assert [(r.metric, r.value, r.quality, r.end_s) for r in out] == [
         ("spo2", 97.0, "ok", 0.0), ("pulse_rate", 72.0, "ok", 0.0), ("perfusion_index", 4.0, "ok", 0.0),
         ("spo2", 96.5, "ok", 1.0), ("pulse_rate", 72.0, "ok", 1.0), ("perfusion_index", 4.0, "ok", 1.0),
@@ -45,7 +45,7 @@ def test_values_come_as_they_are() -> None:
     ],
 )
 def test_what_is_none_says_why(status: float, sensor: float, age: float, reason: str) -> None:
-    out = told(spo2=[97.0], status=status, sensor=sensor, age=age)
+    out = results(spo2=[97.0], status=status, sensor=sensor, age=age)
     assert [(r.metric, r.value, r.quality, r.reason) for r in out] == [
         ("spo2", None, "invalid", reason), ("pulse_rate", None, "invalid", reason),
     ]  # fmt: skip
@@ -57,23 +57,23 @@ def test_what_is_none_says_why(status: float, sensor: float, age: float, reason:
      (0, 1 << 4, "poor signal")],
 )  # fmt: skip
 def test_what_the_device_doubts_is_degraded(status: float, sensor: float, doubt: str) -> None:
-    out = told(spo2=[93.0], status=status, sensor=sensor)
+    out = results(spo2=[93.0], status=status, sensor=sensor)
     assert {(r.value is None, r.quality, r.reason) for r in out} == {(False, "degraded", doubt)}
 
 
 @pytest.mark.parametrize("spo2", [0.0, 12.0, 101.0, 127.0])
 def test_what_no_body_has_is_none(spo2: float) -> None:
-    assert next((r.value, r.reason) for r in told(spo2=[spo2])) == (None, "implausible")
+    assert next((r.value, r.reason) for r in results(spo2=[spo2])) == (None, "implausible")
 
 
 def test_nothing_is_nothing() -> None:
-    out = told(spo2=[math.nan])
+    out = results(spo2=[math.nan])
     assert (out[0].value, out[0].reason) == (None, "device reports no value")
 
 
 def test_at_most_once_a_second() -> None:
     at = [k / 10 for k in range(50)]
-    assert [r.end_s for r in told(spo2=[97.0] * 50, at=at) if r.metric == "spo2"] == [0.0, 0.5, 1.5, 2.5, 3.5, 4.5]
+    assert [r.end_s for r in results(spo2=[97.0] * 50, at=at) if r.metric == "spo2"] == [0.0, 0.5, 1.5, 2.5, 3.5, 4.5]
 
 
 @given(st.lists(st.integers(0, 40), max_size=4).map(sorted))

@@ -68,8 +68,8 @@ async def test_wheel_and_crank_whose_counters_go_round(tmp_path: Path) -> None:
     frames, _ = await streamed(tmp_path, "cycling_speed", CadenceSensor, exercise=ride)
     driver = make_driver("cycling_speed", {"wheel_m": 2.0})
     # Arrival says nothing here: twenty simulated seconds pass in one.
-    told = [frame for frame in frames if frame.channel == "measurement"]
-    apart = [frame._replace(arrival_ns=at * 10**9) for at, frame in enumerate(told)]
+    measurements = [frame for frame in frames if frame.channel == "measurement"]
+    apart = [frame._replace(arrival_ns=at * 10**9) for at, frame in enumerate(measurements)]
     samples = decoded(driver, apart, "exercise").samples
     assert samples[3:, 0] == pytest.approx(5.0, rel=1e-3)
     assert samples[3:, 1] == pytest.approx(60.0, rel=1e-3)

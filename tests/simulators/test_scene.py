@@ -73,9 +73,9 @@ async def test_the_same_seed_makes_the_same_ward(tmp_path: Path) -> None:
 async def test_who_has_sensors_on_the_shanks_alone_may_wear_an_exoskeleton(tmp_path: Path) -> None:
     plain, helped = (ward(beds=6, ports=tmp_path, seed=3, exoskeletons=n) for n in (0, 1))
     slots = settings(helped.configuration(tmp_path / "radio.sock")).slot
-    worn = {slot.id: device for slot in slots for device in slot.device if device.placement == "exoskeleton"}
-    assert list(worn) == ["bed-3"], "the first of two who may"
-    assert (worn["bed-3"].driver, worn["bed-3"].port) == ("exo_frame", tmp_path / "bed-3-exoskeleton")
+    placed = {slot.id: device for slot in slots for device in slot.device if device.placement == "exoskeleton"}
+    assert list(placed) == ["bed-3"], "the first of two who may"
+    assert (placed["bed-3"].driver, placed["bed-3"].port) == ("exo_frame", tmp_path / "bed-3-exoskeleton")
     assert [name for name in helped.devices if name not in plain.devices] == ["bed-3-exoskeleton"]
     for name, device in plain.devices.items():  # and nobody else walks otherwise for it
         one, other = (found.source.read_until(2.0) for found in (device, helped.devices[name]))  # type: ignore[attr-defined]

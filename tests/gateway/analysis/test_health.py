@@ -40,7 +40,7 @@ def frame(number: int, data: bytes, at_s: float = 0.01, channel: str = "measurem
     return number, Frame(ORIGIN.monotonic_ns + round(at_s * NS), channel, data)
 
 
-def said(*frames: Numbered) -> list[Measurement]:
+def measured(*frames: Numbered) -> list[Measurement]:
     """Return what comes of frames in order of their arrival."""
     pipeline = Pipeline(SETTINGS, ORIGIN, {"bed-1": "bed-1-a"})
     out: list[Measurement] = []
@@ -53,7 +53,7 @@ def said(*frames: Numbered) -> list[Measurement]:
 
 def test_a_treadmill_in_two_parts_is_one_measurement_of_each() -> None:
     parts = ("9f0061003600000000ff7f0000ffff05006e0002", "001f71000002cc003c06ff7f1a00")
-    out = said(*(frame(TREADMILL, bytes.fromhex(data), 0.01 + at / 100) for at, data in enumerate(parts)))
+    out = measured(*(frame(TREADMILL, bytes.fromhex(data), 0.01 + at / 100) for at, data in enumerate(parts)))
     assert {m.metric: (m.value, m.unit, m.subject, m.quality) for m in out} == {
         "exercise_speed": (pytest.approx(1.13 / 3.6), "m/s", "p-1", "ok"), "exercise_power": (26.0, "W", "p-1", "ok"),
         "exercise_distance": (54.0, "m", "p-1", "ok"), "exercise_energy": (5.0, "kcal", "p-1", "ok"),
@@ -62,11 +62,11 @@ def test_a_treadmill_in_two_parts_is_one_measurement_of_each() -> None:
 
 def test_a_cadence_from_counters() -> None:
     frames = [frame(CRANK, struct.pack("<BHH", 2, 65534 + at & 0xFFFF, 1024 * at), 0.01 + at) for at in range(5)]
-    assert [m.value for m in said(*frames) if m.metric == "exercise_cadence"] == [60.0] * 4
+    assert [m.value for m in measured(*frames) if m.metric == "exercise_cadence"] == [60.0] * 4
 
 
 def test_weight_pressure_and_temperature() -> None:
-    out = said(
+    out = measured(
         frame(SCALE, struct.pack("<BH", 0, 14110), 0.01),
         frame(CUFF, struct.pack("<B3HH", 0x10, 138, 88, 105, 1), 0.02),
         frame(EAR, b"\0" + float32(37.6, 1), 0.03),
@@ -82,5 +82,5 @@ def test_weight_pressure_and_temperature() -> None:
 
 def test_yesterday_s_weight_is_not_today_s() -> None:
     kept = frame(SCALE, struct.pack("<BH", 2, 14110) + date_time(-86_400.0), 0.02)
-    (out,) = said(frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock"), kept)
+    (out,) = measured(frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock"), kept)
     assert (out.metric, out.value, out.quality, out.reason) == ("body_weight", None, "invalid", KEPT)

@@ -40,13 +40,13 @@ def test_values_are_the_patient_s_and_arrive_whole(tmp_path: Path) -> None:
         payload = encode_measurements("g-1", outbox.epoch, 0, outbox.read(0, 10))
     finally:
         outbox.close()
-    told = decode_measurements("g-1", "bed-1", payload)
-    assert not told.rejected
-    assert {(m.metric, m.value, m.unit, m.subject, m.placement) for _, m in told.measurements} == {
+    message = decode_measurements("g-1", "bed-1", payload)
+    assert not message.rejected
+    assert {(m.metric, m.value, m.unit, m.subject, m.placement) for _, m in message.measurements} == {
         ("spo2", 94.0, "%", "p-1", ("finger",)), ("pulse_rate", 72.0, "/min", "p-1", ("finger",)),
     }  # fmt: skip
     shown = SlotState()
-    for _, measurement in told.measurements:
+    for _, measurement in message.measurements:
         shown.apply(measurement)
     best = shown.best("spo2", "none")
     assert best is not None

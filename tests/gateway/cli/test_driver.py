@@ -96,7 +96,7 @@ async def test_a_new_driver_streams_at_the_bedside(transport: str, tmp_path: Pat
         await simulating.wait()
 
 
-def test_a_driver_without_a_test_of_the_contract_is_told(tmp_path: Path) -> None:
+def test_a_driver_without_a_test_of_the_contract_fails(tmp_path: Path) -> None:
     package = tmp_path / "package"
     lay_out("acme_scale", "ble", package)
     (package / "tests" / "test_acme_scale.py").write_text("def test_nothing() -> None:\n    pass\n")
@@ -120,9 +120,9 @@ def test_a_folder_that_is_there_and_a_name_in_use_are_refused(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("text", "word"), [(None, "has no pyproject"), ("a = [", "cannot be read"), ("", "no driver")])
-def test_what_is_no_package_is_told(text: str | None, word: str, tmp_path: Path) -> None:
+def test_what_is_no_package_is_refused(text: str | None, word: str, tmp_path: Path) -> None:
     if text is not None:
         (tmp_path / "pyproject.toml").write_text(text)
-    told = run(dict(os.environ), tmp_path, "driver", "test", str(tmp_path))
-    assert told.returncode == 2
-    assert word in told.stderr
+    refused = run(dict(os.environ), tmp_path, "driver", "test", str(tmp_path))
+    assert refused.returncode == 2
+    assert word in refused.stderr

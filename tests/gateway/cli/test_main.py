@@ -137,9 +137,9 @@ def test_decode_reads_a_file_with_comments_and_channels() -> None:
 
 def test_decode_gives_each_channel_a_line_where_there_are_many() -> None:
     """An exoskeleton of hips and knees has 28, in a terminal of 80 columns."""
-    told = {golden["name"]: golden["serial"] for golden in GOLDEN}
-    sample = told["the example of the specification"]
-    wire = "\n".join([told["hips and knees, all told"], *[sample] * 6])
+    shown = {golden["name"]: golden["serial"] for golden in GOLDEN}
+    sample = shown["the example of the specification"]
+    wire = "\n".join([shown["hips and knees, all told"], *[sample] * 6])
     done = rehab_gateway("decode", "exo_frame", "--file", "-", stdin=wire)
     assert done.returncode == 0
     (line,) = [line for line in done.stdout.splitlines() if "right_hip_angle" in line]

@@ -160,30 +160,30 @@ async def test_changes_that_follow_closely_share_one_state_and_the_last_is_not_l
         assert source.rendered - before <= 2 + took / SPACING_S
 
 
-async def test_a_large_page_is_told_less_often_and_a_small_one_beside_it_is_not() -> None:
+async def test_a_large_page_is_sent_less_often_and_a_small_one_beside_it_is_not() -> None:
     source = Source()
 
     def render(name: str) -> dict[str, Any]:
         return source.render(name) | {"long": "x" * 80_000 * (name == "ward")}
 
     live = Live(render=render, revision=source.revision)
-    told = {"ward": 0, "slot/bay-1": 0}
+    heard = {"ward": 0, "slot/bay-1": 0}
 
     async def count(name: str) -> None:
         async with aclosing(live.follow(name)) as updates:
             async for _ in updates:
-                told[name] += 1
+                heard[name] += 1
 
     async with running(live), asyncio.TaskGroup() as group:
-        tasks = [group.create_task(count(name)) for name in told]
+        tasks = [group.create_task(count(name)) for name in heard]
         async with asyncio.timeout(30):
-            while told["slot/bay-1"] < 12:
+            while heard["slot/bay-1"] < 12:
                 source.value += 1
                 live.look()
                 await asyncio.sleep(SPACING_S / 5)
         for task in tasks:
             task.cancel()
-    assert told["ward"] < told["slot/bay-1"]
+    assert heard["ward"] < heard["slot/bay-1"]
 
 
 async def test_it_says_how_far_the_pages_are_behind() -> None:

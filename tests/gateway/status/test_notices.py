@@ -81,7 +81,7 @@ WRONG: list[tuple[str, tuple[str, ...], Any]] = [
 ]
 
 
-def test_a_device_that_may_be_silent_is_not_told_of_before(run: Run) -> None:
+def test_a_device_that_may_be_silent_raises_nothing_before(run: Run) -> None:
     """An exoskeleton sends nothing between two trials."""
     run.device["silence_s"] = 3600.0
     run.device["age_s"] = 3599.0
