@@ -44,7 +44,9 @@ WORK_S = 1.0
 CLONE_S = 1.5
 """How long an image and its copy run beside each other."""
 CLONE_RUNS = 500
-"""Runs of the copy are numbered from here: what it makes is none of the first gateway's."""
+"""Runs of copies are numbered from here: what they make is none of the first gateway's."""
+RUNS_OF_A_CLONE = 10
+"""What one copy makes is none of another's either."""
 WAYS = ("between runs", "renamed over")
 """How an old image is put back: while nobody has the file open, or under the process that has."""
 
@@ -300,8 +302,9 @@ def deleted_files(folder: Path, *, times: int, seed: int, progress: Progress) ->
 class Clone:
     """A second gateway with a copy of the first one's outbox, in a folder of its own and under the same name."""
 
-    def __init__(self, chain: Chain, folder: Path) -> None:
-        self.folder, self.journal, self._runs = folder, folder / "journal", CLONE_RUNS
+    def __init__(self, chain: Chain, folder: Path, number: int) -> None:
+        self.folder, self.journal = folder, folder / "journal"
+        self._runs = CLONE_RUNS + number * RUNS_OF_A_CLONE
         folder.mkdir()
         config = folder / "gateway.toml"
         config.write_text(chain.near.read_text().replace(f'data = "{chain.folder}"', f'data = "{folder}"'))
@@ -342,7 +345,7 @@ def conflicts(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
         while outcome.times < times:
             works(chain)
             chain.gateway.end(rng.choice((signal.SIGKILL, signal.SIGTERM)))
-            clone = Clone(chain, folder / f"clone-{outcome.times}")
+            clone = Clone(chain, folder / f"clone-{outcome.times}", outcome.times)
             clones.append(clone)
             image_of(path, clone.folder / "outbox.db")
             # The broker takes what both send, and the historian finds it together.
