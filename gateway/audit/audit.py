@@ -146,7 +146,8 @@ class Audit:
             self._aside += 1
             self._append("set-aside", file=name)
         for incident in self._outbox.incidents.drain():
-            self._append(incident.what, **incident.fields)
+            if not incident.audited:
+                self._append(incident.what, **incident.fields)
         past = self._monotonic() - REPEAT_S
         with self._lock:
             over = [key for key, of in self._commands.items() if all_of_them or of.since <= past]

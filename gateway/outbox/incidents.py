@@ -29,12 +29,14 @@ class Incident:
         text: What it is, in one sentence without a full stop.
         fields: The same for programs: ids, numbers, names of files.
         at: Monotonic seconds when it was found.
+        audited: Whether its entry of the audit is on disk already, with what it tells of.
     """
 
     what: str
     text: str
     fields: Mapping[str, str | int] = field(default_factory=dict)
     at: float = 0.0
+    audited: bool = False
 
 
 class Incidents:
@@ -49,7 +51,13 @@ class Incidents:
 
     def add(self, what: str, text: str, **fields: str | int) -> None:
         """Note an incident."""
-        incident = Incident(what, text, fields, self._clock())
+        self._add(Incident(what, text, fields, self._clock()))
+
+    def add_audited(self, what: str, text: str, fields: Mapping[str, str | int]) -> None:
+        """Note an incident of which the audit has an entry already."""
+        self._add(Incident(what, text, fields, self._clock(), audited=True))
+
+    def _add(self, incident: Incident) -> None:
         with self._lock:
             self.count += 1
             self._shown.append(incident)

@@ -17,7 +17,7 @@ from gateway.outbox.earlier import earlier_key
 from gateway.outbox.errors import DamagedError, FileError
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.incidents import SPOILT, Incidents
-from gateway.outbox.move import finish_move, move_on, rewrite
+from gateway.outbox.move import RESTORED, finish_move, move_on, rewrite
 from gateway.outbox.requests import Requests
 from gateway.outbox.state import OutboxState, by_reason
 from gateway.outbox.unopened import UnopenedFile
@@ -235,18 +235,16 @@ class FileKeeper:
         with self._reading, self._guard:
             self._requests.contradicted = None
             file.facts.update(self._requests.facts)
-            moved = move_on(file, self.path, after=given, upto=min(stored, file.last_seq))
+            fields = move_on(file, self.path, given=given, stored=stored)
             self._requests.release = 0
             self._use(OutboxFile(self.path))
             self.opened_last = 0  # what was moved was given by this run, too
         text = (
             f"The outbox was an older image of itself: the history has numbers up to {stored} of it, and it had given"
-            f" none beyond {given}. {moved} rows got new numbers; numbers {given + 1} to {stored} are in doubt"
+            f" none beyond {given}. {fields['moved']} rows got new numbers; {given + 1} to {stored} are in doubt"
         )
         log.error("%s", text)
-        self._incidents.add(
-            "outbox-restored", text, epoch=file.epoch, gave=given, stored=stored, moved=moved, new=self.file.epoch
-        )
+        self._incidents.add_audited(RESTORED, text, fields)
 
     def close(self, *, clean: bool) -> None:
         """Close the file; raises sqlite3.Error where that is not done cleanly."""

@@ -6,15 +6,20 @@ Every step leaves names on the disk from which the next start can go on, whereve
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.machine.file_place import Change, Place
 from gateway.machine.set_aside import set_aside
-from gateway.model.row import Row
+from gateway.model.records import Record, body
+from gateway.model.row import AUDIT, Chain, Row
 from gateway.outbox.eviction import NO_END
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.group import Group
+from gateway.outbox.pending import with_number
 
+RESTORED = "outbox-restored"
 REWRITTEN = ".rewritten"
 NEW = ".new"
 CHUNK = 5_000
@@ -48,30 +53,43 @@ def rewrite(file: OutboxFile, path: Path, change: Change, place: Place) -> Path 
     return kept
 
 
-def move_on(file: OutboxFile, path: Path, *, after: int, upto: int) -> int:
-    """Leave a file behind and make a new one, into which the rows beyond ``after`` and up to ``upto`` move.
+def move_on(file: OutboxFile, path: Path, *, given: int, stored: int) -> dict[str, str | int]:
+    """Leave a file behind and make a new one, into which the rows beyond ``given`` and up to ``stored`` move.
 
     They get new numbers there. In the file that stays behind they are told apart by the fact ``moved``, which the new
-    one holds. Returns how many there were.
+    one holds. The new file begins with an entry of the audit that says so: whoever is killed in between has told it.
+
+    Returns:
+        The fields of that entry.
     """
     fresh = path.with_name(path.name + NEW)
     clear(fresh)
     new = OutboxFile(fresh)
-    moved, reached = 0, after
+    moved, reached, upto = 0, given, min(stored, file.last_seq)
     while reached < upto and (rows := [row for row in file.read_aged(reached, CHUNK) if row[0].seq <= upto]):
         reached = rows[-1][0].seq
         renumbered = [(renumber(row, new.last_seq + n), made_us) for n, (row, made_us) in enumerate(rows, 1)]
         chain = file.chain  # the audit goes on, so that its chain does too
         new.commit(Group(renumbered, last_seq=new.last_seq + len(rows), chain=chain), released=0, max_bytes=NO_END)
         moved += len(rows)
-    facts = {**file.facts, f"earlier {file.epoch}": str(file.last_seq), f"moved {file.epoch}": f"{after} {upto}"}
-    new.commit(Group(last_seq=new.last_seq, chain=file.chain), released=0, max_bytes=NO_END, facts=facts)
+    facts = {**file.facts, f"earlier {file.epoch}": str(file.last_seq), f"moved {file.epoch}": f"{given} {upto}"}
+    fields: dict[str, str | int] = {
+        "epoch": file.epoch, "gave": given, "stored": stored, "moved": moved, "new": new.epoch
+    }  # fmt: skip
+    new.commit(_entry(fields, new.last_seq + 1, file.chain), released=0, max_bytes=NO_END, facts=facts)
     new.close(clean=True)
     epoch = file.epoch
     file.close(clean=True)
     move_durably(path, left_behind(path, epoch))
     move_durably(fresh, path)
-    return moved
+    return fields
+
+
+def _entry(fields: Mapping[str, str | int], seq: int, chain: Chain) -> Group:
+    """Return the entry of the audit of a life that ended."""
+    now_us = time.time_ns() // 1000
+    made, chain = body(Record("audit", RESTORED, now_us, fields), chain)
+    return Group([(Row(seq, "", AUDIT, with_number(made, seq)), now_us)], last_seq=seq, chain=chain)
 
 
 def finish_move(path: Path) -> None:

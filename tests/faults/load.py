@@ -108,7 +108,8 @@ def audit_new(outbox: Outbox, known: int) -> int:
     entries: list[tuple[str, Mapping[str, str | int]]] = [
         ("set-aside", {"file": name}) for name in outbox.aside[known:]
     ]
-    entries += [(incident.what, incident.fields) for incident in outbox.incidents.drain()]
+    new = outbox.incidents.drain()
+    entries += [(incident.what, incident.fields) for incident in new if not incident.audited]
     for what, fields in entries:
         outbox.record(Record("audit", what, time.time_ns() // 1000, dict(fields)))
     return len(outbox.aside)
