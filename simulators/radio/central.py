@@ -36,6 +36,14 @@ Listener = Callable[[Advertisement], None]
 Taker = Callable[[bytes], object]
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of bumble's log says more than that the air went while a command was under way: we tell that."""
+    return not (record.exc_info and isinstance(record.exc_info[1], TransportLostError))
+
+
+logging.getLogger("bumble.host").addFilter(_is_news)
+
+
 def _unavailable(reason: str) -> BleakBluetoothNotAvailableError:
     return BleakBluetoothNotAvailableError(reason, BleakBluetoothNotAvailableReason.NO_BLUETOOTH)
 
