@@ -53,7 +53,7 @@ class OximetryMetrics:
     """Saturation, pulse rate and perfusion, at most once a second; the same samples in any chunking give the same."""
 
     def __init__(self) -> None:
-        self._pace = Pace()
+        self._pace, self._pace_of_kept = Pace(), Pace()  # what was kept takes nothing's place that is of now
 
     def add(
         self,
@@ -84,9 +84,9 @@ class OximetryMetrics:
         require_one_length(**columns)
         out: list[Result] = []
         for at, *values, state, sensor, aged in zip(*map(floats, columns.values()), strict=True):
-            if self._pace.passes(at):
-                kept = KEPT if aged > LONGEST_AGE_S else ""
-                spoilt = _first(state, SPOILT_BY_STATUS) or _first(sensor, SPOILT_BY_SENSOR) or kept
+            kept = KEPT if aged > LONGEST_AGE_S else ""
+            spoilt = _first(state, SPOILT_BY_STATUS) or _first(sensor, SPOILT_BY_SENSOR) or kept
+            if (self._pace_of_kept if spoilt == KEPT else self._pace).passes(at):
                 doubt = _first(state, DOUBTED_BY_STATUS) or _first(sensor, DOUBTED_BY_SENSOR)
                 out += _results(at, values, spoilt, doubt)
         return out

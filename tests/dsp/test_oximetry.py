@@ -51,6 +51,15 @@ def test_what_is_none_says_why(status: float, sensor: float, age: float, reason:
     ]  # fmt: skip
 
 
+def test_what_comes_out_of_the_memory_does_not_take_the_place_of_what_was_measured_just_now() -> None:
+    one = {"pulse_rate": [72.0] * 3, "perfusion": [math.nan] * 3, "sensor_status": [math.nan] * 3}
+    out = OximetryMetrics().add(
+        [0.0, 0.1, 0.2], spo2=[91.0, 92.0, 97.0], status=[1 << 9, math.nan, math.nan], age=[math.nan, 3600.0, 0.0],
+        **one,
+    )  # fmt: skip
+    assert [(r.value, r.reason) for r in out if r.metric == "spo2"] == [(None, KEPT), (97.0, "")]
+
+
 @pytest.mark.parametrize(
     ("status", "sensor", "doubt"),
     [(1 << 6, 0, "early estimate"), (1 << 14, 0, "device calls it questionable"), (0, 1 << 5, "low perfusion"),
