@@ -58,11 +58,18 @@ class DeviceTime:
 
     def __init__(self) -> None:
         self._ahead_s = -math.inf  # device's clock less ours
+        self._read = False  # whether its clock was read: by moments alone, the newest that it kept seems to be of now
 
     def set_by(self, arrival_ns: int, current_time: bytes) -> None:
         """Take the reading of the device's clock (0x2A2B: the seven bytes, and more that is not needed)."""
         if len(current_time) >= DATE_TIME_BYTES:
-            self.see(arrival_ns, date_time(current_time[:DATE_TIME_BYTES]))
+            moment = date_time(current_time[:DATE_TIME_BYTES])
+            self._read = self._read or (moment is not None and not math.isnan(moment.seconds))
+            self.see(arrival_ns, moment)
+
+    def dates(self, stamp: DateTime | None) -> bool:
+        """Whether the age of a value with this time is more than the least that it can be."""
+        return self._read and stamp is not None and not math.isnan(stamp.seconds)
 
     def see(self, arrival_ns: int, stamp: DateTime | None) -> None:
         """Take a moment that is not later than the device's clock was on arrival."""

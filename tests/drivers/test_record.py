@@ -96,6 +96,17 @@ def test_what_a_device_kept_is_parted_from_what_it_measured_just_now() -> None:
     assert math.isnan(clock.age_s(11 * second, date_time(bytes(7))))
 
 
+def test_only_a_clock_that_was_read_dates_a_value() -> None:
+    clock, stamp = DeviceTime(), date_time(written(7200.0))
+    clock.see(0, stamp)
+    clock.set_by(0, bytes(10))
+    assert not clock.dates(stamp), "its own moments say how old a value is at least, and no more"
+    clock.set_by(0, written(7205.0) + bytes(3))
+    assert clock.dates(stamp)
+    assert not clock.dates(None)
+    assert not clock.dates(date_time(bytes(7)))
+
+
 def test_without_a_clock_a_later_value_shows_that_an_earlier_one_was_kept() -> None:
     clock = DeviceTime()
     assert clock.age_s(0, date_time(written(7200.0))) == 0.0

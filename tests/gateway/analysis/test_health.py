@@ -8,7 +8,7 @@ import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from dsp.reported import KEPT
+from dsp.reported import KEPT, UNDATED
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin
@@ -84,3 +84,20 @@ def test_yesterday_s_weight_is_not_today_s() -> None:
     kept = frame(SCALE, struct.pack("<BH", 2, 14110) + date_time(-86_400.0), 0.02)
     (out,) = measured(frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock"), kept)
     assert (out.metric, out.value, out.quality, out.reason) == ("body_weight", None, "invalid", KEPT)
+
+
+@pytest.mark.parametrize("clock", [None, bytes(10)])
+def test_what_a_device_without_a_clock_kept_is_not_surely_of_now(clock: bytes | None) -> None:
+    """Two weights out of the memory, oldest first, as soon as it connects: each is the newest that it has told of."""
+    before = [] if clock is None else [frame(SCALE, clock, 0.01, "clock")]
+    kept = [
+        frame(SCALE, struct.pack("<BH", 2, 200 * kg) + date_time(-86_400.0 * days), at_s)
+        for kg, days, at_s in ((80, 2, 0.02), (62, 1, 0.03))
+    ]
+    found = [(m.value, m.quality, m.reason) for m in measured(*before, *kept)]
+    assert found == [(80.0, "degraded", UNDATED), (62.0, "degraded", UNDATED)]
+
+
+def test_a_monitor_s_own_doubt_stands_beside_that_of_its_clock() -> None:
+    out = measured(frame(CUFF, struct.pack("<B3H", 0x12, 138, 88, 105) + date_time(0.0) + struct.pack("<H", 1)))
+    assert {(m.quality, m.reason) for m in out} == {("degraded", f"moved while it was measured; {UNDATED}")}
