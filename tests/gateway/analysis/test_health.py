@@ -11,8 +11,9 @@ from drivers.packet import Frame
 from dsp.reported import KEPT, UNDATED
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import STEP_NS, Numbered, Origin
+from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
 from gateway.model.measurement import Measurement
+from gateway.model.ward import Bed, encode_ward
 from simulators.devices.common import date_time
 from simulators.devices.ieee11073 import float32
 
@@ -101,3 +102,16 @@ def test_what_a_device_without_a_clock_kept_is_not_surely_of_now(clock: bytes | 
 def test_a_monitor_s_own_doubt_stands_beside_that_of_its_clock() -> None:
     out = measured(frame(CUFF, struct.pack("<B3H", 0x12, 138, 88, 105) + date_time(0.0) + struct.pack("<H", 1)))
     assert {(m.quality, m.reason) for m in out} == {("degraded", f"moved while it was measured; {UNDATED}")}
+
+
+def test_who_is_in_the_bed_when_a_weight_arrives_is_not_who_was_weighed_before() -> None:
+    """She stood on the scale five seconds before the bed was given to somebody else, and it sent later."""
+    clock = frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock")
+    his = Bed(SETTINGS.slot[0].model_copy(update={"subject": "p-2"}), "bed-1-b")
+    change = ward_frame(ORIGIN.monotonic_ns + 10 * NS, encode_ward((his,)))
+    hers, own = (
+        frame(SCALE, struct.pack("<BH", 2, 200 * kg) + date_time(second), 22.01)
+        for kg, second in ((62, 5.0), (80, 15.0))
+    )
+    assert [(m.value, m.subject) for m in measured(clock, change, hers, own)] == [(80.0, "p-2")]
+    assert [(m.value, m.subject) for m in measured(clock, hers)] == [(62.0, "p-1")], "she is still there"
