@@ -49,7 +49,7 @@ class KeptDecoder(ProfileDecoder):
             self.faults[EXTRA_BYTES] += 1
         stamp = reading.values.get("time")
         flags = Flag.LOSS_UNKNOWN
-        if "time" in reading.values and not self._time.dates(stamp):
+        if "time" in reading.values and not self._time.dates(frame.arrival_ns, stamp):
             flags |= Flag.UNDATED
         age_s = self._time.age_s(frame.arrival_ns, stamp)
         user = reading.values.get("user_id")

@@ -71,7 +71,7 @@ class PulseOximeterDecoder(ProfileDecoder):
         stamp = None if reading.flags & CLOCK_NOT_SET or not spot else reading.values.get("time")
         age_s = self._time.age_s(frame.arrival_ns, stamp)
         flags = _flags(reading)
-        if spot and "time" in reading.values and not self._time.dates(stamp):
+        if spot and "time" in reading.values and not self._time.dates(frame.arrival_ns, stamp):
             flags |= Flag.UNDATED
         return Row(frame.arrival_ns, (*_measured(reading), age_s, float(spot)), flags)
 

@@ -99,6 +99,16 @@ def test_what_a_device_without_a_clock_kept_is_not_surely_of_now(clock: bytes | 
     assert found == [(80.0, "degraded", UNDATED), (62.0, "degraded", UNDATED)]
 
 
+def test_what_was_kept_before_the_clock_was_set_back_takes_nothing_from_what_is_measured_now() -> None:
+    clock = frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock")
+    kept, now = (
+        frame(SCALE, struct.pack("<BH", 2, 200 * kg) + date_time(second), at_s)
+        for kg, second, at_s in ((62, 1800.0, 0.02), (80, 5.0, 5.01))
+    )
+    found = [(m.value, m.quality, m.reason) for m in measured(clock, kept, now)]
+    assert found == [(62.0, "degraded", UNDATED), (80.0, "ok", "")]
+
+
 def test_a_monitor_s_own_doubt_stands_beside_that_of_its_clock() -> None:
     out = measured(frame(CUFF, struct.pack("<B3H", 0x12, 138, 88, 105) + date_time(0.0) + struct.pack("<H", 1)))
     assert {(m.quality, m.reason) for m in out} == {("degraded", f"moved while it was measured; {UNDATED}")}
