@@ -81,6 +81,7 @@ class Flag(IntFlag):
     CLIPPED = 4  # a sensor was at the end of its range
     LOSS_UNKNOWN = 8  # the protocol has no counter: a loss before this sample cannot be seen
     NO_CONTACT = 16  # the sensor says that it does not touch the body
+    UNDATED = 32  # the device stamped it with a time that nothing tells the age of: it may be out of its memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from dsp.reported import KEPT, LONGEST_AGE_S, reported
+from dsp.reported import KEPT, LONGEST_AGE_S, UNDATED, reported
 from dsp.result import Result
 
 ALGORITHM: Final = "vitals/1"
@@ -33,12 +33,15 @@ def pressure_doubt(status: float) -> str:
     return "; ".join(words)
 
 
-def measured(at_s: float, values: Mapping[str, float], *, age_s: float, doubt: str = "") -> Iterable[Result]:
+def measured(
+    at_s: float, values: Mapping[str, float], *, age_s: float, undated: bool = False, doubt: str = ""
+) -> Iterable[Result]:
     """Yield what was measured at once, by metric; what the device does not tell is not said.
 
     What it does not tell of is something else: where none of the metrics has a value, the first says so.
     """
     finite = {metric: value for metric, value in values.items() if math.isfinite(value)}
     spoilt = KEPT if age_s > LONGEST_AGE_S else ""
+    doubt = "; ".join(word for word in (doubt, UNDATED if undated else "") if word)
     for metric, value in (finite or dict(list(values.items())[:1])).items():
         yield reported(metric, value, at_s, ALGORITHM, spoilt=spoilt, doubt=doubt)

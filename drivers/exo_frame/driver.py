@@ -35,6 +35,7 @@ MOST_HEARD: Final = 1 << 15  # bytes: three seconds of the fastest port; then it
 NOT_ANNOUNCED = "samples before the device said what it has"
 OTHER_JOINTS = "joints that the device did not announce"
 OTHER_DEVICE = "the device announces other joints than before"
+OTHER_SERIAL = "another device, by its serial number, in the place of this one"
 
 USUAL: Final = Device(
     0, 0, stopped=False, powered=False, charging=False, joints=(("hip", "knee"), ("hip", "knee")), rate_hz=100,
@@ -52,6 +53,13 @@ def channels_of(device: Device) -> list[str]:
     return found + [f"{side}_{joint}_{what}" for side, own in _sides(device) for joint in own for what in OF_JOINT]
 
 
+def _against(known: Device, device: Device) -> str:
+    """Return why a device part is not of the known device; empty if it may be. One that tells no serial number may."""
+    if 0 not in {known.serial, device.serial} and known.serial != device.serial:
+        return OTHER_SERIAL
+    return OTHER_DEVICE if (known.joints, known.rate_hz) != (device.joints, device.rate_hz) else ""
+
+
 def _sides(device: Device) -> list[tuple[str, tuple[str, ...]]]:
     return list(zip(SIDES, device.joints, strict=True))
 
@@ -63,6 +71,7 @@ class ExoFrameDecoder(Decoder):
         super().__init__()
         self._framing = Framing(self.faults)
         self._device: Device | None = None
+        self._refused = ""  # why the samples that come are nobody's here: the newest device part was of another one
         self._columns: dict[str, int] = {}
         self._streams: Mapping[str, StreamSpec] = {}
         self._open: list[Limb] = []  # parts of the sample that is not whole yet
@@ -101,6 +110,8 @@ class ExoFrameDecoder(Decoder):
             return
         if self._device is None:
             raise MalformedFrameError(NOT_ANNOUNCED)
+        if self._refused:
+            raise MalformedFrameError(self._refused)
         if self._open and self._open[0].counter != part.counter:
             self._close(rows[STREAM])
         if any(known.side == part.side for known in self._open):
@@ -112,11 +123,13 @@ class ExoFrameDecoder(Decoder):
 
     def _announced(self, device: Device) -> None:
         known = self._device
+        self._refused = "" if known is None else _against(known, device)
+        if self._refused:
+            self._open = []
+            raise MalformedFrameError(self._refused)
         if known is None:
             self._device = device
             self._describe(device)
-        elif known.joints != device.joints or known.rate_hz != device.rate_hz:
-            raise MalformedFrameError(OTHER_DEVICE)
 
     def _close(self, rows: list[Row]) -> None:
         """Make a sample of the parts that have come."""

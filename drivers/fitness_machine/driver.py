@@ -7,7 +7,7 @@ parts, and machines of the field send frames of a fixed length whatever their fl
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from drivers.errors import MalformedFrameError
 from drivers.fitness_machine.records import BACKWARD, MACHINES, MORE_DATA, parse_part
@@ -41,6 +41,18 @@ UNENDED: Final = "record without its end"
 CADENCES: Final = ("cadence_rpm", "step_spm", "stroke_spm")
 
 
+class Open(NamedTuple):
+    """What has come of a record that is not whole yet.
+
+    Attributes:
+        parts: Its fields.
+        arrival_ns: Arrival of the newest part.
+    """
+
+    parts: dict[str, Any]
+    arrival_ns: int
+
+
 class FitnessMachineDecoder(ProfileDecoder):
     """Records of whichever machine it is, put together from their parts, a row each."""
 
@@ -53,8 +65,7 @@ class FitnessMachineDecoder(ProfileDecoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts: dict[str, Any] = {}
-        self._parts_ns = 0
+        self._open: dict[str, Open] = {}  # by channel: a computer may show two machines, whose parts come in between
         self._running = math.nan
 
     def row(self, frame: Frame) -> Row | None:
@@ -66,13 +77,13 @@ class FitnessMachineDecoder(ProfileDecoder):
         reading = parse_part(machine, frame.data)
         flag = self._judge(reading, len(frame.data))
         backward = float(bool(reading.flags & BACKWARD)) if machine == "cross_trainer" else math.nan
-        before, before_ns = self._unended(frame.arrival_ns, reading)
-        self._parts |= reading.values
-        self._parts_ns = frame.arrival_ns
+        known = self._open.pop(frame.channel, Open({}, 0))
+        before = self._unended(known, frame.arrival_ns, reading)
+        parts = reading.values if before else known.parts | reading.values
         if reading.flags & MORE_DATA:
-            return self._row(before_ns, before, backward, flag | Flag.TRUNCATED) if before else None
-        whole, self._parts = self._parts, {}
-        return self._row(frame.arrival_ns, whole, backward, flag)
+            self._open[frame.channel] = Open(parts, frame.arrival_ns)
+            return self._row(known.arrival_ns, known.parts, backward, flag | Flag.TRUNCATED) if before else None
+        return self._row(frame.arrival_ns, parts, backward, flag)
 
     def _row(self, arrival_ns: int, record: dict[str, Any], backward: float, flag: Flag) -> Row:
         return Row(arrival_ns, (*_values(record), self._running, backward), flag)
@@ -88,14 +99,13 @@ class FitnessMachineDecoder(ProfileDecoder):
             self.faults[EXTRA_BYTES] += 1
         return Flag.LOSS_UNKNOWN
 
-    def _unended(self, arrival_ns: int, reading: Reading) -> tuple[dict[str, Any], int]:
-        """Return the parts of a record whose end never came: this part says the same again, or comes much later."""
-        again = self._parts.keys() & reading.values.keys()
-        if not self._parts or not (again or arrival_ns - self._parts_ns > PARTS_WITHIN_S * NS):
-            return {}, 0
+    def _unended(self, known: Open, arrival_ns: int, reading: Reading) -> bool:
+        """Whether the end of a record never came: this part says the same again, or comes much later."""
+        again = known.parts.keys() & reading.values.keys()
+        if not known.parts or not (again or arrival_ns - known.arrival_ns > PARTS_WITHIN_S * NS):
+            return False
         self.faults[UNENDED] += 1
-        before, self._parts = self._parts, {}
-        return before, self._parts_ns
+        return True
 
     def _read_status(self, frame: Frame) -> None:
         parse = parse_training_status if frame.channel == "training_status" else parse_machine_status

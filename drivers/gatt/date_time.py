@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 NS = 1_000_000_000
 DATE_TIME_BYTES = 7
+MOST_AHEAD_S = 60.0
+"""A moment may be so far ahead of a clock that was read: it runs a little faster than ours, and tells seconds only."""
 _YEARS = range(1582, 10000)  # as the characteristic has them; 0 is "not known"
 
 
@@ -53,25 +55,30 @@ def date_time(data: bytes) -> DateTime | None:
 class DeviceTime:
     """The device's clock against ours, from what it tells: its clock's reading, and the moments of its values.
 
-    The latest that it ever told of, on arrival, is the least that its clock can have been then.
+    Where its clock cannot be read, the latest that it ever told of, on arrival, is the least that it can have been.
+    Where it was read, a moment that lies ahead of it is of when the clock stood otherwise: each autumn it is set back.
     """
 
     def __init__(self) -> None:
         self._ahead_s = -math.inf  # device's clock less ours
+        self._read = False  # whether its clock was read: by moments alone, the newest that it kept seems to be of now
 
     def set_by(self, arrival_ns: int, current_time: bytes) -> None:
         """Take the reading of the device's clock (0x2A2B: the seven bytes, and more that is not needed)."""
-        if len(current_time) >= DATE_TIME_BYTES:
-            self.see(arrival_ns, date_time(current_time[:DATE_TIME_BYTES]))
+        moment = date_time(current_time[:DATE_TIME_BYTES]) if len(current_time) >= DATE_TIME_BYTES else None
+        if moment is not None and not math.isnan(moment.seconds):
+            self._ahead_s, self._read = moment.seconds - arrival_ns / NS, True
 
-    def see(self, arrival_ns: int, stamp: DateTime | None) -> None:
-        """Take a moment that is not later than the device's clock was on arrival."""
-        if stamp is not None and not math.isnan(stamp.seconds):
-            self._ahead_s = max(self._ahead_s, stamp.seconds - arrival_ns / NS)
+    def dates(self, arrival_ns: int, stamp: DateTime | None) -> bool:
+        """Whether the age of a value with this time, that arrives now, is known, not only the least that it can be."""
+        return self._read and stamp is not None and self._since_s(arrival_ns, stamp) >= -MOST_AHEAD_S
 
     def age_s(self, arrival_ns: int, stamp: DateTime | None) -> float:
         """Return how long ago a value was measured that arrives now, seconds; NaN where the device does not tell."""
-        if stamp is None or math.isnan(stamp.seconds):
+        if stamp is None or math.isnan(stamp.seconds) or (self._read and not self.dates(arrival_ns, stamp)):
             return math.nan
-        self.see(arrival_ns, stamp)
-        return max(0.0, arrival_ns / NS + self._ahead_s - stamp.seconds)
+        self._ahead_s = max(self._ahead_s, stamp.seconds - arrival_ns / NS)
+        return max(0.0, self._since_s(arrival_ns, stamp))
+
+    def _since_s(self, arrival_ns: int, stamp: DateTime) -> float:
+        return arrival_ns / NS + self._ahead_s - stamp.seconds

@@ -47,11 +47,15 @@ class KeptDecoder(ProfileDecoder):
         reading = self.parse(frame.data)
         if reading.left:
             self.faults[EXTRA_BYTES] += 1
-        age_s = self._time.age_s(frame.arrival_ns, reading.values.get("time"))
+        stamp = reading.values.get("time")
+        flags = Flag.LOSS_UNKNOWN
+        if "time" in reading.values and not self._time.dates(frame.arrival_ns, stamp):
+            flags |= Flag.UNDATED
+        age_s = self._time.age_s(frame.arrival_ns, stamp)
         user = reading.values.get("user_id")
         if self._user is not None and user != self._user:
             raise MalformedFrameError(ANOTHER_USER)
-        return Row(frame.arrival_ns, (*self.values(reading), reading.number("user_id"), age_s), Flag.LOSS_UNKNOWN)
+        return Row(frame.arrival_ns, (*self.values(reading), reading.number("user_id"), age_s), flags)
 
 
 class KeptProfile(Profile):

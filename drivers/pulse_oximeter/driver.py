@@ -68,9 +68,12 @@ class PulseOximeterDecoder(ProfileDecoder):
         reading = parse_spot(frame.data) if spot else parse_continuous(frame.data)
         if reading.left:
             self.faults[EXTRA_BYTES] += 1
-        stamped = spot and not reading.flags & CLOCK_NOT_SET
-        age_s = self._time.age_s(frame.arrival_ns, reading.values.get("time") if stamped else None)
-        return Row(frame.arrival_ns, (*_measured(reading), age_s, float(spot)), _flags(reading))
+        stamp = None if reading.flags & CLOCK_NOT_SET or not spot else reading.values.get("time")
+        age_s = self._time.age_s(frame.arrival_ns, stamp)
+        flags = _flags(reading)
+        if spot and "time" in reading.values and not self._time.dates(frame.arrival_ns, stamp):
+            flags |= Flag.UNDATED
+        return Row(frame.arrival_ns, (*_measured(reading), age_s, float(spot)), flags)
 
 
 def _measured(reading: Reading) -> tuple[float, ...]:

@@ -21,6 +21,8 @@ from drivers.vesc.packet import GET_VALUES, Packets, Values, packet, parse_value
 DATA_CHANNEL: Final = "data"
 REQUEST: Final = packet(bytes((GET_VALUES,)))
 ASK_S: Final = 0.02  # fifty times a second: an answer takes 7 ms at 115200 baud
+FAULT_AGAIN_NS: Final = 950_000_000
+"""A fault that holds is told again about once a second: whoever is given the device meanwhile is to know of it."""
 DEGREES_S_A_RPM: Final = 6.0
 
 OWN: Final[Mapping[str, str]] = {
@@ -70,6 +72,7 @@ class VescDecoder(Decoder):
         units = [UNITS[name] for name in names] + list(OWN.values())
         self._streams = {spec.name: spec for spec in (stream([*names, *OWN], units), FAULTS)}
         self._fault: float | None = None
+        self._fault_ns = 0  # when it was told last
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
@@ -90,8 +93,8 @@ class VescDecoder(Decoder):
                     self.faults[str(problem)] += 1
                     continue
                 samples.append((frame.arrival_ns, self._row(values)))
-                if values.fault != self._fault:
-                    self._fault = values.fault
+                if values.fault != self._fault or frame.arrival_ns >= self._fault_ns + FAULT_AGAIN_NS:
+                    self._fault, self._fault_ns = values.fault, frame.arrival_ns
                     faults.append((frame.arrival_ns, [values.fault, float(self._joint()), np.nan]))
         rows = ((self._streams[STREAM], samples), (FAULTS, faults))
         return [_packet(spec, each) for spec, each in rows if each]

@@ -120,6 +120,10 @@ class ExoskeletonSeconds:
             begin = end
         return results
 
+    def finish(self) -> list[Result]:
+        """Return what the last second says, as far as it came."""
+        return self._close()
+
     def _keep(self, time_s: Floats, samples: Floats) -> None:
         room = MOST_SAMPLES - self._kept
         if room > 0:

@@ -11,10 +11,11 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.arrays import floats, require_one_length
-from dsp.reported import KEPT, LONGEST_AGE_S, Pace, reported
+from dsp.reported import KEPT, LONGEST_AGE_S, UNDATED, Pace, reported
 from dsp.result import Result
 
 ALGORITHM: Final = "oximetry/1"
@@ -53,7 +54,7 @@ class OximetryMetrics:
     """Saturation, pulse rate and perfusion, at most once a second; the same samples in any chunking give the same."""
 
     def __init__(self) -> None:
-        self._pace = Pace()
+        self._pace, self._pace_of_kept = Pace(), Pace()  # what was kept takes nothing's place that is of now
 
     def add(
         self,
@@ -65,6 +66,7 @@ class OximetryMetrics:
         status: ArrayLike,
         sensor_status: ArrayLike,
         age: ArrayLike,
+        undated: ArrayLike = False,
     ) -> list[Result]:
         """Take measurements (n,).
 
@@ -76,18 +78,20 @@ class OximetryMetrics:
             status: Bits of the measurement status; NaN where it sends none.
             sensor_status: Bits of the device and sensor status; NaN likewise.
             age: How long before it was measured, seconds; NaN where unknown.
+            undated: Whether it is stamped, and nothing tells how long ago that was; one for all, or (n,).
         """
         columns = {
             "t_s": t_s, "spo2": spo2, "pulse_rate": pulse_rate, "perfusion": perfusion, "status": status,
-            "sensor_status": sensor_status, "age": age,
+            "sensor_status": sensor_status, "age": age, "undated": np.broadcast_to(undated, np.shape(t_s)),
         }  # fmt: skip
         require_one_length(**columns)
         out: list[Result] = []
-        for at, *values, state, sensor, aged in zip(*map(floats, columns.values()), strict=True):
-            if self._pace.passes(at):
-                kept = KEPT if aged > LONGEST_AGE_S else ""
-                spoilt = _first(state, SPOILT_BY_STATUS) or _first(sensor, SPOILT_BY_SENSOR) or kept
+        for at, *values, state, sensor, aged, undatable in zip(*map(floats, columns.values()), strict=True):
+            kept = KEPT if aged > LONGEST_AGE_S else ""
+            spoilt = _first(state, SPOILT_BY_STATUS) or _first(sensor, SPOILT_BY_SENSOR) or kept
+            if (self._pace_of_kept if spoilt == KEPT else self._pace).passes(at):
                 doubt = _first(state, DOUBTED_BY_STATUS) or _first(sensor, DOUBTED_BY_SENSOR)
+                doubt = doubt or (UNDATED if undatable else "")
                 out += _results(at, values, spoilt, doubt)
         return out
 

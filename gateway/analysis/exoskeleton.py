@@ -34,6 +34,10 @@ class ExoskeletonOfDevice:
             known = self._seconds[arrived.stream] = arrived.spec, ExoskeletonSeconds(arrived.spec.channels)
         return known[1].add(seconds(arrived), arrived.samples)
 
+    def finish(self) -> list[Result]:
+        """Return the last second of each stream."""
+        return [result for _, each in self._seconds.values() for result in each.finish()]
+
     def _changes(self, arrived: Arrived) -> list[Result]:
         """Return each state that is another one than before, and the others again after a while, while it says them."""
         found: list[Result] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from drivers.packet import Flag
 from dsp.oximetry.oximetry import OximetryMetrics
 from dsp.result import Result
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
@@ -21,7 +22,10 @@ class OximetryOfDevice:
 
     def process(self, arrived: Arrived) -> list[Result]:
         """Take measurements."""
-        return self._oximetry.add(seconds(arrived), **{name: channel(arrived, name) for name in CHANNELS})
+        undated = (arrived.flags & Flag.UNDATED) != 0
+        return self._oximetry.add(
+            seconds(arrived), **{name: channel(arrived, name) for name in CHANNELS}, undated=undated
+        )
 
 
 class OximetryOperators(EachDevice):

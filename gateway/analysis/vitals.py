@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from drivers.packet import Flag
 from dsp.result import Result
 from dsp.vitals import measured, pressure_doubt
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
@@ -25,8 +26,10 @@ class VitalsOfDevice:
         columns = {metric: channel(arrived, name) for name, metric in self.metrics.items()}
         out: list[Result] = []
         for row, (at_s, age_s) in enumerate(zip(seconds(arrived), channel(arrived, "age"), strict=True)):
+            undated = bool(arrived.flags[row] & Flag.UNDATED)
             values = {metric: float(column[row]) for metric, column in columns.items()}
-            out += measured(float(at_s), values, age_s=float(age_s), doubt=self._doubt(arrived, row))
+            doubt = self._doubt(arrived, row)
+            out += measured(float(at_s), values, age_s=float(age_s), undated=undated, doubt=doubt)
         return out
 
     def _doubt(self, arrived: Arrived, row: int) -> str:

@@ -7,7 +7,7 @@ is an example. `gateway.analysis.movement` is one whose kernels serve all device
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from config.settings import Device
 from dsp.result import Result
@@ -114,6 +114,15 @@ class DeviceOperator(Protocol):
         ...
 
 
+@runtime_checkable
+class ClosingOperator(DeviceOperator, Protocol):
+    """One that holds back what is not whole yet."""
+
+    def finish(self) -> Sequence[Result]:
+        """Return what was still open: nobody sends any more of it for this person."""
+        ...
+
+
 class EachDevice(WardOperators):
     """A modality whose devices are each measured by themselves.
 
@@ -140,6 +149,11 @@ class _EachOfPerson(PersonOperators):
         if operator is None:
             operator = self._operators[arrived.number] = self._make()
         return [(result, (arrived.number,)) for result in operator.process(arrived)]
+
+    def finish(self) -> Sequence[DeviceResult]:
+        """Close what is open of each device."""
+        closing = [(number, each) for number, each in self._operators.items() if isinstance(each, ClosingOperator)]
+        return [(result, (number,)) for number, each in closing for result in each.finish()]
 
 
 def seconds(arrived: Arrived) -> Floats:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.intake.intake import Arrived, ArrivedBatch, Intake
 
+AGE = "age"
+"""Channel of devices that tell how long before it arrived a value was measured, seconds; NaN where they do not tell."""
 FORMER_WEARER = "from before it was put on"
 
 
@@ -29,17 +32,25 @@ class Wearers:
             suspected = sorted({*suspected, *new})
         if not suspected:
             return arrived
-        theirs = np.ones(len(arrived.numbers), np.bool_)
-        theirs[suspected] = [self._is_of_wearer(arrived.intakes[at], arrived.one(at)) for at in suspected]
-        return arrived.kept(np.repeat(theirs, np.diff(arrived.start))) if theirs.any() else None
+        theirs = np.ones(int(arrived.start[-1]), np.bool_)
+        for at in suspected:
+            own = slice(int(arrived.start[at]), int(arrived.start[at + 1]))
+            theirs[own] = self._of_wearer(arrived.intakes[at], arrived.one(at))
+        return arrived.kept(theirs) if theirs.any() else None
 
-    def _is_of_wearer(self, intake: Intake, arrived: Arrived) -> bool:
-        """Whether samples are of who wears the device now: not on nobody, and none from before it was put on."""
+    def _of_wearer(self, intake: Intake, arrived: Arrived) -> bool | NDArray[np.bool_]:
+        """Return which samples are of who wears the device now: not on nobody, and none from before it was put on."""
         if intake.slot is None:
             return False
         put_on_s = self._from_s.get(arrived.number)
         if put_on_s is None:
             return True
+        if AGE in arrived.spec.channels:
+            age_s = np.nan_to_num(arrived.samples[:, arrived.spec.channels.index(AGE)])
+            theirs: NDArray[np.bool_] = arrived.timeline.at(arrived.index.astype(float)) - age_s >= put_on_s
+            if not theirs.all():
+                intake.note(FORMER_WEARER)
+            return theirs
         first_s = float(arrived.timeline.at(arrived.index[:1].astype(float))[0])
         if first_s < put_on_s:
             intake.note(FORMER_WEARER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from drivers.contract import DriverContract, decoded
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.exo_frame.driver import NOT_ANNOUNCED, OTHER_DEVICE, OTHER_JOINTS, ExoFrame, ExoFrameDecoder
+from drivers.exo_frame.driver import NOT_ANNOUNCED, OTHER_DEVICE, OTHER_JOINTS, OTHER_SERIAL, ExoFrame, ExoFrameDecoder
 from drivers.exo_frame.frame import Device, parse_part
 from drivers.exo_frame.framing import LONGEST_FRAME, checked_part, uncobs
 from drivers.packet import Flag, Frame
@@ -183,8 +184,30 @@ def test_before_the_device_has_announced_itself_nothing_is_guessed() -> None:
 def test_another_device_on_the_same_wire_is_refused() -> None:
     decoder = ExoFrameDecoder()
     samples = decoded(decoder, [data(device(LEFT_ANKLE), limb(1), device(BOTH_LEGS), legs(2))])
-    assert samples["exoskeleton"].ticks.tolist() == [10_000, 20_000]
-    assert decoder.faults == {OTHER_DEVICE: 1, OTHER_JOINTS: 2}
+    assert samples["exoskeleton"].ticks.tolist() == [10_000]
+    assert decoder.faults == {OTHER_DEVICE: 3}
+
+
+def test_a_joint_that_was_not_announced_is_left_out() -> None:
+    decoder = ExoFrameDecoder()
+    decoder.decode(data(device(LEFT_ANKLE), limb(1, joint="hip")))
+    assert decoder.faults == {OTHER_JOINTS: 1}
+
+
+def test_samples_of_another_device_of_the_same_make_are_not_this_one_s() -> None:
+    decoder = ExoFrameDecoder()
+    stranger = replace(LEFT_ANKLE, serial=8, stopped=True)
+    wire = data(device(LEFT_ANKLE), limb(1), device(stranger), limb(2), limb(3), device(LEFT_ANKLE), limb(4))
+    packets = decoded(decoder, [wire])
+    assert packets["exoskeleton"].ticks.tolist() == [10_000, 40_000]
+    assert packets["exoskeleton_fault"].samples[:, 2].tolist() == [0.0, 0.0], "the stop of the other is not this one's"
+    assert decoder.faults == {OTHER_SERIAL: 3}
+
+
+def test_a_device_that_tells_no_serial_number_now_and_then_is_no_other() -> None:
+    decoder = ExoFrameDecoder()
+    packets = decoded(decoder, [data(device(LEFT_ANKLE), device(replace(LEFT_ANKLE, serial=0)), limb(1))])
+    assert packets["exoskeleton"].ticks.tolist() == [10_000]
 
 
 def test_one_side_twice_is_not_two_samples() -> None:

@@ -188,3 +188,18 @@ def test_a_spoilt_message_of_a_domyos_costs_itself_alone() -> None:
     assert frames.dropped == MESSAGE_BYTES
     with pytest.raises(MalformedFrameError):
         checksum_ok(MESSAGE[:-1])
+
+
+def test_a_part_of_one_machine_is_no_part_of_another() -> None:
+    """A bike's record comes between the two parts of a treadmill's, from a computer that shows both."""
+    treadmill = [struct.pack("<H", 0x0005) + (5000).to_bytes(3, "little"), struct.pack("<HH", 0, 1000)]
+    bike = struct.pack("<HH", 0, 2500)
+    decoder = make_driver("fitness_machine").decoder()
+    channels = decoder.streams["exercise"].channels
+    sent = (("measurement", treadmill[0]), ("bike", bike), ("measurement", treadmill[1]))
+    (packet,) = decoder.decode([Frame(at * 10**8, channel, data) for at, (channel, data) in enumerate(sent)])
+    rows = [dict(zip(channels, row, strict=True)) for row in packet.samples.tolist()]
+    assert [row["speed"] for row in rows] == pytest.approx([25.0 / 3.6, 10.0 / 3.6])
+    assert np.isnan(rows[0]["distance"])
+    assert rows[1]["distance"] == 5000.0
+    assert not decoder.faults

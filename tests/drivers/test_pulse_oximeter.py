@@ -71,8 +71,11 @@ def test_the_age_of_a_spot_check_is_by_the_device_s_clock() -> None:
     assert parse_spot(spot).values["pr"] == 147.0
     row = sample(Frame(2 * 10**9, "spot", spot), clock)
     assert (row["spo2"], row["spot"], row["age"]) == (94.0, 1.0, 5.0)
+    assert row["flags"] == Flag.LOSS_UNKNOWN
+    assert sample(Frame(0, "spot", spot))["flags"] == Flag.LOSS_UNKNOWN | Flag.UNDATED, "no clock was read"
     unset = sample(Frame(0, "spot", bytes([spot[0] | 0x10]) + spot[1:]), clock)
     assert np.isnan(unset["age"])
+    assert unset["flags"] == Flag.LOSS_UNKNOWN | Flag.UNDATED
 
 
 def test_fast_and_slow_means_are_passed_over() -> None:

@@ -96,6 +96,28 @@ def test_what_a_device_kept_is_parted_from_what_it_measured_just_now() -> None:
     assert math.isnan(clock.age_s(11 * second, date_time(bytes(7))))
 
 
+def test_only_a_clock_that_was_read_dates_a_value() -> None:
+    clock, stamp = DeviceTime(), date_time(written(7200.0))
+    assert clock.age_s(0, stamp) == 0.0
+    clock.set_by(0, bytes(10))
+    assert not clock.dates(0, stamp), "its own moments say how old a value is at least, and no more"
+    clock.set_by(0, written(7205.0) + bytes(3))
+    assert clock.dates(0, stamp)
+    assert not clock.dates(0, None)
+    assert not clock.dates(0, date_time(bytes(7)))
+
+
+def test_a_moment_ahead_of_the_clock_is_of_a_clock_that_was_set_back_meanwhile() -> None:
+    """Kept half an hour before an hour was taken back; then a value of now, which is none that was kept."""
+    clock, kept, now = DeviceTime(), date_time(written(5400.0)), date_time(written(3610.0))
+    clock.set_by(0, written(3600.0) + bytes(3))
+    assert math.isnan(clock.age_s(10**9, kept))
+    assert not clock.dates(10**9, kept)
+    assert clock.age_s(10 * 10**9, now) == 0.0
+    assert clock.dates(10 * 10**9, now)
+    assert clock.age_s(20 * 10**9, date_time(written(3625.0))) == 0.0, "it runs a little faster than ours"
+
+
 def test_without_a_clock_a_later_value_shows_that_an_earlier_one_was_kept() -> None:
     clock = DeviceTime()
     assert clock.age_s(0, date_time(written(7200.0))) == 0.0

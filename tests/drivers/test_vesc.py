@@ -113,6 +113,12 @@ def test_a_fault_is_reported_when_it_changes() -> None:
     assert packets["exoskeleton_fault"].samples[:, 0].tolist() == [0.0, 3.0, 0.0]
 
 
+def test_a_fault_that_holds_is_told_again_each_second() -> None:
+    wire = [packet(payload(fault=3))] * 151  # three seconds
+    packets = decoded(make_driver("vesc", JOINT).decoder(), [data(*wire)])
+    assert packets["exoskeleton_fault"].samples[:, 0].tolist() == [3.0] * 4
+
+
 @pytest.mark.parametrize("later", [b"", bytes(5), bytes(19), bytes(40)])
 def test_old_and_new_firmware_are_read_by_what_both_have(later: bytes) -> None:
     values = parse_values(payload(later=later))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsp.oximetry.oximetry import OximetryMetrics
-from dsp.reported import KEPT
+from dsp.reported import KEPT, UNDATED
 from dsp.result import Result
 
 Column = list[float]
@@ -49,6 +49,21 @@ def test_what_is_none_says_why(status: float, sensor: float, age: float, reason:
     assert [(r.metric, r.value, r.quality, r.reason) for r in out] == [
         ("spo2", None, "invalid", reason), ("pulse_rate", None, "invalid", reason),
     ]  # fmt: skip
+
+
+def test_a_time_that_nothing_dates_is_a_doubt() -> None:
+    one = {"pulse_rate": [72.0], "perfusion": [math.nan], "status": [math.nan], "sensor_status": [math.nan]}
+    out = OximetryMetrics().add([0.0], spo2=[91.0], age=[0.0], undated=[True], **one)
+    assert {(r.quality, r.reason) for r in out} == {("degraded", UNDATED)}
+
+
+def test_what_comes_out_of_the_memory_does_not_take_the_place_of_what_was_measured_just_now() -> None:
+    one = {"pulse_rate": [72.0] * 3, "perfusion": [math.nan] * 3, "sensor_status": [math.nan] * 3}
+    out = OximetryMetrics().add(
+        [0.0, 0.1, 0.2], spo2=[91.0, 92.0, 97.0], status=[1 << 9, math.nan, math.nan], age=[math.nan, 3600.0, 0.0],
+        **one,
+    )  # fmt: skip
+    assert [(r.value, r.reason) for r in out if r.metric == "spo2"] == [(None, KEPT), (97.0, "")]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import { $, keep, make, say } from "./dom.js";
 import { cell, updateCell } from "./newest.js";
-import { STALE_S } from "./words.js";
+import { STALE_S, clock } from "./words.js";
 
 const SIDES = ["left", "right"];
 const STOP = "exo_emergency_stop";
@@ -42,11 +42,13 @@ export class Exoskeleton {
       + this.#rows("exoskeleton-whole", this.whole, ["none"], values, now);
     $("exoskeleton").hidden = !known;
     const at = (id) => values.find(({ metric }) => metric === id);
-    const fresh = (value) => value && now - value.end_us / 1e6 <= STALE_S;
+    const fresh = ({ end_us }) => now - end_us / 1e6 <= STALE_S;
+    // The time of day, not an age: what stands here is spoken when it changes.
+    const lastHeard = (value) => (fresh(value) ? "" : ` at ${clock(value.end_us / 1e6)}, nothing newer`);
     const [stop, fault] = [at(STOP), at(FAULT)];
     say($("exoskeleton-hint"), [
-      fresh(stop) && stop.value === 1 ? "▲ Emergency stop pressed" : "",
-      fault?.value ? `▲ The exoskeleton reports fault ${fault.value}` : "",
+      stop?.value === 1 ? `▲ Emergency stop pressed${lastHeard(stop)}` : "",
+      fault?.value ? `▲ The exoskeleton ${fresh(fault) ? "reports" : "reported"} fault ${fault.value}${lastHeard(fault)}` : "",
     ].filter(Boolean).join(" · "));
   }
 }

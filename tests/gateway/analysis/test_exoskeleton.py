@@ -16,8 +16,9 @@ from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.pipeline import Pipeline
 from gateway.cli.options import known_drivers
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import Numbered, Origin
+from gateway.intake.frames import Numbered, Origin, ward_frame
 from gateway.model.measurement import Measurement
+from gateway.model.ward import encode_ward
 from tests.drivers.exo_frames import LEFT_ANKLE, device, limb
 
 ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
@@ -61,6 +62,20 @@ def test_torques_of_both_sides_and_the_battery_come_once_a_second() -> None:
     one = last["exo_ankle_torque", "left"]
     assert (one.placement, one.devices, one.subject, one.unit, one.n) == (("exoskeleton",), ("exo",), "p-1", "N.m", 100)
     assert one.quality == "ok"
+
+
+def test_the_last_second_is_not_lost_when_it_is_taken_off() -> None:
+    settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[EXO])])
+    pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})
+    change = ward_frame(ORIGIN.monotonic_ns + round(2.4 * NS), encode_ward(()))
+    found: list[Measurement] = []
+    for begin in range(0, 3 * NS, STEP_NS):
+        step = [f for f in (*walking(2.5), change) if begin <= f[1].arrival_ns - ORIGIN.monotonic_ns < begin + STEP_NS]
+        found += pipeline.step(step)
+    last = [m for m in found if (m.metric, m.side) == ("exo_ankle_torque", "left")]
+    assert [m.n for m in last] == [100, 100, 45]
+    assert {m.subject for m in found} == {"p-1"}
+    assert pipeline.finish() == []
 
 
 def test_an_error_is_reported_when_it_changes() -> None:

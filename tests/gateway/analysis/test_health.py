@@ -8,11 +8,12 @@ import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from dsp.reported import KEPT
+from dsp.reported import KEPT, UNDATED
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import STEP_NS, Numbered, Origin
+from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
 from gateway.model.measurement import Measurement
+from gateway.model.ward import Bed, encode_ward
 from simulators.devices.common import date_time
 from simulators.devices.ieee11073 import float32
 
@@ -84,3 +85,43 @@ def test_yesterday_s_weight_is_not_today_s() -> None:
     kept = frame(SCALE, struct.pack("<BH", 2, 14110) + date_time(-86_400.0), 0.02)
     (out,) = measured(frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock"), kept)
     assert (out.metric, out.value, out.quality, out.reason) == ("body_weight", None, "invalid", KEPT)
+
+
+@pytest.mark.parametrize("clock", [None, bytes(10)])
+def test_what_a_device_without_a_clock_kept_is_not_surely_of_now(clock: bytes | None) -> None:
+    """Two weights out of the memory, oldest first, as soon as it connects: each is the newest that it has told of."""
+    before = [] if clock is None else [frame(SCALE, clock, 0.01, "clock")]
+    kept = [
+        frame(SCALE, struct.pack("<BH", 2, 200 * kg) + date_time(-86_400.0 * days), at_s)
+        for kg, days, at_s in ((80, 2, 0.02), (62, 1, 0.03))
+    ]
+    found = [(m.value, m.quality, m.reason) for m in measured(*before, *kept)]
+    assert found == [(80.0, "degraded", UNDATED), (62.0, "degraded", UNDATED)]
+
+
+def test_what_was_kept_before_the_clock_was_set_back_takes_nothing_from_what_is_measured_now() -> None:
+    clock = frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock")
+    kept, now = (
+        frame(SCALE, struct.pack("<BH", 2, 200 * kg) + date_time(second), at_s)
+        for kg, second, at_s in ((62, 1800.0, 0.02), (80, 5.0, 5.01))
+    )
+    found = [(m.value, m.quality, m.reason) for m in measured(clock, kept, now)]
+    assert found == [(62.0, "degraded", UNDATED), (80.0, "ok", "")]
+
+
+def test_a_monitor_s_own_doubt_stands_beside_that_of_its_clock() -> None:
+    out = measured(frame(CUFF, struct.pack("<B3H", 0x12, 138, 88, 105) + date_time(0.0) + struct.pack("<H", 1)))
+    assert {(m.quality, m.reason) for m in out} == {("degraded", f"moved while it was measured; {UNDATED}")}
+
+
+def test_who_is_in_the_bed_when_a_weight_arrives_is_not_who_was_weighed_before() -> None:
+    """She stood on the scale five seconds before the bed was given to somebody else, and it sent later."""
+    clock = frame(SCALE, date_time(0.0) + bytes(3), 0.01, "clock")
+    his = Bed(SETTINGS.slot[0].model_copy(update={"subject": "p-2"}), "bed-1-b")
+    change = ward_frame(ORIGIN.monotonic_ns + 10 * NS, encode_ward((his,)))
+    hers, own = (
+        frame(SCALE, struct.pack("<BH", 2, 200 * kg) + date_time(second), 22.01)
+        for kg, second in ((62, 5.0), (80, 15.0))
+    )
+    assert [(m.value, m.subject) for m in measured(clock, change, hers, own)] == [(80.0, "p-2")]
+    assert [(m.value, m.subject) for m in measured(clock, hers)] == [(62.0, "p-1")], "she is still there"

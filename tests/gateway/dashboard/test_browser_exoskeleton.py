@@ -22,9 +22,12 @@ class Helped(Walker):
     """A person in an exoskeleton of hips; ``stopped`` says whether its emergency stop is pressed."""
 
     stopped = False
+    connected = True
 
     def means(self, now_s: float) -> list[dict[str, Any]]:
-        """Return what is said once a second: of the exoskeleton too."""
+        """Return what is said once a second: of the exoskeleton too, while it is connected."""
+        if not self.connected:
+            return super().means(now_s)
         values = [
             ("exo_hip_angle", 24.0, "left"), ("exo_hip_angle", 21.0, "right"), ("exo_hip_torque", -6.25, "left"),
             ("exo_hip_torque", 7.5, "right"), ("exo_assistance", 60.0, "none"), ("exo_battery_voltage", 48.0, "none"),
@@ -68,3 +71,19 @@ async def test_its_joints_and_its_state_are_shown_and_the_stop_is_called_out(
         await page.goto(f"{address}patient/bay-2")
         await expect(page.locator(".number-card").first).to_be_visible()
         await expect(page.locator("#exoskeleton")).to_be_hidden()
+
+
+async def test_a_stop_and_a_fault_of_which_nothing_more_is_heard_stay_and_say_since_when(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    helped = Helped(1)
+    helped.stopped = True
+    with SimulatedGateway(settings.broker.port, [helped], topics=topics):
+        await page.goto(f"{address}patient/bay-1")
+        hint = page.locator("#exoskeleton-hint")
+        await expect(hint).to_have_text("▲ Emergency stop pressed · ▲ The exoskeleton reports fault 128")
+        helped.connected = False
+        at = r"at \d\d:\d\d:\d\d, nothing newer"
+        await expect(hint).to_have_text(
+            re.compile(f"^▲ Emergency stop pressed {at} · ▲ The exoskeleton reported fault 128 {at}$")
+        )
