@@ -8,6 +8,15 @@ const SIDES = ["left", "right"];
 const STOP = "exo_emergency_stop";
 const FAULT = "exo_fault";
 
+// What people say in place of nought and one.
+const WORDS = { [STOP]: ["released", "pressed"], [FAULT]: ["none"] };
+
+function worded(metric, value, now) {
+  const made = cell(metric, value, now);
+  const word = value?.quality === "ok" ? WORDS[metric.id]?.[value.value] : undefined;
+  return word === undefined ? made : { ...made, text: word };
+}
+
 export class Exoskeleton {
   constructor(catalogue) {
     const own = Object.values(catalogue).filter(({ group }) => group === "exoskeleton");
@@ -31,7 +40,7 @@ export class Exoskeleton {
       (row, { metric, shown }) => {
         say(row.children[0], metric.title.replace(/^Exoskeleton (.)/, (_, first) => first.toUpperCase()));
         if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
-        shown.forEach((value, i) => updateCell(row.children[i + 1], sides[i], cell(metric, value, now)));
+        shown.forEach((value, i) => updateCell(row.children[i + 1], sides[i], worded(metric, value, now)));
         say(row.children[sides.length + 1], metric.unit_text);
       });
     return rows.length;
