@@ -57,7 +57,7 @@ def test_a_time_that_nothing_dates_is_a_doubt() -> None:
     assert {(r.quality, r.reason) for r in out} == {("degraded", UNDATED)}
 
 
-def test_what_comes_out_of_the_memory_does_not_take_the_place_of_what_was_measured_just_now() -> None:
+def test_what_was_kept_does_not_hide_what_is_measured_now() -> None:
     one = {"pulse_rate": [72.0] * 3, "perfusion": [math.nan] * 3, "sensor_status": [math.nan] * 3}
     out = OximetryMetrics().add(
         [0.0, 0.1, 0.2], spo2=[91.0, 92.0, 97.0], status=[1 << 9, math.nan, math.nan], age=[math.nan, 3600.0, 0.0],
