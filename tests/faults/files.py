@@ -104,6 +104,9 @@ def restored(chain: Chain) -> int:
         return len(doubted(db))
 
 
+REMOUNT_S = 10.0
+
+
 @contextmanager
 def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
     """A file system in memory that is soon full; it needs the administrator."""
@@ -175,5 +178,7 @@ def read_only(folder: Path, *, times: int, seed: int, progress: Progress) -> Out
 
 
 def remount(disk: Path, how: str) -> None:
-    """Change a file system between ``ro`` and ``rw``."""
-    subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True, capture_output=True)
+    """Change a file system between ``ro`` and ``rw``, once nobody has a file of it open to write; we do at times."""
+    command = ["mount", "-o", f"remount,{how}", str(disk)]
+    changed = wait_for(lambda: not subprocess.run(command, check=False, capture_output=True).returncode, REMOUNT_S)
+    assert changed, f"{disk} could not be made {how}"
