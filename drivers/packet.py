@@ -82,6 +82,7 @@ class Flag(IntFlag):
     LOSS_UNKNOWN = 8  # the protocol has no counter: a loss before this sample cannot be seen
     NO_CONTACT = 16  # the sensor says that it does not touch the body
     UNDATED = 32  # the device stamped it with a time that nothing tells the age of: it may be out of its memory
+    SOME_USER = 64  # the device says which of its users this is of, and the configuration does not say which is meant
 
 
 @dataclass(frozen=True, slots=True)

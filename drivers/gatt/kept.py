@@ -55,6 +55,8 @@ class KeptDecoder(ProfileDecoder):
         user = reading.values.get("user_id")
         if self._user is not None and user != self._user:
             raise MalformedFrameError(ANOTHER_USER)
+        if self._user is None and user is not None:
+            flags |= Flag.SOME_USER
         return Row(frame.arrival_ns, (*self.values(reading), reading.number("user_id"), age_s), flags)
 
 

@@ -11,6 +11,8 @@ from dsp.vitals import measured, pressure_doubt
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
 from gateway.intake.intake import Arrived
 
+SOME_USER = "of one of the device's users: the configuration does not say which is the patient (option user)"
+
 
 class VitalsOfDevice:
     """What one device measures.
@@ -28,7 +30,8 @@ class VitalsOfDevice:
         for row, (at_s, age_s) in enumerate(zip(seconds(arrived), channel(arrived, "age"), strict=True)):
             undated = bool(arrived.flags[row] & Flag.UNDATED)
             values = {metric: float(column[row]) for metric, column in columns.items()}
-            doubt = self._doubt(arrived, row)
+            whose = SOME_USER if arrived.flags[row] & Flag.SOME_USER else ""
+            doubt = "; ".join(filter(None, (self._doubt(arrived, row), whose)))
             out += measured(float(at_s), values, age_s=float(age_s), undated=undated, doubt=doubt)
         return out
 

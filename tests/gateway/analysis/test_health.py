@@ -10,6 +10,7 @@ from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
 from dsp.reported import KEPT, UNDATED
 from gateway.analysis.pipeline import Pipeline
+from gateway.analysis.vitals import SOME_USER
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
 from gateway.model.measurement import Measurement
@@ -79,6 +80,12 @@ def test_weight_pressure_and_temperature() -> None:
         ("bp_mean", 105.0, "mm[Hg]", "degraded", "moved while it was measured"),
         ("body_temperature", 37.6, "Cel", "ok", ""),
     }
+
+
+def test_a_weight_of_one_of_several_users_is_not_surely_the_patient_s() -> None:
+    one, nobody = (struct.pack("<BHB", 4, 14110, user) for user in (1, 255))
+    found = [(m.value, m.quality, m.reason) for m in measured(frame(SCALE, one, 0.01), frame(SCALE, nobody, 0.02))]
+    assert found == [(70.55, "degraded", SOME_USER), (70.55, "ok", "")]
 
 
 def test_yesterday_s_weight_is_not_today_s() -> None:
