@@ -5,6 +5,7 @@ import { ROOT, make } from "./dom.js";
 const SAY_EVERY_MS = 30_000; // often enough for the shortest lock, seldom enough not to matter
 const ANSWER_MS = 8000;
 let said = 0;
+let leaving = false; // signs out: the end of the live state, which comes with it, is not to lead elsewhere
 let known;
 
 // Who is signed in, and what they may change of the ward; an empty object where there are no users.
@@ -23,6 +24,7 @@ async function begin() {
     const form = make("form", { method: "post", action: address("logout").href, className: "session" },
       make("span", {}, `${session.user} (${session.role})`),
       make("button", { type: "submit" }, "Sign out"));
+    form.addEventListener("submit", () => { leaving = true; });
     document.querySelector(".top").append(form);
     for (const sign of ["pointerdown", "keydown", "pointermove"]) addEventListener(sign, here, { passive: true });
   } catch { // no connection: the banner says it
@@ -40,7 +42,7 @@ function here() {
 export async function leaveIfOver() {
   try {
     const response = await asked("api/session");
-    if (response.status !== 401) return;
+    if (response.status !== 401 || leaving) return;
     const next = `/${location.pathname.slice(ROOT.pathname.length)}${location.search}`; // as the server knows it, behind whatever proxy
     location.assign(address(`login?next=${encodeURIComponent(next)}`));
   } catch {
