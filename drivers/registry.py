@@ -22,6 +22,11 @@ def driver_names() -> list[str]:
     return sorted(_found())
 
 
+def packages_of(name: str) -> list[str]:
+    """Return the name and version of each distribution that brings a driver of that name, which is not imported."""
+    return sorted(map(_package, _found().get(name, ())))
+
+
 @cache  # only what was loaded is kept: who mends an installation need not start again
 def load_driver(name: str) -> type[Driver]:
     """Import one driver.
@@ -36,7 +41,7 @@ def load_driver(name: str) -> type[Driver]:
         raise ValueError(f"no driver '{name}': known are {known}")
     points = found[name]
     if len(points) > 1:
-        packages = ", ".join(sorted(map(_package, points)))
+        packages = ", ".join(packages_of(name))
         raise ValueError(f"more than one driver '{name}' is installed ({packages}): uninstall all but one")
     return _load(points[0])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +13,6 @@ import typer
 
 from gateway.cli.options import examples
 from gateway.model.usage import UsageError
-
-DRIVERS = "rehab_gateway.drivers"
 
 driver_app = typer.Typer(
     no_args_is_help=True,
@@ -34,18 +31,19 @@ driver_app = typer.Typer(
 @driver_app.command("list")
 def list_drivers() -> None:
     """List the drivers that are installed, with how each connects and which package brings it."""
-    from drivers.registry import load_driver
+    from drivers.registry import driver_names, load_driver, packages_of
     from gateway.cli.terminal import Terminal
     from gateway.machine.plain_text import visible
 
     terminal = Terminal()
-    for name, package in sorted((point.name, _package(point.dist)) for point in entry_points(group=DRIVERS)):
+    for name in driver_names():
         try:
             driver = load_driver(name)
         except ValueError as error:
             terminal.print(f"{visible(name):16}  {visible(str(error))}", markup=False)
             continue
-        terminal.print(f"{name:16}  {driver.transport:6}  {visible(driver.title)}  ({visible(package)})", markup=False)
+        package = visible(", ".join(packages_of(name)))
+        terminal.print(f"{name:16}  {driver.transport:6}  {visible(driver.title)}  ({package})", markup=False)
 
 
 @driver_app.command("new", epilog=examples("rehab-gateway driver new acme_scale --serial  # one on a serial port"))
@@ -77,13 +75,14 @@ def test(
 
     Needs pytest and hypothesis. Status 0 only if each driver of the package has a test of the contract, and all passed.
     """
+    from drivers.registry import driver_names
+
     names = _drivers_of(package)
     missing = [module for module in ("pytest", "hypothesis") if find_spec(module) is None]
     if missing:
         raise UsageError(f"{' and '.join(missing)} not installed here: pip install {' '.join(missing)}")
-    installed = {point.name for point in entry_points(group=DRIVERS)}
-    if absent := [name for name in names if name not in installed]:
-        raise UsageError(f"driver '{absent[0]}' is not installed here: pip install -e '{package}[dev]' first")
+    if absent := set(names).difference(driver_names()):
+        raise UsageError(f"driver '{min(absent)}' is not installed here: pip install -e '{package}[dev]' first")
     wanted = [word for name in names for word in ("--contract-of", name)]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "drivers.contract", *wanted, "."]
     raise typer.Exit(subprocess.run(command, cwd=package, check=False).returncode)  # noqa: S603 - our own words
@@ -91,6 +90,8 @@ def test(
 
 def _drivers_of(package: Path) -> list[str]:
     """Return the names of the drivers that a package brings; raises UsageError."""
+    from drivers.registry import ENTRY_POINTS
+
     try:
         project: dict[str, Any] = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))
     except FileNotFoundError:
@@ -98,10 +99,8 @@ def _drivers_of(package: Path) -> list[str]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{package / 'pyproject.toml'} cannot be read: {error}") from None
     groups = project.get("project", {}).get("entry-points", {})
-    if not (names := sorted(groups.get(DRIVERS, {}))):
-        raise UsageError(f"{package} brings no driver: its pyproject.toml names none in the entry points {DRIVERS}")
+    if not (names := sorted(groups.get(ENTRY_POINTS, {}))):
+        raise UsageError(
+            f"{package} brings no driver: its pyproject.toml names none in the entry points {ENTRY_POINTS}"
+        )
     return names
-
-
-def _package(dist: Any) -> str:
-    return "an unknown package" if dist is None else f"{dist.name} {dist.version}"

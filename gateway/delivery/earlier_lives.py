@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import orjson
 
-from gateway.delivery.leftover import moved_range
+from gateway.delivery.leftover import AFTER_S, MOST_S, moved_range
 from gateway.outbox.earlier import EARLIER, earlier_key
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 
 LOOK_S = 1.0
 """Between two looks whether there is anything to tell."""
-AFTER_S = 30.0
-"""A receipt takes a second; a history that has not answered for so long is told again."""
-MOST_S = 600.0
-"""Longest wait between two tries."""
 
 
 class EarlierLives:

@@ -16,8 +16,7 @@ from typing import Final
 from simulators.body.exoskeleton import ExoMotion, WornExoskeleton
 from simulators.devices.battery import Battery
 from simulators.motion.timeline import Timeline
-from simulators.radio.device import SimulatedDevice
-from simulators.radio.serial_port import SerialPort
+from simulators.radio.serial_device import SerialDevice
 
 VERSION: Final = 1
 LIMB, DEVICE = 1, 2
@@ -137,7 +136,7 @@ def can_fd_frame(part: bytes) -> bytes:
     return part.ljust(next(length for length in CAN_FD_LENGTHS if length >= len(part)), b"\0")
 
 
-class ExoFrame(SimulatedDevice):
+class ExoFrame(SerialDevice):
     """A simulated exoskeleton behind a serial port: streams as soon as somebody listens.
 
     Args:
@@ -151,8 +150,7 @@ class ExoFrame(SimulatedDevice):
     def __init__(
         self, *, name: str, timeline: Timeline, path: Path, source: WornExoskeleton, serial: int = 1001
     ) -> None:
-        super().__init__(name=name, timeline=timeline)
-        self.port = SerialPort(path, received=self._received, hung_up=self._on_hung_up)
+        super().__init__(name=name, timeline=timeline, path=path)
         self.source = source
         self.received = bytearray()
         joints = source.joints
@@ -178,26 +176,13 @@ class ExoFrame(SimulatedDevice):
         """Have faults, a bit each; 0 for none."""
         self.state = replace(self.state, faults=faults)
 
-    def _received(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Keep what nobody may send."""
         self.received += data
 
     def _on_hung_up(self) -> None:
-        self.streaming = False
+        super()._on_hung_up()
         self._described_s = -math.inf
-
-    async def _switch_on(self) -> None:
-        self.port.plug_in()
-
-    async def _switch_off(self) -> None:
-        await self.port.drained()
-        self._on_hung_up()
-        self.port.unplug()
-
-    async def _drop(self) -> None:
-        self._on_hung_up()
-        self.port.unplug()
-        self.port.plug_in()
 
     def _send(self, until_s: float) -> bool:
         pieces = self.source.read_until(until_s)

@@ -17,9 +17,8 @@ from pathlib import Path
 from simulators.devices.battery import Battery
 from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
-from simulators.radio.device import SimulatedDevice
 from simulators.radio.pull import Pull
-from simulators.radio.serial_port import SerialPort
+from simulators.radio.serial_device import SerialDevice
 
 TICK_HZ = 32768
 TICK_MASK = 0xFFFFFF  # wraps every 512 s
@@ -103,7 +102,7 @@ TRIADS = (ANGULAR_RATE, ACCELERATION, MAGNETIC)
 """In the order in which the firmware puts them into a packet."""
 
 
-class Shimmer3(SimulatedDevice):
+class Shimmer3(SerialDevice):
     """A simulated Shimmer3.
 
     Args:
@@ -114,8 +113,7 @@ class Shimmer3(SimulatedDevice):
     """
 
     def __init__(self, *, name: str, timeline: Timeline, path: Path, source: MotionSource) -> None:
-        super().__init__(name=name, timeline=timeline)
-        self.port = SerialPort(path, received=self.receive, hung_up=self._on_hung_up)
+        super().__init__(name=name, timeline=timeline, path=path)
         self.source = source
         self._pull = Pull(source, self.counts)
         self._battery = Battery(lasts_h=12.0)
@@ -144,21 +142,8 @@ class Shimmer3(SimulatedDevice):
     def _divisor(self) -> int:
         return round(TICK_HZ / self.source.rate_hz)
 
-    async def _switch_on(self) -> None:
-        self.port.plug_in()
-
-    async def _switch_off(self) -> None:
-        await self.port.drained()
-        self._on_hung_up()
-        self.port.unplug()
-
-    async def _drop(self) -> None:
-        self._on_hung_up()
-        self.port.unplug()
-        self.port.plug_in()
-
     def _on_hung_up(self) -> None:
-        self.streaming = False
+        super()._on_hung_up()
         self._crc_bytes = 0
         self._commands.clear()
 

@@ -13,8 +13,7 @@ from typing import Final
 from simulators.body.exoskeleton import SIDES, ExoMotion, WornExoskeleton
 from simulators.devices.battery import Battery
 from simulators.motion.timeline import Timeline
-from simulators.radio.device import SimulatedDevice
-from simulators.radio.serial_port import SerialPort
+from simulators.radio.serial_device import SerialDevice
 
 VALUES: Final = bytes.fromhex("020104408403")
 POLE_PAIRS: Final = 21
@@ -51,7 +50,7 @@ def encode_values(*, motor_current: float, erpm: float, volts: float, motor_c: f
     return encode_packet(b"\x04" + fields + LATER_FIELDS)
 
 
-class Vesc(SimulatedDevice):
+class Vesc(SerialDevice):
     """A simulated VESC.
 
     Args:
@@ -65,8 +64,7 @@ class Vesc(SimulatedDevice):
     def __init__(
         self, *, name: str, timeline: Timeline, path: Path, source: WornExoskeleton, side: str = "left"
     ) -> None:
-        super().__init__(name=name, timeline=timeline)
-        self.port = SerialPort(path, received=self._received, hung_up=self._on_hung_up)
+        super().__init__(name=name, timeline=timeline, path=path)
         self.source = source
         self.others = bytearray()
         self.fault = 0
@@ -79,7 +77,7 @@ class Vesc(SimulatedDevice):
         """Whether somebody has the port open."""
         return self.port.opened
 
-    def _received(self, data: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Answer each request for values; keep what is something else."""
         asked = data.count(VALUES)
         self.others += data.replace(VALUES, b"")
@@ -101,22 +99,6 @@ class Vesc(SimulatedDevice):
             motor_c=WARM_C,
             fault=self.fault,
         )
-
-    def _on_hung_up(self) -> None:
-        self.streaming = False
-
-    async def _switch_on(self) -> None:
-        self.port.plug_in()
-
-    async def _switch_off(self) -> None:
-        await self.port.drained()
-        self._on_hung_up()
-        self.port.unplug()
-
-    async def _drop(self) -> None:
-        self._on_hung_up()
-        self.port.unplug()
-        self.port.plug_in()
 
     def _send(self, until_s: float) -> bool:
         """Move on: it sends nothing by itself."""

@@ -1,0 +1,48 @@
+"""What simulated devices behind a serial port have in common: the port comes, goes, and is hung up."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+
+from simulators.motion.timeline import Timeline
+from simulators.radio.device import SimulatedDevice
+from simulators.radio.serial_port import SerialPort
+
+
+class SerialDevice(SimulatedDevice):
+    """A simulated device behind a serial port.
+
+    Args:
+        name: Unique name in the scene.
+        timeline: Simulated time.
+        path: Name of the serial port.
+
+    Attributes:
+        port: The device's end of it.
+    """
+
+    def __init__(self, *, name: str, timeline: Timeline, path: Path) -> None:
+        super().__init__(name=name, timeline=timeline)
+        self.port = SerialPort(path, received=self.receive, hung_up=self._on_hung_up)
+
+    @abstractmethod
+    def receive(self, data: bytes) -> None:
+        """Take what the program at the other end has sent."""
+
+    def _on_hung_up(self) -> None:
+        """Stop: nobody has the port open any more."""
+        self.streaming = False
+
+    async def _switch_on(self) -> None:
+        self.port.plug_in()
+
+    async def _switch_off(self) -> None:
+        await self.port.drained()
+        self._on_hung_up()
+        self.port.unplug()
+
+    async def _drop(self) -> None:
+        self._on_hung_up()
+        self.port.unplug()
+        self.port.plug_in()
