@@ -31,6 +31,8 @@ from simulators.scenes.scene import Bed, PlacedDevice, Scene
 
 MOST_BEDS = 99
 BOUT = (30.0, 330.0)  # seconds: five minutes of exercise after half a minute of rest
+WALK = Exercise(*BOUT, speed_mps=1.1, cadence=98.0, power_w=35.0)
+RIDE = Exercise(*BOUT, speed_mps=4.5, cadence=58.0, power_w=60.0)
 EACH_S = 120.0  # between two measurements of a scale, a cuff or a thermometer
 
 Make = Callable[..., Peripheral]
@@ -52,21 +54,18 @@ def health(*, beds: int, seed: int = 0, speed: float = 1.0, faults: Sequence[Fau
 
 def _bed(number: int, seed: int, hub: Hub, timeline: Timeline) -> Bed:
     heart = partial(Heart, seed + number, effort=[BOUT])
-    saturation = partial(Saturation, rest=97.0, effort=90.0, efforts=[BOUT])
-    walk = Exercise(*BOUT, speed_mps=1.1, cadence=98.0, power_w=35.0)
-    ride = Exercise(*BOUT, speed_mps=4.5, cadence=58.0, power_w=60.0)
     outfits: tuple[tuple[tuple[str, str, Make], ...], ...] = (
         (
             ("heart_rate", "chest", partial(HeartRateStrap, source=heart(), battery_notifies=False)),
             ("pulse_oximeter", "finger", partial(PulseOximeter, source=heart(), saturation=saturation())),
-            ("fitness_machine", "bedside", partial(Treadmill, exercise=walk, manner="split")),
-            ("running_speed", "right_foot", partial(FootPod, exercise=walk)),
+            ("fitness_machine", "bedside", partial(Treadmill, exercise=WALK, manner="split")),
+            ("running_speed", "right_foot", partial(FootPod, exercise=WALK)),
         ),
         (
             ("contec_oximeter", "finger", partial(ContecOximeter, saturation=saturation())),
-            ("fitness_machine", "bedside", partial(Bike, exercise=ride)),
-            ("cycling_power", "left_foot", partial(PowerMeter, exercise=ride)),
-            ("cycling_speed", "right_foot", partial(CadenceSensor, exercise=ride)),
+            ("fitness_machine", "bedside", partial(Bike, exercise=RIDE)),
+            ("cycling_power", "left_foot", partial(PowerMeter, exercise=RIDE)),
+            ("cycling_speed", "right_foot", partial(CadenceSensor, exercise=RIDE)),
         ),
         (
             ("weight_scale", "bedside", partial(WeightScale, measured=each_after(71.2, 71.3))),
@@ -84,6 +83,11 @@ def _bed(number: int, seed: int, hub: Hub, timeline: Timeline) -> Bed:
             )
         )
     return Bed(f"bed-{number}", f"Bed {number}", f"sim-{number:03d}", placed)
+
+
+def saturation() -> Saturation:
+    """Return the saturation of somebody whom the bout takes down."""
+    return Saturation(rest=97.0, effort=90.0, efforts=[BOUT])
 
 
 def each_after(*values: float) -> list[tuple[float, float]]:

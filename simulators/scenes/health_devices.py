@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from simulators.body.exercise import Exercise
 from simulators.body.heart import Heart
-from simulators.body.saturation import Saturation
 from simulators.devices.blood_pressure import BloodPressureMonitor
 from simulators.devices.contec_oximeter import ContecOximeter
 from simulators.devices.cycling_power import PowerMeter
@@ -16,23 +14,20 @@ from simulators.devices.pulse_oximeter import PulseOximeter
 from simulators.devices.running_speed import FootPod
 from simulators.devices.thermometer import Thermometer
 from simulators.devices.weight_scale import WeightScale
-from simulators.scenes.health import BOUT, Make, each_after
+from simulators.scenes.health import BOUT, RIDE, WALK, Make, each_after, saturation
 from simulators.scenes.scene import PlacedDevice
 from simulators.scenes.simulators import Place
-
-WALK = Exercise(*BOUT, speed_mps=1.1, cadence=98.0, power_w=35.0)
-RIDE = Exercise(*BOUT, speed_mps=4.5, cadence=58.0, power_w=60.0)
 
 
 def pulse_oximeter(place: Place) -> PlacedDevice:
     """Pulse oximeter, Bluetooth LE: saturation and pulse each second, stored spot checks; battery."""
-    make = partial(PulseOximeter, source=Heart(place.seed, effort=[BOUT]), saturation=_saturation())
+    make = partial(PulseOximeter, source=Heart(place.seed, effort=[BOUT]), saturation=saturation())
     return _placed(place, "pulse_oximeter", "finger", make)
 
 
 def contec_oximeter(place: Place) -> PlacedDevice:
     """Contec CMS50D-BT, Bluetooth LE: saturation and pulse after its command; battery."""
-    return _placed(place, "contec_oximeter", "finger", partial(ContecOximeter, saturation=_saturation()))
+    return _placed(place, "contec_oximeter", "finger", partial(ContecOximeter, saturation=saturation()))
 
 
 def running_speed(place: Place) -> PlacedDevice:
@@ -69,10 +64,6 @@ def blood_pressure(place: Place) -> PlacedDevice:
 def thermometer(place: Place) -> PlacedDevice:
     """Thermometer, Bluetooth LE: temperatures with time; battery."""
     return _placed(place, "thermometer", "bedside", partial(Thermometer, measured=each_after(36.9, 37.1)))
-
-
-def _saturation() -> Saturation:
-    return Saturation(rest=97.0, effort=90.0, efforts=[BOUT])
 
 
 def _placed(place: Place, driver: str, placement: str, make: Make) -> PlacedDevice:
