@@ -25,6 +25,17 @@ IMU: Final = Signal(
     "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
 )  # fmt: skip
 
+ORIENTATION: Final = (
+    "q_w", "q_x", "q_y", "q_z", "roll", "pitch", "yaw", "free_acc_x", "free_acc_y", "free_acc_z",
+    "dq_w", "dq_x", "dq_y", "dq_z", "dv_x", "dv_y", "dv_z",
+)  # fmt: skip
+ORIENTATION_UNITS: Final = (*("1",) * 4, *("rad",) * 3, *("m/s2",) * 3, *("1",) * 4, *("m/s",) * 3)
+INSOLE_GAIT: Final = (
+    "step", "kind", "direction", "stance_time", "swing_time", "foot_angle", "stride_x", "stride_y", "stride_z",
+    "landing_force", "strike_angle", "pronation", "rotation", "distance", "energy",
+)  # fmt: skip
+INSOLE_GAIT_UNITS: Final = ("1", "1", "1", "s", "s", "deg", "m", "m", "m", "1", "deg", "deg", "deg", "m", "kcal")
+
 
 def _movement() -> type[WardOperators]:
     from gateway.analysis.movement import MovementOperators
@@ -72,6 +83,12 @@ def _temperature() -> type[WardOperators]:
     from gateway.analysis.vitals import TemperatureOperators
 
     return TemperatureOperators
+
+
+def _recorded() -> type[WardOperators]:
+    from gateway.analysis.recorded import RecordedOperators
+
+    return RecordedOperators
 
 
 def _battery() -> type[WardOperators]:
@@ -176,6 +193,74 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         placements=("bedside", "chest", "upper_arm"),
         metrics=("body_temperature",),
         operators=_temperature,
+    ),
+    Modality(
+        "muscle",
+        "EMG amplifier",
+        signals=(Signal("emg", tuple(f"emg_{n}" for n in range(1, 17)), ("mV",) * 16, some=True),),
+        placements=ON_THE_BODY,
+        metrics=(),
+        operators=_recorded,
+    ),
+    Modality(
+        "electrocardiogram",
+        "ECG amplifier",
+        signals=(Signal("ecg", tuple(f"ecg_{n}" for n in range(1, 5)), ("mV",) * 4, some=True),),
+        placements=ON_THE_BODY,
+        metrics=(),
+        operators=_recorded,
+    ),
+    Modality(
+        "pulse wave",
+        "optical pulse sensor",
+        signals=(Signal("ppg", ("ppg_1", "ppg_2", "ppg_3", "ppg_4", "ambient"), ("1",) * 5, some=True),),
+        placements=("wrist", "finger", "ear_lobe", "upper_arm", "chest"),
+        metrics=(),
+        operators=_recorded,
+    ),
+    Modality(
+        "skin conductance",
+        "skin conductance sensor",
+        signals=(Signal("skin_conductance", ("conductance",), ("uS",)),),
+        placements=("wrist", "finger"),
+        metrics=(),
+        operators=_recorded,
+    ),
+    Modality(
+        "sole pressure",
+        "pressure insole",
+        signals=(
+            Signal("insole", tuple(f"pressure_{n}" for n in range(1, 17)), ("1",) * 16, some=True),
+            Signal("insole_gait", INSOLE_GAIT, INSOLE_GAIT_UNITS, some=True),
+        ),
+        placements=("left_foot", "right_foot"),
+        metrics=(),
+        operators=_recorded,
+    ),
+    Modality(
+        "motion in parts",  # what an `imu` has in one stream, each with a clock of its own, or made of it by the sensor
+        "motion sensor",
+        signals=(
+            Signal("acceleration", ("acc_x", "acc_y", "acc_z"), ("m/s2",) * 3),
+            Signal("rotation", ("gyr_x", "gyr_y", "gyr_z"), ("rad/s",) * 3),
+            Signal("magnetic_field", ("mag_x", "mag_y", "mag_z"), ("uT",) * 3),
+            Signal("orientation", ORIENTATION, ORIENTATION_UNITS, some=True),
+        ),
+        placements=ON_THE_BODY,
+        metrics=(),
+        operators=_recorded,
+    ),
+    Modality(
+        "surroundings",
+        "temperature and air pressure of a sensor",
+        signals=(
+            Signal("sensor_temperature", ("temperature",), ("Cel",)),
+            Signal("air_pressure", ("pressure",), ("Pa",)),
+        ),
+        placements=(),
+        metrics=(),
+        operators=_recorded,
+        tells_of="device",
     ),
     Modality(
         "battery",

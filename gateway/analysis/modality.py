@@ -57,7 +57,7 @@ class Modality:
         sensor: What people call a device that measures it.
         signals: The streams that it comes in.
         placements: Where such a device may be worn; none for what is about the device itself, wherever it is.
-        metrics: Ids in the catalogue of all that comes out.
+        metrics: Ids in the catalogue of all that comes out; none of a signal that is recorded and drawn, no more.
         operators: Imports and returns the class whose objects take the streams of a whole ward; it decides what comes
             of them by where the devices are worn.
         tells_of: Whether results are about who wears the device, or about the device itself. Those of a device come at

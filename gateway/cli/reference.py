@@ -109,7 +109,8 @@ def _modality(modality: Modality) -> tuple[str, ...]:
         for signal in modality.signals
     ]
     placements = "" if modality.tells_of == "device" else ", ".join(modality.placements)
-    return modality.name, "; ".join(streams), placements, ", ".join(f"`{metric}`" for metric in modality.metrics)
+    metrics = ", ".join(f"`{metric}`" for metric in modality.metrics) or "none: recorded and drawn"
+    return modality.name, "; ".join(streams), placements, metrics
 
 
 def notices_table() -> str:

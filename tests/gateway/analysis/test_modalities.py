@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections import Counter
@@ -217,3 +218,13 @@ def test_a_battery_describes_the_device_and_is_reported_when_it_changes() -> Non
         arrival = ORIGIN.monotonic_ns + step * 50_000_000 + 1_000_000
         levels += [m.value for m in pipeline.step([(0, Frame(arrival, "battery", bytes((level,))))])]
     assert levels == [80.0, 79.0]
+
+
+def test_a_signal_without_a_metric_is_taken_in_and_no_number_is_made_of_it() -> None:
+    sensor = Device(id="dot", driver="movella_dot", placement="wrist", name="DOT", options={"mode": "quat"})
+    pipeline = Pipeline(Settings(slot=[Slot(id="bed-1", subject="p-1", device=[sensor])]), ORIGIN, {"bed-1": "bed-1-a"})
+    payload = struct.pack("<I4f", 1000, 1.0, 0.0, 0.0, 0.0)
+    measured = pipeline.step([(0, Frame(ORIGIN.monotonic_ns + 1_000_000, "measurement", payload))])
+    assert not measured
+    assert pipeline.intakes[0].counts["orientation"].samples == 1
+    assert not pipeline.intakes[0].faults
