@@ -30,12 +30,14 @@ class GapBook:
 
     def mend(self, epoch: Epoch, seq: int) -> None:
         """A number came after all that had been said to be lost: take it out of its gap."""
+        # Gaps do not overlap, so it can only be the last that begins before it. A flood leaves a hundred thousand.
         found = self._db.execute(
-            "SELECT first, last, reason FROM gaps WHERE epoch = ? AND first <= ? AND last >= ?", (epoch.id, seq, seq)
-        ).fetchall()
-        for first, last, reason in found:
-            self._db.execute("DELETE FROM gaps WHERE epoch = ? AND first = ? AND last = ?", (epoch.id, first, last))
-            pieces = [piece for piece in ((first, seq - 1), (seq + 1, last)) if piece[0] <= piece[1]]
-            self._db.executemany(
-                "INSERT OR IGNORE INTO gaps VALUES (?, ?, ?, ?)", [(epoch.id, *piece, reason) for piece in pieces]
-            )
+            "SELECT first, last, reason FROM gaps WHERE epoch = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+            (epoch.id, seq),
+        ).fetchone()
+        if found is None or found[1] < seq:
+            return
+        first, last, reason = found
+        self._db.execute("DELETE FROM gaps WHERE epoch = ? AND first = ? AND last = ?", (epoch.id, first, last))
+        pieces = [piece for piece in ((first, seq - 1), (seq + 1, last)) if piece[0] <= piece[1]]
+        self._db.executemany("INSERT INTO gaps VALUES (?, ?, ?, ?)", [(epoch.id, *piece, reason) for piece in pieces])
