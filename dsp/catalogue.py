@@ -49,8 +49,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         low=0.0,
         high=400.0,
         description=(
-            "√mean((NNᵢ₊₁ − NNᵢ)²) over the last 60 s; intervals that differ by more than 20 % from their "
-            "running median are left out."
+            "√mean((NNᵢ₊₁ − NNᵢ)²) over the last 60 s; intervals at a beat that came early, or in which one was "
+            "missed, are left out."
         ),
     ),
     _heart(

@@ -6,12 +6,13 @@ from typing import Any
 
 from tests.scoring_feet import FootDetector
 from tests.scoring_feet import detector as foot_detector
+from tests.scoring_heart import beats
 from tests.scoring_lower_back import LowerBackDetector
 from tests.scoring_lower_back import detector as lower_back_detector
 from tests.scoring_orientation import orientation
 from tests.scoring_vectors import decode
 
-__all__ = ["decode", "detector", "orientation"]
+__all__ = ["beats", "decode", "detector", "orientation"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

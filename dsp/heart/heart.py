@@ -1,7 +1,8 @@
 """Heart rate and its variability of one subject, from what a chest strap or watch sends.
 
 Heart rate is the device's own. Variability comes from the intervals between beats (RR): RMSSD over a trailing minute
-and SDNN over five (Task Force of the ESC and NASPE 1996), with beats that break the rhythm left out. Notifications
+and SDNN over five (Task Force of the ESC and NASPE 1996), with beats that break the rhythm left out
+(`dsp.heart.beats`, which judges each when two more have come: a window ends at the last that was judged). Notifications
 carry several intervals and arrive when the radio likes, so beat times are rebuilt by adding up intervals; arrival
 only anchors the sum, by its lower envelope, because radio delay is one-sided.
 """
@@ -10,17 +11,20 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.arrays import floats, require_one_length
 from dsp.catalogue import CATALOGUE
+from dsp.heart.beats import REGULAR, BeatJudge
 from dsp.result import Result
 
 RATE_ALGORITHM = "heart-rate/1"
-HRV_ALGORITHM = "hrv/1"
+HRV_ALGORITHM = "hrv/2"
 
 NO_CONTACT = "no skin contact"
 NO_RATE = "device reports no heart rate"
@@ -34,15 +38,20 @@ RMSSD_WINDOW_S = 60.0
 SDNN_WINDOW_S = 300.0
 RR_RANGE_S = (0.24, 2.4)  # 25 to 250 beats a minute
 MAX_BEATS = int(SDNN_WINDOW_S / RR_RANGE_S[0])  # no heart fills the window with more
-ECTOPIC_SHARE = 0.2  # an interval this far from the running median is no normal beat (metrics reference, 20-25 %)
-MEDIAN_BEATS = 9  # the running median outlives four irregular beats in a row and follows a change within five
-MEDIAN_MIN = 3  # earlier, every plausible interval counts as normal
 MIN_BEATS = 20  # fewer differences or intervals make no variability
 FULL_SHARE = 0.9  # a window with less of its time covered by normal intervals is degraded
 REJECTED_SHARE = 0.2  # so is one with more irregular beats than this
 LOST_S = 2.0  # intervals that lag behind arrival by more than notifications bunch up (1 s and a beat): some were lost
 EXCESS_S = 2.0  # intervals that add up to more time than passed: the longest delay that a whole half may have had
 CLOCK_DRIFT = 1e-4  # a strap's clock may run this much slower than ours
+
+
+class _Heard(NamedTuple):
+    """An interval of a chain that is not judged yet, as `_Beat`."""
+
+    time_s: float
+    rr_s: float
+    arrival_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,8 @@ class HeartMetrics:
         self._rate_due_s = -math.inf
         self._hrv_due_s = math.nan
         self._beats: deque[_Beat] = deque(maxlen=MAX_BEATS)
-        self._recent: deque[float] = deque(maxlen=MEDIAN_BEATS)
+        self._judge = BeatJudge()
+        self._open: deque[_Heard] = deque()  # not judged yet
         self._sum_s = 0.0  # of the intervals since the chain began
         self._anchor_s = math.nan  # least arrival minus sum: NaN when no chain is running
         self._last_normal = False
@@ -122,22 +132,29 @@ class HeartMetrics:
         return out
 
     def _add_interval(self, at: float, rr: float, *, touches: bool) -> None:
-        low, high = RR_RANGE_S
-        if not touches or not low <= rr <= high:
+        if not touches or not is_interval(rr):
+            self._end_chain()
             self._anchor_s = math.nan
-            self._last_normal = False
             self._keep(_Beat(at, rr, at, normal=False, follows=False))
             return
         lag = at - (self._sum_s + rr) - self._anchor_s
         if not lag <= LOST_S:  # also when there is no anchor
-            self._sum_s, self._anchor_s, self._last_normal = 0.0, math.inf, False
+            self._end_chain()
+            self._sum_s, self._anchor_s = 0.0, math.inf
         self._sum_s += rr
         self._anchor_s = min(self._anchor_s + CLOCK_DRIFT * rr, at - self._sum_s)
-        middle = float(np.median(self._recent)) if len(self._recent) >= MEDIAN_MIN else rr
-        normal = abs(rr - middle) <= ECTOPIC_SHARE * middle
-        self._recent.append(rr)
-        self._keep(_Beat(self._sum_s + self._anchor_s, rr, at, normal=normal, follows=normal and self._last_normal))
-        self._last_normal = normal
+        self._open.append(_Heard(self._sum_s + self._anchor_s, rr, at))
+        self._keep_judged(self._judge.add(rr))
+
+    def _end_chain(self) -> None:
+        self._keep_judged(self._judge.end())
+        self._last_normal = False
+
+    def _keep_judged(self, verdicts: Iterable[int]) -> None:
+        for verdict in verdicts:
+            normal = verdict == REGULAR
+            self._keep(_Beat(*self._open.popleft(), normal=normal, follows=normal and self._last_normal))
+            self._last_normal = normal
 
     def _keep(self, beat: _Beat) -> None:
         self._beats.append(beat)
@@ -150,6 +167,8 @@ class HeartMetrics:
                 Result(metric, None, "none", at, at, 0, HRV_ALGORITHM, quality="invalid", reason=NO_CONTACT)
                 for metric in ("hrv_rmssd", "hrv_sdnn")
             ]
+        if not self._beats:
+            return []
         end = self._beats[-1].time_s
         minute = [beat for beat in self._beats if beat.time_s > end - RMSSD_WINDOW_S]
         while self._repeated and self._repeated[0][0] < at - SDNN_WINDOW_S:
@@ -159,6 +178,12 @@ class HeartMetrics:
             _window("hrv_rmssd", minute, RMSSD_WINDOW_S, lately),
             _window("hrv_sdnn", list(self._beats), SDNN_WINDOW_S, ever),
         ]
+
+
+def is_interval(rr_s: float) -> bool:
+    """Whether a heart can take so long from beat to beat, seconds."""
+    low, high = RR_RANGE_S
+    return low <= rr_s <= high
 
 
 def rmssd(rr_s: ArrayLike, follows: ArrayLike) -> float:
