@@ -10,9 +10,10 @@ from tests.scoring_heart import beats
 from tests.scoring_lower_back import LowerBackDetector
 from tests.scoring_lower_back import detector as lower_back_detector
 from tests.scoring_orientation import orientation
+from tests.scoring_sway import sway
 from tests.scoring_vectors import decode
 
-__all__ = ["beats", "decode", "detector", "orientation"]
+__all__ = ["beats", "decode", "detector", "orientation", "sway"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

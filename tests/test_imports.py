@@ -43,9 +43,10 @@ ORDERS = {
         "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exoskeleton", "oximetry", "contact",
-        "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics", "exoskeleton_metrics",
-        "health_metrics", "metric", "sensor_rows", "units", "batch", "result", "roster", "arrays", "record", "kernel",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "sway", "exoskeleton", "oximetry",
+        "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
+        "exoskeleton_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "result",
+        "roster", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip
