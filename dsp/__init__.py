@@ -12,6 +12,6 @@ What is looked for stands where this says:
   (which steps are a walk), of a walk that has paused ``gait/gait.py``;
 - how long and how high a stride is: ``contact/stride_kernel.py``; cadence, symmetry, variability: ``gait/window.py``;
 - how a sensor is turned: ``orientation/``; how it is strapped on: ``mounting/``; the angle of a joint: ``joints/``;
-- beats: ``heart/``; how somebody sways who stands still: ``sway/``;
+- beats: ``heart/``; how somebody sways who stands still: ``sway/``; freezing of gait: ``freezing/``;
 - whether samples are in the units they should be in: ``units.py``.
 """

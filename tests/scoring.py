@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.scoring_feet import FootDetector
 from tests.scoring_feet import detector as foot_detector
+from tests.scoring_freezing import freezing
 from tests.scoring_heart import beats
 from tests.scoring_lower_back import LowerBackDetector
 from tests.scoring_lower_back import detector as lower_back_detector
@@ -13,7 +14,7 @@ from tests.scoring_orientation import orientation
 from tests.scoring_sway import sway
 from tests.scoring_vectors import decode
 
-__all__ = ["beats", "decode", "detector", "orientation", "sway"]
+__all__ = ["beats", "decode", "detector", "freezing", "orientation", "sway"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

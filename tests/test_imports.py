@@ -43,8 +43,8 @@ ORDERS = {
         "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "sway", "exoskeleton", "oximetry",
-        "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",
+        "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
         "exoskeleton_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "result",
         "roster", "arrays", "record", "kernel",
     ),
