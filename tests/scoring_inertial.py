@@ -87,11 +87,8 @@ def _name(identifier: int) -> str:
 
 def _item(data: bytes, item: Item, number: int) -> dict[str, Any]:
     name, own = _name(item.id), data[item.at : item.at + item.size]
-    if item.kind == xsens.UTC_TIME and item.size == 12:
-        return {name: _utc(own)}
-    if item.kind == 0x7010 and item.size == 94:
-        record = np.frombuffer(own, np.dtype([(part, f">{how}") for part, how in GNSS]))[0]
-        return {name: {part: int(record[part]) for part, _ in GNSS}}
+    if (satellites := _of_satellites(item, own)) is not None:
+        return {name: satellites}
     if not item.known:
         return {name: own.hex()}
     records = np.frombuffer(data, record_of(len(data), [item]))
@@ -105,6 +102,18 @@ def _item(data: bytes, item: Item, number: int) -> dict[str, Any]:
     if not parts:
         return {name: np.format_float_positional(values[0], trim="-"), f"f_{number}": values[0]}
     return {name: dict(zip(parts, values, strict=True)), SHORT.get(item.kind, name): values}
+
+
+def _of_satellites(item: Item, own: bytes) -> Any:
+    """Return what a receiver tells: no stream is made of it."""
+    if item.kind == xsens.UTC_TIME and item.size == 12:
+        return _utc(own)
+    if item.kind == 0x7010 and item.size == 94:
+        record = np.frombuffer(own, np.dtype([(part, f">{how}") for part, how in GNSS]))[0]
+        return {part: int(record[part]) for part, _ in GNSS}
+    if item.kind == 0x7020 and item.size >= 8:
+        return {"ITOW": int.from_bytes(own[:4], "big"), "NumSVS": own[4]} | {f"Res{k}": own[4 + k] for k in (1, 2, 3)}
+    return None
 
 
 def _utc(data: bytes) -> str:
