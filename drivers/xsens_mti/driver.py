@@ -1,7 +1,7 @@
 """Xsens MTi motion trackers (1-, 10-, 100- and 600-series) over a serial port or USB.
 
 What a device sends is its output configuration, which it keeps without power: it is read each time, and written only
-where it lacks what is wanted, at most once in a run of the gateway.
+where it lacks what is wanted and is not what the device made of the same wish before.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ RATES: Final = (115_200, 921_600, 460_800, 230_400, 2_000_000, 4_000_000, 57_600
 ANSWER_S: Final = 0.7  # a device answers at once; it may be in the middle of a message
 TRIES: Final = 3  # of a command that was not answered: it may have been lost among what streamed
 MOST_RATE_HZ: Final = 2000
+LESS_ADVICE: Final = (
+    "Ask for less with 'outputs', or set the device up with its maker's program and 'configure = false'."
+)
 CHOICES: Final = {
     "orientation": (QUATERNION, 0),
     "magnetic_field": (MAGNETIC_FIELD, 100),
@@ -97,7 +100,7 @@ class XsensMti(Driver):
             raise ValueError(f"driver '{self.name}': configure is true or false")
         self._wanted = wanted_outputs(rate_hz, outputs)
         self._write = message(OUTPUT_CONFIGURATION, outputs_data(self._wanted)) if configure else None
-        self._written = False
+        self._made: bytes | None = None  # what a device made of what was written: it is not asked for more again
 
     def allows(self, characteristic: str, data: bytes) -> bool:
         """Questions, start, stop, and the one output configuration that the options ask for."""
@@ -137,14 +140,12 @@ class XsensMti(Driver):
         """Have the device send what is wanted, announce what it sends, and start."""
         await self.stop(link)
         data = await _ask(link, OUTPUT_CONFIGURATION)
-        if self._write is not None and (lack := _lacking(self._wanted, _outputs(data))):
-            if self._written:
-                raise DialogueError(
-                    f"the device does not send {lack}, though it was asked to",
-                    advice="Ask for less with 'rate_hz' and 'outputs', or set it up with its maker's program.",
-                )
-            self._written = True
-            data = await _ask(link, OUTPUT_CONFIGURATION, data=outputs_data(self._wanted), tries=1)
+        if self._write is not None:
+            if data != self._made and _differs(self._wanted, _outputs(data)):
+                data = self._made = await _ask(link, OUTPUT_CONFIGURATION, data=outputs_data(self._wanted), tries=1)
+            missing = [f"{each.id:04X}" for each in self._wanted if each.id not in _rates(_outputs(data))]
+            if missing:
+                raise DialogueError(f"the device has no output {', '.join(missing)}", advice=LESS_ADVICE)
         link.announce(CONFIGURATION_CHANNEL, data)
         await _ask(link, GO_TO_MEASUREMENT)
 
@@ -163,16 +164,14 @@ def wanted_outputs(rate_hz: int, outputs: Sequence[str]) -> list[Output]:
     return [*found, Output(STATUS_WORD, EVERY)]
 
 
-def _lacking(wanted: Sequence[Output], present: Sequence[Output]) -> str:
-    """Return what a configuration lacks of what is wanted, in whatever number format; empty if nothing."""
-    rates = {output.id & KIND: output.rate_hz for output in present}
-    for output in wanted:
-        rate = rates.get(output.id)
-        if rate is None:
-            return f"item {output.id:04X}"
-        if output.rate_hz not in (rate, EVERY):
-            return f"item {output.id:04X} {output.rate_hz} times a second, but {rate}"
-    return ""
+def _differs(wanted: Sequence[Output], present: Sequence[Output]) -> bool:
+    """Whether a configuration lacks something of what is wanted, in whatever number format."""
+    rates = _rates(present)
+    return any(output.id not in rates or output.rate_hz not in (rates[output.id], EVERY) for output in wanted)
+
+
+def _rates(outputs: Sequence[Output]) -> dict[int, int]:
+    return {output.id & KIND: output.rate_hz for output in outputs}
 
 
 def _outputs(data: bytes) -> list[Output]:

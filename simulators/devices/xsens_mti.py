@@ -7,7 +7,7 @@ its configuration state. It keeps to the rate of its source: an output that is a
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +69,7 @@ class XsensMti(SerialDevice):
         device_id: Its number.
         outputs: What it was set up to send: identifiers and rates.
         rate: Baud rate that it is set to; by default it gets on at any.
+        lacks: Kinds of output that this model has not.
 
     Attributes:
         outputs: What it is set up to send; kept without power.
@@ -85,11 +86,13 @@ class XsensMti(SerialDevice):
         device_id: int = 0x03700001,
         outputs: Sequence[tuple[int, int]] = AS_DELIVERED,
         rate: int | None = None,
+        lacks: Collection[int] = (),
     ) -> None:
         super().__init__(name=name, timeline=timeline, path=path, rate=rate)
         self.source = source
         self.outputs = list(outputs)
         self.writes = 0
+        self._lacks = lacks
         self._device_id = device_id
         self._measuring = True
         self._counter = 0
@@ -140,7 +143,9 @@ class XsensMti(SerialDevice):
             self._measuring = self.streaming = True
         elif mid == 0xC0:
             if data:
-                self.outputs = [self._made(*pair) for pair in struct.iter_unpack(">HH", data)]
+                self.outputs = [
+                    self._made(*pair) for pair in struct.iter_unpack(">HH", data) if pair[0] & 0xF8F0 not in self._lacks
+                ]
                 self.writes += 1
             self._answer(0xC1, b"".join(struct.pack(">HH", *pair) for pair in self.outputs))
         else:
