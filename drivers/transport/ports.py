@@ -16,7 +16,7 @@ from drivers.errors import AmbiguousDeviceError
 
 SCHEME: Final = "usb:"
 ROOT: Final = Path("/")
-KINDS: Final = ("ttyUSB", "ttyACM", "rfcomm", "ttyAMA", "ttyS")  # of ttys that a device may be behind
+KINDS: Final = ("ttyUSB", "ttyACM", "rfcomm")  # of ttys that come with a device; those of the board are always there
 MOST_PARENTS: Final = 8  # folders from a tty up to its USB device
 AMBIGUOUS_ADVICE: Final = (
     "Name one by its serial number, or by its number of interface behind that: 'doctor' lists both."
@@ -66,15 +66,9 @@ def is_usb_name(port: Path) -> bool:
 
 
 def ports_seen(root: Path = ROOT) -> list[PortSeen]:
-    """Return the serial ports that are there, in order; ports of a board that has none (ttyS) are left out."""
-    found = []
-    for tty in sorted((root / "sys/class/tty").glob("*")):
-        device = tty / "device"
-        if tty.name.startswith(KINDS) and (tty.name.startswith("rfcomm") or device.exists()):
-            port = _port(root / "dev" / tty.name, device)
-            if port.vendor or not tty.name.startswith("ttyS"):
-                found.append(port)
-    return found
+    """Return the serial ports that are there, in order: USB adapters and Bluetooth serial ports."""
+    ttys = sorted(tty for tty in (root / "sys/class/tty").glob("*") if tty.name.startswith(KINDS))
+    return [_port(root / "dev" / tty.name, tty / "device") for tty in ttys]
 
 
 def find_port(wanted: Path, root: Path = ROOT) -> Path | None:
