@@ -97,12 +97,12 @@ def test_ttys(ports: list[Port], *, named: bool, state: str) -> None:
 def test_ports_are_told_by_what_they_are_and_whether_they_can_be_opened(tmp_path: Path) -> None:
     plug(tmp_path, "ttyUSB0", FTDI).touch()
     plug(tmp_path, "ttyACM0", XSENS, at="1-2").touch()
-    dev = tmp_path / "dev"
+    dev, usb = tmp_path / "dev", "usb:0403:6001:A50285BI"
     everything = facts.ports(None, tmp_path)
     finding = judge_ports(everything, named=False)
     assert (finding.state, finding.found) == (
         "ok",
-        f"{dev}/ttyACM0 (usb:2639:0300:03700001, Xsens MTi), {dev}/ttyUSB0 (usb:0403:6001:A50285BI, FTDI FT232R USB UART)",
+        f"{dev}/ttyACM0 (usb:2639:0300:03700001, Xsens MTi), {dev}/ttyUSB0 ({usb}, FTDI FT232R USB UART)",
     )
     named = [Path("usb:0403:6001:A50285BI"), Path("usb:0403:6001:B1")]
     finding = judge_ports(facts.ports(named[:1], tmp_path), named=True, others=everything)
