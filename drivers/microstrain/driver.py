@@ -55,7 +55,8 @@ from drivers.packet import Frame
 
 RATES: Final = (115_200, 921_600, 460_800, 230_400, 57_600, 38_400, 19_200, 9_600)
 """Baud rates of these devices, the likely ones first. Over USB any will do."""
-ANSWER_S: Final = 0.5  # a device answers at once; it may be in the middle of a packet
+ANSWER_S: Final = 1.5  # a device answers at once; the computer may be busy
+PROBE_S: Final = 0.7  # at a rate that may be the wrong one
 TRIES: Final = 3  # of a command that was not answered: it may have been lost among what streamed
 MOST_RATE_HZ: Final = 1000
 UNKNOWN_COMMAND: Final = 1
@@ -143,7 +144,7 @@ class MicroStrain(Driver):
     async def probe(self, link: Link) -> bool:
         """Ask whether the device hears us."""
         try:
-            await _ask(link, BASE, PING, tries=1)
+            await _ask(link, BASE, PING, tries=1, within_s=PROBE_S)
         except RefusedError:
             return True
         except DialogueError:
@@ -244,7 +245,14 @@ async def _base_rate(link: Link, of: int, *, old: bool) -> int:
 
 
 async def _ask(
-    link: Link, of: int, command: int, data: bytes = b"", *, reply: int | None = None, tries: int = TRIES
+    link: Link,
+    of: int,
+    command: int,
+    data: bytes = b"",
+    *,
+    reply: int | None = None,
+    tries: int = TRIES,
+    within_s: float = ANSWER_S,
 ) -> bytes:
     """Send a command, again if need be, and return the data of its reply field; empty where it has none.
 
@@ -255,7 +263,7 @@ async def _ask(
     for left in reversed(range(tries)):
         await link.write("", packet(of, (command, data)))
         try:
-            found = await _answered(link, of, command)
+            found = await _answered(link, of, command, within_s)
         except DialogueError as problem:
             if left:
                 continue
@@ -270,13 +278,13 @@ async def _ask(
     raise DialogueError(f"command {command:02X} was not sent")
 
 
-async def _answered(link: Link, of: int, command: int) -> dict[int, bytes]:
+async def _answered(link: Link, of: int, command: int, within_s: float) -> dict[int, bytes]:
     """Return the fields of the answer to a command, by descriptor."""
 
     def is_it(whole: bytes) -> bool:
         return whole[2] == of and _fields(whole).get(REPLY, b"")[:1] == bytes((command,))
 
-    return _fields(await answer(link, MIP, is_it, ANSWER_S))
+    return _fields(await answer(link, MIP, is_it, within_s))
 
 
 def _fields(whole: bytes) -> dict[int, bytes]:

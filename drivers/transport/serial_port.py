@@ -36,6 +36,7 @@ SEARCH_S = 15.0
 LOOK_S = 0.5  # how often to look for a tty that is not there
 CLOSE_S = 2.0
 LOOK_AGAIN_S = 0.1  # a program that only looks at a port has let go of it by then
+ROUNDS = 2  # through the rates of a device: a computer that is busy, or a device that is, may miss an answer
 SETTLE_S = 0.05  # after a change of rate: what was on the way at the old one is thrown away
 MOST_WAITING_BYTES = 1 << 20  # of a dialogue: a device that sends more does not answer, it floods
 
@@ -118,7 +119,7 @@ class SerialTransport(Transport):
     async def _find_rate(self, driver: Driver, connection: SerialConnection) -> None:
         """Set the rate at which the driver hears the device, the last one first. Raises LinkError."""
         known = [] if self._rate is None else [self._rate]
-        for rate in (*known, *(rate for rate in driver.rates if rate not in known)):
+        for rate in ROUNDS * [*known, *(rate for rate in driver.rates if rate not in known)]:
             if await connection.set_rate(rate) and await driver.probe(connection):
                 self._rate = rate
                 return

@@ -56,7 +56,8 @@ from drivers.xsens_mti.message import (
 
 RATES: Final = (115_200, 921_600, 460_800, 230_400, 2_000_000, 4_000_000, 57_600, 38_400, 19_200, 9_600)
 """Baud rates of these devices, the likely ones first. Over USB any will do."""
-ANSWER_S: Final = 0.7  # a device answers at once; it may be in the middle of a message
+ANSWER_S: Final = 1.5  # a device answers at once; the computer may be busy
+PROBE_S: Final = 0.7  # at a rate that may be the wrong one
 TRIES: Final = 3  # of a command that was not answered: it may have been lost among what streamed
 MOST_RATE_HZ: Final = 2000
 LESS_ADVICE: Final = (
@@ -120,7 +121,7 @@ class XsensMti(Driver):
     async def probe(self, link: Link) -> bool:
         """Stop the device if it hears us."""
         try:
-            await _ask(link, GO_TO_CONFIG, tries=1)
+            await _ask(link, GO_TO_CONFIG, tries=1, within_s=PROBE_S)
         except DialogueError:
             return False
         return True
@@ -181,7 +182,15 @@ def _outputs(data: bytes) -> list[Output]:
         raise DialogueError(str(problem)) from problem
 
 
-async def _ask(link: Link, mid: int, reply: int | None = None, *, data: bytes = b"", tries: int = TRIES) -> bytes:
+async def _ask(
+    link: Link,
+    mid: int,
+    reply: int | None = None,
+    *,
+    data: bytes = b"",
+    tries: int = TRIES,
+    within_s: float = ANSWER_S,
+) -> bytes:
     """Send a message, again if need be, and return the data of its answer; a device that wakes up is told to stay.
 
     Raises:
@@ -191,7 +200,7 @@ async def _ask(link: Link, mid: int, reply: int | None = None, *, data: bytes = 
     for left in reversed(range(tries)):
         await link.write("", message(mid, data))
         try:
-            found = await _answer(link, wanted)
+            found = await _answer(link, wanted, within_s)
         except DialogueError as problem:
             if left:
                 continue
@@ -203,10 +212,10 @@ async def _ask(link: Link, mid: int, reply: int | None = None, *, data: bytes = 
     raise DialogueError(f"message {mid:02X} was not sent")
 
 
-async def _answer(link: Link, wanted: int) -> Message:
+async def _answer(link: Link, wanted: int, within_s: float) -> Message:
     """Wait for an answer or a refusal. A device that was just switched on asks whether it is to stay."""
     while True:
-        found = parse_message(await answer(link, XBUS, lambda whole: whole[2] in {wanted, ERROR, WAKE_UP}, ANSWER_S))
+        found = parse_message(await answer(link, XBUS, lambda whole: whole[2] in {wanted, ERROR, WAKE_UP}, within_s))
         if found.mid != WAKE_UP:
             return found
         await link.write("", message(WAKE_UP_ACK))

@@ -174,10 +174,10 @@ async def test_no_answer_at_any_rate_is_said_with_the_rates(tmp_path: Path) -> N
     driver = Deaf()
     with pytest.raises(DialogueError, match=r"no answer on .* at any of its rates \(9600, 115200 baud\)"):
         await SerialTransport(device.path).connect(driver, list[Frame]().append, lambda: 0)
-    assert driver.asked == 2
+    assert driver.asked == 4, "each rate twice"
     driver.rates = (115_200,)  # type: ignore[misc]
     connection = await SerialTransport(device.path).connect(driver, list[Frame]().append, lambda: 0)
-    assert driver.asked == 2, "one rate is not asked about, and the port was let go of"
+    assert driver.asked == 4, "one rate is not asked about, and the port was let go of"
     await connection.close()
     device.close()
 
