@@ -1,4 +1,4 @@
-"""What tells one device from another: Bluetooth addresses and names, however they are written."""
+"""What tells one device from another: Bluetooth addresses and names, and serial ports, however they are written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 _SEPARATORS = re.compile(r"[\s:.\-_]+")
 _ADDRESS = re.compile(r"[0-9A-F]{12}")
+_USB = "usb:"
+_ADAPTER = re.compile(r"usb:(?P<vendor>[0-9A-Fa-f]{4}):(?P<product>[0-9A-Fa-f]{4})(?P<rest>:[^\s:/]*(:[0-9]{2})?)?")
 NOBODY = ("00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF")
 """What is written where no address is known."""
 
@@ -28,6 +30,27 @@ def plain_name(text: str) -> str:
     return " ".join(text.replace("\0", " ").split()).casefold()
 
 
+def is_usb_name(port: Path) -> bool:
+    """Whether a serial port is named by its USB adapter (``usb:vendor:product:serial``), and is no path."""
+    return str(port).startswith(_USB)
+
+
+def serial_port(port: Path) -> Path:
+    """Return a serial port as it is kept: a path as it is, the name of a USB adapter with small letters in its numbers.
+
+    Raises:
+        ValueError: with what is expected, when it begins like the name of an adapter and is none.
+    """
+    if not is_usb_name(port):
+        return port
+    named = _ADAPTER.fullmatch(str(port))
+    if named is None:
+        raise ValueError(
+            "must be usb:VENDOR:PRODUCT:SERIAL, such as usb:0403:6001:A50285BI, as 'rehab-gateway doctor' lists it"
+        )
+    return Path(f"{_USB}{named['vendor'].lower()}:{named['product'].lower()}{named['rest'] or ''}")
+
+
 def same_tty(port: Path) -> Path:
     """Return the one path of a tty: links such as those in /dev/serial/by-id, ``..`` and ``//`` are followed."""
-    return port.resolve()
+    return port if is_usb_name(port) else port.resolve()

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
 from config.hand_text import NotTextError, text_of
+from config.hardware import is_usb_name
 from config.lines import line_of, locate
 from config.secret import located
 from config.settings import Section, Settings
@@ -68,6 +69,8 @@ def anchored(settings: _S, folder: Path) -> _S:
 
 def _anchor(value: Any, folder: Path) -> Any:
     if isinstance(value, Path):
+        if is_usb_name(value):
+            return value
         return Path(os.path.normpath(folder / located(value).expanduser()))
     if isinstance(value, Section):
         return anchored(value, folder)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from config.hardware import bluetooth_address
+from config.hardware import bluetooth_address, serial_port
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
@@ -217,7 +217,11 @@ class Device(Section):
     name: str | None = Field(
         None, description="Bluetooth name, when the address changes; no other device in range may have it."
     )
-    port: Path | None = Field(None, description="tty of a serial device, such as /dev/rfcomm0.")
+    port: Annotated[Path, AfterValidator(serial_port)] | None = Field(
+        None,
+        description="Serial port: a tty such as /dev/rfcomm0 or one of /dev/serial/by-id, or the USB adapter whatever"
+        " its number is, usb:VENDOR:PRODUCT:SERIAL as 'doctor' lists it.",
+    )
     serial: str | None = Field(
         None,
         min_length=1,

@@ -132,6 +132,8 @@ class Driver(ABC):
             that stamps frames and of ours, and only while this process runs (`drivers.transport.silence`).
         live: Channels whose frames show that the stream lives; a battery level does not.
         refresh_s: While the stream lives `refresh` is called so often, seconds; None for never.
+        rates: Baud rates that a serial device may be set to, the likely ones first. Of several, the one at which
+            `probe` hears the device is found when the port is opened.
     """
 
     name: ClassVar[str]
@@ -141,6 +143,7 @@ class Driver(ABC):
     silence_s: ClassVar[float] = 5.0
     live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})
     refresh_s: ClassVar[float | None] = None
+    rates: ClassVar[tuple[int, ...]] = (115_200,)
 
     def __init__(self, **options: Any) -> None:
         """Take the driver's own options from the configuration; raises ValueError with a clear sentence."""
@@ -154,6 +157,18 @@ class Driver(ABC):
     @abstractmethod
     def decoder(self) -> Decoder:
         """Return a fresh decoder for a new connection."""
+
+    def means(self, frame: Frame) -> bool:  # noqa: ARG002 - what a driver that cannot tell without decoding says
+        """Whether a frame of a `live` channel may be of a stream, as far as can be seen at a glance.
+
+        A serial port at the wrong rate gives bytes too: a device of which nothing else comes for long is started
+        again, and the rate found anew.
+        """
+        return True
+
+    async def probe(self, link: Link) -> bool:  # noqa: ARG002 - what a device of one rate is not asked
+        """Whether the device is heard at the rate that the port has now, within a second or so; raises no LinkError."""
+        return True
 
     async def identify(self, link: Link) -> Identity:  # noqa: ARG002 - what a device without any identity does
         """Ask what tells this very device from others of its kind, before `start`.

@@ -39,8 +39,8 @@ ORDERS = {
     "drivers": (
         "contract", "registry", "exo_frame", "heart_rate", "movella_dot", "openexo", "pulse_oximeter",
         "contec_oximeter", "running_speed", "cycling_speed", "cycling_power", "fitness_machine", "weight_scale",
-        "blood_pressure", "thermometer", "shimmer3", "vesc", "transport", "gatt", "driver", "exoskeleton", "identity",
-        "packet", "errors",
+        "blood_pressure", "thermometer", "shimmer3", "vesc", "microstrain", "xsens_mti", "transport", "gatt", "framing",
+        "gathered", "earth_frame", "driver", "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",

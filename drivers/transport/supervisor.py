@@ -33,12 +33,16 @@ from drivers.transport.transport import Clock, Connection, Transport
 log = logging.getLogger(__name__)
 
 STOP_S = 3.0  # a stop dialogue that takes longer is given up: the next start dialogue begins with a stop anyway
+NONSENSE_S = 15.0  # bytes that mean nothing for so long: the device sends at another rate now, or is another one
 START_S = 60.0  # every step of a dialogue has its own limit; this one is for a device that answers for ever
 
 T = TypeVar("T")
 
 NOBODY = Identity()  # nothing was connected yet
 
+NONSENSE_ADVICE = (
+    "Its baud rate is found anew; if this repeats, see that no other program sets it, and that the cable is whole."
+)
 DEFECT_ADVICE = "This is a defect of the gateway: report it."
 
 State = Literal["searching", "connecting", "starting", "streaming", "silent", "waiting", "failed", "stopped"]
@@ -121,6 +125,7 @@ class DeviceSupervisor:
         self._live_from_s: float | None = None  # first and last live frame of this connection, on the loop's clock
         self._live_to_s = 0.0
         self._live_to_ns = 0  # the last one's stamp
+        self._meant_s, self._meant_ns = 0.0, 0  # likewise of the last live frame that may have meant something
 
     async def run(self) -> None:
         """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
@@ -184,11 +189,14 @@ class DeviceSupervisor:
         """Wait until the stream ends. Raises LinkError."""
         loop = asyncio.get_running_loop()
         silence = Silence(self._driver.silence_s, self._clock_ns, loop.time())
+        nonsense = Silence(max(NONSENSE_S, self._driver.silence_s), self._clock_ns, loop.time())
         while True:
             if self._live_from_s is not None:
                 silence.heard(self._live_to_s, self._live_to_ns)
-            if not (left_s := silence.left_s(loop.time())):
-                self._error = SilentStreamError(f"no sample for {self._driver.silence_s:g} s")
+                nonsense.heard(self._meant_s, self._meant_ns)
+            left_s = min(silence.left_s(loop.time()), nonsense.left_s(loop.time()))
+            if not left_s:
+                self._error = _nonsense() if silence.left_s(loop.time()) else _silent(self._driver.silence_s)
                 self._report("silent")
                 raise self._error
             until_s = loop.time() + left_s
@@ -197,6 +205,7 @@ class DeviceSupervisor:
                     await connection.lost.wait()
                 raise LinkLostError("the link was lost")
             silence.woke(loop.time() - until_s)
+            nonsense.woke(loop.time() - until_s)
 
     async def _ask_again(self, connection: Connection) -> None:
         """Ask now and then for what the device does not tell by itself."""
@@ -253,6 +262,8 @@ class DeviceSupervisor:
     def _on_frame(self, frame: Frame) -> None:
         if frame.channel in self._driver.live:
             self._live_to_s, self._live_to_ns = asyncio.get_running_loop().time(), frame.arrival_ns
+            if self._driver.means(frame):
+                self._meant_s, self._meant_ns = self._live_to_s, self._live_to_ns
             if self._live_from_s is None:
                 self._live_from_s = self._live_to_s
                 self._error = None
@@ -274,6 +285,14 @@ class DeviceSupervisor:
                 self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._identity, self._doubt
             )
         )
+
+
+def _silent(longest_s: float) -> SilentStreamError:
+    return SilentStreamError(f"no sample for {longest_s:g} s")
+
+
+def _nonsense() -> SilentStreamError:
+    return SilentStreamError(f"nothing but bytes that mean nothing for {NONSENSE_S:g} s", advice=NONSENSE_ADVICE)
 
 
 def _transport(  # noqa: PLR0917 - the ways to a device, as they are configured

@@ -12,10 +12,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from struct import unpack_from
+
+from drivers.errors import AmbiguousDeviceError
+from drivers.transport.ports import ROOT, PortSeen, find_port, holders, ports_seen
 
 FSYNC_TRIES = 15  # the median of so few is steady enough to tell an SD card from a disk
 FSYNC_BYTES = 4096
@@ -51,11 +54,25 @@ class Bluetooth:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A serial port."""
+    """A serial port: as a configuration names it, whether it is there, and whether this user may open it.
+
+    Attributes:
+        path: As it is named, or its tty.
+        exists: Whether it is there.
+        usable: Whether this user may read and write it.
+        tty: The tty that it has now, where it is named otherwise.
+        name: What it is called whatever its number: ``usb:vendor:product:serial``; empty where it is no USB device.
+        about: Maker and product in their own words.
+        held_by: Other programs that have it open.
+    """
 
     path: str
     exists: bool
     usable: bool
+    tty: str = ""
+    name: str = ""
+    about: str = ""
+    held_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +112,23 @@ def bluetooth() -> Bluetooth:
     return Bluetooth(tuple(adapters), tuple(blocked), asyncio.run(_bluez()))
 
 
-def ports(named: Sequence[Path] | None) -> list[Port]:
-    """Return the ttys that a configuration names or, without one, those that a device may be behind."""
-    paths = named
-    if paths is None:
-        paths = sorted(path for kind in ("ttyUSB*", "ttyACM*", "rfcomm*") for path in Path("/dev").glob(kind))
-    return [Port(str(path), path.exists(), os.access(path, os.R_OK | os.W_OK)) for path in paths]
+def ports(named: Sequence[Path] | None, root: Path = ROOT) -> list[Port]:
+    """Return the ports that a configuration names or, without one, those that a device may be behind."""
+    seen = {port.path.resolve(): port for port in ports_seen(root)}
+    return [_port(path, seen, root) for path in ([port.path for port in seen.values()] if named is None else named)]
+
+
+def _port(path: Path, seen: Mapping[Path, PortSeen], root: Path) -> Port:
+    try:
+        tty = find_port(path, root)
+    except AmbiguousDeviceError as problem:
+        return Port(str(path), exists=False, usable=False, about=str(problem))
+    if tty is None:
+        return Port(str(path), exists=False, usable=False)
+    known = seen.get(tty.resolve(), PortSeen(tty))
+    usable = os.access(tty, os.R_OK | os.W_OK)
+    other = str(tty.resolve()) if tty.resolve() != path else ""
+    return Port(str(path), tty.exists(), usable, other, known.name, known.description, tuple(holders(tty)))
 
 
 def clock() -> Clock:

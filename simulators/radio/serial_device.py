@@ -17,14 +17,15 @@ class SerialDevice(SimulatedDevice):
         name: Unique name in the scene.
         timeline: Simulated time.
         path: Name of the serial port.
+        rate: Baud rate that it is set to; by default it gets on at any.
 
     Attributes:
         port: The device's end of it.
     """
 
-    def __init__(self, *, name: str, timeline: Timeline, path: Path) -> None:
+    def __init__(self, *, name: str, timeline: Timeline, path: Path, rate: int | None = None) -> None:
         super().__init__(name=name, timeline=timeline)
-        self.port = SerialPort(path, received=self.receive, hung_up=self._on_hung_up)
+        self.port = SerialPort(path, received=self.receive, hung_up=self._on_hung_up, rate=rate)
 
     @abstractmethod
     def receive(self, data: bytes) -> None:

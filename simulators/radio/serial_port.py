@@ -20,6 +20,7 @@ from pathlib import Path
 READ_BYTES = 4096
 MOST_WAITING = 4096  # bytes for a reader that does not keep up: a second or two of a sensor; beyond it, whole writes go
 DRAIN_S = 2.0  # a program that has not read for so long is not going to
+OTHER_RATE = bytes((7 * byte + 0x80) & 0xFF for byte in range(256))  # what becomes of a byte: no more wrong than right
 LOOK_S = 0.05  # how often to look whether somebody has opened the port: polling is all that a pty offers
 
 
@@ -30,15 +31,26 @@ class SerialPort:
         path: Stable name; a symbolic link to the pseudo-terminal.
         received: Called with what was received.
         hung_up: Called when the program at the other end has closed the port.
+        rate: Baud rate at which the device sends and listens: at another, either end gets other bytes than were sent.
+            By default it gets on at any, as over USB.
 
     Attributes:
         path: Stable name.
+        rate: As given; a device may be set to another.
         opened: Whether a program has the port open.
         dropped: Writes that went nowhere because the reader did not keep up.
     """
 
-    def __init__(self, path: Path, *, received: Callable[[bytes], None], hung_up: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        received: Callable[[bytes], None],
+        hung_up: Callable[[], None],
+        rate: int | None = None,
+    ) -> None:
         self.path = path
+        self.rate = rate
         self.opened = False
         self.dropped = 0
         self._received = received
@@ -80,7 +92,7 @@ class SerialPort:
             self.dropped += 1
             return False
         idle = not self._waiting
-        self._waiting += data
+        self._waiting += self._heard(data)
         if idle:
             self._flush()
             if self._waiting:
@@ -129,7 +141,13 @@ class SerialPort:
             self._hung_up()
             self._look()
             return
-        self._received(data)
+        self._received(self._heard(data))
+
+    def _heard(self, data: bytes) -> bytes:
+        """Return bytes as the other end gets them; at a wrong rate none comes through."""
+        if self.rate is None or termios.tcgetattr(self._master)[5] == getattr(termios, f"B{self.rate}"):
+            return data
+        return data.translate(OTHER_RATE)
 
     def _close_reader(self) -> None:
         self.opened = False

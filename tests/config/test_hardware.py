@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.errors import ConfigError
-from config.hardware import bluetooth_address, plain_name
+from config.hardware import bluetooth_address, plain_name, serial_port
 from config.loader import load
 
 ADDRESS = "D4:22:CD:00:00:0A"
@@ -125,6 +125,43 @@ def test_one_tty_by_two_names_is_refused(tmp_path: Path, spelling: str) -> None:
     reason = refused(tmp_path, f'port = "{tmp_path}/ttyUSB0"', f'port = "{spelling.format(tmp_path)}"', text)
     assert "line 19: slot.device.port" in reason
     assert "already" in reason
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("usb:0403:6001:A50285BI", "usb:0403:6001:A50285BI"),
+        ("usb:1A86:7523", "usb:1a86:7523"),
+        ("usb:0403:6011:FT4:02", "usb:0403:6011:FT4:02"),
+        ("usb:0403:6011::02", "usb:0403:6011::02"),
+        ("/dev/ttyUSB0", "/dev/ttyUSB0"),
+        ("usbserial/left", "usbserial/left"),
+    ],
+)
+def test_a_serial_port_is_a_path_or_the_name_of_an_adapter(written: str, kept: str) -> None:
+    assert serial_port(Path(written)) == Path(kept)
+
+
+@pytest.mark.parametrize(
+    "text", ["usb:", "usb:0403", "usb:0403:60011:A", "usb:04g3:6001:A", "usb:0403:6001:A:1", "usb:1:2:3"]
+)
+def test_what_is_no_name_of_an_adapter_is_refused_with_an_example(text: str, tmp_path: Path) -> None:
+    reason = refused(tmp_path, f'port = "{text}"', 'port = "/dev/ttyUSB0"', TWO_BEDS.replace("movella_dot", "shimmer3"))
+    assert f"slot.device.port = '{text}' must be usb:VENDOR:PRODUCT:SERIAL" in reason
+    assert "line 9" in reason
+
+
+def test_the_name_of_an_adapter_is_no_path(tmp_path: Path) -> None:
+    path = tmp_path / "ward.toml"
+    names = ('port = "usb:0403:6001:A1"', 'port = "usb:0403:6001:A2"')
+    path.write_text(TWO_BEDS.replace("movella_dot", "shimmer3").format(one=names[0], other=names[1]))
+    assert [slot.device[0].port for slot in load(path).slot] == [Path("usb:0403:6001:A1"), Path("usb:0403:6001:A2")]
+
+
+def test_one_adapter_for_two_devices_is_refused(tmp_path: Path) -> None:
+    text = TWO_BEDS.replace("movella_dot", "shimmer3")
+    reason = refused(tmp_path, 'port = "usb:0A03:6001:A1"', 'port = "usb:0a03:6001:A1"', text)
+    assert "line 19: slot.device.port = 'usb:0a03:6001:A1' is already another device's" in reason
 
 
 @given(st.text(max_size=20))

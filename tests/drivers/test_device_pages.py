@@ -14,9 +14,10 @@ HEADINGS = [
     "Measures", "Firmware", "Set-up", "Streams and units", "Timing", "Known faults", "Verified against",
 ]  # fmt: skip
 OF_EXOSKELETONS = ("exo_frame", "openexo", "vesc")
+WIRED = ("microstrain", "xsens_mti")
 
 
-@pytest.mark.parametrize("name", OF_EXOSKELETONS)
+@pytest.mark.parametrize("name", OF_EXOSKELETONS + WIRED)
 def test_a_page_has_its_headings_and_its_driver_s_streams(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text("utf-8")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS

@@ -16,13 +16,14 @@ from drivers.registry import load_driver
 from dsp.kernel import cache_base
 from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users
 from gateway.cli.doctor.finding import Finding, State
+from gateway.cli.doctor.ports import judge_ports
 from gateway.cli.doctor.services import judge_broker, judge_dashboard, judge_store
 from gateway.cli.terminal import Terminal
 from gateway.machine import facts
-from gateway.machine.facts import Bluetooth, Clock, Disk, Port, Processor
+from gateway.machine.facts import Bluetooth, Clock, Disk, Processor
 from gateway.machine.plain_text import plain_json, visible
 
-__all__ = ["Finding", "examine", "judge_broker", "show", "verdict"]
+__all__ = ["Finding", "examine", "judge_broker", "judge_ports", "show", "verdict"]
 
 MACHINES = ("x86_64", "aarch64")
 PYTHONS = ((3, 11), (3, 14))  # oldest and newest that the locked dependencies have wheels for
@@ -48,7 +49,7 @@ def examine(settings: Settings | None) -> list[Finding]:
         judge_bluetooth(
             facts.bluetooth(), needed="ble" in transports and not simulated, adapter=defaults.radio.adapter
         ),
-        judge_ports(facts.ports(named), named=settings is not None),
+        judge_ports(facts.ports(named), named=settings is not None, others=facts.ports(None) if settings else ()),
         judge_clock(facts.clock()),
         judge_disk(facts.disk(defaults.site.data), defaults.outbox.max_megabytes * MEGABYTE),
         judge_broker(defaults),
@@ -106,22 +107,6 @@ def judge_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None) -> Fi
         advice = "Start BlueZ: apt install bluez, then systemctl enable --now bluetooth."
         return Finding("bluetooth", bad, f"{found}, but no BlueZ on D-Bus", advice)
     return Finding("bluetooth", "ok", f"{found}, BlueZ answers")
-
-
-def judge_ports(ports: Sequence[Port], *, named: bool) -> Finding:
-    """Every tty of the configuration is there and open to this user; without one, any that is not is worth a word."""
-    if not ports:
-        found = "none configured" if named else "none"
-        return Finding("ttys", "ok", found)
-    missing = [port.path for port in ports if not port.exists]
-    if missing:
-        advice = "Plug the device in; a Bluetooth serial device is bound with: rfcomm bind 0 ADDRESS."
-        return Finding("ttys", "fail", f"not there: {', '.join(missing)}", advice)
-    closed = [port.path for port in ports if not port.usable]
-    if closed:
-        advice = "Let this user in: adduser USER dialout, then log in again."
-        return Finding("ttys", "fail" if named else "warn", f"not open to this user: {', '.join(closed)}", advice)
-    return Finding("ttys", "ok", ", ".join(port.path for port in ports))
 
 
 def judge_clock(clock: Clock) -> Finding:

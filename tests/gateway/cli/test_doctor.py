@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from gateway.cli.doctor.doctor import (
 )
 from gateway.machine import facts
 from gateway.machine.facts import Bluetooth, Clock, Disk, Port, Processor
+from tests.drivers.test_ports import FTDI, XSENS, plug
 from tests.servers import Child
 
 PI_5 = Processor("aarch64", 64, 4, (3, 13))
@@ -90,6 +92,46 @@ def test_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None, state:
 )
 def test_ttys(ports: list[Port], *, named: bool, state: str) -> None:
     assert judge_ports(ports, named=named).state == state
+
+
+def test_ports_are_told_by_what_they_are_and_whether_they_can_be_opened(tmp_path: Path) -> None:
+    plug(tmp_path, "ttyUSB0", FTDI).touch()
+    plug(tmp_path, "ttyACM0", XSENS, at="1-2").touch()
+    dev, usb = tmp_path / "dev", "usb:0403:6001:A50285BI"
+    everything = facts.ports(None, tmp_path)
+    finding = judge_ports(everything, named=False)
+    assert (finding.state, finding.found) == (
+        "ok",
+        f"{dev}/ttyACM0 (usb:2639:0300:03700001, Xsens MTi), {dev}/ttyUSB0 ({usb}, FTDI FT232R USB UART)",
+    )
+    named = [Path("usb:0403:6001:A50285BI"), Path("usb:0403:6001:B1")]
+    finding = judge_ports(facts.ports(named[:1], tmp_path), named=True, others=everything)
+    assert finding.state == "ok"
+    assert finding.found == (
+        f"usb:0403:6001:A50285BI ({dev}/ttyUSB0, FTDI FT232R USB UART);"
+        f" also there: {dev}/ttyACM0 (usb:2639:0300:03700001, Xsens MTi)"
+    )
+    finding = judge_ports(facts.ports(named, tmp_path), named=True, others=everything)
+    assert finding.state == "fail"
+    assert finding.found.startswith("not there: usb:0403:6001:B1; also there:")
+
+
+def test_two_adapters_of_one_name_are_told(tmp_path: Path) -> None:
+    for number in range(2):
+        plug(tmp_path, f"ttyUSB{number}", FTDI, at=f"1-{number}").touch()
+    finding = judge_ports(facts.ports([Path("usb:0403:6001:A50285BI")], tmp_path), named=True)
+    assert finding.state == "fail"
+    assert "is 2 ports" in finding.found
+
+
+def test_a_number_that_may_change_and_a_program_that_has_the_port_are_worth_a_word() -> None:
+    port = Port("/dev/ttyUSB0", exists=True, usable=True, name="usb:0403:6001:A50285BI")
+    finding = judge_ports([port], named=True)
+    assert (finding.state, "port = 'usb:0403:6001:A50285BI'" in finding.advice) == ("warn", True)
+    held = judge_ports([replace(port, held_by=("minicom (process 7)",))], named=True)
+    assert (held.state, "open in minicom (process 7)" in held.found) == ("warn", True)
+    ours = Port("/dev/serial/by-id/usb-x", exists=True, usable=True, held_by=("rehab-gateway (process 7)",))
+    assert judge_ports([ours], named=True).state == "ok"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+"""From the bytes of a serial port to whole messages that begin with a mark, tell their length and end with a check sum.
+
+A port keeps no boundaries, bytes get lost, and a mark may occur in data: a message counts only if its check sum is
+right, and the search goes on at the byte behind a mark that was none. The same messages are found in any chunking.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.driver import Link
+from drivers.errors import DialogueError, MalformedFrameError
+from drivers.packet import Frame
+
+SKIPPED: Final = "bytes that belong to no message"
+BAD_SUM: Final = "check sum"
+MOST_BYTE_WAIT_S: Final = 1.0  # between two bytes of an answer: beyond it nothing more comes
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How messages of a protocol look.
+
+    Attributes:
+        mark: The bytes that a message begins with.
+        longest_head: Bytes from which on `size` surely knows.
+        size: Number of bytes of the message that begins at a place; 0 while its head is not whole.
+        whole: Whether the check sum of a message is right.
+    """
+
+    mark: bytes
+    longest_head: int
+    size: Callable[[bytes, int], int]
+    whole: Callable[[bytes], bool]
+
+    def message(self, data: bytes) -> bytes:
+        """Return the bytes if they are exactly one message; raises MalformedFrameError."""
+        if not data.startswith(self.mark) or self.size(data, 0) != len(data):
+            raise MalformedFrameError("no whole message")
+        if not self.whole(data):
+            raise MalformedFrameError(BAD_SUM)
+        return data
+
+
+class Messages:
+    """Cuts the bytes of one connection into messages.
+
+    Args:
+        form: How they look.
+        faults: Where bytes that belong to none, and wrong check sums, are counted.
+    """
+
+    def __init__(self, form: Form, faults: Counter[str]) -> None:
+        self._form = form
+        self._faults = faults
+        self._rest = b""
+
+    def of(self, frames: Sequence[Frame], channel: str) -> tuple[list[bytes], list[int]]:
+        """Return the messages that the frames of a channel complete, and the arrival of the frame that did."""
+        found: list[bytes] = []
+        arrival_ns: list[int] = []
+        for frame in frames:
+            if frame.channel == channel:
+                before = len(found)
+                self._cut(frame.data, found)
+                arrival_ns += [frame.arrival_ns] * (len(found) - before)
+        return found, arrival_ns
+
+    def _cut(self, new: bytes, found: list[bytes]) -> None:
+        mark, size_of, whole = self._form.mark, self._form.size, self._form.whole
+        data = self._rest + new
+        at, end = 0, len(data)
+        while at < end:
+            if not data.startswith(mark, at):
+                at = self._skipped(data, at)
+                if end - at < len(mark):
+                    break
+            size = size_of(data, at)
+            if not size or at + size > end:
+                break
+            message = data[at : at + size]
+            if whole(message):
+                found.append(message)
+                at += size
+            else:
+                self._faults[BAD_SUM] += 1
+                at = self._skipped(data, at)
+        self._rest = data[at:]
+
+    def _skipped(self, data: bytes, at: int) -> int:
+        """Return where a message could begin behind ``at``, and count what lies between."""
+        mark = self._form.mark
+        begin = at if not data.startswith(mark, at) else at + 1
+        found = data.find(mark, begin)
+        if found < 0:
+            found = len(data)
+            for size in range(min(len(mark) - 1, len(data) - begin), 0, -1):
+                if data.endswith(mark[:size]):
+                    found -= size
+                    break
+        if found > at:
+            self._faults[SKIPPED] += found - at
+        return found
+
+
+async def next_message(link: Link, form: Form) -> bytes:
+    """Take bytes off a link, during a dialogue, up to the end of the next whole message. Raises DialogueError."""
+    taken = b""
+    while True:
+        start = taken.find(form.mark)
+        taken = taken[start:] if start >= 0 else taken[-len(form.mark) + 1 :]
+        size = form.size(taken, 0) if start >= 0 else 0
+        if size and len(taken) >= size:
+            if form.whole(taken[:size]):
+                return taken[:size]  # only behind garbage was more than it taken, and a stream finds itself again
+            taken = taken[1:]
+            continue
+        taken += await link.receive(size - len(taken) if size else 1, timeout_s=MOST_BYTE_WAIT_S)
+
+
+async def answer(link: Link, form: Form, is_it: Callable[[bytes], bool], within_s: float) -> bytes:
+    """Return the first message that is the answer, whatever streams meanwhile.
+
+    Raises:
+        DialogueError: none came in time.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                message = await next_message(link, form)
+                if is_it(message):
+                    return message
+    except TimeoutError:
+        raise DialogueError(f"no answer within {within_s:g} s") from None
+
+
+class Layout(Protocol):
+    """Where what stands in messages that are laid out alike.
+
+    Attributes:
+        at: Places of the bytes that say what stands where.
+        heads: Those bytes.
+    """
+
+    @property
+    def at(self) -> NDArray[np.int64]:
+        """Places in a message."""
+        ...
+
+    @property
+    def heads(self) -> NDArray[np.uint8]:
+        """What is there."""
+        ...
+
+
+L = TypeVar("L", bound=Layout)
+
+
+def alike(
+    messages: Sequence[bytes], known: dict[int, L], layout_of: Callable[[bytes], L | None]
+) -> Iterator[tuple[L, NDArray[np.uint8], NDArray[np.int64]]]:
+    """Yield messages that are laid out alike: their layout, their bytes (n, size), and their places among all.
+
+    Args:
+        messages: Whole messages.
+        known: The layout that was met last, by size of the message; kept up to date.
+        layout_of: Reads the layout of a message; None where that makes no sense, and the message is left out.
+    """
+    sizes: dict[int, list[int]] = {}
+    for place, message in enumerate(messages):
+        sizes.setdefault(len(message), []).append(place)
+    for size, places in sizes.items():
+        left = np.array(places, np.int64)
+        rows = np.frombuffer(b"".join([messages[place] for place in places]), np.uint8).reshape(-1, size)
+        while len(left):
+            layout = known.get(size)
+            same = _laid_out(rows, layout)
+            if layout is None or not same[0]:
+                layout = layout_of(messages[left[0]])
+                if layout is None:
+                    rows, left = rows[1:], left[1:]
+                    continue
+                known[size] = layout
+                same = _laid_out(rows, layout)
+            if same.all():
+                yield layout, rows, left
+                break
+            yield layout, rows[same], left[same]
+            rows, left = rows[~same], left[~same]
+
+
+def _laid_out(rows: NDArray[np.uint8], layout: Layout | None) -> NDArray[np.bool_]:
+    if layout is None:
+        return np.zeros(len(rows), np.bool_)
+    same: NDArray[np.bool_] = (rows[:, layout.at] == layout.heads).all(axis=1)
+    return same
