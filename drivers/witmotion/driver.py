@@ -27,7 +27,6 @@ MEASUREMENT_CHANNEL: Final = "measurement"
 
 DEFAULT_RATE_HZ: Final = 100.0  # as shipped it is 10, which no step is seen at
 PAUSE_S: Final = 0.1  # between two commands: sooner, the sensor passes over the second
-NEWS_S: Final = 0.005  # between two frames at the highest rate
 ASKED: Final = (wire.BATTERY, wire.TEMPERATURE, wire.FIELD)
 READ_RATE: Final = wire.read_command(wire.RATE)
 
@@ -40,11 +39,12 @@ def orientation(rate_hz: float) -> StreamSpec:
 class WitMotionDecoder(Decoder):
     """Frames to samples, many at a time; answers of registers one by one.
 
+    A second delivery cannot be told from news, and is not looked for: of a sensor that lies still several frames in
+    succession say the same, and come at once.
+
     Args:
         rate_hz: Rate that the sensor is set to, until it says another.
     """
-
-    uncounted: ClassVar[Mapping[str, float]] = {MEASUREMENT_CHANNEL: NEWS_S}
 
     def __init__(self, rate_hz: float = DEFAULT_RATE_HZ) -> None:
         super().__init__()

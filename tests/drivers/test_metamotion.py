@@ -146,7 +146,7 @@ def test_single_and_packed_messages_of_both_chips_are_read_in_order() -> None:
 
 def test_what_the_device_makes_of_it_is_in_the_units_of_the_same_streams() -> None:
     fused = (
-        b"\x19\x04" + struct.pack("<3fB", 1000.0, -500.0, 0.0, 3), b"\x19\x05" + struct.pack("<3fB", 180.0, 0, -90.0, 3),
+        b"\x19\x04" + struct.pack("<3fB", 1000.0, -500.0, 0.0, 3), b"\x19\x05" + struct.pack("<3fB", 180.0, 0, -90, 3),
         b"\x19\x06" + struct.pack("<3fB", 20.0, -30.0, 40.0, 2), quaternion(0.5, -0.5, 0.5, -0.5),
         b"\x19\x08" + struct.pack("<4f", 350.0, 20.0, -30.0, 350.0), b"\x19\x09" + bytes(12), b"\x19\x0a" + bytes(12),
         b"\x15\x05" + triples((320, -160, 16)),
@@ -169,7 +169,7 @@ def test_a_quaternion_that_is_none_is_left_out(value: float) -> None:
 
 
 @pytest.mark.parametrize(("end", "clipped"), [(32767, True), (-32768, True), (32766, False)])
-def test_the_end_of_a_range_is_flagged(end: int, clipped: bool) -> None:  # noqa: FBT001 - a table
+def test_the_end_of_a_range_is_flagged(end: int, clipped: bool) -> None:
     got = decoded(MetaMotion().decoder(), [notified(b"\x03\x05" + triples((0, 0, 0), (0, end, 0), (0, 0, 0)))])
     assert [bool(flag & Flag.CLIPPED) for flag in got["acceleration"].flags.tolist()] == [False, clipped, False]
 

@@ -1,4 +1,4 @@
-"""WitMotion over Bluetooth: frames however notifications cut and join them, registers, and the two settings there are."""
+"""WitMotion over Bluetooth: frames however notifications cut and join them, registers, and the one setting there is."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_units_are_si_and_a_loss_is_unknown() -> None:
 
 @pytest.mark.parametrize(("end", "clipped"), [(32767, True), (-32768, True), (32766, False), (-32767, False)])
 @pytest.mark.parametrize("axis", range(9))
-def test_the_end_of_a_range_is_flagged(end: int, clipped: bool, axis: int) -> None:  # noqa: FBT001 - a table
+def test_the_end_of_a_range_is_flagged(end: int, clipped: bool, axis: int) -> None:
     words = [0] * 9
     words[axis] = end
     flags = decoded(WitMotion().decoder(), [notified(b"\x55\x61" + struct.pack("<9h", *words))])["imu"].flags
