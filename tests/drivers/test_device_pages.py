@@ -14,9 +14,10 @@ HEADINGS = [
     "Measures", "Firmware", "Set-up", "Streams and units", "Timing", "Known faults", "Verified against",
 ]  # fmt: skip
 OF_EXOSKELETONS = ("exo_frame", "openexo", "vesc")
+OF_MOTION_SENSORS = ("metamotion", "orphe", "witmotion", "witmotion_serial")
 
 
-@pytest.mark.parametrize("name", OF_EXOSKELETONS)
+@pytest.mark.parametrize("name", [*OF_EXOSKELETONS, *OF_MOTION_SENSORS])
 def test_a_page_has_its_headings_and_its_driver_s_streams(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text("utf-8")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
