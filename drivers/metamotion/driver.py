@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 
@@ -26,12 +26,13 @@ from drivers.metamotion.message import (
     GYRO_RANGES_DPS,
     MG,
     MICROTESLA_A_COUNT,
+    SINGLE_BYTES,
     STANDARD_GRAVITY,
     Configured,
     parse_configuration,
     signal_of,
 )
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Frame, Frames, Packet, Packets, StreamSpec
 
 SERVICE: Final = "326a9000-85cb-9195-d9dd-464cfbbae75a"
 COMMAND: Final = "326a9001-85cb-9195-d9dd-464cfbbae75a"
@@ -72,6 +73,38 @@ class _Run:
     arrival_ns: list[int] = field(default_factory=list)
 
 
+class _Counts:
+    """Counts of one stream of several devices, back to back.
+
+    Args:
+        devices: How many devices there are.
+    """
+
+    def __init__(self, devices: int) -> None:
+        self._payloads: list[bytes] = []
+        self._arrival_ns: list[int] = []
+        self._scales: list[float] = []  # of each message
+        self._each = [0] * devices
+
+    def add(self, device: int, runs: Sequence[_Run]) -> None:
+        """Take the messages of a device."""
+        for run in runs:
+            self._payloads += run.payloads
+            self._arrival_ns += run.arrival_ns
+            self._scales += [run.kind[2]] * len(run.payloads)
+            self._each[device] += sum(map(len, run.payloads)) // SINGLE_BYTES
+
+    def packets(self, stream: str) -> list[Packets]:
+        """Return the samples."""
+        counts = np.frombuffer(b"".join(self._payloads), "<i2").reshape(-1, 3)
+        samples = np.array(list(map(len, self._payloads))) // SINGLE_BYTES
+        clipped = np.asarray((counts == FULL - 1) | (counts == -FULL)).any(axis=1)
+        marks = np.where(clipped, np.uint8(Flag.LOSS_UNKNOWN | Flag.CLIPPED), np.uint8(Flag.LOSS_UNKNOWN))
+        arrival_ns = np.repeat(np.array(self._arrival_ns, np.int64), samples)
+        scales = np.repeat(self._scales, samples)[:, None]
+        return Packets.counted(stream, self._each, arrival_ns, np.empty(0, np.int64), counts * scales, marks)
+
+
 class MetaMotionDecoder(Decoder):
     """Messages to samples, many at a time.
 
@@ -101,6 +134,26 @@ class MetaMotionDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode notifications."""
+        found = self.decode_batch([self], Frames.of([frames]))
+        return [packet for packets in found for _, packet in packets.each()]
+
+    @classmethod
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
+        """Decode the counts of all devices at once; of one that sends what it made of them, by itself."""
+        start, each = frames.start.tolist(), frames.each()
+        counted: dict[str, _Counts] = {}
+        alone: list[list[Packet]] = []
+        for at, decoder in enumerate(cast("Sequence[MetaMotionDecoder]", decoders)):
+            runs = decoder.take(each[at])
+            if all(run.kind[1] == COUNTS for own in runs.values() for run in own):
+                for stream, own in runs.items():
+                    counted.setdefault(stream, _Counts(len(start) - 1)).add(at, own)
+                runs = {}
+            alone.append(decoder.rest(runs, each[at]))
+        return [packets for stream, found in counted.items() for packets in found.packets(stream)] + Packets.of(alone)
+
+    def take(self, frames: Sequence[Frame]) -> dict[str, list[_Run]]:
+        """Return the messages of each stream, run by run; count those that cannot be read."""
         runs: dict[str, list[_Run]] = {}
         for frame in frames:
             if frame.channel != MEASUREMENT_CHANNEL:
@@ -109,6 +162,12 @@ class MetaMotionDecoder(Decoder):
                 self._take(frame, runs)
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
+        for stream in runs.keys() - self._streams.keys():
+            self._streams[stream] = StreamSpec(stream, *CHANNELS[stream])
+        return runs
+
+    def rest(self, runs: Mapping[str, Sequence[_Run]], frames: Sequence[Frame]) -> list[Packet]:
+        """Return the samples of runs, and the level of the battery."""
         packets = [packet for stream, own in runs.items() if (packet := self._packet(stream, own)) is not None]
         level = battery_packet(frames, self.faults)
         return packets if level is None else [*packets, level]
@@ -144,19 +203,15 @@ class MetaMotionDecoder(Decoder):
         parts = [packet for run in runs if len(packet := self._read(stream, run))]
         if not parts:
             return None
-        if stream not in self._streams:
-            self._streams[stream] = StreamSpec(stream, *CHANNELS[stream])
         return parts[0] if len(parts) == 1 else Packet.joined(parts)
 
     def _read(self, stream: str, run: _Run) -> Packet:
         what, form, scale = run.kind
         arrival_ns, data = np.array(run.arrival_ns, np.int64), b"".join(run.payloads)
         if form == COUNTS:
-            counts = np.frombuffer(data, "<i2").reshape(-1, 3)
-            each = [len(payload) // 6 for payload in run.payloads]
-            clipped = ((counts == FULL - 1) | (counts == -FULL)).any(axis=1)
-            marks = np.where(clipped, np.uint8(Flag.LOSS_UNKNOWN | Flag.CLIPPED), np.uint8(Flag.LOSS_UNKNOWN))
-            return Packet(stream, np.repeat(arrival_ns, each), np.empty(0, np.int64), counts * scale, marks)
+            counts = _Counts(1)
+            counts.add(0, [run])
+            return next(packet for packets in counts.packets(stream) for _, packet in packets.each())
         size = len(run.payloads[0])
         rows = np.frombuffer(data, np.uint8).reshape(-1, size)[:, : size // 4 * 4]
         values = np.ascontiguousarray(rows).view("<f4").astype(np.float64) * scale

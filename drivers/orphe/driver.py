@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from drivers.identity import Identity
 from drivers.orphe.gait import GAIT, Steps, parse_gait
 from drivers.orphe.sensor import (
     ACC_RANGES_G,
+    FRAME_BYTES,
     FRAMES,
     FULL,
     GYRO_DPS_A_COUNT,
@@ -31,11 +32,12 @@ from drivers.orphe.sensor import (
     TICK_HZ,
     Mode,
     checked_mode,
+    milliseconds,
     oldest_first,
-    time_of_day_ms,
+    says_a_time,
 )
 from drivers.orphe.stamps import DAY, Stamps
-from drivers.packet import Flag, Frame, Packet, StreamSpec, Ticks
+from drivers.packet import Flag, Frame, Frames, Packet, Packets, StreamSpec, Ticks
 
 SERVICE: Final = "01a9d6b5-ff6e-444a-b266-0be75e85c064"
 DEVICE_INFORMATION: Final = "24354f22-1c46-430e-a4ab-a1eeabbcdfc0"
@@ -87,7 +89,7 @@ class OrpheDecoder(Decoder):
         return self._streams
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode notifications: sensor frames of one mode at once."""
+        """Decode notifications: sensor frames of one mode and range at once."""
         steps: list[Row] = []
         parts: list[list[Packet]] = []
         run: list[Frame] = []
@@ -95,22 +97,74 @@ class OrpheDecoder(Decoder):
             try:
                 if frame.channel == MEASUREMENT_CHANNEL:
                     mode = checked_mode(frame.data)
-                    if mode != self._mode:
-                        parts.append(self._measured(run))
+                    if mode is not self._mode:
+                        parts.append(self._run(run))
                         run = []
                         self._turn_to(mode)
                     run.append(frame)
                 elif frame.channel == GAIT_CHANNEL:
                     steps += self._steps.add(parse_gait(frame.data), frame.arrival_ns)
                 elif frame.channel == CONTROL_CHANNEL:
-                    parts.append(self._measured(run))
+                    parts.append(self._run(run))
                     run = []
                     self._set_ranges(*parse_information(frame.data)[1:])
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
-        parts.append(self._measured(run))
+        parts.append(self._run(run))
         told = (packet_of(GAIT, steps), battery_packet(frames, self.faults))
         return [*_joined(parts), *(packet for packet in told if packet is not None)]
+
+    @classmethod
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
+        """Decode the sensor frames of all insoles of a mode at once; an insole that sends anything else, by itself."""
+        ours = cast("Sequence[OrpheDecoder]", decoders)
+        start = frames.start.tolist()
+        by_mode: dict[Mode, list[int]] = {}
+        alone: list[int] = []
+        for at, (decoder, first, last) in enumerate(zip(ours, start, start[1:], strict=False)):
+            if decoder.sends_samples_alone(frames, first, last):
+                by_mode.setdefault(decoder.mode, []).append(at)
+            else:
+                alone.append(at)
+        found: list[Packets] = []
+        for mode, members in by_mode.items():
+            own = frames if len(members) == len(ours) else frames.chosen(members)
+            found += [each.owned_by(members) for each in measured(mode, [ours[at] for at in members], own)]
+        if alone:
+            each = frames.chosen(alone).each()
+            packets = [ours[at].fitting(ours[at].decode(own)) for at, own in zip(alone, each, strict=True)]
+            found += [batch.owned_by(alone) for batch in Packets.of(packets)]
+        return found
+
+    def sends_samples_alone(self, frames: Frames, first: int, last: int) -> bool:
+        """Whether frames from one place to another are whole sensor frames of the present mode, and nothing else."""
+        own = frames.data[first:last]
+        return (
+            frames.channels[first:last].count(MEASUREMENT_CHANNEL) == last - first
+            and set(map(len, own)) == {FRAME_BYTES}
+            and all(data[0] == self._mode.header for data in own)
+            and all(says_a_time(data) for data in own)
+        )
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of the newest frame."""
+        return self._mode
+
+    @property
+    def stamps(self) -> Stamps:
+        """When frames were taken."""
+        return self._stamps
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """What a count of acceleration (m/s2) and of rate of turn (rad/s) is worth."""
+        return self._acc_scale, self._gyr_scale
+
+    def _run(self, run: Sequence[Frame]) -> list[Packet]:
+        """Decode whole sensor frames of the present mode."""
+        found = measured(self._mode, [self], Frames.of([run])) if run else []
+        return [packet for packets in found for _, packet in packets.each()]
 
     def _turn_to(self, mode: Mode) -> None:
         self._mode = mode
@@ -120,45 +174,44 @@ class OrpheDecoder(Decoder):
         self._acc_scale = ACC_RANGES_G[acc] / FULL * STANDARD_GRAVITY
         self._gyr_scale = GYRO_DPS_A_COUNT[gyro] * np.pi / 180
 
-    def _measured(self, run: Sequence[Frame]) -> list[Packet]:
-        """Decode whole sensor frames of the present mode."""
-        if not run:
-            return []
-        mode = self._mode
-        frames = np.frombuffer(b"".join([frame.data for frame in run]), FRAMES[mode.header])
-        arrival_ns = np.repeat(np.array([frame.arrival_ns for frame in run], np.int64), mode.count)
-        ticks, marks = self._placed(run)
-        inertial = np.concatenate([oldest_first(frames, name) for name in ("acc", "gyro")], axis=1)
-        clipped = np.asarray(np.abs(inertial.astype(np.int32)) >= FULL - 1).any(axis=1)
-        scale = np.repeat([self._acc_scale, self._gyr_scale], 3)
-        packets = [Packet("imu", arrival_ns, ticks, inertial * scale, _marked(marks, clipped))]
-        if "quat" in mode.fields:
-            made = oldest_first(frames, "quat") / QUATERNION_ONE
-            packets.append(Packet("orientation", arrival_ns, ticks, made, marks))
-        if "press" in mode.fields:
-            counts = oldest_first(frames, "press").astype(np.float64)
-            saturated = (counts == _SATURATED).any(axis=1)
-            packets.append(Packet("insole", arrival_ns, ticks, counts, _marked(marks, saturated)))
-        return packets
 
-    def _placed(self, run: Sequence[Frame]) -> tuple[Ticks, NDArray[np.uint8]]:
-        """Return ticks and flags of the samples of frames."""
-        mode = self._mode
-        step = RATE_HZ / mode.rate_hz  # samples of the sensor for each one that is sent
-        starts, lost = zip(
-            *(
-                self._stamps.next(
-                    frame.data[1] << 8 | frame.data[2], time_of_day_ms(frame.data), round(mode.count * step)
-                )
-                for frame in run
-            ),
-            strict=True,
-        )
-        within = np.arange(mode.count) * (TICK_HZ / mode.rate_hz)
-        ticks = np.rint(np.array(starts)[:, None] + within).astype(np.int64) % DAY
-        marks = np.zeros((len(run), mode.count), np.uint8)
-        marks[np.array(lost) > 0, 0] = Flag.MISSING
-        return ticks.ravel(), marks.ravel()
+def measured(mode: Mode, decoders: Sequence[OrpheDecoder], frames: Frames) -> list[Packets]:
+    """Return the samples of whole sensor frames of one mode, of several insoles."""
+    wire = np.frombuffer(b"".join(frames.data), FRAMES[mode.header])
+    each = np.diff(frames.start)
+    counts = (each * mode.count).tolist()
+    arrival_ns = np.repeat(frames.arrival_ns, mode.count)
+    ticks, marks = _placed(mode, decoders, frames.start.tolist(), wire)
+    inertial = np.concatenate([oldest_first(wire, name) for name in ("acc", "gyro")], axis=1).astype(np.float64)
+    clipped = np.asarray(np.abs(inertial) >= FULL - 1).any(axis=1)
+    scale = np.repeat(np.repeat([decoder.scales for decoder in decoders], 3, axis=1), counts, axis=0)
+    found = [*Packets.counted("imu", counts, arrival_ns, ticks, inertial * scale, _marked(marks, clipped))]
+    if "quat" in mode.fields:
+        made = oldest_first(wire, "quat") / QUATERNION_ONE
+        found += Packets.counted("orientation", counts, arrival_ns, ticks, made, marks)
+    if "press" in mode.fields:
+        pressures = oldest_first(wire, "press").astype(np.float64)
+        saturated = np.asarray(pressures == _SATURATED).any(axis=1)
+        found += Packets.counted("insole", counts, arrival_ns, ticks, pressures, _marked(marks, saturated))
+    return found
+
+
+def _placed(
+    mode: Mode, decoders: Sequence[OrpheDecoder], start: Sequence[int], wire: NDArray[np.void]
+) -> tuple[Ticks, NDArray[np.uint8]]:
+    """Return ticks and flags of the samples of frames."""
+    of_sensor = round(mode.count * RATE_HZ / mode.rate_hz)  # samples of the sensor in a frame, sent or not
+    serials, times_ms = wire["serial"].tolist(), milliseconds(wire).tolist()
+    placed: list[tuple[float, int]] = []
+    for decoder, first, last in zip(decoders, start, start[1:], strict=False):
+        stamp = decoder.stamps.next
+        placed += [stamp(serials[i], times_ms[i], of_sensor) for i in range(first, last)]
+    starts, lost = np.array(placed).T
+    within = np.arange(mode.count) * (TICK_HZ / mode.rate_hz)
+    ticks = np.rint(starts[:, None] + within).astype(np.int64) % DAY
+    marks = np.zeros((len(wire), mode.count), np.uint8)
+    marks[lost > 0, 0] = Flag.MISSING
+    return ticks.ravel(), marks.ravel()
 
 
 def _marked(marks: NDArray[np.uint8], clipped: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -115,14 +115,20 @@ def checked_mode(data: bytes) -> Mode:
     mode = BY_HEADER.get(data[0])
     if mode is None:
         raise MalformedFrameError(NO_MODE)
-    if data[3] > 23 or data[4] > 59 or data[5] > 59 or data[6] << 8 | data[7] > 999:
+    if not says_a_time(data):
         raise MalformedFrameError(NO_TIME)
     return mode
 
 
-def time_of_day_ms(data: bytes) -> int:
-    """Return the time of a frame, milliseconds since midnight."""
-    return ((data[3] * 60 + data[4]) * 60 + data[5]) * 1000 + (data[6] << 8 | data[7])
+def says_a_time(data: bytes) -> bool:
+    """Whether a whole frame tells a time of day."""
+    return data[3] < 24 and data[4] < 60 and data[5] < 60 and (data[6] << 8 | data[7]) < 1000
+
+
+def milliseconds(frames: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return (n,) the time of day of frames, milliseconds since midnight."""
+    clock = frames["clock"].astype(np.int64)
+    return np.asarray(((clock[:, 0] * 60 + clock[:, 1]) * 60 + clock[:, 2]) * 1000 + frames["ms"], np.int64)
 
 
 def oldest_first(frames: NDArray[np.void], field: str) -> NDArray[Any]:

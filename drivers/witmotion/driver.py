@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S
 from drivers.gatt.information import read_information
 from drivers.gatt.rows import Row, packet_of
 from drivers.identity import Identity
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Frame, Frames, Packet, Packets, StreamSpec, Ticks
 from drivers.witmotion import frame as wire
 from drivers.witmotion.units import ANGLE_SCALE, FIELD, RATES_HZ, TEMPERATURE, imu, imu_flags, imu_samples
 
@@ -63,30 +63,37 @@ class WitMotionDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode notifications."""
-        data: list[bytes] = []
-        arrival_ns: list[int] = []
-        rows: dict[str, list[Row]] = {FIELD.name: [], TEMPERATURE.name: [], BATTERY.name: []}
-        for each in frames:
-            if each.channel != MEASUREMENT_CHANNEL:
-                continue
-            for found in self._framing.frames(each.data):
-                if found[:2] == wire.DATA:
-                    data.append(found)
-                    arrival_ns.append(each.arrival_ns)
-                else:
-                    self._add_answer(found, each.arrival_ns, rows)
-        packets = self._measured(data, arrival_ns) if data else []
-        told = (packet_of(self._streams[name], own) for name, own in rows.items())
-        return packets + [packet for packet in told if packet is not None]
+        found = self.decode_batch([self], Frames.of([frames]))
+        return [packet for packets in found for _, packet in packets.each()]
 
-    def _measured(self, data: Sequence[bytes], arrival_ns: Sequence[int]) -> list[Packet]:
-        counts = np.frombuffer(b"".join(data), "<i2").reshape(len(data), -1)[:, 1:]
-        arrival, nothing = np.array(arrival_ns, np.int64), np.empty(0, np.int64)
-        marks = np.full(len(data), Flag.LOSS_UNKNOWN, np.uint8)
-        return [
-            Packet("imu", arrival, nothing, imu_samples(counts[:, :6]), imu_flags(counts[:, :6])),
-            Packet("orientation", arrival, nothing, counts[:, 6:] * ANGLE_SCALE, marks),
-        ]
+    @classmethod
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
+        """Decode the data frames of all sensors at once."""
+        data: list[bytes] = []
+        at: list[int] = []
+        counts: list[int] = []
+        told: list[list[Packet]] = []
+        start = frames.start.tolist()
+        for decoder, first, last in zip(cast("Sequence[WitMotionDecoder]", decoders), start, start[1:], strict=False):
+            before = len(data)
+            told.append(decoder.take(frames, range(first, last), data, at))
+            counts.append(len(data) - before)
+        return (_measured(data, frames.arrival_ns[at], counts) if data else []) + Packets.of(told)
+
+    def take(self, frames: Frames, which: range, data: list[bytes], at: list[int]) -> list[Packet]:
+        """Put data frames behind those of other sensors, with the places of their notifications; return the rest."""
+        rows: dict[str, list[Row]] = {}
+        for i in which:
+            if frames.channels[i] != MEASUREMENT_CHANNEL:
+                continue
+            for found in self._framing.frames(frames.data[i]):
+                if found[1] == wire.DATA[1]:
+                    data.append(found)
+                    at.append(i)
+                else:
+                    self._add_answer(found, int(frames.arrival_ns[i]), rows)
+        told = (packet_of(self._streams[name], own) for name, own in rows.items())
+        return [packet for packet in told if packet is not None]
 
     def _add_answer(self, data: bytes, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
         """Take the answer to a question; one that nobody here asked says nothing."""
@@ -94,11 +101,22 @@ class WitMotionDecoder(Decoder):
         if told.get("rate_hz"):
             self._set_rate(told["rate_hz"])
         if "mag_ut" in told:
-            rows[FIELD.name].append(Row(arrival_ns, tuple(told["mag_ut"]), Flag.LOSS_UNKNOWN))
+            rows.setdefault(FIELD.name, []).append(Row(arrival_ns, tuple(told["mag_ut"]), Flag.LOSS_UNKNOWN))
         if "temperature_c" in told:
-            rows[TEMPERATURE.name].append(Row(arrival_ns, (told["temperature_c"],), Flag.LOSS_UNKNOWN))
+            rows.setdefault(TEMPERATURE.name, []).append(Row(arrival_ns, (told["temperature_c"],), Flag.LOSS_UNKNOWN))
         if "battery_pct" in told:
-            rows[BATTERY.name].append(Row(arrival_ns, (told["battery_pct"], np.nan), Flag.LOSS_UNKNOWN))
+            rows.setdefault(BATTERY.name, []).append(Row(arrival_ns, (told["battery_pct"], np.nan), Flag.LOSS_UNKNOWN))
+
+
+def _measured(data: Sequence[bytes], arrival_ns: Ticks, counts: Sequence[int]) -> list[Packets]:
+    """Return the samples of data frames of several sensors, of which each has so many."""
+    words = np.frombuffer(b"".join(data), "<i2").reshape(len(data), -1)[:, 1:]
+    nothing, marks = np.empty(0, np.int64), np.full(len(data), Flag.LOSS_UNKNOWN, np.uint8)
+    moved, turned = imu_samples(words[:, :6]), words[:, 6:] * ANGLE_SCALE
+    return [
+        *Packets.counted("imu", counts, arrival_ns, nothing, moved, imu_flags(words[:, :6])),
+        *Packets.counted("orientation", counts, arrival_ns, nothing, turned, marks),
+    ]
 
 
 class WitMotion(Driver):
