@@ -183,7 +183,7 @@ def measured(mode: Mode, decoders: Sequence[OrpheDecoder], frames: Frames) -> li
     arrival_ns = np.repeat(frames.arrival_ns, mode.count)
     ticks, marks = _placed(mode, decoders, frames.start.tolist(), wire)
     inertial = np.concatenate([oldest_first(wire, name) for name in ("acc", "gyro")], axis=1).astype(np.float64)
-    clipped = np.asarray(np.abs(inertial) >= FULL - 1).any(axis=1)
+    clipped = np.asarray(np.any(np.abs(inertial) >= FULL - 1, axis=1), np.bool_)
     scale = np.repeat(np.repeat([decoder.scales for decoder in decoders], 3, axis=1), counts, axis=0)
     found = [*Packets.counted("imu", counts, arrival_ns, ticks, inertial * scale, _marked(marks, clipped))]
     if "quat" in mode.fields:
@@ -191,7 +191,7 @@ def measured(mode: Mode, decoders: Sequence[OrpheDecoder], frames: Frames) -> li
         found += Packets.counted("orientation", counts, arrival_ns, ticks, made, marks)
     if "press" in mode.fields:
         pressures = oldest_first(wire, "press").astype(np.float64)
-        saturated = np.asarray(pressures == _SATURATED).any(axis=1)
+        saturated = np.asarray(np.any(pressures == _SATURATED, axis=1), np.bool_)
         found += Packets.counted("insole", counts, arrival_ns, ticks, pressures, _marked(marks, saturated))
     return found
 

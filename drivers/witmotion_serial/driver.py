@@ -10,28 +10,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, ClassVar, Final, Literal, cast
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec, Ticks
+from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 from drivers.witmotion.frame import RATE, UNLOCK, rate_command, read_command
-from drivers.witmotion.units import (
-    ANGLE_SCALE,
-    CELSIUS_A_COUNT,
-    FIELD,
-    FULL,
-    MICROTESLA_A_COUNT,
-    RATES_HZ,
-    TEMPERATURE,
-    imu,
-    imu_flags,
-    imu_samples,
-)
+from drivers.witmotion.units import FIELD, RATES_HZ, TEMPERATURE, imu
 from drivers.witmotion_serial import packet as wire
+from drivers.witmotion_serial.cycles import ORIENTATION, split_cycles
 
 DATA_CHANNEL: Final = "data"
 INQUIRY_CHANNEL: Final = "inquiry"
@@ -41,9 +28,6 @@ PAUSE_S: Final = 0.1  # between two commands: sooner, the sensor passes over the
 LISTEN_S: Final = 1.5  # for the packets of one cycle
 MOST_HEARD: Final = 200  # packets: an answer comes within a cycle or two
 READ_RATE: Final = read_command(RATE)
-NS: Final = 1_000_000_000
-
-ORIENTATION: Final = ("roll", "pitch", "yaw", "q_w", "q_x", "q_y", "q_z")
 ORIENTATION_UNITS: Final = ("rad",) * 3 + ("1",) * 4
 
 
@@ -52,13 +36,18 @@ class WitMotionSerialDecoder(Decoder):
 
     Args:
         rate_hz: Rate that the sensor is set to, until it says another.
+
+    Attributes:
+        packets: Its bytes to packets.
+        open_cycle: Packets of the cycle that may go on.
+        second: In which the temperature was told last, of arrival; -1 before.
     """
 
     def __init__(self, rate_hz: float = SHIPPED_HZ) -> None:
         super().__init__()
-        self._packets = wire.Packets(self.faults)
-        self._open = wire.NONE  # packets of the cycle that may go on
-        self._second = -1  # in which the temperature was told last
+        self.packets = wire.Packets(self.faults)
+        self.open_cycle = wire.NONE
+        self.second = -1
         self._streams: Mapping[str, StreamSpec] = {}
         self._set_rate(rate_hz)
 
@@ -74,19 +63,34 @@ class WitMotionSerialDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode what the port gave."""
+        found = self.decode_batch([self], Frames.of([frames]))
+        return [packet for packets in found for _, packet in packets.each()]
+
+    @classmethod
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
+        """Decode what the ports of all sensors gave: their packets, and then whole cycles, at once."""
+        ours = cast("Sequence[WitMotionSerialDecoder]", decoders)
+        if frames.channels.count(DATA_CHANNEL) < len(frames.channels):
+            each = frames.each()
+            frames = Frames.of([decoder.heard(own) for decoder, own in zip(ours, each, strict=True)])
+        new = wire.take([decoder.packets for decoder in ours], frames)
+        cycles, left = split_cycles([decoder.open_cycle for decoder in ours], new)
+        for decoder, own in zip(ours, left, strict=True):
+            decoder.open_cycle = own
+        if cycles is None:
+            return []
+        seconds = [decoder.second for decoder in ours]
+        packets = cycles.packets(seconds)
+        for decoder, second in zip(ours, seconds, strict=True):
+            decoder.second = second
+        return packets
+
+    def heard(self, frames: Sequence[Frame]) -> list[Frame]:
+        """Take the answers among frames; return what the port gave."""
         for frame in frames:
             if frame.channel == INQUIRY_CHANNEL:
                 self._on_answer(frame.data)
-        found = self._packets.take([frame for frame in frames if frame.channel == DATA_CHANNEL])
-        found = wire.Found.joined(self._open, found)
-        kinds = found.rows[:, 1].astype(np.int64)
-        begins = np.flatnonzero((np.diff(kinds, prepend=wire.ANSWER + 1) <= 0) | found.broken)
-        if not len(begins):
-            self._open = found
-            return []
-        whole = int(begins[-1])
-        self._open = found.part(whole)
-        return self._cycles(found.part(0, whole), kinds[:whole], begins[:-1]) if whole else []
+        return [frame for frame in frames if frame.channel == DATA_CHANNEL]
 
     def _on_answer(self, data: bytes) -> None:
         """Take the answer to the one question that there is: the rate."""
@@ -98,49 +102,6 @@ class WitMotionSerialDecoder(Decoder):
         rate_hz = RATES_HZ.get(told["values"][0]) if told["type"] == wire.ANSWER else None
         if rate_hz:
             self._set_rate(rate_hz)
-
-    def _cycles(self, found: wire.Found, kinds: NDArray[np.int64], begins: NDArray[np.int64]) -> list[Packet]:
-        """Return the samples of whole cycles; ``begins`` (k,) is where each begins."""
-        words = np.ascontiguousarray(found.rows[:, 2:10]).view("<i2")
-        cycle = np.searchsorted(begins, np.arange(len(kinds)), side="right")
-        acc = np.flatnonzero((kinds[:-1] == wire.ACC) & (kinds[1:] == wire.GYR) & (cycle[:-1] == cycle[1:]))
-        counts = np.concatenate([words[acc, :3], words[acc + 1, :3]], axis=1)
-        arrival_ns = found.arrival_ns
-        field = np.flatnonzero(kinds == wire.FIELD)
-        packets = [
-            _packet("imu", arrival_ns[acc + 1], imu_samples(counts), imu_flags(counts)),
-            _orientation(kinds, cycle, words, arrival_ns),
-            _packet(FIELD.name, arrival_ns[field], words[field, :3] * np.float64(MICROTESLA_A_COUNT)),
-            self._temperature(np.flatnonzero(kinds == wire.ACC), words, arrival_ns),
-        ]
-        return [packet for packet in packets if len(packet)]
-
-    def _temperature(self, at: NDArray[np.int64], words: NDArray[np.int16], arrival_ns: Ticks) -> Packet:
-        """Return the temperature of the first cycle of each second: it stands in every one."""
-        seconds = arrival_ns[at] // NS
-        new = at[np.diff(seconds, prepend=self._second) != 0]
-        if len(at):
-            self._second = int(seconds[-1])
-        return _packet(TEMPERATURE.name, arrival_ns[new], words[new, 3:] * CELSIUS_A_COUNT)
-
-
-def _orientation(
-    kinds: NDArray[np.int64], cycle: NDArray[np.int64], words: NDArray[np.int16], arrival_ns: Ticks
-) -> Packet:
-    """Return angles and quaternion of each cycle that has one of the two, at the arrival of its last."""
-    angle, turn = np.flatnonzero(kinds == wire.ANGLE), np.flatnonzero(kinds == wire.QUATERNION)
-    of = np.unique(np.concatenate([cycle[angle], cycle[turn]]))
-    samples, arrived = np.full((len(of), len(ORIENTATION)), np.nan), np.zeros(len(of), np.int64)
-    for at, columns, count, scale in ((angle, slice(0, 3), 3, ANGLE_SCALE), (turn, slice(3, 7), 4, 1.0 / FULL)):
-        row = np.searchsorted(of, cycle[at])
-        samples[row, columns] = words[at, :count] * scale
-        arrived[row] = arrival_ns[at]
-    return _packet("orientation", arrived, samples)
-
-
-def _packet(stream: str, arrival_ns: Ticks, samples: Samples, flags: NDArray[np.uint8] | None = None) -> Packet:
-    marks = np.full(len(samples), Flag.LOSS_UNKNOWN, np.uint8) if flags is None else flags
-    return Packet(stream, arrival_ns, np.empty(0, np.int64), samples, marks)
 
 
 class WitMotionSerial(Driver):
@@ -183,7 +144,7 @@ class WitMotionSerial(Driver):
                 data = await link.receive(wire.BYTES, timeout_s=LISTEN_S)
             except DialogueError:
                 break
-            for row in packets.take([Frame(0, DATA_CHANNEL, data)]).rows:
+            for row in packets.take([data], [0]).rows:
                 if row[1] == wire.ANSWER:
                     link.announce(INQUIRY_CHANNEL, row.tobytes())
                     return

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.errors import MalformedFrameError
-from drivers.packet import Frame, Ticks
+from drivers.packet import Frames, Ticks
 from drivers.witmotion.units import (
     CELSIUS_A_COUNT,
     DEGREES_RANGE,
@@ -108,15 +108,6 @@ class Found(NamedTuple):
     arrival_ns: Ticks
     broken: NDArray[np.bool_]
 
-    @classmethod
-    def joined(cls, first: Found, second: Found) -> Found:
-        """Return both, one behind the other."""
-        return cls(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
-
-    def part(self, begin: int, end: int | None = None) -> Found:
-        """Return some of them."""
-        return Found(self.rows[begin:end], self.arrival_ns[begin:end], self.broken[begin:end])
-
 
 NONE: Final = Found(np.empty((0, BYTES), np.uint8), np.empty(0, np.int64), np.empty(0, np.bool_))
 
@@ -133,19 +124,33 @@ class Packets:
         self._rest = b""
         self._broken = False
 
-    def take(self, frames: Sequence[Frame]) -> Found:
+    @property
+    def rest(self) -> bytes:
+        """What is undecided yet."""
+        return self._rest
+
+    @property
+    def in_step(self) -> bool:
+        """Whether nothing was skipped behind the newest packet."""
+        return not self._broken
+
+    def keep(self, rest: bytes) -> None:
+        """Leave so much undecided."""
+        self._rest = rest
+
+    def take(self, pieces: Sequence[bytes], arrival_ns: Sequence[int]) -> Found:
         """Return the packets that these reads complete."""
         kept = len(self._rest)
-        data = self._rest + b"".join([frame.data for frame in frames])
+        data = self._rest + b"".join(pieces)
         starts, broken, at = self._starts(data)
         self._rest = data[at:]
         if not starts:
             return NONE
         first = np.array(starts, np.int64)
         rows = np.frombuffer(data, np.uint8)[first[:, None] + np.arange(BYTES)]
-        ends = kept + np.cumsum([len(frame.data) for frame in frames])
-        arrival_ns = np.array([frame.arrival_ns for frame in frames], np.int64)
-        return Found(rows, arrival_ns[np.searchsorted(ends, first + BYTES)], np.array(broken, np.bool_))
+        ends = kept + np.cumsum([len(piece) for piece in pieces])
+        arrived = np.array(arrival_ns, np.int64)[np.searchsorted(ends, first + BYTES)]
+        return Found(rows, arrived, np.array(broken, np.bool_))
 
     def _starts(self, data: bytes) -> tuple[list[int], list[bool], int]:
         """Return where packets begin, whether each stands behind skipped bytes, and where the undecided rest begins."""
@@ -174,7 +179,52 @@ def _run(data: bytes, at: int) -> int:
     count = min((len(data) - at) // BYTES, AT_ONCE)
     if count == 1:
         return 1
-    rows = np.frombuffer(data, np.uint8, count * BYTES, at).reshape(count, BYTES)
-    sums = rows[:, :10].sum(axis=1, dtype=np.uint8)  # wraps as the sensor's does
-    good = (rows[:, 0] == MARK) & (rows[:, 1] >= KINDS.start) & (rows[:, 1] < KINDS.stop) & (sums == rows[:, 10])
+    good = _whole(np.frombuffer(data, np.uint8, count * BYTES, at).reshape(count, BYTES))
     return count if good.all() else int(good.argmin())
+
+
+def take(each: Sequence[Packets], frames: Frames) -> list[Found]:
+    """Return the packets that the reads of several connections complete; most of them bring nothing but packets."""
+    start = frames.start.tolist()
+    own = [b"".join([packets.rest, *frames.data[a:b]]) for packets, a, b in zip(each, start, start[1:], strict=False)]
+    counts = np.array([len(data) // BYTES for data in own])
+    rows = np.frombuffer(b"".join([data[: count * BYTES] for data, count in zip(own, counts, strict=True)]), np.uint8)
+    rows = rows.reshape(-1, BYTES)
+    device = np.repeat(np.arange(len(own)), counts)
+    bad = np.bincount(device[~_whole(rows)], minlength=len(own)).tolist()
+    arrived = _arrivals(each, frames, counts)
+    ends = np.cumsum(counts).tolist()
+    found = []
+    for at, (packets, data, count, end) in enumerate(zip(each, own, counts.tolist(), ends, strict=True)):
+        if bad[at] or not packets.in_step:
+            reads = slice(start[at], start[at + 1])
+            found.append(packets.take(frames.data[reads], frames.arrival_ns[reads].tolist()))
+            continue
+        packets.keep(data[count * BYTES :])
+        found.append(Found(rows[end - count : end], arrived[end - count : end], np.zeros(count, np.bool_)))
+    return found
+
+
+def _whole(rows: Bytes) -> NDArray[np.bool_]:
+    """Return (n,) whether each of eleven bytes are a packet."""
+    sums = rows[:, :10].sum(axis=1, dtype=np.uint8)  # wraps as the sensor's does
+    kinds = rows[:, 1]
+    good = (rows[:, 0] == MARK) & (kinds >= KINDS.start) & (kinds < KINDS.stop) & (sums == rows[:, 10])
+    return np.asarray(good, np.bool_)
+
+
+def _arrivals(each: Sequence[Packets], frames: Frames, counts: Ticks) -> Ticks:
+    """Return when each packet of connections that bring nothing else was complete."""
+    kept = np.array([len(packets.rest) for packets in each])
+    reads = np.diff(frames.start)
+    ends = np.cumsum([len(data) for data in frames.data]) + np.cumsum(kept).repeat(reads)
+    begins = np.cumsum(np.concatenate([[0], kept + _sums(frames)]))[:-1]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    at = np.searchsorted(ends, np.repeat(begins, counts) + (within + 1) * BYTES)
+    return np.asarray(frames.arrival_ns[at], np.int64)
+
+
+def _sums(frames: Frames) -> Ticks:
+    """Return how many bytes each connection brought."""
+    total = np.concatenate([[0], np.cumsum([len(data) for data in frames.data])])
+    return np.asarray(np.diff(total[frames.start]), np.int64)
