@@ -19,7 +19,7 @@ from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral, advertisement, characteristic
 from simulators.radio.pull import Pull
-from simulators.sensing.fusion import Fusion, Quaternion
+from simulators.sensing.fusion import Fusion, euler_degrees
 
 LOCAL_NAME = "WT901BLE68"
 BASE = "0000{}-0000-1000-8000-00805F9A34FB"
@@ -37,15 +37,6 @@ FRAMES_AT_ONCE = 4  # of one notification, where several are due
 def words(values: Sequence[float]) -> bytes:
     """Return counts as the sensor sends them, cut at the ends of their range."""
     return struct.pack(f"<{len(values)}h", *(max(-INT16_MAX - 1, min(INT16_MAX, round(value))) for value in values))
-
-
-def angles(q: Quaternion) -> tuple[float, float, float]:
-    """Return roll, pitch and yaw of a quaternion, degrees."""
-    w, x, y, z = q
-    roll = math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
-    pitch = math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x))))
-    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    return math.degrees(roll), math.degrees(pitch), math.degrees(yaw)
 
 
 def inertial(acc: Sequence[float], gyr: Sequence[float]) -> tuple[list[float], list[float]]:
@@ -132,7 +123,7 @@ class WitMotion(Peripheral):
         ):  # fmt: skip
             self._field = mag
             q = self._fusion.update(time_s, acc, gyr)
-            turned = [angle / 180 * 32768 for angle in angles(q)]
+            turned = [angle / 180 * 32768 for angle in euler_degrees(q)]
             if sent and not self._muted:
                 pair = inertial(acc, gyr)
                 frames.append(b"\x55\x61" + words([*pair[0], *pair[1], *turned]))

@@ -10,12 +10,12 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulators.devices.witmotion import RATE_CODES, READ, UNLOCK, WARM_C, angles, inertial, words
+from simulators.devices.witmotion import RATE_CODES, READ, UNLOCK, WARM_C, inertial, words
 from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.pull import Pull
 from simulators.radio.serial_device import SerialDevice
-from simulators.sensing.fusion import Fusion
+from simulators.sensing.fusion import Fusion, euler_degrees
 
 COMMAND_BYTES = 5
 ACC, GYR, ANGLE, FIELD, QUATERNION, ANSWER = 0x51, 0x52, 0x53, 0x54, 0x59, 0x5F
@@ -95,7 +95,7 @@ class WitMotionSerial(SerialDevice):
             values = {
                 ACC: [*pair[0], WARM_C * 100],
                 GYR: [*pair[1], SUPPLY_V * 100],
-                ANGLE: [*(angle / 180 * 32768 for angle in angles(q)), VERSION],
+                ANGLE: [*(angle / 180 * 32768 for angle in euler_degrees(q)), VERSION],
                 FIELD: [*(m * MILLIGAUSS for m in mag), WARM_C * 100],
                 QUATERNION: [part * 32768 for part in q],
             }

@@ -14,7 +14,7 @@ HEADINGS = [
     "Measures", "Firmware", "Set-up", "Streams and units", "Timing", "Known faults", "Verified against",
 ]  # fmt: skip
 OF_EXOSKELETONS = ("exo_frame", "openexo", "vesc")
-OF_MOTION_SENSORS = ("metamotion", "orphe", "witmotion", "witmotion_serial")
+OF_MOTION_SENSORS = ("metamotion", "movella_dot", "orphe", "witmotion", "witmotion_serial")
 
 
 @pytest.mark.parametrize("name", [*OF_EXOSKELETONS, *OF_MOTION_SENSORS])
