@@ -109,7 +109,8 @@ def test_each_mode_of_the_specification_is_read_field_by_field_into_its_streams(
     """Every component has a value of its own, small enough for a quaternion, so that none may take another's place."""
     mode = next(mode for mode in MODES.values() if mode.number == number)
     fields = FIELDS[number].split()
-    data, told, component = struct.pack("<I", 4_000_000_000), {}, 0
+    data, component = struct.pack("<I", 4_000_000_000), 0
+    told: dict[str, list[float]] = {}
     for field in fields:
         count = SIZES.get(field, 3)
         values = [(component + k + 1) / 32 for k in range(count)]

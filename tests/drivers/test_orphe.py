@@ -338,7 +338,7 @@ def test_bytes_at_random_and_spoilt_frames_end_there() -> None:
         wire = bytearray(frame(k, 20 * k, header=chance.choice([50, 54, 55, 56])))
         for _ in range(chance.randrange(4)):
             wire[chance.randrange(len(wire))] = chance.randrange(256)
-        step = bytearray(chance.choice([overview, stride, pronation])(k))
+        step = bytearray(chance.choice([overview(k), stride(k), pronation(k)]))
         step[chance.randrange(20)] = chance.randrange(256)
         for packet in decoder.decode([*notified(bytes(wire)), *gait(bytes(step))]):
             assert not np.isinf(packet.samples).any()

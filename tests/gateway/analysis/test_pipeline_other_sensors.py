@@ -58,8 +58,8 @@ def body() -> WalkingBody:
     return WalkingBody(3, programme=PROGRAMME, repeat=False)
 
 
-def moved(body: WalkingBody, placement: Placement, rate_hz: float, **clock: float) -> Motion:
-    source = body.sensor(placement, rate_hz=rate_hz, imperfections=PERFECT, clock=Clock(1, **clock))
+def moved(body: WalkingBody, placement: Placement, rate_hz: float, *, drift_ppm: float = 0.0) -> Motion:
+    source = body.sensor(placement, rate_hz=rate_hz, imperfections=PERFECT, clock=Clock(1, drift_ppm=drift_ppm))
     motion = source.read_until(SECONDS)
     assert motion is not None
     return motion
@@ -119,7 +119,7 @@ def serial_frames(motion: Motion) -> list[Numbered]:
 @pytest.fixture(scope="module")
 def results(body: WalkingBody) -> list[Measurement]:
     frames = [
-        *orphe_frames(moved(body, "left_foot", 208.0, offset_s=0.0, drift_ppm=30)),
+        *orphe_frames(moved(body, "left_foot", 208.0, drift_ppm=30)),
         *bluetooth_frames(moved(body, "right_foot", 100.0)),
         *serial_frames(moved(body, "lower_back", 100.0)),
     ]

@@ -89,7 +89,7 @@ def unstamped(taken_s: np.ndarray, delay_s: np.ndarray) -> Packet:
 
 def each_event(taken_s: np.ndarray, interval_s: float) -> np.ndarray:
     """Return delays of a radio that sends what there is at the end of each of its intervals."""
-    return np.ceil(taken_s / interval_s) * interval_s - taken_s
+    return np.asarray(np.ceil(taken_s / interval_s) * interval_s - taken_s)
 
 
 @pytest.mark.parametrize("rate_hz", [98.5, 100.0, 101.5])
