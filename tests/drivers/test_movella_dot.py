@@ -125,10 +125,11 @@ def test_each_mode_of_the_specification_is_read_field_by_field_into_its_streams(
     frame = Frame(0, "measurement", data.ljust(mode.characteristic[1], b"\0"))
     packets = decoded(make_driver("movella_dot", {"mode": mode.name}).decoder(), [[frame]])
     degrees = {"eul", "gyr"}
-    known = {f: np.radians(v) if f in degrees else np.array(v) for f, v in told.items()}
-    inertial = [f for f in ("acc", "gyr", "mag") if f in fields] if "acc" in fields else []
+    known = {f: np.array(v) * (np.pi / 180 if f in degrees else 1.0) for f, v in told.items()}
+    inertial: list[str] = [f for f in ("acc", "gyr", "mag") if f in fields] if "acc" in fields else []
     alone = ["gyr"] if "gyr" in fields and not inertial else []
-    groups = {"imu": inertial, "rotation": alone, "orientation": [f for f in fields if f not in inertial + alone]}
+    made = [f for f in fields if f not in inertial + alone]
+    groups: dict[str, list[str]] = {"imu": inertial, "rotation": alone, "orientation": made}
     assert packets.keys() == {stream for stream, own in groups.items() if own}
     for stream, packet in packets.items():
         assert packet.samples[0] == pytest.approx(np.concatenate([known[f] for f in groups[stream]]), rel=1e-6)
