@@ -22,7 +22,7 @@ from drivers.registry import load_driver, make_driver
 
 CHANNELS = (
     "measurement", "data", "control", "battery", "inquiry", "calibration", "firmware", "connected", "spot", "clock",
-    "machine_status", "training_status", "error",
+    "machine_status", "training_status", "error", "gait",
 )  # fmt: skip
 # Each driver runs these tests from its own subclass, which hypothesis takes for an accident.
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
@@ -94,13 +94,14 @@ class DriverContract(ABC):
 
     @abstractmethod
     def streamed(self, count: int) -> list[Frame]:
-        """Frames of ``count`` good samples of the main stream, and what comes between them."""
+        """Frames of ``count`` good samples of the main stream (`samples_a_frame` times that), and what lies between."""
 
     @abstractmethod
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
         """The same bytes as other frames, where the transport may cut them elsewhere (serial); else as they are."""
 
     lost_at_end: ClassVar[int] = 0  # samples that a decoder keeps back until more comes
+    samples_a_frame: ClassVar[int] = 1  # of the main stream
 
     def driver(self) -> Driver:
         return make_driver(self.name)
@@ -123,7 +124,7 @@ class DriverContract(ABC):
     def test_good_frames_all_decode(self) -> None:
         decoder = self.driver().decoder()
         got = decoded(decoder, [self.announced() + self.streamed(50)])
-        assert len(got[self.main_stream]) == 50 - self.lost_at_end
+        assert len(got[self.main_stream]) == 50 * self.samples_a_frame - self.lost_at_end
         assert not decoder.faults
 
     @FUZZ
@@ -196,7 +197,7 @@ class DriverContract(ABC):
         )
         left = got[self.main_stream]
         assert sum(decoder.faults.values()) > 0 or self.harmless(frames[victim].data, short)
-        assert len(good) - 4 <= len(left) <= len(good)
+        assert len(good) - 4 * self.samples_a_frame <= len(left) <= len(good)
         rows = {row.tobytes() for row in good.samples}
         assert all(row.tobytes() in rows for row in left.samples), "nothing invented"
 
@@ -211,7 +212,7 @@ class DriverContract(ABC):
         decoder = self.driver().decoder()
         got = decoded(decoder, [self.announced(), frames])[self.main_stream]
         assert decoder.faults
-        assert len(got) >= 30 - self.lost_at_end - 3
+        assert len(got) >= 27 * self.samples_a_frame - self.lost_at_end
 
     def test_the_allow_list_refuses_anything_else(self) -> None:
         driver = self.driver()
@@ -236,4 +237,4 @@ class DriverContract(ABC):
         spoiled.decode([Frame(0, channel, b"\x00\xff\x80" * 7) for channel in CHANNELS])
         assert not fresh.faults
         got = decoded(fresh, [self.announced() + self.streamed(5)])
-        assert len(got[self.main_stream]) == 5 - self.lost_at_end
+        assert len(got[self.main_stream]) == 5 * self.samples_a_frame - self.lost_at_end

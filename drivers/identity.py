@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Trait = Literal["serial", "tag", "address"]
+Side = Literal["", "left", "right"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Identity:
         maker: Its maker, in the maker's words; this and what follows tells it from no other of its kind.
         model: Its model.
         firmware: Version of its firmware.
+        side: Which side of the body it is made for, or set to; it must not be worn on the other.
     """
 
     serial: str = ""
@@ -27,6 +29,16 @@ class Identity:
     maker: str = ""
     model: str = ""
     firmware: str = ""
+    side: Side = ""
+
+    def on(self, side: Side) -> Identity:
+        """Return the same of a device that tells which side it is for."""
+        return replace(self, side=side)
+
+    def denies(self, placement: str) -> bool:
+        """Whether a place on the body, such as ``left_foot``, is on the other side than the device is for."""
+        side, _, where = placement.partition("_")
+        return bool(self.side and where) and side in {"left", "right"} and side != self.side
 
     @property
     def traits(self) -> Identity:

@@ -181,6 +181,25 @@ class Packets:
         return [cls._back_to_back(packets) for packets in alike.values()]
 
     @classmethod
+    def counted(  # noqa: PLR0917 - the columns of a packet, in their order
+        cls,
+        stream: str,
+        counts: Sequence[int],
+        arrival_ns: Ticks,
+        ticks: Ticks,
+        samples: Samples,
+        flags: NDArray[np.uint8],
+    ) -> list[Self]:
+        """Return the samples of one stream of several devices, of which each has so many; none where none has any."""
+        each = np.array(counts, np.int64)
+        device = np.flatnonzero(each)
+        if not len(device):
+            return []
+        start = np.zeros(len(device) + 1, np.int64)
+        np.cumsum(each[device], out=start[1:])
+        return [cls(stream, device, start, arrival_ns, ticks, samples, flags)]
+
+    @classmethod
     def _back_to_back(cls, packets: Sequence[tuple[int, Packet]]) -> Self:
         joined = Packet.joined([packet for _, packet in packets])
         start = np.zeros(len(packets) + 1, np.int64)

@@ -12,7 +12,7 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
-from tests import scoring_exoskeletons, scoring_health, scoring_inertial, scoring_machines
+from tests import scoring_exoskeletons, scoring_health, scoring_inertial, scoring_machines, scoring_motion
 from tests.scoring_health import only
 
 Answer = dict[str, Any] | None
@@ -32,11 +32,15 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
         "ble_ftms": scoring_machines.fitness_machine,
         "domyos_treadmill_framing": scoring_health.domyos,
         "microstrain_mip": scoring_inertial.microstrain_mip,
+        "mbient_metamotion": scoring_motion.metamotion,
         "movella_dot": _movella_dot,
         "openexo_ble": scoring_exoskeletons.openexo,
+        "orphe_insole": scoring_motion.orphe,
         "shimmer3": _shimmer3,
         "vesc_uart": scoring_exoskeletons.vesc,
         "xsens_mti": scoring_inertial.xsens_mti,
+        "witmotion_ble": scoring_motion.witmotion,
+        "witmotion_serial": scoring_motion.witmotion,
     }
     return decoders[device](stream, packets, context) if device in decoders else None
 

@@ -90,12 +90,13 @@ class Mode:
     def streams(self) -> tuple[tuple[StreamSpec, tuple[str, ...]], ...]:
         """Each stream of this mode with the fields that fill its channels.
 
-        Measured acceleration, rate of turn and field go to ``imu``; what the sensor computed from them goes to
-        ``orientation``.
+        Measured acceleration, rate of turn and field go to ``imu``, rate of turn without acceleration to ``rotation``;
+        what the sensor computed from them goes to ``orientation``.
         """
         imu = tuple(f for f in ("acc", "gyr", "mag") if f in self.fields) if "acc" in self.fields else ()
-        other = tuple(f for f in self.fields if f not in imu)
-        groups = [("imu", imu), ("orientation", other)]
+        rotation = ("gyr",) if "gyr" in self.fields and not imu else ()
+        other = tuple(f for f in self.fields if f not in imu + rotation)
+        groups = [("imu", imu), ("rotation", rotation), ("orientation", other)]
         return tuple((_spec(name, fields), fields) for name, fields in groups if fields)
 
 

@@ -26,6 +26,10 @@ MAX_SKEW: Final = 300e-6  # ten times a bad crystal: beyond it the counter is no
 JUMP_S: Final = 2.0  # arrival may trail the device by this much (a stalled radio) before we call it a reset
 FIRST_UNCERTAINTY_S: Final = 0.05  # one slow connection interval, until there is anything to measure
 
+CREEP: Final = 0.02  # of a period: sensors without clock keep their nominal rate to a per cent or two
+LATE_NS: Final = 100_000_000  # no sample of a second came sooner: samples were lost, and not held up
+STALL_NS: Final = 2 * NS  # no radio holds samples up for so long: what comes then is new
+
 REPEATED: Final = 0  # a tick that had been seen before, or was overtaken by a later one
 RUNS: Final = 1
 RESTARTED: Final = 2
@@ -102,6 +106,38 @@ def unwrap(c: Any, tick: int, arrival_ns: int) -> int:
     c.unwrapped += forward
     c.arrival_ns = arrival_ns
     return RUNS if plausible else RESTARTED
+
+
+@kernel
+def paced(c: Any, period: float, arrival: int) -> None:
+    """Take the next sample of a device that measures at a rate and stamps nothing; leave its time in ``c.unwrapped``.
+
+    Samples were taken a period apart and arrive late, several at once. So each is placed a period behind the last,
+    never later than it arrived, and a little late rather than early: that finds the smallest delay again, whichever way
+    the device's rate is off. Where even the least delayed sample of a second lies behind, as many as fit were lost.
+
+    Args:
+        c: Row of `CLOCK`.
+        period: From sample to sample, nanoseconds.
+        arrival: Nanoseconds.
+    """
+    if c.seen == 0:
+        c.seen = 1
+        c.unwrapped = arrival
+        c.arrival_ns = arrival  # since when the smallest delay is looked for
+        c.best_delay_s = 0.0
+        return
+    placed = min(float(arrival), c.unwrapped + period * (1.0 + CREEP))
+    late = arrival - placed
+    c.best_delay_s = min(c.best_delay_s, late)
+    if late >= STALL_NS:
+        placed = float(arrival)
+    elif arrival - c.arrival_ns >= NS:
+        if c.best_delay_s > max(float(LATE_NS), 2.0 * period):
+            placed += c.best_delay_s
+        c.best_delay_s = arrival - placed  # so that it takes two seconds: one in which all is late begins with this one
+        c.arrival_ns = arrival
+    c.unwrapped = int(placed)
 
 
 @kernel

@@ -23,6 +23,7 @@ from gateway.clocks.device_clock import (
     RUNS,
     Fit,
     forget_map,
+    paced,
     see,
     to_gateway,
     unwrap,
@@ -83,7 +84,7 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
         c, g, remembered = clocks[stream[j]], grids[stream[j]], anchors[stream[j]]
         before[j] = g.index
         for i in range(start[j], start[j + 1]):
-            code = _read_tick(c, ticks[i], arrival_ns[i], origin_ns)
+            code = _read_tick(c, g.period, ticks[i], arrival_ns[i], origin_ns)
             if code == REPEATED:
                 index[i] = DROPPED
                 g.repeated += 1
@@ -100,11 +101,17 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
 
 
 @kernel
-def _read_tick(c: Any, tick: int, arrival_ns: int, origin_ns: int) -> int:
-    """Count a clock on to the tick of a sample; a device without clock has its arrival. Return how it went on."""
+def _read_tick(c: Any, period: float, tick: int, arrival_ns: int, origin_ns: int) -> int:
+    """Count a clock on to the tick of a sample; return how it went on.
+
+    A device without clock has its arrival; where it measures at a rate, its arrivals without what the radio held up.
+    """
     if c.modulus:
         return int(unwrap(c, tick, arrival_ns))
-    c.unwrapped = arrival_ns - origin_ns
+    if period > 0.0:
+        paced(c, period, arrival_ns - origin_ns)
+    else:
+        c.unwrapped = arrival_ns - origin_ns
     return RUNS
 
 
@@ -143,7 +150,8 @@ def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> 
     g.tick = tick
     g.device_s = device_s
     g.samples += 1
-    g.lost += steps - 1
+    if c.modulus:  # of a device without clock, arrivals tell of a gap, and not how many samples were taken in it
+        g.lost += steps - 1
     return steps - 1
 
 
@@ -256,7 +264,8 @@ class Timelines:
     def add(self, spec: StreamSpec) -> Timeline:
         """Return the timeline of a new stream.
 
-        Streams without a device clock are placed by arrival, one index a sample, and say so in their uncertainty.
+        Streams without a device clock are placed by arrival, one index a sample, and say so in their uncertainty; those
+        that are measured at a rate on a grid that follows their arrivals (`gateway.clocks.device_clock.paced`).
         """
         if self._used == len(self.clocks):
             self._grow()

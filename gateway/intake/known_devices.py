@@ -69,8 +69,9 @@ class KnownDevices:
             Why it is not certain that it is the same; empty if it is.
 
         Raises:
-            OtherDeviceError: It is another one than the configuration or the memory says.
+            OtherDeviceError: It is another one than the configuration or the memory says, or for the other side.
         """
+        _on_its_side(device, identity)
         identity = identity.traits
         _as_configured(device, identity)
         with self._changing() as known:
@@ -185,6 +186,16 @@ def words(identity: Identity) -> str:
     """Return what a device told of itself, for a person."""
     found = [f"{trait} {value}" for trait in (*PROVING, "address") if (value := getattr(identity, trait))]
     return ", ".join(found) or "a device that tells nothing of itself"
+
+
+def _on_its_side(device: Device, identity: Identity) -> None:
+    """See that what is for one side of the body is not worn on the other: its steps would be the other leg's."""
+    if identity.denies(device.placement):
+        raise OtherDeviceError(
+            f"the device that was found says that it is for the {identity.side} side, and is to be worn on the"
+            f" {device.placement.replace('_', ' ')}: nothing is read from it",
+            advice="Are two of them exchanged? Put it where it belongs, or mend its 'placement'.",
+        )
 
 
 def _as_configured(device: Device, identity: Identity) -> None:

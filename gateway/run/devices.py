@@ -78,6 +78,8 @@ class Devices:
             self._dismiss(self._intakes[number].device.id)
         for number in sorted(attached - self._kept):
             self._begin(number)
+        for number in sorted(attached & self._kept):
+            self._judge_again(number)
         self._kept = attached
 
     async def end(self) -> None:
@@ -91,6 +93,14 @@ class Devices:
         """Let go of the radio."""
         if self._radio is not None:
             await self._radio.stop()
+
+    def _judge_again(self, number: int) -> None:
+        """Let go of a device that moved to the side of the body that it says it is not for."""
+        device = self._intakes[number].device
+        state = self._states.get(device.id)
+        if state is not None and state.identity.denies(device.placement) and state.state != "failed":
+            self._dismiss(device.id)
+            self._begin(number)
 
     def _begin(self, number: int) -> None:
         intake = self._intakes[number]
@@ -158,5 +168,5 @@ class Devices:
             name=device.name,
             port=device.port,
             known=self._known.address(device),
-            judge=lambda identity: self._known.judge(device, identity),
+            judge=lambda identity: self._known.judge(self._intakes[number].device, identity),
         )

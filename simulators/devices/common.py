@@ -8,7 +8,7 @@ from bumble.gatt import Service
 
 from simulators.devices.battery import Battery
 from simulators.motion.timeline import Timeline
-from simulators.radio.peripheral import characteristic
+from simulators.radio.peripheral import ADVERTISEMENT_BYTES, advertisement, characteristic
 
 INFORMATION, MODEL, SERIAL, FIRMWARE, MAKER = "180A", "2A24", "2A25", "2A26", "2A29"
 BATTERY_SERVICE, BATTERY_LEVEL = "180F", "2A19"
@@ -40,3 +40,11 @@ def date_time(now_s: float) -> bytes:
 def time_service(timeline: Timeline) -> Service:
     """Return Current Time, by which a gateway sees how far a device's clock is off."""
     return Service(TIME_SERVICE, [characteristic(CURRENT_TIME, read=lambda: date_time(timeline.now_s) + bytes(3))])
+
+
+def vendor_advertisement(name: str, service: str) -> bytes:
+    """Return advertising data with a maker's own service, its whole UUID backwards; raises ValueError as above."""
+    data = advertisement(name) + bytes([17, 0x07]) + bytes.fromhex(service.replace("-", ""))[::-1]
+    if len(data) > ADVERTISEMENT_BYTES:
+        raise ValueError(f"the advertisement of '{name}' has {len(data)} bytes, {ADVERTISEMENT_BYTES} fit")
+    return data

@@ -20,13 +20,15 @@ from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral, advertisement, characteristic
 from simulators.radio.pull import Pull
-from simulators.sensing.fusion import Fusion, Vector
+from simulators.sensing.fusion import Fusion, Vector, euler_degrees, product
 
 LOCAL_NAME = "Movella DOT"
 COMPANY = 0x0886
 TICK_HZ = 1_000_000  # u32 on the wire: wraps every 71.6 minutes
 DEG = 180.0 / math.pi
 INT16_MAX = 32767
+
+STILL = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # no turn, and no change of velocity
 
 _RATE_AT = 24  # bytes into the control characteristic
 _VISIT_RATE = 0x10
@@ -47,6 +49,17 @@ class Sample:
     gyr: Vector
     mag: Vector
     fusion: Fusion
+    increment: tuple[float, ...] = STILL  # of orientation, and of velocity in m/s
+
+    @property
+    def free(self) -> tuple[float, float, float]:
+        """Acceleration without gravity, in the frame of the earth."""
+        return self.fusion.free_acceleration(self.acc)
+
+    @property
+    def angles(self) -> tuple[float, float, float]:
+        """Roll, pitch and yaw, degrees."""
+        return euler_degrees(self.fusion.quaternion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +84,30 @@ def _counts(mag: Vector) -> tuple[int, int, int]:
     return x, y, z
 
 
-_EXTENDED_QUATERNION = struct.Struct("<I4f3fHBB")
-_RATE = struct.Struct("<I3f3f")
-_RATE_MAGNETOMETER = struct.Struct("<I3f3f3h")
-_QUATERNION = struct.Struct("<I4f")
-_CUSTOM_5 = struct.Struct("<I4f3f3f")
+_PACK = {count: struct.Struct(f"<I{count}f").pack for count in (3, 4, 6, 7, 9, 10)}  # a stamp and numbers
+_STATUS = bytes(4)  # status and counts of clipped samples: none is
+_FIELD = struct.Struct("<3h").pack
 
 MODES = {
-    2: Mode(
-        "medium",
-        lambda s: _EXTENDED_QUATERNION.pack(s.ticks, *s.fusion.quaternion, *s.fusion.free_acceleration(s.acc), 0, 0, 0),
-    ),
-    5: Mode("short", lambda s: _QUATERNION.pack(s.ticks, *s.fusion.quaternion)),
-    20: Mode("medium", lambda s: _RATE_MAGNETOMETER.pack(s.ticks, *s.acc, *_degrees(s.gyr), *_counts(s.mag))),
-    21: Mode("medium", lambda s: _RATE.pack(s.ticks, *s.acc, *_degrees(s.gyr))),
-    26: Mode("long", lambda s: _CUSTOM_5.pack(s.ticks, *s.fusion.quaternion, *s.acc, *_degrees(s.gyr))),
+    2: Mode("medium", lambda s: _PACK[7](s.ticks, *s.fusion.quaternion, *s.free) + _STATUS),
+    3: Mode("medium", lambda s: _PACK[7](s.ticks, *s.fusion.quaternion, *s.free)),
+    4: Mode("short", lambda s: _PACK[3](s.ticks, *s.angles)),
+    5: Mode("short", lambda s: _PACK[4](s.ticks, *s.fusion.quaternion)),
+    6: Mode("short", lambda s: _PACK[3](s.ticks, *s.free)),
+    7: Mode("medium", lambda s: _PACK[6](s.ticks, *s.angles, *s.free) + _STATUS),
+    16: Mode("medium", lambda s: _PACK[6](s.ticks, *s.angles, *s.free)),
+    18: Mode("medium", lambda s: _PACK[7](s.ticks, *s.increment) + _FIELD(*_counts(s.mag))),
+    19: Mode("medium", lambda s: _PACK[7](s.ticks, *s.increment)),
+    20: Mode("medium", lambda s: _PACK[6](s.ticks, *s.acc, *_degrees(s.gyr)) + _FIELD(*_counts(s.mag))),
+    21: Mode("medium", lambda s: _PACK[6](s.ticks, *s.acc, *_degrees(s.gyr))),
+    22: Mode("medium", lambda s: _PACK[9](s.ticks, *s.angles, *s.free, *_degrees(s.gyr))),
+    23: Mode("medium", lambda s: _PACK[6](s.ticks, *s.angles, *s.free) + _FIELD(*_counts(s.mag))),
+    24: Mode("medium", lambda s: _PACK[7](s.ticks, *s.fusion.quaternion, *_degrees(s.gyr))),
+    26: Mode("long", lambda s: _PACK[10](s.ticks, *s.fusion.quaternion, *s.acc, *_degrees(s.gyr))),
 }
-"""Modes of section 3.2 that this simulator has: extended quaternion, quaternion, rates with and without
-magnetometer, custom 5 (quaternion and rates)."""
+"""Modes of section 3.2; those of high fidelity are for the maker's own library."""
 
-_ORIENTED = (2, 5, 26)
+_INERTIAL = (20, 21)  # the others need what the firmware makes of it
 _BYTES = {"long": 63, "medium": 40, "short": 20}  # characteristics are of fixed length; the rest is zero
 _SHORT_UUIDS = {"long": 0x2002, "medium": 0x2003, "short": 0x2004}
 
@@ -121,6 +138,7 @@ class MovellaDot(Peripheral):
         self._sent_percent = self._battery.percent(0.0)
         self._mode = 0
         self._fusion = Fusion()
+        self._moved_s: float | None = None
         self._payloads = {length: characteristic(uuid(short), notify=True) for length, short in _SHORT_UUIDS.items()}
         self._level = characteristic(uuid(0x3001), read=self._read_battery, notify=True)
 
@@ -184,7 +202,7 @@ class MovellaDot(Peripheral):
         return True
 
     def _send_motion(self, motion: Motion) -> None:
-        mode, oriented = MODES[self._mode], self._mode in _ORIENTED
+        mode, oriented = MODES[self._mode], self._mode not in _INERTIAL
         size, payloads = _BYTES[mode.length], []
         for time_s, acc, gyr, mag, sent in zip(
             motion.time_s.tolist(),
@@ -195,13 +213,20 @@ class MovellaDot(Peripheral):
             strict=True,
         ):
             clock_s = self.clock_s(time_s)
-            if oriented:
-                self._fusion.update(time_s, acc, gyr)
+            increment = self._increment(time_s, acc, gyr) if oriented else STILL
             if sent and not self._muted:
-                sample = Sample(round(clock_s * TICK_HZ) & 0xFFFFFFFF, acc, gyr, mag, self._fusion)
+                sample = Sample(round(clock_s * TICK_HZ) & 0xFFFFFFFF, acc, gyr, mag, self._fusion, increment)
                 payloads.append(mode.encode(sample).ljust(size, b"\0"))
         self.counts.lost += len(motion.time_s) - len(payloads)
         if self.notify(self._payloads[mode.length], payloads):
             self.counts.sent += len(payloads)
         else:
             self.counts.unsent += len(payloads)
+
+    def _increment(self, time_s: float, acc: Vector, gyr: Vector) -> tuple[float, ...]:
+        """Move the orientation on; return how far, and by how much the velocity changed, gravity included."""
+        w, x, y, z = self._fusion.quaternion
+        step_s = 0.0 if self._moved_s is None else time_s - self._moved_s
+        self._moved_s = time_s
+        turned = product((w, -x, -y, -z), self._fusion.update(time_s, acc, gyr))
+        return (*turned, *(a * step_s for a in acc))

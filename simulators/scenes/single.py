@@ -47,7 +47,7 @@ def heart_rate(place: Place) -> PlacedDevice:
 
 
 def movella_dot(place: Place) -> PlacedDevice:
-    """Movella DOT, Bluetooth LE: modes 2, 5, 20, 21 and 26; battery."""
+    """Movella DOT, Bluetooth LE: all modes of the specification; battery."""
     source = WalkingBody(place.seed).sensor("left_foot", rate_hz=DOT_RATE_HZ, seed=place.seed)
     dot = MovellaDot(name=place.name, timeline=place.timeline, hub=place.hub, address=place.address, source=source)
     return PlacedDevice(dot, "movella_dot", "left_foot", address=place.address)

@@ -39,6 +39,15 @@ def product(a: Quaternion, b: Quaternion) -> Quaternion:
     )
 
 
+def euler_degrees(q: Quaternion) -> tuple[float, float, float]:
+    """Return roll, pitch and yaw of a quaternion, degrees: about x, then y, then z of the earth."""
+    w, x, y, z = q
+    roll = math.atan2(2 * (w * x + y * z), 1 - 2 * (x * x + y * y))
+    pitch = math.asin(max(-1.0, min(1.0, 2 * (w * y - z * x))))
+    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    return math.degrees(roll), math.degrees(pitch), math.degrees(yaw)
+
+
 class Fusion:
     """Orientation of one sensor: angular velocity integrated, tilt pulled towards gravity.
 

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from drivers.registry import make_driver
+from drivers.registry import driver_names, make_driver
 
 PAGES = Path(__file__).parents[2] / "docs/devices"
 HEADINGS = [
     "Measures", "Firmware", "Set-up", "Streams and units", "Timing", "Known faults", "Verified against",
 ]  # fmt: skip
-OF_EXOSKELETONS = ("exo_frame", "openexo", "vesc")
-WIRED = ("microstrain", "xsens_mti")
 
 
-@pytest.mark.parametrize("name", OF_EXOSKELETONS + WIRED)
+@pytest.mark.parametrize("name", driver_names())
 def test_a_page_has_its_headings_and_its_driver_s_streams(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text("utf-8")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS

@@ -97,6 +97,46 @@ def test_each_mode_fits_its_characteristic_and_decodes(mode: Mode) -> None:
         parse_payload(bytes(data[: size - 1]), mode)
 
 
+FIELDS = {
+    2: "q facc", 3: "q facc", 4: "eul", 5: "q", 6: "facc", 7: "eul facc", 16: "eul facc", 18: "dq dv mag", 19: "dq dv",
+    20: "acc gyr mag", 21: "acc gyr", 22: "eul facc gyr", 23: "eul facc mag", 24: "q gyr", 26: "q acc gyr",
+}  # fmt: skip
+SIZES = {"q": 4, "dq": 4}  # components; three of everything else
+
+
+@pytest.mark.parametrize("number", sorted(FIELDS))
+def test_each_mode_of_the_specification_is_read_field_by_field_into_its_streams(number: int) -> None:
+    """Every component has a value of its own, small enough for a quaternion, so that none may take another's place."""
+    mode = next(mode for mode in MODES.values() if mode.number == number)
+    fields = FIELDS[number].split()
+    data, component = struct.pack("<I", 4_000_000_000), 0
+    told: dict[str, list[float]] = {}
+    for field in fields:
+        count = SIZES.get(field, 3)
+        values = [(component + k + 1) / 32 for k in range(count)]
+        component += count
+        told[field] = values
+        data += (
+            struct.pack(f"<{count}f", *values)
+            if field != "mag"
+            else struct.pack("<3h", *(round(v * 4096) for v in values))
+        )
+    data += bytes((0x01, 0x02, 0, 0)) if number in {2, 7} else b""
+    frame = Frame(0, "measurement", data.ljust(mode.characteristic[1], b"\0"))
+    packets = decoded(make_driver("movella_dot", {"mode": mode.name}).decoder(), [[frame]])
+    degrees = {"eul", "gyr"}
+    known = {f: np.array(v) * (np.pi / 180 if f in degrees else 1.0) for f, v in told.items()}
+    inertial: list[str] = [f for f in ("acc", "gyr", "mag") if f in fields] if "acc" in fields else []
+    alone = ["gyr"] if "gyr" in fields and not inertial else []
+    made = [f for f in fields if f not in inertial + alone]
+    groups: dict[str, list[str]] = {"imu": inertial, "rotation": alone, "orientation": made}
+    assert packets.keys() == {stream for stream, own in groups.items() if own}
+    for stream, packet in packets.items():
+        assert packet.samples[0] == pytest.approx(np.concatenate([known[f] for f in groups[stream]]), rel=1e-6)
+        assert packet.ticks.tolist() == [4_000_000_000]
+        assert packet.flags.tolist() == [Flag.CLIPPED if number in {2, 7} else Flag.NONE]
+
+
 def test_payload_sizes_of_the_specification() -> None:
     sizes = {2: 36, 3: 32, 4: 16, 5: 20, 6: 16, 7: 32, 16: 28, 18: 38, 19: 32, 20: 34, 21: 28, 22: 40, 23: 34, 24: 32}
     assert {mode.number: mode.payload.itemsize for mode in MODES.values()} == sizes | {26: 44}

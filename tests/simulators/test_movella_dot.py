@@ -11,6 +11,7 @@ from bleak import BleakClient
 
 from drivers.movella_dot.driver import MovellaDot as Driver
 from drivers.movella_dot.driver import parse_control
+from drivers.movella_dot.layout import MODES as DRIVER_MODES
 from drivers.transport.ble import BleTransport
 from simulators.devices.movella_dot import MODES, MovellaDot, Sample, uuid
 from simulators.motion.timeline import Timeline
@@ -26,7 +27,7 @@ def dot(hub: Hub, source: Counting, *, speed: float = 4.0) -> MovellaDot:
     return MovellaDot(name="foot", timeline=Timeline(speed=speed), hub=hub, address=ADDRESS, source=source)
 
 
-@pytest.mark.parametrize("mode", ["rate_mag", "rate", "custom5", "ext_quat", "quat"])
+@pytest.mark.parametrize("mode", DRIVER_MODES)
 async def test_every_mode_comes_back_through_the_drivers_decoder(tmp_path: Path, mode: str) -> None:
     hub, driver = Hub(), Driver(mode=mode)
     sensor = dot(hub, Counting(RATE_HZ))
@@ -35,7 +36,7 @@ async def test_every_mode_comes_back_through_the_drivers_decoder(tmp_path: Path,
         streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
     ):
         await until(lambda: count(frames, "measurement") >= 100)
-    inertial = mode in ("rate_mag", "rate", "custom5")
+    inertial = "acc" in DRIVER_MODES[mode].fields
     packet = decoded(driver, frames, "imu" if inertial else "orientation")
     k = np.rint(packet.ticks / 1e6 * RATE_HZ).astype(np.int64)
     assert len(k) >= 90
@@ -47,8 +48,10 @@ async def test_every_mode_comes_back_through_the_drivers_decoder(tmp_path: Path,
         np.testing.assert_allclose(packet.samples[:, 3:6], gyr, atol=1e-5)
         if mode == "rate_mag":
             np.testing.assert_allclose(packet.samples[:, 6:9], mag, atol=1 / 8192 + 1e-6)
-    else:
+    elif {"q", "dq"} & set(DRIVER_MODES[mode].fields):
         np.testing.assert_allclose(np.linalg.norm(packet.samples[:, :4], axis=1), 1.0, atol=1e-5)
+    elif "eul" in DRIVER_MODES[mode].fields:
+        assert np.abs(packet.samples[:, :3]).max() <= np.pi + 1e-6
 
 
 async def test_lost_samples_leave_a_gap_in_the_ticks_and_nothing_else(tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_payloads_are_laid_out_as_published() -> None:
     assert MODES[21].encode(sample) == struct.pack("<I", 0x01020304) + struct.pack("<6f", 1, 2, 3, 1, 0, -2)
     assert MODES[20].encode(sample)[28:] == struct.pack("<3h", 4096, -2048, 32767)
     assert {number: len(mode.encode(sample)) for number, mode in MODES.items()} == {
-        2: 36, 5: 20, 20: 34, 21: 28, 26: 44
+        2: 36, 3: 32, 4: 16, 5: 20, 6: 16, 7: 32, 16: 28, 18: 38, 19: 32, 20: 34, 21: 28, 22: 40, 23: 34, 24: 32, 26: 44
     }  # fmt: skip
     assert [MODES[number].length for number in (2, 5, 20, 21, 26)] == ["medium", "short", "medium", "medium", "long"]
 

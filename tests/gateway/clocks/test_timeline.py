@@ -77,6 +77,59 @@ def test_streams_without_a_clock_are_placed_by_arrival() -> None:
     assert timeline.uncertainty_s == FIRST_UNCERTAINTY_S
 
 
+PACED = StreamSpec("imu", ("acc_x",), ("m/s2",), rate_hz=100.0)
+
+
+def unstamped(taken_s: np.ndarray, delay_s: np.ndarray) -> Packet:
+    """Return samples of a device without clock: when each was taken, and how long the radio kept it."""
+    arrival = ORIGIN_NS + np.round(np.maximum.accumulate(taken_s + delay_s) * NS).astype(np.int64)
+    nothing = np.empty(0, np.int64)
+    return Packet("imu", arrival, nothing, taken_s[:, None] * 1.0, np.zeros(len(taken_s), np.uint8))
+
+
+def each_event(taken_s: np.ndarray, interval_s: float) -> np.ndarray:
+    """Return delays of a radio that sends what there is at the end of each of its intervals."""
+    return np.asarray(np.ceil(taken_s / interval_s) * interval_s - taken_s)
+
+
+@pytest.mark.parametrize("rate_hz", [98.5, 100.0, 101.5])
+@pytest.mark.parametrize("interval_s", [0.0075, 0.03, 0.1])
+def test_samples_without_a_stamp_lie_at_their_rate_however_the_radio_bundles_them(
+    rate_hz: float, interval_s: float
+) -> None:
+    streams, timeline = one(PACED)
+    taken_s = np.arange(6000) / rate_hz
+    placed = place(streams, timeline, unstamped(taken_s, each_event(taken_s, interval_s)))
+    assert np.diff(placed.index).tolist() == [1] * 5999
+    assert timeline.count("lost") == 0
+    late_s = timeline.at(placed.index[1000:].astype(float)) - taken_s[1000:]
+    assert late_s.min() > -0.012
+    assert late_s.max() < interval_s + 0.012
+    assert np.ptp(late_s) < 0.025
+
+
+def test_samples_that_a_radio_held_up_are_not_lost_and_not_moved() -> None:
+    streams, timeline = one(PACED)
+    taken_s = np.arange(3000) / 100.0
+    held = (taken_s > 10.0) & (taken_s < 11.5)
+    placed = place(streams, timeline, unstamped(taken_s, np.where(held, 11.5 - taken_s, 0.005)))
+    assert np.diff(placed.index).tolist() == [1] * 2999
+    assert timeline.at(placed.index.astype(float)) == pytest.approx(taken_s + 0.005, abs=0.02)
+
+
+@pytest.mark.parametrize("gap_s", [0.5, 30.0])
+def test_samples_that_never_came_leave_a_gap_and_are_not_counted(gap_s: float) -> None:
+    """How many a device without clock did not send, nobody knows; that the time is another one, arrivals tell."""
+    streams, timeline = one(PACED)
+    taken_s = np.arange(2000) / 100.0
+    taken_s[1000:] += gap_s
+    placed = place(streams, timeline, unstamped(taken_s, each_event(taken_s, 0.03)))
+    assert timeline.count("lost") == 0
+    assert placed.index[-1] == pytest.approx(1999 + 100 * gap_s, abs=8)
+    settled = placed.index[1300:]
+    assert timeline.at(settled.astype(float)) == pytest.approx(taken_s[1300:], abs=0.08)
+
+
 @settings(deadline=None)  # the first call compiles
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 30)), min_size=1, max_size=60))
 def test_many_streams_at_once_are_each_placed_as_alone(portions: list[tuple[int, int]]) -> None:
@@ -101,7 +154,9 @@ def test_many_streams_at_once_are_each_placed_as_alone(portions: list[tuple[int,
 @settings(deadline=None)  # the first call compiles
 @given(
     st.lists(st.tuples(st.integers(1, 400), st.integers(1, 9), st.floats(0.0, 0.3)), min_size=1, max_size=40),
-    st.sampled_from([SPEC, StreamSpec("rr", ("rr",), ("s",)), StreamSpec("level", ("level",), ("%",), None, 1e6)]),
+    st.sampled_from(
+        [SPEC, PACED, StreamSpec("rr", ("rr",), ("s",)), StreamSpec("level", ("level",), ("%",), None, 1e6)]
+    ),
 )
 def test_as_written_the_kernels_place_to_the_last_bit_as_compiled(
     portions: list[tuple[int, int, float]], spec: StreamSpec

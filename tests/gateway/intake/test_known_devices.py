@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Device, Settings, Site, Slot
+from config.settings import Device, Placement, Settings, Site, Slot
 from drivers.errors import OtherDeviceError
-from drivers.identity import Identity
+from drivers.identity import Identity, Side
 from gateway.cli.accept import accept
 from gateway.intake.known_devices import FILE, KnownDevices
 from gateway.model.usage import UsageError
@@ -50,6 +50,29 @@ def test_left_is_not_taken_for_right(known: KnownDevices) -> None:
     assert "is 'dot-left' (serial S-1)" in refused(known, dot("dot-right"), ONE)
     known.judge(dot("dot-right"), OTHER)
     assert "S-2" in refused(known, dot("dot-left"), OTHER)
+
+
+@pytest.mark.parametrize(
+    ("side", "placement", "taken"),
+    [
+        ("left", "left_foot", True), ("right", "right_shank", True), ("", "left_foot", True), ("left", "chest", True),
+        ("right", "lower_back", True), ("left", "right_foot", False), ("right", "left_foot", False),
+        ("right", "left_thigh", False),
+    ],
+)  # fmt: skip
+def test_what_is_for_one_side_is_never_taken_for_the_other(
+    known: KnownDevices, side: Side, placement: Placement, taken: bool
+) -> None:
+    insole = Device(id="insole", driver="orphe", placement=placement, address="D4:22:CD:00:00:01")
+    if taken:
+        assert known.judge(insole, ONE.on(side)) == ""
+        return
+    words = placement.replace("_", " ")
+    assert refused(known, insole, ONE.on(side)) == (
+        f"the device that was found says that it is for the {side} side, and is to be worn on the {words}:"
+        " nothing is read from it"
+    )
+    assert known.read() == {}, "nothing is remembered of what is refused"
 
 
 def test_a_tag_proves_where_there_is_no_serial_number(known: KnownDevices) -> None:

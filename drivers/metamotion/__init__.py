@@ -1,0 +1,1 @@
+"""MbientLab MetaMotion inertial sensors over Bluetooth LE."""

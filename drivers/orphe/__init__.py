@@ -1,0 +1,1 @@
+"""ORPHE INSOLE pressure insoles over Bluetooth LE."""

@@ -1,0 +1,1 @@
+"""WitMotion WT901 inertial sensors on a serial port."""
