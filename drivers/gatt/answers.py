@@ -29,7 +29,7 @@ class Answers:
     def listen(self, link: Link) -> None:
         """Begin to hear, on a new link. Raises DialogueError."""
         self._heard = asyncio.Queue(MOST_WAITING)
-        link.listen(self._channel, self._on_heard)
+        link.listen(self._channel, self.heard)
 
     async def ask(
         self,
@@ -56,6 +56,7 @@ class Answers:
         except TimeoutError as problem:
             raise DialogueError(f"no answer on '{self._channel}' within {timeout_s:g} s") from problem
 
-    def _on_heard(self, data: bytes) -> None:
+    def heard(self, data: bytes) -> None:
+        """Take a notification of the channel."""
         if self._is_answer(data) and not self._heard.full():
             self._heard.put_nowait(data)

@@ -1,13 +1,13 @@
 """Samples that share one stamp: how far apart they lie, by the stamps of the notifications beside theirs.
 
-A device stamps one sample of a notification and tells its rate. The rate is that of a crystal or of an oscillator on the
-sensor's chip, some per cent off, and now and then it is not the rate at all (an armband that claims 135 Hz and sends 55).
-The stamps tell: from one notification to the next there are as many periods as samples, unless one was lost between.
+A device stamps one sample of a notification and tells its rate. The rate is that of a crystal or of an oscillator on
+the sensor's chip, some per cent off, and now and then it is not the rate at all (an armband that claims 135 Hz and
+sends 55). The stamps tell: from one notification to the next there are as many periods as samples, unless one was lost.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +58,19 @@ class Spacing:
 
     def up_to(self, stamp: int, count: int) -> Ticks:
         """Return the ticks of samples of which the last has the stamp."""
-        return stamp - np.rint(np.arange(count - 1, -1, -1) * self.period).astype(np.int64)
+        return _ticks(stamp, np.arange(1 - count, 1) * self.period)
 
     def since(self, stamp: int, count: int) -> Ticks:
         """Return the ticks of samples of which the first has the stamp."""
-        return stamp + np.rint(np.arange(count) * self.period).astype(np.int64)
+        return _ticks(stamp, np.arange(count) * self.period)
 
 
 def between(before: int, stamp: int, count: int) -> Ticks:
     """Return the ticks of samples that lie evenly behind one stamp and up to the next."""
-    return before + np.rint(np.arange(1, count + 1) * ((stamp - before) / count)).astype(np.int64)
+    return _ticks(before, np.arange(1, count + 1) * ((stamp - before) / count))
+
+
+def _ticks(stamp: int, offsets: NDArray[np.floating[Any]]) -> Ticks:
+    whole: Ticks = np.rint(offsets).astype(np.int64)
+    whole += stamp
+    return whole

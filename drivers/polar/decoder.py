@@ -28,7 +28,18 @@ from drivers.polar.control import (
     parse_reply,
     parse_settings,
 )
-from drivers.polar.frame import PPG, PPI, ROTATION, TICK_BITS, TICK_HZ, PmdFrame, counts, intervals, parse_frame
+from drivers.polar.frame import (
+    MAGNETIC_FIELD,
+    PPG,
+    PPI,
+    ROTATION,
+    TICK_BITS,
+    TICK_HZ,
+    PmdFrame,
+    counts,
+    intervals,
+    parse_frame,
+)
 from drivers.polar.streams import BY_KIND, KINDS, PULSE_INTERVALS, PULSES, WAVES
 
 DATA_CHANNEL: Final = "data"
@@ -36,6 +47,7 @@ CONTROL_CHANNEL: Final = "control"
 
 INVALID, CONTACT = 0x01, 0x02  # flags of an interval between pulses
 MS: Final = 1e-3
+AXES: Final = 3
 CLAIMED_HZ, REAL_HZ = 135.0, 55.0  # of the light of a Verity Sense with firmware 1.1.5 to 2.0
 
 
@@ -63,10 +75,12 @@ class WaveState:
 
     def ticks(self, stamp: int, count: int) -> Ticks:
         """Return when so many samples were taken, of which the last has the stamp. Raises MalformedFrameError."""
+        if stamp >> TICK_BITS:
+            raise MalformedFrameError("impossible time stamp")
         before, spacing = self._before, self._spacing
         adjoins = before is not None and spacing.adjoins(stamp - before, count)
         ticks = between(before, stamp, count) if adjoins and before is not None else spacing.up_to(stamp, count)
-        if stamp >> TICK_BITS or ticks[0] < 0:
+        if ticks[0] < 0:
             raise MalformedFrameError("impossible time stamp")
         if before is None or stamp > before or before - stamp > TICK_HZ:  # else it was delivered twice, or late
             self._before = stamp
@@ -147,12 +161,10 @@ class PolarDecoder(Decoder):
             raise MalformedFrameError("differences before the answer to the start")
         ticks = wave.ticks(data.stamp, len(raw))
         scale = written.scale * (wave.factor or 1.0) if data.compressed else written.scale
-        samples = raw * scale
-        columns = len(wave.spec.channels)
-        if len(wave.spec.channels) == written.channels == 4 and data.kind != PPG:
-            samples[:, 3] = raw[:, 3]  # how well the magnetometer is calibrated
-        elif columns > written.channels:
-            samples = np.column_stack([samples, np.full(len(samples), np.nan)])
+        samples = np.full((len(raw), len(wave.spec.channels)), np.nan)
+        np.multiply(raw, scale, out=samples[:, : written.channels])
+        if data.kind == MAGNETIC_FIELD and written.channels > AXES:
+            samples[:, AXES:] = raw[:, AXES:]  # how well it is calibrated has no unit
         good = _sane(samples, BY_KIND[data.kind].limit)
         if not good.all():
             self.faults["impossible values"] += int((~good).sum())
@@ -196,10 +208,8 @@ def _joined(spec: StreamSpec, pieces: Sequence[Piece]) -> Packet:
 
 
 def _sane(samples: Samples, limit: float) -> NDArray[np.bool_]:
-    """Return (n,) whether no channel is beyond what the sensor can mean; a channel that is not sent is NaN, and may."""
-    first = samples[:, :3]  # what may lie behind has a scale of its own
-    good: NDArray[np.bool_] = (np.abs(first) <= limit).all(axis=1)
-    return good
+    """Return (n,) whether no axis is beyond what the sensor can mean; what lies behind has a scale of its own."""
+    return np.asarray((np.abs(samples[:, :AXES]) <= limit).all(axis=1), np.bool_)
 
 
 def _interval(ppi_ms: int, error_ms: int, flags: int) -> tuple[float, float]:

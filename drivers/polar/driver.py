@@ -1,12 +1,11 @@
 """Polar H10, Verity Sense, OH1 and 360: heart rate, and the waves of their measurement data service.
 
-Heart rate and intervals between beats come by the Bluetooth heart rate service, as from any strap. Waves are started one
-by one through a control point that answers by indication; each notification carries the stamp of its last sample.
+Heart rate and intervals between beats come by the Bluetooth heart rate service, as from any strap. Waves are started
+one by one through a control point that answers by indication; each notification carries the stamp of its last sample.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
@@ -15,6 +14,7 @@ from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.answers import ANSWER_S, Answers
 from drivers.gatt.battery import BATTERY_EVERY_S, BatteryWatch
 from drivers.gatt.information import read_information
+from drivers.gatt.looks import LOOK_S, Looks
 from drivers.gatt.profile import MEASUREMENT_CHANNEL
 from drivers.heart_rate.driver import MEASUREMENT, SERVICE, parse_measurement
 from drivers.identity import Identity
@@ -27,11 +27,10 @@ from drivers.polar.streams import BY_DEFAULT, CHOICES, KINDS, PULSES, WAVES
 CONTROL_POINT: Final = "fb005c81-02e7-f387-1cad-8acd2d8df0c8"
 DATA: Final = "fb005c82-02e7-f387-1cad-8acd2d8df0c8"
 
-LOOK_S: Final = 5.0  # between two looks at whether each stream still comes and the strap is still worn
 BATTERY_LOOKS: Final = round(BATTERY_EVERY_S / LOOK_S)
-SILENT_LOOKS: Final = 3  # a stream that brings nothing for so many looks has died beside the others: it is started again
+SILENT_LOOKS: Final = 3  # of a stream that brings nothing: it has died beside the others, and is started again
 PULSES_SILENT_LOOKS: Final = 9  # the first interval between pulses takes 25 s, and so do those after much movement
-OFF_LOOKS: Final = 4  # without a heart: an H10 that was taken off drops its link after 45 s, and its streams must stop before
+OFF_LOOKS: Final = 4  # without a heart: an H10 leaves 45 s after it was taken off, and its streams must stop before
 SILENCE_S: Final = 8.0  # the heart rate comes each second, waves some times a second
 SILENCE_PULSES_S: Final = 40.0  # with intervals between pulses it comes each five, and not at all while they begin
 STOP_ANSWER_S: Final = 0.8  # several streams are stopped within the time that a stop may take
@@ -47,9 +46,9 @@ ALL_KINDS: Final = frozenset(KINDS.values())
 class Polar(Driver):
     """Starts the chosen streams and follows heart rate and battery; stops the streams before it lets go.
 
-    Options: ``streams``, a list of `CHOICES` (by default the wave that the sensor has, ``ecg`` or ``ppg``; an empty list
-    for heart rate alone); ``rates``, a table of rates in Hz by the name of the stream (by default the nearest to 50 Hz of
-    acceleration and rotation, 20 Hz of the magnetic field, 55 Hz of the light, once a second of temperature and pressure).
+    Options: ``streams``, a list of `CHOICES` (by default the wave that the sensor has, ``ecg`` or ``ppg``; an empty
+    list for heart rate alone); ``rates``, a table of rates in Hz by the name of the stream (by default the nearest to
+    50 Hz of acceleration and rotation, 20 Hz of the magnetic field, 55 Hz of the light, 1 Hz of all else).
     """
 
     name: ClassVar[str] = "polar"
@@ -64,7 +63,7 @@ class Polar(Driver):
         super().__init__(**options)
         self._named = _names(self.name, streams)
         self._rates = _rates(self.name, self._chosen, rates)
-        self.silence_s = SILENCE_PULSES_S if PULSES in self._chosen else SILENCE_S  # type: ignore[misc]
+        self.silence_s = SILENCE_PULSES_S if PULSES in self._chosen else SILENCE_S  # type: ignore[misc]  # of this device
         self._battery = BatteryWatch()
         self._answers = Answers(CONTROL_CHANNEL)
         self._forget()
@@ -76,12 +75,11 @@ class Polar(Driver):
     def _forget(self) -> None:
         """Begin with a new link, of which nothing is known."""
         self._features: frozenset[int] = frozenset()
+        self._wanted: list[int] = []
         self._running: list[int] = []
-        self._paused: list[int] = []  # what runs again when the strap is worn again
-        self._came: Counter[int] = Counter()  # frames of each kind since the last look
-        self._missed: Counter[int] = Counter()  # looks in which none came
+        self._watch = Looks()
         self._beats: bool | None = None  # whether the newest heart rate was one
-        self._off = self._looks = 0
+        self._off = self._looks = 0  # looks without a heart, and all looks
 
     def allows(self, characteristic: str, data: bytes) -> bool:
         """Questions, start with settings, and stop of the streams above.
@@ -107,13 +105,13 @@ class Polar(Driver):
         link.listen(MEASUREMENT_CHANNEL, self._on_heart)
         await self._battery.follow(link)
         self._features = await self._read_features(link)
-        wanted = self._wanted()
+        self._wanted = self._find_wanted()
         if not self._features:
             return
         await self._subscribe(link)
         for kind in sorted(self._features & ALL_KINDS):  # of a connection that was lost, or of another program
             await self._ask(link, control.stop(kind))
-        for kind in wanted:
+        for kind in self._wanted:
             await self._begin(link, kind)
 
     async def refresh(self, link: Link) -> None:
@@ -121,14 +119,15 @@ class Polar(Driver):
         self._looks += 1
         if self._looks % BATTERY_LOOKS == 0:
             await self._battery.refresh(link)
-        await self._look_at_strap(link)
-        for kind in list(self._running):
-            self._missed[kind] = 0 if self._came[kind] else self._missed[kind] + 1
-            if self._missed[kind] >= (PULSES_SILENT_LOOKS if kind == PPI else SILENT_LOOKS):
-                self._missed[kind] = 0
-                await self._end(link, kind)
+        if self._is_off():
+            await self.stop(link)
+            return
+        patience = {kind: PULSES_SILENT_LOOKS if kind == PPI else SILENT_LOOKS for kind in self._running}
+        for kind in self._watch.silent(patience):
+            await self._end(link, kind)
+        for kind in self._wanted:
+            if kind not in self._running:
                 await self._begin(link, kind)
-        self._came.clear()
 
     async def stop(self, link: Link) -> None:
         """Stop each stream that was started: left alone they empty the battery of a sensor that nobody wears."""
@@ -149,7 +148,7 @@ class Polar(Driver):
         link.announce(CONTROL_CHANNEL, answer)
         return features
 
-    def _wanted(self) -> list[int]:
+    def _find_wanted(self) -> list[int]:
         """Return the kinds to start. Raises DialogueError where a stream that the configuration names is not there."""
         missing = [name for name in self._named or () if KINDS[name] not in self._features]
         if missing:
@@ -213,19 +212,13 @@ class Polar(Driver):
             params, more = params + part[1:], part[0] != 0
         return Reply(reply.operation, reply.kind, reply.status, more=False, params=params)
 
-    async def _look_at_strap(self, link: Link) -> None:
-        """Stop the streams of a strap that is off the body before it leaves; go on when it is worn again."""
-        if ECG not in self._features:  # armbands make up a heart rate in the air: nothing follows from theirs
-            return
+    def _is_off(self) -> bool:
+        """Look at the heart; whether there was none for so long that the strap is not worn.
+
+        Armbands make up a heart rate in the air: nothing follows from theirs.
+        """
         self._off = self._off + 1 if self._beats is False else 0
-        if self._off >= OFF_LOOKS and self._running:
-            self._paused = list(self._running)
-            for kind in self._paused:
-                await self._end(link, kind)
-        elif self._paused and self._beats:
-            again, self._paused = self._paused, []
-            for kind in again:
-                await self._begin(link, kind)
+        return ECG in self._features and self._off >= OFF_LOOKS
 
     def _on_heart(self, data: bytes) -> None:
         try:
@@ -236,7 +229,7 @@ class Polar(Driver):
 
     def _on_data(self, data: bytes) -> None:
         if data:
-            self._came[data[0] & TYPE_BITS] += 1
+            self._watch.came(data[0] & TYPE_BITS)
 
 
 def _answer_to(question: bytes) -> Callable[[bytes], bool]:

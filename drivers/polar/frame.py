@@ -66,7 +66,8 @@ _RAW: Final[Mapping[tuple[int, int], Layout]] = {
     (PRESSURE, 0): Layout(32, 1, _HPA_PA, floats=True),
     (TEMPERATURE, 0): Layout(32, 1, 1.0, floats=True),
 }
-_DELTA: Final[Mapping[tuple[int, int], Layout]] = _RAW | {
+_DELTA: Final[Mapping[tuple[int, int], Layout]] = {
+    **_RAW,
     (ACCELERATION, 0): Layout(16, 3, _G_MS2),  # in g, where the frame of this number that is not compressed has mg
 }
 
@@ -192,4 +193,5 @@ def _unpacked(packed: bytes, width: int, count: int) -> NDArray[np.int64]:
     bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=width * count, bitorder="little")
     weights = np.left_shift(1, np.arange(width, dtype=np.int64))
     weights[-1] = -weights[-1]
-    return bits.reshape(count, width) @ weights
+    unpacked: NDArray[np.int64] = bits.astype(np.int64).reshape(count, width) @ weights
+    return unpacked
