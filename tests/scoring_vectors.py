@@ -12,7 +12,7 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
-from tests import scoring_exoskeletons, scoring_health, scoring_machines
+from tests import scoring_exoskeletons, scoring_health, scoring_machines, scoring_wearables
 from tests.scoring_health import only
 
 Answer = dict[str, Any] | None
@@ -32,7 +32,9 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
         "ble_ftms": scoring_machines.fitness_machine,
         "domyos_treadmill_framing": scoring_health.domyos,
         "movella_dot": _movella_dot,
+        "movesense_gsp": scoring_wearables.movesense,
         "openexo_ble": scoring_exoskeletons.openexo,
+        "polar_pmd": scoring_wearables.polar,
         "shimmer3": _shimmer3,
         "vesc_uart": scoring_exoskeletons.vesc,
     }

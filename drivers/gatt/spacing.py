@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 NEAR: Final = 0.15  # share by which a period may differ from the expected one: no sensor's oscillator is further off
 ALIKE: Final = 0.05  # share by which periods that contradict the expected one agree with each other
 AGREE: Final = 4  # so many of them in succession are believed: lost notifications are not that regular
+SLOWEST_HZ, FASTEST_HZ = 0.1, 10_000.0  # stamps that show another rate are none
 SMOOTH: Final = 1 / 16  # weight of the newest period: stamps in whole milliseconds scatter by a hundredth
 
 Ticks = NDArray[np.int64]
@@ -47,13 +48,15 @@ class Spacing:
             self.period += SMOOTH * (seen - self.period)
             self._agreeing = 0
             return True
+        if not SLOWEST_HZ <= self._tick_hz / seen <= FASTEST_HZ:
+            return False
         alike = self._agreeing and abs(seen - self._doubted) <= ALIKE * self._doubted
         self._agreeing = self._agreeing + 1 if alike else 1
         self._doubted = seen
         if self._agreeing < AGREE:
             return False
         self.period, self._agreeing = seen, 0
-        self.rate_hz = round(self._tick_hz / seen, 1) or self.rate_hz
+        self.rate_hz = round(self._tick_hz / seen, 1)
         return True
 
     def up_to(self, stamp: int, count: int) -> Ticks:
