@@ -87,12 +87,15 @@ class Sensor(Link):
         self.running: set[int] = set()
         self.refuses: dict[int, int] = {}
         self.mute = False
+        self.silent_battery = False
         self._unreadable, self._parts = unreadable, parts
         self._heard: dict[str, Callable[[bytes], None]] = {}
         self.subscribed: list[str] = []
 
     async def subscribe(self, channel: str, characteristic: str) -> None:
         del characteristic
+        if channel == "battery" and self.silent_battery:
+            raise DialogueError("could not subscribe: [org.bluez.Error.NotSupported]")
         self.subscribed.append(channel)
 
     def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:

@@ -143,9 +143,7 @@ def test_heart_rate_and_its_intervals() -> None:
 
 def test_samples_follow_the_stamp_of_the_first_at_the_rate_that_the_stamps_show() -> None:
     """A sensor at 107 Hz that calls it 104."""
-    frames = [
-        data("imu", imu(1000 + round(8 * n / 107 * 1000), *[(n / 10, 0, 9.8, 0, 0, 0)] * 8)) for n in range(400)
-    ]
+    frames = [data("imu", imu(1000 + round(8 * n / 107 * 1000), *[(n / 10, 0, 9.8, 0, 0, 0)] * 8)) for n in range(400)]
     ticks = run({"imu": 104}, *frames)["imu"].ticks
     assert ticks[:8].tolist() == [1_024_000 + round(k * TICK_HZ / 104) for k in range(8)]
     late = np.diff(ticks[3000:]) / TICK_HZ * 1e3
@@ -260,7 +258,7 @@ class Sensor(Link):
         self.announced: list[tuple[str, bytes]] = []
         self.running: dict[int, str] = {}
         self.open = True
-        self._heard: Callable[[bytes], None] = bytes
+        self._heard: Callable[[bytes], object] = bytes
 
     async def subscribe(self, channel: str, characteristic: str) -> None:
         if characteristic == NOTIFICATIONS and not self.open:

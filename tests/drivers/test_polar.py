@@ -89,7 +89,7 @@ class TestContract(DriverContract):
     ("stream", "frame", "factor", "want"),
     [
         ("ecg", ecg(BEGIN, -32766), None, [-32.766]),
-        ("acceleration", head(2, BEGIN, 0) + struct.pack("<3b", -128, 1, 127), None, [-0.128 * G, 0.001 * G, 0.127 * G]),
+        ("acceleration", head(2, BEGIN, 0) + struct.pack("<3b", -128, 1, 9), None, [-0.128 * G, 0.001 * G, 0.009 * G]),
         ("acceleration", acceleration(BEGIN, (-9, -1, 999)), None, [-0.009 * G, -0.001 * G, 0.999 * G]),
         ("acceleration", head(2, BEGIN, 2) + int24(-9, 1, 8000), None, [-0.009 * G, 0.001 * G, 8 * G]),
         ("acceleration", head(2, BEGIN, 0x80) + struct.pack("<3h", 1905, 27376, -29282), 2.44e-4,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from drivers.errors import DialogueError
+from drivers.gatt.looks import LOOK_S
 from drivers.packet import Frame
 from drivers.polar import control
 from drivers.polar.control import choose, parse_features, parse_reply, parse_settings
-from drivers.polar.driver import LOOK_S, OFF_LOOKS, SILENT_LOOKS, Polar
+from drivers.polar.driver import OFF_LOOKS, SILENT_LOOKS, Polar
 from drivers.polar.frame import ACCELERATION, ECG, PPI
 from tests.drivers.polar_frames import BEGIN, ECG_START, H10, VERITY, Sensor, acceleration, ecg, ppi
 
@@ -42,7 +43,7 @@ async def test_an_armband_gives_its_light_by_default_and_all_that_is_asked_for()
     sensor = Sensor(VERITY)
     await Polar().start(sensor)
     assert sensor.running == {1}
-    everything = [name for name in ("ppg", "acceleration", "ppi", "rotation", "magnetic_field")]
+    everything = ["ppg", "acceleration", "ppi", "rotation", "magnetic_field"]
     sensor = Sensor(VERITY)
     await Polar(streams=everything, rates={"magnetic_field": 50}).start(sensor)
     assert sensor.running == set(VERITY)
@@ -224,13 +225,14 @@ async def test_pulse_intervals_may_take_half_a_minute_to_begin() -> None:
     assert Polar().silence_s < driver.silence_s
 
 
-async def test_the_battery_is_read_once_a_minute() -> None:
-    driver = Polar(streams=[])
-    sensor = await started(driver, Sensor(H10))
-    before = len(sensor.announced)
-    for _ in range(round(60.0 / LOOK_S)):
+@pytest.mark.parametrize(("silent", "readings"), [(False, 1), (True, 3)])
+async def test_a_battery_that_does_not_notify_is_read_once_a_minute(silent: bool, readings: int) -> None:
+    driver, sensor = Polar(streams=[]), Sensor(H10)
+    sensor.silent_battery = silent
+    await driver.start(sensor)
+    for _ in range(2 * round(60.0 / LOOK_S)):
         await driver.refresh(sensor)
-    assert len(sensor.announced) == before, "it is notified"
+    assert sensor.announced.count(("battery", b"\x50")) == readings
 
 
 def test_answers_settings_and_features_are_read() -> None:
@@ -242,7 +244,9 @@ def test_answers_settings_and_features_are_read() -> None:
     for bad in ("", "f0", "f00102", "0f010200"):
         with pytest.raises(ValueError, match="malformed answer"):
             parse_reply(bytes.fromhex(bad))
-    every = parse_settings(bytes.fromhex("000234008200" + "01011000" + "02020200080003010a000000" + "040104" + "05010000803f"))
+    every = parse_settings(
+        bytes.fromhex("000234008200" + "01011000" + "02020200080003010a000000" + "040104" + "05010000803f")
+    )
     assert every == {0: (52, 130), 1: (16,), 2: (2, 8), 3: (10,), 4: (4,), 5: (1.0,)}
     for bad in ("00", "0001", "000134", "0901", "0501000080"):
         with pytest.raises(ValueError, match="malformed settings"):
