@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 NEAR: Final = 0.15  # share by which a period may differ from the expected one: no sensor's oscillator is further off
 ALIKE: Final = 0.05  # share by which periods that contradict the expected one agree with each other
-AGREE: Final = 4  # so many of them in succession are believed: lost notifications are not that regular
+AGREE: Final = 4  # so many of them in succession are believed
+AGREE_TWICE: Final = 50  # of a period that is twice or three times the expected one: so do regular losses look
 SLOWEST_HZ, FASTEST_HZ = 0.1, 10_000.0  # stamps that show another rate are none
 SMOOTH: Final = 1 / 16  # weight of the newest period: stamps in whole milliseconds scatter by a hundredth
 
@@ -53,11 +54,16 @@ class Spacing:
         alike = self._agreeing and abs(seen - self._doubted) <= ALIKE * self._doubted
         self._agreeing = self._agreeing + 1 if alike else 1
         self._doubted = seen
-        if self._agreeing < AGREE:
+        if self._agreeing < (AGREE_TWICE if self._looks_lost(seen) else AGREE):
             return False
         self.period, self._agreeing = seen, 0
         self.rate_hz = round(self._tick_hz / seen, 1)
         return True
+
+    def _looks_lost(self, seen: float) -> bool:
+        """Whether a period is a whole multiple of the expected one."""
+        times = seen / self.period
+        return round(times) > 1 and abs(times - round(times)) <= ALIKE * round(times)
 
     def up_to(self, stamp: int, count: int) -> Ticks:
         """Return the ticks of samples of which the last has the stamp."""

@@ -97,19 +97,14 @@ class Polar(Peripheral):
         lose_every: int = 0,
     ) -> None:
         self._serial = address.replace(":", "")[-8:]
+        local_name = f"Polar {model} {self._serial}"
         super().__init__(
-            name=name,
-            timeline=timeline,
-            hub=hub,
-            address=address,
-            local_name=(local_name := f"Polar {model} {self._serial}"),
+            name=name, timeline=timeline, hub=hub, address=address, local_name=local_name,
             advertised=advertisement(local_name[:20], services=[HEART_RATE_SERVICE]),
-        )
+        )  # fmt: skip
         self.written: list[bytes] = []
         self.running: dict[int, RunningWave] = {}
-        self._measurements = dict(MODELS[model])
-        if old_firmware:
-            self._measurements[PPG] = OLD_VERITY
+        self._measurements = dict(MODELS[model]) | ({PPG: OLD_VERITY} if old_firmware else {})
         self._model, self._make_movement = model, movement
         self._heart_source, self._off, self._lose_every = heart, off, lose_every
         self._speed = 1.0 + drift_ppm * 1e-6
