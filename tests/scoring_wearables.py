@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drivers.gatt.spacing import between
+from drivers.gatt.spacing import between, ticks_of
 from drivers.movesense.messages import describe
 from drivers.polar.control import OPERATIONS, REPLY, parse_features, parse_reply, parse_settings
 from drivers.polar.frame import ACCELERATION, PPI, TICK_BITS, PmdFrame, counts, intervals, parse_frame
@@ -51,7 +51,7 @@ def _asserted(frame: PmdFrame, rows: list[list[Any]], factor: float) -> dict[str
     scale = factor * (1000 if frame.kind == ACCELERATION and (frame.frame_type, frame.compressed) == (0, True) else 1)
     scaled = rows if scale == 1 else [[value * scale for value in row] for row in rows]
     dated = not frame.stamp >> TICK_BITS
-    times = between(VENDOR_PREVIOUS_NS, frame.stamp, len(rows)).tolist() if dated else []
+    times = ticks_of([between(VENDOR_PREVIOUS_NS, frame.stamp, len(rows))]).tolist() if dated else []
     return {
         "n": len(rows),
         "s": scaled,

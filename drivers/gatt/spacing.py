@@ -7,7 +7,8 @@ sends 55). The stamps tell: from one notification to the next there are as many 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,27 @@ SLOWEST_HZ, FASTEST_HZ = 0.1, 10_000.0  # stamps that show another rate are none
 SMOOTH: Final = 1 / 16  # weight of the newest period: stamps in whole milliseconds scatter by a hundredth
 
 Ticks = NDArray[np.int64]
+
+
+class Place(NamedTuple):
+    """Where the samples of one notification lie.
+
+    Attributes:
+        stamp: A tick on the wire.
+        period: Ticks from sample to sample.
+        first: How many periods behind the stamp the first sample lies.
+        samples: How many there are.
+    """
+
+    stamp: int
+    period: float
+    first: int
+    samples: int
+
+    @property
+    def begins(self) -> float:
+        """Tick of the first sample."""
+        return self.stamp + self.first * self.period
 
 
 class Spacing:
@@ -65,21 +87,26 @@ class Spacing:
         times = seen / self.period
         return round(times) > 1 and abs(times - round(times)) <= ALIKE * round(times)
 
-    def up_to(self, stamp: int, count: int) -> Ticks:
-        """Return the ticks of samples of which the last has the stamp."""
-        return _ticks(stamp, np.arange(1 - count, 1) * self.period)
+    def up_to(self, stamp: int, count: int) -> Place:
+        """Return where samples lie of which the last has the stamp."""
+        return Place(stamp, self.period, 1 - count, count)
 
-    def since(self, stamp: int, count: int) -> Ticks:
-        """Return the ticks of samples of which the first has the stamp."""
-        return _ticks(stamp, np.arange(count) * self.period)
-
-
-def between(before: int, stamp: int, count: int) -> Ticks:
-    """Return the ticks of samples that lie evenly behind one stamp and up to the next."""
-    return _ticks(before, np.arange(1, count + 1) * ((stamp - before) / count))
+    def since(self, stamp: int, count: int) -> Place:
+        """Return where samples lie of which the first has the stamp."""
+        return Place(stamp, self.period, 0, count)
 
 
-def _ticks(stamp: int, offsets: NDArray[np.floating[Any]]) -> Ticks:
-    whole: Ticks = np.rint(offsets).astype(np.int64)
-    whole += stamp
-    return whole
+def between(before: int, stamp: int, count: int) -> Place:
+    """Return where samples lie that follow one stamp evenly, up to the next."""
+    return Place(before, (stamp - before) / count, 1, count)
+
+
+def ticks_of(places: Sequence[Place]) -> Ticks:
+    """Return the ticks of the samples of notifications, one behind the other."""
+    stamps, periods, firsts, counts = zip(*places, strict=True)
+    many = np.array(counts, np.int64)
+    offset = np.array(firsts, np.int64) - np.cumsum(many) + many  # of each: its first number less where it begins
+    number = np.arange(many.sum()) + np.repeat(offset, many)
+    ticks: Ticks = np.rint(number * np.repeat(np.array(periods, np.float64), many)).astype(np.int64)
+    ticks += np.repeat(np.array(stamps, np.int64), many)
+    return ticks

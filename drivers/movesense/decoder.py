@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -14,23 +15,37 @@ from drivers.errors import MalformedFrameError
 from drivers.gatt.battery import BATTERY, battery_packet
 from drivers.gatt.profile import MEASUREMENT_CHANNEL
 from drivers.gatt.rows import Row, packet_of
-from drivers.gatt.spacing import Spacing
+from drivers.gatt.spacing import Place, Spacing, ticks_of
 from drivers.heart_rate.driver import LEAST_BEAT_S, RR
-from drivers.movesense.messages import ANSWER, Measured, Resource, parse_message, parse_payload
+from drivers.movesense.messages import (
+    ANSWER,
+    Resource,
+    parse_message,
+    parse_payload,
+    read,
+    samples_in,
+    stamp_of,
+)
 from drivers.movesense.parts import Parts, Payload
 from drivers.movesense.streams import KELVIN, SOURCES, STEPS_A_MS, TICK_BITS, TICK_HZ, Source
-from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec, Ticks
+from drivers.packet import Flag, Frame, Packet, StreamSpec
 
 _MODULUS: Final = 1 << TICK_BITS
 MS: Final = 1e-3
 
 
 class Piece(NamedTuple):
-    """Samples of one notification."""
+    """Samples of one notification, not yet read.
+
+    Attributes:
+        arrival_ns: Of its last part.
+        place: Where they lie in time.
+        data: The payload.
+    """
 
     arrival_ns: int
-    ticks: Ticks
-    samples: Samples
+    place: Place
+    data: bytes
 
 
 class Subscription:
@@ -49,7 +64,7 @@ class Subscription:
         self._spacing = Spacing(rate_hz or 1, TICK_HZ)
         self._before: tuple[int, int] | None = None  # stamp of the notification before, and its samples
 
-    def ticks(self, stamp_ms: int, count: int) -> Ticks:
+    def place(self, stamp_ms: int, count: int) -> Place:
         """Return when so many samples were taken, of which the first has the stamp."""
         stamp = stamp_ms * STEPS_A_MS
         if self._before is not None:
@@ -58,7 +73,7 @@ class Subscription:
         self._before = (stamp, count)
         if self.source.rates and self._spacing.rate_hz != self.spec.rate_hz:
             self.spec = replace(self.spec, rate_hz=self._spacing.rate_hz)
-        return self._spacing.since(stamp, count) % _MODULUS
+        return self._spacing.since(stamp, count)
 
 
 class MovesenseDecoder(Decoder):
@@ -110,7 +125,8 @@ class MovesenseDecoder(Decoder):
                 continue
             for payload in self._parts.add(frame.arrival_ns, message):
                 self._on_payload(payload, waves, rates, intervals)
-        found = [_joined(self._subscribed[reference].spec, pieces) for reference, pieces in waves.items()]
+        read_now = (self._read(self._subscribed[reference], pieces) for reference, pieces in waves.items())
+        found = [packet for packet in read_now if packet is not None]
         heart = SOURCES["heart_rate"].spec(0)
         rest = (packet_of(heart, rates), packet_of(RR, intervals), battery_packet(frames, self.faults))
         return found + [packet for packet in rest if packet is not None]
@@ -118,7 +134,7 @@ class MovesenseDecoder(Decoder):
     def _is_whole(self, reference: int, data: bytes) -> bool:
         subscription = self._subscribed.get(reference)
         try:
-            return subscription is not None and bool(parse_payload(data, subscription.resource))
+            return subscription is not None and samples_in(data, subscription.resource) > 0
         except MalformedFrameError:
             return False
 
@@ -130,39 +146,38 @@ class MovesenseDecoder(Decoder):
             self.faults["a measurement that was not asked for"] += 1
             return
         try:
-            measured = parse_payload(payload.data, subscription.resource)
+            count = samples_in(payload.data, subscription.resource)
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
             return
-        if measured.stamp_ms is None:
-            self._on_heart(payload.arrival_ns, measured, rates, intervals)
-        elif (piece := self._piece(subscription, measured, payload.arrival_ns)) is not None:
-            waves[payload.reference].append(piece)
+        stamp_ms = stamp_of(payload.data, subscription.resource)
+        if stamp_ms is None:
+            self._on_heart(payload, rates, intervals)
+        else:
+            place = subscription.place(stamp_ms, count)
+            waves[payload.reference].append(Piece(payload.arrival_ns, place, payload.data))
 
-    def _on_heart(self, arrival_ns: int, measured: Measured, rates: list[Row], intervals: list[Row]) -> None:
+    def _on_heart(self, payload: Payload, rates: list[Row], intervals: list[Row]) -> None:
+        measured = parse_payload(payload.data, Resource("hr"))
         rate = float(measured.samples[0, 0])
         if not 0 < rate < SOURCES["heart_rate"].limits[0]:
             rate = np.nan  # nothing that beats
-        rates.append(Row(arrival_ns, (rate,), Flag.LOSS_UNKNOWN))
-        intervals += [Row(arrival_ns, (rr * MS,), Flag.LOSS_UNKNOWN) for rr in measured.rr_ms]
+        rates.append(Row(payload.arrival_ns, (rate,), Flag.LOSS_UNKNOWN))
+        intervals += [Row(payload.arrival_ns, (rr * MS,), Flag.LOSS_UNKNOWN) for rr in measured.rr_ms]
 
-    def _piece(self, subscription: Subscription, measured: Measured, arrival_ns: int) -> Piece | None:
+    def _read(self, subscription: Subscription, pieces: Sequence[Piece]) -> Packet | None:
+        """Read the samples of a resource all at once."""
         source = subscription.source
-        assert measured.stamp_ms is not None
-        ticks = subscription.ticks(measured.stamp_ms, len(measured.samples))
-        samples = measured.samples * np.array(source.scale)
+        many = [piece.place.samples for piece in pieces]
+        alike = (list(group) for _, group in groupby((piece.data for piece in pieces), key=len))
+        samples = np.concatenate([read(payloads, subscription.resource) for payloads in alike]) * np.array(source.scale)
         if source.stream == "sensor_temperature":
             samples -= KELVIN
+        ticks = ticks_of([piece.place for piece in pieces]) % _MODULUS
+        arrival = np.repeat(np.array([piece.arrival_ns for piece in pieces], np.int64), many)
         good = (np.abs(samples) <= np.array(source.limits)).all(axis=1)  # NaN compares false
         if not good.all():
             self.faults["impossible values"] += int((~good).sum())
-            ticks, samples = ticks[good], samples[good]
-        return Piece(arrival_ns, ticks, samples) if len(ticks) else None
-
-
-def _joined(spec: StreamSpec, pieces: Sequence[Piece]) -> Packet:
-    sizes = [len(piece.ticks) for piece in pieces]
-    arrival = np.repeat(np.array([piece.arrival_ns for piece in pieces], np.int64), sizes)
-    ticks = np.concatenate([piece.ticks for piece in pieces])
-    samples = np.concatenate([piece.samples for piece in pieces])
-    return Packet(spec.name, arrival, ticks, samples, np.zeros(len(ticks), np.uint8))
+            arrival, ticks, samples = arrival[good], ticks[good], samples[good]
+        name = subscription.spec.name
+        return Packet(name, arrival, ticks, samples, np.zeros(len(ticks), np.uint8)) if len(ticks) else None

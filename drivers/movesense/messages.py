@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,8 @@ ANSWER, DATA, DATA_PART_2 = 1, 2, 3
 HEAD_BYTES: Final = 2  # kind of message and reference
 STAMP_BYTES: Final = 4
 VECTOR_BYTES: Final = 12
+HEART_BYTES: Final = 4  # before the intervals
+TEMPERATURE_BYTES: Final = 8
 
 DONE: Final = range(200, 300)
 STATUS: Final = {
@@ -130,39 +132,57 @@ def parse_hello(payload: bytes) -> list[str]:
     return [text.decode("ascii", "replace") for text in texts.split(b"\0")]
 
 
+def samples_in(payload: bytes, resource: Resource) -> int:
+    """Return how many samples a payload holds; raises MalformedFrameError where it is cut."""
+    size = len(payload)
+    if resource.name == "hr":
+        fits = size >= HEART_BYTES and not size % 2
+        count = 1
+    elif resource.name == "temp":
+        fits, count = size == TEMPERATURE_BYTES, 1
+    else:
+        count, rest = divmod(size - STAMP_BYTES, _sample_bytes(resource))
+        fits = count > 0 and not rest
+    if not fits:
+        raise MalformedFrameError("truncated measurement")
+    return count
+
+
+def stamp_of(payload: bytes, resource: Resource) -> int | None:
+    """Return the stamp of a whole payload, milliseconds; None where there is none."""
+    if resource.name == "hr":
+        return None
+    at = TEMPERATURE_BYTES - STAMP_BYTES if resource.name == "temp" else 0
+    return int.from_bytes(payload[at : at + STAMP_BYTES], "little")
+
+
+def read(payloads: Sequence[bytes], resource: Resource) -> NDArray[np.float64]:
+    """Return the samples (n, channels) of whole payloads of one length, one behind the other, in the wire's units."""
+    rows = np.frombuffer(b"".join(payloads), np.uint8).reshape(len(payloads), -1)
+    if resource.name in {"hr", "temp"}:
+        return np.ascontiguousarray(rows[:, :4]).view("<f4").astype(np.float64)
+    content = np.ascontiguousarray(rows[:, STAMP_BYTES:])
+    if resource.name == "ecg":
+        wire = "<i2" if resource.millivolts else "<i4"
+        return content.view(wire).astype(np.float64).reshape(-1, 1)
+    arrays = len(ARRAYS[resource.name])
+    vectors = content.view("<f4").reshape(len(payloads), arrays, -1, 3)
+    return vectors.transpose(0, 2, 1, 3).reshape(-1, 3 * arrays).astype(np.float64)
+
+
 def parse_payload(payload: bytes, resource: Resource) -> Measured:
     """Read what a resource sent, both parts of it; raises MalformedFrameError."""
+    samples_in(payload, resource)
+    rr_ms: tuple[int, ...] = ()
     if resource.name == "hr":
-        return _heart(payload)
-    if resource.name == "temp":
-        return _temperature(payload)
-    if len(payload) <= STAMP_BYTES:
-        raise MalformedFrameError("truncated measurement")
-    stamp, content = int.from_bytes(payload[:STAMP_BYTES], "little"), payload[STAMP_BYTES:]
+        rr_ms = struct.unpack_from(f"<{(len(payload) - HEART_BYTES) // 2}H", payload, HEART_BYTES)
+    return Measured(stamp_of(payload, resource), read([payload], resource), rr_ms)
+
+
+def _sample_bytes(resource: Resource) -> int:
     if resource.name == "ecg":
-        wire = np.dtype("<i2" if resource.millivolts else "<i4")
-        if len(content) % wire.itemsize:
-            raise MalformedFrameError("truncated measurement")
-        return Measured(stamp, np.frombuffer(content, wire).astype(np.float64)[:, np.newaxis])
-    arrays = len(ARRAYS[resource.name])
-    if len(content) % (VECTOR_BYTES * arrays):
-        raise MalformedFrameError("truncated measurement")
-    vectors = np.frombuffer(content, "<f4").astype(np.float64).reshape(arrays, -1, 3)
-    return Measured(stamp, vectors.transpose(1, 0, 2).reshape(-1, 3 * arrays))
-
-
-def _heart(payload: bytes) -> Measured:
-    if len(payload) < 4 or len(payload) % 2:
-        raise MalformedFrameError("truncated measurement")
-    (rate,) = struct.unpack_from("<f", payload)
-    return Measured(None, np.array([[rate]]), struct.unpack_from(f"<{len(payload) // 2 - 2}H", payload, 4))
-
-
-def _temperature(payload: bytes) -> Measured:
-    if len(payload) != 8:
-        raise MalformedFrameError("truncated measurement")
-    kelvin, stamp = struct.unpack("<fI", payload)
-    return Measured(stamp, np.array([[kelvin]]))
+        return 2 if resource.millivolts else 4
+    return VECTOR_BYTES * len(ARRAYS[resource.name])
 
 
 def describe(payload: bytes, path: str) -> dict[str, Any]:

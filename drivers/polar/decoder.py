@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -15,9 +17,9 @@ from drivers.errors import MalformedFrameError
 from drivers.gatt.battery import BATTERY
 from drivers.gatt.profile import MEASUREMENT_CHANNEL
 from drivers.gatt.rows import Row, packet_of
-from drivers.gatt.spacing import Spacing, between
+from drivers.gatt.spacing import Place, Spacing, between, ticks_of
 from drivers.heart_rate.driver import HEART_RATE, LEAST_BEAT_S, RR, HeartRateDecoder
-from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec, Ticks
+from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec
 from drivers.polar.control import (
     FACTOR,
     FEATURES,
@@ -35,10 +37,13 @@ from drivers.polar.frame import (
     ROTATION,
     TICK_BITS,
     TICK_HZ,
+    Content,
+    Layout,
     PmdFrame,
-    counts,
+    content_of,
     intervals,
     parse_frame,
+    read,
 )
 from drivers.polar.streams import BY_KIND, KINDS, PULSE_INTERVALS, PULSES, WAVES
 
@@ -52,11 +57,21 @@ CLAIMED_HZ, REAL_HZ = 135.0, 55.0  # of the light of a Verity Sense with firmwar
 
 
 class Piece(NamedTuple):
-    """Samples of one frame."""
+    """Samples of one frame, not yet read.
+
+    Attributes:
+        arrival_ns: Of the frame.
+        place: Where they lie in time.
+        content: Their bytes.
+        written: How they are written.
+        factor: What differences are multiplied by; 0 for samples as they are.
+    """
 
     arrival_ns: int
-    ticks: Ticks
-    samples: Samples
+    place: Place
+    content: Content
+    written: Layout
+    factor: float
 
 
 class WaveState:
@@ -73,20 +88,20 @@ class WaveState:
         self._spacing = Spacing(spec.rate_hz or 1.0, TICK_HZ)
         self._before: int | None = None
 
-    def ticks(self, stamp: int, count: int) -> Ticks:
+    def place(self, stamp: int, count: int) -> Place:
         """Return when so many samples were taken, of which the last has the stamp. Raises MalformedFrameError."""
         if stamp >> TICK_BITS:
             raise MalformedFrameError("impossible time stamp")
         before, spacing = self._before, self._spacing
         adjoins = before is not None and spacing.adjoins(stamp - before, count)
-        ticks = between(before, stamp, count) if adjoins and before is not None else spacing.up_to(stamp, count)
-        if ticks[0] < 0:
+        place = between(before, stamp, count) if adjoins and before is not None else spacing.up_to(stamp, count)
+        if place.begins < 0:
             raise MalformedFrameError("impossible time stamp")
         if before is None or stamp > before or before - stamp > TICK_HZ:  # else it was delivered twice, or late
             self._before = stamp
         if spacing.rate_hz != self.spec.rate_hz:
             self.spec = replace(self.spec, rate_hz=spacing.rate_hz)
-        return ticks
+        return place
 
 
 class PolarDecoder(Decoder):
@@ -136,7 +151,8 @@ class PolarDecoder(Decoder):
                     self._on_control(frame.data)
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
-        found = [_joined(self._waves[kind].spec, pieces) for kind, pieces in waves.items()]
+        read_now = (self._read(kind, pieces) for kind, pieces in waves.items())
+        found = [packet for packet in read_now if packet is not None]
         if pulses and (packet := packet_of(PULSE_INTERVALS, pulses)) is not None:
             found.append(packet)
         heart = [packet for packet in self._heart.decode(frames) if not (self._pulses and packet.stream == RR.name)]
@@ -150,26 +166,23 @@ class PolarDecoder(Decoder):
                 for each in intervals(data)
             ]
         elif (wave := self._waves.get(data.kind)) is not None and data.kind in self._features:
-            if (piece := self._piece(wave, data, frame.arrival_ns)) is not None:
-                waves[data.kind].append(piece)
+            piece = _piece(wave, data, frame.arrival_ns)
+            waves[data.kind].append(piece)
         else:
             raise MalformedFrameError("a measurement that was not asked for")
 
-    def _piece(self, wave: WaveState, data: PmdFrame, arrival_ns: int) -> Piece | None:
-        raw, written = counts(data)
-        if data.compressed and wave.factor is None:
-            raise MalformedFrameError("differences before the answer to the start")
-        ticks = wave.ticks(data.stamp, len(raw))
-        scale = written.scale * (wave.factor or 1.0) if data.compressed else written.scale
-        samples = np.full((len(raw), len(wave.spec.channels)), np.nan)
-        np.multiply(raw, scale, out=samples[:, : written.channels])
-        if data.kind == MAGNETIC_FIELD and written.channels > AXES:
-            samples[:, AXES:] = raw[:, AXES:]  # how well it is calibrated has no unit
-        good = _sane(samples, BY_KIND[data.kind].limit)
+    def _read(self, kind: int, pieces: Sequence[Piece]) -> Packet | None:
+        """Read the samples of a wave all at once."""
+        spec = self._waves[kind].spec
+        many = [piece.content.samples for piece in pieces]
+        samples = np.concatenate([_samples(kind, len(spec.channels), alike) for alike in _alike(pieces)])
+        ticks = ticks_of([piece.place for piece in pieces])
+        arrival = np.repeat(np.array([piece.arrival_ns for piece in pieces], np.int64), many)
+        good = _sane(samples, BY_KIND[kind].limit)
         if not good.all():
             self.faults["impossible values"] += int((~good).sum())
-            ticks, samples = ticks[good], samples[good]
-        return Piece(arrival_ns, ticks, samples) if len(ticks) else None
+            arrival, ticks, samples = arrival[good], ticks[good], samples[good]
+        return Packet(spec.name, arrival, ticks, samples, np.zeros(len(ticks), np.uint8)) if len(ticks) else None
 
     def _on_control(self, data: bytes) -> None:
         """Learn what the sensor has, what it is told to start, and what it answers."""
@@ -199,12 +212,29 @@ class PolarDecoder(Decoder):
         return REAL_HZ if kind == PPG and claimed_hz == CLAIMED_HZ and verity else claimed_hz
 
 
-def _joined(spec: StreamSpec, pieces: Sequence[Piece]) -> Packet:
-    sizes = [len(piece.ticks) for piece in pieces]
-    arrival = np.repeat(np.array([piece.arrival_ns for piece in pieces], np.int64), sizes)
-    ticks = np.concatenate([piece.ticks for piece in pieces])
-    samples = np.concatenate([piece.samples for piece in pieces])
-    return Packet(spec.name, arrival, ticks, samples, np.zeros(len(ticks), np.uint8))
+def _piece(wave: WaveState, data: PmdFrame, arrival_ns: int) -> Piece:
+    content, written = content_of(data)
+    if data.compressed and wave.factor is None:
+        raise MalformedFrameError("differences before the answer to the start")
+    place = wave.place(data.stamp, content.samples)
+    return Piece(arrival_ns, place, content, written, (wave.factor or 0.0) if data.compressed else 0.0)
+
+
+def _alike(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Yield neighbours that are written alike: as a rule all of them."""
+    for _, alike in groupby(pieces, key=itemgetter(3, 4)):
+        yield list(alike)
+
+
+def _samples(kind: int, columns: int, pieces: Sequence[Piece]) -> Samples:
+    """Return the samples of frames that are written alike, in the units of their stream; NaN where a channel is not."""
+    written, factor = pieces[0].written, pieces[0].factor
+    raw = read([piece.content for piece in pieces], written, compressed=factor > 0.0)
+    samples = np.full((len(raw), columns), np.nan)
+    np.multiply(raw, written.scale * (factor or 1.0), out=samples[:, : written.channels])
+    if kind == MAGNETIC_FIELD and written.channels > AXES:
+        samples[:, AXES:] = raw[:, AXES:]  # how well it is calibrated has no unit
+    return samples
 
 
 def _sane(samples: Samples, limit: float) -> NDArray[np.bool_]:

@@ -7,8 +7,7 @@ samples, byte-aligned.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -28,6 +27,7 @@ HEAD_BYTES: Final = 10
 TYPE_BITS, DELTA_BIT = 0x3F, 0x80
 WIDEST_BITS: Final = 32
 PPI_BYTES: Final = 6
+_WORD_BYTES: Final = 5  # hold the widest difference wherever in a byte it begins
 
 _G_MS2 = 9.80665
 _DEGREE = np.pi / 180
@@ -96,8 +96,7 @@ class Interval(NamedTuple):
     flags: int
 
 
-@dataclass(frozen=True, slots=True)
-class PmdFrame:
+class PmdFrame(NamedTuple):
     """One notification.
 
     Attributes:
@@ -131,14 +130,78 @@ def parse_frame(data: bytes) -> PmdFrame:
     )
 
 
-def counts(frame: PmdFrame) -> tuple[Counts, Layout]:
-    """Return the samples (n, channels) as counts or floats, and their layout; raises MalformedFrameError."""
+class Block(NamedTuple):
+    """Differences of one width.
+
+    Attributes:
+        at: Where they begin in the content, bytes.
+        width: Of each, bits.
+        samples: How many.
+    """
+
+    at: int
+    width: int
+    samples: int
+
+
+class Content(NamedTuple):
+    """Samples of one frame that are whole, and not yet read.
+
+    Attributes:
+        data: The bytes.
+        samples: How many there are.
+        blocks: Where the differences are; none in a frame that is not compressed.
+    """
+
+    data: bytes
+    samples: int
+    blocks: tuple[Block, ...] = ()
+
+
+def content_of(frame: PmdFrame) -> tuple[Content, Layout]:
+    """Return what a frame holds, measured and not yet read, and its layout; raises MalformedFrameError."""
     written = layout(frame.kind, frame.frame_type, compressed=frame.compressed)
-    integers = _differences(frame.content, written) if frame.compressed else _whole(frame.content, written)
+    size, data = written.bits // 8 * written.channels, frame.content
+    if not frame.compressed:
+        if len(data) % size:
+            raise MalformedFrameError("truncated frame")
+        return Content(data, len(data) // size), written
+    if len(data) < size:
+        raise MalformedFrameError("truncated frame")
+    blocks = tuple(_blocks(data, size, written.channels))
+    return Content(data, 1 + sum(block.samples for block in blocks), blocks), written
+
+
+def _blocks(data: bytes, at: int, channels: int) -> Iterator[Block]:
+    """Yield the blocks of differences from a place on. Raises MalformedFrameError."""
+    while at < len(data):
+        if at + 2 > len(data):
+            raise MalformedFrameError("truncated block of differences")
+        width, samples = data[at], data[at + 1]
+        if width > WIDEST_BITS:
+            raise MalformedFrameError("differences wider than any value")
+        yield Block(at + 2, width, samples)
+        at += 2 + (width * samples * channels + 7) // 8
+    if at > len(data):
+        raise MalformedFrameError("truncated block of differences")
+
+
+def read(contents: Sequence[Content], written: Layout, *, compressed: bool) -> Counts:
+    """Return the samples (n, channels) of frames of one layout, one behind the other, as counts or floats."""
+    if compressed:
+        integers = _summed(contents, written)
+    else:
+        integers = _signed(b"".join([each.data for each in contents]), written.bits).reshape(-1, written.channels)
     if not written.floats:
-        return integers, written
+        return integers
     patterns = (integers & 0xFFFFFFFF).astype(np.uint32)
-    return patterns.view(np.float32).astype(np.float64), written
+    return patterns.view(np.float32).astype(np.float64)
+
+
+def counts(frame: PmdFrame) -> tuple[Counts, Layout]:
+    """Return the samples of one frame and their layout; raises MalformedFrameError."""
+    content, written = content_of(frame)
+    return read([content], written, compressed=frame.compressed), written
 
 
 def intervals(frame: PmdFrame) -> list[Interval]:
@@ -151,13 +214,6 @@ def intervals(frame: PmdFrame) -> list[Interval]:
     return [Interval(*row) for row in rows.tolist()]
 
 
-def _whole(content: bytes, written: Layout) -> NDArray[np.int64]:
-    size = written.bits // 8 * written.channels
-    if len(content) % size:
-        raise MalformedFrameError("truncated frame")
-    return _signed(content, written.bits).reshape(-1, written.channels)
-
-
 def _signed(content: bytes, bits: int) -> NDArray[np.int64]:
     """Return little-endian two's complements of so many bits, whole bytes each."""
     width = bits // 8
@@ -166,32 +222,42 @@ def _signed(content: bytes, bits: int) -> NDArray[np.int64]:
     return (padded.view("<i4")[:, 0] >> (WIDEST_BITS - bits)).astype(np.int64)
 
 
-def _differences(content: bytes, written: Layout) -> NDArray[np.int64]:
-    size = written.bits // 8 * written.channels
-    if len(content) < size:
-        raise MalformedFrameError("truncated frame")
-    parts = [_signed(content[:size], written.bits).reshape(1, -1)]
-    at = size
-    while at < len(content):
-        if at + 2 > len(content):
-            raise MalformedFrameError("truncated block of differences")
-        width, samples = content[at], content[at + 1]
-        end = at + 2 + (width * samples * written.channels + 7) // 8
-        if width > WIDEST_BITS:
-            raise MalformedFrameError("differences wider than any value")
-        if end > len(content):
-            raise MalformedFrameError("truncated block of differences")
-        parts.append(_unpacked(content[at + 2 : end], width, samples * written.channels).reshape(-1, written.channels))
-        at = end
-    return np.cumsum(np.concatenate(parts), axis=0)
+def _summed(contents: Sequence[Content], written: Layout) -> NDArray[np.int64]:
+    """Return the samples of frames that each begin with a whole one, behind which differences are added up."""
+    channels, size = written.channels, written.bits // 8 * written.channels
+    many = np.array([each.samples for each in contents], np.int64)
+    begins = np.cumsum(many) - many
+    steps = np.empty((int(many.sum()), channels), np.int64)
+    whole = np.zeros(len(steps), np.bool_)
+    whole[begins] = True
+    steps[whole] = _signed(b"".join([each.data[:size] for each in contents]), written.bits).reshape(-1, channels)
+    steps[~whole] = _differences(contents, channels).reshape(-1, channels)
+    sums: NDArray[np.int64] = np.cumsum(steps, axis=0)
+    before = sums[begins] - steps[begins]  # what the frames before have added up to
+    sums -= np.repeat(before, many, axis=0)
+    return sums
 
 
-def _unpacked(packed: bytes, width: int, count: int) -> NDArray[np.int64]:
-    """Return ``count`` two's complements of ``width`` bits, packed from the lowest bit on."""
-    if not width:
-        return np.zeros(count, np.int64)
-    bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=width * count, bitorder="little")
-    weights = np.left_shift(1, np.arange(width, dtype=np.int64))
-    weights[-1] = -weights[-1]
-    unpacked: NDArray[np.int64] = bits.astype(np.int64).reshape(count, width) @ weights
-    return unpacked
+def _differences(contents: Sequence[Content], channels: int) -> NDArray[np.int64]:
+    """Return the two's complements of all blocks of all frames, unpacked from their lowest bits on."""
+    joined = np.frombuffer(b"".join([each.data for each in contents]) + bytes(_WORD_BYTES), np.uint8)
+    rows = []
+    at = 0
+    for each in contents:
+        rows += [(8 * (at + block.at), block.width, block.samples * channels) for block in each.blocks]
+        at += len(each.data)
+    if not rows:
+        return np.zeros(0, np.int64)
+    first, width, count = np.array(rows, np.int64).T
+    widths = np.repeat(width, count)
+    place = np.arange(len(widths)) - np.repeat(np.cumsum(count) - count, count)
+    bit = np.repeat(first, count) + place * widths
+    byte = bit >> 3
+    words = np.zeros(len(byte), np.int64)
+    for n in range(_WORD_BYTES):
+        words |= joined[byte + n].astype(np.int64) << 8 * n
+    highest = np.left_shift(1, widths) >> 1
+    values: NDArray[np.int64] = (words >> (bit & 7)) & (np.left_shift(1, widths) - 1)
+    values ^= highest  # the highest bit is the sign
+    values -= highest
+    return values

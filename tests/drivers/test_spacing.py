@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivers.gatt.spacing import AGREE, AGREE_TWICE, Spacing, between
+from drivers.gatt.spacing import AGREE, AGREE_TWICE, Spacing, between, ticks_of
 
 
 def test_a_rate_a_little_off_is_followed_and_stays_what_it_is_called() -> None:
@@ -45,8 +45,10 @@ def test_stamps_that_show_no_rate_are_none(ticks: int) -> None:
 
 def test_samples_about_a_stamp() -> None:
     spacing = Spacing(100.0, 1e9)
-    assert spacing.up_to(50_000_000, 3).tolist() == [30_000_000, 40_000_000, 50_000_000]
-    assert spacing.since(50_000_000, 3).tolist() == [50_000_000, 60_000_000, 70_000_000]
-    assert between(7, 10, 3).tolist() == [8, 9, 10]
+    assert ticks_of([spacing.up_to(50_000_000, 3)]).tolist() == [30_000_000, 40_000_000, 50_000_000]
+    assert ticks_of([spacing.since(50_000_000, 3)]).tolist() == [50_000_000, 60_000_000, 70_000_000]
+    assert ticks_of([between(7, 10, 3), between(20, 24, 2)]).tolist() == [8, 9, 10, 22, 24]
     late = 26 * 365 * 86_400 * 10**9
-    assert (between(late, late + 30, 3) - late).tolist() == [10, 20, 30], "to the nanosecond, 26 years after 2000"
+    assert (ticks_of([between(late, late + 30, 3)]) - late).tolist() == [10, 20, 30], (
+        "to the nanosecond, 26 years after 2000"
+    )
