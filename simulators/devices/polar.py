@@ -136,6 +136,11 @@ class Polar(Peripheral):
         """Whether a gateway has subscribed to the heart rate."""
         return self.subscribed(self._heart)
 
+    async def power_cycle(self, for_s: float = 0.0) -> None:
+        """Switch off and on: nothing is measured, and the clock is back in 2019."""
+        self.running.clear()
+        await super().power_cycle(for_s)
+
     def worn(self, at_s: float) -> bool:
         """Whether somebody wears it."""
         return self._off is None or not self._off[0] <= at_s < self._off[1]

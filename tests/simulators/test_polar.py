@@ -141,14 +141,15 @@ async def test_a_power_cycle_starts_the_clock_in_2019_and_the_stream_goes_on(tmp
         transport = BleTransport(radio, address=ADDRESS)
         async with streaming(transport, driver) as frames:
             await until(lambda: count(frames, "data") >= 6, within_s=WAIT_S)
-            first = list(frames)
+            first, off_s = list(frames), device.timeline.now_s
             await device.power_cycle()
             await until(lambda: not device.connected, within_s=WAIT_S)
         async with streaming(transport, driver) as frames:
             await until(lambda: count(frames, "data") >= 6, within_s=WAIT_S)
-            second = list(frames)
+            second, end_s = list(frames), device.timeline.now_s
     before, after = packets(driver, first)["ecg"], packets(driver, second)["ecg"]
-    assert seconds(after)[0] < 3.0 < seconds(before)[-1]
+    assert 3.0 < seconds(before)[-1] <= off_s
+    assert seconds(after)[-1] <= end_s - off_s + 0.1, "counted from the power cycle on"
 
 
 async def test_a_strap_that_is_taken_off_is_told_to_rest_before_it_leaves(tmp_path: Path) -> None:
