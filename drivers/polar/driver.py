@@ -82,13 +82,14 @@ class Polar(Driver):
         self._off = self._looks = 0  # looks without a heart, and all looks
 
     def allows(self, characteristic: str, data: bytes) -> bool:
-        """Questions, start with settings, and stop of the streams above.
+        """Questions for settings, start of the chosen streams, and stop of any: another program may have left one.
 
         No recording into the sensor's memory, no mode that stays, nothing to any other characteristic.
         """
         if characteristic != CONTROL_POINT or len(data) < 2 or data[1] not in ALL_KINDS:
             return False
-        return data in (control.get_settings(data[1]), control.stop(data[1])) or control.is_start(data, ALL_KINDS)
+        chosen = frozenset(KINDS[name] for name in self._chosen)
+        return data in (control.get_settings(data[1]), control.stop(data[1])) or control.is_start(data, chosen)
 
     def decoder(self) -> PolarDecoder:
         """Return a decoder for the chosen streams."""
@@ -138,7 +139,7 @@ class Polar(Driver):
         try:
             answer = await link.read(CONTROL_POINT)
         except DialogueError as problem:
-            if "not found" in str(problem) and self._named is None:  # an H9, or another strap: heart rate alone
+            if "not found" in str(problem) and not self._named:  # an H9, or another strap: heart rate alone
                 return frozenset()
             raise DialogueError(str(problem), advice=PAIRING_ADVICE) from problem
         try:

@@ -51,11 +51,13 @@ class TestContract(DriverContract):
         (CONTROL_POINT, bytes.fromhex("0100")),
         (CONTROL_POINT, bytes.fromhex("0303")),
         (CONTROL_POINT, ECG_START),
-        (CONTROL_POINT, bytes.fromhex("02020001c80001011000020108000401 03".replace(" ", ""))),
-        (CONTROL_POINT, bytes.fromhex("0203")),
+        (CONTROL_POINT, bytes.fromhex("0201000137000101160004010 4".replace(" ", ""))),
+        (CONTROL_POINT, bytes.fromhex("0302")),
     )
     forbidden = (
         (CONTROL_POINT, b""),
+        (CONTROL_POINT, bytes.fromhex("02020001c8000101100002010800")),  # acceleration, which is not chosen
+        (CONTROL_POINT, bytes.fromhex("0203")),  # nor are pulse intervals
         (CONTROL_POINT, bytes.fromhex("0209")),  # SDK mode stays until the sensor is switched off
         (CONTROL_POINT, bytes.fromhex("0282000182000101 0e00".replace(" ", ""))),  # a recording into its memory
         (CONTROL_POINT, bytes.fromhex("020a")),  # location

@@ -33,9 +33,10 @@ async def test_an_h10_gives_its_ecg_by_default() -> None:
     assert all(driver.allows("fb005c81-02e7-f387-1cad-8acd2d8df0c8", each) for each in sensor.written)
 
 
-async def test_the_command_of_the_sheet_for_acceleration() -> None:
-    sensor = Sensor(H10)
-    await Polar(streams=["acceleration"], rates={"acceleration": 200}).start(sensor)
+async def test_the_command_of_the_specification_for_acceleration() -> None:
+    sensor, driver = Sensor(H10), Polar(streams=["acceleration"], rates={"acceleration": 200})
+    await driver.start(sensor)
+    assert all(driver.allows("fb005c81-02e7-f387-1cad-8acd2d8df0c8", each) for each in sensor.written)
     assert sensor.written[-1].hex() == "02020001c8000101100002010800"
 
 
@@ -108,6 +109,7 @@ async def test_a_sensor_that_wants_to_be_paired_is_told_from_one_without_waves()
     await Polar().start(plain)
     assert plain.written == []
     assert plain.subscribed == ["measurement", "battery"]
+    await Polar(streams=[]).start(plain)
     with pytest.raises(DialogueError, match="not found"):
         await Polar(streams=["ecg"]).start(plain)
 

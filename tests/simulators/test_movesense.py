@@ -108,6 +108,25 @@ async def test_a_lost_payload_is_a_gap_of_as_many_samples(tmp_path: Path) -> Non
     assert set(steps.tolist()) == {1, 9}
 
 
+async def test_garbage_is_counted_and_what_comes_behind_it_lies_where_it_was(tmp_path: Path) -> None:
+    hub, driver = Hub(), Driver(streams=["imu"])
+    device = sensor(hub)
+    async with (
+        on_air(hub, tmp_path / "r", device) as radio,
+        streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
+    ):
+        await until(lambda: count(frames, "measurement") >= 20, within_s=WAIT_S)
+        await device.misbehave("garbage", 2.0)
+        before = count(frames, "measurement")
+        await until(lambda: count(frames, "measurement") >= before + 20, within_s=WAIT_S)
+    decoder = driver.decoder()
+    got = contract_decoded(decoder, [frames])["imu"]
+    assert decoder.faults
+    k = numbers(got, 104)
+    assert (np.diff(k) == 1).sum() == len(k) - 2, "one gap"
+    np.testing.assert_allclose(got.samples[:, :3], vectors(k)[0], atol=1e-5)
+
+
 async def test_a_dropped_link_is_begun_anew(tmp_path: Path) -> None:
     hub, driver = Hub(), Driver()
     device = sensor(hub)

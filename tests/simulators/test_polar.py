@@ -189,6 +189,25 @@ async def test_what_a_lost_link_left_running_is_ended_by_the_next(tmp_path: Path
     assert "acceleration" in packets(driver, frames)
 
 
+async def test_garbage_is_counted_and_what_comes_behind_it_lies_where_it_was(tmp_path: Path) -> None:
+    hub, driver = Hub(), Driver(streams=["acceleration"])
+    device = sensor(hub)
+    async with (
+        on_air(hub, tmp_path / "r", device) as radio,
+        streaming(BleTransport(radio, address=ADDRESS), driver) as frames,
+    ):
+        await until(lambda: count(frames, "data") >= 5, within_s=WAIT_S)
+        await device.misbehave("garbage", 4.0)
+        before = count(frames, "data")
+        await until(lambda: count(frames, "data") >= before + 8, within_s=WAIT_S)
+    decoder = driver.decoder()
+    got = contract_decoded(decoder, [frames])["acceleration"]
+    assert sum(decoder.faults.values()) >= 4
+    k = np.rint(seconds(got) * 50).astype(np.int64)
+    assert (np.diff(k) == 1).sum() == len(k) - 2, "one gap"
+    np.testing.assert_allclose(got.samples, vectors(k)[0], atol=0.005)
+
+
 async def test_identity_and_battery(tmp_path: Path) -> None:
     hub, driver = Hub(), Driver(streams=[])
     async with on_air(hub, tmp_path / "r", sensor(hub)) as radio:
