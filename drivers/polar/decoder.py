@@ -119,12 +119,14 @@ class PolarDecoder(Decoder):
         self._heart.faults = self.faults
         self._pulses = PULSES in chosen
         self._features = frozenset(KINDS.values())
+        self._sent: set[int] = set()  # what has sent something is there, whatever the sensor says of itself later
         self._waves = {WAVES[name].kind: WaveState(WAVES[name].spec) for name in chosen if name in WAVES}
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
         """Those that were chosen and the sensor has, at their rates."""
-        waves = [wave.spec for kind, wave in self._waves.items() if kind in self._features]
+        there = self._features | self._sent
+        waves = [wave.spec for kind, wave in self._waves.items() if kind in there]
         rest = (HEART_RATE, PULSE_INTERVALS if self._pulses else RR, BATTERY)
         return {spec.name: spec for spec in (*waves, *rest)}
 
@@ -168,6 +170,7 @@ class PolarDecoder(Decoder):
         elif (wave := self._waves.get(data.kind)) is not None and data.kind in self._features:
             piece = _piece(wave, data, frame.arrival_ns)
             waves[data.kind].append(piece)
+            self._sent.add(data.kind)
         else:
             raise MalformedFrameError("a measurement that was not asked for")
 

@@ -319,6 +319,18 @@ def test_only_what_the_sensor_has_is_announced() -> None:
     assert set(decoder.streams) == {"ecg", "heart_rate", "rr", "battery"}
 
 
+def test_a_stream_that_has_sent_samples_stays_announced() -> None:
+    """Whatever comes behind them in the same step: else they would be of no stream."""
+    decoder = PolarDecoder(("ecg",))
+    frames = [
+        Frame(0, "data", ecg(BEGIN, 1)),
+        Frame(1, "control", b"\x0f\x02\x00"),
+        Frame(2, "data", ecg(BEGIN + 9, 1)),
+    ]
+    assert len(decoded(decoder, [frames])["ecg"]) == 1
+    assert decoder.faults == {"a measurement that was not asked for": 1}
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
