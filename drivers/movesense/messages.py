@@ -160,14 +160,19 @@ def read(payloads: Sequence[bytes], resource: Resource) -> NDArray[np.float64]:
     """Return the samples (n, channels) of whole payloads of one length, one behind the other, in the wire's units."""
     rows = np.frombuffer(b"".join(payloads), np.uint8).reshape(len(payloads), -1)
     if resource.name in {"hr", "temp"}:
-        return np.ascontiguousarray(rows[:, :4]).view("<f4").astype(np.float64)
+        return _doubles(np.ascontiguousarray(rows[:, :4]).view("<f4"))
     content = np.ascontiguousarray(rows[:, STAMP_BYTES:])
     if resource.name == "ecg":
         wire = "<i2" if resource.millivolts else "<i4"
         return content.view(wire).astype(np.float64).reshape(-1, 1)
     arrays = len(ARRAYS[resource.name])
     vectors = content.view("<f4").reshape(len(payloads), arrays, -1, 3)
-    return vectors.transpose(0, 2, 1, 3).reshape(-1, 3 * arrays).astype(np.float64)
+    return _doubles(vectors.transpose(0, 2, 1, 3).reshape(-1, 3 * arrays))
+
+
+def _doubles(singles: NDArray[np.float32]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):  # any bytes may come: a NaN that signals is one like the others
+        return singles.astype(np.float64)
 
 
 def parse_payload(payload: bytes, resource: Resource) -> Measured:

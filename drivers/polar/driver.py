@@ -109,9 +109,12 @@ class Polar(Driver):
         self._wanted = self._find_wanted()
         if not self._features:
             return
-        await self._subscribe(link)
+        await link.subscribe(CONTROL_CHANNEL, CONTROL_POINT)
+        self._answers.listen(link)
         for kind in sorted(self._features & ALL_KINDS):  # of a connection that was lost, or of another program
             await self._ask(link, control.stop(kind))
+        await link.subscribe(DATA_CHANNEL, DATA)
+        link.listen(DATA_CHANNEL, self._on_data)
         for kind in self._wanted:
             await self._begin(link, kind)
 
@@ -159,12 +162,6 @@ class Polar(Driver):
                 advice="Correct 'streams' in the options of this device.",
             )
         return [KINDS[name] for name in self._chosen if KINDS[name] in self._features]
-
-    async def _subscribe(self, link: Link) -> None:
-        await link.subscribe(CONTROL_CHANNEL, CONTROL_POINT)
-        self._answers.listen(link)
-        await link.subscribe(DATA_CHANNEL, DATA)
-        link.listen(DATA_CHANNEL, self._on_data)
 
     async def _begin(self, link: Link, kind: int) -> None:
         """Start a stream with the settings that fit best. Raises DialogueError."""

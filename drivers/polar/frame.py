@@ -195,7 +195,8 @@ def read(contents: Sequence[Content], written: Layout, *, compressed: bool) -> C
     if not written.floats:
         return integers
     patterns = (integers & 0xFFFFFFFF).astype(np.uint32)
-    return patterns.view(np.float32).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # any bytes may come: a NaN that signals is one like the others
+        return patterns.view(np.float32).astype(np.float64)
 
 
 def counts(frame: PmdFrame) -> tuple[Counts, Layout]:

@@ -88,6 +88,7 @@ class Sensor(Link):
         self.refuses: dict[int, int] = {}
         self.mute = False
         self.silent_battery = False
+        self.stopped_before_data: set[int] = set()
         self._unreadable, self._parts = unreadable, parts
         self._heard: dict[str, Callable[[bytes], None]] = {}
         self.subscribed: list[str] = []
@@ -97,6 +98,8 @@ class Sensor(Link):
         if channel == "battery" and self.silent_battery:
             raise DialogueError("could not subscribe: [org.bluez.Error.NotSupported]")
         self.subscribed.append(channel)
+        if channel == "data":
+            self.stopped_before_data = {each[1] for each in self.written if each[0] == 3}
 
     def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
         self._heard[channel] = heard

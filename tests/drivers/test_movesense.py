@@ -222,6 +222,7 @@ def test_a_length_that_was_whole_may_be_a_first_part_later() -> None:
         (data("heart_rate", bytes(3)), "truncated measurement"),
         (data("imu", imu(0, (1e6, 0, 0, 0, 0, 0))), "impossible values"),
         (data("imu", imu(0, (float("nan"), 0, 0, 0, 0, 0))), "impossible values"),
+        (data("imu", bytes(4) + b"\x01\x00\x80\x7f" * 6), "impossible values"),  # NaNs that signal
     ],
 )
 def test_what_cannot_be_read_is_counted(frame: bytes, reason: str) -> None:

@@ -281,6 +281,12 @@ def test_values_that_no_sensor_measures_are_left_out(value: float) -> None:
     assert decoder.faults == {"impossible values": 1}
 
 
+def test_a_nan_that_signals_is_one_like_the_others() -> None:
+    decoder = PolarDecoder(("sensor_temperature",))
+    assert decoder.decode([Frame(0, "data", head(12, BEGIN, 0) + b"\x01\x00\x80\x7f")]) == []
+    assert decoder.faults == {"impossible values": 1}
+
+
 def test_pulse_intervals_with_their_error_and_only_where_they_are_some() -> None:
     """Flags: 1 moved, 2 touches the skin, 4 says whether it can tell, in one sense or the other."""
     rows = [(60, 1000, 12, 0x06), (60, 990, 250, 0x07), (0, 0, 0, 0x06), (61, 980, 8, 0x02), (61, 970, 9, 0x04)]

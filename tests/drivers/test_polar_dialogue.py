@@ -118,6 +118,7 @@ async def test_a_stream_that_still_runs_for_somebody_else_is_stopped_first() -> 
     sensor = Sensor(H10)
     sensor.running = {ECG, ACCELERATION}
     await Polar().start(sensor)
+    assert sensor.stopped_before_data == {ECG, ACCELERATION}, "what it still sent is nobody's"
     assert sensor.running == {ECG}, "the other one would empty the battery"
 
 
