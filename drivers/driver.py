@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
+from drivers.errors import DialogueError
 from drivers.identity import Identity
 from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 
@@ -97,6 +98,13 @@ class Link(ABC):
     @abstractmethod
     async def subscribe(self, channel: str, characteristic: str) -> None:
         """Deliver each notification of ``characteristic`` (a UUID) as a frame of ``channel``. BLE only."""
+
+    def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:  # noqa: ARG002 - what most links cannot
+        """Tell ``heard`` too what is notified on ``channel``, from now on: a dialogue that is answered so. BLE only.
+
+        It is called on the event loop and must not block. Raises DialogueError where nothing is notified.
+        """
+        raise DialogueError(f"nothing can be heard on '{channel}' of this link")
 
     @abstractmethod
     async def read(self, characteristic: str) -> bytes:

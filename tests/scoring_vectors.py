@@ -12,7 +12,14 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
-from tests import scoring_exoskeletons, scoring_health, scoring_inertial, scoring_machines, scoring_motion
+from tests import (
+    scoring_exoskeletons,
+    scoring_health,
+    scoring_inertial,
+    scoring_machines,
+    scoring_motion,
+    scoring_wearables,
+)
 from tests.scoring_health import only
 
 Answer = dict[str, Any] | None
@@ -34,8 +41,10 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
         "microstrain_mip": scoring_inertial.microstrain_mip,
         "mbient_metamotion": scoring_motion.metamotion,
         "movella_dot": _movella_dot,
+        "movesense_gsp": scoring_wearables.movesense,
         "openexo_ble": scoring_exoskeletons.openexo,
         "orphe_insole": scoring_motion.orphe,
+        "polar_pmd": scoring_wearables.polar,
         "shimmer3": _shimmer3,
         "vesc_uart": scoring_exoskeletons.vesc,
         "xsens_mti": scoring_inertial.xsens_mti,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from bleak import BleakClient, BleakScanner
@@ -217,6 +217,10 @@ class BleConnection(Connection):
 
     client: BleakClient
 
+    def __init__(self, driver: Driver, sink: Sink, clock_ns: Clock) -> None:
+        super().__init__(driver, sink, clock_ns)
+        self._heard: dict[str, Callable[[bytes], None]] = {}
+
     def on_lost(self, _: BleakClient) -> None:
         """Bleak's disconnected callback."""
         self.lost.set()
@@ -226,9 +230,16 @@ class BleConnection(Connection):
         sink, clock_ns = self._sink, self._clock_ns
 
         def notified(_: BleakGATTCharacteristic, data: bytearray) -> None:
-            sink(Frame(clock_ns(), channel, bytes(data)))
+            frame = Frame(clock_ns(), channel, bytes(data))
+            sink(frame)
+            if (heard := self._heard.get(channel)) is not None:
+                heard(frame.data)
 
         await self._within(self.client.start_notify(characteristic, notified), f"subscribe to {characteristic}")
+
+    def listen(self, channel: str, heard: Callable[[bytes], None]) -> None:
+        """Tell the dialogue too what is notified on a channel."""
+        self._heard[channel] = heard
 
     async def read(self, characteristic: str) -> bytes:
         """Read a characteristic."""

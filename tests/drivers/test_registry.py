@@ -21,8 +21,8 @@ from tests.drivers.packages import OXIMETER, install_package
 
 OURS = [
     "blood_pressure", "contec_oximeter", "cycling_power", "cycling_speed", "exo_frame", "fitness_machine", "heart_rate",
-    "metamotion", "microstrain", "movella_dot", "openexo", "orphe", "pulse_oximeter", "running_speed", "shimmer3",
-    "thermometer", "vesc", "weight_scale", "witmotion", "witmotion_serial", "xsens_mti",
+    "metamotion", "microstrain", "movella_dot", "movesense", "openexo", "orphe", "polar", "pulse_oximeter",
+    "running_speed", "shimmer3", "thermometer", "vesc", "weight_scale", "witmotion", "witmotion_serial", "xsens_mti",
 ]  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Movesense sensors over BLE, with the firmware that speaks the open GATT SensorData Protocol."""
