@@ -267,7 +267,14 @@ def _driver(path: Path, device: Device, drivers: Drivers) -> Iterator[Finding]:
                     (*path, key),
                     f"slot.device.{key} is for Bluetooth, and {device.driver} is a serial driver",
                 )
+    yield from _options(path, device, known)
+
+
+def _options(path: Path, device: Device, known: KnownDriver) -> Iterator[Finding]:
     try:
         known.build(**device.options)
     except (ValueError, TypeError) as error:
         yield (*path, "options"), f"slot.device.options: {error}"
+        return
+    for doubt in known.of(device.options).doubts:
+        yield (*path, "options"), f"slot.device.options: {doubt}"

@@ -12,7 +12,7 @@ from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
-from tests import scoring_exoskeletons, scoring_health, scoring_machines
+from tests import scoring_exoskeletons, scoring_health, scoring_machines, scoring_prototypes
 from tests.scoring_health import only
 
 Answer = dict[str, Any] | None
@@ -24,6 +24,8 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
     """Return what the bytes mean with the vectors' keys, None for what no driver reads; ValueError for bad bytes."""
     decoders: dict[str, Callable[[str, Sequence[bytes], Mapping[str, Any]], Answer]] = {
         "ble_heart_rate": _heart_rate,
+        "bno08x_rvc": scoring_prototypes.bno08x_rvc,
+        "openbci_cyton": scoring_prototypes.openbci_cyton,
         "ble_pulse_oximeter": scoring_health.pulse_oximeter,
         "ble_running_speed_cadence": scoring_health.running_speed,
         "ble_cycling_speed_cadence": scoring_health.cycling,
