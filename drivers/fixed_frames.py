@@ -1,7 +1,8 @@
 """Frames of one length behind a mark, out of a stream of bytes that may begin, break and be spoilt anywhere.
 
-Where frame follows frame, a frame is believed when it holds. After bytes that belong to no frame, one that has no check
-sum is believed only when the next one begins behind it: its mark may stand among the values of another.
+A mark stands among the values of a frame too, and one that has lost some bytes takes those that are lacking from the
+next. So a frame without a good check sum is believed when the next one begins right behind it: it waits for that, but
+for the one that a connection begins with.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ class FixedFrames:
         size: Bytes of a frame, mark and all.
         holds: Whether so many bytes, which begin with the mark, are a frame.
         faults: Where bytes that belong to no frame are counted.
-        checked: Whether `holds` goes by a check sum.
+        sure: Whether `holds` goes by a check sum of sixteen bits: one of eight is right by chance too often.
     """
 
     def __init__(
-        self, mark: bytes, size: int, holds: Callable[[bytes], bool], faults: Counter[str], *, checked: bool
+        self, mark: bytes, size: int, holds: Callable[[bytes], bool], faults: Counter[str], *, sure: bool
     ) -> None:
         self._mark = mark
         self._size = size
         self._holds = holds
         self._faults = faults
-        self._checked = checked
+        self._sure = sure
         self._rest = b""
-        self._follows = True  # a frame ended here, or the connection begins
+        self._believed = True  # whether the next frame needs no other behind it: the connection begins
 
     def cut(self, data: bytes) -> list[bytes]:
         """Return the frames that these bytes complete."""
@@ -44,23 +45,20 @@ class FixedFrames:
             frame = rest[at : at + size]
             if frame.startswith(self._mark) and self._holds(frame):
                 behind = rest[at + size : at + size + len(self._mark)]
-                if not self._follows and not self._checked:
-                    if not self._mark.startswith(behind):
-                        at = self._skipped(rest, at)
-                        continue
-                    if len(behind) < len(self._mark):
-                        break
-                found.append(frame)
-                at += size
-                self._follows = True
-            else:
-                at = self._skipped(rest, at)
+                if self._believed or self._sure or behind == self._mark:
+                    found.append(frame)
+                    at += size
+                    self._believed = False
+                    continue
+                if self._mark.startswith(behind):
+                    break
+            at = self._skipped(rest, at)
         self._rest = rest[at:]
         return found
 
     def _skipped(self, rest: bytes, at: int) -> int:
         """Return where a frame could begin behind ``at``, and count what lies between."""
-        self._follows = False
+        self._believed = False
         found = rest.find(self._mark, at + 1)
         if found < 0:
             found = next(

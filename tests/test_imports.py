@@ -37,7 +37,8 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "contract", "registry", "declared", "exo_frame", "heart_rate", "movella_dot", "openexo", "pulse_oximeter",
+        "contract", "registry", "declared_ble", "declared_serial", "declared", "exo_frame", "heart_rate",
+        "movella_dot", "openexo", "pulse_oximeter",
         "contec_oximeter", "running_speed", "cycling_speed", "cycling_power", "fitness_machine", "weight_scale",
         "blood_pressure", "thermometer", "shimmer3", "bno08x_rvc", "openbci_cyton", "vesc", "transport", "gatt",
         "driver", "fixed_frames", "exoskeleton", "identity", "packet", "errors",

@@ -35,7 +35,7 @@ class Bno08xRvcDecoder(Decoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self._messages = FixedFrames(MARK, MESSAGE.itemsize, holds, self.faults, checked=True)
+        self._messages = FixedFrames(MARK, MESSAGE.itemsize, holds, self.faults, sure=False)
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:

@@ -67,7 +67,7 @@ class Clock:
 
     Attributes:
         time_at: Number of the value that is the time; None if there is none.
-        ticks: Ticks for each unit of that value.
+        ticks: Ticks for each unit of that value, which has decimals where that is more than one.
         hz: Ticks a second of the samples' clock; None if there is neither time nor counter.
         bits: Of that clock.
         count_at: Number of the value that is the counter; None if there is none.

@@ -57,7 +57,8 @@ class DeclaredDecoder(Decoder):
         ticks = np.empty((0, 0), np.int64)
         good = np.ones(len(table), np.bool_)
         if clock.time_at is not None:
-            ticks, good = _whole(np.round(table[:, clock.time_at] * clock.ticks), clock.bits)
+            time = table[:, clock.time_at]
+            ticks, good = _whole(time if clock.ticks == 1.0 else np.round(time * clock.ticks), clock.bits)
             self._note(NO_TIME, good)
         if clock.count_at is not None:
             counts, whole = _whole(table[:, clock.count_at], clock.count_bits)

@@ -157,7 +157,7 @@ class StructReader(Reader):
         self._rest = b""
         self._begun = False  # a frame has ended: what comes before that may have lost its beginning
         if framing == "start":
-            self._frames = FixedFrames(form.mark, self._size, self._holds, faults, checked=bool(form.checksum))
+            self._frames = FixedFrames(form.mark, self._size, self._holds, faults, sure=self._sum_bytes > 1)
 
     def take(self, data: bytes) -> list[bytes]:
         """Return the structs that these bytes complete."""

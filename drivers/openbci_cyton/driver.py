@@ -70,7 +70,7 @@ class CytonDecoder(Decoder):
     def __init__(self, gain: int) -> None:
         super().__init__()
         self._mv_a_count = volts_a_count(gain) * MV_A_V
-        self._packets = FixedFrames(MARK, PACKET.itemsize, holds, self.faults, checked=False)
+        self._packets = FixedFrames(MARK, PACKET.itemsize, holds, self.faults, sure=False)
         self._letters: dict[int, int] = {}  # what has come of an acceleration that is sent byte by byte
 
     @property

@@ -5,9 +5,11 @@ from __future__ import annotations
 from simulators.body.body import WalkingBody
 from simulators.devices.bno08x_rvc import RATE_HZ as BNO_RATE_HZ
 from simulators.devices.bno08x_rvc import Bno08xRvc
-from simulators.devices.declared import BANNER, DeclaredBle, DeclaredSerial, plain_struct, text_line
+from simulators.devices.declared_ble import DeclaredBle
+from simulators.devices.declared_serial import DeclaredSerial
 from simulators.devices.openbci_cyton import RATE_HZ as CYTON_RATE_HZ
 from simulators.devices.openbci_cyton import OpenBciCyton
+from simulators.devices.prototype import BANNER, plain_struct, text_line
 from simulators.motion.source import MotionSource
 from simulators.scenes.scene import PlacedDevice
 from simulators.scenes.simulators import Place
