@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulators.body.body import WalkingBody
+from simulators.body.body import Placement, WalkingBody
 from simulators.devices.bno08x_rvc import RATE_HZ as BNO_RATE_HZ
 from simulators.devices.bno08x_rvc import Bno08xRvc
 from simulators.devices.declared_ble import DeclaredBle
@@ -36,24 +36,24 @@ STRUCT = {
 
 def bno08x_rvc(place: Place) -> PlacedDevice:
     """BNO08x in UART-RVC mode, serial port: orientation and acceleration."""
-    source = _worn(place, BNO_RATE_HZ)
+    source = _worn(place, "left_shank", BNO_RATE_HZ)
     device = Bno08xRvc(name=place.name, timeline=place.timeline, path=place.port, source=source)
-    return PlacedDevice(device, "bno08x_rvc", "left_foot", port=place.port)
+    return PlacedDevice(device, "bno08x_rvc", "left_shank", port=place.port)
 
 
 def declared_ble(place: Place) -> PlacedDevice:
     """Prototype that notifies structs, Bluetooth LE: acceleration and angular rate."""
     device = DeclaredBle(
         name=place.name, timeline=place.timeline, hub=place.hub, address=place.address,
-        source=_worn(place, PROTOTYPE_RATE_HZ), encoder=plain_struct,
+        source=_worn(place, "right_foot", PROTOTYPE_RATE_HZ), encoder=plain_struct,
     )  # fmt: skip
-    return PlacedDevice(device, "declared_ble", "left_foot", address=place.address, options=STRUCT)
+    return PlacedDevice(device, "declared_ble", "right_foot", address=place.address, options=STRUCT)
 
 
 def declared_serial(place: Place) -> PlacedDevice:
     """Prototype that prints lines, serial port: acceleration and angular rate."""
     device = DeclaredSerial(
-        name=place.name, timeline=place.timeline, path=place.port, source=_worn(place, PROTOTYPE_RATE_HZ),
+        name=place.name, timeline=place.timeline, path=place.port, source=_worn(place, "left_foot", PROTOTYPE_RATE_HZ),
         encoder=text_line, banner=BANNER,
     )  # fmt: skip
     return PlacedDevice(device, "declared_serial", "left_foot", port=place.port, options=TEXT)
@@ -61,10 +61,10 @@ def declared_serial(place: Place) -> PlacedDevice:
 
 def openbci_cyton(place: Place) -> PlacedDevice:
     """OpenBCI Cyton, serial port: eight electrodes on a leg, acceleration."""
-    source = _worn(place, CYTON_RATE_HZ)
+    source = _worn(place, "right_shank", CYTON_RATE_HZ)
     device = OpenBciCyton(name=place.name, timeline=place.timeline, path=place.port, source=source)
-    return PlacedDevice(device, "openbci_cyton", "left_foot", port=place.port)
+    return PlacedDevice(device, "openbci_cyton", "right_shank", port=place.port)
 
 
-def _worn(place: Place, rate_hz: float) -> MotionSource:
-    return WalkingBody(place.seed).sensor("left_foot", rate_hz=rate_hz, seed=place.seed)
+def _worn(place: Place, placement: Placement, rate_hz: float) -> MotionSource:
+    return WalkingBody(place.seed).sensor(placement, rate_hz=rate_hz, seed=place.seed)

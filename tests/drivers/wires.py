@@ -19,7 +19,8 @@ def frames_of(*pieces: bytes, channel: str = "data") -> list[Frame]:
 
 def cut(wire: bytes, sizes: Sequence[int]) -> list[bytes]:
     """Return bytes in pieces of such sizes, again and again."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     for size in cycle(sizes):
         if at >= len(wire):
             return pieces
