@@ -132,6 +132,7 @@ class Driver(ABC):
             that stamps frames and of ours, and only while this process runs (`drivers.transport.silence`).
         live: Channels whose frames show that the stream lives; a battery level does not.
         refresh_s: While the stream lives `refresh` is called so often, seconds; None for never.
+        rates: Baud rates that a serial device may be set to, the likely ones first.
         example: Options of a typical device, where the driver asks for some: what tests and overviews make one with.
     """
 
@@ -142,6 +143,7 @@ class Driver(ABC):
     silence_s: ClassVar[float] = 5.0
     live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})
     refresh_s: ClassVar[float | None] = None
+    rates: ClassVar[tuple[int, ...]] = (115_200,)
     example: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, **options: Any) -> None:

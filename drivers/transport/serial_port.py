@@ -24,7 +24,6 @@ from drivers.transport.transport import IN_USE_ADVICE, Clock, Connection, Sink, 
 
 log = logging.getLogger(__name__)
 
-BAUD = 115200  # means nothing to RFCOMM and pseudo-terminals; what USB adapters of this class use
 OPEN_S = 30.0  # opening an RFCOMM tty pages the device, which the kernel gives up after about 20 s
 SEARCH_S = 15.0
 LOOK_S = 0.5  # how often to look for a tty that is not there
@@ -61,7 +60,7 @@ class SerialTransport(Transport):
             raise ConnectError(f"{self._port} is the tty of another device of this gateway", advice=IN_USE_ADVICE)
         _open_ttys.add(path)
         try:
-            port = await self._opened()
+            port = await self._opened(driver.rates[0])
         except BaseException:
             _open_ttys.discard(path)
             raise
@@ -72,9 +71,9 @@ class SerialTransport(Transport):
     async def reset(self, error: LinkError) -> None:
         """Nothing helps a tty but opening it again."""
 
-    async def _opened(self) -> serial.Serial:
+    async def _opened(self, rate: int) -> serial.Serial:
         """Open the tty. Raises LinkError."""
-        opening = asyncio.ensure_future(asyncio.to_thread(_open, self._port))
+        opening = asyncio.ensure_future(asyncio.to_thread(_open, self._port, rate))
         try:
             async with asyncio.timeout(OPEN_S):
                 return await asyncio.shield(opening)
@@ -89,10 +88,10 @@ class SerialTransport(Transport):
             raise ConnectError(f"could not open {self._port}: {problem}") from problem
 
 
-def _open(path: Path) -> serial.Serial:
+def _open(path: Path, rate: int) -> serial.Serial:
     """Open for us alone where the system can lock a tty; network mounts may not. Raises ConnectError."""
     try:
-        port = serial.Serial(str(path), BAUD, exclusive=True)
+        port = serial.Serial(str(path), rate, exclusive=True)
     except serial.SerialException as problem:
         if "lock" not in str(problem):
             raise
@@ -101,7 +100,7 @@ def _open(path: Path) -> serial.Serial:
                 f"{path} is in use by another program on this computer", advice=IN_USE_ADVICE
             ) from problem
         log.warning("%s cannot be locked: nothing keeps another program from reading it too", path)
-        port = serial.Serial(str(path), BAUD)
+        port = serial.Serial(str(path), rate)
     with contextlib.suppress(OSError, ValueError, NotImplementedError):  # only real UARTs have the mode
         port.set_low_latency_mode(True)
     return port

@@ -390,6 +390,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"values": ["time ticks", "f.x N"], "clock_hz": 0.1}, "clock_hz is 1 to 1e9"),
     ({"values": ["time ms", "f.x N"], "clock_bits": 64}, "clock_bits is a whole number of 1 to 53"),
     ({"values": ["count", "f.x N"], "rate_hz": 5, "count_bits": 0}, "count_bits is a whole number of 1 to 53"),
+    ({**LINE, "baud": 0}, "baud is the rate of Serial.begin"),
+    ({**LINE, "baud": "9600"}, "baud is the rate of Serial.begin"),
     ({**LINE, "write": "b"}, "has no option 'write'"),
     ({**LINE, "start_bytes": "62"}, "has no option 'start_bytes'"),
 ]  # fmt: skip

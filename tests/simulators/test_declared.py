@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,19 @@ async def test_what_is_notified_comes_back_as_declared(
     assert len(packet) >= SAMPLES // 2
     check_values(packet, 1e3 if split else 1e6, STEPS["text" if split else "struct"])
     assert device.received == [], "nothing was written to it"
+
+
+@pytest.mark.parametrize(("options", "rate"), [({}, termios.B115200), ({"baud": 9600}, termios.B9600)])
+async def test_the_port_has_the_rate_that_is_declared(tmp_path: Path, options: dict[str, Any], rate: int) -> None:
+    device = DeclaredSerial(
+        name="imu", timeline=Timeline(), path=tmp_path / "port", source=Counting(RATE_HZ), encoder=text_line
+    )
+    await device.start()
+    async with streaming(SerialTransport(tmp_path / "port"), make_driver("declared_serial", {**TEXT, **options})):
+        other = os.open(tmp_path / "port", os.O_RDWR | os.O_NOCTTY)
+        assert termios.tcgetattr(other)[4:6] == [rate, rate]
+        os.close(other)
+    await device.stop()
 
 
 async def test_after_garbage_and_a_drop_the_samples_come_again_and_the_garbage_is_counted(tmp_path: Path) -> None:
