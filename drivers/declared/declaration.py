@@ -109,7 +109,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of a declared device, as docs/devices/declared.md explains them; None for what is not said."""
+    """The options of a declared device, as docs/declared-devices.md explains them; None for what is not said."""
 
     values: Sequence[object]
     stream: str = ""

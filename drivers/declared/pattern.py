@@ -43,7 +43,7 @@ def _bits(letters: Iterable[int]) -> int:
     return found
 
 
-_DIGITS: Final = _bits(b"0123456789")
+_DIGITS: Final = _bits(range(ord("0"), ord("9") + 1))
 _SPACES: Final = _bits(b" \t\n\r\f\v")
 _WORDS: Final = _DIGITS | _bits(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _ESCAPED: Final = {
@@ -134,7 +134,7 @@ class _Parser:
                 taken |= self.masks[place]
 
     def _ambiguous(self, one: int, other: int, both: int) -> None:
-        letter = next((n for n in b"0123456789aA ,;:." if both >> n & 1), (both & -both).bit_length() - 1)
+        letter = next((n for n in b"0a ,;:." if both >> n & 1), (both & -both).bit_length() - 1)
         ends = sorted((self.where_at[one], self.where_at[other]))
         where = f"'{self._near(ends[0])}'" if ends[0] == ends[1] else " and ".join(f"'{self._near(e)}'" for e in ends)
         raise PatternError(

@@ -18,7 +18,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 class DeclaredBle(Declared):
     """Subscribes to what the device notifies.
 
-    Options: see docs/devices/declared.md; ``characteristic`` where it is not that of the Nordic UART service.
+    Options: see docs/declared-devices.md; ``characteristic`` where it is not that of the Nordic UART service.
     """
 
     name: ClassVar[str] = "declared_ble"

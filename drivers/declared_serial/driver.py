@@ -14,7 +14,7 @@ SLOWEST_BAUD, FASTEST_BAUD = 300, 4_000_000
 class DeclaredSerial(Declared):
     """Listens to the port: the device sends by itself.
 
-    Options: see docs/devices/declared.md; ``baud`` where the port has another rate than 115200.
+    Options: see docs/declared-devices.md; ``baud`` where the port has another rate than 115200.
     """
 
     name: ClassVar[str] = "declared_serial"

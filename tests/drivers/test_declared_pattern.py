@@ -70,7 +70,7 @@ REFUSED = {
 @given(data=st.data())
 def test_what_is_taken_matches_what_re_matches(text: str, data: st.DataObject) -> None:
     ours, theirs = compiled(text).regex, re.compile(text.encode(), re.DOTALL)
-    alike = st.from_regex(theirs, fullmatch=True) | st.text("0123456789.,;-+ axybTz#", max_size=12).map(str.encode)
+    alike = st.from_regex(theirs, fullmatch=True) | st.text("0123459.,;-+ axybTz#", max_size=12).map(str.encode)
     line = data.draw(alike)
     one, other = ours.fullmatch(line), theirs.fullmatch(line)
     assert (one is None) == (other is None)
