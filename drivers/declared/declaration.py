@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from struct import Struct
+from typing import Final, Literal
 
 import numpy as np
 
 from drivers.declared.checksums import CHECKSUMS
-from drivers.declared.layout import dtype_of
+from drivers.declared.layout import layout_of, values_in
 from drivers.declared.pattern import Pattern, compiled
 from drivers.declared.values import COUNT, SKIPPED, TICKS, TIME, Value, parse_value
 from drivers.packet import StreamSpec
@@ -50,7 +51,7 @@ class Binary:
         checked_from: Byte of the frame that the check sum begins with.
     """
 
-    layout: np.dtype[Any]
+    layout: Struct
     mark: bytes
     checksum: str
     checked_from: int
@@ -58,7 +59,7 @@ class Binary:
     @property
     def big_endian(self) -> bool:
         """Whether numbers begin with their highest byte."""
-        return any(kind.str.startswith(">") for kind, *_ in (self.layout.fields or {}).values())
+        return self.layout.format.startswith(">")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,8 @@ def declared(options: Options, transport: Literal["ble", "serial"]) -> Declarati
     form = _text(options) if options.struct is None else _binary(options, options.struct)
     if isinstance(form, Text):
         values = _in_order(values, form)
-    elif len(form.layout.names or ()) != len(values):
-        raise ValueError(f"struct has {len(form.layout.names or ())} values, and {len(values)} are declared in values")
+    elif (count := values_in(form.layout)) != len(values):
+        raise ValueError(f"struct has {count} values, and {len(values)} are declared in values")
     rate_hz = None if options.rate_hz is None else _number("rate_hz", options.rate_hz)
     if rate_hz is not None and not 0 < rate_hz <= MOST_RATE_HZ:
         raise ValueError(f"rate_hz is above 0 and at most {MOST_RATE_HZ:g} samples a second")
@@ -223,7 +224,7 @@ def _named(name: str, values: Sequence[Value]) -> Value:
 def _binary(options: Options, text: str) -> Binary:
     if options.separator is not None or options.pattern is not None:
         raise ValueError("a struct has neither separator nor pattern")
-    layout = dtype_of(text)
+    layout = layout_of(text)
     try:
         mark = bytes.fromhex(options.start or "")
     except ValueError:

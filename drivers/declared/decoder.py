@@ -15,6 +15,9 @@ from drivers.packet import Flag, Frame, Packet, StreamSpec
 
 MOST_LOST: Final = 1000  # counts ahead that are a loss; more is a counter that began again
 
+EVERY: Final = slice(None)
+NO_TICKS: Final[NDArray[np.int64]] = np.empty(0, np.int64)
+
 NO_TIME = "a time that is no whole number of ticks within clock_bits"
 NO_COUNT = "a count that is no whole number within count_bits"
 
@@ -53,55 +56,56 @@ class DeclaredDecoder(Decoder):
 
     def _packets(self, table: NDArray[np.float64], arrival_ns: NDArray[np.int64]) -> list[Packet]:
         clock = self._declaration.clock
-        flags = np.full(len(table), Flag.LOSS_UNKNOWN if clock.hz is None else Flag.NONE, np.uint8)
-        ticks = np.empty((0, 0), np.int64)
-        good = np.ones(len(table), np.bool_)
         if clock.time_at is not None:
-            time = table[:, clock.time_at]
-            ticks, good = _whole(time if clock.ticks == 1.0 else np.round(time * clock.ticks), clock.bits)
-            self._note(NO_TIME, good)
+            good = self._good(NO_TIME, _ticks(table[:, clock.time_at], clock.ticks), clock.bits)
+            table, arrival_ns = table[good], arrival_ns[good]
         if clock.count_at is not None:
-            counts, whole = _whole(table[:, clock.count_at], clock.count_bits)
-            self._note(NO_COUNT, whole | ~good)
-            good &= whole
-            if clock.time_at is None:
-                ticks = counts
-            else:
-                flags[good] |= self._missing(counts[good], 1 << clock.count_bits)
-        values = self._scaled(table[good])
-        if not len(values):
+            good = self._good(NO_COUNT, table[:, clock.count_at], clock.count_bits)
+            table, arrival_ns = table[good], arrival_ns[good]
+        if not len(table):
             return []
-        arrival_ns, flags = arrival_ns[good], flags[good]
-        ticks = np.empty(0, np.int64) if clock.hz is None else ticks[good]
-        return [
-            Packet(name, arrival_ns, ticks, np.ascontiguousarray(values[:, own]), flags)
-            for name, own in self._columns.items()
-        ]
+        flags = np.zeros(len(table), np.uint8)
+        if clock.hz is None:
+            flags[:] = Flag.LOSS_UNKNOWN
+        elif clock.time_at is not None and clock.count_at is not None:
+            flags |= self._missing(table[:, clock.count_at].astype(np.int64), 1 << clock.count_bits)
+        ticks, values = self._times(table), self._scaled(table)
+        return [Packet(name, arrival_ns, ticks, values[:, own], flags) for name, own in self._columns.items()]
+
+    def _good(self, fault: str, numbers: NDArray[np.float64], bits: int) -> slice | NDArray[np.bool_]:
+        """Return which of the samples have a whole number of so many bits; count the others."""
+        good: NDArray[np.bool_] = (numbers >= 0) & (numbers < float(1 << bits)) & (numbers == np.floor(numbers))
+        bad = len(good) - int(np.count_nonzero(good))
+        if not bad:
+            return EVERY
+        self.faults[fault] += bad
+        return good
+
+    def _times(self, table: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the ticks of samples: of their time, or else of their counter."""
+        clock = self._declaration.clock
+        if clock.time_at is not None:
+            return _ticks(table[:, clock.time_at], clock.ticks).astype(np.int64)
+        return NO_TICKS if clock.count_at is None else table[:, clock.count_at].astype(np.int64)
 
     def _scaled(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the values in the units of their channels; NaN where there is none."""
         if self._declaration.missing is not None:
             table = np.where(table == self._declaration.missing, np.nan, table)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore"):
             values = table * self._factors
-        return np.where(np.isfinite(values), values, np.nan)
+        values[~np.isfinite(values)] = np.nan
+        return values
 
     def _missing(self, counts: NDArray[np.int64], modulus: int) -> NDArray[np.uint8]:
         """Return the flags of samples before which the counter tells of others."""
-        if not len(counts):
-            return np.empty(0, np.uint8)
         before = np.concatenate([[counts[0] - 1 if self._count is None else self._count], counts[:-1]])
         self._count = int(counts[-1])
         ahead = (counts - before) % modulus
         return np.where((ahead > 1) & (ahead <= MOST_LOST), Flag.MISSING, Flag.NONE).astype(np.uint8)
 
-    def _note(self, fault: str, good: NDArray[np.bool_]) -> None:
-        bad = len(good) - int(good.sum())
-        if bad:
-            self.faults[fault] += bad
 
-
-def _whole(numbers: NDArray[np.float64], bits: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return numbers as whole ones of so many bits, and which of them are such."""
-    good = (numbers >= 0) & (numbers < float(1 << bits)) & (numbers == np.floor(numbers))
-    return np.where(good, numbers, 0.0).astype(np.int64), good
+def _ticks(time: NDArray[np.float64], each: float) -> NDArray[np.float64]:
+    """Return times in ticks; those that have decimals to the nearest one."""
+    ticks: NDArray[np.float64] = time if each == 1.0 else np.round(time * each)
+    return ticks

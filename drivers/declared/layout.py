@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import re
 import struct
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-
-KINDS: Final = {
-    "b": "i1", "B": "u1", "h": "i2", "H": "u2", "i": "i4", "I": "u4", "l": "i4", "L": "u4", "q": "i8", "Q": "u8",
-    "f": "f4", "d": "f8",
-}  # fmt: skip
-PADDING: Final = "x"
+KINDS: Final = "bBhHiIlLqQfd"
 MOST_BYTES: Final = 240  # of a struct: what fits into one notification
 
-_FORMAT = re.compile(r"(?P<order>[<>])(?P<fields>(?:\s*[0-9]*[bBhHiIlLqQfdx])+)\s*")
-_FIELD = re.compile(r"(?P<times>[0-9]*)(?P<kind>[a-zA-Z])")
+_FORMAT = re.compile(r"[<>](?:\s*[0-9]{0,3}[bBhHiIlLqQfdx])+\s*")
 
 
-def dtype_of(text: str) -> np.dtype[Any]:
-    """Return the fields of a struct format, one for each value, named by their numbers; raises ValueError."""
-    found = _FORMAT.fullmatch(text)
-    if found is None:
+def layout_of(text: str) -> struct.Struct:
+    """Return a struct of so many bytes as its format says; raises ValueError."""
+    if not _FORMAT.fullmatch(text):
         known = " ".join(KINDS)
         raise ValueError(
             f"struct = '{text[:40]}' is none: begin with < (little-endian, as most microcontrollers are) or >, then a"
@@ -31,12 +23,9 @@ def dtype_of(text: str) -> np.dtype[Any]:
     size = struct.calcsize(text)
     if not 0 < size <= MOST_BYTES:
         raise ValueError(f"struct = '{text[:40]}' has {size} bytes: 1 to {MOST_BYTES} will do")
-    kinds, offsets, at = [], [], 0
-    for field in _FIELD.finditer(found["fields"]):
-        for _ in range(int(field["times"] or 1)):
-            if field["kind"] != PADDING:
-                kinds.append(found["order"] + KINDS[field["kind"]])
-                offsets.append(at)
-            at += struct.calcsize(f"<{field['kind']}")
-    names = [str(number) for number in range(len(kinds))]
-    return np.dtype({"names": names, "formats": kinds, "offsets": offsets, "itemsize": size})
+    return struct.Struct(text)
+
+
+def values_in(layout: struct.Struct) -> int:
+    """Return how many values a struct has."""
+    return len(layout.unpack(bytes(layout.size)))

@@ -153,7 +153,7 @@ class StructReader(Reader):
         self._form, self._framing = form, framing
         self._sum_bytes, self._sum = CHECKSUMS.get(form.checksum, UNCHECKED)
         self._order: Any = "big" if form.big_endian else "little"
-        self._size = len(form.mark) + form.layout.itemsize + self._sum_bytes
+        self._size = len(form.mark) + form.layout.size + self._sum_bytes
         self._rest = b""
         self._begun = False  # a frame has ended: what comes before that may have lost its beginning
         if framing == "start":
@@ -161,9 +161,11 @@ class StructReader(Reader):
 
     def take(self, data: bytes) -> list[bytes]:
         """Return the structs that these bytes complete."""
-        begin, end = len(self._form.mark), len(self._form.mark) + self._form.layout.itemsize
+        begin, end = len(self._form.mark), len(self._form.mark) + self._form.layout.size
         if self._framing == "start":
             return [frame[begin:end] for frame in self._frames.cut(data)]
+        if self._framing == "notification" and end - begin == self._size and not len(data) % self._size:
+            return self._notified(data)  # bare structs: there is nothing to look at
         frames = self._notified(data) if self._framing == "notification" else self._decoded(data)
         found = []
         for frame in frames:
@@ -177,8 +179,7 @@ class StructReader(Reader):
 
     def table(self, rows: Sequence[bytes]) -> NDArray[np.float64]:
         """Return the values of structs."""
-        structs = np.frombuffer(b"".join(rows), self._form.layout)
-        return np.stack([structs[name].astype(np.float64) for name in self._form.layout.names or ()], axis=1)
+        return np.array(list(self._form.layout.iter_unpack(b"".join(rows))), np.float64)
 
     def _holds(self, frame: bytes) -> bool:
         if not self._sum_bytes:

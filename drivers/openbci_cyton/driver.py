@@ -25,10 +25,10 @@ from drivers.openbci_cyton.packet import (
     PACKET,
     TIMED_ACCELERATION,
     WITH_ACCELERATION,
+    WORDS,
     counts_of,
     holds,
     volts_a_count,
-    words_of,
 )
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
@@ -92,25 +92,27 @@ class CytonDecoder(Decoder):
         rows = np.frombuffer(b"".join(packets), PACKET)
         arrival_ns, ticks = np.array(arrivals, np.int64), rows["counter"].astype(np.int64)
         counts = counts_of(rows["counts"])
-        at_the_end = (np.abs(counts) >= FULL_SCALE).any(axis=1)
-        flags = np.where(at_the_end, Flag.CLIPPED, Flag.NONE).astype(np.uint8)
+        flags = np.zeros(len(rows), np.uint8)
+        if max(counts.max(), -counts.min()) >= FULL_SCALE:
+            flags[(np.abs(counts) >= FULL_SCALE).any(axis=1)] = Flag.CLIPPED
         emg = Packet(EMG.name, arrival_ns, ticks, (counts * self._mv_a_count).astype(np.float64), flags)
         return [emg, *self._acceleration(rows, arrival_ns, ticks)]
 
     def _acceleration(
         self, rows: NDArray[Any], arrival_ns: NDArray[np.int64], ticks: NDArray[np.int64]
     ) -> list[Packet]:
-        words = words_of(rows["aux"].reshape(-1, 3, 2))
-        new = (rows["end"] == WITH_ACCELERATION) & (words != 0).any(axis=1)
-        taken: list[Taken] = [(k, words[k].tolist()) for k in np.flatnonzero(new).tolist()]
-        for k in np.flatnonzero(np.isin(rows["end"], TIMED_ACCELERATION)).tolist():
-            letter, byte = rows["aux"][k, :2].tolist()
-            whole = self._with_letter(letter, byte)
-            if whole is not None:
-                taken.append((k, whole))
+        taken: list[Taken] = []
+        for k, (end, aux) in enumerate(zip(rows["end"].tolist(), rows["aux"].tolist(), strict=True)):
+            if end == WITH_ACCELERATION:
+                if any(aux):
+                    taken.append((k, list(map(float, WORDS.unpack(bytes(aux))))))
+            elif end in TIMED_ACCELERATION:
+                whole = self._with_letter(aux[0], aux[1])
+                if whole is not None:
+                    taken.append((k, whole))
         if not taken:
             return []
-        numbers, values = zip(*sorted(taken), strict=True)
+        numbers, values = zip(*taken, strict=True)
         own = list(numbers)
         samples = np.array(values, np.float64) * (G_A_STEP * STANDARD_GRAVITY)
         return [Packet(ACCELERATION.name, arrival_ns[own], ticks[own], samples, np.zeros(len(own), np.uint8))]
@@ -127,8 +129,7 @@ class CytonDecoder(Decoder):
         known, self._letters = self._letters, {}
         if len(known) < len(AXES):  # a packet with one of its bytes was lost
             return None
-        raw = bytes(known[each] for each in AXES)
-        return [float(int.from_bytes(raw[at : at + 2], "big", signed=True)) for at in range(0, len(raw), 2)]
+        return list(map(float, WORDS.unpack(bytes(known[each] for each in AXES))))
 
 
 class OpenBciCyton(Driver):

@@ -7,6 +7,7 @@ milliseconds; ``C5`` and ``C6``: two bytes of a user and that time; ``C1`` and `
 
 from __future__ import annotations
 
+import struct
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ WITH_ACCELERATION: Final = 0xC0
 TIMED_ACCELERATION: Final = (0xC3, 0xC4)
 TIMED: Final = (0xC3, 0xC4, 0xC5, 0xC6)
 ENDS: Final = frozenset(range(0xC0, 0xC7))
+WORDS: Final = struct.Struct(">3h")
 AXES: Final = b"XxYyZz"
 
 REFERENCE_V: Final = 4.5
