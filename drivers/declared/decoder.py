@@ -93,7 +93,7 @@ class DeclaredDecoder(Decoder):
         if self._declaration.missing is not None:
             table = np.where(table == self._declaration.missing, np.nan, table)
         with np.errstate(over="ignore"):
-            values = table * self._factors
+            values: NDArray[np.float64] = table * self._factors
         values[~np.isfinite(values)] = np.nan
         return values
 
