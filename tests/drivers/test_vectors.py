@@ -15,6 +15,7 @@ from tests.shared import shared_path
 DEVICES = (
     "ble_heart_rate", "movella_dot", "openexo_ble", "shimmer3", "vesc_uart", "ble_pulse_oximeter",
     "ble_running_speed_cadence", "ble_cycling_speed_cadence", "ble_vitals", "ble_ftms", "domyos_treadmill_framing",
+    "bno08x_rvc", "openbci_cyton",
 )  # fmt: skip
 
 
