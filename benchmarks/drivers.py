@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from benchmarks.entry import Entry
 from drivers.driver import Driver
 from drivers.packet import Frame
-from drivers.registry import driver_names, make_driver
+from drivers.registry import driver_names, example_driver
 from tests.fuzz.devices import contract_of
 
 FRAMES = 30
@@ -27,7 +27,7 @@ def entries() -> list[Entry]:
 
 def goal_us(name: str) -> float | None:
     """Return the goal of a driver; none of one that samples at a rate: it is made for many at once (`ward`)."""
-    contract, decoder = contract_of(name), make_driver(name).decoder()
+    contract, decoder = contract_of(name), example_driver(name).decoder()
     decoder.decode(contract.announced())
     sampled = any(stream.rate_hz is not None for stream in decoder.streams.values())
     return None if sampled else GOAL_US
@@ -35,7 +35,7 @@ def goal_us(name: str) -> float | None:
 
 def cost_us(name: str) -> float:
     """Return what a frame costs one driver."""
-    contract, driver = contract_of(name), make_driver(name)
+    contract, driver = contract_of(name), example_driver(name)
     announced, frames = contract.announced(), contract.streamed(FRAMES)
     return min(_once_us(driver, announced, frames) for _ in range(ROUNDS))
 

@@ -5,6 +5,7 @@ Every check is a generator of ``(path, sentence)`` over settings that are valid 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from urllib.parse import urlsplit
@@ -267,7 +268,20 @@ def _driver(path: Path, device: Device, drivers: Drivers) -> Iterator[Finding]:
                     (*path, key),
                     f"slot.device.{key} is for Bluetooth, and {device.driver} is a serial driver",
                 )
+    yield from _options(path, device, known)
+
+
+def _options(path: Path, device: Device, known: KnownDriver) -> Iterator[Finding]:
     try:
         known.build(**device.options)
     except (ValueError, TypeError) as error:
-        yield (*path, "options"), f"slot.device.options: {error}"
+        yield (*path, "options", *_named(device, str(error))), f"slot.device.options: {error}"
+        return
+    for doubt in known.of(device.options).doubts:
+        yield (*path, "options", *_named(device, doubt)), f"slot.device.options: {doubt}"
+
+
+def _named(device: Device, sentence: str) -> Path:
+    """Return the option that a sentence names first, so that its line is told where it has one of its own."""
+    found = [(match.start(), key) for key in device.options if (match := re.search(rf"\b{re.escape(key)}\b", sentence))]
+    return (min(found)[1],) if found else ()

@@ -21,12 +21,20 @@ class KnownDriver:
         build: Takes the driver's options as keywords and raises ValueError with a clear sentence.
         sensors: What its device is, in words such as "motion sensor"; none where nobody knows.
         placements: Where such a device may be worn; empty for anywhere.
+        doubts: What is wrong with what it sends, in sentences; nothing of a driver that sends what it always does.
+        refined: Takes the options of one device and returns what is known of that one; None where all are alike.
     """
 
     transport: Literal["ble", "serial"]
     build: Callable[..., object]
     sensors: tuple[str, ...] = ()
     placements: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    refined: Callable[[Mapping[str, object]], KnownDriver] | None = None
+
+    def of(self, options: Mapping[str, object]) -> KnownDriver:
+        """Return what is known of a device with such options."""
+        return self if self.refined is None else self.refined(options)
 
 
 Drivers = Mapping[str, KnownDriver]
@@ -41,6 +49,7 @@ def check_placements(settings: Settings, drivers: Drivers) -> Iterator[Finding]:
             known = _known(drivers, device.driver)
             if known is None:
                 continue
+            known = known.of(device.options)
             path: Path = ("slot", i, "device", j, "placement")
             setting = f"slot.device.placement = '{device.placement}'"
             if known.placements and device.placement not in known.placements:

@@ -142,6 +142,7 @@ class Driver(ABC):
         refresh_s: While the stream lives `refresh` is called so often, seconds; None for never.
         rates: Baud rates that a serial device may be set to, the likely ones first. Of several, the one at which
             `probe` hears the device is found when the port is opened.
+        example: Options of a typical device, where the driver asks for some: what tests and overviews make one with.
     """
 
     name: ClassVar[str]
@@ -152,6 +153,7 @@ class Driver(ABC):
     live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})
     refresh_s: ClassVar[float | None] = None
     rates: ClassVar[tuple[int, ...]] = (115_200,)
+    example: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, **options: Any) -> None:
         """Take the driver's own options from the configuration; raises ValueError with a clear sentence."""

@@ -55,6 +55,11 @@ def make_driver(name: str, options: Mapping[str, Any] | None = None) -> Driver:
     return load_driver(name)(**dict(options or {}))
 
 
+def example_driver(name: str) -> Driver:
+    """Return a driver as a typical device has it: with the options that it asks for, or none. Raises ValueError."""
+    return make_driver(name, load_driver(name).example)
+
+
 def _found() -> dict[str, list[EntryPoint]]:
     found: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=ENTRY_POINTS):

@@ -18,6 +18,7 @@ from tests import (
     scoring_inertial,
     scoring_machines,
     scoring_motion,
+    scoring_prototypes,
     scoring_wearables,
 )
 from tests.scoring_health import only
@@ -31,6 +32,8 @@ def decode(device: str, stream: str, packets: Sequence[bytes], context: Mapping[
     """Return what the bytes mean with the vectors' keys, None for what no driver reads; ValueError for bad bytes."""
     decoders: dict[str, Callable[[str, Sequence[bytes], Mapping[str, Any]], Answer]] = {
         "ble_heart_rate": _heart_rate,
+        "bno08x_rvc": scoring_prototypes.bno08x_rvc,
+        "openbci_cyton": scoring_prototypes.openbci_cyton,
         "ble_pulse_oximeter": scoring_health.pulse_oximeter,
         "ble_running_speed_cadence": scoring_health.running_speed,
         "ble_cycling_speed_cadence": scoring_health.cycling,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from config.hand_text import NotTextError, text_of
+from config.settings import Settings
 from config.wording import suggestion
 from drivers.driver import Decoder, Driver
 from drivers.packet import Flag, Frame, Packet, StreamSpec
-from drivers.registry import driver_names, make_driver
+from drivers.registry import driver_names, example_driver, make_driver
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import plain_json, visible
 from gateway.model.usage import UsageError
@@ -30,6 +32,45 @@ MOST_ABREAST = 4  # samples beside each other, where each channel has a line
 _HEX = re.compile(r"(?:0x)?((?:[0-9A-Fa-f]{2})+)")
 _CHANNEL = re.compile(r"([a-z][a-z0-9_]*):(.*)", re.DOTALL)
 _BETWEEN = re.compile(r"[\s,:-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a device sent, and nobody has written down in hexadecimal.
+
+    Attributes:
+        text: Lines of it, as the device printed them.
+        file: That holds the bytes as they came; ``-`` is standard input.
+    """
+
+    text: Sequence[str] = ()
+    file: Path | None = None
+
+    def frames(self, channel: str) -> list[Frame]:
+        """Return it as frames: a line is one, with its end before and behind it; the bytes of a file are one."""
+        found = [Frame(0, channel, f"\n{line}\n".encode()) for line in self.text]
+        if self.file is not None:
+            data = sys.stdin.buffer.read() if str(self.file) == "-" else self.file.read_bytes()
+            found.append(Frame(0, channel, data))
+        return found
+
+
+NOTHING_CAPTURED = Captured()
+
+
+def options_of(config: Settings, name: str, device: str | None) -> Mapping[str, Any]:
+    """Return the options of a device of a configuration: the one named, or the only one of a driver.
+
+    Raises:
+        UsageError: there is none, or more than one and none is named.
+    """
+    of_driver = {each.id: each for slot in config.slot for each in slot.device if each.driver == name}
+    if device is None and len(of_driver) != 1:
+        there = f"there are {', '.join(of_driver)}: choose one with --device" if of_driver else "there is none"
+        raise UsageError(f"the configuration does not say which {name}: {there}")
+    if device is not None and device not in of_driver:
+        raise UsageError(f"the configuration has no {name} '{device}'{suggestion(device, of_driver)}")
+    return of_driver[device or next(iter(of_driver))].options
 
 
 def parse(text: str, channel: str) -> Frame:
@@ -58,11 +99,29 @@ def frames_of(words: Sequence[str], lines: Iterable[str], channel: str) -> list[
     return [parse(text, channel) for text in (*together, *written)]
 
 
-def decode(name: str, words: Sequence[str], file: Path | None, *, as_json: bool) -> int:
-    """Print what a driver makes of the bytes; return 0 if there was any sample. Raises UsageError."""
-    driver = _driver(name)
+def decode(
+    name: str,
+    words: Sequence[str],
+    file: Path | None,
+    *,
+    as_json: bool,
+    options: Mapping[str, Any] | None = None,
+    captured: Captured = NOTHING_CAPTURED,
+) -> int:
+    """Print what a driver makes of the bytes; return 0 if there was any sample. Raises UsageError.
+
+    Args:
+        name: Of the driver.
+        words: Bytes in hexadecimal.
+        file: Of such, one frame a line.
+        as_json: Whether to print JSON.
+        options: Of the driver; by default those of its example.
+        captured: What a device sent, as it came.
+    """
+    driver = _driver(name, options)
     lines = [] if file is None else _lines(file)
-    frames = frames_of(words, lines, SAMPLES_CHANNEL[driver.transport])
+    channel = SAMPLES_CHANNEL[driver.transport]
+    frames = frames_of(words, lines, channel) + captured.frames(channel)
     if not frames:
         raise UsageError("no bytes to decode: write them after the driver, or name a file with --file")
     decoder = driver.decoder()
@@ -140,12 +199,12 @@ def _sample_by_sample(table: Table, packet: Packet, spec: StreamSpec) -> Table:
     return table
 
 
-def _driver(name: str) -> Driver:
+def _driver(name: str, options: Mapping[str, Any] | None) -> Driver:
     names = driver_names()
     if name not in names:
         raise UsageError(f"'{name}' is not a driver{suggestion(name, names)}")
     try:
-        return make_driver(name)
+        return example_driver(name) if options is None else make_driver(name, options)
     except ValueError as error:
         raise UsageError(str(error)) from None
 

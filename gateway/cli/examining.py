@@ -15,6 +15,7 @@ DECODE_EXAMPLES = examples(
     "rehab-gateway decode movella_dot --file notes.txt  # one frame a line, # begins a comment",
     "rehab-gateway decode movella_dot battery:5701  # a frame of another channel",
     "rehab-gateway decode heart_rate --json 164b0004  # for other programs",
+    "rehab-gateway decode declared_serial --config lab.toml --text '12,0.1,9.8'  # does a declaration fit a line?",
 )
 
 
@@ -27,15 +28,27 @@ def decode(
     *,
     file: Annotated[Path | None, typer.Option(help="Frames from a file, one a line; - is standard input.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a sample.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Configuration that has the device: its options are the driver's.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Id of that device, where several have the driver.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A line of text as the device prints it.")] = None,
+    capture: Annotated[
+        Path | None, typer.Option(help="File of bytes as the device sent them, such as of cat; - is standard input.")
+    ] = None,
 ) -> None:
     """Decode bytes of a device into readable samples.
 
     Bytes on the command line are one frame, unless a channel is named before each: a channel
     is where the device sends from ("measurement" of a Bluetooth device, "data" of a serial one).
+    A device that the configuration declares is tried out so before it runs: --config and --text.
     """
+    from gateway.cli.decode import Captured, options_of
     from gateway.cli.decode import decode as decode_bytes
 
-    raise typer.Exit(decode_bytes(driver, data or [], file, as_json=as_json))
+    options = None if config is None else options_of(load_settings(config), driver, device)
+    captured = Captured(text or (), capture)
+    raise typer.Exit(decode_bytes(driver, data or [], file, as_json=as_json, options=options, captured=captured))
 
 
 CHECK_EXAMPLES = examples("rehab-gateway check ward.toml  # ward.toml, line 12: slot.device.driver = ...")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
 
 from config.checks import KnownDriver
 from drivers.driver import Driver
+from drivers.packet import StreamSpec
 from drivers.registry import driver_names, load_driver
-from gateway.analysis.modalities import measured_by
+from gateway.analysis.modalities import by_stream, measured_by
 
 
 class KnownDrivers(Mapping[str, KnownDriver]):
@@ -23,10 +26,7 @@ class KnownDrivers(Mapping[str, KnownDriver]):
         if name not in self._names:
             raise KeyError(name)
         driver = load_driver(name)
-        measured = measured_by(_streams(driver))
-        placements = [place for modality in measured for place in modality.placements]
-        sensors = tuple(modality.sensor for modality in measured)
-        return KnownDriver(driver.transport, driver, sensors, tuple(dict.fromkeys(placements)))
+        return _known(driver, driver.example)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -35,9 +35,35 @@ class KnownDrivers(Mapping[str, KnownDriver]):
         return len(self._names)
 
 
-def _streams(driver: type[Driver]) -> Iterable[str]:
-    """Return the streams of a driver as it comes; none of one that asks for an option first."""
+def _known(driver: type[Driver], options: Mapping[str, Any]) -> KnownDriver:
+    streams = _streams(driver, options)
+    measured = measured_by(streams)
+    placements = [place for modality in measured for place in modality.placements]
+    return KnownDriver(
+        driver.transport,
+        driver,
+        tuple(modality.sensor for modality in measured),
+        tuple(dict.fromkeys(placements)),
+        tuple(_doubts(streams)) if driver.example else (),
+        lambda of_one: _known(driver, of_one),
+    )
+
+
+def _streams(driver: type[Driver], options: Mapping[str, Any]) -> Mapping[str, StreamSpec]:
+    """Return the streams of a device with such options; none where its driver does not take them."""
     try:
-        return driver().decoder().streams
+        return driver(**options).decoder().streams
     except (TypeError, ValueError):
-        return ()
+        return {}
+
+
+def _doubts(streams: Mapping[str, StreamSpec]) -> Iterator[str]:
+    """Yield what is wrong with streams that a configuration has declared."""
+    table = by_stream()
+    for name, spec in streams.items():
+        if name in table:
+            misfit = table[name][1].misfit(spec)
+            if misfit:
+                yield misfit
+        elif near := get_close_matches(name, table, n=1):
+            yield f"there is no stream '{name}' that anything is computed from; did you mean '{near[0]}'?"

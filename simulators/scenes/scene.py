@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class PlacedDevice:
         address: Bluetooth address, or None for a serial device.
         port: Serial port, or None for a Bluetooth device.
         axes: Which sensor axes point forward, left and up.
+        options: Of the driver.
     """
 
     device: SimulatedDevice
@@ -34,6 +35,7 @@ class PlacedDevice:
     address: str | None = None
     port: Path | None = None
     axes: str = "x y z"
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,10 @@ def _device_lines(placed: PlacedDevice) -> list[str]:
         lines.append(f"port = {_quoted(placed.port)}")
     if placed.axes != "x y z":
         lines.append(f"axes = {_quoted(placed.axes)}")
+    if placed.options:
+        lines.append(
+            "options = { " + ", ".join(f"{key} = {json.dumps(each)}" for key, each in placed.options.items()) + " }"
+        )
     return lines
 
 

@@ -20,9 +20,10 @@ from gateway.model.usage import UsageError
 from tests.drivers.packages import OXIMETER, install_package
 
 OURS = [
-    "blood_pressure", "contec_oximeter", "cycling_power", "cycling_speed", "exo_frame", "fitness_machine", "heart_rate",
-    "metamotion", "microstrain", "movella_dot", "movesense", "openexo", "orphe", "polar", "pulse_oximeter",
-    "running_speed", "shimmer3", "thermometer", "vesc", "weight_scale", "witmotion", "witmotion_serial", "xsens_mti",
+    "blood_pressure", "bno08x_rvc", "contec_oximeter", "cycling_power", "cycling_speed", "declared_ble",
+    "declared_serial", "exo_frame", "fitness_machine", "heart_rate", "metamotion", "microstrain", "movella_dot",
+    "movesense", "openbci_cyton", "openexo", "orphe", "polar", "pulse_oximeter", "running_speed", "shimmer3",
+    "thermometer", "vesc", "weight_scale", "witmotion", "witmotion_serial", "xsens_mti",
 ]  # fmt: skip
 
 

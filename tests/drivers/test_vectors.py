@@ -15,7 +15,8 @@ from tests.shared import shared_path
 DEVICES = (
     "ble_heart_rate", "movella_dot", "openexo_ble", "shimmer3", "vesc_uart", "ble_pulse_oximeter",
     "ble_running_speed_cadence", "ble_cycling_speed_cadence", "ble_vitals", "ble_ftms", "domyos_treadmill_framing",
-    "mbient_metamotion", "microstrain_mip", "movesense_gsp", "orphe_insole", "polar_pmd", "witmotion_ble", "xsens_mti",
+    "bno08x_rvc", "mbient_metamotion", "microstrain_mip", "movesense_gsp", "openbci_cyton", "orphe_insole", "polar_pmd",
+    "witmotion_ble", "xsens_mti",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from drivers.contract import CHANNELS, DriverContract, check_packet
 from drivers.packet import Frame
-from drivers.registry import driver_names, make_driver
+from drivers.registry import driver_names, example_driver
 from tests.fuzz.target import Target
 
 STEP_NS = 10_000_000
@@ -50,7 +50,7 @@ def unpacked(data: bytes) -> list[Frame]:
 
 def _target(name: str) -> Target:
     contract = contract_of(name)
-    driver, announced = make_driver(name), contract.announced()
+    driver, announced = example_driver(name), contract.announced()
 
     def run(data: bytes) -> None:
         first = data[0] if data else 0

@@ -16,7 +16,7 @@ import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame, StreamSpec
-from drivers.registry import driver_names, make_driver
+from drivers.registry import driver_names, example_driver
 from dsp.catalogue import CATALOGUE
 from dsp.metric import Metric
 from dsp.result import Result
@@ -172,7 +172,7 @@ def test_no_stream_belongs_to_two_rows() -> None:
 
 @pytest.mark.parametrize("name", driver_names())
 def test_our_drivers_send_what_the_table_says(name: str) -> None:
-    streams = make_driver(name).decoder().streams
+    streams = example_driver(name).decoder().streams
     assert measured_by(streams), "a device that nothing is computed from"
     for stream, spec in streams.items():
         _, signal = by_stream()[stream]

@@ -1,0 +1,1 @@
+"""BNO08x orientation sensors in the mode that sends by itself: nothing is ever written to them."""

@@ -1,0 +1,1 @@
+"""Devices that notify over Bluetooth and that the configuration declares."""
