@@ -18,8 +18,9 @@ from drivers.errors import DialogueError, MalformedFrameError
 from drivers.exo_frame.driver import NOT_ANNOUNCED, OTHER_DEVICE, OTHER_JOINTS, OTHER_SERIAL, ExoFrame, ExoFrameDecoder
 from drivers.exo_frame.frame import Device, parse_part
 from drivers.exo_frame.framing import LONGEST_FRAME, checked_part, uncobs
+from drivers.exo_frame.values import Rows, no_joint
 from drivers.packet import Flag, Frame
-from simulators.devices.exo_frame import can_fd_frame, cobs, crc16, serial_frame
+from simulators.devices.exo_frame import JointSample, can_fd_frame, cobs, crc16, encode_limb, serial_frame
 from tests.drivers.exo_frames import BOTH_LEGS, GOLDEN, LEFT_ANKLE, device, encoded, legs, limb
 
 
@@ -192,6 +193,37 @@ def test_a_joint_that_was_not_announced_is_left_out() -> None:
     decoder = ExoFrameDecoder()
     decoder.decode(data(device(LEFT_ANKLE), limb(1, joint="hip")))
     assert decoder.faults == {OTHER_JOINTS: 1}
+
+
+@given(st.permutations(["hip", "knee"]), st.permutations(["hip", "knee", "ankle"]))
+def test_joints_may_come_in_any_order_and_with_others(left: list[str], right: list[str]) -> None:
+    def side(names: list[str], *, is_right: bool) -> bytes:
+        joints = [JointSample(name, float(ord(name[0])), temperature=20.0) for name in names]
+        return serial_frame(
+            encode_limb(
+                right=is_right, last=is_right, counter=1, time_us=0, gait_state=2, gait_phase=0.5, joints=joints
+            )
+        )
+
+    decoder = ExoFrameDecoder()
+    wire = [device(BOTH_LEGS), side(left, is_right=False), side(right, is_right=True)]
+    packet = decoded(decoder, [data(*wire)])["exoskeleton"]
+    row = dict(zip(decoder.streams["exoskeleton"].channels, packet.samples[0].tolist(), strict=True))
+    for name in ("left_hip", "left_knee", "right_hip", "right_knee"):
+        assert (row[f"{name}_angle"], row[f"{name}_temperature"]) == (float(ord(name.split("_")[1][0])), 20.0)
+        assert math.isnan(row[f"{name}_torque"])
+    assert decoder.faults == {OTHER_JOINTS: 1}
+
+
+def test_numbers_of_a_joint_at_each_end_of_its_range() -> None:
+    ends = [(-32768, math.nan), (-32767, -327.67), (32767, 327.67), (0, 0.0), (-1, -0.01)]
+    for raw, meant in ends:
+        body = b"\x01\xc8" + b"\x00" + (raw >> 8 & 0xFF).to_bytes(1, "big") + raw.to_bytes(2, "little", signed=True) * 5
+        (values,), (clipped,) = Rows([1]).read([body])
+        assert values.tolist()[:3] == pytest.approx([1.0, 1.0, meant], nan_ok=True)
+        assert bool(clipped) == (abs(raw) == 32767)
+    (unknown,), _ = Rows([1]).read([b"\x03\xc9" + no_joint(0)])
+    assert np.isnan(unknown).all()
 
 
 def test_samples_of_another_device_of_the_same_make_are_not_this_one_s() -> None:
