@@ -1,4 +1,4 @@
-"""Any exoskeleton that speaks the open exoskeleton frame over a serial port. Nothing is ever written to it.
+"""Any exoskeleton that speaks the open exoskeleton frame, here over a serial port. Nothing is ever written to it.
 
 A sample is one part a side, with one counter and one time; what a device has, and its rate, it says at least once a
 second in a part of its own. A loss shows in the counter, and as a gap of the device's clock.
@@ -25,10 +25,12 @@ from drivers.packet import Flag, Frame, Packet, StreamSpec
 
 DATA_CHANNEL: Final = "data"  # bytes of a serial port
 PART_CHANNEL: Final = "measurement"  # one part a notification or a datagram
+FOREIGN_CHANNEL: Final = "foreign"  # how many datagrams of others came, in four bytes
 TICK_HZ: Final = 1e6
 TICK_BITS: Final = 32
 COUNTS: Final = 1 << 16  # the counter of samples begins again after so many
 MOST_LOST: Final = 1000  # counts ahead that are a loss; more is a counter that began again, ten seconds at 100 Hz
+MOST_LATE: Final = 32  # counts back that are a part that was overtaken; more is a counter that began again
 
 MISSING, TRUNCATED, CLIPPED = map(int, (Flag.MISSING, Flag.TRUNCATED, Flag.CLIPPED))
 
@@ -39,6 +41,8 @@ MOST_HEARD: Final = 1 << 15  # bytes: three seconds of the fastest port; then it
 NOT_ANNOUNCED = "samples before the device said what it has"
 OTHER_JOINTS = "joints that the device did not announce"
 OTHER_DEVICE = "the device announces other joints than before"
+LATE = "parts that came twice, or too late"
+FOREIGN = "datagrams of another sender"
 OTHER_SERIAL = "another device, by its serial number, in the place of this one"
 
 USUAL: Final = Device(
@@ -124,6 +128,7 @@ class ExoFrameDecoder(Decoder):
                 try:
                     part = parse_part(data)
                     if isinstance(part, Limb):
+                        self._check(part, frame.channel)
                         self._add_limb(part, frame.arrival_ns, samples)
                     else:
                         self._announced(part)
@@ -136,12 +141,24 @@ class ExoFrameDecoder(Decoder):
     def _parts(self, frame: Frame) -> Iterable[bytes]:
         if frame.channel == DATA_CHANNEL:
             return self._framing.parts(frame.data)
+        if frame.channel == FOREIGN_CHANNEL and len(frame.data) == 4 and any(frame.data):
+            self.faults[FOREIGN] += int.from_bytes(frame.data, "big")
         return (frame.data,) if frame.channel == PART_CHANNEL else ()
+
+    def _check(self, part: Limb, channel: str) -> None:
+        """See that a part is of this device, and of no sample that is told already; raises MalformedFrameError.
+
+        A port keeps the order of its bytes; the network keeps neither order nor number of its datagrams.
+        """
+        if self._refused:
+            raise MalformedFrameError(self._refused)
+        if channel != PART_CHANNEL or self._counter is None:
+            return
+        if (self._counter - part.counter) % COUNTS <= MOST_LATE:
+            raise MalformedFrameError(LATE)
 
     def _add_limb(self, part: Limb, arrival_ns: int, samples: list[Sample]) -> None:
         right, last, counter, time_us, numbers, body = part
-        if self._refused:
-            raise MalformedFrameError(self._refused)
         if self._came and self._open_counter != counter:
             self._close(samples)
         side = 2 if right else 1
@@ -213,7 +230,7 @@ def _packet(spec: StreamSpec, rows: Sequence[Row]) -> Packet:
     )
 
 
-def _serial_of(data: bytes) -> str | None:
+def serial_of(data: bytes) -> str | None:
     """Return the serial number in a part, empty where the device has none; None if it is another part."""
     try:
         part = parse_part(data)
@@ -224,17 +241,10 @@ def _serial_of(data: bytes) -> str | None:
     return str(part.serial) if part.serial else ""
 
 
-class ExoFrame(Driver):
-    """Listens to the port: the device streams by itself, and takes no command from us."""
+class Telemetry(Driver):
+    """A device that streams by itself, however it is reached, and takes no command from us."""
 
-    name: ClassVar[str] = "exo_frame"
-    title: ClassVar[str] = "Exoskeleton with the open exoskeleton frame"
-    transport: ClassVar[Literal["ble", "serial"]] = "serial"
     silence_s: ClassVar[float] = 5.0  # a device part comes once a second, whatever happens
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._heard: list[bytes] = []
 
     def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
         """Nothing: the frame knows no commands."""
@@ -243,6 +253,21 @@ class ExoFrame(Driver):
     def decoder(self) -> ExoFrameDecoder:
         """Return a decoder that waits for what the device has."""
         return ExoFrameDecoder()
+
+    async def stop(self, link: Link) -> None:
+        """Nothing to do: it streams on, to nobody."""
+
+
+class ExoFrame(Telemetry):
+    """Listens to the port."""
+
+    name: ClassVar[str] = "exo_frame"
+    title: ClassVar[str] = "Exoskeleton with the open exoskeleton frame"
+    transport: ClassVar[Literal["ble", "serial", "udp"]] = "serial"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._heard: list[bytes] = []
 
     async def identify(self, link: Link) -> Identity:
         """Listen until the device says which one it is; what is heard meanwhile is kept for the stream."""
@@ -255,7 +280,7 @@ class ExoFrame(Driver):
                 break
             self._heard.append(data)
             for part in framing.parts(data):
-                serial = _serial_of(part)
+                serial = serial_of(part)
                 if serial is not None:
                     return Identity(serial=serial)
         return Identity()
@@ -265,6 +290,3 @@ class ExoFrame(Driver):
         for data in self._heard:
             link.announce(DATA_CHANNEL, data)
         self._heard = []
-
-    async def stop(self, link: Link) -> None:
-        """Nothing to do: it streams on, to nobody."""

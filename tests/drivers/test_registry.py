@@ -20,8 +20,9 @@ from gateway.model.usage import UsageError
 from tests.drivers.packages import OXIMETER, install_package
 
 OURS = [
-    "blood_pressure", "contec_oximeter", "cycling_power", "cycling_speed", "exo_frame", "fitness_machine", "heart_rate",
-    "movella_dot", "openexo", "pulse_oximeter", "running_speed", "shimmer3", "thermometer", "vesc", "weight_scale",
+    "blood_pressure", "contec_oximeter", "cycling_power", "cycling_speed", "exo_frame", "exo_frame_ble",
+    "exo_frame_udp", "fitness_machine", "heart_rate", "movella_dot", "openexo", "pulse_oximeter", "running_speed",
+    "shimmer3", "thermometer", "vesc", "weight_scale",
 ]  # fmt: skip
 
 
