@@ -46,8 +46,8 @@ def udp_port(text: str) -> str:
     Raises:
         ValueError: with what is expected, when they are none.
     """
-    host, _, number = text.strip().rpartition(":")
-    if not re.fullmatch(r"[0-9]{1,5}", number) or not 1 <= int(number) <= MOST_PORT:
+    host, separator, number = text.strip().rpartition(":")
+    if not separator or not re.fullmatch(r"[0-9]{1,5}", number) or not 1 <= int(number) <= MOST_PORT:
         raise ValueError("must be an address and a port such as 192.0.2.10:5005")
     bracketed = host.startswith("[") and host.endswith("]")
     address = network_address(host[1:-1] if bracketed else host)

@@ -103,6 +103,17 @@ def ports(named: Sequence[Path] | None) -> list[Port]:
     return [Port(str(path), path.exists(), os.access(path, os.R_OK | os.W_OK)) for path in paths]
 
 
+def udp_trouble(host: str, port: int) -> int:
+    """Return the number of the error with which a UDP port of this machine refuses to be opened; 0 if it does not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as tried:
+            tried.bind((host, port))
+    except OSError as problem:
+        return problem.errno or -1
+    return 0
+
+
 def clock() -> Clock:
     """Ask the kernel whether something keeps its clock right (adjtimex)."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
