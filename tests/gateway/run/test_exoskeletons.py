@@ -28,7 +28,7 @@ from tests.drivers.test_udp import free_port as udp_port
 from tests.servers import free_port
 from tests.simulators.helpers import on_air
 
-WITHIN_S = 60.0
+WITHIN_S = 240.0
 ADDRESS = "02:45:58:0A:1B:2C"
 SLOTS = ("gym-1", "gym-2")
 
@@ -50,11 +50,11 @@ def measured(box: Outbox) -> list[Measurement]:
     found = []
     for slot in SLOTS:
         rows = [row for row in box.read(0, 100_000) if row.slot == slot]
-        if not rows:
-            continue
-        parsed = decode_measurements("gateway-1", slot, encode_measurements("gateway-1", box.epoch, 0, rows))
-        assert not parsed.rejected
-        found += [measurement for _, measurement in parsed.measurements]
+        for at in range(0, len(rows), 100):
+            payload = encode_measurements("gateway-1", box.epoch, 0, rows[at : at + 100])
+            parsed = decode_measurements("gateway-1", slot, payload)
+            assert not parsed.rejected
+            found += [measurement for _, measurement in parsed.measurements]
     return found
 
 
@@ -79,6 +79,7 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
         task = asyncio.create_task(gateway.run(stop), name="gateway")
         try:
             await until(lambda: _states(gateway) == {"exo-1": "streaming", "exo-2": "streaming"})
+            await until(lambda: _prepared(gateway))
             assert _device(gateway, "exo-2")["silence_s"] == 3600.0, "it is silent between trials"
             assert _device(gateway, "exo-1")["silence_s"] == 5.0
             port.press_stop()
@@ -133,6 +134,7 @@ async def test_an_exoskeleton_of_the_network_is_measured_and_a_stranger_is_told_
             stranger.sendto(b"\x11", there)
             exo.press_stop()
             await until(lambda: _device(gateway, "exo-1")["faults"].get(FOREIGN) == 1)
+            await until(lambda: _prepared(gateway))
             before = exo.counts.sent
             await until(lambda: exo.counts.sent > before + 250)
             told = _device(gateway, "exo-1")
@@ -151,6 +153,11 @@ async def test_an_exoskeleton_of_the_network_is_measured_and_a_stranger_is_told_
 def _device(gateway: Gateway, name: str) -> dict[str, Any]:
     (found,) = [device for device in gateway.status["devices"] if device["id"] == name]
     return {**found}
+
+
+def _prepared(gateway: Gateway) -> bool:
+    """Whether the kernels are compiled, which they are once for each version of the sources."""
+    return not gateway.status.get("preparing")
 
 
 def _states(gateway: Gateway) -> dict[str, str]:
