@@ -5,7 +5,8 @@ from __future__ import annotations
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import Joint, WornExoskeleton
 from simulators.devices.exo_frame import ExoFrame
-from simulators.devices.exo_frame_parts import ExoFrameBle, ExoFrameUdp
+from simulators.devices.exo_frame_ble import ExoFrameBle
+from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.devices.openexo import OpenExo
 from simulators.devices.vesc import Vesc
 from simulators.scenes.scene import PlacedDevice

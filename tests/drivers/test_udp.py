@@ -24,7 +24,7 @@ from drivers.errors import (
 )
 from drivers.exo_frame.driver import FOREIGN
 from drivers.exo_frame.framing import checked_part
-from drivers.exo_frame.parts import ExoFrameUdp
+from drivers.exo_frame_udp.driver import ExoFrameUdp
 from drivers.identity import Identity
 from drivers.packet import Frame
 from drivers.transport import udp

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from drivers.driver import Driver
-from drivers.exo_frame.parts import ExoFrameBle as BleDriver
-from drivers.exo_frame.parts import ExoFrameUdp as UdpDriver
+from drivers.exo_frame_ble.driver import ExoFrameBle as BleDriver
+from drivers.exo_frame_udp.driver import ExoFrameUdp as UdpDriver
 from drivers.packet import Frame
 from drivers.transport.ble import BleTransport
 from drivers.transport.udp import UdpTransport
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import ExoMotion, Joint, WornExoskeleton
 from simulators.devices.exo_frame import ExoTelemetry
-from simulators.devices.exo_frame_parts import ExoFrameBle, ExoFrameUdp
+from simulators.devices.exo_frame_ble import ExoFrameBle
+from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from tests.drivers.test_udp import free_port

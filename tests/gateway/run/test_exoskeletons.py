@@ -20,7 +20,7 @@ from gateway.wire.payload import decode_measurements, encode_measurements
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import Joint, WornExoskeleton
 from simulators.devices.exo_frame import ExoFrame
-from simulators.devices.exo_frame_parts import ExoFrameUdp
+from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.devices.openexo import OpenExo
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub

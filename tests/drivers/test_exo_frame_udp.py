@@ -1,4 +1,4 @@
-"""The open exoskeleton frame in notifications and datagrams: the same decoder, and what only these can do."""
+"""The open exoskeleton frame in datagrams and notifications: the same decoder, and what only these can do."""
 
 from __future__ import annotations
 
@@ -9,43 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.contract import DriverContract, decoded
+from drivers.contract import decoded
 from drivers.exo_frame.driver import FOREIGN, LATE, OTHER_SERIAL, ExoFrameDecoder
-from drivers.exo_frame.framing import checked_part
 from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
 from simulators.devices.exo_frame import can_fd_frame
+from tests.drivers.exo_frame_parts import PartsContract, parts
 from tests.drivers.exo_frames import BOTH_LEGS, LEFT_ANKLE, device, legs, limb
 
 ON_OUR_SIDE = ("exo_frame_ble", "exo_frame_udp")
 
 
-def parts(*wires: bytes) -> list[Frame]:
-    """Return what goes over a serial port part by part, one frame each."""
-    found = [checked_part(frame) for wire in wires for frame in wire.split(b"\0") if frame]
-    return [Frame(10_000_000 * k, "measurement", part) for k, part in enumerate(found)]
-
-
-class PartsContract(DriverContract):
-    main_stream = "exoskeleton"
-    forbidden = (("", b"\x00"), ("", b"E"), ("x", b"\x01"), ("5b0d0002-7c6e-4f6c-9d3a-2f1f5a9e6b10", b"\x01"))
-
-    def announced(self) -> list[Frame]:
-        return parts(device(LEFT_ANKLE))
-
-    def streamed(self, count: int) -> list[Frame]:
-        return parts(*(limb(k, angle=k % 90) for k in range(count)))
-
-    def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        del cuts
-        return frames
-
-
-class TestBleContract(PartsContract):
-    name = "exo_frame_ble"
-
-
-class TestUdpContract(PartsContract):
+class TestContract(PartsContract):
     name = "exo_frame_udp"
 
 

@@ -1,4 +1,4 @@
-"""The open exoskeleton frame part by part: in notifications of Bluetooth, and in datagrams. The decoder is the same."""
+"""The open exoskeleton frame over UDP: a part a datagram, read by the decoder of `drivers.exo_frame`."""
 
 from __future__ import annotations
 
@@ -7,28 +7,9 @@ from typing import Any, ClassVar, Final, Literal
 from drivers.driver import Link
 from drivers.errors import DialogueError
 from drivers.exo_frame.driver import LISTEN_S, PART_CHANNEL, Telemetry, serial_of
-from drivers.gatt.information import read_information
 from drivers.identity import Identity
 
-SERVICE: Final = "5b0d0001-7c6e-4f6c-9d3a-2f1f5a9e6b10"
-PARTS: Final = "5b0d0002-7c6e-4f6c-9d3a-2f1f5a9e6b10"
 MOST_HEARD: Final = 2048  # datagrams: a second and a half of two sides at the highest rates; then it says nothing
-
-
-class ExoFrameBle(Telemetry):
-    """Subscribes to the one characteristic, and writes nothing."""
-
-    name: ClassVar[str] = "exo_frame_ble"
-    title: ClassVar[str] = "Exoskeleton with the open exoskeleton frame, over Bluetooth"
-    transport: ClassVar[Literal["ble", "serial", "udp"]] = "ble"
-
-    async def identify(self, link: Link) -> Identity:
-        """Read its serial number, which is the one of the frame, where it has Device Information."""
-        return await read_information(link)
-
-    async def start(self, link: Link) -> None:
-        """Subscribe: it streams from then on."""
-        await link.subscribe(PART_CHANNEL, PARTS)
 
 
 class ExoFrameUdp(Telemetry):
