@@ -36,8 +36,10 @@ class Decoder(ABC):
         faults: Bad input so far, by reason (a few words, the same words each time).
         uncounted: Channels whose notifications carry neither counter nor clock, so that one that is delivered twice
             does not show by itself; with the shortest time in which the device has something new to say, seconds.
+        doubt: Why it is not certain that all of this connection is of one device; empty if it is, or nothing shows.
     """
 
+    doubt: str = ""
     uncounted: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self) -> None:

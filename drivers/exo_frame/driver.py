@@ -15,6 +15,7 @@ import numpy as np
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
+from drivers.exo_frame.continuity import Continuity
 from drivers.exo_frame.frame import Device, Limb, parse_part
 from drivers.exo_frame.framing import Framing
 from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint
@@ -41,6 +42,10 @@ MOST_HEARD: Final = 1 << 15  # bytes: three seconds of the fastest port; then it
 NOT_ANNOUNCED = "samples before the device said what it has"
 OTHER_JOINTS = "joints that the device did not announce"
 OTHER_DEVICE = "the device announces other joints than before"
+EXCHANGED = (
+    "its clock or counter jumped while it was connected, and it tells no serial number: it was switched off and on, or"
+    " exchanged"
+)
 LATE = "parts that came twice, or too late"
 FOREIGN = "datagrams of another sender"
 OTHER_SERIAL = "another device, by its serial number, in the place of this one"
@@ -99,6 +104,7 @@ class ExoFrameDecoder(Decoder):
         super().__init__()
         self._framing = Framing(self.faults)
         self._device: Device | None = None
+        self._continuity: Continuity | None = None  # of one that tells no serial number
         self._refused = NOT_ANNOUNCED  # why the samples that come are nobody's here; empty while they are this one's
         self._came = 0  # sides of the sample that is not whole yet, a bit each
         self._open_counter = self._open_us = self._open_ns = 0
@@ -189,6 +195,7 @@ class ExoFrameDecoder(Decoder):
             raise MalformedFrameError(self._refused)
         if known is None:
             self._device = device
+            self._continuity = None if device.serial else Continuity(device.rate_hz)
             self._describe(device)
 
     def _close(self, samples: list[Sample]) -> None:
@@ -197,6 +204,8 @@ class ExoFrameDecoder(Decoder):
         flags = TRUNCATED if came != self._sides and came & self._sides == came else 0
         if before is not None and counter != before + 1 and 1 < (counter - before) % COUNTS <= MOST_LOST:
             flags |= MISSING
+        if self._continuity is not None and self._continuity.broken(counter, self._open_us, self._open_ns):
+            self.doubt = EXCHANGED
         left, right = self._open
         samples.append(Sample(self._open_ns, self._open_us, flags, left + right))
         self._counter, self._came, self._open = counter, 0, list(self._missing)

@@ -17,7 +17,7 @@ from drivers.driver import Decoder, Driver, Link
 from drivers.errors import MalformedFrameError
 from drivers.exoskeleton import FAULTS, JOINTS, SIDES, STREAM, UNITS, joint_number, stream
 from drivers.packet import Flag, Frame, Packet, StreamSpec
-from drivers.vesc.packet import DIVISORS, GET_VALUES, Packets, Values, packet, parse_steps
+from drivers.vesc.packet import DIVISORS, GET_VALUES, Packets, Values, number_of, packet, parse_steps
 
 DATA_CHANNEL: Final = "data"
 REQUEST: Final = packet(bytes((GET_VALUES,)))
@@ -35,7 +35,12 @@ OWN: Final[Mapping[str, str]] = {
 SOURCES: Final[Mapping[str, str]] = {"temperature": "motor_temp", "velocity": "erpm", "torque": "motor_current"}
 """What tells each quantity of the joint: names as in `Values`."""
 NAMES: Final = [each.name for each in fields(Values)]
-FAULT: Final = NAMES.index("fault")
+FAULT, TACHO_ABS, DRAWN = map(NAMES.index, ("fault", "tacho_abs", "ah"))
+ROUND: Final = 1 << 32  # counters begin again after so many
+EXCHANGED = (
+    "what it has counted since it was switched on went back, or its number on the bus changed, while the port was open:"
+    " it was switched off and on, or exchanged"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class VescDecoder(Decoder):
         units = [UNITS[name] for name in names] + list(OWN.values())
         self._streams = {spec.name: spec for spec in (stream([*names, *OWN], units), FAULTS)}
         self._joint = joint_number(self._drive.side, self._drive.joint) if self._drive.side else 0
+        self._known: tuple[int, int, int | None] | None = None  # what `_watch` saw last
         self._fault: int | None = None
         self._fault_ns = 0  # when it was told last
 
@@ -106,6 +112,7 @@ class VescDecoder(Decoder):
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
                     continue
+                self._watch(values, payload)
                 steps.append(values)
                 arrival_ns.append(now_ns)
                 if values[FAULT] != self._fault or now_ns >= self._fault_ns + FAULT_AGAIN_NS:
@@ -119,6 +126,15 @@ class VescDecoder(Decoder):
             rows = np.array([(fault, self._joint, np.nan) for _, fault in faults])
             found.append(_packet(FAULTS.name, [at_ns for at_ns, _ in faults], rows))
         return found
+
+    def _watch(self, values: tuple[int, ...], payload: bytes) -> None:
+        """See that it can be the controller that answered before: what it counts while it is on only grows."""
+        now = values[TACHO_ABS], values[DRAWN], number_of(payload)
+        if self._known is not None and now != self._known:
+            steps, drawn, number = self._known
+            if (now[0] - steps) % ROUND >= ROUND // 2 or (now[1] - drawn) % ROUND >= ROUND // 2 or now[2] != number:
+                self.doubt = EXCHANGED
+        self._known = now
 
 
 def _packet(name: str, arrival_ns: Sequence[int], samples: NDArray[np.float64]) -> Packet:

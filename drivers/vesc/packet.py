@@ -115,6 +115,12 @@ def parse_steps(payload: bytes) -> tuple[int, ...]:
     return _VALUES.unpack_from(payload, 1)
 
 
+def number_of(payload: bytes) -> int | None:
+    """Return the controller's number on its CAN bus; None where the firmware does not tell."""
+    at = _VALUES.size + _POSITION.size
+    return payload[at] if len(payload) > at else None
+
+
 def describe(payload: bytes) -> dict[str, Any]:
     """Return what a payload is, for people: of commands too, which are read here and never sent."""
     if not payload:
