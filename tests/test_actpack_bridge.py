@@ -24,7 +24,7 @@ from drivers.transport.udp import UdpTransport
 from tests.drivers.test_udp import free_port
 from tests.simulators.helpers import decoded, streaming, until
 
-BRIDGE = Path(__file__).parents[1] / "examples/actpack_bridge.py"
+BRIDGE = Path(__file__).parents[1] / "docs/actpack_bridge.py"
 USED = {"open", "start_streaming", "read", "close"}
 WAIT_S = 30.0
 
