@@ -23,6 +23,13 @@ __all__ = ["Drivers", "KnownDriver", "check", "devices", "ports"]
 
 Finding = tuple[Path, str]
 
+WAYS = {
+    "address": ("ble", "Bluetooth"), "name": ("ble", "Bluetooth"), "port": ("serial", "a tty"),
+    "listen": ("udp", "UDP"), "sender": ("udp", "UDP"),
+}  # fmt: skip
+"""Keys that say how a device is found: the transport of each, and what it is called."""
+KINDS = {"ble": "Bluetooth", "serial": "serial", "udp": "UDP"}
+
 
 def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     """Yield everything that is wrong between settings; ``drivers`` None leaves drivers unchecked."""
@@ -73,6 +80,8 @@ def _unique(settings: Settings) -> Iterator[Finding]:
         yield from _identity(path, device, again)
         if again("port", device.port):
             yield (*path, "port"), f"slot.device.port = '{device.port}' is already another device's"
+        if again("listen", device.listen):
+            yield (*path, "listen"), f"slot.device.listen = '{device.listen}' is already another device's"
         if again("place", (path[1], device.placement, device.driver)):
             yield (
                 (*path, "placement"),
@@ -254,20 +263,7 @@ def _driver(path: Path, device: Device, drivers: Drivers) -> Iterator[Finding]:
         hint = suggestion(device.driver, drivers)
         yield (*path, "driver"), f"slot.device.driver = '{device.driver}' is not a driver{hint}"
         return
-    if known.transport == "ble":
-        if not (device.address or device.name):
-            yield path, f"device '{device.id}' is a Bluetooth device: give it an 'address' or a 'name'"
-        if device.port:
-            yield (*path, "port"), f"slot.device.port is for a tty, and {device.driver} is a Bluetooth driver"
-    else:
-        if device.port is None:
-            yield path, f"device '{device.id}' is a serial device: give it a 'port' such as /dev/rfcomm0"
-        for key in ("address", "name"):
-            if getattr(device, key):
-                yield (
-                    (*path, key),
-                    f"slot.device.{key} is for Bluetooth, and {device.driver} is a serial driver",
-                )
+    yield from _way(path, device, known.transport)
     yield from _options(path, device, known)
 
 
@@ -285,3 +281,20 @@ def _named(device: Device, sentence: str) -> Path:
     """Return the option that a sentence names first, so that its line is told where it has one of its own."""
     found = [(match.start(), key) for key in device.options if (match := re.search(rf"\b{re.escape(key)}\b", sentence))]
     return (min(found)[1],) if found else ()
+
+
+def _way(path: Path, device: Device, transport: str) -> Iterator[Finding]:
+    """Say what the way to a device lacks, and what is of another way."""
+    if transport == "ble" and not (device.address or device.name):
+        yield path, f"device '{device.id}' is a Bluetooth device: give it an 'address' or a 'name'"
+    if transport == "serial" and device.port is None:
+        yield path, f"device '{device.id}' is a serial device: give it a 'port' such as /dev/rfcomm0"
+    if transport == "udp":
+        for key, such in (("listen", "192.0.2.10:5005, of this computer"), ("sender", "192.0.2.20")):
+            if getattr(device, key) is None:
+                yield path, f"device '{device.id}' is a UDP device: give it a '{key}' such as {such}"
+        if device.listen and device.sender and (":" in device.sender) != device.listen.startswith("["):
+            yield (*path, "sender"), f"slot.device.sender = '{device.sender}' does not reach '{device.listen}'"
+    for key, (of, kind) in WAYS.items():
+        if of != transport and getattr(device, key):
+            yield (*path, key), f"slot.device.{key} is for {kind}, and {device.driver} is a {KINDS[transport]} driver"

@@ -17,7 +17,7 @@ class KnownDriver:
     """What a configuration may say of a driver; the caller tells, because config imports no driver.
 
     Attributes:
-        transport: ``"ble"`` or ``"serial"``.
+        transport: ``"ble"``, ``"serial"`` or ``"udp"``.
         build: Takes the driver's options as keywords and raises ValueError with a clear sentence.
         sensors: What its device is, in words such as "motion sensor"; none where nobody knows.
         placements: Where such a device may be worn; empty for anywhere.
@@ -25,7 +25,7 @@ class KnownDriver:
         refined: Takes the options of one device and returns what is known of that one; None where all are alike.
     """
 
-    transport: Literal["ble", "serial"]
+    transport: Literal["ble", "serial", "udp"]
     build: Callable[..., object]
     sensors: tuple[str, ...] = ()
     placements: tuple[str, ...] = ()

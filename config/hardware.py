@@ -1,14 +1,16 @@
-"""What tells one device from another: Bluetooth addresses and names, and serial ports, however they are written."""
+"""What tells one device from another: addresses, names and ports, however they are written."""
 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from pathlib import Path
 
 _SEPARATORS = re.compile(r"[\s:.\-_]+")
 _ADDRESS = re.compile(r"[0-9A-F]{12}")
 _USB = "usb:"
 _ADAPTER = re.compile(r"usb:(?P<vendor>[0-9A-Fa-f]{4}):(?P<product>[0-9A-Fa-f]{4})(?P<rest>:[^\s:/]*(:[0-9]{2})?)?")
+MOST_PORT = 65535
 NOBODY = ("00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF")
 """What is written where no address is known."""
 
@@ -23,6 +25,43 @@ def bluetooth_address(text: str) -> str:
     if not _ADDRESS.fullmatch(digits):
         raise ValueError("must be a Bluetooth address: six pairs of 0-9 and A-F, such as D4:22:CD:00:00:01")
     return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+
+
+def network_address(text: str) -> str:
+    """Return an address of the network as it is compared: 192.0.2.10, or 2001:db8::1.
+
+    Raises:
+        ValueError: with what is expected, when it is no address of one device.
+    """
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        raise ValueError("must be an address such as 192.0.2.10, not a name") from None
+    if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
+        raise ValueError(f"must be the address of one device: {address} is everybody's")
+    return str(address)
+
+
+def udp_port(text: str) -> str:
+    """Return an address and a port of this computer as they are compared: 192.0.2.10:5005, or [2001:db8::1]:5005.
+
+    Raises:
+        ValueError: with what is expected, when they are none.
+    """
+    host, separator, number = text.strip().rpartition(":")
+    if not separator or not re.fullmatch(r"[0-9]{1,5}", number) or not 1 <= int(number) <= MOST_PORT:
+        raise ValueError("must be an address and a port such as 192.0.2.10:5005")
+    bracketed = host.startswith("[") and host.endswith("]")
+    address = network_address(host[1:-1] if bracketed else host)
+    if bracketed != (":" in address):
+        raise ValueError("must be an address and a port such as 192.0.2.10:5005, or [2001:db8::1]:5005")
+    return f"[{address}]:{int(number)}" if bracketed else f"{address}:{int(number)}"
+
+
+def address_and_port(listen: str) -> tuple[str, int]:
+    """Return the two parts of what `udp_port` returns."""
+    host, _, number = listen.rpartition(":")
+    return host.strip("[]"), int(number)
 
 
 def plain_name(text: str) -> str:

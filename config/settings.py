@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from config.hardware import bluetooth_address, serial_port
+from config.hardware import bluetooth_address, network_address, serial_port, udp_port
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
@@ -221,6 +221,14 @@ class Device(Section):
         None,
         description="Serial port: a tty such as /dev/rfcomm0 or one of /dev/serial/by-id, or the USB adapter whatever"
         " its number is, usb:VENDOR:PRODUCT:SERIAL as 'doctor' lists it.",
+    )
+    listen: Annotated[str, AfterValidator(udp_port)] | None = Field(
+        None,
+        description="Address and UDP port of this computer that a device of the network sends to, such as"
+        " 192.0.2.10:5005; with 'sender'.",
+    )
+    sender: Annotated[str, AfterValidator(network_address)] | None = Field(
+        None, description="Address that a device of the network sends from; what others send is counted and left alone."
     )
     serial: str | None = Field(
         None,

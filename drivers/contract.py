@@ -22,7 +22,7 @@ from drivers.registry import example_driver, load_driver, make_driver
 
 CHANNELS = (
     "measurement", "data", "control", "battery", "inquiry", "calibration", "firmware", "connected", "spot", "clock",
-    "machine_status", "training_status", "error", "gait",
+    "machine_status", "training_status", "error", "foreign", "gait",
 )  # fmt: skip
 # Each driver runs these tests from its own subclass, which hypothesis takes for an accident.
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors])

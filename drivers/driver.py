@@ -36,8 +36,10 @@ class Decoder(ABC):
         faults: Bad input so far, by reason (a few words, the same words each time).
         uncounted: Channels whose notifications carry neither counter nor clock, so that one that is delivered twice
             does not show by itself; with the shortest time in which the device has something new to say, seconds.
+        doubt: Why it is not certain that all of this connection is of one device; empty if it is, or nothing shows.
     """
 
+    doubt: str = ""
     uncounted: ClassVar[Mapping[str, float]] = {}
 
     def __init__(self) -> None:
@@ -123,6 +125,10 @@ class Link(ABC):
     async def receive(self, count: int, *, timeout_s: float = 2.0) -> bytes:
         """Take exactly ``count`` bytes of a dialogue from a serial port. Raises DialogueError on time-out."""
 
+    async def datagram(self, *, timeout_s: float = 2.0) -> bytes:
+        """Take the next datagram of a dialogue (UDP). Raises DialogueError on time-out."""
+        raise DialogueError(f"this link has no datagram to take within {timeout_s:g} s")
+
     @abstractmethod
     def announce(self, channel: str, data: bytes) -> None:
         """Pass an answer of the dialogue on as a frame, so that the decoder (and a recording) has it."""
@@ -134,7 +140,7 @@ class Driver(ABC):
     Attributes:
         name: As written in a configuration: ``driver = "movella_dot"``.
         title: For people.
-        transport: ``"ble"`` or ``"serial"``.
+        transport: ``"ble"``, ``"serial"`` or ``"udp"``.
         service: UUID that the device advertises (BLE), or None when it is found by name or address alone.
         silence_s: After this long without a frame the stream is taken for dead and started again, seconds: of the clock
             that stamps frames and of ours, and only while this process runs (`drivers.transport.silence`).
@@ -147,7 +153,7 @@ class Driver(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    transport: ClassVar[Literal["ble", "serial"]]
+    transport: ClassVar[Literal["ble", "serial", "udp"]]
     service: ClassVar[str | None] = None
     silence_s: ClassVar[float] = 5.0
     live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})

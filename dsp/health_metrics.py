@@ -74,14 +74,14 @@ HEALTH: Final[tuple[Metric, ...]] = (
         "Exercise distance",
         unit="m",
         unit_text="m",
-        description="Distance since the device began to count, which may be before this session.",
+        description="Distance since the person got on; of the first one of a run, since the device began to count.",
     ),
     _exercise(
         "exercise_energy",
         "Exercise energy",
         unit="kcal",
         unit_text="kcal",
-        description="Energy since the device began to count, as it estimates it: makers do so in different ways.",
+        description="Energy over the same time as the distance, as the device estimates it: makers do so differently.",
     ),
     _vital(
         "body_weight",

@@ -37,11 +37,12 @@ ROOMS = (
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
 ORDERS = {
     "drivers": (
-        "contract", "registry", "declared_ble", "declared_serial", "declared", "exo_frame", "polar", "movesense",
-        "heart_rate", "metamotion", "movella_dot", "openexo", "orphe", "pulse_oximeter", "contec_oximeter",
-        "running_speed", "cycling_speed", "cycling_power", "fitness_machine", "weight_scale", "blood_pressure",
-        "thermometer", "shimmer3", "bno08x_rvc", "openbci_cyton", "vesc", "witmotion_serial", "witmotion",
-        "microstrain", "xsens_mti", "transport", "gatt", "framing", "gathered", "earth_frame", "driver", "fixed_frames",
+        "contract", "registry", "exo_frame_ble", "exo_frame_udp", "declared_ble", "declared_serial", "declared",
+        "exo_frame", "polar", "movesense", "heart_rate", "metamotion", "movella_dot", "openexo", "orphe",
+        "pulse_oximeter", "contec_oximeter", "running_speed", "cycling_speed", "cycling_power", "fitness_machine",
+        "weight_scale", "blood_pressure", "thermometer", "shimmer3", "bno08x_rvc", "openbci_cyton", "vesc",
+        "witmotion_serial", "witmotion", "microstrain", "xsens_mti", "transport", "gatt", "framing", "gathered",
+        "earth_frame", "driver", "fixed_frames",
         "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (

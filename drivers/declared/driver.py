@@ -30,7 +30,7 @@ class Declared(Driver):
                 ' values = ["time ms", "imu.acc_x m/s2", "imu.acc_y m/s2"]'
             )
         try:
-            self._declaration = declared(Options(**options), self.transport)
+            self._declaration = declared(Options(**options), "ble" if self.transport == "ble" else "serial")
         except ValueError as problem:
             raise ValueError(f"driver '{self.name}': {problem}") from problem
 

@@ -1,4 +1,4 @@
-"""Any exoskeleton that speaks the open exoskeleton frame over a serial port. Nothing is ever written to it.
+"""Any exoskeleton that speaks the open exoskeleton frame, here over a serial port. Nothing is ever written to it.
 
 A sample is one part a side, with one counter and one time; what a device has, and its rate, it says at least once a
 second in a part of its own. A loss shows in the counter, and as a gap of the device's clock.
@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.exo_frame.frame import Device, Joint, Limb, parse_part
+from drivers.exo_frame.continuity import Continuity
+from drivers.exo_frame.frame import Device, Limb, parse_part
 from drivers.exo_frame.framing import Framing
-from drivers.exoskeleton import FAULTS, OF_JOINT, SIDES, STATE, STREAM, stream
+from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint
+from drivers.exoskeleton import FAULTS, JOINTS, OF_JOINT, SIDES, STATE, STREAM, stream
 from drivers.gatt.battery import BATTERY
 from drivers.identity import Identity
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
-DATA_CHANNEL: Final = "data"
+DATA_CHANNEL: Final = "data"  # bytes of a serial port
+PART_CHANNEL: Final = "measurement"  # one part a notification or a datagram
+FOREIGN_CHANNEL: Final = "foreign"  # how many datagrams of others came, in four bytes
 TICK_HZ: Final = 1e6
 TICK_BITS: Final = 32
 COUNTS: Final = 1 << 16  # the counter of samples begins again after so many
 MOST_LOST: Final = 1000  # counts ahead that are a loss; more is a counter that began again, ten seconds at 100 Hz
+MOST_LATE: Final = 32  # counts back that are a part that was overtaken; more is a counter that began again
+
+MISSING, TRUNCATED, CLIPPED = map(int, (Flag.MISSING, Flag.TRUNCATED, Flag.CLIPPED))
 
 LISTEN_BYTES: Final = 32  # at a time: a device part is little more
 LISTEN_S: Final = 1.5  # for them: a device part comes at least once a second
@@ -35,6 +42,12 @@ MOST_HEARD: Final = 1 << 15  # bytes: three seconds of the fastest port; then it
 NOT_ANNOUNCED = "samples before the device said what it has"
 OTHER_JOINTS = "joints that the device did not announce"
 OTHER_DEVICE = "the device announces other joints than before"
+EXCHANGED = (
+    "its clock or counter jumped while it was connected, and it tells no serial number: it was switched off and on, or"
+    " exchanged"
+)
+LATE = "parts that came twice, or too late"
+FOREIGN = "datagrams of another sender"
 OTHER_SERIAL = "another device, by its serial number, in the place of this one"
 
 USUAL: Final = Device(
@@ -44,7 +57,23 @@ USUAL: Final = Device(
 )  # fmt: skip
 """What the streams look like before a device has said what it has."""
 
-Row = tuple[int, int, list[float], int]  # arrival, tick, values, flags
+Row = tuple[int, list[float]]  # arrival, values
+
+
+class Sample(NamedTuple):
+    """A sample whose parts have all come, or will not; its numbers are still bytes.
+
+    Attributes:
+        arrival_ns: Of its last part.
+        time_us: Device clock.
+        flags: But for `Flag.CLIPPED`.
+        row: What `Rows` reads.
+    """
+
+    arrival_ns: int
+    time_us: int
+    flags: int
+    row: bytes
 
 
 def channels_of(device: Device) -> list[str]:
@@ -65,24 +94,30 @@ def _sides(device: Device) -> list[tuple[str, tuple[str, ...]]]:
 
 
 class ExoFrameDecoder(Decoder):
-    """Parts to samples: the two sides of an instant become one."""
+    """Parts to samples: the two sides of an instant become one. A part comes in a frame of its own, or framed in bytes.
+
+    What an exoskeleton sends in a step is hundreds of parts a second, so parts are only sorted here one by one: their
+    numbers are read together.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._framing = Framing(self.faults)
         self._device: Device | None = None
-        self._refused = ""  # why the samples that come are nobody's here: the newest device part was of another one
-        self._columns: dict[str, int] = {}
-        self._streams: Mapping[str, StreamSpec] = {}
-        self._open: list[Limb] = []  # parts of the sample that is not whole yet
-        self._open_ns = 0
+        self._continuity: Continuity | None = None  # of one that tells no serial number
+        self._refused = NOT_ANNOUNCED  # why the samples that come are nobody's here; empty while they are this one's
+        self._came = 0  # sides of the sample that is not whole yet, a bit each
+        self._open_counter = self._open_us = self._open_ns = 0
         self._counter: int | None = None  # of the newest sample
         self._describe(USUAL)
 
     def _describe(self, device: Device) -> None:
-        channels = channels_of(device)
-        self._columns = {channel: at for at, channel in enumerate(channels)}
-        main = stream(channels, rate_hz=float(device.rate_hz), tick_hz=TICK_HZ, tick_bits=TICK_BITS)
+        self._numbers = [bytes(map(JOINTS.index, own)) if own else None for own in device.joints]
+        self._missing = [b"" if own is None else NO_LEG + b"".join(map(no_joint, own)) for own in self._numbers]
+        self._sides = sum(1 << side for side, own in enumerate(self._numbers) if own)
+        self._open = list(self._missing)  # what has come of each side
+        self._rows = Rows([len(own) for own in self._numbers if own])
+        main = stream(channels_of(device), rate_hz=float(device.rate_hz), tick_hz=TICK_HZ, tick_bits=TICK_BITS)
         self._streams = {spec.name: spec for spec in (main, STATE, FAULTS, BATTERY)}
 
     @property
@@ -91,96 +126,120 @@ class ExoFrameDecoder(Decoder):
         return self._streams
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave, part by part."""
-        rows: dict[str, list[Row]] = {STREAM: [], STATE.name: [], FAULTS.name: [], BATTERY.name: []}
+        """Decode what came, part by part."""
+        samples: list[Sample] = []
+        told: dict[str, list[Row]] = {STATE.name: [], FAULTS.name: [], BATTERY.name: []}
         for frame in frames:
-            if frame.channel != DATA_CHANNEL:
-                continue
-            for data in self._framing.parts(frame.data):
+            for data in self._parts(frame):
                 try:
-                    self._add_part(parse_part(data), frame.arrival_ns, rows)
+                    part = parse_part(data)
+                    if isinstance(part, Limb):
+                        self._check(part, frame.channel)
+                        self._add_limb(part, frame.arrival_ns, samples)
+                    else:
+                        self._announced(part)
+                        _add_device_rows(part, frame.arrival_ns, told)
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
-        return [_packet(self._streams[name], each) for name, each in rows.items() if each]
+        found = [self._sampled(samples)] if samples else []
+        return found + [_packet(self._streams[name], rows) for name, rows in told.items() if rows]
 
-    def _add_part(self, part: Limb | Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
-        if isinstance(part, Device):
-            self._announced(part)
-            _add_device_rows(part, arrival_ns, rows)
-            return
-        if self._device is None:
-            raise MalformedFrameError(NOT_ANNOUNCED)
+    def _parts(self, frame: Frame) -> Iterable[bytes]:
+        if frame.channel == DATA_CHANNEL:
+            return self._framing.parts(frame.data)
+        if frame.channel == FOREIGN_CHANNEL and len(frame.data) == 4 and any(frame.data):
+            self.faults[FOREIGN] += int.from_bytes(frame.data, "big")
+        return (frame.data,) if frame.channel == PART_CHANNEL else ()
+
+    def _check(self, part: Limb, channel: str) -> None:
+        """See that a part is of this device, and of no sample that is told already; raises MalformedFrameError.
+
+        A port keeps the order of its bytes; the network keeps neither order nor number of its datagrams.
+        """
         if self._refused:
             raise MalformedFrameError(self._refused)
-        if self._open and self._open[0].counter != part.counter:
-            self._close(rows[STREAM])
-        if any(known.side == part.side for known in self._open):
+        if channel != PART_CHANNEL or self._counter is None:
+            return
+        if (self._counter - part.counter) % COUNTS <= MOST_LATE:
+            raise MalformedFrameError(LATE)
+
+    def _add_limb(self, part: Limb, arrival_ns: int, samples: list[Sample]) -> None:
+        right, last, counter, time_us, numbers, body = part
+        if self._came and self._open_counter != counter:
+            self._close(samples)
+        side = 2 if right else 1
+        if self._came & side:
             raise MalformedFrameError("one side twice in a sample")
-        self._open.append(part)
+        if not self._came:
+            self._open_counter, self._open_us = counter, time_us
+        self._came |= side
         self._open_ns = arrival_ns
-        if part.last:
-            self._close(rows[STREAM])
+        self._open[right] = body if numbers == self._numbers[right] else self._arranged(part)
+        if last:
+            self._close(samples)
+
+    def _arranged(self, part: Limb) -> bytes:
+        """Return the body of a part with the joints that the device announced, in their order."""
+        own = self._numbers[part.right] or b""
+        if others := set(part.numbers) - set(own):
+            self.faults[OTHER_JOINTS] += len(others)
+        return (
+            part.body[: LEG.size] + b"".join(part.joint(number) or no_joint(number) for number in own) if own else b""
+        )
 
     def _announced(self, device: Device) -> None:
         known = self._device
         self._refused = "" if known is None else _against(known, device)
         if self._refused:
-            self._open = []
+            self._came, self._open = 0, list(self._missing)
             raise MalformedFrameError(self._refused)
         if known is None:
             self._device = device
+            self._continuity = None if device.serial else Continuity(device.rate_hz)
             self._describe(device)
 
-    def _close(self, rows: list[Row]) -> None:
+    def _close(self, samples: list[Sample]) -> None:
         """Make a sample of the parts that have come."""
-        assert self._device is not None
-        parts, self._open = self._open, []
-        values = [math.nan] * len(self._columns)
-        flags = Flag.NONE
-        for part in parts:
-            for joint in part.joints:
-                flags |= self._fill(values, part.side, joint)
-            for what, value in (("gait_state", part.gait_state), ("gait_phase", part.gait_phase)):
-                if (at := self._columns.get(f"{part.side}_{what}")) is not None:
-                    values[at] = value
-        if {part.side for part in parts} < {side for side, own in _sides(self._device) if own}:
-            flags |= Flag.TRUNCATED
-        counter = parts[0].counter
-        if self._counter is not None and 1 < (counter - self._counter) % COUNTS <= MOST_LOST:
-            flags |= Flag.MISSING
-        self._counter = counter
-        rows.append((self._open_ns, parts[0].time_us, values, int(flags)))
+        came, counter, before = self._came, self._open_counter, self._counter
+        flags = TRUNCATED if came != self._sides and came & self._sides == came else 0
+        if before is not None and counter != before + 1 and 1 < (counter - before) % COUNTS <= MOST_LOST:
+            flags |= MISSING
+        if self._continuity is not None and self._continuity.broken(counter, self._open_us, self._open_ns):
+            self.doubt = EXCHANGED
+        left, right = self._open
+        samples.append(Sample(self._open_ns, self._open_us, flags, left + right))
+        self._counter, self._came, self._open = counter, 0, list(self._missing)
 
-    def _fill(self, values: list[float], side: str, joint: Joint) -> Flag:
-        first = self._columns.get(f"{side}_{joint.name}_angle")
-        if first is None:
-            self.faults[OTHER_JOINTS] += 1
-            return Flag.NONE
-        values[first : first + len(OF_JOINT)] = [*joint.values, joint.temperature]
-        return Flag.CLIPPED if joint.clipped else Flag.NONE
+    def _sampled(self, samples: Sequence[Sample]) -> Packet:
+        """Read the numbers of samples."""
+        arrival_ns, ticks, flags, rows = zip(*samples, strict=True)
+        values, clipped = self._rows.read(rows)
+        own_flags = np.array(flags, np.uint8)
+        own_flags[clipped] |= CLIPPED
+        return Packet(STREAM, np.array(arrival_ns, np.int64), np.array(ticks, np.int64), values, own_flags)
 
 
 def _add_device_rows(device: Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
     """Take what a device says of itself as a whole."""
     state = [device.assistance, device.body_weight_support, device.mode, device.battery_voltage]
-    rows[STATE.name].append((arrival_ns, 0, state, 0))
-    rows[FAULTS.name].append((arrival_ns, 0, [float(device.faults), 0.0, float(device.stopped)], 0))
+    rows[STATE.name].append((arrival_ns, state))
+    rows[FAULTS.name].append((arrival_ns, [float(device.faults), 0.0, float(device.stopped)]))
     if not math.isnan(device.battery):
-        rows[BATTERY.name].append((arrival_ns, 0, [device.battery, float(device.charging)], 0))
+        rows[BATTERY.name].append((arrival_ns, [device.battery, float(device.charging)]))
 
 
 def _packet(spec: StreamSpec, rows: Sequence[Row]) -> Packet:
-    arrival_ns, ticks, values, flags = zip(*rows, strict=True)
+    arrival_ns, values = zip(*rows, strict=True)
     return Packet(
         spec.name,
         np.array(arrival_ns, np.int64),
-        np.array(ticks if spec.tick_hz else (), np.int64),
+        np.empty(0, np.int64),
         np.array(values, np.float64),
-        np.array(flags, np.uint8),
+        np.zeros(len(rows), np.uint8),
     )
 
 
-def _serial_of(data: bytes) -> str | None:
+def serial_of(data: bytes) -> str | None:
     """Return the serial number in a part, empty where the device has none; None if it is another part."""
     try:
         part = parse_part(data)
@@ -191,17 +250,10 @@ def _serial_of(data: bytes) -> str | None:
     return str(part.serial) if part.serial else ""
 
 
-class ExoFrame(Driver):
-    """Listens to the port: the device streams by itself, and takes no command from us."""
+class Telemetry(Driver):
+    """A device that streams by itself, however it is reached, and takes no command from us."""
 
-    name: ClassVar[str] = "exo_frame"
-    title: ClassVar[str] = "Exoskeleton with the open exoskeleton frame"
-    transport: ClassVar[Literal["ble", "serial"]] = "serial"
     silence_s: ClassVar[float] = 5.0  # a device part comes once a second, whatever happens
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._heard: list[bytes] = []
 
     def allows(self, characteristic: str, data: bytes) -> bool:  # noqa: ARG002 - the answer does not depend on it
         """Nothing: the frame knows no commands."""
@@ -210,6 +262,21 @@ class ExoFrame(Driver):
     def decoder(self) -> ExoFrameDecoder:
         """Return a decoder that waits for what the device has."""
         return ExoFrameDecoder()
+
+    async def stop(self, link: Link) -> None:
+        """Nothing to do: it streams on, to nobody."""
+
+
+class ExoFrame(Telemetry):
+    """Listens to the port."""
+
+    name: ClassVar[str] = "exo_frame"
+    title: ClassVar[str] = "Exoskeleton with the open exoskeleton frame"
+    transport: ClassVar[Literal["ble", "serial", "udp"]] = "serial"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._heard: list[bytes] = []
 
     async def identify(self, link: Link) -> Identity:
         """Listen until the device says which one it is; what is heard meanwhile is kept for the stream."""
@@ -222,7 +289,7 @@ class ExoFrame(Driver):
                 break
             self._heard.append(data)
             for part in framing.parts(data):
-                serial = _serial_of(part)
+                serial = serial_of(part)
                 if serial is not None:
                     return Identity(serial=serial)
         return Identity()
@@ -232,6 +299,3 @@ class ExoFrame(Driver):
         for data in self._heard:
             link.announce(DATA_CHANNEL, data)
         self._heard = []
-
-    async def stop(self, link: Link) -> None:
-        """Nothing to do: it streams on, to nobody."""

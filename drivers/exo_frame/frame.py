@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import Final
+from itertools import permutations
+from typing import Final, NamedTuple
 
 from drivers.errors import MalformedFrameError
+from drivers.exo_frame.values import JOINT, LEG, NO_U8, Rows
 from drivers.exoskeleton import JOINTS, SIDES
 
 VERSION: Final = 1
@@ -19,18 +21,20 @@ LIMB, DEVICE = 1, 2
 LONGEST_PART: Final = 64  # bytes: a CAN FD frame
 
 HEAD = struct.Struct("<BBHI")
-_LEG = struct.Struct("<BB")
-_JOINT = struct.Struct("<Bb5h")
 _STATE = struct.Struct("<BBHBBBBHHIQ")
 
 _COUNT, _LAST, _RIGHT = 0x07, 0x08, 0x80
 _STOPPED, _POWERED, _CHARGING = 0x01, 0x02, 0x04
 
-NO_I16, NO_I8, NO_U8, NO_U16 = -0x8000, -0x80, 0xFF, 0xFFFF
-END_I16: Final = 0x7FFF  # at the end of the range: it may have been more
-STEPS: Final = (100.0, 10.0, 100.0, 100.0, 100.0)
-"""To a degree (angle), a degree/s (velocity) and a Nm (measured, commanded and interaction torque)."""
-PHASE_STEPS: Final = 200.0  # of a stride
+OF_LIMB: Final = VERSION << 4 | LIMB
+FIRST_JOINT: Final = HEAD.size + LEG.size
+LIMB_BYTES: Final = tuple(FIRST_JOINT + JOINT.size * count for count in range(8))  # by the number of joints
+_KNOWN: Final = frozenset(
+    bytes(joints) for count in range(len(JOINTS) + 1) for joints in permutations(range(len(JOINTS)), count)
+)
+"""Numbers of joints that a limb may have, in any order, each once."""
+
+NO_U16: Final = 0xFFFF
 CENTIVOLTS: Final = 100.0
 
 
@@ -51,27 +55,58 @@ class Joint:
     clipped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Limb:
+class Limb(NamedTuple):
     """One side at one instant.
 
     Attributes:
-        side: ``"left"`` or ``"right"``.
+        right: Whether it is the right one.
         last: Whether it is the last part of this sample.
         counter: Of samples, 16 bits.
         time_us: Device clock, 32 bits.
-        gait_state: 0 not known, 1 stance, 2 swing; NaN for what a later version may add.
-        gait_phase: Share of the stride that is over, 0 to 1; NaN if not known.
-        joints: At most one of each.
+        numbers: Of its joints, as the wire has them: at most one of each.
+        body: What `drivers.exo_frame.values` reads: the leg, then the joints.
     """
 
-    side: str
+    right: bool
     last: bool
     counter: int
     time_us: int
-    gait_state: float
-    gait_phase: float
-    joints: tuple[Joint, ...]
+    numbers: bytes
+    body: bytes
+
+    @property
+    def side(self) -> str:
+        """``"left"`` or ``"right"``."""
+        return SIDES[self.right]
+
+    @property
+    def gait_state(self) -> float:
+        """0 not known, 1 stance, 2 swing; NaN for what a later version may add."""
+        return self._values()[0]
+
+    @property
+    def gait_phase(self) -> float:
+        """Share of the stride that is over, 0 to 1; NaN if not known."""
+        return self._values()[1]
+
+    @property
+    def joints(self) -> tuple[Joint, ...]:
+        """Its joints, as the device measures them."""
+        return tuple(map(self._joint, self.numbers))
+
+    def joint(self, number: int) -> bytes:
+        """Return the bytes of one of its joints; none if it has none of that number."""
+        at = LEG.size + JOINT.size * self.numbers.find(number)
+        return self.body[at : at + JOINT.size] if number in self.numbers else b""
+
+    def _joint(self, number: int) -> Joint:
+        values, clipped = Rows([1]).read([self.body[: LEG.size] + self.joint(number)])
+        *own, temperature = values[0, LEG.size :].tolist()
+        return Joint(JOINTS[number], tuple(own), temperature, bool(clipped[0]))
+
+    def _values(self) -> list[float]:
+        found: list[float] = Rows([len(self.numbers)]).read([self.body])[0][0].tolist()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,42 +151,27 @@ Part = Limb | Device
 
 def parse_part(data: bytes) -> Part:
     """Read one part; raises MalformedFrameError for another version, an unknown kind, or one that is cut."""
-    if len(data) < HEAD.size:
+    size = len(data)
+    if size < HEAD.size:
         raise MalformedFrameError("truncated part")
-    if len(data) > LONGEST_PART:
+    if size > LONGEST_PART:
         raise MalformedFrameError("oversized part")
     kind, what, counter, time_us = HEAD.unpack_from(data)
+    if kind == OF_LIMB:
+        end = LIMB_BYTES[what & _COUNT]
+        if size < end:
+            raise MalformedFrameError("truncated part")
+        numbers = data[FIRST_JOINT : end : JOINT.size]
+        if numbers not in _KNOWN:
+            raise MalformedFrameError("one joint twice" if max(numbers) < len(JOINTS) else "a joint that is not known")
+        return Limb(what >= _RIGHT, what & _LAST != 0, counter, time_us, numbers, data[HEAD.size : end])
     if kind >> 4 != VERSION:
         raise MalformedFrameError("a version that is not known")
-    try:
-        if kind & 0x0F == LIMB:
-            return _limb(data, what, counter, time_us)
-        if kind & 0x0F == DEVICE:
-            return _device(data, what, counter, time_us)
-    except struct.error as problem:
-        raise MalformedFrameError("truncated part") from problem
-    raise MalformedFrameError("a kind of part that is not known")
-
-
-def _limb(data: bytes, what: int, counter: int, time_us: int) -> Limb:
-    state, phase = _LEG.unpack_from(data, HEAD.size)
-    begin = HEAD.size + _LEG.size
-    joints = tuple(_joint(data, begin + k * _JOINT.size) for k in range(what & _COUNT))
-    if len({joint.name for joint in joints}) < len(joints):
-        raise MalformedFrameError("one joint twice")
-    side = SIDES[bool(what & _RIGHT)]
-    gait_phase = phase / PHASE_STEPS if phase <= PHASE_STEPS else math.nan
-    gait_state = float(state) if state <= 2 else math.nan
-    return Limb(side, bool(what & _LAST), counter, time_us, gait_state, gait_phase, joints)
-
-
-def _joint(data: bytes, at: int) -> Joint:
-    number, temperature, *raw = _JOINT.unpack_from(data, at)
-    if number >= len(JOINTS):
-        raise MalformedFrameError("a joint that is not known")
-    values = tuple(math.nan if value == NO_I16 else value / steps for value, steps in zip(raw, STEPS, strict=True))
-    clipped = any(value in {END_I16, -END_I16} for value in raw)
-    return Joint(JOINTS[number], values, math.nan if temperature == NO_I8 else float(temperature), clipped)
+    if kind & 0x0F != DEVICE:
+        raise MalformedFrameError("a kind of part that is not known")
+    if size < HEAD.size + _STATE.size:
+        raise MalformedFrameError("truncated part")
+    return _device(data, what, counter, time_us)
 
 
 def _device(data: bytes, what: int, counter: int, time_us: int) -> Device:

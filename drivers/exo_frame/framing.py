@@ -6,9 +6,8 @@ part ends, wherever one begins to listen. The check sum is CRC-16/CCITT-FALSE, l
 
 from __future__ import annotations
 
-import binascii
+from binascii import crc_hqx
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 from drivers.errors import MalformedFrameError
@@ -17,6 +16,7 @@ from drivers.exo_frame.frame import LONGEST_PART
 END: Final = b"\0"
 CRC_START: Final = 0xFFFF
 CRC_BYTES: Final = 2
+LONGEST_RUN: Final = 0xFF  # bytes with their code
 LONGEST_FRAME: Final = LONGEST_PART + CRC_BYTES + 1  # encoded, without its end
 
 
@@ -32,50 +32,64 @@ class Framing:
         self._rest = b""
         self._lost = False  # the frame that is coming is longer than any can be
 
-    def parts(self, data: bytes) -> Iterator[bytes]:
-        """Yield the parts that these bytes complete."""
+    def parts(self, data: bytes) -> list[bytes]:
+        """Return the parts that these bytes complete."""
         *whole, rest = (self._rest + data).split(END)
+        found = []
         for frame in whole:
             if self._lost:
                 self._lost = False
             elif frame:  # a zero too many separates nothing
-                part = self._checked(frame)
-                if part is not None:
-                    yield part
+                try:
+                    found.append(checked_part(frame))
+                except MalformedFrameError as problem:
+                    self._faults[str(problem)] += 1
         if self._lost or len(rest) > LONGEST_FRAME:
             if not self._lost:
                 self._faults["oversized frame"] += 1
             self._lost, rest = True, b""
         self._rest = rest
-
-    def _checked(self, frame: bytes) -> bytes | None:
-        try:
-            return checked_part(frame)
-        except MalformedFrameError as problem:
-            self._faults[str(problem)] += 1
-            return None
+        return found
 
 
 def checked_part(frame: bytes) -> bytes:
     """Return the part in an encoded frame, without its zero; raises MalformedFrameError if it is damaged."""
     if len(frame) > LONGEST_FRAME:
         raise MalformedFrameError("oversized frame")
-    data = uncobs(frame)
-    part = data[:-CRC_BYTES]
-    if not part or binascii.crc_hqx(part, CRC_START) != int.from_bytes(data[-CRC_BYTES:], "little"):
+    data = _zeroed(frame)
+    part = bytes(data[1:-CRC_BYTES])
+    if not part or crc_hqx(part, CRC_START) != data[-2] | data[-1] << 8:
         raise MalformedFrameError("check sum")
     return part
 
 
 def uncobs(frame: bytes) -> bytes:
     """Return the bytes that COBS encoded; raises MalformedFrameError."""
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(frame):
-        code = frame[at]
-        piece = frame[at + 1 : at + code]
-        if code == 0 or len(piece) != code - 1 or 0 in piece:
-            raise MalformedFrameError("malformed frame")
+    data = _zeroed(frame)
+    for place in reversed(_behind_longest(frame)):
+        del data[place]
+    return bytes(data[1:])
+
+
+def _zeroed(frame: bytes) -> bytearray:
+    """Return a frame with zeros for its codes, each of which says where the next one stands."""
+    data, at, size = bytearray(frame), 0, len(frame)
+    if 0 in data:
+        raise MalformedFrameError("malformed frame")
+    while at < size:
+        code = data[at]
+        data[at] = 0
         at += code
-        pieces.append(piece if code == 0xFF or at >= len(frame) else piece + b"\0")
-    return b"".join(pieces)
+    if at != size:
+        raise MalformedFrameError("malformed frame")
+    return data
+
+
+def _behind_longest(frame: bytes) -> list[int]:
+    """Return the places of the codes that stand for nothing, and not for a zero."""
+    found, at = [], 0
+    while frame and (end := at + frame[at]) < len(frame):
+        if frame[at] == LONGEST_RUN:
+            found.append(end)
+        at = end
+    return found

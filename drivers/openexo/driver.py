@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
@@ -23,11 +24,11 @@ from drivers.openexo.message import (
     READY,
     REAL_TIME,
     TABLE_END,
-    Message,
     joint_of,
+    numbers,
     parse_fault,
-    parse_message,
     parse_table,
+    split_message,
 )
 from drivers.packet import Flag, Frame, Packet, StreamSpec
 
@@ -45,7 +46,8 @@ NOT_NAMED = "fields that nothing names: set the option 'joints'"
 CONTRADICTED = "the device names its fields otherwise than the option 'joints' does"
 OTHER_COUNT = "another number of fields than there are names"
 
-Row = tuple[int, list[float]]
+Row = tuple[int, list[float]]  # arrival, values
+Text = tuple[int, bytes]  # arrival, fields
 
 
 class OpenExoDecoder(Decoder):
@@ -59,13 +61,13 @@ class OpenExoDecoder(Decoder):
         super().__init__()
         self._fields = fields
         self._why = NOT_NAMED
-        self._sampled = False  # whether a sample was read by these fields
+        self._has_sampled = False  # whether a sample was read by these fields
         self._table: bytearray | None = None  # what has come of the table of names; None when none is coming
-        self._streams = self._made(fields or fields_of_joints("ankle"))
+        self._go_by(fields or fields_of_joints("ankle"))
 
-    @staticmethod
-    def _made(fields: Fields) -> Mapping[str, StreamSpec]:
-        return {spec.name: spec for spec in (fields.spec, FAULTS, STATE)}
+    def _go_by(self, fields: Fields) -> None:
+        self._columns = np.array(fields.columns, np.intp)
+        self._streams = {spec.name: spec for spec in (fields.spec, FAULTS, STATE)}
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
@@ -74,7 +76,7 @@ class OpenExoDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode notifications one by one."""
-        samples: list[Row] = []
+        samples: list[Text] = []
         volts: list[Row] = []
         faults: list[Row] = []
         for frame in frames:
@@ -85,10 +87,10 @@ class OpenExoDecoder(Decoder):
                     self._read(frame, samples, volts)
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
-        rows = ((self._streams[STREAM], samples), (FAULTS, faults), (STATE, volts))
-        return [_packet(spec, each) for spec, each in rows if each]
+        found = [self._sampled(samples)] if samples else []
+        return found + [_packet(name, rows) for name, rows in ((FAULTS.name, faults), (STATE.name, volts)) if rows]
 
-    def _read(self, frame: Frame, samples: list[Row], volts: list[Row]) -> None:
+    def _read(self, frame: Frame, samples: list[Text], volts: list[Row]) -> None:
         data = frame.data
         if data.startswith(READY):
             self._table = bytearray()
@@ -99,11 +101,12 @@ class OpenExoDecoder(Decoder):
             return
         if len(data) > LONGEST_MESSAGE:
             raise MalformedFrameError("oversized message")
-        message = parse_message(data)
-        if message.command == REAL_TIME:
-            samples.append((frame.arrival_ns, self._chosen(message)))
-        elif message.command == BATTERY and len(message.values) == 1:
-            volts.append((frame.arrival_ns, [np.nan, np.nan, np.nan, *_numbers(message.values)]))
+        command, count, fields = split_message(data)
+        if command == REAL_TIME:
+            self._check(count)
+            samples.append((frame.arrival_ns, fields))
+        elif command == BATTERY and count == 1:
+            volts.append((frame.arrival_ns, [np.nan, np.nan, np.nan, *numbers([fields])]))
 
     def _collect(self, table: bytearray, data: bytes) -> None:
         """Take a piece of the table; read it when its end has come."""
@@ -126,33 +129,34 @@ class OpenExoDecoder(Decoder):
 
         The channels of a stream stay what they are while it runs.
         """
-        if not self._sampled:
+        if not self._has_sampled:
             self._fields = fields
-            self._streams = self._made(fields)
+            self._go_by(fields)
         elif self._fields is not None and self._fields.contradict(fields):
             self._fields, self._why = None, CONTRADICTED
 
-    def _chosen(self, message: Message) -> list[float]:
+    def _check(self, count: int) -> None:
+        """Raise MalformedFrameError where nobody knows what so many fields are."""
         fields = self._fields
         if fields is None:
             raise MalformedFrameError(self._why)
-        if len(message.values) != fields.count:
+        if count != fields.count:
             raise MalformedFrameError(OTHER_COUNT)
-        self._sampled = True
-        return _numbers([message.values[at] for at in fields.columns])
+        self._has_sampled = True
+
+    def _sampled(self, samples: Sequence[Text]) -> Packet:
+        """Read the fields of messages, all by the same names: they stay what they are once samples are read."""
+        arrival_ns, fields = zip(*samples, strict=True)
+        return _made(STREAM, arrival_ns, numbers(fields).reshape(len(samples), -1).take(self._columns, 1))
 
 
 def _is_message(data: bytes) -> bool:
     """Whether bytes that come while the table is awaited are a message all the same: the exoskeleton is walking."""
     try:
-        parse_message(data)
+        split_message(data)
     except MalformedFrameError:
         return False
     return True
-
-
-def _numbers(values: Sequence[float | None]) -> list[float]:
-    return [np.nan if value is None else value for value in values]
 
 
 def _fault(data: bytes) -> list[float]:
@@ -163,14 +167,14 @@ def _fault(data: bytes) -> list[float]:
     return [float(code), float(joint), np.nan]
 
 
-def _packet(spec: StreamSpec, rows: Sequence[Row]) -> Packet:
-    return Packet(
-        spec.name,
-        np.array([arrival_ns for arrival_ns, _ in rows], np.int64),
-        np.empty(0, np.int64),
-        np.array([values for _, values in rows], np.float64),
-        np.full(len(rows), Flag.LOSS_UNKNOWN, np.uint8),
-    )
+def _packet(name: str, rows: Sequence[Row]) -> Packet:
+    arrival_ns, values = zip(*rows, strict=True)
+    return _made(name, arrival_ns, np.array(values, np.float64))
+
+
+def _made(name: str, arrival_ns: Sequence[int], samples: NDArray[np.float64]) -> Packet:
+    flags = np.full(len(samples), Flag.LOSS_UNKNOWN, np.uint8)
+    return Packet(name, np.array(arrival_ns, np.int64), np.empty(0, np.int64), samples, flags)
 
 
 class OpenExo(Driver):

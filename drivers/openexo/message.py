@@ -8,10 +8,14 @@ ExoBLE.cpp, and bytes that its own parser made.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from drivers.errors import MalformedFrameError
 
@@ -23,9 +27,11 @@ ROW_END: Final = "|"
 NAMES_ROW, VALUES_ROW = "t", "v"
 LONGEST_TABLE: Final = 1 << 16  # bytes; the firmware keeps some thousand characters of its settings
 
-_MESSAGE = re.compile(rb"S([\x21-\x7e])(\d{1,3})c((?:-?\d{0,9}n)*)")
+_MESSAGE = re.compile(rb"S([\x21-\x7e])(\d{1,3})c((?:-?+\d{0,9}+n)*+)")
 _FAULT = re.compile(rb"(\d{1,5}):(\d{1,3})\0?")
-_HUNDREDTHS = 100.0
+_GAP = re.compile(rb"(?<![\d-])-?(?=n)")
+HUNDREDTHS: Final = 100.0
+NOTHING: Final = 10**9  # written into an empty field, to be read as one: a field has at most nine digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +64,38 @@ class Table:
 
 def parse_message(data: bytes) -> Message:
     """Read one message; raises MalformedFrameError where a part is missing or the count does not fit."""
+    command, _, body = split_message(data)
+    values = numbers([body]).tolist()
+    return Message(command, tuple(None if math.isnan(value) else value for value in values))
+
+
+def split_message(data: bytes) -> tuple[str, int, bytes]:
+    """Return the letter of a message, how many fields it has, and these as they came, for `numbers`.
+
+    Raises:
+        MalformedFrameError: as `parse_message`.
+    """
     found = _MESSAGE.fullmatch(data)
     if found is None:
         raise MalformedFrameError("no whole message")
-    fields = found[3].split(b"n")[:-1]
-    if len(fields) != int(found[2]):
+    command, announced, fields = found.groups()
+    count = int(announced)
+    if fields.count(b"n") != count:
         raise MalformedFrameError("another number of fields than announced")
-    return Message(found[1].decode("ascii"), tuple(map(_value, fields)))
+    return chr(command[0]), count, fields
+
+
+def numbers(fields: Sequence[bytes]) -> NDArray[np.float64]:
+    """Return the fields of messages, one after the other; NaN where the firmware left one empty."""
+    text = b"".join(fields)
+    if not text:
+        return np.empty(0)
+    gaps = b"nn" in text or b"-n" in text or text.startswith(b"n")
+    counts = np.fromstring(_GAP.sub(b"%d" % NOTHING, text) if gaps else text, np.int64, sep="n")
+    values: NDArray[np.float64] = counts / HUNDREDTHS
+    if gaps:
+        values[counts == NOTHING] = np.nan
+    return values
 
 
 def parse_fault(data: bytes) -> tuple[int, int]:
@@ -108,7 +139,3 @@ def joint_of(number: int) -> tuple[str, str] | None:
         if number & 0x60 == side_bit and number & ~0x60 in _JOINTS:
             return side, _JOINTS[number & ~0x60]
     return None
-
-
-def _value(field: bytes) -> float | None:
-    return None if field in {b"", b"-"} else int(field) / _HUNDREDTHS

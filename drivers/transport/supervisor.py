@@ -29,6 +29,7 @@ from drivers.transport.radio import Radio
 from drivers.transport.serial_port import SerialTransport
 from drivers.transport.silence import Silence
 from drivers.transport.transport import Clock, Connection, Transport
+from drivers.transport.udp import UdpTransport
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ class DeviceSupervisor:
         address: Bluetooth address.
         name: Bluetooth name.
         port: For a serial device: its tty.
+        listen: For a UDP device: address and port of this computer.
+        sender: For a UDP device: its address.
         known: Bluetooth address under which the device was met before; preferred among several of its name.
         judge: Says whether what a device tells of itself is right for this id: raises OtherDeviceError before any of
             its data is taken, and returns what doubt is left. Called on a thread, since it may read a file.
@@ -106,6 +109,8 @@ class DeviceSupervisor:
         address: str | None = None,
         name: str | None = None,
         port: Path | None = None,
+        listen: tuple[str, int] | None = None,
+        sender: str | None = None,
         known: str | None = None,
         judge: Callable[[Identity], str] | None = None,
         chance: random.Random | None = None,
@@ -115,7 +120,10 @@ class DeviceSupervisor:
         self._sink = sink
         self._on_state = on_state
         self._clock_ns = clock_ns
-        self._transport = _transport(driver, radio, address, name, port, known)
+        if driver.transport == "udp":
+            self._transport: Transport = _network(driver, listen, sender)
+        else:
+            self._transport = _transport(driver, radio, address, name, port, known)
         self._judge = judge
         self._identity, self._doubt = NOBODY, ""
         self._chance = chance or random.Random()
@@ -293,6 +301,12 @@ def _silent(longest_s: float) -> SilentStreamError:
 
 def _nonsense() -> SilentStreamError:
     return SilentStreamError(f"nothing but bytes that mean nothing for {NONSENSE_S:g} s", advice=NONSENSE_ADVICE)
+
+
+def _network(driver: Driver, listen: tuple[str, int] | None, sender: str | None) -> Transport:
+    if listen is None or sender is None:
+        raise ValueError(f"driver '{driver.name}' needs an address to listen on, and a sender")
+    return UdpTransport(listen, sender)
 
 
 def _transport(  # noqa: PLR0917 - the ways to a device, as they are configured

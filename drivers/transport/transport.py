@@ -1,4 +1,4 @@
-"""What the supervisor asks of a way to a device; BLE and serial implement it."""
+"""What the supervisor asks of a way to a device; BLE, serial and UDP implement it."""
 
 from __future__ import annotations
 

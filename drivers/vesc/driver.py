@@ -7,16 +7,17 @@ neither counter nor clock; samples are stamped on arrival and carry ``LOSS_UNKNO
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import MalformedFrameError
 from drivers.exoskeleton import FAULTS, JOINTS, SIDES, STREAM, UNITS, joint_number, stream
 from drivers.packet import Flag, Frame, Packet, StreamSpec
-from drivers.vesc.packet import GET_VALUES, Packets, Values, packet, parse_values
+from drivers.vesc.packet import DIVISORS, GET_VALUES, Packets, Values, number_of, packet, parse_steps
 
 DATA_CHANNEL: Final = "data"
 REQUEST: Final = packet(bytes((GET_VALUES,)))
@@ -29,6 +30,17 @@ OWN: Final[Mapping[str, str]] = {
     "motor_current": "A", "input_current": "A", "duty": "1", "erpm": "/min", "tacho": "1", "fet_temp": "Cel",
 }  # fmt: skip
 """What is recorded of every controller, and its unit: names as in `Values`."""
+
+
+SOURCES: Final[Mapping[str, str]] = {"temperature": "motor_temp", "velocity": "erpm", "torque": "motor_current"}
+"""What tells each quantity of the joint: names as in `Values`."""
+NAMES: Final = [each.name for each in fields(Values)]
+FAULT, TACHO_ABS, DRAWN = map(NAMES.index, ("fault", "tacho_abs", "ah"))
+ROUND: Final = 1 << 32  # counters begin again after so many
+EXCHANGED = (
+    "what it has counted since it was switched on went back, or its number on the bus changed, while the port was open:"
+    " it was switched off and on, or exchanged"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class Drive:
     nm_an_ampere: float = 0.0
 
     def channels(self) -> dict[str, float]:
-        """Return the channels of the joint, and the factor of what each comes from."""
+        """Return the channels of the joint, and the factor of what each comes from (`SOURCES`)."""
         if not self.side:
             return {}
         name = f"{self.side}_{self.joint}"
@@ -67,11 +79,17 @@ class VescDecoder(Decoder):
         super().__init__()
         self._packets = Packets(self.faults)
         self._drive = Drive() if drive is None else drive
-        self._factors = self._drive.channels()
-        names = [*self._factors, "battery_voltage"]
+        factors = self._drive.channels()
+        told = [*(SOURCES[name.rpartition("_")[2]] for name in factors), "v_in", *OWN]
+        self._columns = np.array([NAMES.index(name) for name in told])
+        self._divisors = np.array(DIVISORS, np.float64)[self._columns]
+        self._factors = np.array([*factors.values(), *[1.0] * (1 + len(OWN))])
+        names = [*factors, "battery_voltage"]
         units = [UNITS[name] for name in names] + list(OWN.values())
         self._streams = {spec.name: spec for spec in (stream([*names, *OWN], units), FAULTS)}
-        self._fault: float | None = None
+        self._joint = joint_number(self._drive.side, self._drive.joint) if self._drive.side else 0
+        self._known: tuple[int, int, int | None] | None = None  # what `_watch` saw last
+        self._fault: int | None = None
         self._fault_ns = 0  # when it was told last
 
     @property
@@ -81,41 +99,47 @@ class VescDecoder(Decoder):
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
         """Decode what the port gave."""
-        samples: list[tuple[int, list[float]]] = []
-        faults: list[tuple[int, list[float]]] = []
+        steps: list[tuple[int, ...]] = []
+        arrival_ns: list[int] = []
+        faults: list[tuple[int, int]] = []
         for frame in frames:
             if frame.channel != DATA_CHANNEL:
                 continue
+            now_ns = frame.arrival_ns
             for payload in self._packets.payloads(frame.data):
                 try:
-                    values = parse_values(payload)
+                    values = parse_steps(payload)
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
                     continue
-                samples.append((frame.arrival_ns, self._row(values)))
-                if values.fault != self._fault or frame.arrival_ns >= self._fault_ns + FAULT_AGAIN_NS:
-                    self._fault, self._fault_ns = values.fault, frame.arrival_ns
-                    faults.append((frame.arrival_ns, [values.fault, float(self._joint()), np.nan]))
-        rows = ((self._streams[STREAM], samples), (FAULTS, faults))
-        return [_packet(spec, each) for spec, each in rows if each]
+                self._watch(values, payload)
+                steps.append(values)
+                arrival_ns.append(now_ns)
+                if values[FAULT] != self._fault or now_ns >= self._fault_ns + FAULT_AGAIN_NS:
+                    self._fault, self._fault_ns = values[FAULT], now_ns
+                    faults.append((now_ns, values[FAULT]))
+        found = []
+        if steps:
+            told = np.array(steps, np.float64).take(self._columns, 1) / self._divisors * self._factors
+            found.append(_packet(STREAM, arrival_ns, told))
+        if faults:
+            rows = np.array([(fault, self._joint, np.nan) for _, fault in faults])
+            found.append(_packet(FAULTS.name, [at_ns for at_ns, _ in faults], rows))
+        return found
 
-    def _row(self, values: Values) -> list[float]:
-        sources = {"temperature": values.motor_temp, "velocity": values.erpm, "torque": values.motor_current}
-        joint = [factor * sources[name.rpartition("_")[2]] for name, factor in self._factors.items()]
-        return [*joint, values.v_in, *(getattr(values, name) for name in OWN)]
+    def _watch(self, values: tuple[int, ...], payload: bytes) -> None:
+        """See that it can be the controller that answered before: what it counts while it is on only grows."""
+        now = values[TACHO_ABS], values[DRAWN], number_of(payload)
+        if self._known is not None and now != self._known:
+            steps, drawn, number = self._known
+            if (now[0] - steps) % ROUND >= ROUND // 2 or (now[1] - drawn) % ROUND >= ROUND // 2 or now[2] != number:
+                self.doubt = EXCHANGED
+        self._known = now
 
-    def _joint(self) -> int:
-        return joint_number(self._drive.side, self._drive.joint) if self._drive.side else 0
 
-
-def _packet(spec: StreamSpec, rows: Sequence[tuple[int, list[float]]]) -> Packet:
-    return Packet(
-        spec.name,
-        np.array([arrival_ns for arrival_ns, _ in rows], np.int64),
-        np.empty(0, np.int64),
-        np.array([values for _, values in rows], np.float64),
-        np.full(len(rows), Flag.LOSS_UNKNOWN, np.uint8),
-    )
+def _packet(name: str, arrival_ns: Sequence[int], samples: NDArray[np.float64]) -> Packet:
+    flags = np.full(len(samples), Flag.LOSS_UNKNOWN, np.uint8)
+    return Packet(name, np.array(arrival_ns, np.int64), np.empty(0, np.int64), samples, flags)
 
 
 class Vesc(Driver):

@@ -32,7 +32,8 @@ NAMES: Final = {
 
 _MARK = re.compile(rb"[\x02\x03]")
 _VALUES = struct.Struct(">2h4ihih4i2iB")
-_DIVISORS = (10, 10, 100, 100, 100, 100, 1000, 1, 10, 10_000, 10_000, 10_000, 10_000, 1, 1, 1)
+DIVISORS: Final = (10, 10, 100, 100, 100, 100, 1000, 1, 10, 10_000, 10_000, 10_000, 10_000, 1, 1, 1)
+"""Steps to a unit of each of `Values`, in order."""
 _POSITION = struct.Struct(">iB")
 _POSITION_STEPS = 1e6
 
@@ -95,22 +96,29 @@ def parse_packet(data: bytes) -> bytes:
         raise MalformedFrameError("no whole packet") from problem
     if end != len(data):
         raise MalformedFrameError("no whole packet")
-    payload = data[begin : end - TAIL_BYTES]
-    if data[-1] != END or binascii.crc_hqx(payload, 0) != int.from_bytes(data[-3:-1], "big"):
-        raise MalformedFrameError("check sum")
-    return payload
+    return _checked(data, begin, end)
 
 
 def parse_values(payload: bytes) -> Values:
     """Read the answer to "values"; raises MalformedFrameError where it is another payload, or cut."""
-    if not payload or payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
-        raise MalformedFrameError("no whole values")
-    numbers = [raw / divisor for raw, divisor in zip(_VALUES.unpack_from(payload, 1), _DIVISORS, strict=True)]
-    values = Values(*numbers)
+    values = Values(*(raw / divisor for raw, divisor in zip(parse_steps(payload), DIVISORS, strict=True)))
     if len(payload) < 1 + _VALUES.size + _POSITION.size:
         return values
     position, number = _POSITION.unpack_from(payload, 1 + _VALUES.size)
     return replace(values, pid_pos=position / _POSITION_STEPS, controller_id=float(number))
+
+
+def parse_steps(payload: bytes) -> tuple[int, ...]:
+    """Return the same as the wire has it, in steps, without the position; raises MalformedFrameError."""
+    if not payload or payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
+        raise MalformedFrameError("no whole values")
+    return _VALUES.unpack_from(payload, 1)
+
+
+def number_of(payload: bytes) -> int | None:
+    """Return the controller's number on its CAN bus; None where the firmware does not tell."""
+    at = _VALUES.size + _POSITION.size
+    return payload[at] if len(payload) > at else None
 
 
 def describe(payload: bytes) -> dict[str, Any]:
@@ -137,16 +145,25 @@ def _bounds(data: bytes, at: int, most: int) -> tuple[int, int]:
         IndexError: more bytes must come first.
     """
     kind = data[at]
-    if kind not in {SHORT, LONG}:
+    if kind == SHORT:
+        begin, size = at + 2, data[at + 1]
+    elif kind == LONG:
+        begin, size = at + 3, data[at + 1] << 8 | data[at + 2]
+    else:
         raise MalformedFrameError("no packet")
-    width = kind - 1
-    if at + 1 + width > len(data):
-        raise IndexError
-    size = int.from_bytes(data[at + 1 : at + 1 + width], "big")
     if not 0 < size <= most:
         raise MalformedFrameError("no packet")
-    begin = at + 1 + width
     return begin, begin + size + TAIL_BYTES
+
+
+def _checked(data: bytes, begin: int, end: int) -> bytes:
+    """Return the payload of the packet with these bounds; raises MalformedFrameError.
+
+    Over a payload and its check sum, highest byte first, the check sum is nought.
+    """
+    if data[end - 1] != END or binascii.crc_hqx(data[begin : end - 1], 0):
+        raise MalformedFrameError("check sum")
+    return data[begin : end - TAIL_BYTES]
 
 
 class Packets:
@@ -163,13 +180,13 @@ class Packets:
     def payloads(self, data: bytes) -> Iterator[bytes]:
         """Yield the payloads that these bytes complete."""
         self._rest += data
-        at = 0
-        while at < len(self._rest):
+        at, size = 0, len(self._rest)
+        while at < size:
             try:
-                _, end = _bounds(self._rest, at, MOST_ANSWER)
-                if end > len(self._rest):
+                begin, end = _bounds(self._rest, at, MOST_ANSWER)
+                if end > size:
                     break
-                payload = parse_packet(self._rest[at:end])
+                payload = _checked(self._rest, begin, end)
             except IndexError:
                 break
             except MalformedFrameError:

@@ -135,10 +135,16 @@ class EachDevice(WardOperators):
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
         """Begin with a person."""
         del bed, devices
-        return _EachOfPerson(type(self).operator)
+        return EachOfPerson(type(self).operator)
 
 
-class _EachOfPerson(PersonOperators):
+class EachOfPerson(PersonOperators):
+    """An operator for each device that one person wears.
+
+    Args:
+        make: Makes the operator of a device, when its first sample arrives.
+    """
+
     def __init__(self, make: Callable[[], DeviceOperator]) -> None:
         self._make = make
         self._operators: dict[int, DeviceOperator] = {}

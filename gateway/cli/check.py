@@ -60,7 +60,7 @@ def _devices(settings: Settings) -> Table:
     table = Table("slot", "device", "driver", "placement", "found by")
     for slot in settings.slot:
         for i, device in enumerate(slot.device):
-            found = device.address or device.name or str(device.port)
+            found = device.address or device.name or device.listen or str(device.port)
             table.add_row(
                 slot.id if i == 0 else "", device.id, device.driver, device.placement.replace("_", " "), visible(found)
             )

@@ -24,7 +24,11 @@ from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import plain_json, visible
 from gateway.model.usage import UsageError
 
-SAMPLES_CHANNEL = {"ble": "measurement", "serial": "data"}  # what every driver calls the way its samples come
+SAMPLES_CHANNEL = {
+    "ble": "measurement",
+    "serial": "data",
+    "udp": "measurement",
+}  # what every driver calls the way its samples come
 SHOWN_AT_MOST = 200  # rows a stream: more is for --json
 MOST_BESIDE = 16  # channels beside each other: an exoskeleton has more, and no terminal is so wide
 MOST_ABREAST = 4  # samples beside each other, where each channel has a line

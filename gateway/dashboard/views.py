@@ -14,6 +14,9 @@ from gateway.model.measurement import Measurement
 HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
 """What a tile shows: metric and side."""
 
+ALARMS = (("exo_emergency_stop", "none"), ("exo_fault", "none"))
+"""What a tile calls out while it is not nought: what a device says of itself, which nobody may have to look for."""
+
 CONTACT_S = 3.0  # somebody whose foot touched the ground within this time is walking
 SAME_INSTANT_US = 1_000  # start or end of two measurements of one stride
 TILE_DEVICE = ("id", "placement", "driver", "state", "battery", "lost")
@@ -145,6 +148,7 @@ def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
         "activity": activity(state, devices, now_us),
         "age_s": age_s(ward, slot, now_us),
         "values": {metric: _shown(state.best(metric, side)) for metric, side in HEADLINES},
+        "alarms": [_shown(each) for each in (state.best(*alarm) for alarm in ALARMS) if each and each.value],
         "devices": [{key: device.get(key) for key in TILE_DEVICE} for device in devices],
     }
 

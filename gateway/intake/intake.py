@@ -182,7 +182,7 @@ class Intake:
 
     @property
     def transport(self) -> str:
-        """How the device is reached: ``"ble"`` or ``"serial"``."""
+        """How the device is reached: ``"ble"``, ``"serial"`` or ``"udp"``."""
         return self._driver.transport
 
     @property

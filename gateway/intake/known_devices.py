@@ -176,6 +176,8 @@ def found_by(device: Device) -> str:
         way = f"address {device.address}"
     elif device.name:
         way = f"name {plain_name(device.name)}"
+    elif device.listen:
+        way = f"sender {device.sender} to {device.listen}"
     else:
         way = f"port {device.port}"
     traits = [f"{trait} {plain_name(value)}" for trait in PROVING if (value := getattr(device, trait))]

@@ -44,7 +44,7 @@ class NoDriver(Driver):
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = "no driver"
-    transport: ClassVar[Literal["ble", "serial"]] = "serial"
+    transport: ClassVar[Literal["ble", "serial", "udp"]] = "serial"
 
     def allows(self, characteristic: str, data: bytes) -> bool:
         """Permit nothing."""

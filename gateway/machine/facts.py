@@ -131,6 +131,17 @@ def _port(path: Path, seen: Mapping[Path, PortSeen], root: Path) -> Port:
     return Port(str(path), tty.exists(), usable, other, known.name, known.description, tuple(holders(tty)))
 
 
+def udp_trouble(host: str, port: int) -> int:
+    """Return the number of the error with which a UDP port of this machine refuses to be opened; 0 if it does not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as tried:
+            tried.bind((host, port))
+    except OSError as problem:
+        return problem.errno or -1
+    return 0
+
+
 def clock() -> Clock:
     """Ask the kernel whether something keeps its clock right (adjtimex)."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)

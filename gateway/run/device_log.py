@@ -16,7 +16,7 @@ class DeviceLog:
     """Tells states that are news: a supervisor says again and again that it searches, and in vain.
 
     Args:
-        transports: The transport of each device: ``"ble"`` or ``"serial"``.
+        transports: The transport of each device: ``"ble"``, ``"serial"`` or ``"udp"``.
     """
 
     def __init__(self, transports: dict[str, str]) -> None:

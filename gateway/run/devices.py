@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from config.hardware import address_and_port
 from config.settings import Device, Settings
 from drivers.packet import Frame
 from drivers.registry import make_driver
@@ -167,6 +168,8 @@ class Devices:
             address=device.address,
             name=device.name,
             port=device.port,
+            listen=address_and_port(device.listen) if device.listen else None,
+            sender=device.sender,
             known=self._known.address(device),
             judge=lambda identity: self._known.judge(self._intakes[number].device, identity),
         )

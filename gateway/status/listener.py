@@ -68,7 +68,7 @@ def device_status(
         "error": state.error if state else "",
         "advice": state.advice if state else "",
         "problem": state.problem if state else "",
-        "doubt": state.doubt if state else "",
+        "doubt": (state.doubt if state else "") or intake.decoder.doubt,
         "told": asdict(state.identity) if state else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),

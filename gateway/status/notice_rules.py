@@ -55,7 +55,7 @@ DEVICE_OTHER = Rule(
     "Was it exchanged? Put the right one on, or accept this one: 'rehab-gateway accept CONFIG DEVICE'.",
 )  # fmt: skip
 DEVICE_UNPROVEN = Rule(
-    "device-unproven", "low", 0.0, 2.0, "a device has another address than before, and tells no serial number",
+    "device-unproven", "low", 0.0, 2.0, "a device may be another one than before, and tells no serial number",
     "See that it is the right one; 'address' in the configuration names one device for certain.",
 )  # fmt: skip
 DATA_REPEATED = Rule(

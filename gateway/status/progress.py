@@ -21,7 +21,7 @@ PUBLISHER_S = 20.0
 """Its thread turns at least twice a second."""
 DEVICES_S = 900.0
 """A supervisor has a limit for each of its steps; those of a ward's devices may queue for one adapter meanwhile."""
-TRANSPORTS = ("ble", "serial")
+TRANSPORTS = ("ble", "serial", "udp")
 """Of which somebody may come to wear a device while the gateway runs; one that nobody wears is idle."""
 DEVICE_S = 600.0
 """Of one device alone, whose task is then begun again: before the whole process is."""

@@ -143,7 +143,7 @@ class AddDevice(Section):
         """Add the device."""
         if ward.device(self.device.id):
             raise RefusedError(f"there is a device '{self.device.id}' already")
-        for key in ("address", "name", "port"):
+        for key in ("address", "name", "port", "listen"):
             mine = getattr(self.device, key)
             for one in ward.devices:
                 if mine is not None and getattr(one.device, key) == mine:

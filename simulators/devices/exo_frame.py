@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Final
 from simulators.body.exoskeleton import ExoMotion, WornExoskeleton
 from simulators.devices.battery import Battery
 from simulators.motion.timeline import Timeline
+from simulators.radio.device import SimulatedDevice
 from simulators.radio.serial_device import SerialDevice
 
 VERSION: Final = 1
@@ -136,23 +138,31 @@ def can_fd_frame(part: bytes) -> bytes:
     return part.ljust(next(length for length in CAN_FD_LENGTHS if length >= len(part)), b"\0")
 
 
-class ExoFrame(SerialDevice):
-    """A simulated exoskeleton behind a serial port: streams as soon as somebody listens.
+class ExoTelemetry(SimulatedDevice):
+    """What exoskeletons with the open frame have in common, however they are reached: they stream, and take nothing.
 
-    Args:
-        name: Unique name in the scene.
-        timeline: Simulated time.
-        path: Name of the serial port.
+    Attributes:
         source: The exoskeleton and who wears it.
-        serial: Its number.
+        state: The device as a whole.
     """
 
-    def __init__(
-        self, *, name: str, timeline: Timeline, path: Path, source: WornExoskeleton, serial: int = 1001
-    ) -> None:
-        super().__init__(name=name, timeline=timeline, path=path)
+    source: WornExoskeleton
+    state: DeviceState
+
+    def press_stop(self, *, pressed: bool = True) -> None:
+        """Press the emergency stop, or pull it out again."""
+        self.state = replace(self.state, stopped=pressed, powered=not pressed)
+
+    def fail(self, faults: int) -> None:
+        """Have faults, a bit each; 0 for none."""
+        self.state = replace(self.state, faults=faults)
+
+    @abstractmethod
+    def _deliver(self, parts: Sequence[bytes]) -> bool:
+        """Send parts, each by itself; False if nobody listens."""
+
+    def _wear(self, source: WornExoskeleton, serial: int) -> None:
         self.source = source
-        self.received = bytearray()
         joints = source.joints
         self.state = DeviceState(
             joints, joints, round(source.rate_hz), mode=2, assistance=source.assistance, body_weight_support=0.0,
@@ -163,25 +173,8 @@ class ExoFrame(SerialDevice):
         self._described_s = -math.inf
         self._described = self.state
 
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody listens."""
-        return self.port.opened
-
-    def press_stop(self, *, pressed: bool = True) -> None:
-        """Press the emergency stop, or pull it out again."""
-        self.state = replace(self.state, stopped=pressed, powered=not pressed)
-
-    def fail(self, faults: int) -> None:
-        """Have faults, a bit each; 0 for none."""
-        self.state = replace(self.state, faults=faults)
-
-    def receive(self, data: bytes) -> None:
-        """Keep what nobody may send."""
-        self.received += data
-
-    def _on_hung_up(self) -> None:
-        super()._on_hung_up()
+    def _describe_anew(self) -> None:
+        """Begin with a device part: somebody else may listen now."""
         self._described_s = -math.inf
 
     def _send(self, until_s: float) -> bool:
@@ -194,7 +187,7 @@ class ExoFrame(SerialDevice):
 
     def _send_motion(self, motion: ExoMotion) -> None:
         samples = len(motion)
-        if self._muted or not self.port.opened:
+        if self._muted or not self.wanted:
             self._counter += samples
             self.counts.lost += samples
             return
@@ -202,12 +195,19 @@ class ExoFrame(SerialDevice):
         for k in range(samples):
             parts += self._sample(motion, k)
             self._counter += 1
-        sent = self.port.write(b"".join(self._as_sent([serial_frame(part) for part in parts])))
+        sent = self._deliver(parts)
         self.streaming = self.streaming or sent
         if sent:
             self.counts.sent += samples
         else:
             self.counts.lost += samples
+
+    def _device_part(self, time_us: int) -> bytes:
+        percent = self._battery.percent(self.timeline.now_s)
+        volts = EMPTY_V + percent / 100 * (FULL_V - EMPTY_V)
+        return encode_device(
+            replace(self.state, battery=percent, battery_v=volts), counter=self._counter, time_us=time_us
+        )
 
     def _sample(self, motion: ExoMotion, k: int) -> list[bytes]:
         """Return the parts of a sample, and before it the device's, if that is due."""
@@ -216,10 +216,7 @@ class ExoFrame(SerialDevice):
         parts = []
         if clock_s >= self._described_s + 1.0 or clock_s < self._described_s or self.state != self._described:
             self._described_s, self._described = clock_s, self.state
-            percent = self._battery.percent(self.timeline.now_s)
-            volts = EMPTY_V + percent / 100 * (FULL_V - EMPTY_V)
-            channels = replace(self.state, battery=percent, battery_v=volts)
-            parts.append(encode_device(channels, counter=self._counter, time_us=time_us))
+            parts.append(self._device_part(time_us))
         for side in (0, 1):
             joints = [self._joint(motion, k, side, j) for j in range(len(self.source.joints))]
             parts.append(
@@ -239,3 +236,38 @@ class ExoFrame(SerialDevice):
         channels = (motion.angle, motion.velocity, motion.torque, motion.command, motion.interaction)
         angle, velocity, torque, command, interaction = (float(part[k, side, j]) for part in channels)
         return JointSample(self.source.joints[j], angle, velocity, torque, command, interaction, WARM_C)
+
+
+class ExoFrame(ExoTelemetry, SerialDevice):
+    """A simulated exoskeleton behind a serial port: streams as soon as somebody listens.
+
+    Args:
+        name: Unique name in the scene.
+        timeline: Simulated time.
+        path: Name of the serial port.
+        source: The exoskeleton and who wears it.
+        serial: Its number.
+    """
+
+    def __init__(
+        self, *, name: str, timeline: Timeline, path: Path, source: WornExoskeleton, serial: int = 1001
+    ) -> None:
+        super().__init__(name=name, timeline=timeline, path=path)
+        self.received = bytearray()
+        self._wear(source, serial)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody listens."""
+        return self.port.opened
+
+    def receive(self, data: bytes) -> None:
+        """Keep what nobody may send."""
+        self.received += data
+
+    def _on_hung_up(self) -> None:
+        super()._on_hung_up()
+        self._describe_anew()
+
+    def _deliver(self, parts: Sequence[bytes]) -> bool:
+        return self.port.write(b"".join(self._as_sent([serial_frame(part) for part in parts])))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import Joint, WornExoskeleton
 from simulators.devices.exo_frame import ExoFrame
+from simulators.devices.exo_frame_ble import ExoFrameBle
+from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.devices.openexo import OpenExo
 from simulators.devices.vesc import Vesc
 from simulators.scenes.scene import PlacedDevice
-from simulators.scenes.simulators import Place
+from simulators.scenes.simulators import LOOPBACK, Place
 
 FIRST_SERIAL = 1000
 
@@ -18,6 +20,24 @@ def exo_frame(place: Place) -> PlacedDevice:
     source, serial = _exoskeleton(place, "hip", "knee"), FIRST_SERIAL + place.number
     device = ExoFrame(name=place.name, timeline=place.timeline, path=place.port, source=source, serial=serial)
     return PlacedDevice(device, "exo_frame", "exoskeleton", port=place.port)
+
+
+def exo_frame_ble(place: Place) -> PlacedDevice:
+    """Exoskeleton with the open frame, Bluetooth LE: the same in notifications."""
+    source, serial = _exoskeleton(place, "hip", "knee"), FIRST_SERIAL + place.number
+    device = ExoFrameBle(
+        name=place.name, timeline=place.timeline, hub=place.hub, address=place.address, source=source, serial=serial
+    )
+    return PlacedDevice(device, "exo_frame_ble", "exoskeleton", address=place.address)
+
+
+def exo_frame_udp(place: Place) -> PlacedDevice:
+    """Exoskeleton with the open frame, UDP: the same in datagrams, over loopback."""
+    source, serial = _exoskeleton(place, "hip", "knee"), FIRST_SERIAL + place.number
+    device = ExoFrameUdp(
+        name=place.name, timeline=place.timeline, target=place.listen, sender=LOOPBACK, source=source, serial=serial
+    )
+    return PlacedDevice(device, "exo_frame_udp", "exoskeleton", listen=place.listen, sender=LOOPBACK)
 
 
 def openexo(place: Place) -> PlacedDevice:

@@ -23,8 +23,10 @@ class PlacedDevice:
         device: The simulated device.
         driver: Name of the gateway's driver for it.
         placement: Where it is worn.
-        address: Bluetooth address, or None for a serial device.
-        port: Serial port, or None for a Bluetooth device.
+        address: Bluetooth address, or None for another device.
+        port: Serial port, or None for another device.
+        listen: Address and port that a device of the network sends to, or None for another one.
+        sender: Address that it sends from.
         axes: Which sensor axes point forward, left and up.
         options: Of the driver.
     """
@@ -34,6 +36,8 @@ class PlacedDevice:
     placement: str
     address: str | None = None
     port: Path | None = None
+    listen: tuple[str, int] | None = None
+    sender: str | None = None
     axes: str = "x y z"
     options: Mapping[str, object] = field(default_factory=dict)
 
@@ -130,6 +134,10 @@ def _device_lines(placed: PlacedDevice) -> list[str]:
         lines.append(f"address = {_quoted(placed.address)}")
     if placed.port is not None:
         lines.append(f"port = {_quoted(placed.port)}")
+    if placed.listen is not None and placed.sender is not None:
+        host, number = placed.listen
+        where = f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
+        lines += [f"listen = {_quoted(where)}", f"sender = {_quoted(placed.sender)}"]
     if placed.axes != "x y z":
         lines.append(f"axes = {_quoted(placed.axes)}")
     if placed.options:

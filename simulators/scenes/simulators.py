@@ -17,6 +17,8 @@ from simulators.radio.hub import Hub
 from simulators.scenes.scene import PlacedDevice
 
 ENTRY_POINTS = "rehab_gateway.simulators"
+LOOPBACK = "127.0.0.1"
+FIRST_UDP_PORT = 27_200  # below those that the system gives out by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Place:
     def address(self) -> str:
         """Return a Bluetooth address that no other place has."""
         return place_address(self.number)
+
+    @property
+    def listen(self) -> tuple[str, int]:
+        """Return an address and port of this computer that no other place has, for a device of the network."""
+        return LOOPBACK, FIRST_UDP_PORT + self.number
 
     @property
     def port(self) -> Path:

@@ -341,3 +341,58 @@ def literal(value: Any) -> str:
     if value is None:
         return "{}"
     return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+UDP = {**DRIVERS, "exo_frame_udp": KnownDriver("udp", lambda: None)}
+NETWORK = """\
+[site]
+site = "elm"
+
+[[slot]]
+id = "gym-1"
+subject = "p-1"
+
+[[slot.device]]
+id = "exo-1"
+driver = "exo_frame_udp"
+placement = "exoskeleton"
+listen = "192.0.2.10:05005"
+sender = "192.0.2.20"
+"""
+
+
+def test_a_device_of_the_network_says_where_it_sends_to_and_from(tmp_path: Path) -> None:
+    (device,) = load(ward(tmp_path, NETWORK), drivers=UDP).slot[0].device
+    assert (device.listen, device.sender) == ("192.0.2.10:5005", "192.0.2.20")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        (
+            'listen = "192.0.2.10:05005"', "",
+            "line 8: device 'exo-1' is a UDP device: give it a 'listen' such as 192.0.2.10:5005, of this computer",
+        ),
+        ('sender = "192.0.2.20"', "", "line 8: device 'exo-1' is a UDP device: give it a 'sender' such as 192.0.2.20"),
+        ("192.0.2.10:05005", "0.0.0.0:5005", "line 12: slot.device.listen = '0.0.0.0:5005' must be the address of one"),
+        ('"192.0.2.10:05005"', '"5005"', "line 12: slot.device.listen = '5005' must be an address and a port such as"),
+        ('"192.0.2.20"', '"exo.local"', "line 13: slot.device.sender = 'exo.local' must be an address such as"),
+        ('"192.0.2.20"', '"2001:db8::1"', "slot.device.sender = '2001:db8::1' does not reach '192.0.2.10:5005'"),
+        ("sender =", 'port = "/dev/tty"\nsender =', "slot.device.port is for a tty, and exo_frame_udp is a UDP driver"),
+        ("exo_frame_udp", "shimmer3", "line 12: slot.device.listen is for UDP, and shimmer3 is a serial driver"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_device_of_the_network(tmp_path: Path, before: str, after: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(ward(tmp_path, NETWORK.replace(before, after)), drivers=UDP)
+    assert any(sentence in str(problem) for problem in caught.value.problems), caught.value.problems
+
+
+def test_two_devices_do_not_listen_at_one_place(tmp_path: Path) -> None:
+    other = (
+        NETWORK[NETWORK.index("[[slot]]") :].replace("gym-1", "gym-2").replace("p-1", "p-2").replace("exo-1", "exo-2")
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(ward(tmp_path, NETWORK + other.replace("192.0.2.20", "192.0.2.21")), drivers=UDP)
+    (problem,) = caught.value.problems
+    assert "slot.device.listen = '192.0.2.10:5005' is already another device's" in str(problem)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,20 @@ from hypothesis import strategies as st
 from drivers.contract import DriverContract, decoded
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.exo_frame.driver import NOT_ANNOUNCED, OTHER_DEVICE, OTHER_JOINTS, OTHER_SERIAL, ExoFrame, ExoFrameDecoder
+from drivers.exo_frame.driver import (
+    EXCHANGED,
+    NOT_ANNOUNCED,
+    OTHER_DEVICE,
+    OTHER_JOINTS,
+    OTHER_SERIAL,
+    ExoFrame,
+    ExoFrameDecoder,
+)
 from drivers.exo_frame.frame import Device, parse_part
 from drivers.exo_frame.framing import LONGEST_FRAME, checked_part, uncobs
+from drivers.exo_frame.values import Rows, no_joint
 from drivers.packet import Flag, Frame
-from simulators.devices.exo_frame import can_fd_frame, cobs, crc16, serial_frame
+from simulators.devices.exo_frame import JointSample, can_fd_frame, cobs, crc16, encode_limb, serial_frame
 from tests.drivers.exo_frames import BOTH_LEGS, GOLDEN, LEFT_ANKLE, device, encoded, legs, limb
 
 
@@ -194,6 +205,37 @@ def test_a_joint_that_was_not_announced_is_left_out() -> None:
     assert decoder.faults == {OTHER_JOINTS: 1}
 
 
+@given(st.permutations(["hip", "knee"]), st.permutations(["hip", "knee", "ankle"]))
+def test_joints_may_come_in_any_order_and_with_others(left: list[str], right: list[str]) -> None:
+    def side(names: list[str], *, is_right: bool) -> bytes:
+        joints = [JointSample(name, float(ord(name[0])), temperature=20.0) for name in names]
+        return serial_frame(
+            encode_limb(
+                right=is_right, last=is_right, counter=1, time_us=0, gait_state=2, gait_phase=0.5, joints=joints
+            )
+        )
+
+    decoder = ExoFrameDecoder()
+    wire = [device(BOTH_LEGS), side(left, is_right=False), side(right, is_right=True)]
+    packet = decoded(decoder, [data(*wire)])["exoskeleton"]
+    row = dict(zip(decoder.streams["exoskeleton"].channels, packet.samples[0].tolist(), strict=True))
+    for name in ("left_hip", "left_knee", "right_hip", "right_knee"):
+        assert (row[f"{name}_angle"], row[f"{name}_temperature"]) == (float(ord(name.split("_")[1][0])), 20.0)
+        assert math.isnan(row[f"{name}_torque"])
+    assert decoder.faults == {OTHER_JOINTS: 1}
+
+
+def test_numbers_of_a_joint_at_each_end_of_its_range() -> None:
+    ends = [(-32768, math.nan), (-32767, -327.67), (32767, 327.67), (0, 0.0), (-1, -0.01)]
+    for raw, meant in ends:
+        body = b"\x01\xc8" + b"\x00" + (raw >> 8 & 0xFF).to_bytes(1, "big") + raw.to_bytes(2, "little", signed=True) * 5
+        (values,), (clipped,) = Rows([1]).read([body])
+        assert values.tolist()[:3] == pytest.approx([1.0, 1.0, meant], nan_ok=True)
+        assert bool(clipped) == (abs(raw) == 32767)
+    (unknown,), _ = Rows([1]).read([b"\x03\xc9" + no_joint(0)])
+    assert np.isnan(unknown).all()
+
+
 def test_samples_of_another_device_of_the_same_make_are_not_this_one_s() -> None:
     decoder = ExoFrameDecoder()
     stranger = replace(LEFT_ANKLE, serial=8, stopped=True)
@@ -208,6 +250,63 @@ def test_a_device_that_tells_no_serial_number_now_and_then_is_no_other() -> None
     decoder = ExoFrameDecoder()
     packets = decoded(decoder, [data(device(LEFT_ANKLE), device(replace(LEFT_ANKLE, serial=0)), limb(1))])
     assert packets["exoskeleton"].ticks.tolist() == [10_000]
+
+
+NAMELESS = replace(LEFT_ANKLE, serial=0)
+
+
+def walk(*counters: int, from_s: float = 0.0) -> list[Frame]:
+    """Return samples that arrive as they are taken: their clock is their counter."""
+    begin_ns = round(from_s * 1e9)
+    return [Frame(begin_ns + 10_000_000 * k, "data", limb(counter)) for k, counter in enumerate(counters)]
+
+
+@pytest.mark.parametrize(
+    ("second", "doubted"),
+    [
+        (range(100, 200), False),  # it goes on
+        (range(150, 250), False),  # half a second was lost
+        (range(100), True),  # it was switched off and on
+        (range(30_000, 30_100), True),  # another one, on for longer
+        ([k + 99_900 for k in range(100)], True),
+    ],
+)
+def test_an_exchange_of_two_alike_without_a_number_is_doubted_where_it_shows(
+    second: Sequence[int], doubted: bool
+) -> None:
+    decoder = ExoFrameDecoder()
+    decoder.decode([*data(device(NAMELESS)), *walk(*range(100))])
+    assert decoder.doubt == ""
+    taken = decoder.decode(walk(*second, from_s=1.0))
+    assert (decoder.doubt == EXCHANGED) == doubted
+    assert len(taken[0]) == 100
+    named = ExoFrameDecoder()
+    named.decode([*data(device(LEFT_ANKLE)), *walk(*range(100)), *walk(*second, from_s=1.0)])
+    assert named.doubt == "", "its number says that it is the same"
+
+
+def test_what_waits_or_is_silent_for_long_is_not_doubted() -> None:
+    """Bytes may come late, and together; a device may be out of range for an hour; its clock wraps, and drifts."""
+    decoder = ExoFrameDecoder()
+    late = [frame._replace(arrival_ns=9_000_000_000) for frame in walk(*range(900))]
+    hour = walk(*range(360_000, 360_100), from_s=3600.0)
+    wrap = walk(*range(429_400, 429_600), from_s=4294.0)
+    slow = [
+        frame._replace(arrival_ns=round(frame.arrival_ns * 0.999))
+        for frame in walk(*range(430_000, 431_000), from_s=4300.0)
+    ]
+    decoder.decode([*data(device(NAMELESS)), *late, *hour, *wrap, *slow])
+    assert decoder.doubt == ""
+
+
+@given(st.lists(st.integers(0, 300), max_size=10).map(sorted))
+def test_a_doubt_is_the_same_in_any_chunking(cuts: list[int]) -> None:
+    frames = [*data(device(NAMELESS)), *walk(*range(200)), *walk(*range(100), from_s=2.0)]
+    whole, pieces = ExoFrameDecoder(), ExoFrameDecoder()
+    whole.decode(frames)
+    for a, b in pairwise([0, *cuts, len(frames)]):
+        pieces.decode(frames[a:b])
+    assert whole.doubt == pieces.doubt == EXCHANGED
 
 
 def test_one_side_twice_is_not_two_samples() -> None:

@@ -16,7 +16,7 @@ from drivers.errors import MalformedFrameError
 from drivers.exoskeleton import SIDES, UNITS
 from drivers.openexo.driver import CONTRADICTED, NOT_NAMED, OTHER_COUNT, OpenExo, OpenExoDecoder
 from drivers.openexo.fields import LAYOUTS, fields_of_joints, fields_of_names
-from drivers.openexo.message import joint_of, parse_handshake, parse_message
+from drivers.openexo.message import joint_of, numbers, parse_handshake, parse_message
 from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
 
@@ -219,6 +219,13 @@ def test_what_is_encoded_is_read(values: list[int | None], command: str) -> None
     message = parse_message(data)
     assert message.command == command
     assert list(message.values) == [None if value is None else value / 100 for value in values]
+
+
+@given(st.lists(st.lists(st.sampled_from([b"", b"-", b"0", b"-0", b"007", b"-12", b"999999999"])), min_size=1))
+def test_fields_of_many_messages_are_read_as_those_of_each(messages: list[list[bytes]]) -> None:
+    bodies = [b"".join(field + b"n" for field in fields) for fields in messages]
+    each = [math.nan if field in {b"", b"-"} else int(field) / 100 for fields in messages for field in fields]
+    assert numbers(bodies).tobytes() == np.array(each).tobytes()
 
 
 @pytest.mark.parametrize("whole", [WALKING, LONG_UP, b"S~1c1186n"])

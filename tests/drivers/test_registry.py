@@ -21,9 +21,9 @@ from tests.drivers.packages import OXIMETER, install_package
 
 OURS = [
     "blood_pressure", "bno08x_rvc", "contec_oximeter", "cycling_power", "cycling_speed", "declared_ble",
-    "declared_serial", "exo_frame", "fitness_machine", "heart_rate", "metamotion", "microstrain", "movella_dot",
-    "movesense", "openbci_cyton", "openexo", "orphe", "polar", "pulse_oximeter", "running_speed", "shimmer3",
-    "thermometer", "vesc", "weight_scale", "witmotion", "witmotion_serial", "xsens_mti",
+    "declared_serial", "exo_frame", "exo_frame_ble", "exo_frame_udp", "fitness_machine", "heart_rate", "metamotion",
+    "microstrain", "movella_dot", "movesense", "openbci_cyton", "openexo", "orphe", "polar", "pulse_oximeter",
+    "running_speed", "shimmer3", "thermometer", "vesc", "weight_scale", "witmotion", "witmotion_serial", "xsens_mti",
 ]  # fmt: skip
 
 

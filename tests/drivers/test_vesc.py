@@ -17,7 +17,7 @@ from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
-from drivers.vesc.driver import REQUEST, Vesc
+from drivers.vesc.driver import EXCHANGED, REQUEST, Vesc
 from drivers.vesc.packet import describe, packet, parse_packet, parse_values
 
 JOINT = {"joint": "left_knee", "pole_pairs": 21, "gear_ratio": 6.0, "nm_per_ampere": 0.7}
@@ -117,6 +117,34 @@ def test_a_fault_that_holds_is_told_again_each_second() -> None:
     wire = [packet(payload(fault=3))] * 151  # three seconds
     packets = decoded(make_driver("vesc", JOINT).decoder(), [data(*wire)])
     assert packets["exoskeleton_fault"].samples[:, 0].tolist() == [3.0] * 4
+
+
+def counted(steps: int, drawn: int, number: int | None = 7) -> bytes:
+    later = b"" if number is None else bytes(4) + bytes([number]) + bytes(14)
+    values = struct.pack(FIELDS, 315, 362, 400, 200, -5, 400, 250, 1260, 241, drawn, 0, 0, 0, -77, steps, 0)
+    return packet(b"\x04" + values + later)
+
+
+@pytest.mark.parametrize(
+    ("second", "doubted"),
+    [
+        (counted(1000, 500), False), (counted(1001, 501), False),
+        (counted(0, 0), True), (counted(999, 500), True), (counted(1000, 499), True),  # fewer than before
+        (counted(1000, 500, 8), True), (counted(1000, 500, None), True),  # another number, or another firmware
+    ],
+)  # fmt: skip
+def test_an_exchange_of_controllers_on_an_open_port_is_doubted_where_it_shows(second: bytes, doubted: bool) -> None:
+    decoder = Vesc().decoder()
+    decoder.decode(data(counted(998, 500), counted(1000, 500)))
+    assert decoder.doubt == ""
+    assert len(decoder.decode(data(second))[0]) == 1, "what comes is taken all the same"
+    assert (decoder.doubt == EXCHANGED) == doubted
+
+
+def test_counters_that_wrap_are_no_exchange() -> None:
+    decoder = Vesc().decoder()
+    decoder.decode(data(counted(2**31 - 2, 5), counted(-(2**31) + 3, 5)))
+    assert decoder.doubt == ""
 
 
 @pytest.mark.parametrize("later", [b"", bytes(5), bytes(19), bytes(40)])

@@ -75,6 +75,8 @@ async def watching(
     address: str | None = None,
     name: str | None = None,
     port: Path | None = None,
+    listen: tuple[str, int] | None = None,
+    sender: str | None = None,
     judge: Callable[[Identity], str] | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> AsyncIterator[Watched]:
@@ -90,6 +92,8 @@ async def watching(
         address=address,
         name=name,
         port=port,
+        listen=listen,
+        sender=sender,
         judge=judge,
         chance=random.Random(1),
     )

@@ -16,6 +16,7 @@ from drivers.registry import load_driver
 from dsp.kernel import cache_base
 from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users
 from gateway.cli.doctor.finding import Finding, State
+from gateway.cli.doctor.network import judge_listening
 from gateway.cli.doctor.ports import judge_ports
 from gateway.cli.doctor.services import judge_broker, judge_dashboard, judge_store
 from gateway.cli.terminal import Terminal
@@ -57,7 +58,8 @@ def examine(settings: Settings | None) -> list[Finding]:
     ]
     if settings is not None:
         files = (judge_data(settings), judge_certificates(settings), judge_users(settings.dashboard.users_file))
-        found += [judge_dashboard(settings), *filter(None, (*files, judge_store(settings.historian.store)))]
+        optional = (judge_listening(settings), *files, judge_store(settings.historian.store))
+        found += [judge_dashboard(settings), *filter(None, optional)]
     return found
 
 

@@ -11,6 +11,21 @@ const FAULT = "exo_fault";
 // What people say in place of nought and one.
 const WORDS = { [STOP]: ["released", "pressed"], [FAULT]: ["none"] };
 
+// In one line what it says is wrong, newest known: it stays until it is said to be over.
+export function calledOut(values, now) {
+  const at = (id) => values.find(({ metric }) => metric === id);
+  const fresh = ({ end_us }) => now - end_us / 1e6 <= STALE_S;
+  // The time of day, not an age: what stands here is spoken when it changes.
+  const lastHeard = (value) => (fresh(value) ? "" : ` at ${clock(value.end_us / 1e6)}, nothing newer`);
+  const [stop, fault] = [at(STOP), at(FAULT)];
+  return [
+    stop?.value === 1 ? `▲ Emergency stop pressed${lastHeard(stop)}` : "",
+    fault?.value ? `▲ The exoskeleton ${fresh(fault) ? "reports" : "reported"} fault ${fault.value}${lastHeard(fault)}` : "",
+  ].filter(Boolean).join(" · ");
+}
+
+export const isStopped = (values) => values.some(({ metric, value }) => metric === STOP && value === 1);
+
 function worded(metric, value, now) {
   const made = cell(metric, value, now);
   const word = value?.quality === "ok" ? WORDS[metric.id]?.[value.value] : undefined;
@@ -50,14 +65,6 @@ export class Exoskeleton {
     const known = this.#rows("exoskeleton-joints", this.joints, SIDES, values, now)
       + this.#rows("exoskeleton-whole", this.whole, ["none"], values, now);
     $("exoskeleton").hidden = !known;
-    const at = (id) => values.find(({ metric }) => metric === id);
-    const fresh = ({ end_us }) => now - end_us / 1e6 <= STALE_S;
-    // The time of day, not an age: what stands here is spoken when it changes.
-    const lastHeard = (value) => (fresh(value) ? "" : ` at ${clock(value.end_us / 1e6)}, nothing newer`);
-    const [stop, fault] = [at(STOP), at(FAULT)];
-    say($("exoskeleton-hint"), [
-      stop?.value === 1 ? `▲ Emergency stop pressed${lastHeard(stop)}` : "",
-      fault?.value ? `▲ The exoskeleton ${fresh(fault) ? "reports" : "reported"} fault ${fault.value}${lastHeard(fault)}` : "",
-    ].filter(Boolean).join(" · "));
+    say($("exoskeleton-hint"), calledOut(values, now));
   }
 }

@@ -2,6 +2,7 @@
 
 import { makeChip, updateChip } from "./chip.js";
 import { $, ROOT, keep, make, mark, say, speak } from "./dom.js";
+import { calledOut, isStopped } from "./exoskeleton.js";
 import { follow, loadCatalogue, silence, now } from "./live.js";
 import { inOneLine, showNotices } from "./notices.js";
 import { ACTIVITY, STALE_S, age, clock, duration, reading } from "./words.js";
@@ -29,6 +30,7 @@ function makeTile() {
       make("span", { ariaHidden: "true" }), make("span"))),
     make("p", { className: "subject" }),
     make("div", { className: "pair" }, figure(), figure()),
+    make("p", { className: "tile-alarm" }),
     make("p", { className: "tile-notice" }, make("span", { ariaHidden: "true" }), " ", make("span")),
     make("ul", { className: "chips", ariaLabel: "Devices" }),
     make("p", { className: "age" }));
@@ -51,7 +53,7 @@ const isEmpty = (slot) => slot.known === true && !slot.subject && !slot.session;
 function updateTile(tile, slot) {
   const seconds = ageOf(slot);
   const stale = seconds !== null && seconds > STALE_S;
-  mark(tile, `tile${seconds === null ? " empty-slot" : ""}${stale ? " stale" : ""}`);
+  mark(tile, `tile${seconds === null ? " empty-slot" : ""}${stale ? " stale" : ""}${slot.alarms.length ? " alarmed" : ""}`);
   const link = tile.querySelector("a");
   const whose = slot.gateway ? `?gateway=${encodeURIComponent(slot.gateway)}` : "";
   const address = new URL(`patient/${encodeURIComponent(slot.id)}${whose}`, ROOT).href;
@@ -68,6 +70,10 @@ function updateTile(tile, slot) {
   say(activity.children[1], word);
   const figures = tile.querySelectorAll(".figure");
   FIGURES.forEach((id, i) => updateFigure(figures[i], id, slot.values[id]));
+  const alarm = tile.querySelector(".tile-alarm");
+  const called = calledOut(slot.alarms, now());
+  alarm.hidden = !called;
+  say(alarm, called);
   const line = tile.querySelector(".tile-notice");
   const [noticeShape, noticeWords] = inOneLine(notices.filter((notice) => notice.slot === slot.id && notice.gateway === slot.gateway));
   line.hidden = !noticeWords;
@@ -99,7 +105,9 @@ function show() {
   const walking = slots.filter((slot) => slot.activity === "walking" && ageOf(slot) <= STALE_S).length;
   const beds = `${slots.length} ${slots.length === 1 ? "bed" : "beds"}`;
   const more = beyond ? ` and ${beyond.toLocaleString("en-GB")} more that are not shown` : "";
-  const counts = slots.length ? `${beds}${more} · ${walking} walking · ${stale} without data` : "";
+  const stopped = slots.filter((slot) => isStopped(slot.alarms)).map((slot) => slot.label);
+  const stops = stopped.length ? ` · ▲ emergency stop in ${stopped.join(", ")}` : "";
+  const counts = slots.length ? `${beds}${more} · ${walking} walking · ${stale} without data${stops}` : "";
   if ($("counts").textContent !== counts) speak(counts);
   say($("counts"), counts);
 }

@@ -62,6 +62,45 @@ def test_a_treadmill_in_two_parts_is_one_measurement_of_each() -> None:
     }  # fmt: skip
 
 
+TAKE_OVER = Bed(SETTINGS.slot[0].model_copy(update={"subject": "p-2"}), "bed-1-b")
+FEWER = Bed(SETTINGS.slot[0].model_copy(update={"device": SETTINGS.slot[0].device[:1]}), "bed-1-a")
+BACK = Bed(SETTINGS.slot[0], "bed-1-c")
+
+
+def counted(*told: int | Bed) -> list[tuple[str, float | None]]:
+    """Return the distance of whoever uses a treadmill that counts metres: every half minute, another count or ward."""
+    frames = []
+    for k, what in enumerate(told):
+        if isinstance(what, Bed):
+            frames.append(ward_frame(ORIGIN.monotonic_ns + 30 * k * NS, encode_ward((what,))))
+        else:
+            metres = what.to_bytes(3, "little")
+            frames.append(frame(TREADMILL, struct.pack("<HH", 4, 500) + metres, 0.01 + 30 * k))
+    return [(m.subject, m.value) for m in measured(*frames) if m.metric == "exercise_distance"]
+
+
+def test_who_gets_on_a_treadmill_does_not_go_on_with_the_distance_of_who_was_there_before() -> None:
+    assert counted(100, 130, TAKE_OVER, 150, 180, BACK, 200, 201) == [
+        ("p-1", 100.0), ("p-1", 130.0), ("p-2", 0.0), ("p-2", 30.0), ("p-1", 0.0), ("p-1", 1.0),
+    ]  # fmt: skip
+
+
+def test_who_gets_on_again_begins_anew() -> None:
+    """Whoever was on it meanwhile, nobody knows of."""
+    away = Bed(SETTINGS.slot[0].model_copy(update={"device": SETTINGS.slot[0].device[1:]}), "bed-1-a")
+    assert counted(100, away, 150, BACK, 200, 230) == [("p-1", 100.0), ("p-1", 0.0), ("p-1", 30.0)]
+
+
+def test_another_device_less_at_the_bed_begins_no_count_anew() -> None:
+    assert counted(100, TAKE_OVER, 150, 170, BACK, 200, 230, FEWER, 240)[-2:] == [("p-1", 30.0), ("p-1", 40.0)]
+
+
+def test_a_treadmill_that_begins_anew_is_counted_on_and_one_that_corrects_itself_is_not() -> None:
+    assert counted(100, TAKE_OVER, 500, 600, 5, 20, 19)[1:] == [
+        ("p-2", 0.0), ("p-2", 100.0), ("p-2", 105.0), ("p-2", 120.0), ("p-2", 119.0),
+    ]  # fmt: skip
+
+
 def test_a_cadence_from_counters() -> None:
     frames = [frame(CRANK, struct.pack("<BHH", 2, 65534 + at & 0xFFFF, 1024 * at), 0.01 + at) for at in range(5)]
     assert [m.value for m in measured(*frames) if m.metric == "exercise_cadence"] == [60.0] * 4

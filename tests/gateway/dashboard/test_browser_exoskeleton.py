@@ -87,3 +87,44 @@ async def test_a_stop_and_a_fault_of_which_nothing_more_is_heard_stay_and_say_si
         await expect(hint).to_have_text(
             re.compile(f"^▲ Emergency stop pressed {at} · ▲ The exoskeleton reported fault 128 {at}$")
         )
+
+
+async def test_the_ward_s_tile_calls_out_a_stop_and_a_fault_and_so_does_its_first_line(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    helped, sound = Helped(1), Helped(2)
+    with SimulatedGateway(settings.broker.port, [helped, sound], topics=topics):
+        await page.goto(address)
+        tiles = page.locator(".tile")
+        await expect(tiles).to_have_count(2)
+        alarm, counts = tiles.nth(0).locator(".tile-alarm"), page.locator("#counts")
+        await expect(tiles.nth(0).locator(".figure b").first).to_have_text(re.compile(r"\d"))
+        await expect(page.locator(".tile-alarm:visible")).to_have_count(0)
+        await expect(counts).not_to_contain_text("emergency stop")
+        helped.stopped = True
+        await expect(alarm).to_have_text("▲ Emergency stop pressed · ▲ The exoskeleton reports fault 128")
+        await expect(counts).to_contain_text("▲ emergency stop in Bay 1")
+        await expect(page.locator(".tile-alarm:visible")).to_have_count(1)
+        await expect(page.locator(".tile.alarmed")).to_have_count(1)
+        helped.stopped = False
+        await expect(alarm).to_be_hidden()
+        await expect(counts).not_to_contain_text("emergency stop")
+        await expect(page.locator(".tile.alarmed")).to_have_count(0)
+
+
+async def test_the_tile_of_a_stop_of_which_nothing_more_is_heard_says_since_when(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    helped = Helped(1)
+    helped.stopped = True
+    with SimulatedGateway(settings.broker.port, [helped], topics=topics):
+        await page.goto(address)
+        alarm = page.locator(".tile-alarm")
+        await expect(alarm).to_contain_text("Emergency stop pressed")
+        helped.connected = False
+        at = r"at \d\d:\d\d:\d\d, nothing newer"
+        await expect(alarm).to_have_text(
+            re.compile(f"^▲ Emergency stop pressed {at} · ▲ The exoskeleton reported fault 128 {at}$")
+        )
+        await expect(page.locator("#counts")).to_contain_text("emergency stop in")
+        await expect(page.locator(".tile.alarmed")).to_have_count(1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import orjson
 import pytest
 
 from config.settings import Device, Settings, Slot
+from drivers.packet import Frame
 from gateway.clocks.wall_clock import WallClock
 from gateway.dashboard.gateway_status import DEVICE_FIELDS, PARTS, SLOT_FIELDS
 from gateway.delivery.state import PublisherState
@@ -29,6 +31,7 @@ from gateway.model.status import (
 from gateway.outbox.outbox import OutboxState
 from gateway.recordings.recorder import RecorderState
 from gateway.status.listener import device_status, gateway_status, slot_status
+from tests.drivers.exo_frames import LEFT_ANKLE, device, limb
 
 STRAP = Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02")
 BED = Slot(id="bed-1", subject="p-1", device=[STRAP])
@@ -55,18 +58,18 @@ def names(state: type) -> list[str]:
 
 
 def test_the_bytes_on_the_wire_are_those_of_before() -> None:
-    device = device_status(Intake(STRAP, "bed-1"), None, 5.0, 1.5, units="g")
+    shown = device_status(Intake(STRAP, "bed-1"), None, 5.0, 1.5, units="g")
     disk = {"free_bytes": 1, "keep_free": 2}
     settings = Settings(simulated=True, slot=[BED])
-    made = gateway_status(settings, time_us=5, ward=(), devices=[device], disk={"free_bytes": 1, "keep_free": 2})
+    made = gateway_status(settings, time_us=5, ward=(), devices=[shown], disk={"free_bytes": 1, "keep_free": 2})
     assert orjson.dumps(made).decode() == GOLDEN
     assert made["disk"] == disk
     assert unknown_keys(Status, made) == set()
 
 
 def test_each_section_has_the_keys_of_what_it_is_made_from() -> None:
-    device = device_status(Intake(STRAP, "bed-1"), None, 5.0, 1.5)
-    assert list(device) == keys(DeviceStatus)
+    shown = device_status(Intake(STRAP, "bed-1"), None, 5.0, 1.5)
+    assert list(shown) == keys(DeviceStatus)
     assert list(slot_status(BED, "bed-1-a")) == keys(SlotStatus)
     assert keys(OutboxStatus) == [*names(OutboxState), "max_bytes", "classes"]
     assert keys(PublisherStatus) == names(PublisherState)
@@ -102,3 +105,14 @@ def test_a_path_that_leads_nowhere_is_refused() -> None:
     for path in (("outbox", "most_bytes"), ("outboxes",), ("clock", "drift_ppm")):
         with pytest.raises(KeyError):
             require_path(Status, *path)
+
+
+def test_a_device_whose_decoder_doubts_that_it_is_one_device_is_told_of() -> None:
+    intake = Intake(Device(id="exo-1", driver="exo_frame", placement="exoskeleton", port=Path("/dev/ttyACM0")), "gym-1")
+    nameless = replace(LEFT_ANKLE, serial=0)
+    intake.decoder.decode([Frame(0, "data", device(nameless) + limb(500) + limb(501))])
+    assert device_status(intake, None, 5.0, 1.5)["doubt"] == ""
+    intake.decoder.decode([Frame(10_000_000, "data", limb(0))])
+    assert "exchanged" in device_status(intake, None, 5.0, 1.5)["doubt"]
+    intake.connected()
+    assert device_status(intake, None, 5.0, 1.5)["doubt"] == "", "until it is connected anew"

@@ -1,8 +1,9 @@
-"""Two exoskeletons in a running gateway, one over a port and one over the air: read, and never written to."""
+"""Exoskeletons in a running gateway, over a port, over the air and over the network: read, and never written to."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from config.settings import Broker, Device, Radio, Settings, Site, Slot
+from drivers.exo_frame.driver import FOREIGN
 from gateway.model.measurement import Measurement
 from gateway.outbox.outbox import Outbox
 from gateway.run.run import Gateway
@@ -18,13 +20,15 @@ from gateway.wire.payload import decode_measurements, encode_measurements
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import Joint, WornExoskeleton
 from simulators.devices.exo_frame import ExoFrame
+from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.devices.openexo import OpenExo
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
+from tests.drivers.test_udp import free_port as udp_port
 from tests.servers import free_port
 from tests.simulators.helpers import on_air
 
-WITHIN_S = 60.0
+WITHIN_S = 240.0
 ADDRESS = "02:45:58:0A:1B:2C"
 SLOTS = ("gym-1", "gym-2")
 
@@ -46,9 +50,11 @@ def measured(box: Outbox) -> list[Measurement]:
     found = []
     for slot in SLOTS:
         rows = [row for row in box.read(0, 100_000) if row.slot == slot]
-        parsed = decode_measurements("gateway-1", slot, encode_measurements("gateway-1", box.epoch, 0, rows))
-        assert not parsed.rejected
-        found += [measurement for _, measurement in parsed.measurements]
+        for at in range(0, len(rows), 100):
+            payload = encode_measurements("gateway-1", box.epoch, 0, rows[at : at + 100])
+            parsed = decode_measurements("gateway-1", slot, payload)
+            assert not parsed.rejected
+            found += [measurement for _, measurement in parsed.measurements]
     return found
 
 
@@ -73,6 +79,7 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
         task = asyncio.create_task(gateway.run(stop), name="gateway")
         try:
             await until(lambda: _states(gateway) == {"exo-1": "streaming", "exo-2": "streaming"})
+            await until(lambda: _prepared(gateway))
             assert _device(gateway, "exo-2")["silence_s"] == 3600.0, "it is silent between trials"
             assert _device(gateway, "exo-1")["silence_s"] == 5.0
             port.press_stop()
@@ -101,9 +108,56 @@ async def test_what_two_exoskeletons_do_is_measured_and_nothing_is_written_to_th
     assert {m.subject for m in results if m.slot == "gym-2"} == {"p-2"}
 
 
+async def test_an_exoskeleton_of_the_network_is_measured_and_a_stranger_is_told_of(tmp_path: Path) -> None:
+    there = udp_port()
+    exo = ExoFrameUdp(
+        name="exo-1", timeline=Timeline(), target=there, sender="127.0.0.1", source=exoskeleton("hip", "knee")
+    )
+    settings = Settings(
+        site=Site(data=tmp_path / "data"), broker=Broker(embedded=False, port=free_port()), simulated=True,
+        slot=[
+            Slot(id="gym-1", subject="p-1", device=[
+                Device(
+                    id="exo-1", driver="exo_frame_udp", placement="exoskeleton", listen=f"{there[0]}:{there[1]}",
+                    sender="127.0.0.1",
+                ),
+            ]),
+        ],
+    )  # fmt: skip
+    gateway, stop = Gateway(settings), asyncio.Event()
+    await exo.start()
+    task = asyncio.create_task(gateway.run(stop), name="gateway")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind(("127.0.0.2", 0))
+            await until(lambda: _states(gateway) == {"exo-1": "streaming"})
+            stranger.sendto(b"\x11", there)
+            exo.press_stop()
+            await until(lambda: _device(gateway, "exo-1")["faults"].get(FOREIGN) == 1)
+            await until(lambda: _prepared(gateway))
+            before = exo.counts.sent
+            await until(lambda: exo.counts.sent > before + 250)
+            told = _device(gateway, "exo-1")
+    finally:
+        stop.set()
+        await asyncio.wait({task})
+        await exo.stop()
+    assert (told["transport"], told["told"]["serial"], told["silence_s"]) == ("udp", "1001", 5.0)
+    with closing(Outbox(settings.site.data / "outbox.db")) as box:
+        results = measured(box)
+    assert {m.subject for m in results} == {"p-1"}
+    assert {("exo_hip_angle", "left"), ("exo_knee_torque", "right")} <= {(m.metric, m.side) for m in results}
+    assert 1.0 in {m.value for m in results if m.metric == "exo_emergency_stop"}
+
+
 def _device(gateway: Gateway, name: str) -> dict[str, Any]:
     (found,) = [device for device in gateway.status["devices"] if device["id"] == name]
     return {**found}
+
+
+def _prepared(gateway: Gateway) -> bool:
+    """Whether the kernels are compiled, which they are once for each version of the sources."""
+    return not gateway.status.get("preparing")
 
 
 def _states(gateway: Gateway) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The open exoskeleton frame in datagrams."""
