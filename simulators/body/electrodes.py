@@ -38,14 +38,14 @@ class Electrodes:
     def ecg_mv(self, time_s: Floats) -> Floats:
         """Return millivolts (n, 3) of three leads."""
         since = self._since_beat(time_s)
-        wave = sum(height * self._bell(since, at, width) for at, width, height in WAVES_MV)
-        return np.asarray(wave)[:, None] * np.array(LEADS)
+        wave = np.sum([height * _bell(since, at, width) for at, width, height in WAVES_MV], axis=0)
+        return np.asarray(wave[:, None] * np.array(LEADS))
 
     def emg_mv(self, time_s: Floats) -> Floats:
         """Return millivolts (n, 2) of a muscle of each leg, by turns."""
-        hum = sum(np.sin(2 * math.pi * hertz * time_s) for hertz in MUSCLE_HZ) / len(MUSCLE_HZ)
+        hum = np.mean([np.sin(2 * math.pi * hertz * time_s) for hertz in MUSCLE_HZ], axis=0)
         effort = np.sin(2 * math.pi * (time_s + self._begin_s) / STEP_S)
-        return MUSCLE_MV * np.asarray(hum)[:, None] * np.clip(np.stack([effort, -effort], axis=1), 0.05, None)
+        return np.asarray(MUSCLE_MV * hum[:, None] * np.clip(np.stack([effort, -effort], axis=1), 0.05, None))
 
     def conductance_us(self, time_s: Floats) -> Floats:
         """Return the conductance (n,) between two fingers, microsiemens."""
@@ -53,7 +53,7 @@ class Electrodes:
 
     def pulse(self, time_s: Floats) -> Floats:
         """Return the light (n,) through a finger, 0 to 1."""
-        return self._bell(self._since_beat(time_s - PULSE_DELAY_S), 0.0, PULSE_WIDTH_S)
+        return _bell(self._since_beat(time_s - PULSE_DELAY_S), 0.0, PULSE_WIDTH_S)
 
     def _since_beat(self, time_s: Floats) -> Floats:
         """Return the time since the nearest beat (n,), negative before it; seconds."""
@@ -61,5 +61,6 @@ class Electrodes:
         nearest = np.round(beats)
         return (beats - nearest) * BEAT_S - SWAY_S * np.sin(2 * math.pi * nearest / SWAY_BEATS)
 
-    def _bell(self, since: Floats, at: float, width: float) -> Floats:
-        return np.exp(-0.5 * ((since - at) / width) ** 2)
+
+def _bell(since: Floats, at: float, width: float) -> Floats:
+    return np.asarray(np.exp(-0.5 * ((since - at) / width) ** 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -131,9 +132,9 @@ async def test_the_battery_is_read_while_it_streams(tmp_path: Path, hardware: in
     connection = await transport.connect(driver, frames.append, lambda: 0)
     await driver.start(connection)
     connection.begin_stream()
-    for asked in range(1, 4):
+    for wanted in (1000, 2000, 3000):
         await driver.refresh(connection)
-        await until(lambda asked=asked: size(frames, "data") >= asked * 1000)
+        await until(partial(_arrived, frames, wanted))
     connection.begin_dialogue()
     await driver.stop(connection)
     await connection.close()
@@ -143,6 +144,10 @@ async def test_the_battery_is_read_while_it_streams(tmp_path: Path, hardware: in
     assert len(got["battery"]) == 4
     assert (got["battery"].samples[:, 0] > 50).all()
     assert (np.diff(got["imu"].ticks) == 256).all()
+
+
+def _arrived(frames: list[Frame], wanted: int) -> bool:
+    return size(frames, "data") >= wanted
 
 
 async def test_its_number_and_model_are_told(tmp_path: Path) -> None:
