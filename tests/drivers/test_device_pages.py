@@ -21,7 +21,7 @@ OF_EXOSKELETONS = ("exo_frame", "openexo", "vesc")
 OF_WEARABLES = ("movella_dot", "shimmer3")
 
 
-@pytest.mark.parametrize("name", (*OF_EXOSKELETONS, *OF_WEARABLES))
+@pytest.mark.parametrize("name", [*OF_EXOSKELETONS, *OF_WEARABLES])
 def test_a_page_has_its_headings_and_its_driver_s_streams(name: str) -> None:
     page = (PAGES / f"{name}.md").read_text("utf-8")
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
