@@ -100,7 +100,7 @@ def _bmp280(data: bytes, ut: Samples, up: Samples) -> tuple[Samples, Samples]:
     var2 = (var1**2 * p6 / 32768.0 + var1 * p5 * 2.0) / 4.0 + p4 * 65536.0
     var1 = (1.0 + (p3 * var1**2 / 524288.0 + p2 * var1) / 524288.0 / 32768.0) * p1
     p = (1048576.0 - up - var2 / 4096.0) * 6250.0 / var1
-    return fine / 5120.0, p + (p9 * p**2 / 2147483648.0 + p * p8 / 32768.0 + p7) / 16.0
+    return fine / 5120.0, p + (p9 * p**2 / 2.0**31 + p * p8 / 32768.0 + p7) / 16.0
 
 
 def _bmp390(data: bytes, ut: Samples, up: Samples) -> tuple[Samples, Samples]:
