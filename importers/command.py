@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Turn recorded sessions of others into recordings that 'replay' reads.", no_args_is_help=True)
+from gateway.cli.options import examples
+
+EXAMPLES = examples("rehab-gateway import exoskeleton walk.csv --columns c.toml -o walk.rgrec")
+
+app = typer.Typer(
+    help="Turn recorded sessions of others into recordings that 'replay' reads.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    epilog=EXAMPLES,
+)
 
 
 @app.callback()
@@ -15,7 +24,7 @@ def importing() -> None:
     """Turn recorded sessions of others into recordings that 'replay' reads."""
 
 
-@app.command("exoskeleton")
+@app.command("exoskeleton", epilog=EXAMPLES)
 def import_exoskeleton(
     session: Annotated[
         Path, typer.Argument(metavar="FILE", help="CSV, or a ROS 2 bag in SQLite (.db3, or its folder).")
