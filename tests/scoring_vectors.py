@@ -10,6 +10,7 @@ from drivers.heart_rate.driver import parse_measurement
 from drivers.movella_dot.driver import parse_control
 from drivers.movella_dot.layout import MODES, parse_payload
 from drivers.movella_dot.messages import parse_message
+from drivers.shimmer3.channels import SHIMMER3, SHIMMER3R
 from drivers.shimmer3.describe import describe
 from drivers.shimmer3.stream import Layout, parse_packet
 from tests import (
@@ -84,5 +85,11 @@ def _shimmer3(stream: str, packets: Sequence[bytes], context: Mapping[str, Any])
     if "data packet" not in stream:
         return describe(packets)
     crc_bytes = CRC_BYTES.get(context.get("crc_mode", 0), 0)
-    stamp, values = parse_packet(only(packets), Layout(tuple(context["channels"]), crc_bytes=crc_bytes))
+    newer = any("3r" in str(value).lower() for value in context.values())
+    stamp_bytes = 2 if context.get("stamp_bytes") == 2 else 3
+    layout = Layout(
+        tuple(context["channels"]), stamp_bytes=stamp_bytes, crc_bytes=crc_bytes,
+        hardware=SHIMMER3R if newer else SHIMMER3,
+    )  # fmt: skip
+    stamp, values = parse_packet(only(packets), layout)
     return {"timestamp": stamp, "channels": values} | ({"crc_ok": True} if crc_bytes else {})

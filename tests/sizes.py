@@ -28,7 +28,7 @@ MOST_METHODS = 20
 """What the projects that we learn from keep: few of their files, functions and classes are longer."""
 
 ROOT = Path(__file__).parents[1]
-PRODUCT = ("config", "drivers", "dsp", "gateway", "simulators")
+PRODUCT = ("config", "drivers", "dsp", "gateway", "importers", "simulators")
 TESTS = "tests"
 KERNELS = {"kernel", "compiled", "lean", "inlined"}
 

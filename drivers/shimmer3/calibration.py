@@ -1,8 +1,7 @@
 """Shimmer3 calibration: raw counts to m/s^2, rad/s and magnetic field, cal = A^-1 K^-1 (raw - b).
 
-The device stores offset b, sensitivity K and alignment A of four sensors. A sensor that was never calibrated has
-all bytes 0xFF there; then the nominal constants of the vendor's software for its range are used. Those and the
-factor 100 of the stored gyroscope sensitivity are from general knowledge.
+The device stores offset b, sensitivity K and alignment A of four sensors, a Shimmer3R of six. A sensor that was never
+calibrated has all bytes 0xFF or 0 there; then the nominal constants of the vendor's software for its range are used.
 """
 
 from __future__ import annotations
@@ -16,12 +15,21 @@ from numpy.typing import NDArray
 
 from drivers.errors import MalformedFrameError
 from drivers.packet import Samples
-from drivers.shimmer3.protocol import CALIBRATION_BYTES, CALIBRATION_REPLY, Inquiry, body
+from drivers.shimmer3.channels import SHIMMER3R
+from drivers.shimmer3.protocol import (
+    CALIBRATION_BYTES,
+    CALIBRATION_BYTES_3R,
+    CALIBRATION_REPLY,
+    Inquiry,
+    body,
+)
 
 Matrix = NDArray[np.float64]
 
 LOW_NOISE, GYRO, MAG, WIDE_RANGE = "acc_ln", "gyr", "mag", "acc_wr"
+HIGH_G, SECOND_MAG = "acc_hg", "mag_wr"  # of a Shimmer3R
 ORDER = (LOW_NOISE, GYRO, MAG, WIDE_RANGE)  # in the reply
+ORDER_3R = (*ORDER, HIGH_G, SECOND_MAG)
 
 _SENSOR_BYTES = 21
 _GYRO_STORED_FACTOR = 100.0  # sensitivities below 327 LSB/(deg/s) are stored times 100, to keep two decimals
@@ -73,9 +81,10 @@ def parse_calibration(reply: bytes) -> Mapping[str, Calibration]:
     Raises:
         MalformedFrameError: when the reply is cut.
     """
-    data = body(reply, CALIBRATION_REPLY, CALIBRATION_BYTES)
+    more = len(reply) > 1 + CALIBRATION_BYTES
+    data = body(reply, CALIBRATION_REPLY, CALIBRATION_BYTES_3R if more else CALIBRATION_BYTES)
     found = {}
-    for at, sensor in enumerate(ORDER):
+    for at, sensor in enumerate(ORDER_3R if more else ORDER):
         part = data[at * _SENSOR_BYTES :][:_SENSOR_BYTES]
         try:
             found[sensor] = _sensor(part, sensor)
@@ -103,9 +112,21 @@ _MAG_LSB = (  # LSM303DLHC by gain setting, LSB/gauss for x, y and for z; settin
     (450.0, 400.0), (400.0, 355.0), (330.0, 295.0), (230.0, 205.0),
 )  # fmt: skip
 
+_TURNED_ALIGNMENT = np.array([[-1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]])
+_HIGH_G_ALIGNMENT = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
+_SECOND_MAG_ALIGNMENT = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, -1.0]])
+_LOW_NOISE_LSB_3R = (1672.0, 836.0, 418.0, 209.0)  # LSM6DSV at 2, 4, 8, 16 g, LSB/(m/s^2)
+_WIDE_RANGE_LSB_3R = (1671.0, 836.0, 418.0, 209.0)  # LIS2DW12 likewise
+_GYRO_LSB_3R = (229.0, 114.0, 57.0, 29.0, 14.0, 7.0)  # LSM6DSV at 125 to 4000 deg/s, LSB/(deg/s)
+_HIGH_G_OFFSET, _HIGH_G_LSB = 10.0, 1.0197  # ADXL371: 100 mg a count
+_MAG_LSB_3R = 667.0  # LIS2MDL, LSB/gauss
+_SECOND_MAG_LSB_3R = (6842.0, 3421.0, 2281.0, 1711.0)  # LIS3MDL at 4, 8, 12, 16 gauss, LSB/gauss
+
 
 def nominal(inquiry: Inquiry) -> Mapping[str, Calibration]:
     """Return constants for the ranges that the device is set to, for sensors that were never calibrated."""
+    if inquiry.hardware == SHIMMER3R:
+        return _nominal_3r(inquiry)
     zero, xy_z = np.zeros(3), _MAG_LSB[inquiry.mag_gain]
     wide, gyro = _WIDE_RANGE_LSB[inquiry.wide_range], _GYRO_LSB[inquiry.gyro_range]
     return {
@@ -113,4 +134,20 @@ def nominal(inquiry: Inquiry) -> Mapping[str, Calibration]:
         WIDE_RANGE: calibration(zero, np.full(3, wide), _WIDE_RANGE_ALIGNMENT),
         GYRO: calibration(zero, np.full(3, gyro), _LOW_NOISE_ALIGNMENT, unit=_DEGREE),
         MAG: calibration(zero, np.array([xy_z[0], xy_z[0], xy_z[1]]), _WIDE_RANGE_ALIGNMENT),
+    }
+
+
+def _nominal_3r(inquiry: Inquiry) -> Mapping[str, Calibration]:
+    """A setting that there is not is taken for the widest there is."""
+    zero = np.zeros(3)
+    gyro = _GYRO_LSB_3R[min(inquiry.gyro_range, len(_GYRO_LSB_3R) - 1)]
+    second = _SECOND_MAG_LSB_3R[min(inquiry.mag_gain, len(_SECOND_MAG_LSB_3R) - 1)]
+    low, wide = _LOW_NOISE_LSB_3R[inquiry.low_noise_range], _WIDE_RANGE_LSB_3R[inquiry.wide_range]
+    return {
+        LOW_NOISE: calibration(zero, np.full(3, low), _WIDE_RANGE_ALIGNMENT),
+        WIDE_RANGE: calibration(zero, np.full(3, wide), _LOW_NOISE_ALIGNMENT),
+        GYRO: calibration(zero, np.full(3, gyro), _WIDE_RANGE_ALIGNMENT, unit=_DEGREE),
+        MAG: calibration(zero, np.full(3, _MAG_LSB_3R), _TURNED_ALIGNMENT),
+        HIGH_G: calibration(np.full(3, _HIGH_G_OFFSET), np.full(3, _HIGH_G_LSB), _HIGH_G_ALIGNMENT),
+        SECOND_MAG: calibration(zero, np.full(3, second), _SECOND_MAG_ALIGNMENT),
     }

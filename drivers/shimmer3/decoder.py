@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import groupby
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivers.driver import Decoder
 from drivers.errors import MalformedFrameError
 from drivers.gatt.battery import BATTERY, BATTERY_CHANNEL
 from drivers.packet import Flag, Frame, Frames, Packet, Packets, Samples, StreamSpec
+from drivers.shimmer3.announced import Announced, ExgChoice
 from drivers.shimmer3.calibration import (
     GYRO,
+    HIGH_G,
     LOW_NOISE,
     MAG,
+    SECOND_MAG,
     WIDE_RANGE,
     Calibration,
     calibrate,
     nominal,
     parse_calibration,
 )
+from drivers.shimmer3.channels import SHIMMER3, SHIMMER3R
 from drivers.shimmer3.protocol import (
     ACK,
     BATTERY_REPLY,
@@ -35,44 +40,65 @@ from drivers.shimmer3.protocol import (
     parse_firmware,
     parse_inquiry,
 )
+from drivers.shimmer3.signals import Signal
 from drivers.shimmer3.split import split
-from drivers.shimmer3.stream import Layout, Splitter
+from drivers.shimmer3.stream import MOST_LAYOUTS, Bytes, Layout, Splitter
 
 DATA_CHANNEL = "data"
 INQUIRY_CHANNEL = "inquiry"
 CALIBRATION_CHANNEL = "calibration"
 FIRMWARE_CHANNEL = "firmware"
+CONTROL_CHANNEL = "control"  # hardware version, ExG registers, pressure coefficients: each says which it is
 
-OLD_FIRMWARE_BEFORE = (0, 5, 4)  # LogAndStream: 16-bit stamps; from general knowledge
 DEFAULT_RATE_HZ = 51.2  # as shipped
+TOO_LATE = "an answer behind the inquiry reply that would have changed its meaning"
 
 SENSORS: Mapping[str, tuple[int, ...]] = {  # channel numbers of the x, y and z axis
     LOW_NOISE: (0x00, 0x01, 0x02),
     WIDE_RANGE: (0x04, 0x05, 0x06),
     GYRO: (0x0A, 0x0B, 0x0C),
     MAG: (0x07, 0x08, 0x09),
+    HIGH_G: (0x14, 0x15, 0x16),
+    SECOND_MAG: (0x17, 0x18, 0x19),
 }
-_STREAM_NAMES = {LOW_NOISE: "acc", WIDE_RANGE: "acc", GYRO: "gyr", MAG: "mag"}
+_ONLY_OF_3R = (HIGH_G, SECOND_MAG)
+_STREAM_NAMES = {
+    LOW_NOISE: "acc", WIDE_RANGE: "acc", HIGH_G: "acc", GYRO: "gyr", MAG: "mag", SECOND_MAG: "mag",
+}  # fmt: skip
 _UNITS = {"acc": "m/s2", "gyr": "rad/s", "mag": "[arb'U]"}
-_ENDS = {LOW_NOISE: (0, 4095)}  # of the 12-bit converter; the others fill 16 bits
+_ENDS = {(SHIMMER3, LOW_NOISE): (0, 4095), (SHIMMER3R, HIGH_G): (-2048, 2047)}  # of 12 bits; the others fill 16
 _ENDS_16_BIT = (-32768, 32767)
 
-ACCELEROMETERS = {"auto": (WIDE_RANGE, LOW_NOISE), "wide_range": (WIDE_RANGE,), "low_noise": (LOW_NOISE,)}
+MOVEMENT, FIELD = "imu", "magnetic_field"
+_MICROTESLA_OF_A_GAUSS = 100.0
+
+ACCELEROMETERS = {
+    "auto": (WIDE_RANGE, LOW_NOISE, HIGH_G),
+    "wide_range": (WIDE_RANGE,),
+    "low_noise": (LOW_NOISE,),
+    "high_g": (HIGH_G,),
+}
 
 
-def chosen_sensors(channels: Sequence[int], accelerometers: Sequence[str]) -> tuple[str, ...]:
-    """Sensors whose three axes are all among ``channels``; one accelerometer, the first of ``accelerometers``."""
-    present = [sensor for sensor, axes in SENSORS.items() if set(axes) <= set(channels)]
-    accelerometer = next((a for a in accelerometers if a in present), None)
-    return tuple(s for s in (accelerometer, GYRO, MAG) if s is not None and s in present)
+def chosen_sensors(channels: Sequence[int], accelerometers: Sequence[str], hardware: int = SHIMMER3) -> tuple[str, ...]:
+    """Sensors whose three axes are all among ``channels``: of each kind one, the first of those that are asked for."""
+    known = [sensor for sensor in SENSORS if hardware == SHIMMER3R or sensor not in _ONLY_OF_3R]
+    present = [sensor for sensor in known if set(SENSORS[sensor]) <= set(channels)]
+    kinds = (accelerometers, (GYRO,), (MAG, SECOND_MAG))
+    chosen = (next((sensor for sensor in kind if sensor in present), None) for kind in kinds)
+    return tuple(sensor for sensor in chosen if sensor is not None)
+
+
+def _stream_of(sensors: Sequence[str]) -> str:
+    """A magnetometer alone is no motion sensor."""
+    return FIELD if all(_STREAM_NAMES[sensor] == "mag" for sensor in sensors) else MOVEMENT
 
 
 def _spec(sensors: Sequence[str], rate_hz: float, stamp_bytes: int) -> StreamSpec:
-    names = [_STREAM_NAMES[sensor] for sensor in sensors]
+    names, stream = [_STREAM_NAMES[sensor] for sensor in sensors], _stream_of(sensors)
     channels = tuple(f"{name}_{axis}" for name in names for axis in "xyz")
-    return StreamSpec(
-        "imu", channels, tuple(_UNITS[n] for n in names for _ in "xyz"), rate_hz, TICK_HZ, 8 * stamp_bytes
-    )
+    units = ("uT",) * 3 if stream == FIELD else tuple(_UNITS[name] for name in names for _ in "xyz")
+    return StreamSpec(stream, channels, units, rate_hz, TICK_HZ, 8 * stamp_bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,13 +108,15 @@ class Shape:
     Attributes:
         layout: Of the data packets.
         sensors: Which of the device's sensors fill the inertial stream.
+        signals: What the packets hold beside that.
     """
 
     layout: Layout
     sensors: tuple[str, ...]
+    signals: tuple[Signal, ...] = ()
 
 
-_shape = cache(Shape)
+_shape = lru_cache(MOST_LAYOUTS)(Shape)
 
 
 class Shimmer3Decoder(Decoder):
@@ -100,12 +128,21 @@ class Shimmer3Decoder(Decoder):
         splitter: Finds the packets; None before the inquiry reply.
     """
 
-    def __init__(self, *, accelerometers: Sequence[str], stamp_bytes: int | None, crc_bytes: int) -> None:
+    def __init__(
+        self,
+        *,
+        accelerometers: Sequence[str],
+        stamp_bytes: int | None,
+        crc_bytes: int,
+        exg: ExgChoice = "auto",
+        ppg: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
         self._accelerometers = accelerometers
-        self._stamp_bytes = stamp_bytes or 3
-        self._stamp_fixed = stamp_bytes is not None
+        self._fixed_stamp_bytes = stamp_bytes
         self._crc_bytes = crc_bytes
+        self._exg, self._ppg = exg, ppg
+        self._announced_before = Announced()
         self._inquiry: Inquiry | None = None
         self._stored: Mapping[str, Calibration] = {}
         self.splitter: Splitter | None = None
@@ -116,7 +153,7 @@ class Shimmer3Decoder(Decoder):
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
-        """The inertial stream as the inquiry announced it, and the battery."""
+        """The streams as the inquiry announced them, and the battery."""
         return self._streams
 
     def decode(self, frames: Sequence[Frame]) -> list[Packet]:
@@ -154,11 +191,13 @@ class Shimmer3Decoder(Decoder):
     def _announced(self, frame: Frame) -> list[Packet]:
         try:
             if frame.channel == INQUIRY_CHANNEL:
-                self._apply_inquiry(parse_inquiry(frame.data))
+                self._apply_inquiry(parse_inquiry(frame.data, self._announced_before.hardware))
             elif frame.channel == CALIBRATION_CHANNEL:
                 self._stored, self._constants = parse_calibration(frame.data), None
             elif frame.channel == FIRMWARE_CHANNEL:
                 self._apply_firmware(parse_firmware(frame.data)[1])
+            elif frame.channel == CONTROL_CHANNEL:
+                self._take(frame.data)
             elif frame.channel == BATTERY_CHANNEL:
                 return [_battery(frame)]
         except MalformedFrameError as problem:
@@ -166,24 +205,43 @@ class Shimmer3Decoder(Decoder):
         return []
 
     def _apply_firmware(self, version: tuple[int, int, int]) -> None:
-        if not self._stamp_fixed and self._inquiry is None:
-            self._stamp_bytes = 2 if version < OLD_FIRMWARE_BEFORE else 3
+        if self._inquiry is None:
+            self._announced_before.firmware = version
             self._specify(DEFAULT_RATE_HZ)
 
-    def _specify(self, rate_hz: float) -> None:
-        imu = {"imu": _spec(self.sensors, rate_hz, self._stamp_bytes)} if self.sensors else {}
-        self._streams = imu | {BATTERY.name: BATTERY}
+    def _take(self, reply: bytes) -> None:
+        if self._inquiry is not None:
+            raise MalformedFrameError(TOO_LATE)
+        self._announced_before.take(reply)
+        self._specify(DEFAULT_RATE_HZ)
+
+    @property
+    def _stamp_bytes(self) -> int:
+        return self._fixed_stamp_bytes or self._announced_before.stamp_bytes
+
+    def _specify(self, rate_hz: float, signals: Sequence[Signal] = ()) -> None:
+        moving = [_spec(self.sensors, rate_hz, self._stamp_bytes)] if self.sensors else []
+        bits = 8 * self._stamp_bytes
+        others = [
+            StreamSpec(each.stream, each.channels, (each.unit,) * len(each.channels), rate_hz, TICK_HZ, bits)
+            for each in signals
+        ]
+        self._streams = {spec.name: spec for spec in (*moving, *others, BATTERY)}
 
     def _apply_inquiry(self, inquiry: Inquiry) -> None:
-        if self._inquiry is not None and inquiry != self._inquiry:
-            self.faults["another inquiry reply within a connection"] += 1
+        if self._inquiry is not None:
+            if inquiry != self._inquiry:
+                self.faults["another inquiry reply within a connection"] += 1
             return
-        self._inquiry = inquiry
-        self.sensors = chosen_sensors(inquiry.channels, self._accelerometers)
-        layout = Layout(inquiry.channels, inquiry.divisor, self._stamp_bytes, self._crc_bytes)
-        self.shape = _shape(layout, self.sensors)
+        self._inquiry, before = inquiry, self._announced_before
+        self.sensors = chosen_sensors(inquiry.channels, self._accelerometers, inquiry.hardware)
+        signals = before.signals(inquiry, exg=self._exg, ppg=self._ppg, faults=self.faults)
+        layout = Layout(
+            inquiry.channels, inquiry.divisor, self._stamp_bytes, self._crc_bytes, inquiry.hardware, before.status_bytes
+        )
+        self.shape = _shape(layout, self.sensors, signals)
         self.splitter = Splitter(layout, self.faults)
-        self._specify(inquiry.rate_hz)
+        self._specify(inquiry.rate_hz, signals)
 
     def _data(self, frames: Sequence[Frame]) -> list[Packet]:
         if self.shape is None:
@@ -230,19 +288,33 @@ def _streamed(decoders: Sequence[Shimmer3Decoder], shape: Shape, frames: Frames)
     packets: list[Packets] = []
     if any(found.replies):
         packets = Packets.of([_joined(d.replies(each)) for d, each in zip(decoders, found.replies, strict=True)])
-    if not len(found.rows) or not shape.sensors:
+    if not len(found.rows):
         return packets
     device = np.flatnonzero(found.counts)
     counts = found.counts[device]
-    raw = shape.layout.axes(found.rows, [SENSORS[sensor] for sensor in shape.sensors])
-    constants = np.concatenate([decoders[at].constants for at in device.tolist()]).repeat(counts, axis=0)
-    samples = calibrate(raw, constants[..., 0], constants[..., 1:]).reshape(len(raw), -1)
-    low, high = np.array([_ENDS.get(sensor, _ENDS_16_BIT) for sensor in shape.sensors], np.float64).T[..., None]
-    clipped = ((raw <= low) | (raw >= high)).any(axis=(1, 2))
-    flags = np.where(clipped, np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE))
     start = np.concatenate([[0], np.cumsum(counts)])
     ticks = shape.layout.stamps(found.rows)
-    return [*packets, Packets("imu", device, start, found.arrival_ns, ticks, samples, flags)]
+    if shape.sensors:
+        constants = np.concatenate([decoders[at].constants for at in device.tolist()]).repeat(counts, axis=0)
+        samples, flags = _moved(shape, found.rows, constants)
+        stream = _stream_of(shape.sensors)
+        packets.append(Packets(stream, device, start, found.arrival_ns, ticks, samples, flags))
+    for signal in shape.signals:
+        samples, flags = signal.measure(shape.layout, found.rows)
+        packets.append(Packets(signal.stream, device, start, found.arrival_ns, ticks, samples, flags))
+    return packets
+
+
+def _moved(shape: Shape, rows: Bytes, constants: Samples) -> tuple[Samples, NDArray[np.uint8]]:
+    """Return the samples and flags of the inertial stream, by the constants of each row's device."""
+    raw = shape.layout.axes(rows, [SENSORS[sensor] for sensor in shape.sensors])
+    samples = calibrate(raw, constants[..., 0], constants[..., 1:]).reshape(len(raw), -1)
+    ends = [_ENDS.get((shape.layout.hardware, sensor), _ENDS_16_BIT) for sensor in shape.sensors]
+    low, high = np.array(ends, np.float64).T[..., None]
+    clipped = ((raw <= low) | (raw >= high)).any(axis=(1, 2))
+    if _stream_of(shape.sensors) == FIELD:
+        samples *= _MICROTESLA_OF_A_GAUSS
+    return samples, np.where(clipped, np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE))
 
 
 def _joined(packets: Sequence[Packet]) -> list[Packet]:

@@ -7,36 +7,58 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from drivers.errors import MalformedFrameError
+from drivers.shimmer3.calibration import ORDER, ORDER_3R
+from drivers.shimmer3.pressure import BMP180, BMP280, COEFFICIENT_BYTES, parse_barometer
 from drivers.shimmer3.protocol import (
     ACK,
     BATTERY_REPLY,
+    BMP180_REPLY,
+    BMP280_REPLY,
+    BOARD_REPLY,
     CALIBRATION_BYTES,
+    CALIBRATION_BYTES_3R,
     CALIBRATION_REPLY,
     CLOCK_REPLY,
+    CONFIG_TIME_REPLY,
     EXG_REPLY,
+    EXPERIMENT_REPLY,
     FIRMWARE_REPLY,
     FIRMWARE_TYPES,
     GET_BATTERY,
+    GET_BMP180,
+    GET_BMP280,
+    GET_BOARD,
     GET_CALIBRATION,
     GET_CLOCK,
+    GET_CONFIG_TIME,
     GET_EXG,
+    GET_EXPERIMENT,
     GET_FIRMWARE,
+    GET_GSR_RANGE,
     GET_HARDWARE,
     GET_NAME,
+    GET_PRESSURE,
     GET_RATE,
+    GET_SERIAL,
     GET_STATUS,
+    GSR_RANGE_REPLY,
     HARDWARE,
     HARDWARE_REPLY,
     INQUIRY,
-    INQUIRY_HEAD,
     INQUIRY_REPLY,
     INSTREAM,
     INSTREAM_BYTES,
+    LOG,
     NAME_REPLY,
+    PRESSURE_REPLY,
     RATE_REPLY,
+    SERIAL_REPLY,
     SET_CLOCK,
+    SET_CONFIG_TIME,
     SET_CRC,
     SET_EXG,
+    SET_EXPERIMENT,
+    SET_GSR_RANGE,
     SET_NAME,
     SET_RATE,
     SET_SENSORS,
@@ -45,9 +67,14 @@ from drivers.shimmer3.protocol import (
     STATUS_ACK,
     STATUS_REPLY,
     STOP,
+    STOP_LOG,
+    STOP_LOGGING,
+    TEST_CONNECTION,
     TICK_HZ,
+    UNIQUE_BYTES,
     check_crc,
     inquiry_bytes,
+    inquiry_head,
     parse_battery,
     parse_clock,
     parse_firmware,
@@ -58,8 +85,11 @@ from drivers.shimmer3.protocol import (
 
 Described = dict[str, Any]
 
-_QUESTIONS = (INQUIRY, GET_RATE, START, STOP, START_LOGGING, GET_CALIBRATION, GET_FIRMWARE, GET_HARDWARE, GET_STATUS,
-              GET_BATTERY, GET_CLOCK, GET_NAME)  # fmt: skip
+_QUESTIONS = (
+    INQUIRY, GET_RATE, START, STOP, START_LOGGING, GET_CALIBRATION, GET_FIRMWARE, GET_HARDWARE, GET_STATUS, GET_BATTERY,
+    GET_CLOCK, GET_NAME, GET_SERIAL, GET_PRESSURE, GET_BMP280, GET_BMP180, GET_EXPERIMENT, GET_CONFIG_TIME,
+    GET_GSR_RANGE, LOG, STOP_LOG, STOP_LOGGING, TEST_CONNECTION,
+)  # fmt: skip
 LONGEST_CRC = 2
 
 
@@ -86,44 +116,72 @@ def _describe(packet: bytes) -> Described:
         raise MalformedFrameError("empty frame")
     if inner == bytes((ACK,)):
         return {"acknowledged": True}
-    size = _size(inner)
-    if len(inner) < size:
-        raise MalformedFrameError("truncated frame")
+    size = _size(packet, inner)
     crc_bytes = len(inner) - size
     if not crc_bytes:
         return _meaning(inner)
-    if crc_bytes > LONGEST_CRC:
-        raise MalformedFrameError("bytes behind the frame")
-    check_crc(packet, crc_bytes)
     return _meaning(inner[:size]) | {"crc_byte": packet[-crc_bytes], "crc_ok": True}
 
 
-def _size(data: bytes) -> int:
-    """Whole length of a command or reply, from as much of it as is there; raises MalformedFrameError."""
+def _size(packet: bytes, inner: bytes) -> int:
+    """Length of a command or reply without its check sum; raises MalformedFrameError.
+
+    A few replies of a Shimmer3R are longer: one is taken for that only where it is none of a Shimmer3.
+    """
+    sizes = _sizes(inner)
+    if len(inner) == sizes[0]:
+        return sizes[0]
+    refused: MalformedFrameError | None = None
+    for size in sizes:
+        if 0 < len(inner) - size <= LONGEST_CRC:
+            try:
+                check_crc(packet, len(inner) - size)
+            except MalformedFrameError as problem:
+                refused = refused or problem
+            else:
+                return size
+    if len(inner) in sizes:
+        return len(inner)
+    if refused is not None:
+        raise refused
+    raise MalformedFrameError("truncated frame" if len(inner) < max(sizes) else "bytes behind the frame")
+
+
+def _sizes(data: bytes) -> tuple[int, ...]:
+    """Whole length of a command or reply by what is there of it: of a Shimmer3, then of a 3R where it differs."""
     kind = data[0]
     if kind in _QUESTIONS:
-        return 1
+        return (1,)
     if kind == INQUIRY_REPLY:
-        return inquiry_bytes(data) if len(data) >= INQUIRY_HEAD else INQUIRY_HEAD
+        return tuple(
+            inquiry_bytes(data, version) if len(data) >= inquiry_head(version) else inquiry_head(version)
+            for version in HARDWARE
+        )
     if kind == INSTREAM and len(data) > 1:
-        return INSTREAM_BYTES.get(data[1], len(data))
+        size = INSTREAM_BYTES.get(data[1], len(data))
+        return (size, size + 1) if data[1] == STATUS_REPLY else (size,)
     if kind in _COUNTED:
         at = _COUNTED[kind]
-        return at + 1 + data[at] if len(data) > at else at + 1
+        return (at + 1 + data[at] if len(data) > at else at + 1,)
     if kind in _FIXED:
-        return 1 + _FIXED[kind]
+        return tuple(1 + size for size in _FIXED[kind])
     raise MalformedFrameError("unknown command or reply")
 
 
-_COUNTED = {SET_NAME: 1, NAME_REPLY: 1, EXG_REPLY: 1, SET_EXG: 3}  # where the count of the bytes behind it stands
+_COUNTED = {  # where the count of the bytes behind it stands
+    SET_NAME: 1, NAME_REPLY: 1, SET_EXPERIMENT: 1, EXPERIMENT_REPLY: 1, SET_CONFIG_TIME: 1, CONFIG_TIME_REPLY: 1,
+    EXG_REPLY: 1, SET_EXG: 3, PRESSURE_REPLY: 1, BOARD_REPLY: 1,
+}  # fmt: skip
 _FIXED = {  # bytes behind the first
-    RATE_REPLY: 2, SET_RATE: 2, SET_SENSORS: 3, FIRMWARE_REPLY: 6, HARDWARE_REPLY: 1, CLOCK_REPLY: 8, SET_CLOCK: 8,
-    CALIBRATION_REPLY: CALIBRATION_BYTES, STATUS_ACK: 1, SET_CRC: 1, GET_EXG: 3,
+    RATE_REPLY: (2,), SET_RATE: (2,), SET_SENSORS: (3,), FIRMWARE_REPLY: (6,), HARDWARE_REPLY: (1,), CLOCK_REPLY: (8,),
+    SET_CLOCK: (8,), CALIBRATION_REPLY: (CALIBRATION_BYTES, CALIBRATION_BYTES_3R), STATUS_ACK: (1,), SET_CRC: (1,),
+    GET_EXG: (3,), SERIAL_REPLY: tuple(UNIQUE_BYTES.values()), GSR_RANGE_REPLY: (1,), SET_GSR_RANGE: (1,),
+    GET_BOARD: (2,), BMP280_REPLY: (COEFFICIENT_BYTES[BMP280],), BMP180_REPLY: (COEFFICIENT_BYTES[BMP180],),
 }  # fmt: skip
 
 
 def _inquiry(data: bytes) -> Described:
-    inquiry = parse_inquiry(data)
+    inquiry = parse_inquiry(data, next(each for each in HARDWARE if len(data) == inquiry_bytes(data, each)))
     return {
         "hz": inquiry.rate_hz,
         "config_bytes_le": inquiry.config.hex(),
@@ -148,8 +206,8 @@ def _instream(data: bytes) -> Described:
 
 
 def _calibration(data: bytes) -> Described:
-    """As stored: offset, sensitivity and alignment of low-noise accelerometer, gyroscope, magnetometer, wide range."""
-    names = ("acc_ln", "gyr", "mag", "acc_wr")
+    """As stored: offset, sensitivity and alignment of each sensor."""
+    names = ORDER_3R if len(data) > 1 + CALIBRATION_BYTES else ORDER
     parts = [struct.unpack(">6h9b", data[1 + 21 * i : 22 + 21 * i]) for i in range(len(names))]
     return {
         name: {"offset": list(part[:3]), "sensitivity": list(part[3:6]), "alignment": [a / 100 for a in part[6:]]}
@@ -167,6 +225,25 @@ def _registers(data: bytes) -> Described:
     return {"chip": data[1], "offset": data[2], "count": data[3], "registers": data[4:].hex()}
 
 
+def _text(key: str) -> Callable[[bytes], Described]:
+    return lambda data: {key: data[2:].decode("ascii", "replace")}
+
+
+def _config_time(data: bytes) -> Described:
+    text = data[2:].decode("ascii", "replace")
+    return {"config_time": int(text) if text.isascii() and text.isdigit() else text}
+
+
+def _barometer(data: bytes) -> Described:
+    barometer = parse_barometer(data)
+    return {"sensor": barometer.kind, "coefficients": barometer.coefficients.hex()}
+
+
+def _board(data: bytes) -> Described:
+    keys = ("board", "revision", "special_revision")
+    return dict(zip(keys, data[2:], strict=False)) | {"bytes": data[2:].hex()}
+
+
 _MEANINGS: Mapping[int, Callable[[bytes], Described]] = {
     INQUIRY_REPLY: _inquiry,
     FIRMWARE_REPLY: _firmware,
@@ -178,8 +255,19 @@ _MEANINGS: Mapping[int, Callable[[bytes], Described]] = {
     SET_CLOCK: lambda data: {"seconds": int.from_bytes(data[1:], "little") / TICK_HZ},
     SET_SENSORS: lambda data: {"sensors": int.from_bytes(data[1:], "little")},
     HARDWARE_REPLY: lambda data: {"hardware": HARDWARE.get(data[1], str(data[1])), "hardware_version": data[1]},
-    NAME_REPLY: lambda data: {"name": data[2:].decode("ascii", "replace")},
-    SET_NAME: lambda data: {"name": data[2:].decode("ascii", "replace")},
+    NAME_REPLY: _text("name"),
+    SET_NAME: _text("name"),
+    EXPERIMENT_REPLY: _text("experiment"),
+    SET_EXPERIMENT: _text("experiment"),
+    CONFIG_TIME_REPLY: _config_time,
+    SET_CONFIG_TIME: _config_time,
+    SERIAL_REPLY: lambda data: {"serial": data[1:].hex()},
+    GSR_RANGE_REPLY: lambda data: {"gsr_range": data[1]},
+    SET_GSR_RANGE: lambda data: {"gsr_range": data[1]},
+    PRESSURE_REPLY: _barometer,
+    BMP280_REPLY: _barometer,
+    BMP180_REPLY: _barometer,
+    BOARD_REPLY: _board,
     EXG_REPLY: _registers,
     SET_EXG: _registers,
     GET_EXG: _registers,

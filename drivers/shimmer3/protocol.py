@@ -1,4 +1,4 @@
-"""Shimmer3 LogAndStream: commands, replies, channels and check sums. Pure; no state.
+"""Shimmer3 and 3R LogAndStream: commands, replies and check sums. Pure; no state.
 
 Facts: ../shared/protocols/shimmer3.md as published by the vendor and its users; what rests on general knowledge is
 marked so. Every command is acknowledged with 0xFF, then the reply follows.
@@ -7,12 +7,12 @@ marked so. Every command is acknowledged with 0xFF, then the reply follows.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from drivers.errors import MalformedFrameError
+from drivers.shimmer3.channels import SHIMMER3, SHIMMER3R, channel_table
 
 TICK_HZ = 32768.0
 
@@ -29,67 +29,30 @@ GET_HARDWARE, HARDWARE_REPLY = 0x3F, 0x25
 GET_STATUS, STATUS_REPLY = 0x72, 0x71
 GET_BATTERY, BATTERY_REPLY = 0x95, 0x94
 SET_CLOCK, GET_CLOCK, CLOCK_REPLY = 0x8F, 0x91, 0x90
-GET_CALIBRATION, CALIBRATION_REPLY, CALIBRATION_BYTES = 0x2C, 0x2D, 84
-SET_EXG, EXG_REPLY, GET_EXG = 0x61, 0x62, 0x63
+GET_CALIBRATION, CALIBRATION_REPLY = 0x2C, 0x2D
+CALIBRATION_BYTES, CALIBRATION_BYTES_3R = 84, 126  # of four sensors, and of six
+GET_SERIAL, SERIAL_REPLY = 0x3E, 0x3D
+GET_BOARD, BOARD_REPLY = 0x66, 0x65
+GET_PRESSURE, PRESSURE_REPLY = 0xA7, 0xA6
+GET_BMP280, BMP280_REPLY = 0xA0, 0x9F  # what firmware knew before it knew 0xA7
+GET_BMP180, BMP180_REPLY = 0x59, 0x58
+SET_EXG, EXG_REPLY, GET_EXG, EXG_REGISTERS = 0x61, 0x62, 0x63, 10
+SET_EXPERIMENT, EXPERIMENT_REPLY, GET_EXPERIMENT = 0x7C, 0x7D, 0x7E
+SET_CONFIG_TIME, CONFIG_TIME_REPLY, GET_CONFIG_TIME = 0x85, 0x86, 0x87
+GET_GSR_RANGE, GSR_RANGE_REPLY, SET_GSR_RANGE = 0x23, 0x22, 0x21
+LOG, STOP_LOG, STOP_LOGGING, TEST_CONNECTION = 0x92, 0x93, 0x97, 0x96
 SET_NAME, NAME_REPLY, GET_NAME = 0x79, 0x7A, 0x7B
 STATUS_ACK = 0xA3
 SET_CRC = 0x8B
 
 INSTREAM_BYTES = {STATUS_REPLY: 3, BATTERY_REPLY: 5}  # whole length, INSTREAM and type included
+SECOND_STATUS_BYTE_FROM = (1, 0, 24)  # LogAndStream of a Shimmer3R: whether it is plugged in
 MAX_CHANNELS = 64  # more than any firmware has; keeps a broken inquiry reply from asking for a huge packet
 
 STATUS_BITS = ("docked", "sensing", "rtc_set", "logging", "streaming", "sd_present", "sd_error", "red_led")
 FIRMWARE_TYPES = {1: "BtStream", 2: "SDLog", 3: "LogAndStream"}  # 1 and 2 from general knowledge
-HARDWARE = {3: "Shimmer3", 10: "Shimmer3R"}
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One channel of a data packet.
-
-    Attributes:
-        name: As the peers name it.
-        width: Bytes on the wire.
-        signed: Two's complement.
-        big: Big-endian.
-    """
-
-    name: str
-    width: int = 2
-    signed: bool = True
-    big: bool = False
-
-
-def _axes(name: str, first: int, *, big: bool = False) -> dict[int, Channel]:
-    return {first + i: Channel(f"{name}_{axis}", big=big) for i, axis in enumerate("XYZ")}
-
-
-def _exg(chip: int, first: int) -> dict[int, Channel]:
-    names = (f"EXG{chip}_CH1_24BIT", f"EXG{chip}_CH2_24BIT")
-    status = {first: Channel(f"EXG{chip}_STATUS", 1, signed=False)}
-    return status | {first + 1 + i: Channel(name, 3, big=True) for i, name in enumerate(names)}
-
-
-_ADC = ("EXTERNAL_ADC_A0", "EXTERNAL_ADC_A1", "EXTERNAL_ADC_A2", "INTERNAL_ADC_A3", "INTERNAL_ADC_A0",
-        "INTERNAL_ADC_A1", "INTERNAL_ADC_A2")  # fmt: skip
-_EXG16 = ("EXG1_CH1_16BIT", "EXG1_CH2_16BIT", "EXG2_CH1_16BIT", "EXG2_CH2_16BIT")
-
-CHANNELS: Mapping[int, Channel] = (
-    _axes("ACCEL_LN", 0x00)
-    | {0x03: Channel("VBATT")}
-    | _axes("ACCEL_WR", 0x04)
-    | _axes("MAG_REG", 0x07)
-    | _axes("GYRO", 0x0A, big=True)
-    | {0x0D + i: Channel(name, signed=False) for i, name in enumerate(_ADC)}
-    | _axes("ACCEL_HG", 0x14)  # 3R only, from general knowledge
-    | _axes("MAG_WR", 0x17)  # 3R only, from general knowledge
-    | {0x1A: Channel("TEMPERATURE", signed=False, big=True), 0x1B: Channel("PRESSURE", 3, signed=False, big=True)}
-    | {0x1C: Channel("GSR_RAW", signed=False)}
-    | _exg(1, 0x1D)
-    | _exg(2, 0x20)
-    | {0x23 + i: Channel(name, big=True) for i, name in enumerate(_EXG16)}
-    | {0x27: Channel("STRAIN_HIGH", signed=False), 0x28: Channel("STRAIN_LOW", signed=False)}
-)
+HARDWARE = {SHIMMER3: "Shimmer3", SHIMMER3R: "Shimmer3R"}
+UNIQUE_BYTES = {SHIMMER3: 8, SHIMMER3R: 12}  # of the processor's own number
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +61,17 @@ class Inquiry:
 
     Attributes:
         divisor: Ticks from one sample to the next.
-        config: The four configuration bytes as sent.
+        config: The configuration bytes as sent: four, and seven of a Shimmer3R.
         buffer_size: As the device says; always 1.
         channels: Channel numbers in packet order.
+        hardware: Hardware version of the device.
     """
 
     divisor: int
     config: bytes
     buffer_size: int
     channels: tuple[int, ...]
+    hardware: int = SHIMMER3
 
     @property
     def rate_hz(self) -> float:
@@ -115,18 +80,29 @@ class Inquiry:
 
     @property
     def wide_range(self) -> int:
-        """Range setting of the wide-range accelerometer (0 to 3); from general knowledge."""
+        """Range setting of the wide-range accelerometer (0 to 3)."""
         return self.config[0] >> 2 & 3
 
     @property
+    def low_noise_range(self) -> int:
+        """Range setting of a Shimmer3R's low-noise accelerometer (0 to 3); a Shimmer3's has one range."""
+        return self.config[3] >> 6
+
+    @property
     def gyro_range(self) -> int:
-        """Range setting of the gyroscope: 0 to 3 for 250, 500, 1000, 2000 deg/s; from general knowledge."""
-        return self.config[2] & 3
+        """Range setting of the gyroscope: 0 to 3 for 250 to 2000 deg/s, of a Shimmer3R 0 to 7, from 125 deg/s on."""
+        low = self.config[2] & 3
+        return low | (self.config[4] & 4 if self.hardware == SHIMMER3R else 0)
 
     @property
     def mag_gain(self) -> int:
-        """Gain setting of the magnetometer (1 to 7); from general knowledge."""
+        """Gain setting of the magnetometer (1 to 7); of a Shimmer3R's second one."""
         return self.config[2] >> 5
+
+    @property
+    def pressure_oversampling(self) -> int:
+        """Setting of the pressure sensor (0 to 3)."""
+        return self.config[3] >> 4 & 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,33 +158,47 @@ def parse_rate(reply: bytes) -> float:
     return TICK_HZ / divisor
 
 
-def inquiry_bytes(head: bytes) -> int:
-    """Whole length of an inquiry reply, from its first nine bytes."""
-    return INQUIRY_HEAD + head[7]
+def inquiry_head(hardware: int = SHIMMER3) -> int:
+    """How many bytes of an inquiry reply come before its channels."""
+    return INQUIRY_HEAD + (EXTRA_CONFIG if hardware == SHIMMER3R else 0)
+
+
+def inquiry_bytes(head: bytes, hardware: int = SHIMMER3) -> int:
+    """Whole length of an inquiry reply, from what comes before its channels."""
+    size = inquiry_head(hardware)
+    return size + head[size - 2]
 
 
 INQUIRY_HEAD = 9  # type, divisor u16, configuration 4 bytes, channel count, buffer size
+EXTRA_CONFIG = 3  # bytes more of configuration from a Shimmer3R
 
 
-def parse_inquiry(reply: bytes) -> Inquiry:
+def parse_inquiry(reply: bytes, hardware: int = SHIMMER3) -> Inquiry:
     """Read an inquiry reply; raises MalformedFrameError when cut or with channels that no firmware has."""
-    if len(reply) < INQUIRY_HEAD or reply[0] != INQUIRY_REPLY:
+    head = inquiry_head(hardware)
+    if len(reply) < head or reply[0] != INQUIRY_REPLY:
         raise MalformedFrameError("truncated inquiry reply" if reply[:1] == b"\x02" else "unexpected reply")
-    if len(reply) != inquiry_bytes(reply):
+    if len(reply) != inquiry_bytes(reply, hardware):
         raise MalformedFrameError("inquiry reply of wrong length")
     (divisor,) = struct.unpack_from("<H", reply, 1)
-    channels = tuple(reply[INQUIRY_HEAD:])
+    channels = tuple(reply[head:])
     if not divisor:
         raise MalformedFrameError("impossible sampling rate")
-    if len(channels) > MAX_CHANNELS or not set(channels) <= set(CHANNELS):
+    if len(channels) > MAX_CHANNELS or not set(channels) <= set(channel_table(hardware, channels)):
         raise MalformedFrameError("unknown channel")
-    return Inquiry(divisor, reply[3:7], reply[8], channels)
+    return Inquiry(divisor, reply[3 : head - 2], reply[head - 1], channels, hardware)
+
+
+def parse_hardware(reply: bytes) -> int:
+    """Hardware version from the reply to 0x3F."""
+    return body(reply, HARDWARE_REPLY, 1)[0]
 
 
 def parse_status(reply: bytes) -> dict[str, bool]:
-    """State of the device by name of the bit, from the reply to 0x72."""
-    status = instream_body(reply, STATUS_REPLY)[0]
-    return {name: bool(status >> bit & 1) for bit, name in enumerate(STATUS_BITS)}
+    """State of the device by name of the bit, from the reply to 0x72; a Shimmer3R has a byte more."""
+    plugged = {"usb_plugged_in": bool(reply[3] & 1)} if len(reply) > INSTREAM_BYTES[STATUS_REPLY] else {}
+    status = instream_body(reply[: INSTREAM_BYTES[STATUS_REPLY]], STATUS_REPLY)[0]
+    return {name: bool(status >> bit & 1) for bit, name in enumerate(STATUS_BITS)} | plugged
 
 
 def parse_battery(reply: bytes) -> Battery:

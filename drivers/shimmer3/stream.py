@@ -9,10 +9,10 @@ A change that keeps the number of bytes cannot be seen without check sums.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cache
+from functools import lru_cache
 from itertools import accumulate, chain
 
 import numpy as np
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from drivers.errors import MalformedFrameError
 from drivers.packet import Samples, Ticks
+from drivers.shimmer3.channels import SHIMMER3, Channel, channel_table
 from drivers.shimmer3.protocol import (
     ACK,
-    CHANNELS,
     CRC_START,
     DATA,
     INSTREAM,
     INSTREAM_BYTES,
+    STATUS_REPLY,
     TICK_HZ,
-    Channel,
     check_crc,
 )
 
@@ -38,6 +38,7 @@ STAMP_SLACK_TICKS = 2  # a stamp may be off the sampling grid by rounding
 STAMP_SLACK = 0.01  # and, over a gap, by the fraction to which a divisor can approximate a rate
 LONGEST_GAP_S = 10.0  # a longer pause is treated like a loss of sync, which costs one packet
 NEAR_INTERVALS = 8  # a successor so near is proof; a farther one has to have a near successor itself
+MOST_LAYOUTS = 256  # that are remembered: more than a ward has of devices that are set up differently
 HUNT_SUCCESSORS = 2  # near successors in a row that end a hunt
 
 
@@ -50,17 +51,31 @@ class Layout:
         divisor: Ticks from one sample to the next.
         stamp_bytes: 3, or 2 with old firmware.
         crc_bytes: Check sum bytes behind each packet: 0, 1 or 2.
+        hardware: Hardware version of the device.
+        status_bytes: Of its status in a reply: 1, or 2.
     """
 
     channels: tuple[int, ...]
     divisor: int = 640
     stamp_bytes: int = 3
     crc_bytes: int = 0
+    hardware: int = SHIMMER3
+    status_bytes: int = 1
 
     @property
     def size(self) -> int:
         """Bytes of one packet."""
-        return 1 + self.stamp_bytes + sum(CHANNELS[c].width for c in self.channels) + self.crc_bytes
+        return _size(self)
+
+    @property
+    def places(self) -> Mapping[int, tuple[int, Channel]]:
+        """Where each channel begins in a packet, and what it is."""
+        return _places(self)
+
+    def reply_bytes(self, kind: int) -> int | None:
+        """Whole length of a reply between data packets; None for a kind there is not."""
+        size = INSTREAM_BYTES.get(kind)
+        return size + self.status_bytes - 1 if kind == STATUS_REPLY and size else size
 
     @property
     def longest_gap(self) -> int:
@@ -70,23 +85,33 @@ class Layout:
 
     def stamps(self, rows: Bytes) -> Ticks:
         """Time stamps of (n, at least 1 + stamp_bytes) packet heads."""
-        return _number(rows[:, 1 : 1 + self.stamp_bytes], Channel("", self.stamp_bytes, signed=False))
+        value = rows[:, 1].astype(np.int64)
+        for i in range(1, self.stamp_bytes):
+            value |= rows[:, 1 + i].astype(np.int64) << 8 * i
+        return value
 
     def values(self, rows: Bytes) -> dict[int, Ticks]:
         """Raw values by channel number of (n, size) packets."""
-        found, at = {}, 1 + self.stamp_bytes
-        for number in self.channels:
-            channel = CHANNELS[number]
-            found[number] = _number(rows[:, at : at + channel.width], channel)
-            at += channel.width
-        return found
+        return {number: self.raw(rows, (number,))[:, 0] for number in self.channels}
+
+    def raw(self, rows: Bytes, numbers: Sequence[int]) -> Ticks:
+        """Raw values (n, numbers) of (n, size) packets: of channels of one width, byte order and sign."""
+        begins, channel = [self.places[number][0] for number in numbers], self.places[numbers[0]][1]
+        order = np.arange(channel.width)
+        weights = 256 ** (order[::-1] if channel.big else order)
+        value: Ticks = rows[:, np.add.outer(begins, order)].astype(np.int64) @ weights
+        if channel.signed:
+            value -= (value >> (8 * channel.width - 1)) << 8 * channel.width
+        return value >> channel.shift
 
     def axes(self, rows: Bytes, sensors: Sequence[tuple[int, ...]]) -> Samples:
         """Raw values (n, sensors, 3) of (n, size) packets: of the channels of sensors' axes, of 16 bits each."""
-        packets = rows.view(_fields(self, tuple(chain.from_iterable(sensors))))[:, 0]
+        numbers = tuple(chain.from_iterable(sensors))
+        packets = rows.view(_fields(self, numbers))[:, 0]
         found = np.empty((len(rows), 3 * len(sensors)))
-        for i, name in enumerate(packets.dtype.names or ()):
-            found[:, i] = packets[name]
+        for i, (name, number) in enumerate(zip(packets.dtype.names or (), numbers, strict=True)):
+            shift = self.places[number][1].shift
+            found[:, i] = packets[name] >> shift if shift else packets[name]
         return found.reshape(len(rows), len(sensors), 3)
 
     def plausible(self, steps: Ticks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -126,16 +151,29 @@ class Layout:
         return counts
 
 
-@cache
+@lru_cache(MOST_LAYOUTS)
+def _places(layout: Layout) -> Mapping[int, tuple[int, Channel]]:
+    table = channel_table(layout.hardware, layout.channels)
+    kinds = [table[number] for number in layout.channels]
+    begins = accumulate((kind.width for kind in kinds), initial=1 + layout.stamp_bytes)
+    return dict(zip(layout.channels, zip(begins, kinds, strict=False), strict=True))
+
+
+@lru_cache(MOST_LAYOUTS)
+def _size(layout: Layout) -> int:
+    table = channel_table(layout.hardware, layout.channels)
+    return 1 + layout.stamp_bytes + sum(table[number].width for number in layout.channels) + layout.crc_bytes
+
+
+@lru_cache(MOST_LAYOUTS)
 def _fields(layout: Layout, channels: tuple[int, ...]) -> np.dtype[np.void]:
     """Return the structured type of a packet's bytes, with some of its channels, of 16 bits each."""
-    widths = [CHANNELS[number].width for number in layout.channels]
-    begins = dict(zip(layout.channels, accumulate(widths, initial=1 + layout.stamp_bytes), strict=False))
+    places = [layout.places[number] for number in channels]
     return np.dtype(
         {
-            "names": [CHANNELS[number].name for number in channels],
-            "formats": [">i2" if CHANNELS[number].big else "<i2" for number in channels],
-            "offsets": [begins[number] for number in channels],
+            "names": [channel.name for _, channel in places],
+            "formats": [">i2" if channel.big else "<i2" for _, channel in places],
+            "offsets": [begin for begin, _ in places],
             "itemsize": layout.size,
         }
     )
@@ -154,7 +192,7 @@ def parse_packet(data: bytes, layout: Layout) -> tuple[int, dict[str, int]]:
     if layout.crc_bytes:
         check_crc(data, layout.crc_bytes)
     rows = np.frombuffer(data, np.uint8).reshape(1, -1)
-    values = {CHANNELS[number].name: int(value[0]) for number, value in layout.values(rows).items()}
+    values = {layout.places[number][1].name: int(value[0]) for number, value in layout.values(rows).items()}
     return int(layout.stamps(rows)[0]), values
 
 
@@ -280,7 +318,7 @@ class Splitter:
             return Element.REPLY, begin
         if begin + 1 >= len(data):
             return Element.UNDECIDED, at
-        size = INSTREAM_BYTES.get(int(data[begin + 1]))
+        size = self.layout.reply_bytes(int(data[begin + 1]))
         if size is None:
             return Element.GARBAGE, at
         end = begin + size + self.layout.crc_bytes
@@ -314,15 +352,3 @@ def crc16_rows(rows: Bytes) -> Ticks:
         crc ^= crc << 12 & 0xFFFF
         crc ^= (crc & 0xFF) << 5
     return crc
-
-
-def _number(columns: Bytes, channel: Channel) -> Ticks:
-    """Integers of (n, width) bytes."""
-    order = range(channel.width)
-    shifts = [8 * (channel.width - 1 - i if channel.big else i) for i in order]
-    value = np.zeros(len(columns), np.int64)
-    for i, shift in zip(order, shifts, strict=True):
-        value |= columns[:, i].astype(np.int64) << shift
-    if channel.signed:
-        value -= (value >> (8 * channel.width - 1)) << 8 * channel.width
-    return value

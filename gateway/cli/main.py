@@ -125,6 +125,7 @@ def demo(
         "rehab-gateway replay run.rgrec --json > measurements.jsonl  # every measurement, one a line",
         "rehab-gateway replay run.rgrec --against var/history.db  # the same as the live run?",
         "rehab-gateway replay run.rgrec --config other.toml  # what would other axes or placements have given?",
+        "rehab-gateway replay run.rgrec --offsets  # after three stamps: how far apart are the sensors' clocks?",
     )
 )
 def replay(
@@ -146,6 +147,7 @@ def replay(
         typer.Option(metavar="FILE", help="Try its devices' axes, placements and options instead, and compare."),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="With --config: print the comparison as CSV.")] = False,
+    offsets: Annotated[bool, typer.Option("--offsets", help="How far apart the devices' clocks are.")] = False,
 ) -> None:
     """Compute the measurements of recordings again.
 
@@ -156,6 +158,8 @@ def replay(
     from gateway.cli.replay import replay as replay_recordings
     from gateway.cli.replay_trial import replay_trial
 
+    if offsets:
+        print_offsets(recordings, as_json=as_json, alone=config is None and against is None and not as_csv)
     if config is None:
         if as_csv:
             raise UsageError("--csv is for a comparison: give --config FILE too")
@@ -289,6 +293,15 @@ def version() -> None:
     from importlib.metadata import version as version_of
 
     typer.echo(f"rehab-gateway {version_of('rehab-gateway')}, Python {platform.python_version()}, {platform.machine()}")
+
+
+def print_offsets(recordings: list[Path], *, as_json: bool, alone: bool) -> None:
+    """Print the offsets between the devices of recordings, and end; ``alone``: no option speaks against it."""
+    if not alone:
+        raise UsageError("--offsets goes with --json and with nothing else")
+    from gateway.cli.offsets import show_offsets
+
+    raise typer.Exit(show_offsets(recordings, as_json=as_json))
 
 
 def raise_problem(path: Path, sentence: str) -> None:

@@ -1,20 +1,37 @@
-"""A Shimmer3 with LogAndStream firmware behind a serial port: wide-range accelerometer, gyroscope, magnetometer.
+"""A Shimmer3 or 3R with LogAndStream firmware behind a serial port.
 
 Facts: vendor's LogAndStream firmware and drivers. Every command is acknowledged with FF; its reply follows. A
-sample is 00, 24 bits of a clock at 32768 Hz, and 16 bits a channel. The sensor keeps to the rate of its source:
-another rate is acknowledged, and the next inquiry tells what it is.
+sample is 00, 24 bits of a clock at 32768 Hz, and the channels that are switched on, in the order of the firmware. The
+sensor keeps to the rate of its source: another rate is acknowledged, and the next inquiry tells what it is.
 """
 
 from __future__ import annotations
 
 import binascii
-import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from simulators.body.electrodes import Electrodes
 from simulators.devices.battery import Battery
+from simulators.devices.shimmer3_sensors import Exg, Part, WornParts
+from simulators.devices.shimmer3_triads import (
+    ACCELERATION,
+    ACCELERATION_3R,
+    ANGULAR_RATE,
+    ANGULAR_RATE_3R,
+    CONFIGURATION,
+    CONFIGURATION_3R,
+    DEG,
+    FIRST_MAGNETIC,
+    HIGH_G_3R,
+    LOW_NOISE_3R,
+    LOW_NOISE_CALIBRATION,
+    MAGNETIC,
+    MAGNETIC_3R,
+    SECOND_MAGNETIC_3R,
+    Triad,
+)
 from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.pull import Pull
@@ -24,20 +41,19 @@ TICK_HZ = 32768
 TICK_MASK = 0xFFFFFF  # wraps every 512 s
 ACK = b"\xff"
 DATA = b"\x00"
-DEG = 180.0 / math.pi
 
-FIRMWARE = struct.pack("<HHBB", 3, 0, 16, 0)  # LogAndStream 0.16.0
-HARDWARE = 3  # Shimmer3
+FIRMWARE = {3: struct.pack("<HHBB", 3, 0, 16, 0), 10: struct.pack("<HHBB", 3, 1, 1, 6)}  # LogAndStream
+SHIMMER3, SHIMMER3R = 3, 10
 BATTERY_EMPTY_V, BATTERY_FULL_V = 3.2, 4.167
 ADC_PER_VOLT = 4095 / 3.0 / 1.988  # 12 bits over 3 V, behind a divider
 CRC_START = 0xB0CA
-INT16_MAX = 32767
 
 _ARGUMENT_BYTES = {
     0x05: 2,  # sampling rate
     0x08: 3,  # sensors
     0x09: 1,  # range of the wide-range accelerometer
     0x49: 1,  # range of the gyroscope
+    0x63: 3,  # which ExG registers
     0x8B: 1,  # check sum
     0x8F: 8,  # real-time clock
     0xA3: 1,  # acknowledgement of status changes
@@ -52,56 +68,6 @@ def crc16(data: bytes) -> int:
     return binascii.crc_hqx(data + bytes(len(data) % 2), CRC_START)
 
 
-@dataclass(frozen=True, slots=True)
-class Triad:
-    """A sensor of three axes: how a quantity becomes raw counts, and how that is announced.
-
-    Attributes:
-        sensors: Bit of the sensor in the command that chooses sensors, little-endian.
-        channels: Channel numbers of x, y and z.
-        big: Whether counts are big-endian on the wire.
-        sensitivity: Counts for one unit (m/s^2, deg/s or gauss).
-        stored_scale: Factor by which the stored sensitivity is larger, as the firmware keeps it in whole numbers.
-        alignment: Rows of the matrix from the body's axes to the chip's, as mounted on the board.
-    """
-
-    sensors: int
-    channels: tuple[int, int, int]
-    big: bool
-    sensitivity: float
-    stored_scale: int
-    alignment: tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]
-
-    def counts(self, value: Sequence[float]) -> bytes:
-        """Return the raw counts of a value of three axes in the announced unit, cut at the ends of the range.
-
-        In plain numbers, since a device sends a sample or two at a time.
-        """
-        raw = [
-            round(sum(share * part for share, part in zip(row, value, strict=True)) * self.sensitivity)
-            for row in self.alignment
-        ]
-        return struct.pack(">3h" if self.big else "<3h", *(max(-INT16_MAX - 1, min(INT16_MAX, count)) for count in raw))
-
-    def calibration(self) -> bytes:
-        """Return the 21 bytes that announce offset, sensitivity and alignment."""
-        stored = round(self.sensitivity * self.stored_scale)
-        rows = [100 * entry for row in self.alignment for entry in row]
-        return struct.pack(">3h3h9b", 0, 0, 0, stored, stored, stored, *rows)
-
-
-# Ranges of 8 g, 500 deg/s and 1.3 gauss; sensitivities and mountings of the vendor's default calibration.
-ACCELERATION = Triad(0x001000, (0x04, 0x05, 0x06), False, 408.0, 1, ((-1, 0, 0), (0, 1, 0), (0, 0, -1)))
-ANGULAR_RATE = Triad(0x000040, (0x0A, 0x0B, 0x0C), True, 65.5, 100, ((0, -1, 0), (-1, 0, 0), (0, 0, -1)))
-MAGNETIC = Triad(0x000020, (0x07, 0x08, 0x09), False, 1100.0, 1, ((-1, 0, 0), (0, 1, 0), (0, 0, -1)))
-LOW_NOISE_CALIBRATION = struct.pack(">3h3h9b", 2047, 2047, 2047, 83, 83, 83, 0, -100, 0, -100, 0, 0, 0, 0, -100)
-CONFIGURATION = bytes([2 << 2, 0xFF, (1 << 5) | 1, 0x08])  # 8 g; mag gain 1, 500 deg/s; battery monitor
-
-
-TRIADS = (ANGULAR_RATE, ACCELERATION, MAGNETIC)
-"""In the order in which the firmware puts them into a packet."""
-
-
 class Shimmer3(SerialDevice):
     """A simulated Shimmer3.
 
@@ -110,12 +76,33 @@ class Shimmer3(SerialDevice):
         timeline: Simulated time.
         path: Name of the serial port.
         source: Movement of the limb that it is worn on.
+        worn: What its electrodes and probes pick up.
+        exg: What its ExG amplifiers are set up for.
+        hardware: Version: 3, or 10 for a Shimmer3R.
+        first_magnetometer: Whether it is one of the first units, with a magnetometer of its own order.
+
+    Attributes:
+        parts: What it has beside inertial sensors.
     """
 
-    def __init__(self, *, name: str, timeline: Timeline, path: Path, source: MotionSource) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        timeline: Timeline,
+        path: Path,
+        source: MotionSource,
+        worn: Electrodes | None = None,
+        exg: Exg = "ecg",
+        hardware: int = SHIMMER3,
+        first_magnetometer: bool = False,
+    ) -> None:
         super().__init__(name=name, timeline=timeline, path=path)
         self.source = source
         self._pull = Pull(source, self.counts)
+        self.parts = WornParts(worn or Electrodes(), exg, newer=hardware == SHIMMER3R)
+        self._hardware = hardware
+        self._magnetic = FIRST_MAGNETIC if first_magnetometer else MAGNETIC
         self._battery = Battery(lasts_h=12.0)
         self._sensors = ACCELERATION.sensors | ANGULAR_RATE.sensors
         self._crc_bytes = 0
@@ -125,18 +112,29 @@ class Shimmer3(SerialDevice):
             0x01: self._inquiry,
             0x03: lambda: struct.pack("<BH", 0x04, self._divisor),
             0x2C: self._calibration,
-            0x2E: lambda: b"\x2f" + FIRMWARE,
-            0x3F: lambda: bytes([0x25, HARDWARE]),
+            0x2E: lambda: b"\x2f" + FIRMWARE[self._hardware],
+            0x3E: self._unique_number,
+            0x3F: lambda: bytes([0x25, self._hardware]),
             0x72: self._status,
             0x7B: self._name_answer,
             0x91: lambda: struct.pack("<BQ", 0x90, self._clock_ticks or 0),
             0x95: self._battery_level,
+            0xA7: self.parts.coefficients,
         }
 
     @property
-    def enabled(self) -> list[Triad]:
-        """The sensors that a packet carries, in its order."""
-        return [triad for triad in TRIADS if self._sensors & triad.sensors]
+    def enabled(self) -> list[Triad | Part]:
+        """What a packet carries, in the order of the firmware."""
+        return [each for each in self._all() if self._sensors & each.sensors]
+
+    def _all(self) -> list[Triad | Part]:
+        analogue, air, amplifiers = self.parts.analogue, self.parts.barometer, self.parts.amplifiers
+        if self._hardware == SHIMMER3:
+            return [*analogue, ANGULAR_RATE, ACCELERATION, self._magnetic, air, *amplifiers]
+        return [
+            MAGNETIC_3R, ANGULAR_RATE_3R, LOW_NOISE_3R, air, HIGH_G_3R, ACCELERATION_3R, SECOND_MAGNETIC_3R,
+            *amplifiers, *analogue,
+        ]  # fmt: skip
 
     @property
     def _divisor(self) -> int:
@@ -163,6 +161,9 @@ class Shimmer3(SerialDevice):
         if (reply := self._replies.get(command)) is not None:
             self._write(self._checked(ACK + reply()))
             return
+        if command == 0x63:
+            self._write(self._checked(ACK + self._registers(*argument)))
+            return
         if command in (0x07, 0x70):
             self._write(self._checked(ACK))
             self.streaming = True
@@ -175,7 +176,9 @@ class Shimmer3(SerialDevice):
 
     def _set(self, command: int, argument: bytes) -> None:
         if command == 0x08:
-            known = sum(triad.sensors for triad in TRIADS)
+            known = 0
+            for each in self._all():
+                known |= each.sensors
             self._sensors = int.from_bytes(argument, "little") & known
         elif command == 0x8B:
             self._crc_bytes = min(argument[0], 2)
@@ -189,22 +192,37 @@ class Shimmer3(SerialDevice):
         return data + crc16(data).to_bytes(2, "little")[: self._crc_bytes]
 
     def _inquiry(self) -> bytes:
-        channels = [channel for triad in self.enabled for channel in triad.channels]
-        head = struct.pack("<BH4sBB", 0x02, self._divisor, CONFIGURATION, len(channels), 1)
-        return head + bytes(channels)
+        channels = [channel for part in self.enabled for channel in part.channels]
+        configuration = CONFIGURATION if self._hardware == SHIMMER3 else CONFIGURATION_3R
+        return struct.pack("<BH", 0x02, self._divisor) + configuration + bytes((len(channels), 1, *channels))
+
+    def _unique_number(self) -> bytes:
+        """The number of the processor: 8 bytes of a Shimmer3, 12 of a 3R."""
+        size = 8 if self._hardware == SHIMMER3 else 12
+        return b"\x3d" + binascii.crc32(self.name.encode()).to_bytes(4, "little").ljust(size, b"\x5a")
+
+    def _registers(self, chip: int, begin: int, count: int) -> bytes:
+        """Registers of an ExG chip; nothing for those that there are not."""
+        if chip > 1 or begin + count > len(self.parts.registers[0]):
+            return b""
+        return bytes((0x62, count)) + self.parts.registers[chip][begin : begin + count]
 
     def _name_answer(self) -> bytes:
         name = self.name.encode()[:_NAME_BYTES]
         return bytes([0x7A, len(name)]) + name
 
     def _calibration(self) -> bytes:
-        """All four sensors, low-noise accelerometer first."""
-        announced = [triad.calibration() for triad in (ANGULAR_RATE, MAGNETIC, ACCELERATION)]
-        return b"\x2d" + LOW_NOISE_CALIBRATION + b"".join(announced)
+        """All four sensors, low-noise accelerometer first; of a Shimmer3R six."""
+        if self._hardware == SHIMMER3:
+            announced = [triad.calibration() for triad in (ANGULAR_RATE, MAGNETIC, ACCELERATION)]  # x, y, z
+            return b"\x2d" + LOW_NOISE_CALIBRATION + b"".join(announced)
+        order = (LOW_NOISE_3R, ANGULAR_RATE_3R, MAGNETIC_3R, ACCELERATION_3R, HIGH_G_3R, SECOND_MAGNETIC_3R)
+        return b"\x2d" + b"".join(triad.calibration() for triad in order)
 
     def _status(self) -> bytes:
         clock = _CLOCK_SET if self._clock_ticks is not None else 0
-        return bytes([0x8A, 0x71, clock | (_STREAMING | _SENSING if self.streaming else 0)])
+        plugged = b"" if self._hardware == SHIMMER3 else b"\x00"
+        return bytes([0x8A, 0x71, clock | (_STREAMING | _SENSING if self.streaming else 0)]) + plugged
 
     def _battery_level(self) -> bytes:
         share = self._battery.percent(self.timeline.now_s) / 100
@@ -220,20 +238,19 @@ class Shimmer3(SerialDevice):
     def _send_motion(self, motion: Motion) -> None:
         """Write the samples at once: each write is a call of the system."""
         packets = []
-        for time_s, acc, gyr, mag, sent in zip(
-            motion.time_s.tolist(),
-            motion.acc.tolist(),
-            (motion.gyr * DEG).tolist(),
-            motion.mag.tolist(),
-            motion.sent.tolist(),
-            strict=True,
-        ):
+        bodies = zip(*(self._encoded(part, motion) for part in self.enabled), strict=True)
+        for time_s, sent, parts in zip(motion.time_s.tolist(), motion.sent.tolist(), bodies, strict=True):
             ticks = round(self.clock_s(time_s) * TICK_HZ) & TICK_MASK
             if sent and not self._muted:
-                values = {ANGULAR_RATE.sensors: gyr, ACCELERATION.sensors: acc, MAGNETIC.sensors: mag}
-                row = b"".join(triad.counts(values[triad.sensors]) for triad in self.enabled)
-                packets.append(self._checked(DATA + ticks.to_bytes(3, "little") + row))
+                packets.append(self._checked(DATA + ticks.to_bytes(3, "little") + b"".join(parts)))
         written = bool(packets) and self._write(b"".join(self._as_sent(packets)))
         heard = len(packets) if written else 0
         self.counts.sent += heard
         self.counts.lost += len(motion.time_s) - heard
+
+    def _encoded(self, part: Triad | Part, motion: Motion) -> list[bytes]:
+        """Return the bytes of each sample of one part."""
+        if isinstance(part, Part):
+            return part.encode(motion.time_s)
+        values = {"acc": motion.acc, "gyr": motion.gyr * DEG, "mag": motion.mag}[part.quantity]
+        return [part.counts(value) for value in values.tolist()]

@@ -69,6 +69,7 @@ GOOD = {
     0x20: b"\xff",
     0x3F: b"\xff\x25\x03",
     0x7B: b"\xff\x7a\x04back",
+    0x3E: bytes.fromhex("ff3d0102030405060708"),
     0x2E: bytes.fromhex("ff2f030000000b00"),
     0x01: b"\xff" + INQUIRY,
     0x2C: b"\xff" + CALIBRATION,
@@ -91,7 +92,7 @@ async def test_dialogue_then_stream_then_stop(device: Answers) -> None:
         await watched.until(lambda: watched.samples("imu") == 14)
     assert watched.names == ["searching", "connecting", "starting", "streaming", "stopped"]
     assert [frame.channel for frame in watched.frames[:4]] == ["firmware", "inquiry", "calibration", "battery"]
-    assert bytes(device.got) == bytes.fromhex("20 3f 7b 2e 01 2c 95 07 20")
+    assert bytes(device.got) == bytes.fromhex("20 3f 7b 3e 2e 01 2c 95 07 20")
     assert not watched.faults
     ticks = [tick for packet in watched.packets if packet.stream == "imu" for tick in packet.ticks.tolist()]
     assert ticks == [640 * i for i in range(14)]
@@ -199,13 +200,13 @@ async def test_a_simulated_sensor_with_its_own_clock_and_losses(tmp_path: Path) 
         await sensor.stop()
 
 
-async def test_a_shimmer3r_is_reported_and_not_read(device: Answers) -> None:
+async def test_a_shimmer_of_another_kind_is_reported_and_not_read(device: Answers) -> None:
     """Its inquiry, too, is another one: nothing of it may be taken for a Shimmer3's."""
-    device.replies[0x3F] = b"\xff\x25\x0a"
+    device.replies[0x3F] = b"\xff\x25\x3a"
     async with watching(make_driver("shimmer3"), port=device.path) as watched:
         failed = await watched.until_state("failed")
-        assert failed.error == "this is a Shimmer3R, which this driver does not know"
-        assert failed.advice == "Connect a Shimmer3 with LogAndStream firmware to this port."
+        assert failed.error == "this is a Shimmer of hardware version 58, which this driver does not know"
+        assert failed.advice == "Connect a Shimmer3 or Shimmer3R with LogAndStream firmware to this port."
         assert failed.problem == "other-device"
         assert 0x07 not in device.got
         assert not watched.frames

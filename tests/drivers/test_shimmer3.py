@@ -14,8 +14,9 @@ from drivers.errors import MalformedFrameError
 from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
 from drivers.shimmer3.calibration import ORDER, calibration, nominal, parse_calibration
+from drivers.shimmer3.channels import CHANNELS
 from drivers.shimmer3.describe import describe
-from drivers.shimmer3.protocol import CHANNELS, crc16, parse_battery, parse_inquiry, rate_command
+from drivers.shimmer3.protocol import crc16, parse_battery, parse_inquiry, rate_command
 from drivers.shimmer3.split import split
 from drivers.shimmer3.stream import Layout, Splitter, crc16_rows, parse_packet
 

@@ -1,0 +1,1 @@
+"""From files of others to recordings that ``rehab-gateway replay`` reads; never loaded by a gateway at the bedside."""
