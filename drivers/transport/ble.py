@@ -24,7 +24,8 @@ from drivers.packet import Frame
 from drivers.transport.bluez import held, managed_objects, paired
 from drivers.transport.radio import BLEAK_ERRORS, Found, Lost, Radio
 from drivers.transport.search import Wanted
-from drivers.transport.transport import IN_USE_ADVICE, Clock, Connection, Sink, Transport
+from drivers.transport.transport import Clock, Connection, Sink, Transport
+from drivers.transport.troubles import in_use
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,7 @@ class BluezRadio(Radio):
         ]
         for each in found:
             if each.notifying:
-                raise ConnectError(
-                    f"{each.device.address} is in use by another program on this computer", advice=IN_USE_ADVICE
-                )
+                raise in_use(each.device.address)
         return [each.device for each in found]
 
     async def forget(self, device: BLEDevice) -> None:
