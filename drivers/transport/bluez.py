@@ -15,6 +15,7 @@ from dbus_fast import unpack_variants
 from dbus_fast.aio import MessageBus
 
 from drivers.errors import AdapterError
+from drivers.transport.search import Wanted
 from drivers.transport.system_bus import BusError, call, system_bus
 
 SERVICE = "org.bluez"
@@ -37,6 +38,12 @@ class Held:
     device: BLEDevice
     paired: bool
     notifying: bool
+
+    def is_wanted(self, wanted: Wanted) -> bool:
+        """Whether it is what is looked for: by address or name, or by service where there is neither."""
+        if wanted.address is not None or wanted.name is not None:
+            return wanted.is_device(self.device)
+        return wanted.service is not None and wanted.service in self.device.details["props"].get("UUIDs", ())
 
 
 def held(objects: Objects, adapter: str | None) -> list[Held]:
