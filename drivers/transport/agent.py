@@ -47,10 +47,13 @@ class Agent(ServiceInterface):
         self._passkey = passkey
         self.capability = capability
         self.missing: set[str] = set()
+        self._bus: MessageBus | None = None  # where it can be asked
 
     async def register(self, bus: MessageBus, *, default: bool = False) -> None:
         """Offer it to BlueZ, for what this connection to the bus pairs, or for all (``default``). Raises BusError."""
-        bus.export(PATH, self)
+        if self._bus is not bus:
+            bus.export(PATH, self)
+            self._bus = bus
         await call(bus, SERVICE, MANAGER_PATH, MANAGER, "RegisterAgent", "os", [PATH, self.capability])
         if default:
             await call(bus, SERVICE, MANAGER_PATH, MANAGER, "RequestDefaultAgent", "o", [PATH])

@@ -104,6 +104,7 @@ class BleTransport(Transport):
                 raise _connect_error(problem, self._placed) from problem
         self._connected_before = True
         connection.client, connection.placed, connection.address = client, self._placed, device.address
+        connection.radio, connection.signal_dbm = radio.adapter or radio.name, self._placed.signal_dbm
         radio.links.add(connection)
         return connection
 
@@ -144,16 +145,6 @@ class BleConnection(Connection):
 
     client: BleakClient
     placed: Placed
-
-    @property
-    def signal_dbm(self) -> int | None:
-        """Signal of the last advertisement before it was connected: BlueZ tells none of a link."""
-        return self.placed.signal_dbm
-
-    @property
-    def radio(self) -> str:
-        """Name of the radio that has it."""
-        return self.placed.radio.adapter or self.placed.radio.name
 
     def on_lost(self, _: BleakClient) -> None:
         """Bleak's disconnected callback."""

@@ -108,18 +108,22 @@ class BluezRadio(Radio):
 
     async def restart_service(self) -> None:
         """Have systemd start bluetoothd again, where this user may. Raises AdapterError."""
-        try:
-            async with system_bus() as bus:
-                log.warning("starting %s again", UNIT)
-                await call(
-                    bus, SYSTEMD, SYSTEMD_PATH, f"{SYSTEMD}.Manager", "RestartUnit", "ss", [UNIT, "replace"],
-                    limit_s=RESTART_S,
-                )  # fmt: skip
-        except BusError as problem:
-            raise AdapterError(f"{UNIT} cannot be started again: {problem}") from problem
+        await restart_bluetoothd()
 
     def _client_args(self) -> BlueZClientArgs:
         return BlueZClientArgs(adapter=self.adapter) if self.adapter else {}
+
+
+async def restart_bluetoothd() -> None:
+    """Have systemd start bluetoothd again, where this user may. Raises AdapterError."""
+    try:
+        async with system_bus() as bus:
+            log.warning("starting %s again", UNIT)
+            manager = f"{SYSTEMD}.Manager"
+            body = [UNIT, "replace"]
+            await call(bus, SYSTEMD, SYSTEMD_PATH, manager, "RestartUnit", "ss", body, limit_s=RESTART_S)
+    except BusError as problem:
+        raise AdapterError(f"{UNIT} cannot be started again: {problem}") from problem
 
 
 def _not_in_use(found: list[Held]) -> list[Held]:

@@ -18,9 +18,11 @@ from dbus_fast.aio import MessageBus
 from drivers.errors import AdapterError
 from drivers.transport.agent import JUST_WORKS, WITH_PASSKEY, Agent
 from drivers.transport.bluez import ADAPTER, SERVICE, Objects, managed_objects
-from drivers.transport.bluez_radio import BluezRadio
-from drivers.transport.radio import Radio
+from drivers.transport.bluez_radio import BluezRadio, restart_bluetoothd
+from drivers.transport.ladder import Ladder, Step
+from drivers.transport.radio import GATT_S, Radio
 from drivers.transport.radios import Radios, RadioState
+from drivers.transport.sighting import Placed
 from drivers.transport.system_bus import BusError, call, system_bus
 from drivers.transport.troubles import switched_off
 
@@ -45,6 +47,8 @@ class BluezRadios(Radios):
         self._chosen = tuple(adapters)
         self._limit = limit
         self._missing: dict[str, str] = {}
+        self._service = ""  # what is wrong with bluetoothd itself
+        self._service_ladder = Ladder()
         self._presence: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -64,7 +68,13 @@ class BluezRadios(Radios):
         Raises:
             AdapterError: None is, or BlueZ does not answer.
         """
-        there = adapters_of(await managed_objects(), self._chosen)
+        try:
+            there = adapters_of(await self._objects(), self._chosen)
+        except AdapterError as trouble:
+            self._service = str(trouble)
+            self._troubles.update(dict.fromkeys(self._radios, str(trouble)))
+            raise
+        self._service = ""
         self._missing = {name: "is not there" for name in self._chosen if name not in there.names}
         for name in there.off:
             self._missing[name] = "is switched off"
@@ -77,13 +87,32 @@ class BluezRadios(Radios):
             return [self._radios[name] for name in there.on]
         if there.off:
             raise switched_off(there.off[0])
-        wanted = ", ".join(self._chosen)
-        raise AdapterError(f"no Bluetooth adapter {wanted}".rstrip() + " is there", advice=NO_ADAPTER_ADVICE)
+        if not self._chosen:
+            self._missing = {"bluetooth": "is not there"}
+        which = f" {', '.join(self._chosen)}" if self._chosen else ""
+        raise AdapterError(f"no Bluetooth adapter{which} is there", advice=NO_ADAPTER_ADVICE)
+
+    async def _objects(self) -> Objects:
+        try:
+            async with asyncio.timeout(GATT_S):
+                return await managed_objects()
+        except TimeoutError:
+            raise AdapterError("the Bluetooth service does not answer: no answer in time") from None
+
+    async def help(self, placed: Placed | None) -> None:
+        """Take the next step for the radios; where there is none since bluetoothd does not answer, start that."""
+        await super().help(placed)
+        if self._service and not self._radios:
+            step = self._service_ladder.climb(asyncio.get_running_loop().time())
+            if step is Step.RESTART:
+                await restart_bluetoothd()
 
     def states(self) -> list[RadioState]:
         """Return how each adapter is; also those that are configured and not there."""
         known = super().states()
         names = {state.name for state in known}
+        if self._service and not known:
+            return [RadioState("bluetooth", 0, self._limit, 0, self._service)]
         missing = [RadioState(name, 0, self._limit, 0, why) for name, why in self._missing.items() if name not in names]
         return [replace(of, trouble=self._missing.get(of.name, of.trouble)) for of in known] + missing
 
@@ -92,20 +121,36 @@ class BluezRadios(Radios):
         while True:
             try:
                 async with system_bus() as bus:
-                    bus.add_message_handler(_owner_changes(self._came, self._went))
-                    rule = f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{SERVICE}'"
-                    await call(bus, BUS, BUS_PATH, BUS, "AddMatch", "s", [rule])
-                    self._bus = bus
-                    await self._offer_agent(bus)
-                    await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+                    await self._attend(bus)
             except (BusError, OSError, EOFError) as problem:
                 log.debug("not on the bus: %s", problem)
             self._went()
             await asyncio.sleep(AGAIN_S)
 
-    def _came(self) -> None:
-        """Have an agent with a bluetoothd that has begun."""
-        self._offering = asyncio.create_task(self._offer_agent(self._bus), name="agent")
+    async def _attend(self, bus: MessageBus) -> None:
+        """Offer an agent to each bluetoothd that begins, until the bus ends. Raises BusError."""
+        came = asyncio.Event()
+        came.set()
+        bus.add_message_handler(_owner_changes(came.set, self._went))
+        rule = f"type='signal',sender='{BUS}',member='NameOwnerChanged',arg0='{SERVICE}'"
+        await call(bus, BUS, BUS_PATH, BUS, "AddMatch", "s", [rule])
+        agent = Agent(
+            lambda path: self.searches.is_ours(address_in(path)),
+            lambda path: self.passkeys.get(address_in(path)),
+            WITH_PASSKEY if self.passkeys else JUST_WORKS,
+        )
+        ended = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]
+        try:
+            while not ended.done():
+                if came.is_set():
+                    came.clear()
+                    await _offer(agent, bus)
+                coming = asyncio.create_task(came.wait())
+                await asyncio.wait([ended, coming], return_when=asyncio.FIRST_COMPLETED)
+                coming.cancel()
+            ended.result()
+        finally:
+            ended.cancel()
 
     def _went(self) -> None:
         """Let go of every link: bluetoothd ended, without a word to bleak, whose copy still has them all."""
@@ -114,16 +159,13 @@ class BluezRadios(Radios):
                 log.warning("bluetoothd ended: %d links of %s are gone", len(radio.links), radio)
             radio.lose_links()
 
-    async def _offer_agent(self, bus: MessageBus) -> None:
-        agent = Agent(
-            lambda path: self.searches.is_ours(address_in(path)),
-            lambda path: self.passkeys.get(address_in(path)),
-            WITH_PASSKEY if self.passkeys else JUST_WORKS,
-        )
-        try:
-            await agent.register(bus, default=True)
-        except BusError as problem:
-            log.debug("no pairing agent: %s", problem)
+
+async def _offer(agent: Agent, bus: MessageBus) -> None:
+    """Have bluetoothd ask our agent; where it is not there, it is offered once it comes."""
+    try:
+        await agent.register(bus, default=True)
+    except BusError as problem:
+        log.debug("no pairing agent: %s", problem)
 
 
 class Adapters:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -33,7 +33,10 @@ from drivers.transport.system_bus import one_line
 from drivers.transport.troubles import unpaired
 from drivers.transport.turn import Turn
 
-__all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio"]
+if TYPE_CHECKING:
+    from drivers.transport.radios import Radios
+
+__all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio", "open_radios"]
 
 log = logging.getLogger(__name__)
 
@@ -304,6 +307,32 @@ def _switch(event: asyncio.Event, on: bool) -> None:
         event.set()
     else:
         event.clear()
+
+
+def open_radios(
+    *, name: str = "bluez", socket: Path | None = None, adapters: Sequence[str] = (), links: int | None = None
+) -> Radios:
+    """Make all radios that a gateway uses, not yet started.
+
+    Args:
+        name: Their kind.
+        socket: Unix socket of a simulated radio.
+        adapters: Adapters to use; empty for all that there are.
+        links: How many links each may have; None for what is usual.
+
+    Raises:
+        ValueError: no installed package provides it.
+    """
+    if name == "bluez":
+        from drivers.transport.bluez_radios import DEFAULT_LINKS, BluezRadios
+
+        return BluezRadios(adapters, limit=links or DEFAULT_LINKS)
+    from drivers.transport.radios import Radios
+
+    radios = [open_radio(name=name, socket=socket, adapter=adapter) for adapter in adapters or (None,)]
+    for radio in radios:
+        radio.limit = links
+    return Radios(radios)
 
 
 def open_radio(*, name: str = "bluez", socket: Path | None = None, adapter: str | None = None) -> Radio:
