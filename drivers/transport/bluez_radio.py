@@ -106,10 +106,6 @@ class BluezRadio(Radio):
             except BusError as problem:
                 raise AdapterError(f"adapter {adapter} cannot be reset: {problem}") from problem
 
-    async def restart_service(self) -> None:
-        """Have systemd start bluetoothd again, where this user may. Raises AdapterError."""
-        await restart_bluetoothd()
-
     def _client_args(self) -> BlueZClientArgs:
         return BlueZClientArgs(adapter=self.adapter) if self.adapter else {}
 

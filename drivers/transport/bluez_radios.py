@@ -99,13 +99,17 @@ class BluezRadios(Radios):
         except TimeoutError:
             raise AdapterError("the Bluetooth service does not answer: no answer in time") from None
 
+    async def restart_service(self) -> None:
+        """Have systemd start bluetoothd again, where this user may. Raises AdapterError."""
+        await restart_bluetoothd()
+
     async def help(self, placed: Placed | None) -> None:
         """Take the next step for the radios; where there is none since bluetoothd does not answer, start that."""
         await super().help(placed)
         if self._service and not self._radios:
             step = self._service_ladder.climb(asyncio.get_running_loop().time())
             if step is Step.RESTART:
-                await restart_bluetoothd()
+                await self.restart_service()
 
     def states(self) -> list[RadioState]:
         """Return how each adapter is; also those that are configured and not there."""

