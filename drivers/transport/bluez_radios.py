@@ -20,6 +20,7 @@ from drivers.transport.agent import JUST_WORKS, WITH_PASSKEY, Agent
 from drivers.transport.bluez import ADAPTER, SERVICE, Objects, managed_objects
 from drivers.transport.bluez_radio import BluezRadio, restart_bluetoothd
 from drivers.transport.ladder import Ladder, Step
+from drivers.transport.placement import DEFAULT_LINKS
 from drivers.transport.radio import GATT_S, Radio
 from drivers.transport.radios import Radios, RadioState
 from drivers.transport.sighting import Placed
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 
 BUS, BUS_PATH = "org.freedesktop.DBus", "/org/freedesktop/DBus"
 AGAIN_S = 2.0  # between two tries to be on the bus
-DEFAULT_LINKS = 5  # what cheap adapters hold; 7 is the most that is common
 NO_ADAPTER_ADVICE = "Plug in a Bluetooth adapter; 'rehab-gateway doctor' says what the computer has."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+DEFAULT_LINKS = 5  # of one adapter: what cheap ones hold; 7 is the most that is common
 NEARLY_AS_STRONG_DB = 10  # a body that turns changes the signal by as much: within it the load decides
 UNHEARD_DBM = -128  # where nothing tells the signal
 

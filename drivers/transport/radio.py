@@ -19,6 +19,7 @@ from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 
 from drivers.transport.ladder import Step
+from drivers.transport.placement import DEFAULT_LINKS
 from drivers.transport.scan import BLEAK_ERRORS, DEAF_SCANS, Found, Scan
 from drivers.transport.search import Wanted
 from drivers.transport.searches import Searches
@@ -180,7 +181,7 @@ def open_radios(
         ValueError: no installed package provides it.
     """
     if name == "bluez":
-        from drivers.transport.bluez_radios import DEFAULT_LINKS, BluezRadios
+        from drivers.transport.bluez_radios import BluezRadios
 
         return BluezRadios(adapters, limit=links or DEFAULT_LINKS)
     from drivers.transport.radios import Radios

@@ -54,7 +54,7 @@ class Devices:
         *,
         clock_ns: Callable[[], int],
         states: dict[str, DeviceState],
-        links: dict[str, LinkQuality],
+        links: dict[str, LinkQuality] | None = None,
     ) -> None:
         self._settings = settings
         self._intakes = intakes
@@ -62,7 +62,7 @@ class Devices:
         self._ticker = ticker
         self._clock_ns = clock_ns
         self._states = states
-        self._links = links
+        self._links = {} if links is None else links
         self._known = known_devices(settings)
         self._transports: dict[str, str] = {}
         self._log = DeviceLog(self._transports)
