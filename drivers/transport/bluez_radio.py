@@ -19,6 +19,7 @@ from drivers.transport import pairing
 from drivers.transport.bluez import ADAPTER, PROPERTIES, SERVICE, Held, held, managed_objects, objects_of, paired
 from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_S, Found, Lost, Radio
 from drivers.transport.search import Wanted
+from drivers.transport.sighting import Placed
 from drivers.transport.system_bus import BusError, call, one_line, system_bus
 from drivers.transport.troubles import in_use, switched_off
 
@@ -71,10 +72,10 @@ class BluezRadio(Radio):
         """Whether BlueZ said that it keeps no keys for a device."""
         return not paired(_properties(device))
 
-    async def pair(self, device: BLEDevice, passkey: int | None) -> None:
+    async def keep(self, placed: Placed, passkey: int | None = None) -> None:
         """Pair a device, while nobody scans or connects. Raises ConnectError, AdapterError."""
         async with self.quiet():
-            await pairing.pair(device.address, passkey, adapter=self.adapter)
+            await pairing.pair(placed.device.address, passkey, adapter=self.adapter)
 
     async def forget(self, device: BLEDevice) -> None:
         """Have BlueZ remove the device: the cure for a connection attempt that never ends ("InProgress").

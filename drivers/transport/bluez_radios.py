@@ -25,7 +25,7 @@ from drivers.transport.radio import GATT_S, Radio
 from drivers.transport.radios import Radios, RadioState
 from drivers.transport.sighting import Placed
 from drivers.transport.system_bus import BusError, call, system_bus
-from drivers.transport.troubles import switched_off
+from drivers.transport.troubles import NO_ADAPTER, switched_off
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class BluezRadios(Radios):
             self._troubles.update(dict.fromkeys(self._radios, str(trouble)))
             raise
         self._service = ""
+        self._troubles.clear()
         self._missing = {name: "is not there" for name in self._chosen if name not in there.names}
         for name in there.off:
             self._missing[name] = "is switched off"
@@ -83,6 +84,8 @@ class BluezRadios(Radios):
                 radio = BluezRadio(adapter=name)
                 radio.limit = self._limit
                 self._add(radio)
+        for name in self._radios.keys() - set(there.on):
+            self._radios[name].lose_links()  # not every link is said to be gone when its adapter is
         if there.on:
             return [self._radios[name] for name in there.on]
         if there.off:
@@ -90,7 +93,7 @@ class BluezRadios(Radios):
         if not self._chosen:
             self._missing = {"bluetooth": "is not there"}
         which = f" {', '.join(self._chosen)}" if self._chosen else ""
-        raise AdapterError(f"no Bluetooth adapter{which} is there", advice=NO_ADAPTER_ADVICE)
+        raise AdapterError(f"no Bluetooth adapter{which} is there", advice=NO_ADAPTER_ADVICE, problem=NO_ADAPTER)
 
     async def _objects(self) -> Objects:
         try:
@@ -106,9 +109,9 @@ class BluezRadios(Radios):
     async def help(self, placed: Placed | None) -> None:
         """Take the next step for the radios; where there is none since bluetoothd does not answer, start that."""
         await super().help(placed)
-        if self._service and not self._radios:
+        if self._service:
             step = self._service_ladder.climb(asyncio.get_running_loop().time())
-            if step is Step.RESTART:
+            if step is Step.RESTART and not any(radio.links for radio in self._radios.values()):
                 await self.restart_service()
 
     def states(self) -> list[RadioState]:

@@ -14,7 +14,7 @@ from drivers.errors import (
     NotFoundError,
     SilentStreamError,
 )
-from drivers.transport.troubles import IN_USE, NO_ROOM, SWITCHED_OFF, UNPAIRED
+from drivers.transport.troubles import IN_USE, NO_ADAPTER, NO_ROOM, SWITCHED_OFF, UNPAIRED
 
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0  # a patient who comes back from the corridor should not wait longer
@@ -41,7 +41,7 @@ def decide(error: Exception, failures: int) -> Action:
     if isinstance(error, (LinkLostError, SilentStreamError)) and failures == 1:
         return Action.RETRY
     problem = error.problem if isinstance(error, LinkError) else ""
-    if problem in {IN_USE, NO_ROOM, SWITCHED_OFF}:
+    if problem in {IN_USE, NO_ADAPTER, NO_ROOM, SWITCHED_OFF}:
         return Action.BACK_OFF  # nothing of ours is wrong
     if problem == UNPAIRED:
         return Action.RESET if failures % PAIR_EVERY == 0 else Action.BACK_OFF

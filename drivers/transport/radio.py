@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio", "open_radios"]
 
+RESET_EVERY = 3  # failures in a row, before more is done than to scan anew
 ENTRY_POINTS = "rehab_gateway.radios"
 
 CONNECT_S = 20.0  # BlueZ itself gives up after about 25 s
@@ -59,6 +60,7 @@ class Radio(ABC):
         searches: Who looks for which device, and who has which; radios that are used together share it.
         steps: How often each step was taken that helps a radio along.
         links: Open connections.
+        trouble: Why its scans since the last that worked could not be begun.
         at_once: Devices that it connects at the same time. An adapter that makes two connections at once fails both.
     """
 
@@ -73,11 +75,13 @@ class Radio(ABC):
         self.searches = Searches()
         self.steps: Counter[Step] = Counter()
         self.links: set[Losable] = set()
+        self.trouble: list[str] = []
         self._scan = Scan(
             self.__str__,
             self.scanner,
             lambda device, advertisement: self.searches.hear(self, device, advertisement),
-            lambda: self.steps.update([Step.RESCAN]),
+            self._scans_again,
+            self.trouble.clear,
             at_once=self.at_once,
         )
 
@@ -86,9 +90,11 @@ class Radio(ABC):
         return f"adapter {self.adapter}" if self.adapter else "the adapter"
 
     @property
-    def deaf(self) -> bool:
-        """Whether several scans in a row have heard nobody at all, while it has no link either."""
-        return self._scan.deaf_scans >= DEAF_SCANS and not self.links
+    def fails(self) -> str:
+        """Why it needs help: several scans in a row failed, or heard nobody at all; empty if it does not."""
+        if len(self.trouble) >= RESET_EVERY:
+            return self.trouble[-1]
+        return f"{self} hears nobody" if self._scan.deaf_scans >= DEAF_SCANS and not self.links else ""
 
     def lose_links(self) -> None:
         """Have whoever uses a link of this radio know that it is gone."""
@@ -121,10 +127,9 @@ class Radio(ABC):
         """Whether it is known that the system keeps no keys for a device."""
         return False
 
-    async def pair(self, device: BLEDevice, passkey: int | None) -> None:
-        """Pair a device. Raises ConnectError, AdapterError."""
-        del passkey
-        raise unpaired(f"{device.address} must be paired, and {self} cannot do that")
+    async def keep(self, placed: Placed, passkey: int | None = None) -> None:  # noqa: ARG002 - a hook
+        """Pair a device, so that the system keeps its keys. Raises ConnectError, AdapterError."""
+        raise unpaired(f"{placed.device.address} must be paired, and {self} cannot do that")
 
     async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:  # noqa: ARG002 - a hook, optional
         """Return devices that are connected to this adapter already, and so do not advertise. Raises AdapterError."""
@@ -144,10 +149,6 @@ class Radio(ABC):
         """
         return await seek([self], self.searches, wanted, timeout_s, owner)
 
-    async def keep(self, placed: Placed) -> None:
-        """Pair a device, so that the system keeps its keys. Raises ConnectError, AdapterError."""
-        await self.pair(placed.device, None)
-
     async def help(self, placed: Placed | None) -> None:  # noqa: ARG002 - the same for all its devices
         """Do what may help the radio. Raises AdapterError."""
         self.steps[Step.RESET] += 1
@@ -164,6 +165,11 @@ class Radio(ABC):
     def quiet(self) -> AbstractAsyncContextManager[None]:
         """Hold the radio without scanning, with `at_once` others at most: for connecting."""
         return self._scan.quiet()
+
+    def _scans_again(self, why: str) -> None:
+        self.steps[Step.RESCAN] += 1
+        if why:
+            self.trouble[:] = [*self.trouble, why][-RESET_EVERY:]
 
 
 def open_radios(

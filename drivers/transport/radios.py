@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from drivers.errors import AdapterError, NotFoundError
+from drivers.errors import AdapterError
 from drivers.transport.ladder import Ladder, Step
 from drivers.transport.radio import Found, Radio
 from drivers.transport.search import Wanted
@@ -81,24 +81,19 @@ class Radios:
         radios = await self.usable()
         try:
             placed = await seek(radios, self.searches, wanted, timeout_s, owner)
-        except AdapterError as trouble:
+        finally:
             for radio in radios:
-                self._troubles[_key(radio)] = str(trouble)
-            raise
-        except NotFoundError:
-            for radio in radios:
-                if radio.deaf:
-                    self._troubles[_key(radio)] = f"{radio} hears nobody"
+                if radio.fails:
                     await self._climb(radio)
-                else:
-                    self._worked(radio)
-            raise
-        self._worked(placed.radio)
+                elif not radio.trouble:
+                    self._ladders[_key(radio)].worked()
+        key = _key(placed.radio)
+        self._most[key] = max(self._most[key], self.searches.links(placed.radio))
         return placed
 
     async def keep(self, placed: Placed) -> None:
         """Pair a device, so that the system keeps its keys. Raises ConnectError, AdapterError."""
-        await placed.radio.pair(placed.device, self.passkeys.get(placed.device.address.upper()))
+        await placed.radio.keep(placed, self.passkeys.get(placed.device.address.upper()))
 
     @asynccontextmanager
     async def listen(self, heard: Found) -> AsyncIterator[None]:
@@ -109,17 +104,9 @@ class Radios:
             yield
 
     async def help(self, placed: Placed | None) -> None:
-        """Take the next step of the ladder for the radio of a device, or for all that are in trouble.
-
-        Raises:
-            AdapterError: It cannot be taken.
-        """
+        """Take the next step of the ladder for the radio that cannot connect a device; the others help themselves."""
         if placed is not None:
             await self._climb(placed.radio)
-            return
-        for key, radio in self._radios.items():
-            if key in self._troubles:
-                await self._climb(radio)
 
     async def restart_service(self) -> None:
         """Start the system's Bluetooth service again, where we may. Raises AdapterError."""
@@ -135,16 +122,13 @@ class Radios:
         if step is Step.RESTART and any(each.links for each in self._radios.values()):
             step = Step.RESET  # bluetoothd has the links of all adapters
         radio.steps[step] += 1
-        if step is Step.RESET:
-            await radio.reset()
-        elif step is Step.RESTART:
-            await self.restart_service()
-
-    def _worked(self, radio: Radio) -> None:
-        key = _key(radio)
-        self._most[key] = max(self._most[key], self.searches.links(radio))
-        self._ladders[key].worked()
-        self._troubles.pop(key, None)
+        try:
+            if step is Step.RESET:
+                await radio.reset()
+            elif step is Step.RESTART:
+                await self.restart_service()
+        except AdapterError as problem:
+            log.warning("%s: %s", radio, problem)
 
     @property
     def exhausted(self) -> bool:
@@ -154,7 +138,13 @@ class Radios:
     def states(self) -> list[RadioState]:
         """Return how each radio is, and how much room it has."""
         return [
-            RadioState(key, self.searches.links(radio), radio.limit, self._most[key], self._troubles.get(key, ""))
+            RadioState(
+                key,
+                self.searches.links(radio),
+                radio.limit,
+                self._most[key],
+                self._troubles.get(key) or (radio.trouble[-1] if radio.trouble else radio.fails),
+            )
             for key, radio in self._radios.items()
         ]
 

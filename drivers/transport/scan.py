@@ -38,7 +38,8 @@ class Scan:
         radio: Names the radio in errors.
         scanner: Makes a scanner, not started, that calls what it is given for each advertisement.
         heard: Takes each advertisement.
-        again: Called when a scan failed or heard nobody, and is begun again.
+        again: Called when a scan failed (with why) or heard nobody (without), and is begun again.
+        works: Called when a scan has begun.
         at_once: Connections that the radio makes at the same time.
 
     Attributes:
@@ -50,7 +51,8 @@ class Scan:
         radio: Callable[[], str],
         scanner: Callable[[Found], BleakScanner],
         heard: Found,
-        again: Callable[[], None],
+        again: Callable[[str], None],
+        works: Callable[[], None],
         *,
         at_once: int,
     ) -> None:
@@ -58,6 +60,7 @@ class Scan:
         self._scanner = scanner
         self._take = heard
         self._again = again
+        self._works = works
         self.deaf_scans = 0
         self._waiting: set[asyncio.Future[None]] = set()  # who searches here
         self._listeners: set[Found] = set()
@@ -165,8 +168,9 @@ class Scan:
                 try:
                     await self._scan_once()
                 except BLEAK_ERRORS as problem:
-                    self._again()
-                    self._fail(AdapterError(f"{self._radio()} cannot scan: {one_line(problem)}"))
+                    why = f"{self._radio()} cannot scan: {one_line(problem)}"
+                    self._again(why)
+                    self._fail(AdapterError(why))
                     if self._listeners:
                         raise
 
@@ -175,6 +179,7 @@ class Scan:
         scanner = self._scanner(self._hear)
         async with asyncio.timeout(SCAN_CALL_S):
             await scanner.start()
+        self._works()
         self._listening.run()
         try:
             await self._until_over_or_deaf()
@@ -196,7 +201,7 @@ class Scan:
         while not self._scan_over.is_set():
             left_s = self._heard_s + DEAF_S - loop.time()
             if left_s <= 0:
-                self._again()
+                self._again("")
                 self.deaf_scans += 1
                 log.info("%s has heard nobody for %g s: its scan is begun again", self._radio(), DEAF_S)
                 return

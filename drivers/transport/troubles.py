@@ -8,6 +8,7 @@ from drivers.errors import AdapterError, ConnectError
 from drivers.transport.transport import IN_USE_ADVICE
 
 UNPAIRED, IN_USE, NO_ROOM, SWITCHED_OFF = "unpaired", "in-use", "no-room", "adapter-off"
+NO_ADAPTER = "adapter-missing"
 
 UNPAIRED_ADVICE = (
     "Put it into its pairing mode and pair it once: 'rehab-gateway devices pair'; one that shows a number, or has one"

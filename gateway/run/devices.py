@@ -154,7 +154,6 @@ class Devices:
                 of = self._settings.radio
                 adapters = [of.adapter] if of.adapter else of.adapters
                 radio = open_radios(name=of.name, socket=of.socket, adapters=adapters, links=of.links)
-                radio.passkeys.update(_passkeys(self._intakes))
                 await radio.start()
                 self._radio = radio
             return self._radio
@@ -171,6 +170,8 @@ class Devices:
             self._states[state.id] = state
             self._log.log_state(state)
 
+        if radio is not None and device.address and device.passkey:
+            radio.passkeys[device.address.upper()] = int(device.passkey)
         supervisor = DeviceSupervisor(
             device.id,
             make_driver(device.driver, device.options),
@@ -186,9 +187,3 @@ class Devices:
         )
         self._links[device.id] = supervisor.link
         return supervisor
-
-
-def _passkeys(intakes: Sequence[Intake]) -> dict[str, int]:
-    """Return the passkey of each device that is configured with one and its address."""
-    devices = [intake.device for intake in intakes]
-    return {of.address.upper(): int(of.passkey) for of in devices if of.address and of.passkey}

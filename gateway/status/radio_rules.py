@@ -29,8 +29,8 @@ RADIO_FAILING = Rule(
 )  # fmt: skip
 
 RADIO_RULES = (DEVICE_UNPAIRED, DEVICE_IN_USE, RADIO_FULL, RADIO_OFF, RADIO_FAILING)
-PROBLEMS = {"unpaired": DEVICE_UNPAIRED, "in-use": DEVICE_IN_USE, "no-room": None, "adapter-off": None}
-"""Rules by the word of a device's error; None where the radio's own notice says it."""
+PROBLEMS = {"unpaired": DEVICE_UNPAIRED, "in-use": DEVICE_IN_USE}
+"""Rules by the word of a device's error, in place of that it is not connected."""
 BY_PERSONS = ("is switched off", "is not there")
 
 

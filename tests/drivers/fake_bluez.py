@@ -83,6 +83,7 @@ class FakeBluez:
         agents: Registered agents: sender and capability, by path.
         refuses: Error names by member: what fails at once.
         mute: Members that are never answered.
+        fails: Adapters, by path, that cannot scan.
     """
 
     def __init__(self) -> None:
@@ -94,6 +95,7 @@ class FakeBluez:
         self.agents: dict[str, tuple[str, str]] = {}
         self.refuses: dict[str, str] = {}
         self.mute: set[str] = set()
+        self.fails: set[str] = set()
         self.scanning: dict[str, set[str]] = {}
         self._bus: MessageBus | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -254,6 +256,8 @@ class FakeBluez:
             self.change(path, interface, **{key: value.value})
 
     def _scan(self, path: str, message: Message) -> None:
+        if path in self.fails:
+            raise RefusedError("org.bluez.Error.InProgress", "Operation already in progress")
         if not self.objects[path][ADAPTER]["Powered"]:
             raise RefusedError("org.bluez.Error.NotReady", "Resource Not Ready\nadapter is off")
         self.scanning.setdefault(path.rsplit("/", 1)[1], set()).add(str(message.sender))

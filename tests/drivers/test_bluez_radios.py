@@ -301,3 +301,14 @@ async def test_bluetoothd_that_does_not_answer_holds_nobody_up(tmp_path: Path) -
         with pytest.raises(AdapterError, match="the Bluetooth service does not answer: no answer"):
             await used.place(Wanted(address=worn[0].address), timeout_s=10.0)
         assert next(of.trouble for of in used.states()).startswith("the Bluetooth service does not answer")
+
+
+async def test_one_adapter_that_fails_is_told_and_the_other_goes_on(tmp_path: Path) -> None:
+    worn = straps(2, hci1=-60)
+    async with fake_bluez(tmp_path, *worn, adapters=("hci0", "hci1")) as bluez, radios() as used:
+        bluez.fails.add("/org/bluez/hci0")
+        async with streaming(used, *worn) as watched:
+            for each in watched:
+                await each.until_state("streaming")
+            assert {of.name: bool(of.trouble) for of in used.states()} == {"hci0": True, "hci1": False}
+            assert "adapter hci0 cannot scan" in used.states()[0].trouble
