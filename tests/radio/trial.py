@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ SPEED, SELDOM_SPEED = 4.0, 60.0  # of simulated time: a cuff or a scale measures
 SELDOM_S = 7200.0  # a driver whose device may be silent for longer reads one that measures now and then
 STEP_S = 60.0  # far longer than any step takes, also on an emulated machine
 AWAY_S = 3.0
+LET_GO_S = 10.0
 FRAMES = 3  # that must come: one may be the rest of a dialogue
 
 
@@ -72,8 +74,17 @@ async def attempt(driver: str, number: int, hub: Hub, radio: Finder, folder: Pat
     except TrialError as problem:
         outcome.fault = str(problem)
     finally:
+        await _let_go(placed)
         await placed.device.stop()
     return outcome
+
+
+async def _let_go(placed: PlacedDevice) -> None:
+    """Wait until a link that is being ended has ended: the simulated controller does not answer for one that went."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LET_GO_S):
+            while getattr(placed.device, "connected", False):  # noqa: ASYNC110 - a device tells nobody
+                await asyncio.sleep(0.05)
 
 
 async def _follow(placed: PlacedDevice, radio: Finder, outcome: Outcome) -> None:
