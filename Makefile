@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward load faults soak check fuzz format docs system bare clean
+.PHONY: help setup demo test test-plain bench latency ward load faults radio soak check fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -116,6 +116,10 @@ check: setup
 	$(V)/ruff format --check .
 	$(V)/mypy
 	$(V)/python -m pytest -q tests/test_imports.py
+
+# Needs root, bluetoothd and /dev/vhci (modprobe hci_vhci); ends with 77 where one is missing.
+radio: setup
+	@$(V)/python -m tests.radio $(ARGS)
 
 soak: setup system
 	@RECONNECTS=$(or $(RECONNECTS),1000) PATH="$$PATH:/usr/sbin" $(V)/python -m pytest -q -s tests/gateway/run/test_reconnects.py

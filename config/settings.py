@@ -193,7 +193,18 @@ class Radio(Section):
 
     name: str = Field("bluez", description="'bluez' for the machine's adapter; 'simulated' for the simulators'.")
     socket: Path | None = Field(None, description="Unix socket of the simulated radio.")
-    adapter: str | None = Field(None, description="Bluetooth adapter, such as hci0; the first one by default.")
+    adapter: str | None = Field(None, description="The only Bluetooth adapter to use: its name, such as hci0.")
+    adapters: list[str] = Field(
+        default_factory=list,
+        description="Adapters to use, by name or address, where it is not one; by default all that the computer has.",
+    )
+    links: int | None = Field(
+        None,
+        ge=1,
+        le=7,
+        description="Devices that an adapter may hold at once: 5 by default, which cheap ones hold; many hold 7. One"
+        " that refuses earlier is given no more than it held.",
+    )
 
 
 class Recorder(Section):
@@ -216,6 +227,10 @@ class Device(Section):
     )
     name: str | None = Field(
         None, description="Bluetooth name, when the address changes; no other device in range may have it."
+    )
+    passkey: Annotated[str, Field(pattern=r"^\d{1,6}$")] | None = Field(
+        None,
+        description="Six digits that a Bluetooth device shows, or has on its label, where it must be paired first.",
     )
     port: Annotated[Path, AfterValidator(serial_port)] | None = Field(
         None,

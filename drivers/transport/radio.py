@@ -8,33 +8,45 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakError
 
-from drivers.errors import AdapterError, NotFoundError
-from drivers.transport.search import Search, Wanted
+from drivers.transport.ladder import Step
+from drivers.transport.placement import DEFAULT_LINKS
+from drivers.transport.scan import BLEAK_ERRORS, DEAF_SCANS, Found, Scan
+from drivers.transport.search import Wanted
 from drivers.transport.searches import Searches
-from drivers.transport.stopwatch import Stopwatch
-from drivers.transport.turn import Turn
+from drivers.transport.seek import seek
+from drivers.transport.sighting import Placed
+from drivers.transport.troubles import unpaired
 
-__all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio"]
+if TYPE_CHECKING:
+    from drivers.transport.radios import Radios
 
+__all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "open_radio", "open_radios"]
+
+RESET_EVERY = 3  # failures in a row, before more is done than to scan anew
 ENTRY_POINTS = "rehab_gateway.radios"
 
-SCAN_CALL_S = 10.0  # start and stop of a scan are D-Bus calls, which are known to hang
+CONNECT_S = 20.0  # BlueZ itself gives up after about 25 s
+GATT_S = 5.0  # an operation takes 0.05 to 0.5 s; a hung one must not hold the other devices up
+DISCONNECT_S = 5.0
 
-BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AssertionError)  # what bleak and dbus-fast let through
 
-Found = Callable[[BLEDevice, AdvertisementData], None]
 Lost = Callable[[BleakClient], None]
+
+
+class Losable(Protocol):
+    """A link that can be told that it is gone."""
+
+    lost: asyncio.Event
 
 
 class Radio(ABC):
@@ -44,24 +56,50 @@ class Radio(ABC):
         name: As in the configuration: ``"bluez"``, ``"simulated"``.
         socket: Unix socket of a simulated radio.
         adapter: Adapter to use, such as ``"hci0"``; None for the first.
-        searches: Who looks for which device, and who has which.
+        limit: How many links it may have; None for any number.
+        searches: Who looks for which device, and who has which; radios that are used together share it.
+        steps: How often each step was taken that helps a radio along.
+        links: Open connections.
+        trouble: Why its scans since the last that worked could not be begun.
         at_once: Devices that it connects at the same time. An adapter that makes two connections at once fails both.
     """
 
     at_once: ClassVar[int] = 1
+
+    limit: int | None = None
 
     def __init__(self, *, name: str = "bluez", socket: Path | None = None, adapter: str | None = None) -> None:
         self.name = name
         self.socket = socket
         self.adapter = adapter
         self.searches = Searches()
-        self._turn = Turn(self.at_once)  # of who scans, or of those who connect
-        self._connecting = 0
-        self._may_scan = asyncio.Event()
-        self._may_scan.set()
-        self._scan_over = asyncio.Event()
-        self._scanning: asyncio.Task[None] | None = None
-        self._listening = Stopwatch()  # with hundreds of devices others connect for minutes
+        self.steps: Counter[Step] = Counter()
+        self.links: set[Losable] = set()
+        self.trouble: list[str] = []
+        self._scan = Scan(
+            self.__str__,
+            self.scanner,
+            lambda device, advertisement: self.searches.hear(self, device, advertisement),
+            self._scans_again,
+            self.trouble.clear,
+            at_once=self.at_once,
+        )
+
+    def __str__(self) -> str:
+        """Name it as a person knows it."""
+        return f"adapter {self.adapter}" if self.adapter else "the adapter"
+
+    @property
+    def fails(self) -> str:
+        """Why it needs help: several scans in a row failed, or heard nobody at all; empty if it does not."""
+        if len(self.trouble) >= RESET_EVERY:
+            return self.trouble[-1]
+        return f"{self} hears nobody" if self._scan.deaf_scans >= DEAF_SCANS and not self.links else ""
+
+    def lose_links(self) -> None:
+        """Have whoever uses a link of this radio know that it is gone."""
+        for link in tuple(self.links):
+            link.lost.set()
 
     @abstractmethod
     def scanner(self, found: Found) -> BleakScanner:
@@ -71,22 +109,27 @@ class Radio(ABC):
     def client(self, device: BLEDevice, lost: Lost) -> BleakClient:
         """Return a client for a device that `find` returned; ``lost`` is called once when its link drops."""
 
-    async def start(self) -> None:  # noqa: B027 - a hook, optional
+    async def start(self) -> None:
         """Make the radio ready. Raises AdapterError. The base class needs nothing."""
+        self._scan.start()
 
     async def stop(self) -> None:
         """End every search and let go of the adapter."""
-        self.searches.fail(AdapterError("the radio was stopped"))
-        if self._scanning is not None:
-            self._scanning.cancel()
-            await asyncio.wait([self._scanning])
-            self._scanning = None
+        await self._scan.stop()
 
     async def reset(self) -> None:  # noqa: B027 - a hook, optional
         """Switch the adapter off and on, if that is possible. The base class can not. Raises AdapterError."""
 
     async def forget(self, device: BLEDevice) -> None:  # noqa: B027 - a hook, optional
         """Drop what the system remembers of a device (a half-open connection). The base class knows nothing."""
+
+    def has_no_keys(self, device: BLEDevice) -> bool:  # noqa: ARG002 - a hook, optional
+        """Whether it is known that the system keeps no keys for a device."""
+        return False
+
+    async def keep(self, placed: Placed, passkey: int | None = None) -> None:  # noqa: ARG002 - a hook
+        """Pair a device, so that the system keeps its keys. Raises ConnectError, AdapterError."""
+        raise unpaired(f"{placed.device.address} must be paired, and {self} cannot do that")
 
     async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:  # noqa: ARG002 - a hook, optional
         """Return devices that are connected to this adapter already, and so do not advertise. Raises AdapterError."""
@@ -96,98 +139,63 @@ class Radio(ABC):
         self, *, address: str | None = None, name: str | None = None, service: str | None = None, timeout_s: float,
         known: str | None = None, owner: object | None = None,
     ) -> BLEDevice:  # fmt: skip
-        """Wait for an advertisement of the device.
+        """Wait for an advertisement of the device: `place`, for whom the radio is no question."""
+        return (await self.place(Wanted(address, name, service, known), timeout_s=timeout_s, owner=owner)).device
+
+    async def place(self, wanted: Wanted, *, timeout_s: float, owner: object | None = None) -> Placed:
+        """Wait for an advertisement of the device; see `drivers.transport.seek.seek` for what it raises.
 
         Searches for all devices share one scan, which runs while somebody searches and nobody connects.
-
-        Args:
-            address: Its address.
-            name: Its name.
-            service: A service that it advertises.
-            timeout_s: Longest wait; only the time counts in which the radio listens, and not connects others.
-            known: Address under which it was met before.
-            owner: Who has it then, until it is released (`searches`); by default nobody.
-
-        Raises:
-            NotFoundError: nothing heard within ``timeout_s``.
-            AmbiguousDeviceError: several devices answer to the name or service.
-            AdapterError: the scan cannot be started.
         """
-        if owner is not None:
-            self.searches.release(owner)
-        search = await self._search(Wanted(address, name, service, known), owner if owner is not None else object())
-        future = self.searches.begin(search)
-        self._update()
-        try:
-            if not await self._listening.wait(future, timeout_s):
-                raise NotFoundError(f"no advertisement of {search.wanted} within {timeout_s:g} s")
-            return future.result()
-        finally:
-            self.searches.end(future)
-            if owner is None:
-                self.searches.release(search.owner)
-            self._update()
+        return await seek([self], self.searches, wanted, timeout_s, owner)
 
-    async def _search(self, wanted: Wanted, owner: object) -> Search[BLEDevice]:
-        """Return a search that has heard already what is connected to this adapter."""
-        search: Search[BLEDevice] = Search(wanted, owner)
-        for device in await self.held(wanted):
-            if wanted.is_device(device):
-                search.hear(device, asyncio.get_running_loop().time())
-        return search
+    async def help(self, placed: Placed | None) -> None:  # noqa: ARG002 - the same for all its devices
+        """Do what may help the radio. Raises AdapterError."""
+        self.steps[Step.RESET] += 1
+        await self.reset()
 
-    @asynccontextmanager
-    async def quiet(self) -> AsyncIterator[None]:
+    async def listen_for(self, found: asyncio.Future[Placed], timeout_s: float) -> None:
+        """Scan until a search is over, or the radio has listened for so long. Raises AdapterError."""
+        await self._scan.listen_for(found, timeout_s)
+
+    def listen(self, heard: Found) -> AbstractAsyncContextManager[None]:
+        """Call ``heard`` with every advertisement meanwhile; leaving it raises AdapterError if the scan has ended."""
+        return self._scan.listen(heard)
+
+    def quiet(self) -> AbstractAsyncContextManager[None]:
         """Hold the radio without scanning, with `at_once` others at most: for connecting."""
-        self._connecting += 1
-        self._update()
-        try:
-            async with self._turn.together():
-                yield
-        finally:
-            self._connecting -= 1
-            self._update()
+        return self._scan.quiet()
 
-    def _update(self) -> None:
-        """Start, pause, resume or end the scan as the searches and connections now ask."""
-        _switch(self._may_scan, not self._connecting)
-        _switch(self._scan_over, bool(self._connecting) or not self.searches)
-        if self.searches and (self._scanning is None or self._scanning.done()):
-            self._scanning = asyncio.create_task(self._scan(), name=f"scan:{self.name}")
-            self._scanning.add_done_callback(self._scan_ended)
-
-    def _scan_ended(self, scan: asyncio.Task[None]) -> None:
-        """Whatever ends a scan must reach those who wait for it."""
-        if not scan.cancelled() and (problem := scan.exception()) is not None:
-            self.searches.fail(AdapterError(f"the scan ended: {problem or type(problem).__name__}"))
-
-    async def _scan(self) -> None:
-        while self.searches:
-            await self._may_scan.wait()
-            async with self._turn.alone():
-                try:
-                    await self._scan_once()
-                except BLEAK_ERRORS as problem:
-                    self.searches.fail(AdapterError(f"the adapter cannot scan: {problem or 'no answer in time'}"))
-
-    async def _scan_once(self) -> None:
-        scanner = self.scanner(self.searches.hear)
-        async with asyncio.timeout(SCAN_CALL_S):
-            await scanner.start()
-        self._listening.run()
-        try:
-            await self._scan_over.wait()
-        finally:
-            self._listening.pause()
-            async with asyncio.timeout(SCAN_CALL_S):
-                await scanner.stop()
+    def _scans_again(self, why: str) -> None:
+        self.steps[Step.RESCAN] += 1
+        if why:
+            self.trouble[:] = [*self.trouble, why][-RESET_EVERY:]
 
 
-def _switch(event: asyncio.Event, on: bool) -> None:
-    if on:
-        event.set()
-    else:
-        event.clear()
+def open_radios(
+    *, name: str = "bluez", socket: Path | None = None, adapters: Sequence[str] = (), links: int | None = None
+) -> Radios:
+    """Make all radios that a gateway uses, not yet started.
+
+    Args:
+        name: Their kind.
+        socket: Unix socket of a simulated radio.
+        adapters: Adapters to use; empty for all that there are.
+        links: How many links each may have; None for what is usual.
+
+    Raises:
+        ValueError: no installed package provides it.
+    """
+    if name == "bluez":
+        from drivers.transport.bluez_radios import BluezRadios
+
+        return BluezRadios(adapters, limit=links or DEFAULT_LINKS)
+    from drivers.transport.radios import Radios
+
+    radios = [open_radio(name=name, socket=socket, adapter=adapter) for adapter in adapters or (None,)]
+    for radio in radios:
+        radio.limit = links
+    return Radios(radios)
 
 
 def open_radio(*, name: str = "bluez", socket: Path | None = None, adapter: str | None = None) -> Radio:
@@ -197,7 +205,7 @@ def open_radio(*, name: str = "bluez", socket: Path | None = None, adapter: str 
         ValueError: no installed package provides it.
     """
     if name == "bluez":
-        from drivers.transport.ble import BluezRadio
+        from drivers.transport.bluez_radio import BluezRadio
 
         return BluezRadio(name=name, socket=socket, adapter=adapter)
     known = {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}

@@ -13,7 +13,6 @@ from typing import Any, Literal, NoReturn, TypeVar
 
 from drivers.driver import Driver
 from drivers.errors import (
-    AmbiguousDeviceError,
     DialogueError,
     DriverError,
     LinkError,
@@ -23,9 +22,9 @@ from drivers.errors import (
 )
 from drivers.identity import Identity
 from drivers.packet import Frame
-from drivers.transport.ble import BleTransport
-from drivers.transport.policy import LONGEST_DELAY_S, SOON_S, STABLE_S, Action, decide, delay_s
-from drivers.transport.radio import Radio
+from drivers.transport.ble import BleTransport, Finder
+from drivers.transport.link_quality import LinkQuality
+from drivers.transport.policy import STABLE_S, Action, decide, delay_s, longest_s
 from drivers.transport.serial_port import SerialTransport
 from drivers.transport.silence import Silence
 from drivers.transport.transport import Clock, Connection, Transport
@@ -95,6 +94,9 @@ class DeviceSupervisor:
         judge: Says whether what a device tells of itself is right for this id: raises OtherDeviceError before any of
             its data is taken, and returns what doubt is left. Called on a thread, since it may read a file.
         chance: Source of the jitter.
+
+    Attributes:
+        link: How good the way to the device is.
     """
 
     def __init__(
@@ -105,7 +107,7 @@ class DeviceSupervisor:
         sink: Callable[[str, Frame], None],
         on_state: Callable[[DeviceState], None],
         clock_ns: Clock,
-        radio: Radio | None = None,
+        radio: Finder | None = None,
         address: str | None = None,
         name: str | None = None,
         port: Path | None = None,
@@ -128,12 +130,14 @@ class DeviceSupervisor:
         self._identity, self._doubt = NOBODY, ""
         self._chance = chance or random.Random()
         self._failures = 0
+        self._short_streams = 0  # in a row
         self._error: Exception | None = None
         self._state: State | None = None
         self._live_from_s: float | None = None  # first and last live frame of this connection, on the loop's clock
         self._live_to_s = 0.0
         self._live_to_ns = 0  # the last one's stamp
         self._meant_s, self._meant_ns = 0.0, 0  # likewise of the last live frame that may have meant something
+        self.link = LinkQuality()
 
     async def run(self) -> None:
         """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
@@ -141,7 +145,7 @@ class DeviceSupervisor:
         try:
             while True:
                 self._error = await self._attempt()
-                self._failures = 1 if self._was_stable() else self._failures + 1
+                self._count_failure()
                 action = decide(self._error, self._failures)
                 if action is Action.GIVE_UP:
                     self._report("failed")
@@ -160,6 +164,7 @@ class DeviceSupervisor:
             await self._transport.search()
             self._report("connecting")
             connection = await self._transport.connect(self._driver, self._on_frame, self._clock_ns)
+            self.link.connected(connection.radio, connection.signal_dbm)
             try:
                 await self._identify(connection)
                 await self._stream(connection)
@@ -264,10 +269,14 @@ class DeviceSupervisor:
                 await self._transport.reset(error)
             except LinkError as problem:
                 log.debug("%s: reset: %s", self._id, problem)
-        longest_s = SOON_S if isinstance(error, AmbiguousDeviceError) else LONGEST_DELAY_S
-        await asyncio.sleep(min(longest_s, delay_s(self._failures, self._chance.random())))
+                if problem.problem:  # it says more than what it was to help against
+                    self._error = problem
+                    self._report("waiting")
+        longest = longest_s(error, streamed=self._live_from_s is not None)
+        await asyncio.sleep(min(longest, delay_s(self._failures, self._chance.random())))
 
     def _on_frame(self, frame: Frame) -> None:
+        self.link.arrived(frame.arrival_ns)
         if frame.channel in self._driver.live:
             self._live_to_s, self._live_to_ns = asyncio.get_running_loop().time(), frame.arrival_ns
             if self._driver.means(frame):
@@ -278,8 +287,13 @@ class DeviceSupervisor:
                 self._report("streaming")
         self._sink(self._id, frame)
 
-    def _was_stable(self) -> bool:
-        return self._live_from_s is not None and self._live_to_s - self._live_from_s >= STABLE_S
+    def _count_failure(self) -> None:
+        """Count on; from 1 after a stream, and from the short streams before it where it was short itself."""
+        if self._live_from_s is None:
+            self._failures += 1
+            return
+        self._short_streams = 0 if self._live_to_s - self._live_from_s >= STABLE_S else self._short_streams + 1
+        self._failures = max(1, self._short_streams)
 
     def _report(self, state: State) -> None:
         self._state = state
@@ -310,7 +324,7 @@ def _network(driver: Driver, listen: tuple[str, int] | None, sender: str | None)
 
 
 def _transport(  # noqa: PLR0917 - the ways to a device, as they are configured
-    driver: Driver, radio: Radio | None, address: str | None, name: str | None, port: Path | None, known: str | None
+    driver: Driver, radio: Finder | None, address: str | None, name: str | None, port: Path | None, known: str | None
 ) -> Transport:
     if driver.transport == "serial":
         if port is None:

@@ -22,7 +22,12 @@ class Connection(Link):
     Attributes:
         lost: Set once the link is gone.
         address: Bluetooth address of the device; empty where it has none.
+        radio: Name of the adapter that has the link; empty where there is none.
+        signal_dbm: Signal of its last advertisement; None where that is not known.
     """
+
+    radio: str = ""
+    signal_dbm: int | None = None
 
     def __init__(self, driver: Driver, sink: Sink, clock_ns: Clock) -> None:
         self.lost = asyncio.Event()

@@ -52,6 +52,34 @@ class StreamStatus(TypedDict, total=False):
     rate_hz: float | None
 
 
+class LinkStatus(TypedDict, total=False):
+    """The way to a device (`drivers.transport.link_quality.LinkState`)."""
+
+    radio: str
+    signal_dbm: int | None
+    links: int
+    frames: int
+    interval_ms: float | None
+    longest_gap_ms: float | None
+
+
+class AdapterStatus(TypedDict, total=False):
+    """A Bluetooth adapter (`drivers.transport.radios.RadioState`)."""
+
+    name: str
+    links: int
+    limit: int | None
+    most: int
+    trouble: str
+
+
+class RadioStatus(TypedDict, total=False):
+    """The Bluetooth adapters, and what was done to help them; empty where no device needs one."""
+
+    adapters: list[AdapterStatus]
+    steps: dict[str, int]
+
+
 class DeviceStatus(TypedDict, total=False):
     """A device that is worn: link, what it sends, clock, strap, units."""
 
@@ -76,6 +104,7 @@ class DeviceStatus(TypedDict, total=False):
     problem: str
     doubt: str
     told: Any  # `drivers.identity.Identity` as an object; None before the first connection
+    link: LinkStatus | None
     clock: DeviceClockStatus | None
     mounting: MountingStatus | None
     streams: dict[str, StreamStatus]
@@ -258,6 +287,7 @@ class Sections(TypedDict, total=False):
     parts: dict[str, PartStatus]
     certificates: list[CertificateStatus]
     registry: RegistryStatus
+    radio: RadioStatus
     certificate_changes: list[CertificateChange]
     events: EventsStatus
     incidents: list[IncidentStatus]

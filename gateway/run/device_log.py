@@ -32,7 +32,7 @@ class DeviceLog:
                 self._adapter = ""
                 log.info("Bluetooth works")
             self._troubles.pop(state.id, None)
-        if bluetooth and state.error and state.advice == AdapterError.advice:
+        if bluetooth and state.error and (state.advice == AdapterError.advice or state.problem.startswith("adapter")):
             self._log_adapter(state)
         elif state.error:
             news = self._troubles.get(state.id) != state.error

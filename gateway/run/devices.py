@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import cast
 
 from config.hardware import address_and_port
 from config.settings import Device, Settings
 from drivers.packet import Frame
 from drivers.registry import make_driver
-from drivers.transport.radio import Radio, open_radio
+from drivers.transport.link_quality import LinkQuality
+from drivers.transport.radio import open_radios
+from drivers.transport.radios import Radios
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 from gateway.intake.intake import CONNECTED, Intake
 from gateway.intake.known_devices import known_devices
 from gateway.intake.steps import Ticker
 from gateway.intake.unread import ADVICE
 from gateway.machine.supervision import Supervision
+from gateway.model.status import AdapterStatus, RadioStatus
 from gateway.run.device_log import DeviceLog
 
 BLUETOOTH = "ble"
@@ -38,6 +43,7 @@ class Devices:
         ticker: Where frames go.
         clock_ns: Stamps them.
         states: Where what each device's supervisor said last is kept, by device.
+        links: Where how good each device's link is is kept, by device.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class Devices:
         *,
         clock_ns: Callable[[], int],
         states: dict[str, DeviceState],
+        links: dict[str, LinkQuality] | None = None,
     ) -> None:
         self._settings = settings
         self._intakes = intakes
@@ -56,13 +63,14 @@ class Devices:
         self._ticker = ticker
         self._clock_ns = clock_ns
         self._states = states
+        self._links = {} if links is None else links
         self._known = known_devices(settings)
         self._transports: dict[str, str] = {}
         self._log = DeviceLog(self._transports)
         self._kept: set[int] = set()
         self._ended = False
         self._leaving: dict[str, asyncio.Task[None]] = {}
-        self._radio: Radio | None = None
+        self._radio: Radios | None = None
         self._radio_turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -89,6 +97,19 @@ class Devices:
         await self._supervision.end([part_of(self._intakes[number].device.id) for number in self._kept])
         if self._leaving:
             await asyncio.wait(self._leaving.values())
+
+    def radio_status(self) -> RadioStatus:
+        """Return how the radios are; empty where no device needs one."""
+        if self._radio is None:
+            return {}
+        return {
+            "adapters": [cast("AdapterStatus", asdict(state)) for state in self._radio.states()],
+            "steps": self._radio.steps(),
+        }
+
+    def radios_exhausted(self) -> bool:
+        """Return whether every step was taken to help the radios, and none helped."""
+        return self._radio is not None and self._radio.exhausted
 
     async def close(self) -> None:
         """Let go of the radio."""
@@ -128,6 +149,7 @@ class Devices:
 
     def _dismiss(self, device: str) -> None:
         self._states.pop(device, None)
+        self._links.pop(device, None)
         keeper = self._supervision.dismiss(part_of(device))
         if keeper is not None:
             self._leaving[device] = keeper
@@ -137,16 +159,17 @@ class Devices:
         if self._leaving.get(device) is keeper:
             del self._leaving[device]
 
-    async def _open_radio(self) -> Radio:
+    async def _open_radio(self) -> Radios:
         async with self._radio_turn:
             if self._radio is None:
                 of = self._settings.radio
-                radio = open_radio(name=of.name, socket=of.socket, adapter=of.adapter)
+                adapters = [of.adapter] if of.adapter else of.adapters
+                radio = open_radios(name=of.name, socket=of.socket, adapters=adapters, links=of.links)
                 await radio.start()
                 self._radio = radio
             return self._radio
 
-    def _supervisor(self, number: int, device: Device, radio: Radio | None) -> DeviceSupervisor:
+    def _supervisor(self, number: int, device: Device, radio: Radios | None) -> DeviceSupervisor:
         def sink(_device: str, frame: Frame) -> None:
             self._ticker.append_frame(number, frame)
 
@@ -158,7 +181,9 @@ class Devices:
             self._states[state.id] = state
             self._log.log_state(state)
 
-        return DeviceSupervisor(
+        if radio is not None and device.address and device.passkey:
+            radio.passkeys[device.address.upper()] = int(device.passkey)
+        supervisor = DeviceSupervisor(
             device.id,
             make_driver(device.driver, device.options),
             sink=sink,
@@ -173,3 +198,5 @@ class Devices:
             known=self._known.address(device),
             judge=lambda identity: self._known.judge(self._intakes[number].device, identity),
         )
+        self._links[device.id] = supervisor.link
+        return supervisor

@@ -72,9 +72,13 @@ class Work:
         )  # fmt: skip
         self.devices = Devices(
             settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,
-            states=self._report.states,
+            states=self._report.states, links=self._report.links,
         )  # fmt: skip
-        self.progress = Progress(gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states)
+        self._report.radio = self.devices.radio_status
+        self.progress = Progress(
+            gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states,
+            exhausted=self.devices.radios_exhausted,
+        )  # fmt: skip
 
     async def tick(self) -> None:
         """Take every step of the pipeline as soon as its time is over."""

@@ -7,16 +7,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Unpack, cast
 
 from config.settings import Settings, Slot
+from drivers.transport.link_quality import LinkQuality
 from drivers.transport.supervisor import DeviceState
 from gateway.intake.intake import Intake
 from gateway.model.status import (
     DeviceClockStatus,
     DeviceStatus,
+    LinkStatus,
     MountingStatus,
     OutboxStatus,
     Sections,
     SlotStatus,
     Status,
+    StreamStatus,
 )
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
@@ -45,6 +48,7 @@ def device_status(
     mounting: Mounting | None = None,
     *,
     units: str = "",
+    link: LinkQuality | None = None,
 ) -> DeviceStatus:
     """Describe a device: link, what it sends (``rate_hz`` as measured, all streams together), clock, strap, units."""
     counts = intake.counts.values()
@@ -70,12 +74,17 @@ def device_status(
         "problem": state.problem if state else "",
         "doubt": (state.doubt if state else "") or intake.decoder.doubt,
         "told": asdict(state.identity) if state else None,
+        "link": cast("LinkStatus", asdict(link.state())) if link is not None else None,
         "clock": _clock(intake),
         "mounting": _mounting(mounting),
-        "streams": {
-            name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
-            for name, spec in intake.streams.items()
-        },
+        "streams": _streams(intake),
+    }
+
+
+def _streams(intake: Intake) -> dict[str, StreamStatus]:
+    return {
+        name: {"channels": list(spec.channels), "units": list(spec.units), "rate_hz": spec.rate_hz}
+        for name, spec in intake.streams.items()
     }
 
 

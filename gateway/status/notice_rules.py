@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator
 
 from gateway.model.status import DeviceStatus, PublisherStatus, Status, WallClockStatus
 from gateway.status.notices import Finding, Rule
+from gateway.status.radio_rules import PROBLEMS as RADIO_PROBLEMS
+from gateway.status.radio_rules import RADIO_RULES, radio_findings
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED
 
 SILENT_AFTER_S = 5.0
@@ -199,7 +201,7 @@ RULES = (
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
     RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
     STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS, WARD_FILE_DIFFERS,
-    ANALYSIS_PREPARING,
+    ANALYSIS_PREPARING, *RADIO_RULES,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -228,6 +230,7 @@ class Judge:
             yield from _battery(device, raised)
             yield from self._repeats(now_s, device)
             yield from self._loss(now_s, device, raised)
+        yield from radio_findings(status)
         yield from self._clock(now_s, status.get("clock") or {})
         yield from _delivery(status, raised)
         for kind, refused in ((status.get("publisher") or {}).get("refused") or {}).items():
@@ -250,7 +253,6 @@ class Judge:
             if certificate["days_left"] < CERTIFICATE_DAYS:
                 text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"
                 yield Finding(CERTIFICATE_ENDS, text, about=certificate["name"])
-
         for change in status.get("certificate_changes", ()):
             text = f"The certificate {change['name']} {change['why']}"
             yield Finding(CERTIFICATE_CHANGED, text, about=change["name"])
@@ -323,7 +325,7 @@ def _link(device: DeviceStatus) -> Iterator[Finding]:
     if state in CONNECTED:
         if age_s is not None and age_s > max(SILENT_AFTER_S, device.get("silence_s", 0.0)):
             yield Finding(DEVICE_SILENT, f"{name} is connected but silent", name, slot, advice=advice)
-    elif state == "stopped" or device.get("problem") in PROBLEMS:
+    elif state == "stopped" or device.get("problem") in (*PROBLEMS, *RADIO_PROBLEMS):
         return
     elif device["samples"]:
         why = f": {device['error']}" if device.get("error") else ""

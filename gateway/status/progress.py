@@ -23,6 +23,8 @@ DEVICES_S = 900.0
 """A supervisor has a limit for each of its steps; those of a ward's devices may queue for one adapter meanwhile."""
 TRANSPORTS = ("ble", "serial", "udp")
 """Of which somebody may come to wear a device while the gateway runs; one that nobody wears is idle."""
+RADIO_S = 120.0
+"""From when on every step has been taken to help the radios, in vain, and no device streams."""
 DEVICE_S = 600.0
 """Of one device alone, whose task is then begun again: before the whole process is."""
 
@@ -36,6 +38,7 @@ class Progress:
         publisher: When its thread turned last.
         supervision: Which device tasks still run.
         states: What each device's supervisor said last.
+        exhausted: Whether nothing is left that this process could do for the radios.
         clock: Monotonic seconds.
     """
 
@@ -47,6 +50,7 @@ class Progress:
         supervision: Supervision,
         states: Mapping[str, DeviceState],
         *,
+        exhausted: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pipeline = pipeline
@@ -54,15 +58,17 @@ class Progress:
         self._publisher = publisher
         self._supervision = supervision
         self._states = states
+        self._exhausted = exhausted
         self._clock = clock
         self._seen: dict[str, tuple[object, float]] = {}
 
     def workers(self) -> list[Worker]:
-        """Return what the watchdog watches: devices of each transport, pipeline, outbox and publisher."""
+        """Return what the watchdog watches: devices of each transport, radio, pipeline, outbox and publisher."""
         return [
             Worker("pipeline", PIPELINE_S, lambda: self._pipeline.end_ns),
             Worker("outbox", OUTBOX_S, self._outbox_moves),
             Worker("publisher", PUBLISHER_S, lambda: self._publisher.state().turn),
+            Worker("radio", RADIO_S, self._radio_works),
             *(Worker(f"{name} devices", DEVICES_S, self._devices_move(name)) for name in TRANSPORTS),
         ]
 
@@ -84,6 +90,11 @@ class Progress:
         state = self._outbox.state()
         # A disk that says no is told in a notice, and starting again would not mend it; one that hangs is stuck.
         return IDLE if state.error or state.durable_seq >= state.last_seq else state.durable_seq
+
+    def _radio_works(self) -> object:
+        """Say nothing new while nothing is left to do for the radios; a gateway that still measures goes on."""
+        streams = any(state.state == "streaming" for state in self._states.values())
+        return "exhausted" if self._exhausted() and not streams else IDLE
 
     def _devices_move(self, transport: str) -> Callable[[], object]:
         def progress() -> object:

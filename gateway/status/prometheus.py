@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gateway.model.status import DeviceStatus, OutboxClassStatus, Status, require_path
+from gateway.model.status import AdapterStatus, DeviceStatus, OutboxClassStatus, Status, require_path
 
 Labels = dict[str, str]
 Sample = tuple[Labels, float]
@@ -144,6 +144,17 @@ def _of_devices(*path: str, scale: float = 1.0) -> Callable[[Status], Iterator[S
     return samples
 
 
+def _of_adapters(key: str) -> Callable[[Status], Iterator[Sample]]:
+    value_at = _value_at(AdapterStatus, key)
+
+    def samples(status: Status) -> Iterator[Sample]:
+        for adapter in (status.get("radio") or {}).get("adapters", ()):
+            if (value := value_at(adapter)) is not None:
+                yield {"adapter": adapter["name"]}, value
+
+    return samples
+
+
 def _counted(label: str, *path: str) -> Callable[[Status], Iterator[Sample]]:
     """Return what takes each count of a table of the status."""
     value_at = _value_at(Status, *path)
@@ -222,6 +233,14 @@ METRICS = (
     Exposed("device_sample_rate_hertz", "gauge", "Samples a second, all streams together", _D, _of_devices("rate_hz")),
     Exposed("device_data_age_seconds", "gauge", "Age of the newest sample", _D, _of_devices("age_s")),
     Exposed("device_battery_ratio", "gauge", "Charge of the battery, 0 to 1", _D, _of_devices("battery", scale=0.01)),
+    Exposed("device_links_total", "counter", "How often a device was connected", _D, _of_devices("link", "links")),
+    Exposed("device_frames_total", "counter", "Frames received", _D, _of_devices("link", "frames")),
+    Exposed("device_signal_dbm", "gauge", "Signal of the last advertisement before it was connected", _D,
+            _of_devices("link", "signal_dbm")),
+    Exposed("device_frame_interval_seconds", "gauge", "Usual time between two arrivals", _D,
+            _of_devices("link", "interval_ms", scale=1e-3)),
+    Exposed("device_longest_gap_seconds", "gauge", "Longest time between two arrivals within the last second", _D,
+            _of_devices("link", "longest_gap_ms", scale=1e-3)),
     Exposed("device_clock_drift_ratio", "gauge", "How much faster the device's clock runs", _D,
             _of_devices("clock", "drift_ppm", scale=1e-6)),
     Exposed("device_clock_uncertainty_seconds", "gauge", "Uncertainty of the device's clock", _D,
@@ -256,6 +275,11 @@ METRICS = (
     Exposed("clock_synchronised", "gauge", "1 while something keeps this computer's clock right", (),
             _one("clock", "synchronised")),
     Exposed("clock_steps_total", "counter", "How often this computer's clock was set", (), _one("clock", "steps")),
+    Exposed("radio_links", "gauge", "Devices that a Bluetooth adapter has, or is about to connect", ("adapter",),
+            _of_adapters("links")),
+    Exposed("radio_links_limit", "gauge", "How many it may have", ("adapter",), _of_adapters("limit")),
+    Exposed("radio_steps_total", "counter", "Steps taken to help the radios: rescan, reconnect, reset, restart",
+            ("step",), _counted("step", "radio", "steps")),
     Exposed("part_failures_total", "counter", "Failures of a supervised task", ("part",), _restarts),
     Exposed("notices_active", "gauge", "Notices that stand, by priority", ("priority",), _active),
     Exposed("notices_raised_total", "counter", "Notices raised since the start, by code", ("code",),

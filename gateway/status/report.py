@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from config.settings import Settings
+from drivers.transport.link_quality import LinkQuality
 from drivers.transport.supervisor import DeviceState
 from gateway.analysis.pipeline import Pipeline
 from gateway.broker.certificates import Certificates
@@ -30,6 +31,7 @@ from gateway.model.status import (
     PipelineStatus,
     PreparingStatus,
     PublisherStatus,
+    RadioStatus,
     RecorderStatus,
     Status,
     WallClockStatus,
@@ -50,6 +52,8 @@ class Report:
 
     Attributes:
         states: What each device's supervisor said last; kept by the gateway.
+        links: How good each device's link is; kept by the gateway.
+        radio: Tells how the radios are; set by the gateway.
         measured: Measurements made so far; kept by the gateway.
         latency: From the arrival of a step's first frame to its end in the pipeline; kept by the gateway.
     """
@@ -71,6 +75,8 @@ class Report:
         preparing: Callable[[], PreparingStatus] = PreparingStatus,
     ) -> None:
         self.states: dict[str, DeviceState] = {}
+        self.links: dict[str, LinkQuality] = {}
+        self.radio: Callable[[], RadioStatus] = RadioStatus
         self.measured = 0
         self.latency = Latency()
         self._settings = settings
@@ -115,6 +121,7 @@ class Report:
             parts=self._parts(),
             certificates=cast("list[CertificateStatus]", self._certificates.status()),
             registry={"file_differs": self._ward_differs},
+            radio=self.radio(),
             certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
             events=cast("EventsStatus", self._event_delays.drain()),
             incidents=[{"what": of.what, "text": of.text} for of in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]],
@@ -134,6 +141,7 @@ class Report:
                 rates[intake.device.id],
                 self._pipeline.mounting(number),
                 units=self._pipeline.doubts.get(number, ""),
+                link=self.links.get(intake.device.id),
             )
             for number, intake in enumerate(self._pipeline.intakes)
             if intake.slot is not None

@@ -7,7 +7,8 @@ Found in bumble 0.0.236, and kept under test (tests/simulators/test_link.py), so
 2. ``LE Create Connection Cancel`` answers success and cancels nothing: a connect time-out hangs, and the
    connection appears later;
 3. each advertisement is reported twice, the second time as a scan response with the advertisement's own data;
-   scan response data is never sent, so all we advertise fits into the 31 bytes of the advertisement;
+   scan response data is never sent, so all we advertise fits into the 31 bytes of the advertisement, and who scans
+   actively gets an empty response;
 4. a central that starts to connect to a peripheral which has just been taken believes that it is connected.
 """
 
@@ -24,6 +25,7 @@ from bumble.core import PhysicalTransport
 
 ACL_LENGTH = 251  # bytes of one link layer packet with data length extension (Core 5.0, Vol 6, Part B, 4.5.10)
 RSSI_DBM = -50
+ACTIVE = 1  # kind of scan in which advertisers are asked for more (Core 5.0, Vol 4, Part E, 7.8.10)
 REPORT_S = 0.5  # between two reports of one advertiser: a controller leaves out what it has just reported
 
 _ACL = struct.Struct("<BHH")  # H4 type, handle and flags, length (Core 5.0, Vol 4, Part E, 5.4.2)
@@ -180,17 +182,22 @@ class SimulatedController(Controller):  # type: ignore[misc] # bumble is untyped
     def on_advertising_pdu(self, pdu: ll.AdvInd) -> None:
         """Report an advertisement once (fault 3), and connect if it is the one that is waited for."""
         if self._scans and self._is_due(pdu.advertiser_address):
-            report = hci.HCI_LE_Advertising_Report_Event.Report(
-                event_type=hci.HCI_LE_Advertising_Report_Event.EventType.ADV_IND,
-                address_type=pdu.advertiser_address.address_type,
-                address=pdu.advertiser_address,
-                data=pdu.data,
-                rssi=RSSI_DBM,
-            )
-            self.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
+            self._report(pdu, hci.HCI_LE_Advertising_Report_Event.EventType.ADV_IND, pdu.data)
+            if self.le_scan_type == ACTIVE:  # Linux tells of an advertiser only once it has answered, or the scan ends
+                self._report(pdu, hci.HCI_LE_Advertising_Report_Event.EventType.SCAN_RSP, b"")
         pending = self.pending_le_connection
         if pending is not None and pending.peer_address == pdu.advertiser_address:
             self.create_le_connection(pdu.advertiser_address)
+
+    def _report(self, pdu: ll.AdvInd, kind: int, data: bytes) -> None:
+        report = hci.HCI_LE_Advertising_Report_Event.Report(
+            event_type=kind,
+            address_type=pdu.advertiser_address.address_type,
+            address=pdu.advertiser_address,
+            data=data,
+            rssi=RSSI_DBM,
+        )
+        self.send_hci_packet(hci.HCI_LE_Advertising_Report_Event([report]))
 
     def _is_due(self, advertiser: hci.Address) -> bool:
         """Whether an advertiser has not been reported a moment ago."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers import errors
-from drivers.transport.policy import FIRST_DELAY_S, LONGEST_DELAY_S, RESET_EVERY, Action, decide, delay_s
+from drivers.transport.policy import FIRST_DELAY_S, LONGEST_DELAY_S, RESET_EVERY, Action, decide, delay_s, longest_s
 
 EVERY_ERROR = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, errors.DriverError)]
 
@@ -44,3 +44,22 @@ def test_every_error_says_what_can_be_done_and_stands_in_the_tree() -> None:
 
 def test_an_unexpected_failure_backs_off() -> None:
     assert decide(KeyError("x"), 1) is Action.BACK_OFF
+
+
+def test_what_is_not_ours_to_mend_only_waits() -> None:
+    for problem in ("in-use", "no-room", "adapter-off"):
+        assert {decide(errors.ConnectError("x", problem=problem), n) for n in range(1, 20)} == {Action.BACK_OFF}
+        assert {decide(errors.AdapterError("x", problem=problem), n) for n in range(1, 20)} == {Action.BACK_OFF}
+
+
+def test_a_device_that_wants_to_be_paired_is_paired_before_long() -> None:
+    unpaired = errors.ConnectError("x", problem="unpaired")
+    assert [decide(unpaired, n) is Action.RESET for n in range(1, 5)] == [False, True, False, True]
+
+
+def test_who_comes_back_does_not_wait_long() -> None:
+    """A device that was away, an adapter that is plugged in: they are looked for again within seconds."""
+    for error in (errors.NotFoundError("x"), errors.AdapterError("x"), errors.ConnectError("x", problem="no-room")):
+        assert longest_s(error, streamed=False) <= 5.0
+    assert longest_s(errors.ConnectError("x"), streamed=False) == LONGEST_DELAY_S
+    assert longest_s(errors.LinkLostError("x"), streamed=True) <= 4.0

@@ -14,7 +14,7 @@ from pathlib import Path
 from drivers.driver import Driver
 from drivers.identity import Identity
 from drivers.packet import Frame, Packet
-from drivers.transport.radio import Radio
+from drivers.transport.ble import Finder
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 
 PATIENCE_S = 20.0  # far longer than anything here takes on a busy machine
@@ -26,7 +26,10 @@ class Watched:
     Attributes:
         states: What it told, in order.
         frames: What it delivered, in order; each connection begins where ``starting`` was told.
+        supervisor: The supervisor.
     """
+
+    supervisor: DeviceSupervisor
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
@@ -40,6 +43,11 @@ class Watched:
     @property
     def names(self) -> list[str]:
         return [state.state for state in self.states]
+
+    @property
+    def last(self) -> DeviceState:
+        """What it told last."""
+        return self.states[-1] if self.states else DeviceState("device-1", "stopped", 0)
 
     def on_state(self, state: DeviceState) -> None:
         if state.state == "starting":
@@ -56,8 +64,8 @@ class Watched:
     def samples(self, stream: str) -> int:
         return sum(len(packet) for packet in self.packets if packet.stream == stream)
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
+    async def until(self, condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
+        async with asyncio.timeout(within_s):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -71,7 +79,7 @@ class Watched:
 async def watching(
     driver: Driver,
     *,
-    radio: Radio | None = None,
+    radio: Finder | None = None,
     address: str | None = None,
     name: str | None = None,
     port: Path | None = None,
@@ -97,6 +105,7 @@ async def watching(
         judge=judge,
         chance=random.Random(1),
     )
+    watched.supervisor = supervisor
     task = asyncio.create_task(supervisor.run(), name="device:device-1")
     try:
         yield watched

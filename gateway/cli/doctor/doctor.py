@@ -11,8 +11,9 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
-from config.settings import Settings
+from config.settings import Device, Settings
 from drivers.registry import load_driver
+from drivers.transport.placement import DEFAULT_LINKS
 from dsp.kernel import cache_base
 from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users
 from gateway.cli.doctor.finding import Finding, State
@@ -48,7 +49,11 @@ def examine(settings: Settings | None) -> list[Finding]:
         judge_python(facts.processor()),
         judge_memory(facts.memory_bytes()),
         judge_bluetooth(
-            facts.bluetooth(), needed="ble" in transports and not simulated, adapter=defaults.radio.adapter
+            facts.bluetooth(),
+            needed="ble" in transports and not simulated,
+            adapter=defaults.radio.adapter,
+            sensors=_bluetooth_sensors(wearables) if not simulated else 0,
+            links=defaults.radio.links or DEFAULT_LINKS,
         ),
         judge_ports(facts.ports(named), named=settings is not None, others=facts.ports(None) if settings else ()),
         judge_clock(facts.clock()),
@@ -93,13 +98,29 @@ def judge_memory(total: int) -> Finding:
     return Finding("memory", "ok", found)
 
 
-def judge_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None) -> Finding:
-    """An adapter that is switched on, and BlueZ to talk to it; only a warning when no device needs them."""
+def _bluetooth_sensors(wearables: Sequence[Device]) -> int:
+    return sum(load_driver(device.driver).transport == "ble" for device in wearables)
+
+
+def judge_bluetooth(
+    seen: Bluetooth, *, needed: bool, adapter: str | None, sensors: int = 0, links: int = DEFAULT_LINKS
+) -> Finding:
+    """An adapter that is switched on, and BlueZ to talk to it; only a warning when no device needs them.
+
+    Args:
+        seen: What the computer has.
+        needed: Whether any device needs it.
+        adapter: The only one to use; None for all.
+        sensors: How many devices of the configuration need a link.
+        links: How many an adapter may hold.
+    """
     bad: State = "fail" if needed else "warn"
     found = ", ".join(seen.adapters) or "no adapter"
     if not seen.adapters:
         advice = "Plug in a Bluetooth adapter." if needed else "Only Bluetooth devices need one."
         return Finding("bluetooth", bad, found, advice)
+    if adapter and ":" in adapter:
+        adapter = None  # by its address: which one that is only BlueZ knows
     if adapter and adapter not in seen.adapters:
         return Finding("bluetooth", bad, found, f"The configuration asks for {adapter}: correct radio.adapter.")
     off = [name for name in seen.blocked if adapter in (None, name)]
@@ -108,6 +129,10 @@ def judge_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None) -> Fi
     if not seen.bluez:
         advice = "Start BlueZ: apt install bluez, then systemctl enable --now bluetooth."
         return Finding("bluetooth", bad, f"{found}, but no BlueZ on D-Bus", advice)
+    usable = 1 if adapter else len(seen.adapters) - len(off)
+    if sensors > usable * links:
+        have = f"{sensors} Bluetooth sensors, and room for {usable * links} ({found}, {links} links each)"
+        return Finding("bluetooth", "warn", have, f"Plug in {-(-sensors // links) - usable} more, or see radio.links.")
     return Finding("bluetooth", "ok", f"{found}, BlueZ answers")
 
 

@@ -80,6 +80,16 @@ def test_bluetooth(seen: Bluetooth, *, needed: bool, adapter: str | None, state:
     assert word in finding.advice
 
 
+def test_more_sensors_than_the_adapters_hold() -> None:
+    two = Bluetooth(("hci0", "hci1"), (), bluez=True)
+    assert judge_bluetooth(two, needed=True, adapter=None, sensors=10).state == "ok"
+    finding = judge_bluetooth(two, needed=True, adapter=None, sensors=16)
+    assert (finding.state, finding.advice) == ("warn", "Plug in 2 more, or see radio.links.")
+    assert finding.found == "16 Bluetooth sensors, and room for 10 (hci0, hci1, 5 links each)"
+    assert judge_bluetooth(two, needed=True, adapter="hci0", sensors=6, links=7).state == "ok"
+    assert judge_bluetooth(two, needed=True, adapter="hci0", sensors=8, links=7).state == "warn"
+
+
 @pytest.mark.parametrize(
     ("ports", "named", "state"),
     [

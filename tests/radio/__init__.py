@@ -1,0 +1,1 @@
+"""Every Bluetooth driver against its simulator over the real bluetoothd: `make radio`."""

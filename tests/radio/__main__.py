@@ -1,0 +1,90 @@
+"""Have every Bluetooth driver find, read and find again its simulated device: ``python -m tests.radio``.
+
+Over the real bluetoothd, kernel and bleak's own BlueZ backend, with a virtual adapter. Exit code 0 if all is there,
+1 if anything is missing, 77 where there is no adapter to try it with. ``--simulated`` tries the same without BlueZ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from drivers.transport.ble import Finder
+from drivers.transport.bluez_radios import BluezRadios
+from simulators.radio.hub import Hub
+from simulators.radio.radio import SimulatedRadio
+from tests.radio.trial import STEP_S, Outcome, attempt, ble_drivers
+from tests.radio.virtual_adapter import CannotRunError, virtual_adapter
+
+CANNOT_RUN = 77  # as automake has it: neither right nor wrong
+
+
+@asynccontextmanager
+async def bluez(hub: Hub, _: Path) -> AsyncIterator[Finder]:
+    """The adapters of this computer: one, a virtual one on the air of the hub."""
+    async with virtual_adapter(hub) as name:
+        print(f"over bluetoothd, adapter {name}", flush=True)
+        radios = BluezRadios([name])
+        await radios.start()
+        try:
+            yield radios
+        finally:
+            await radios.stop()
+
+
+@asynccontextmanager
+async def simulated(hub: Hub, folder: Path) -> AsyncIterator[Finder]:
+    """The air of the hub without BlueZ."""
+    await hub.serve(folder / "radio")
+    radio = SimulatedRadio(socket=folder / "radio")
+    await radio.start()
+    try:
+        yield radio
+    finally:
+        await radio.stop()
+        await hub.stop()
+
+
+async def run(drivers: Sequence[str], *, over_bluez: bool) -> list[Outcome]:
+    """Try each driver, one after the other, within a bound of time. Raises CannotRunError."""
+    outcomes = []
+    hub = Hub()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with (bluez if over_bluez else simulated)(hub, folder) as radio:
+            for number, driver in enumerate(drivers, 1):
+                try:
+                    async with asyncio.timeout(4 * STEP_S):
+                        outcomes.append(await attempt(driver, number, hub, radio, folder))
+                except TimeoutError:
+                    outcomes.append(Outcome(driver, fault=f"no end within {4 * STEP_S:g} s"))
+                print(outcomes[-1], flush=True)
+    return outcomes
+
+
+def main() -> int:
+    """Return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("drivers", nargs="*", help="drivers to try; all by default")
+    parser.add_argument("--simulated", action="store_true", help="without BlueZ: the same air, the same drivers")
+    asked = parser.parse_args()
+    began = time.monotonic()
+    try:
+        outcomes = asyncio.run(run(asked.drivers or ble_drivers(), over_bluez=not asked.simulated))
+    except CannotRunError as why:
+        print(f"cannot run here: {why}")
+        return CANNOT_RUN
+    missing = [outcome.driver for outcome in outcomes if outcome.fault]
+    print(f"{len(outcomes) - len(missing)} of {len(outcomes)} drivers in {time.monotonic() - began:.0f} s", end="")
+    print(f"; missing: {', '.join(missing)}" if missing else ": nothing is missing")
+    return 1 if missing or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""One driver and its simulated device: found, connected, streaming, back after a lost link and after an absence."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drivers.registry import load_driver, make_driver
+from drivers.transport.ble import Finder
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
+from simulators.scenes.scene import PlacedDevice
+from simulators.scenes.simulators import Place, load_simulator, simulator_names
+from tests.drivers.watching import Watched, watching
+
+SPEED, SELDOM_SPEED = 4.0, 60.0  # of simulated time: a cuff or a scale measures every few minutes
+SELDOM_S = 7200.0  # a driver whose device may be silent for longer reads one that measures now and then
+STEP_S = 60.0  # far longer than any step takes, also on an emulated machine
+AWAY_S = 3.0
+LET_GO_S = 10.0
+FRAMES = 3  # that must come: one may be the rest of a dialogue
+
+
+class TrialError(Exception):
+    """A driver does not do what it should."""
+
+
+@dataclass
+class Outcome:
+    """What one driver did.
+
+    Attributes:
+        driver: Its name.
+        times: Seconds that each step took.
+        samples: How many came, by stream.
+        fault: What was missing; empty if nothing.
+    """
+
+    driver: str
+    times: dict[str, float] = field(default_factory=dict)
+    samples: dict[str, int] = field(default_factory=dict)
+    fault: str = ""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        steps = ", ".join(f"{name} {took_s:.1f} s" for name, took_s in self.times.items())
+        samples = ", ".join(f"{count} {stream}" for stream, count in sorted(self.samples.items()))
+        return f"{'FAIL' if self.fault else 'ok':4} {self.driver:18} {self.fault or steps} ({samples or 'no samples'})"
+
+
+def ble_drivers() -> list[str]:
+    """Return the names of the Bluetooth drivers with a simulator, and of those without: they are missed."""
+    from importlib.metadata import entry_points
+
+    names = sorted({point.name for point in entry_points(group="rehab_gateway.drivers")})
+    return [name for name in names if load_driver(name).transport == "ble"]
+
+
+async def attempt(driver: str, number: int, hub: Hub, radio: Finder, folder: Path) -> Outcome:
+    """Try one driver to the end of what it can do."""
+    outcome = Outcome(driver)
+    if driver not in simulator_names():
+        outcome.fault = "there is no simulator of it"
+        return outcome
+    speed = SELDOM_SPEED if load_driver(driver).silence_s > SELDOM_S else SPEED
+    timeline = Timeline(speed=speed)
+    placed = load_simulator(driver)(Place(f"{driver}-{number}", number, timeline, hub, folder, seed=number))
+    try:
+        await placed.device.start()
+        await _follow(placed, radio, outcome)
+    except TrialError as problem:
+        outcome.fault = str(problem)
+    finally:
+        await _let_go(placed)
+        await placed.device.stop()
+    return outcome
+
+
+async def _let_go(placed: PlacedDevice) -> None:
+    """Wait until a link that is being ended has ended: the simulated controller does not answer for one that went."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LET_GO_S):
+            while getattr(placed.device, "connected", False):  # noqa: ASYNC110 - a device tells nobody
+                await asyncio.sleep(0.05)
+
+
+async def _follow(placed: PlacedDevice, radio: Finder, outcome: Outcome) -> None:
+    device = placed.device
+    async with watching(make_driver(placed.driver), radio=radio, address=placed.address) as watched:
+        await _step(outcome, watched, placed, "stream", count=1)
+        await device.drop()
+        await _step(outcome, watched, placed, "back from a lost link", count=2)
+        away = asyncio.create_task(device.leave(AWAY_S * device.timeline.speed))
+        await _step(outcome, watched, placed, "back from an absence", count=3)
+        await away
+    for stream in {packet.stream for packet in watched.packets}:
+        outcome.samples[stream] = watched.samples(stream)
+    if not outcome.samples:
+        raise TrialError("frames came, and no sample in them")
+    if device.streaming:
+        raise TrialError("it was not told to stop")
+
+
+async def _step(outcome: Outcome, watched: Watched, placed: PlacedDevice, name: str, *, count: int) -> None:
+    """Wait until it was started for the ``count``-th time, and a few frames more have come."""
+    began = time.monotonic()
+    seldom = load_driver(placed.driver).silence_s > SELDOM_S
+
+    def streams() -> bool:
+        started = watched.names.count("starting") >= count and placed.device.streaming
+        return started and (watched.last.state == "streaming" or (seldom and count > 1))
+
+    try:
+        await watched.until(streams, within_s=STEP_S)
+        frames = len(watched.frames) + (0 if seldom else FRAMES)  # those have told all that they had measured
+        await watched.until(lambda: len(watched.frames) >= frames, within_s=STEP_S)
+    except TimeoutError:
+        last = watched.last
+        raise TrialError(f"no {name} within {STEP_S:g} s: {last.state} {last.error}".rstrip()) from None
+    outcome.times[name] = time.monotonic() - began
