@@ -55,6 +55,7 @@ class Radio(ABC):
         self.socket = socket
         self.adapter = adapter
         self.searches = Searches()
+        self._listeners: set[Found] = set()
         self._turn = Turn(self.at_once)  # of who scans, or of those who connect
         self._connecting = 0
         self._may_scan = asyncio.Event()
@@ -137,6 +138,33 @@ class Radio(ABC):
         return search
 
     @asynccontextmanager
+    async def listen(self, heard: Found) -> AsyncIterator[None]:
+        """Call ``heard`` with every advertisement meanwhile, beside whoever searches; connecting goes before it.
+
+        Raises:
+            AdapterError: the scan has ended, when it is left: what was heard is not all that there is.
+        """
+        self._listeners.add(heard)
+        self._update()
+        try:
+            yield
+            if self._scanning is None or self._scanning.done():
+                raise AdapterError("the adapter cannot scan")
+        finally:
+            self._listeners.discard(heard)
+            self._update()
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether somebody searches or listens."""
+        return bool(self.searches or self._listeners)
+
+    def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        for heard in tuple(self._listeners):
+            heard(device, advertisement)
+        self.searches.hear(device, advertisement)
+
+    @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
         """Hold the radio without scanning, with `at_once` others at most: for connecting."""
         self._connecting += 1
@@ -151,8 +179,8 @@ class Radio(ABC):
     def _update(self) -> None:
         """Start, pause, resume or end the scan as the searches and connections now ask."""
         _switch(self._may_scan, not self._connecting)
-        _switch(self._scan_over, bool(self._connecting) or not self.searches)
-        if self.searches and (self._scanning is None or self._scanning.done()):
+        _switch(self._scan_over, bool(self._connecting) or not self._wanted)
+        if self._wanted and (self._scanning is None or self._scanning.done()):
             self._scanning = asyncio.create_task(self._scan(), name=f"scan:{self.name}")
             self._scanning.add_done_callback(self._scan_ended)
 
@@ -162,7 +190,7 @@ class Radio(ABC):
             self.searches.fail(AdapterError(f"the scan ended: {problem or type(problem).__name__}"))
 
     async def _scan(self) -> None:
-        while self.searches:
+        while self._wanted:
             await self._may_scan.wait()
             async with self._turn.alone():
                 try:
@@ -171,7 +199,7 @@ class Radio(ABC):
                     self.searches.fail(AdapterError(f"the adapter cannot scan: {problem or 'no answer in time'}"))
 
     async def _scan_once(self) -> None:
-        scanner = self.scanner(self.searches.hear)
+        scanner = self.scanner(self._hear)
         async with asyncio.timeout(SCAN_CALL_S):
             await scanner.start()
         self._listening.run()

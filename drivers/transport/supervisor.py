@@ -18,6 +18,7 @@ from drivers.errors import (
     DriverError,
     LinkError,
     LinkLostError,
+    NotFoundError,
     OtherDeviceError,
     SilentStreamError,
 )
@@ -121,6 +122,7 @@ class DeviceSupervisor:
         self._live_from_s: float | None = None  # first and last live frame of this connection, on the loop's clock
         self._live_to_s = 0.0
         self._live_to_ns = 0  # the last one's stamp
+        self._connection: Connection | None = None
 
     async def run(self) -> None:
         """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
@@ -139,6 +141,12 @@ class DeviceSupervisor:
             if self._state != "failed":
                 self._report("stopped")
 
+    async def blink(self) -> None:
+        """Make the device show itself while its stream goes on; raises LinkError."""
+        if self._connection is None or self._state != "streaming":
+            raise NotFoundError(f"'{self._id}' is not connected at present")
+        await self._driver.blink(self._connection)
+
     async def _attempt(self) -> Exception:
         """Go from searching to streaming; return what ended it."""
         self._live_from_s = None
@@ -149,8 +157,10 @@ class DeviceSupervisor:
             connection = await self._transport.connect(self._driver, self._on_frame, self._clock_ns)
             try:
                 await self._identify(connection)
+                self._connection = connection
                 await self._stream(connection)
             finally:
+                self._connection = None
                 await self._leave(connection)
         except DriverError as error:
             return error
