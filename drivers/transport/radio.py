@@ -29,6 +29,7 @@ __all__ = ["BLEAK_ERRORS", "ENTRY_POINTS", "Found", "Lost", "Radio", "Wanted", "
 
 ENTRY_POINTS = "rehab_gateway.radios"
 
+LONGEST_BUSY_S = 60.0  # that a look around waits for others who connect
 SCAN_CALL_S = 10.0  # start and stop of a scan are D-Bus calls, which are known to hang
 
 BLEAK_ERRORS = (BleakError, TimeoutError, OSError, EOFError, AssertionError)  # what bleak and dbus-fast let through
@@ -55,7 +56,7 @@ class Radio(ABC):
         self.socket = socket
         self.adapter = adapter
         self.searches = Searches()
-        self._listeners: set[Found] = set()
+        self._listeners: dict[Found, asyncio.Future[None]] = {}
         self._turn = Turn(self.at_once)  # of who scans, or of those who connect
         self._connecting = 0
         self._may_scan = asyncio.Event()
@@ -77,7 +78,7 @@ class Radio(ABC):
 
     async def stop(self) -> None:
         """End every search and let go of the adapter."""
-        self.searches.fail(AdapterError("the radio was stopped"))
+        self._fail(AdapterError("the radio was stopped"))
         if self._scanning is not None:
             self._scanning.cancel()
             await asyncio.wait([self._scanning])
@@ -137,27 +138,39 @@ class Radio(ABC):
                 search.hear(device, asyncio.get_running_loop().time())
         return search
 
-    @asynccontextmanager
-    async def listen(self, heard: Found) -> AsyncIterator[None]:
-        """Call ``heard`` with every advertisement meanwhile, beside whoever searches; connecting goes before it.
+    async def listen(self, heard: Found, for_s: float) -> None:
+        """Call ``heard`` with every advertisement, for so many seconds in which the radio listens; others may search.
+
+        While others connect it does not listen; so long that it hardly ever did, nobody waits.
 
         Raises:
-            AdapterError: the scan has ended, when it is left: what was heard is not all that there is.
+            AdapterError: the radio does not work.
         """
-        self._listeners.add(heard)
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._listeners[heard] = failed
         self._update()
         try:
-            yield
-            if self._scanning is None or self._scanning.done():
-                raise AdapterError("the adapter cannot scan")
+            async with asyncio.timeout(for_s + LONGEST_BUSY_S):
+                if await self._listening.wait(failed, for_s):
+                    failed.result()
+        except TimeoutError:
+            raise AdapterError("the adapter is busy connecting to devices") from None
         finally:
-            self._listeners.discard(heard)
+            self._listeners.pop(heard, None)
             self._update()
 
     @property
     def _wanted(self) -> bool:
         """Whether somebody searches or listens."""
         return bool(self.searches or self._listeners)
+
+    def _fail(self, problem: AdapterError) -> None:
+        """End every search, and listening, with what is wrong."""
+        for failed in self._listeners.values():
+            if not failed.done():
+                failed.set_exception(problem)
+        self._listeners.clear()
+        self.searches.fail(problem)
 
     def _hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
         for heard in tuple(self._listeners):
@@ -187,7 +200,7 @@ class Radio(ABC):
     def _scan_ended(self, scan: asyncio.Task[None]) -> None:
         """Whatever ends a scan must reach those who wait for it."""
         if not scan.cancelled() and (problem := scan.exception()) is not None:
-            self.searches.fail(AdapterError(f"the scan ended: {problem or type(problem).__name__}"))
+            self._fail(AdapterError(f"the scan ended: {problem or type(problem).__name__}"))
 
     async def _scan(self) -> None:
         while self._wanted:
@@ -196,7 +209,7 @@ class Radio(ABC):
                 try:
                     await self._scan_once()
                 except BLEAK_ERRORS as problem:
-                    self.searches.fail(AdapterError(f"the adapter cannot scan: {problem or 'no answer in time'}"))
+                    self._fail(AdapterError(f"the adapter cannot scan: {problem or 'no answer in time'}"))
 
     async def _scan_once(self) -> None:
         scanner = self.scanner(self._hear)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -60,8 +59,7 @@ async def survey(radio: Radio, for_s: float) -> list[Sighting]:
         if address in heard or len(heard) < MOST_HEARD:
             heard.setdefault(address, Sighting(address)).hear(advertisement, device.name)
 
-    async with radio.listen(hear):
-        await asyncio.sleep(for_s)
+    await radio.listen(hear, for_s)
     return sorted(heard.values(), key=lambda sighting: (-sighting.rssi, sighting.address))
 
 

@@ -65,7 +65,7 @@ def assign_device(settings: Settings, fields: Json, *, lift: bool, for_s: float 
 
 def forget_device(settings: Settings, device: str, *, bond: bool, by: str, as_json: bool) -> None:
     """Take a device out of the ward, and its bond where somebody asks for that; raises RefusedError."""
-    address = find_device(read(settings), device).device.address
+    address = find_device(read(settings), device).device.address if bond else None
     if bond and address is None:
         raise RefusedError(f"'{device}' is not known by a Bluetooth address: there is no bond to remove")
     change = make_change(settings, "remove-device", {"device": device}, by=by)

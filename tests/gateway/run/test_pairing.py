@@ -72,8 +72,7 @@ class Ward:
         return found
 
     def device(self, name: str) -> Json:
-        found: Json = next((d for d in self.gateway.status.get("devices", ()) if d["id"] == name), {})
-        return found
+        return next((dict(d) for d in self.gateway.status.get("devices", ()) if d["id"] == name), {})
 
 
 async def until(condition: Callable[[], object]) -> None:
