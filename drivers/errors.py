@@ -18,8 +18,6 @@ Each class carries ``advice``: what the technician can do, in one sentence. Wher
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class DriverError(Exception):
     """Base of all errors of this package.
@@ -27,6 +25,7 @@ class DriverError(Exception):
     Args:
         text: What is wrong.
         advice: What the technician can do, if that is more than the class knows.
+        problem: A word for programs, likewise.
 
     Attributes:
         advice: What the technician can do.
@@ -34,12 +33,14 @@ class DriverError(Exception):
     """
 
     advice: str = ""
-    problem: ClassVar[str] = ""
+    problem: str = ""
 
-    def __init__(self, text: str = "", *, advice: str = "") -> None:
+    def __init__(self, text: str = "", *, advice: str = "", problem: str = "") -> None:
         super().__init__(text)
         if advice:
             self.advice = advice
+        if problem:
+            self.problem = problem
 
 
 class MalformedFrameError(DriverError, ValueError):

@@ -1,4 +1,4 @@
-"""Bluetooth LE over bleak: connections of any radio, and the machine's own adapter through BlueZ.
+"""Bluetooth LE over bleak: the way to a device over any radio.
 
 Every call to bleak has a time limit of ours: D-Bus calls are known to hang (research notes of the project, and
 bleak's issue list: reads of protected characteristics, disconnects of devices that are gone).
@@ -7,134 +7,59 @@ bleak's issue list: reads of protected characteristics, disconnects of devices t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
-from bleak import BleakClient, BleakScanner
-from bleak.args.bluez import BlueZClientArgs, BlueZScannerArgs
+from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
-from bleak.backends.device import BLEDevice
-from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError
+from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakGATTProtocolError
 
 from drivers.driver import Driver
 from drivers.errors import AdapterError, ConnectError, DialogueError, LinkError, NotFoundError
 from drivers.packet import Frame
-from drivers.transport.bluez import held, managed_objects, paired
-from drivers.transport.radio import BLEAK_ERRORS, Found, Lost, Radio
+from drivers.transport.ladder import Step
+from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_S
 from drivers.transport.search import Wanted
-from drivers.transport.transport import IN_USE_ADVICE, Clock, Connection, Sink, Transport
+from drivers.transport.searches import Searches
+from drivers.transport.sighting import Placed
+from drivers.transport.system_bus import one_line
+from drivers.transport.transport import Clock, Connection, Sink, Transport
+from drivers.transport.troubles import IN_USE, NO_ROOM, UNPAIRED, no_room, unpaired
 
 log = logging.getLogger(__name__)
 
 SEARCH_S = 15.0  # a device in range advertises every 0.1 to 2 s; then the supervisor says "not found" and goes on
-CONNECT_S = 20.0  # BlueZ itself gives up after about 25 s
-GATT_S = 5.0  # an operation takes 0.05 to 0.5 s; a hung one must not hold the other devices up
-DISCONNECT_S = 5.0
-RESET_PAUSE_S = 2.0  # between off and on; USB adapters lose their firmware if it is shorter
-RESET_INTERVAL_S = 60.0  # a reset drops every device of the adapter
 
 ADAPTER_DBUS_ERRORS = ("org.bluez.Error.NotReady", "org.freedesktop.DBus.Error.ServiceUnknown")
+FULL = ("concurrent-connection-limit", "memory-allocation", "Too many links")  # BlueZ 5.66: src/error.c, EMLINK, ENOMEM
+NEEDS_KEYS = {
+    0x05,
+    0x08,
+    0x0C,
+    0x0F,
+}  # ATT: authentication, authorisation, key size, encryption (Core, Vol 3, F, 3.4.1)
 
 T = TypeVar("T")
 
 
-class BluezRadio(Radio):
-    """The machine's Bluetooth adapter."""
+class Finder(Protocol):
+    """One radio, or several together."""
 
-    _last_reset_s: float | None = None
+    searches: Searches
 
-    def scanner(self, found: Found) -> BleakScanner:
-        """Return an active scanner on the adapter."""
-        return BleakScanner(found, bluez=BlueZScannerArgs(adapter=self.adapter) if self.adapter else {})
+    async def place(self, wanted: Wanted, *, timeout_s: float, owner: object | None = None) -> Placed:
+        """Wait until a radio has a device."""
+        ...
 
-    def client(self, device: BLEDevice, lost: Lost) -> BleakClient:
-        """Return a client for a device of the adapter."""
-        return BleakClient(device, disconnected_callback=lost, timeout=CONNECT_S, bluez=self._client_args())
+    async def help(self, placed: Placed | None) -> None:
+        """Do what may help a radio that does not work."""
+        ...
 
-    async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:
-        """Return the wanted devices that BlueZ still holds connected: a killed process leaves them so, and silent.
-
-        Raises:
-            ConnectError: another program on this computer has subscribed to one.
-            AdapterError: BlueZ does not answer.
-        """
-        if wanted.address is None and wanted.name is None:
-            return ()
-        try:
-            async with asyncio.timeout(GATT_S):
-                connected = held(await managed_objects(), self.adapter)
-        except BLEAK_ERRORS as problem:
-            raise AdapterError(f"the Bluetooth service does not answer: {_text(problem)}") from problem
-        ours = self.searches.taken()
-        found = [
-            each for each in connected if wanted.is_device(each.device) and each.device.address.upper() not in ours
-        ]
-        for each in found:
-            if each.notifying:
-                raise ConnectError(
-                    f"{each.device.address} is in use by another program on this computer", advice=IN_USE_ADVICE
-                )
-        return [each.device for each in found]
-
-    async def forget(self, device: BLEDevice) -> None:
-        """Have BlueZ remove the device: the cure for a connection attempt that never ends ("InProgress").
-
-        One that a person has paired stays: without its keys it would not talk to us again.
-        """
-        if paired(_properties(device)):
-            return
-        with contextlib.suppress(*BLEAK_ERRORS):
-            async with asyncio.timeout(DISCONNECT_S):
-                await self.client(device, lambda _: None).unpair()
-
-    async def reset(self) -> None:
-        """Power the adapter off and on, at most once a minute, while nobody scans or connects."""
-        async with self.quiet():
-            now = asyncio.get_running_loop().time()
-            if self._last_reset_s is not None and now - self._last_reset_s < RESET_INTERVAL_S:
-                return
-            self._last_reset_s = now
-            await _power_cycle(self.adapter or "hci0")
-
-    def _client_args(self) -> BlueZClientArgs:
-        return BlueZClientArgs(adapter=self.adapter) if self.adapter else {}
-
-
-def _properties(device: BLEDevice) -> dict[str, Any]:
-    """Return what BlueZ said of a device that was found."""
-    details = device.details
-    return dict(details.get("props") or {}) if isinstance(details, dict) else {}
-
-
-async def _power_cycle(adapter: str) -> None:
-    """Set the adapter's Powered property to false and to true."""
-    from dbus_fast import BusType, Message, MessageType, Variant
-    from dbus_fast.aio import MessageBus
-
-    try:
-        async with asyncio.timeout(4 * GATT_S):
-            bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
-            log.warning("switching Bluetooth adapter %s off and on", adapter)
-            try:
-                for powered in (False, True):
-                    request = Message(
-                        destination="org.bluez",
-                        path=f"/org/bluez/{adapter}",
-                        interface="org.freedesktop.DBus.Properties",
-                        member="Set",
-                        signature="ssv",
-                        body=["org.bluez.Adapter1", "Powered", Variant("b", powered)],
-                    )
-                    reply = await bus.call(request)
-                    if reply is None or reply.message_type is MessageType.ERROR:
-                        raise AdapterError(f"adapter {adapter} cannot be switched {'on' if powered else 'off'}")
-                    await asyncio.sleep(RESET_PAUSE_S)
-            finally:
-                bus.disconnect()
-    except (TimeoutError, OSError, EOFError) as problem:
-        raise AdapterError(f"adapter {adapter} cannot be reset: {_text(problem)}") from problem
+    async def keep(self, placed: Placed) -> None:
+        """Pair a device, so that the system keeps its keys."""
+        ...
 
 
 class BleTransport(Transport):
@@ -145,7 +70,7 @@ class BleTransport(Transport):
 
     def __init__(
         self,
-        radio: Radio,
+        radio: Finder,
         *,
         address: str | None = None,
         name: str | None = None,
@@ -153,43 +78,38 @@ class BleTransport(Transport):
         known: str | None = None,
     ) -> None:
         self._radio = radio
-        self._address = address
-        self._name = name
-        self._service = service
-        self._known = known
-        self._device: BLEDevice | None = None
+        self._wanted = Wanted(address, name, service, known)
+        self._placed: Placed | None = None
+        self._connected_before = False
 
     async def search(self) -> None:
         """Wait for an advertisement."""
-        self._device = None
-        self._device = await self._radio.find(
-            address=self._address,
-            name=self._name,
-            service=self._service,
-            timeout_s=SEARCH_S,
-            known=self._known,
-            owner=self,
-        )
+        self._placed = None
+        self._placed = await self._radio.place(self._wanted, timeout_s=SEARCH_S, owner=self)
 
     async def connect(self, driver: Driver, sink: Sink, clock_ns: Clock) -> Connection:
         """Connect and discover services, one device at a time."""
-        if self._device is None:
+        if self._placed is None:
             raise NotFoundError("the device has not been searched for")
+        radio, device = self._placed.radio, self._placed.device
         connection = BleConnection(driver, sink, clock_ns)
-        client = self._radio.client(self._device, connection.on_lost)
-        async with self._radio.quiet():
+        client = radio.client(device, connection.on_lost)
+        radio.steps[Step.RECONNECT] += self._connected_before
+        async with radio.quiet():
             try:
                 async with asyncio.timeout(CONNECT_S):
                     await client.connect()
             except BLEAK_ERRORS as problem:
                 await _disconnect(client)
-                raise _connect_error(problem) from problem
-        connection.client, connection.address = client, self._device.address
+                raise _connect_error(problem, self._placed) from problem
+        self._connected_before = True
+        connection.client, connection.placed, connection.address = client, self._placed, device.address
+        radio.links.add(connection)
         return connection
 
     def begin(self) -> None:
         """Keep the address from searches by name, and the name from other searches by name."""
-        self._radio.searches.register(Wanted(self._address, self._name, self._service), self)
+        self._radio.searches.register(self._wanted, self)
 
     def end(self) -> None:
         """Let others have them."""
@@ -197,25 +117,43 @@ class BleTransport(Transport):
 
     def confirm(self) -> None:
         """Prefer this address among others of the name: it is the same radio."""
-        if self._device is not None:
-            self._known = self._device.address
+        if self._placed is not None:
+            self._wanted = replace(self._wanted, known=self._placed.device.address)
 
     def release(self) -> None:
         """Let other searches have the device."""
         self._radio.searches.release(self)
 
     async def reset(self, error: LinkError) -> None:
-        """Forget a half-open connection; reset the adapter when that is what fails."""
+        """Help the radio where it is what fails; pair a device that wants it; forget a half-open connection."""
         if isinstance(error, AdapterError):
-            await self._radio.reset()
-        elif self._device is not None:
-            await self._radio.forget(self._device)
+            await self._radio.help(self._placed)
+        elif error.problem == UNPAIRED and self._placed is not None:
+            await self._radio.keep(self._placed)
+        elif self._placed is not None and error.problem not in {IN_USE, NO_ROOM}:
+            await self._placed.radio.forget(self._placed.device)
 
 
 class BleConnection(Connection):
-    """A connected client."""
+    """A connected client.
+
+    Attributes:
+        client: bleak's.
+        placed: The device, and the radio that has it.
+    """
 
     client: BleakClient
+    placed: Placed
+
+    @property
+    def signal_dbm(self) -> int | None:
+        """Signal of the last advertisement before it was connected: BlueZ tells none of a link."""
+        return self.placed.signal_dbm
+
+    @property
+    def radio(self) -> str:
+        """Name of the radio that has it."""
+        return self.placed.radio.adapter or self.placed.radio.name
 
     def on_lost(self, _: BleakClient) -> None:
         """Bleak's disconnected callback."""
@@ -245,6 +183,7 @@ class BleConnection(Connection):
 
     async def close(self) -> None:
         """Disconnect."""
+        self.placed.radio.links.discard(self)
         await _disconnect(self.client)
 
     async def _within(self, operation: Awaitable[T], what: str) -> T:
@@ -252,7 +191,11 @@ class BleConnection(Connection):
             async with asyncio.timeout(GATT_S):
                 return await operation
         except BLEAK_ERRORS as problem:
-            raise DialogueError(f"could not {what}: {_text(problem)}") from problem
+            if _needs_keys(problem):
+                raise unpaired(f"could not {what}: {self.address} must be paired first") from problem
+            if isinstance(problem, TimeoutError) and self.placed.radio.has_no_keys(self.placed.device):
+                raise unpaired(f"could not {what}: no answer in time, as of one that must be paired first") from problem
+            raise DialogueError(f"could not {what}: {one_line(problem)}") from problem
 
 
 async def _disconnect(client: BleakClient) -> None:
@@ -260,18 +203,22 @@ async def _disconnect(client: BleakClient) -> None:
         async with asyncio.timeout(DISCONNECT_S):
             await client.disconnect()
     except BLEAK_ERRORS as problem:
-        log.debug("disconnecting %s: %s", client.address, _text(problem))
+        log.debug("disconnecting %s: %s", client.address, one_line(problem))
 
 
-def _connect_error(problem: BaseException) -> LinkError:
+def _connect_error(problem: BaseException, placed: Placed) -> LinkError:
+    text = one_line(problem)
     if isinstance(problem, BleakBluetoothNotAvailableError) or (
         isinstance(problem, BleakDBusError) and problem.dbus_error in ADAPTER_DBUS_ERRORS
     ):
-        return AdapterError(f"the adapter cannot connect: {_text(problem)}")
-    return ConnectError(f"could not connect: {_text(problem)}")
+        return AdapterError(f"the adapter cannot connect: {text}")
+    if any(word in text for word in FULL):
+        placed.radio.limit = max(1, len(placed.radio.links))
+        log.warning("%s holds %d links and no more", placed.radio, placed.radio.limit)
+        return no_room(placed.device.address, [str(placed.radio)])
+    return ConnectError(f"could not connect: {text}")
 
 
-def _text(problem: BaseException) -> str:
-    return " ".join(str(problem).split()) or (
-        "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__
-    )
+def _needs_keys(problem: BaseException) -> bool:
+    """Whether a device answers that it only talks to whom it is paired with."""
+    return (isinstance(problem, BleakGATTProtocolError) and problem.code in NEEDS_KEYS) or "Not paired" in str(problem)

@@ -6,18 +6,21 @@ and it leaves out held devices without a service of its choice. So who is connec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bleak.backends.device import BLEDevice
-from dbus_fast import BusType, Message, MessageType, unpack_variants
+from dbus_fast import unpack_variants
 from dbus_fast.aio import MessageBus
 
 from drivers.errors import AdapterError
+from drivers.transport.search import Wanted
+from drivers.transport.system_bus import BusError, call, system_bus
 
 SERVICE = "org.bluez"
-DEVICE, CHARACTERISTIC = "org.bluez.Device1", "org.bluez.GattCharacteristic1"
+ADAPTER, DEVICE, CHARACTERISTIC = "org.bluez.Adapter1", "org.bluez.Device1", "org.bluez.GattCharacteristic1"
+OBJECT_MANAGER, PROPERTIES = "org.freedesktop.DBus.ObjectManager", "org.freedesktop.DBus.Properties"
 
 Objects = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -35,6 +38,12 @@ class Held:
     device: BLEDevice
     paired: bool
     notifying: bool
+
+    def is_wanted(self, wanted: Wanted) -> bool:
+        """Whether it is what is looked for: by address or name, or by service where there is neither."""
+        if wanted.address is not None or wanted.name is not None:
+            return wanted.is_device(self.device)
+        return wanted.service is not None and wanted.service in self.device.details["props"].get("UUIDs", ())
 
 
 def held(objects: Objects, adapter: str | None) -> list[Held]:
@@ -65,21 +74,15 @@ def paired(props: Mapping[str, Any]) -> bool:
 
 async def managed_objects() -> Objects:
     """Ask BlueZ for all its objects; raises AdapterError where it does not answer or is not there."""
-    bus = MessageBus(bus_type=BusType.SYSTEM)
     try:
-        await bus.connect()
-        reply = await bus.call(
-            Message(
-                destination=SERVICE,
-                path="/",
-                interface="org.freedesktop.DBus.ObjectManager",
-                member="GetManagedObjects",
-            )
-        )
-    finally:
-        bus.disconnect()
-    if reply is None or reply.message_type is MessageType.ERROR:
-        why: Sequence[Any] = () if reply is None else (reply.error_name, *reply.body)
-        raise AdapterError(f"the Bluetooth service does not answer: {' '.join(map(str, why)) or 'no reply'}")
-    objects: Objects = unpack_variants(reply.body[0])
+        async with system_bus() as bus:
+            return await objects_of(bus)
+    except BusError as problem:
+        raise AdapterError(f"the Bluetooth service does not answer: {problem}") from problem
+
+
+async def objects_of(bus: MessageBus) -> Objects:
+    """Ask BlueZ for all its objects over a connection; raises BusError."""
+    (found,) = await call(bus, SERVICE, "/", OBJECT_MANAGER, "GetManagedObjects")
+    objects: Objects = unpack_variants(found)
     return objects

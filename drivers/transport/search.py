@@ -93,6 +93,7 @@ class Search(Generic[D]):
         heard: Devices that answer to it, by address.
         first_s: When the first was heard, seconds; None before.
         timed: Whether somebody looks at it again once it has been listened for long enough.
+        settle_s: How long other radios are given to hear it as well, seconds; 0 where there is one.
     """
 
     wanted: Wanted
@@ -100,6 +101,7 @@ class Search(Generic[D]):
     heard: dict[str, D] = field(default_factory=dict)
     first_s: float | None = None
     timed: bool = False
+    settle_s: float = 0.0
 
     def hear(self, device: D, now_s: float) -> None:
         """Take a device that answers to what is looked for."""
@@ -124,10 +126,11 @@ class Search(Generic[D]):
         free = {address: device for address, device in self.heard.items() if address not in taken}
         if not free:
             return None
+        listened_s = 0.0 if self.first_s is None else now_s - self.first_s
         for address in filter(None, (self.wanted.address, self.wanted.known)):
             if address.upper() in free:
-                return free[address.upper()]
-        if self.first_s is None or now_s - self.first_s < LISTEN_S:
+                return free[address.upper()] if listened_s >= self.settle_s else None
+        if listened_s < LISTEN_S:
             return None
         if len(free) > 1:
             more = ", ..." if len(free) > SHOWN else ""

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from drivers.errors import AdapterError, AmbiguousDeviceError
+from drivers.transport.placement import Offer, choose
 from drivers.transport.search import LISTEN_S, Search, Wanted
+from drivers.transport.sighting import Heard, Placed, Sighting
+from drivers.transport.troubles import no_room
+
+if TYPE_CHECKING:
+    from drivers.transport.radio import Radio
 
 TIMER_S = 0.01  # a timer of asyncio may come this much early
 
 
 class Searches:
-    """The searches of one radio, for one event loop. True while anybody searches.
+    """The searches of one radio or of several together, for one event loop. True while anybody searches.
 
     A device belongs to one search at a time: who found it has it until `release`. Who will search says what for
     (`register`): an address is then kept for its owner, and a name that two look for finds neither of them anything.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[asyncio.Future[BLEDevice], Search[BLEDevice]] = {}
+        self._waiting: dict[asyncio.Future[Placed], Search[Sighting]] = {}
         self._registered: dict[object, Wanted] = {}  # by owner
-        self._taken: dict[object, str] = {}  # address by owner
+        self._taken: dict[object, Placed] = {}  # by owner
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -43,26 +50,38 @@ class Searches:
 
     def taken(self) -> set[str]:
         """Return the addresses (upper case) of devices that were found for somebody and not released."""
-        return set(self._taken.values())
+        return {placed.device.address.upper() for placed in self._taken.values()}
 
-    def begin(self, search: Search[BLEDevice]) -> asyncio.Future[BLEDevice]:
+    def is_ours(self, address: str) -> bool:
+        """Whether somebody has a device or looks for it by its address."""
+        kept = {wanted.address.upper() for wanted in self._registered.values() if wanted.address}
+        return address.upper() in self.taken() | kept
+
+    def links(self, radio: Radio) -> int:
+        """Return how many devices a radio has, or is about to connect."""
+        return sum(placed.radio is radio for placed in self._taken.values())
+
+    def has_room(self, radio: Radio) -> bool:
+        """Whether a radio may take one more device."""
+        return Offer(self.links(radio), radio.limit).has_room
+
+    def begin(self, search: Search[Sighting]) -> asyncio.Future[Placed]:
         """Begin a search; return what its device, or what is wrong with it, will be set in."""
-        future: asyncio.Future[BLEDevice] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Placed] = asyncio.get_running_loop().create_future()
         self._waiting[future] = search
         self._decide()
         return future
 
-    def end(self, future: asyncio.Future[BLEDevice]) -> None:
+    def end(self, future: asyncio.Future[Placed]) -> None:
         """End a search, found or not."""
         self._waiting.pop(future, None)
 
-    def hear(self, device: BLEDevice, advertisement: AdvertisementData) -> None:
-        """Take an advertisement."""
-        now_s = asyncio.get_running_loop().time()
+    def hear(self, radio: Radio, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        """Take an advertisement that a radio has heard."""
         heard = False
         for future, search in self._waiting.items():
             if not future.done() and search.wanted.matches(device, advertisement):
-                search.hear(device, now_s)
+                see(search, radio, Heard(device, advertisement.rssi))
                 heard = True
         if heard:  # what nobody looks for decides nothing: hundreds of devices may advertise ten times a second
             self._decide()
@@ -88,15 +107,29 @@ class Searches:
                 future.set_exception(problem)
                 continue
             if found is not None:
-                self._taken[search.owner] = found.address.upper()
-                future.set_result(found)
+                self._place(search.owner, found, future)
             elif search.first_s is not None and not search.timed:
                 search.timed = True
-                loop.call_at(search.first_s + LISTEN_S + TIMER_S, self._decide)
+                for listened_s in {search.settle_s, LISTEN_S}:
+                    loop.call_at(search.first_s + listened_s + TIMER_S, self._decide)
+
+    def _place(self, owner: object, found: Sighting, future: asyncio.Future[Placed]) -> None:
+        """Give a device to the radio that suits it best, or say that none has room."""
+        radios = list(found.by)
+        offers = [
+            Offer(self.links(radio), radio.limit, found.by[radio].signal_dbm, found.by[radio].holds) for radio in radios
+        ]
+        chosen = choose(offers)
+        if chosen is None:
+            future.set_exception(no_room(found.address, [str(radio.adapter or radio.name) for radio in radios]))
+            return
+        heard = found.by[radios[chosen]]
+        self._taken[owner] = placed = Placed(heard.device, radios[chosen], heard.signal_dbm)
+        future.set_result(placed)
 
     def _others(self, owner: object) -> set[str]:
         """Return the addresses that belong to others than ``owner``."""
-        taken = {address for other, address in self._taken.items() if other is not owner}
+        taken = {placed.device.address.upper() for other, placed in self._taken.items() if other is not owner}
         kept = {
             wanted.address.upper()
             for other, wanted in self._registered.items()
@@ -104,10 +137,18 @@ class Searches:
         }
         return taken | kept
 
-    def _rivals(self, search: Search[BLEDevice]) -> int:
+    def _rivals(self, search: Search[Sighting]) -> int:
         """Return how many others look for the same name or service, now or at another time."""
         if search.wanted.address is not None:
             return 0
         wanted = {other.owner: other.wanted for future, other in self._waiting.items() if not future.done()}
         wanted |= self._registered
         return sum(owner is not search.owner and other.same(search.wanted) for owner, other in wanted.items())
+
+
+def see(search: Search[Sighting], radio: Radio, heard: Heard) -> None:
+    """Have a search know what one radio has of a device that answers to it."""
+    device = heard.device
+    sighting = search.heard.get(device.address.upper()) or Sighting(device.address, device.name)
+    sighting.by[radio] = heard
+    search.hear(sighting, asyncio.get_running_loop().time())

@@ -24,9 +24,8 @@ from drivers.errors import (
 )
 from drivers.identity import Identity
 from drivers.packet import Frame
-from drivers.transport.ble import BleTransport
+from drivers.transport.ble import BleTransport, Finder
 from drivers.transport.policy import LONGEST_DELAY_S, SOON_S, STABLE_S, Action, decide, delay_s
-from drivers.transport.radio import Radio
 from drivers.transport.serial_port import SerialTransport
 from drivers.transport.silence import Silence
 from drivers.transport.transport import Clock, Connection, Transport
@@ -99,7 +98,7 @@ class DeviceSupervisor:
         sink: Callable[[str, Frame], None],
         on_state: Callable[[DeviceState], None],
         clock_ns: Clock,
-        radio: Radio | None = None,
+        radio: Finder | None = None,
         address: str | None = None,
         name: str | None = None,
         port: Path | None = None,
@@ -287,7 +286,7 @@ class DeviceSupervisor:
 
 
 def _transport(  # noqa: PLR0917 - the ways to a device, as they are configured
-    driver: Driver, radio: Radio | None, address: str | None, name: str | None, port: Path | None, known: str | None
+    driver: Driver, radio: Finder | None, address: str | None, name: str | None, port: Path | None, known: str | None
 ) -> Transport:
     if driver.transport == "serial":
         if port is None:

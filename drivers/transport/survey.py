@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -11,8 +12,10 @@ from bleak.backends.scanner import AdvertisementData
 
 from drivers.driver import Driver
 from drivers.transport.radio import Radio
+from drivers.transport.radios import Radios
 
 MOST_HEARD = 500  # devices; a ward has hundreds of phones and watches around it, and an attacker any number
+SILENT_S = 6.0  # that are listened longer where nobody is heard
 MOST_SIGNALS = 50  # of one device, of which the median is told: a body that moves shadows a sensor for a moment
 
 
@@ -44,7 +47,7 @@ class Sighting:
         self.signals = [*self.signals, advertisement.rssi][-MOST_SIGNALS:]
 
 
-async def survey(radio: Radio, for_s: float) -> list[Sighting]:
+async def survey(radio: Radio | Radios, for_s: float) -> list[Sighting]:
     """Listen for so many seconds and return who was heard, the strongest first.
 
     Whoever is connected to this radio or to a phone does not advertise, and is not heard.
@@ -59,7 +62,10 @@ async def survey(radio: Radio, for_s: float) -> list[Sighting]:
         if address in heard or len(heard) < MOST_HEARD:
             heard.setdefault(address, Sighting(address)).hear(advertisement, device.name)
 
-    await radio.listen(hear, for_s)
+    async with radio.listen(hear):
+        await asyncio.sleep(for_s)
+        if not heard:  # a radio that cannot begin to listen says so after a while
+            await asyncio.sleep(SILENT_S)
     return sorted(heard.values(), key=lambda sighting: (-sighting.rssi, sighting.address))
 
 

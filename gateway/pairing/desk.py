@@ -56,6 +56,7 @@ class Desk:
         worn: Worn,
     ) -> None:
         self._known = known_devices(settings)
+        self._kind = settings.radio.name
         self._ward = ward
         self._open_radio = open_radio
         self._worn = worn
@@ -125,12 +126,12 @@ class Desk:
 
     async def bond(self, *, address: str, passkey: int | None = None) -> Json:
         """Bond with a device by Bluetooth."""
-        known_as = await bond(await self._open_radio(), _address(address), passkey)
+        known_as = await bond(await self._open_radio(), self._kind, _address(address), passkey)
         return {"address": known_as, "bonded": True}
 
     async def unbond(self, *, address: str) -> Json:
         """Have the system forget the keys of a device: only a person asks for that."""
-        await unbond(await self._open_radio(), _address(address))
+        await unbond(await self._open_radio(), self._kind, _address(address))
         return {"address": _address(address), "bonded": False}
 
     async def _blink_worn(self, device: str) -> None:
