@@ -33,8 +33,9 @@ CALM_S = (4.0, 14.0)
 POLL_S = 0.02
 MEASURED = ("imu", "exoskeleton")
 """Streams that tell by number or clock what is missing: these are held against the simulator to the sample."""
-HELD = 1
-"""Samples: the last packet of a serial stream is believed when the next one begins."""
+HELD = 4
+"""Samples of a serial stream: those before the first packet that begins where one reads, and the last, which is taken
+when the next one begins."""
 TASKS_MORE = 4
 """That may be under way at one look and not at another: a scan, a connection."""
 AT_A_RESET = 20
@@ -107,7 +108,7 @@ class Watched:
         self.faults = faults
         self.back_s: dict[str, float] = {}
         self.happened: Counter[str] = Counter()
-        self._not_made = 0
+        self._not_made: int | None = None
 
     @property
     def total(self) -> int:
@@ -118,11 +119,13 @@ class Watched:
     @property
     def made(self) -> int:
         """Samples between the first and the last that the gateway can know of."""
-        return self.total - self._not_made
+        return self.total - (self._not_made or 0)
 
-    def begin(self) -> None:
-        """From here on it is measured: what came before nobody can know of."""
-        self._not_made = self.device.counts.unsent + self.device.counts.lost
+    def begun(self) -> bool:
+        """Whether it is measured: what it made before its first sample came nobody can know of."""
+        if self._not_made is None and self.intake.samples:
+            self._not_made = self.device.counts.unsent + self.device.counts.lost
+        return self._not_made is not None
 
     async def suffer(self, kind: Kind, timeline_s: float) -> None:
         """Let something go wrong, and wait until it is over and samples come again."""
@@ -150,20 +153,23 @@ async def rage(each: Watched, scene: Scene, until_s: float, seed: int) -> None:
 
 
 def device_storm(
-    folder: Path, *, seconds: float, seed: int, progress: Progress, worn: tuple[Worn, ...] = WARD
-) -> Outcome:
-    """Run it for so many seconds."""
+    folder: Path, *, seconds: float, seed: int, progress: Progress, worn: tuple[Worn, ...] = WARD,
+    back_within_s: float = BACK_WITHIN_S, at_a_reset: int = AT_A_RESET,
+) -> Outcome:  # fmt: skip
+    """Run it for so many seconds; on a machine that others use, devices come back later, and what arrives is late."""
     outcome = Outcome("everything worn drops, resets, is silent, sends garbage")
     folder.mkdir()
     with mosquitto_in(folder / "broker") as broker:
         config = write_ward(folder, broker.port, worn)
-        asyncio.run(_storm(config, worn, outcome, seconds=seconds, seed=seed, progress=progress))
+        watched, more = asyncio.run(_storm(config, worn, seconds=seconds, seed=seed, progress=progress))
+    judge(watched, more, outcome, back_within_s=back_within_s, at_a_reset=at_a_reset)
     return outcome
 
 
 async def _storm(
-    config: Path, worn: tuple[Worn, ...], outcome: Outcome, *, seconds: float, seed: int, progress: Progress
-) -> None:
+    config: Path, worn: tuple[Worn, ...], *, seconds: float, seed: int, progress: Progress
+) -> tuple[list[Watched], Counter[str]]:
+    """Return what became of each device, and which tasks there are that were not there before."""
     settings = load(config, KnownDrivers())
     assert settings.radio.socket
     scene = ward_from_file(WardFile.read(config), ports=config.parent / "ports", seed=seed)
@@ -172,15 +178,13 @@ async def _storm(
     await scene.begin(0.0)
     running = asyncio.create_task(gateway.run(stop), name="gateway")
     try:
-        await _until(lambda: all(device.counts.sent for device in scene.devices.values()), START_S)
+        await _until(lambda: len(gateway.status.get("devices", ())) == len(scene.devices), START_S)
         faults = {kind.driver: kind.faults for kind in worn}
         watched = [
             Watched(scene.devices[intake.device.id], intake, faults=faults[intake.device.driver])
             for intake in gateway.pipeline.intakes
         ]
-        await _until(lambda: all(each.intake.samples for each in watched), START_S)
-        for each in watched:
-            each.begin()
+        await _until(lambda: not [each for each in watched if not each.begun()], START_S)
         before = _tasks()
         until_s = scene.timeline.now_s + seconds
         raging = [asyncio.create_task(rage(each, scene, until_s, seed), name="rage") for each in watched]
@@ -195,7 +199,7 @@ async def _storm(
         for device in scene.devices.values():
             await device.stop()
         await _settled(watched)
-        judge(watched, more, outcome)
+        return watched, more
     finally:
         stop.set()
         await asyncio.wait({running})
@@ -203,18 +207,20 @@ async def _storm(
         running.result()
 
 
-def judge(watched: list[Watched], more: Counter[str], outcome: Outcome) -> None:
+def judge(
+    watched: list[Watched], more: Counter[str], outcome: Outcome, *, back_within_s: float, at_a_reset: int
+) -> None:
     """Note which streams came back late, what was counted wrongly, and tasks that were left behind."""
     for each in watched:
         name = each.device.name
         outcome.notes += [
-            f"{name} was back {s:.1f} s after '{kind}'" for kind, s in each.back_s.items() if s > BACK_WITHIN_S
+            f"{name} was back {s:.1f} s after '{kind}'" for kind, s in each.back_s.items() if s > back_within_s
         ]
         counts = [count for stream, count in each.intake.counts.items() if stream in MEASURED]
         for count in counts:
             known, serial = count.samples + count.lost, each.intake.device.port is not None
             outcome.made, outcome.stored = outcome.made + each.made, outcome.stored + count.samples
-            slack = AT_A_RESET * count.resets
+            slack = at_a_reset * count.resets
             if not each.made - HELD * serial - slack <= known <= each.made + slack:
                 outcome.notes.append(
                     f"{name} made {each.made} samples, {count.samples} came and {count.lost} are counted as lost:"
