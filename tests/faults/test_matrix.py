@@ -139,7 +139,14 @@ def test_whatever_goes_wrong_with_devices_they_come_back_and_what_was_lost_is_co
     warm_up()  # the loop serves the simulators too
     few = tuple(replace(kind, count=min(2, kind.count)) for kind in storms.WARD)
     outcome = storms.device_storm(
-        tmp_path / "storm", seconds=30.0, seed=SEED, progress=no_progress, worn=few, back_within_s=60.0, at_a_reset=600
+        tmp_path / "storm",
+        seconds=30.0,
+        seed=SEED,
+        progress=no_progress,
+        worn=few,
+        back_within_s=60.0,
+        at_a_reset=600,
+        at_the_end=300,
     )
     assert outcome.times >= 10
     assert outcome.notes == []
