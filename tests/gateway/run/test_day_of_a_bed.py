@@ -108,13 +108,13 @@ class Day:
         hand.wearer, hand.foot = patient, foot
         made = hand.taken
         await until(lambda: hand.taken > made)  # so that what was made on the table is over
-        await self.desk.change("assign", device=device, bed=bed, placement=FEET[foot])
+        await self.change("assign", device=device, bed=bed, placement=FEET[foot])
         self.on[device] = Stay(device, patient, foot, hand.taken)
         self.stays.append(self.on[device])
         await until(lambda: self.dots[device].streaming)
 
     async def change(self, name: str, **fields: str) -> None:
-        """Change what somebody wears on: samples that are late then are of neither side, and left out."""
+        """Change the ward: samples of a bed that changes, and are late then, are of neither side, and left out."""
         before = {device: self.hands[device].taken - LATE for device in self.on}
         await self.desk.change(name, **fields)
         for device, stay in self.on.items():
@@ -124,7 +124,7 @@ class Day:
         """The ward is told, then a hand takes them off."""
         for device in devices:
             self.on.pop(device).last = self.hands[device].taken - IN_FLIGHT
-            await self.desk.change("take-off", device=device)
+            await self.change("take-off", device=device)
         await self.lie_down(*devices)
 
     async def lie_down(self, *devices: str) -> None:
@@ -135,7 +135,7 @@ class Day:
     async def discharge(self, subject: str, *devices: str) -> None:
         for device in devices:
             self.on.pop(device).last = self.hands[device].taken - IN_FLIGHT
-        await self.desk.change("discharge", subject=subject)
+        await self.change("discharge", subject=subject)
         await self.lie_down(*devices)
 
     async def charge(self, device: str) -> None:
@@ -224,7 +224,7 @@ async def live(day: Day) -> None:
     await day.put_on("dot-3", 2, "bay-2", 1)
     await day.hour()
     await day.discharge("p-1", "dot-1", "dot-2")  # five: p-1 goes home, p-3 comes into the bed of the morning
-    await day.desk.change("admit", subject="p-3", bed="bay-1")
+    await day.change("admit", subject="p-3", bed="bay-1")
     await day.put_on("dot-1", 3, "bay-1", 1)
     await day.put_on("dot-2", 3, "bay-1", 2)
     await day.hour()
