@@ -142,6 +142,8 @@ class Driver(ABC):
         title: For people.
         transport: ``"ble"``, ``"serial"`` or ``"udp"``.
         service: UUID that the device advertises (BLE), or None when it is found by name or address alone.
+        names: Beginnings of the names under which it advertises (BLE): what a scan tells it by, before its service.
+        blinks: Whether `blink` makes it show itself.
         silence_s: After this long without a frame the stream is taken for dead and started again, seconds: of the clock
             that stamps frames and of ours, and only while this process runs (`drivers.transport.silence`).
         live: Channels whose frames show that the stream lives; a battery level does not.
@@ -155,6 +157,8 @@ class Driver(ABC):
     title: ClassVar[str]
     transport: ClassVar[Literal["ble", "serial", "udp"]]
     service: ClassVar[str | None] = None
+    names: ClassVar[tuple[str, ...]] = ()
+    blinks: ClassVar[bool] = False
     silence_s: ClassVar[float] = 5.0
     live: ClassVar[frozenset[str]] = frozenset({"measurement", "data"})
     refresh_s: ClassVar[float | None] = None
@@ -199,6 +203,13 @@ class Driver(ABC):
 
     async def refresh(self, link: Link) -> None:  # noqa: B027 - a hook, optional
         """Ask again what the device does not tell by itself (a battery level), beside the stream. Raises LinkError."""
+
+    async def blink(self, link: Link) -> None:  # noqa: ARG002 - what a device without a light does
+        """Make the device show itself to whoever looks for it, for some seconds, beside the stream. Raises LinkError.
+
+        Only of a driver that says `blinks`; what it writes is on its allow-list like everything else.
+        """
+        raise DialogueError(f"driver '{self.name}' has nothing that blinks")
 
     @abstractmethod
     async def stop(self, link: Link) -> None:

@@ -13,15 +13,12 @@ from typing import Annotated
 
 import typer
 
-from simulators.faults import KINDS, Fault
+from simulators.faults import KINDS, Fault, read_faults
 from simulators.motion.recording import Recording
 from simulators.radio.claim import Claim
 from simulators.scenes.scene import Scene
 
-app = typer.Typer(
-    help="Stand in for devices: a ward of walking people, or a recording, over real Bluetooth and serial protocols.",
-    no_args_is_help=True,
-)
+app = typer.Typer(no_args_is_help=True, invoke_without_command=True)
 
 SOCKET = Path("var/radio.sock")
 PORTS = Path("var/ports")
@@ -40,6 +37,50 @@ FaultOption = Annotated[
         "Kinds: " + "; ".join(f"{kind}: {what}" for kind, what in KINDS.items()) + ".",
     ),
 ]
+
+
+EventsOption = Annotated[
+    Path | None, typer.Option("--events", help="File with one fault a line, as --fault has it; # begins a comment.")
+]
+
+
+@app.callback()
+def simulate(
+    context: typer.Context,
+    *,
+    ward: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Every device of a gateway's own configuration, those of a slot on one body."
+        ),
+    ] = None,
+    socket: Annotated[Path | None, typer.Option(help="Socket of the simulated radio; by default the file's.")] = None,
+    ports: PortsOption = PORTS,
+    seed: Annotated[int, typer.Option(min=0, help="Other people and other sensors.")] = 0,
+    speed: Annotated[
+        float | None, typer.Option(min=0.01, max=100.0, help="Simulated seconds in a real one; by default the file's.")
+    ] = None,
+    write_config: ConfigOption = None,
+    fault: FaultOption = None,
+    events: EventsOption = None,
+) -> None:
+    """Stand in for devices: a ward of walking people, or a recording, over real Bluetooth and serial protocols.
+
+    With --ward FILE the devices of a gateway's configuration. Where its radio is the simulated one, the same file runs
+    the gateway; else --write-config writes one that finds them.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if ward is None:
+        raise typer.BadParameter("name a ward (--ward FILE) or one of the commands")
+    from simulators.scenes.ward_file import WardFile, ward_from_file
+
+    with _refused_plainly():
+        file = WardFile.read(ward)
+        faults = [*_faults(fault), *(read_faults(_text(events)) if events else [])]
+        scene = ward_from_file(file, ports=ports.absolute(), seed=seed, speed=speed, faults=faults)
+    air = socket or file.socket or SOCKET
+    asyncio.run(_run(scene, air.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 
 @app.command("ward")
@@ -150,6 +191,13 @@ def _refused_plainly() -> Iterator[None]:
 
 def _faults(texts: list[str] | None) -> list[Fault]:
     return [Fault.parse(text) for text in texts or []]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
 
 
 def _print_event(event: str, **facts: object) -> None:

@@ -11,7 +11,9 @@ from typing import Literal, Self, cast
 from simulators.motion.timeline import Timeline
 from simulators.radio.device import SimulatedDevice
 
-Kind = Literal["drop", "silence", "leave", "power_cycle", "flood", "repeat", "garbage"]
+Kind = Literal[
+    "drop", "silence", "leave", "power_cycle", "flood", "repeat", "garbage", "drift", "reset", "low_battery", "rotate"
+]  # fmt: skip
 
 KINDS: Mapping[Kind, str] = {
     "drop": "the link is lost once",
@@ -21,6 +23,10 @@ KINDS: Mapping[Kind, str] = {
     "flood": "every packet is sent twenty times over",
     "repeat": "every packet is sent twice",
     "garbage": "packets have their length, and bytes at random",
+    "drift": "its clock runs fast for a while",
+    "reset": "its clock starts at nought, and the link stays",
+    "low_battery": "its battery is nearly empty for a while",
+    "rotate": "it has another address from then on, as straps do",
 }
 
 _SHAPE = re.compile(
@@ -36,7 +42,7 @@ class Fault:
         device: Name of the device.
         kind: What happens; see `KINDS`.
         at_s: When, in simulated seconds.
-        for_s: How long, in simulated seconds; a drop has no length.
+        for_s: How long, in simulated seconds; a drop, a reset and another address have no length.
     """
 
     device: str
@@ -68,6 +74,20 @@ class Fault:
                 await device.power_cycle(self.for_s)
             case "flood" | "repeat" | "garbage":
                 await device.misbehave(self.kind, self.for_s)
+            case "drift":
+                await device.drift(self.for_s)
+            case "reset":
+                device.reset()
+            case "low_battery":
+                await device.run_low(self.for_s)
+            case "rotate":
+                await device.rotate()
+
+
+def read_faults(text: str) -> list[Fault]:
+    """Read one fault a line, as `Fault.parse` does; empty lines, and what stands behind a ``#``, are left out."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [Fault.parse(line) for line in lines if line]
 
 
 async def play(faults: Sequence[Fault], devices: Mapping[str, SimulatedDevice], timeline: Timeline) -> None:

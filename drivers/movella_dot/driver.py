@@ -35,6 +35,8 @@ CONTROL_CHANNEL = "control"
 HIGHEST_RATE_HZ = 1000  # sensors of today offer 1 to 60, and 120 when recording; a later one may offer more
 
 _START, _STOP = 1, 0
+BLINK = bytes([1, 1]).ljust(32, b"\0")
+"""Device control (1002) that asks for identification alone: the light blinks for ten seconds; no setting is touched."""
 _FIRMWARE_AT = 6  # behind the address: major, minor, revision
 _SERIAL_AT = 20  # behind address, firmware version, build time and version of the radio's firmware
 _TAG_AT, _TAG_BYTES = 8, 16  # behind its length
@@ -203,6 +205,8 @@ class MovellaDot(Driver):
     title: ClassVar[str] = "Movella DOT inertial sensor"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
+    names: ClassVar[tuple[str, ...]] = ("Movella DOT", "Xsens DOT")
+    blinks: ClassVar[bool] = True
     silence_s: ClassVar[float] = 3.0  # the slowest rate is 1 Hz
     refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
 
@@ -214,7 +218,9 @@ class MovellaDot(Driver):
         self._battery = BatteryWatch(BATTERY_LEVEL)
 
     def allows(self, characteristic: str, data: bytes) -> bool:
-        """Start and stop of this mode, and radio synchronisation; no setting and no recording."""
+        """Start and stop of this mode, radio synchronisation, and its light; no setting and no recording."""
+        if characteristic == DEVICE_CONTROL:
+            return data == BLINK
         if characteristic == MEASUREMENT_CONTROL:
             return data in (measurement_command(self.mode, start=True), measurement_command(self.mode, start=False))
         return characteristic == MESSAGE_CONTROL and _synchronises(data)
@@ -240,6 +246,10 @@ class MovellaDot(Driver):
     async def refresh(self, link: Link) -> None:
         """Read the battery again where it does not notify."""
         await self._battery.refresh(link)
+
+    async def blink(self, link: Link) -> None:
+        """Have its light blink for ten seconds."""
+        await link.write(DEVICE_CONTROL, BLINK)
 
     async def stop(self, link: Link) -> None:
         """Stop measuring."""

@@ -17,6 +17,7 @@ from drivers.errors import (
     DriverError,
     LinkError,
     LinkLostError,
+    NotFoundError,
     OtherDeviceError,
     SilentStreamError,
 )
@@ -138,6 +139,7 @@ class DeviceSupervisor:
         self._live_to_ns = 0  # the last one's stamp
         self._meant_s, self._meant_ns = 0.0, 0  # likewise of the last live frame that may have meant something
         self.link = LinkQuality()
+        self._connection: Connection | None = None
 
     async def run(self) -> None:
         """Run until cancelled (state ``stopped``), or until what no time will heal (state ``failed``)."""
@@ -156,6 +158,12 @@ class DeviceSupervisor:
             if self._state != "failed":
                 self._report("stopped")
 
+    async def blink(self) -> None:
+        """Make the device show itself while its stream goes on; raises LinkError."""
+        if self._connection is None or self._state != "streaming":
+            raise NotFoundError(f"'{self._id}' is not connected at present")
+        await self._driver.blink(self._connection)
+
     async def _attempt(self) -> Exception:
         """Go from searching to streaming; return what ended it."""
         self._live_from_s = None
@@ -167,8 +175,10 @@ class DeviceSupervisor:
             self.link.connected(connection.radio, connection.signal_dbm)
             try:
                 await self._identify(connection)
+                self._connection = connection
                 await self._stream(connection)
             finally:
+                self._connection = None
                 await self._leave(connection)
         except DriverError as error:
             return error

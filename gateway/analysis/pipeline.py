@@ -8,7 +8,7 @@ as the live run did. Nothing in here reads a clock.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ DOUBT_STEPS = 20  # one second: units are looked at over seconds
 
 log = logging.getLogger(__name__)
 
+Watcher = Callable[[Sequence[Placeable]], None]
+
 
 class Pipeline:
     """All devices of a gateway, all subjects, one step at a time.
@@ -53,6 +55,7 @@ class Pipeline:
         ward: Who is in which bed, wearing what, from the end of the newest step on.
         intakes: The devices that were ever worn in this run, by number.
         taps: Who watches a stream.
+        watchers: Are told what is decoded, step by step, before it is placed in time; they must not raise.
         doubts: By device number, why what it measures seems to be in other units: what is computed from it is marked.
     """
 
@@ -68,6 +71,7 @@ class Pipeline:
         self._intakes = Intakes(origin.monotonic_ns)
         self.intakes = self._intakes.all
         self.taps = StreamTaps()
+        self.watchers: list[Watcher] = []
         self._modalities = modalities
         self._backlog = Backlog(self.intakes, compiled_streams(modalities))
         self._banks = Banks(self._refuse, modalities)
@@ -94,6 +98,8 @@ class Pipeline:
             if note.channel == UNREADY_CHANNEL:
                 self._wait_for(unready_of(note.data))
         packets = self._intakes.decode(frames)
+        for watcher in self.watchers:
+            watcher(packets)
         out: list[Fields] = []
         waiting: Collection[str] = tuple(self._backlog.waiting)
         if waiting:

@@ -26,7 +26,7 @@ from gateway.broker.link import Incoming
 from gateway.model.records import Record, canonical
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
-from gateway.wire.commands import COMMANDS, WARD
+from gateway.wire.commands import COMMANDS, DEVICES, DEVICES_RESULT, WARD
 
 REPEAT_S = 600.0
 """The same command of the same sender within so long is counted, and told in one record: a page that shows a waveform
@@ -36,7 +36,10 @@ LISTED_MOST = 64
 nobody should be able to fill it."""
 OF_A_CHANGE = ("subject", "bed", "device", "session", "placement", "protocol", "start_us", "end_us", "take_back")
 """What is told of a change of the ward beside its name; no free text but the protocol."""
+OF_PAIRING = ("device", "bed", "side", "address")
+"""What is told of whoever looks for devices."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 MICRO = 1_000_000
 
 Key = tuple[str, str, str, str, bool]
@@ -108,6 +111,10 @@ class Audit:
             about = {**request, **({"session": answer["session"]} if "session" in answer else {})}
             self.ward_changed(answer["number"], name, about, by=str(request.get("by", "")), source=source)
             return
+        if ok and name in (*DEVICES, DEVICES_RESULT):
+            if name in DEVICES:  # who asks for a result has been told of
+                self.devices_asked(name, request, source=sender(message.response_topic, self._settings.site.site))
+            return
         key = (
             name if name in COMMANDS else "unknown", str(request.get("device", "")), str(request.get("stream", "")),
             sender(message.response_topic, self._settings.site.site), ok,
@@ -124,6 +131,11 @@ class Audit:
             self._commands[key] = _Repeated(at)
         refused = {} if ok else {"request_sha256": sha256(message.payload).hexdigest()}
         self._append("command", **_described(key), **refused)
+
+    def devices_asked(self, command: str, fields: Mapping[str, Any], *, source: str) -> None:
+        """Tell that somebody looked for devices, had one show itself, or bonded with one; and from where."""
+        about = {name: fields[name] for name in OF_PAIRING if _is_id(fields.get(name))}
+        self._append("devices-asked", command=command, by=str(fields.get("by", "")), **about, **{"from": source})
 
     def ward_changed(self, number: int, change: str, fields: Mapping[str, Any], *, by: str, source: str) -> None:
         """Tell of a change of the ward.
@@ -172,6 +184,11 @@ def sender(response_topic: str, site: str) -> str:
     before = f"{ANSWERS}/{site}/"
     name = response_topic.removeprefix(before).partition("/")[0] if response_topic.startswith(before) else ""
     return name if NAME.fullmatch(name) and not nhs_numbers(name) else ""
+
+
+def _is_id(value: object) -> bool:
+    """Whether it is the id of something, or an address: nobody may have the audit keep what they like."""
+    return isinstance(value, str) and bool(ID.fullmatch(value)) and not nhs_numbers(value)
 
 
 def _described(key: Key) -> dict[str, Any]:

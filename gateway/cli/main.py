@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from gateway.cli import examining, looking_back
+from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
 from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
 from gateway.cli.group import CommandGroup
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.add_typer(ward_app, name="ward")
 app.add_typer(session_app, name="session")
+app.add_typer(devices_app, name="devices")
 app.add_typer(driver_app, name="driver")
 
 

@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -42,10 +43,7 @@ class NoAnswerError(Exception):
 
 def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str, as_json: bool) -> None:
     """Make a change and say what became of it; raises RefusedError, NoAnswerError."""
-    given = {key: value for key, value in fields.items() if value not in (None, "")}
-    by = by or getpass.getuser()
-    ward = _free_registry(settings)
-    answer = _ask(settings, name, {**given, "by": by}) if ward is None else _write(ward, name, given, by)
+    answer = make_change(settings, name, fields, by=by)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         return
@@ -54,9 +52,17 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
     Terminal().print(f"Change {answer['number']}: {name}{session}{when}.", soft_wrap=True)
 
 
+def make_change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str) -> Json:
+    """Make a change and return the answer; raises RefusedError, NoAnswerError."""
+    given = {key: value for key, value in fields.items() if value not in (None, "")}
+    by = by or getpass.getuser()
+    ward = free_registry(settings)
+    return _ask(settings, name, {**given, "by": by}) if ward is None else _write(ward, name, given, by)
+
+
 def import_ward(settings: Settings, *, by: str, as_json: bool) -> None:
     """Make the ward what the slots of a configuration describe; raises RefusedError while the gateway runs."""
-    ward = _free_registry(settings)
+    ward = free_registry(settings)
     if ward is None:
         raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
     with closing(ward):
@@ -77,8 +83,8 @@ def read(settings: Settings) -> WardState:
         ) from None
 
 
-def _free_registry(settings: Settings) -> KeptWard | None:
-    """Return the registry where no gateway holds it; None where one does, or where there is none on this machine."""
+def free_registry(settings: Settings) -> KeptWard | None:
+    """Return the registry, held, where no gateway holds it; None where one does, or none is on this machine."""
     if not settings.site.data.exists() and not settings.broker.embedded:
         return None
     try:
@@ -94,14 +100,8 @@ def _write(ward: KeptWard, name: str, fields: Mapping[str, Any], by: str) -> Jso
 
 
 def _ask(settings: Settings, name: str, payload: Json) -> Json:
-    client = _Client(settings)
-    client.start()
-    try:
+    with Client(settings) as client:
         answer = client.ask(name, payload)
-    finally:
-        client.stop()
-    if answer.get("ok") is not True:
-        raise RefusedError(str(answer.get("error", "the gateway said no")))
     about: Json = {key: answer[key] for key in ("number", "change", "session") if key in answer}
     return {**about, "running": True}
 
@@ -110,8 +110,8 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-class _Client:
-    """One request and its answer; a handler of ``gateway.broker.link.Link``."""
+class Client:
+    """Requests one after another, each with its answer; a handler of ``gateway.broker.link.Link``."""
 
     def __init__(self, settings: Settings) -> None:
         self._gateway = settings.site.gateway
@@ -126,15 +126,25 @@ class _Client:
             subscriptions=[(self._answers, SubscribeOptions(qos=1))],
         )  # fmt: skip
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._link.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._link.stop()
 
     def ask(self, name: str, payload: Json) -> Json:
-        """Return the answer; raises NoAnswerError."""
+        """Return the answer; raises RefusedError where it is no, and NoAnswerError."""
+        answer = self._ask(name, payload)
+        if answer.get("ok") is not True:
+            raise RefusedError(str(answer.get("error", "the gateway said no")))
+        return answer
+
+    def _ask(self, name: str, payload: Json) -> Json:
         with self._changed:
+            self._answer = None
             if not self._changed.wait_for(lambda: self._connection is not None, CONNECT_S):
                 raise NoAnswerError(f"the broker cannot be reached: {self._link.last_error or 'no answer'}")
             assert self._connection is not None
@@ -150,12 +160,14 @@ class _Client:
     # What follows runs on the link's threads.
 
     def connected(self, connection: int, limits: Limits) -> None:
+        """Let whoever asks begin."""
         del limits
         with self._changed:
             self._connection = connection
             self._changed.notify_all()
 
     def lost(self, connection: int, reason: str) -> None:
+        """Have whoever asks wait."""
         del connection, reason
         with self._changed:
             self._connection = None
@@ -164,6 +176,7 @@ class _Client:
         """The answer says all."""
 
     def arrived(self, message: Incoming) -> None:
+        """Take an answer."""
         try:
             answer = orjson.loads(message.payload)
         except orjson.JSONDecodeError:

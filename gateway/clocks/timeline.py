@@ -130,7 +130,7 @@ def _keep_newest(c: Any, g: Any, remembered: Floats, line: Floats) -> None:
 def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> int:
     """Count up to the newest sample; return how many were lost before it."""
     tick = c.unwrapped
-    steps = 1
+    steps, apart = 1, 0
     if g.begun == 0:
         g.begun = 1
     elif g.period > 0.0:
@@ -140,7 +140,8 @@ def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> 
         g.resets += 1
         forget_map(c)
         if g.period > 0.0:
-            steps += int(np.rint(RESET_GAP_S * c.tick_hz / g.period))
+            apart = int(np.rint(RESET_GAP_S * c.tick_hz / g.period))  # numbers that no sample ever had: none is lost
+            steps += apart
     index = g.index + steps
     if steps > ANCHOR_GAP:
         _remember(g, remembered, g.index, g.device_s)
@@ -151,7 +152,7 @@ def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> 
     g.device_s = device_s
     g.samples += 1
     if c.modulus:  # of a device without clock, arrivals tell of a gap, and not how many samples were taken in it
-        g.lost += steps - 1
+        g.lost += steps - 1 - apart
     return steps - 1
 
 

@@ -41,6 +41,11 @@ CHANGES: Mapping[str, Allowed] = MappingProxyType(
 )
 """Who may change what of the ward, by the name of the command."""
 
+DEVICE_WORK: Mapping[str, Allowed] = MappingProxyType(
+    {**dict.fromkeys(("scan", "blink", "tap", "lift"), FITTERS), **dict.fromkeys(("bond", "unbond"), KEEPERS)}
+)
+"""Who may look for devices, have one show itself and see on which leg it is; and who bonds with one."""
+
 TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
     {
         ("GET", "/"): PEOPLE,
@@ -55,6 +60,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/api/status"): KEEPERS,
         ("GET", "/api/ward"): STAFF,
         **{("POST", f"/api/ward/{name}"): who for name, who in CHANGES.items() if name in WARD},
+        **{("POST", f"/api/devices/{name}"): who for name, who in DEVICE_WORK.items()},
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,

@@ -23,7 +23,7 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import page_states, pages, signin, ward_api
+from gateway.dashboard import devices_api, page_states, pages, signin, ward_api
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
@@ -140,6 +140,7 @@ def _add_routes(app: web.Application, speed: float) -> None:
     app.router.add_get("/api/status", status)
     app.router.add_static("/static", pages.STATIC)
     ward_api.add_routes(app)
+    devices_api.add_routes(app)
     signin.add_routes(app)
 
 

@@ -68,6 +68,10 @@ class Outcome(NamedTuple):
     body: Json
 
 
+Ask = Callable[["WardApi", Ward, str, Json], Awaitable[Outcome]]
+"""Asks the gateway of a ward for something by its name, with its fields, and returns what became of it."""
+
+
 @dataclass(slots=True)
 class Asked:
     """A request that is known again: what it said, and what becomes of it."""
@@ -102,10 +106,10 @@ async def show(request: web.Request) -> web.Response:
     try:
         ward = _ward(request)
     except MalformedError as error:
-        return _answer(_error(error.status, str(error)))
+        return answer_of(error_of(error.status, str(error)))
     signin.note_look(request, "beds", people(ward))
     gateways = [other.gateway for other in request.app[API].site.wards()]
-    return _answer(Outcome(200, {**beds_view(ward), "gateway_state": ward.gateway_state(), "gateways": gateways}))
+    return answer_of(Outcome(200, {**beds_view(ward), "gateway_state": ward.gateway_state(), "gateways": gateways}))
 
 
 def _ward(request: web.Request) -> Ward:
@@ -120,23 +124,29 @@ def _ward(request: web.Request) -> Ward:
 
 
 def _change(name: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    return asked(name, _ask)
+
+
+def asked(name: str, to: Ask) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return a handler that asks the gateway for what is called so, in the name of whoever is signed in."""
+
     async def handler(request: web.Request) -> web.Response:
         session = request.get(signin.SESSION)
         if session is None:
-            return _answer(_error(403, NEEDS_USERS))
+            return answer_of(error_of(403, NEEDS_USERS))
         if request.headers.get(AS_HEADER, session.user.name) != session.user.name:
-            return _answer(_error(403, ANOTHER))
+            return answer_of(error_of(403, ANOTHER))
         key = request.headers.get(KEY_HEADER, "")
         if key and not KEY.fullmatch(key):
-            return _answer(_error(400, f"{KEY_HEADER} has 8 to 64 letters, digits, '-' and '_'."))
+            return answer_of(error_of(400, f"{KEY_HEADER} has 8 to 64 letters, digits, '-' and '_'."))
         try:
             ward, fields = _ward(request), await _fields(request)
         except MalformedError as error:
-            return _answer(_error(error.status, str(error)))
+            return answer_of(error_of(error.status, str(error)))
         by = f"{session.user.name} ({session.user.role})"
-        ask = partial(_ask, request.app[API], ward, name, {**fields, "by": by})
-        asked = {"gateway": ward.gateway, "change": name, "fields": fields}
-        return _answer(await _once(request.app[API], (session.user.name, key), asked, ask))
+        ask = partial(to, request.app[API], ward, name, {**fields, "by": by})
+        same = {"gateway": ward.gateway, "change": name, "fields": fields}
+        return answer_of(await _once(request.app[API], (session.user.name, key), same, ask))
 
     return handler
 
@@ -180,7 +190,7 @@ async def _once(api: WardApi, key: tuple[str, str], asked: Json, ask: Callable[[
         return await ask()
     known = api.asked.get(key)
     if known is not None and known.asked != asked:
-        return _error(422, f"This {KEY_HEADER} was sent with another change.")
+        return error_of(422, f"This {KEY_HEADER} was sent with another change.")
     if known is None:
         known = api.asked[key] = Asked(asked, asyncio.ensure_future(_as_task(ask)))
         while len(api.asked) > KEYS_KEPT:
@@ -197,25 +207,28 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
     if ward.gateway_state() == "offline":
-        return _error(NOT_ASKED, "The gateway is offline. Nothing was changed.")
+        return error_of(NOT_ASKED, "The gateway is offline. Nothing was changed.")
     try:
         answer = await api.requests.ask(api.feed, api.site.topics(ward), name, payload)
     except NotSentError as error:
-        return _error(NOT_ASKED, f"{error}. Nothing was changed.")
+        return error_of(NOT_ASKED, f"{error}. Nothing was changed.")
     except NoAnswerError as error:
         return Outcome(504, {"error": f"{error}. {UNKNOWN}", "unknown": True})
     if answer["ok"] is not True:
-        return _error(409, clean(_sentence(str(answer.get("error") or "the gateway said no"))))
+        return error_of(409, clean(sentence(str(answer.get("error") or "the gateway said no"))))
     return Outcome(200, {key: answer[key] for key in ("number", "change", "session") if key in answer})
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return what the gateway says as a sentence."""
     return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
 
 
-def _error(status: int, text: str) -> Outcome:
+def error_of(status: int, text: str) -> Outcome:
+    """Return the outcome of what was refused."""
     return Outcome(status, {"error": text})
 
 
-def _answer(outcome: Outcome) -> web.Response:
+def answer_of(outcome: Outcome) -> web.Response:
+    """Return an outcome as it goes to the browser."""
     return web.Response(body=orjson.dumps(outcome.body), status=outcome.status, content_type="application/json")

@@ -9,6 +9,7 @@ from typing import cast
 
 from config.hardware import address_and_port
 from config.settings import Device, Settings
+from drivers.errors import NotFoundError
 from drivers.packet import Frame
 from drivers.registry import make_driver
 from drivers.transport.link_quality import LinkQuality
@@ -72,11 +73,23 @@ class Devices:
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._radio: Radios | None = None
         self._radio_turn = asyncio.Lock()
+        self._supervisors: dict[str, DeviceSupervisor] = {}
 
     async def open(self) -> None:
         """Make the radio ready where somebody wears a device that needs it."""
         if any(intake.transport == BLUETOOTH and intake.slot is not None for intake in self._intakes):
-            await self._open_radio()
+            await self.open_radio()
+
+    def kept(self, device: str) -> bool:
+        """Whether somebody wears a device, so that it is connected or looked for."""
+        return any(self._intakes[number].device.id == device for number in self._kept)
+
+    async def blink(self, device: str) -> None:
+        """Make a device show itself while it streams; raises LinkError."""
+        supervisor = self._supervisors.get(device)
+        if supervisor is None:
+            raise NotFoundError(f"'{device}' is not connected at present")
+        await supervisor.blink()
 
     def follow(self) -> None:
         """Begin with the devices that are worn and were not, and end with those that are worn no more."""
@@ -135,8 +148,9 @@ class Devices:
                 await asyncio.wait({before})
             if intake.unread:
                 await self._leave_alone(name, intake.unread)
-            radio = await self._open_radio() if intake.transport == BLUETOOTH else None
-            await self._supervisor(number, device, radio).run()
+            radio = await self.open_radio() if intake.transport == BLUETOOTH else None
+            self._supervisors[name] = supervisor = self._supervisor(number, device, radio)
+            await supervisor.run()
 
         self._supervision.start(part_of(name), keep, essential=False)
 
@@ -150,6 +164,7 @@ class Devices:
     def _dismiss(self, device: str) -> None:
         self._states.pop(device, None)
         self._links.pop(device, None)
+        self._supervisors.pop(device, None)
         keeper = self._supervision.dismiss(part_of(device))
         if keeper is not None:
             self._leaving[device] = keeper
@@ -159,7 +174,8 @@ class Devices:
         if self._leaving.get(device) is keeper:
             del self._leaving[device]
 
-    async def _open_radio(self) -> Radios:
+    async def open_radio(self) -> Radios:
+        """Return the radio, made ready where it is not yet; raises AdapterError."""
         async with self._radio_turn:
             if self._radio is None:
                 of = self._settings.radio

@@ -37,6 +37,7 @@ from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
+from gateway.run.pairing_commands import PairingCommands
 from gateway.run.preparation import Preparation
 from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
@@ -45,6 +46,7 @@ from gateway.status.event_delays import EventDelays
 from gateway.status.report import headline
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.registry import RegistryError
+from gateway.wire.commands import DEVICES, DEVICES_RESULT
 from gateway.wire.receipt_key import ReceiptKey, ReceiptKeyError, receipt_key
 from gateway.wire.topics import Topics
 
@@ -52,6 +54,7 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+ASKED_OF_PAIRING = frozenset({*DEVICES, DEVICES_RESULT})
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """Troubles of a disk that do not keep a gateway from measuring: what is made waits in memory."""
 
@@ -155,7 +158,8 @@ class Gateway:
         preparation = Preparation(lambda names: _call_in(loop, self._put_in_unready, tuple(names)))
         commands = WardCommands(
             self.settings, ward, audit, outbox, now_us=self.utc_us, prepare=preparation.need,
-            put_in=lambda after: _call_in(loop, self._put_in, after), other=watch.command,
+            put_in=lambda after: _call_in(loop, self._put_in, after),
+            other=lambda name, payload: (pairing if name in ASKED_OF_PAIRING else watch).command(name, payload),
         )  # fmt: skip
         publisher = self._publisher(outbox, commands, event_delays, key)
         watch.publish, commands.publish = publisher.publish_live, publisher.set_ward
@@ -164,6 +168,7 @@ class Gateway:
             self, audit=audit, event_delays=event_delays, outbox=outbox, publisher=publisher, recorder=recorder,
             ward_differs=ward.differs, preparing=preparation.state,
         )  # fmt: skip
+        pairing = PairingCommands(work.desk(lambda: ward.state), loop)
         audit.started(in_force)
         commands.publish_ward()
         ended = "failed"
@@ -176,6 +181,7 @@ class Gateway:
         finally:
             self._manager.notify(STOPPING=1)
             audit.stopped(ended)
+            await pairing.close()
             await work.devices.close()
             if recorder is not None:
                 await asyncio.to_thread(recorder.close)

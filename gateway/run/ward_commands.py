@@ -83,7 +83,7 @@ class WardCommands:
         if name not in CHANGES:
             return self._other(name, payload)
         fields = dict(payload)
-        by = _person(fields.pop("by", ""))
+        by = person(fields.pop("by", ""))
         self._count()
         after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)
         self._let_in(after.in_force())
@@ -118,7 +118,8 @@ class WardCommands:
         self._lately.append(now)
 
 
-def _person(by: object) -> str:
+def person(by: object) -> str:
+    """Return the name of whoever asks; raises ValueError for what is none."""
     if not isinstance(by, str) or len(by) > LONGEST_NAME or not by.isprintable() or nhs_numbers(by):
         raise ValueError(f"'by' is the name of whoever asks, of {LONGEST_NAME} characters at most")
     return by

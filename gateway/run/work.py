@@ -18,12 +18,15 @@ from gateway.model.wall_correction import Correction
 from gateway.model.wall_correction import measurements as corrected
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
+from gateway.pairing.desk import Desk
 from gateway.recordings.recorder import Recorder
 from gateway.run.devices import Devices
+from gateway.run.worn_devices import WornDevices
 from gateway.status.event_delays import EventDelays
 from gateway.status.notices import durable
 from gateway.status.progress import Progress
 from gateway.status.report import Report
+from gateway.ward.state import WardState
 from gateway.wire.curves import encode_curves
 
 if TYPE_CHECKING:
@@ -79,6 +82,11 @@ class Work:
             gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states,
             exhausted=self.devices.radios_exhausted,
         )  # fmt: skip
+
+    def desk(self, ward: Callable[[], WardState]) -> Desk:
+        """Return a desk for whoever hands out sensors, with the radio and the devices of this gateway."""
+        worn = WornDevices(self.devices, self._pipeline, self._report.states)
+        return Desk(self._settings, ward=ward, open_radio=self.devices.open_radio, worn=worn)
 
     async def tick(self) -> None:
         """Take every step of the pipeline as soon as its time is over."""

@@ -11,4 +11,8 @@ WARD: Final = (
     "session-correct", "session-discard",
 )  # fmt: skip
 """What changes the ward (`gateway.ward.changes.CHANGES`, as a test sees)."""
-COMMANDS: Final = (WATCH, *WARD)
+DEVICES: Final = ("devices-scan", "devices-blink", "devices-tap", "devices-lift", "devices-bond", "devices-unbond")
+"""What is done with the radio for whoever hands out sensors (`gateway.run.pairing_commands`); takes seconds."""
+DEVICES_RESULT: Final = "devices-result"
+"""Asks what became of one of `DEVICES`."""
+COMMANDS: Final = (WATCH, *WARD, *DEVICES, DEVICES_RESULT)

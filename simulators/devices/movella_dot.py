@@ -31,7 +31,7 @@ INT16_MAX = 32767
 STILL = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # no turn, and no change of velocity
 
 _RATE_AT = 24  # bytes into the control characteristic
-_VISIT_RATE = 0x10
+_VISIT_IDENTIFY = 0x01
 _CONTROL_BYTES = 32
 
 
@@ -121,6 +121,9 @@ class MovellaDot(Peripheral):
         hub: The air.
         address: Public Bluetooth address; real ones begin with D4:22:CD.
         source: Movement of the limb that it is worn on.
+
+    Attributes:
+        blinked: How often its light was made to blink.
     """
 
     def __init__(self, *, name: str, timeline: Timeline, hub: Hub, address: str, source: MotionSource) -> None:
@@ -137,6 +140,7 @@ class MovellaDot(Peripheral):
         self._battery = Battery(lasts_h=6.0)
         self._sent_percent = self._battery.percent(0.0)
         self._mode = 0
+        self.blinked = 0
         self._fusion = Fusion()
         self._moved_s: float | None = None
         self._payloads = {length: characteristic(uuid(short), notify=True) for length, short in _SHORT_UUIDS.items()}
@@ -175,6 +179,7 @@ class MovellaDot(Peripheral):
         """Take a write, and keep to the source's rate: reading it back says so."""
         if len(data) != _CONTROL_BYTES:
             raise ATT_Error(ErrorCode.INVALID_ATTRIBUTE_LENGTH)
+        self.blinked += bool(data[0] & _VISIT_IDENTIFY and data[1])
 
     def _read_measuring(self) -> bytes:
         return bytes([1, int(self.streaming), self._mode])

@@ -19,3 +19,10 @@ def place_address(number: int) -> str:
 def health_address(bed: int, number: int) -> str:
     """Return the Bluetooth address of a bed's device of a health profile, locally administered."""
     return f"02:50:4C:00:{bed:02X}:{number:02X}"
+
+
+def next_address(address: str) -> str:
+    """Return the address that a device has after this one, where it changes: the same for the same, and no other's."""
+    number = int(address.replace(":", ""), 16)
+    changed = (number & 0xFFFF_FFFF) | ((number >> 32) + 0x0400 & 0xFFFF) << 32
+    return ":".join(f"{changed:012X}"[at : at + 2] for at in range(0, 12, 2))

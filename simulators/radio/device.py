@@ -13,6 +13,8 @@ from simulators.motion.wearer import Wearer
 from simulators.radio.counts import Counts
 
 MOST_TICKS = 100  # of the source in one turn, where the reader has not read or the computer has not run: two seconds
+DRIFT = 500e-6  # of a crystal that is hot, or bad: ten times what they are sold as
+NEARLY_EMPTY = 3  # percent
 FLOOD = 20  # times that each packet is sent by a device that floods: over a thousand packets a second of a DOT
 
 Misbehaviour = Literal["", "flood", "repeat", "garbage"]
@@ -44,6 +46,9 @@ class SimulatedDevice(ABC):
         self._random = random.Random(name)
         self._power_on_s = 0.0  # device clock at its last power-on, on the source's device clock
         self._reset_wanted = False
+        self._drifts = False
+        self._ahead_s = 0.0  # by which drifting has moved the clock
+        self._clock_seen_s: float | None = None  # of the source, when the clock was looked at last
         self._looked_s = 0.0  # how far the source has been looked at, on the source's time
         self._ending: asyncio.Task[None] | None = None
 
@@ -78,6 +83,29 @@ class SimulatedDevice(ABC):
         await self.timeline.reach(self.timeline.now_s + for_s)
         self._misbehaviour = ""
 
+    async def drift(self, for_s: float) -> None:
+        """Have the device's clock run fast for a while (simulated seconds); it stays ahead by what it gained."""
+        self._drifts = True
+        await self.timeline.reach(self.timeline.now_s + for_s)
+        self._drifts = False
+
+    def reset(self) -> None:
+        """Have the device's clock start at nought again, as firmware does that falls over; the link stays."""
+        self._reset_wanted = True
+
+    async def run_low(self, for_s: float) -> None:
+        """Have its battery nearly empty for a while (simulated seconds). Raises ValueError where it has none."""
+        battery = getattr(self, "_battery", None)  # whoever has one keeps it so
+        if battery is None:
+            raise ValueError(f"'{self.name}' has no battery")
+        battery.at_most = NEARLY_EMPTY
+        await self.timeline.reach(self.timeline.now_s + for_s)
+        battery.at_most = 100
+
+    async def rotate(self) -> None:
+        """Have another address from now on. Raises ValueError: only a Bluetooth device has one."""
+        raise ValueError(f"'{self.name}' has no address that could change")
+
     async def leave(self, for_s: float) -> None:
         """Go out of range: the link is lost, and there is nothing to be found for a while (simulated seconds)."""
         self.streaming = False
@@ -95,8 +123,11 @@ class SimulatedDevice(ABC):
         """Return the device's clock since its last power-on, from that of its source; seconds."""
         if self._reset_wanted:
             self._reset_wanted = False
-            self._power_on_s = source_s
-        return source_s - self._power_on_s
+            self._power_on_s, self._ahead_s = source_s, 0.0
+        if self._drifts and self._clock_seen_s is not None:
+            self._ahead_s += DRIFT * max(0.0, source_s - self._clock_seen_s)
+        self._clock_seen_s = source_s
+        return source_s - self._power_on_s + self._ahead_s
 
     def _as_sent(self, packets: Sequence[bytes]) -> Sequence[bytes]:
         """Return what goes out in place of packets."""

@@ -13,12 +13,14 @@ from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
 
 from simulators.motion.timeline import Timeline
+from simulators.radio.addresses import next_address
 from simulators.radio.device import SimulatedDevice
 from simulators.radio.hub import Hub
 from simulators.radio.notification import MOST_BYTES, encode
 
 ADVERTISING_INTERVAL_MS = 62.5  # bumble's controller takes units of 0.625 ms for milliseconds: this makes 100 ms
 ADVERTISEMENT_BYTES = 31  # Core 5.0, Vol 6, Part B, 2.3.1: and there is no scan response in this air
+LOCAL_NAME = 0x09  # complete (Core Supplement, Part A, 1.2)
 FLAGS = bytes([2, 0x01, 0x06])  # general discoverable, no BR/EDR
 ATT_HEADER = 3  # bytes of a notification before its value
 SWITCH_OFF_TIMEOUT_S = 2.0
@@ -36,7 +38,7 @@ def advertisement(name: str, *, services: Sequence[int] = (), maker: int | None 
         services: 16-bit service UUIDs.
         maker: Company identifier for empty manufacturer data.
     """
-    data = FLAGS + bytes([len(name.encode()) + 1, 0x09]) + name.encode()
+    data = FLAGS + bytes([len(name.encode()) + 1, LOCAL_NAME]) + name.encode()
     if services:
         data += bytes([2 * len(services) + 1, 0x03]) + b"".join(s.to_bytes(2, "little") for s in services)
     if maker is not None:
@@ -172,6 +174,28 @@ class Peripheral(SimulatedDevice):
             await asyncio.wait([self._advertising])  # else what a lost link has just begun would go on for ever
         await self._device.stop_advertising()
         await self._disconnect(hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
+
+    def rename(self, local_name: str) -> None:
+        """Advertise another name, before it is switched on; raises ValueError when it does not fit."""
+        name, advertised, data = local_name.encode(), b"", self._config.advertising_data
+        while data:
+            part, data = data[: data[0] + 1], data[data[0] + 1 :]
+            advertised += bytes([len(name) + 1, LOCAL_NAME]) + name if part[1] == LOCAL_NAME else part
+        if len(advertised) > ADVERTISEMENT_BYTES:
+            raise ValueError(
+                f"the advertisement of '{local_name}' has {len(advertised)} bytes, {ADVERTISEMENT_BYTES} fit"
+            )
+        self._config.name, self._config.advertising_data = local_name, advertised
+
+    async def rotate(self) -> None:
+        """Have another address from now on: the link is lost, and whoever looks for the name finds the new one."""
+        self.streaming = False
+        await self._switch_off()
+        self.address = next_address(self.address)
+        if self._device is not None:
+            self._controller.remove()
+            self._device = None
+        await self._switch_on()
 
     async def _drop(self) -> None:
         await self._disconnect(hci.HCI_ErrorCode.REMOTE_USER_TERMINATED_CONNECTION_ERROR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import Joint, WornExoskeleton
 from simulators.devices.exo_frame import ExoFrame
 from simulators.devices.exo_frame_ble import ExoFrameBle
@@ -54,4 +53,4 @@ def vesc(place: Place) -> PlacedDevice:
 
 
 def _exoskeleton(place: Place, *joints: Joint) -> WornExoskeleton:
-    return WornExoskeleton(WalkingBody(place.seed).figure(), joints=joints, seed=place.seed)
+    return WornExoskeleton(place.body().figure(), joints=joints, seed=place.seed)

@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from simulators.faults import Fault, play
 from simulators.motion.timeline import Timeline
 from simulators.radio.device import SimulatedDevice
 from simulators.radio.hub import Hub
+from simulators.radio.peripheral import Peripheral
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class PlacedDevice:
         listen: Address and port that a device of the network sends to, or None for another one.
         sender: Address that it sends from.
         axes: Which sensor axes point forward, left and up.
+        local_name: Bluetooth name by which the gateway finds it, in the place of an address.
         options: Of the driver.
     """
 
@@ -39,7 +42,8 @@ class PlacedDevice:
     listen: tuple[str, int] | None = None
     sender: str | None = None
     axes: str = "x y z"
-    options: Mapping[str, object] = field(default_factory=dict)
+    local_name: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,12 @@ class Scene:
         return {placed.device.name: placed.device for bed in self.beds for placed in bed.placed}
 
     def check(self) -> None:
-        """Raise ValueError if a fault names a device that is not there."""
+        """Raise ValueError if a fault names a device that is not there, or to which it cannot happen."""
         for fault in self.faults:
             if fault.device not in self.devices:
                 raise ValueError(f"no device '{fault.device}': there are {', '.join(self.devices)}")
+            if fault.kind == "rotate" and not isinstance(self.devices[fault.device], Peripheral):
+                raise ValueError(f"'{fault.device}' has no Bluetooth address that could change")
 
     async def start(self, socket: Path) -> None:
         """Switch all devices on; the socket appears when everything serves."""
@@ -132,6 +138,8 @@ def _device_lines(placed: PlacedDevice) -> list[str]:
     lines.append(f"placement = {_quoted(placed.placement)}")
     if placed.address is not None:
         lines.append(f"address = {_quoted(placed.address)}")
+    if placed.local_name is not None:
+        lines.append(f"name = {_quoted(placed.local_name)}")
     if placed.port is not None:
         lines.append(f"port = {_quoted(placed.port)}")
     if placed.listen is not None and placed.sender is not None:
@@ -141,10 +149,17 @@ def _device_lines(placed: PlacedDevice) -> list[str]:
     if placed.axes != "x y z":
         lines.append(f"axes = {_quoted(placed.axes)}")
     if placed.options:
-        lines.append(
-            "options = { " + ", ".join(f"{key} = {json.dumps(each)}" for key, each in placed.options.items()) + " }"
-        )
+        lines.append(f"options = {_value(placed.options)}")
     return lines
+
+
+def _value(value: Any) -> str:
+    """Return a TOML value: of tables inline ones."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(key)} = {_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return _quoted(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _quoted(value: str | Path) -> str:

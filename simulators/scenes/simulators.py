@@ -6,11 +6,15 @@ driver's name, a function that takes a `Place` and returns a `simulators.scenes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
+from simulators.body.body import HEIGHT_M, PLACEMENTS, Placement, WalkingBody
+from simulators.motion.mounted import Mounted
+from simulators.motion.source import MotionSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import place_address
 from simulators.radio.hub import Hub
@@ -31,7 +35,13 @@ class Place:
         timeline: Simulated time.
         hub: The air, for a Bluetooth device.
         ports: Folder for its serial port, if it has one.
-        seed: Makes it different from others.
+        seed: Makes it different from others. Devices of one seed are on one body, and move with it.
+        worn: Where it is worn, as a gateway's configuration has it; empty for where such a device usually is.
+        axes: Which sensor axes point forward, left and up there.
+        height_m: Body height of who wears it.
+        options: Of the driver that reads it.
+        given_address: Its Bluetooth address, where it is given.
+        given_port: Its serial port, where it is given.
     """
 
     name: str
@@ -40,11 +50,17 @@ class Place:
     hub: Hub
     ports: Path
     seed: int = 0
+    worn: str = ""
+    axes: str = "x y z"
+    height_m: float = HEIGHT_M
+    options: Mapping[str, Any] = field(default_factory=dict)
+    given_address: str = ""
+    given_port: Path | None = None
 
     @property
     def address(self) -> str:
         """Return a Bluetooth address that no other place has."""
-        return place_address(self.number)
+        return self.given_address or place_address(self.number)
 
     @property
     def listen(self) -> tuple[str, int]:
@@ -54,7 +70,20 @@ class Place:
     @property
     def port(self) -> Path:
         """Return the path of a serial port that no other place has."""
-        return self.ports / self.name
+        return self.given_port or self.ports / self.name
+
+    def body(self) -> WalkingBody:
+        """Return who wears it: for devices of one seed the same movement."""
+        return WalkingBody(self.seed, height_m=self.height_m)
+
+    def sensor(self, usual: Placement, rate_hz: float) -> MotionSource:
+        """Return the movement of an inertial sensor where it is worn, in its own axes; or where such a one usually is.
+
+        A place that does not move with the legs is taken for the lower back.
+        """
+        placement = next((each for each in PLACEMENTS if each == self.worn), "lower_back" if self.worn else usual)
+        source = self.body().sensor(placement, rate_hz=rate_hz, seed=self.seed)
+        return source if self.axes == "x y z" else Mounted(source, self.axes)
 
 
 Simulator = Callable[[Place], PlacedDevice]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulators.body.body import WalkingBody
 from simulators.body.heart import Heart
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot
@@ -48,13 +47,13 @@ def heart_rate(place: Place) -> PlacedDevice:
 
 def movella_dot(place: Place) -> PlacedDevice:
     """Movella DOT, Bluetooth LE: all modes of the specification; battery."""
-    source = WalkingBody(place.seed).sensor("left_foot", rate_hz=DOT_RATE_HZ, seed=place.seed)
+    source = place.sensor("left_foot", DOT_RATE_HZ)
     dot = MovellaDot(name=place.name, timeline=place.timeline, hub=place.hub, address=place.address, source=source)
-    return PlacedDevice(dot, "movella_dot", "left_foot", address=place.address)
+    return PlacedDevice(dot, "movella_dot", place.worn or "left_foot", address=place.address, axes=place.axes)
 
 
 def shimmer3(place: Place) -> PlacedDevice:
     """Shimmer3 LogAndStream, serial port: wide-range accelerometer, gyroscope, magnetometer; battery."""
-    source = WalkingBody(place.seed).sensor("lower_back", rate_hz=SHIMMER_RATE_HZ, seed=place.seed)
+    source = place.sensor("lower_back", SHIMMER_RATE_HZ)
     device = Shimmer3(name=place.name, timeline=place.timeline, path=place.port, source=source)
-    return PlacedDevice(device, "shimmer3", "lower_back", port=place.port)
+    return PlacedDevice(device, "shimmer3", place.worn or "lower_back", port=place.port, axes=place.axes)

@@ -39,6 +39,7 @@ class TestContract(DriverContract):
         (MESSAGE_CONTROL, stop_sync()),
         (MESSAGE_CONTROL, sync_status()),
         (MESSAGE_CONTROL, start_sync("D4:22:CD:AA:BB:CC")),
+        (DEVICE_CONTROL, bytes((1, 1)) + bytes(30)),  # its light, for ten seconds
     )
     forbidden = (
         (MEASUREMENT_CONTROL, bytes((1, 1, 2))),  # another mode
@@ -47,6 +48,10 @@ class TestContract(DriverContract):
         (MESSAGE_CONTROL, Message(3, 4).encode()),  # factory settings
         (MESSAGE_CONTROL, Message(2, 1, bytes(5)).encode()),
         (DEVICE_CONTROL, bytes((2, 0)) + bytes(30)),  # power off
+        (DEVICE_CONTROL, bytes((3, 1)) + bytes(30)),  # its light, and power off
+        (DEVICE_CONTROL, bytes((0x11, 1)) + bytes(30)),  # its light, and another rate
+        (DEVICE_CONTROL, bytes((1, 1)) + bytes(29) + b"\1"),
+        (DEVICE_CONTROL, bytes((1, 1))),
     )
 
     def announced(self) -> list[Frame]:

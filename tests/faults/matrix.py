@@ -21,6 +21,7 @@ from tests.faults import (
     shared,
     squatters,
     stores,
+    storms,
     wards,
 )
 from tests.faults.outcome import Outcome
@@ -95,6 +96,7 @@ ROWS = (
     Row("clock", clocks.delivery, {"times": 4}, {"times": 40}),
     Row("clock-beds", clocks.beds, {"times": 4}, {"times": 20}),
     Row("devices", devices.bad_devices, {"rounds": 1, "beds": 2}, {"rounds": 5, "beds": 3}),
+    Row("device-storm", storms.device_storm, {"seconds": 90.0}, {"seconds": 600.0}),
     Row(
         "ward-changes",
         wards.ward_changes,

@@ -14,10 +14,11 @@ from subprocess import PIPE
 
 import pytest
 
+from gateway.analysis.warm_up import warm_up
 from gateway.history.history import History
 from gateway.model.row import Gap
 from gateway.wire.payload import Message
-from tests.faults import clocks, files, hands, kills, malice
+from tests.faults import clocks, files, hands, kills, malice, storms
 from tests.faults.beds import doubled, excess
 from tests.faults.chain import ROOT
 from tests.faults.content import RUN_FACTOR, START_US, made
@@ -130,6 +131,25 @@ def test_a_clock_that_is_set_loses_and_doubles_nothing(tmp_path: Path) -> None:
     outcome = clocks.delivery(tmp_path / "clock", times=2, seed=SEED, progress=no_progress)
     assert outcome.made > 0
     assert outcome.good, outcome
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(600)
+def test_whatever_goes_wrong_with_devices_they_come_back_and_what_was_lost_is_counted(tmp_path: Path) -> None:
+    warm_up()  # the loop serves the simulators too
+    few = tuple(replace(kind, count=min(2, kind.count)) for kind in storms.WARD)
+    outcome = storms.device_storm(
+        tmp_path / "storm",
+        seconds=30.0,
+        seed=SEED,
+        progress=no_progress,
+        worn=few,
+        back_within_s=60.0,
+        at_a_reset=600,
+        at_the_end=300,
+    )
+    assert outcome.times >= 10
+    assert outcome.notes == []
 
 
 def test_a_wall_clock_can_be_moved_and_the_others_stand(tmp_path: Path) -> None:

@@ -51,6 +51,18 @@ def test_a_rate_a_little_off_never_slips_a_sample() -> None:
     assert timeline.count("lost") == 0
 
 
+def test_a_clock_that_starts_again_while_nothing_is_missing_loses_nothing() -> None:
+    streams, timeline = one()
+    place(streams, timeline, packet(np.arange(120), first_tick=50_000_000))
+    again = packet(np.arange(120, 180))
+    placed = place(
+        streams, timeline,
+        Packet("imu", again.arrival_ns, again.ticks - again.ticks[0], again.samples, again.flags),
+    )  # fmt: skip
+    assert placed.index[0] > 120 + 60  # what came before is not bridged
+    assert (timeline.count("samples"), timeline.count("lost"), timeline.count("resets")) == (180, 0, 1)
+
+
 def test_a_clock_that_starts_again_leaves_a_gap_that_nothing_bridges() -> None:
     streams, timeline = one()
     place(streams, timeline, packet(np.arange(120), first_tick=50_000_000))

@@ -1,0 +1,98 @@
+"""What the commands of ``rehab-gateway devices`` print, for people and for programs."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import orjson
+import typer
+
+from gateway.cli.ending import FAILURE
+from gateway.cli.terminal import Terminal
+from gateway.machine.plain_text import visible
+
+Json = dict[str, Any]
+
+
+def print_json(found: Json) -> None:
+    """Print what was found for a program."""
+    sys.stdout.buffer.write(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def say(sentence: str, *, as_json: bool = False) -> None:
+    """Tell a person; a program reads the result alone."""
+    if not as_json:
+        Terminal().print(sentence, soft_wrap=True, markup=False)
+
+
+def print_scan(found: Json, *, as_json: bool) -> None:
+    """Print what is in range, and what of the ward is not."""
+    if as_json:
+        print_json(found)
+        return
+    from rich.table import Table
+
+    table = Table("signal", "address", "name", "driver", "device", "worn", "battery", box=None, pad_edge=False,
+                  header_style="dim")  # fmt: skip
+    for one in found["heard"]:
+        signal = "connected" if one["rssi_dbm"] is None else f"{one['rssi_dbm']} dBm"
+        worn = f"{one['bed']}, {one['placement'].replace('_', ' ')}" if one["bed"] else "-"
+        battery = "-" if one["battery_pct"] is None else f"{one['battery_pct']:.0f} %"
+        driver = ", ".join(one["drivers"]) or "-"
+        table.add_row(signal, one["address"], visible(one["name"]) or "-", driver, one["device"] or "-", worn, battery)
+    terminal = Terminal()
+    terminal.print(table)
+    for one in found["missing"]:
+        say(f"{one['device']} is not heard: {one['cause']}.".replace("?.", "?"))
+
+
+def print_blink(found: Json, *, as_json: bool) -> None:
+    """Print that a device blinks."""
+    if as_json:
+        print_json(found)
+    say(f"{found['device']} has been blinking.", as_json=as_json)
+
+
+def ask_for_tap(*, as_json: bool) -> None:
+    """Ask whoever holds a device to tap it."""
+    say("Tap the one in your hand with a finger, a few times, until this ends.", as_json=as_json)
+
+
+def print_tap(found: Json, *, as_json: bool) -> None:
+    """Print which device was tapped; status 1 where it is not clear."""
+    if as_json:
+        print_json(found)
+    elif found["tapped"]:
+        say(f"It is {found['tapped']}.")
+    else:
+        left = f" Not reached: {', '.join(found['not_reached'])}." if found["not_reached"] else ""
+        say(f"None of {', '.join(found['watched'])} was clearly tapped.{left}")
+    if not found["tapped"]:
+        raise typer.Exit(FAILURE)
+
+
+def ask_for_lift(side: str, *, as_json: bool) -> None:
+    """Ask for a leg to be lifted."""
+    say(f"Ask the patient to lift the {side} leg and put it down again, a few times, until this ends.", as_json=as_json)
+
+
+def print_lift(found: Json, *, as_json: bool) -> None:
+    """Print which leg moved; status 1 where it is the other one, or not clear."""
+    if as_json:
+        print_json(found)
+    say(lift_sentence(found), as_json=as_json)
+    if not found["ok"]:
+        raise typer.Exit(FAILURE)
+
+
+def lift_sentence(found: Json) -> str:
+    """Return what a lifted leg has told."""
+    if found["ok"]:
+        return f"{found['device']} moved: it is on the {found['asked']} leg."
+    if found["moved"] is None:
+        return f"No sensor clearly moved more than those of the other leg: lift the {found['asked']} leg once more."
+    return (
+        f"The {found['asked']} leg was lifted, and {found['device']} moved, which is put down as on the"
+        f" {found['moved']} leg: the two sides are exchanged."
+    )

@@ -1,0 +1,71 @@
+"""Handing out sensors behind HTTP: what is in range, which is which, on which leg it is; asked of the gateway.
+
+``POST /api/devices/<name>`` with the fields of the command ``devices-<name>`` as JSON, under the same rules as a change
+of the ward (`ward_api`). The answer comes when it is done, after seconds. To put a device on somebody, or to take it
+into the ward or out of it, is a change of the ward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+
+from gateway.dashboard.access import DEVICE_WORK
+from gateway.dashboard.outside_text import clean
+from gateway.dashboard.ward import Ward
+from gateway.dashboard.ward_api import NOT_ASKED, Json, Outcome, WardApi, asked, error_of, sentence
+from gateway.dashboard.ward_requests import NoAnswerError, NotSentError
+from gateway.wire.commands import DEVICES_RESULT
+
+POLL_S = 0.3
+LONGEST_S = 180.0  # nothing that is asked for takes longer
+NOT_KNOWN = "What became of it is not known: ask again."
+
+
+def add_routes(app: web.Application) -> None:
+    """Add a route for each thing that is done with devices."""
+    for name in DEVICE_WORK:
+        app.router.add_post(f"/api/devices/{name}", asked(f"devices-{name}", _work))
+
+
+async def _work(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
+    """Have the gateway do it, and wait until it is done."""
+    if ward.gateway_state() == "offline":
+        return error_of(NOT_ASKED, "The gateway is offline.")
+    try:
+        async with asyncio.timeout(LONGEST_S):
+            return Outcome(200, await _result(api, ward, name, payload))
+    except NotSentError as error:
+        return error_of(NOT_ASKED, f"{error}.")
+    except NoAnswerError as error:
+        return error_of(504, f"{error}. {NOT_KNOWN}")
+    except TimeoutError:
+        return error_of(504, f"The gateway is not done with it within {LONGEST_S:g} s.")
+    except _RefusedError as error:
+        return error_of(409, clean(sentence(str(error))))
+
+
+async def _result(api: WardApi, ward: Ward, name: str, payload: Json) -> Json:
+    """Begin, ask until it is done, and return what came of it; raises _RefusedError where nothing did."""
+    topics = api.site.topics(ward)
+    job = _accepted(await api.requests.ask(api.feed, topics, name, payload))["job"]
+    while True:
+        found = _accepted(await api.requests.ask(api.feed, topics, DEVICES_RESULT, {"job": job}))
+        if found["done"]:
+            break
+        await asyncio.sleep(POLL_S)
+    if "problem" in found:
+        raise _RefusedError(str(found["problem"]))
+    result: Json = found["result"]
+    return result
+
+
+def _accepted(answer: Json) -> Json:
+    if answer["ok"] is not True:
+        raise _RefusedError(str(answer.get("error") or "the gateway said no"))
+    return answer
+
+
+class _RefusedError(Exception):
+    """The gateway does not do it, or it did not work; in the gateway's sentence."""
