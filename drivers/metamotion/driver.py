@@ -248,6 +248,7 @@ class MetaMotion(Driver):
     title: ClassVar[str] = "MbientLab MetaMotion inertial sensor"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
+    names: ClassVar[tuple[str, ...]] = ("MetaWear",)
     silence_s: ClassVar[float] = 3.0
     refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
 

@@ -129,6 +129,7 @@ class WitMotion(Driver):
     name: ClassVar[str] = "witmotion"
     title: ClassVar[str] = "WitMotion WT901 inertial sensor (Bluetooth)"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
+    names: ClassVar[tuple[str, ...]] = ("WT", "BWT")
     silence_s: ClassVar[float] = 5.0
     refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
 

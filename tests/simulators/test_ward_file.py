@@ -16,10 +16,9 @@ from drivers.heart_rate.driver import HeartRate
 from drivers.movella_dot.driver import MovellaDot as DotDriver
 from drivers.transport.ble import BleTransport
 from simulators.devices.movella_dot import MovellaDot
-from simulators.faults import Fault, read_faults
+from simulators.faults import NEARLY_EMPTY, Fault, read_faults
 from simulators.motion.mounted import Mounted
 from simulators.motion.source import Motion
-from simulators.radio.device import NEARLY_EMPTY
 from simulators.radio.peripheral import Peripheral
 from simulators.radio.radio import SimulatedRadio
 from simulators.scenes.scene import Scene
