@@ -52,12 +52,11 @@ class PortSeen:
 
     def answers_to(self, wanted: Path) -> bool:
         """Whether it is meant by ``usb:vendor:product``, with a serial number, an interface, or neither."""
-        vendor, product, serial, interface = (*str(wanted).removeprefix(SCHEME).split(":"), "", "", "")[:4]
-        return (
-            (self.vendor, self.product) == (vendor.lower(), product.lower())
-            and serial in {"", self.serial}
-            and interface in {"", self.interface}
-        )
+        vendor, product, rest = (*str(wanted).removeprefix(SCHEME).split(":", 2), "", "")[:3]
+        # A serial number may have colons of its own: that of many an ESP32 is its address.
+        return (self.vendor, self.product) == (vendor.lower(), product.lower()) and rest in {
+            "", self.serial, f"{self.serial}:{self.interface}", f":{self.interface}",
+        }  # fmt: skip
 
 
 def is_usb_name(port: Path) -> bool:
