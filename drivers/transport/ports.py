@@ -85,6 +85,12 @@ def find_port(wanted: Path, root: Path = ROOT) -> Path | None:
     return found[0].path if found and found[0].path.exists() else None
 
 
+def usb_name(tty: Path, root: Path = ROOT) -> str:
+    """Return what a tty is, as ``usb:vendor:product:serial``; empty where it is no USB adapter."""
+    path = tty.resolve()
+    return next((port.name for port in ports_seen(root) if port.path.resolve() == path), "")
+
+
 def holders(tty: Path) -> list[str]:
     """Return the other programs that have a tty open, as far as this user may see: name and process."""
     path, own = tty.resolve(), str(os.getpid())

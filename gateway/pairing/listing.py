@@ -82,7 +82,7 @@ def listing(
     ]  # fmt: skip
     missing = [
         {**_ours(one, battery), "address": one.device.address or met(one.device) or "",
-         "cause": cause_of_silence(one.device, met(one.device), battery(name), anything=bool(sightings or connected))}
+         "cause": cause_of_silence(one.device, met(one.device), battery(name), anything=bool(sightings or held))}
         for name, (one, sighting) in ours.items()
         if sighting is None and name not in connected
     ]  # fmt: skip

@@ -139,6 +139,17 @@ async def test_a_device_that_is_plugged_in_again_is_found_under_another_number(t
     assert 0x07 in second.got
 
 
+async def test_a_connection_says_behind_which_adapter_it_is_however_the_port_is_named(tmp_path: Path) -> None:
+    answers, by_id = Answers(dict(GOOD)), tmp_path / "dev/by-id"
+    plug(tmp_path, "ttyUSB0", FTDI).symlink_to(answers.path)
+    by_id.symlink_to("ttyUSB0")
+    for name in (tmp_path / "dev/ttyUSB0", by_id, Path("usb:0403:6001")):
+        connection = await SerialTransport(name, root=tmp_path).connect(Shimmer3(), list[Frame]().append, lambda: 0)
+        assert connection.address == "usb:0403:6001:A50285BI"
+        await connection.close()
+    answers.close()
+
+
 @contextlib.asynccontextmanager
 async def streaming_again(transport: SerialTransport) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Yield what searches, connects and waits for samples, as often as it is called."""
