@@ -197,7 +197,7 @@ class Desk:
             await asyncio.sleep(POLL_S)
 
 
-def _worn_in(ward: WardState, bed: str) -> tuple[list[str], list[Device]]:
+def _worn_in(ward: WardState, bed: str) -> tuple[list[str], tuple[Device, ...]]:
     return [subject.id for subject in ward.subjects if subject.bed == bed], ward.devices_in(bed)
 
 
