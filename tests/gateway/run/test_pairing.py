@@ -228,7 +228,9 @@ async def test_a_sensor_that_does_not_move_with_its_leg_is_not_taken_for_seen(se
 async def test_a_ward_that_changes_while_a_leg_is_lifted_is_seen_again(settings: Settings, desk: Desk) -> None:
     async with running(settings, desk) as ward:
         ward.limbs["left"].lifted = True
-        job = (await ward.begin("lift", bed="bay-1", side="left", for_s=5.0))["job"]
+        job = (await ward.begin("lift", bed="bay-1", side="left", for_s=15.0))["job"]
+        for _ in range(10):
+            await asyncio.sleep(0)  # it runs on this loop: it has looked who wears what by now
         await desk.change("take-off", device="right")
         assert "changed meanwhile: lift the leg once more" in (await ward.end(job))["problem"]
 
