@@ -9,7 +9,10 @@ from pathlib import Path
 _SEPARATORS = re.compile(r"[\s:.\-_]+")
 _ADDRESS = re.compile(r"[0-9A-F]{12}")
 _USB = "usb:"
-_ADAPTER = re.compile(r"usb:(?P<vendor>[0-9A-Fa-f]{4}):(?P<product>[0-9A-Fa-f]{4})(?P<rest>:[^\s:/]*(:[0-9]{2})?)?")
+_SERIAL = r"(?:[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[^\s:/]*)"  # that of an ESP32 is its address, colons and all
+_ADAPTER = re.compile(
+    rf"usb:(?P<vendor>[0-9A-Fa-f]{{4}}):(?P<product>[0-9A-Fa-f]{{4}})(?P<rest>:{_SERIAL}(:[0-9]{{2}})?)?"
+)
 MOST_PORT = 65535
 NOBODY = ("00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF")
 """What is written where no address is known."""

@@ -16,7 +16,8 @@ class Identity:
     Attributes:
         serial: Serial number, as its maker gave it.
         tag: What its owner named it, where the device keeps that.
-        address: Bluetooth address that it was found under; may be another one each day.
+        address: Bluetooth address that it was found under, which may be another one each day; or which USB adapter it
+            was behind.
         maker: Its maker, in the maker's words; this and what follows tells it from no other of its kind.
         model: Its model.
         firmware: Version of its firmware.

@@ -53,13 +53,16 @@ class CsvTable(Table):
         try:
             self._size = max(1, path.stat().st_size)
             self._encoding = str(options.get("encoding") or _encoding(path, report))
-            codecs.lookup(self._encoding)
+            path.open(encoding=self._encoding).close()  # a codec that is for other things than text fails here only
         except OSError as problem:
             raise ImportProblem(f"{path} cannot be read ({(problem.strerror or str(problem)).lower()})") from None
-        except LookupError:
-            raise ImportProblem(f"[csv] encoding: '{options['encoding']}' is not known") from None
-        self._skipped = int(options.get("skip_lines", 0))
-        self._header = bool(options.get("header", True))
+        except (LookupError, ValueError):
+            raise ImportProblem(f"[csv] encoding: {options['encoding']!r} is not known") from None
+        self._skipped, self._header = options.get("skip_lines", 0), options.get("header", True)
+        if type(self._skipped) is not int or self._skipped < 0:
+            raise ImportProblem(f"[csv] skip_lines is a whole number, not {self._skipped!r}")
+        if not isinstance(self._header, bool):
+            raise ImportProblem(f"[csv] header is true or false, not {self._header!r}")
         self._read = 0
         with closing(self._lines()) as lines:
             first = next(lines, "")
@@ -70,6 +73,8 @@ class CsvTable(Table):
             _, names = next(records, (0, list[str]()))
         self._columns = names if self._header else [str(number) for number in range(1, len(names) + 1)]
         self._decimal = str(options.get("decimal") or self._found_decimal())
+        if self._decimal not in {".", ","}:
+            raise ImportProblem(f'[csv] decimal is "." or ",", not {self._decimal!r}')
 
     @property
     def columns(self) -> Sequence[str]:

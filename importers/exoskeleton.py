@@ -26,6 +26,8 @@ LARGEST: Final = {  # that the frame can hold; what is larger is held at the end
     "angle": 327.67, "velocity": 3276.7, "torque": 327.67, "command": 327.67, "interaction": 327.67,
     "temperature": 127.0,
 }  # fmt: skip
+LARGEST_SHARE, LARGEST_PERCENT, LARGEST_V = 1.0, 100.0, 655.34  # and nothing below 0
+HELD: Final = "beyond what the frame holds, held at its end"
 MOST_FAULTS: Final = 2**32 - 1
 MOST_MODE: Final = 254
 
@@ -68,7 +70,7 @@ class ExoskeletonEncoder:
                 counter=self._counter,
                 time_us=time_us,
                 gait_state=self._gait_state(SIDES[side], values),
-                gait_phase=self._value(f"{SIDES[side]}_gait_phase", values),
+                gait_phase=self._from_zero(f"{SIDES[side]}_gait_phase", LARGEST_SHARE, values, place),
                 joints=[self._joint(SIDES[side], joint, values, place) for joint in self._joints[side]],
             )
             parts.append(part)
@@ -82,10 +84,10 @@ class ExoskeletonEncoder:
             stopped=stopped,
             powered=not stopped,
             mode=mode,
-            assistance=self._value("assistance", values),
-            body_weight_support=self._value("body_weight_support", values),
-            battery=self._value("battery", values),
-            battery_v=self._value("battery_voltage", values),
+            assistance=self._from_zero("assistance", LARGEST_PERCENT, values, place),
+            body_weight_support=self._from_zero("body_weight_support", LARGEST_PERCENT, values, place),
+            battery=self._from_zero("battery", LARGEST_PERCENT, values, place),
+            battery_v=self._from_zero("battery_voltage", LARGEST_V, values, place),
             faults=faults or 0,
         )
         urgent = self._described is None or (state.stopped, state.faults) != (
@@ -101,7 +103,8 @@ class ExoskeletonEncoder:
         for what in OF_JOINT:
             value = self._value(f"{side}_{joint}_{what}", values)
             if abs(value) > LARGEST[what]:
-                self._report.change(f"{side}_{joint}_{what} beyond what the frame holds, held at its end", place)
+                self._report.change(f"{side}_{joint}_{what} {HELD}", place)
+                value = math.copysign(LARGEST[what], value)
             found[what] = value
         return JointSample(joint, **found)
 
@@ -121,6 +124,13 @@ class ExoskeletonEncoder:
             self._report.miss(f"{channel} is no whole number from 0 to {most}", place)
             return None
         return int(value)
+
+    def _from_zero(self, channel: str, most: float, values: Sequence[float], place: str) -> float:
+        value = self._value(channel, values)
+        if value < 0 or value > most:
+            self._report.change(f"{channel} {HELD}", place)
+            return min(max(value, 0.0), most)
+        return value
 
     def _value(self, channel: str, values: Sequence[float]) -> float:
         at = self._at.get(channel)

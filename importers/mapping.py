@@ -114,9 +114,15 @@ def _mapping(tables: Mapping[str, Any]) -> SessionMapping:
         raise ImportProblem("[exoskeleton.columns] names no channel of a joint or a leg")
     return SessionMapping(
         str(time.get("column", "time")), unit, start, _whole(exo, "rate_hz", 1, 0xFFFF),
-        _whole(exo, "serial", 0, 2**63 - 1) or 0, columns, tuple(_imu(each) for each in tables.get("imu", [])),
+        _whole(exo, "serial", 0, 2**63 - 1) or 0, columns, _imus(tables.get("imu", [])),
         _table(tables, "csv"), str(_table(tables, "ros").get("topic", "")),
     )  # fmt: skip
+
+
+def _imus(tables: object) -> tuple[ImuMapping, ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, Mapping) for table in tables):
+        raise ImportProblem("[[imu]] is a table for each sensor")
+    return tuple(map(_imu, tables))
 
 
 def _imu(table: Mapping[str, Any]) -> ImuMapping:

@@ -108,7 +108,7 @@ class RosBag(Table):
         if first is None:
             raise ImportProblem(f"{path} has no message in that topic")
         try:
-            self._names = parse_joint_state(first[0]).names
+            self._names = parse_joint_state(_bytes(first[0])).names
         except ValueError as problem:
             raise ImportProblem(f"{path}: its first message cannot be read ({problem})") from None
         joints = [f"{name}.{kind}" for name in self._names for kind in KINDS]
@@ -132,18 +132,28 @@ class RosBag(Table):
         """Yield messages in the order of the bag; joints are found by their names in each."""
         stamped = self._columns[self.place_of(STAMP if time_column == "time" else time_column)] != RECEIVED
         wanted = [self._columns[self.place_of(column)].rpartition(".") for column in columns]
-        with closing(self._opened()) as bag:
-            query = "SELECT timestamp, data FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
-            for number, (received_ns, data) in enumerate(bag.execute(query, (self._topic,)), 1):
-                self._done, place = number, f"message {number}"
-                try:
-                    state = parse_joint_state(data)
-                except ValueError as problem:
-                    self._report.leave_out(f"no joint state: {problem}", place)
-                    continue
-                at = {name: number for number, name in enumerate(state.names)}
-                values = [_value(state.values[kind], at.get(joint)) for joint, _, kind in wanted]
-                yield Row(place, state.stamp_s if stamped else received_ns * 1e-9, values)
+        for number, (received_ns, data) in enumerate(self._messages(), 1):
+            self._done, place = number, f"message {number}"
+            try:
+                state = parse_joint_state(_bytes(data))
+            except ValueError as problem:
+                self._report.leave_out(f"no joint state: {problem}", place)
+                continue
+            at = {name: number for number, name in enumerate(state.names)}
+            for gone in {joint for joint, _, _ in wanted if joint not in at}:
+                self._report.miss(f"'{gone}' is not in the message", place)
+            values = [_value(state.values[kind], at.get(joint)) for joint, _, kind in wanted]
+            received_s = received_ns * 1e-9 if isinstance(received_ns, int) else None
+            yield Row(place, state.stamp_s if stamped else received_s, values)
+
+    def _messages(self) -> Iterator[tuple[object, object]]:
+        """Yield when each message was received, and its bytes; raises ImportProblem."""
+        query = "SELECT timestamp, data FROM messages WHERE topic_id = ? ORDER BY timestamp, id"
+        try:
+            with closing(self._opened()) as bag:
+                yield from bag.execute(query, (self._topic,))
+        except sqlite3.Error as problem:
+            raise ImportProblem(f"{self._path} cannot be read to its end ({problem})") from None
 
     def _opened(self) -> sqlite3.Connection:
         if not self._path.is_file():
@@ -158,6 +168,11 @@ class RosBag(Table):
         if not topic and len(topics) > 1:
             raise ImportProblem(f"{self._path} has several: say [ros] topic = one of {', '.join(topics)}")
         return topics[topic] if topic else next(iter(topics.values()))
+
+
+def _bytes(found: object) -> bytes:
+    """Return what a column of SQLite holds, which may be anything; what is no bytes is no message."""
+    return found if isinstance(found, bytes) else b""
 
 
 def _value(values: Sequence[float], at: int | None) -> float:

@@ -38,7 +38,9 @@ SINCE_1970_S: Final = 1e9  # from here on a time is taken for one of day, not of
 FASTEST_HZ: Final = 5000.0
 SAME_COLUMN: Final = Conversion()
 
+LONGEST_GAP_S: Final = 86_400.0  # no session pauses for a day: a time beyond that is a slip, and hides all that follow
 LATE, STILL, NO_TIME = "its time goes back", "its time stands still", "no time"
+AHEAD = "its time is more than a day ahead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def import_session(
     groups = [_columns(table, mapping.columns, EXOSKELETON)]
     groups += [_columns(table, imu.columns, IMU) for imu in mapping.imus]
     flat = [column for group in groups for column in group]
-    rows = _in_order(_converted(table, mapping, flat), report)
+    rows = _in_order(_converted(table, mapping, flat, report), report)
     first = list(islice(rows, RATE_FROM))
     if len(first) < 2:
         raise ImportProblem("; ".join([f"{path}: not two rows with a time that can be used", *report.sentences()]))
@@ -130,20 +132,26 @@ def _columns(table: Table, sources: Mapping[str, Source], kept: Mapping[str, str
     return found
 
 
-def _converted(table: Table, mapping: SessionMapping, columns: Sequence[_Column]) -> Iterator[Row]:
+def _converted(table: Table, mapping: SessionMapping, columns: Sequence[_Column], report: Report) -> Iterator[Row]:
     for row in table.rows(mapping.time_column, [column.name for column in columns]):
         values = [column.value(raw) for column, raw in zip(columns, row.values, strict=True)]
+        for at, value in enumerate(values):
+            if math.isinf(value):
+                report.miss(f"'{columns[at].name}' is too large in its unit", row.place)
+                values[at] = math.nan
         yield Row(row.place, row.time_s, values)
 
 
 def _in_order(rows: Iterator[Row], report: Report) -> Iterator[Row]:
-    """Leave out rows without a time, and those whose time does not go on."""
+    """Leave out rows without a time, and those whose time does not go on, or runs away."""
     newest_s = -math.inf
     for row in rows:
         if row.time_s is None:
             report.leave_out(NO_TIME, row.place)
         elif row.time_s <= newest_s:
             report.leave_out(STILL if row.time_s == newest_s else LATE, row.place)
+        elif row.time_s - newest_s > LONGEST_GAP_S and math.isfinite(newest_s):
+            report.leave_out(AHEAD, row.place)
         else:
             newest_s = row.time_s
             yield row
@@ -182,7 +190,12 @@ def _header(mapping: SessionMapping, wanted: Wanted, utc_us: int) -> Header:
     except ValidationError as problem:
         first = problem.errors()[0]
         raise ImportProblem(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    moment = datetime.fromtimestamp(utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
+    try:
+        moment = datetime.fromtimestamp(utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
+    except (ValueError, OverflowError, OSError):
+        raise ImportProblem(
+            f"it began {utc_us / 1e6:g} s after 1970 by its times: is [time] unit right, or [time] start?"
+        ) from None
     return Header(
         settings.model_dump(mode="json"), {wanted.slot: f"{wanted.slot}-{moment}"}, ORIGIN_NS, utc_us,
         version("rehab-gateway"),

@@ -256,11 +256,15 @@ class Orphe(Driver):
         return OrpheDecoder(self._mode)
 
     async def identify(self, link: Link) -> Identity:
-        """Read what it tells of itself, and which foot it is for."""
+        """Read what it tells of itself, and which foot it is for.
+
+        One that does not answer that is asked again, over another connection: on the wrong foot it would go unnoticed.
+        """
         identity = await read_information(link)
+        about = await link.read(DEVICE_INFORMATION)
         try:
-            side, _, _ = parse_information(await link.read(DEVICE_INFORMATION))
-        except (DialogueError, MalformedFrameError):
+            side, _, _ = parse_information(about)
+        except MalformedFrameError:
             return identity
         return identity.on(side)
 

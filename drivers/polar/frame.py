@@ -26,6 +26,7 @@ UNIX_NS: Final = 946_684_800_000_000_000  # of the beginning of 2000
 HEAD_BYTES: Final = 10
 TYPE_BITS, DELTA_BIT = 0x3F, 0x80
 WIDEST_BITS: Final = 32
+MOST_SAMPLES: Final = 1024  # two seconds of the fastest there is; differences of no bits would fill a frame with 60,000
 PPI_BYTES: Final = 6
 _WORD_BYTES: Final = 5  # hold the widest difference wherever in a byte it begins
 
@@ -159,7 +160,10 @@ class Content(NamedTuple):
 
 
 def content_of(frame: PmdFrame) -> tuple[Content, Layout]:
-    """Return what a frame holds, measured and not yet read, and its layout; raises MalformedFrameError."""
+    """Return what a frame holds, measured and not yet read, and its layout; raises MalformedFrameError.
+
+    A frame tells how much work it makes: what no sensor sends would stop the gateway for everybody.
+    """
     written = layout(frame.kind, frame.frame_type, compressed=frame.compressed)
     size, data = written.bits // 8 * written.channels, frame.content
     if not frame.compressed:
@@ -169,7 +173,10 @@ def content_of(frame: PmdFrame) -> tuple[Content, Layout]:
     if len(data) < size:
         raise MalformedFrameError("truncated frame")
     blocks = tuple(_blocks(data, size, written.channels))
-    return Content(data, 1 + sum(block.samples for block in blocks), blocks), written
+    samples = 1 + sum(block.samples for block in blocks)
+    if samples > MOST_SAMPLES:
+        raise MalformedFrameError("more samples than a frame can hold")
+    return Content(data, samples, blocks), written
 
 
 def _blocks(data: bytes, at: int, channels: int) -> Iterator[Block]:

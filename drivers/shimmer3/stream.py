@@ -247,10 +247,24 @@ class Splitter:
         if self.synced:
             self._faults["lost sync"] += 1
         self.synced = False
-        zeros = np.flatnonzero(data[at + 1 :] == DATA)
-        end = at + 1 + int(zeros[0]) if len(zeros) else len(data)
+        zeros = at + 1 + np.flatnonzero(data[at + 1 :] == DATA)
+        if not self.layout.crc_bytes:
+            zeros = self._followable(data, zeros)
+        end = int(zeros[0]) if len(zeros) else len(data)
         self._faults["bytes skipped while out of sync"] += end - at
         return end
+
+    def _followable(self, data: Bytes, begins: Ticks) -> Ticks:
+        """Return where a packet may begin, as far as the head of the next one shows; `_followed` would find the same.
+
+        A line that is held down sends nothing but zeros: each of them looked at by itself takes half a core.
+        """
+        size, head = self.layout.size, self._head
+        shown = begins[begins + size + head <= len(data)]
+        both = np.stack([shown, shown + size])[:, :, None] + np.arange(head)
+        first, second = data[both]
+        near, _ = self.layout.plausible(self.layout.stamps(second) - self.layout.stamps(first))
+        return np.concatenate([shown[near & (second[:, 0] == DATA)], begins[len(shown) :]])
 
     def _element(self, data: Bytes, at: int) -> tuple[Element, int]:
         """What begins at ``at``, and where it ends. More bytes may decide it, but never change a decision."""

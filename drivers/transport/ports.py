@@ -52,12 +52,11 @@ class PortSeen:
 
     def answers_to(self, wanted: Path) -> bool:
         """Whether it is meant by ``usb:vendor:product``, with a serial number, an interface, or neither."""
-        vendor, product, serial, interface = (*str(wanted).removeprefix(SCHEME).split(":"), "", "", "")[:4]
-        return (
-            (self.vendor, self.product) == (vendor.lower(), product.lower())
-            and serial in {"", self.serial}
-            and interface in {"", self.interface}
-        )
+        vendor, product, rest = (*str(wanted).removeprefix(SCHEME).split(":", 2), "", "")[:3]
+        # A serial number may have colons of its own: that of many an ESP32 is its address.
+        return (self.vendor, self.product) == (vendor.lower(), product.lower()) and rest in {
+            "", self.serial, f"{self.serial}:{self.interface}", f":{self.interface}",
+        }  # fmt: skip
 
 
 def is_usb_name(port: Path) -> bool:
@@ -84,6 +83,12 @@ def find_port(wanted: Path, root: Path = ROOT) -> Path | None:
         each = ", ".join(f"{port.path} ({port.name}, interface {port.interface or '-'})" for port in found)
         raise AmbiguousDeviceError(f"{wanted} is {len(found)} ports: {each}", advice=AMBIGUOUS_ADVICE)
     return found[0].path if found and found[0].path.exists() else None
+
+
+def usb_name(tty: Path, root: Path = ROOT) -> str:
+    """Return what a tty is, as ``usb:vendor:product:serial``; empty where it is no USB adapter."""
+    path = tty.resolve()
+    return next((port.name for port in ports_seen(root) if port.path.resolve() == path), "")
 
 
 def holders(tty: Path) -> list[str]:

@@ -26,7 +26,7 @@ from drivers.driver import Driver
 from drivers.errors import ConnectError, DialogueError, LinkError, LinkLostError, NotFoundError
 from drivers.packet import Frame
 from drivers.transport.port_errors import in_use, not_opened
-from drivers.transport.ports import ROOT, find_port, holders
+from drivers.transport.ports import ROOT, find_port, holders, usb_name
 from drivers.transport.transport import IN_USE_ADVICE, Clock, Connection, Sink, Transport
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,7 @@ class SerialTransport(Transport):
             _open_ttys.discard(path)
             raise
         connection = SerialConnection(driver, sink, clock_ns, closed=lambda: _open_ttys.discard(path))
+        connection.address = usb_name(tty, self._root)
         connection.open(port)
         if len(driver.rates) > 1:
             try:

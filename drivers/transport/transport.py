@@ -21,7 +21,7 @@ class Connection(Link):
 
     Attributes:
         lost: Set once the link is gone.
-        address: Bluetooth address of the device; empty where it has none.
+        address: Bluetooth address of the device, or which USB adapter it is behind; empty where it has neither.
         radio: Name of the adapter that has the link; empty where there is none.
         signal_dbm: Signal of its last advertisement; None where that is not known.
     """

@@ -1,6 +1,7 @@
 """Datagrams over the network: one address and port of this computer a device, and one address that may send to it.
 
-One datagram is one frame of the channel ``"measurement"``, stamped when it was read. Nothing is ever sent. A datagram
+One datagram is one frame of the channel ``"measurement"``, stamped when it was read; an oversized one is cut, and so no
+frame to its decoder. Nothing is ever sent. A datagram
 of any other address is not looked into: it is counted, and how many there were is told in frames of the channel
 ``"foreign"``. That the sender is the configured one is as good as the network: an address can be forged.
 """
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SEARCH_S = 15.0
 MOST_WAITING = 4096  # datagrams of a dialogue; what comes beyond them is lost, as on the network
+MOST_BYTES = 2048  # of a datagram: no device sends as many, and what waits must not fill the memory
 FOREIGN_EVERY_NS = 1_000_000_000  # whoever floods the port makes no flood of frames
 FOREIGN_BYTES = 4
 CLOSE_S = 2.0
@@ -68,7 +70,7 @@ class Port(asyncio.DatagramProtocol):
             self.refused()
             return
         self.heard.set()
-        self.received(data)
+        self.received(data[:MOST_BYTES])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio's callback: the port is closed."""

@@ -61,13 +61,13 @@ def ask_for_tap(*, as_json: bool) -> None:
 
 def print_tap(found: Json, *, as_json: bool) -> None:
     """Print which device was tapped; status 1 where it is not clear."""
+    watched = ", ".join(found["watched"])
     if as_json:
         print_json(found)
-    elif found["tapped"]:
-        say(f"It is {found['tapped']}.")
     else:
-        left = f" Not reached: {', '.join(found['not_reached'])}." if found["not_reached"] else ""
-        say(f"None of {', '.join(found['watched'])} was clearly tapped.{left}")
+        tapped = f"It is {found['tapped']}." if found["tapped"] else f"None of {watched} was clearly tapped."
+        unseen = ", ".join([*found["not_reached"], *found["not_watched"]])
+        say(f"{tapped} Not seen: {unseen}." if unseen else tapped)
     if not found["tapped"]:
         raise typer.Exit(FAILURE)
 
@@ -88,11 +88,25 @@ def print_lift(found: Json, *, as_json: bool) -> None:
 
 def lift_sentence(found: Json) -> str:
     """Return what a lifted leg has told."""
+    unseen = f" Of {_names(found['not_seen'])} it cannot be told: no turning is measured." if found["not_seen"] else ""
+    return _of_those_that_turn(found) + unseen
+
+
+def _of_those_that_turn(found: Json) -> str:
     if found["ok"]:
         return f"{found['device']} moved: it is on the {found['asked']} leg."
     if found["moved"] is None:
         return f"No sensor clearly moved more than those of the other leg: lift the {found['asked']} leg once more."
+    if found["still"]:
+        return (
+            f"{found['device']} moved, and {_names(found['still'])} did not move with it: not on the"
+            f" {found['asked']} leg, or not on this patient."
+        )
     return (
         f"The {found['asked']} leg was lifted, and {found['device']} moved, which is put down as on the"
         f" {found['moved']} leg: the two sides are exchanged."
     )
+
+
+def _names(devices: list[str]) -> str:
+    return " and ".join(devices)

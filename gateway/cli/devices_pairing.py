@@ -53,13 +53,13 @@ def assign_device(settings: Settings, fields: Json, *, lift: bool, for_s: float 
     say(f"{where}, says the ward. Now it is seen whether that is so.", as_json=as_json)
     ask_for_lift(side, as_json=as_json)
     found = do(settings, "lift", {"bed": fields["bed"], "side": side, "for_s": for_s}, by=by)
-    wrong = found["moved"] is not None and not found["ok"]
+    wrong = found["moved"] not in (None, side) or device in found["still"]
     if wrong:
         make_change(settings, "take-off", {"device": device}, by=by)
     if as_json:
         print_json({**change, "lift": found, "taken_off": wrong})
     say(f"{lift_sentence(found)}{f' {device} was taken off again.' if wrong else ''}", as_json=as_json)
-    if not found["ok"]:
+    if not found["ok"] or device in found["not_seen"]:
         raise typer.Exit(FAILURE)
 
 

@@ -129,9 +129,9 @@ class StreamCount:
     repeated: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream that has brought samples, and its specification at present.
+    """A stream that has brought samples, and its specification when it did.
 
     Attributes:
         spec: As the device announced it.
@@ -297,13 +297,11 @@ class Intakes:
         if not frames:
             return []
         numbers, sent = by_device(frames, self._rank)
-        found: list[tuple[Ints, Packets]] = []
+        found: list[Placeable] = []
         if CONNECTED in sent.channels:
             numbers, sent = self._connect(numbers, sent, found)
         found += self._decode(numbers, sent)
-        return [
-            Placeable(numbers, packets, specs) for numbers, packets in found if (specs := self._specs(numbers, packets))
-        ]
+        return found
 
     def place(self, packets: Sequence[Placeable]) -> list[ArrivedBatch]:
         """Place what was decoded; what has been there before is left out."""
@@ -334,12 +332,17 @@ class Intakes:
             batch.keep_latest()
         return arrived
 
-    def _decode(self, numbers: Ints, sent: Frames) -> Iterator[tuple[Ints, Packets]]:
-        """Decode frames of the present connections, of all devices of a kind at once."""
-        for packets in self._decoding.decode([self.all[number] for number in numbers.tolist()], sent):
-            yield numbers[packets.device], packets
+    def _decode(self, numbers: Ints, sent: Frames) -> Iterator[Placeable]:
+        """Decode frames of the present connections, of all devices of a kind at once.
 
-    def _connect(self, numbers: Ints, sent: Frames, found: list[tuple[Ints, Packets]]) -> tuple[Ints, Frames]:
+        What a stream is, is asked while the decoder that read it is there: the next connection's knows nothing yet.
+        """
+        for packets in self._decoding.decode([self.all[number] for number in numbers.tolist()], sent):
+            own = numbers[packets.device]
+            if specs := self._specs(own, packets):
+                yield Placeable(own, packets, specs)
+
+    def _connect(self, numbers: Ints, sent: Frames, found: list[Placeable]) -> tuple[Ints, Frames]:
         """Begin new connections: decode what came of each device before, into ``found``; return what came after."""
         each = sent.each()
         for at, frames in enumerate(each):
@@ -375,12 +378,11 @@ class Intakes:
         ]
 
     def _renewed(self, intake: Intake, name: str, spec: StreamSpec) -> Stream:
-        stream = intake.placed.get(name)
-        if stream is None:
-            stream = intake.placed[name] = Stream(spec, self.timelines.add(spec), 0)
-        else:
-            stream.timeline.set_rate(spec.rate_hz)
-        stream.spec, stream.version = spec, next(self._versions)
+        """Return a stream as it is announced now; what came before keeps what was announced for it."""
+        before = intake.placed.get(name)
+        timeline = self.timelines.add(spec) if before is None else before.timeline
+        timeline.set_rate(spec.rate_hz)
+        stream = intake.placed[name] = Stream(spec, timeline, next(self._versions))
         return stream
 
     def _rank_kinds(self) -> None:

@@ -233,6 +233,8 @@ def _doubt(before: Known | None, identity: Identity) -> str:
     """Return why nothing proves that a device is the one it was; its address alone may change by itself."""
     if before is None or identity.serial or identity.tag or identity.address == before.identity.address:
         return ""
+    if not identity.address or not before.identity.address:
+        return ""  # of a serial port that is no USB adapter, or that was met before adapters were remembered
     return f"its address was {before.identity.address}, it is {identity.address}, and it tells no serial number"
 
 

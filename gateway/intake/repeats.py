@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 WINDOW_S = 60.0  # what is compared: as far back as the least delayed notification is looked for
 SETTLED_S = 10.0  # of a connection, or after a pause of `WINDOW_S`: earlier, the first one may itself have been late
+MOST_KEPT = 600  # ten a second: more than any heart, and few enough to look through for one that floods
 AGAIN_S = 5.0  # a second delivery comes within this
 NO_TIME_SHARE = 0.25  # of what a notification tells of: so much must be lacking, which no jitter of the radio makes up
 TWINS = 5  # deliveries in succession, each of them twice: none of them alone
@@ -41,7 +42,7 @@ class Repeats:
     def __init__(self, least_s: float) -> None:
         self.counted = 0
         self._least_s = least_s
-        self._kept: deque[_Kept] = deque()
+        self._kept: deque[_Kept] = deque(maxlen=MOST_KEPT)
         self._covered_s = 0.0
         self._newest: deque[bool] = deque(maxlen=NEWEST)  # whether each was a second delivery
         self._lately: deque[float] = deque(maxlen=STEADY)  # arrivals of the newest second deliveries

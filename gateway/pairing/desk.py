@@ -18,7 +18,7 @@ from drivers.transport.survey import survey
 from gateway.intake.known_devices import known_devices
 from gateway.pairing.bonds import bond, unbond
 from gateway.pairing.listing import bluetooth_drivers, listing
-from gateway.pairing.motion import LEAST_TAP, Motion, clearest, lifted_side, side_of
+from gateway.pairing.motion import LEAST_TAP, Motion, clearest, lifted_side, not_with, side_of
 from gateway.pairing.visit import Visit, reason, visiting
 from gateway.pairing.worn import Worn
 from gateway.ward.rules import find_bed, find_device
@@ -87,7 +87,9 @@ class Desk:
 
     async def tap(self, *, devices: Sequence[str] = (), for_s: float = TAP_S) -> Json:
         """Name the device that somebody taps; by default among all of the ward that nobody wears."""
-        asked = [self._device(name) for name in devices] or [one.device for one in self._ward().devices if not one.bed]
+        asked = [self._device(name) for name in dict.fromkeys(devices)] or [
+            one.device for one in self._ward().devices if not one.bed
+        ]
         chosen = asked[:MOST_VISITED]
         if not chosen:
             raise PairingError("every device of the ward is on somebody: name those that it may be")
@@ -104,7 +106,8 @@ class Desk:
     async def lift(self, *, bed: str, side: str, for_s: float = LIFT_S) -> Json:
         """See on which leg the devices of a bed are, by the leg that the patient lifts.
 
-        ``ok`` says that a device on this side moved, clearly more than those on the other.
+        ``ok`` says that the devices on this side moved, each clearly more than those on the other: all but those that
+        are ``not_seen``, which measure no turning. Those that did not move with the others are ``still``.
         """
         ward = self._ward()
         find_bed(ward, bed)
@@ -117,12 +120,23 @@ class Desk:
             await self._until_they_send(motions, all_of_them=True)
             motions.update({name: Motion() for name in motions})  # from now on
             await asyncio.sleep(_length(for_s))
-        turns = {name: motion.turn for name, motion in motions.items()}
-        moved, device = lifted_side(turns, {device.id: device.placement for device in legs})
+        self._see_unchanged(ward, bed)
+        not_seen = sorted(name for name, motion in motions.items() if motion.samples and not motion.measures_turning)
+        turns = {name: motion.turn for name, motion in motions.items() if name not in not_seen}
+        placements = {device.id: device.placement for device in legs}
+        moved, device = lifted_side(turns, placements)
+        still = not_with(side, turns, placements) if moved == side else []
         return {
-            "bed": bed, "asked": side, "ok": moved == side, "moved": moved, "device": device,
+            "bed": bed, "asked": side, "ok": moved == side and not still, "moved": moved, "device": device,
+            "still": still, "not_seen": not_seen,
             "turned_rad_s": {name: round(turn, 3) for name, turn in turns.items()},
         }  # fmt: skip
+
+    def _see_unchanged(self, before: WardState, bed: str) -> None:
+        """See that the same person wears the same devices in the same places; raises PairingError."""
+        now = self._ward()
+        if _worn_in(now, bed) != _worn_in(before, bed):
+            raise PairingError(f"what is worn in bed '{bed}', or by whom, changed meanwhile: lift the leg once more")
 
     async def bond(self, *, address: str, passkey: int | None = None) -> Json:
         """Bond with a device by Bluetooth."""
@@ -181,6 +195,10 @@ class Desk:
                     raise PairingError(f"nothing comes from '{silent[0]}': is it charged, switched on and in range?")
                 break
             await asyncio.sleep(POLL_S)
+
+
+def _worn_in(ward: WardState, bed: str) -> tuple[list[str], tuple[Device, ...]]:
+    return [subject.id for subject in ward.subjects if subject.bed == bed], ward.devices_in(bed)
 
 
 def plain(error: Exception) -> str:

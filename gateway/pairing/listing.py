@@ -66,7 +66,7 @@ def listing(
     of_address = {sighting.address: one for one, sighting in ours.values() if sighting is not None}
     held = [_held(one, connected[name], battery) for name, (one, _) in ours.items() if name in connected]
     heard = [_heard(sighting, of_address.get(sighting.address), drivers, battery) for sighting in sightings]
-    anything = bool(sightings or connected)
+    anything = bool(sightings or held)  # a serial device that is connected tells nothing of the radio
     missing = [
         _missing(one, met(one.device), battery, anything=anything)
         for name, (one, sighting) in ours.items()

@@ -32,6 +32,11 @@ class Motion:
         self._last: Samples | None = None
 
     @property
+    def measures_turning(self) -> bool:
+        """Whether anything that was taken tells how it turned."""
+        return self._turns > 0
+
+    @property
     def turn(self) -> float:
         """How fast it turned: root mean square of the angular velocity, rad/s."""
         return float(np.sqrt(self._turned / self._turns)) if self._turns else 0.0
@@ -40,8 +45,9 @@ class Motion:
         """Take samples (n, channels) in order; what measures no motion is passed over."""
         self.samples += len(samples)
         if turning := _columns(channels, samples, TURNING):
-            self._turned += float(np.nansum(turning[0] ** 2))
-            self._turns += int(np.isfinite(turning[0]).all(axis=1).sum())
+            whole = turning[0][np.isfinite(turning[0]).all(axis=1)]
+            self._turned += float(np.sum(whole**2))
+            self._turns += len(whole)
         if accelerations := _columns(channels, samples, ACCELERATION):
             found = accelerations[0] if self._last is None else np.vstack([self._last, accelerations[0]])
             self._last = found[-1:]
@@ -79,6 +85,22 @@ def lifted_side(turns: Mapping[str, float], placements: Mapping[str, str]) -> tu
             most[side] = device
     side = clearest({side: turns[device] for side, device in most.items()}, LEAST_TURN)
     return (side, most[side]) if side is not None else (None, None)
+
+
+def not_with(side: str, turns: Mapping[str, float], placements: Mapping[str, str]) -> list[str]:
+    """Return the devices that are said to be on a side and did not turn as a lifted leg does.
+
+    A whole leg turns, from thigh to foot: what is on it and stays still is on the other one, or on nobody. That another
+    sensor of the side turned says nothing of these.
+
+    Args:
+        side: That was lifted.
+        turns: How fast each device turned, rad/s, by its id.
+        placements: Where each is said to be worn.
+    """
+    others = [turn for device, turn in turns.items() if side_of(placements[device]) not in (None, side)]
+    least = max(LEAST_TURN, CLEARLY * max(others, default=0.0))
+    return sorted(device for device in turns if side_of(placements[device]) == side and turns[device] < least)
 
 
 def _columns(channels: Sequence[str], samples: Samples, wanted: Sequence[str]) -> list[Samples]:

@@ -134,6 +134,8 @@ def test_one_tty_by_two_names_is_refused(tmp_path: Path, spelling: str) -> None:
         ("usb:1A86:7523", "usb:1a86:7523"),
         ("usb:0403:6011:FT4:02", "usb:0403:6011:FT4:02"),
         ("usb:0403:6011::02", "usb:0403:6011::02"),
+        ("usb:303A:1001:F4:12:FA:42:1A:B4", "usb:303a:1001:F4:12:FA:42:1A:B4"),
+        ("usb:303a:1001:F4:12:FA:42:1A:B4:00", "usb:303a:1001:F4:12:FA:42:1A:B4:00"),
         ("/dev/ttyUSB0", "/dev/ttyUSB0"),
         ("usbserial/left", "usbserial/left"),
     ],

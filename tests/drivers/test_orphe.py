@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from drivers.contract import DriverContract, decoded
 from drivers.driver import Decoder
-from drivers.errors import MalformedFrameError
+from drivers.errors import DialogueError, MalformedFrameError
 from drivers.orphe.driver import (
     DEVICE_INFORMATION,
     SENSOR_VALUES,
@@ -362,6 +362,12 @@ async def test_what_says_no_foot_denies_none(about: bytes) -> None:
     identity = await Orphe().identify(Told({DEVICE_INFORMATION: about}))
     assert identity.side == ""
     assert not identity.denies("left_foot")
+
+
+async def test_an_insole_that_does_not_answer_which_foot_it_is_for_is_not_taken() -> None:
+    """The read may fail once and succeed when the stream begins: nothing would tell the feet apart then."""
+    with pytest.raises(DialogueError):
+        await Orphe().identify(Told())
 
 
 async def test_the_dialogue_asks_for_a_mode_and_for_nothing_else() -> None:

@@ -175,6 +175,15 @@ def test_what_is_no_frame_is_refused_in_words(frame: bytes, reason: str) -> None
         counts(parse_frame(frame))
 
 
+def test_differences_of_no_bits_are_no_way_to_make_more_samples_than_a_sensor_takes() -> None:
+    """Two bytes claim 255 samples: a few frames of them would keep the gateway from everybody else's."""
+    full = block(0, [(0, 0, 0)] * 255)
+    honest = head(2, BEGIN, 0x81) + struct.pack("<3h", 1, 2, 3) + full * 4
+    assert len(counts(parse_frame(honest))[0]) == 1021
+    with pytest.raises(MalformedFrameError, match="more samples than a frame can hold"):
+        counts(parse_frame(honest + full))
+
+
 def test_every_cut_of_a_frame_of_differences_is_refused_or_ends_with_a_block() -> None:
     whole = head(1, 1, 0x80) + int24(1, 2, 3, 4) + block(5, [(1, 2, 3, 4)] * 3) + block(9, [(-200, 2, 3, 4)] * 2)
     ends = {22, 22 + 2 + 8, len(whole)}

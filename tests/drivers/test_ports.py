@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from config.hardware import serial_port as kept_port
 from drivers.driver import Link
 from drivers.errors import AmbiguousDeviceError, ConnectError, DialogueError, NotFoundError
 from drivers.packet import Frame
@@ -92,6 +93,16 @@ def test_a_port_is_found_by_what_it_is_whatever_its_number(tmp_path: Path, name:
     assert find_port(Path(name), tmp_path) == tmp_path / "dev/ttyUSB7"
 
 
+@pytest.mark.parametrize("behind", ["", ":00"])
+def test_a_serial_number_with_colons_is_one(tmp_path: Path, behind: str) -> None:
+    """An ESP32 tells its address as its serial number: 'doctor' lists that, and the configuration takes it."""
+    first, second = (("303a", "1001", f"F4:12:FA:42:1A:B{at}", "Espressif", "USB JTAG/serial") for at in (4, 5))
+    plug(tmp_path, "ttyACM0", first).touch()
+    plug(tmp_path, "ttyACM1", second, at="1-2").touch()
+    for at, seen in enumerate(ports_seen(tmp_path)):
+        assert find_port(kept_port(Path(f"{seen.name}{behind}")), tmp_path) == tmp_path / f"dev/ttyACM{at}"
+
+
 def test_another_serial_number_is_another_port(tmp_path: Path) -> None:
     plug(tmp_path, "ttyUSB0", FTDI).touch()
     assert find_port(Path("usb:0403:6001:A50285BX"), tmp_path) is None
@@ -126,6 +137,17 @@ async def test_a_device_that_is_plugged_in_again_is_found_under_another_number(t
         await streamed()
     second.close()
     assert 0x07 in second.got
+
+
+async def test_a_connection_says_behind_which_adapter_it_is_however_the_port_is_named(tmp_path: Path) -> None:
+    answers, by_id = Answers(dict(GOOD)), tmp_path / "dev/by-id"
+    plug(tmp_path, "ttyUSB0", FTDI).symlink_to(answers.path)
+    by_id.symlink_to("ttyUSB0")
+    for name in (tmp_path / "dev/ttyUSB0", by_id, Path("usb:0403:6001")):
+        connection = await SerialTransport(name, root=tmp_path).connect(Shimmer3(), list[Frame]().append, lambda: 0)
+        assert connection.address == "usb:0403:6001:A50285BI"
+        await connection.close()
+    answers.close()
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
-from drivers.packet import Flag, Frame, Frames
+from drivers.packet import Flag, Frame, Frames, Ticks
 from drivers.registry import make_driver
 from drivers.shimmer3.calibration import ORDER, calibration, nominal, parse_calibration
 from drivers.shimmer3.channels import CHANNELS
@@ -324,3 +324,22 @@ def test_battery_charge_rises_with_voltage() -> None:
     assert levels[0] < 2
     assert levels[-1] == 100.0
     assert levels == sorted(levels)
+
+
+def test_a_line_that_is_held_down_is_passed_over_at_once() -> None:
+    """Nothing but zeros: each begins like a packet, and each by itself was looked at, which took half a core."""
+    looked = 0
+
+    class Counting(Layout):
+        def plausible(self, steps: Ticks) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+            nonlocal looked
+            looked += 1
+            return super().plausible(steps)
+
+    faults = Counter[str]()
+    splitter = Splitter(Counting(IMU, DIVISOR), faults)
+    for _ in range(20):
+        starts, replies, used = splitter.scan(np.zeros(4096, np.uint8))
+        assert (len(starts), replies, used > 4000) == (0, [], True)
+    assert looked < 20 * 100
+    assert faults["lost sync"] == 1

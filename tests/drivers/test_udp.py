@@ -265,3 +265,10 @@ def test_where_to_listen_is_one_address_and_a_port(written: str, meant: str | No
 def test_a_sender_is_one_address(written: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         network_address(written)
+
+
+async def test_what_waits_of_oversized_datagrams_is_small() -> None:
+    port = udp.Port(HERE)
+    for _ in range(8):
+        port.datagram_received(bytes(65_000), (HERE, 5005))
+    assert sum(map(len, port.waiting)) <= 8 * udp.MOST_BYTES

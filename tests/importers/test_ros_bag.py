@@ -6,6 +6,7 @@ import math
 import sqlite3
 import struct
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,18 @@ def test_a_message_cut_anywhere_is_refused(cut: int) -> None:
     if cut < len(whole):
         with pytest.raises(ValueError, match=r"cut|CDR"):
             parse_joint_state(whole[:cut])
+
+
+def test_what_is_no_message_at_all_is_left_out_and_a_joint_that_is_gone_is_said(tmp_path: Path) -> None:
+    """SQLite keeps anything in a column; a publisher may be started again with other names."""
+    toml, output = tmp_path / "c.toml", tmp_path / "out.rec"
+    toml.write_text(COLUMNS, "utf-8")
+    others = [joint_state(BEGIN_S + 2 + k / 100, ["somebody"], [1.0], [1.0], [1.0]) for k in range(3)]
+    found = bag(tmp_path / "b.db3", [*states(10), *others])
+    with closing(sqlite3.connect(found)) as db, db:
+        for value in (None, 5, "text"):
+            db.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (1, ?, ?)", (2**62, value))
+    report = import_session(found, load_mapping(toml), output, Wanted("p-1", "lab"), lambda _: None)
+    assert report.rows == {"no joint state: not plain CDR": 3}
+    assert set(report.values) == {f"'{joint}' is not in the message" for joint in JOINTS}
+    assert set(report.values.values()) == {len(others)}

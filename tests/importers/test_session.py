@@ -175,6 +175,24 @@ def test_values_beyond_the_frame_are_held_and_said(tmp_path: Path) -> None:
     assert exoskeleton(output)["exoskeleton"].flags[10] == Flag.CLIPPED
 
 
+def test_a_time_that_slips_hides_nothing_that_follows(tmp_path: Path) -> None:
+    for slip in ("1e9", "1e12", "1e300"):
+        report, output = small(tmp_path, lines(*GOOD[:10], f"{slip},1,1", *GOOD[10:]))
+        assert report.rows == {"its time is more than a day ahead": 1}
+        assert len(exoskeleton(output)["exoskeleton"]) == len(GOOD)
+        output.unlink()
+
+
+def test_what_a_unit_makes_too_large_is_left_out_and_what_is_held_is_said(tmp_path: Path) -> None:
+    columns = (
+        COLUMNS + "battery = {column = 'torque', unit = '1'}\nright_knee_angle = {column = 'knee', unit = 'rad'}\n"
+    )
+    report, output = small(tmp_path, lines("0,1,0.5", "0.01,1e308,1e308", "1.5,2,-0.05"), columns)
+    assert report.values == {"'torque' is too large in its unit": 1, "'knee' is too large in its unit": 1}
+    assert report.changed["battery beyond what the frame holds, held at its end"] == 1
+    assert exoskeleton(output)["battery"].samples[:, 0].tolist() == [50.0, 0.0]
+
+
 def test_another_encoding_is_read_with_a_word(tmp_path: Path) -> None:
     columns = COLUMNS.replace('"knee"', '"Kniewinkel °"')
     text = lines(*GOOD).replace("knee", "Kniewinkel °")
@@ -203,6 +221,15 @@ def test_another_encoding_is_read_with_a_word(tmp_path: Path) -> None:
         (lines("a,b,c", "d,e,f"), COLUMNS, "2 rows left out: no time (line 2, line 3)"),
         ("", COLUMNS, "there is no column"),
         ("time;knee;torque\n0,1;1.5;2\n0,2;1.5;2\n", COLUMNS, "numbers with a point and numbers with a comma"),
+        (lines(*GOOD), COLUMNS + "[csv]\nencoding = 'base64'", "'base64' is not known"),
+        (lines(*GOOD), COLUMNS + "[csv]\nskip_lines = 'two'", "skip_lines is a whole number, not 'two'"),
+        (lines(*GOOD), COLUMNS + "[csv]\nheader = 'false'", "header is true or false, not 'false'"),
+        (lines(*GOOD), COLUMNS + "[csv]\ndecimal = 'x'", """decimal is "." or ",", not 'x'"""),
+        (lines(*GOOD), "imu = 5\n" + COLUMNS, "[[imu]] is a table for each sensor"),
+        (lines(*GOOD), "imu = [5]\n" + COLUMNS, "[[imu]] is a table for each sensor"),
+        (lines(*(f"{1.7e12 + 10 * k},1,1" for k in range(9))), "[exoskeleton]\nrate_hz = 100\n" + COLUMNS,
+         "is [time] unit right"),
+        (lines(*GOOD), COLUMNS + "[time]\nstart = 0001-01-01T00:00:00+14:00", "or [time] start"),
         (lines(*GOOD).encode("utf-8") + b"\xff", "[csv]\nencoding = 'utf-8'\n" + COLUMNS, "is not utf-8"),
     ],
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.cli.devices_pages import lift_sentence, print_tap
 from simulators.devices.movella_dot import MovellaDot
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import dot_address
@@ -129,6 +130,19 @@ def test_a_patient_is_fitted_by_a_gateway_that_runs(ward: Ward, mosquitto: Child
     desk.close()
 
 
+def test_one_that_stays_still_while_its_neighbour_on_that_leg_moves_is_taken_off(ward: Ward) -> None:
+    ward.do("pair", FIRST, "--id", "dot-1")
+    ward.do("pair", SECOND, "--id", "dot-2")
+    ward.limbs["first"].lifted = True
+    assert ward.do("assign", "dot-1", "bay-1", "left_shank", "--for", "0.5")["lift"]["ok"]
+    code, page, _ = ward.say("assign", "dot-2", "bay-1", "left_foot", "--for", "0.5")
+    assert code == 1
+    assert "dot-1 moved, and dot-2 did not move with it: not on the left leg, or not on this patient." in page
+    assert page.endswith("dot-2 was taken off again.")
+    ward.limbs["second"].lifted = True
+    assert ward.do("assign", "dot-2", "bay-1", "left_foot", "--for", "0.5")["lift"]["ok"]
+
+
 def test_where_the_legs_are_not_told_apart_it_stays_on_and_the_status_says_so(ward: Ward) -> None:
     ward.do("pair", FIRST, "--id", "dot-1")
     done = ward.do("assign", "dot-1", "bay-1", "left_foot", "--for", "0.5", status=1)
@@ -179,3 +193,15 @@ def test_help_teaches_every_command() -> None:
         shown = ask("devices", command, "--help")[1]
         assert f"rehab-gateway devices {command}" in shown.partition("Examples")[2]
         assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_a_tap_is_told_with_what_was_not_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    print_tap({"tapped": "dot-1", "watched": ["dot-1"], "not_reached": ["dot-2"], "not_watched": []}, as_json=False)
+    assert capsys.readouterr().out == "It is dot-1. Not seen: dot-2.\n"
+
+
+def test_a_lift_tells_of_what_measures_no_turning() -> None:
+    found = {"ok": True, "asked": "left", "moved": "left", "device": "dot-1", "still": [], "not_seen": ["emg-1"]}
+    assert lift_sentence(found) == (
+        "dot-1 moved: it is on the left leg. Of emg-1 it cannot be told: no turning is measured."
+    )

@@ -13,6 +13,9 @@ from config.settings import Device
 from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS, Numbered, by_device
 from gateway.intake.intake import CONNECTED, ArrivedBatch, Intakes
+from simulators.devices.exo_frame import DeviceState
+from tests.drivers.exo_frames import BOTH_LEGS, limb
+from tests.drivers.exo_frames import device as exo_device
 from tests.drivers.test_movella_dot import CONTROL, payload
 from tests.drivers.test_shimmer3 import ANNOUNCED, DIVISOR, frames, packet
 
@@ -139,3 +142,21 @@ def test_what_has_been_there_before_is_left_out_and_its_neighbours_stay() -> Non
     assert batch.numbers.tolist() == [1]
     assert len(batch.index) == A_STEP
     assert intakes.place(intakes.decode(again)) == []
+
+
+def test_what_came_before_a_connection_keeps_the_names_that_it_was_announced_with() -> None:
+    """In one step, since the gateway was held up: the next connection may have other joints, or announced none yet."""
+    ankles, hips = (DeviceState((joint,), (joint,), 100, serial=7) for joint in ("ankle", "hip"))
+    exo = Device(id="exo", driver="exo_frame", placement="exoskeleton", port="/dev/exo")
+    intakes = Intakes(0)
+    intakes.wear([(exo, "bed")])
+    sent = []
+    for at, (state, joint) in enumerate([(ankles, "ankle"), (hips, "hip"), (BOTH_LEGS, "hip")]):
+        data = [exo_device(state), *(limb(100 * at + i, joint=joint) for i in range(8))]
+        sent += [Frame(at, CONNECTED, b""), *(Frame(at, "data", part) for part in data)]
+    sent.append(Frame(3, CONNECTED, b""))
+    batches = intakes.place(intakes.decode([(0, frame) for frame in sent]))
+    found = [batch.one(0) for batch in batches if batch.name == "exoskeleton"]
+    assert [one.spec.channels[4] for one in found] == ["left_ankle_angle", "left_hip_angle", "left_hip_angle"]
+    assert [one.samples.shape[1] == len(one.spec.channels) for one in found] == [True] * 3
+    assert not any("do not fit" in fault for fault in intakes.all[0].faults)

@@ -96,6 +96,15 @@ def test_an_address_that_changes_is_a_doubt_only_where_nothing_proves(known: Kno
     assert known.judge(dot("other"), Identity("S-1", "left", "C0:FF:EE:00:00:09")) == ""
 
 
+def test_another_usb_adapter_under_the_same_tty_is_a_doubt(known: KnownDevices) -> None:
+    """Who plugs two in again the other way round exchanges two patients: nothing else tells of it."""
+    back = Device(id="back", driver="bno08x_rvc", placement="lower_back", port=Path("/dev/ttyUSB0"))
+    assert known.judge(back, Identity()) == "", "as it was remembered before adapters were"
+    assert known.judge(back, Identity(address="usb:0403:6001:A1")) == ""
+    assert known.judge(back, Identity(address="usb:0403:6001:A1")) == ""
+    assert "it is usb:0403:6001:B2, and it tells no serial" in known.judge(back, Identity(address="usb:0403:6001:B2"))
+
+
 @pytest.mark.parametrize(
     ("setting", "identity", "reason"),
     [

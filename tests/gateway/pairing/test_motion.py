@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drivers.packet import Samples
-from gateway.pairing.motion import LEAST_TAP, LEAST_TURN, Motion, clearest, lifted_side, side_of
+from gateway.pairing.motion import LEAST_TAP, LEAST_TURN, Motion, clearest, lifted_side, not_with, side_of
 
 IMU = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
 PLACEMENTS = {"a": "left_foot", "b": "right_foot", "c": "left_shank", "d": "lower_back"}
@@ -68,6 +68,30 @@ def test_a_lifted_leg_is_that_of_the_side_whose_sensors_turn(
     turns: dict[str, float], found: tuple[str | None, str | None]
 ) -> None:
     assert lifted_side(turns, PLACEMENTS) == found
+
+
+@pytest.mark.parametrize(
+    ("turns", "still"),
+    [
+        ({"a": 1.0, "b": 0.1, "c": 0.8}, []),
+        ({"a": 1.0, "b": 0.1, "c": 0.1}, ["c"]),  # it is on the other leg, whatever the foot does
+        ({"a": 1.0, "b": 0.45, "c": 0.5}, ["c"]),
+        ({"a": 0.0, "c": 1.0, "d": 5.0}, ["a"]),
+        ({"b": 1.0}, []),
+    ],
+)
+def test_what_does_not_turn_with_its_leg_is_named(turns: dict[str, float], still: list[str]) -> None:
+    assert not_with("left", turns, PLACEMENTS) == still
+
+
+def test_rows_that_are_missing_in_part_make_no_turn_larger() -> None:
+    motion = Motion()
+    samples = at_rest(10, turning=1.0)
+    samples[:9, 3] = np.nan
+    samples[0, 5] = np.inf
+    motion.add(IMU, samples)
+    assert motion.turn == pytest.approx(1.0)
+    assert motion.measures_turning
 
 
 def test_sides() -> None:

@@ -192,6 +192,7 @@ async def test_the_one_that_is_tapped_is_named(settings: Settings, desk: Desk) -
         await until(lambda: not ward.dots["other"].streaming)
         ward.limbs["right"].taps = 200
         assert (await ward.do("tap", devices=["left", "right"], **BRIEFLY))["tapped"] == "right"
+        assert (await ward.do("tap", devices=["other", "other"], **BRIEFLY))["watched"] == ["other"]
         ward.limbs["left"].taps = 200
         assert (await ward.do("tap", devices=["left", "right"], **BRIEFLY))["tapped"] is None
 
@@ -210,6 +211,28 @@ async def test_the_leg_that_is_lifted_is_the_one_whose_sensor_turns(settings: Se
         assert (await ward.do("lift", bed="bay-1", side="right"))["problem"] == (
             "nobody wears a sensor on the right leg in bed 'bay-1'"
         )
+
+
+async def test_a_sensor_that_does_not_move_with_its_leg_is_not_taken_for_seen(settings: Settings, desk: Desk) -> None:
+    """It is on the other leg, or on somebody else: that a neighbour of the right leg moves proves nothing of it."""
+    async with running(settings, desk) as ward:
+        await desk.change("assign", device="spare", bed="bay-1", placement="left_shank")
+        ward.limbs["left"].lifted = True
+        found = await ward.do("lift", bed="bay-1", side="left", **BRIEFLY)
+        assert (found["ok"], found["moved"], found["still"]) == (False, "left", ["spare"])
+        ward.limbs["spare"].lifted = True
+        found = await ward.do("lift", bed="bay-1", side="left", **BRIEFLY)
+        assert (found["ok"], found["still"], found["not_seen"]) == (True, [], [])
+
+
+async def test_a_ward_that_changes_while_a_leg_is_lifted_is_seen_again(settings: Settings, desk: Desk) -> None:
+    async with running(settings, desk) as ward:
+        ward.limbs["left"].lifted = True
+        job = (await ward.begin("lift", bed="bay-1", side="left", for_s=15.0))["job"]
+        for _ in range(10):
+            await asyncio.sleep(0)  # it runs on this loop: it has looked who wears what by now
+        await desk.change("take-off", device="right")
+        assert "changed meanwhile: lift the leg once more" in (await ward.end(job))["problem"]
 
 
 async def test_one_is_under_way_at_a_time_and_what_is_no_request_is_refused(settings: Settings, desk: Desk) -> None:
