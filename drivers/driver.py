@@ -91,6 +91,20 @@ class Decoder(ABC):
         return found
 
 
+class BatchDecoder(Decoder):
+    """A decoder that decodes one device as it does many: whoever makes one overrides `decode_batch` alone."""
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode frames in order of arrival; at most one packet a stream, none when nothing was whole."""
+        found = self.decode_batch([self], Frames.of([frames]))
+        return [packet for packets in found for _, packet in packets.each()]
+
+    @classmethod
+    @abstractmethod
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
+        """Decode the frames of several decoders of this class; see `Decoder.decode_batch`."""
+
+
 class Link(ABC):
     """What a driver may do to a connected device; the transports implement it.
 

@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self, cast
 
+from simulators.devices.battery import Battery
 from simulators.motion.timeline import Timeline
 from simulators.radio.device import SimulatedDevice
+from simulators.radio.peripheral import Peripheral
+
+NEARLY_EMPTY = 3  # percent
 
 Kind = Literal[
     "drop", "silence", "leave", "power_cycle", "flood", "repeat", "garbage", "drift", "reset", "low_battery", "rotate"
@@ -63,25 +67,40 @@ class Fault:
 
     async def happen(self, device: SimulatedDevice) -> None:
         """Let it go wrong, and return when it is over."""
+        for_a_while = {
+            "silence": device.silence, "leave": device.leave, "power_cycle": device.power_cycle, "drift": device.drift,
+        }  # fmt: skip
         match self.kind:
-            case "drop":
-                await device.drop()
-            case "silence":
-                await device.silence(self.for_s)
-            case "leave":
-                await device.leave(self.for_s)
-            case "power_cycle":
-                await device.power_cycle(self.for_s)
+            case "silence" | "leave" | "power_cycle" | "drift":
+                await for_a_while[self.kind](self.for_s)
             case "flood" | "repeat" | "garbage":
                 await device.misbehave(self.kind, self.for_s)
-            case "drift":
-                await device.drift(self.for_s)
+            case "drop":
+                await device.drop()
             case "reset":
                 device.reset()
             case "low_battery":
-                await device.run_low(self.for_s)
+                await _run_low(device, self.for_s)
             case "rotate":
-                await device.rotate()
+                await _rotate(device)
+
+
+async def _rotate(device: SimulatedDevice) -> None:
+    """Have another address from now on. Raises ValueError: only a Bluetooth device has one."""
+    peripheral = device if isinstance(device, Peripheral) else None
+    if peripheral is None:
+        raise ValueError(f"'{device.name}' has no Bluetooth address that could change")
+    await peripheral.rotate()
+
+
+async def _run_low(device: SimulatedDevice, for_s: float) -> None:
+    """Have its battery nearly empty for a while (simulated seconds). Raises ValueError where it has none."""
+    battery: Battery | None = getattr(device, "battery", None)
+    if battery is None:
+        raise ValueError(f"'{device.name}' has no battery")
+    battery.at_most = NEARLY_EMPTY
+    await device.timeline.reach(device.timeline.now_s + for_s)
+    battery.at_most = 100
 
 
 def read_faults(text: str) -> list[Fault]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 
-from drivers.driver import Decoder, Driver, Link
+from drivers.driver import BatchDecoder, Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S, BatteryWatch, battery_packet
 from drivers.gatt.information import read_information
@@ -105,7 +105,7 @@ class _Counts:
         return Packets.counted(stream, self._each, arrival_ns, np.empty(0, np.int64), counts * scales, marks)
 
 
-class MetaMotionDecoder(Decoder):
+class MetaMotionDecoder(BatchDecoder):
     """Messages to samples, many at a time.
 
     Args:
@@ -131,11 +131,6 @@ class MetaMotionDecoder(Decoder):
     def streams(self) -> Mapping[str, StreamSpec]:
         """The streams that are asked for, and any other that comes all the same."""
         return self._streams
-
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode notifications."""
-        found = self.decode_batch([self], Frames.of([frames]))
-        return [packet for packets in found for _, packet in packets.each()]
 
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
@@ -248,6 +243,7 @@ class MetaMotion(Driver):
     title: ClassVar[str] = "MbientLab MetaMotion inertial sensor"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
     service: ClassVar[str | None] = SERVICE
+    names: ClassVar[tuple[str, ...]] = ("MetaWear",)
     silence_s: ClassVar[float] = 3.0
     refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
 

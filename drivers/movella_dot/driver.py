@@ -14,14 +14,14 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.driver import Decoder, Driver, Link
+from drivers.driver import BatchDecoder, Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S, BatteryWatch, battery_packet
 from drivers.gatt.uuids import dot_uuid
 from drivers.identity import Identity
 from drivers.movella_dot.layout import MODES, Mode, flags, samples, sane
 from drivers.movella_dot.messages import START_SYNC, SYNCHRONISATION, parse_message, stop_sync, sync_status
-from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
+from drivers.packet import Frame, Frames, Packets, StreamSpec
 
 SERVICE = dot_uuid(0x1000)
 DEVICE_INFORMATION = dot_uuid(0x1001)
@@ -83,7 +83,7 @@ def measurement_command(mode: Mode, *, start: bool) -> bytes:
     return bytes((1, _START if start else _STOP, mode.number))
 
 
-class MovellaDotDecoder(Decoder):
+class MovellaDotDecoder(BatchDecoder):
     """Measurements of one mode, many notifications at a time.
 
     Attributes:
@@ -105,11 +105,6 @@ class MovellaDotDecoder(Decoder):
     def streams(self) -> Mapping[str, StreamSpec]:
         """The streams of the mode, at the rate that the device announced."""
         return self._streams
-
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode all measurements among ``frames`` at once."""
-        found = self.decode_batch([self], Frames.of([frames]))
-        return [packet for packets in found for _, packet in packets.each()]
 
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:

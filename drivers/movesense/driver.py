@@ -58,6 +58,7 @@ class Movesense(Driver):
     name: ClassVar[str] = "movesense"
     title: ClassVar[str] = "Movesense (GATT SensorData Protocol)"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
+    names: ClassVar[tuple[str, ...]] = ("Movesense",)
     refresh_s: ClassVar[float | None] = LOOK_S
 
     def __init__(

@@ -16,7 +16,7 @@ from drivers.gatt.battery import BATTERY_EVERY_S, BatteryWatch
 from drivers.gatt.information import read_information
 from drivers.gatt.looks import LOOK_S, Looks
 from drivers.gatt.profile import MEASUREMENT_CHANNEL
-from drivers.heart_rate.driver import MEASUREMENT, SERVICE, parse_measurement
+from drivers.heart_rate.driver import MEASUREMENT, parse_measurement
 from drivers.identity import Identity
 from drivers.polar import control
 from drivers.polar.control import Reply, parse_reply
@@ -54,7 +54,7 @@ class Polar(Driver):
     name: ClassVar[str] = "polar"
     title: ClassVar[str] = "Polar H10, Verity Sense, OH1, 360"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
-    service: ClassVar[str | None] = SERVICE
+    names: ClassVar[tuple[str, ...]] = ("Polar ",)  # what it advertises besides is the service of every strap
     refresh_s: ClassVar[float | None] = LOOK_S
 
     def __init__(

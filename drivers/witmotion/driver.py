@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 
-from drivers.driver import Decoder, Driver, Link
+from drivers.driver import BatchDecoder, Decoder, Driver, Link
 from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S
 from drivers.gatt.information import read_information
 from drivers.gatt.rows import Row, packet_of
 from drivers.identity import Identity
-from drivers.packet import Flag, Frame, Frames, Packet, Packets, StreamSpec, Ticks
+from drivers.packet import Flag, Frames, Packet, Packets, StreamSpec, Ticks
 from drivers.witmotion import frame as wire
 from drivers.witmotion.units import ANGLE_SCALE, FIELD, RATES_HZ, TEMPERATURE, imu, imu_flags, imu_samples
 
@@ -36,7 +36,7 @@ def orientation(rate_hz: float) -> StreamSpec:
     return StreamSpec("orientation", ("roll", "pitch", "yaw"), ("rad",) * 3, rate_hz)
 
 
-class WitMotionDecoder(Decoder):
+class WitMotionDecoder(BatchDecoder):
     """Frames to samples, many at a time; answers of registers one by one.
 
     A second delivery cannot be told from news, and is not looked for: of a sensor that lies still several frames in
@@ -60,11 +60,6 @@ class WitMotionDecoder(Decoder):
     def streams(self) -> Mapping[str, StreamSpec]:
         """The streams, at the rate that the sensor says it has."""
         return self._streams
-
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode notifications."""
-        found = self.decode_batch([self], Frames.of([frames]))
-        return [packet for packets in found for _, packet in packets.each()]
 
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
@@ -129,6 +124,7 @@ class WitMotion(Driver):
     name: ClassVar[str] = "witmotion"
     title: ClassVar[str] = "WitMotion WT901 inertial sensor (Bluetooth)"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
+    names: ClassVar[tuple[str, ...]] = ("WT", "BWT")
     silence_s: ClassVar[float] = 5.0
     refresh_s: ClassVar[float | None] = BATTERY_EVERY_S
 

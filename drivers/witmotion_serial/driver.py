@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal, cast
 
-from drivers.driver import Decoder, Driver, Link
+from drivers.driver import BatchDecoder, Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
+from drivers.packet import Frame, Frames, Packets, StreamSpec
 from drivers.witmotion.frame import RATE, UNLOCK, rate_command, read_command
 from drivers.witmotion.units import FIELD, RATES_HZ, TEMPERATURE, imu
 from drivers.witmotion_serial import packet as wire
@@ -31,7 +31,7 @@ READ_RATE: Final = read_command(RATE)
 ORIENTATION_UNITS: Final = ("rad",) * 3 + ("1",) * 4
 
 
-class WitMotionSerialDecoder(Decoder):
+class WitMotionSerialDecoder(BatchDecoder):
     """Packets to samples, cycle by cycle: the newest cycle waits until the next one begins.
 
     Args:
@@ -60,11 +60,6 @@ class WitMotionSerialDecoder(Decoder):
     def streams(self) -> Mapping[str, StreamSpec]:
         """The streams, at the rate that the sensor says it has."""
         return self._streams
-
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave."""
-        found = self.decode_batch([self], Frames.of([frames]))
-        return [packet for packets in found for _, packet in packets.each()]
 
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:

@@ -64,29 +64,42 @@ def listing(
         if one.device.driver in drivers
     }
     of_address = {sighting.address: one for one, sighting in ours.values() if sighting is not None}
-    heard = [
-        {
-            "address": sighting.address, "name": sighting.name, "rssi_dbm": sighting.rssi,
-            "drivers": readers(sighting, drivers), "state": "heard",
-            **_ours(of_address.get(sighting.address), battery),
-        }
-        for sighting in sightings[:MOST_LISTED]
-    ]  # fmt: skip
-    held = [
-        {
-            "address": connected[name], "name": one.device.name or "", "rssi_dbm": None,
-            "drivers": [one.device.driver], "state": "connected", **_ours(one, battery),
-        }
-        for name, (one, _) in ours.items()
-        if name in connected
-    ]  # fmt: skip
+    held = [_held(one, connected[name], battery) for name, (one, _) in ours.items() if name in connected]
+    heard = [_heard(sighting, of_address.get(sighting.address), drivers, battery) for sighting in sightings]
+    anything = bool(sightings or connected)
     missing = [
-        {**_ours(one, battery), "address": one.device.address or met(one.device) or "",
-         "cause": cause_of_silence(one.device, met(one.device), battery(name), anything=bool(sightings or connected))}
+        _missing(one, met(one.device), battery, anything=anything)
         for name, (one, sighting) in ours.items()
         if sighting is None and name not in connected
-    ]  # fmt: skip
-    return {"heard": [*held, *heard], "missing": missing}
+    ]
+    return {"heard": [*held, *heard[:MOST_LISTED]], "missing": missing}
+
+
+def _heard(
+    sighting: Sighting,
+    one: Equipment | None,
+    drivers: Mapping[str, type[Driver]],
+    battery: Callable[[str], float | None],
+) -> Json:
+    """Return a device that advertises."""
+    return {
+        "address": sighting.address, "name": sighting.name, "rssi_dbm": sighting.rssi,
+        "drivers": readers(sighting, drivers), "state": "heard", **_ours(one, battery),
+    }  # fmt: skip
+
+
+def _held(one: Equipment, address: str, battery: Callable[[str], float | None]) -> Json:
+    """Return a device that we are connected to."""
+    return {
+        "address": address, "name": one.device.name or "", "rssi_dbm": None, "drivers": [one.device.driver],
+        "state": "connected", **_ours(one, battery),
+    }  # fmt: skip
+
+
+def _missing(one: Equipment, met: str | None, battery: Callable[[str], float | None], *, anything: bool) -> Json:
+    """Return a device of the ward that is not heard, and why that likely is."""
+    cause = cause_of_silence(one.device, met, battery(one.device.id), anything=anything)
+    return {**_ours(one, battery), "address": one.device.address or met or "", "cause": cause}
 
 
 def cause_of_silence(device: Device, met: str | None, level: float | None, *, anything: bool) -> str:

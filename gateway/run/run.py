@@ -183,12 +183,9 @@ class Gateway:
             audit.stopped(ended)
             await pairing.close()
             await work.devices.close()
-            if recorder is not None:
-                await asyncio.to_thread(recorder.close)
-            await asyncio.to_thread(outbox.flush)
-            await asyncio.to_thread(publisher.stop)
-            await asyncio.to_thread(preparation.close)
-            await asyncio.to_thread(commands.close)
+            ends: list[Callable[[], object]] = [outbox.flush, publisher.stop, preparation.close, commands.close]
+            for end in ends if recorder is None else [recorder.close, *ends]:
+                await asyncio.to_thread(end)
 
     def _begin_run(self, ward: KeptWard) -> Ward:
         """Have the ward begin another run of the gateway; return it as it is in force."""

@@ -168,7 +168,7 @@ class ExoTelemetry(SimulatedDevice):
             joints, joints, round(source.rate_hz), mode=2, assistance=source.assistance, body_weight_support=0.0,
             serial=serial,
         )  # fmt: skip
-        self._battery = Battery(lasts_h=3.0)
+        self.battery = Battery(lasts_h=3.0)
         self._counter = 0
         self._described_s = -math.inf
         self._described = self.state
@@ -203,7 +203,7 @@ class ExoTelemetry(SimulatedDevice):
             self.counts.lost += samples
 
     def _device_part(self, time_us: int) -> bytes:
-        percent = self._battery.percent(self.timeline.now_s)
+        percent = self.battery.percent(self.timeline.now_s)
         volts = EMPTY_V + percent / 100 * (FULL_V - EMPTY_V)
         return encode_device(
             replace(self.state, battery=percent, battery_v=volts), counter=self._counter, time_us=time_us

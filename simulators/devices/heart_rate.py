@@ -80,10 +80,10 @@ class HeartRateStrap(Peripheral):
             advertised=advertisement(local_name, services=[HEART_RATE_SERVICE]),
         )
         self.source = source
-        self._battery = Battery(lasts_h=400.0)  # a coin cell
+        self.battery = Battery(lasts_h=400.0)  # a coin cell
         self._measurement = characteristic(MEASUREMENT, notify=True)
         self._level = characteristic(BATTERY_LEVEL, read=self._read_level, notify=battery_notifies)
-        self._sent_percent = self._battery.percent(0.0)
+        self._sent_percent = self.battery.percent(0.0)
         self._recent: deque[float] = deque(maxlen=AVERAGED_BEATS)
         self._last_beat_s = -SIGNAL_LOST_S
         self._next_s = PERIOD_S
@@ -113,7 +113,7 @@ class HeartRateStrap(Peripheral):
         return str(self._config.name).split()[-1].encode()
 
     def _read_level(self) -> bytes:
-        return bytes([self._battery.percent(self.timeline.now_s)])
+        return bytes([self.battery.percent(self.timeline.now_s)])
 
     def _send(self, until_s: float) -> bool:
         while self._next_s <= until_s:
@@ -139,6 +139,6 @@ class HeartRateStrap(Peripheral):
         else:
             self.streaming = False
             self.counts.unsent += 1
-        percent = self._battery.percent(self._next_s)
+        percent = self.battery.percent(self._next_s)
         if percent != self._sent_percent and self.notify(self._level, [bytes([percent])]):
             self._sent_percent = percent

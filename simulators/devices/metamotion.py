@@ -64,7 +64,7 @@ class MetaMotion(Peripheral):
         self.others: list[bytes] = []
         self._model = model
         self._pull = Pull(source, self.counts)
-        self._battery = Battery(lasts_h=20.0)
+        self.battery = Battery(lasts_h=20.0)
         self._fusion = Fusion()
         self._range_g, self._range_dps = 2.0, 2000.0
         self._set = {ACC: b"\x28\x03", GYR: b"\x28\x00"}
@@ -77,7 +77,7 @@ class MetaMotion(Peripheral):
         """Return the GATT services."""
         return [
             Service(SERVICE, [characteristic(COMMAND, write=self._obey), self._notified]),
-            battery_service(self._battery, self.timeline),
+            battery_service(self.battery, self.timeline),
             information(self._model, self.address.replace(":", "")[-6:]),
         ]
 

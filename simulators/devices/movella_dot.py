@@ -137,8 +137,8 @@ class MovellaDot(Peripheral):
         )
         self.source = source
         self._pull = Pull(source, self.counts)
-        self._battery = Battery(lasts_h=6.0)
-        self._sent_percent = self._battery.percent(0.0)
+        self.battery = Battery(lasts_h=6.0)
+        self._sent_percent = self.battery.percent(0.0)
         self._mode = 0
         self.blinked = 0
         self._fusion = Fusion()
@@ -193,7 +193,7 @@ class MovellaDot(Peripheral):
         self.streaming, self._mode = bool(data[1]), data[2]
 
     def _read_battery(self) -> bytes:
-        return bytes([self._battery.percent(self.timeline.now_s), 0])
+        return bytes([self.battery.percent(self.timeline.now_s), 0])
 
     def _send(self, until_s: float) -> bool:
         motion = self._pull.due(until_s, wanted=self.streaming)
@@ -201,7 +201,7 @@ class MovellaDot(Peripheral):
             return False
         if len(motion.time_s):
             self._send_motion(motion)
-            percent = self._battery.percent(until_s)
+            percent = self.battery.percent(until_s)
             if percent != self._sent_percent and self.notify(self._level, [bytes([percent, 0])]):
                 self._sent_percent = percent
         return True

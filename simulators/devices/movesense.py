@@ -99,7 +99,7 @@ class Movesense(Peripheral):
         self._heart, self._make_movement = heart, movement
         self._up_ms, self._speed = up_ms, 1.0 + drift_ppm * 1e-6
         self._room, self._lose_every = room, lose_every
-        self._battery = Battery(lasts_h=100.0)
+        self.battery = Battery(lasts_h=100.0)
         self._notifications = characteristic(NOTIFICATIONS, notify=True)
         self._beat_s = -10.0
         self._payloads = 0
@@ -131,7 +131,7 @@ class Movesense(Peripheral):
             status = OK if self.running.pop(reference, None) else NOT_FOUND
             self._answer(reference, struct.pack("<H", status))
         elif kind == GET and rest == "/System/Energy/Level":
-            self._answer(reference, struct.pack("<HB", OK, self._battery.percent(self.timeline.now_s)))
+            self._answer(reference, struct.pack("<HB", OK, self.battery.percent(self.timeline.now_s)))
         else:
             self._answer(reference, struct.pack("<H", NOT_FOUND if kind == GET else BAD_REQUEST))
 

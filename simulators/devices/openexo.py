@@ -102,7 +102,7 @@ class OpenExo(Peripheral):
         self.commands: list[bytes] = []
         self._joint: Literal["hip", "ankle"] = "hip" if source.joints[0] == "hip" else "ankle"
         self._names, self._up_s = names, up_s
-        self._battery = Battery(lasts_h=1.5)
+        self.battery = Battery(lasts_h=1.5)
         self._greeted = False
         self._telemetry = characteristic(TELEMETRY, notify=True)
         self._error = characteristic(ERROR, notify=True)
@@ -161,7 +161,7 @@ class OpenExo(Peripheral):
             self.counts.unsent += len(motion)
 
     def _volts(self) -> float:
-        return EMPTY_V + self._battery.percent(self.timeline.now_s) / 100 * (FULL_V - EMPTY_V)
+        return EMPTY_V + self.battery.percent(self.timeline.now_s) / 100 * (FULL_V - EMPTY_V)
 
     def _ankles(self, motion: ExoMotion, k: int) -> list[float]:
         torques = [float(part[k, side, 0]) for side in (0, 1) for part in (motion.command, motion.torque)]

@@ -46,7 +46,7 @@ class PeriodicDevice(Peripheral):
             advertised=advertisement(local_name, services=[self.service]),
         )  # fmt: skip
         self._serial = serial
-        self._battery = Battery(lasts_h=100.0)
+        self.battery = Battery(lasts_h=100.0)
         self._measurement = characteristic(self.measurement, notify=not self.indicates, indicate=self.indicates)
         self._next_s = self.period_s
 
@@ -54,7 +54,7 @@ class PeriodicDevice(Peripheral):
         """Return the GATT services."""
         return [
             Service(f"{self.service:04X}", [self._measurement]),
-            battery_service(self._battery, self.timeline),
+            battery_service(self.battery, self.timeline),
             information(f"Simulated {self.model.lower()}", self._serial),
             time_service(self.timeline),
         ]

@@ -108,7 +108,7 @@ class Polar(Peripheral):
         self._model, self._make_movement = model, movement
         self._heart_source, self._off, self._lose_every = heart, off, lose_every
         self._speed = 1.0 + drift_ppm * 1e-6
-        self._battery = Battery(lasts_h=30.0)
+        self.battery = Battery(lasts_h=30.0)
         self._heart = characteristic(MEASUREMENT, notify=True)
         self._level = characteristic(BATTERY_LEVEL, read=self._read_level, notify=True)
         self._control = characteristic(CONTROL_POINT, read=self._read_control, write=self._write, indicate=True)
@@ -146,7 +146,7 @@ class Polar(Peripheral):
         return self._off is None or not self._off[0] <= at_s < self._off[1]
 
     def _read_level(self) -> bytes:
-        return bytes([self._battery.percent(self.timeline.now_s)])
+        return bytes([self.battery.percent(self.timeline.now_s)])
 
     def _read_control(self) -> bytes:
         return pmd.features(sorted(self._measurements))

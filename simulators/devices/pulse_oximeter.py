@@ -76,7 +76,7 @@ class PulseOximeter(Peripheral):
         self.source = source
         self._saturation = saturation
         self._stored = list(stored)
-        self._battery = Battery(lasts_h=30.0)
+        self.battery = Battery(lasts_h=30.0)
         self._serial = local_name.rsplit(maxsplit=1)[-1]
         self._continuous = characteristic(CONTINUOUS, notify=True)
         self._spot = characteristic(SPOT_CHECK, indicate=True)
@@ -89,7 +89,7 @@ class PulseOximeter(Peripheral):
         features = characteristic(FEATURES, read=struct.pack("<H", _FEATURES))
         return [
             Service(f"{SERVICE:04X}", [self._spot, self._continuous, features]),
-            battery_service(self._battery, self.timeline),
+            battery_service(self.battery, self.timeline),
             information("Simulated oximeter", self._serial),
             time_service(self.timeline),
         ]

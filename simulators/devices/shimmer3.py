@@ -103,7 +103,7 @@ class Shimmer3(SerialDevice):
         self.parts = WornParts(worn or Electrodes(), exg, newer=hardware == SHIMMER3R)
         self._hardware = hardware
         self._magnetic = FIRST_MAGNETIC if first_magnetometer else MAGNETIC
-        self._battery = Battery(lasts_h=12.0)
+        self.battery = Battery(lasts_h=12.0)
         self._sensors = ACCELERATION.sensors | ANGULAR_RATE.sensors
         self._crc_bytes = 0
         self._clock_ticks: int | None = None
@@ -225,7 +225,7 @@ class Shimmer3(SerialDevice):
         return bytes([0x8A, 0x71, clock | (_STREAMING | _SENSING if self.streaming else 0)]) + plugged
 
     def _battery_level(self) -> bytes:
-        share = self._battery.percent(self.timeline.now_s) / 100
+        share = self.battery.percent(self.timeline.now_s) / 100
         volts = BATTERY_EMPTY_V + share * (BATTERY_FULL_V - BATTERY_EMPTY_V)
         return struct.pack("<BBHB", 0x8A, 0x94, round(volts * ADC_PER_VOLT), 0x80)
 

@@ -69,7 +69,7 @@ class Vesc(SerialDevice):
         self.others = bytearray()
         self.fault = 0
         self._side = 0 if side == SIDES[0] else 1
-        self._battery = Battery(lasts_h=2.0)
+        self.battery = Battery(lasts_h=2.0)
         self._newest: ExoMotion | None = None
 
     @property
@@ -91,7 +91,7 @@ class Vesc(SerialDevice):
 
     def _answer(self, motion: ExoMotion) -> bytes:
         speed_deg_s, torque_nm = (float(part[-1, self._side, 0]) for part in (motion.velocity, motion.torque))
-        percent = self._battery.percent(self.timeline.now_s)
+        percent = self.battery.percent(self.timeline.now_s)
         return encode_values(
             motor_current=torque_nm / NM_PER_AMPERE,
             erpm=speed_deg_s / 6.0 * GEAR * POLE_PAIRS,

@@ -66,7 +66,7 @@ class WitMotion(Peripheral):
         self.source = source
         self.others: list[bytes] = []
         self._pull = Pull(source, self.counts)
-        self._battery = Battery(lasts_h=10.0)
+        self.battery = Battery(lasts_h=10.0)
         self._fusion = Fusion()
         self._field = (0.0, 0.0, 0.0)
         self._unlocked_s = -UNLOCKED_S
@@ -93,7 +93,7 @@ class WitMotion(Peripheral):
             self.others.append(data)
 
     def _register(self, number: int) -> bytes:
-        percent = self._battery.percent(self.timeline.now_s)
+        percent = self.battery.percent(self.timeline.now_s)
         values: dict[int, Sequence[float]] = {
             0x03: [RATE_CODES.get(self.source.rate_hz, 9)],
             0x3A: [m * MILLIGAUSS for m in self._field],

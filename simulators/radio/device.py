@@ -14,7 +14,6 @@ from simulators.radio.counts import Counts
 
 MOST_TICKS = 100  # of the source in one turn, where the reader has not read or the computer has not run: two seconds
 DRIFT = 500e-6  # of a crystal that is hot, or bad: ten times what they are sold as
-NEARLY_EMPTY = 3  # percent
 FLOOD = 20  # times that each packet is sent by a device that floods: over a thousand packets a second of a DOT
 
 Misbehaviour = Literal["", "flood", "repeat", "garbage"]
@@ -92,19 +91,6 @@ class SimulatedDevice(ABC):
     def reset(self) -> None:
         """Have the device's clock start at nought again, as firmware does that falls over; the link stays."""
         self._reset_wanted = True
-
-    async def run_low(self, for_s: float) -> None:
-        """Have its battery nearly empty for a while (simulated seconds). Raises ValueError where it has none."""
-        battery = getattr(self, "_battery", None)  # whoever has one keeps it so
-        if battery is None:
-            raise ValueError(f"'{self.name}' has no battery")
-        battery.at_most = NEARLY_EMPTY
-        await self.timeline.reach(self.timeline.now_s + for_s)
-        battery.at_most = 100
-
-    async def rotate(self) -> None:
-        """Have another address from now on. Raises ValueError: only a Bluetooth device has one."""
-        raise ValueError(f"'{self.name}' has no address that could change")
 
     async def leave(self, for_s: float) -> None:
         """Go out of range: the link is lost, and there is nothing to be found for a while (simulated seconds)."""

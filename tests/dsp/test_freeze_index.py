@@ -70,7 +70,7 @@ def test_a_rate_that_cannot_show_trembling_is_refused() -> None:
 
 
 @pytest.mark.recordings
-def test_episodes_rated_from_video_are_told_from_walking() -> None:
+def test_episodes_rated_from_video_are_distinguished_from_walking() -> None:
     command = [sys.executable, str(shared_path("score", "freezing.py")), "tests.scoring:freezing"]
     command += ["--data", str(shared_path("data", "gait"))]
     printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import string
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -240,7 +241,7 @@ def judge(
 
 def _tasks() -> Counter[str]:
     """Return the tasks of the loop by what they do."""
-    return Counter(task.get_name().rstrip("0123456789") for task in asyncio.all_tasks())
+    return Counter(task.get_name().rstrip(string.digits) for task in asyncio.all_tasks())
 
 
 async def _settled(watched: list[Watched]) -> None:

@@ -20,11 +20,10 @@ from simulators.body.body import Placement
 from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.devices.movella_dot import MovellaDot
 from simulators.devices.orphe import Orphe
-from simulators.faults import Fault, read_faults
+from simulators.faults import NEARLY_EMPTY, Fault, read_faults
 from simulators.motion.mounted import Mounted
 from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
-from simulators.radio.device import NEARLY_EMPTY
 from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral
 from simulators.radio.radio import SimulatedRadio
