@@ -105,6 +105,13 @@ def test_a_line_is_tried_out_before_it_runs(tmp_path: Path) -> None:
     assert "not decoded: a line of another number of values than declared (1)" in done.stderr
 
 
+def test_half_a_number_is_never_shown(tmp_path: Path) -> None:
+    line = "1234,0.0012,-0.0200,0.9981,0.1000,-0.2500,0.0000"
+    done = rehab_gateway("decode", "declared_serial", "--config", configuration(tmp_path), "--text", line)
+    assert "│ 1234 │" in done.stdout
+    assert "…" not in done.stdout
+
+
 def test_a_captured_file_is_tried_out_and_its_first_line_may_have_lost_its_beginning(tmp_path: Path) -> None:
     capture = tmp_path / "port.bin"
     capture.write_bytes(b"2,1,0,0,180,0,0\r\n" + LINE.encode() + b"\r\n" + LINE.encode() + b"\r\n12,1,0")
