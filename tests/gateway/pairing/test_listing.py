@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config.settings import Device
+from drivers.transport.radios import Radios
 from drivers.transport.survey import Sighting, named, readers, survey
 from gateway.pairing.listing import bluetooth_drivers, cause_of_silence, listing
 from gateway.ward.state import Bed, Equipment, Subject, WardState
@@ -109,7 +110,7 @@ async def test_every_simulated_device_is_told_by_what_it_advertises(tmp_path: Pa
     """All but those whose advertisement says nothing: they are declared, or their maker chooses the name."""
     drivers = bluetooth_drivers()
     scene = single(sorted(drivers), ports=tmp_path)
-    radio, heard = SimulatedRadio(socket=tmp_path / "air"), list[Sighting]()
+    radio, heard = Radios([SimulatedRadio(socket=tmp_path / "air")]), list[Sighting]()
     await scene.start(tmp_path / "air")
     await radio.start()
     try:
