@@ -94,6 +94,17 @@ def test_two_motion_sensors_of_one_place_are_told_apart_from_a_muscle_and_a_moti
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_two_sensors_of_several_kinds_of_motion_in_one_place_are_one_sentence(tmp_path: Path) -> None:
+    device = '[[slot.device]]\nid = "{0}"\ndriver = "{1}"\nplacement = "lower_back"\nport = "/dev/{0}"\n'
+    text = (
+        '[[slot]]\nid = "lab-1"\nsubject = "p-1"\n'
+        + device.format("one", "witmotion_serial")
+        + device.format("two", "xsens_mti")
+    )
+    done = rehab_gateway("check", configuration(tmp_path, text))
+    assert " ".join(done.stderr.split()).count("already has a witmotion_serial") == 1
+
+
 def test_a_line_is_tried_out_before_it_runs(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     done = rehab_gateway("decode", "declared_serial", "--json", "--config", config, "--text", LINE, "--text", "1,2,3")
