@@ -55,7 +55,7 @@ def check_placements(settings: Settings, drivers: Drivers) -> Iterator[Finding]:
             if known.placements and device.placement not in known.placements:
                 yield path, f"{setting} is no place for a {device.driver}: choose one of {', '.join(known.placements)}"
                 continue
-            for sensor in known.sensors:
+            for sensor in dict.fromkeys(known.sensors):  # of two kinds of signal, and one sentence
                 other = there.setdefault((sensor, device.placement), device.driver)
                 if other != device.driver:  # two of one driver have a check of their own
                     yield path, f"{setting} already has a {other} in this slot: one {sensor} a place"

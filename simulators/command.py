@@ -163,7 +163,10 @@ def simulate_device(
     write_config: ConfigOption = None,
     fault: FaultOption = None,
 ) -> None:
-    """Simulate a person who wears any devices that have a simulator, of packages of others too."""
+    """Simulate a person who wears any devices that have a simulator, of packages of others too.
+
+    Where a place is taken, the next bed has the device.
+    """
     from simulators.scenes.single import single
 
     with _refused_plainly():

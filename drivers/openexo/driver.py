@@ -187,6 +187,7 @@ class OpenExo(Driver):
     name: ClassVar[str] = "openexo"
     title: ClassVar[str] = "OpenExo exoskeleton (notifications only)"
     transport: ClassVar[Literal["ble", "serial"]] = "ble"
+    names: ClassVar[tuple[str, ...]] = ("EXOBLE_",)
     silence_s: ClassVar[float] = 3600.0  # nothing is sent between trials, and to lose its link may end one
 
     def __init__(self, *, joints: str | None = None, **options: Any) -> None:

@@ -57,7 +57,9 @@ def _ward(settings: Settings) -> str:
 
 
 def _devices(settings: Settings) -> Table:
-    table = Table("slot", "device", "driver", "placement", "found by")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("slot", "device", "driver", "placement", "found by"):
+        table.add_column(heading, overflow="fold")  # an id or an address that is cut short is no use
     for slot in settings.slot:
         for i, device in enumerate(slot.device):
             found = device.address or device.name or device.listen or str(device.port)

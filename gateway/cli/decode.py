@@ -178,7 +178,7 @@ def _channel_by_channel(table: Table, packet: Packet, spec: StreamSpec) -> Table
     for heading in ("channel", "unit"):
         table.add_column(heading)
     for row in shown:
-        table.add_column(str(row.get("tick", "")), justify="right")
+        table.add_column(str(row.get("tick", "")), justify="right", overflow="fold")
     for channel, unit in zip(spec.channels, spec.units, strict=True):
         table.add_row(channel, "" if unit == "1" else unit, *(_cell(row[channel]) for row in shown))
     table.add_row("flags", "", *(", ".join(row["flags"]) for row in shown))
@@ -194,7 +194,7 @@ def _sample_by_sample(table: Table, packet: Packet, spec: StreamSpec) -> Table:
         table.add_column("tick", justify="right")
     for channel, unit in zip(spec.channels, spec.units, strict=True):
         heading = Text.assemble(channel, "\n", ("" if unit == "1" else unit, "dim"))
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")  # half a number is a wrong one
     table.add_column("flags")
     for row in list(rows(packet, spec))[:SHOWN_AT_MOST]:
         cells = [str(row["tick"])] if "tick" in row else []

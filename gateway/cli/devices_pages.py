@@ -33,8 +33,10 @@ def print_scan(found: Json, *, as_json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table("signal", "address", "name", "driver", "device", "worn", "battery", box=None, pad_edge=False,
-                  header_style="dim")  # fmt: skip
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("signal", "address", "name", "driver", "device", "worn", "battery"):
+        # The address and the id are what one types next: never cut short.
+        table.add_column(heading, no_wrap=heading == "address", overflow="fold")
     for one in found["heard"]:
         signal = "connected" if one["rssi_dbm"] is None else f"{one['rssi_dbm']} dBm"
         worn = f"{one['bed']}, {one['placement'].replace('_', ' ')}" if one["bed"] else "-"

@@ -98,7 +98,7 @@ class Orphe(Peripheral):
         )  # fmt: skip
         self.source = source
         self.others: list[bytes] = []
-        self._side, self._began_ms = side, began_ms
+        self.side, self._began_ms = side, began_ms
         self._pull = Pull(source, self.counts)
         self._fusion = Fusion()
         self._layout = MODES[4]
@@ -125,7 +125,7 @@ class Orphe(Peripheral):
 
     def _about(self) -> bytes:
         """Battery (2: much), side, ranges of 16 g and 2000 deg/s."""
-        return bytes([2, self._side == "right", 0, 0, 0, 0, 0, 0, 3, 3])
+        return bytes([2, self.side == "right", 0, 0, 0, 0, 0, 0, 3, 3])
 
     def _obey(self, data: bytes) -> None:
         if len(data) == 2 and data[0] == 0x0D and data[1] in MODES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simulators.body.body import WalkingBody
 from simulators.body.heart import Heart
 from simulators.devices.movesense import Movesense
 from simulators.devices.polar import Polar
@@ -19,7 +18,7 @@ def polar(place: Place) -> PlacedDevice:
         name=place.name, timeline=place.timeline, hub=place.hub, address=place.address, model="H10",
         heart=Heart(place.seed), movement=_movement(place),
     )  # fmt: skip
-    return PlacedDevice(strap, "polar", "chest", address=place.address)
+    return PlacedDevice(strap, "polar", place.worn or "chest", address=place.address, axes=place.axes)
 
 
 def movesense(place: Place) -> PlacedDevice:
@@ -28,9 +27,8 @@ def movesense(place: Place) -> PlacedDevice:
         name=place.name, timeline=place.timeline, hub=place.hub, address=place.address,
         heart=Heart(place.seed), movement=_movement(place),
     )  # fmt: skip
-    return PlacedDevice(sensor, "movesense", "chest", address=place.address)
+    return PlacedDevice(sensor, "movesense", place.worn or "chest", address=place.address, axes=place.axes)
 
 
 def _movement(place: Place) -> Callable[[float], MotionSource]:
-    body = WalkingBody(place.seed)
-    return lambda rate_hz: body.sensor("lower_back", rate_hz=rate_hz, seed=place.seed)
+    return lambda rate_hz: place.sensor("lower_back", rate_hz)

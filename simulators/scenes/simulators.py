@@ -19,6 +19,7 @@ from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import place_address
 from simulators.radio.hub import Hub
 from simulators.scenes.scene import PlacedDevice
+from simulators.sensing.clock import Clock
 
 ENTRY_POINTS = "rehab_gateway.simulators"
 LOOPBACK = "127.0.0.1"
@@ -42,6 +43,7 @@ class Place:
         options: Of the driver that reads it.
         given_address: Its Bluetooth address, where it is given.
         given_port: Its serial port, where it is given.
+        given_listen: Address and UDP port that it sends to, where they are given.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Place:
     options: Mapping[str, Any] = field(default_factory=dict)
     given_address: str = ""
     given_port: Path | None = None
+    given_listen: tuple[str, int] | None = None
 
     @property
     def address(self) -> str:
@@ -65,7 +68,7 @@ class Place:
     @property
     def listen(self) -> tuple[str, int]:
         """Return an address and port of this computer that no other place has, for a device of the network."""
-        return LOOPBACK, FIRST_UDP_PORT + self.number
+        return self.given_listen or (LOOPBACK, FIRST_UDP_PORT + self.number)
 
     @property
     def port(self) -> Path:
@@ -76,13 +79,14 @@ class Place:
         """Return who wears it: for devices of one seed the same movement."""
         return WalkingBody(self.seed, height_m=self.height_m)
 
-    def sensor(self, usual: Placement, rate_hz: float) -> MotionSource:
+    def sensor(self, usual: Placement, rate_hz: float, drift_ppm: float = 0.0) -> MotionSource:
         """Return the movement of an inertial sensor where it is worn, in its own axes; or where such a one usually is.
 
-        A place that does not move with the legs is taken for the lower back.
+        A place that does not move with the legs is taken for the lower back. Its clock runs fast by ``drift_ppm``.
         """
         placement = next((each for each in PLACEMENTS if each == self.worn), "lower_back" if self.worn else usual)
-        source = self.body().sensor(placement, rate_hz=rate_hz, seed=self.seed)
+        clock = Clock(seed=self.seed, drift_ppm=drift_ppm)
+        source = self.body().sensor(placement, rate_hz=rate_hz, clock=clock, seed=self.seed)
         return source if self.axes == "x y z" else Mounted(source, self.axes)
 
 

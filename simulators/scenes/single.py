@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from simulators.body.heart import Heart
@@ -15,6 +17,7 @@ from simulators.radio.hub import Hub
 from simulators.scenes.scene import Bed, PlacedDevice, Scene
 from simulators.scenes.simulators import Place, load_simulator
 
+BEDSIDE = "bedside"
 DOT_RATE_HZ = 60.0  # the most that a DOT streams
 SHIMMER_RATE_HZ = 51.2  # as Shimmers are shipped
 
@@ -22,19 +25,38 @@ SHIMMER_RATE_HZ = 51.2  # as Shimmers are shipped
 def single(
     drivers: Sequence[str], *, ports: Path, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = ()
 ) -> Scene:
-    """Return a scene of one bed with one simulated device for each driver named, not started.
+    """Return a scene with one simulated device for each driver named, not started; those of a bed are on one body.
+
+    A device whose place is taken is worn by whoever is in the next bed: nobody wears two on one foot.
 
     Raises:
         ValueError: if a driver has no simulator, it cannot be loaded, or a fault names a device that is not there.
     """
     hub, timeline = Hub(), Timeline(speed=speed, running=False)
-    placed = []
+    beds: list[list[PlacedDevice]] = []
     for number, driver in enumerate(drivers, 1):
-        name = f"{driver.replace('_', '-')}-{number}"
-        placed.append(load_simulator(driver)(Place(name, number, timeline, hub, ports, seed + number)))
-    scene = Scene(hub, timeline, [Bed("bed-1", "Bed 1", "sim-001", placed)], faults)
+        simulator, like = load_simulator(driver), Place(_name(driver, number), number, timeline, hub, ports)
+        for bed in itertools.count():
+            if bed == len(beds):
+                beds.append([])
+            placed = simulator(replace(like, seed=seed + bed + 1))
+            if not any(_in_the_way(placed, other) for other in beds[bed]):
+                beds[bed].append(placed)
+                break
+    scene = Scene(
+        hub, timeline, [Bed(f"bed-{n}", f"Bed {n}", f"sim-{n:03}", worn) for n, worn in enumerate(beds, 1)], faults
+    )
     scene.check()
     return scene
+
+
+def _name(driver: str, number: int) -> str:
+    return f"{driver.replace('_', '-')}-{number}"
+
+
+def _in_the_way(one: PlacedDevice, other: PlacedDevice) -> bool:
+    """Say whether two cannot be in one place: beside a bed there is room for all kinds, on a body for one device."""
+    return one.placement == other.placement and (one.placement != BEDSIDE or one.driver == other.driver)
 
 
 def heart_rate(place: Place) -> PlacedDevice:

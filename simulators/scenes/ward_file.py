@@ -15,7 +15,7 @@ from simulators.motion.wearer import Wearer
 from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral
 from simulators.scenes.scene import Bed, PlacedDevice, Scene
-from simulators.scenes.simulators import Place, load_simulator
+from simulators.scenes.simulators import LOOPBACK, Place, load_simulator
 
 DEVICES = Path("/dev")
 """Where no port of ours can be: a device whose port is there gets one in the folder of ports."""
@@ -79,7 +79,7 @@ def ward_from_file(
         for device in slot.get("device", []):
             number += 1
             place = _place(file, slot, device, Place("", number, timeline, hub, ports, 1000 * seed + at))
-            placed.append(_device(place, device, wearer))
+            placed.append(_device(file, place, device, wearer))
         label = str(slot.get("label") or slot["id"])
         beds.append(Bed(str(slot["id"]), label, str(slot["subject"]), placed, slot.get("height_m")))
     scene = Scene(hub, timeline, beds, faults)
@@ -99,12 +99,17 @@ def _place(file: WardFile, slot: Table, device: Table, like: Place) -> Place:
         str(device["id"]), like.number, like.timeline, like.hub, like.ports, like.seed,
         worn=str(device.get("placement", "")), axes=str(device.get("axes", "x y z")),
         height_m=float(slot.get("height_m", HEIGHT_M)), options=device.get("options", {}),
-        given_address=_address(str(device.get("address", ""))), given_port=given,
+        given_address=_address(str(device.get("address", ""))), given_port=given, given_listen=_listen(device),
     )  # fmt: skip
 
 
-def _device(place: Place, device: Table, wearer: Wearer) -> PlacedDevice:
+def _device(file: WardFile, place: Place, device: Table, wearer: Wearer) -> PlacedDevice:
     placed = load_simulator(str(device["driver"]))(place)
+    if placed.options and place.options != placed.options and file.socket is not None:  # else others are written
+        raise ValueError(
+            f"'{place.name}' has options that a simulated {placed.driver} does not send by: 'simulate device "
+            f"{placed.driver} --write-config FILE' writes those it does, or leave 'socket' of the radio out"
+        )
     placed.device.wearer = wearer
     name = device.get("name")
     if name is not None and isinstance(placed.device, Peripheral):
@@ -112,8 +117,15 @@ def _device(place: Place, device: Table, wearer: Wearer) -> PlacedDevice:
     return PlacedDevice(
         placed.device, placed.driver, place.worn or placed.placement,
         address=placed.address if name is None else None, port=placed.port, axes=place.axes,
-        local_name=name, options=place.options,
+        local_name=name, options=placed.options or place.options, listen=placed.listen, sender=placed.sender,
     )  # fmt: skip
+
+
+def _listen(device: Table) -> tuple[str, int] | None:
+    """Return where a device of the network sends to, if it sends from this computer to itself; else None."""
+    host, _, number = str(device.get("listen", "")).rpartition(":")
+    here = host == device.get("sender") == LOOPBACK
+    return (host, int(number)) if here and number.isdecimal() else None
 
 
 def _address(text: str) -> str:

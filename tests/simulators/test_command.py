@@ -10,14 +10,19 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from config.loader import load
 from config.settings import Settings
 from drivers.registry import driver_names
+from gateway.cli.options import known_drivers
 from simulators.command import app
+from simulators.devices.movella_dot import MovellaDot
 from simulators.radio.radio import SimulatedRadio
 from simulators.scenes.simulators import simulator_names
+from simulators.scenes.single import single
 from tests.simulators.helpers import PATIENCE_S
 from tests.simulators.test_scene import made_recording
 
@@ -106,3 +111,27 @@ def test_a_wrong_argument_is_one_sentence_and_nothing_starts(tmp_path: Path, arg
     assert reason in result.output
     assert "Traceback" not in result.output
     assert not list(tmp_path.iterdir())
+
+
+async def test_a_device_whose_place_is_taken_is_in_the_next_bed(tmp_path: Path) -> None:
+    drivers = sorted(simulator_names())
+    scene = single(drivers, ports=tmp_path)
+    path = tmp_path / "ward.toml"
+    path.write_text(scene.configuration(tmp_path / "radio"))
+    settings = load(path, known_drivers())  # which refuses two in one place
+    worn = [[device.driver for device in slot.device] for slot in settings.slot]
+    assert sorted(driver for each in worn for driver in each) == drivers
+    assert "heart_rate" in worn[0]
+    assert "polar" in worn[2]  # movesense came before it
+
+
+async def test_devices_that_one_person_wears_are_on_one_body(tmp_path: Path) -> None:
+    turned = []
+    for drivers in (["movella_dot"], ["heart_rate", "movella_dot"]):
+        dot = single(drivers, ports=tmp_path).devices[f"movella-dot-{len(drivers)}"]
+        assert isinstance(dot, MovellaDot)
+        motion = dot.source.read_until(12.0)
+        assert motion is not None
+        turned.append(motion.gyr)
+    assert np.abs(turned[0]).max() > 1.0
+    np.testing.assert_array_equal(turned[0], turned[1])

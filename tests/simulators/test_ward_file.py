@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import tomllib
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +16,20 @@ from config.settings import Settings
 from drivers.heart_rate.driver import HeartRate
 from drivers.movella_dot.driver import MovellaDot as DotDriver
 from drivers.transport.ble import BleTransport
+from simulators.body.body import Placement
+from simulators.devices.exo_frame_udp import ExoFrameUdp
 from simulators.devices.movella_dot import MovellaDot
+from simulators.devices.orphe import Orphe
 from simulators.faults import NEARLY_EMPTY, Fault, read_faults
 from simulators.motion.mounted import Mounted
-from simulators.motion.source import Motion
+from simulators.motion.source import Motion, MotionSource
+from simulators.motion.timeline import Timeline
+from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral
 from simulators.radio.radio import SimulatedRadio
+from simulators.scenes.prototypes import STRUCT
 from simulators.scenes.scene import Scene
+from simulators.scenes.simulators import Place, load_simulator
 from simulators.scenes.ward_file import WardFile, ward_from_file
 from tests.simulators.helpers import Counting, count, decoded, streaming, until
 from tests.simulators.test_command import simulate
@@ -101,9 +109,7 @@ async def test_each_device_is_as_the_file_says(file: Path, tmp_path: Path) -> No
         assert slot.device == moved
 
 
-@pytest.mark.parametrize(
-    "example", ["ward.toml", "exoskeleton.toml", "health.toml", "external-broker.toml", "influxdb.toml", "demo.toml"]
-)
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.toml")))
 async def test_every_example_can_be_simulated(example: str, tmp_path: Path) -> None:
     found = tomllib.loads((EXAMPLES / example).read_text())
     named = [device["id"] for slot in found.get("slot", []) for device in slot.get("device", [])]
@@ -113,6 +119,82 @@ async def test_every_example_can_be_simulated(example: str, tmp_path: Path) -> N
         return
     scene = ward_from_file(WardFile.read(EXAMPLES / example), ports=tmp_path)
     assert list(scene.devices) == named
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Place):
+    """A place that keeps what it was asked for the movement of."""
+
+    usual: list[str] = field(default_factory=list)
+
+    def sensor(self, usual: Placement, rate_hz: float, drift_ppm: float = 0.0) -> MotionSource:
+        self.usual.append(usual)
+        return Place.sensor(self, usual, rate_hz, drift_ppm)
+
+
+@pytest.mark.parametrize(
+    "driver",
+    ["bno08x_rvc", "declared_ble", "declared_serial", "metamotion", "microstrain", "movella_dot", "openbci_cyton",
+     "orphe", "shimmer3", "witmotion", "witmotion_serial", "xsens_mti"],
+)  # fmt: skip
+async def test_a_motion_sensor_moves_where_the_file_says_that_it_is_worn(driver: str, tmp_path: Path) -> None:
+    place = Asked("sensor", 1, Timeline(), Hub(), tmp_path, worn="right_thigh", axes="-x -y z")
+    placed = load_simulator(driver)(place)
+    assert (len(place.usual), placed.placement, placed.axes) == (1, "right_thigh", "-x -y z")
+    usual = Asked("sensor", 1, Timeline(), Hub(), tmp_path)
+    assert [load_simulator(driver)(usual).placement] == usual.usual
+
+
+async def test_an_insole_is_made_for_the_foot_that_the_file_says(tmp_path: Path) -> None:
+    places = [Place("insole", 1, Timeline(), Hub(), tmp_path, worn=worn) for worn in ("left_foot", "right_foot")]
+    insoles = [load_simulator("orphe")(place).device for place in places]
+    assert [insole.side for insole in insoles if isinstance(insole, Orphe)] == ["left", "right"]
+
+
+EXOSKELETON = """
+simulated = true
+[radio]
+name = "simulated"
+socket = "air"
+[[slot]]
+id = "bay-a"
+subject = "p-1"
+[[slot.device]]
+id = "exo"
+driver = "exo_frame_udp"
+placement = "exoskeleton"
+listen = "{listen}"
+sender = "{sender}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("listen", "sender", "found"),
+    [("127.0.0.1:5005", "127.0.0.1", ("127.0.0.1", 5005)), ("192.0.2.10:5005", "192.0.2.20", ("127.0.0.1", 27201))],
+    ids=["here", "elsewhere"],
+)
+async def test_a_device_of_the_network_is_found_where_the_file_says_or_on_this_computer(
+    listen: str, sender: str, found: tuple[str, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "ward.toml"
+    path.write_text(EXOSKELETON.format(listen=listen, sender=sender))
+    scene = scene_of(path)
+    exo = scene.devices["exo"]
+    assert isinstance(exo, ExoFrameUdp)
+    assert exo.target == found
+    (written,) = Settings.model_validate(tomllib.loads(scene.configuration(tmp_path / "air"))).slot
+    assert (written.device[0].listen, written.device[0].sender) == ("{}:{}".format(*found), "127.0.0.1")
+
+
+async def test_a_declared_device_that_would_not_be_understood_is_refused(tmp_path: Path) -> None:
+    path, declared = tmp_path / "ward.toml", (EXAMPLES / "laboratory.toml").read_text()
+    path.write_text(declared)
+    written = Settings.model_validate(tomllib.loads(scene_of(path).configuration(tmp_path / "air")))
+    options = [each.options for slot in written.slot for each in slot.device if each.driver == "declared_ble"]
+    assert options == [STRUCT]
+    path.write_text(declared.replace('adapter = "hci0"', 'name = "simulated"\nsocket = "air"'))
+    with pytest.raises(ValueError, match="has options that a simulated declared_"):
+        scene_of(path)
 
 
 async def test_devices_of_one_slot_are_on_one_body_and_those_of_another_are_not(file: Path) -> None:

@@ -94,6 +94,17 @@ def test_two_motion_sensors_of_one_place_are_told_apart_from_a_muscle_and_a_moti
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_two_sensors_of_several_kinds_of_motion_in_one_place_are_one_sentence(tmp_path: Path) -> None:
+    device = '[[slot.device]]\nid = "{0}"\ndriver = "{1}"\nplacement = "lower_back"\nport = "/dev/{0}"\n'
+    text = (
+        '[[slot]]\nid = "lab-1"\nsubject = "p-1"\n'
+        + device.format("one", "witmotion_serial")
+        + device.format("two", "xsens_mti")
+    )
+    done = rehab_gateway("check", configuration(tmp_path, text))
+    assert " ".join(done.stderr.split()).count("already has a witmotion_serial") == 1
+
+
 def test_a_line_is_tried_out_before_it_runs(tmp_path: Path) -> None:
     config = configuration(tmp_path)
     done = rehab_gateway("decode", "declared_serial", "--json", "--config", config, "--text", LINE, "--text", "1,2,3")
@@ -103,6 +114,13 @@ def test_a_line_is_tried_out_before_it_runs(tmp_path: Path) -> None:
     assert sample["acc_x"] == pytest.approx(9.80665)
     assert sample["gyr_x"] == pytest.approx(3.14159, abs=1e-4)
     assert "not decoded: a line of another number of values than declared (1)" in done.stderr
+
+
+def test_half_a_number_is_never_shown(tmp_path: Path) -> None:
+    line = "1234,0.0012,-0.0200,0.9981,0.1000,-0.2500,0.0000"
+    done = rehab_gateway("decode", "declared_serial", "--config", configuration(tmp_path), "--text", line)
+    assert "│ 1234 │" in done.stdout
+    assert "…" not in done.stdout
 
 
 def test_a_captured_file_is_tried_out_and_its_first_line_may_have_lost_its_beginning(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.cli.devices_pages import lift_sentence, print_tap
+from gateway.cli.devices_pages import lift_sentence, print_scan, print_tap
 from simulators.devices.movella_dot import MovellaDot
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import dot_address
@@ -183,6 +183,18 @@ def test_without_a_radio_it_is_one_sentence(tmp_path: Path) -> None:
     code, _, err = ask("devices", "scan", str(config), "--for", "1")
     assert code == 1
     assert err.startswith("rehab-gateway: the adapter cannot scan")
+
+
+def test_what_one_types_next_is_shown_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    one = {"address": "D4:22:CD:00:00:09", "name": "Movella DOT", "rssi_dbm": -50, "drivers": ["movella_dot"],
+           "device": "dot-of-the-gym-9", "bed": "gym-2", "placement": "right_shank", "battery_pct": 90.0}  # fmt: skip
+    print_scan({"heard": [one], "missing": []}, as_json=False)
+    out = capsys.readouterr().out
+    assert "D4:22:CD:00:00:09" in out
+    assert "…" not in out
 
 
 def test_help_teaches_every_command() -> None:

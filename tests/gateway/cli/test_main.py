@@ -75,6 +75,7 @@ def test_check_says_what_would_run(example: Path) -> None:
     done = rehab_gateway("check", str(example))
     assert (done.returncode, done.stderr) == (0, "")
     assert "is right" in done.stdout.replace("\n", " ")
+    assert "…" not in done.stdout, "an id or an address that is cut short cannot be typed"
 
 
 @pytest.mark.parametrize("command", ["check", "run", "historian", "dashboard", "doctor"])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config.settings import Device
-from drivers.transport.survey import Sighting, named, readers
+from drivers.transport.radios import Radios
+from drivers.transport.survey import Sighting, named, readers, survey
 from gateway.pairing.listing import bluetooth_drivers, cause_of_silence, listing
 from gateway.ward.state import Bed, Equipment, Subject, WardState
+from simulators.radio.radio import SimulatedRadio
+from simulators.scenes.single import single
+from tests.simulators.helpers import PATIENCE_S
 
 DOT, OTHER_DOT, STRAP = "D4:22:CD:00:00:01", "D4:22:CD:00:00:02", "02:48:52:00:01:00"
 HEART_RATE = "0000180d-0000-1000-8000-00805f9b34fb"
@@ -98,3 +104,23 @@ def test_a_name_says_more_than_a_service() -> None:
     both = {"heart_rate": drivers["heart_rate"], "acme": strange}
     assert readers(sighting(STRAP, "acme 7", HEART_RATE), both) == ["acme", "heart_rate"]
     assert readers(sighting(STRAP, "HR", HEART_RATE.upper().lower()), both) == ["heart_rate", "acme"]
+
+
+async def test_every_simulated_device_is_told_by_what_it_advertises(tmp_path: Path) -> None:
+    """All but those whose advertisement says nothing: they are declared, or their maker chooses the name."""
+    drivers = bluetooth_drivers()
+    scene = single(sorted(drivers), ports=tmp_path)
+    radio, heard = Radios([SimulatedRadio(socket=tmp_path / "air")]), list[Sighting]()
+    await scene.start(tmp_path / "air")
+    await radio.start()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(heard) < len(drivers):
+                heard = await survey(radio, 1.0)
+    finally:
+        await radio.stop()
+        await scene.stop()
+    known = {placed.address: placed.driver for bed in scene.beds for placed in bed.placed}
+    told = {known[one.address]: next(iter(readers(one, drivers)), None) for one in heard}
+    unmarked = ("contec_oximeter", "declared_ble", "exo_frame_ble")
+    assert told == {name: None if name in unmarked else name for name in drivers}
