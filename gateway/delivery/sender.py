@@ -173,6 +173,8 @@ class Sender:
             self._send(message, now)
         while self._room and (message := self._side.next_message(self._limits.largest, ending=ending)):
             self._send(message, now)
+        if self._outbox.life_ends:
+            return
         if ending:
             while self._room and (rows := schedule.live(math.inf)):  # no row waits for its slot's second any more
                 self._send(self._message(rows), now)

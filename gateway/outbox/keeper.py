@@ -233,12 +233,12 @@ class FileKeeper:
         file = self.file
         assert isinstance(file, OutboxFile)
         with self._reading, self._guard:
-            self._requests.contradicted = None
             file.facts.update(self._requests.facts)
             fields = move_on(file, self.path, given=given, stored=stored)
             self._requests.release = 0
             self._use(OutboxFile(self.path))
             self.opened_last = 0  # what was moved was given by this run, too
+            self._requests.contradicted = None
         text = (
             f"The outbox was an older image of itself: the history has numbers up to {stored} of it, and it had given"
             f" none beyond {given}. {fields['moved']} rows got new numbers; {given + 1} to {stored} are in doubt"

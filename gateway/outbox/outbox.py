@@ -180,6 +180,11 @@ class Outbox:
                 self._requests.contradicted = stored, given
                 self._pending.schedule(0.0)
 
+    @property
+    def life_ends(self) -> bool:
+        """Whether a new life is about to begin: what is not given yet may get another number, and must not be sent."""
+        return self._requests.contradicted is not None
+
     def state(self) -> OutboxState:
         """Return what the outbox holds."""
         state = self._keeper.state

@@ -20,6 +20,7 @@ from gateway.historian.historian import Historian
 from gateway.model.status import Status
 from gateway.outbox.outbox import Outbox
 from gateway.status.notice_rules import Judge
+from gateway.wire.payload import decode_measurements
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED, HistorianNotice, Receipt
 from gateway.wire.receipt_key import FILE, ReceiptKey, ReceiptKeyError, receipt_key
 from gateway.wire.topics import Topics
@@ -102,6 +103,30 @@ def test_a_receipt_above_what_was_given_is_not_believed_at_all(
         # which begins with the entry of the audit that says so.
         wait_until(lambda: outbox.epoch != before)
         wait_until(lambda: outbox.state().depth + outbox.state().earlier == 100 + 1)
+
+
+def test_of_a_life_that_ends_nothing_is_sent_that_may_get_another_number(
+    outbox: Outbox, server: WithholdingBroker
+) -> None:
+    """It would be stored twice: under its old number, and under that of the new life."""
+    ended = []
+    with published(outbox, server.port):
+        for _ in range(30):
+            ended.append(outbox.epoch)
+            outbox.append(ward(3), urgent=True)
+            server.send(TOPICS.stored, Receipt(ended[-1], 10_000).encode())
+            wait_until(lambda: outbox.epoch != ended[-1])
+    assert sum(len(numbers(server, epoch)) for epoch in ended) > 30
+    for epoch in ended:
+        given = int(str(outbox.facts.get(f"moved {epoch}")).split()[0])
+        assert max(numbers(server, epoch), default=0) <= given
+
+
+def numbers(server: WithholdingBroker, epoch: str) -> list[int]:
+    """Return the numbers of an epoch's measurements that came."""
+    came = [each for seen in server.connections for each in seen.messages if "/measurements/" in each[0]]
+    messages = [decode_measurements("gateway-1", topic.rpartition("/")[2], payload) for topic, payload in came]
+    return [seq for message in messages if message.epoch == epoch for seq, _ in message.measurements]
 
 
 def test_only_listed_historians_count(outbox: Outbox, server: WithholdingBroker) -> None:
