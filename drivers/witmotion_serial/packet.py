@@ -165,11 +165,18 @@ class Packets:
                 self._broken = False
                 at += count * BYTES
                 continue
-            found = data.find(MARK, at + 1)
-            behind = len(data) if found < 0 else found
-            self._faults[NO_PACKET] += behind - at
-            self._broken, at = True, behind
+            at = self._skip(data, at, at + 1)
+        if at < len(data) and data[at] != MARK:  # decided already, whatever comes behind it
+            at = self._skip(data, at, at)
         return starts, broken, at
+
+    def _skip(self, data: bytes, at: int, search_from: int) -> int:
+        """Count the bytes up to the next mark as belonging to no packet; return where it is."""
+        found = data.find(MARK, search_from)
+        behind = len(data) if found < 0 else found
+        self._faults[NO_PACKET] += behind - at
+        self._broken = True
+        return behind
 
 
 def _run(data: bytes, at: int) -> int:
@@ -196,11 +203,12 @@ def take(each: Sequence[Packets], frames: Frames) -> list[Found]:
     ends = np.cumsum(counts).tolist()
     found = []
     for at, (packets, data, count, end) in enumerate(zip(each, own, counts.tolist(), ends, strict=True)):
-        if bad[at] or not packets.in_step:
+        rest = data[count * BYTES :]
+        if bad[at] or not packets.in_step or (rest and rest[0] != MARK):
             reads = slice(start[at], start[at + 1])
             found.append(packets.take(frames.data[reads], frames.arrival_ns[reads].tolist()))
             continue
-        packets.keep(data[count * BYTES :])
+        packets.keep(rest)
         found.append(Found(rows[end - count : end], arrived[end - count : end], np.zeros(count, np.bool_)))
     return found
 

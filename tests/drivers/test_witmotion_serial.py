@@ -204,3 +204,12 @@ async def test_one_that_does_not_answer_is_taken_as_it_was_shipped_or_set() -> N
     assert link.written == [("", UNLOCK), ("", bytes.fromhex("ffaa030800")), ("", READ_RATE)]
     assert link.announced == []
     assert driver.decoder().streams["imu"].rate_hz == 50.0
+
+
+@pytest.mark.parametrize("cut", range(13))
+def test_bytes_that_belong_to_nothing_are_counted_alike_in_any_chunking(cut: int) -> None:
+    junk = bytes(12)
+    decoder = make_driver("witmotion_serial").decoder()
+    decoder.decode([Frame(0, "data", junk[:cut])])
+    decoder.decode([Frame(0, "data", junk[cut:])])
+    assert sum(decoder.faults.values()) == len(junk)

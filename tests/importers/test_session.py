@@ -319,21 +319,21 @@ def test_the_command_line(tmp_path: Path) -> None:
     """As a user would: import, then replay; status 2 and a sentence for what cannot be used."""
     csv, columns = write_csv(tmp_path / "walk.csv"), mapping(tmp_path / "columns.toml")
 
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    def rehab_gateway(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gateway", *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
-    done = run("import", "exoskeleton", csv, "--columns", columns, "-o", tmp_path / "walk.rec")
+    done = rehab_gateway("import", "exoskeleton", csv, "--columns", columns, "-o", tmp_path / "walk.rec")
     assert done.returncode == 0, done.stderr
     assert "6,001 samples at 100 Hz" in done.stderr
-    shown = run("replay", tmp_path / "walk.rec")
+    shown = rehab_gateway("replay", tmp_path / "walk.rec")
     assert "imported" in shown.stdout, shown.stderr
     spoilt = tmp_path / "spoilt.csv"
     spoilt.write_text(csv.read_text("utf-8") + "1,2,3\n", "utf-8")
-    done = run("import", "exoskeleton", spoilt, "--columns", columns, "-o", tmp_path / "s.rec", "--strict")
+    done = rehab_gateway("import", "exoskeleton", spoilt, "--columns", columns, "-o", tmp_path / "s.rec", "--strict")
     assert done.returncode == 1
     assert "1 row left out: other than 22 columns (line 6003)" in done.stderr.replace("\n", " ")
     assert not (tmp_path / "s.rec").exists()
-    done = run("import", "exoskeleton", tmp_path / "none.csv", "--columns", columns, "-o", tmp_path / "n.rec")
+    done = rehab_gateway("import", "exoskeleton", tmp_path / "none.csv", "--columns", columns, "-o", tmp_path / "n.rec")
     assert done.returncode == 2
     assert "none.csv cannot be read" in done.stderr.replace("\n", " ")

@@ -51,7 +51,7 @@ async def simulated(hub: Hub, folder: Path) -> AsyncIterator[Finder]:
         await hub.stop()
 
 
-async def run(drivers: Sequence[str], *, over_bluez: bool) -> list[Outcome]:
+async def try_drivers(drivers: Sequence[str], *, over_bluez: bool) -> list[Outcome]:
     """Try each driver, one after the other, within a bound of time. Raises CannotRunError."""
     outcomes = []
     hub = Hub()
@@ -76,7 +76,7 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     try:
-        outcomes = asyncio.run(run(asked.drivers or ble_drivers(), over_bluez=not asked.simulated))
+        outcomes = asyncio.run(try_drivers(asked.drivers or ble_drivers(), over_bluez=not asked.simulated))
     except CannotRunError as why:
         print(f"cannot run here: {why}")
         return CANNOT_RUN

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from tests.radio.__main__ import CANNOT_RUN, main, run
+from tests.radio.__main__ import CANNOT_RUN, main, try_drivers
 from tests.radio.virtual_adapter import VHCI
 
 
 async def test_a_driver_is_tried_without_bluez_and_one_without_simulator_is_missed() -> None:
-    right, missed = await run(["heart_rate", "no_such_driver"], over_bluez=False)
+    right, missed = await try_drivers(["heart_rate", "no_such_driver"], over_bluez=False)
     assert not right.fault
     assert list(right.times) == ["stream", "back from a lost link", "back from an absence"]
     assert right.samples["heart_rate"] >= 9

@@ -41,7 +41,7 @@ GOLDEN = (
     '{"id":"strap","slot":"bed-1","placement":"chest","driver":"heart_rate","transport":"ble","state":"stopped",'
     '"samples":0,"rate_hz":1.5,"lost":0,"resets":0,"faults":{},"repeated":0,"units":["g"],"age_s":null,'
     '"silence_s":4.0,"battery":null,'
-    '"error":"","advice":"","problem":"","doubt":"","told":null,"clock":null,"mounting":null,"streams":{"heart_rate":'
+    '"error":"","advice":"","problem":"","doubt":"","told":null,"link":null,"clock":null,"mounting":null,"streams":{"heart_rate":'
     '{"channels":["heart_rate","contact","energy"],"units":["/min","1","kJ"],"rate_hz":null},"rr":{"channels":["rr"],'
     '"units":["s"],"rate_hz":null},"battery":{"channels":["level","charging"],"units":["%","1"],"rate_hz":null}}}],'
     '"disk":{"free_bytes":1,"keep_free":2}}'
