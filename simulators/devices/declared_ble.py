@@ -69,12 +69,11 @@ class DeclaredBle(Peripheral):
 
     def _send_motion(self, motion: Motion) -> None:
         packets = []
-        times, accs, gyrs, sent = (each.tolist() for each in (motion.time_s, motion.acc, motion.gyr, motion.sent))
-        for time_s, acc, gyr, goes in zip(times, accs, gyrs, sent, strict=True):
+        for time_s, acc, gyr, _, sent in motion.each():
             packet = self._encoder(self.clock_s(time_s), tuple(acc), tuple(gyr))
-            if goes and not self._muted:
+            if sent and not self._muted:
                 packets.append(packet)
-        self.counts.lost += len(times) - len(packets)
+        self.counts.lost += len(motion.time_s) - len(packets)
         if self.notify(self._notified, self._cut(packets) if self._split else packets):
             self.counts.sent += len(packets)
         else:

@@ -128,9 +128,7 @@ class MetaMotion(Peripheral):
     def _send_motion(self, motion: Motion) -> None:
         messages: list[bytes] = []
         told = 0
-        for time_s, acc, gyr, sent in zip(
-            motion.time_s.tolist(), motion.acc.tolist(), motion.gyr.tolist(), motion.sent.tolist(), strict=True
-        ):
+        for time_s, acc, gyr, _, sent in motion.each():
             if {(FUSION, 0x01), (FUSION, 0x07)} <= self._on:
                 q = self._fusion.update(time_s, acc, gyr)
                 own, count = [bytes([FUSION, 0x07]) + struct.pack("<4f", *q)], 1

@@ -193,25 +193,15 @@ class MicroStrain(SerialDevice):
 
     def _send_motion(self, motion: Motion) -> None:
         packets = []
-        for time_s, acc, gyr, mag, sent in zip(
-            motion.time_s.tolist(),
-            motion.acc.tolist(),
-            motion.gyr.tolist(),
-            motion.mag.tolist(),
-            motion.sent.tolist(),
-            strict=True,
-        ):
+        for time_s, acc, gyr, mag, sent in motion.each():
             self._fusion.update(time_s, acc, gyr)
             now_ns = round(self.clock_s(time_s) * NS)
             made = [self._packet(each, now_ns, (acc, gyr, mag)) for each in SETS if each in self._enabled]
             self._samples += 1
             if sent and not self._muted:
                 packets.append(b"".join(made))
-        written = bool(packets) and self.port.write(b"".join(self._as_sent(packets)))
-        heard = len(packets) if written else 0
-        self.streaming = self.streaming or bool(heard)
-        self.counts.sent += heard
-        self.counts.lost += len(motion.time_s) - heard
+        written = self.write_packets(packets, len(motion.time_s))
+        self.streaming = self.streaming or written
 
     def _packet(self, of: int, now_ns: int, sample: tuple[Vector, Vector, Vector]) -> bytes:
         """Return a packet of a set of data with what is due at this sample; nothing if nothing is."""

@@ -209,14 +209,7 @@ class MovellaDot(Peripheral):
     def _send_motion(self, motion: Motion) -> None:
         mode, oriented = MODES[self._mode], self._mode not in _INERTIAL
         size, payloads = _BYTES[mode.length], []
-        for time_s, acc, gyr, mag, sent in zip(
-            motion.time_s.tolist(),
-            motion.acc.tolist(),
-            motion.gyr.tolist(),
-            motion.mag.tolist(),
-            motion.sent.tolist(),
-            strict=True,
-        ):
+        for time_s, acc, gyr, mag, sent in motion.each():
             clock_s = self.clock_s(time_s)
             increment = self._increment(time_s, acc, gyr) if oriented else STILL
             if sent and not self._muted:

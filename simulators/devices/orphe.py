@@ -144,9 +144,7 @@ class Orphe(Peripheral):
     def _send_motion(self, motion: Motion) -> None:
         frames: list[bytes] = []
         told: list[bytes] = []
-        for time_s, acc, gyr, sent in zip(
-            motion.time_s.tolist(), motion.acc.tolist(), motion.gyr.tolist(), motion.sent.tolist(), strict=True
-        ):
+        for time_s, acc, gyr, _, sent in motion.each():
             q = self._fusion.update(time_s, acc, gyr)
             told += self._foot.steps(time_s, math.hypot(*gyr))
             self._taken += 1

@@ -50,14 +50,10 @@ class SamplingSerial(SerialDevice):
         if motion is None:
             return False
         packets = []
-        times, accs, gyrs, sent = (each.tolist() for each in (motion.time_s, motion.acc, motion.gyr, motion.sent))
-        for time_s, acc, gyr, goes in zip(times, accs, gyrs, sent, strict=True):
+        for time_s, acc, gyr, _, sent in motion.each():
             packet = self.encode(self.clock_s(time_s), tuple(acc), tuple(gyr))
-            if goes and not self._muted:
+            if sent and not self._muted:
                 packets.append(packet)
-        written = bool(packets) and self.port.write(b"".join(self._as_sent(packets)))
+        written = self.write_packets(packets, len(motion.time_s))
         self.streaming = self.streaming or written
-        heard = len(packets) if written else 0
-        self.counts.sent += heard
-        self.counts.lost += len(times) - heard
         return True

@@ -236,17 +236,13 @@ class Shimmer3(SerialDevice):
         return motion is not None
 
     def _send_motion(self, motion: Motion) -> None:
-        """Write the samples at once: each write is a call of the system."""
         packets = []
         bodies = zip(*(self._encoded(part, motion) for part in self.enabled), strict=True)
         for time_s, sent, parts in zip(motion.time_s.tolist(), motion.sent.tolist(), bodies, strict=True):
             ticks = round(self.clock_s(time_s) * TICK_HZ) & TICK_MASK
             if sent and not self._muted:
                 packets.append(self._checked(DATA + ticks.to_bytes(3, "little") + b"".join(parts)))
-        written = bool(packets) and self._write(b"".join(self._as_sent(packets)))
-        heard = len(packets) if written else 0
-        self.counts.sent += heard
-        self.counts.lost += len(motion.time_s) - heard
+        self.write_packets(packets, len(motion.time_s))
 
     def _encoded(self, part: Triad | Part, motion: Motion) -> list[bytes]:
         """Return the bytes of each sample of one part."""

@@ -117,10 +117,7 @@ class WitMotion(Peripheral):
 
     def _send_motion(self, motion: Motion) -> None:
         frames = []
-        for time_s, acc, gyr, mag, sent in zip(
-            motion.time_s.tolist(), motion.acc.tolist(), motion.gyr.tolist(), motion.mag.tolist(),
-            motion.sent.tolist(), strict=True,
-        ):  # fmt: skip
+        for time_s, acc, gyr, mag, sent in motion.each():
             self._field = mag
             q = self._fusion.update(time_s, acc, gyr)
             turned = [angle / 180 * 32768 for angle in euler_degrees(q)]

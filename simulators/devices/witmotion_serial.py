@@ -84,10 +84,7 @@ class WitMotionSerial(SerialDevice):
 
     def _send_motion(self, motion: Motion) -> None:
         cycles = []
-        for time_s, acc, gyr, mag, sent in zip(
-            motion.time_s.tolist(), motion.acc.tolist(), motion.gyr.tolist(), motion.mag.tolist(),
-            motion.sent.tolist(), strict=True,
-        ):  # fmt: skip
+        for time_s, acc, gyr, mag, sent in motion.each():
             q = self._fusion.update(time_s, acc, gyr)
             if not sent or self._muted:
                 continue
@@ -100,7 +97,4 @@ class WitMotionSerial(SerialDevice):
                 QUATERNION: [part * 32768 for part in q],
             }
             cycles.append(b"".join(packet(kind, values[kind]) for kind in self._kinds))
-        written = bool(cycles) and self.port.write(b"".join(self._as_sent(cycles)))
-        heard = len(cycles) if written else 0
-        self.counts.sent += heard
-        self.counts.lost += len(motion.time_s) - heard
+        self.write_packets(cycles, len(motion.time_s))

@@ -174,14 +174,7 @@ class XsensMti(SerialDevice):
 
     def _send_motion(self, motion: Motion) -> None:
         messages = []
-        for time_s, acc, gyr, mag, sent in zip(
-            motion.time_s.tolist(),
-            motion.acc.tolist(),
-            motion.gyr.tolist(),
-            motion.mag.tolist(),
-            motion.sent.tolist(),
-            strict=True,
-        ):
+        for time_s, acc, gyr, mag, sent in motion.each():
             self._fusion.update(time_s, acc, gyr)
             ticks = round(self.clock_s(time_s) * TICK_HZ) & 0xFFFFFFFF
             message = self._message(ticks, acc, gyr, mag)
@@ -189,11 +182,8 @@ class XsensMti(SerialDevice):
             self._samples += 1
             if sent and not self._muted:
                 messages.append(message)
-        written = bool(messages) and self.port.write(b"".join(self._as_sent(messages)))
-        heard = len(messages) if written else 0
-        self.streaming = self.streaming or bool(heard)
-        self.counts.sent += heard
-        self.counts.lost += len(motion.time_s) - heard
+        written = self.write_packets(messages, len(motion.time_s))
+        self.streaming = self.streaming or written
 
     def _message(self, ticks: int, acc: Vector, gyr: Vector, mag: Vector) -> bytes:
         """Return a data message with what is due at this sample."""

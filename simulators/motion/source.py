@@ -7,7 +7,9 @@ run is the same every time and can go as fast as the machine allows.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,11 @@ class Motion:
     gyr: Floats
     mag: Floats
     sent: NDArray[np.bool_]
+
+    def each(self) -> Iterator[tuple[float, Any, Any, Any, bool]]:
+        """Return the samples one by one: time, acceleration, angular rate and field (three numbers), whether sent."""
+        columns = (self.time_s, self.acc, self.gyr, self.mag, self.sent)
+        return zip(*(column.tolist() for column in columns), strict=True)
 
 
 class MotionSource(ABC):

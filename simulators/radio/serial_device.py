@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 
 from simulators.motion.timeline import Timeline
@@ -30,6 +31,17 @@ class SerialDevice(SimulatedDevice):
     @abstractmethod
     def receive(self, data: bytes) -> None:
         """Take what the program at the other end has sent."""
+
+    def write_packets(self, packets: Sequence[bytes], made: int) -> bool:
+        """Write the packets of so many samples, and count what became of the samples; return whether they were written.
+
+        All at once, because each write is a call of the system.
+        """
+        written = bool(packets) and self.port.write(b"".join(self._as_sent(packets)))
+        heard = len(packets) if written else 0
+        self.counts.sent += heard
+        self.counts.lost += made - heard
+        return written
 
     def _on_hung_up(self) -> None:
         """Stop: nobody has the port open any more."""
