@@ -48,6 +48,7 @@ ORDERS = {
         "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
+        "whole_recordings",
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",
         "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
         "exoskeleton_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "result",
