@@ -13,7 +13,7 @@ from dsp.found import Found
 from dsp.freezing.freeze_index import WINDOW_S, FreezeIndex
 
 METRIC: Final = "freeze_index_multitaper"
-TELL_EVERY_S: Final = 1.0
+METRIC_EVERY_S: Final = 1.0
 STILL_POWER: Final = 0.05
 """(m/s²)²: a leg that moves less neither walks nor trembles; .2 m/s² is what breathing and a shift of weight give."""
 STILL: Final = "the leg hardly moves: the index says nothing of that"
@@ -33,9 +33,9 @@ class FreezingMetrics:
     algorithm = "freeze-index/1"
 
     def __init__(self, rate_hz: float) -> None:
-        self._freeze_index = FreezeIndex(rate_hz, every_s=TELL_EVERY_S, still=STILL_POWER)
+        self._freeze_index = FreezeIndex(rate_hz, every_s=METRIC_EVERY_S, still=STILL_POWER)
         self._length = round(WINDOW_S * rate_hz)
-        self._longest_gap = TELL_EVERY_S * rate_hz
+        self._longest_gap = METRIC_EVERY_S * rate_hz
         self._before: int | None = None
         self._still = False
 

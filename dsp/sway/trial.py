@@ -44,7 +44,7 @@ METRICS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuietStance:
     """The sway of one trial, by metric, and what is doubtful about it.
 
     Attributes:
@@ -62,7 +62,7 @@ class Standing:
     n_lost: int
 
 
-def measure_standing(index: ArrayLike, acc: ArrayLike, rate_hz: float) -> Standing | None:
+def measure_quiet_stance(index: ArrayLike, acc: ArrayLike, rate_hz: float) -> QuietStance | None:
     """Return the sway of one trial of quiet standing; None where too little was sampled.
 
     Args:
@@ -94,7 +94,7 @@ def measure_standing(index: ArrayLike, acc: ArrayLike, rate_hz: float) -> Standi
     moving = math.hypot(sway.rms_ap, sway.rms_ml)
     doubts = (doubt_of_loss(at, rate_hz), f"not standing quietly: {moving:.1f} m/s2" if moving > MOVING else "")
     askew = f"the sensor is worn {tilt_deg:.0f}° askew" if tilt_deg > LARGEST_TILT_DEG else ""
-    return Standing(values, tuple(filter(None, doubts)), askew, len(at), len(grid) - len(at))
+    return QuietStance(values, tuple(filter(None, doubts)), askew, len(at), len(grid) - len(at))
 
 
 class SwayTrial:
@@ -159,21 +159,21 @@ class SwayTrial:
         if not len(index):
             return
         first, last = float(index[0]), float(index[-1])
-        standing = measure_standing(index, acc, self._rate_hz)
-        if standing is None:
+        stance = measure_quiet_stance(index, acc, self._rate_hz)
+        if stance is None:
             reason = f"the trial is shorter than {LEAST_S:.0f} s"
             for metric in METRICS:
                 yield Found(metric, None, first, last, len(index), quality="invalid", reason=reason)
             return
         for metric in METRICS:
-            value = standing.values[metric]
-            askew = standing.askew if metric in {"sway_rms_ap", "sway_rms_ml"} else ""
-            reason = "; ".join(filter(None, (self._doubt, *doubts, *standing.doubts, askew)))
+            value = stance.values[metric]
+            askew = stance.askew if metric in {"sway_rms_ap", "sway_rms_ml"} else ""
+            reason = "; ".join(filter(None, (self._doubt, *doubts, *stance.doubts, askew)))
             quality: Quality = "degraded" if reason else "ok"
             if math.isnan(value):
-                yield Found(metric, None, first, last, standing.n, quality="invalid", reason="nothing moved")
+                yield Found(metric, None, first, last, stance.n, quality="invalid", reason="nothing moved")
             else:
-                yield Found(metric, value, first, last, standing.n, quality=quality, reason=reason)
+                yield Found(metric, value, first, last, stance.n, quality=quality, reason=reason)
 
 
 def _horizontal(force: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -9,6 +9,7 @@ from gateway.model.status import DeviceStatus, PublisherStatus, Status, WallCloc
 from gateway.status.notices import Finding, Rule
 from gateway.status.radio_rules import PROBLEMS as RADIO_PROBLEMS
 from gateway.status.radio_rules import RADIO_RULES, radio_findings
+from gateway.status.reviews import FOR_REVIEW, review_findings
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED
 
 SILENT_AFTER_S = 5.0
@@ -185,10 +186,6 @@ ANALYSIS_PREPARING = Rule(
     "analysis-preparing", "low", 0.0, 0.0, "the movement analysis is being compiled for this computer, once",
     "Wait: heart rates are measured meanwhile, and what the movement sensors send is kept and analysed then.",
 )  # fmt: skip
-FOR_REVIEW = Rule(
-    "for-review", "medium", 0.0, 0.0, "something was measured of a patient that staff should look at, such as a fall",
-    "Look after the patient. It is a hint from a sensor, and no alarm: it may be wrong, and may miss what happened.",
-)  # fmt: skip
 HISTORIAN_RULES = {
     rule.code: rule
     for rule in (
@@ -234,7 +231,7 @@ class Judge:
             yield from _battery(device, raised)
             yield from self._repeats(now_s, device)
             yield from self._loss(now_s, device, raised)
-        yield from radio_findings(status)
+        yield from (*radio_findings(status), *review_findings(status))
         yield from self._clock(now_s, status.get("clock") or {})
         yield from _delivery(status, raised)
         for kind, refused in ((status.get("publisher") or {}).get("refused") or {}).items():
@@ -245,7 +242,6 @@ class Judge:
         yield from self._parts(now_s, status)
         for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
             yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])
-        yield from _reviews(status)
         yield from self._receipts(now_s, status.get("publisher") or {})
         if preparing := status.get("preparing"):
             yield Finding(ANALYSIS_PREPARING, f"Preparing movement analysis, {preparing['percent']} %")
@@ -373,12 +369,6 @@ def _delivery(status: Status, raised: Collection[str]) -> Iterator[Finding]:
         yield Finding(BROKER_UNREACHABLE, f"The message broker cannot be reached{why}")
     elif outbox.get("oldest_s", 0.0) > (BEHIND_CLEARED_S if STORE_BEHIND.code in raised else BEHIND_RAISED_S):
         yield Finding(STORE_BEHIND, f"Measurements of the last {_span(outbox['oldest_s'])} are not stored yet")
-
-
-def _reviews(status: Status) -> Iterator[Finding]:
-    for review in status.get("reviews", ()):
-        about = f"{review['metric']}-{review['at_us']}"
-        yield Finding(FOR_REVIEW, review["text"][:LONGEST_TEXT], review["device"], review["slot"], about)
 
 
 def _disk(status: Status, raised: Collection[str]) -> Iterator[Finding]:
