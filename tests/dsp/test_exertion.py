@@ -75,7 +75,7 @@ def test_the_peak_is_there_at_the_end_and_the_rest_a_minute_later() -> None:
     list(effort.process([result for result in ALL if result.end_s <= 240]))
     assert [result.metric for result in effort.end(240.0)] == ["hr_peak"]
     assert list(effort.process([result for result in ALL if 240 < result.end_s <= 304])) == []
-    assert len(list(effort.process([result for result in ALL if 304 < result.end_s]))) == 4
+    assert len(list(effort.process([result for result in ALL if result.end_s > 304]))) == 4
 
 
 def test_marks_of_people_go_before_the_session() -> None:
@@ -101,9 +101,8 @@ def test_one_wrong_reading_makes_no_peak_and_no_nadir() -> None:
 
 def test_doubtful_saturations_are_left_out_and_counted() -> None:
     doubtful = [
-        r._replace(value=60.0, quality="degraded", reason="low perfusion") if 100 <= r.end_s < 200 and r.metric == "spo2"
-        else r for r in ALL
-    ]  # fmt: skip
+        r._replace(value=60.0, quality="degraded") if 100 <= r.end_s < 200 and r.metric == "spo2" else r for r in ALL
+    ]
     nadir = run(Effort(), doubtful, end_s=240.0)["spo2_nadir"]
     assert (nadir.value, nadir.quality, nadir.n_rejected) == (88.0, "degraded", 100)
     assert "33% of the saturations are doubtful" in nadir.reason
@@ -134,7 +133,8 @@ def test_the_distance_saturation_product_is_the_distance_times_the_lowest() -> N
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=40))
 def test_any_portions_give_the_same(sizes: list[int]) -> None:
-    effort, rest, found = Effort(), sorted(ALL, key=lambda result: result.end_s), []
+    found: list[Result] = []
+    effort, rest = Effort(), sorted(ALL, key=lambda result: result.end_s)
     while rest:
         for size in sizes:
             found += effort.process(rest[:size])
