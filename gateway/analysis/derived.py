@@ -130,7 +130,7 @@ class DerivedOfPerson:
         self._of = frozenset(metric for row, _ in self._operators for metric in row.of)
         self._places = {number: device.placement for number, device in devices.items()}
         self._best: set[str] = set()  # metrics that a device at their best place gives
-        self._used: dict[str, dict[int, None]] = {}  # by row, the devices that its results came from, in order
+        self._used: dict[str, set[int]] = {}  # by row, the devices that its results came from
 
     def follow(self, results: list[DeviceResult]) -> None:
         """Add to results what follows from them."""
@@ -165,7 +165,7 @@ class DerivedOfPerson:
         for result, numbers in results:
             if result.metric not in row.of or not self._best_place(result.metric, numbers):
                 continue
-            self._used.setdefault(row.name, {}).update(dict.fromkeys(n for n in numbers if n in self._places))
+            self._used.setdefault(row.name, set()).update(n for n in numbers if n in self._places)
             found.append(result)
         return found
 
@@ -180,4 +180,4 @@ class DerivedOfPerson:
 
     def _named(self, row: Derived, results: Iterable[Result]) -> list[DeviceResult]:
         """Return results with the devices of all that they may rest on."""
-        return [(result, tuple(self._used.get(row.name, ()))) for result in results]
+        return [(result, tuple(sorted(self._used.get(row.name, ())))) for result in results]
