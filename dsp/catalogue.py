@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dsp.balance_metrics import BALANCE
+from dsp.exertion_metrics import EXERTION
 from dsp.exoskeleton_metrics import EXOSKELETON
 from dsp.freezing_metrics import FREEZING
 from dsp.gait_metrics import GAIT
@@ -68,6 +69,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *HEALTH,
     *BALANCE,
     *FREEZING,
+    *EXERTION,
     _device(
         "battery_pct",
         "Battery",

@@ -48,11 +48,11 @@ ORDERS = {
         "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
-        "whole_recordings",
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",
-        "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
-        "balance_metrics", "exoskeleton_metrics", "freezing_metrics", "gait_metrics", "health_metrics", "metric",
-        "sensor_rows", "units", "batch", "found", "result", "roster", "arrays", "record", "kernel",
+        "whole_recordings", "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exertion",
+        "freezing", "sway", "exoskeleton", "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals",
+        "reported", "catalogue", "balance_metrics", "exertion_metrics", "exoskeleton_metrics", "freezing_metrics",
+        "gait_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "found", "result", "roster",
+        "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip
