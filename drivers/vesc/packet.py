@@ -12,11 +12,14 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
+
 from drivers.errors import MalformedFrameError
+from drivers.packet import Samples
 
 SHORT, LONG, END = 0x02, 0x03, 0x03
 TAIL_BYTES: Final = 3  # CRC and end
@@ -31,9 +34,16 @@ NAMES: Final = {
 }
 
 _MARK = re.compile(rb"[\x02\x03]")
-_VALUES = struct.Struct(">2h4ihih4i2iB")
-DIVISORS: Final = (10, 10, 100, 100, 100, 100, 1000, 1, 10, 10_000, 10_000, 10_000, 10_000, 1, 1, 1)
+_KINDS: Final = "hhiiiihihiiiiiiB"
+_VALUES = struct.Struct(f">{_KINDS}")
+STEPS: Final[Mapping[str, int]] = {
+    "fet_temp": 10, "motor_temp": 10, "motor_current": 100, "input_current": 100, "id": 100, "iq": 100, "duty": 1000,
+    "erpm": 1, "v_in": 10, "ah": 10_000, "ah_charged": 10_000, "wh": 10_000, "wh_charged": 10_000, "tacho": 1,
+    "tacho_abs": 1, "fault": 1,
+}  # fmt: skip
 """Steps to a unit of each of `Values`, in order."""
+_RECORD = np.dtype([(name, f">{kind}") for name, kind in zip(STEPS, _KINDS, strict=True)])
+_WATCHED = struct.Struct(">29xi16xiB")  # of a payload: ampere hours drawn, all steps added, fault
 _POSITION = struct.Struct(">iB")
 _POSITION_STEPS = 1e6
 
@@ -101,7 +111,7 @@ def parse_packet(data: bytes) -> bytes:
 
 def parse_values(payload: bytes) -> Values:
     """Read the answer to "values"; raises MalformedFrameError where it is another payload, or cut."""
-    values = Values(*(raw / divisor for raw, divisor in zip(parse_steps(payload), DIVISORS, strict=True)))
+    values = Values(*(raw / divisor for raw, divisor in zip(parse_steps(payload), STEPS.values(), strict=True)))
     if len(payload) < 1 + _VALUES.size + _POSITION.size:
         return values
     position, number = _POSITION.unpack_from(payload, 1 + _VALUES.size)
@@ -113,6 +123,22 @@ def parse_steps(payload: bytes) -> tuple[int, ...]:
     if not payload or payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
         raise MalformedFrameError("no whole values")
     return _VALUES.unpack_from(payload, 1)
+
+
+def parse_watched(payload: bytes) -> tuple[int, int, int]:
+    """Return only ``ah``, ``tacho_abs`` and ``fault``, in steps; raises MalformedFrameError as `parse_steps`."""
+    if payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
+        raise MalformedFrameError("no whole values")
+    return _WATCHED.unpack_from(payload)
+
+
+def read_values(payloads: Sequence[bytes], names: Sequence[str]) -> Samples:
+    """Return some of `Values`, a column each, of answers that `parse_watched` took for whole."""
+    records = np.frombuffer(b"".join([payload[1 : 1 + _VALUES.size] for payload in payloads]), _RECORD)
+    found = np.empty((len(records), len(names)))
+    for column, name in enumerate(names):
+        np.divide(records[name], STEPS[name], out=found[:, column])
+    return found
 
 
 def number_of(payload: bytes) -> int | None:
@@ -166,7 +192,7 @@ def _checked(data: bytes, begin: int, end: int) -> bytes:
     return data[begin : end - TAIL_BYTES]
 
 
-class Packets:
+class Payloads:
     """Cuts the bytes of one connection into payloads; the same ones in any chunking.
 
     Args:
@@ -177,28 +203,28 @@ class Packets:
         self._faults = faults
         self._rest = b""
 
-    def payloads(self, data: bytes) -> Iterator[bytes]:
-        """Yield the payloads that these bytes complete."""
-        self._rest += data
-        at, size = 0, len(self._rest)
+    def cut(self, new: bytes) -> list[bytes]:
+        """Return the payloads that these bytes complete."""
+        data = self._rest + new
+        at, size = 0, len(data)
+        found = []
         while at < size:
             try:
-                begin, end = _bounds(self._rest, at, MOST_ANSWER)
+                begin, end = _bounds(data, at, MOST_ANSWER)
                 if end > size:
                     break
-                payload = _checked(self._rest, begin, end)
+                found.append(_checked(data, begin, end))
+                at = end
             except IndexError:
                 break
             except MalformedFrameError:
-                at = self._skipped(at)
-                continue
-            at = end
-            yield payload
-        self._rest = self._rest[at:]
+                at = self._skipped(data, at)
+        self._rest = data[at:]
+        return found
 
-    def _skipped(self, at: int) -> int:
+    def _skipped(self, data: bytes, at: int) -> int:
         """Return where a packet could begin behind ``at``, and count what lies between."""
-        found = _MARK.search(self._rest, at + 1)
-        end = found.start() if found else len(self._rest)
+        found = _MARK.search(data, at + 1)
+        end = found.start() if found else len(data)
         self._faults["bytes that belong to no packet"] += end - at
         return end
