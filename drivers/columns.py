@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.driver import BatchDecoder, Decoder
-from drivers.packet import Frames, Packets, Samples
+from drivers.packet import Frame, Frames, Packet, Packets, Samples
 
 Pieces = Iterable[tuple[int, str, bytes]]
 """Frames of one device, in order of arrival: arrival, channel and bytes of each."""
@@ -27,7 +27,7 @@ class Columns:
         start: Where the rows of each begin, and where those of the last end.
         arrival_ns: Arrival of each row.
         ticks: Time of each row by the device's clock; empty if it has none.
-        flags: `Flag` values of each row; empty if all have the same.
+        flags: `Flag` values of each row.
         rows: What is to be read.
     """
 
@@ -48,10 +48,9 @@ class Columns:
         """Return (n,) whose each row is."""
         return np.repeat(np.array(self.device, np.int64), np.diff(self.start))
 
-    def packets(self, stream: str, samples: Samples, flags: int | NDArray[np.uint8] = 0) -> Packets:
-        """Return the rows as the samples that were read of them, one each; ``flags`` are set beside their own."""
-        marks = np.array(self.flags, np.uint8) if self.flags else np.zeros(len(samples), np.uint8)
-        marks |= np.uint8(flags) if isinstance(flags, int) else flags
+    def packets(self, stream: str, samples: Samples, flags: NDArray[np.uint8] | None = None) -> Packets:
+        """Return the rows as the samples that were read of them, one each; ``flags`` come to their own."""
+        own = np.array(self.flags, np.uint8)
         return Packets(
             stream,
             np.array(self.device, np.int64),
@@ -59,7 +58,7 @@ class Columns:
             np.array(self.arrival_ns, np.int64),
             np.array(self.ticks, np.int64),
             samples,
-            marks,
+            own if flags is None else own | flags,
         )
 
 
@@ -71,10 +70,16 @@ class Told(dict[Hashable, Columns]):
         columns = self[how] = Columns()
         return columns
 
-    def numbers(self, stream: str, arrival_ns: int, values: Sequence[float]) -> None:
+    def end(self, device: int) -> None:
+        """Take whatever came behind what the devices before told as told by this one."""
+        for columns in self.values():
+            columns.end(device)
+
+    def numbers(self, stream: str, arrival_ns: int, values: Sequence[float], flags: int = 0) -> None:
         """Add a sample that is read already, of a stream that comes now and then and without a clock."""
         columns = self[stream]
         columns.arrival_ns.append(arrival_ns)
+        columns.flags.append(flags)
         columns.rows.append(values)
 
 
@@ -86,9 +91,16 @@ class ColumnDecoder(BatchDecoder):
         """Append what frames tell; what is read alike goes to the same columns, whichever device it is of."""
 
     @classmethod
-    @abstractmethod
-    def read(cls, decoders: Sequence[Decoder], how: Any, columns: Columns) -> list[Packets]:
-        """Return the samples of columns; there is a row in them at least."""
+    def read(cls, decoders: Sequence[Decoder], how: Any, columns: Columns) -> list[Packets]:  # noqa: ARG003
+        """Return the samples of columns, of one row at least; of numbers here, whatever else is there overrides it."""
+        return [columns.packets(how, np.array(columns.rows, np.float64))]
+
+    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
+        """Decode frames in order of arrival; at most one packet a stream, none when nothing was whole."""
+        told = Told()
+        self.sort(frames, told)
+        told.end(0)
+        return [packets.only for packets in self._read([self], told)]
 
     @classmethod
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
@@ -98,6 +110,9 @@ class ColumnDecoder(BatchDecoder):
         for at, (decoder, (a, b)) in enumerate(zip(decoders, pairwise(frames.start.tolist()), strict=True)):
             assert isinstance(decoder, ColumnDecoder)
             decoder.sort(zip(arrival_ns[a:b], frames.channels[a:b], frames.data[a:b], strict=True), told)
-            for columns in told.values():
-                columns.end(at)
+            told.end(at)
+        return cls._read(decoders, told)
+
+    @classmethod
+    def _read(cls, decoders: Sequence[Decoder], told: Told) -> list[Packets]:
         return [packets for how, own in told.items() if own.rows for packets in cls.read(decoders, how, own)]

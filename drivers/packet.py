@@ -220,6 +220,11 @@ class Packets:
         """Return the same, of devices that were chosen among more: their places among all."""
         return replace(self, device=np.array(devices, np.int64)[self.device])
 
+    @property
+    def only(self) -> Packet:
+        """The packet of the one device that these are of."""
+        return Packet(self.stream, self.arrival_ns, self.ticks, self.samples, self.flags)
+
     def each(self) -> Iterator[tuple[int, Packet]]:
         """Yield the packet of each device, and its place among them."""
         start = self.start.tolist()

@@ -197,13 +197,13 @@ class ExoFrameDecoder(ColumnDecoder):
     @classmethod
     def read(
         cls,
-        decoders: Sequence[Decoder],  # noqa: ARG003 - where a number stands is told by how it is read
+        decoders: Sequence[Decoder],
         how: str | Rows,
         columns: Columns,
     ) -> list[Packets]:
         """Read the numbers of samples of one shape; what devices say of themselves is read already."""
         if isinstance(how, str):
-            return [columns.packets(how, np.array(columns.rows, np.float64))]
+            return super().read(decoders, how, columns)
         values, clipped = how.read(columns.rows)
         return [columns.packets(STREAM, values, np.where(clipped, CLIPPED, NONE))]
 

@@ -42,6 +42,8 @@ ERROR_CHANNEL = "error"
 LONGEST_MESSAGE = 255  # bytes; the characteristic holds no more
 LONGEST_NAME = 64  # bytes of a name that tells devices apart
 
+LOSS_UNKNOWN = int(Flag.LOSS_UNKNOWN)
+
 NOT_NAMED = "fields that nothing names: set the option 'joints'"
 CONTRADICTED = "the device names its fields otherwise than the option 'joints' does"
 OTHER_COUNT = "another number of fields than there are names"
@@ -76,7 +78,7 @@ class OpenExoDecoder(ColumnDecoder):
         for arrival_ns, channel, data in frames:
             try:
                 if channel == ERROR_CHANNEL:
-                    told.numbers(FAULTS.name, arrival_ns, _fault(data))
+                    told.numbers(FAULTS.name, arrival_ns, _fault(data), LOSS_UNKNOWN)
                 elif channel == MEASUREMENT_CHANNEL:
                     self._take(arrival_ns, data, told)
             except MalformedFrameError as problem:
@@ -97,23 +99,24 @@ class OpenExoDecoder(ColumnDecoder):
             self._check(count)
             columns = told[count, self._columns]
             columns.arrival_ns.append(arrival_ns)
+            columns.flags.append(LOSS_UNKNOWN)
             columns.rows.append(fields)
         elif command == BATTERY and count == 1:
-            told.numbers(STATE.name, arrival_ns, [np.nan, np.nan, np.nan, *numbers([fields])])
+            told.numbers(STATE.name, arrival_ns, (np.nan, np.nan, np.nan, *numbers([fields])), LOSS_UNKNOWN)
 
     @classmethod
     def read(
         cls,
-        decoders: Sequence[Decoder],  # noqa: ARG003 - what a field means is told by how it is read
+        decoders: Sequence[Decoder],
         how: str | tuple[int, tuple[int, ...]],
         columns: Columns,
     ) -> list[Packets]:
         """Read the fields of messages that have as many of them, and the same ones of use; or numbers."""
         if isinstance(how, str):
-            return [columns.packets(how, np.array(columns.rows, np.float64), Flag.LOSS_UNKNOWN)]
+            return super().read(decoders, how, columns)
         count, chosen = how
         values = numbers(columns.rows).reshape(-1, count).take(np.array(chosen, np.intp), 1)
-        return [columns.packets(STREAM, values, Flag.LOSS_UNKNOWN)]
+        return [columns.packets(STREAM, values)]
 
     def _collect(self, table: bytearray, data: bytes) -> None:
         """Take a piece of the table; read it when its end has come."""

@@ -17,7 +17,7 @@ from drivers.driver import Decoder, Driver, Link
 from drivers.errors import MalformedFrameError
 from drivers.exoskeleton import FAULTS, JOINTS, SIDES, STREAM, UNITS, joint_number, stream
 from drivers.packet import Flag, Packets, StreamSpec
-from drivers.vesc.packet import GET_VALUES, Payloads, number_of, packet, parse_watched, read_values
+from drivers.vesc.packet import GET_VALUES, Payloads, Reader, number_of, packet, parse_watched, reader_of
 
 DATA_CHANNEL: Final = "data"
 REQUEST: Final = packet(bytes((GET_VALUES,)))
@@ -25,6 +25,7 @@ ASK_S: Final = 0.02  # fifty times a second: an answer takes 7 ms at 115200 baud
 FAULT_AGAIN_NS: Final = 950_000_000
 """A fault that holds is told again about once a second: whoever is given the device meanwhile is to know of it."""
 DEGREES_S_A_RPM: Final = 6.0
+LOSS_UNKNOWN: Final = int(Flag.LOSS_UNKNOWN)
 
 OWN: Final[Mapping[str, str]] = {
     "motor_current": "A", "input_current": "A", "duty": "1", "erpm": "/min", "tacho": "1", "fet_temp": "Cel",
@@ -82,7 +83,7 @@ class VescDecoder(ColumnDecoder):
         self._payloads = Payloads(self.faults)
         self._drive = Drive() if drive is None else drive
         factors = self._drive.channels()
-        self._told = (*(SOURCES[name.rpartition("_")[2]] for name in factors), "v_in", *OWN)
+        self._reader = reader_of((*(SOURCES[name.rpartition("_")[2]] for name in factors), "v_in", *OWN))
         self.factors = [*factors.values(), *[1.0] * (1 + len(OWN))]
         names = [*factors, "battery_voltage"]
         units = [UNITS[name] for name in names] + list(OWN.values())
@@ -99,7 +100,7 @@ class VescDecoder(ColumnDecoder):
 
     def sort(self, frames: Pieces, told: Told) -> None:
         """Sort what the port gave."""
-        columns = told[self._told]
+        columns = told[self._reader]
         for now_ns, channel, data in frames:
             if channel != DATA_CHANNEL:
                 continue
@@ -112,9 +113,10 @@ class VescDecoder(ColumnDecoder):
                 self._watch(steps, drawn, number_of(payload))
                 columns.rows.append(payload)
                 columns.arrival_ns.append(now_ns)
+                columns.flags.append(LOSS_UNKNOWN)
                 if fault != self._fault or now_ns >= self._fault_ns + FAULT_AGAIN_NS:
                     self._fault, self._fault_ns = fault, now_ns
-                    told.numbers(FAULTS.name, now_ns, (fault, self._joint, np.nan))
+                    told.numbers(FAULTS.name, now_ns, (fault, self._joint, np.nan), LOSS_UNKNOWN)
 
     def _watch(self, steps: int, drawn: int, number: int | None) -> None:
         """See that it can be the controller that answered before: what it counts while it is on only grows."""
@@ -127,13 +129,13 @@ class VescDecoder(ColumnDecoder):
         self._known = now
 
     @classmethod
-    def read(cls, decoders: Sequence[Decoder], how: str | tuple[str, ...], columns: Columns) -> list[Packets]:
-        """Read the values of all answers, or the faults."""
+    def read(cls, decoders: Sequence[Decoder], how: str | Reader, columns: Columns) -> list[Packets]:
+        """Read the values of all answers of which the same is told."""
         if isinstance(how, str):
-            return [columns.packets(how, np.array(columns.rows, np.float64), Flag.LOSS_UNKNOWN)]
+            return super().read(decoders, how, columns)
         ours = cast("Sequence[VescDecoder]", decoders)
         factors = np.array([ours[at].factors for at in columns.device]).repeat(np.diff(columns.start), axis=0)
-        return [columns.packets(STREAM, read_values(columns.rows, how) * factors, Flag.LOSS_UNKNOWN)]
+        return [columns.packets(STREAM, how.read(columns.rows) * factors)]
 
 
 class Vesc(Driver):

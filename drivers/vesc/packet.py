@@ -14,6 +14,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -42,7 +43,7 @@ STEPS: Final[Mapping[str, int]] = {
     "tacho_abs": 1, "fault": 1,
 }  # fmt: skip
 """Steps to a unit of each of `Values`, in order."""
-_RECORD = np.dtype([(name, f">{kind}") for name, kind in zip(STEPS, _KINDS, strict=True)])
+MOST_READERS: Final = 8  # that are kept: what is told of a joint is one of five sets
 _WATCHED = struct.Struct(">29xi16xiB")  # of a payload: ampere hours drawn, all steps added, fault
 _POSITION = struct.Struct(">iB")
 _POSITION_STEPS = 1e6
@@ -93,6 +94,33 @@ class Values:
     controller_id: float = math.nan
 
 
+class Reader:
+    """Reads some of `Values`, a column each, of answers that `parse_watched` took for whole.
+
+    Args:
+        names: Those that are integers of two or four bytes.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        chosen = [list(STEPS).index(name) for name in names]
+        begins = [1 + struct.calcsize(f">{_KINDS[:at]}") for at in chosen]
+        self._at = np.array([begin + k for begin in begins for k in range(4)])
+        self._shift = np.array([0 if _KINDS[at] == "i" else 16 for at in chosen])  # what is behind the shorter ones
+        self._steps = np.array([float(STEPS[name]) for name in names])
+
+    def read(self, payloads: Sequence[bytes]) -> Samples:
+        """Return the values (n, names), in the units of `Values`."""
+        size = 1 + _VALUES.size
+        answers = np.frombuffer(b"".join([payload[:size] for payload in payloads]), np.uint8).reshape(-1, size)
+        words = answers.take(self._at, 1).view(">i4") >> self._shift
+        values: Samples = words / self._steps
+        return values
+
+
+reader_of = lru_cache(MOST_READERS)(Reader)
+"""`Reader`, the same one for all devices of which the same is told: theirs are read together."""
+
+
 def packet(payload: bytes) -> bytes:
     """Return a payload of up to 255 bytes as it goes over the port."""
     return bytes((SHORT, len(payload))) + payload + binascii.crc_hqx(payload, 0).to_bytes(2, "big") + bytes((END,))
@@ -130,15 +158,6 @@ def parse_watched(payload: bytes) -> tuple[int, int, int]:
     if payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
         raise MalformedFrameError("no whole values")
     return _WATCHED.unpack_from(payload)
-
-
-def read_values(payloads: Sequence[bytes], names: Sequence[str]) -> Samples:
-    """Return some of `Values`, a column each, of answers that `parse_watched` took for whole."""
-    records = np.frombuffer(b"".join([payload[1 : 1 + _VALUES.size] for payload in payloads]), _RECORD)
-    found = np.empty((len(records), len(names)))
-    for column, name in enumerate(names):
-        np.divide(records[name], STEPS[name], out=found[:, column])
-    return found
 
 
 def number_of(payload: bytes) -> int | None:
