@@ -8,9 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from drivers.declared.checksums import CHECKSUMS
 from drivers.declared.declaration import Binary, Declaration, Text
 from drivers.errors import MalformedFrameError
@@ -45,11 +42,7 @@ class Reader(ABC):
 
     @abstractmethod
     def take(self, data: bytes) -> Sequence[Any]:
-        """Return the rows that these bytes complete, as `table` wants them."""
-
-    @abstractmethod
-    def table(self, rows: Sequence[Any]) -> NDArray[np.float64]:
-        """Return the values of rows, (n, values)."""
+        """Return the rows that these bytes complete, as `Meaning.table` wants them."""
 
 
 class TextReader(Reader):
@@ -80,10 +73,6 @@ class TextReader(Reader):
             except MalformedFrameError as problem:
                 self._faults[str(problem)] += 1
         return found
-
-    def table(self, rows: Sequence[list[float]]) -> NDArray[np.float64]:
-        """Return the values of lines."""
-        return np.array(rows, np.float64)
 
     def row(self, line: bytes) -> list[float]:
         """Return the values of one line; raises MalformedFrameError."""
@@ -176,10 +165,6 @@ class StructReader(Reader):
             else:
                 found.append(frame[begin:end])
         return found
-
-    def table(self, rows: Sequence[bytes]) -> NDArray[np.float64]:
-        """Return the values of structs."""
-        return np.array(list(self._form.layout.iter_unpack(b"".join(rows))), np.float64)
 
     def _holds(self, frame: bytes) -> bool:
         if not self._sum_bytes:

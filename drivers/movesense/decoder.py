@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
@@ -12,6 +11,7 @@ import numpy as np
 from drivers.columns import Columns, Told
 from drivers.driver import Decoder
 from drivers.errors import MalformedFrameError
+from drivers.gathered import IMPOSSIBLE, count
 from drivers.gatt.battery import BATTERY
 from drivers.gatt.notified import NotifiedDecoder
 from drivers.gatt.profile import MEASUREMENT_CHANNEL
@@ -118,7 +118,7 @@ class MovesenseDecoder(NotifiedDecoder):
             return
         resource = subscription.resource
         try:
-            count = samples_in(data, resource)
+            samples = samples_in(data, resource)
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
             return
@@ -127,7 +127,7 @@ class MovesenseDecoder(NotifiedDecoder):
             return
         columns = told[reference]
         columns.arrival_ns.append(arrival_ns)
-        columns.rows.append((data, subscription.place(stamp_of(data, resource), count)))
+        columns.rows.append((data, subscription.place(stamp_of(data, resource), samples)))
 
     @classmethod
     def read(cls, decoders: Sequence[Decoder], how: str | int, columns: Columns) -> list[Packets]:
@@ -145,8 +145,7 @@ class MovesenseDecoder(NotifiedDecoder):
         owner = columns.owners().repeat(many)
         good = (np.abs(samples) <= source.limits).all(axis=1)  # NaN compares false
         if not good.all():
-            for device, bad in Counter(owner[~good].tolist()).items():
-                decoders[device].faults["impossible values"] += bad
+            count([decoder.faults for decoder in decoders], IMPOSSIBLE, owner[~good])
             owner, arrival_ns, ticks, samples = owner[good], arrival_ns[good], ticks[good], samples[good]
         counts = np.bincount(owner, minlength=len(decoders)).tolist()
         return Packets.counted(source.stream, counts, arrival_ns, ticks, samples, np.zeros(len(ticks), np.uint8))
