@@ -48,10 +48,10 @@ class DeclaredDecoder(ColumnDecoder):
 
     def sort(self, frames: Pieces, told: Told) -> None:
         """Take what the port or the characteristic gave."""
-        columns = told[self._meaning]
+        columns, take = told[self._meaning], self._reader.take
         for arrival_ns, channel, data in frames:
             if channel == self._channel:
-                rows = self._reader.take(data)
+                rows = take(data)
                 columns.rows += rows
                 columns.arrival_ns += [arrival_ns] * len(rows)
 
