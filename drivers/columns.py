@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -106,10 +105,9 @@ class ColumnDecoder(BatchDecoder):
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
         """Decode the frames of several devices: sort those of each, and read all at once."""
         told = Told()
-        arrival_ns = frames.arrival_ns.tolist()
-        for at, (decoder, (a, b)) in enumerate(zip(decoders, pairwise(frames.start.tolist()), strict=True)):
+        for at, (decoder, pieces) in enumerate(zip(decoders, frames.pieces(), strict=True)):
             assert isinstance(decoder, ColumnDecoder)
-            decoder.sort(zip(arrival_ns[a:b], frames.channels[a:b], frames.data[a:b], strict=True), told)
+            decoder.sort(pieces, told)
             told.end(at)
         return cls._read(decoders, told)
 
