@@ -17,7 +17,7 @@ from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.exo_frame.continuity import Continuity
-from drivers.exo_frame.frame import Device, Limb, parse_part
+from drivers.exo_frame.frame import LIMB_MARK, Device, Limb, LimbFields, parse_device, parse_limb, parse_part
 from drivers.exo_frame.framing import Framing
 from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint, rows_of
 from drivers.exoskeleton import FAULTS, JOINTS, OF_JOINT, SIDES, STATE, STREAM, stream
@@ -114,13 +114,10 @@ class ExoFrameDecoder(ColumnDecoder):
         for arrival_ns, channel, data in frames:
             for part in self._parts(channel, data):
                 try:
-                    read = parse_part(part)
-                    if isinstance(read, Limb):
-                        self._check(read, channel)
-                        self._add_limb(read, arrival_ns, told)
+                    if part.startswith(LIMB_MARK):
+                        self._add_limb(parse_limb(part), channel, arrival_ns, told)
                     else:
-                        self._announced(read)
-                        _tell(read, arrival_ns, told)
+                        self._add_device(parse_device(part), arrival_ns, told)
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
 
@@ -131,20 +128,17 @@ class ExoFrameDecoder(ColumnDecoder):
             self.faults[FOREIGN] += int.from_bytes(data, "big")
         return (data,) if channel == PART_CHANNEL else ()
 
-    def _check(self, part: Limb, channel: str) -> None:
-        """See that a part is of this device, and of no sample that is told already; raises MalformedFrameError.
+    def _add_limb(self, limb: LimbFields, channel: str, arrival_ns: int, told: Told) -> None:
+        """Take what came of one side; raises MalformedFrameError where it is of no sample of this device.
 
         A port keeps the order of its bytes; the network keeps neither order nor number of its datagrams.
         """
+        right, last, counter, time_us, numbers, body = limb
         if self._refused:
             raise MalformedFrameError(self._refused)
-        if channel != PART_CHANNEL or self._counter is None:
-            return
-        if (self._counter - part.counter) % COUNTS <= MOST_LATE:
+        newest = self._counter
+        if channel == PART_CHANNEL and newest is not None and (newest - counter) % COUNTS <= MOST_LATE:
             raise MalformedFrameError(LATE)
-
-    def _add_limb(self, part: Limb, arrival_ns: int, told: Told) -> None:
-        right, last, counter, time_us, numbers, body = part
         if self._came and self._open_counter != counter:
             self._close(told)
         side = 2 if right else 1
@@ -154,7 +148,7 @@ class ExoFrameDecoder(ColumnDecoder):
             self._open_counter, self._open_us = counter, time_us
         self._came |= side
         self._open_ns = arrival_ns
-        self._open[right] = body if numbers == self._numbers[right] else self._arranged(part)
+        self._open[right] = body if numbers == self._numbers[right] else self._arranged(Limb(*limb))
         if last:
             self._close(told)
 
@@ -167,7 +161,8 @@ class ExoFrameDecoder(ColumnDecoder):
             part.body[: LEG.size] + b"".join(part.joint(number) or no_joint(number) for number in own) if own else b""
         )
 
-    def _announced(self, device: Device) -> None:
+    def _add_device(self, device: Device, arrival_ns: int, told: Told) -> None:
+        """Take what a device says of itself as a whole; raises MalformedFrameError where it is another one."""
         known = self._device
         self._refused = "" if known is None else _against(known, device)
         if self._refused:
@@ -177,6 +172,11 @@ class ExoFrameDecoder(ColumnDecoder):
             self._device = device
             self._continuity = None if device.serial else Continuity(device.rate_hz)
             self._describe(device)
+        state = (device.assistance, device.body_weight_support, device.mode, device.battery_voltage)
+        told.numbers(STATE.name, arrival_ns, state)
+        told.numbers(FAULTS.name, arrival_ns, (float(device.faults), 0.0, float(device.stopped)))
+        if not math.isnan(device.battery):
+            told.numbers(BATTERY.name, arrival_ns, (device.battery, float(device.charging)))
 
     def _close(self, told: Told) -> None:
         """Make a sample of the parts that have come."""
@@ -195,26 +195,12 @@ class ExoFrameDecoder(ColumnDecoder):
         self._counter, self._came, self._open = counter, 0, list(self._missing)
 
     @classmethod
-    def read(
-        cls,
-        decoders: Sequence[Decoder],
-        how: str | Rows,
-        columns: Columns,
-    ) -> list[Packets]:
+    def read(cls, decoders: Sequence[Decoder], how: str | Rows, columns: Columns) -> list[Packets]:
         """Read the numbers of samples of one shape; what devices say of themselves is read already."""
         if isinstance(how, str):
             return super().read(decoders, how, columns)
         values, clipped = how.read(columns.rows)
         return [columns.packets(STREAM, values, np.where(clipped, CLIPPED, NONE))]
-
-
-def _tell(device: Device, arrival_ns: int, told: Told) -> None:
-    """Take what a device says of itself as a whole."""
-    state = (device.assistance, device.body_weight_support, device.mode, device.battery_voltage)
-    told.numbers(STATE.name, arrival_ns, state)
-    told.numbers(FAULTS.name, arrival_ns, (float(device.faults), 0.0, float(device.stopped)))
-    if not math.isnan(device.battery):
-        told.numbers(BATTERY.name, arrival_ns, (device.battery, float(device.charging)))
 
 
 def serial_of(data: bytes) -> str | None:
