@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ class Columns:
         start: Where the rows of each begin, and where those of the last end.
         arrival_ns: Arrival of each row.
         ticks: Time of each row by the device's clock; empty if it has none.
-        flags: `Flag` values of each row.
+        flags: `Flag` values of each row; empty if none has any.
         rows: What is to be read.
     """
 
@@ -36,6 +36,14 @@ class Columns:
     ticks: list[int] = field(default_factory=list)
     flags: list[int] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
+
+    def fill(self, frames: Pieces, channel: str, cut: Callable[[bytes], Sequence[Any]]) -> None:
+        """Append the rows that the bytes of a channel complete."""
+        for arrival_ns, name, data in frames:
+            if name == channel:
+                rows = cut(data)
+                self.rows += rows
+                self.arrival_ns += [arrival_ns] * len(rows)
 
     def end(self, device: int) -> None:
         """Take all rows behind those of the devices before as those of this one."""
@@ -49,7 +57,7 @@ class Columns:
 
     def packets(self, stream: str, samples: Samples, flags: NDArray[np.uint8] | None = None) -> Packets:
         """Return the rows as the samples that were read of them, one each; ``flags`` come to their own."""
-        own = np.array(self.flags, np.uint8)
+        own = np.array(self.flags, np.uint8) if self.flags else np.zeros(len(samples), np.uint8)
         return Packets(
             stream,
             np.array(self.device, np.int64),

@@ -48,12 +48,7 @@ class DeclaredDecoder(ColumnDecoder):
 
     def sort(self, frames: Pieces, told: Told) -> None:
         """Take what the port or the characteristic gave."""
-        columns, take = told[self._meaning], self._reader.take
-        for arrival_ns, channel, data in frames:
-            if channel == self._channel:
-                rows = take(data)
-                columns.rows += rows
-                columns.arrival_ns += [arrival_ns] * len(rows)
+        told[self._meaning].fill(frames, self._channel, self._reader.take)
 
     @classmethod
     def read(cls, decoders: Sequence[Decoder], how: Meaning, columns: Columns) -> list[Packets]:
