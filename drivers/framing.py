@@ -97,7 +97,7 @@ class Messages:
             at, end = 0, len(data)
             while at < end:
                 if not data.startswith(mark, at):
-                    if trusting:
+                    if trusting and not mark.startswith(data[at:]):
                         return None
                     at = self._skipped(data, at)
                     if end - at < len(mark):
