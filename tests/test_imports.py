@@ -43,7 +43,7 @@ ORDERS = {
         "exo_frame", "polar", "movesense", "heart_rate", "metamotion", "movella_dot", "openexo", "orphe",
         "pulse_oximeter", "contec_oximeter", "running_speed", "cycling_speed", "cycling_power", "fitness_machine",
         "weight_scale", "blood_pressure", "thermometer", "shimmer3", "bno08x_rvc", "openbci_cyton", "vesc",
-        "witmotion_serial", "witmotion", "microstrain", "xsens_mti", "transport", "gatt", "messages", "framing",
+        "witmotion_serial", "witmotion", "microstrain", "xsens_mti", "transport", "gatt", "columns", "messages", "framing",
         "gathered", "earth_frame", "driver", "fixed_frames",
         "exoskeleton", "identity", "packet", "errors",
     ),
