@@ -34,13 +34,16 @@ PAUSE = 1.5  # of the typical duration: a longer step holds a pause
 RHYTHMIC = 0.3  # regularity that begins a walk: walkers start with 0.3 to 0.9, shaking of like strength with 0.2
 ARRHYTHMIC = 0.18  # regularity over eight steps that ends it: walkers keep 0.23 and more, shaking stays below 0.14
 LEAN = 0.3  # of the typical force: weaker candidates before the first step are the body leaning forward
-FULL = 0.5  # of the typical force: a bout runs from the first to the last step as strong as this
+FULL = 0.5  # of the typical force: a bout ends with the last step as strong as this
+SPIN = 1.0  # rad/s: beyond what the pelvis of a straight walk does: a step of a turn, which hardly lifts the trunk
 TURNING = 0.5  # rad/s: a walk that turns faster (30 degrees a second) is no steady walk
 EVEN = 0.2  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
 MEMORY = 0.8  # weight of the sides reported so far
 SURE_SWAY = 0.1  # rad/s: pelvic rotation that settles a side by itself
 SIDE_SURE = 0.2  # evidence below which the side is not reported
-PENDULUM = 1.2  # the trunk's own rise is less than that of the pendulum's top; 1.25 in Zijlstra & Hof 2003
+PENDULUM = 1.35  # the trunk's own rise is less than that of the pendulum's top; 1.25 in Zijlstra & Hof 2003
+SHORTER = 0.6  # s: steps of a turn lift the trunk as much and take it less far: e^-0.6 of it for each radian a second
+# Both fitted on the strides that feet measured of 12 people and insoles of one; leaving each out moves them by 0.05, 0.2
 
 
 @kernel
@@ -153,6 +156,20 @@ def rhythmic(state: LowerBackKernelState, least: float) -> bool:
 
 
 @kernel
+def before_the_first(state: LowerBackKernelState, typical: float) -> int:
+    """Return how many candidates of the queue came before the first step: a lean, and what a pause parts from it."""
+    period = typical_duration(state)
+    first = 0
+    for i in range(state.queue - CORE_STEPS, -1, -1):
+        if state.at[i + 1] - state.at[i] > PAUSE * period:
+            first = i + 1
+            break
+    while first < state.queue - CORE_STEPS + 1 and state.force[first] < LEAN * typical and abs(state.pelvis[first]) < SPIN:
+        first += 1
+    return first
+
+
+@kernel
 def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> None:
     """Start a bout if the queue now holds one: enough firm steps of like duration."""
     if state.queue < CORE_STEPS:
@@ -164,10 +181,7 @@ def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> No
     typical = median(state.force, state.queue, state.scratch[0])
     if typical < params.firm or not rhythmic(state, RHYTHMIC):
         return
-    lean = 0
-    while lean < state.queue - CORE_STEPS + 1 and state.force[lean] < LEAN * typical:
-        lean += 1
-    drop(state, lean)
+    drop(state, before_the_first(state, typical))
     state.walking = 1
     state.reported = 0
     state.run = 0
@@ -190,7 +204,8 @@ def step_length(state: LowerBackKernelState, params: LowerBackKernelParams, plac
     begins, ends = state.at[place - 1], state.at[place]
     if begins < state.first or state.newest - begins >= RING - 2:
         return math.nan
-    return float(PENDULUM * pendulum_step(pendulum_height(state.up, begins, ends, params.dt), params.leg))
+    straight = PENDULUM * pendulum_step(pendulum_height(state.up, begins, ends, params.dt), params.leg)
+    return float(straight * math.exp(-SHORTER * abs(turning(state, place))))
 
 
 @kernel
@@ -209,9 +224,10 @@ def extend_bout(state: LowerBackKernelState, place: int, at: float) -> float:
     """Have the bout reach to instant ``at`` of step ``place`` if that is a strong one; return how sure the step is."""
     state.bout_steps += 1
     force = typical_force(state)
+    if math.isnan(state.bout_start):
+        state.bout_start = at
+        state.bout_end = at
     if state.force[place] >= FULL * force:
-        if math.isnan(state.bout_start):
-            state.bout_start = at
         state.bout_end = at
         return 1.0
     return float(max(0.5, state.force[place] / force))
@@ -324,16 +340,18 @@ def put(state: LowerBackKernelState, place: int, at: float) -> None:
 def is_step(state: LowerBackKernelState, params: LowerBackKernelParams, at: float) -> bool:
     """Return whether the rise at instant ``at`` is a new step; if not, it may mend the last or close the feet."""
     force = state.rise[1]
+    spins = abs(state.sway) >= SPIN
+    floor = params.turn_floor if spins else params.floor
     if state.queue == 0:
-        return bool(force >= params.floor)
+        return bool(force >= floor)
     since = at - state.at[state.queue - 1]
     typical = typical_duration(state)
     soonest = params.shortest if math.isnan(typical) else max(params.shortest, SOON * typical)
     if since < soonest:
-        if force >= params.floor and force > state.force[state.queue - 1]:
+        if force >= floor and force > state.force[state.queue - 1]:
             put(state, state.queue - 1, at)
         return False
-    if force >= max(params.floor, WEAK * typical_force(state)):
+    if force >= floor and (spins or force >= WEAK * typical_force(state)):
         return True
     if CLOSING[0] * typical < since < CLOSING[1] * typical and force > state.closing_force:
         state.closing_at = at

@@ -56,6 +56,7 @@ class LowerBackKernelParams(Record):
     shortest: float  # shortest step
     pause: float  # longest step
     floor: float  # m/s^3: weakest rise of a step
+    turn_floor: float  # m/s^3: the same of a step of a turn
     faint: float  # m/s^3: weakest rise of the step that closes the feet
     firm: float  # m/s^3: typical rise below which it is no walk
     turn_edge: float  # rad/s
