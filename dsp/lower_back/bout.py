@@ -34,7 +34,7 @@ PAUSE = 1.5  # of the typical duration: a longer step holds a pause
 RHYTHMIC = 0.3  # regularity that begins a walk: walkers start with 0.3 to 0.9, shaking of like strength with 0.2
 ARRHYTHMIC = 0.18  # regularity over eight steps that ends it: walkers keep 0.23 and more, shaking stays below 0.14
 LEAN = 0.3  # of the typical force: weaker candidates before the first step are the body leaning forward
-FULL = 0.5  # of the typical force: a bout ends with the last step as strong as this
+FULL = 0.5  # of the typical force: a bout ends with a step as strong as this
 SPIN = 1.0  # rad/s: beyond what the pelvis of a straight walk does: a step of a turn, which hardly lifts the trunk
 TURNING = 0.5  # rad/s: a walk that turns faster (30 degrees a second) is no steady walk
 EVEN = 0.2  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
@@ -157,14 +157,11 @@ def rhythmic(state: LowerBackKernelState, least: float) -> bool:
 
 @kernel
 def before_the_first(state: LowerBackKernelState, typical: float) -> int:
-    """Return how many candidates of the queue came before the first step: a lean, and what a pause parts from it."""
-    period = typical_duration(state)
-    first = 0
-    for i in range(state.queue - CORE_STEPS, -1, -1):
-        if state.at[i + 1] - state.at[i] > PAUSE * period:
-            first = i + 1
-            break
-    while first < state.queue - CORE_STEPS + 1 and state.force[first] < LEAN * typical and abs(state.pelvis[first]) < SPIN:
+    """Return how many candidates of the queue are no steps yet: the body leans forward, and the first foot pushes off."""
+    first, most = 0, state.queue - CORE_STEPS + 1
+    while first < most and state.force[first] < LEAN * typical and abs(state.pelvis[first]) < SPIN:
+        first += 1
+    if first < most and state.at[first + 1] - state.at[first] > PAUSE * typical_duration(state):
         first += 1
     return first
 
@@ -220,17 +217,22 @@ def add_even_step(state: LowerBackKernelState, duration: float, length: float) -
 
 
 @kernel
-def extend_bout(state: LowerBackKernelState, place: int, at: float) -> float:
-    """Have the bout reach to instant ``at`` of step ``place`` if that is a strong one; return how sure the step is."""
+def extend_bout(state: LowerBackKernelState, place: int, at: float, even: bool) -> float:
+    """Have the bout reach to instant ``at`` of step ``place`` if it walks on there; return how sure the step is.
+
+    Who has arrived still shifts about: a weak step, and one that a pause parts from the walk, count as steps and do not
+    make the walk longer, unless it goes on after them.
+    """
     state.bout_steps += 1
-    force = typical_force(state)
     if math.isnan(state.bout_start):
         state.bout_start = at
         state.bout_end = at
-    if state.force[place] >= FULL * force:
+    force = typical_force(state)
+    if state.force[place] < FULL * force:
+        return float(max(0.5, state.force[place] / force))
+    if even:
         state.bout_end = at
-        return 1.0
-    return float(max(0.5, state.force[place] / force))
+    return 1.0
 
 
 @kernel
@@ -249,7 +251,7 @@ def report_step(
     if even and place + 1 < state.queue and state.at[place + 1] - state.at[place] < PAUSE * typical:
         at += EVEN * (state.at[place - 1] - 2.0 * state.at[place] + state.at[place + 1])
     state.phase = evidence(state, place) - MEMORY * state.phase
-    confidence = extend_bout(state, place, at)
+    confidence = extend_bout(state, place, at, even)
     state.run = state.run + 1 if even and abs(turning(state, place)) < TURNING else 0
     before = count
     count = append_event(state, events, count, INITIAL_CONTACT, at)
