@@ -10,6 +10,18 @@ import math
 
 from dsp.gait.rhythm import even_to_odd, forward_angle, median, pendulum_height, pendulum_step, regularity, spectrum
 from dsp.kernel import kernel
+from dsp.lower_back.beat import (
+    CORE_STEPS,
+    EVEN,
+    LIMPING,
+    PAIRED,
+    UNKNOWN,
+    beat,
+    drop,
+    take_second,
+    typical_duration,
+    typical_force,
+)
 from dsp.lower_back.layout import (
     BLOCK_STEPS,
     BLOCK_STRIDES,
@@ -24,12 +36,9 @@ from dsp.lower_back.layout import (
 )
 from dsp.record import Rows
 
-TYPICAL_STEPS = 6  # the typical force and duration are medians of so many
 SOON = 0.6  # of the typical duration: an earlier candidate belongs to the same step
 WEAK = 0.15  # of the typical force: weaker is no step
 CLOSING = (0.6, 1.3)  # typical durations after the last step in which the trailing foot joins
-CORE_STEPS = 4  # steps, that is three durations, make a walk ...
-ALIKE = 0.25  # ... when successive ones differ by at most this share
 PAUSE = 1.5  # of the typical duration: a longer step holds a pause
 RHYTHMIC = 0.3  # regularity that begins a walk: walkers start with 0.3 to 0.9, shaking of like strength with 0.2
 ARRHYTHMIC = 0.18  # regularity over eight steps that ends it: walkers keep 0.23 and more, shaking stays below 0.14
@@ -37,7 +46,7 @@ LEAN = 0.3  # of the typical force: weaker candidates before the first step are 
 FULL = 0.5  # of the typical force: a bout ends with a step as strong as this
 SPIN = 1.0  # rad/s: beyond what the pelvis of a straight walk does: a step of a turn, which hardly lifts the trunk
 TURNING = 0.5  # rad/s: a walk that turns faster (30 degrees a second) is no steady walk
-EVEN = 0.2  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
+LEVEL = 0.2  # share of an alternating deviation that is taken out: trunk and heel do not agree on it (r = 0.3)
 MEMORY = 0.8  # weight of the sides reported so far
 SURE_SWAY = 0.1  # rad/s: pelvic rotation that settles a side by itself
 SIDE_SURE = 0.2  # evidence below which the side is not reported
@@ -55,6 +64,7 @@ def clear(state: LowerBackKernelState) -> None:
     state.closing_at = math.nan
     state.closing_force = 0.0
     state.run = 0
+    state.beat = UNKNOWN
 
 
 @kernel
@@ -80,36 +90,6 @@ def append_event(state: LowerBackKernelState, events: Rows[LowerBackEvent], coun
             event.harmonic_ratio[i] = math.nan
         return count + 1
     return count
-
-
-@kernel
-def typical_force(state: LowerBackKernelState) -> float:
-    """Return the median force of the newest steps; zero when there is none."""
-    count = min(state.queue, TYPICAL_STEPS)
-    return median(state.force[state.queue - count :], count, state.scratch[0]) if count > 0 else 0.0
-
-
-@kernel
-def typical_duration(state: LowerBackKernelState) -> float:
-    """Return the median duration of the newest steps in samples; NaN for fewer than three."""
-    count = min(state.queue, TYPICAL_STEPS) - 1
-    if count < CORE_STEPS - 1:
-        return math.nan
-    for i in range(count):
-        place = state.queue - count + i
-        state.scratch[1, i] = state.at[place] - state.at[place - 1]
-    return median(state.scratch[1], count, state.scratch[0])
-
-
-@kernel
-def drop(state: LowerBackKernelState, count: int) -> None:
-    """Drop the oldest steps of the queue."""
-    for i in range(count, state.queue):
-        state.at[i - count] = state.at[i]
-        state.force[i - count] = state.force[i]
-        state.pelvis[i - count] = state.pelvis[i]
-    state.queue -= count
-    state.reported = max(0, state.reported - count)
 
 
 @kernel
@@ -168,16 +148,20 @@ def before_the_first(state: LowerBackKernelState, typical: float) -> int:
 
 @kernel
 def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> None:
-    """Start a bout if the queue now holds one: enough firm steps of like duration."""
-    if state.queue < CORE_STEPS:
+    """Start a bout if the queue now holds one: enough firm steps in a beat."""
+    found = beat(state)
+    if found == UNKNOWN:
         return
-    for i in range(state.queue - CORE_STEPS + 2, state.queue):
-        one, two = state.at[i - 1] - state.at[i - 2], state.at[i] - state.at[i - 1]
-        if abs(two - one) > ALIKE * max(one, two):
-            return
     typical = median(state.force, state.queue, state.scratch[0])
-    if typical < params.firm or not rhythmic(state, RHYTHMIC):
+    if typical < params.firm:
         return
+    state.beat = EVEN if found == EVEN else LIMPING  # two beats repeat together, whatever they are
+    if not rhythmic(state, RHYTHMIC):
+        state.beat = UNKNOWN
+        return
+    state.beat = found
+    if found == PAIRED:
+        take_second(state)
     drop(state, before_the_first(state, typical))
     state.walking = 1
     state.reported = 0
@@ -249,7 +233,7 @@ def report_step(
         length = step_length(state, params, place)
         add_even_step(state, duration, length)
     if even and place + 1 < state.queue and state.at[place + 1] - state.at[place] < PAUSE * typical:
-        at += EVEN * (state.at[place - 1] - 2.0 * state.at[place] + state.at[place + 1])
+        at += LEVEL * (state.at[place - 1] - 2.0 * state.at[place] + state.at[place + 1])
     state.phase = evidence(state, place) - MEMORY * state.phase
     confidence = extend_bout(state, place, at, even)
     state.run = state.run + 1 if even and abs(turning(state, place)) < TURNING else 0
@@ -350,7 +334,7 @@ def is_step(state: LowerBackKernelState, params: LowerBackKernelParams, at: floa
     typical = typical_duration(state)
     soonest = params.shortest if math.isnan(typical) else max(params.shortest, SOON * typical)
     if since < soonest:
-        if force >= floor and force > state.force[state.queue - 1]:
+        if force >= floor and (state.beat == PAIRED or force > state.force[state.queue - 1]):
             put(state, state.queue - 1, at)
         return False
     if force >= floor and (spins or force >= WEAK * typical_force(state)):

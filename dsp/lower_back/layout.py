@@ -91,6 +91,7 @@ class LowerBackKernelState(Record):
     queue: int  # steps in the queue
     reported: int  # of those reported already
     walking: int
+    beat: int  # how the steps of the walk follow each other: UNKNOWN while there is none
     at: Annotated[Floats, QUEUE]
     force: Annotated[Floats, QUEUE]
     pelvis: Annotated[Floats, QUEUE]

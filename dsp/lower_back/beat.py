@@ -1,0 +1,122 @@
+"""How the candidates of the queue follow each other: a step each, even or limping, or two to a slow step.
+
+Who walks slowly is lifted twice a step: once as the trailing foot pushes off and once as the leading one takes over.
+Who limps takes a long and a short step in turn. Both are a beat of two: they differ in the pelvis, which turns about
+with each step.
+"""
+
+from __future__ import annotations
+
+import math
+
+from dsp.gait.rhythm import median
+from dsp.kernel import kernel
+from dsp.lower_back.layout import LowerBackKernelState
+
+TYPICAL_STEPS = 6  # the typical force and duration are medians of so many
+CORE_STEPS = 4  # steps, that is three durations, make a walk ...
+ALIKE = 0.25  # ... when successive ones differ by at most this share
+LIMP_STEPS = 6  # a long and a short step in turn must be seen twice, and once more
+PAIRS = 4  # pairs of candidates that show that there are two to a step
+
+UNKNOWN, EVEN, LIMPING, PAIRED = 0, 1, 2, 3
+
+
+@kernel
+def typical_force(state: LowerBackKernelState) -> float:
+    """Return the median force of the newest steps; zero when there is none."""
+    count = min(state.queue, TYPICAL_STEPS)
+    return median(state.force[state.queue - count :], count, state.scratch[0]) if count > 0 else 0.0
+
+
+@kernel
+def typical_duration(state: LowerBackKernelState) -> float:
+    """Return the median duration of the newest steps in samples, of a limp half a stride; NaN for fewer than three."""
+    back = 2 if state.beat == LIMPING else 1
+    count = min(state.queue, TYPICAL_STEPS) - back
+    if count + back < CORE_STEPS:
+        return math.nan
+    for i in range(count):
+        place = state.queue - count + i
+        state.scratch[1, i] = (state.at[place] - state.at[place - back]) / back
+    return median(state.scratch[1], count, state.scratch[0])
+
+
+@kernel
+def drop(state: LowerBackKernelState, count: int) -> None:
+    """Drop the oldest steps of the queue."""
+    for i in range(count, state.queue):
+        move(state, i, i - count)
+    state.queue -= count
+    state.reported = max(0, state.reported - count)
+
+
+@kernel
+def move(state: LowerBackKernelState, place: int, to: int) -> None:
+    """Have a step stand elsewhere in the queue."""
+    state.at[to] = state.at[place]
+    state.force[to] = state.force[place]
+    state.pelvis[to] = state.pelvis[place]
+
+
+@kernel
+def alike(one: float, two: float) -> bool:
+    """Return whether two durations are those of one walk."""
+    return abs(two - one) <= ALIKE * max(one, two)
+
+
+@kernel
+def in_two(state: LowerBackKernelState, count: int) -> bool:
+    """Return whether the newest candidates come in a beat of two: short and long in turn, and both together alike."""
+    last = state.queue - 1
+    for i in range(last, last - count + 3, -1):
+        one, two, three = (
+            state.at[i] - state.at[i - 1],
+            state.at[i - 1] - state.at[i - 2],
+            state.at[i - 2] - state.at[i - 3],
+        )
+        if (one < two) == (two < three) or not alike(one + two, two + three):
+            return False
+    return True
+
+
+@kernel
+def turns_about(state: LowerBackKernelState, count: int) -> float:
+    """Return how much the pelvis turns the other way two candidates later (negative) or the same way (positive)."""
+    first = state.queue - count
+    mean, total = 0.0, 0.0
+    for i in range(first, state.queue):
+        mean += state.pelvis[i] / count
+    for i in range(first + 2, state.queue):
+        total += (state.pelvis[i] - mean) * (state.pelvis[i - 2] - mean)
+    return total
+
+
+@kernel
+def beat(state: LowerBackKernelState) -> int:
+    """Return how the newest candidates follow each other; UNKNOWN where they make no walk."""
+    if state.queue < CORE_STEPS:
+        return UNKNOWN
+    even = True
+    for i in range(state.queue - CORE_STEPS + 2, state.queue):
+        even = even and alike(state.at[i - 1] - state.at[i - 2], state.at[i] - state.at[i - 1])
+    if even:
+        return EVEN
+    if state.queue >= LIMP_STEPS and in_two(state, LIMP_STEPS) and turns_about(state, LIMP_STEPS) > 0.0:
+        return LIMPING
+    if state.queue >= 2 * PAIRS and in_two(state, 2 * PAIRS) and turns_about(state, 2 * PAIRS) < 0.0:
+        return PAIRED
+    return UNKNOWN
+
+
+@kernel
+def take_second(state: LowerBackKernelState) -> None:
+    """Keep of each pair of candidates the second, at which the leading foot takes over, and what may be half a pair."""
+    last = state.queue - 1
+    half = 1 if state.at[last] - state.at[last - 1] > state.at[last - 1] - state.at[last - 2] else 0
+    kept = (state.queue - half + 1) // 2
+    for i in range(kept):
+        move(state, last - half - 2 * (kept - 1 - i), i)
+    if half == 1:
+        move(state, last, kept)
+    state.queue = kept + half
