@@ -12,7 +12,9 @@ import math
 from dsp.gait.rhythm import median
 from dsp.kernel import kernel
 from dsp.lower_back.layout import LowerBackKernelState
+from dsp.record import Floats
 
+SOON = 0.6  # of the typical duration: an earlier candidate belongs to the same step
 TYPICAL_STEPS = 6  # the typical force and duration are medians of so many
 CORE_STEPS = 4  # steps, that is three durations, make a walk ...
 ALIKE = 0.25  # ... when successive ones differ by at most this share
@@ -93,20 +95,54 @@ def turns_about(state: LowerBackKernelState, count: int) -> float:
 
 
 @kernel
-def beat(state: LowerBackKernelState) -> int:
-    """Return how the newest candidates follow each other; UNKNOWN where they make no walk."""
-    if state.queue < CORE_STEPS:
-        return UNKNOWN
-    even = True
-    for i in range(state.queue - CORE_STEPS + 2, state.queue):
-        even = even and alike(state.at[i - 1] - state.at[i - 2], state.at[i] - state.at[i - 1])
-    if even:
+def even(state: LowerBackKernelState, places: Floats, count: int) -> bool:
+    """Return whether the newest of the candidates at these places of the queue are steps of like duration."""
+    for i in range(count - CORE_STEPS + 2, count):
+        before, middle, after = state.at[int(places[i - 2])], state.at[int(places[i - 1])], state.at[int(places[i])]
+        if not alike(middle - before, after - middle):
+            return False
+    return count >= CORE_STEPS
+
+
+@kernel
+def apart(state: LowerBackKernelState, places: Floats) -> int:
+    """Write which candidates stay when one that comes too soon belongs to the one before; return how many do."""
+    count = 0
+    for i in range(state.queue):
+        soonest = 0.0
+        if count >= CORE_STEPS:
+            durations = min(count, TYPICAL_STEPS) - 1
+            for k in range(durations):
+                last = count - k - 1
+                state.scratch[1, k] = state.at[int(places[last])] - state.at[int(places[last - 1])]
+            soonest = SOON * median(state.scratch[1], durations, state.scratch[0])
+        if count == 0 or state.at[i] - state.at[int(places[count - 1])] >= soonest:
+            places[count] = i
+            count += 1
+        elif state.force[i] > state.force[int(places[count - 1])]:
+            places[count - 1] = i
+    return count
+
+
+@kernel
+def find_beat(state: LowerBackKernelState) -> int:
+    """Return how the newest candidates follow each other, UNKNOWN where they make no walk; keep what may be steps."""
+    places = state.scratch[2]
+    for i in range(state.queue):
+        places[i] = i
+    if even(state, places, state.queue):
         return EVEN
     if state.queue >= LIMP_STEPS and in_two(state, LIMP_STEPS) and turns_about(state, LIMP_STEPS) > 0.0:
         return LIMPING
     if state.queue >= 2 * PAIRS and in_two(state, 2 * PAIRS) and turns_about(state, 2 * PAIRS) < 0.0:
         return PAIRED
-    return UNKNOWN
+    count = apart(state, places)
+    if not even(state, places, count):
+        return UNKNOWN
+    for i in range(count):
+        move(state, int(places[i]), i)
+    state.queue = count
+    return EVEN
 
 
 @kernel

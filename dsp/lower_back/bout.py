@@ -15,9 +15,10 @@ from dsp.lower_back.beat import (
     EVEN,
     LIMPING,
     PAIRED,
+    SOON,
     UNKNOWN,
-    beat,
     drop,
+    find_beat,
     take_second,
     typical_duration,
     typical_force,
@@ -36,7 +37,6 @@ from dsp.lower_back.layout import (
 )
 from dsp.record import Rows
 
-SOON = 0.6  # of the typical duration: an earlier candidate belongs to the same step
 WEAK = 0.15  # of the typical force: weaker is no step
 CLOSING = (0.6, 1.3)  # typical durations after the last step in which the trailing foot joins
 PAUSE = 1.5  # of the typical duration: a longer step holds a pause
@@ -149,7 +149,7 @@ def before_the_first(state: LowerBackKernelState, typical: float) -> int:
 @kernel
 def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> None:
     """Start a bout if the queue now holds one: enough firm steps in a beat."""
-    found = beat(state)
+    found = find_beat(state)
     if found == UNKNOWN:
         return
     typical = median(state.force, state.queue, state.scratch[0])
@@ -332,7 +332,7 @@ def is_step(state: LowerBackKernelState, params: LowerBackKernelParams, at: floa
         return bool(force >= floor)
     since = at - state.at[state.queue - 1]
     typical = typical_duration(state)
-    soonest = params.shortest if math.isnan(typical) else max(params.shortest, SOON * typical)
+    soonest = max(params.shortest, SOON * typical) if state.walking == 1 else params.shortest
     if since < soonest:
         if force >= floor and (state.beat == PAIRED or force > state.force[state.queue - 1]):
             put(state, state.queue - 1, at)

@@ -95,7 +95,7 @@ class LowerBackKernelState(Record):
     at: Annotated[Floats, QUEUE]
     force: Annotated[Floats, QUEUE]
     pelvis: Annotated[Floats, QUEUE]
-    scratch: Annotated[Floats, 2, QUEUE]
+    scratch: Annotated[Floats, 3, QUEUE]
     closing_at: float
     closing_force: float
     phase: float  # evidence that the newest reported step was a left one; alternates in sign
