@@ -37,8 +37,10 @@ from dsp.lower_back.layout import (
 )
 from dsp.record import Rows
 
+ALONE = 0.75  # of the typical duration: what comes so late after a step is the second of two rises, its first unseen
 WEAK = 0.15  # of the typical force: weaker is no step
 CLOSING = (0.6, 1.3)  # typical durations after the last step in which the trailing foot joins
+DOUBLED_S = 0.5  # candidates at more than 120 a minute may be two to a step
 PAUSE = 1.5  # of the typical duration: a longer step holds a pause
 RHYTHMIC = 0.3  # regularity that begins a walk: walkers start with 0.3 to 0.9, shaking of like strength with 0.2
 ARRHYTHMIC = 0.18  # regularity over eight steps that ends it: walkers keep 0.23 and more, shaking stays below 0.14
@@ -149,7 +151,7 @@ def before_the_first(state: LowerBackKernelState, typical: float) -> int:
 @kernel
 def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> None:
     """Start a bout if the queue now holds one: enough firm steps in a beat."""
-    found = find_beat(state)
+    found = find_beat(state, DOUBLED_S / params.dt)
     if found == UNKNOWN:
         return
     typical = median(state.force, state.queue, state.scratch[0])
@@ -323,6 +325,20 @@ def put(state: LowerBackKernelState, place: int, at: float) -> None:
 
 
 @kernel
+def opens_pair(state: LowerBackKernelState, params: LowerBackKernelParams, at: float) -> bool:
+    """Return whether the rise at ``at`` is the first of a new step's two; the second has the step happen at it."""
+    since, typical = at - state.at[state.queue - 1], typical_duration(state)
+    if since < params.shortest:
+        return False
+    if state.second == 0 and since < SOON * typical:
+        put(state, state.queue - 1, at)
+        state.second = 1
+        return False
+    state.second = 1 if since >= ALONE * typical else 0
+    return True
+
+
+@kernel
 def is_step(state: LowerBackKernelState, params: LowerBackKernelParams, at: float) -> bool:
     """Return whether the rise at instant ``at`` is a new step; if not, it may mend the last or close the feet."""
     force = state.rise[1]
@@ -330,14 +346,17 @@ def is_step(state: LowerBackKernelState, params: LowerBackKernelParams, at: floa
     floor = params.turn_floor if spins else params.floor
     if state.queue == 0:
         return bool(force >= floor)
+    strong = force >= floor and (spins or force >= WEAK * typical_force(state))
+    if state.beat == PAIRED:
+        return bool(strong and opens_pair(state, params, at))
     since = at - state.at[state.queue - 1]
     typical = typical_duration(state)
     soonest = max(params.shortest, SOON * typical) if state.walking == 1 else params.shortest
     if since < soonest:
-        if force >= floor and (state.beat == PAIRED or force > state.force[state.queue - 1]):
+        if force >= floor and force > state.force[state.queue - 1]:
             put(state, state.queue - 1, at)
         return False
-    if force >= floor and (spins or force >= WEAK * typical_force(state)):
+    if strong:
         return True
     if CLOSING[0] * typical < since < CLOSING[1] * typical and force > state.closing_force:
         state.closing_at = at

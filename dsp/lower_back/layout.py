@@ -92,6 +92,7 @@ class LowerBackKernelState(Record):
     reported: int  # of those reported already
     walking: int
     beat: int  # how the steps of the walk follow each other: UNKNOWN while there is none
+    second: int  # of two rises to a step: 1 when the newest step has seen both
     at: Annotated[Floats, QUEUE]
     force: Annotated[Floats, QUEUE]
     pelvis: Annotated[Floats, QUEUE]
