@@ -164,7 +164,7 @@ def find_beat(state: LowerBackKernelState, fastest: float) -> int:
 
 
 @kernel
-def take_second(state: LowerBackKernelState) -> None:
+def keep_second(state: LowerBackKernelState) -> None:
     """Keep of each pair of candidates the second, at which the leading foot takes over, and what may be half a pair."""
     last = state.queue - 1
     half = 1 if state.at[last] - state.at[last - 1] > state.at[last - 1] - state.at[last - 2] else 0

@@ -19,7 +19,7 @@ from dsp.lower_back.beat import (
     UNKNOWN,
     drop,
     find_beat,
-    take_second,
+    keep_second,
     typical_duration,
     typical_force,
 )
@@ -163,7 +163,7 @@ def begin_walk(state: LowerBackKernelState, params: LowerBackKernelParams) -> No
         return
     state.beat = found
     if found == PAIRED:
-        take_second(state)
+        keep_second(state)
     drop(state, before_the_first(state, typical))
     state.walking = 1
     state.reported = 0

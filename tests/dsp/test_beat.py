@@ -10,7 +10,7 @@ from tests.dsp.walker import walker
 
 @pytest.mark.parametrize("cadence_spm", [55.0, 60.0, 65.0, 68.0, 72.0])
 def test_a_slow_walker_who_is_lifted_twice_a_step_takes_one_step(cadence_spm: float) -> None:
-    stream = walker(cadence_spm=cadence_spm, steps=16, force=1.5, push_off=1.5)
+    stream = walker(cadence_spm=cadence_spm, steps=16, force=1.5, lift_off=1.5)
     events = detect(stream, height_m=1.75)
     contacts, (bout,) = of(events, INITIAL_CONTACT), of(events, BOUT)
     assert bout["cadence_spm"] == pytest.approx(cadence_spm, rel=0.03)

@@ -84,7 +84,7 @@ def test_a_weak_step_counts_where_the_walk_begins_with_a_turn(turn_rad_s: float,
     assert bout["start"] == pytest.approx(stream.contacts[0] - (54.5 if found == 21 else 0.0), abs=4.0)
 
 
-def test_the_push_off_before_the_first_step_is_none() -> None:
+def test_the_lift_off_before_the_first_step_is_none() -> None:
     stream = walker()
     events = detect(with_step(stream, 1.5, 2.0))
     assert len(of(events, INITIAL_CONTACT)) == 20
