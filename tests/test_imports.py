@@ -48,10 +48,10 @@ ORDERS = {
         "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "tremor", "sway", "exoskeleton",
         "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
         "exoskeleton_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "result",
-        "roster", "arrays", "record", "kernel",
+        "roster", "windows", "tapers", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip
