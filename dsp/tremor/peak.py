@@ -65,10 +65,9 @@ def is_harmonic(hz: Floats, power: Floats, peak: Peak) -> bool:
             return False
         within_hz = HARMONIC_HZ / order
         tops = _tops(power, *np.searchsorted(hz, [at_hz - HALF_WIDTH_HZ, at_hz + HALF_WIDTH_HZ]).tolist())
-        for top in tops.tolist():
-            near = abs(_middle(hz, power, top) - at_hz) <= within_hz
+        for top in tops[power[tops] > FUNDAMENTAL_SHARE * peak.height].tolist():
             stands_out = power[top] > FUNDAMENTAL_STANDS_OUT * _least_beside(hz, power, top)
-            if near and stands_out and power[top] > FUNDAMENTAL_SHARE * peak.height:
+            if stands_out and abs(_middle(hz, power, top) - at_hz) <= within_hz:
                 return True
     return False
 
@@ -105,4 +104,4 @@ def _middle(hz: Floats, power: Floats, top: int) -> float:
     low[0] = low[-1] = True
     first = top - int(np.argmax(low[top::-1])) + 1
     end = top + int(np.argmax(low[top:]))
-    return float(np.average(hz[first:end], weights=power[first:end]))
+    return float(hz[first:end] @ power[first:end] / power[first:end].sum())
