@@ -23,11 +23,12 @@ def power_spectrum(movement: Floats, tapers: Floats, padding: int = 1) -> Floats
     """Return the power of each frequency, the axes together: all frequencies add up to the mean square.
 
     Args:
-        movement: (n, axes) samples without their mean.
+        movement: (axes, n) samples without their mean: along the rows numpy is quickest.
         tapers: (count, n) from `sine_tapers`.
         padding: How many times finer than 1 / duration the frequencies lie.
     """
-    length = len(movement) * padding
-    spectra = np.fft.rfft(tapers[:, :, None] * movement, length, axis=1)
-    power: Floats = 2 * (np.abs(spectra) ** 2).sum(axis=2).mean(axis=0) / length
+    length = movement.shape[1] * padding
+    spectra = np.fft.rfft(tapers[:, None] * movement, length)
+    squares = spectra.real**2 + spectra.imag**2
+    power: Floats = 2 * squares.sum(axis=1).mean(axis=0) / length
     return power

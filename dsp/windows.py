@@ -30,7 +30,7 @@ class Window(NamedTuple):
     rows: Floats
 
     def filled(self, first: int, end: int) -> Floats | None:
-        """Return (length, end - first) columns on the whole grid, straight lines across what is lost.
+        """Return (end - first, length) columns on the whole grid, straight lines across what is lost.
 
         None when more than `LOST_SHARE` of them is lost.
         """
@@ -39,9 +39,9 @@ class Window(NamedTuple):
         if int(known.sum()) < (1 - LOST_SHARE) * self.length:
             return None
         if len(columns) == self.length and known.all():
-            return columns
+            return columns.T.copy()
         grid = np.arange(self.last - self.length + 1, self.last + 1)
-        return np.column_stack([np.interp(grid, self.at[known], column[known]) for column in columns.T])
+        return np.array([np.interp(grid, self.at[known], column) for column in columns[known].T])
 
 
 class SlidingWindows:

@@ -13,6 +13,7 @@ another set, where single recordings go from .34 to 1.00; one axis and a window 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -35,7 +36,7 @@ class FreezeValue(NamedTuple):
 
     Attributes:
         last: Number of the window's last sample, on the sensor's own grid.
-        value: ln of trembling by walking power; above 0 a leg trembles more than it walks.
+        value: ln of trembling by walking power; above 0 a leg trembles more than it walks. NaN where it hardly moves.
         power: Mean square of the movement from .5 to 8 Hz, (m/s²)².
     """
 
@@ -49,16 +50,19 @@ class FreezeIndex:
 
     Args:
         rate_hz: Samples a second, at least 20.
+        every_s: From window to window, seconds.
+        still: Below so much movement, (m/s²)², a window has no index, and costs no spectrum.
 
     Raises:
         ValueError: the rate is too low for 8 Hz.
     """
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz: float, *, every_s: float = EVERY_S, still: float = 0.0) -> None:
         if rate_hz < 2.5 * TREMBLING_HZ[1]:
             raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
         length = round(WINDOW_S * rate_hz)
-        self._windows = SlidingWindows(length, max(1, round(EVERY_S * rate_hz)), 3)
+        self._windows = SlidingWindows(length, max(1, round(every_s * rate_hz)), 3)
+        self._still = still
         self._tapers = sine_tapers(length, TAPERS)
         hz = np.fft.rfftfreq(length, 1 / rate_hz)
         self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
@@ -80,7 +84,10 @@ class FreezeIndex:
         acc = window.filled(0, 3)
         if acc is None:
             return None
-        power = power_spectrum(acc - acc.mean(axis=0), self._tapers)
+        spread = float(acc.var(axis=1).sum())
+        if spread < self._still:
+            return FreezeValue(window.last, math.nan, spread)
+        power = power_spectrum(acc - acc.mean(axis=1, keepdims=True), self._tapers)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None

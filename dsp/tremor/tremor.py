@@ -195,7 +195,7 @@ class Tremor:
         return found
 
     def _power(self, movement: Floats) -> Floats:
-        return power_spectrum(movement - movement.mean(axis=0), self._tapers, PADDING)
+        return power_spectrum(movement - movement.mean(axis=1, keepdims=True), self._tapers, PADDING)
 
     def _mean_square(self, power: Floats, within_hz: tuple[float, float]) -> float:
         return float(power[band(self._hz, *within_hz)].sum())
