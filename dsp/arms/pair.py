@@ -14,15 +14,15 @@ WAIT_S: Final = 120
 """How much later than one wrist the other may be heard of: its seconds stay without counts then."""
 
 
-class Told(NamedTuple):
-    """What is known of one second: counts of the affected arm and of the other one, NaN until told; walking or not."""
+class Counted(NamedTuple):
+    """What is known of one second: counts of the affected arm and of the other one, NaN until known; walking or not."""
 
     affected: float
     other: float
     walking: bool
 
 
-NOTHING: Final = Told(math.nan, math.nan, walking=False)
+NOTHING: Final = Counted(math.nan, math.nan, walking=False)
 
 
 class UseOfHour(NamedTuple):
@@ -44,7 +44,7 @@ class PairedWrists:
 
     def __init__(self, window_s: int = WINDOW_S) -> None:
         self._window_s = window_s
-        self._told: dict[int, Told] = {}
+        self._counted: dict[int, Counted] = {}
         self._start: int | None = None
         self._newest = -(2**62)
 
@@ -52,23 +52,23 @@ class PairedWrists:
         """Take the counts of one wrist; yield the windows that are over."""
         if self._ended(second):
             return
-        told = self._told.get(second, NOTHING)
-        self._told[second] = told._replace(affected=counts) if affected else told._replace(other=counts)
+        counted = self._counted.get(second, NOTHING)
+        self._counted[second] = counted._replace(affected=counts) if affected else counted._replace(other=counts)
         yield from self._advance(second)
 
     def walk(self, start: int, end: int) -> None:
         """Take it that somebody walks from one second to before another."""
         for second in range(start, end):
             if not self._ended(second):
-                self._told[second] = self._told.get(second, NOTHING)._replace(walking=True)
+                self._counted[second] = self._counted.get(second, NOTHING)._replace(walking=True)
 
     def flush(self) -> Iterator[UseOfHour]:
         """Yield what the last window has, and begin anew."""
         if self._start is not None:
             yield from self._close(self._newest + 1)
-            if self._told:
+            if self._counted:
                 yield self._measure(self._start, self._newest + 1)
-        self._told, self._start, self._newest = {}, None, -(2**62)
+        self._counted, self._start, self._newest = {}, None, -(2**62)
 
     def _ended(self, second: int) -> bool:
         return self._start is not None and second < self._start
@@ -83,11 +83,11 @@ class PairedWrists:
         """Yield the windows that end before or at ``until``; in which nobody wears a sensor, none."""
         while self._start is not None and self._start + self._window_s <= until:
             end = self._start + self._window_s
-            if any(at < end for at in self._told):
+            if any(at < end for at in self._counted):
                 yield self._measure(self._start, end)
-            self._start = end if not self._told else max(end, min(self._told) // self._window_s * self._window_s)
+            self._start = end if not self._counted else max(end, min(self._counted) // self._window_s * self._window_s)
 
     def _measure(self, start: int, end: int) -> UseOfHour:
-        seconds = [self._told.pop(at, NOTHING) for at in range(start, end)]
+        seconds = [self._counted.pop(at, NOTHING) for at in range(start, end)]
         affected, other, walking = zip(*seconds, strict=True)
         return UseOfHour(start, end, use_of_counts(affected, other, walking))

@@ -120,7 +120,7 @@ class Repetitions:
         while self._begin is not None and self._index[-1] >= self._begin + self._block:
             first, last = np.searchsorted(self._index, [self._begin, self._begin + self._block])
             block = slice(int(first), int(last) + 1)
-            yield from self._take_block(self._begin, self._block, self._index[block], self._gyr[block])
+            yield from self._process_block(self._begin, self._block, self._index[block], self._gyr[block])
             self._begin += self._block
             behind = int(self._index[last]) - self._begin
             if behind >= self._block:  # a long gap: there is nothing in its blocks
@@ -133,12 +133,12 @@ class Repetitions:
     def flush(self) -> Iterator[Repetition]:
         """Yield the repetition that the recording ends with, if the limb has come back."""
         if self._begin is not None and len(self._index):
-            yield from self._take_block(self._begin, int(self._index[-1]) - self._begin + 1, self._index, self._gyr)
+            yield from self._process_block(self._begin, int(self._index[-1]) - self._begin + 1, self._index, self._gyr)
         yield from self._finish()
         self._restart()
         self._begin, self._index, self._gyr = None, self._index[:0], self._gyr[:0]
 
-    def _take_block(self, begin: int, length: int, index: NDArray[np.int64], gyr: Floats) -> Iterator[Repetition]:
+    def _process_block(self, begin: int, length: int, index: NDArray[np.int64], gyr: Floats) -> Iterator[Repetition]:
         known = np.isfinite(gyr).all(axis=1)
         at, turned = index[known], gyr[known]
         widest = np.diff(at, prepend=begin - 1, append=begin + length).max()
