@@ -11,14 +11,11 @@ and .99. A person's own threshold is better where there is a rated recording.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from dsp.freezing.freeze_index import EVERY_S, WINDOW_S, FreezeIndex, FreezeValue
+from dsp.freezing.freeze_index import EVERY_S, WINDOW_S, FreezeValue
 
 ALGORITHM: Final = "freezing_episodes/1"
 THRESHOLD: Final = math.log(2.0)
@@ -29,6 +26,7 @@ MERGE_S: Final = 1.0
 """A pause of an episode; a foot that steps on takes longer."""
 SHORTEST_S: Final = 1.0
 """Shorter ones raters do not agree on (Mancini 2021)."""
+LOST: Final = "samples lost"
 LOST_SHARE: Final = 0.2
 """With more of the time without an index the share of time is degraded."""
 
@@ -115,27 +113,13 @@ def time_frozen(episodes: Iterable[FreezingEpisode], first: float, last: float, 
     whole = last - first
     lost = whole > 0 and measured < (1 - LOST_SHARE) * whole
     share = min(100.0, 100 * frozen / measured) if measured > 0 else math.nan
-    return TimeFrozen(len(inside), share, "samples lost" if lost else "")
+    return TimeFrozen(len(inside), share, LOST if lost else "")
 
 
-def find_freezing(
-    acc: ArrayLike, *, rate_hz: float, index: ArrayLike | None = None, threshold: float = THRESHOLD
-) -> tuple[list[FreezingEpisode], TimeFrozen]:
-    """Return the episodes of a whole recording and the share of its time: the same as live.
-
-    Args:
-        acc: (n, 3) specific force of a shank or foot, m/s².
-        rate_hz: Samples a second.
-        index: (n,) numbers of the samples, where some are lost; else they are whole.
-        threshold: Of the index.
-    """
-    at = np.arange(len(np.asarray(acc))) if index is None else np.asarray(index, np.int64)
-    finding = FreezingEpisodes(rate_hz, threshold=threshold)
-    values = list(FreezeIndex(rate_hz).process(at, acc))
-    episodes = [episode for value in values for episode in finding.add(value)] + list(finding.flush())
+def share_of_values(values: Sequence[FreezeValue], episodes: Iterable[FreezingEpisode], rate_hz: float) -> TimeFrozen:
+    """Return how much of the time from the first to the last value was freezing."""
     if not values:
-        return episodes, TimeFrozen(0, math.nan, "samples lost")
-    margin = WINDOW_S * rate_hz / 2
-    first, last = values[0].last - margin, values[-1].last - margin
-    measured = len(values) * EVERY_S * rate_hz
-    return episodes, time_frozen(episodes, first - EVERY_S * rate_hz / 2, last + EVERY_S * rate_hz / 2, measured)
+        return TimeFrozen(0, math.nan, LOST)
+    hop = EVERY_S * rate_hz
+    before = (WINDOW_S * rate_hz + hop) / 2
+    return time_frozen(episodes, values[0].last - before, values[-1].last - before + hop, len(values) * hop)

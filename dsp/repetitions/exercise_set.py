@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from dsp.repetitions.repetitions import LEAST_ROM_DEG, Repetition, Repetitions
+from dsp.repetitions.repetitions import Repetition
 
 ALGORITHM: Final = "exercise_set/1"
 LEAST_FOR_TEMPO: Final = 3
@@ -95,25 +95,6 @@ def adherence_pct(sets: Sequence[Sequence[Repetition]], prescribed: Prescription
     done = [sum(rep.rom_deg >= prescribed.least_rom_deg for rep in reps) for reps in sets]
     most = sorted(done, reverse=True)[: prescribed.sets]
     return 100 * sum(min(n, prescribed.reps) for n in most) / (prescribed.reps * prescribed.sets)
-
-
-def count_repetitions(
-    gyr: ArrayLike, *, rate_hz: float, least_rom_deg: float = LEAST_ROM_DEG, index: ArrayLike | None = None
-) -> NDArray[np.void]:
-    """Return the repetitions of a whole recording, a row each with the fields of `Repetition`: the same as live.
-
-    Args:
-        gyr: (n, 3) angular rate of the limb that moves, rad/s.
-        rate_hz: Samples a second.
-        least_rom_deg: Smallest movement of the exercise that counts.
-        index: (n,) numbers of the samples, where some are lost; else they are whole.
-    """
-    at = np.arange(len(np.asarray(gyr))) if index is None else index
-    counting = Repetitions(rate_hz, least_rom_deg=least_rom_deg)
-    return np.array([*counting.process(at, gyr), *counting.flush()], ROW)
-
-
-ROW: Final = np.dtype([(name, "i8" if name in {"start", "end", "n_rejected"} else "f8") for name in Repetition._fields])
 
 
 def _median(values: ArrayLike) -> float:

@@ -202,26 +202,3 @@ class Tremor:
 
     def _rms(self, power: Floats, within_hz: tuple[float, float]) -> float:
         return math.sqrt(self._mean_square(power, within_hz))
-
-
-ROW: Final = np.dtype(
-    [
-        (name, {"last": "i8", "present": "?", "state": "U7", "reason": "U18"}.get(name, "f8"))
-        for name in TremorValue._fields
-    ]
-)
-
-
-def find_tremor(
-    acc: ArrayLike, gyr: ArrayLike | None = None, *, rate_hz: float, index: ArrayLike | None = None
-) -> NDArray[np.void]:
-    """Return the tremor of a whole recording, a row a second with the fields of `TremorValue`: the same as live.
-
-    Args:
-        acc: (n, 3) specific force, m/s².
-        gyr: (n, 3) angular rate, rad/s, if there is a gyroscope.
-        rate_hz: Samples a second.
-        index: (n,) numbers of the samples, where some are lost; else they are whole.
-    """
-    at = np.arange(len(np.asarray(acc))) if index is None else index
-    return np.array(list(Tremor(rate_hz).process(at, acc, gyr)), ROW)

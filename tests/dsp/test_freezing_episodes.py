@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.freezing.episodes import MERGE_S, FreezingEpisode, FreezingEpisodes, find_freezing, time_frozen
+from dsp.freezing.episodes import MERGE_S, FreezingEpisode, FreezingEpisodes, TimeFrozen, share_of_values, time_frozen
 from dsp.freezing.freeze_index import EVERY_S, WINDOW_S, FreezeIndex, FreezeValue
 from dsp.freezing.moore import FreezeIndexMoore
+from dsp.whole_recordings import find_freezing_episodes
 from tests.dsp.test_freeze_index import RATE_HZ, moving
 
 Floats = NDArray[np.float64]
@@ -24,8 +25,18 @@ def leg(*parts: tuple[float, float]) -> Floats:
     return np.vstack([moving(hz, seconds, seed=k) for k, (hz, seconds) in enumerate(parts)])
 
 
+def find_freezing(acc: Floats, index: NDArray[np.int64] | None = None) -> tuple[list[FreezingEpisode], TimeFrozen]:
+    """Return the episodes of a leg and their share of the time."""
+    finding = FreezingEpisodes(RATE_HZ)
+    values = list(FreezeIndex(RATE_HZ).process(np.arange(len(acc)) if index is None else index, acc))
+    episodes = [e for v in values for e in finding.add(v)] + list(finding.flush())
+    table = find_freezing_episodes(acc, RATE_HZ, index=index)
+    assert table["start_s"].tolist() == [e.start / RATE_HZ for e in episodes]
+    return episodes, share_of_values(values, episodes, RATE_HZ)
+
+
 def test_an_episode_is_found_where_it_is() -> None:
-    episodes, share = find_freezing(leg((1.0, 20.0), (6.0, 8.0), (1.0, 20.0)), rate_hz=RATE_HZ)
+    episodes, share = find_freezing(leg((1.0, 20.0), (6.0, 8.0), (1.0, 20.0)))
     assert len(episodes) == share.n_fog == 1
     assert episodes[0].start / RATE_HZ == pytest.approx(20.0, abs=1.2)
     assert episodes[0].end / RATE_HZ == pytest.approx(28.0, abs=1.2)
@@ -34,14 +45,14 @@ def test_an_episode_is_found_where_it_is() -> None:
 
 
 def test_two_episodes_are_two_and_a_short_pause_is_none() -> None:
-    apart, _ = find_freezing(leg((1.0, 10.0), (6.0, 6.0), (1.0, 8.0), (6.0, 6.0), (1.0, 10.0)), rate_hz=RATE_HZ)
-    joined, _ = find_freezing(leg((1.0, 10.0), (6.0, 6.0), (1.0, 1.0), (6.0, 6.0), (1.0, 10.0)), rate_hz=RATE_HZ)
+    apart, _ = find_freezing(leg((1.0, 10.0), (6.0, 6.0), (1.0, 8.0), (6.0, 6.0), (1.0, 10.0)))
+    joined, _ = find_freezing(leg((1.0, 10.0), (6.0, 6.0), (1.0, 1.0), (6.0, 6.0), (1.0, 10.0)))
     assert (len(apart), len(joined)) == (2, 1)
 
 
 def test_walking_and_a_leg_at_rest_are_no_freezing() -> None:
     for acc in (leg((1.0, 60.0)), leg((1.0, 60.0)) * 0.02):
-        episodes, share = find_freezing(acc, rate_hz=RATE_HZ)
+        episodes, share = find_freezing(acc)
         assert episodes == []
         assert share.pct_time_frozen == 0
 
@@ -79,7 +90,7 @@ def test_what_hardly_moves_does_not_freeze() -> None:
 def test_an_episode_ends_where_samples_are_lost() -> None:
     acc = leg((1.0, 10.0), (6.0, 40.0), (1.0, 10.0))
     kept = np.r_[0 : round(20 * RATE_HZ), round(35 * RATE_HZ) : len(acc)]
-    episodes, share = find_freezing(acc[kept], rate_hz=RATE_HZ, index=kept)
+    episodes, share = find_freezing(acc[kept], kept)
     assert len(episodes) == 2
     assert share.reason == "samples lost"
 
@@ -92,7 +103,7 @@ def test_the_share_is_of_the_time_that_is_measured() -> None:
     assert time_frozen([episode], 0, 1000, 500).reason == "samples lost"
     assert time_frozen([episode], 300, 400, 100).n_fog == 0
     assert math.isnan(time_frozen([], 0, 0, 0).pct_time_frozen)
-    assert math.isnan(find_freezing(np.zeros((0, 3)), rate_hz=RATE_HZ)[1].pct_time_frozen)
+    assert math.isnan(find_freezing(np.zeros((0, 3)))[1].pct_time_frozen)
 
 
 @pytest.mark.parametrize("hz", [1.0, 6.0])

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.repetitions.exercise_set import Prescription, adherence_pct, count_repetitions, split_sets, summarise
+from dsp.repetitions.exercise_set import Prescription, adherence_pct, split_sets, summarise
 from dsp.repetitions.repetitions import Repetition, Repetitions
+from dsp.whole_recordings import count_repetitions
 
 Floats = NDArray[np.float64]
 RATE_HZ = 100.0
@@ -138,7 +139,10 @@ def test_any_chunking_gives_the_same(chunk: int, gaps: list[tuple[int, int]], sp
     parts = [counting.process(index[i : i + chunk], gyr[i : i + chunk]) for i in range(0, len(gyr), chunk)]
     found = [*(rep for part in parts for rep in part), *counting.flush()]
     assert found == reps_of(gyr, index)
-    assert [Repetition(*row) for row in count_repetitions(gyr, rate_hz=RATE_HZ, index=index).tolist()] == found
+    table = count_repetitions(gyr, RATE_HZ, index=index)
+    assert table["duration_s"].tolist() == [rep.duration_s for rep in found]
+    assert table["ldlj"].tolist() == [rep.ldlj for rep in found]
+    assert table["end_s"].tolist() == [rep.end / RATE_HZ for rep in found]
 
 
 def test_a_set_and_its_tempo() -> None:

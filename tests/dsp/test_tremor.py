@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.tremor.tremor import EVERY_S, HIDDEN, LOST, WINDOW_S, Tremor, TremorValue, find_tremor
+from dsp.tremor.tremor import EVERY_S, HIDDEN, LOST, WINDOW_S, Tremor, TremorValue
+from dsp.whole_recordings import find_tremor
 from tests.shared import shared_path
 
 RATE_HZ = 100.0
@@ -161,8 +162,8 @@ def test_any_chunking_gives_the_same(chunk: int, gaps: list[tuple[int, int]], sp
         for v in tremor.process(index[i : i + chunk], acc[i : i + chunk], gyr[i : i + chunk])
     ]
     assert same(found, values(acc, gyr, index))
-    table = find_tremor(acc, gyr, rate_hz=RATE_HZ, index=index)
-    assert same([TremorValue(*row) for row in table.tolist()], found)
+    table = find_tremor(acc, gyr, RATE_HZ, index=index).tolist()
+    assert same([TremorValue(round(row[1] * RATE_HZ), *row[2:]) for row in table], found)
 
 
 def test_a_gap_gives_a_reason_and_what_follows_a_value() -> None:
@@ -213,9 +214,9 @@ def test_a_rate_that_cannot_show_a_tremor_is_refused(rate_hz: float) -> None:
 def test_any_rate_gives_the_same_tremor(rate_hz: float) -> None:
     t = np.arange(round(20 * rate_hz)) / rate_hz
     acc = np.outer(0.3 * math.sqrt(2) * np.sin(2 * np.pi * 5 * t), (1, 0, 0)) + GRAVITY
-    found = find_tremor(acc + np.random.default_rng(1).normal(0, 0.01, acc.shape), rate_hz=rate_hz)
+    found = find_tremor(acc + np.random.default_rng(1).normal(0, 0.01, acc.shape), None, rate_hz)
     assert found["present"][1:].all()
-    assert found["amplitude"] == pytest.approx(0.3, rel=0.05)
+    assert found["amplitude_mps2"] == pytest.approx(0.3, rel=0.05)
 
 
 @pytest.mark.recordings
