@@ -130,6 +130,11 @@ class Repetitions:
             kept = self._index >= self._begin
             self._index, self._gyr = self._index[kept], self._gyr[kept]
 
+    @property
+    def n_rejected(self) -> int:
+        """How many were spoilt by lost samples since the last repetition."""
+        return self._n_rejected
+
     def flush(self) -> Iterator[Repetition]:
         """Yield the repetition that the recording ends with, if the limb has come back."""
         if self._begin is not None and len(self._index):
