@@ -33,7 +33,7 @@ FREEZING: Final[tuple[Metric, ...]] = (
         digits=1,
         low=1.0,
         description="How long a leg's freeze index (multitaper) was above ln 2 while it moved: it trembled with twice"
-        " the power that it walked with. Pauses up to 1 s are part of an episode; one of less than 1 s is none. Freezing"
+        " the power that it walked with. Pauses up to 1 s are part of it; one of less than 1 s is none. Freezing"
         " without trembling is not found.",
     ),
     Metric(

@@ -7,7 +7,7 @@ from typing import Final
 
 from dsp.metric import Metric
 
-_rep = partial(Metric, kind="window", sides=("left", "right", "none"), group="exercise", digits=1, low=0.0)
+_rep = partial(Metric, kind="window", sides=("left", "right", "none"), group="arms", digits=1, low=0.0)
 _set = partial(_rep, kind="test")
 _smoothness = partial(_rep, unit="1", unit_text="", digits=2, low=None)
 
@@ -18,8 +18,8 @@ REPETITIONS: Final[tuple[Metric, ...]] = (
         unit="1",
         unit_text="",
         digits=0,
-        description="Repetitions in the session: a limb goes about its main axis at least 15° (or what the protocol says)"
-        " to one end and at least half the way back.",
+        description="Repetitions in the session: a limb goes about its main axis at least 15° (or what the protocol"
+        " says) to one end, and at least half the way back.",
     ),
     _rep(
         "rep_duration",

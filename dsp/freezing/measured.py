@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -51,17 +52,29 @@ class FreezingMetrics:
     def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> Iterator[Found]:
         """Yield the index of each window that samples complete, and once that there is none, and why."""
         del gyr
-        at = np.asarray(index, np.int64)
-        yield from self._gaps(at)
-        for window in self._freeze_index.process(at, acc):
-            first = window.last - self._length + 1
-            yield from self._episode(window)
-            if not math.isnan(window.value):
+        at, force = np.asarray(index, np.int64), np.asarray(acc, float)
+        if not len(at):
+            return
+        steps = np.diff(at, prepend=at[0] if self._before is None else self._before)
+        gaps = np.flatnonzero(steps > self._longest_gap)
+        for first, end in pairwise(sorted({0, *gaps.tolist(), len(at)})):
+            if steps[first] > self._longest_gap:
                 self._still = False
-                yield Found(METRIC, window.value, first, window.last, self._length)
-            elif not self._still:
-                self._still = True
-                yield Found(METRIC, None, first, window.last, self._length, quality="invalid", reason=STILL)
+                before = int(at[first] - steps[first])
+                yield Found(METRIC, None, before, int(at[first]), 0, quality="invalid", reason=LOST)
+            for window in self._freeze_index.process(at[first:end], force[first:end]):
+                yield from self._of_window(window)
+        self._before = int(at[-1])
+
+    def _of_window(self, window: FreezeValue) -> Iterator[Found]:
+        first = window.last - self._length + 1
+        yield from self._episode(window)
+        if not math.isnan(window.value):
+            self._still = False
+            yield Found(METRIC, window.value, first, window.last, self._length)
+        elif not self._still:
+            self._still = True
+            yield Found(METRIC, None, first, window.last, self._length, quality="invalid", reason=STILL)
 
     def finish(self) -> Iterator[Found]:
         """Yield the episode that the session ends in, and what the session comes to."""
@@ -88,12 +101,3 @@ class FreezingMetrics:
             duration_s = (episode.end - episode.start) / self._rate_hz
             self._n_episodes, self._frozen_s = self._n_episodes + 1, self._frozen_s + duration_s
             yield Found("freezing_episode", duration_s, episode.start, episode.end, 1)
-
-    def _gaps(self, index: np.ndarray) -> Iterator[Found]:
-        if not len(index):
-            return
-        numbers = index if self._before is None else np.concatenate([[self._before], index])
-        self._before = int(index[-1])
-        for i in np.flatnonzero(np.diff(numbers) > self._longest_gap).tolist():
-            self._still = False
-            yield Found(METRIC, None, int(numbers[i]), int(numbers[i + 1]), 0, quality="invalid", reason=LOST)

@@ -13,7 +13,7 @@ from dsp.found import Found
 from dsp.result import Quality
 from dsp.tremor.tremor import ALGORITHM, LOST, WINDOW_S, State, Tremor, TremorValue
 
-TOLD_EVERY_S: Final = 30.0
+METRIC_EVERY_S: Final = 30.0
 """A tremor comes and goes within seconds; a share of time needs some of them."""
 LEAST_VALUES: Final = 5
 """Seconds of a state, or with tremor, below which nothing is told of it."""
@@ -46,7 +46,7 @@ class TremorMetrics:
     def __init__(self, rate_hz: float) -> None:
         self._tremor = Tremor(rate_hz)
         self._length = round(WINDOW_S * rate_hz)
-        self._stretch = round(TOLD_EVERY_S * rate_hz)
+        self._stretch = round(METRIC_EVERY_S * rate_hz)
         self._values: list[TremorValue] = []
 
     def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> Iterator[Found]:

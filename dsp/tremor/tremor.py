@@ -154,6 +154,8 @@ class Tremor:
 
     def _value(self, window: Window) -> TremorValue:
         acc, gyr = window.filled(0, 3), window.filled(3, 6)
+        if gyr is not None and not np.ptp(gyr, axis=1).any():
+            gyr = None  # a gyroscope that is dead or switched off says the same for ever
         if acc is None:
             return NO_VALUE._replace(last=window.last)
         power = self._power(acc)

@@ -204,6 +204,13 @@ def test_a_gyroscope_that_falls_silent_leaves_the_acceleration() -> None:
     assert not math.isnan(found[0].rotation_dps)
 
 
+def test_a_dead_gyroscope_leaves_the_acceleration() -> None:
+    acc, gyr = limb(20.0, tremor=0.2)
+    found = values(acc, np.full_like(gyr, 0.03))
+    assert all(v.present for v in found[1:])
+    assert all(math.isnan(v.rotation_dps) for v in found)
+
+
 @pytest.mark.parametrize("rate_hz", [20.0, math.nan, math.inf, -1.0])
 def test_a_rate_that_cannot_show_a_tremor_is_refused(rate_hz: float) -> None:
     with pytest.raises(ValueError, match="24 samples a second"):
