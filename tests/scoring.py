@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.scoring_falls import falls
 from tests.scoring_feet import FootDetector
 from tests.scoring_feet import detector as foot_detector
 from tests.scoring_freezing import freezing
@@ -15,7 +16,7 @@ from tests.scoring_posture import posture
 from tests.scoring_sway import sway
 from tests.scoring_vectors import decode
 
-__all__ = ["beats", "decode", "detector", "freezing", "orientation", "posture", "sway"]
+__all__ = ["beats", "decode", "detector", "falls", "freezing", "orientation", "posture", "sway"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

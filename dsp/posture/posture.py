@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
 from dsp.posture.recent import Recent
-from dsp.posture.stepping import RHYTHMIC, climbing, spread, stir
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, spread, stir
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.result import Quality
 
@@ -39,8 +39,6 @@ GUESSES: Final[dict[Segment, Floats | None]] = {
 """Phones and loggers are longest along y, and a pocket holds them upright; x of a watch runs along the forearm."""
 WALKING_STIR: Final[dict[Segment, float]] = {"thigh": 1.0, "wrist": 1.0, "trunk": 0.8}
 """m/s², least spread of the force over a second of walking."""
-PAUSED: Final = 0.5
-"""Of that: half a second with less holds no step."""
 STILL: Final = 0.5
 """m/s², spread over a second: more is no rest."""
 BACK_BLOCKS: Final = 2 * BLOCK_HZ
@@ -160,8 +158,7 @@ class PostureDetector:
     def _walks(self, *, level: bool) -> bool:
         """Return whether the wearer walks, and learn from it which way is upright."""
         moved = stir(self._recent.acc)
-        began = moved.last_s >= self._least_stir and moved.least >= PAUSED * self._least_stir
-        if moved.rhythm >= RHYTHMIC and (began or self._walking):
+        if moved.begins(self._least_stir) or (self._walking and moved.rhythm >= RHYTHMIC):
             return self._upright.walks(np.nanmean(self._recent.acc[-3 * BLOCK_HZ // 2 :], axis=0))
         return self._walking and not level and moved.last_s >= PAUSED * self._least_stir
 

@@ -12,6 +12,8 @@ LEAST_LAG: Final = 6
 """Blocks: .3 s, the quickest step."""
 RHYTHMIC: Final = 0.3
 """Walks of 2 s have .3 to .9 (the first steps the least), standing up .0 to .4."""
+PAUSED: Final = 0.5
+"""Of the least spread of walking: half a second with less holds no step."""
 SPANS: Final = (2 * BLOCK_HZ, 4 * BLOCK_HZ)
 """Blocks: two seconds show a walk at once, four also the slow one of a patient."""
 LONGEST_LAG: Final = 0.75
@@ -34,6 +36,10 @@ class Stir(NamedTuple):
     last_s: float
     least: float
     rhythm: float
+
+    def begins(self, least: float) -> bool:
+        """Whether this is walking: no less spread over a second than ``least`` m/s², no pause, and a rhythm."""
+        return self.last_s >= least and self.least >= PAUSED * least and self.rhythm >= RHYTHMIC
 
 
 def stir(acc: Floats) -> Stir:
