@@ -39,6 +39,9 @@ RESTLESS: Final = (2.0, 0.5)
 NEEDED: Final[dict[Segment, float]] = {"trunk": 0.8, "thigh": 1.3, "wrist": 1.3}
 """Of lull and impact together, which count up to 2."""
 LEAST_TURNED_DEG: Final = 42.0
+SOON_BLOCKS: Final = (8, 20)
+SOON_DEG: Final = 25.0
+"""Whoever falls has turned when the floor stops them; who steps hard and then sits down turns a second later."""
 UPRIGHT_DEG: Final = 35.0
 """From the direction of walking: whoever is so again has not fallen, or is up again."""
 LEAST_QUIET: Final = 0.4
@@ -197,13 +200,13 @@ class FallDetector:
     def _landed(self, impact: Impact) -> Impact | None:
         """Return an impact with where its wearer came to; None where that is where they were, or upright."""
         place = KEPT_BLOCKS - (self._recent.end - impact.block)
-        acc = self._recent.acc[place + BLOCK_HZ : place + LANDED_BLOCKS]
-        acc = acc[np.isfinite(acc[:, 0])]
-        if not len(acc):
+        acc = self._recent.acc[place + SOON_BLOCKS[0] : place + LANDED_BLOCKS]
+        if 2 * np.isfinite(acc[:, 0]).sum() < len(acc):
             return impact._replace(after=impact.before)  # the radio was gone: what comes later decides
-        after = unit(acc.mean(axis=0))
-        turned = degrees_between(impact.before, after)
-        return None if self._is_upright(after) or turned < LEAST_TURNED_DEG else impact._replace(after=after)
+        soon, after = _way(acc[: SOON_BLOCKS[1] - SOON_BLOCKS[0]]), _way(acc[BLOCK_HZ - SOON_BLOCKS[0] :])
+        if self._is_upright(after) or degrees_between(impact.before, after) < LEAST_TURNED_DEG:
+            return None
+        return None if degrees_between(impact.before, soon) < SOON_DEG else impact._replace(after=after)
 
     def _is_upright(self, way: Floats) -> bool:
         up = self._upright.up
@@ -230,6 +233,12 @@ def _share(value: float, limits: tuple[float, float]) -> float:
     """Return how far a value is from the first limit (0) to the second (1)."""
     none, full = limits
     return min(max((value - none) / (full - none), 0.0), 1.0)
+
+
+def _way(acc: Floats) -> Floats:
+    """Return the direction of the mean force (3,); zero where there is none."""
+    known = acc[np.isfinite(acc[:, 0])]
+    return unit(known.mean(axis=0)) if len(known) else np.zeros(3)
 
 
 def _longest(flags: np.ndarray) -> int:
