@@ -27,7 +27,7 @@ class FallsScored:
 
 
 def _event(found: Fall) -> dict[str, Any]:
-    return {"kind": found.kind, "index": found.index, "confidence": found.confidence}
+    return {"kind": found.kind, "index": found.at, "confidence": found.confidence}
 
 
 def falls(placement: str, rate_hz: float, **_info: Any) -> FallsScored:

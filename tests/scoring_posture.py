@@ -27,7 +27,7 @@ class PostureScored:
 
 
 def _event(found: Posture) -> dict[str, Any]:
-    return {"kind": "posture", "index": found.index, "posture": found.posture, "quality": found.quality}
+    return {"kind": "posture", "index": found.at, "posture": found.posture, "quality": found.quality}
 
 
 def posture(placement: str, rate_hz: float, **_info: Any) -> PostureScored:

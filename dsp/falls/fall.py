@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from dsp.arrays import require_shape
 from dsp.posture.blocks import BLOCK_HZ, Blocks, Floats, Turn
 from dsp.posture.posture import SEGMENTS, WALKING_STIR, Segment
 from dsp.posture.recent import Recent
@@ -36,7 +37,7 @@ TURNED_DEG: Final = (30.0, 70.0)
 """Between the direction of gravity before and after: a trunk that walks or climbs stairs stays within 10."""
 RESTLESS: Final = (2.0, 0.5)
 """m/s², spread of the force over a second and a half: somebody who goes on walking, somebody who lies."""
-NEEDED: Final[dict[Segment, float]] = {"trunk": 0.8, "thigh": 1.3, "wrist": 1.3}
+NEEDED: Final[dict[Segment, float]] = {"trunk": 0.8, "thigh": 1.1, "wrist": 1.2}
 """Of lull and impact together, which count up to 2."""
 LEAST_TURNED_DEG: Final = 42.0
 SOON_BLOCKS: Final = (8, 20)
@@ -63,8 +64,15 @@ KEPT_BLOCKS: Final = 12 * BLOCK_HZ
 KEPT_BY_STEPS: Final = 6 * BLOCK_HZ
 LEARNED_BLOCKS: Final = 3 * BLOCK_HZ // 2
 
+USUAL_BLOCKS: Final = 4 * BLOCK_HZ
+STICKS_OUT: Final = 1.3
+"""A stumble's impact is greater than the greatest step of the three seconds before, by so much."""
+THROWN_BLOCKS: Final = 8
+THROWN_DEG: Final = 20.0
+"""How far the trunk is thrown for .4 s when somebody stumbles and recovers: steps throw it by 10."""
+
 WEAK_PLACE: Final = "a thigh or a wrist shows a fall less surely than the trunk"
-STUMBLED: Final = "recovered: no change of posture"
+STUMBLED: Final = "recovered, without a change of posture"
 
 
 class Fall(NamedTuple):
@@ -72,7 +80,7 @@ class Fall(NamedTuple):
 
     Attributes:
         kind: fall, or near_fall: a stumble that was recovered from.
-        index: Number of the sample of the greatest force, on the sensor's own grid.
+        at: Number of the sample of the greatest force, on the sensor's own grid.
         confidence: 0 to 1, the mean of the evidence of lull, impact, turning and rest.
         impact_g: Greatest force, g; a sensor that clips shows less than there was.
         turned_deg: Between the directions of gravity before and after.
@@ -81,7 +89,7 @@ class Fall(NamedTuple):
     """
 
     kind: Literal["fall", "near_fall"]
-    index: int
+    at: int
     confidence: float
     impact_g: float
     turned_deg: float
@@ -90,10 +98,10 @@ class Fall(NamedTuple):
 
 
 class Impact(NamedTuple):
-    """An impact that may be one of a fall: its block and sample, its greatest force, the evidence, and gravity before and just after."""
+    """An impact that may be one of a fall: block, sample, greatest force, evidence, gravity before and just after."""
 
     block: int
-    index: int
+    at: int
     impact_g: float
     lull: float
     hit: float
@@ -150,6 +158,8 @@ class FallDetector:
             age = recent.end - impact.block
             landed = impact if impact.after is not None or age < LANDED_BLOCKS else self._landed(impact)
             fall = self._judge(landed) if landed is not None and landed.after is not None else None
+            if landed is None and self._segment == "trunk":
+                fall = self._recovered(impact)
             if fall is not None and impact.block - self._last_fall >= AGAIN_BLOCKS:
                 self._last_fall = impact.block
                 found.append(fall)
@@ -208,6 +218,27 @@ class FallDetector:
             return None
         return None if degrees_between(impact.before, soon) < SOON_DEG else impact._replace(after=after)
 
+    def _recovered(self, impact: Impact) -> Fall | None:
+        """Return the near-fall that an impact was, if the trunk was thrown and came back, unlike in its usual steps."""
+        recent = self._recent
+        place = KEPT_BLOCKS - (recent.end - impact.block)
+        steps = recent.peak[max(0, place - USUAL_BLOCKS) : place - BLOCK_HZ]
+        around = recent.acc[place - BLOCK_HZ : place + BLOCK_HZ]
+        if not np.isfinite(steps).any() or impact.impact_g * G < STICKS_OUT * np.nanmax(steps):
+            return None
+        thrown_deg = max(
+            degrees_between(impact.before, _way(around[k : k + THROWN_BLOCKS]))
+            for k in range(0, len(around) - THROWN_BLOCKS + 1, THROWN_BLOCKS // 2)
+            if np.isfinite(around[k : k + THROWN_BLOCKS, 0]).any()
+        )
+        if thrown_deg < THROWN_DEG:
+            return None
+        confidence = (impact.lull + impact.hit + _share(thrown_deg, TURNED_DEG)) / 4  # a quarter less: nobody lies
+        return Fall(
+            "near_fall", impact.at, round(confidence, 3), round(impact.impact_g, 2), round(thrown_deg, 1),
+            "degraded", STUMBLED,
+        )  # fmt: skip
+
     def _is_upright(self, way: Floats) -> bool:
         up = self._upright.up
         return up is not None and degrees_between(way, up) < UPRIGHT_DEG
@@ -224,7 +255,7 @@ class FallDetector:
         confidence = (impact.lull + impact.hit + _share(turned_deg, TURNED_DEG) + quiet) / 4
         sure = self._segment == "trunk"
         return Fall(
-            "fall", impact.index, round(confidence, 3), round(impact.impact_g, 2), round(turned_deg, 1),
+            "fall", impact.at, round(confidence, 3), round(impact.impact_g, 2), round(turned_deg, 1),
             "ok" if sure else "degraded", "" if sure else WEAK_PLACE,
         )  # fmt: skip
 
@@ -241,7 +272,25 @@ def _way(acc: Floats) -> Floats:
     return unit(known.mean(axis=0)) if len(known) else np.zeros(3)
 
 
-def _longest(flags: np.ndarray) -> int:
+def _longest(flags: NDArray[np.bool_]) -> int:
     """Return the longest run of true."""
     edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
     return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def find_falls(acc: ArrayLike, gyr: ArrayLike, rate_hz: float, placement: str = "lower_back") -> list[Fall]:
+    """Return the falls and near-falls of a whole recording, the same as live.
+
+    Args:
+        acc: (n, 3) specific force, m/s²; NaN where samples were lost.
+        gyr: (n, 3) angular rate, rad/s; all NaN where there is none.
+        rate_hz: Samples a second, at least 20.
+        placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
+
+    Raises:
+        ValueError: the shapes do not fit, an unknown placement, or a rate that is too low.
+    """
+    force, turning = np.asarray(acc, float), np.asarray(gyr, float)
+    require_shape("gyr", turning, force.shape, np.float64)
+    detector = FallDetector(rate_hz, placement)
+    return [*detector.process(np.arange(len(force)), force, turning), *detector.finish()]

@@ -128,4 +128,5 @@ def _means(place: NDArray[np.int64], values: Floats) -> Floats:
     count = np.bincount(place, minlength=TURN_BLOCKS).astype(float)
     count[count == 0] = np.nan
     columns = [np.bincount(place, weights=values[:, k], minlength=TURN_BLOCKS) for k in range(values.shape[1])]
-    return np.stack(columns, axis=1) / count[:, None]
+    means: Floats = np.stack(columns, axis=1) / count[:, None]
+    return means

@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsp.arrays import require_shape
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
 from dsp.posture.recent import Recent
 from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, spread, stir
@@ -68,13 +69,13 @@ class Posture(NamedTuple):
     """A posture, until the next one.
 
     Attributes:
-        index: Number of its first sample on the sensor's own grid; it may be two seconds old.
+        at: Number of its first sample on the sensor's own grid, in part of one; it may be two seconds old.
         posture: What it is; None while it is not known.
         quality: ok, degraded or invalid.
         reason: Why not ok; empty otherwise.
     """
 
-    index: float
+    at: float
     posture: Name | None
     quality: Quality
     reason: str
@@ -158,9 +159,10 @@ class PostureDetector:
     def _walks(self, *, level: bool) -> bool:
         """Return whether the wearer walks, and learn from it which way is upright."""
         moved = stir(self._recent.acc)
-        if moved.begins(self._least_stir) or (self._walking and moved.rhythm >= RHYTHMIC):
+        goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
+        if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
             return self._upright.walks(np.nanmean(self._recent.acc[-3 * BLOCK_HZ // 2 :], axis=0))
-        return self._walking and not level and moved.last_s >= PAUSED * self._least_stir
+        return goes_on and not level
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
@@ -200,7 +202,7 @@ class PostureDetector:
                 return "walking"
             up = climbing(self._recent.acc[-4 * BLOCK_HZ :])
             self._climbing += (up - self._climbing) / CLIMB_MEMORY
-            return "stairs" if self._climbing > 0.5 else "walking"  # noqa: PLR2004 - more often than not
+            return "stairs" if self._climbing > 0.5 else "walking"
         self._climbing = 0.0
         if self._segment == "trunk":
             return "lying"
@@ -228,6 +230,8 @@ class PostureDetector:
             return "degraded", NOT_WALKED
         if self._segment == "trunk" and name == "standing":
             return "degraded", NO_CHAIR
+        if self._segment == "thigh" and name == "sitting":
+            return "degraded", ON_BACK
         return "ok", ""
 
 
@@ -238,10 +242,29 @@ def _smooth(acc: Floats) -> Floats:
     count = np.cumsum(np.vstack([np.zeros((1, 3)), known]), axis=0)
     first = np.maximum(np.arange(1, len(acc) + 1) - TURN_BLOCKS, 0)
     n = count[1:] - count[first]
-    return np.divide(total[1:] - total[first], n, out=np.full_like(acc, np.nan), where=n > 0)
+    mean: Floats = np.divide(total[1:] - total[first], n, out=np.full_like(acc, np.nan), where=n > 0)
+    return mean
 
 
 def _run(fits: NDArray[np.bool_]) -> int:
     """Return how many of the last entries in a row are true; at least one."""
     others = np.flatnonzero(~fits)
     return max(1, len(fits) - 1 - int(others[-1]) if len(others) else len(fits))
+
+
+def find_postures(acc: ArrayLike, gyr: ArrayLike, rate_hz: float, placement: str = "thigh") -> list[Posture]:
+    """Return the postures of a whole recording, the same as live: a later one may begin before an earlier one did.
+
+    Args:
+        acc: (n, 3) specific force, m/s²; NaN where samples were lost.
+        gyr: (n, 3) angular rate, rad/s; all NaN where there is none.
+        rate_hz: Samples a second, at least 20.
+        placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
+
+    Raises:
+        ValueError: the shapes do not fit, an unknown placement, or a rate that is too low.
+    """
+    force, turning = np.asarray(acc, float), np.asarray(gyr, float)
+    require_shape("gyr", turning, force.shape, np.float64)
+    detector = PostureDetector(rate_hz, placement)
+    return [*detector.process(np.arange(len(force)), force, turning), *detector.finish()]

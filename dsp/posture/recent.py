@@ -46,16 +46,18 @@ class Recent:
         """Add a turn, and before it what was lost; it must be later than all others."""
         lost = min(self.gap(turn), self._length)
         if lost:
-            self.acc, self.gyr = _after(self.acc, np.full((lost, 3), np.nan)), _after(self.gyr, np.full((lost, 3), np.nan))
             nothing = np.full(lost, np.nan)
-            self.size, self.low = _after(self.size, nothing), _after(self.low, nothing)
-            self.peak = _after(self.peak, nothing)
-            self.peak_at = np.concatenate([self.peak_at[lost:], np.zeros(lost, np.int64)])
-        self.acc, self.gyr = _after(self.acc, turn.acc), _after(self.gyr, turn.gyr)
-        self.size, self.low, self.peak = _after(self.size, turn.size), _after(self.low, turn.low), _after(self.peak, turn.peak)
-        self.peak_at = np.concatenate([self.peak_at[len(turn.peak_at) :], turn.peak_at])
+            nowhere = np.full((lost, 3), np.nan)
+            self._shift(Turn(turn.number, nowhere, nothing, nothing, nothing, np.zeros(lost, np.int64), nowhere))
+        self._shift(turn)
         self.end = (turn.number + 1) * TURN_BLOCKS
         self._known = True
+
+    def _shift(self, turn: Turn) -> None:
+        self.acc, self.gyr = _after(self.acc, turn.acc), _after(self.gyr, turn.gyr)
+        self.size, self.low = _after(self.size, turn.size), _after(self.low, turn.low)
+        self.peak = _after(self.peak, turn.peak)
+        self.peak_at = np.concatenate([self.peak_at[len(turn.peak_at) :], turn.peak_at])
 
 
 def _after(kept: Floats, new: Floats) -> Floats:

@@ -1,9 +1,9 @@
 """A sensor on somebody who falls, or nearly does, or does what looks like it: from mechanics, seeded, with its truth.
 
-A fall is a rod that topples about the ankles, a body that buckles at the knees, or one that slides off a chair; it meets
-the floor with the speed that it has then, which a contact of 40 to 100 ms (a mat 100 to 200) takes away, with a weaker
-second contact after it. Heights of sensors, contacts and ranges are of the orders of the literature: 2 to 3 m/s at the
-hip (Bourke et al. 2008), peaks of 3 to 8 g at the trunk.
+A fall is a rod that topples about the ankles, a body that buckles at the knees, or one that slides off a chair; it
+meets the floor with the speed that it has then, which a contact of 40 to 100 ms takes away (a mat: 100 to 200), and
+once more and weaker. Heights of sensors, contacts and ranges are of the orders of the literature: 2 to 3 m/s at the hip
+(Bourke et al. 2008), peaks of 3 to 8 g at the trunk.
 """
 
 from __future__ import annotations
@@ -146,7 +146,8 @@ def fall(kind: str, placement: str, rate_hz: float, rng: np.random.Generator) ->
     if kind in ("buckling", "from_sitting", "out_of_bed"):
         speed = buckle(motion, height, way, rng)
     else:
-        speed = topple(motion, height, way, rng, rng.uniform(0.3, 0.5) if kind == "caught_partly" else rng.uniform(0, 0.2))
+        braked = rng.uniform(0.3, 0.5) if kind == "caught_partly" else rng.uniform(0.0, 0.2)
+        speed = topple(motion, height, way, rng, braked)
     soft = kind == "onto_mat"
     motion.contact(speed, rng.uniform(0.1, 0.2) if soft else rng.uniform(0.04, 0.1), rng.uniform(0.15, 0.4))
     motion.turn(rng.uniform(0.4, 1.0), motion.last + rng.normal(0, 0.25, 3))
@@ -241,8 +242,10 @@ def _knocked(motion: Motion, _placement: str, rng: np.random.Generator) -> None:
     motion.contact(rng.uniform(0.3, 0.9), 0.02, 0.3)
 
 
-def sensed(motion: Motion, placement: str, rng: np.random.Generator, range_g: float = 16.0) -> tuple[Floats, Floats]:
-    """Return what a sensor strapped on anyhow measures, (n, 3) m/s² and rad/s: noise, breathing, a limited range."""
+def sensed(
+    motion: Motion, placement: str, rng: np.random.Generator, range_g: float = 16.0, strapped: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Return what a sensor measures, (n, 3) m/s² and rad/s: noise, breathing, a limited range; strapped on anyhow."""
     force, turned = np.concatenate(motion.force), np.concatenate(motion.turned)
     if placement == "wrist":
         turned = turned + _wander(len(turned), motion.rate_hz, rng) * 0.25
@@ -251,8 +254,9 @@ def sensed(motion: Motion, placement: str, rng: np.random.Generator, range_g: fl
     rotation = _rotations(turned + breath)
     acc = np.einsum("nij,ni->nj", rotation, force + np.array([0.0, 0.0, G]))
     gyr = np.gradient(turned, 1 / motion.rate_hz, axis=0)
-    strapped = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    strapped[:, 0] *= np.sign(np.linalg.det(strapped))
+    if strapped is None:
+        strapped = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        strapped[:, 0] *= np.sign(np.linalg.det(strapped))
     acc = np.clip(acc @ strapped + rng.normal(0, 0.05, acc.shape), -range_g * G, range_g * G)
     return acc, gyr @ strapped + rng.normal(0, 0.01, gyr.shape)
 
