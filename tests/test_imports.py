@@ -48,7 +48,8 @@ ORDERS = {
         "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "falls", "activity", "posture", "exoskeleton",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "falls",
+        "activity", "posture", "exoskeleton",
         "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
         "exoskeleton_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "result",
         "roster", "arrays", "record", "kernel",

@@ -97,8 +97,7 @@ def summarise_day(
     stretches = _stretches(day)
     long = sum(is_down and seconds >= LONG_S for is_down, seconds in stretches if is_down is not None)
     changes = sum(
-        one is not None and other is not None and one != other
-        for (one, _), (other, _) in pairwise(stretches)
+        one is not None and other is not None and one != other for (one, _), (other, _) in pairwise(stretches)
     )
     few = wear_h is not None and wear_h < VALID_WEAR_H
     return DayActivity(

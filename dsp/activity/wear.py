@@ -35,13 +35,13 @@ class Wear(NamedTuple):
     Attributes:
         start: Number of its first sample on the sensor's own grid.
         end: Of the first after it.
-        is_worn: Whether somebody wore the sensor; None where that is not known.
+        on_body: Whether somebody wore the sensor; None where that is not known.
         reason: Why not; empty otherwise.
     """
 
     start: int
     end: int
-    is_worn: bool | None
+    on_body: bool | None
     reason: str
 
 
@@ -79,13 +79,13 @@ class WearTime:
                 self._add()
                 self._now = number
             self._rows.append(force[first:end])
-            yield from self._decided(number * self._second // self._length)
+            yield from self._ready(number * self._second // self._length)
 
     def finish(self) -> Iterator[Wear]:
         """Yield what is left, judged by the hours that there were."""
         self._add()
         if self._undecided:
-            yield from self._decided(self._undecided[-1] + HOUR)
+            yield from self._ready(self._undecided[-1] + HOUR)
 
     def _add(self) -> None:
         """Add the open second to its quarter."""
@@ -100,7 +100,7 @@ class WearTime:
         self._sums[quarter] += np.stack([np.full(3, float(len(rows))), rows.sum(axis=0), (rows**2).sum(axis=0)])
         self._rows = []
 
-    def _decided(self, newest: int) -> Iterator[Wear]:
+    def _ready(self, newest: int) -> Iterator[Wear]:
         """Yield the quarters whose last hour ends before the newest quarter, and forget what no hour holds any more."""
         while self._undecided and self._undecided[0] + HOUR <= newest:
             quarter = self._undecided.pop(0)

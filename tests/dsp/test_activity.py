@@ -90,7 +90,7 @@ def test_a_day_without_a_walk_has_counts_and_no_values() -> None:
     assert all(math.isnan(found[name]) for name, *_ in OUTCOMES)
 
 
-def test_a_week_is_the_mean_of_the_days_that_were_worn() -> None:
+def test_a_week_is_the_mean_of_the_days_with_wear() -> None:
     days = [
         (12.0, {"steps": 1000.0, "speed": math.nan}),
         (9.0, {"steps": 9000.0}),
@@ -100,7 +100,7 @@ def test_a_week_is_the_mean_of_the_days_that_were_worn() -> None:
     assert summarise_week([]) == {"n_days": 0}
 
 
-def worn(acc: np.ndarray, *, chunk: int = 0, index: np.ndarray | None = None) -> list[Wear]:
+def judged(acc: np.ndarray, *, chunk: int = 0, index: np.ndarray | None = None) -> list[Wear]:
     wear, step = WearTime(RATE_HZ), chunk or max(1, len(acc))
     at = np.arange(len(acc)) if index is None else index
     parts = [wear.process(at[i : i + step], acc[i : i + step]) for i in range(0, len(acc), step)]
@@ -113,32 +113,32 @@ def lying_about(*quarters: float) -> np.ndarray:
     return np.concatenate([rng.normal(0, s, (QUARTER, 3)) for s in quarters]) + np.array([0.0, 0.0, 9.81])
 
 
-def test_an_hour_without_movement_is_not_worn() -> None:
-    found = worn(lying_about(1, 1, 0.02, 0.02, 0.02, 0.02, 0.02, 1, 0.02, 0.02, 0.02, 1))
-    assert [w.is_worn for w in found] == [True, True, *[False] * 5, *[True] * 5]
+def test_an_hour_without_movement_has_no_wearer() -> None:
+    found = judged(lying_about(1, 1, 0.02, 0.02, 0.02, 0.02, 0.02, 1, 0.02, 0.02, 0.02, 1))
+    assert [w.on_body for w in found] == [True, True, *[False] * 5, *[True] * 5]
     assert [(w.start, w.end) for w in found[:2]] == [(0, QUARTER), (QUARTER, 2 * QUARTER)]
 
 
 def test_one_axis_that_moves_is_nobody() -> None:
     acc = lying_about(0.02, 0.02, 0.02, 0.02)
     acc[:, 0] += np.random.default_rng(1).normal(0, 1, len(acc))
-    assert not any(w.is_worn for w in worn(acc))
+    assert not any(w.on_body for w in judged(acc))
     acc[:, 1] += np.random.default_rng(2).normal(0, 1, len(acc))
-    assert all(w.is_worn for w in worn(acc))
+    assert all(w.on_body for w in judged(acc))
 
 
 def test_a_quarter_with_few_samples_is_not_known() -> None:
     acc = lying_about(1, 1, 1, 1, 1)
     acc[QUARTER : 2 * QUARTER - 100] = np.nan
-    found = worn(acc)
-    assert [w.is_worn for w in found] == [True, None, True, True, True]
+    found = judged(acc)
+    assert [w.on_body for w in found] == [True, None, True, True, True]
     assert found[1].reason == NO_SAMPLES
 
 
 def test_a_week_in_a_drawer_without_a_radio_costs_nothing() -> None:
     acc = lying_about(1, 1)
     index = np.r_[np.arange(QUARTER), 10**12 + np.arange(QUARTER)]
-    assert next(w.is_worn for w in worn(acc, index=index)) is True
+    assert next(w.on_body for w in judged(acc, index=index)) is True
 
 
 @settings(deadline=None, max_examples=20)
@@ -147,4 +147,4 @@ def test_any_chunking_gives_the_same(chunk: int, at: int, length: int) -> None:
     acc = lying_about(1, 0.127, 0.1275, 0.1274, 0.1276, 1)
     index = np.arange(len(acc))
     index[at:] += length
-    assert worn(acc, chunk=chunk, index=index) == worn(acc, index=index)
+    assert judged(acc, chunk=chunk, index=index) == judged(acc, index=index)
