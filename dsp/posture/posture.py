@@ -30,7 +30,8 @@ Name = Literal["lying", "sitting", "standing", "walking", "stairs"]
 Segment = Literal["thigh", "wrist", "trunk"]
 
 SEGMENTS: Final[dict[str, Segment]] = {
-    "thigh": "thigh", "wrist": "wrist", "waist": "trunk", "lower_back": "trunk", "chest": "trunk",
+    "thigh": "thigh", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist", "waist": "trunk",
+    "lower_back": "trunk", "chest": "trunk",
 }  # fmt: skip
 GUESSES: Final[dict[Segment, Floats | None]] = {
     "thigh": np.array([0.0, 1.0, 0.0]),
@@ -90,18 +91,23 @@ class PostureDetector:
         rate_hz: Samples a second, at least 20.
         placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
         up: (3,) direction of gravity in the sensor when its wearer is upright, as ``up`` gave it before; None to learn.
+        along: (3,) axis of the sensor that is believed to run along the segment until somebody has walked; None: y of a
+            phone on a thigh, x of a watch, none on a trunk.
 
     Raises:
         ValueError: an unknown placement, or a rate that is too low.
     """
 
-    def __init__(self, rate_hz: float, placement: str, up: ArrayLike | None = None) -> None:
+    def __init__(
+        self, rate_hz: float, placement: str, up: ArrayLike | None = None, *, along: ArrayLike | None = None
+    ) -> None:
         if placement not in SEGMENTS:
             raise ValueError(f"posture is known of {', '.join(SEGMENTS)}, not of {placement!r}")
         self._segment = SEGMENTS[placement]
         self._blocks = Blocks(rate_hz)
         self._recent = Recent(KEPT_BLOCKS)
-        self._upright = Upright(GUESSES[self._segment], None if up is None else unit(np.asarray(up, float)))
+        guess = GUESSES[self._segment] if along is None else unit(np.asarray(along, float))
+        self._upright = Upright(guess, None if up is None else unit(np.asarray(up, float)))
         self._least_stir = WALKING_STIR[self._segment]
         self._now: Posture | None = None
         self._forget()
