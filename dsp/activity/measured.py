@@ -41,6 +41,7 @@ class ActivityMetrics:
         self._quarter_s: float | None = None
         self._postures: list[Posture] = []
         self._newest = -1
+        self._closed_s = -math.inf
         self._down_s: tuple[float, float] | None = None
         self._was_down: bool | None = None
 
@@ -50,7 +51,7 @@ class ActivityMetrics:
         force, turning = np.asarray(acc, float), np.asarray(gyr, float)
         while len(at):
             if self._quarter_s is None:
-                self._quarter_s = at[0] / self._rate_hz // QUARTER_S * QUARTER_S
+                self._quarter_s = float(at[0]) / self._rate_hz // QUARTER_S * QUARTER_S
             due = math.ceil((self._quarter_s + QUARTER_S + LATE_S) * self._rate_hz)
             n = int(np.searchsorted(at, due))
             if n:
@@ -60,7 +61,7 @@ class ActivityMetrics:
             at, force, turning = at[n:], force[n:], turning[n:]
             if len(at):
                 yield from self._close(self._quarter_s + QUARTER_S)
-                later_s = (at[0] / self._rate_hz - LATE_S) // QUARTER_S * QUARTER_S
+                later_s = (float(at[0]) / self._rate_hz - LATE_S) // QUARTER_S * QUARTER_S
                 self._quarter_s = max(self._quarter_s + QUARTER_S, later_s)
 
     def finish(self) -> Iterator[Found]:
@@ -81,9 +82,10 @@ class ActivityMetrics:
 
     def _close(self, end_s: float) -> Iterator[Found]:
         """Yield the sums up to the end of a quarter, and keep what comes after."""
-        now_s = (self._newest + 1) / self._rate_hz
-        known = spells(self._postures, max(now_s, end_s) * self._rate_hz, self._rate_hz)
-        quarter = [spell._replace(end_s=min(spell.end_s, end_s)) for spell in known if spell.start_s < end_s]
+        known = spells(self._postures, self._newest + 1, self._rate_hz)
+        cut = (s._replace(start_s=max(s.start_s, self._closed_s), end_s=min(s.end_s, end_s)) for s in known)
+        quarter = [spell for spell in cut if spell.start_s < spell.end_s]
+        self._closed_s = end_s
         if not quarter:
             return
         for metric, group in (("upright_time", UPRIGHT), ("sedentary_time", SEDENTARY)):

@@ -22,7 +22,7 @@ from dsp.arrays import require_shape
 from dsp.posture.blocks import BLOCK_HZ, Blocks, Floats, Turn
 from dsp.posture.posture import SEGMENTS, WALKING_STIR, Segment
 from dsp.posture.recent import Recent
-from dsp.posture.stepping import spread, stir
+from dsp.posture.stepping import mean_of, spread, stir
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.result import Quality
 
@@ -141,7 +141,8 @@ class FallDetector:
             acc: (n, 3) specific force, m/s².
             gyr: (n, 3) angular rate, rad/s; NaN where there is none: falls are found without.
         """
-        for turn in self._blocks.process(index, acc, gyr):
+        del gyr
+        for turn in self._blocks.process(index, acc):
             yield from self._decide(turn)
 
     def finish(self) -> Iterator[Fall]:
@@ -173,8 +174,8 @@ class FallDetector:
         least = WALKING_STIR[self._segment]
         if self._segment != "wrist" and spread(self._recent.acc[-BLOCK_HZ:]) >= least:
             acc = self._recent.acc[-KEPT_BY_STEPS:]
-            if stir(acc).begins(least):
-                self._upright.walks(np.nanmean(acc[-LEARNED_BLOCKS:], axis=0))
+            if stir(acc, least).begins(least):
+                self._upright.walks(mean_of(acc[-LEARNED_BLOCKS:]))
 
     def _impacts(self) -> list[Impact]:
         """Return the impacts that are a second old by now and strong enough."""
@@ -248,7 +249,7 @@ class FallDetector:
         acc = self._recent.acc[-QUIET_BLOCKS:]
         if 2 * np.isfinite(acc[:, 0]).sum() < len(acc):
             return None
-        now = unit(np.nanmean(acc, axis=0))
+        now = unit(mean_of(acc))
         turned_deg, quiet = degrees_between(impact.before, now), _share(spread(acc), RESTLESS)
         if turned_deg < LEAST_TURNED_DEG or quiet < LEAST_QUIET or self._is_upright(now):
             return None

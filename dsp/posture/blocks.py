@@ -28,19 +28,15 @@ class Turn(NamedTuple):
         number: Of the turn on the sensor's own grid; a missing number is a turn without a sample.
         acc: (10, 3) mean specific force, m/s².
         size: (10,) mean size of the force.
-        low: (10,) least size of the force.
         peak: (10,) greatest size of the force.
         peak_at: (10,) number of the sample of the greatest force; 0 where there is none.
-        gyr: (10, 3) mean angular rate, rad/s.
     """
 
     number: int
     acc: Floats
     size: Floats
-    low: Floats
     peak: Floats
     peak_at: NDArray[np.int64]
-    gyr: Floats
 
 
 class Blocks:
@@ -57,32 +53,31 @@ class Blocks:
         if not rate_hz >= BLOCK_HZ:
             raise ValueError(f"posture and falls need {BLOCK_HZ} samples a second, not {rate_hz:g}")
         self._rate_hz = rate_hz
-        self._rows: list[tuple[NDArray[np.int64], Floats, Floats]] = []
+        self._rows: list[tuple[NDArray[np.int64], Floats]] = []
         self._ends: int | None = None
         self._newest = -1
 
-    def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> Iterator[Turn]:
+    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Turn]:
         """Yield each turn that samples complete.
 
         Args:
             index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample. What
                 is no later than a sample before it is passed over.
             acc: (n, 3) specific force, m/s²; a row with NaN is passed over.
-            gyr: (n, 3) angular rate, rad/s; NaN where there is none.
         """
         at = np.asarray(index, np.int64)
-        force, turning = np.asarray(acc, float).reshape(len(at), 3), np.asarray(gyr, float).reshape(len(at), 3)
+        force = np.asarray(acc, float).reshape(len(at), 3)
         later = at > np.maximum.accumulate(np.r_[self._newest, at[:-1]]) if len(at) else np.zeros(0, bool)
         if not later.all():
-            at, force, turning = at[later], force[later], turning[later]
+            at, force = at[later], force[later]
         while len(at):
             if self._ends is None:
                 self._ends = self._end_of(int(at[0]))
             within = int(np.searchsorted(at, self._ends))
             if within:
-                self._rows.append((at[:within], force[:within], turning[:within]))
+                self._rows.append((at[:within], force[:within]))
                 self._newest = int(at[within - 1])
-            at, force, turning = at[within:], force[within:], turning[within:]
+            at, force = at[within:], force[within:]
             if len(at) or self._newest == self._ends - 1:
                 yield from self.finish()
 
@@ -102,31 +97,21 @@ class Blocks:
         end = math.ceil((index // samples + 1) * samples)
         return end if end > index else end + math.ceil(samples)
 
-    def _turn(self, index: NDArray[np.int64], acc: Floats, gyr: Floats) -> Turn:
+    def _turn(self, index: NDArray[np.int64], acc: Floats) -> Turn:
         block = np.floor(index * (BLOCK_HZ / self._rate_hz)).astype(np.int64)
         number = int(block[0]) // TURN_BLOCKS
         place = np.clip(block - number * TURN_BLOCKS, 0, TURN_BLOCKS - 1)
         size = np.sqrt(np.einsum("ij,ij->i", acc, acc))
         fine = np.isfinite(size)
-        low, peak, peak_at = np.full(TURN_BLOCKS, np.nan), np.full(TURN_BLOCKS, np.nan), np.zeros(TURN_BLOCKS, np.int64)
-        if fine.any():
-            sizes, places, numbers = size[fine], place[fine], index[fine]
-            order = np.lexsort((sizes, places))
-            ends = np.flatnonzero(np.diff(places, append=TURN_BLOCKS))
-            begins = np.r_[0, ends[:-1] + 1]
-            held = places[ends]
-            low[held], peak[held], peak_at[held] = sizes[order[begins]], sizes[order[ends]], numbers[order[ends]]
-        spinning = np.isfinite(gyr).all(axis=1)
-        return Turn(
-            number, _means(place[fine], acc[fine]), _means(place[fine], size[fine, None])[:, 0], low, peak, peak_at,
-            _means(place[spinning], gyr[spinning]),
+        if not fine.all():
+            index, acc, place, size = index[fine], acc[fine], place[fine], size[fine]
+        count = np.bincount(place, minlength=TURN_BLOCKS).astype(float)
+        count[count == 0] = np.nan
+        means = np.stack(
+            [np.bincount(place, weights=of, minlength=TURN_BLOCKS) / count for of in (*acc.T, size)], axis=1
         )  # fmt: skip
-
-
-def _means(place: NDArray[np.int64], values: Floats) -> Floats:
-    """Return the mean of the rows of each block (10, columns); NaN where there are none."""
-    count = np.bincount(place, minlength=TURN_BLOCKS).astype(float)
-    count[count == 0] = np.nan
-    columns = [np.bincount(place, weights=values[:, k], minlength=TURN_BLOCKS) for k in range(values.shape[1])]
-    means: Floats = np.stack(columns, axis=1) / count[:, None]
-    return means
+        peak, peak_at = np.full(TURN_BLOCKS, np.nan), np.zeros(TURN_BLOCKS, np.int64)
+        order = np.lexsort((size, place))
+        ends = order[np.flatnonzero(np.diff(place, append=TURN_BLOCKS))] if len(place) else order
+        peak[place[ends]], peak_at[place[ends]] = size[ends], index[ends]
+        return Turn(number, means[:, :3], means[:, 3], peak, peak_at)

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from dsp.arrays import require_shape
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
 from dsp.posture.recent import Recent
-from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, spread, stir
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads, stir
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.result import Quality
 
@@ -125,7 +125,8 @@ class PostureDetector:
             acc: (n, 3) specific force, m/s².
             gyr: (n, 3) angular rate, rad/s; NaN where there is none: posture does without.
         """
-        for turn in self._blocks.process(index, acc, gyr):
+        del gyr
+        for turn in self._blocks.process(index, acc):
             yield from self._decide(turn)
 
     def finish(self) -> Iterator[Posture]:
@@ -152,7 +153,8 @@ class PostureDetector:
         level = self._lies_level()
         walking = self._walks(level=level)
         level = level and not walking
-        since = self._since(level=level, walking=walking)
+        changes = self._now is None or level != self._level or walking != self._walking
+        since = self._since(level=level, walking=walking) if changes else TURN_BLOCKS
         self._level, self._walking = level, walking
         name = self._name()
         quality, reason = self._quality(name)
@@ -164,16 +166,16 @@ class PostureDetector:
 
     def _walks(self, *, level: bool) -> bool:
         """Return whether the wearer walks, and learn from it which way is upright."""
-        moved = stir(self._recent.acc)
+        moved = stir(self._recent.acc, PAUSED * self._least_stir)
         goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
         if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
-            return self._upright.walks(np.nanmean(self._recent.acc[-3 * BLOCK_HZ // 2 :], axis=0))
+            return self._upright.walks(mean_of(self._recent.acc[-3 * BLOCK_HZ // 2 :]))
         return goes_on and not level
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
         acc = self._recent.acc[-BLOCK_HZ:]
-        force = np.nanmean(acc, axis=0)
+        force = mean_of(acc)
         tilt = float(self._upright.tilt_deg(force[None])[0])
         border = LEVEL_DEG if self._segment == "trunk" else self._upright.border_deg
         if self._now is not None:
@@ -189,13 +191,12 @@ class PostureDetector:
         if self._now is None:
             return BACK_BLOCKS - int(np.isfinite(self._recent.size[-BACK_BLOCKS:]).argmax())
         if level != self._level:
-            new, way = np.nanmean(acc[-BLOCK_HZ:], axis=0), _smooth(acc)
+            new, way = mean_of(acc[-BLOCK_HZ:]), _smooth(acc)
             old = self._upright.up if level else self._upright.seat
             way = way[-BACK_BLOCKS:]
             return _run(way @ unit(new) > way @ (unit(way[0]) if old is None else old))
-        halves = np.array([spread(acc[k - 10 : k or None]) for k in range(0, -BACK_BLOCKS, -10)])
-        moving = halves >= PAUSED * self._least_stir
-        return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving[::-1] == walking))
+        moving = spreads(acc[-BACK_BLOCKS:]) >= PAUSED * self._least_stir
+        return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving == walking))
 
     def _name(self) -> Name:
         """Return what the state is called."""
@@ -219,7 +220,7 @@ class PostureDetector:
         up, acc = self._upright.up, self._recent.acc[-BLOCK_HZ:]
         if up is None or self._lying or spread(acc) > STILL:
             return self._lying
-        force = unit(np.nanmean(acc, axis=0))
+        force = unit(mean_of(acc))
         tilt = degrees_between(force, up)
         if LEVEL_DEG - 30 < tilt < FEET_UP_DEG:
             way = unit(force - (force @ up) * up)

@@ -18,9 +18,8 @@ class Recent:
     Attributes:
         end: Number of the block after the newest, on the sensor's own grid.
         acc: (n, 3) mean specific force, m/s².
-        size: (n,) mean size of the force; ``low`` and ``peak`` its least and its greatest.
+        size: (n,) mean size of the force; ``peak`` its greatest.
         peak_at: (n,) number of the sample of the greatest force.
-        gyr: (n, 3) mean angular rate, rad/s.
     """
 
     def __init__(self, n_blocks: int) -> None:
@@ -32,9 +31,7 @@ class Recent:
         self.end = 0
         self._known = False
         self.acc: Floats = np.full((self._length, 3), np.nan)
-        self.gyr: Floats = np.full((self._length, 3), np.nan)
         self.size: Floats = np.full(self._length, np.nan)
-        self.low: Floats = np.full(self._length, np.nan)
         self.peak: Floats = np.full(self._length, np.nan)
         self.peak_at = np.zeros(self._length, np.int64)
 
@@ -47,15 +44,13 @@ class Recent:
         lost = min(self.gap(turn), self._length)
         if lost:
             nothing = np.full(lost, np.nan)
-            nowhere = np.full((lost, 3), np.nan)
-            self._shift(Turn(turn.number, nowhere, nothing, nothing, nothing, np.zeros(lost, np.int64), nowhere))
+            self._shift(Turn(turn.number, np.full((lost, 3), np.nan), nothing, nothing, np.zeros(lost, np.int64)))
         self._shift(turn)
         self.end = (turn.number + 1) * TURN_BLOCKS
         self._known = True
 
     def _shift(self, turn: Turn) -> None:
-        self.acc, self.gyr = _after(self.acc, turn.acc), _after(self.gyr, turn.gyr)
-        self.size, self.low = _after(self.size, turn.size), _after(self.low, turn.low)
+        self.acc, self.size = _after(self.acc, turn.acc), _after(self.size, turn.size)
         self.peak = _after(self.peak, turn.peak)
         self.peak_at = np.concatenate([self.peak_at[len(turn.peak_at) :], turn.peak_at])
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from dsp.posture.blocks import BLOCK_HZ, Floats
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
 
 LEAST_LAG: Final = 6
 """Blocks: .3 s, the quickest step."""
@@ -42,22 +42,45 @@ class Stir(NamedTuple):
         return self.last_s >= least and self.least >= PAUSED * least and self.rhythm >= RHYTHMIC
 
 
-def stir(acc: Floats) -> Stir:
+def stir(acc: Floats, paused: float) -> Stir:
     """Return how much a sensor moved over the last seconds.
 
     Args:
         acc: (n, 3) mean specific force of the newest blocks, m/s²; n at least four seconds.
+        paused: m/s²: after a second with less nobody looks for a rhythm, which is then 0.
     """
-    halves = [spread(acc[k - BLOCK_HZ // 2 : k or None]) for k in range(0, -SPANS[0], -BLOCK_HZ // 2)]
-    return Stir(spread(acc[-BLOCK_HZ:]), min(halves), max(rhythm(acc[-span:]) for span in SPANS))
+    halves = spreads(acc[-SPANS[0] :])
+    last_s = spread(acc[-BLOCK_HZ:])
+    if last_s < paused:
+        return Stir(last_s, float(halves.min()), 0.0)
+    alike = rhythm(acc[-SPANS[0] :])
+    if alike < RHYTHMIC:
+        alike = max(alike, rhythm(acc[-SPANS[1] :]))
+    return Stir(last_s, float(halves.min()), alike)
 
 
 def spread(acc: Floats) -> float:
     """Return the spread of a force (n, 3) about its mean, m/s²; 0 where less than half of it is known."""
+    return float(spreads(acc, len(acc))[0])
+
+
+def spreads(acc: Floats, each: int = TURN_BLOCKS) -> Floats:
+    """Return the spread of each so many rows of a force (n, 3), the oldest first; 0 where less than half is known."""
+    parts = acc.reshape(-1, each, 3)
+    known = np.isfinite(parts[:, :, 0])
+    n = known.sum(axis=1)
+    parts = np.where(known[:, :, None], parts, 0.0)
+    mean = parts.sum(axis=1) / np.maximum(n, 1)[:, None]
+    moved = (parts - mean[:, None]) * known[:, :, None]
+    square = np.einsum("ijk,ijk->i", moved, moved) / np.maximum(n, 1)
+    result: Floats = np.sqrt(np.where(2 * n >= each, square, 0.0))
+    return result
+
+
+def mean_of(acc: Floats) -> Floats:
+    """Return the mean force (3,) of what is known of one (n, 3); NaN where nothing is."""
     known = acc[np.isfinite(acc[:, 0])]
-    if 2 * len(known) < len(acc):
-        return 0.0
-    return float(np.sqrt(known.var(axis=0).sum()))
+    return known.sum(axis=0) / len(known) if len(known) else np.full(3, np.nan)
 
 
 def rhythm(acc: Floats) -> float:
@@ -66,9 +89,9 @@ def rhythm(acc: Floats) -> float:
     n = len(acc)
     if known.sum() < 0.8 * n:
         return 0.0
-    moved = np.where(known[:, None], acc - acc[known].mean(axis=0), 0.0)
-    product = sum(np.correlate(moved[:, k], moved[:, k], "full")[n - 1 :] for k in range(3))
-    energy = np.cumsum((moved**2).sum(axis=1))
+    moved = np.where(known[:, None], acc - mean_of(acc), 0.0)
+    product = sum(np.correlate(axis, axis, "full")[n - 1 :] for axis in moved.T.copy())
+    energy = np.cumsum(np.einsum("ij,ij->i", moved, moved))
     lags = np.arange(LEAST_LAG, int(LONGEST_LAG * n))
     early, late = energy[n - 1 - lags], energy[-1] - energy[lags - 1]
     scale = np.sqrt(early * late)

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 
 from dsp.activity.bouts import COUNTS, OUTCOMES, WalkingBout, summarise_bouts, summarise_week
 from dsp.activity.day import FEW_HOURS, Spell, spells, summarise_day
+from dsp.activity.measured import ActivityMetrics
 from dsp.activity.wear import NO_SAMPLES, Wear, WearTime
-from dsp.posture.posture import Name, Posture
+from dsp.catalogue import CATALOGUE
+from dsp.found import Found
+from dsp.posture.posture import LOST, Name, Posture
+from tests.dsp.falling import Motion, sensed, steps
 
 RATE_HZ = 2.0
 QUARTER = 1800
@@ -148,3 +152,61 @@ def test_any_chunking_gives_the_same(chunk: int, at: int, length: int) -> None:
     index = np.arange(len(acc))
     index[at:] += length
     assert judged(acc, chunk=chunk, index=index) == judged(acc, index=index)
+
+
+def sat_and_walked(minutes: tuple[float, ...]) -> np.ndarray:
+    """Return the force on a thigh (n, 3), x forward and z up, that sits and walks by turns, at 25 a second."""
+    rng = np.random.default_rng(3)
+    motion = Motion(25.0)
+    for i, length in enumerate(minutes):
+        if i % 2:
+            steps(motion, 60 * length, rng)
+        else:
+            motion.turn(1.2, np.array([0.0, -1.45, 0.0]), 0.3)
+            motion.rest(60 * length)
+            motion.turn(1.2, np.zeros(3), -0.3)
+    return sensed(motion, "thigh", rng, strapped=np.eye(3))[0]
+
+
+def metrics(acc: np.ndarray, *, chunk: int = 0, index: np.ndarray | None = None) -> list[Found]:
+    activity, step = ActivityMetrics(25.0, "left_thigh"), chunk or max(1, len(acc))
+    at, gyr = np.arange(len(acc)) if index is None else index, np.full_like(acc, np.nan)
+    parts = [activity.process(at[i : i + step], acc[i : i + step], gyr[i : i + step]) for i in range(0, len(acc), step)]
+    return [f for part in parts for f in part] + list(activity.finish())
+
+
+def sums(found: list[Found]) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for f in found:
+        if f.value is not None and f.metric != "posture":
+            out[f.metric] = out.get(f.metric, 0.0) + f.value
+    return out
+
+
+def test_quarters_of_an_hour_add_up_to_what_was() -> None:
+    acc = sat_and_walked((1, 2, 35, 3, 10))
+    found = metrics(acc)
+    total = sums(found)
+    assert total["upright_time"] == pytest.approx(5 / 60, abs=0.003)
+    assert total["sedentary_time"] == pytest.approx(46 / 60, abs=0.003)
+    assert total["sedentary_bouts_30"] == 1
+    assert total["transfer_count"] == 4
+    assert total["wear_time"] == pytest.approx(len(acc) / 25 / 3600, abs=0.25)
+    (long,) = [f for f in found if f.metric == "sedentary_bouts_30"]
+    assert (long.last - long.first) / 25 / 60 == pytest.approx(35, abs=0.1)
+    names = [f.value for f in found if f.metric == "posture"]
+    assert {0.0, 4.0}.isdisjoint(names)
+    assert all(f.metric in CATALOGUE for f in found)
+
+
+def test_metrics_of_activity_are_the_same_in_any_chunking_and_across_a_gap() -> None:
+    acc = sat_and_walked((1, 1, 33, 1))
+    index = np.arange(len(acc))
+    index[30000:] += 40000
+    whole = metrics(acc, index=index)
+    for chunk in (25, 7777):
+        assert metrics(acc, chunk=chunk, index=index) == whole
+    unknown = [f for f in whole if f.metric == "posture" and f.value is None]
+    assert [(f.first, f.reason) for f in unknown] == [(30000.0, LOST)]
+    assert sums(whole)["upright_time"] + sums(whole)["sedentary_time"] == pytest.approx(len(acc) / 25 / 3600, abs=0.001)
+    assert sums(whole).get("sedentary_bouts_30", 0) == 0
