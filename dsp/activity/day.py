@@ -74,7 +74,7 @@ def spells(postures: Iterable[Posture], end: float, rate_hz: float) -> list[Spel
             kept.pop()
         if not kept or kept[-1][1] != posture.posture:
             kept.append((posture.at, posture.posture))
-    ends = [at for at, _ in kept[1:]] + [end]
+    ends = [*(at for at, _ in kept[1:]), end][: len(kept)]
     return [Spell(at / rate_hz, to / rate_hz, name) for (at, name), to in zip(kept, ends, strict=True) if to > at]
 
 

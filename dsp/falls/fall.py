@@ -18,7 +18,6 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.arrays import require_shape
 from dsp.posture.blocks import BLOCK_HZ, Blocks, Floats, Turn
 from dsp.posture.posture import SEGMENTS, WALKING_STIR, Segment
 from dsp.posture.recent import Recent
@@ -277,21 +276,3 @@ def _longest(flags: NDArray[np.bool_]) -> int:
     """Return the longest run of true."""
     edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
     return int((edges[1::2] - edges[::2]).max(initial=0))
-
-
-def find_falls(acc: ArrayLike, gyr: ArrayLike, rate_hz: float, placement: str = "lower_back") -> list[Fall]:
-    """Return the falls and near-falls of a whole recording, the same as live.
-
-    Args:
-        acc: (n, 3) specific force, m/s²; NaN where samples were lost.
-        gyr: (n, 3) angular rate, rad/s; all NaN where there is none.
-        rate_hz: Samples a second, at least 20.
-        placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
-
-    Raises:
-        ValueError: the shapes do not fit, an unknown placement, or a rate that is too low.
-    """
-    force, turning = np.asarray(acc, float), np.asarray(gyr, float)
-    require_shape("gyr", turning, force.shape, np.float64)
-    detector = FallDetector(rate_hz, placement)
-    return [*detector.process(np.arange(len(force)), force, turning), *detector.finish()]

@@ -18,7 +18,6 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.arrays import require_shape
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
 from dsp.posture.recent import Recent
 from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads, stir
@@ -257,21 +256,3 @@ def _run(fits: NDArray[np.bool_]) -> int:
     """Return how many of the last entries in a row are true; at least one."""
     others = np.flatnonzero(~fits)
     return max(1, len(fits) - 1 - int(others[-1]) if len(others) else len(fits))
-
-
-def find_postures(acc: ArrayLike, gyr: ArrayLike, rate_hz: float, placement: str = "thigh") -> list[Posture]:
-    """Return the postures of a whole recording, the same as live: a later one may begin before an earlier one did.
-
-    Args:
-        acc: (n, 3) specific force, m/s²; NaN where samples were lost.
-        gyr: (n, 3) angular rate, rad/s; all NaN where there is none.
-        rate_hz: Samples a second, at least 20.
-        placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
-
-    Raises:
-        ValueError: the shapes do not fit, an unknown placement, or a rate that is too low.
-    """
-    force, turning = np.asarray(acc, float), np.asarray(gyr, float)
-    require_shape("gyr", turning, force.shape, np.float64)
-    detector = PostureDetector(rate_hz, placement)
-    return [*detector.process(np.arange(len(force)), force, turning), *detector.finish()]
