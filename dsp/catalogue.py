@@ -27,6 +27,7 @@ from dsp.freezing_metrics import FREEZING
 from dsp.gait_metrics import GAIT
 from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
+from dsp.posture_metrics import POSTURE
 from dsp.repetition_metrics import REPETITIONS
 from dsp.result import Side
 from dsp.tremor_metrics import TREMOR
@@ -74,6 +75,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *EXERTION,
     *TREMOR,
     *REPETITIONS,
+    *POSTURE,
     _device(
         "battery_pct",
         "Battery",

@@ -14,10 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsp.activity.day import spells
 from dsp.arms.use import measure_arm_use
 from dsp.batch import Batch
 from dsp.contact.detector import ContactDetector
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, INITIAL_CONTACT
+from dsp.falls.fall import FallDetector
 from dsp.foot.contacts import FootContacts
 from dsp.freezing.episodes import THRESHOLD, FreezingEpisode, FreezingEpisodes
 from dsp.freezing.freeze_index import WINDOW_S, FreezeIndex
@@ -26,6 +28,7 @@ from dsp.heart.heart import is_interval
 from dsp.lower_back.lower_back import BOUT, TURN, LowerBack
 from dsp.lower_back.lower_back import INITIAL_CONTACT as LOWER_BACK_CONTACT
 from dsp.orientation.orientation import orient
+from dsp.posture.posture import PostureDetector
 from dsp.repetitions.repetitions import LEAST_ROM_DEG, Repetition, Repetitions
 from dsp.shank.contacts import ShankContacts
 from dsp.sway.sway import measure_sway
@@ -34,9 +37,9 @@ from dsp.tremor.tremor import Tremor
 from dsp.units import require_units
 
 __all__ = [
-    "count_repetitions", "find_foot_contacts", "find_foot_strides", "find_freeze_index", "find_freezing_episodes",
-    "find_shank_contacts", "find_steps", "find_tremor", "find_turns", "find_walking_bouts", "judge_beats",
-    "measure_arm_use", "measure_sway", "orient",
+    "count_repetitions", "find_falls", "find_foot_contacts", "find_foot_strides", "find_freeze_index",
+    "find_freezing_episodes", "find_postures", "find_shank_contacts", "find_steps", "find_tremor", "find_turns",
+    "find_walking_bouts", "judge_beats", "measure_arm_use", "measure_sway", "orient",
 ]  # fmt: skip
 
 Table = NDArray[np.void]
@@ -68,6 +71,10 @@ REPETITION: Final = np.dtype(
         ("sparc", "f8"), ("ldlj", "f8"),
     ]
 )  # fmt: skip
+FALL: Final = np.dtype(
+    [("time_s", "f8"), ("kind", "U9"), ("confidence", "f8"), ("impact_g", "f8"), ("turned_deg", "f8")]
+)
+POSTURE: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("posture", "U8")])
 BEAT: Final = np.dtype([("rr_s", "f8"), ("verdict", "U11")])
 
 KINDS: Final = {INITIAL_CONTACT: "initial_contact", FINAL_CONTACT: "final_contact", FOOT_FLAT: "foot_flat"}
@@ -274,6 +281,55 @@ def count_repetitions(
     return np.array(rows, REPETITION)
 
 
+def find_postures(
+    acc: ArrayLike, rate_hz: float, placement: str, *, along: ArrayLike | None = None, index: ArrayLike | None = None
+) -> Table:
+    """Return when somebody lay, sat, stood, walked and took stairs, as it is known in the end.
+
+    Args:
+        acc: (n, 3) specific force, m/s², any axes; NaN where a sample is not known.
+        rate_hz: Samples a second, at least 20.
+        placement: Where the sensor is: ``thigh``, ``wrist``, ``waist``, ``lower_back`` or ``chest``.
+        along: (3,) axis of the sensor along the segment, believed until somebody has walked; None: y of a phone on a
+            thigh, x of a watch, none on a trunk.
+        index: As of `find_foot_contacts`.
+
+    Returns:
+        ``start_s``, ``end_s``, ``posture`` (empty where nothing is known). A wrist's is a guess; a thigh takes lying on
+        the back for sitting, and a trunk sitting for standing.
+
+    Raises:
+        ValueError: the arrays do not fit together, the rate is too low, or the placement is another one.
+    """
+    samples, detector = _force(acc), PostureDetector(rate_hz, placement, along=along)
+    numbers = _numbers(samples, index)
+    found = [*detector.process(numbers, samples, samples), *detector.finish()]
+    known = spells(found, float(numbers[-1]) + 1 if len(numbers) else 0.0, rate_hz)
+    return np.array([(spell.start_s, spell.end_s, spell.posture or "") for spell in known], POSTURE)
+
+
+def find_falls(acc: ArrayLike, rate_hz: float, placement: str, *, index: ArrayLike | None = None) -> Table:
+    """Return what may have been a fall, or a stumble that was recovered from: for somebody to look, never for sure.
+
+    Args:
+        acc: (n, 3) specific force, m/s², any axes; NaN where a sample is not known.
+        rate_hz: Samples a second, at least 20; 50 and more show an impact better.
+        placement: As of `find_postures`.
+        index: As of `find_foot_contacts`.
+
+    Returns:
+        ``time_s`` of the impact, ``kind`` (``fall``, ``near_fall``), ``confidence`` 0 to 1, ``impact_g`` and
+        ``turned_deg``.
+
+    Raises:
+        ValueError: as `find_postures`.
+    """
+    samples, detector = _force(acc), FallDetector(rate_hz, placement)
+    found = [*detector.process(_numbers(samples, index), samples, samples), *detector.finish()]
+    rows = [(fall.at / rate_hz, fall.kind, fall.confidence, fall.impact_g, fall.turned_deg) for fall in found]
+    return np.array(rows, FALL)
+
+
 def judge_beats(rr_s: ArrayLike) -> Table:
     """Return of each interval between heart beats whether it is of a regular heart.
 
@@ -322,6 +378,14 @@ def _batch(acc: ArrayLike, gyr: ArrayLike, index: ArrayLike | None, sensor: int)
     batch = Batch.single(_numbers(force, index), force, rate, sensor)
     require_units(batch.acc, batch.gyr)
     return batch
+
+
+def _force(acc: ArrayLike) -> NDArray[np.float64]:
+    samples = np.ascontiguousarray(acc, float)
+    if samples.ndim != 2 or samples.shape[1] != 3:
+        raise ValueError(f"acc must be (n, 3), not {samples.shape}")
+    require_units(samples, np.zeros_like(samples))
+    return samples
 
 
 def _numbers(samples: NDArray[np.float64], index: ArrayLike | None) -> NDArray[np.int64]:

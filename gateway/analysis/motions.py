@@ -42,6 +42,18 @@ def _sway(worn: Worn) -> MotionOperator:
     return SwayTrial(worn.rate_hz, doubt=INTERRUPTED if worn.interrupted else "")
 
 
+def _activity(worn: Worn) -> MotionOperator:
+    from dsp.activity.measured import ActivityMetrics
+
+    return ActivityMetrics(worn.rate_hz, worn.placement)
+
+
+def _falls(worn: Worn) -> MotionOperator:
+    from dsp.falls.measured import FallMetrics
+
+    return FallMetrics(worn.rate_hz, worn.placement)
+
+
 MOTIONS: Final[tuple[Motion, ...]] = (
     Motion(
         "freezing",
@@ -76,6 +88,20 @@ MOTIONS: Final[tuple[Motion, ...]] = (
         ),
         make=_sway,
         protocols=frozenset({"balance"}),
+    ),
+    Motion(
+        "activity",
+        places=(("left_thigh",), ("right_thigh",), ("lower_back",), ("chest",), ("wrist",)),
+        metrics=(
+            "posture", "upright_time", "sedentary_time", "sedentary_bouts_30", "transfer_count", "wear_time",
+        ),
+        make=_activity,
+    ),
+    Motion(
+        "falls",
+        places=(("lower_back",), ("chest",), ("left_thigh",), ("right_thigh",), ("wrist",)),
+        metrics=("fall_event", "near_fall_event"),
+        make=_falls,
     ),
 )  # fmt: skip
 
