@@ -1,0 +1,1 @@
+"""How somebody sways who stands still: from a force plate's centre of pressure, or another position or acceleration."""

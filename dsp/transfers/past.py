@@ -1,0 +1,80 @@
+"""The last seconds of motion, and where a quantity crosses a limit in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from dsp.transfers.bins import BINS_HZ
+from dsp.transfers.motion import Motion
+
+KEPT_S: Final = 15.0
+"""Longer than any rise, sitting down or turn is looked back upon."""
+
+
+class Past:
+    """Motion of the last 15 s, by the numbers of its bins."""
+
+    def __init__(self) -> None:
+        self._rows: list[Motion] = []
+        self._most = round(KEPT_S * BINS_HZ)
+
+    def add(self, row: Motion) -> None:
+        if self._rows and row.number != self._rows[-1].number + 1:
+            self._rows.clear()
+        self._rows.append(row)
+        if len(self._rows) > 2 * self._most:
+            del self._rows[: -self._most]
+
+    @property
+    def first(self) -> int:
+        return max(self._rows[0].number, self._rows[-1].number - self._most)
+
+    @property
+    def last(self) -> int:
+        return self._rows[-1].number
+
+    def __getitem__(self, number: int) -> Motion:
+        return self._rows[number - self._rows[0].number]
+
+    def between(self, first: int, last: int) -> list[Motion]:
+        """Return the motion from one bin to another, both included, as far as it is kept."""
+        begin = max(first, self.first) - self._rows[0].number
+        return self._rows[begin : max(begin, last + 1 - self._rows[0].number)]
+
+    def filled_share(self, first: float, last: float) -> float:
+        """Return the share of bins without a sample from one place to another."""
+        rows = self.between(math.floor(first), math.ceil(last))
+        return sum(row.filled for row in rows) / len(rows) if rows else 0.0
+
+
+def hann(seconds: float) -> list[float]:
+    """Return the weights of a mean that sees ``seconds``: an odd number, 1 together."""
+    half = round(seconds * BINS_HZ) // 2
+    weights = [0.5 + 0.5 * math.cos(math.pi * k / (half + 1)) for k in range(-half, half + 1)]
+    return [weight / sum(weights) for weight in weights]
+
+
+def smoothed(values: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """Return a weighted mean about each value; beyond both ends the last value goes on."""
+    half = len(weights) // 2
+    padded = [values[0]] * half + list(values) + [values[-1]] * half
+    return [
+        sum(weight * value for weight, value in zip(weights, padded[k:], strict=False)) for k in range(len(values))
+    ]
+
+
+def crossed_before(values: Sequence[float], at: int, limit: float) -> float:
+    """Return the place before ``at`` where values came up to a limit; the first where they never were below it."""
+    k = at
+    while k > 0 and values[k - 1] >= limit:
+        k -= 1
+    if k == 0 or values[k] < limit:
+        return float(k)
+    return k - (values[k] - limit) / (values[k] - values[k - 1])
+
+
+def first_at(values: Sequence[float], begin: int, wanted: Callable[[float], bool]) -> int | None:
+    """Return where from ``begin`` on a value is wanted; None where none is."""
+    return next((k for k in range(max(0, begin), len(values)) if wanted(values[k])), None)
