@@ -12,9 +12,10 @@ from tests.scoring_lower_back import LowerBackDetector
 from tests.scoring_lower_back import detector as lower_back_detector
 from tests.scoring_orientation import orientation
 from tests.scoring_sway import sway
+from tests.scoring_transfers import transfers
 from tests.scoring_vectors import decode
 
-__all__ = ["beats", "decode", "detector", "freezing", "orientation", "sway"]
+__all__ = ["beats", "decode", "detector", "freezing", "orientation", "sway", "transfers"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from dsp.transfers.bins import BIN_S, Vector
-from dsp.transfers.motion import Motion, angle_between, cross, dot, mixed
-from dsp.transfers.past import Past, crossed_before, first_at, hann, smoothed
+from dsp.transfers.motion import angle_between, cross, dot, mixed
+from dsp.transfers.past import Past, crossed_after, crossed_before, hann, smoothed
 
 LEARNT_S: Final = 0.3
 """So long the vertical of the seated one is averaged before anything is looked for: tests begin with little rest."""
@@ -33,6 +33,24 @@ SEATED_SHARE: Final = 0.5
 """Of the way between the two: beyond it, one sits."""
 SMOOTH_S: Final = 0.25
 """Of the mean that takes single jolts off a speed."""
+JOLT: Final = 0.4
+"""A specific force that differs less from gravity is rest, m/s²."""
+LYING_SHARE: Final = 0.1
+"""Of the way that is left when the limb lies."""
+BACK_SHARE: Final = 0.7
+"""Of the least angle of a rise: somebody who is back below it has not risen."""
+LONGEST_RISE_S: Final = 4.0
+"""So far back the beginning of a movement is looked for."""
+LEAST_WAY: Final = 0.05
+"""Sine of the angle between rest and upright, below which a limb does not show which is which."""
+
+
+TOLD_S: Final = 0.45
+"""Sitting down is told no later after its end, whether or not the limb rests by then."""
+RESTS_S: Final = 0.2
+"""So long without movement and sitting down is told."""
+SETTLED_S: Final = 0.6
+"""So long without movement and its end is known for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,68 +59,73 @@ class Limb:
 
     Attributes:
         least_angle: The vertical moves at least so far in a rise, rad.
+        whole_spin: Movement is turning about any axis, not about horizontal ones alone.
         moving: A limb that turns slower has not begun to rise, rad/s.
         lean_s: The trunk began to lean so long before the limb moved.
         straight_s: The body is straight so long after half of the limb's way.
         bent_share: Share of the way at which sitting down is dated.
         bent_s: The body began to sit down so long before that.
         still: A limb that turns slower rests, rad/s.
-        still_s: It has to rest so long.
-        lying_share: Share of the way that is left when the limb lies.
-        lying_weight: Weight of that instant, against the one from which it rests.
-        settled_s: The trunk has settled so long after the two.
+        settled_s: The trunk is at rest so long after the mean of lying, no jolts and no turning.
     """
 
     least_angle: float
+    whole_spin: bool
     moving: float
     lean_s: float
     straight_s: float
     bent_share: float
     bent_s: float
     still: float
-    still_s: float
-    lying_share: float
-    lying_weight: float
     settled_s: float
-    across: bool
 
 
 THIGH: Final = Limb(
     least_angle=math.radians(15.0),
+    whole_spin=False,
     moving=math.radians(30.0),
     lean_s=0.30,
     straight_s=0.44,
     bent_share=0.7,
     bent_s=0.38,
     still=math.radians(12.0),
-    still_s=0.4,
-    lying_share=0.1,
-    lying_weight=0.3,
-    settled_s=0.0,
-    across=False,
+    settled_s=0.11,
 )
 WRIST: Final = Limb(
     least_angle=math.radians(30.0),
+    whole_spin=True,
     moving=math.radians(20.0),
     lean_s=-0.13,
-    straight_s=0.62,
+    straight_s=0.70,
     bent_share=0.9,
     bent_s=0.52,
     still=math.radians(40.0),
-    still_s=0.2,
-    lying_share=0.1,
-    lying_weight=0.3,
-    settled_s=0.0,
-    across=True,
+    settled_s=-0.10,
 )
 
 
 class TransferSpan(NamedTuple):
-    """One rise or sitting down in bins."""
+    """One rise or sitting down in bins; ``settled`` is the end of one that was told before, now for good."""
 
-    kind: Literal["sit_to_stand", "stand_to_sit"]
+    kind: Literal["sit_to_stand", "stand_to_sit", "settled"]
     start: float
     end: float
+
+
+@dataclass(slots=True)
+class _Descent:
+    """A sitting down that is being watched: places of its beginning, of lying and of the last movement."""
+
+    start: float
+    half: int
+    lying: float | None = None
+    turned: float = 0.0
+    jolted: float = 0.0
+    told: bool = False
+
+    def end(self, at: float, settled_s: float) -> float:
+        lying = at if self.lying is None else self.lying
+        return (lying + max(self.turned, self.half) + max(self.jolted, self.half)) / 3 + settled_s / BIN_S
 
 
 class LimbTransfers:
@@ -114,39 +137,40 @@ class LimbTransfers:
         self._half = len(self._weights) // 2
         self.seated = True
         self._rest: Vector | None = None
-        self._learnt = 0
         self._upright: Vector | None = None
+        self._learnt = 0
         self._begun: int | None = None
         self._risen = 0
-        self._still_for = 0
-        self._progress: list[float] = []
+        self._moves = self._jolts = False
+        self._descent: _Descent | None = None
 
     def process(self, past: Past) -> Iterator[TransferSpan]:
-        now = past[past.last]
-        self._count_still(past)
+        self._look_at_movement(past)
+        if self._descent is not None:
+            yield from self._follow_descent(past)
         if self.seated:
-            yield from self._look_for_rise(past, now)
-        else:
-            yield from self._look_for_sitting(past, now)
+            yield from self._look_for_rise(past)
+        elif self._descent is None:
+            self._look_for_descent(past)
 
     def finish(self, past: Past) -> Iterator[TransferSpan]:
-        """Yield what the end of the stream cut off: somebody who is nearly seated is called so."""
-        if self.seated:
-            if self._begun is not None:
-                yield from self._rise(past)
-        elif self._progress and self._progress[-1] < SEATED_SHARE:
-            yield self._sitting(past, past.last + 1.0)
+        """Yield what the end of the stream cut off: somebody who is more than half seated is called so."""
+        if self._descent is not None:
+            yield self._sitting(past, self._descent, "settled" if self._descent.told else "stand_to_sit")
+        if self.seated and self._begun is not None:
+            yield self._rise(past, self._begun)
 
-    def _count_still(self, past: Past) -> None:
+    def _look_at_movement(self, past: Past) -> None:
         rows = past.between(past.last - 2 * self._half, past.last)
-        if len(rows) < len(self._weights):
-            return
-        speed = sum(w * (r.across if self._limb.across else r.spin) for w, r in zip(self._weights, rows, strict=True))
-        self._still_for = self._still_for + 1 if speed < self._limb.still else 0
+        if len(rows) == len(self._weights):
+            speed = sum(w * r.spin for w, r in zip(self._weights, rows, strict=True))
+            jolt = sum(w * r.jolt for w, r in zip(self._weights, rows, strict=True))
+            self._moves, self._jolts = speed >= self._limb.still, jolt >= JOLT
 
     # rising
 
-    def _look_for_rise(self, past: Past, now: Motion) -> Iterator[TransferSpan]:
+    def _look_for_rise(self, past: Past) -> Iterator[TransferSpan]:
+        now = past[past.last]
         if self._rest is None or self._learnt < round(LEARNT_S / BIN_S):
             self._learnt += 1
             self._rest = now.up if self._rest is None else mixed(self._rest, now.up, 1 / self._learnt)
@@ -155,67 +179,76 @@ class LimbTransfers:
         if self._begun is None:
             if angle > self._limb.least_angle:
                 self._begun = past.last
-            elif self._still_for:
+            elif not self._moves:
                 self._rest = mixed(self._rest, now.up, BIN_S / REST_S)
         elif past.last - self._begun >= round(CONFIRMED_S / BIN_S):
-            if angle > 0.7 * self._limb.least_angle:
-                yield from self._rise(past)
+            if angle > BACK_SHARE * self._limb.least_angle:
+                yield self._rise(past, self._begun)
             else:
                 self._begun = None
 
-    def _rise(self, past: Past) -> Iterator[TransferSpan]:
-        assert self._begun is not None
-        assert self._rest is not None
-        rows = past.between(self._begun - 40, past.last)
-        first = rows[0].number
-        at = self._begun - first
-        angles = [angle_between(row.up, self._rest) for row in rows]
-        speeds = smoothed([row.spin if self._limb.across else row.across for row in rows], self._weights)
+    def _rise(self, past: Past, begun: int) -> TransferSpan:
+        rest = self._rest or past[begun].up
+        rows = past.between(begun - round(LONGEST_RISE_S / BIN_S), past.last)
+        first, at = rows[0].number, begun - rows[0].number
+        angles = [angle_between(row.up, rest) for row in rows]
+        speeds = smoothed([row.spin if self._limb.whole_spin else row.across for row in rows], self._weights)
         moved = crossed_before(speeds, at, self._limb.moving)
-        half = crossed_before(angles, max(range(at, len(angles)), key=angles.__getitem__), 0.5 * max(angles[at:]))
+        top = max(range(at, len(angles)), key=angles.__getitem__)
+        half = crossed_before(angles, top, 0.5 * angles[top])
         start = max(first + moved - self._limb.lean_s / BIN_S, past.first - 0.5)
-        self.seated, self._begun, self._risen = False, None, past.last
-        self._upright, self._progress = None, []
-        yield TransferSpan("sit_to_stand", start, max(first + half + self._limb.straight_s / BIN_S, start))
+        self.seated, self._begun, self._risen, self._upright = False, None, past.last, None
+        if self._descent is not None:
+            self._descent = None
+        return TransferSpan("sit_to_stand", start, max(first + half + self._limb.straight_s / BIN_S, start))
 
     # sitting down
 
-    def _look_for_sitting(self, past: Past, now: Motion) -> Iterator[TransferSpan]:
+    def _look_for_descent(self, past: Past) -> None:
+        up = past[past.last].up
         if self._upright is None:
-            self._upright = now.up
+            self._upright = up
         age = past.last - self._risen
-        progress = self._progress_of(now.up)
-        self._progress.append(progress)
-        if age * BIN_S < SHORTEST_UPRIGHT_S or progress > SEATED_SHARE:
-            self._upright = mixed(self._upright, now.up, max(1 / (age + 1), BIN_S / UPRIGHT_S))
-        if age * BIN_S < SHORTEST_UPRIGHT_S or progress > SEATED_SHARE:
+        if age * BIN_S < SHORTEST_UPRIGHT_S or self._progress(up) > SEATED_SHARE:
+            self._upright = mixed(self._upright, up, max(1 / (age + 1), BIN_S / UPRIGHT_S))
             return
-        if self._still_for == round(self._limb.still_s / BIN_S):
-            yield self._sitting(past, past.last - self._half - self._still_for + 1.0)
+        rows = past.between(past.last - round(LONGEST_RISE_S / BIN_S), past.last)
+        bent = crossed_after([self._progress(row.up) for row in rows], self._limb.bent_share)
+        self._descent = _Descent(rows[0].number + bent - self._limb.bent_s / BIN_S, past.last)
 
-    def _progress_of(self, up: Vector) -> float:
-        assert self._rest is not None
-        assert self._upright is not None
-        axis = cross(self._rest, self._upright)
+    def _follow_descent(self, past: Past) -> Iterator[TransferSpan]:
+        descent, at = self._descent, past.last
+        assert descent is not None
+        if not descent.told and self._progress(past[at].up) > SEATED_SHARE:
+            self._descent = None
+            return
+        middle = at - self._half + 1.0
+        if self._moves:
+            descent.turned = middle
+        if self._jolts:
+            descent.jolted = middle
+        if descent.lying is None and self._progress(past[at].up) < LYING_SHARE:
+            descent.lying = float(at)
+        rests_s = (middle - max(descent.turned, descent.jolted)) * BIN_S
+        waited_s = (at - descent.end(at, self._limb.settled_s)) * BIN_S
+        if not descent.told and (rests_s >= RESTS_S or waited_s >= TOLD_S):
+            yield self._sitting(past, descent, "stand_to_sit")
+            descent.told = True
+            self.seated, self._learnt, self._rest = True, 0, None
+        if descent.told and (rests_s >= SETTLED_S or (at - descent.half) * BIN_S > LONGEST_RISE_S):
+            yield self._sitting(past, descent, "settled")
+            self._descent = None
+
+    def _progress(self, up: Vector) -> float:
+        """Return where the limb is between its two places; 1 where there are no two yet."""
+        rest, upright = self._rest or up, self._upright or up
+        axis = cross(rest, upright)
         norm = math.sqrt(dot(axis, axis))
-        if norm < 1e-6:
+        if norm < LEAST_WAY:
             return 1.0
-        beside = cross((axis[0] / norm, axis[1] / norm, axis[2] / norm), self._rest)
-        return math.atan2(dot(up, beside), dot(up, self._rest)) / angle_between(self._rest, self._upright)
+        beside = cross((axis[0] / norm, axis[1] / norm, axis[2] / norm), rest)
+        return math.atan2(dot(up, beside), dot(up, rest)) / angle_between(rest, upright)
 
-    def _sitting(self, past: Past, still: float) -> TransferSpan:
-        limb = self._limb
-        rows = past.between(past.last - 160, past.last)
-        first = rows[0].number
-        progress = [self._progress_of(row.up) for row in rows]
-        k = len(progress) - 1
-        while k > 0 and progress[k - 1] < SEATED_SHARE:
-            k -= 1
-        while k > 0 and progress[k - 1] < limb.bent_share:
-            k -= 1
-        start = first + k - limb.bent_s / BIN_S
-        lying = first_at(progress, k, lambda value: value < limb.lying_share)
-        laid = first + lying if lying is not None else still
-        end = (1 - limb.lying_weight) * still + limb.lying_weight * min(laid, still) + limb.settled_s / BIN_S
-        self.seated, self._learnt, self._rest = True, 0, None
-        return TransferSpan("stand_to_sit", start, min(max(end, start), past.last + 0.5))
+    def _sitting(self, past: Past, descent: _Descent, kind: Literal["stand_to_sit", "settled"]) -> TransferSpan:
+        end = descent.end(past.last, self._limb.settled_s)
+        return TransferSpan(kind, descent.start, min(max(end, descent.start), past.last + 0.5))

@@ -20,6 +20,13 @@ LONGEST_FILLED_S: Final = 1.0
 LONGEST_GAP_S: Final = 10.0
 """After a longer gap what was known of the test is forgotten."""
 
+RESTING_FORCE: Final = 0.4
+"""A sensor at rest measures gravity within this, m/s²: so much the scale of a cheap one is off, and no more."""
+RESTING_SPIN: Final = math.radians(6.0)
+"""And turns slower than this, rad/s."""
+GRAVITY_S: Final = 0.5
+"""Time constant with which the gravity that a sensor measures is learnt while it rests."""
+
 
 class Motion(NamedTuple):
     """One bin, seen from gravity.
@@ -76,6 +83,7 @@ class Vertical:
         self._up: Vector | None = None
         self._seen = 0
         self._last: Bin | None = None
+        self._gravity = GRAVITY
 
     def process(self, new: Bin) -> Iterator[Motion]:
         """Yield the motion of a bin, and before it that of bins without a sample, drawn across the gap."""
@@ -101,6 +109,9 @@ class Vertical:
         if self._seen < LEARNT_BINS and not filled:
             self._seen += 1
             share = max(share, 1 / self._seen)
+        resting = not filled and abs(force - self._gravity) < RESTING_FORCE and dot(row.gyr, row.gyr) < RESTING_SPIN**2
+        if resting:
+            self._gravity += BIN_S / GRAVITY_S * (force - self._gravity)
         seen: Vector = tuple(a / force for a in row.acc) if force > 0 else turned  # type: ignore[assignment]
         self._up = up = mixed(mixed(turned, turned, 0.0), seen, share)
         yaw = dot(row.gyr, up)
@@ -111,8 +122,8 @@ class Vertical:
             yaw,
             math.sqrt(spin2),
             math.sqrt(max(0.0, spin2 - yaw * yaw)),
-            dot(row.acc, up) - GRAVITY,
-            abs(force - GRAVITY),
+            dot(row.acc, up) - self._gravity,
+            abs(force - self._gravity),
             filled,
         )
 

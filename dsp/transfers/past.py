@@ -18,11 +18,18 @@ class Past:
 
     def __init__(self) -> None:
         self._rows: list[Motion] = []
+        self.begun = 0
+        """Where the stream begins, or begins again after a long gap."""
         self._most = round(KEPT_S * BINS_HZ)
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
 
     def add(self, row: Motion) -> None:
         if self._rows and row.number != self._rows[-1].number + 1:
             self._rows.clear()
+        if not self._rows:
+            self.begun = row.number
         self._rows.append(row)
         if len(self._rows) > 2 * self._most:
             del self._rows[: -self._most]
@@ -73,6 +80,14 @@ def crossed_before(values: Sequence[float], at: int, limit: float) -> float:
     if k == 0 or values[k] < limit:
         return float(k)
     return k - (values[k] - limit) / (values[k] - values[k - 1])
+
+
+def crossed_after(values: Sequence[float], limit: float) -> float:
+    """Return the place from which on values stay below a limit, up to the last."""
+    k = len(values) - 1
+    while k > 0 and values[k - 1] < limit:
+        k -= 1
+    return float(k)
 
 
 def first_at(values: Sequence[float], begin: int, wanted: Callable[[float], bool]) -> int | None:

@@ -82,6 +82,15 @@ class Turns:
             else:
                 self._begin(at, rate * self._side)
 
+    def finish(self, past: Past) -> Iterator[TurnSpan]:
+        """Yield the turn that the end of the stream cuts off."""
+        at = past.last - self._half
+        if self._begun is None or self._told or at not in self._rates or at - 1 not in self._rates:
+            return
+        found = self._span(past, at, min(EDGE_SHARE * self._peak, HIGHEST_EDGE))
+        if abs(found.angle) >= self._least_angle:
+            yield found._replace(end=past.last + 0.5)
+
     def _begin(self, at: int, rate: float) -> None:
         self._begun = at if abs(rate) > BEGUN else None
         self._side, self._peak, self._told = math.copysign(1.0, rate), abs(rate), False
