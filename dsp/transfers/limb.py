@@ -39,6 +39,8 @@ LYING_SHARE: Final = 0.1
 """Of the way that is left when the limb lies."""
 BACK_SHARE: Final = 0.7
 """Of the least angle of a rise: somebody who is back below it has not risen."""
+MOVING_SHARE: Final = 0.3
+"""Of the quickest turning of a rise."""
 LONGEST_RISE_S: Final = 4.0
 """So far back the beginning of a movement is looked for."""
 LEAST_WAY: Final = 0.05
@@ -57,50 +59,65 @@ SETTLED_S: Final = 0.6
 class Limb:
     """What differs between a thigh and a wrist.
 
+    Each time grows with how long its owner takes, as far as a limb shows that: somebody who rises slowly leans slowly.
+
     Attributes:
         least_angle: The vertical moves at least so far in a rise, rad.
         whole_spin: Movement is turning about any axis, not about horizontal ones alone.
-        moving: A limb that turns slower has not begun to rise, rad/s.
-        lean_s: The trunk began to lean so long before the limb moved.
-        straight_s: The body is straight so long after half of the limb's way.
+        moving: A limb that turns slower has not begun to rise, rad/s; of a slow rise, ``MOVING_SHARE`` of its quickest.
+        lean_s: The trunk began to lean so long before the limb moved ...
+        lean_share: ... and by this share of the time from there to half of the limb's way.
+        straight_angle: After half of the limb's way it takes the time of this angle at the greatest rate, rad, ...
+        straight_s: ... and this time until the body is straight.
         bent_share: Share of the way at which sitting down is dated.
-        bent_s: The body began to sit down so long before that.
+        bent_s: The body began to sit down so long before that ...
+        bent_more: ... and by so many times the time from there to half of the way.
         still: A limb that turns slower rests, rad/s.
-        settled_s: The trunk is at rest so long after the mean of lying, no jolts and no turning.
+        settled_share: Of the time from the dating to lying, the trunk rests so long after the mean of lying, no jolts and
+            no turning.
     """
 
     least_angle: float
     whole_spin: bool
     moving: float
     lean_s: float
+    lean_share: float
+    straight_angle: float
     straight_s: float
     bent_share: float
     bent_s: float
+    bent_more: float
     still: float
-    settled_s: float
+    settled_share: float
 
 
 THIGH: Final = Limb(
     least_angle=math.radians(15.0),
     whole_spin=False,
     moving=math.radians(30.0),
-    lean_s=0.30,
-    straight_s=0.44,
+    lean_s=0.1,
+    lean_share=0.45,
+    straight_angle=0.90,
+    straight_s=0.0,
     bent_share=0.7,
-    bent_s=0.38,
+    bent_s=0.2,
+    bent_more=1.2,
     still=math.radians(12.0),
-    settled_s=0.11,
+    settled_share=0.17,
 )
 WRIST: Final = Limb(
     least_angle=math.radians(30.0),
     whole_spin=True,
     moving=math.radians(20.0),
-    lean_s=-0.13,
-    straight_s=0.70,
+    lean_s=0.0,
+    lean_share=-0.3,
+    straight_angle=0.0,
+    straight_s=0.74,
     bent_share=0.9,
     bent_s=0.52,
+    bent_more=0.0,
     still=math.radians(40.0),
-    settled_s=-0.10,
+    settled_share=-0.12,
 )
 
 
@@ -114,8 +131,9 @@ class TransferSpan(NamedTuple):
 
 @dataclass(slots=True)
 class _Descent:
-    """A sitting down that is being watched: places of its beginning, of lying and of the last movement."""
+    """A sitting down that is being watched: places of its dating, of half and all of its way, and of the last movement."""
 
+    bent: float
     start: float
     half: int
     lying: float | None = None
@@ -123,9 +141,10 @@ class _Descent:
     jolted: float = 0.0
     told: bool = False
 
-    def end(self, at: float, settled_s: float) -> float:
+    def end(self, at: float, settled_share: float) -> float:
         lying = at if self.lying is None else self.lying
-        return (lying + max(self.turned, self.half) + max(self.jolted, self.half)) / 3 + settled_s / BIN_S
+        rests = (lying + max(self.turned, self.half) + max(self.jolted, self.half)) / 3
+        return max(self.start, min(rests + settled_share * (lying - self.bent), at + 0.5))
 
 
 class LimbTransfers:
@@ -193,14 +212,16 @@ class LimbTransfers:
         first, at = rows[0].number, begun - rows[0].number
         angles = [angle_between(row.up, rest) for row in rows]
         speeds = smoothed([row.spin if self._limb.whole_spin else row.across for row in rows], self._weights)
-        moved = crossed_before(speeds, at, self._limb.moving)
+        quickest = max(self._limb.least_angle, *speeds[max(0, at - self._half) :])
+        moved = crossed_before(speeds, at, min(self._limb.moving, MOVING_SHARE * quickest))
         top = max(range(at, len(angles)), key=angles.__getitem__)
         half = crossed_before(angles, top, 0.5 * angles[top])
-        start = max(first + moved - self._limb.lean_s / BIN_S, past.first - 0.5)
+        lean = self._limb.lean_s / BIN_S + self._limb.lean_share * max(0.0, half - moved)
+        start = max(first + moved - lean, past.first - 0.5)
+        end = first + half + (self._limb.straight_angle / quickest + self._limb.straight_s) / BIN_S
         self.seated, self._begun, self._risen, self._upright = False, None, past.last, None
-        if self._descent is not None:
-            self._descent = None
-        return TransferSpan("sit_to_stand", start, max(first + half + self._limb.straight_s / BIN_S, start))
+        self._descent = None
+        return TransferSpan("sit_to_stand", start, max(end, start))
 
     # sitting down
 
@@ -213,8 +234,11 @@ class LimbTransfers:
             self._upright = mixed(self._upright, up, max(1 / (age + 1), BIN_S / UPRIGHT_S))
             return
         rows = past.between(past.last - round(LONGEST_RISE_S / BIN_S), past.last)
-        bent = crossed_after([self._progress(row.up) for row in rows], self._limb.bent_share)
-        self._descent = _Descent(rows[0].number + bent - self._limb.bent_s / BIN_S, past.last)
+        progress = [self._progress(row.up) for row in rows]
+        bent = rows[0].number + crossed_after(progress, self._limb.bent_share)
+        half = rows[0].number + crossed_after(progress, SEATED_SHARE)
+        start = bent - self._limb.bent_s / BIN_S - self._limb.bent_more * (half - bent)
+        self._descent = _Descent(bent, start, past.last)
 
     def _follow_descent(self, past: Past) -> Iterator[TransferSpan]:
         descent, at = self._descent, past.last
@@ -230,7 +254,7 @@ class LimbTransfers:
         if descent.lying is None and self._progress(past[at].up) < LYING_SHARE:
             descent.lying = float(at)
         rests_s = (middle - max(descent.turned, descent.jolted)) * BIN_S
-        waited_s = (at - descent.end(at, self._limb.settled_s)) * BIN_S
+        waited_s = (at - descent.end(at, self._limb.settled_share)) * BIN_S
         if not descent.told and (rests_s >= RESTS_S or waited_s >= TOLD_S):
             yield self._sitting(past, descent, "stand_to_sit")
             descent.told = True
@@ -250,5 +274,4 @@ class LimbTransfers:
         return math.atan2(dot(up, beside), dot(up, rest)) / angle_between(rest, upright)
 
     def _sitting(self, past: Past, descent: _Descent, kind: Literal["stand_to_sit", "settled"]) -> TransferSpan:
-        end = descent.end(past.last, self._limb.settled_s)
-        return TransferSpan(kind, descent.start, min(max(end, descent.start), past.last + 0.5))
+        return TransferSpan(kind, descent.start, descent.end(past.last, self._limb.settled_share))

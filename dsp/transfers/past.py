@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from dsp.transfers.bins import BINS_HZ
@@ -83,13 +83,10 @@ def crossed_before(values: Sequence[float], at: int, limit: float) -> float:
 
 
 def crossed_after(values: Sequence[float], limit: float) -> float:
-    """Return the place from which on values stay below a limit, up to the last."""
-    k = len(values) - 1
+    """Return the place from which on values stay below a limit up to the last; the last where they do not."""
+    k = len(values)
     while k > 0 and values[k - 1] < limit:
         k -= 1
-    return float(k)
-
-
-def first_at(values: Sequence[float], begin: int, wanted: Callable[[float], bool]) -> int | None:
-    """Return where from ``begin`` on a value is wanted; None where none is."""
-    return next((k for k in range(max(0, begin), len(values)) if wanted(values[k])), None)
+    if not 0 < k < len(values):
+        return float(min(k, len(values) - 1))
+    return k - (limit - values[k]) / (values[k - 1] - values[k])
