@@ -35,6 +35,7 @@ class Motion(NamedTuple):
         number: Of the bin.
         up: The vertical in the sensor's frame, a unit vector.
         yaw: Angular velocity about the vertical, rad/s, to the left positive.
+        about: Angular velocity about horizontal axes, in the sensor's frame, rad/s.
         spin: Its magnitude about all axes, rad/s.
         across: Its magnitude about horizontal axes, rad/s.
         lift: Acceleration upwards, m/s².
@@ -45,6 +46,7 @@ class Motion(NamedTuple):
     number: int
     up: Vector
     yaw: float
+    about: Vector
     spin: float
     across: float
     lift: float
@@ -120,6 +122,7 @@ class Vertical:
             row.number,
             up,
             yaw,
+            (row.gyr[0] - yaw * up[0], row.gyr[1] - yaw * up[1], row.gyr[2] - yaw * up[2]),
             math.sqrt(spin2),
             math.sqrt(max(0.0, spin2 - yaw * yaw)),
             dot(row.acc, up) - self._gravity,

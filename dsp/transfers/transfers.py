@@ -26,15 +26,13 @@ from dsp.transfers.motion import Vertical
 from dsp.transfers.past import Past
 from dsp.transfers.trunk import TrunkTransfers
 from dsp.transfers.tug import TugWatch
-from dsp.transfers.turns import LEAST_ANGLE, Turns, TurnSpan
+from dsp.transfers.turns import OF_HAND, OF_LEG, OF_TRUNK, Turns, TurnSpan
 
 Placement = Literal["thigh", "wrist", "lower_back", "chest"]
 PLACEMENTS: Final = get_args(Placement)
 TRUNK: Final = ("lower_back", "chest")
 LOST_SHARE: Final = 0.05
 """With more of its samples lost, what is found is degraded: its edges may lie in a gap."""
-LEAST_ANGLE_OF_WRIST: Final = math.radians(100.0)
-"""A hand turns by less on its own, when it leaves the lap or swings."""
 CUT_OFF_S: Final = 3.5
 """A stream that ends so soon after the beginning of the second turn ends in sitting down."""
 
@@ -70,7 +68,7 @@ class Transfers:
             raise ValueError(f"transfers are found on {', '.join(PLACEMENTS)}, not on {placement}")
         self._bins = Bins(rate_hz)
         self._vertical, self._past = Vertical(), Past()
-        self._turns = Turns(LEAST_ANGLE_OF_WRIST if placement == "wrist" else LEAST_ANGLE)
+        self._turns = Turns(OF_TRUNK if placement in TRUNK else OF_LEG if placement == "thigh" else OF_HAND)
         self._transfers = TrunkTransfers() if placement in TRUNK else LimbTransfers(THIGH if placement == "thigh" else WRIST)
         self._wearer = Wearer(placement, height_m, mass_kg)
         self._tug = TugWatch(rate_hz) if tug else None

@@ -18,12 +18,29 @@ SEEN_S: Final = 0.9
 """Of the mean of the rate: longer hides the end of a turn longer, shorter lets single steps through."""
 BEGUN: Final = math.radians(30.0)
 """A turn is looked for where the mean rate exceeds this, rad/s."""
-EDGE_SHARE: Final = 0.5
-"""Of the greatest rate: where what is averaged symmetrically begins and ends."""
-HIGHEST_EDGE: Final = math.radians(80.0)
-"""Of a quick turn the edge is no higher, rad/s: it would end within the turn."""
-LEAST_ANGLE: Final = math.radians(45.0)
 LONGEST_S: Final = 10.0
+
+
+class Sight(NamedTuple):
+    """What a sensor at some place sees of a turn.
+
+    Attributes:
+        least_angle: Less is no turn, rad.
+        edge_share: Of the greatest rate: there a turn begins and ends.
+        highest_edge: Of a quick turn it is no more than this, rad/s.
+    """
+
+    least_angle: float
+    edge_share: float
+    highest_edge: float
+
+
+OF_LEG: Final = Sight(math.radians(45.0), 0.5, math.radians(80.0))
+"""A leg swings about the vertical too: a mean that sees as much before as after an edge is at half of it there."""
+OF_HAND: Final = Sight(math.radians(100.0), 0.5, math.radians(80.0))
+"""And a hand turns by less than this on its own, when it leaves the lap or swings."""
+OF_TRUNK: Final = Sight(math.radians(45.0), 0.2, math.radians(20.0))
+"""A trunk hardly does: a turn is looked at from its first movement to its last."""
 
 
 class TurnSpan(NamedTuple):
@@ -38,8 +55,8 @@ class TurnSpan(NamedTuple):
 class Turns:
     """Finds turns as motion comes; each is told half of ``SEEN_S`` after its end."""
 
-    def __init__(self, least_angle: float = LEAST_ANGLE) -> None:
-        self._least_angle = least_angle
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
         self._weights = hann(SEEN_S)
         self._half = len(self._weights) // 2
         self._rates: dict[int, float] = {}
@@ -72,10 +89,10 @@ class Turns:
             return
         rate *= self._side
         self._peak = max(self._peak, rate)
-        edge = min(EDGE_SHARE * self._peak, HIGHEST_EDGE)
+        edge = min(self._sight.edge_share * self._peak, self._sight.highest_edge)
         if rate < edge:
             found = self._span(past, at, edge)
-            self._told = abs(found.angle) >= self._least_angle
+            self._told = abs(found.angle) >= self._sight.least_angle
             if self._told:
                 self._free = at
                 yield found
@@ -87,8 +104,8 @@ class Turns:
         at = past.last - self._half
         if self._begun is None or self._told or at not in self._rates or at - 1 not in self._rates:
             return
-        found = self._span(past, at, min(EDGE_SHARE * self._peak, HIGHEST_EDGE))
-        if abs(found.angle) >= self._least_angle:
+        found = self._span(past, at, min(self._sight.edge_share * self._peak, self._sight.highest_edge))
+        if abs(found.angle) >= self._sight.least_angle:
             yield found._replace(end=past.last + 0.5)
 
     def _begin(self, at: int, rate: float) -> None:

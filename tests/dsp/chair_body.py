@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 RATE_HZ = 100.0
 GRAVITY = 9.81
 THIGH_M, TRUNK_M = 0.42, 0.35
+STARTING_S = 0.6
+"""Nobody walks at full speed at once."""
 LEAN = np.radians(38.0)
 
 
@@ -141,6 +143,8 @@ class ChairBody:
         else:
             far = TRUNK_M if placement == "chest" else 0.1
             forward, up = forward + far * np.sin(lean), up + far * np.cos(lean)
+        kernel = np.hanning(round(STARTING_S * RATE_HZ))
+        speed = np.convolve(speed, kernel / kernel.sum(), "same")
         ahead = np.stack([np.cos(heading), np.sin(heading), 0 * heading], 1)
         place = np.cumsum(ahead * speed[:, None], 0) / RATE_HZ + ahead * forward[:, None]
         place[:, 2] = up
