@@ -27,7 +27,7 @@ UPRIGHT_S: Final = 3.0
 """Time constant of the vertical of the upright one: longer than two strides."""
 CONFIRMED_S: Final = 0.6
 """After its beginning is seen, a rise is looked at so long: it is over then, and somebody who fidgets is back."""
-SHORTEST_UPRIGHT_S: Final = 1.0
+SHORTEST_UPRIGHT_S: Final = 0.3
 """Nobody sits down sooner after rising."""
 SEATED_SHARE: Final = 0.5
 """Of the way between the two: beyond it, one sits."""
@@ -73,6 +73,7 @@ class Limb:
         bent_s: The body began to sit down so long before that ...
         bent_more: ... and by so many times the time from there to half of the way.
         still: A limb that turns slower rests, rad/s.
+        sure_way: Between rest and upright, rad; with less, its swing looks like sitting down and rising at once.
         settled_share: Of the time from the dating to lying, the trunk rests so long after the mean of lying, no jolts and
             no turning.
     """
@@ -88,6 +89,7 @@ class Limb:
     bent_s: float
     bent_more: float
     still: float
+    sure_way: float
     settled_share: float
 
 
@@ -103,7 +105,8 @@ THIGH: Final = Limb(
     bent_s=0.2,
     bent_more=1.2,
     still=math.radians(12.0),
-    settled_share=0.17,
+    sure_way=math.radians(40.0),
+    settled_share=0.2,
 )
 WRIST: Final = Limb(
     least_angle=math.radians(30.0),
@@ -117,6 +120,7 @@ WRIST: Final = Limb(
     bent_s=0.52,
     bent_more=0.0,
     still=math.radians(40.0),
+    sure_way=math.inf,
     settled_share=-0.12,
 )
 
@@ -129,6 +133,9 @@ class TransferSpan(NamedTuple):
     end: float
 
 
+_SEATED: Final[tuple[Literal["stand_to_sit", "settled"], ...]] = ("stand_to_sit", "settled")
+
+
 @dataclass(slots=True)
 class _Descent:
     """A sitting down that is being watched: places of its dating, of half and all of its way, and of the last movement."""
@@ -139,6 +146,8 @@ class _Descent:
     lying: float | None = None
     turned: float = 0.0
     jolted: float = 0.0
+    lowest: float = 1.0
+    turning_point: float = 0.0
     told: bool = False
 
     def end(self, at: float, settled_share: float) -> float:
@@ -166,7 +175,7 @@ class LimbTransfers:
     def process(self, past: Past) -> Iterator[TransferSpan]:
         self._look_at_movement(past)
         if self._descent is not None:
-            yield from self._follow_descent(past)
+            yield from self._follow_descent(past, self._descent)
         if self.seated:
             yield from self._look_for_rise(past)
         elif self._descent is None:
@@ -240,18 +249,22 @@ class LimbTransfers:
         start = bent - self._limb.bent_s / BIN_S - self._limb.bent_more * (half - bent)
         self._descent = _Descent(bent, start, past.last)
 
-    def _follow_descent(self, past: Past) -> Iterator[TransferSpan]:
-        descent, at = self._descent, past.last
-        assert descent is not None
-        if not descent.told and self._progress(past[at].up) > SEATED_SHARE:
+    def _follow_descent(self, past: Past, descent: _Descent) -> Iterator[TransferSpan]:
+        at, now = past.last, past[past.last].up
+        progress = self._progress(now)
+        if not descent.told and progress > SEATED_SHARE:
             self._descent = None
+            if descent.lying is not None and self._limb.sure_way < angle_between(self._rest or now, self._upright or now):
+                yield from self._up_again(descent)
             return
+        if progress < descent.lowest:
+            descent.lowest, descent.turning_point = progress, float(at)
         middle = at - self._half + 1.0
         if self._moves:
             descent.turned = middle
         if self._jolts:
             descent.jolted = middle
-        if descent.lying is None and self._progress(past[at].up) < LYING_SHARE:
+        if descent.lying is None and progress < LYING_SHARE:
             descent.lying = float(at)
         rests_s = (middle - max(descent.turned, descent.jolted)) * BIN_S
         waited_s = (at - descent.end(at, self._limb.settled_share)) * BIN_S
@@ -262,6 +275,13 @@ class LimbTransfers:
         if descent.told and (rests_s >= SETTLED_S or (at - descent.half) * BIN_S > LONGEST_RISE_S):
             yield self._sitting(past, descent, "settled")
             self._descent = None
+
+    def _up_again(self, descent: _Descent) -> Iterator[TransferSpan]:
+        """Tell a sitting down of somebody who rises again at once, as in a test of chair stands."""
+        self.seated = True
+        self._begun = round(descent.turning_point)
+        for kind in _SEATED:
+            yield TransferSpan(kind, descent.start, max(descent.start, descent.turning_point))
 
     def _progress(self, up: Vector) -> float:
         """Return where the limb is between its two places; 1 where there are no two yet."""

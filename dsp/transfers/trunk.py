@@ -35,6 +35,8 @@ LONGEST_PAUSE_S: Final = 1.5
 """Between forth and back; who stays bent for longer does something else."""
 LONGEST_ONSET_S: Final = 1.0
 """Before a lean is called one, it began so long ago at most."""
+NEARLY_SHARE: Final = 0.3
+"""Of the quickest of a lean back: slower, and quicker again, is something else."""
 LONGEST_SWING_S: Final = 10.0
 LEAST_HEIGHT: Final = 0.12
 """The trunk goes up or down so far at least, m: a third of the length of a thigh."""
@@ -42,12 +44,17 @@ LEAST_HEIGHT: Final = 0.12
 
 @dataclass(slots=True)
 class _Swing:
-    """The trunk turning one way: its first and last bin, how far about which axis, its quickest."""
+    """The trunk turning one way: its first and last bin, how far about which axis, how quickly at most and where.
+
+    ``free`` is the bin after the swing before it: it began no sooner.
+    """
 
     first: int
     last: int
     rotation: Vector
     peak: float
+    quickest: int
+    free: int
 
     @property
     def angle(self) -> float:
@@ -65,6 +72,7 @@ class TrunkTransfers:
         self._swing: _Swing | None = None
         self._forth: _Swing | None = None
         self._forward: Vector | None = None
+        self._free = -(10**12)
 
     def process(self, past: Past) -> Iterator[TransferSpan]:
         at = past.last - self._half
@@ -79,13 +87,15 @@ class TrunkTransfers:
         swing = self._swing
         if swing is not None:
             if dot(now, swing.rotation) > 0 and speed > max(LEAST_EDGE, EDGE_SHARE * swing.peak):
-                swing.last, swing.peak = at, max(swing.peak, speed)
+                swing.last = at
+                if speed > swing.peak:
+                    swing.peak, swing.quickest = speed, at
                 swing.rotation = _sum(swing.rotation, now)
                 return
-            self._swing = None
+            self._swing, self._free = None, swing.last + 1
             yield from self._swung(past, swing)
         if speed > LEANING:
-            self._swing = _Swing(at, at, _sum((0.0, 0.0, 0.0), now), speed)
+            self._swing = _Swing(at, at, _sum((0.0, 0.0, 0.0), now), speed, at, self._free)
 
     def finish(self, past: Past) -> Iterator[TransferSpan]:
         """Yield what the end of the stream cut off."""
@@ -100,14 +110,14 @@ class TrunkTransfers:
         if forth is None or dot(swing.rotation, forth.rotation) > 0:
             ahead = self._forward is None or dot(swing.rotation, self._forward) > 0
             if forth is not None:
-                swing = _Swing(forth.first, swing.last, _joined(forth, swing), max(forth.peak, swing.peak))
+                swing = _Swing(forth.first, swing.last, _joined(forth, swing), max(forth.peak, swing.peak), swing.quickest, forth.free)
             if ahead and swing.angle >= LEAST_LEAN:
                 self._forth = swing
             return
         if swing.angle < LEAST_BACK_SHARE * forth.angle:
             return
         self._forth = None
-        start, end = self._edge(forth, -1), self._edge(swing, 1)
+        start, end = self._began(forth), self._ended(swing)
         height = _height(past, math.floor(start) - 1, math.ceil(end) + 1)
         if (height if self.seated else -height) < LEAST_HEIGHT:
             return
@@ -118,14 +128,31 @@ class TrunkTransfers:
         if kind == "stand_to_sit":
             yield TransferSpan("settled", start, end)
 
-    def _edge(self, swing: _Swing, step: int) -> float:
-        """Return where a swing begins (step -1) or ends (1)."""
-        limit = max(LEAST_EDGE, EDGE_SHARE * swing.peak)
-        k = swing.first if step < 0 else swing.last
-        while self._speeds.get(k + step, 0.0) > limit and abs(k - swing.first) < LONGEST_ONSET_S * BINS_HZ:
-            k += step
-        inside, outside = self._speeds[k], self._speeds.get(k + step, 0.0)
-        return k + step * max(0.0, min(1.0, (inside - limit) / (inside - outside))) if inside > outside else float(k)
+    def _began(self, forth: _Swing) -> float:
+        """Return where a lean forth began, which may be before it was called one."""
+        limit = max(LEAST_EDGE, EDGE_SHARE * forth.peak)
+        k = forth.first
+        while self._speed(k - 1) > limit and k > forth.free and (forth.first - k) * BIN_S < LONGEST_ONSET_S:
+            k -= 1
+        return k - _part(self._speed(k), self._speed(k - 1), limit)
+
+    def _ended(self, back: _Swing) -> float:
+        """Return where a lean back ended: at rest, or where the trunk turns on with the first step."""
+        limit = max(LEAST_EDGE, EDGE_SHARE * back.peak)
+        k = back.quickest
+        while self._speed(k + 1) > limit and k < back.last:
+            if self._speed(k) < NEARLY_SHARE * back.peak and self._speed(k + 1) > self._speed(k):
+                return float(k)
+            k += 1
+        return k + _part(self._speed(k), self._speed(k + 1), limit)
+
+    def _speed(self, at: int) -> float:
+        return self._speeds.get(at, 0.0)
+
+
+def _part(inside: float, outside: float, limit: float) -> float:
+    """Return the part of a bin after which a speed falls to a limit."""
+    return max(0.0, min(1.0, (inside - limit) / (inside - outside))) if inside > outside else 0.0
 
 
 def _sum(rotation: Vector, now: Vector) -> Vector:
