@@ -37,6 +37,8 @@ JOLT: Final = 0.4
 """A specific force that differs less from gravity is rest, m/s²."""
 LYING_SHARE: Final = 0.1
 """Of the way that is left when the limb lies."""
+CALM_S: Final = 0.3
+"""So long without a jolt and the seat has been reached."""
 BACK_SHARE: Final = 0.7
 """Of the least angle of a rise: somebody who is back below it has not risen."""
 MOVING_SHARE: Final = 0.3
@@ -106,7 +108,7 @@ THIGH: Final = Limb(
     bent_more=1.2,
     still=math.radians(12.0),
     sure_way=math.radians(40.0),
-    settled_share=0.2,
+    settled_share=0.25,
 )
 WRIST: Final = Limb(
     least_angle=math.radians(30.0),
@@ -121,7 +123,7 @@ WRIST: Final = Limb(
     bent_more=0.0,
     still=math.radians(40.0),
     sure_way=math.inf,
-    settled_share=-0.12,
+    settled_share=-0.11,
 )
 
 
@@ -262,8 +264,8 @@ class LimbTransfers:
         middle = at - self._half + 1.0
         if self._moves:
             descent.turned = middle
-        if self._jolts:
-            descent.jolted = middle
+        if self._jolts and middle - max(descent.jolted, descent.half) < CALM_S / BIN_S:
+            descent.jolted = middle  # a jolt after a calm is no more of it
         if descent.lying is None and progress < LYING_SHARE:
             descent.lying = float(at)
         rests_s = (middle - max(descent.turned, descent.jolted)) * BIN_S
