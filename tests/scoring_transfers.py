@@ -34,7 +34,7 @@ def _told(found: Iterable[Found]) -> Iterator[dict[str, Any]]:
             yield {"kind": one.kind, **span}
         elif isinstance(one, Turn):
             yield {"kind": "turn", "angle_deg": one.angle_deg, **span}
-        else:
+        elif one.quality != "invalid":
             yield {"kind": "tug", **span}
 
 

@@ -13,6 +13,10 @@ BINS_HZ: Final = 20.0
 BIN_S: Final = 1 / BINS_HZ
 LEAST_RATE_HZ: Final = BINS_HZ
 """Slower sensors leave bins without a sample."""
+MOST_FORCE: Final = 2000.0
+"""No sensor that is worn measures more, m/s² ..."""
+MOST_SPIN: Final = 100.0
+"""... or turns faster, rad/s: such a sample is none."""
 
 Vector = tuple[float, float, float]
 
@@ -32,7 +36,9 @@ class Bin(NamedTuple):
 
 
 class Bins:
-    """Samples of one sensor to means, the same in any chunking; samples lost or not finite are left out.
+    """Samples of one sensor to means, the same in any chunking.
+
+    Samples that are lost, or that no sensor can have measured, are left out.
 
     Args:
         rate_hz: Samples a second of the grid, at least 20.
@@ -47,6 +53,7 @@ class Bins:
         self.rate_hz = rate_hz
         self._index = np.zeros(0, np.int64)
         self._rows = np.zeros((0, 6))
+        self._newest = np.iinfo(np.int64).min // 2
 
     def index_of(self, place: float) -> float:
         """Return the fractional sample of a fractional bin, whose whole numbers are the bins' middles."""
@@ -65,15 +72,18 @@ class Bins:
             gyr: (n, 3) angular velocity, rad/s.
 
         Raises:
-            ValueError: the lengths differ.
+            ValueError: the lengths differ, or ``index`` does not ascend.
         """
         new = np.asarray(index, np.int64).ravel()
+        if (np.diff(new, prepend=self._newest) <= 0).any():
+            raise ValueError("index must ascend")
         rows = np.column_stack([np.asarray(x, float).reshape(len(new), 3) for x in (acc, gyr)])
-        sound = np.isfinite(rows).all(axis=1)
+        sound = (np.abs(rows[:, :3]) < MOST_FORCE).all(axis=1) & (np.abs(rows[:, 3:]) < MOST_SPIN).all(axis=1)
         self._index = np.concatenate([self._index, new[sound]])
         self._rows = np.concatenate([self._rows, rows[sound]])
         if not len(new):
             return
+        self._newest = int(new[-1])
         whole = self._numbers(self._index) < self._numbers(new[-1:] + 1)[0]
         yield from self._means(int(np.count_nonzero(whole)))
 
@@ -82,7 +92,8 @@ class Bins:
         yield from self._means(len(self._index))
 
     def _numbers(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.floor(index * BINS_HZ / self.rate_hz + 1e-9).astype(np.int64)
+        numbers: NDArray[np.int64] = np.floor(index * BINS_HZ / self.rate_hz + 1e-9).astype(np.int64)
+        return numbers
 
     def _means(self, n: int) -> Iterator[Bin]:
         if not n:

@@ -1,4 +1,4 @@
-"""What is found: a rise or sitting down, a turn, a Timed Up and Go. Places are fractional samples of the sensor's grid."""
+"""What is found: a rise or sitting down, a turn, a Timed Up and Go; places are fractional samples of the grid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Transfer:
         end: Sample at which it is upright, or at rest on the seat.
         duration_s: From one to the other, s.
         peak_velocity: Greatest vertical speed of the hips or the trunk, m/s; NaN where the sensor does not show it.
-        peak_power: Greatest power of raising the body, m(g+a)v, W; NaN where the mass is not known, or for sitting down.
+        peak_power: Greatest power of raising the body, m(g+a)v, W; NaN where the mass is unknown, and of sitting down.
         lean_deg: How far the trunk leans at most; NaN where the sensor is not on the trunk.
         smoothness: Spectral arc length of the angular speed, at most 0; NaN where there was too little movement.
         quality: ok or degraded.
@@ -68,8 +68,8 @@ class Tug:
         turn_180_s: The first turn.
         walk_back_s: From its end to the second turn.
         turn_to_sit_s: From the second turn to the end: turning and sitting down are one movement.
-        quality: ok or degraded.
-        reason: Why degraded; empty otherwise.
+        quality: ok, degraded, or invalid: it was begun, and nothing but ``start`` and ``reason`` is known.
+        reason: Why not ok; empty otherwise.
     """
 
     start: float
@@ -103,3 +103,8 @@ class Tug:
 
 
 Found = Transfer | Turn | Tug
+
+
+def no_value(start: float, reason: str) -> Tug:
+    """Return a test that was begun and of which no more is known."""
+    return Tug(start, *(math.nan,) * 7, quality="invalid", reason=reason)

@@ -76,8 +76,8 @@ class Limb:
         bent_more: ... and by so many times the time from there to half of the way.
         still: A limb that turns slower rests, rad/s.
         sure_way: Between rest and upright, rad; with less, its swing looks like sitting down and rising at once.
-        settled_share: Of the time from the dating to lying, the trunk rests so long after the mean of lying, no jolts and
-            no turning.
+        settled_share: Of the time from the dating to lying: so long after the mean of lying, of the last jolt and of the
+            last turning, the trunk rests.
     """
 
     least_angle: float
@@ -140,7 +140,7 @@ _SEATED: Final[tuple[Literal["stand_to_sit", "settled"], ...]] = ("stand_to_sit"
 
 @dataclass(slots=True)
 class _Descent:
-    """A sitting down that is being watched: places of its dating, of half and all of its way, and of the last movement."""
+    """A sitting down that is being watched: where it is dated, half over and all over, and where the last movement is."""
 
     bent: float
     start: float
@@ -175,6 +175,7 @@ class LimbTransfers:
         self._descent: _Descent | None = None
 
     def process(self, past: Past) -> Iterator[TransferSpan]:
+        """Yield what the newest motion brings to light."""
         self._look_at_movement(past)
         if self._descent is not None:
             yield from self._follow_descent(past, self._descent)
@@ -256,7 +257,9 @@ class LimbTransfers:
         progress = self._progress(now)
         if not descent.told and progress > SEATED_SHARE:
             self._descent = None
-            if descent.lying is not None and self._limb.sure_way < angle_between(self._rest or now, self._upright or now):
+            if descent.lying is not None and self._limb.sure_way < angle_between(
+                self._rest or now, self._upright or now
+            ):
                 yield from self._up_again(descent)
             return
         if progress < descent.lowest:

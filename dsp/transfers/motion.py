@@ -55,10 +55,12 @@ class Motion(NamedTuple):
 
 
 def dot(one: Vector, other: Vector) -> float:
+    """Return the scalar product."""
     return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 def cross(one: Vector, other: Vector) -> Vector:
+    """Return the vector product."""
     return (
         one[1] * other[2] - one[2] * other[1],
         one[2] * other[0] - one[0] * other[2],

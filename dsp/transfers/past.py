@@ -26,6 +26,7 @@ class Past:
         return bool(self._rows)
 
     def add(self, row: Motion) -> None:
+        """Take the newest motion; after a gap, all before it is forgotten."""
         if self._rows and row.number != self._rows[-1].number + 1:
             self._rows.clear()
         if not self._rows:
@@ -36,10 +37,12 @@ class Past:
 
     @property
     def first(self) -> int:
+        """The number of the oldest bin."""
         return max(self._rows[0].number, self._rows[-1].number - self._most)
 
     @property
     def last(self) -> int:
+        """The number of the newest bin."""
         return self._rows[-1].number
 
     def __getitem__(self, number: int) -> Motion:
@@ -67,9 +70,7 @@ def smoothed(values: Sequence[float], weights: Sequence[float]) -> list[float]:
     """Return a weighted mean about each value; beyond both ends the last value goes on."""
     half = len(weights) // 2
     padded = [values[0]] * half + list(values) + [values[-1]] * half
-    return [
-        sum(weight * value for weight, value in zip(weights, padded[k:], strict=False)) for k in range(len(values))
-    ]
+    return [sum(weight * value for weight, value in zip(weights, padded[k:], strict=False)) for k in range(len(values))]
 
 
 def crossed_before(values: Sequence[float], at: int, limit: float) -> float:

@@ -11,30 +11,36 @@ docs/metrics.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.transfers.bins import Bin, Bins
-from dsp.transfers.found import Found, Kind, Transfer, Tug, Turn
+from dsp.transfers.bins import BIN_S, Bin, Bins
+from dsp.transfers.found import Found, Kind, Transfer, Tug, Turn, no_value
 from dsp.transfers.limb import THIGH, WRIST, LimbTransfers, TransferSpan
 from dsp.transfers.measures import Wearer, measure
 from dsp.transfers.motion import Vertical
 from dsp.transfers.past import Past
 from dsp.transfers.trunk import TrunkTransfers
 from dsp.transfers.tug import TugWatch
-from dsp.transfers.turns import OF_HAND, OF_LEG, OF_TRUNK, Turns, TurnSpan
+from dsp.transfers.turns import OF_HAND, OF_LEG, OF_TRUNK, Sight, Turns, TurnSpan
 
 Placement = Literal["thigh", "wrist", "lower_back", "chest"]
 PLACEMENTS: Final = get_args(Placement)
-TRUNK: Final = ("lower_back", "chest")
 LOST_SHARE: Final = 0.05
 """With more of its samples lost, what is found is degraded: its edges may lie in a gap."""
 CUT_OFF_S: Final = 3.5
 """A stream that ends so soon after the beginning of the second turn ends in sitting down."""
+
+_SEEN_FROM: Final[dict[str, tuple[Sight, Callable[[], LimbTransfers | TrunkTransfers]]]] = {
+    "thigh": (OF_LEG, lambda: LimbTransfers(THIGH)),
+    "wrist": (OF_HAND, lambda: LimbTransfers(WRIST)),
+    "lower_back": (OF_TRUNK, TrunkTransfers),
+    "chest": (OF_TRUNK, TrunkTransfers),
+}
 
 
 class Transfers:
@@ -68,8 +74,8 @@ class Transfers:
             raise ValueError(f"transfers are found on {', '.join(PLACEMENTS)}, not on {placement}")
         self._bins = Bins(rate_hz)
         self._vertical, self._past = Vertical(), Past()
-        self._turns = Turns(OF_TRUNK if placement in TRUNK else OF_LEG if placement == "thigh" else OF_HAND)
-        self._transfers = TrunkTransfers() if placement in TRUNK else LimbTransfers(THIGH if placement == "thigh" else WRIST)
+        self._sight, self._make = _SEEN_FROM[placement]
+        self._turns, self._transfers = Turns(self._sight), self._make()
         self._wearer = Wearer(placement, height_m, mass_kg)
         self._tug = TugWatch(rate_hz) if tug else None
         self._span = (-np.inf if start is None else start, np.inf if end is None else end)
@@ -85,7 +91,7 @@ class Transfers:
             gyr: (n, 3) angular velocity, rad/s.
 
         Raises:
-            ValueError: the lengths differ.
+            ValueError: the lengths differ, or ``index`` does not ascend.
         """
         at = np.asarray(index, np.int64).ravel()
         inside = (at >= self._span[0]) & (at <= self._span[1])
@@ -116,11 +122,23 @@ class Transfers:
 
     def _look(self, new: Bin) -> Iterator[Found]:
         for row in self._vertical.process(new):
+            if self._past and row.number != self._past.last + 1:
+                yield from self._begin_again(row.number)
             self._past.add(row)
             for turned in self._turns.process(self._past):
                 yield from self._turned(turned)
             for span in self._transfers.process(self._past):
                 yield from self._transferred(span)
+
+    def _begin_again(self, number: int) -> Iterator[Found]:
+        """Forget what was known before a long gap; a test that was being done is told, without a value."""
+        gap_s = (number - self._past.last - 1) * BIN_S
+        if self._sitting is not None:
+            yield from self._seated(self._sitting)
+        elif self._tug is not None and (rise := self._tug.give_up()) is not None:
+            yield no_value(rise.start, f"{gap_s:.0f} s without samples")
+        self._sitting = None
+        self._turns, self._transfers = Turns(self._sight), self._make()
 
     def _turned(self, span: TurnSpan) -> Iterator[Found]:
         first, last = self._bins.index_of(span.start), self._bins.index_of(span.end)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dsp.transfers.bins import BIN_S, BINS_HZ, Vector
+from dsp.transfers.found import Kind
 from dsp.transfers.limb import TransferSpan
 from dsp.transfers.motion import dot
 from dsp.transfers.past import Past, hann
@@ -75,6 +76,7 @@ class TrunkTransfers:
         self._free = -(10**12)
 
     def process(self, past: Past) -> Iterator[TransferSpan]:
+        """Yield what the newest motion brings to light."""
         at = past.last - self._half
         if at - self._half < past.first:
             return
@@ -110,7 +112,7 @@ class TrunkTransfers:
         if forth is None or dot(swing.rotation, forth.rotation) > 0:
             ahead = self._forward is None or dot(swing.rotation, self._forward) > 0
             if forth is not None:
-                swing = _Swing(forth.first, swing.last, _joined(forth, swing), max(forth.peak, swing.peak), swing.quickest, forth.free)
+                swing = _joined(forth, swing)
             if ahead and swing.angle >= LEAST_LEAN:
                 self._forth = swing
             return
@@ -122,7 +124,7 @@ class TrunkTransfers:
         if (height if self.seated else -height) < LEAST_HEIGHT:
             return
         self._forward = self._forward or forth.rotation
-        kind = "sit_to_stand" if self.seated else "stand_to_sit"
+        kind: Kind = "sit_to_stand" if self.seated else "stand_to_sit"
         self.seated = not self.seated
         yield TransferSpan(kind, start, end)
         if kind == "stand_to_sit":
@@ -159,9 +161,11 @@ def _sum(rotation: Vector, now: Vector) -> Vector:
     return (rotation[0] + BIN_S * now[0], rotation[1] + BIN_S * now[1], rotation[2] + BIN_S * now[2])
 
 
-def _joined(one: _Swing, other: _Swing) -> Vector:
+def _joined(one: _Swing, other: _Swing) -> _Swing:
+    """Return two swings the same way as one."""
     a, b = one.rotation, other.rotation
-    return (a[0] + b[0], a[1] + b[1], a[2] + b[2])
+    peak = max(one.peak, other.peak)
+    return _Swing(one.first, other.last, (a[0] + b[0], a[1] + b[1], a[2] + b[2]), peak, other.quickest, one.free)
 
 
 def _height(past: Past, first: int, last: int) -> float:

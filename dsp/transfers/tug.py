@@ -22,20 +22,23 @@ class TugWatch:
         self._turns: list[Turn] = []
 
     @property
-    def risen(self) -> bool:
-        return self._rise is not None
-
-    @property
     def turns(self) -> list[Turn]:
         """The turns of about 180 degrees since the rise."""
         return [turn for turn in self._turns if abs(turn.angle_deg) >= LEAST_TURN_DEG]
 
     def add_rise(self, rise: Transfer) -> None:
+        """Begin a test, and forget one that was begun before."""
         self._rise, self._turns = rise, []
 
     def add_turn(self, turn: Turn) -> None:
+        """Take a turn, if a test is being done."""
         if self._rise is not None:
             self._turns = [*self._turns[-MOST_TURNS:], turn]
+
+    def give_up(self) -> Transfer | None:
+        """Forget the test that is being done; return its rise if there was one."""
+        rise, self._rise, self._turns = self._rise, None, []
+        return rise
 
     def finish(self, sitting: Transfer) -> Tug | None:
         """Return the test that sitting down ends; None where nobody turned: then it was none."""
@@ -43,7 +46,7 @@ class TugWatch:
         self._rise, self._turns = None, []
         if rise is None or not turns:
             return None
-        reasons = [part.reason for part in (rise, *turns, sitting) if part.reason]
+        reasons = [reason for reason in (rise.reason, *(turn.reason for turn in turns), sitting.reason) if reason]
         if len(turns) > 2:
             reasons.append(f"{len(turns)} turns where there should be 2")
         first, second = turns[0], turns[-1]

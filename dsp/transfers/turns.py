@@ -66,10 +66,6 @@ class Turns:
         self._told = False
         self._free = 0
 
-    @property
-    def turning(self) -> bool:
-        return self._begun is not None
-
     def process(self, past: Past) -> Iterator[TurnSpan]:
         """Yield the turn that the newest motion ends."""
         at = past.last - self._half

@@ -57,7 +57,9 @@ class ChairBody:
     facing: float = 0.0
     upright: bool = False
 
-    def _add(self, seconds: float, *, thigh: Floats, lean: Floats, heading: Floats, speed: float, bounce: Floats) -> None:
+    def _add(
+        self, seconds: float, *, thigh: Floats, lean: Floats, heading: Floats, speed: float, bounce: Floats
+    ) -> None:
         for series, values in (
             (self.thigh, thigh),
             (self.lean, lean),
@@ -79,7 +81,7 @@ class ChairBody:
         s = self._shares(seconds)
         flat = np.zeros_like(s)
         thigh = flat + (np.pi / 2 if self.upright else 0)
-        self._add(seconds, thigh=thigh, lean=flat, heading=flat + self.facing, speed=0, bounce=flat)
+        self._add(thigh=thigh, lean=flat, heading=flat + self.facing, speed=0, bounce=flat)
         return self
 
     def rise(self, seconds: float, lean: float = LEAN) -> ChairBody:
@@ -87,7 +89,7 @@ class ChairBody:
         self.truth.append(Span("sit_to_stand", self.at, self.at + len(s)))
         bent = lean * (smooth_step(s / 0.5) - smooth_step((s - 0.45) / 0.55))
         thigh = np.pi / 2 * smooth_step((s - 0.3) / 0.7)
-        self._add(seconds, thigh=thigh, lean=bent, heading=self.facing + 0 * s, speed=0, bounce=0 * s)
+        self._add(thigh=thigh, lean=bent, heading=self.facing + 0 * s, speed=0, bounce=0 * s)
         self.upright = True
         return self
 
@@ -97,7 +99,7 @@ class ChairBody:
         bent = lean * (smooth_step(s / 0.5) - smooth_step((s - 0.5) / 0.5))
         thigh = np.pi / 2 * (1 - smooth_step(s / 0.7))
         heading = self.facing + np.radians(turn_deg) * smooth_step(s / 0.3)
-        self._add(seconds, thigh=thigh, lean=bent, heading=heading, speed=0, bounce=0 * s)
+        self._add(thigh=thigh, lean=bent, heading=heading, speed=0, bounce=0 * s)
         self.upright = False
         return self
 
@@ -113,7 +115,7 @@ class ChairBody:
         heading = self.facing + np.radians(turn_deg) * smooth_step(s)
         slow = 0.3 if turn_deg else 1.0
         lean = np.radians(3) * np.cos(2 * phase) * fade
-        self._add(seconds, thigh=np.pi / 2 + swing, lean=lean, heading=heading, speed=slow * speed, bounce=bounce)
+        self._add(thigh=np.pi / 2 + swing, lean=lean, heading=heading, speed=slow * speed, bounce=bounce)
         return self
 
     def tug(self, pace: float = 1.0, side: float = 1.0, back: float = 1.0) -> ChairBody:
