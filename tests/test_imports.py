@@ -49,8 +49,8 @@ ORDERS = {
     ),
     "dsp": (
         "whole_recordings",
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",
-        "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "transfers",
+        "exoskeleton", "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue", "gait_metrics",
         "exoskeleton_metrics", "health_metrics", "metric", "sensor_rows", "units", "batch", "result",
         "roster", "arrays", "record", "kernel",
     ),

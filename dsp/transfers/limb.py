@@ -76,8 +76,8 @@ class Limb:
         bent_more: ... and by so many times the time from there to half of the way.
         still: A limb that turns slower rests, rad/s.
         sure_way: Between rest and upright, rad; with less, its swing looks like sitting down and rising at once.
-        settled_share: Of the time from the dating to lying: so long after the mean of lying, of the last jolt and of the
-            last turning, the trunk rests.
+        settled_share: Of the time from the dating to lying: so long after the mean of lying, the last jolt and the last
+            turning, the trunk rests.
     """
 
     least_angle: float
@@ -140,7 +140,7 @@ _SEATED: Final[tuple[Literal["stand_to_sit", "settled"], ...]] = ("stand_to_sit"
 
 @dataclass(slots=True)
 class _Descent:
-    """A sitting down that is being watched: where it is dated, half over and all over, and where the last movement is."""
+    """A sitting down that is being watched: where it is dated, half and all over, and where the limb moved last."""
 
     bent: float
     start: float
@@ -159,10 +159,16 @@ class _Descent:
 
 
 class LimbTransfers:
-    """Finds rises and sittings-down of somebody who sits at first, as motion comes."""
+    """Finds rises and sittings-down of somebody who sits at first, as motion comes.
 
-    def __init__(self, limb: Limb) -> None:
+    Args:
+        limb: Where the sensor is.
+        at_rest: The limb has to rest before anybody is taken for seated; at the beginning of a test he is told to sit.
+    """
+
+    def __init__(self, limb: Limb, *, at_rest: bool = False) -> None:
         self._limb = limb
+        self._at_rest = at_rest
         self._weights = hann(SMOOTH_S)
         self._half = len(self._weights) // 2
         self.seated = True
@@ -203,6 +209,9 @@ class LimbTransfers:
     def _look_for_rise(self, past: Past) -> Iterator[TransferSpan]:
         now = past[past.last]
         if self._rest is None or self._learnt < round(LEARNT_S / BIN_S):
+            if self._at_rest and self._moves:
+                self._learnt, self._rest = 0, None
+                return
             self._learnt += 1
             self._rest = now.up if self._rest is None else mixed(self._rest, now.up, 1 / self._learnt)
             return
@@ -213,7 +222,8 @@ class LimbTransfers:
             elif not self._moves:
                 self._rest = mixed(self._rest, now.up, BIN_S / REST_S)
         elif past.last - self._begun >= round(CONFIRMED_S / BIN_S):
-            if angle > BACK_SHARE * self._limb.least_angle:
+            lately = past.between(past.last - round(LEARNT_S / BIN_S), past.last)
+            if min(angle_between(row.up, self._rest) for row in lately) > BACK_SHARE * self._limb.least_angle:
                 yield self._rise(past, self._begun)
             else:
                 self._begun = None

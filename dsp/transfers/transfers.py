@@ -11,7 +11,7 @@ docs/metrics.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, Literal, get_args
 
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from dsp.transfers.bins import BIN_S, Bin, Bins
 from dsp.transfers.found import Found, Kind, Transfer, Tug, Turn, no_value
-from dsp.transfers.limb import THIGH, WRIST, LimbTransfers, TransferSpan
+from dsp.transfers.limb import THIGH, WRIST, Limb, LimbTransfers, TransferSpan
 from dsp.transfers.measures import Wearer, measure
 from dsp.transfers.motion import Vertical
 from dsp.transfers.past import Past
@@ -35,11 +35,11 @@ LOST_SHARE: Final = 0.05
 CUT_OFF_S: Final = 3.5
 """A stream that ends so soon after the beginning of the second turn ends in sitting down."""
 
-_SEEN_FROM: Final[dict[str, tuple[Sight, Callable[[], LimbTransfers | TrunkTransfers]]]] = {
-    "thigh": (OF_LEG, lambda: LimbTransfers(THIGH)),
-    "wrist": (OF_HAND, lambda: LimbTransfers(WRIST)),
-    "lower_back": (OF_TRUNK, TrunkTransfers),
-    "chest": (OF_TRUNK, TrunkTransfers),
+_SEEN_FROM: Final[dict[str, tuple[Sight, Limb | None]]] = {
+    "thigh": (OF_LEG, THIGH),
+    "wrist": (OF_HAND, WRIST),
+    "lower_back": (OF_TRUNK, None),
+    "chest": (OF_TRUNK, None),
 }
 
 
@@ -74,8 +74,9 @@ class Transfers:
             raise ValueError(f"transfers are found on {', '.join(PLACEMENTS)}, not on {placement}")
         self._bins = Bins(rate_hz)
         self._vertical, self._past = Vertical(), Past()
-        self._sight, self._make = _SEEN_FROM[placement]
-        self._turns, self._transfers = Turns(self._sight), self._make()
+        self._sight, self._limb = _SEEN_FROM[placement]
+        self._turns = Turns(self._sight)
+        self._transfers = LimbTransfers(self._limb) if self._limb is not None else TrunkTransfers()
         self._wearer = Wearer(placement, height_m, mass_kg)
         self._tug = TugWatch(rate_hz) if tug else None
         self._span = (-np.inf if start is None else start, np.inf if end is None else end)
@@ -138,7 +139,8 @@ class Transfers:
         elif self._tug is not None and (rise := self._tug.give_up()) is not None:
             yield no_value(rise.start, f"{gap_s:.0f} s without samples")
         self._sitting = None
-        self._turns, self._transfers = Turns(self._sight), self._make()
+        self._turns = Turns(self._sight)
+        self._transfers = LimbTransfers(self._limb, at_rest=True) if self._limb is not None else TrunkTransfers()
 
     def _turned(self, span: TurnSpan) -> Iterator[Found]:
         first, last = self._bins.index_of(span.start), self._bins.index_of(span.end)

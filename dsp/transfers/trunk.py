@@ -26,6 +26,8 @@ LEANING: Final = math.radians(8.0)
 """A trunk that turns forward or back faster moves, rad/s."""
 EDGE_SHARE: Final = 0.06
 """Of the quickest of a lean: there it begins and ends."""
+LONGEST_HESITATION_S: Final = 0.3
+"""Between two parts of one lean."""
 LEAST_EDGE: Final = math.radians(2.0)
 """A sensor at rest and a body that breathes turn as fast, rad/s."""
 LEAST_LEAN: Final = math.radians(9.0)
@@ -39,6 +41,8 @@ LONGEST_ONSET_S: Final = 1.0
 NEARLY_SHARE: Final = 0.3
 """Of the quickest of a lean back: slower, and quicker again, is something else."""
 LONGEST_SWING_S: Final = 10.0
+QUICK_S: Final = 2.0
+"""A zero that is wrong by 0.05 m/s² makes 0.1 m in this time."""
 LEAST_HEIGHT: Final = 0.12
 """The trunk goes up or down so far at least, m: a third of the length of a thigh."""
 
@@ -111,7 +115,7 @@ class TrunkTransfers:
             self._forth = forth = None
         if forth is None or dot(swing.rotation, forth.rotation) > 0:
             ahead = self._forward is None or dot(swing.rotation, self._forward) > 0
-            if forth is not None:
+            if forth is not None and (swing.first - forth.last) * BIN_S <= LONGEST_HESITATION_S:
                 swing = _joined(forth, swing)
             if ahead and swing.angle >= LEAST_LEAN:
                 self._forth = swing
@@ -120,8 +124,7 @@ class TrunkTransfers:
             return
         self._forth = None
         start, end = self._began(forth), self._ended(swing)
-        height = _height(past, math.floor(start) - 1, math.ceil(end) + 1)
-        if (height if self.seated else -height) < LEAST_HEIGHT:
+        if not _went(past, math.floor(start) - 1, math.ceil(end) + 1, up=self.seated):
             return
         self._forward = self._forward or forth.rotation
         kind: Kind = "sit_to_stand" if self.seated else "stand_to_sit"
@@ -168,11 +171,14 @@ def _joined(one: _Swing, other: _Swing) -> _Swing:
     return _Swing(one.first, other.last, (a[0] + b[0], a[1] + b[1], a[2] + b[2]), peak, other.quickest, one.free)
 
 
-def _height(past: Past, first: int, last: int) -> float:
-    """Return how far the trunk went up, m, with no vertical speed before and after.
+def _went(past: Past, first: int, last: int, *, up: bool) -> bool:
+    """Whether the trunk went up, or down, far enough: its acceleration integrated twice.
 
-    Integrated twice in one sum, in which a wrong zero of the accelerometer cancels.
+    With both sides taken as still, a wrong zero of the accelerometer cancels. In a quick transfer that does not matter,
+    and the side of the chair alone is taken as still: at the other somebody may be walking.
     """
     rows = past.between(first, last)
-    middle = (rows[0].number + rows[-1].number) / 2
-    return sum((middle - row.number) * row.lift for row in rows) * BIN_S * BIN_S
+    middle, chair = (rows[0].number + rows[-1].number) / 2, rows[-1 if up else 0].number
+    pivots = (middle, chair) if (last - first) * BIN_S < QUICK_S else (middle,)
+    heights = [sum((pivot - row.number) * row.lift for row in rows) * BIN_S * BIN_S for pivot in pivots]
+    return max(heights) >= LEAST_HEIGHT if up else min(heights) <= -LEAST_HEIGHT

@@ -31,9 +31,13 @@ class Span(NamedTuple):
 
 
 class Signal(NamedTuple):
-    index: NDArray[np.int64]
+    numbers: NDArray[np.int64]
     acc: Floats
     gyr: Floats
+
+    def where(self, kept: NDArray[np.bool_]) -> Signal:
+        """Return the samples that are kept; the others were lost."""
+        return Signal(self.numbers[kept], self.acc[kept], self.gyr[kept])
 
 
 def smooth_step(share: Floats) -> Floats:
@@ -57,9 +61,7 @@ class ChairBody:
     facing: float = 0.0
     upright: bool = False
 
-    def _add(
-        self, seconds: float, *, thigh: Floats, lean: Floats, heading: Floats, speed: float, bounce: Floats
-    ) -> None:
+    def _add(self, *, thigh: Floats, lean: Floats, heading: Floats, speed: float, bounce: Floats) -> None:
         for series, values in (
             (self.thigh, thigh),
             (self.lean, lean),
