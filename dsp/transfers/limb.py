@@ -49,7 +49,7 @@ LEAST_WAY: Final = 0.05
 """Sine of the angle between rest and upright, below which a limb does not show which is which."""
 
 
-TOLD_S: Final = 0.45
+REPORTED_S: Final = 0.45
 """Sitting down is told no later after its end, whether or not the limb rests by then."""
 RESTS_S: Final = 0.2
 """So long without movement and sitting down is told."""
@@ -150,7 +150,7 @@ class _Descent:
     jolted: float = 0.0
     lowest: float = 1.0
     turning_point: float = 0.0
-    told: bool = False
+    reported: bool = False
 
     def end(self, at: float, settled_share: float) -> float:
         lying = at if self.lying is None else self.lying
@@ -193,7 +193,7 @@ class LimbTransfers:
     def finish(self, past: Past) -> Iterator[TransferSpan]:
         """Yield what the end of the stream cut off: somebody who is more than half seated is called so."""
         if self._descent is not None:
-            yield self._sitting(past, self._descent, "settled" if self._descent.told else "stand_to_sit")
+            yield self._sitting(past, self._descent, "settled" if self._descent.reported else "stand_to_sit")
         if self.seated and self._begun is not None:
             yield self._rise(past, self._begun)
 
@@ -265,7 +265,7 @@ class LimbTransfers:
     def _follow_descent(self, past: Past, descent: _Descent) -> Iterator[TransferSpan]:
         at, now = past.last, past[past.last].up
         progress = self._progress(now)
-        if not descent.told and progress > SEATED_SHARE:
+        if not descent.reported and progress > SEATED_SHARE:
             self._descent = None
             if descent.lying is not None and self._limb.sure_way < angle_between(
                 self._rest or now, self._upright or now
@@ -283,11 +283,11 @@ class LimbTransfers:
             descent.lying = float(at)
         rests_s = (middle - max(descent.turned, descent.jolted)) * BIN_S
         waited_s = (at - descent.end(at, self._limb.settled_share)) * BIN_S
-        if not descent.told and (rests_s >= RESTS_S or waited_s >= TOLD_S):
+        if not descent.reported and (rests_s >= RESTS_S or waited_s >= REPORTED_S):
             yield self._sitting(past, descent, "stand_to_sit")
-            descent.told = True
+            descent.reported = True
             self.seated, self._learnt, self._rest = True, 0, None
-        if descent.told and (rests_s >= SETTLED_S or (at - descent.half) * BIN_S > LONGEST_RISE_S):
+        if descent.reported and (rests_s >= SETTLED_S or (at - descent.half) * BIN_S > LONGEST_RISE_S):
             yield self._sitting(past, descent, "settled")
             self._descent = None
 

@@ -63,7 +63,7 @@ class Turns:
         self._begun: int | None = None
         self._side = 1.0
         self._peak = 0.0
-        self._told = False
+        self._reported = False
         self._free = 0
 
     def process(self, past: Past) -> Iterator[TurnSpan]:
@@ -80,7 +80,7 @@ class Turns:
         if self._begun is None or rate * self._side < 0:
             self._begin(at, rate)
             return
-        if self._told:  # what is left of a turn is no second one
+        if self._reported:  # what is left of a turn is no second one
             self._begun = at if abs(rate) > BEGUN else None
             return
         rate *= self._side
@@ -88,8 +88,8 @@ class Turns:
         edge = min(self._sight.edge_share * self._peak, self._sight.highest_edge)
         if rate < edge:
             found = self._span(past, at, edge)
-            self._told = abs(found.angle) >= self._sight.least_angle
-            if self._told:
+            self._reported = abs(found.angle) >= self._sight.least_angle
+            if self._reported:
                 self._free = at
                 yield found
             else:
@@ -98,7 +98,7 @@ class Turns:
     def finish(self, past: Past) -> Iterator[TurnSpan]:
         """Yield the turn that the end of the stream cuts off."""
         at = past.last - self._half
-        if self._begun is None or self._told or at not in self._rates or at - 1 not in self._rates:
+        if self._begun is None or self._reported or at not in self._rates or at - 1 not in self._rates:
             return
         found = self._span(past, at, min(self._sight.edge_share * self._peak, self._sight.highest_edge))
         if abs(found.angle) >= self._sight.least_angle:
@@ -106,7 +106,7 @@ class Turns:
 
     def _begin(self, at: int, rate: float) -> None:
         self._begun = at if abs(rate) > BEGUN else None
-        self._side, self._peak, self._told = math.copysign(1.0, rate), abs(rate), False
+        self._side, self._peak, self._reported = math.copysign(1.0, rate), abs(rate), False
 
     def _span(self, past: Past, at: int, edge: float) -> TurnSpan:
         before, after = self._rates[at - 1] * self._side, self._rates[at] * self._side

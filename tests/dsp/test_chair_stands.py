@@ -77,7 +77,7 @@ def test_without_mass_and_height_there_is_no_speed_of_a_thigh_and_no_power() -> 
     assert math.isnan(stands.lean_deg)
 
 
-def test_a_start_that_was_said_is_where_time_begins() -> None:
+def test_time_begins_at_a_known_start() -> None:
     body = ChairBody(seed=7).chair_stands(5)
     numbers, acc, gyr = body.sensed("chest")
     operator = Transfers(RATE_HZ, placement="chest", tug=False)

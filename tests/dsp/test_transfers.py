@@ -128,7 +128,7 @@ def test_a_tenth_of_the_samples_lost_changes_little(placement: Placement) -> Non
     assert lossy.total_s == pytest.approx(whole.total_s, abs=0.15)
 
 
-def test_a_gap_within_the_test_is_told_and_the_total_stands() -> None:
+def test_a_gap_within_the_test_degrades_it_and_the_total_holds() -> None:
     body = ChairBody(seed=8).tug()
     signal = body.sensed("lower_back")
     kept = (signal.numbers < body.truth[1].start + 20) | (signal.numbers > body.truth[1].start + 70)
@@ -149,7 +149,7 @@ def test_a_long_gap_ends_the_test_without_a_value_and_says_why(placement: Placem
 
 
 @pytest.mark.parametrize("placement", SIGHTED)
-def test_each_thing_is_told_soon_after_its_end(placement: Placement) -> None:
+def test_each_thing_is_found_soon_after_its_end(placement: Placement) -> None:
     signal = ChairBody(seed=10).tug().sensed(placement)
     operator = Transfers(RATE_HZ, placement=placement)
     delays = []
@@ -172,7 +172,7 @@ def test_only_what_lies_between_a_known_start_and_end_is_looked_at() -> None:
     assert only.end <= first.at
 
 
-def test_a_test_is_told_at_its_known_end_and_not_only_at_that_of_the_stream() -> None:
+def test_a_known_end_closes_the_test_before_the_stream_ends() -> None:
     body = ChairBody(seed=13).tug()
     signal = body.sensed("thigh")
     operator = Transfers(RATE_HZ, end=body.truth[-1].end)
