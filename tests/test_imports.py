@@ -51,8 +51,9 @@ ORDERS = {
         "whole_recordings",
         "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "transfers",
         "exoskeleton", "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
-        "balance_metrics", "exoskeleton_metrics", "freezing_metrics", "gait_metrics", "health_metrics", "metric",
-        "sensor_rows", "units", "batch", "found", "result", "roster", "arrays", "record", "kernel",
+        "balance_metrics", "exoskeleton_metrics", "freezing_metrics", "gait_metrics", "health_metrics",
+        "transfer_metrics", "metric", "sensor_rows", "units", "batch", "found", "result", "roster", "arrays", "record",
+        "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip
