@@ -67,8 +67,8 @@ class Limb:
         least_angle: The vertical moves at least so far in a rise, rad.
         whole_spin: Movement is turning about any axis, not about horizontal ones alone.
         moving: A limb that turns slower has not begun to rise, rad/s; of a slow rise, ``MOVING_SHARE`` of its quickest.
-        lean_s: The trunk began to lean so long before the limb moved ...
-        lean_share: ... and by this share of the time from there to half of the limb's way.
+        lean_share: The trunk began to lean before the limb moved, by this share of the time from there to half of the
+            limb's way; negative, where a hand leaves the lap first.
         straight_angle: After half of the limb's way it takes the time of this angle at the greatest rate, rad, ...
         straight_s: ... and this time until the body is straight.
         bent_share: Share of the way at which sitting down is dated.
@@ -83,7 +83,6 @@ class Limb:
     least_angle: float
     whole_spin: bool
     moving: float
-    lean_s: float
     lean_share: float
     straight_angle: float
     straight_s: float
@@ -99,8 +98,7 @@ THIGH: Final = Limb(
     least_angle=math.radians(15.0),
     whole_spin=False,
     moving=math.radians(30.0),
-    lean_s=0.1,
-    lean_share=0.45,
+    lean_share=0.7,
     straight_angle=0.90,
     straight_s=0.0,
     bent_share=0.7,
@@ -114,7 +112,6 @@ WRIST: Final = Limb(
     least_angle=math.radians(30.0),
     whole_spin=True,
     moving=math.radians(20.0),
-    lean_s=0.0,
     lean_share=-0.3,
     straight_angle=0.0,
     straight_s=0.74,
@@ -238,8 +235,7 @@ class LimbTransfers:
         moved = crossed_before(speeds, at, min(self._limb.moving, MOVING_SHARE * quickest))
         top = max(range(at, len(angles)), key=angles.__getitem__)
         half = crossed_before(angles, top, 0.5 * angles[top])
-        lean = self._limb.lean_s / BIN_S + self._limb.lean_share * max(0.0, half - moved)
-        start = max(first + moved - lean, past.first - 0.5)
+        start = max(first + moved - self._limb.lean_share * max(0.0, half - moved), past.first - 0.5)
         end = first + half + (self._limb.straight_angle / quickest + self._limb.straight_s) / BIN_S
         self.seated, self._begun, self._risen, self._upright = False, None, past.last, None
         self._descent = None
