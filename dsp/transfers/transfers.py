@@ -4,8 +4,12 @@ The axes of the sensor are unknown: gravity is found, and everything is seen fro
 Each thing is told once, within about half a second of its end; a Timed Up and Go when it is certain that the seated one
 rests, or at the end of the stream.
 
-Compared with labels from video, 116 tests of 12 people (Matey-Sanz et al. 2023, doi 10.1016/j.dib.2023.109809): see
-docs/metrics.md.
+Compared with labels from video, 116 tests of 12 healthy people (Matey-Sanz et al. 2023, doi 10.1016/j.dib.2023.109809),
+mean absolute errors: phone in a trouser pocket, total .23 s, 92 % within half a second, rise from .14 to .08 s, sitting
+down from .12 to .16 s, turns from .10 to .14 s; watch, total .16 s. With the constants of ``limb.py`` found without the
+person that is told of: .24 and .17 s; found on six of them and told of the other six: .25 to .28 and .17 to .20 s. The
+trunk has no such labels: figures of it rest on simulated bodies. A thigh or wrist does not show when the trunk leans
+and rests: what is estimated there is right for people like those.
 """
 
 from __future__ import annotations
