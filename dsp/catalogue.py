@@ -8,7 +8,8 @@ about health. The limits of cadence, speed, stride length, stride time and step 
 
 The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
 fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
-`dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of exercises that are repeated in `dsp.repetition_metrics`.
+`dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of exercises that are repeated in `dsp.repetition_metrics`,
+of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in `dsp.posture_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -30,6 +31,7 @@ from dsp.metric import LOINC, MDC, Code, Metric
 from dsp.posture_metrics import POSTURE
 from dsp.repetition_metrics import REPETITIONS
 from dsp.result import Side
+from dsp.transfer_metrics import TRANSFERS
 from dsp.tremor_metrics import TREMOR
 
 SIDELESS: Final[tuple[Side, ...]] = ("none",)
@@ -76,6 +78,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *TREMOR,
     *REPETITIONS,
     *POSTURE,
+    *TRANSFERS,
     _device(
         "battery_pct",
         "Battery",

@@ -17,7 +17,8 @@ from tests.scoring_sway import sway
 from tests.scoring_tremor import tremor
 from tests.scoring_vectors import decode
 
-__all__ = ["beats", "decode", "detector", "falls", "freezing", "orientation", "posture", "sway", "tremor"]
+__all__ = ["beats", "decode", "detector", "falls", "freezing", "orientation", "posture", "sway", "transfers", "tremor"]
+from tests.scoring_transfers import transfers
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

@@ -6,9 +6,22 @@ told in docs/architecture.md.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
+from config.settings import Placement
 from gateway.analysis.motion import INTERRUPTED, Motion, MotionOperator, Worn
+
+SEES_TRANSFERS_AS: Final[dict[Placement, Literal["thigh", "wrist", "lower_back", "chest"]]] = {
+    "lower_back": "lower_back", "chest": "chest", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist",
+}  # fmt: skip
+TRANSFERS_SEEN: Final[tuple[tuple[Placement, ...], ...]] = (
+    ("lower_back",), ("chest",), ("left_thigh", "right_thigh"), ("wrist",),
+)  # fmt: skip
+"""The trunk sees its own lean; a thigh sees who sits; a wrist sees what the hands do meanwhile."""
+OF_TRANSFER: Final = (
+    "sit_to_stand_time", "stand_to_sit_time", "sit_to_stand_velocity", "sit_to_stand_power", "sit_to_stand_lean",
+    "sit_to_stand_smoothness",
+)  # fmt: skip
 
 
 def _freezing(worn: Worn) -> MotionOperator:
@@ -52,6 +65,15 @@ def _falls(worn: Worn) -> MotionOperator:
     from dsp.falls.measured import FallMetrics
 
     return FallMetrics(worn.rate_hz, worn.placement)
+
+
+def _transfers(worn: Worn) -> MotionOperator:
+    from dsp.transfers.measured import TransferTest
+
+    return TransferTest(
+        worn.rate_hz, SEES_TRANSFERS_AS[worn.placement], worn.protocol.word, height_m=worn.height_m,
+        mass_kg=worn.mass_kg, doubt=INTERRUPTED if worn.interrupted else "",
+    )  # fmt: skip
 
 
 MOTIONS: Final[tuple[Motion, ...]] = (
@@ -103,6 +125,23 @@ MOTIONS: Final[tuple[Motion, ...]] = (
         metrics=("fall_event", "near_fall_event"),
         make=_falls,
     ),
+    Motion(
+        "timed up and go",
+        places=TRANSFERS_SEEN,
+        metrics=(
+            "tug_total", "tug_sit_to_stand", "tug_walk_out", "tug_turn_180", "tug_walk_back", "tug_turn_to_sit",
+            *OF_TRANSFER,
+        ),
+        make=_transfers,
+        protocols=frozenset({"tug"}),
+    ),
+    Motion(
+        "chair stands",
+        places=TRANSFERS_SEEN,
+        metrics=("sts5_time", "sts30_reps", "sts60_reps", *OF_TRANSFER),
+        make=_transfers,
+        protocols=frozenset({"5xsts", "30scst", "1msts", "sts"}),
+    ),
 )  # fmt: skip
 
-METRICS: Final = tuple(metric for motion in MOTIONS for metric in motion.metrics)
+METRICS: Final = tuple(dict.fromkeys(metric for motion in MOTIONS for metric in motion.metrics))
