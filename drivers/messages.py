@@ -92,7 +92,7 @@ class MessageDecoder(BatchDecoder, Generic[L]):
         Most devices bring nothing but messages, whose check sums are looked at together; only those of which that does
         not hold are cut message by message.
         """
-        pieces = [decoder._data(own) for decoder, own in zip(decoders, frames.pieces(), strict=True)]  # noqa: SLF001
+        pieces = [decoder.data_of(own) for decoder, own in zip(decoders, frames.pieces(), strict=True)]
         rests = [decoder.messages.rest for decoder in decoders]
         tried = [each.messages.cut(own, trusting=True) for each, own in zip(decoders, pieces, strict=True)]
         found = [own or NONE for own in tried]
@@ -109,7 +109,7 @@ class MessageDecoder(BatchDecoder, Generic[L]):
             sized = by_size(found)
         return found, sized
 
-    def _data(self, frames: Iterable[tuple[int, str, bytes]]) -> list[tuple[int, bytes]]:
+    def data_of(self, frames: Iterable[tuple[int, str, bytes]]) -> list[tuple[int, bytes]]:
         """Return what the port gave; what was announced is taken."""
         data = []
         for arrival_ns, channel, piece in frames:
