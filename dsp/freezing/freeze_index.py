@@ -69,7 +69,7 @@ class FreezeIndex:
         self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
         self._trembling = (hz >= TREMBLING_HZ[0]) & (hz <= TREMBLING_HZ[1])
         self._index = np.zeros(0, np.int64)
-        self._acc = np.zeros((0, 3))
+        self._acc = np.zeros((3, 0))
         self._due: int | None = None
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
@@ -79,9 +79,10 @@ class FreezeIndex:
             index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
             acc: (n, 3) specific force, m/s², in any frame that is fixed to the leg.
         """
-        new = np.asarray(index, np.int64)
-        self._index = np.concatenate([self._index, new])
-        self._acc = np.concatenate([self._acc, np.asarray(acc, float).reshape(len(new), 3)])
+        force = np.asarray(acc, float).reshape(-1, 3)
+        whole = np.isfinite(force.sum(axis=1))
+        self._index = np.concatenate([self._index, np.asarray(index, np.int64)[whole]])
+        self._acc = np.concatenate([self._acc, force[whole].T], axis=1)
         if self._due is None and len(self._index):
             self._due = int(self._index[0]) + self._length - 1
         while self._due is not None and len(self._index) and self._index[-1] >= self._due:
@@ -92,22 +93,24 @@ class FreezeIndex:
             if found is not None:
                 yield found
             self._due += self._hop
-        kept = self._index > (self._due or 0) - self._length
-        self._index, self._acc = self._index[kept], self._acc[kept]
+        begin = int(np.searchsorted(self._index, (self._due or 0) - self._length, side="right"))
+        self._index, self._acc = self._index[begin:], self._acc[:, begin:]
 
     def _window(self, last: int) -> FreezeValue | None:
-        inside = (self._index > last - self._length) & (self._index <= last) & np.isfinite(self._acc).all(axis=1)
-        at = self._index[inside]
-        if len(at) < (1 - LOST_SHARE) * self._length:
+        begin, end = np.searchsorted(self._index, (last - self._length, last), side="right").tolist()
+        count = end - begin
+        if count < (1 - LOST_SHARE) * self._length:
             return None
-        spread = float(self._acc[inside].var(axis=0).sum())
+        acc = self._acc[:, begin:end]
+        acc = acc - acc.mean(axis=1, keepdims=True)  # not in place: it is a view of what is kept
+        spread = float(np.einsum("ij,ij->", acc, acc)) / count
         if spread < self._still:
             return FreezeValue(last, math.nan, spread)
-        acc = self._acc[inside].T
-        if len(at) < self._length:
-            grid = np.arange(last - self._length + 1, last + 1)
+        if count < self._length:
+            at, grid = self._index[begin:end], np.arange(last - self._length + 1, last + 1)
             acc = np.array([np.interp(grid, at, axis) for axis in acc])
-        power = _power(acc - acc.mean(axis=1, keepdims=True), self._tapers)
+            acc -= acc.mean(axis=1, keepdims=True)
+        power = _power(acc, self._tapers)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
@@ -117,6 +120,6 @@ class FreezeIndex:
 def _power(movement: NDArray[np.float64], tapers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the power of each frequency, of the axes (3, n) together: all frequencies add up to the mean square."""
     spectra = np.fft.rfft(tapers[:, None] * movement)
-    squares = spectra.real**2 + spectra.imag**2
-    power: NDArray[np.float64] = 2 * squares.sum(axis=1).mean(axis=0) / movement.shape[1]
+    squares = np.einsum("tak,tak->k", spectra, spectra.conj()).real
+    power: NDArray[np.float64] = 2 * squares / len(tapers) / movement.shape[1]
     return power
