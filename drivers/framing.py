@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.packet import Frame
 
 SKIPPED: Final = "bytes that belong to no message"
 BAD_SUM: Final = "check sum"
 MOST_BYTE_WAIT_S: Final = 1.0  # between two bytes of an answer: beyond it nothing more comes
+
+
+Rows = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class Form:
         longest_head: Bytes from which on `size` surely knows.
         size: Number of bytes of the message that begins at a place; 0 while its head is not whole.
         whole: Whether the check sum of a message is right.
+        whole_rows: The same (n,) of messages (n, size).
     """
 
     mark: bytes
     longest_head: int
     size: Callable[[bytes, int], int]
     whole: Callable[[bytes], bool]
+    whole_rows: Callable[[Rows], NDArray[np.bool_]]
 
     def message(self, data: bytes) -> bytes:
         """Return the bytes if they are exactly one message; raises MalformedFrameError."""
@@ -49,50 +53,68 @@ class Form:
         return data
 
 
+class Found(NamedTuple):
+    """Messages of one connection.
+
+    Attributes:
+        messages: In order.
+        arrival_ns: Arrival of the last byte of each.
+    """
+
+    messages: list[bytes]
+    arrival_ns: list[int]
+
+
 class Messages:
     """Cuts the bytes of one connection into messages.
 
     Args:
         form: How they look.
         faults: Where bytes that belong to none, and wrong check sums, are counted.
+
+    Attributes:
+        rest: Bytes that are undecided yet.
     """
 
     def __init__(self, form: Form, faults: Counter[str]) -> None:
         self._form = form
         self._faults = faults
-        self._rest = b""
+        self.rest = b""
 
-    def of(self, frames: Sequence[Frame], channel: str) -> tuple[list[bytes], list[int]]:
-        """Return the messages that the frames of a channel complete, and the arrival of the frame that did."""
-        found: list[bytes] = []
-        arrival_ns: list[int] = []
-        for frame in frames:
-            if frame.channel == channel:
-                before = len(found)
-                self._cut(frame.data, found)
-                arrival_ns += [frame.arrival_ns] * (len(found) - before)
-        return found, arrival_ns
+    def cut(self, pieces: Iterable[tuple[int, bytes]], *, trusting: bool = False) -> Found | None:
+        """Return the messages that these bytes complete.
 
-    def _cut(self, new: bytes, found: list[bytes]) -> None:
+        Args:
+            pieces: Bytes, with their arrival.
+            trusting: Leave the check sums for whoever asked: most bytes are nothing but messages. None, and nothing is
+                counted, where others stand between them; `rest` is then to be set back.
+        """
         mark, size_of, whole = self._form.mark, self._form.size, self._form.whole
-        data = self._rest + new
-        at, end = 0, len(data)
-        while at < end:
-            if not data.startswith(mark, at):
-                at = self._skipped(data, at)
-                if end - at < len(mark):
+        found = Found([], [])
+        messages, arrived = found
+        for arrival_ns, new in pieces:
+            data = self.rest + new
+            at, end = 0, len(data)
+            while at < end:
+                if not data.startswith(mark, at):
+                    if trusting and not mark.startswith(data[at:]):
+                        return None
+                    at = self._skipped(data, at)
+                    if end - at < len(mark):
+                        break
+                size = size_of(data, at)
+                if not size or at + size > end:
                     break
-            size = size_of(data, at)
-            if not size or at + size > end:
-                break
-            message = data[at : at + size]
-            if whole(message):
-                found.append(message)
-                at += size
-            else:
-                self._faults[BAD_SUM] += 1
-                at = self._skipped(data, at)
-        self._rest = data[at:]
+                message = data[at : at + size]
+                if trusting or whole(message):
+                    messages.append(message)
+                    arrived.append(arrival_ns)
+                    at += size
+                else:
+                    self._faults[BAD_SUM] += 1
+                    at = self._skipped(data, at)
+            self.rest = data[at:]
+        return found
 
     def _skipped(self, data: bytes, at: int) -> int:
         """Return where a message could begin behind ``at``, and count what lies between."""
@@ -139,65 +161,3 @@ async def answer(link: Link, form: Form, is_it: Callable[[bytes], bool], within_
                     return message
     except TimeoutError:
         raise DialogueError(f"no answer within {within_s:g} s") from None
-
-
-class Layout(Protocol):
-    """Where what stands in messages that are laid out alike.
-
-    Attributes:
-        at: Places of the bytes that say what stands where.
-        heads: Those bytes.
-    """
-
-    @property
-    def at(self) -> NDArray[np.int64]:
-        """Places in a message."""
-        ...
-
-    @property
-    def heads(self) -> NDArray[np.uint8]:
-        """What is there."""
-        ...
-
-
-L = TypeVar("L", bound=Layout)
-
-
-def alike(
-    messages: Sequence[bytes], known: dict[int, L], layout_of: Callable[[bytes], L | None]
-) -> Iterator[tuple[L, NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield messages that are laid out alike: their layout, their bytes (n, size), and their places among all.
-
-    Args:
-        messages: Whole messages.
-        known: The layout that was met last, by size of the message; kept up to date.
-        layout_of: Reads the layout of a message; None where that makes no sense, and the message is left out.
-    """
-    sizes: dict[int, list[int]] = {}
-    for place, message in enumerate(messages):
-        sizes.setdefault(len(message), []).append(place)
-    for size, places in sizes.items():
-        left = np.array(places, np.int64)
-        rows = np.frombuffer(b"".join([messages[place] for place in places]), np.uint8).reshape(-1, size)
-        while len(left):
-            layout = known.get(size)
-            same = _laid_out(rows, layout)
-            if layout is None or not same[0]:
-                layout = layout_of(messages[left[0]])
-                if layout is None:
-                    rows, left = rows[1:], left[1:]
-                    continue
-                known[size] = layout
-                same = _laid_out(rows, layout)
-            if same.all():
-                yield layout, rows, left
-                break
-            yield layout, rows[same], left[same]
-            rows, left = rows[~same], left[~same]
-
-
-def _laid_out(rows: NDArray[np.uint8], layout: Layout | None) -> NDArray[np.bool_]:
-    if layout is None:
-        return np.zeros(len(rows), np.bool_)
-    same: NDArray[np.bool_] = (rows[:, layout.at] == layout.heads).all(axis=1)
-    return same

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from hypothesis import strategies as st
 
 from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
-from drivers.microstrain.decoder import CONFIGURATION, G
+from drivers.microstrain.decoder import CONFIGURATION, G, MicroStrainDecoder
 from drivers.microstrain.driver import MicroStrain
 from drivers.microstrain.fields import parse_device_info
 from drivers.microstrain.packet import checksum, packet, parse_packet
-from drivers.packet import Flag, Frame
+from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
+from tests.drivers.wires import cut
 
 PUBLISHED = bytes.fromhex(  # the maker's test data (LORD-MicroStrain/mip_sdk, test/data/mip_data.bin)
     "756580300ad500000041d8bae0400ad600000000007a12000e043c8eaf72bbda6818bf7c52e80e05bb469ccf39a34c8bbb8be12fd771"
@@ -90,14 +92,7 @@ class TestContract(DriverContract):
         return data(*wires)
 
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        wire = b"".join(frame.data for frame in frames)
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(wire):
-            size = cuts[len(pieces) % len(cuts)]
-            pieces.append(wire[at : at + size])
-            at += size
-        return data(*pieces)
+        return data(*cut(b"".join(frame.data for frame in frames), cuts))
 
     def harmless(self, whole: bytes, cut: bytes) -> bool:
         """A packet, or both, that did not come."""
@@ -295,3 +290,28 @@ def test_what_a_port_gives_at_the_wrong_rate_means_nothing() -> None:
     assert driver.means(Frame(0, "data", b"\x01" + sample(1)))
     assert not driver.means(Frame(0, "data", sample(1)[3:]))
     assert not driver.means(Frame(0, "data", packet(0x01, (0xF1, b"\x02\0"))))
+
+
+def test_devices_whose_orientation_is_read_of_different_sets_are_decoded_together() -> None:
+    wire = stamped(PERIOD_NS, (0x0A, struct.pack(">4f", 1, 0, 0, 0)))
+    wire += stamped(PERIOD_NS, (0x03, struct.pack(">4fH", 0, 1, 0, 0, 1)), of=FILTER)
+    decoders = [MicroStrainDecoder("sensor"), MicroStrainDecoder("filter"), MicroStrainDecoder("sensor")]
+    found = MicroStrainDecoder.decode_batch(decoders, Frames.of([data(wire)] * 3))
+    (orientation,) = [packets for packets in found if packets.stream == "orientation"]
+    each = dict(orientation.each())
+    alone = {at: MicroStrainDecoder(kind).decode(data(wire)) for at, kind in enumerate(("sensor", "filter", "sensor"))}
+    for at, packets in alone.items():
+        (expected,) = [packet for packet in packets if packet.stream == "orientation"]
+        assert each[at].samples.tobytes() == expected.samples.tobytes()
+    assert each[0].samples.tobytes() != each[1].samples.tobytes()
+
+
+def test_more_layouts_of_one_size_than_are_known_are_each_read() -> None:
+    """A device may send its fields in any order; garbage with a right check sum makes any number of layouts."""
+    decoder = MicroStrainDecoder()
+    fields = [(0x04, vector(1, 2, 3)), (0x05, vector(4, 5, 6)), (0x06, vector(0.1, 0.2, 0.3)), (0x14, vector(1, 2, 3))]
+    wires = [stamped((k + 1) * PERIOD_NS, *order) for k, order in enumerate(permutations(fields))]
+    for _ in range(2):
+        packets = {packet.stream: packet for packet in decoder.decode(data(*wires))}
+        assert len(packets["imu"]) == len(wires) == 24
+        assert (packets["imu"].samples[:, 3:] == [4, 5, 6]).all()
