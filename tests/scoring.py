@@ -13,8 +13,9 @@ from tests.scoring_lower_back import detector as lower_back_detector
 from tests.scoring_orientation import orientation
 from tests.scoring_sway import sway
 from tests.scoring_vectors import decode
+from tests.scoring_walk_tests import walk_test
 
-__all__ = ["beats", "decode", "detector", "freezing", "orientation", "sway"]
+__all__ = ["beats", "decode", "detector", "freezing", "orientation", "sway", "walk_test"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

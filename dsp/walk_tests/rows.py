@@ -1,0 +1,60 @@
+"""The newest rows of one sensor, side by side: what a decision looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsp.walk_tests.stretches import WINDOW_S, Levels, find_levels, find_offset, mean_over
+from dsp.walk_tests.ticks import Tick
+
+BRIDGE_S: Final = 0.5
+"""What is lost for no longer is drawn straight across without a word: it hides no step and no turn."""
+
+Floats = NDArray[np.float64]
+
+
+class Rows:
+    """Rows from number ``first`` on, without a hole: what is lost is drawn straight across and remembered.
+
+    Attributes:
+        first: Number of the oldest row.
+        known: (n,) whether anything of the row arrived.
+        up: (n,) upward force beyond rest, m/s².
+        rms: (n,) strength of movement about each row, m/s².
+        heading: (n,) to the left, from the oldest row on, the offset at rest taken out, not wrapped, rad.
+        yaw: (n,) rate of it, rad/s.
+        levels: How strongly this person moves.
+    """
+
+    def __init__(self, ticks: Sequence[Tick], tick_s: float) -> None:
+        table = np.array([(t.number, t.up, t.strength, t.yaw) for t in ticks], float).reshape(-1, 4)
+        self.tick_s = tick_s
+        self.first = ticks[0].number
+        self.known = np.array([t.known for t in ticks], bool)
+        at, here = table[:, 0], self.known
+        up, strength, yaw = (np.interp(at, at[here], table[here, column]) for column in (1, 2, 3))
+        self.up: Floats = up
+        self.rms: Floats = np.sqrt(np.maximum(mean_over(strength, round(WINDOW_S / tick_s)), 0.0))
+        self.levels: Levels = find_levels(self.rms)
+        self.yaw: Floats = yaw - find_offset(yaw, self.rms, self.levels.quiet, tick_s)
+        self.heading: Floats = np.cumsum(self.yaw) * tick_s
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def longest_gap_s(self, start: int, end: int) -> float:
+        """Return for how long nothing arrived between two rows, at most."""
+        lost = np.flatnonzero(~self.known[start:end])
+        if not len(lost):
+            return 0.0
+        runs = np.split(lost, np.flatnonzero(np.diff(lost) > 1) + 1)
+        return max(len(run) for run in runs) * self.tick_s
+
+    def doubt(self, start: int, end: int) -> str:
+        """Return why what happened between two rows is in doubt; empty if it is not."""
+        gap_s = self.longest_gap_s(start, end)
+        return f"a gap of {gap_s:.1f} s" if gap_s > BRIDGE_S else ""

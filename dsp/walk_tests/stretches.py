@@ -1,0 +1,149 @@
+"""Where in rows of movement somebody stands, steps or turns about: pure functions, no state.
+
+What is movement is said relative to how quiet this person stands and how strongly they move, since a phone held
+softly shows a third of what the lower back does, and a shuffler a third of a brisk walker.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_S: Final = 0.5
+"""Strength is averaged over so much: about a step."""
+QUIET_SHARE, BRISK_SHARE = 0.1, 0.9
+"""Of all time somebody is quieter than their quiet level, and more brisk than their brisk level."""
+QUIETEST, LOUDEST = 0.05, 0.25
+"""m/s²: a quiet level lies between a good sensor on the back and a phone in a hand, also where nobody stood still."""
+ABOVE_QUIET: Final = (2.0, 5.0)
+"""Movement is the geometric mean of quiet and brisk, and so many times the quiet level at least and at most."""
+WEAKEST: Final = 0.15
+"""m/s²: less is no step of anybody."""
+TURN_WINDOW_S: Final = 2.0
+"""Heading is compared over so much: longer than the pelvis takes to go to and fro, shorter than most U-turns."""
+TURN_RATE: Final = math.radians(15.0)
+"""rad/s over that window: what nobody reaches on a straight way (El-Gohary 2014)."""
+U_TURN: Final = math.radians(120.0)
+"""A U-turn is 180 degrees; so much is left of it where the rest is walked in a curve."""
+ONE_TURN_S: Final = 1.5
+"""Two parts of a turn the same way, with no more between them than a hesitation, are one."""
+TURN_EDGE: Final = 0.03
+"""Share of the angle before its start and after its end: below, body and hand sway."""
+REST_RATE: Final = 0.1
+"""rad/s: who stands turns slower; what a standing sensor shows is its offset."""
+LARGEST_OFFSET: Final = 0.06
+"""rad/s, 3.5 degrees a second: gyroscopes fresh from the box are better."""
+REST_S: Final = 1.0
+"""Less standing makes no offset."""
+SHORTEST_STEP_S: Final = 0.25
+"""240 steps a minute."""
+SMOOTH_S: Final = 0.2
+"""Upward force is averaged twice over so much: of a step one wave is left, up to three a second."""
+FIRM: Final = 0.5
+"""Of the usual wave: a weaker one is no step."""
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Stretch(NamedTuple):
+    """Rows ``start`` to ``end``, the latter not included; of a turn the angle, rad, to the left positive."""
+
+    start: int
+    end: int
+    angle: float = 0.0
+
+
+class Levels(NamedTuple):
+    """How strongly somebody moves who stands, and from where on it is movement, m/s²."""
+
+    quiet: float
+    moving: float
+
+
+def mean_over(values: Floats, rows: int) -> Floats:
+    """Return the mean over so many rows about each; fewer at the ends."""
+    n = len(values)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    first = np.clip(np.arange(n) - rows // 2, 0, n)
+    last = np.clip(np.arange(n) - rows // 2 + rows, 0, n)
+    return np.asarray((total[last] - total[first]) / np.maximum(last - first, 1))
+
+
+def flagged(flags: Flags) -> list[Stretch]:
+    """Return the runs of rows that are flagged."""
+    edges = np.diff(np.concatenate([[0], flags.astype(np.int8), [0]]))
+    starts, ends = np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist()
+    return [Stretch(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def find_levels(strength: Floats) -> Levels:
+    """Return the levels of somebody from the strength of their movement so far, m/s²."""
+    quiet, brisk = np.quantile(strength, [QUIET_SHARE, BRISK_SHARE]).tolist()
+    quiet = min(max(quiet, QUIETEST), LOUDEST)
+    low, high = (times * quiet for times in ABOVE_QUIET)
+    return Levels(quiet, max(WEAKEST, min(max(math.sqrt(quiet * brisk), low), high)))
+
+
+def find_offset(yaw: Floats, strength: Floats, quiet: float, tick_s: float) -> float:
+    """Return what the gyroscope shows about gravity of somebody who stands, rad/s; zero where nobody stood."""
+    resting = (strength < ABOVE_QUIET[0] * quiet) & (np.abs(yaw) < REST_RATE)
+    if np.count_nonzero(resting) * tick_s < REST_S:
+        return 0.0
+    return min(max(float(yaw[resting].mean()), -LARGEST_OFFSET), LARGEST_OFFSET)
+
+
+def find_turns(heading: Floats, tick_s: float, least: float = U_TURN) -> list[Stretch]:
+    """Return the turns of at least so large an angle (rad) in a heading that is not wrapped (rad)."""
+    half = round(TURN_WINDOW_S / 2 / tick_s)
+    padded = np.concatenate([np.full(half, heading[0]), heading, np.full(half, heading[-1])])
+    change = padded[2 * half :] - padded[: -2 * half]
+    parts: list[Stretch] = []
+    for sign in (1, -1):
+        fast = sign * change > TURN_RATE * TURN_WINDOW_S
+        parts += _joined(flagged(fast), sign, round(ONE_TURN_S / tick_s))
+    found = (_trimmed(part, heading, half // 2) for part in sorted(parts))
+    return [turn for turn in found if abs(turn.angle) >= least]
+
+
+def _joined(parts: list[Stretch], sign: int, hesitation: int) -> list[Stretch]:
+    out: list[Stretch] = []
+    for part in parts:
+        if out and part.start - out[-1].end <= hesitation:
+            out[-1] = Stretch(out[-1].start, part.end, sign)
+        else:
+            out.append(Stretch(part.start, part.end, sign))
+    return out
+
+
+def _trimmed(part: Stretch, heading: Floats, margin: int) -> Stretch:
+    """Return a turn from where its angle begins to grow to where it is reached."""
+    first, last = max(0, part.start - margin), min(len(heading), part.end + margin)
+    way = heading[first:last] * part.angle
+    lowest = int(np.argmin(way[: part.end - first]))
+    highest = lowest + int(np.argmax(way[lowest:]))
+    angle = way[highest] - way[lowest]
+    inside = way[lowest : highest + 1] - way[lowest]
+    start = first + lowest + int(np.flatnonzero(inside <= TURN_EDGE * angle)[-1])
+    end = first + lowest + int(np.flatnonzero(inside >= (1 - TURN_EDGE) * angle)[0])
+    return Stretch(start, end + 1, float(angle * part.angle))
+
+
+def step_rows(up: Floats, tick_s: float) -> NDArray[np.int64]:
+    """Return the rows at which the upward force of steps is highest."""
+    rows = max(1, round(SMOOTH_S / tick_s))
+    wave = mean_over(mean_over(up - mean_over(up, round(TURN_WINDOW_S / tick_s)), rows), rows)
+    if len(wave) < 3:
+        return np.zeros(0, np.int64)
+    top = np.flatnonzero((wave[1:-1] > wave[:-2]) & (wave[1:-1] >= wave[2:])) + 1
+    top = top[wave[top] > FIRM * math.sqrt(2.0) * wave.std()]
+    kept: list[int] = []
+    for row in top.tolist():
+        if kept and (row - kept[-1]) * tick_s < SHORTEST_STEP_S:
+            kept[-1] = row if wave[row] > wave[kept[-1]] else kept[-1]
+        else:
+            kept.append(row)
+    return np.array(kept, np.int64)

@@ -1,0 +1,161 @@
+"""Samples of one sensor to twenty rows a second: upward force, strength of movement, rate of turning about gravity.
+
+How the sensor is strapped on or held does not matter and may change: gravity is carried along by the gyroscope and
+corrected slowly by the accelerometer, which only has to measure specific force (it points up at rest).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+TICK_S: Final = 0.05
+"""A row stands for so long: a step takes six of them and more, and the fastest turn goes on by 15 degrees."""
+SLOWEST_HZ: Final = 20.0
+"""Fewer samples a second do not fill every row."""
+GRAVITY_MEMORY_S: Final = 3.0
+"""With this time constant gravity is corrected: longer than a stride, shorter than a stand between two walks."""
+KNOWN_S: Final = 0.5
+"""What gravity before a gap still counts for, as if seen so long."""
+HELD_S: Final = 0.5
+"""Lost for longer, and the sensor may have turned: gravity is found anew."""
+ROWS_AT_ONCE: Final = 10
+"""Samples wait until they make so many rows, half a second: one by one they would cost five times as much."""
+LONGEST_GAP_S: Final = 5.0
+"""Of a gap no more rows are made; the numbers of the rows after it tell how long it was."""
+ACC_LIMIT: Final = 1000.0
+"""m/s²: ten times what any range of a sensor can say."""
+GYR_LIMIT: Final = 200.0
+"""rad/s: beyond 4000 degrees a second."""
+
+Floats = NDArray[np.float64]
+Vector = tuple[float, float, float]
+
+
+class Tick(NamedTuple):
+    """One row.
+
+    Attributes:
+        number: Which, from the first sample on.
+        up: Upward force beyond that of rest, mean, m/s².
+        strength: Mean square of all movement, (m/s²)².
+        yaw: Rate about gravity, to the left positive, rad/s.
+        known: Whether any of its samples arrived; where none did the other fields are NaN.
+    """
+
+    number: int
+    up: float
+    strength: float
+    yaw: float
+    known: bool
+
+
+class Ticks:
+    """The rows of one sensor, as its samples come; the same in any chunking.
+
+    Args:
+        rate_hz: Samples a second, at least 20.
+
+    Raises:
+        ValueError: the rate is too low.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        if not SLOWEST_HZ <= rate_hz < math.inf:
+            raise ValueError(f"a walk needs {SLOWEST_HZ:.0f} samples a second, not {rate_hz:g}")
+        self.samples = max(1, round(rate_hz * TICK_S))
+        self.tick_s = self.samples / rate_hz
+        self.first: int | None = None
+        self._next = 0  # number of the row to come
+        self._arrived: list[tuple[NDArray[np.int64], Floats, Floats]] = []  # samples of rows to come
+        self._gravity: Vector = (0.0, 0.0, 0.0)
+        self._rate: Vector = (0.0, 0.0, 0.0)
+        self._seen = 0.0  # rows that made gravity
+        self._lost = 0  # rows since one was known
+
+    def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> list[Tick]:
+        """Return the rows that samples complete.
+
+        Args:
+            index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
+            acc: (n, 3) specific force, m/s²; NaN is lost.
+            gyr: (n, 3) angular velocity, rad/s; NaN is lost.
+        """
+        at = np.array(index, np.int64)
+        if not len(at):
+            return []
+        if self.first is None:
+            self.first = int(at[0])
+        self._arrived.append((at, np.array(acc, float).reshape(-1, 3), np.array(gyr, float).reshape(-1, 3)))
+        newest = (int(at[-1]) - self.first) // self.samples
+        return self._complete(newest) if newest >= self._next + ROWS_AT_ONCE else []
+
+    def flush(self) -> list[Tick]:
+        """Return the rows that were begun, if any."""
+        return self._complete(None)
+
+    def _complete(self, until: int | None) -> list[Tick]:
+        """Return the rows before number ``until``, or all."""
+        if not self._arrived:
+            return []
+        at, acc, gyr = (np.concatenate(parts) for parts in zip(*self._arrived, strict=True))
+        number = (at - (self.first or 0)) // self.samples
+        ahead = number >= np.maximum.accumulate(np.concatenate([[self._next], number]))[:-1]
+        done = ahead if until is None else ahead & (number < until)
+        later = ahead & ~done
+        self._arrived = [(at[later], acc[later], gyr[later])] if later.any() else []
+        numbers, starts = np.unique(number[done], return_index=True)
+        sums = np.add.reduceat(_columns(acc[done], gyr[done]), starts) if len(starts) else np.zeros((0, 8))
+        out: list[Tick] = []
+        for row_number, row in zip(numbers.tolist(), sums.tolist(), strict=True):
+            out += self._skip(row_number)
+            out.append(self._tick(row))
+        return out
+
+    def _skip(self, until: int) -> list[Tick]:
+        """Return lost rows before number ``until``; of a long gap the first ones alone."""
+        missing = until - self._next
+        out = [self._tick([0.0] * 8) for _ in range(min(missing, round(LONGEST_GAP_S / self.tick_s)))]
+        self._next = until
+        return out
+
+    def _tick(self, sums: list[float]) -> Tick:
+        n, ax, ay, az, wx, wy, wz, square = sums
+        number, self._next = self._next, self._next + 1
+        if n:
+            ax, ay, az = ax / n, ay / n, az / n
+            self._rate = (wx / n, wy / n, wz / n)
+        self._turn()
+        if not n:
+            self._lost += 1
+            return Tick(number, math.nan, math.nan, math.nan, known=False)
+        if self._lost * self.tick_s > HELD_S:
+            self._seen = min(self._seen, KNOWN_S / self.tick_s)
+        self._lost = 0
+        self._seen += 1.0
+        gain = max(1.0 / self._seen, self.tick_s / GRAVITY_MEMORY_S)
+        x, y, z = self._gravity
+        x, y, z = self._gravity = (x + gain * (ax - x), y + gain * (ay - y), z + gain * (az - z))
+        norm = math.sqrt(x * x + y * y + z * z) or 1.0
+        along = ax * x + ay * y + az * z
+        yaw = (self._rate[0] * x + self._rate[1] * y + self._rate[2] * z) / norm
+        return Tick(number, along / norm - norm, max(0.0, square / n - 2.0 * along + norm * norm), yaw, known=True)
+
+    def _turn(self) -> None:
+        """Carry gravity along; through lost rows at the rate before them, for as long as that may hold."""
+        if self._lost * self.tick_s > HELD_S:
+            return
+        x, y, z = self._gravity
+        wx, wy, wz = (self.tick_s * part for part in self._rate)
+        self._gravity = (x - (wy * z - wz * y), y - (wz * x - wx * z), z - (wx * y - wy * x))
+
+
+def _columns(force: Floats, rate: Floats) -> Floats:
+    """Return a row a sample: 1, specific force, angular velocity, square of the force; all zero where it is lost."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        good = (np.abs(force) < ACC_LIMIT).all(axis=1) & (np.abs(rate) < GYR_LIMIT).all(axis=1)
+        square = (force**2).sum(axis=1)
+    return np.where(good[:, None], np.column_stack([np.ones(len(force)), force, rate, square]), 0.0)
