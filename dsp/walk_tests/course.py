@@ -142,7 +142,7 @@ class CourseWalks:
             if not found.settled:
                 break
             stretch = found.stretch
-            self._settled = rows.first + stretch.end
+            self._settled = rows.first + found.until
             if stretch.angle:
                 yield self._as_turn(rows, found)
             else:

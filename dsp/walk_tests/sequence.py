@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -36,11 +35,13 @@ class Found(NamedTuple):
     Attributes:
         stretch: Its rows.
         settled: Whether no further rows can change it.
+        until: With it, all is told up to this row.
         doubt: Why it is in doubt; empty if it is not.
     """
 
     stretch: Stretch
     settled: bool
+    until: int
     doubt: str = ""
 
 
@@ -71,6 +72,8 @@ def find_sequence(rows: Rows, search: Search) -> list[Found]:
         closed = place < len(turns) or search.over
         inside = [piece for piece in pieces if first <= piece.start and piece.end <= last]
         walks = [_settle(walk, rows, search, closed=closed) for walk in _walks(rows, inside, course=search.course)]
+        if walks and closed:
+            walks[-1] = walks[-1]._replace(until=last)
         if turn is not None and (walks or not closed or place == len(turns)):
             out += _directed(rows, turn, before, walks, search)
             turn = None
@@ -89,16 +92,23 @@ def _complete_turns(rows: Rows, search: Search) -> list[Stretch]:
 
 
 def _pieces(rows: Rows, begin: int, turns: list[Stretch]) -> list[Stretch]:
-    """Return the runs of movement beside the turns; stillness within a slow step does not part them."""
+    """Return the runs of movement beside the turns; stillness within a slow step does not part them.
+
+    What touches a turn and is then parted from the rest by stillness is the feet's beginning or end of the turn.
+    """
     moving = rows.rms > rows.levels.moving
     moving[:begin] = False
-    still = [Stretch(a.end, b.start) for a, b in pairwise(flagged(moving))]
-    for gap in still:
-        if (gap.end - gap.start) * rows.tick_s <= STEP_GAP_S:
-            moving[gap.start : gap.end] = True
     for turn in turns:
         moving[max(begin, turn.start) : turn.end] = False
-    return flagged(moving)
+    edges = {row for turn in turns for row in (turn.start, turn.end)}
+    out: list[Stretch] = []
+    for piece in flagged(moving):
+        near = out and (piece.start - out[-1].end) * rows.tick_s <= STEP_GAP_S
+        if near and not edges & {out[-1].start, out[-1].end, piece.start, piece.end}:
+            out[-1] = Stretch(out[-1].start, piece.end)
+        else:
+            out.append(piece)
+    return out
 
 
 def _walks(rows: Rows, pieces: list[Stretch], *, course: bool) -> list[Stretch]:
@@ -126,7 +136,7 @@ def _is_walk(rows: Rows, walk: Stretch) -> bool:
 
 def _settle(walk: Stretch, rows: Rows, search: Search, *, closed: bool) -> Found:
     stands = (len(rows) - walk.end) * rows.tick_s > PAUSE_S and not search.course
-    return Found(walk, closed or stands, rows.doubt(walk.start, walk.end))
+    return Found(walk, closed or stands, walk.end, rows.doubt(walk.start, walk.end))
 
 
 def _as_one(turn: Stretch, further: Stretch) -> Stretch:
@@ -140,14 +150,14 @@ def _directed(
     """Return a turn with the angle between the directions before and after it; nothing where it is none."""
     after = walks[0] if walks else None
     if after is None and search.course:
-        return [] if search.over else [Found(turn, settled=False)]
+        return [] if search.over else [Found(turn, settled=False, until=turn.end)]
     if after is None:
         settled = search.over or (len(rows) - turn.end) * rows.tick_s > WAIT_S
     else:
         stretch = after.stretch
         settled = after.settled or (stretch.end - stretch.start) * rows.tick_s >= DIRECTION_S
     angle, doubt = _angle(rows, turn, before, after.stretch if after else None)
-    found = Found(Stretch(turn.start, turn.end, angle), settled, rows.doubt(turn.start, turn.end) or doubt)
+    found = Found(Stretch(turn.start, turn.end, angle), settled, turn.end, rows.doubt(turn.start, turn.end) or doubt)
     return [found] if abs(angle) >= U_TURN else []
 
 

@@ -41,7 +41,7 @@ class Tick(NamedTuple):
     Attributes:
         number: Which, from the first sample on.
         up: Upward force beyond that of rest, mean, m/s².
-        strength: Mean square of all movement, (m/s²)².
+        strength: Square of the mean force beyond gravity, (m/s²)²: taps and buzzing are averaged out.
         yaw: Rate about gravity, to the left positive, rad/s.
         known: Whether any of its samples arrived; where none did the other fields are NaN.
     """
@@ -108,7 +108,7 @@ class Ticks:
         later = ahead & ~done
         self._arrived = [(at[later], acc[later], gyr[later])] if later.any() else []
         numbers, starts = np.unique(number[done], return_index=True)
-        sums = np.add.reduceat(_columns(acc[done], gyr[done]), starts) if len(starts) else np.zeros((0, 8))
+        sums = np.add.reduceat(_columns(acc[done], gyr[done]), starts) if len(starts) else np.zeros((0, 7))
         out: list[Tick] = []
         for row_number, row in zip(numbers.tolist(), sums.tolist(), strict=True):
             out += self._skip(row_number)
@@ -118,12 +118,12 @@ class Ticks:
     def _skip(self, until: int) -> list[Tick]:
         """Return lost rows before number ``until``; of a long gap the first ones alone."""
         missing = until - self._next
-        out = [self._tick([0.0] * 8) for _ in range(min(missing, round(LONGEST_GAP_S / self.tick_s)))]
+        out = [self._tick([0.0] * 7) for _ in range(min(missing, round(LONGEST_GAP_S / self.tick_s)))]
         self._next = until
         return out
 
     def _tick(self, sums: list[float]) -> Tick:
-        n, ax, ay, az, wx, wy, wz, square = sums
+        n, ax, ay, az, wx, wy, wz = sums
         number, self._next = self._next, self._next + 1
         if n:
             ax, ay, az = ax / n, ay / n, az / n
@@ -140,9 +140,10 @@ class Ticks:
         x, y, z = self._gravity
         x, y, z = self._gravity = (x + gain * (ax - x), y + gain * (ay - y), z + gain * (az - z))
         norm = math.sqrt(x * x + y * y + z * z) or 1.0
-        along = ax * x + ay * y + az * z
+        up = (ax * x + ay * y + az * z) / norm - norm
+        strength = (ax - x) ** 2 + (ay - y) ** 2 + (az - z) ** 2
         yaw = (self._rate[0] * x + self._rate[1] * y + self._rate[2] * z) / norm
-        return Tick(number, along / norm - norm, max(0.0, square / n - 2.0 * along + norm * norm), yaw, known=True)
+        return Tick(number, up, strength, yaw, known=True)
 
     def _turn(self) -> None:
         """Carry gravity along; through lost rows at the rate before them, for as long as that may hold."""
@@ -154,8 +155,7 @@ class Ticks:
 
 
 def _columns(force: Floats, rate: Floats) -> Floats:
-    """Return a row a sample: 1, specific force, angular velocity, square of the force; all zero where it is lost."""
-    with np.errstate(invalid="ignore", over="ignore"):
+    """Return a row a sample: 1, specific force, angular velocity; all zero where it is lost."""
+    with np.errstate(invalid="ignore"):
         good = (np.abs(force) < ACC_LIMIT).all(axis=1) & (np.abs(rate) < GYR_LIMIT).all(axis=1)
-        square = (force**2).sum(axis=1)
-    return np.where(good[:, None], np.column_stack([np.ones(len(force)), force, rate, square]), 0.0)
+    return np.where(good[:, None], np.column_stack([np.ones(len(force)), force, rate]), 0.0)
