@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.walk_tests.stretches import WINDOW_S, Levels, find_levels, find_offset, mean_over
+from dsp.walk_tests.stretches import Levels, find_levels, find_offset, movement
 from dsp.walk_tests.ticks import Tick
 
 BRIDGE_S: Final = 0.5
@@ -31,14 +31,14 @@ class Rows:
     """
 
     def __init__(self, ticks: Sequence[Tick], tick_s: float) -> None:
-        table = np.array([(t.number, t.up, t.strength, t.yaw) for t in ticks], float).reshape(-1, 4)
+        table = np.array([(t.number, t.yaw, t.up, *t.force) for t in ticks], float).reshape(-1, 6)
         self.tick_s = tick_s
         self.first = ticks[0].number
         self.known = np.array([t.known for t in ticks], bool)
         at, here = table[:, 0], self.known
-        up, strength, yaw = (np.interp(at, at[here], table[here, column]) for column in (1, 2, 3))
+        yaw, up, *force = (np.interp(at, at[here], table[here, column]) for column in range(1, 6))
         self.up: Floats = up
-        self.rms: Floats = np.sqrt(np.maximum(mean_over(strength, round(WINDOW_S / tick_s)), 0.0))
+        self.rms: Floats = movement(force, tick_s)
         self.levels: Levels = find_levels(self.rms)
         self.yaw: Floats = yaw - find_offset(yaw, self.rms, self.levels.quiet, tick_s)
         self.heading: Floats = np.cumsum(self.yaw) * tick_s

@@ -7,13 +7,18 @@ softly shows a third of what the lower back does, and a shuffler a third of a br
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.walk_tests.ticks import REST_RATE
+
 WINDOW_S: Final = 0.5
 """Strength is averaged over so much: about a step."""
+LASTING_S: Final = 2.0
+"""A force that lasts for so long is none of a step: the slowest is as long."""
 QUIET_SHARE, BRISK_SHARE = 0.1, 0.9
 """Of all time somebody is quieter than their quiet level, and more brisk than their brisk level."""
 QUIETEST, LOUDEST = 0.05, 0.25
@@ -32,8 +37,6 @@ ONE_TURN_S: Final = 1.5
 """Two parts of a turn the same way, with no more between them than a hesitation, are one."""
 TURN_EDGE: Final = 0.03
 """Share of the angle before its start and after its end: below, body and hand sway."""
-REST_RATE: Final = 0.1
-"""rad/s: who stands turns slower; what a standing sensor shows is its offset."""
 LARGEST_OFFSET: Final = 0.06
 """rad/s, 3.5 degrees a second: gyroscopes fresh from the box are better."""
 REST_S: Final = 1.0
@@ -71,6 +74,17 @@ def mean_over(values: Floats, rows: int) -> Floats:
     first = np.clip(np.arange(n) - rows // 2, 0, n)
     last = np.clip(np.arange(n) - rows // 2 + rows, 0, n)
     return np.asarray((total[last] - total[first]) / np.maximum(last - first, 1))
+
+
+def movement(force: Sequence[Floats], tick_s: float) -> Floats:
+    """Return how strongly somebody moves about each row, m/s², whichever way.
+
+    Forces that last are no steps: gravity is not known to better than a few degrees after a turn, and that is as much
+    as a weak step.
+    """
+    lasting, window = round(LASTING_S / tick_s), round(WINDOW_S / tick_s)
+    square = sum(((part - mean_over(part, lasting)) ** 2 for part in force), np.zeros(len(force[0])))
+    return np.sqrt(np.maximum(mean_over(square, window), 0.0))
 
 
 def flagged(flags: Flags) -> list[Stretch]:

@@ -1,4 +1,4 @@
-"""Samples of one sensor to twenty rows a second: upward force, strength of movement, rate of turning about gravity.
+"""Samples of one sensor to twenty rows a second: upward force, force of movement, rate of turning about gravity.
 
 How the sensor is strapped on or held does not matter and may change: gravity is carried along by the gyroscope and
 corrected slowly by the accelerometer, which only has to measure specific force (it points up at rest).
@@ -18,6 +18,16 @@ SLOWEST_HZ: Final = 20.0
 """Fewer samples a second do not fill every row."""
 GRAVITY_MEMORY_S: Final = 3.0
 """With this time constant gravity is corrected: longer than a stride, shorter than a stand between two walks."""
+SWINGING: Final = 1.0
+"""rad/s: at such a rate the accelerometer counts half, since a phone held before the body feels the turn's own force."""
+STEADY_S: Final = 0.5
+"""Whether a rate is steady is said over so much."""
+STEADY: Final = 0.03
+"""rad/s: about its mean the rate of somebody who stands and holds a phone stays within it."""
+REST_RATE: Final = 0.1
+"""rad/s, 6 degrees a second: a steady rate below is the gyroscope's own offset, above it somebody turns."""
+OFFSET_MEMORY_S: Final = 5.0
+"""Of standing, with which the offset is followed."""
 KNOWN_S: Final = 0.5
 """What gravity before a gap still counts for, as if seen so long."""
 HELD_S: Final = 0.5
@@ -32,7 +42,7 @@ GYR_LIMIT: Final = 200.0
 """rad/s: beyond 4000 degrees a second."""
 
 Floats = NDArray[np.float64]
-Vector = tuple[float, float, float]
+Vector = tuple[float, ...]
 
 
 class Tick(NamedTuple):
@@ -41,14 +51,14 @@ class Tick(NamedTuple):
     Attributes:
         number: Which, from the first sample on.
         up: Upward force beyond that of rest, mean, m/s².
-        strength: Square of the mean force beyond gravity, (m/s²)²: taps and buzzing are averaged out.
+        force: Force beyond gravity in the sensor's frame, mean, m/s²: taps and buzzing are averaged out.
         yaw: Rate about gravity, to the left positive, rad/s.
         known: Whether any of its samples arrived; where none did the other fields are NaN.
     """
 
     number: int
     up: float
-    strength: float
+    force: Vector
     yaw: float
     known: bool
 
@@ -72,7 +82,12 @@ class Ticks:
         self._next = 0  # number of the row to come
         self._arrived: list[tuple[NDArray[np.int64], Floats, Floats]] = []  # samples of rows to come
         self._gravity: Vector = (0.0, 0.0, 0.0)
-        self._rate: Vector = (0.0, 0.0, 0.0)
+        self._measured: Vector = (0.0, 0.0, 0.0)  # rad/s, the newest
+        self._rate: Vector = (0.0, 0.0, 0.0)  # the same without the offset
+        self._offset: Vector = (0.0, 0.0, 0.0)
+        self._mean: Vector = (0.0, 0.0, 0.0)  # of the rate, over a while
+        self._spread = 1.0  # about that mean, (rad/s)²: nothing is steady yet
+        self._rested = 0.0  # rows that made the offset
         self._seen = 0.0  # rows that made gravity
         self._lost = 0  # rows since one was known
 
@@ -127,23 +142,37 @@ class Ticks:
         number, self._next = self._next, self._next + 1
         if n:
             ax, ay, az = ax / n, ay / n, az / n
-            self._rate = (wx / n, wy / n, wz / n)
+            self._measured = (wx / n, wy / n, wz / n)
+        self._learn_offset(steady=bool(n))
         self._turn()
         if not n:
             self._lost += 1
-            return Tick(number, math.nan, math.nan, math.nan, known=False)
+            return Tick(number, math.nan, (math.nan, math.nan, math.nan), math.nan, known=False)
         if self._lost * self.tick_s > HELD_S:
             self._seen = min(self._seen, KNOWN_S / self.tick_s)
         self._lost = 0
         self._seen += 1.0
-        gain = max(1.0 / self._seen, self.tick_s / GRAVITY_MEMORY_S)
+        turning = math.hypot(*self._rate) / SWINGING
+        gain = max(1.0 / self._seen, self.tick_s / GRAVITY_MEMORY_S) / (1.0 + turning * turning)
         x, y, z = self._gravity
         x, y, z = self._gravity = (x + gain * (ax - x), y + gain * (ay - y), z + gain * (az - z))
         norm = math.sqrt(x * x + y * y + z * z) or 1.0
         up = (ax * x + ay * y + az * z) / norm - norm
-        strength = (ax - x) ** 2 + (ay - y) ** 2 + (az - z) ** 2
-        yaw = (self._rate[0] * x + self._rate[1] * y + self._rate[2] * z) / norm
-        return Tick(number, up, strength, yaw, known=True)
+        yaw = (wx * x + wy * y + wz * z) / n / norm
+        return Tick(number, up, (ax - x, ay - y, az - z), yaw, known=True)
+
+    def _learn_offset(self, *, steady: bool) -> None:
+        """Follow what the gyroscope shows at rest, and take it out of the newest rate."""
+        if steady:
+            keep = self.tick_s / STEADY_S
+            away = [now - mean for now, mean in zip(self._measured, self._mean, strict=True)]
+            self._mean = tuple(mean + keep * off for mean, off in zip(self._mean, away, strict=True))
+            self._spread += keep * (sum(off * off for off in away) - self._spread)
+            if self._spread < STEADY**2 and math.hypot(*self._mean) < REST_RATE:
+                self._rested += 1.0
+                gain = max(1.0 / self._rested, self.tick_s / OFFSET_MEMORY_S)
+                self._offset = tuple(o + gain * (m - o) for o, m in zip(self._offset, self._mean, strict=True))
+        self._rate = tuple(now - o for now, o in zip(self._measured, self._offset, strict=True))
 
     def _turn(self) -> None:
         """Carry gravity along; through lost rows at the rate before them, for as long as that may hold."""
