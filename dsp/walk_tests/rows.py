@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.walk_tests.stretches import Levels, find_levels, find_offset, movement
+from dsp.walk_tests.stretches import EDGE_S, Levels, find_levels, find_offset, movement
 from dsp.walk_tests.ticks import Tick
 
 BRIDGE_S: Final = 0.5
@@ -25,6 +25,7 @@ class Rows:
         known: (n,) whether anything of the row arrived.
         up: (n,) upward force beyond rest, m/s².
         rms: (n,) strength of movement about each row, m/s².
+        quick: (n,) the same over a shorter time.
         heading: (n,) to the left, from the oldest row on, the offset at rest taken out, not wrapped, rad.
         yaw: (n,) rate of it, rad/s.
         levels: How strongly this person moves.
@@ -39,6 +40,7 @@ class Rows:
         yaw, up, *force = (np.interp(at, at[here], table[here, column]) for column in range(1, 6))
         self.up: Floats = up
         self.rms: Floats = movement(force, tick_s)
+        self.quick: Floats = movement(force, tick_s, EDGE_S)
         self.levels: Levels = find_levels(self.rms)
         self.yaw: Floats = yaw - find_offset(yaw, self.rms, self.levels.quiet, tick_s)
         self.heading: Floats = np.cumsum(self.yaw) * tick_s

@@ -17,6 +17,8 @@ PAUSE_S: Final = 2.0
 SHORTEST_WALK_S: Final = 1.5
 LEAST_STEPS: Final = 3
 """Fewer steps are no walk: somebody moves aside."""
+STEP: Final = 0.3
+"""Of the usual strength: what is weaker before the first step is the body that leans (as on the lower back)."""
 SUBSTANTIAL: Final = 0.3
 """Of the largest movement between two U-turns, by strength and time: what is as large belongs to the walk."""
 DIRECTION_S: Final = 6.0
@@ -126,7 +128,17 @@ def _walks(rows: Rows, pieces: list[Stretch], *, course: bool) -> list[Stretch]:
                 groups[-1] = Stretch(groups[-1].start, piece.end)
             else:
                 groups.append(piece)
-    return [walk for walk in groups if _is_walk(rows, walk)]
+    return [walk for walk in (_edged(rows, group) for group in groups) if _is_walk(rows, walk)]
+
+
+def _edged(rows: Rows, group: Stretch) -> Stretch:
+    """Return movement from the first to the last row that is as strong as a step of it.
+
+    Before, the body leans; after, the feet are set right.
+    """
+    usual = float(np.median(rows.rms[group.start : group.end]))
+    moving = np.flatnonzero(rows.quick[group.start : group.end] > max(rows.levels.moving, STEP * usual))
+    return Stretch(group.start + int(moving[0]), group.start + int(moving[-1]) + 1) if len(moving) else group
 
 
 def _is_walk(rows: Rows, walk: Stretch) -> bool:

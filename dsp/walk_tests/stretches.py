@@ -17,6 +17,8 @@ from dsp.walk_tests.ticks import REST_RATE
 
 WINDOW_S: Final = 0.5
 """Strength is averaged over so much: about a step."""
+EDGE_S: Final = 0.15
+"""The first and last movement is looked for over so much: the longer window reaches a quarter second beyond."""
 LASTING_S: Final = 2.0
 """A force that lasts for so long is none of a step: the slowest is as long."""
 QUIET_SHARE, BRISK_SHARE = 0.1, 0.9
@@ -76,13 +78,13 @@ def mean_over(values: Floats, rows: int) -> Floats:
     return np.asarray((total[last] - total[first]) / np.maximum(last - first, 1))
 
 
-def movement(force: Sequence[Floats], tick_s: float) -> Floats:
-    """Return how strongly somebody moves about each row, m/s², whichever way.
+def movement(force: Sequence[Floats], tick_s: float, window_s: float = WINDOW_S) -> Floats:
+    """Return how strongly somebody moves about each row, m/s², whichever way; over so much about it.
 
     Forces that last are no steps: gravity is not known to better than a few degrees after a turn, and that is as much
     as a weak step.
     """
-    lasting, window = round(LASTING_S / tick_s), round(WINDOW_S / tick_s)
+    lasting, window = round(LASTING_S / tick_s), max(1, round(window_s / tick_s))
     square = sum(((part - mean_over(part, lasting)) ** 2 for part in force), np.zeros(len(force[0])))
     return np.sqrt(np.maximum(mean_over(square, window), 0.0))
 
