@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from dsp.result import Quality
 from dsp.walk_tests.rows import Rows
 from dsp.walk_tests.sequence import Found, Search, find_sequence
-from dsp.walk_tests.stretches import Stretch, mean_over, step_rows
+from dsp.walk_tests.stretches import WINDOW_S, Stretch, find_steps, mean_over
 from dsp.walk_tests.ticks import Tick, Ticks
 
 ALGORITHM: Final = "course-walks/1"
@@ -147,8 +147,9 @@ class CourseWalks:
                 yield self._as_turn(rows, found)
             else:
                 self._before = Stretch(rows.first + stretch.start, rows.first + stretch.end)
+                margin = round(WINDOW_S / rows.tick_s)
                 ending = why or ("longer than is kept" if cut else "")
-                yield self._as_walk(rows, found, ending if stretch.end == len(rows) else "")
+                yield self._as_walk(rows, found, ending if stretch.end + margin >= rows.end_of_known() else "")
         if over or cut:
             self._settled = rows.first + len(rows)
         self._forget()
@@ -164,7 +165,7 @@ class CourseWalks:
 
     def _as_walk(self, rows: Rows, found: Found, ending: str) -> Walk:
         start, end = found.stretch[:2]
-        steps = step_rows(rows.up[start:end], rows.tick_s)
+        steps = find_steps(rows.up, found.stretch, rows.tick_s)
         cadence = 60.0 * (len(steps) - 1) / float((steps[-1] - steps[0]) * rows.tick_s) if len(steps) > 1 else math.nan
         reason = found.doubt or ending or (f"only {len(steps)} steps" if len(steps) < FEW_STEPS else "")
         quality: Quality = "degraded" if reason else "ok"
@@ -172,7 +173,7 @@ class CourseWalks:
 
     def _as_turn(self, rows: Rows, found: Found) -> UTurn:
         start, end, angle = found.stretch
-        steps = step_rows(rows.up[start:end], rows.tick_s)
+        steps = find_steps(rows.up, found.stretch, rows.tick_s)
         peak = float(np.abs(mean_over(rows.yaw, round(PEAK_S / rows.tick_s))[start:end]).max())
         return UTurn(
             self._sample(rows.first + start),

@@ -48,6 +48,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.known)
 
+    def end_of_known(self) -> int:
+        """Return the row from which on nothing arrived."""
+        return int(np.flatnonzero(self.known)[-1]) + 1
+
     def longest_gap_s(self, start: int, end: int) -> float:
         """Return for how long nothing arrived between two rows, at most."""
         lost = np.flatnonzero(~self.known[start:end])

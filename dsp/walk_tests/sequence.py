@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from dsp.walk_tests.rows import Rows
-from dsp.walk_tests.stretches import TURN_WINDOW_S, U_TURN, Stretch, find_turns, flagged, step_rows
+from dsp.walk_tests.stretches import TURN_WINDOW_S, U_TURN, Stretch, find_steps, find_turns, flagged
 
 STEP_GAP_S: Final = 0.8
 """Stillness for no longer lies within a slow step."""
@@ -143,12 +143,13 @@ def _edged(rows: Rows, group: Stretch) -> Stretch:
 
 def _is_walk(rows: Rows, walk: Stretch) -> bool:
     long_enough = (walk.end - walk.start) * rows.tick_s >= SHORTEST_WALK_S
-    return long_enough and len(step_rows(rows.up[walk.start : walk.end], rows.tick_s)) >= LEAST_STEPS
+    return long_enough and len(find_steps(rows.up, walk, rows.tick_s)) >= LEAST_STEPS
 
 
 def _settle(walk: Stretch, rows: Rows, search: Search, *, closed: bool) -> Found:
     stands = (len(rows) - walk.end) * rows.tick_s > PAUSE_S and not search.course
-    return Found(walk, closed or stands, walk.end, rows.doubt(walk.start, walk.end))
+    after = min(len(rows), walk.end + round(STAND_S / rows.tick_s))
+    return Found(walk, closed or stands, walk.end, rows.doubt(walk.start, after))
 
 
 def _as_one(turn: Stretch, further: Stretch) -> Stretch:

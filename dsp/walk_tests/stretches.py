@@ -148,18 +148,19 @@ def _trimmed(part: Stretch, heading: Floats, margin: int) -> Stretch:
     return Stretch(start, end + 1, float(angle * part.angle))
 
 
-def step_rows(up: Floats, tick_s: float) -> NDArray[np.int64]:
-    """Return the rows at which the upward force of steps is highest."""
-    rows = max(1, round(SMOOTH_S / tick_s))
-    wave = mean_over(mean_over(up - mean_over(up, round(TURN_WINDOW_S / tick_s)), rows), rows)
-    if len(wave) < 3:
-        return np.zeros(0, np.int64)
+def find_steps(up: Floats, stretch: Stretch, tick_s: float) -> NDArray[np.int64]:
+    """Return the rows of a stretch at which the upward force of its steps is highest."""
+    around, rows = round(TURN_WINDOW_S / 2 / tick_s), max(1, round(SMOOTH_S / tick_s))
+    first, last = max(0, stretch.start - around), min(len(up), stretch.end + around)
+    part = up[first:last] - mean_over(up[first:last], round(TURN_WINDOW_S / tick_s))
+    wave = mean_over(mean_over(part, rows), rows)
+    inside = wave[stretch.start - first : stretch.end - first]
     top = np.flatnonzero((wave[1:-1] > wave[:-2]) & (wave[1:-1] >= wave[2:])) + 1
-    top = top[wave[top] > FIRM * math.sqrt(2.0) * wave.std()]
+    top = top[(wave[top] > FIRM * math.sqrt(2.0) * inside.std()) & (top >= stretch.start - first)]
     kept: list[int] = []
-    for row in top.tolist():
+    for row in top[top < stretch.end - first].tolist():
         if kept and (row - kept[-1]) * tick_s < SHORTEST_STEP_S:
             kept[-1] = row if wave[row] > wave[kept[-1]] else kept[-1]
         else:
             kept.append(row)
-    return np.array(kept, np.int64)
+    return np.array(kept, np.int64) + first
