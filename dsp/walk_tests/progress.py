@@ -6,7 +6,7 @@ one that closes the feet are half as long as the others; where nobody measured l
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
 from itertools import pairwise
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dsp.result import Result
 
-Source = Literal["feet", "lower back", "marks"]
+Source = Literal["feet", "lower back"]
 
 FEET: Final = ("walk/", "foot-stride/")
 """How the names of the algorithms begin that measure feet."""
@@ -29,6 +29,10 @@ PAUSE_S: Final = 2.124
 PAUSE_STEPS: Final = 2.5
 """... unless this person's steps are so slow that it is not so many of them."""
 U_TURN_DEG: Final = 120.0
+TURNING_DEG: Final = 20.0
+"""A stride that turns more comes no further on a course: it is part of a turn (as in `dsp.gait`)."""
+SAME_S: Final = 0.1
+"""Successive strides of a foot join: the end of one is the begin of the next."""
 LEAST_CONTACTS: Final = 4
 
 Floats = NDArray[np.float64]
@@ -40,6 +44,14 @@ class Span(NamedTuple):
     start_s: float
     end_s: float
     value: float
+
+
+class Contact(NamedTuple):
+    """When a foot met the floor, which (left, right or neither), and whether that is sure."""
+
+    time_s: float
+    side: str
+    sure: bool = True
 
 
 class Stepped(NamedTuple):
@@ -68,9 +80,10 @@ class Progress:
     """Contacts, strides and turns of one person, gathered in any order."""
 
     def __init__(self) -> None:
-        self._contacts: dict[Source, deque[Span]] = {"feet": deque(maxlen=MOST), "lower back": deque(maxlen=MOST)}
+        self._contacts: dict[Source, deque[Contact]] = {"feet": deque(maxlen=MOST), "lower back": deque(maxlen=MOST)}
         self._lifts: deque[float] = deque(maxlen=MOST)
-        self._strides: deque[tuple[str, Span]] = deque(maxlen=MOST)
+        self._strides: dict[str, deque[Span]] = {side: deque(maxlen=MOST) for side in ("left", "right")}
+        self._turning: dict[str, deque[Span]] = {side: deque(maxlen=MOST) for side in ("left", "right")}
         self._back_strides: deque[Span] = deque(maxlen=MOST)
         self._turns: deque[Span] = deque(maxlen=MOST)
         self.newest_s = -np.inf
@@ -83,13 +96,15 @@ class Progress:
             span = Span(result.start_s, result.end_s, result.value)
             feet = result.algorithm.startswith(FEET)
             if result.metric == "initial_contact":
-                side = {"left": -1.0, "right": 1.0}.get(result.side, 0.0)
-                self._contacts["feet" if feet else "lower back"].append(Span(span.start_s, span.end_s, side))
+                contact = Contact(span.start_s, result.side, result.quality == "ok")
+                self._contacts["feet" if feet else "lower back"].append(contact)
                 self.newest_s = max(self.newest_s, span.end_s)
             elif result.metric == "final_contact" and feet:
                 self._lifts.append(span.start_s)
-            elif result.metric == "stride_length" and feet:
-                self._strides.append((result.side, span))
+            elif result.metric == "stride_length" and feet and result.side in self._strides:
+                self._strides[result.side].append(span)
+            elif result.metric == "stride_turn" and feet and abs(span.value) >= TURNING_DEG and result.side in self._turning:
+                self._turning[result.side].append(span)
             elif result.metric == "stride_length" and result.algorithm.startswith(LOWER_BACK):
                 self._back_strides.append(span)
             elif result.metric == "turn_angle" and result.value >= U_TURN_DEG:
@@ -98,29 +113,45 @@ class Progress:
     def turns(self, start_s: float, end_s: float) -> list[Span]:
         """Return the U-turns between two instants, one that several sensors saw once."""
         out: list[Span] = []
-        for turn in sorted(self._turns):
+        for turn in sorted([*self._turns, *self._turns_of_feet()]):
             inside = start_s < (turn.start_s + turn.end_s) / 2 < end_s
             if inside and (not out or turn.start_s >= out[-1].end_s):
                 out.append(turn)
         return out
 
+    def _turns_of_feet(self) -> list[Span]:
+        """Return the U-turns that successive strides of one foot make."""
+        out: list[Span] = []
+        for strides in self._turning.values():
+            whole: list[Span] = []
+            for stride in sorted(strides):
+                further = whole and stride.value * whole[-1].value > 0 and stride.start_s - whole[-1].end_s < SAME_S
+                if further:
+                    whole[-1] = Span(whole[-1].start_s, stride.end_s, whole[-1].value + stride.value)
+                else:
+                    whole.append(stride)
+            out += [turn for turn in whole if abs(turn.value) >= U_TURN_DEG]
+        return out
+
     def source(self, start_s: float, end_s: float) -> Source:
         """Return whose contacts are to be believed: the feet's where both feet have some."""
-        sides = {contact.value for contact in self._contacts["feet"] if start_s <= contact.start_s <= end_s}
+        sides = {contact.side for contact in self._between("feet", start_s, end_s)}
         return "feet" if len(sides) > 1 else "lower back"
 
-    def contact_times(self, start_s: float, end_s: float) -> list[float]:
-        """Return when feet met the floor between two instants."""
-        contacts = self._contacts[self.source(start_s, end_s)]
-        return sorted(contact.start_s for contact in contacts if start_s <= contact.start_s <= end_s)
+    def contact_times(self, start_s: float, end_s: float, source: Source | None = None) -> list[float]:
+        """Return when feet met the floor between two instants; by default as `source` says."""
+        found = self._between(source or self.source(start_s, end_s), start_s, end_s)
+        return [contact.time_s for contact in found]
 
-    def walks(self, start_s: float = -np.inf, end_s: float = np.inf) -> list[tuple[float, float]]:
-        """Return (first, last contact) of the walks between two instants: stops and U-turns part them."""
-        times = self.contact_times(start_s, end_s)
+    def walks(
+        self, start_s: float = -np.inf, end_s: float = np.inf, source: Source | None = None, *, to_and_fro: bool = True
+    ) -> list[tuple[float, float]]:
+        """Return (first, last contact) of the walks between two instants: stops part them, and U-turns if to and fro."""
+        times = self.contact_times(start_s, end_s, source)
         if len(times) < LEAST_CONTACTS:
             return []
         pause_s = max(PAUSE_S, PAUSE_STEPS * float(np.median(np.diff(times))))
-        turns = [(turn.start_s + turn.end_s) / 2 for turn in self.turns(start_s, end_s)]
+        turns = [(turn.start_s + turn.end_s) / 2 for turn in self.turns(start_s, end_s)] if to_and_fro else []
         groups = [[times[0]]]
         for before, time in pairwise(times):
             if time - before > pause_s or bisect_left(turns, before) != bisect_left(turns, time):
@@ -128,29 +159,44 @@ class Progress:
             groups[-1].append(time)
         return [(group[0], group[-1]) for group in groups if len(group) >= LEAST_CONTACTS]
 
-    def steps(self, start_s: float, end_s: float) -> Stepped:
-        """Return the contacts between two instants, and how far each came."""
-        source = self.source(start_s, end_s)
-        contacts = sorted(c for c in self._contacts[source] if start_s <= c.start_s <= end_s)
-        times = np.array([contact.start_s for contact in contacts])
-        moved = np.array([self._moved(contact) for contact in contacts]) if source == "feet" else times * np.nan
+    def steps(self, start_s: float, end_s: float, source: Source | None = None) -> Stepped:
+        """Return the contacts between two instants, and how far each came.
+
+        What the lower back takes for a first contact and is not sure of is the weight that shifts before it. Steps of a
+        U-turn come no further, as far as it can know.
+        """
+        of = source or self.source(start_s, end_s)
+        contacts = self._between(of, start_s, end_s)
+        if of == "lower back" and contacts and not contacts[0].sure:
+            contacts = contacts[1:]
+        times = np.array([contact.time_s for contact in contacts])
+        moved = self._moved(contacts) if of == "feet" else np.full(len(contacts), np.nan)
         known = np.isfinite(moved)
-        measured = bool(known.sum() >= LEAST_CONTACTS)
+        measured = int(known.sum()) >= LEAST_CONTACTS
         usual = float(np.median(moved[known])) if measured else self._usual_back(start_s, end_s)
-        measured = measured or np.isfinite(usual)
+        measured = measured or bool(np.isfinite(usual))
         usual = usual if np.isfinite(usual) else 2.0
         moved = np.where(known, moved, usual)
+        for turn in self.turns(start_s, end_s) if of == "lower back" else []:
+            moved[(times > turn.start_s) & (times <= turn.end_s)] = 0.0
         for end in (0, -1):
             moved[end] = moved[end] if known[end] else 0.5 * usual
-        return Stepped(times, np.cumsum(moved) / 2.0, measured, source, self._lift(times))
+        return Stepped(times, np.cumsum(moved) / 2.0, measured, of, self._lift(times))
 
-    def _moved(self, contact: Span) -> float:
-        """Return how far the foot of a contact came with it, metres; NaN where that is not known."""
-        side = "left" if contact.value < 0 else "right"
-        for of, stride in reversed(self._strides):
-            if of == side and stride.start_s <= contact.start_s <= stride.end_s:
-                return stride.value
-        return np.nan
+    def _between(self, source: Source, start_s: float, end_s: float) -> list[Contact]:
+        return sorted(c for c in self._contacts[source] if start_s <= c.time_s <= end_s)
+
+    def _moved(self, contacts: list[Contact]) -> Floats:
+        """Return how far the foot of each contact came with it, metres; NaN where not known, 0 where it turned about."""
+        moved = np.full(len(contacts), np.nan)
+        for side, known in self._strides.items():
+            strides, turning = sorted(known), {stride.end_s for stride in self._turning[side]}
+            starts = [stride.start_s for stride in strides]
+            for place, contact in enumerate(contacts):
+                at = bisect_right(starts, contact.time_s) - 1
+                if contact.side == side and at >= 0 and contact.time_s <= strides[at].end_s:
+                    moved[place] = 0.0 if strides[at].end_s in turning else strides[at].value
+        return moved
 
     def _usual_back(self, start_s: float, end_s: float) -> float:
         """Return the usual stride by the lower back's measure, metres; NaN where there is none."""
