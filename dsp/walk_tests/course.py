@@ -169,7 +169,9 @@ class CourseWalks:
         cadence = 60.0 * (len(steps) - 1) / float((steps[-1] - steps[0]) * rows.tick_s) if len(steps) > 1 else math.nan
         reason = found.doubt or ending or (f"only {len(steps)} steps" if len(steps) < FEW_STEPS else "")
         quality: Quality = "degraded" if reason else "ok"
-        return Walk(self._sample(rows.first + start), self._sample(rows.first + end), len(steps), cadence, quality, reason)
+        return Walk(
+            self._sample(rows.first + start), self._sample(rows.first + end), len(steps), cadence, quality, reason
+        )
 
     def _as_turn(self, rows: Rows, found: Found) -> UTurn:
         start, end, angle = found.stretch

@@ -17,8 +17,7 @@ from dsp.walk_tests.result import Window
 RUN_UP_M: Final = 2.0
 """Before and behind the timed middle, where nobody says otherwise: 10 m in 14, 6 m in 10."""
 OTHER_WAY: Final = 0.25
-"""A walk whose measured length is so far from that of the course, by share, was none of the test: to its start, or back."""
-BY_STEPS: Final = "lengths of steps not measured"
+"""A walk whose measured length is so far from the course's, by share, was none of the test: to its start, or back."""
 WITHOUT_COURSE: Final = "no length of a step measured: any walk is taken for the test"
 
 

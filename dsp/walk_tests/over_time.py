@@ -1,8 +1,8 @@
 """The walk for a set time (six or two minutes): distance by laps, by feet and by the lower back, and its stops.
 
-Laps of a course of known length are believed first: they are counted, and no error of a sensor adds up. Then feet, whose
-strides are integrated, then the lower back, whose step is that of a pendulum. Where two of them differ by far, what is
-believed is degraded and says so: a U-turn may have been missed, or the course be another than was said.
+Laps of a course of known length are believed first: they are counted, and no error of a sensor adds up. Then feet,
+whose strides are integrated, then the lower back, whose step is that of a pendulum. Where laps and feet differ by far,
+the distance is degraded and says so: a U-turn may have been missed, or the course be another than was said.
 """
 
 from __future__ import annotations

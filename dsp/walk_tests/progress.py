@@ -1,7 +1,7 @@
 """How far somebody has come by when: from contacts and strides that other operators found, on the gateway's clock.
 
-What moves ahead is the middle between the feet: each foot's displacement counts half. The first step of a walk and the
-one that closes the feet are half as long as the others; where nobody measured lengths, the others are taken to be alike.
+What moves ahead is the middle between the feet: each foot's displacement counts half. The first step of a walk and
+the one that closes the feet are half as long as the others; where nobody measured lengths, they are taken to be alike.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ PAUSE_S: Final = 2.124
 PAUSE_STEPS: Final = 2.5
 """... unless this person's steps are so slow that it is not so many of them."""
 U_TURN_DEG: Final = 120.0
+U_TURN_OF_FOOT_DEG: Final = 90.0
+"""Of a U-turn that is begun from standing a foot's first step is not measured."""
 TURNING_DEG: Final = 20.0
 """A stride that turns more comes no further on a course: it is part of a turn (as in `dsp.gait`)."""
-SAME_S: Final = 0.1
-"""Successive strides of a foot join: the end of one is the begin of the next."""
+ONE_TURN_S: Final = 2.5
+"""Turning strides of a foot with no more between them are of one turn: one of them may be lost."""
 LEAST_CONTACTS: Final = 4
 
 Floats = NDArray[np.float64]
@@ -73,7 +75,9 @@ class Stepped(NamedTuple):
 
     def when(self, far_m: float) -> float:
         """Return when somebody was so far; at the ends the time of the first and last contact."""
-        return float(np.interp(far_m, np.concatenate([[0.0], self.far_m]), np.concatenate([[self.start_s], self.time_s])))
+        return float(
+            np.interp(far_m, np.concatenate([[0.0], self.far_m]), np.concatenate([[self.start_s], self.time_s]))
+        )
 
 
 class Progress:
@@ -103,7 +107,12 @@ class Progress:
                 self._lifts.append(span.start_s)
             elif result.metric == "stride_length" and feet and result.side in self._strides:
                 self._strides[result.side].append(span)
-            elif result.metric == "stride_turn" and feet and abs(span.value) >= TURNING_DEG and result.side in self._turning:
+            elif (
+                result.metric == "stride_turn"
+                and feet
+                and abs(span.value) >= TURNING_DEG
+                and result.side in self._turning
+            ):
                 self._turning[result.side].append(span)
             elif result.metric == "stride_length" and result.algorithm.startswith(LOWER_BACK):
                 self._back_strides.append(span)
@@ -125,12 +134,12 @@ class Progress:
         for strides in self._turning.values():
             whole: list[Span] = []
             for stride in sorted(strides):
-                further = whole and stride.value * whole[-1].value > 0 and stride.start_s - whole[-1].end_s < SAME_S
+                further = whole and stride.value * whole[-1].value > 0 and stride.start_s - whole[-1].end_s < ONE_TURN_S
                 if further:
                     whole[-1] = Span(whole[-1].start_s, stride.end_s, whole[-1].value + stride.value)
                 else:
                     whole.append(stride)
-            out += [turn for turn in whole if abs(turn.value) >= U_TURN_DEG]
+            out += [turn for turn in whole if abs(turn.value) >= U_TURN_OF_FOOT_DEG]
         return out
 
     def source(self, start_s: float, end_s: float) -> Source:
@@ -146,7 +155,7 @@ class Progress:
     def walks(
         self, start_s: float = -np.inf, end_s: float = np.inf, source: Source | None = None, *, to_and_fro: bool = True
     ) -> list[tuple[float, float]]:
-        """Return (first, last contact) of the walks between two instants: stops part them, and U-turns if to and fro."""
+        """Return (first, last contact) of walks between two instants: stops part them, and U-turns if to and fro."""
         times = self.contact_times(start_s, end_s, source)
         if len(times) < LEAST_CONTACTS:
             return []
@@ -187,7 +196,7 @@ class Progress:
         return sorted(c for c in self._contacts[source] if start_s <= c.time_s <= end_s)
 
     def _moved(self, contacts: list[Contact]) -> Floats:
-        """Return how far the foot of each contact came with it, metres; NaN where not known, 0 where it turned about."""
+        """Return how far the foot of each contact came with it, metres; NaN where not known, 0 where it turned."""
         moved = np.full(len(contacts), np.nan)
         for side, known in self._strides.items():
             strides, turning = sorted(known), {stride.end_s for stride in self._turning[side]}

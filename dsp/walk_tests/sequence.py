@@ -157,9 +157,7 @@ def _as_one(turn: Stretch, further: Stretch) -> Stretch:
     return Stretch(turn.start, further.end, turn.angle + further.angle)
 
 
-def _directed(
-    rows: Rows, turn: Stretch, before: Stretch | None, walks: list[Found], search: Search
-) -> list[Found]:
+def _directed(rows: Rows, turn: Stretch, before: Stretch | None, walks: list[Found], search: Search) -> list[Found]:
     """Return a turn with the angle between the directions before and after it; nothing where it is none."""
     after = walks[0] if walks else None
     if after is None and search.course:
@@ -181,7 +179,9 @@ def _angle(rows: Rows, turn: Stretch, before: Stretch | None, after: Stretch | N
     old = Stretch(max(before.start, before.end - length), before.end) if before else Stretch(0, 0)
     if old.start >= old.end or old.start < 0:
         old = Stretch(max(0, turn.start - stand), turn.start + 1)
-    new = Stretch(after.start, min(after.end, after.start + length)) if after else Stretch(turn.end - 1, turn.end + stand)
+    new = (
+        Stretch(after.start, min(after.end, after.start + length)) if after else Stretch(turn.end - 1, turn.end + stand)
+    )
     directions = [float(np.mean(rows.heading[part.start : part.end])) for part in (old, new)]
     angle = directions[1] - directions[0]
     if abs(angle - turn.angle) > ASTRAY:

@@ -19,7 +19,7 @@ SLOWEST_HZ: Final = 20.0
 GRAVITY_MEMORY_S: Final = 3.0
 """With this time constant gravity is corrected: longer than a stride, shorter than a stand between two walks."""
 SWINGING: Final = 1.0
-"""rad/s: at such a rate the accelerometer counts half, since a phone held before the body feels the turn's own force."""
+"""rad/s: at such a rate the accelerometer counts half: a phone held before the body feels the turn's own force."""
 STEADY_S: Final = 0.5
 """Whether a rate is steady is said over so much."""
 STEADY: Final = 0.03

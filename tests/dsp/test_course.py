@@ -20,8 +20,14 @@ Ints = np.ndarray
 
 
 def hand(
-    *, rate_hz: float = RATE_HZ, walks: int = 3, pause_s: float = 3.0, strength: float = 1.0, step_hz: float = 1.8,
-    walk_s: float = 5.0, seed: int = 1,
+    *,
+    rate_hz: float = RATE_HZ,
+    walks: int = 3,
+    pause_s: float = 3.0,
+    strength: float = 1.0,
+    step_hz: float = 1.8,
+    walk_s: float = 5.0,
+    seed: int = 1,
 ) -> tuple[Floats, Floats, list[tuple[float, float]], list[tuple[float, float]]]:
     """Return what a phone in a hand feels of somebody who walks to and fro, and when they walk and turn, seconds.
 
@@ -56,12 +62,22 @@ def hand(
 
 
 def found(
-    acc: Floats, gyr: Floats, *, rate_hz: float = RATE_HZ, index: Ints | None = None, chunk: int = 0, course: bool = True
+    acc: Floats,
+    gyr: Floats,
+    *,
+    rate_hz: float = RATE_HZ,
+    index: Ints | None = None,
+    chunk: int = 0,
+    course: bool = True,
 ) -> list[Walk | UTurn]:
     walks = CourseWalks(rate_hz, course=course)
     at = np.arange(len(acc)) if index is None else index
     step = chunk or len(acc)
-    out = [e for i in range(0, len(at), step) for e in walks.process(at[i : i + step], acc[i : i + step], gyr[i : i + step])]
+    out = [
+        e
+        for i in range(0, len(at), step)
+        for e in walks.process(at[i : i + step], acc[i : i + step], gyr[i : i + step])
+    ]
     return [*out, *walks.flush()]
 
 
@@ -127,12 +143,12 @@ def test_a_mirrored_walker_turns_to_the_right() -> None:
 
 def test_an_offset_of_the_gyroscope_is_learnt_at_rest() -> None:
     acc, gyr, times, turns = hand()
-    assert_found(found(acc, gyr + [0.03, -0.02, 0.04]), times, turns)
+    assert_found(found(acc, gyr + np.array([0.03, -0.02, 0.04])), times, turns)
 
 
 @settings(max_examples=10)
 @given(st.integers(3, 900), st.lists(st.tuples(st.integers(0, 1900), st.integers(1, 400)), max_size=3), st.booleans())
-def test_any_chunking_gives_the_same(chunk: int, gaps: list[tuple[int, int]], course: bool) -> None:  # noqa: FBT001
+def test_any_chunking_gives_the_same(chunk: int, gaps: list[tuple[int, int]], course: bool) -> None:
     acc, gyr, _, _ = hand()
     index = np.arange(len(acc))
     for at, length in gaps:
