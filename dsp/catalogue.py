@@ -8,7 +8,7 @@ about health. The limits of cadence, speed, stride length, stride time and step 
 
 The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
 fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
-`dsp.freezing_metrics`.
+`dsp.freezing_metrics`, those of walk tests in `dsp.walk_test_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -27,6 +27,7 @@ from dsp.gait_metrics import GAIT
 from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
 from dsp.result import Side
+from dsp.walk_test_metrics import WALK_TESTS
 
 SIDELESS: Final[tuple[Side, ...]] = ("none",)
 
@@ -68,6 +69,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *HEALTH,
     *BALANCE,
     *FREEZING,
+    *WALK_TESTS,
     _device(
         "battery_pct",
         "Battery",

@@ -49,9 +49,11 @@ ORDERS = {
     ),
     "dsp": (
         "whole_recordings",
-        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "exoskeleton",
+        "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "freezing", "sway", "walk_tests",
+        "exoskeleton",
         "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
-        "balance_metrics", "exoskeleton_metrics", "freezing_metrics", "gait_metrics", "health_metrics", "metric",
+        "balance_metrics", "exoskeleton_metrics", "freezing_metrics", "gait_metrics", "health_metrics",
+        "walk_test_metrics", "metric",
         "sensor_rows", "units", "batch", "found", "result", "roster", "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),

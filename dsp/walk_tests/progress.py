@@ -22,6 +22,7 @@ Source = Literal["feet", "lower back"]
 FEET: Final = ("walk/", "foot-stride/")
 """How the names of the algorithms begin that measure feet."""
 LOWER_BACK: Final = "lower-back/"
+TURNS: Final = ("turn_angle", "u_turn_angle")
 MOST: Final = 6000
 """Contacts, strides and so on that are kept: an hour of walking."""
 PAUSE_S: Final = 2.124
@@ -116,7 +117,7 @@ class Progress:
                 self._turning[result.side].append(span)
             elif result.metric == "stride_length" and result.algorithm.startswith(LOWER_BACK):
                 self._back_strides.append(span)
-            elif result.metric == "turn_angle" and result.value >= U_TURN_DEG:
+            elif result.metric in TURNS and abs(result.value) >= U_TURN_DEG:
                 self._turns.append(span)
 
     def turns(self, start_s: float, end_s: float) -> list[Span]:

@@ -186,5 +186,7 @@ class Ticks:
 def _columns(force: Floats, rate: Floats) -> Floats:
     """Return a row a sample: 1, specific force, angular velocity; all zero where it is lost."""
     with np.errstate(invalid="ignore"):
-        good = (np.abs(force) < ACC_LIMIT).all(axis=1) & (np.abs(rate) < GYR_LIMIT).all(axis=1)
-    return np.where(good[:, None], np.column_stack([np.ones(len(force)), force, rate]), 0.0)
+        bad = (~(np.abs(force) < ACC_LIMIT) | ~(np.abs(rate) < GYR_LIMIT)).sum(axis=1) > 0
+    columns = np.column_stack([np.ones(len(force)), force, rate])
+    columns[bad] = 0.0
+    return columns

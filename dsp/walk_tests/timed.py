@@ -30,29 +30,32 @@ class DistanceWalk:
         self._progress = Progress()
         self._told_s = -math.inf  # all walks up to then are told
         self._start_s: float | None = None
+        self._marked: list[tuple[float, float]] = []  # not told yet
 
     def process(self, results: Iterable[Result]) -> Iterator[Result]:
         """Yield what further results complete."""
         self._progress.add(results)
         yield from self._found(over=False)
 
-    def mark(self, text: str, at_s: float) -> list[Result]:
+    def mark(self, text: str, at_s: float) -> None:
         """Take a mark: ``start`` and ``stop`` are the crossing of two lines, and go before what is found."""
         if text == START:
             self._start_s = at_s
         elif text == STOP and self._start_s is not None:
-            start_s, self._start_s = self._start_s, None
-            self._told_s = at_s + PAUSE_S
-            return self._doubted(time_marked(self._progress, self._course, start_s, at_s))
-        return []
+            self._marked.append((self._start_s, at_s))
+            self._start_s = None
 
     def finish(self) -> Iterator[Result]:
         """Yield the walk that was still going on: the session is over."""
         yield from self._found(over=True)
 
     def _found(self, *, over: bool) -> Iterator[Result]:
-        if self._start_s is not None:
-            return  # somebody will mark the end
+        while self._marked and (over or self._progress.newest_s > self._marked[0][1] + SETTLED_S):
+            start_s, stop_s = self._marked.pop(0)
+            self._told_s = stop_s + PAUSE_S
+            yield from self._doubted(time_marked(self._progress, self._course, start_s, stop_s))
+        if self._start_s is not None or self._marked:
+            return  # somebody marks where it ends
         for start_s, end_s in self._progress.walks(self._told_s):
             if not over and self._progress.newest_s - end_s < SETTLED_S and not self._turned(end_s):
                 return
@@ -93,7 +96,7 @@ class TimeWalk:
         if begin_s is not None and self._progress.newest_s > self._end_s(begin_s) + SETTLED_S:
             yield from self.finish()
 
-    def mark(self, text: str, at_s: float) -> list[Result]:
+    def mark(self, text: str, at_s: float) -> None:
         """Take a mark: ``start`` and ``stop`` of the time, ``lap`` where a length of the course is done."""
         if text == START:
             self._start_s, self._stop_s, self._laps, self._over = at_s, math.inf, [], False
@@ -101,7 +104,6 @@ class TimeWalk:
             self._stop_s = at_s
         elif text == LAP:
             self._laps.append(at_s)
-        return []
 
     def finish(self) -> Iterator[Result]:
         """Yield the results: the time is up, or the session over."""

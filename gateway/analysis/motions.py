@@ -23,6 +23,12 @@ def _sway(worn: Worn) -> MotionOperator:
     return SwayTrial(worn.rate_hz, doubt=INTERRUPTED if worn.interrupted else "")
 
 
+def _turns(worn: Worn) -> MotionOperator:
+    from dsp.walk_tests.turns import TurnMetrics
+
+    return TurnMetrics(worn.rate_hz)
+
+
 MOTIONS: Final[tuple[Motion, ...]] = (
     Motion(
         "freezing",
@@ -39,6 +45,13 @@ MOTIONS: Final[tuple[Motion, ...]] = (
         ),
         make=_sway,
         protocols=frozenset({"balance"}),
+    ),
+    Motion(
+        "turns",
+        places=(("lower_back",), ("chest",)),
+        metrics=("u_turn_angle", "turn_steps", "turn_peak_velocity"),
+        make=_turns,
+        protocols=frozenset({"10mwt", "4mwt", "6mwt", "2mwt"}),
     ),
 )  # fmt: skip
 
