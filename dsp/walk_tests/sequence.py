@@ -73,7 +73,7 @@ def find_sequence(rows: Rows, search: Search) -> list[Found]:
     for place, (first, last) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
         closed = place < len(turns) or search.over
         inside = [piece for piece in pieces if first <= piece.start and piece.end <= last]
-        walks = [_settle(walk, rows, search, closed=closed) for walk in _walks(rows, inside, course=search.course)]
+        walks = [_as_found(walk, rows, search, closed=closed) for walk in _walks(rows, inside, course=search.course)]
         if walks and closed:
             walks[-1] = walks[-1]._replace(until=last)
         if turn is not None and (walks or not closed or place == len(turns)):
@@ -146,7 +146,7 @@ def _is_walk(rows: Rows, walk: Stretch) -> bool:
     return long_enough and len(find_steps(rows.up, walk, rows.tick_s)) >= LEAST_STEPS
 
 
-def _settle(walk: Stretch, rows: Rows, search: Search, *, closed: bool) -> Found:
+def _as_found(walk: Stretch, rows: Rows, search: Search, *, closed: bool) -> Found:
     stands = (len(rows) - walk.end) * rows.tick_s > PAUSE_S and not search.course
     after = min(len(rows), walk.end + round(STAND_S / rows.tick_s))
     return Found(walk, closed or stands, walk.end, rows.doubt(walk.start, after))

@@ -28,7 +28,7 @@ class DistanceWalk:
         self._course = course
         self._doubt = doubt
         self._progress = Progress()
-        self._told_s = -math.inf  # all walks up to then are told
+        self._done_s = -math.inf  # all walks up to then are told
         self._start_s: float | None = None
         self._marked: list[tuple[float, float]] = []  # not told yet
 
@@ -52,14 +52,14 @@ class DistanceWalk:
     def _found(self, *, over: bool) -> Iterator[Result]:
         while self._marked and (over or self._progress.newest_s > self._marked[0][1] + SETTLED_S):
             start_s, stop_s = self._marked.pop(0)
-            self._told_s = stop_s + PAUSE_S
+            self._done_s = stop_s + PAUSE_S
             yield from self._doubted(time_marked(self._progress, self._course, start_s, stop_s))
         if self._start_s is not None or self._marked:
             return  # somebody marks where it ends
-        for start_s, end_s in self._progress.walks(self._told_s):
+        for start_s, end_s in self._progress.walks(self._done_s):
             if not over and self._progress.newest_s - end_s < SETTLED_S and not self._turned(end_s):
                 return
-            self._told_s = end_s + 1e-6
+            self._done_s = end_s + 1e-6
             yield from self._doubted(time_walk(self._progress.steps(start_s, end_s), self._course))
 
     def _turned(self, end_s: float) -> bool:

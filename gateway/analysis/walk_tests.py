@@ -14,7 +14,7 @@ from gateway.model.ward import Bed
 DISTANCES_M: Final = {"10mwt": 10.0, "4mwt": 4.0}
 """Timed, where the protocol says no other distance."""
 MINUTES: Final = {"6mwt": 6, "2mwt": 2}
-START_NOT_SAID: Final = "start=static or start=dynamic not said: a run-up is taken for granted"
+START_UNKNOWN: Final = "start=static or start=dynamic not said: a run-up is taken for granted"
 
 
 def timed_walk(bed: Bed) -> DistanceWalk | TimeWalk:
@@ -26,13 +26,13 @@ def timed_walk(bed: Bed) -> DistanceWalk | TimeWalk:
         return TimeWalk(Shuttle(f"mwt{minutes}_distance", 60.0 * minutes, protocol.number("lap_m")), doubt=doubt)
     course = course_of(protocol)
     if "start" not in protocol.fields:
-        doubt = "; ".join(filter(None, (doubt, START_NOT_SAID)))
+        doubt = "; ".join(filter(None, (doubt, START_UNKNOWN)))
     return DistanceWalk(course, doubt=doubt)
 
 
 def course_of(protocol: Protocol) -> Course:
     """Return how a walk over a distance is done."""
     usual_m = DISTANCES_M[protocol.word]
-    standing = protocol.fields.get("start") == "static"
-    run_up_m = 0.0 if standing else protocol.number("run_up_m", RUN_UP_M)
+    static = protocol.fields.get("start") == "static"
+    run_up_m = 0.0 if static else protocol.number("run_up_m", RUN_UP_M)
     return Course(f"tmwt{usual_m:.0f}_speed", protocol.number("distance_m", usual_m), run_up_m)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsp.walk_tests.course import CourseWalks, UTurn, Walk
+from dsp.whole_recordings import find_walks
 from tests.dsp.bodies import Floats, rotation
 from tests.shared import shared_path
 
@@ -155,6 +156,15 @@ def test_any_chunking_gives_the_same(chunk: int, gaps: list[tuple[int, int]], co
         index[at:] += length
     whole = found(acc, gyr, index=index, course=course)
     assert repr(found(acc, gyr, index=index, course=course, chunk=chunk)) == repr(whole)
+
+
+def test_a_whole_recording_gives_the_same_as_it_came_live() -> None:
+    acc, gyr, _, _ = hand()
+    table = find_walks(acc, gyr, RATE_HZ, course=True)
+    live = found(acc, gyr, chunk=11)
+    assert table["kind"].tolist() == ["walk", "u_turn", "walk", "u_turn", "walk"]
+    assert (table["start_s"] * RATE_HZ).tolist() == [e.start for e in live]
+    assert [a for a in table["angle_deg"].tolist() if a == a] == [e.angle_deg for e in live if isinstance(e, UTurn)]  # noqa: PLR0124
 
 
 @pytest.mark.parametrize("lost", ["missing", "nan", "infinite"])

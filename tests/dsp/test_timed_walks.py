@@ -22,7 +22,7 @@ def speed_of(patient: int) -> float:
     return float(np.random.default_rng([patient, 7]).uniform(0.15, 1.7))
 
 
-def told(walk: DistanceWalk | TimeWalk, results: list[Result], portion: int = 7) -> list[Result]:
+def measured(walk: DistanceWalk | TimeWalk, results: list[Result], portion: int = 7) -> list[Result]:
     out = [r for i in range(0, len(results), portion) for r in walk.process(results[i : i + portion])]
     return [*out, *walk.finish()]
 
@@ -48,17 +48,17 @@ def test_ten_metres_with_a_run_up_are_timed_within_two_percent(patient: int, sou
     )
     course = Course("tmwt10_speed", way.whole_m() - 4.0, 2.0)
     speed_mps = way.timed_mps(2.0, way.whole_m() - 2.0)
-    found = told(DistanceWalk(course), results)
+    found = measured(DistanceWalk(course), results)
     assert [r.quality for r in found] == ["ok", "ok"]
     assert value(found, "tmwt10_speed") == pytest.approx(speed_mps, rel=0.02)
     assert value(found, "tmwt10_time") == pytest.approx(course.distance_m / speed_mps, rel=0.02)
 
 
 @pytest.mark.parametrize("patient", PATIENTS[::5])
-def test_ten_metres_from_standing_are_the_whole_way(patient: int) -> None:
+def test_ten_metres_from_a_static_start_are_the_whole_way(patient: int) -> None:
     way = between_stands(patient)
     (bout,) = way.truth.bouts
-    found = told(DistanceWalk(Course("tmwt10_speed", way.whole_m())), results_of_feet(way.truth, patient))
+    found = measured(DistanceWalk(Course("tmwt10_speed", way.whole_m())), results_of_feet(way.truth, patient))
     assert value(found, "tmwt10_speed") == pytest.approx(way.whole_m() / (bout.end_s - bout.start_s), rel=0.02)
 
 
@@ -69,7 +69,7 @@ def test_marks_go_before_what_is_found() -> None:
     walk.mark("start", 8.0)
     assert list(walk.process(results[: len(results) // 2])) == []
     walk.mark("stop", 16.0)
-    found = told(walk, results[len(results) // 2 :])[:2]
+    found = measured(walk, results[len(results) // 2 :])[:2]
     assert [(r.metric, r.value, r.start_s, r.end_s, r.quality) for r in found] == [
         ("tmwt10_speed", 1.25, 8.0, 16.0, "ok"),
         ("tmwt10_time", 8.0, 8.0, 16.0, "ok"),
@@ -87,7 +87,7 @@ def test_marks_without_a_step_between_them_are_in_doubt() -> None:
 def test_each_walk_there_and_back_is_a_test_and_a_walk_to_the_start_is_none() -> None:
     walk, rest = Walk(speed_mps=1.0, distance_m=14), Stand(duration_s=4)
     programme = (rest, Walk(speed_mps=1.0, distance_m=6), rest, walk, Turn(angle_deg=180), walk, rest, walk, rest)
-    found = told(DistanceWalk(Course("tmwt10_speed", 10.0, 2.0)), results_of_feet(body(programme).truth()))
+    found = measured(DistanceWalk(Course("tmwt10_speed", 10.0, 2.0)), results_of_feet(body(programme).truth()))
     speeds = [r.value for r in found if r.metric == "tmwt10_speed"]
     assert speeds == pytest.approx([1.0, 1.0, 1.0], rel=0.05)
 
@@ -95,7 +95,7 @@ def test_each_walk_there_and_back_is_a_test_and_a_walk_to_the_start_is_none() ->
 def test_where_no_length_is_measured_any_walk_is_the_test_and_in_doubt() -> None:
     truth = between_stands(3).truth
     results = [r for r in results_of_back(truth) if r.metric != "stride_length"]
-    assert {r.quality for r in told(DistanceWalk(Course("tmwt10_speed", 10.0, 2.0)), results)} == {"degraded"}
+    assert {r.quality for r in measured(DistanceWalk(Course("tmwt10_speed", 10.0, 2.0)), results)} == {"degraded"}
 
 
 @cache
@@ -112,7 +112,7 @@ def test_six_minutes_to_and_fro_are_measured_within_three_percent(patient: int, 
     results = results_of_feet(truth, patient, 0.05) if source != "back" else []
     results += results_of_back(truth, patient) if source != "feet" else []
     shuttle = Shuttle("mwt6_distance", 360.0, way.length_m())
-    found = told(TimeWalk(shuttle), sorted(results, key=lambda r: r.end_s))
+    found = measured(TimeWalk(shuttle), sorted(results, key=lambda r: r.end_s))
     begin_s = truth.bouts[0].start_s
     lengths = sum(turn.end_s < begin_s + 360 for turn in truth.turns)
     assert value(found, "walk_test_lengths") == pytest.approx(lengths, abs=1)
@@ -121,26 +121,26 @@ def test_six_minutes_to_and_fro_are_measured_within_three_percent(patient: int, 
 
 def test_a_rest_is_a_stop_and_no_length() -> None:
     way = Way(body(to_and_fro(0.8, 15.0, 120.0, rest_at=2, style=SHUFFLING)))
-    found = told(TimeWalk(Shuttle("mwt2_distance", 120.0, way.length_m())), results_of_feet(way.truth))
+    found = measured(TimeWalk(Shuttle("mwt2_distance", 120.0, way.length_m())), results_of_feet(way.truth))
     assert value(found, "walk_test_stops") == 1.0
     assert value(found, "walk_test_stop_time") == pytest.approx(21.0, abs=1.5)
     assert value(found, "mwt2_distance") == pytest.approx(way.straight_m(5.0, 125.6), rel=0.03)
 
 
-def test_a_course_of_another_length_than_was_said_is_in_doubt() -> None:
+def test_a_course_of_another_length_than_was_given_is_in_doubt() -> None:
     way = Way(body(to_and_fro(1.0, 15.0, 120.0)))
     results = results_of_feet(way.truth)
-    distance = told(TimeWalk(Shuttle("mwt2_distance", 120.0, 30.0)), results)[0]
+    distance = measured(TimeWalk(Shuttle("mwt2_distance", 120.0, 30.0)), results)[0]
     assert distance.quality == "degraded"
     assert distance.reason.startswith("feet: 1")
-    unknown = told(TimeWalk(Shuttle("mwt2_distance", 120.0)), results)[0]
+    unknown = measured(TimeWalk(Shuttle("mwt2_distance", 120.0)), results)[0]
     assert unknown.quality == "ok"
     assert unknown.value == pytest.approx(way.straight_m(5.6, 125.6), rel=0.1)
 
 
 def test_the_lower_back_alone_without_a_course_is_in_doubt() -> None:
     truth = body(to_and_fro(1.0, 15.0, 120.0)).truth()
-    distance = told(TimeWalk(Shuttle("mwt2_distance", 120.0)), results_of_back(truth))[0]
+    distance = measured(TimeWalk(Shuttle("mwt2_distance", 120.0)), results_of_back(truth))[0]
     assert (distance.quality, distance.reason) == ("degraded", "by the lower back alone")
 
 
@@ -151,20 +151,20 @@ def test_laps_and_times_that_are_marked_go_before_what_is_found() -> None:
     for lap in (25.0, 40.0, 55.0):
         walk.mark("lap", lap)
     walk.mark("stop", 60.0)
-    found = told(walk, results_of_feet(truth))
+    found = measured(walk, results_of_feet(truth))
     assert value(found, "walk_test_lengths") == 3.0
     assert value(found, "mwt2_distance") == pytest.approx(50.0, abs=2.0)
     assert (found[0].start_s, found[0].end_s) == (10.0, 60.0)
     assert "ended after 50 s" in found[0].reason
 
 
-def test_it_is_told_once_when_the_time_is_up() -> None:
+def test_it_comes_once_when_the_time_is_up() -> None:
     truth = body(to_and_fro(1.2, 15.0, 180.0)).truth()
     walk = TimeWalk(Shuttle("mwt2_distance", 120.0, 15.0))
     live = [r for result in results_of_feet(truth) for r in walk.process([result])]
     assert [r.metric for r in live].count("mwt2_distance") == 1
     assert list(walk.finish()) == []
-    assert live == told(TimeWalk(Shuttle("mwt2_distance", 120.0, 15.0)), results_of_feet(truth), portion=1)
+    assert live == measured(TimeWalk(Shuttle("mwt2_distance", 120.0, 15.0)), results_of_feet(truth), portion=1)
 
 
 def test_nothing_seen_is_no_value_and_no_error() -> None:
@@ -180,4 +180,4 @@ def test_nothing_seen_is_no_value_and_no_error() -> None:
 def test_an_interrupted_session_leaves_a_doubt() -> None:
     way = between_stands(3)
     walk = DistanceWalk(Course("tmwt10_speed", way.whole_m() - 4, 2.0), doubt="interrupted")
-    assert {r.reason for r in told(walk, results_of_feet(way.truth))} == {"interrupted"}
+    assert {r.reason for r in measured(walk, results_of_feet(way.truth))} == {"interrupted"}
