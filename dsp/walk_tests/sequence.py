@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from dsp.walk_tests.rows import Rows
-from dsp.walk_tests.stretches import TURN_WINDOW_S, U_TURN, Stretch, find_steps, find_turns, flagged
+from dsp.walk_tests.stretches import TURN_WINDOW_S, TWO_TURNS, U_TURN, Stretch, find_steps, find_turns, flagged
 
 STEP_GAP_S: Final = 0.8
 """Stillness for no longer lies within a slow step."""
@@ -76,13 +76,16 @@ def find_sequence(rows: Rows, search: Search) -> list[Found]:
         walks = [_as_found(walk, rows, search, closed=closed) for walk in _walks(rows, inside, course=search.course)]
         if walks and closed:
             walks[-1] = walks[-1]._replace(until=last)
-        if turn is not None and (walks or not closed or place == len(turns)):
-            out += _directed(rows, turn, before, walks, search)
-            turn = None
+        further = turns[place] if place < len(turns) else None
+        if turn is not None and not walks and further is not None and abs(turn.angle + further.angle) < TWO_TURNS:
+            turn = _as_one(turn, further)
+            continue
+        if turn is not None:
+            out += _directed(rows, turn, (before, walks[0] if walks else None), search, last=further is None)
+            before = None
         out += walks
         before = walks[-1].stretch if walks else before
-        if place < len(turns) and (before is not None or not search.course):
-            turn = turns[place] if turn is None else _as_one(turn, turns[place])
+        turn = further if before is not None or turn is not None or not search.course else None
     return out
 
 
@@ -157,19 +160,22 @@ def _as_one(turn: Stretch, further: Stretch) -> Stretch:
     return Stretch(turn.start, further.end, turn.angle + further.angle)
 
 
-def _directed(rows: Rows, turn: Stretch, before: Stretch | None, walks: list[Found], search: Search) -> list[Found]:
+def _directed(
+    rows: Rows, turn: Stretch, beside: tuple[Stretch | None, Found | None], search: Search, *, last: bool
+) -> list[Found]:
     """Return a turn with the angle between the directions before and after it; nothing where it is none."""
-    after = walks[0] if walks else None
-    if after is None and search.course:
-        return [] if search.over else [Found(turn, settled=False, until=turn.end)]
+    before, after = beside
+    if after is None and search.course and search.over and last:
+        return []
     if after is None:
-        settled = search.over or (len(rows) - turn.end) * rows.tick_s > WAIT_S
+        waited = not search.course and (len(rows) - turn.end) * rows.tick_s > WAIT_S
+        settled = search.over or waited or not last
     else:
         stretch = after.stretch
         settled = after.settled or (stretch.end - stretch.start) * rows.tick_s >= DIRECTION_S
     angle, doubt = _angle(rows, turn, before, after.stretch if after else None)
-    found = Found(Stretch(turn.start, turn.end, angle), settled, turn.end, rows.doubt(turn.start, turn.end) or doubt)
-    return [found] if abs(angle) >= U_TURN else []
+    doubt = rows.doubt(turn.start, turn.end) or doubt
+    return [Found(turn._replace(angle=angle), settled, turn.end, doubt)] if abs(angle) >= U_TURN else []
 
 
 def _angle(rows: Rows, turn: Stretch, before: Stretch | None, after: Stretch | None) -> tuple[float, str]:

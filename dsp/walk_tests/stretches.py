@@ -37,6 +37,8 @@ U_TURN: Final = math.radians(120.0)
 """A U-turn is 180 degrees; so much is left of it where the rest is walked in a curve."""
 ONE_TURN_S: Final = 1.5
 """Two parts of a turn the same way, with no more between them than a hesitation, are one."""
+TWO_TURNS: Final = math.radians(270.0)
+"""What comes to more is two turns, with a walk between them that may be too short to be seen as one."""
 TURN_EDGE: Final = 0.03
 """Share of the angle before its start and after its end: below, body and hand sway."""
 LARGEST_OFFSET: Final = 0.06
@@ -117,21 +119,22 @@ def find_turns(heading: Floats, tick_s: float, least: float = U_TURN) -> list[St
     half = round(TURN_WINDOW_S / 2 / tick_s)
     padded = np.concatenate([np.full(half, heading[0]), heading, np.full(half, heading[-1])])
     change = padded[2 * half :] - padded[: -2 * half]
-    parts: list[Stretch] = []
+    out: list[Stretch] = []
     for sign in (1, -1):
-        fast = sign * change > TURN_RATE * TURN_WINDOW_S
-        parts += _joined(flagged(fast), sign, round(ONE_TURN_S / tick_s))
-    found = (_trimmed(part, heading, half // 2) for part in sorted(parts))
-    return [turn for turn in found if abs(turn.angle) >= least]
+        fast = [part._replace(angle=sign) for part in flagged(sign * change > TURN_RATE * TURN_WINDOW_S)]
+        out += _joined([_trimmed(part, heading, half // 2) for part in fast], round(ONE_TURN_S / tick_s))
+    return sorted(turn for turn in out if abs(turn.angle) >= least)
 
 
-def _joined(parts: list[Stretch], sign: int, hesitation: int) -> list[Stretch]:
+def _joined(parts: list[Stretch], hesitation: int) -> list[Stretch]:
+    """Return turns the same way, with no more than a hesitation between them, as one."""
     out: list[Stretch] = []
     for part in parts:
-        if out and part.start - out[-1].end <= hesitation:
-            out[-1] = Stretch(out[-1].start, part.end, sign)
+        near = out and part.start - out[-1].end <= hesitation
+        if near and abs(out[-1].angle + part.angle) < TWO_TURNS:
+            out[-1] = Stretch(out[-1].start, part.end, out[-1].angle + part.angle)
         else:
-            out.append(Stretch(part.start, part.end, sign))
+            out.append(part)
     return out
 
 
