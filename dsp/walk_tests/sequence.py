@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from dsp.walk_tests.rows import Rows
-from dsp.walk_tests.stretches import TURN_WINDOW_S, TWO_TURNS, U_TURN, Stretch, find_steps, find_turns, flagged
+from dsp.walk_tests.stretches import TURN_WINDOW_S, U_TURN, Stretch, find_steps, find_turns, flagged
 
 STEP_GAP_S: Final = 0.8
 """Stillness for no longer lies within a slow step."""
@@ -77,15 +77,15 @@ def find_sequence(rows: Rows, search: Search) -> list[Found]:
         if walks and closed:
             walks[-1] = walks[-1]._replace(until=last)
         further = turns[place] if place < len(turns) else None
-        if turn is not None and not walks and further is not None and abs(turn.angle + further.angle) < TWO_TURNS:
-            turn = _as_one(turn, further)
+        if turn is not None and not walks and further is not None and search.course:
+            turn = further  # somebody turned to and fro, and walks on after the last turn, or not at all
             continue
         if turn is not None:
             out += _directed(rows, turn, (before, walks[0] if walks else None), search, last=further is None)
             before = None
         out += walks
         before = walks[-1].stretch if walks else before
-        turn = further if before is not None or turn is not None or not search.course else None
+        turn = further if before is not None or not search.course else None
     return out
 
 
@@ -155,11 +155,6 @@ def _as_found(walk: Stretch, rows: Rows, search: Search, *, closed: bool) -> Fou
     return Found(walk, closed or stands, walk.end, rows.doubt(walk.start, after))
 
 
-def _as_one(turn: Stretch, further: Stretch) -> Stretch:
-    """Return two turns without a walk between them as one."""
-    return Stretch(turn.start, further.end, turn.angle + further.angle)
-
-
 def _directed(
     rows: Rows, turn: Stretch, beside: tuple[Stretch | None, Found | None], search: Search, *, last: bool
 ) -> list[Found]:
@@ -172,7 +167,8 @@ def _directed(
         settled = search.over or waited or not last
     else:
         stretch = after.stretch
-        settled = after.settled or (stretch.end - stretch.start) * rows.tick_s >= DIRECTION_S
+        known = (stretch.end - stretch.start) * rows.tick_s >= DIRECTION_S
+        settled = after.settled or (known and not search.course)
     angle, doubt = _angle(rows, turn, before, after.stretch if after else None)
     doubt = rows.doubt(turn.start, turn.end) or doubt
     return [Found(turn._replace(angle=angle), settled, turn.end, doubt)] if abs(angle) >= U_TURN else []
