@@ -83,7 +83,7 @@ class CourseWalks:
     """The walks and U-turns of one sensor, as its samples come; the same in any chunking.
 
     A walk is told of when a U-turn or `PAUSE_S` of standing has ended it (on a course by the U-turn or the end alone),
-    a U-turn when the next walk is `DIRECTION_S` old (on a course: over).
+    a U-turn when the next walk is `DIRECTION_S` old or over.
 
     Args:
         rate_hz: Samples a second, at least 20.

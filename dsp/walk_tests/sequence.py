@@ -168,7 +168,7 @@ def _directed(
     else:
         stretch = after.stretch
         known = (stretch.end - stretch.start) * rows.tick_s >= DIRECTION_S
-        settled = after.settled or (known and not search.course)
+        settled = after.settled or known
     angle, doubt = _angle(rows, turn, before, after.stretch if after else None)
     doubt = rows.doubt(turn.start, turn.end) or doubt
     return [Found(turn._replace(angle=angle), settled, turn.end, doubt)] if abs(angle) >= U_TURN else []

@@ -111,7 +111,7 @@ def find_offset(yaw: Floats, strength: Floats, quiet: float, tick_s: float) -> f
     resting = (strength < ABOVE_QUIET[0] * quiet) & (np.abs(yaw) < REST_RATE)
     if np.count_nonzero(resting) * tick_s < REST_S:
         return 0.0
-    return min(max(float(yaw[resting].mean()), -LARGEST_OFFSET), LARGEST_OFFSET)
+    return min(max(float(np.median(yaw[resting])), -LARGEST_OFFSET), LARGEST_OFFSET)
 
 
 def find_turns(heading: Floats, tick_s: float, least: float = U_TURN) -> list[Stretch]:
