@@ -19,6 +19,7 @@ Allowed = tuple[str, ...] | tuple[float, float]
 
 PACE: Final[Mapping[str, Allowed]] = {
     "pace": ("comfortable", "fast"), "start": ("static", "dynamic"), "distance_m": (1.0, 100.0),
+    "run_up_m": (0.0, 50.0),
 }  # fmt: skip
 STANDING: Final[Mapping[str, Allowed]] = {
     "eyes": ("open", "closed"), "surface": ("firm", "foam"),

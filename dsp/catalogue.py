@@ -9,7 +9,8 @@ about health. The limits of cadence, speed, stride length, stride time and step 
 The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
 fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
 `dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of exercises that are repeated in `dsp.repetition_metrics`,
-of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in `dsp.posture_metrics`.
+of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in `dsp.posture_metrics`, of
+walk tests in `dsp.walk_test_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -33,6 +34,7 @@ from dsp.repetition_metrics import REPETITIONS
 from dsp.result import Side
 from dsp.transfer_metrics import TRANSFERS
 from dsp.tremor_metrics import TREMOR
+from dsp.walk_test_metrics import WALK_TESTS
 
 SIDELESS: Final[tuple[Side, ...]] = ("none",)
 
@@ -79,6 +81,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *REPETITIONS,
     *POSTURE,
     *TRANSFERS,
+    *WALK_TESTS,
     _device(
         "battery_pct",
         "Battery",

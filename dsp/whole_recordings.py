@@ -38,12 +38,13 @@ from dsp.transfers.transfers import Placement, Transfers
 from dsp.tremor.tremor import WINDOW_S as TREMOR_WINDOW_S
 from dsp.tremor.tremor import Tremor
 from dsp.units import require_units
+from dsp.walk_tests.course import CourseWalks, Walk
 
 __all__ = [
     "count_chair_stands", "count_repetitions", "find_falls", "find_foot_contacts", "find_foot_strides",
     "find_freeze_index", "find_freezing_episodes", "find_postures", "find_shank_contacts", "find_steps",
-    "find_timed_up_and_go", "find_transfers", "find_tremor", "find_turns", "find_walking_bouts", "judge_beats",
-    "measure_arm_use", "measure_sway", "orient",
+    "find_timed_up_and_go", "find_transfers", "find_tremor", "find_turns", "find_walking_bouts", "find_walks",
+    "judge_beats", "measure_arm_use", "measure_sway", "orient",
 ]  # fmt: skip
 
 Table = NDArray[np.void]
@@ -60,6 +61,12 @@ WALKING_BOUT: Final = np.dtype(
     [("start_s", "f8"), ("end_s", "f8"), ("n_steps", "i8"), ("cadence_spm", "f8"), ("walking_speed_mps", "f8")]
 )
 TURNED: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("angle_deg", "f8")])
+WALK: Final = np.dtype(
+    [
+        ("kind", "U6"), ("start_s", "f8"), ("end_s", "f8"), ("steps", "i8"), ("cadence_spm", "f8"), ("angle_deg", "f8"),
+        ("peak_deg_s", "f8"), ("reason", "U80"),
+    ]
+)  # fmt: skip
 FREEZING: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("freeze_index", "f8"), ("power", "f8")])
 FREEZING_EPISODE: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("greatest_index", "f8")])
 TREMOR: Final = np.dtype(
@@ -200,6 +207,38 @@ def find_turns(acc: ArrayLike, gyr: ArrayLike, rate_hz: float, *, index: ArrayLi
     table = np.zeros(len(found), TURNED)
     table["start_s"], table["end_s"] = found["start"] / rate_hz, found["index"] / rate_hz
     table["angle_deg"] = np.degrees(found["angle_rad"]) * np.where(found["side"] < 0, -1.0, 1.0)
+    return table
+
+
+def find_walks(
+    acc: ArrayLike, gyr: ArrayLike, rate_hz: float, *, course: bool = False, index: ArrayLike | None = None
+) -> Table:
+    """Return walks and the U-turns between them, from one sensor in a hand, on the trunk or lower back, at any angle.
+
+    Args:
+        acc: (n, 3) specific force, m/s².
+        gyr: (n, 3) angular velocity, rad/s, same axes.
+        rate_hz: Samples a second, at least 20.
+        course: There is one walk between two U-turns, as in a walk test: what moves besides is left out.
+        index: As of `find_foot_contacts`.
+
+    Returns:
+        ``kind`` (``walk`` or ``u_turn``), ``start_s``, ``end_s``, ``steps``, ``cadence_spm`` of a walk, ``angle_deg``
+        (to the left positive) and ``peak_deg_s`` of a U-turn, ``reason`` (why it is in doubt; empty if not), in time.
+
+    Raises:
+        ValueError: the arrays do not fit together, are in other units, or the rate is too low.
+    """
+    batch, walks = _batch(acc, gyr, index, 0), CourseWalks(rate_hz, course=course)
+    found = [*walks.process(batch.index, batch.acc, batch.gyr), *walks.flush()]
+    table = np.zeros(len(found), WALK)
+    for row, one in zip(table, found, strict=True):
+        row["start_s"], row["end_s"] = one.start / rate_hz, one.end / rate_hz
+        row["steps"], row["reason"] = one.steps, one.reason
+        row["kind"] = "walk" if isinstance(one, Walk) else "u_turn"
+        row["cadence_spm"] = one.cadence_spm if isinstance(one, Walk) else math.nan
+        row["angle_deg"] = math.nan if isinstance(one, Walk) else one.angle_deg
+        row["peak_deg_s"] = math.nan if isinstance(one, Walk) else one.peak_deg_s
     return table
 
 

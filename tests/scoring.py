@@ -14,11 +14,24 @@ from tests.scoring_lower_back import detector as lower_back_detector
 from tests.scoring_orientation import orientation
 from tests.scoring_posture import posture
 from tests.scoring_sway import sway
+from tests.scoring_transfers import transfers
 from tests.scoring_tremor import tremor
 from tests.scoring_vectors import decode
+from tests.scoring_walk_tests import walk_test
 
-__all__ = ["beats", "decode", "detector", "falls", "freezing", "orientation", "posture", "sway", "transfers", "tremor"]
-from tests.scoring_transfers import transfers
+__all__ = [
+    "beats",
+    "decode",
+    "detector",
+    "falls",
+    "freezing",
+    "orientation",
+    "posture",
+    "sway",
+    "transfers",
+    "tremor",
+    "walk_test",
+]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

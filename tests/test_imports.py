@@ -49,11 +49,12 @@ ORDERS = {
     ),
     "dsp": (
         "whole_recordings", "lower_back", "gait", "joints", "shank", "foot", "orientation", "heart", "exertion",
-        "freezing", "tremor", "arms", "repetitions", "sway", "transfers", "falls", "activity", "posture", "exoskeleton",
-        "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
+        "freezing", "tremor", "arms", "repetitions", "sway", "walk_tests", "transfers", "falls", "activity", "posture",
+        "exoskeleton", "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
         "balance_metrics", "exertion_metrics", "exoskeleton_metrics", "freezing_metrics", "gait_metrics",
-        "health_metrics", "transfer_metrics", "posture_metrics", "repetition_metrics", "tremor_metrics", "metric",
-        "sensor_rows", "units", "batch", "found", "result", "roster", "windows", "tapers", "arrays", "record", "kernel",
+        "health_metrics", "walk_test_metrics", "transfer_metrics", "posture_metrics", "repetition_metrics",
+        "tremor_metrics", "metric", "sensor_rows", "units", "batch", "found", "result", "roster", "windows", "tapers",
+        "arrays", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

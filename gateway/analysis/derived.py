@@ -85,7 +85,26 @@ def _pacing(bed: Bed) -> DerivedOperator | None:
     return Pacing(ceiling) if ceiling > 0.0 else None
 
 
+def _timed_walk(bed: Bed) -> DerivedOperator:
+    from gateway.analysis.walk_tests import timed_walk
+
+    return timed_walk(bed)
+
+
 DERIVED: Final[tuple[Derived, ...]] = (
+    Derived(
+        "walk tests",
+        of=frozenset(
+            {"initial_contact", "final_contact", "stride_length", "stride_turn", "turn_angle", "u_turn_angle"}
+        ),
+        metrics=(
+            "tmwt10_speed", "tmwt10_time", "tmwt4_speed", "tmwt4_time", "mwt6_distance", "mwt2_distance",
+            "walk_test_distance_laps", "walk_test_distance_feet", "walk_test_distance_lower_back", "walk_test_lengths",
+            "walk_test_stops", "walk_test_stop_time",
+        ),
+        make=_timed_walk,
+        protocols=frozenset({"10mwt", "4mwt", "6mwt", "2mwt"}),
+    ),
     Derived(
         "effort",
         of=frozenset({"heart_rate", "spo2", "mwt6_distance"}),

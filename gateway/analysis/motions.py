@@ -76,6 +76,12 @@ def _transfers(worn: Worn) -> MotionOperator:
     )  # fmt: skip
 
 
+def _turns(worn: Worn) -> MotionOperator:
+    from dsp.walk_tests.turns import TurnMetrics
+
+    return TurnMetrics(worn.rate_hz)
+
+
 MOTIONS: Final[tuple[Motion, ...]] = (
     Motion(
         "freezing",
@@ -141,6 +147,13 @@ MOTIONS: Final[tuple[Motion, ...]] = (
         metrics=("sts5_time", "sts30_reps", "sts60_reps", *OF_TRANSFER),
         make=_transfers,
         protocols=frozenset({"5xsts", "30scst", "1msts", "sts"}),
+    ),
+    Motion(
+        "turns",
+        places=(("lower_back",), ("chest",)),
+        metrics=("u_turn_angle", "turn_steps", "turn_peak_velocity"),
+        make=_turns,
+        protocols=frozenset({"10mwt", "4mwt", "6mwt", "2mwt"}),
     ),
 )  # fmt: skip
 

@@ -1,0 +1,22 @@
+"""What a timed walk gives: results of the catalogue's metrics, under one name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dsp.result import Quality, Result
+
+ALGORITHM: Final = "timed-walk/1"
+
+
+class Window:
+    """A test from one instant to another, gateway seconds, and how many steps it had: what all its results share."""
+
+    def __init__(self, start_s: float, end_s: float, n: int) -> None:
+        self.start_s, self.end_s, self.n = start_s, end_s, n
+
+    def result(self, metric: str, value: float | None, *doubts: str) -> Result:
+        """Return a value, degraded where there are doubts, or the reason why there is none."""
+        reason = "; ".join(filter(None, doubts))
+        quality: Quality = "invalid" if value is None else "degraded" if reason else "ok"
+        return Result(metric, value, "none", self.start_s, self.end_s, self.n, ALGORITHM, 0, quality, reason)
