@@ -70,7 +70,7 @@ def test_what_lies_before_the_start_is_another_test() -> None:
     assert found["tug_total"][-1].first == first
 
 
-def test_a_test_whose_parts_are_not_found_is_what_its_marks_say_or_nothing() -> None:
+def test_a_test_whose_parts_are_not_found_is_what_its_marks_give_or_nothing() -> None:
     still = ChairBody(seed=4).rest(12)
     marks = ((200.0, "start", 200.0), (900.0, "stop", 900.0))
     (total,) = run(still.sensed("chest"), "tug", placement="chest", marks=marks)["tug_total"]
