@@ -4,7 +4,7 @@ An index is of four seconds of movement; its window's middle is when it holds. A
 nor walks, so freezing without trembling is not found: this counts what trembles.
 
 With the threshold as it is, on ankles of three people with Parkinson's disease rated from video (nothing tuned to
-single people): sensitivity .88, specificity .88, second by second; on another set, where an episode trembles less, .13
+single people): sensitivity .87, specificity .87, second by second; on another set, where an episode trembles less, .12
 and .99. A person's own threshold is better where there is a rated recording. Feet of healthy people
 who walk: .5 % of the time.
 """
