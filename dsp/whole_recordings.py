@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.activity.day import spells
+from dsp.arms.use import measure_arm_use
 from dsp.batch import Batch
 from dsp.contact.detector import ContactDetector
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, INITIAL_CONTACT
 from dsp.falls.fall import FallDetector
 from dsp.foot.contacts import FootContacts
+from dsp.freezing.episodes import THRESHOLD, FreezingEpisode, FreezingEpisodes
 from dsp.freezing.freeze_index import WINDOW_S, FreezeIndex
 from dsp.heart.beats import EARLY_BEAT, MISSED_BEAT, REGULAR, BeatJudge
 from dsp.heart.heart import is_interval
@@ -27,13 +29,17 @@ from dsp.lower_back.lower_back import BOUT, TURN, LowerBack
 from dsp.lower_back.lower_back import INITIAL_CONTACT as LOWER_BACK_CONTACT
 from dsp.orientation.orientation import orient
 from dsp.posture.posture import PostureDetector
+from dsp.repetitions.repetitions import LEAST_ROM_DEG, Repetition, Repetitions
 from dsp.shank.contacts import ShankContacts
 from dsp.sway.sway import measure_sway
+from dsp.tremor.tremor import WINDOW_S as TREMOR_WINDOW_S
+from dsp.tremor.tremor import Tremor
 from dsp.units import require_units
 
 __all__ = [
-    "find_falls", "find_foot_contacts", "find_foot_strides", "find_freeze_index", "find_postures",
-    "find_shank_contacts", "find_steps", "find_turns", "find_walking_bouts", "judge_beats", "measure_sway", "orient",
+    "count_repetitions", "find_falls", "find_foot_contacts", "find_foot_strides", "find_freeze_index",
+    "find_freezing_episodes", "find_postures", "find_shank_contacts", "find_steps", "find_tremor", "find_turns",
+    "find_walking_bouts", "judge_beats", "measure_arm_use", "measure_sway", "orient",
 ]  # fmt: skip
 
 Table = NDArray[np.void]
@@ -51,6 +57,20 @@ WALKING_BOUT: Final = np.dtype(
 )
 TURNED: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("angle_deg", "f8")])
 FREEZING: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("freeze_index", "f8"), ("power", "f8")])
+FREEZING_EPISODE: Final = np.dtype([("start_s", "f8"), ("end_s", "f8"), ("greatest_index", "f8")])
+TREMOR: Final = np.dtype(
+    [
+        ("start_s", "f8"), ("end_s", "f8"), ("present", "?"), ("state", "U7"), ("frequency_hz", "f8"),
+        ("amplitude_mps2", "f8"), ("rotation_dps", "f8"), ("power_35_7", "f8"), ("power_4_6", "f8"),
+        ("rotation_power_35_7", "f8"), ("rotation_power_4_6", "f8"), ("movement_mps2", "f8"), ("reason", "U18"),
+    ]
+)  # fmt: skip
+REPETITION: Final = np.dtype(
+    [
+        ("start_s", "f8"), ("end_s", "f8"), ("duration_s", "f8"), ("rom_deg", "f8"), ("peak_velocity_dps", "f8"),
+        ("sparc", "f8"), ("ldlj", "f8"),
+    ]
+)  # fmt: skip
 FALL: Final = np.dtype(
     [("time_s", "f8"), ("kind", "U9"), ("confidence", "f8"), ("impact_g", "f8"), ("turned_deg", "f8")]
 )
@@ -188,6 +208,77 @@ def find_freeze_index(acc: ArrayLike, rate_hz: float, *, index: ArrayLike | None
     table["start_s"] = table["end_s"] - WINDOW_S
     table["freeze_index"], table["power"] = [each.value for each in found], [each.power for each in found]
     return table
+
+
+def find_freezing_episodes(
+    acc: ArrayLike, rate_hz: float, *, threshold: float = THRESHOLD, index: ArrayLike | None = None
+) -> Table:
+    """Return the episodes of freezing of a shank or foot.
+
+    Args:
+        acc: (n, 3) specific force, m/s², any axes.
+        rate_hz: Samples a second, at least 20.
+        threshold: Of the freeze index; a person's own is better where a recording of theirs is rated.
+        index: As of `find_foot_contacts`.
+
+    Returns:
+        ``start_s``, ``end_s`` and ``greatest_index``.
+    """
+    samples = np.asarray(acc, float)
+    finding, found = FreezingEpisodes(rate_hz, threshold=threshold), list[FreezingEpisode]()
+    for value in FreezeIndex(rate_hz).process(_numbers(samples, index), samples):
+        found += finding.add(value)
+    found += finding.flush()
+    table = np.zeros(len(found), FREEZING_EPISODE)
+    table["start_s"], table["end_s"] = [e.start / rate_hz for e in found], [e.end / rate_hz for e in found]
+    table["greatest_index"] = [e.greatest for e in found]
+    return table
+
+
+def find_tremor(acc: ArrayLike, gyr: ArrayLike | None, rate_hz: float, *, index: ArrayLike | None = None) -> Table:
+    """Return the tremor of a hand, wrist or leg, once a second.
+
+    Args:
+        acc: (n, 3) specific force, m/s², any axes.
+        gyr: (n, 3) angular velocity, rad/s; None without a gyroscope.
+        rate_hz: Samples a second, at least 24.
+        index: As of `find_foot_contacts`.
+
+    Returns:
+        ``start_s`` and ``end_s`` of the window, and what `dsp.tremor.tremor.TremorValue` says.
+
+    Raises:
+        ValueError: the arrays do not fit together, or the rate is too low.
+    """
+    samples = np.asarray(acc, float)
+    found = list(Tremor(rate_hz).process(_numbers(samples, index), samples, gyr))
+    ends_s = [value.last / rate_hz for value in found]
+    rows = [(end_s - TREMOR_WINDOW_S, end_s, *value[1:]) for end_s, value in zip(ends_s, found, strict=True)]
+    return np.array(rows, TREMOR)
+
+
+def count_repetitions(
+    gyr: ArrayLike, rate_hz: float, *, least_rom_deg: float = LEAST_ROM_DEG, index: ArrayLike | None = None
+) -> Table:
+    """Return the repetitions of an exercise.
+
+    Args:
+        gyr: (n, 3) angular velocity of the limb that moves, rad/s, any axes.
+        rate_hz: Samples a second, at least 20.
+        least_rom_deg: Smallest movement of the exercise that counts.
+        index: As of `find_foot_contacts`.
+
+    Returns:
+        ``start_s``, ``end_s``, and what `dsp.repetitions.repetitions.Repetition` says.
+
+    Raises:
+        ValueError: the arrays do not fit together, or the rate is too low.
+    """
+    samples = np.asarray(gyr, float)
+    counting = Repetitions(rate_hz, least_rom_deg=least_rom_deg)
+    found: list[Repetition] = [*counting.process(_numbers(samples, index), samples), *counting.flush()]
+    rows = [(rep.start / rate_hz, rep.end / rate_hz, *rep[2:-1]) for rep in found]
+    return np.array(rows, REPETITION)
 
 
 def find_postures(

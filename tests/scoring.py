@@ -14,9 +14,10 @@ from tests.scoring_lower_back import detector as lower_back_detector
 from tests.scoring_orientation import orientation
 from tests.scoring_posture import posture
 from tests.scoring_sway import sway
+from tests.scoring_tremor import tremor
 from tests.scoring_vectors import decode
 
-__all__ = ["beats", "decode", "detector", "falls", "freezing", "orientation", "posture", "sway"]
+__all__ = ["beats", "decode", "detector", "falls", "freezing", "orientation", "posture", "sway", "tremor"]
 
 
 def detector(placement: str, rate_hz: float, **info: Any) -> FootDetector | LowerBackDetector:

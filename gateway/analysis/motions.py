@@ -14,7 +14,26 @@ from gateway.analysis.motion import INTERRUPTED, Motion, MotionOperator, Worn
 def _freezing(worn: Worn) -> MotionOperator:
     from dsp.freezing.measured import FreezingMetrics
 
-    return FreezingMetrics(worn.rate_hz)
+    return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back")
+
+
+def _tremor(worn: Worn) -> MotionOperator:
+    from dsp.tremor.measured import TremorMetrics
+
+    return TremorMetrics(worn.rate_hz)
+
+
+def _repetitions(worn: Worn) -> MotionOperator:
+    from dsp.repetitions.exercise_set import Prescription
+    from dsp.repetitions.measured import RepetitionMetrics
+    from dsp.repetitions.repetitions import LEAST_ROM_DEG
+
+    reps, sets = worn.protocol.number("reps"), worn.protocol.number("sets", 1)
+    rom_deg = worn.protocol.number("rom", 0.0)
+    prescribed = Prescription(int(reps), int(sets), rom_deg) if reps >= 1 else None
+    least_deg = worn.protocol.number("least_rom", LEAST_ROM_DEG)
+    doubt = INTERRUPTED if worn.interrupted else ""
+    return RepetitionMetrics(worn.rate_hz, prescribed=prescribed, least_rom_deg=least_deg, doubt=doubt)
 
 
 def _sway(worn: Worn) -> MotionOperator:
@@ -39,8 +58,26 @@ MOTIONS: Final[tuple[Motion, ...]] = (
     Motion(
         "freezing",
         places=(("left_shank", "right_shank"), ("left_foot", "right_foot"), ("lower_back",)),
-        metrics=("freeze_index_multitaper",),
+        metrics=("freeze_index_multitaper", "freezing_episode", "n_fog", "pct_time_frozen"),
         make=_freezing,
+    ),
+    Motion(
+        "tremor",
+        places=(("wrist",),),
+        metrics=(
+            "rest_tremor_time_pct", "action_tremor_time_pct", "rest_tremor_amplitude", "action_tremor_amplitude",
+            "tremor_amplitude_rms", "tremor_frequency", "tremor_power_35_7", "tremor_power_4_6",
+        ),
+        make=_tremor,
+    ),
+    Motion(
+        "repetitions",
+        places=(("wrist", "upper_arm"), ("left_shank", "right_shank"), ("left_thigh", "right_thigh")),
+        metrics=(
+            "rep_count", "rep_duration", "rep_rom", "rep_sparc", "rep_ldlj", "rep_tempo_cv", "adherence",
+        ),
+        make=_repetitions,
+        protocols=frozenset({"exercise"}),
     ),
     Motion(
         "sway",
