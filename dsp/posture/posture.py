@@ -61,6 +61,7 @@ LOST_BLOCKS: Final = 2 * BLOCK_HZ
 NOT_WALKED: Final = "no walking seen yet: which way is upright is a guess"
 ARM: Final = "a wrist shows the arm, not the legs"
 NO_CHAIR: Final = "a trunk cannot tell sitting from standing"
+MAYBE_STAIRS: Final = "stairs from heavy steps alone are a guess"
 ON_BACK: Final = "a thigh cannot tell sitting from lying on the back"
 LOST: Final = "no samples"
 
@@ -236,6 +237,8 @@ class PostureDetector:
             return "degraded", NOT_WALKED
         if self._segment == "trunk" and name == "standing":
             return "degraded", NO_CHAIR
+        if name == "stairs":
+            return "degraded", MAYBE_STAIRS
         if self._segment == "thigh" and name == "sitting":
             return "degraded", ON_BACK
         return "ok", ""

@@ -18,9 +18,10 @@ SPANS: Final = (2 * BLOCK_HZ, 4 * BLOCK_HZ)
 """Blocks: two seconds show a walk at once, four also the slow one of a patient."""
 LONGEST_LAG: Final = 0.75
 """Of a span: beyond it too little is left to compare."""
-STAIRS_LIFT: Final = 1.9
-"""m/s², spread of the vertical force: .9 to 2.0 in level walking, 1.9 to 6 on stairs."""
-STAIRS_SHARE: Final = 1.15
+STAIRS_LIFT: Final = 2.3
+"""m/s², spread of the vertical force: .9 to 2.0 in level walking, 1.9 to 6 on stairs. It finds a third of the time on
+stairs, and calls a fiftieth of level walking so."""
+STAIRS_SHARE: Final = 1.2
 """Vertical by horizontal spread: .7 to 1.1 in level walking, and more where each step goes up or down."""
 
 
