@@ -21,7 +21,7 @@ from simulators.body.rotation import Attitude, still
 from simulators.clinic.patient import Patient
 from simulators.clinic.posture import Channels
 from simulators.clinic.states import about_long_axis, blend, constant, cosine, product, sine, turned, vector
-from simulators.clinic.waves import Sway, Trembling
+from simulators.clinic.waves import Sway, Trembling, Unrest
 from simulators.motion.source import Floats
 
 Placement = Literal[LegPlacement, "chest", "left_wrist", "right_wrist"]
@@ -49,6 +49,9 @@ CHEST_LEVEL = -0.7
 ARM_SWING = Wave(0.0, ((1, 1.0, 0.5),))
 """Of the left shoulder over the stride of the body: the left arm is in front when the left foot is behind."""
 ELBOW_SWING = Wave(0.4, ((1, 0.4, 0.55),))
+UNREST_RAD = {"left_leg": 0.005, "right_leg": 0.005, "left_arm": 0.02, "right_arm": 0.02}
+"""Root mean square of what thighs and forearms do besides, as in people who sit and wait; lying, a fifth of it."""
+LAID_UNREST = 0.2
 BREATH_M, BREATH_RAD = 0.003, math.radians(0.4)
 """How far the breast bone rises with a quiet breath, to the front and by how much it turns."""
 
@@ -70,6 +73,7 @@ class PatientFigure(Figure):
         seed = patient.seed
         self._sways = (Sway((seed, 1)), Sway((seed, 2)))
         self._shaking = Trembling((seed, 3), patient.freezing_hz)
+        self._unrest = {limb: Unrest((seed, 6 + k)) for k, limb in enumerate(UNREST_RAD)}
         self._tremor = {side: Trembling((seed, 4 + k), patient.tremor_hz) for k, side in enumerate(("left", "right"))}
 
     def pose(self, placement: str, times: Floats) -> Pose:
@@ -156,7 +160,7 @@ class PatientFigure(Figure):
         thigh, _ = self._leg(foot, times)
         at = self._channels.at
         bend = thigh.plus(at("thigh", times)).plus(at(f"{foot}_thigh", times))
-        bend = bend.plus(self._shake(foot, times).times(SHANK_M / THIGH_M))
+        bend = bend.plus(self._shake(foot, times).times(SHANK_M / THIGH_M)).plus(self._restless(f"{foot}_leg", times))
         yaw = self._body.pelvis.at(times).channel(2)
         hip = self._at(self.hips(times), HIP * np.array([1.0, _outwards(foot), 1.0]))
         return Pose(hip, self._segment(yaw, bend.times(-1), times))
@@ -222,7 +226,8 @@ class PatientFigure(Figure):
         shoulder = ARM_SWING.at(phase, size).plus(at(f"{side}_shoulder", times))
         elbow = ELBOW_SWING.at(phase, size).plus(at(f"{side}_elbow", times)).plus(constant(ELBOW_RAD, len(times)))
         shake = product(self._channels.at(f"{side}_tremor", times), self._tremor[side].at(times))
-        palm = at(f"{side}_palm", times).plus(shake)
+        unrest = self._restless(f"{side}_arm", times)
+        palm, elbow = at(f"{side}_palm", times).plus(shake).plus(unrest), elbow.plus(unrest.times(0.5))
         out = _outwards(side)
         upper = turned(chest.attitude, Attitude.of(zero, shoulder.times(-1), at(f"{side}_aside", times).times(out)))
         lower = turned(upper, Attitude.of(zero, elbow.times(-1).plus(shake.times(0.3)), zero))
@@ -231,6 +236,13 @@ class PatientFigure(Figure):
         place = place.plus(upper.fixed(np.array([0.0, 0.0, -UPPER_ARM_M * self._scale])))
         place = place.plus(lower.fixed(np.array([0.0, 0.0, -FOREARM_M * self._scale])))
         return Pose(place.plus(hand.fixed(WATCH * np.array([1.0, out, 1.0]))), hand)
+
+    def _restless(self, limb: str, times: Floats) -> State:
+        unrest = self._unrest[limb].at(times).times(UNREST_RAD[limb])
+        if not self._channels.moves("laid"):
+            return unrest
+        laid = self._channels.at("laid", times)
+        return product(laid.times(LAID_UNREST - 1).plus(constant(1.0, len(times))), unrest)
 
     def _shake(self, foot: Foot, times: Floats) -> State:
         """Return how a knee trembles in a freeze, shank forward: left and right against each other."""

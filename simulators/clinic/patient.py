@@ -156,7 +156,7 @@ def _made(
         rise_s=about(1.25 + 2.4 * severity**1.3), sit_s=about(1.40 + 2.0 * severity**1.2),
         lean_deg=about(36 + 14 * severity), attempts=int(severity > 0.75 and random.random() < 0.5),
         pause_s=about(0.1 + 1.2 * severity**2, 0.2),
-        turn_step_deg=about(75 - 50 * severity), turn_spm=about(122 - 35 * severity),
+        turn_step_deg=about(92 - 66 * severity), turn_spm=about(124 - 36 * severity),
         sway_ap_mm=about(4.0 + 6.0 * severity, 0.15), sway_ml_mm=about(2.4 + 5.0 * severity, 0.15),
         arm_swing_deg=_arm_swing(kind, severity, affected, about),
         affected=affected if kind in ("stroke", "parkinson") else "", tremor_hz=about(4.8, 0.1),

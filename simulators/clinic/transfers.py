@@ -17,7 +17,7 @@ from simulators.clinic.patient import Patient
 from simulators.clinic.posture import LYING, SITTING, STANDING
 from simulators.clinic.stage import Activity, Stage, Turn
 
-LEAN_UNTIL, SEAT_OFF, UPRIGHT_FROM = 0.42, 0.30, 0.93
+LEAN_UNTIL, SEAT_OFF, UPRIGHT_FROM = 0.42, 0.26, 1.0
 """Shares of a rise: when the lean is deepest, when thighs leave the seat, when the legs are straight."""
 BEND_UNTIL, SEATED_FROM = 0.55, 0.78
 """Shares of sitting down: when the lean is deepest, when the seat is touched."""
@@ -25,12 +25,18 @@ KNEES_FORWARD_RAD = math.radians(13.0)
 """How far shanks lean in rising."""
 PELVIS_PART = 0.55
 """Of the trunk's lean: the rest is the spine's."""
-SEAT_STOP_S = 0.07
+SEAT_STOP_S = 0.05
 """In which a seat stops what falls on it."""
+SEAT_GIVES_S = 0.012
+"""How far a seat gives, by the speed at which it is met."""
+ARMS_HANG = 0.8
+"""Of the trunk's lean: how far arms that hang are in front of it then."""
 INTO_WALK_S = 0.45
 """Somebody able straightens up while the first foot prepares to leave the floor."""
 OUT_OF_WALK_S = 0.5
 """And begins to bend when the last foot has landed."""
+SEATED_SWAY = 0.35
+"""Of that of quiet stance."""
 SHORTEST_TREMOR_S = 3.0
 """A rest shorter than that is none."""
 FIDGET_EACH_S = 6.0
@@ -62,6 +68,8 @@ class Staying(Activity):
         if stage.posture == "standing":
             stand_still(stage, start, end)
             return
+        if stage.posture == "sitting":
+            stand_still(stage, start, end, SEATED_SWAY)
         if self.fidgets:
             _fidget(stage, start, end)
         rest_tremor(stage, start, end)
@@ -180,7 +188,10 @@ def rise(stage: Stage, start_s: float, end_s: float) -> None:
     _lean(stage, start_s, at(LEAN_UNTIL), math.radians(stage.patient.lean_deg))
     channels.move("thigh", at(SEAT_OFF), at(UPRIGHT_FROM), 0.0)
     channels.move("shank", at(0.1), at(LEAN_UNTIL + 0.05), KNEES_FORWARD_RAD)
-    channels.move("shank", at(LEAN_UNTIL + 0.05), at(0.95), 0.0)
+    channels.move("shank", at(LEAN_UNTIL + 0.05), end_s, 0.0)
+    for side in ("left", "right"):  # arms hang from a trunk that leans, or push on the knees
+        channels.move(f"{side}_shoulder", start_s, at(LEAN_UNTIL), ARMS_HANG * math.radians(stage.patient.lean_deg))
+        channels.move(f"{side}_elbow", start_s, end_s, 0.0)
     channels.assume(STANDING, at(LEAN_UNTIL + 0.03), end_s, but={"thigh": 0, "shank": 0})
 
 
@@ -215,7 +226,7 @@ class SittingDown(Activity):
         """Bend, touch the seat, straighten."""
         stage.needs("standing", "walking")
         start, patient = turn.start_s - self._ahead(stage.patient), stage.patient
-        drop = self.drop_mps if self.drop_mps is not None else 0.12 + 0.35 * patient.severity
+        drop = self.drop_mps if self.drop_mps is not None else 0.35 + 0.3 * patient.severity
         touch = sit(stage, start, turn.end_s, drop)
         stage.keep("sitting", turn.end_s, turn.end_s)
         stage.note("sitting_down", start, turn.end_s, seat_s=touch, drop_mps=drop)
@@ -231,7 +242,11 @@ def sit(stage: Stage, start_s: float, end_s: float, drop_mps: float) -> float:
     goal, rate = SITTING["thigh"], drop_mps / 0.43  # a thigh of 43 cm that is nearly level sinks as it turns
     channels.knot("thigh", touch, goal - rate * SEAT_STOP_S / 2, rate, 0.0)
     channels.knot("thigh", touch + SEAT_STOP_S, goal, 0.0, 0.0)
+    for side in ("left", "right"):
+        channels.move(f"{side}_shoulder", start_s, at(BEND_UNTIL), ARMS_HANG * math.radians(stage.patient.lean_deg))
+        channels.move(f"{side}_elbow", start_s, end_s, SITTING[f"{side}_elbow"])
     channels.assume(SITTING, at(BEND_UNTIL), end_s, but={"thigh": 0})
+    channels.bump("above", touch - 0.02, touch + 0.18, -SEAT_GIVES_S * drop_mps, 0.4)
     return touch
 
 

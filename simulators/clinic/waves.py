@@ -17,6 +17,9 @@ SWAY_STEEPNESS = 1.7
 """Amplitude falls with this power of frequency above the corner."""
 SWAY_SINES = 48
 
+UNREST_HZ, UNREST_SINES = (0.2, 7.0), 14
+"""Slow shifts and quick twitches; no frequency stands out."""
+
 WANDER_HZ = (0.11, 0.37)
 """How slowly the frequency of a trembling limb comes and goes."""
 WANDER_SHARE = 0.03
@@ -49,6 +52,26 @@ class Sway:
 
     def at(self, times: Floats) -> State:
         """Return the displacement at times (n,)."""
+        return _sines(times, self._frequency_hz, self._amplitude, self._phase)
+
+
+class Unrest:
+    """What a limb that is alive does besides, of standard deviation 1: no limb that is not laid down is ever still.
+
+    Args:
+        seed: Which limb of which body.
+    """
+
+    def __init__(self, seed: tuple[int, ...]) -> None:
+        random = np.random.default_rng([*seed, 0x0E57])
+        edges = np.geomspace(*UNREST_HZ, UNREST_SINES + 1)
+        self._frequency_hz = random.uniform(edges[:-1], edges[1:])
+        amplitude = random.uniform(0.5, 1.5, UNREST_SINES) / self._frequency_hz
+        self._amplitude = amplitude / math.sqrt(float(np.sum(amplitude**2)) / 2)
+        self._phase = random.uniform(0, 2 * np.pi, UNREST_SINES)
+
+    def at(self, times: Floats) -> State:
+        """Return the movement at times (n,)."""
         return _sines(times, self._frequency_hz, self._amplitude, self._phase)
 
 
