@@ -112,6 +112,11 @@ class PatientFigure(Figure):
             aside = aside.plus(left.times(-patient.sway_ml_mm * 1e-3 / CENTRE_M))
         return tilt, aside
 
+    def _forget(self, before_s: float) -> None:
+        super()._forget(before_s)
+        self._channels.forget(before_s)
+        self._breath.forget(before_s)
+
     def hips(self, times: Floats) -> Pose:
         """Return the pose of the point between the hips."""
         if self._hips is None or self._hips[0] is not times:  # all placements ask for those of the same times

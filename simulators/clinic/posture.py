@@ -125,6 +125,11 @@ class Channels:
         """Return a channel at times (n,)."""
         return self._curves[name].at(times).channel(0)
 
+    def forget(self, before_s: float) -> None:
+        """Drop what nothing at or after ``before_s`` needs."""
+        for curve in self._curves.values():
+            curve.forget(before_s)
+
     def moves(self, name: str) -> bool:
         """Whether a channel is ever anything but zero."""
         return len(self._curves[name]) > 1 or self.now(name) != 0.0
