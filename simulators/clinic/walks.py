@@ -174,7 +174,7 @@ class Climbing(Activity):
             patient.style, strike_deg=4.0, toe_off_deg=min(35.0, patient.style.toe_off_deg), clearance_m=0.06
         )
         style = replace(
-            style, landing_mps=0.2 if self.up else 0.45, vigour=0.6, variability=min(style.variability, 0.03)
+            style, landing_mps=0.2 if self.up else 0.45, vigour=0.85, variability=min(style.variability, 0.03)
         )
         return (PlannedWalk(cadence_spm=cadence, stride_m=stride, steps=steps, style=style), Stand(duration_s=0.4))
 
@@ -205,7 +205,8 @@ class Climbing(Activity):
         """Put a foot on its stair; the body follows when it has landed, or sinks as it lands."""
         lift, land = step.lift_s, step.land_s
         stage.channels.move(f"{step.foot}_foot", lift, land - (0.02 if self.up else 0.0), foot_m)
-        begin, finish = (land - 0.25 * (land - lift), land + 0.45 * (land - lift)) if self.up else (lift, land + 0.05)
+        each = step.pace.time_s
+        begin, finish = (land - 0.4 * each, land + 0.6 * each) if self.up else (land - 0.8 * each, land + 0.05)
         stage.channels.move("above", begin, finish, body_m)
         bend = math.radians(28 if self.up else 8)
         stage.channels.bump(f"{step.foot}_thigh", lift, land + 0.4 * (land - lift), bend)
