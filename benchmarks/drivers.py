@@ -47,7 +47,7 @@ def cost_us(name: str) -> float:
 def ten_us(name: str) -> float:
     """Return what a packet of ten samples costs one driver, among those of other devices."""
     contract, driver = contract_of(name), example_driver(name)
-    announced, frames = contract.announced(), contract.streamed(10)
+    announced, frames = contract.announced(), contract.packed(10)
     return min(_together_us(driver, announced, frames) for _ in range(ROUNDS))
 
 

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path as FilePath
-from typing import Any, Final
+from typing import Any
 
 from config.lines import Path
+from config.protocol import PROTOCOLS, misfit, read_protocol
 from config.settings import Section, Settings
 from config.wording import suggestion
 
 Finding = tuple[Path, str]
-
-PROTOCOLS: Final = (
-    "free_walk", "rest", "treadmill", "stairs", "balance", "exoskeleton", "2mwt", "6mwt", "10mwt", "4mwt", "tug",
-    "5xsts", "30scst", "sts", "abc",
-)  # fmt: skip
-"""Words for what a session is; a word that nobody else uses would make sessions that cannot be compared."""
 
 
 def check_ward(settings: Settings) -> Iterator[Finding]:
@@ -29,9 +24,11 @@ def check_ward(settings: Settings) -> Iterator[Finding]:
                 ("slot", i, "subject"),
                 f"slot.subject = '{slot.subject}' is already in slot '{other}': nobody is in two beds",
             )
-        if slot.protocol not in PROTOCOLS:
-            hint = suggestion(slot.protocol, PROTOCOLS)
+        if (word := read_protocol(slot.protocol).word) not in PROTOCOLS:
+            hint = suggestion(word, PROTOCOLS)
             yield ("slot", i, "protocol"), f"slot.protocol = '{slot.protocol}' is not a protocol{hint}"
+        elif problem := misfit(slot.protocol):
+            yield ("slot", i, "protocol"), f"slot.protocol = '{slot.protocol}': {problem}"
 
 
 def check_addresses(settings: Settings) -> Iterator[Finding]:

@@ -271,10 +271,18 @@ class Slot(Section):
     label: str = Field("", description="What the ward calls it.")
     subject: Identifier = Field(description="Pseudonym of who is there; never a name or a hospital number.")
     protocol: str = Field(
-        "free_walk", description="What the session is: free_walk, rest, treadmill, 10mwt, 6mwt, tug, ..."
+        "free_walk",
+        description="What the session is: free_walk, rest, treadmill, 10mwt, 6mwt, tug, ...; with fields, where it has"
+        " some, as 'balance eyes=closed stance=tandem'.",
     )
     height_m: float | None = Field(
         None, ge=0.5, le=2.6, description="Body height in metres: gives step length and speed from the lower back."
+    )
+    mass_kg: float | None = Field(
+        None, ge=2.0, le=400.0, description="Body mass in kilograms: gives power, and torque by mass."
+    )
+    affected_side: Literal["left", "right", "both", "none"] = Field(
+        "none", description="The side that the illness affects more, if it has one."
     )
     device: list[Device] = Field(default_factory=list, description="The devices worn there.")
 

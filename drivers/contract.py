@@ -100,6 +100,10 @@ class DriverContract(ABC):
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
         """The same bytes as other frames, where the transport may cut them elsewhere (serial); else as they are."""
 
+    def packed(self, count: int) -> list[Frame]:
+        """Frames of about ``count`` good samples of the main stream, as many in each as a device sends."""
+        return self.streamed(-(-count // self.samples_a_frame))
+
     lost_at_end: ClassVar[int] = 0  # samples that a decoder keeps back until more comes
     samples_a_frame: ClassVar[int] = 1  # of the main stream
 

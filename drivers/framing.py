@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final
 
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
-from drivers.packet import Frame
 
 SKIPPED: Final = "bytes that belong to no message"
 BAD_SUM: Final = "check sum"
@@ -62,18 +58,8 @@ class Messages:
         self._faults = faults
         self._rest = b""
 
-    def of(self, frames: Sequence[Frame], channel: str) -> tuple[list[bytes], list[int]]:
-        """Return the messages that the frames of a channel complete, and the arrival of the frame that did."""
-        found: list[bytes] = []
-        arrival_ns: list[int] = []
-        for frame in frames:
-            if frame.channel == channel:
-                before = len(found)
-                self._cut(frame.data, found)
-                arrival_ns += [frame.arrival_ns] * (len(found) - before)
-        return found, arrival_ns
-
-    def _cut(self, new: bytes, found: list[bytes]) -> None:
+    def cut(self, new: bytes, found: list[bytes]) -> None:
+        """Append the messages that these bytes complete."""
         mark, size_of, whole = self._form.mark, self._form.size, self._form.whole
         data = self._rest + new
         at, end = 0, len(data)
@@ -139,65 +125,3 @@ async def answer(link: Link, form: Form, is_it: Callable[[bytes], bool], within_
                     return message
     except TimeoutError:
         raise DialogueError(f"no answer within {within_s:g} s") from None
-
-
-class Layout(Protocol):
-    """Where what stands in messages that are laid out alike.
-
-    Attributes:
-        at: Places of the bytes that say what stands where.
-        heads: Those bytes.
-    """
-
-    @property
-    def at(self) -> NDArray[np.int64]:
-        """Places in a message."""
-        ...
-
-    @property
-    def heads(self) -> NDArray[np.uint8]:
-        """What is there."""
-        ...
-
-
-L = TypeVar("L", bound=Layout)
-
-
-def alike(
-    messages: Sequence[bytes], known: dict[int, L], layout_of: Callable[[bytes], L | None]
-) -> Iterator[tuple[L, NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield messages that are laid out alike: their layout, their bytes (n, size), and their places among all.
-
-    Args:
-        messages: Whole messages.
-        known: The layout that was met last, by size of the message; kept up to date.
-        layout_of: Reads the layout of a message; None where that makes no sense, and the message is left out.
-    """
-    sizes: dict[int, list[int]] = {}
-    for place, message in enumerate(messages):
-        sizes.setdefault(len(message), []).append(place)
-    for size, places in sizes.items():
-        left = np.array(places, np.int64)
-        rows = np.frombuffer(b"".join([messages[place] for place in places]), np.uint8).reshape(-1, size)
-        while len(left):
-            layout = known.get(size)
-            same = _laid_out(rows, layout)
-            if layout is None or not same[0]:
-                layout = layout_of(messages[left[0]])
-                if layout is None:
-                    rows, left = rows[1:], left[1:]
-                    continue
-                known[size] = layout
-                same = _laid_out(rows, layout)
-            if same.all():
-                yield layout, rows, left
-                break
-            yield layout, rows[same], left[same]
-            rows, left = rows[~same], left[~same]
-
-
-def _laid_out(rows: NDArray[np.uint8], layout: Layout | None) -> NDArray[np.bool_]:
-    if layout is None:
-        return np.zeros(len(rows), np.bool_)
-    same: NDArray[np.bool_] = (rows[:, layout.at] == layout.heads).all(axis=1)
-    return same

@@ -1,14 +1,18 @@
-"""Samples that are found group by group among the messages of a device, put back into the order of the messages."""
+"""Samples that are found group by group among messages of several devices, put back into the order of the messages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.packet import Packet, Samples, StreamSpec, Ticks
+from drivers.packet import Packets, Samples, Ticks
+
+NOT_TOLD: Final = -1
+IMPOSSIBLE: Final = "impossible values"
 
 
 @dataclass(slots=True)
@@ -16,32 +20,50 @@ class Gathered:
     """Samples of a number of messages: of each stream those of some of them.
 
     Attributes:
+        faults: Of each device, where samples that are left out are counted.
+        owner: (n,) device of each message, by its place among the devices, ascending.
         arrival_ns: (n,) of each message.
-        ticks: (n,) time of each message by the device's clock; -1 where it tells none.
+        ticks: (n,) time of each message by the device's clock; `NOT_TOLD` where it tells none.
         flags: (n,) of each message.
+        numbers: (n,) each: what else is told of each message, by `number`.
         parts: By stream: places of messages, and the sample (one row) that each has.
-        undated: Samples that were left out because their message tells no time.
     """
 
+    faults: list[Counter[str]]
+    owner: NDArray[np.int64]
     arrival_ns: Ticks
-    ticks: Ticks
-    flags: NDArray[np.uint8]
+    ticks: Ticks = field(init=False)
+    flags: NDArray[np.uint8] = field(init=False)
+    numbers: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     parts: dict[str, list[tuple[NDArray[np.int64], Samples]]] = field(default_factory=dict)
-    undated: int = 0
 
-    @classmethod
-    def of(cls, arrival_ns: Sequence[int]) -> Gathered:
-        """Return none yet, of messages with these arrivals."""
-        n = len(arrival_ns)
-        return cls(np.array(arrival_ns, np.int64), np.full(n, -1, np.int64), np.zeros(n, np.uint8))
+    def __post_init__(self) -> None:
+        n = len(self.arrival_ns)
+        self.ticks, self.flags = np.full(n, NOT_TOLD, np.int64), np.zeros(n, np.uint8)
+
+    def number(self, what: str) -> NDArray[np.int64]:
+        """Return (n,) a number of each message, such as its counter, to be filled in; `NOT_TOLD` where nobody did."""
+        if what not in self.numbers:
+            self.numbers[what] = np.full(len(self.ticks), NOT_TOLD, np.int64)
+        return self.numbers[what]
 
     def add(self, stream: str, places: NDArray[np.int64], samples: Samples) -> None:
-        """Take one sample of each of these messages."""
+        """Append one sample of each of these messages; what is infinite in it is no value, and counted."""
+        impossible = np.isinf(samples)
+        if impossible.any():
+            self.count(IMPOSSIBLE, places[impossible.any(axis=1)])
+            samples[impossible] = np.nan
         self.parts.setdefault(stream, []).append((places, samples))
 
-    def packets(self, streams: Mapping[str, StreamSpec]) -> list[Packet]:
-        """Return one packet a stream that has samples."""
-        found = []
+    def count(self, fault: str, places: NDArray[np.int64]) -> None:
+        """Count a fault of each of these messages, of its device."""
+        for device, n in enumerate(np.bincount(self.owner[places], minlength=len(self.faults)).tolist()):
+            if n:
+                self.faults[device][fault] += n
+
+    def packets(self, undated: str) -> list[Packets]:
+        """Return the samples of each stream; those whose message tells no time are left out and counted so."""
+        found: list[Packets] = []
         for stream, parts in self.parts.items():
             places, samples = parts[0]
             if len(parts) > 1:
@@ -49,10 +71,12 @@ class Gathered:
                 order = np.argsort(places, kind="stable")
                 places, samples = places[order], np.concatenate([part[1] for part in parts])[order]
             ticks = self.ticks[places]
-            if ticks.min() < 0:
+            if len(ticks) and ticks.min() < 0:
                 dated = ticks >= 0
-                self.undated += int((~dated).sum())
+                self.count(undated, places[~dated])
                 places, samples, ticks = places[dated], samples[dated], ticks[dated]
-            if len(places):
-                found.append(Packet(streams[stream].name, self.arrival_ns[places], ticks, samples, self.flags[places]))
+            counts = np.bincount(self.owner[places], minlength=len(self.faults))
+            found += Packets.counted(
+                stream, counts.tolist(), self.arrival_ns[places], ticks, samples, self.flags[places]
+            )
         return found

@@ -7,7 +7,8 @@ about health. The limits of cadence, speed, stride length, stride time and step 
 "ALL" cohort; the others, and the wider ones for exoskeleton gait, are the project's own proposals.
 
 The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
-fitness devices report in `dsp.health_metrics`.
+fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
+`dsp.freezing_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -19,7 +20,9 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Final
 
+from dsp.balance_metrics import BALANCE
 from dsp.exoskeleton_metrics import EXOSKELETON
+from dsp.freezing_metrics import FREEZING
 from dsp.gait_metrics import GAIT
 from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
@@ -63,6 +66,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     ),
     *EXOSKELETON,
     *HEALTH,
+    *BALANCE,
+    *FREEZING,
     _device(
         "battery_pct",
         "Battery",

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from dsp.result import Side
 
-Kind = Literal["event", "stride", "window", "count"]
+Kind = Literal["event", "stride", "window", "count", "test"]
 Group = Literal[
     "events",
     "pace",
@@ -23,6 +23,15 @@ Group = Literal[
     "oxygen",
     "exercise",
     "vitals",
+    "balance",
+    "transfers",
+    "tests",
+    "freezing",
+    "tremor",
+    "posture",
+    "falls",
+    "arms",
+    "exertion",
     "device",
 ]
 
@@ -48,7 +57,8 @@ class Metric:
         title: What people call it.
         unit: UCUM code.
         unit_text: The unit as people write it; empty for pure numbers.
-        kind: ``event`` an instant, ``stride`` one per stride, ``window`` over a stretch of time, ``count`` how many.
+        kind: ``event`` an instant, ``stride`` one per stride, ``window`` over a stretch of time, ``count`` how many,
+            ``test`` one for a whole test, which is shown until the next.
         sides: What the side of a value may be.
         group: Where it is shown.
         digits: Decimals that are worth showing.
@@ -58,6 +68,8 @@ class Metric:
         high: Greatest plausible value.
         exo_low: Takes the place of ``low`` in exoskeleton sessions, where it differs.
         exo_high: Takes the place of ``high`` there.
+        review: What a notice says that a value of it raises, so that staff look at it: "A fall may have happened".
+            Empty: none. Never of an alarm.
     """
 
     id: str
@@ -74,6 +86,7 @@ class Metric:
     high: float | None = None
     exo_low: float | None = None
     exo_high: float | None = None
+    review: str = ""
 
     def limits(self, *, exoskeleton: bool = False) -> tuple[float | None, float | None]:
         """Return the least and the greatest plausible value."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, ClassVar, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers import earth_frame
-from drivers.driver import Decoder
 from drivers.errors import MalformedFrameError
-from drivers.framing import Messages, alike
+from drivers.framing import Form
 from drivers.gathered import Gathered
+from drivers.messages import NONE_BEFORE, MessageDecoder, follow
 from drivers.microstrain.fields import (
     ACCELERATION,
     DELTA_THETA,
@@ -38,10 +38,8 @@ from drivers.microstrain.fields import (
     meaning_of,
 )
 from drivers.microstrain.packet import DATA_SETS, FILTER, MIP, SENSOR, fields
-from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec, Ticks
+from drivers.packet import Flag, Samples, StreamSpec, Ticks
 
-DATA_CHANNEL: Final = "data"
-CONFIGURATION_CHANNEL: Final = "configuration"
 CONFIGURATION: Final = struct.Struct(">BHH")  # set of data, its samples a second, and of how many one is sent
 TICK_HZ: Final = 1e9
 TICK_BITS: Final = 62  # of the device's 64: beyond what the gateway counts in, after a hundred and forty years
@@ -54,8 +52,6 @@ MOTION_BITS: Final = 0x0777  # of the overrange status: accelerometer, gyroscope
 SOURCES: Final = {"filter": FILTER, "sensor": SENSOR}
 """Which set of data the orientation is taken from: the Kalman filter's, or the sensor's own simpler one."""
 
-NO_TIME = "samples without their time (reference time)"
-IMPOSSIBLE = "impossible values"
 
 _ORIENTATION: Final = (
     "q_w", "q_x", "q_y", "q_z", "roll", "pitch", "yaw", "dq_w", "dq_x", "dq_y", "dq_z", "dv_x", "dv_y", "dv_z",
@@ -109,19 +105,24 @@ class DataLayout:
         return descriptor in self.own
 
 
-class MicroStrainDecoder(Decoder):
+class MicroStrainDecoder(MessageDecoder[DataLayout]):
     """Samples of one device, each with its own time in nanoseconds.
 
     Args:
         orientation: One of `SOURCES`.
+
+    Attributes:
+        oriented_by: The set of data that its orientation is read from.
+        newest: Time of the newest packet of each set of data; None before its first.
     """
+
+    form: ClassVar[Form] = MIP
+    no_time: ClassVar[str] = "samples without their time (reference time)"
 
     def __init__(self, orientation: str = "filter") -> None:
         super().__init__()
-        self._messages = Messages(MIP, self.faults)
-        self._layouts: dict[int, DataLayout] = {}
-        self._oriented_by = SOURCES[orientation]
-        self._newest: dict[int, int] = {}  # time of the newest packet of each set of data
+        self.oriented_by = SOURCES[orientation]
+        self.newest: dict[int, int | None] = dict.fromkeys(SOURCES.values())
         self._streams: Mapping[str, StreamSpec] = STREAMS
 
     @property
@@ -129,33 +130,7 @@ class MicroStrainDecoder(Decoder):
         """All that a device can send, at the rates that it was set to."""
         return self._streams
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave, all packets at once."""
-        for frame in frames:
-            if frame.channel == CONFIGURATION_CHANNEL:
-                self._on_configuration(frame.data)
-        messages, arrival_ns = self._messages.of(frames, DATA_CHANNEL)
-        if not messages:
-            return []
-        gathered = Gathered.of(arrival_ns)
-        sets, deltas = np.zeros(len(messages), np.int64), np.zeros(len(messages), np.int64)
-        for layout, rows, places in alike(messages, self._layouts, self._layout):
-            records = rows.view(layout.record)[:, 0]
-            gathered.ticks[places] = times_of(records, layout)
-            sets[places] = layout.descriptor_set
-            if REFERENCE_DELTA in layout and REFERENCE_TIME in layout:
-                deltas[places] = _nanoseconds(records, REFERENCE_DELTA)
-            if OVERRANGE in layout and layout.descriptor_set == SENSOR:
-                gathered.flags[places[(_values(records, OVERRANGE) & MOTION_BITS) != 0]] = Flag.CLIPPED
-            for stream, samples in self._samples(records, layout):
-                gathered.add(stream, places, self._possible(samples))
-        gathered.flags |= self._missing(sets, gathered.ticks, deltas)
-        packets = gathered.packets(self._streams)
-        if gathered.undated:
-            self.faults[NO_TIME] += gathered.undated
-        return packets
-
-    def _layout(self, message: bytes) -> DataLayout | None:
+    def layout_of(self, message: bytes) -> DataLayout | None:
         """Read the layout of a packet; None, and counted where it is bad, if it holds no data."""
         if message[2] not in DATA_SETS:
             return None
@@ -177,34 +152,52 @@ class MicroStrainDecoder(Decoder):
         )
         return DataLayout(at, np.frombuffer(message, np.uint8)[at], message[2], frozenset(known), record)
 
-    def _samples(self, records: Records, layout: DataLayout) -> list[tuple[str, Samples]]:
-        found: list[tuple[str, Samples]] = []
+    @classmethod
+    def read(
+        cls,
+        decoders: Sequence[MessageDecoder[DataLayout]],
+        layout: DataLayout,
+        rows: NDArray[np.uint8],
+        places: NDArray[np.int64],
+        gathered: Gathered,
+    ) -> None:
+        """Take the samples of packets that are laid out alike; the orientation of the devices that it is read of."""
+        records = rows.view(layout.record)[:, 0]
+        gathered.ticks[places] = times_of(records, layout)
+        gathered.number("set")[places] = layout.descriptor_set
+        if REFERENCE_DELTA in layout and REFERENCE_TIME in layout:
+            gathered.number("delta")[places] = _nanoseconds(records, REFERENCE_DELTA)
         if layout.descriptor_set == SENSOR:
-            found += _sensed(records, layout)
-        if layout.descriptor_set == self._oriented_by:
-            oriented = _sensor_orientation if layout.descriptor_set == SENSOR else _filter_orientation
-            found += oriented(records, layout)
-        return found
+            if OVERRANGE in layout:
+                gathered.flags[places[(_values(records, OVERRANGE) & MOTION_BITS) != 0]] = Flag.CLIPPED
+            for stream, samples in _sensed(records, layout):
+                gathered.add(stream, places, samples)
+        ours = cast("Sequence[MicroStrainDecoder]", decoders)
+        by_this = np.array([each.oriented_by == layout.descriptor_set for each in ours])
+        oriented = by_this[gathered.owner[places]]
+        if oriented.any():
+            orientation = _sensor_orientation if layout.descriptor_set == SENSOR else _filter_orientation
+            for stream, samples in orientation(records[oriented], layout):
+                gathered.add(stream, places[oriented], samples)
 
-    def _possible(self, samples: Samples) -> Samples:
-        impossible = np.isinf(samples)
-        if impossible.any():
-            self.faults[IMPOSSIBLE] += int(impossible.any(axis=1).sum())
-            samples[impossible] = np.nan
-        return samples
+    @classmethod
+    def mark_missing(cls, decoders: Sequence[MessageDecoder[DataLayout]], gathered: Gathered) -> None:
+        """Flag the packets whose predecessor, which their delta tells the time of, has not come."""
+        ours = cast("Sequence[MicroStrainDecoder]", decoders)
+        sets, deltas = gathered.number("set"), gathered.number("delta")
+        for each in SOURCES.values():
+            own = np.flatnonzero((sets == each) & (gathered.ticks >= 0) & (deltas > 0))
+            if not len(own):
+                continue
+            ticks, newest = gathered.ticks[own], [decoder.newest[each] for decoder in ours]
+            before = follow(gathered.owner[own], ticks, newest)
+            lost = (before != NONE_BEFORE) & (ticks - deltas[own] > before)
+            gathered.flags[own[lost]] |= np.uint8(Flag.MISSING)
+            for decoder, time in zip(ours, newest, strict=True):
+                decoder.newest[each] = time
 
-    def _missing(self, sets: NDArray[np.int64], ticks: Ticks, deltas: Ticks) -> NDArray[np.uint8]:
-        """Return the flag of packets whose predecessor, which their delta tells the time of, has not come."""
-        flags = np.zeros(len(sets), np.uint8)
-        for each in (SENSOR, FILTER):
-            own = np.flatnonzero((sets == each) & (ticks >= 0) & (deltas > 0))
-            if len(own):
-                before = np.concatenate([[self._newest.get(each, -1)], ticks[own][:-1]])
-                flags[own[(before >= 0) & (ticks[own] - deltas[own] > before)]] = Flag.MISSING
-                self._newest[each] = int(ticks[own[-1]])
-        return flags
-
-    def _on_configuration(self, data: bytes) -> None:
+    def configure(self, data: bytes) -> None:
+        """Take the rate of a set of data."""
         if len(data) != CONFIGURATION.size:
             self.faults["malformed configuration"] += 1
             return
@@ -212,7 +205,7 @@ class MicroStrainDecoder(Decoder):
         if not base_hz or not decimation:
             return
         names = {"orientation"} if of == FILTER else set(STREAMS)
-        if of == SENSOR and self._oriented_by == FILTER:
+        if of == SENSOR and self.oriented_by == FILTER:
             names -= {"orientation"}
         self._streams = {
             name: replace(spec, rate_hz=base_hz / decimation) if name in names else spec

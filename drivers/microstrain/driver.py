@@ -12,7 +12,8 @@ from drivers.driver import Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.framing import answer
 from drivers.identity import Identity
-from drivers.microstrain.decoder import CONFIGURATION, CONFIGURATION_CHANNEL, SOURCES, MicroStrainDecoder
+from drivers.messages import CONFIGURATION_CHANNEL
+from drivers.microstrain.decoder import CONFIGURATION, SOURCES, MicroStrainDecoder
 from drivers.microstrain.fields import (
     ACCELERATION,
     EULER,

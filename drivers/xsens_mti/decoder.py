@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import ClassVar, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers import earth_frame
-from drivers.driver import Decoder
 from drivers.errors import MalformedFrameError
-from drivers.framing import Messages, alike
+from drivers.framing import Form
 from drivers.gathered import Gathered
-from drivers.packet import Flag, Frame, Packet, Samples, StreamSpec
+from drivers.messages import NONE_BEFORE, MessageDecoder, follow
+from drivers.packet import Flag, Samples, StreamSpec
 from drivers.xsens_mti.items import (
     ACCELERATION,
     COUNTER,
@@ -43,8 +43,6 @@ from drivers.xsens_mti.items import (
 )
 from drivers.xsens_mti.message import DATA, ERROR, ERRORS, XBUS, data_at, parse_outputs
 
-DATA_CHANNEL: Final = "data"
-CONFIGURATION_CHANNEL: Final = "configuration"
 TICK_HZ: Final = 10_000.0
 USUAL_RATE_HZ: Final = 100.0
 COUNTS: Final = 1 << 16  # the counter of messages begins again after so many
@@ -52,8 +50,6 @@ MOST_LOST: Final = 1000  # counts ahead that are a loss; more is a counter that 
 CLIPPED: Final = 0x1FF << 8 | 1 << 19
 """Bits of the status word: each axis of the three sensors at the end of its range, and any of them."""
 
-NO_TIME = "samples without their time (SampleTimeFine)"
-IMPOSSIBLE = "impossible values"
 UNKNOWN_SIZE = "item of another size than its kind has"
 
 _ORIENTATION: Final = (
@@ -108,14 +104,19 @@ class DataLayout:
     record: np.dtype[np.void]
 
 
-class XsensMtiDecoder(Decoder):
-    """Samples of one device: its clock counts ten thousand a second, its counter the messages."""
+class XsensMtiDecoder(MessageDecoder[DataLayout]):
+    """Samples of one device: its clock counts ten thousand a second, its counter the messages.
+
+    Attributes:
+        counter: Of the newest message that has one; None before.
+    """
+
+    form: ClassVar[Form] = XBUS
+    no_time: ClassVar[str] = "samples without their time (SampleTimeFine)"
 
     def __init__(self) -> None:
         super().__init__()
-        self._messages = Messages(XBUS, self.faults)
-        self._layouts: dict[int, DataLayout] = {}
-        self._counter: int | None = None  # of the newest message that has one
+        self.counter: int | None = None
         self._streams: Mapping[str, StreamSpec] = STREAMS
 
     @property
@@ -123,25 +124,7 @@ class XsensMtiDecoder(Decoder):
         """All that a device can send, at the rates of the configuration that it told."""
         return self._streams
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave, all messages at once."""
-        for frame in frames:
-            if frame.channel == CONFIGURATION_CHANNEL:
-                self._on_configuration(frame.data)
-        messages, arrival_ns = self._messages.of(frames, DATA_CHANNEL)
-        if not messages:
-            return []
-        gathered = Gathered.of(arrival_ns)
-        counters = np.full(len(messages), -1, np.int64)
-        for layout, rows, places in alike(messages, self._layouts, self._layout):
-            self._read(layout, rows, places, gathered, counters)
-        gathered.flags |= self._missing(counters)
-        packets = gathered.packets(self._streams)
-        if gathered.undated:
-            self.faults[NO_TIME] += gathered.undated
-        return packets
-
-    def _layout(self, message: bytes) -> DataLayout | None:
+    def layout_of(self, message: bytes) -> DataLayout | None:
         """Read the layout of a message; None, and counted where it is bad, if it holds no data."""
         if message[2] != DATA:
             if message[2] == ERROR:
@@ -159,43 +142,46 @@ class XsensMtiDecoder(Decoder):
         record = record_of(len(message), known.values())
         return DataLayout(heads, np.frombuffer(message, np.uint8)[heads], known, record)
 
-    def _read(
-        self,
+    @classmethod
+    def read(
+        cls,
+        decoders: Sequence[MessageDecoder[DataLayout]],
         layout: DataLayout,
         rows: NDArray[np.uint8],
         places: NDArray[np.int64],
         gathered: Gathered,
-        counters: NDArray[np.int64],
     ) -> None:
         """Take the samples of messages that are laid out alike."""
+        del decoders
         own, records = layout.items, rows.view(layout.record)[:, 0]
         if (item := own.get(TIME_FINE)) is not None:
             gathered.ticks[places] = whole(records, item)
         if (item := own.get(COUNTER)) is not None:
-            counters[places] = whole(records, item)
+            gathered.number("counter")[places] = whole(records, item)
         if (item := own.get(STATUS_WORD)) is not None:
             clipped = (whole(records, item) & CLIPPED) != 0
             gathered.flags[places[clipped]] = Flag.CLIPPED
         for stream, samples in samples_of(records, own):
-            impossible = np.isinf(samples)
-            if impossible.any():
-                self.faults[IMPOSSIBLE] += int(impossible.any(axis=1).sum())
-                samples[impossible] = np.nan
             gathered.add(stream, places, samples)
 
-    def _missing(self, counters: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the flag of messages before which some were lost."""
-        flags = np.zeros(len(counters), np.uint8)
+    @classmethod
+    def mark_missing(cls, decoders: Sequence[MessageDecoder[DataLayout]], gathered: Gathered) -> None:
+        """Flag the messages before which some were lost, by their counters."""
+        ours = cast("Sequence[XsensMtiDecoder]", decoders)
+        counters = gathered.number("counter")
         told = np.flatnonzero(counters >= 0)
-        if len(told):
-            own = counters[told]
-            before = np.concatenate([[own[0] - 1 if self._counter is None else self._counter], own[:-1]])
-            steps = (own - before) % COUNTS
-            flags[told[(steps > 1) & (steps <= MOST_LOST)]] = Flag.MISSING
-            self._counter = int(own[-1])
-        return flags
+        if not len(told):
+            return
+        own, newest = counters[told], [each.counter for each in ours]
+        before = follow(gathered.owner[told], own, newest)
+        steps = (own - before) % COUNTS
+        lost = (before != NONE_BEFORE) & (steps > 1) & (steps <= MOST_LOST)
+        gathered.flags[told[lost]] |= np.uint8(Flag.MISSING)
+        for each, counter in zip(ours, newest, strict=True):
+            each.counter = counter
 
-    def _on_configuration(self, data: bytes) -> None:
+    def configure(self, data: bytes) -> None:
+        """Take the rates of its configuration."""
         try:
             rates = Counter({output.id & 0xF8F0: output.rate_hz for output in parse_outputs(data)})
         except MalformedFrameError as problem:

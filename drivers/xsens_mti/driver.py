@@ -13,8 +13,9 @@ from drivers.driver import Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.framing import answer
 from drivers.identity import Identity
+from drivers.messages import CONFIGURATION_CHANNEL
 from drivers.packet import Frame
-from drivers.xsens_mti.decoder import CONFIGURATION_CHANNEL, XsensMtiDecoder
+from drivers.xsens_mti.decoder import XsensMtiDecoder
 from drivers.xsens_mti.items import (
     ACCELERATION,
     COUNTER,

@@ -13,6 +13,7 @@ another set, where single recordings go from .34 to 1.00; one axis and a window 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -34,7 +35,7 @@ class FreezeValue(NamedTuple):
 
     Attributes:
         last: Number of the window's last sample, on the sensor's own grid.
-        value: ln of trembling by walking power; above 0 a leg trembles more than it walks.
+        value: ln of trembling by walking power; above 0 a leg trembles more than it walks. NaN where it hardly moves.
         power: Mean square of the movement from .5 to 8 Hz, (m/s²)².
     """
 
@@ -48,16 +49,19 @@ class FreezeIndex:
 
     Args:
         rate_hz: Samples a second, at least 20.
+        every_s: From window to window, seconds.
+        still: Below so much movement, (m/s²)², a window has no index, and costs no spectrum.
 
     Raises:
         ValueError: the rate is too low for 8 Hz.
     """
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz: float, *, every_s: float = EVERY_S, still: float = 0.0) -> None:
         if rate_hz < 2.5 * TREMBLING_HZ[1]:
             raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
         self._length = round(WINDOW_S * rate_hz)
-        self._hop = max(1, round(EVERY_S * rate_hz))
+        self._hop = max(1, round(every_s * rate_hz))
+        self._still = still
         at = np.arange(1, self._length + 1)
         order = np.arange(1, TAPERS + 1)[:, None]
         self._tapers = np.sqrt(2 / (self._length + 1)) * np.sin(np.pi * order * at / (self._length + 1))
@@ -96,9 +100,14 @@ class FreezeIndex:
         at = self._index[inside]
         if len(at) < (1 - LOST_SHARE) * self._length:
             return None
-        grid = np.arange(last - self._length + 1, last + 1)
-        acc = np.column_stack([np.interp(grid, at, self._acc[inside, axis]) for axis in range(3)])
-        power = _power(acc - acc.mean(axis=0), self._tapers)
+        spread = float(self._acc[inside].var(axis=0).sum())
+        if spread < self._still:
+            return FreezeValue(last, math.nan, spread)
+        acc = self._acc[inside].T
+        if len(at) < self._length:
+            grid = np.arange(last - self._length + 1, last + 1)
+            acc = np.array([np.interp(grid, at, axis) for axis in acc])
+        power = _power(acc - acc.mean(axis=1, keepdims=True), self._tapers)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
@@ -106,7 +115,8 @@ class FreezeIndex:
 
 
 def _power(movement: NDArray[np.float64], tapers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the power of each frequency, its axes together: all frequencies add up to the mean square."""
-    spectra = np.fft.rfft(tapers[:, :, None] * movement, axis=1)
-    power: NDArray[np.float64] = 2 * (np.abs(spectra) ** 2).sum(axis=2).mean(axis=0) / len(movement)
+    """Return the power of each frequency, of the axes (3, n) together: all frequencies add up to the mean square."""
+    spectra = np.fft.rfft(tapers[:, None] * movement)
+    squares = spectra.real**2 + spectra.imag**2
+    power: NDArray[np.float64] = 2 * squares.sum(axis=1).mean(axis=0) / movement.shape[1]
     return power

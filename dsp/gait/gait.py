@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from dsp.catalogue import plausible_ranges
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
+from dsp.gait.speed import SteadySpeed, Stride
 from dsp.gait.window import Foot, Interval, Window, cadence, coordination, halves, symmetry, variability
 from dsp.result import Quality, Result, Side
 
@@ -175,6 +176,7 @@ class Walk:
         self._steps: deque[Interval] = deque(maxlen=2 * WINDOW_STRIDES)
         self._rejected: deque[float] = deque(maxlen=2 * WINDOW_STRIDES)
         self._count: dict[Foot, int] = {"left": 0, "right": 0}
+        self._speed = SteadySpeed()
         self._first_step_s = math.inf
         self._last_step_s = math.inf
         self._paired = False
@@ -327,7 +329,10 @@ class Walk:
         ):
             if self._plausible(metric, value):
                 self._out.append(Result(metric, value, side, start_s, end_s, 1, STRIDE_ALGORITHM))
-        if abs(shape.turn) < TURNING:
+        straight = abs(shape.turn) < TURNING
+        stride = Stride(shape.initial_s - stride_s, shape.initial_s, length)
+        self._add_window("walking_speed", "both", self._speed.add(side, stride, straight=straight))
+        if straight:
             return
         strides = self._feet[shape.side].strides
         if strides and math.isclose(strides[-1].end_s, shape.initial_s, abs_tol=SAME_S):

@@ -89,11 +89,12 @@ def measure_sway(index: ArrayLike, position: ArrayLike, rate_hz: float) -> Sway 
         centroid_freq_hz=_centroid_hz(whole, rate_hz),
         n=len(at),
         n_lost=len(grid) - len(at),
-        reason=_doubt(at, rate_hz),
+        reason=doubt_of_loss(at, rate_hz),
     )
 
 
-def _doubt(index: NDArray[np.int64], rate_hz: float) -> str:
+def doubt_of_loss(index: NDArray[np.int64], rate_hz: float) -> str:
+    """Return why samples that are missing among these make a trial's values doubtful; empty if they do not."""
     steps = np.diff(index)
     n_lost = int((steps - 1).sum())
     if n_lost > LOST_SHARE * (n_lost + len(index)):

@@ -14,6 +14,7 @@ from config.settings import Placement
 from drivers.exoskeleton import FAULTS, STATE, STREAM, UNITS
 from dsp.exoskeleton_metrics import EXOSKELETON
 from gateway.analysis.modality import Modality, Signal
+from gateway.analysis.motions import METRICS as MOTION_METRICS
 
 if TYPE_CHECKING:
     from gateway.analysis.ward_operators import WardOperators
@@ -115,6 +116,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
             "harmonic_ratio_v", "harmonic_ratio_ap", "harmonic_ratio_ml",
             "stride_time_cv", "step_regularity", "stride_regularity",
             "stride_turn", "turn_angle", "turn_duration",
+            *MOTION_METRICS,
         ),
         operators=_movement,
     ),

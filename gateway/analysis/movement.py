@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+from config.protocol import read_protocol
 from config.settings import Device
 from dsp.contact.events import GAP
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
@@ -23,6 +24,8 @@ from dsp.shank.contacts import ShankContacts
 from gateway.analysis import movement_kernels
 from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
+from gateway.analysis.motion_bank import SILENT_S as MOTION_SILENT_S
+from gateway.analysis.motion_bank import MotionBank
 from gateway.analysis.sensor_bank import Bank, Refuse
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
@@ -49,6 +52,7 @@ class MovementOperators(WardOperators):
         shanks: Contacts of shanks, of legs without a sensor on the foot.
         backs: Bouts, steps and turns of lower backs.
         joints: Angles of joints.
+        motions: What looks at one sensor at a time.
         news: Numbers of the devices of which the newest step of the kernels found something.
     """
 
@@ -63,6 +67,7 @@ class MovementOperators(WardOperators):
             backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
         )
         self.joints = JointBank(self._axes, refuse)
+        self.motions = MotionBank(refuse)
         self.news: AbstractSet[int] = frozenset()
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
@@ -76,17 +81,18 @@ class MovementOperators(WardOperators):
         for number, part in steps_by(placed).values():
             (self.feet if part == "foot" else self.shanks).feed(number)
         self.joints.put_on(placed)
-        return PersonMovement(bed, devices, self)
+        return PersonMovement(bed, devices, self, self.motions.put_on(bed, devices))
 
     def remove_device(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
         for bank in (self.feet, self.shanks, self.backs):
             bank.detach(number)
         self.joints.remove_device(number)
+        self.motions.detach(number)
 
     def process(self, arrived: ArrivedBatch) -> bool:
         """Queue samples for the kernels of this step."""
-        for bank in (self.feet, self.shanks, self.backs, self.joints):
+        for bank in (self.feet, self.shanks, self.backs, self.joints, self.motions):
             bank.add(arrived)
         return True
 
@@ -96,6 +102,7 @@ class MovementOperators(WardOperators):
         self.shanks.step()
         self.backs.step()
         self.joints.step()
+        self.motions.step()
         self.news = {*self.feet.devices_with_events, *self.shanks.devices_with_events, *self.backs.events}
 
     def doubts(self) -> dict[int, str]:
@@ -144,11 +151,14 @@ class PersonMovement(PersonOperators):
         bed: Who it is, in which session.
         devices: The devices worn, by their number in the gateway.
         banks: What the movement operators give.
+        looked_at: Numbers of the devices that have operators of their own (`MotionBank`).
     """
 
-    def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: MovementOperators) -> None:
+    def __init__(
+        self, bed: Bed, devices: Mapping[int, Device], banks: MovementOperators, looked_at: Sequence[int]
+    ) -> None:
         placed = placements(devices)
-        exoskeleton = bed.slot.protocol == EXOSKELETON
+        exoskeleton = read_protocol(bed.slot.protocol).word == EXOSKELETON
         steps = steps_by(placed)
         self._legs = [Leg(side, n, banks.feet if part == "foot" else banks.shanks) for side, (n, part) in steps.items()]
         self._both_legs = tuple(leg.number for leg in self._legs)
@@ -163,14 +173,16 @@ class PersonMovement(PersonOperators):
         }
         self._banks = banks
         self._devices = frozenset(devices)
+        self._looked_at = looked_at
         self._look_s = -math.inf
 
     def step(self, now_s: float) -> list[DeviceResult]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
+        results = self._banks.motions.drain(self._looked_at)
         if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
-            return []
+            return results
         self._look_s = now_s + LOOK_EVERY_S
-        results: list[DeviceResult] = []
+        self._banks.motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
             self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
@@ -190,7 +202,9 @@ class PersonMovement(PersonOperators):
 
     def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
-        results: list[DeviceResult] = []
+        for number in self._looked_at:
+            self._banks.motions.finish(number)
+        results = self._banks.motions.drain(self._looked_at)
         if self._walk is not None:
             walked = self._walk.finish(self._doubt_s())
             results += self._of_legs(walked)
@@ -199,6 +213,11 @@ class PersonMovement(PersonOperators):
         for number, walk in self._backs.items():
             results += [(result, (number,)) for result in walk.finish()]
         return results
+
+    def mark(self, text: str, now_s: float) -> None:
+        """Take what was marked in the session."""
+        for number in self._looked_at:
+            self._banks.motions.mark(number, text, now_s)
 
     def curves(self, now_s: float) -> list[JointCurve]:
         """Return the mean curves of the joints if it is time to tell them."""

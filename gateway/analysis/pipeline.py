@@ -201,6 +201,9 @@ class Pipeline:
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
                     self._wearers.put_on(devices, now_s)
+                continue
+            for mark in bed.marks[len(before[bed.slot.id].marks) :]:
+                self._subjects[bed.slot.id].mark(mark, now_s)
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
         self.ward = after
         return out

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.result import Result
+from gateway.analysis.derived import DerivedOfPerson
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators
@@ -47,6 +48,7 @@ class Subject:
         # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
         self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
+        self._derived = DerivedOfPerson(bed)
         self._results: list[DeviceResult] = []
 
     def process(self, modality: Modality, arrived: Arrived) -> Sequence[DeviceResult]:
@@ -66,13 +68,22 @@ class Subject:
     def drain_results(self) -> list[DeviceResult]:
         """Return what came since the last call: of the heart, where nothing else is analysed yet."""
         results, self._results = self._results, []
+        self._derived.follow(results)
         return results
+
+    def mark(self, text: str, now_s: float) -> None:
+        """Take what somebody marked in the session, at a gateway time."""
+        for operators in self._operators.values():
+            operators.mark(text, now_s)
+        self._derived.mark(text, now_s)
 
     def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
         for operators in self._operators.values():
             self._results += operators.finish()
-        return self.drain_results()
+        results, self._results = self._results, []
+        self._derived.finish(results)
+        return results
 
     def curves(self, now_s: float) -> SlotCurves | None:
         """Return mean curves over the gait cycle if it is time to publish them."""

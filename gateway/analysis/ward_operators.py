@@ -47,6 +47,9 @@ class PersonOperators:
         del now_s
         return ()
 
+    def mark(self, text: str, now_s: float) -> None:
+        """Take what somebody marked in the session, at a gateway time."""
+
     def finish(self) -> Sequence[DeviceResult]:
         """End of the run, or the person leaves: return what was still open."""
         return ()

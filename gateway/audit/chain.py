@@ -44,17 +44,43 @@ class KnownGap:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class GivenTwice:
+    """A number that an outbox gave to two contents: it had forgotten that it had given it.
+
+    Attributes:
+        epoch: Of the outbox.
+        seq: The number.
+        body: The record of the audit that lies beside what is stored under the number; empty if it is something else.
+    """
+
+    epoch: str
+    seq: int
+    body: str
+
+
 class Books:
     """What a history knows of the numbers of one gateway that are no records of the audit.
 
     Args:
         gaps: Numbers that never came.
         unexplained: Counts the numbers of an epoch between two that are nothing at all: no row, no record, no gap.
+        twice: Numbers that came with two contents.
     """
 
-    def __init__(self, gaps: Sequence[KnownGap], unexplained: Callable[[str, int, int], int] = lambda *_: 0) -> None:
+    def __init__(
+        self,
+        gaps: Sequence[KnownGap],
+        unexplained: Callable[[str, int, int], int] = lambda *_: 0,
+        twice: Sequence[GivenTwice] = (),
+    ) -> None:
         self._gaps = gaps
         self._unexplained = unexplained
+        self._twice = twice
+
+    def given_twice(self, epoch: str) -> list[GivenTwice]:
+        """Return the numbers of an epoch that came with two contents."""
+        return [number for number in self._twice if number.epoch == epoch]
 
     def why_missing(self, epoch: str, after: int, before: int, n: int) -> str:
         """Return why ``n`` records between two numbers are missing; empty if they cannot all be in told gaps."""
@@ -110,6 +136,29 @@ def _continued(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequ
 
 
 def _follow(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
+    """Judge a record of an outbox whose chain has begun."""
+    link = _next(record, n, fields, links, books)
+    if link.state == "broken" and _forked(record, n, fields, links, books.given_twice(record.epoch)):
+        forked = f"the outbox gave numbers twice, as after a damaged log: record {n} follows another record {n - 1}"
+        return Link(record, n, fields, "gap", forked)
+    return link
+
+
+def _forked(
+    record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], twice: Sequence[GivenTwice]
+) -> bool:
+    """Whether numbers of the outbox were given twice, and the record goes on from one of either time.
+
+    Its predecessor stands further up, or lies beside what is stored under its number.
+    """
+    if not twice:
+        return False
+    beside = any(fields.get("previous") == sum_of(number.body.encode()) for number in twice if number.body)
+    return beside or _goes_on(record, n, fields, links)
+
+
+def _next(record: StoredRecord, n: int, fields: dict[str, Any], links: Sequence[Link], books: Books) -> Link:
+    """Judge a record by the one that stands before it, as in an outbox that forgets nothing."""
     before = links[-1]
     if n <= before.n:
         if CORRUPT in books.why_missing(record.epoch, before.record.seq, record.seq, 1) and _goes_on(

@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from config.settings import Settings
-from gateway.audit.chain import Books, KnownGap, Link, check
+from gateway.audit.chain import Books, GivenTwice, KnownGap, Link, check
 from gateway.cli.terminal import Terminal
+from gateway.history.books.conflicts import body_of
 from gateway.history.file import NEVER_CAME, REMOVED
 from gateway.history.reader import HistoryReader
 from gateway.machine.plain_text import plain_json, visible
@@ -64,11 +65,18 @@ def read(path: Path, *, sharing: bool = False) -> tuple[dict[str, list[Link]], d
 
     try:
         gaps = reader.gaps()
+        twice = [
+            (gateway, GivenTwice(epoch, seq, body_of(later))) for gateway, epoch, seq, later in reader.given_twice()
+        ]
         records = reader.records("audit")
         chains = {
             gateway: check(
                 list(mine),
-                Books([KnownGap(*gap[1:]) for gap in gaps if gap[0] == gateway], partial(unexplained, gateway)),
+                Books(
+                    [KnownGap(*gap[1:]) for gap in gaps if gap[0] == gateway],
+                    partial(unexplained, gateway),
+                    [number for of, number in twice if of == gateway],
+                ),
             )
             for gateway, mine in groupby(records, key=lambda record: record.gateway)
         }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
+from itertools import groupby, starmap
 from pathlib import Path
 
+from config.protocol import EVERYWHERE, FIELDS, Allowed
 from dsp.catalogue import METRICS
 from dsp.metric import LOINC, MDC, SNOMED, Metric
 from gateway.analysis.modalities import MODALITIES
@@ -26,7 +27,8 @@ reason, algorithm and version) stands in [mqtt.md](mqtt.md). A value outside the
 and counted in `n_rejected`; the ranges say what a body can do, not what is healthy. A code stands here only where the
 project has verified it; a metric without one is known by its own id.
 
-*Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many.
+*Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many,
+**test** one for a whole timed test.
 The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). Which sensors give
 which of these stands in [architecture.md](architecture.md#which-sensors-give-what), and what is not there yet in the
 README.
@@ -90,7 +92,22 @@ def with_topics(page: str) -> str:
 
 def with_notices_and_metrics(page: str) -> str:
     """Return docs/operations.md with its tables made anew; raises ValueError when it has no marks."""
+    page = _between(page, "protocols", protocols_table())
     return _between(_between(page, "notices", notices_table()), "metrics", prometheus_table())
+
+
+def protocols_table() -> str:
+    """Return the table of the protocols with their fields."""
+    rows = (
+        (f"`{word}`", "; ".join(starmap(_field, {**fields, **EVERYWHERE}.items()))) for word, fields in FIELDS.items()
+    )
+    return _table(("protocol", "fields"), rows)
+
+
+def _field(name: str, allowed: Allowed) -> str:
+    if isinstance(allowed[0], str):
+        return f"`{name}`: {', '.join(map(str, allowed))}"
+    return f"`{name}`: {allowed[0]:g} to {allowed[1]:g}"
 
 
 def with_modalities(page: str) -> str:

@@ -203,6 +203,14 @@ class HistoryReader:
             (),
         )
 
+    def given_twice(self) -> list[tuple[str, str, int, bytes]]:
+        """Return gateway, epoch, number and the later content, as JSON, of numbers that came with two contents."""
+        return self._rows(
+            "SELECT gateway, epochs.epoch, seq, later FROM conflicts JOIN epochs ON epochs.id = conflicts.epoch"
+            " ORDER BY conflicts.epoch, seq",
+            (),
+        )
+
     def records(
         self, kind: Kind, *, gateway: str | None = None, from_us: int = 0, to_us: int = 2**62, limit: int = -1
     ) -> list[StoredRecord]:

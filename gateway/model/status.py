@@ -248,6 +248,16 @@ class IncidentStatus(TypedDict, total=False):
     text: str
 
 
+class ReviewStatus(TypedDict, total=False):
+    """Something that was measured of somebody, and that staff should look at."""
+
+    metric: str
+    slot: str
+    device: str
+    at_us: int
+    text: str
+
+
 class NoticeStatus(TypedDict, total=False):
     """A notice, as on its own topic."""
 
@@ -291,6 +301,7 @@ class Sections(TypedDict, total=False):
     certificate_changes: list[CertificateChange]
     events: EventsStatus
     incidents: list[IncidentStatus]
+    reviews: list[ReviewStatus]
     notices: NoticesStatus
 
 

@@ -20,13 +20,17 @@ class Bed:
     Attributes:
         slot: The bed, who is there, and the devices worn.
         session: Id of the session in force.
+        interrupted: Whether that is a later part of a session: it was paused, or the gateway began anew in it.
+        marks: What was marked in the session until now, the oldest first.
     """
 
     slot: Slot
     session: str
+    interrupted: bool = False
+    marks: tuple[str, ...] = ()
 
     def same_work(self, other: Bed | None) -> bool:
-        """Whether the analysis of one can go on as that of the other: all but the label is the same."""
+        """Whether the analysis of one can go on as that of the other: all but the label and marks is the same."""
         unlabelled = {"label": ""}
         return (
             other is not None
@@ -55,7 +59,13 @@ def settings_of(settings: Settings, ward: Ward) -> Settings:
 
 def encode_ward(ward: Ward) -> bytes:
     """Return a ward as JSON."""
-    beds = [{"slot": bed.slot.model_dump(mode="json"), "session": bed.session} for bed in ward]
+    beds = [
+        {
+            "slot": bed.slot.model_dump(mode="json"), "session": bed.session, "interrupted": bed.interrupted,
+            "marks": bed.marks,
+        }
+        for bed in ward
+    ]  # fmt: skip
     return orjson.dumps({"v": VERSION, "beds": beds})
 
 
@@ -65,7 +75,13 @@ def decode_ward(payload: bytes) -> Ward:
         found = orjson.loads(payload)
         if found["v"] != VERSION:
             raise ValueError(f"a ward of version {found['v']!r}")
-        ward = tuple(Bed(Slot.model_validate(bed["slot"]), str(bed["session"])) for bed in found["beds"])
+        ward = tuple(
+            Bed(
+                Slot.model_validate(bed["slot"]), str(bed["session"]), bool(bed.get("interrupted", False)),
+                tuple(map(str, bed.get("marks", ()))),  # recordings from before there were such
+            )
+            for bed in found["beds"]
+        )  # fmt: skip
     except (KeyError, TypeError, ValidationError) as problem:
         raise ValueError(f"not a ward: {problem}") from None
     devices = [device.id for bed in ward for device in bed.slot.device]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -112,6 +113,7 @@ class Work:
             measurements = self._pipeline.step(frames)
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
+            self._report.reviews.add(measurements, time.monotonic())
             self._event_delays.append(measurements, frames)
             for curves in self._pipeline.drain_curves():
                 payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.origin.to_utc_us)
@@ -156,7 +158,9 @@ class Work:
     async def finish(self) -> None:
         """Take what has arrived until now, and close what is open."""
         self.step_all()
-        self._event_delays.append(self._pipeline.finish(), ())
+        last = self._pipeline.finish()
+        self._report.reviews.add(last, time.monotonic())
+        self._event_delays.append(last, ())
 
     async def report(self) -> None:
         """Say each second how everything is."""

@@ -42,6 +42,7 @@ from gateway.status.event_delays import EventDelays
 from gateway.status.listener import device_status, gateway_status, outbox_status
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
+from gateway.status.reviews import Reviews
 
 SHOWN_INCIDENTS = 16
 """Of what happened to the data, in a status: the newest."""
@@ -55,6 +56,7 @@ class Report:
         links: How good each device's link is; kept by the gateway.
         radio: Tells how the radios are; set by the gateway.
         measured: Measurements made so far; kept by the gateway.
+        reviews: What was measured that staff should look at; kept by the gateway.
         latency: From the arrival of a step's first frame to its end in the pipeline; kept by the gateway.
     """
 
@@ -78,6 +80,7 @@ class Report:
         self.links: dict[str, LinkQuality] = {}
         self.radio: Callable[[], RadioStatus] = RadioStatus
         self.measured = 0
+        self.reviews = Reviews()
         self.latency = Latency()
         self._settings = settings
         self._pipeline = pipeline
@@ -106,6 +109,7 @@ class Report:
         samples = {intake.device.id: intake.samples for intake in self._pipeline.intakes}
         rates = self._rates.since_last({**samples, "": self.measured})
         time_us = self._pipeline.origin.to_utc_us(now_s)
+        mono_s = time.monotonic()
         status = gateway_status(
             self._settings,
             time_us=time_us,
@@ -125,8 +129,8 @@ class Report:
             certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
             events=cast("EventsStatus", self._event_delays.drain()),
             incidents=[{"what": of.what, "text": of.text} for of in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]],
+            reviews=self.reviews.shown(mono_s),
         )
-        mono_s = time.monotonic()
         changes = self._notices.update(mono_s, time_us, self._judge.find(mono_s, status, self._notices.ids))
         status["notices"] = {"active": self._notices.active(time_us), "raised": dict(self._notices.counts)}
         return status, changes

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from config.protocol import misfit
 from config.settings import Device, Identifier, Placement, Section, Slot
 from gateway.ward.corrections import CorrectSession, DiscardSession
 from gateway.ward.rules import (
@@ -38,6 +39,8 @@ ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
 TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why"})
 """Fields of changes in which people write what they like."""
+LATER_FIELDS: Final[Mapping[str, object]] = {"mass_kg": None, "affected_side": "none"}
+"""Fields that slots had not always: a file that does not use them is the file that it was."""
 
 
 class AddBed(Section):
@@ -228,6 +231,8 @@ class StartSession(Section):
             raise RefusedError(f"'{self.subject}' wears no device: put one on first")
         if not self.protocol.strip():
             raise RefusedError("a session needs a protocol, such as free_walk or 10mwt")
+        if problem := misfit(self.protocol):
+            raise RefusedError(problem)
         name = new_id(ward, there.bed, at_us)
         session = Session(
             id=name, bed=there.bed, subject=self.subject, protocol=self.protocol, started_us=at_us, parts=(name,),
@@ -332,7 +337,12 @@ class ImportSlots(Section):
 
 def slots_digest(slots: Sequence[Slot]) -> str:
     """Return by what the slots of two configurations are told apart."""
-    return sha256(orjson.dumps([slot.model_dump(mode="json") for slot in slots])).hexdigest()
+    found = [slot.model_dump(mode="json") for slot in slots]
+    for slot in found:
+        for name, unsaid in LATER_FIELDS.items():
+            if slot[name] == unsaid:
+                del slot[name]
+    return sha256(orjson.dumps(found)).hexdigest()
 
 
 Change = (

@@ -89,7 +89,9 @@ def as_before(subject: Subject, before: Subject | None) -> Subject:
     """Keep of somebody who stays what a configuration does not say."""
     if before is None:
         return subject
-    kept = ("leg_length_m", "mass_kg", "affected_side", "aids")
+    kept = ["leg_length_m", "aids"]
+    kept += ["mass_kg"] if subject.mass_kg is None else []
+    kept += ["affected_side"] if subject.affected_side == "none" else []
     return subject.model_copy(update={name: getattr(before, name) for name in kept})
 
 

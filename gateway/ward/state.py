@@ -195,9 +195,13 @@ class WardState(Section):
         running = session if session and session.state == "running" else None
         slot = Slot(
             id=bed.id, label=bed.label, subject=subject.id, height_m=subject.height_m,
+            mass_kg=subject.mass_kg, affected_side=subject.affected_side,
             protocol=running.protocol if running else subject.protocol, device=list(self.devices_in(bed.id)),
         )  # fmt: skip
-        return ward.Bed(slot, running.parts[-1] if running else subject.stay)
+        if running is None:
+            return ward.Bed(slot, subject.stay)
+        marks = tuple(mark.text for mark in running.marks)
+        return ward.Bed(slot, running.parts[-1], len(running.parts) > 1, marks)
 
 
 def ward_from_slots(slots: list[Slot], now_us: int, sessions: dict[str, str]) -> WardState:
@@ -206,8 +210,8 @@ def ward_from_slots(slots: list[Slot], now_us: int, sessions: dict[str, str]) ->
         beds=tuple(Bed(id=slot.id, label=slot.label) for slot in slots),
         subjects=tuple(
             Subject(
-                id=slot.subject, bed=slot.id, since_us=now_us, height_m=slot.height_m, protocol=slot.protocol,
-                stay=sessions[slot.id],
+                id=slot.subject, bed=slot.id, since_us=now_us, height_m=slot.height_m, mass_kg=slot.mass_kg,
+                affected_side=slot.affected_side, protocol=slot.protocol, stay=sessions[slot.id],
             )
             for slot in slots
         ),

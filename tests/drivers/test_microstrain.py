@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 
 from drivers.contract import DriverContract, decoded
 from drivers.errors import MalformedFrameError
-from drivers.microstrain.decoder import CONFIGURATION, G
+from drivers.microstrain.decoder import CONFIGURATION, G, MicroStrainDecoder
 from drivers.microstrain.driver import MicroStrain
 from drivers.microstrain.fields import parse_device_info
 from drivers.microstrain.packet import checksum, packet, parse_packet
-from drivers.packet import Flag, Frame
+from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
 
 PUBLISHED = bytes.fromhex(  # the maker's test data (LORD-MicroStrain/mip_sdk, test/data/mip_data.bin)
@@ -295,3 +296,28 @@ def test_what_a_port_gives_at_the_wrong_rate_means_nothing() -> None:
     assert driver.means(Frame(0, "data", b"\x01" + sample(1)))
     assert not driver.means(Frame(0, "data", sample(1)[3:]))
     assert not driver.means(Frame(0, "data", packet(0x01, (0xF1, b"\x02\0"))))
+
+
+def test_devices_whose_orientation_is_read_of_different_sets_are_decoded_together() -> None:
+    wire = stamped(PERIOD_NS, (0x0A, struct.pack(">4f", 1, 0, 0, 0)))
+    wire += stamped(PERIOD_NS, (0x03, struct.pack(">4fH", 0, 1, 0, 0, 1)), of=FILTER)
+    decoders = [MicroStrainDecoder("sensor"), MicroStrainDecoder("filter"), MicroStrainDecoder("sensor")]
+    found = MicroStrainDecoder.decode_batch(decoders, Frames.of([data(wire)] * 3))
+    (orientation,) = [packets for packets in found if packets.stream == "orientation"]
+    each = dict(orientation.each())
+    alone = {at: MicroStrainDecoder(kind).decode(data(wire)) for at, kind in enumerate(("sensor", "filter", "sensor"))}
+    for at, packets in alone.items():
+        (expected,) = [packet for packet in packets if packet.stream == "orientation"]
+        assert each[at].samples.tobytes() == expected.samples.tobytes()
+    assert each[0].samples.tobytes() != each[1].samples.tobytes()
+
+
+def test_more_layouts_of_one_size_than_are_known_are_each_read() -> None:
+    """A device may send its fields in any order; garbage with a right check sum makes any number of layouts."""
+    decoder = MicroStrainDecoder()
+    fields = [(0x04, vector(1, 2, 3)), (0x05, vector(4, 5, 6)), (0x06, vector(0.1, 0.2, 0.3)), (0x14, vector(1, 2, 3))]
+    wires = [stamped((k + 1) * PERIOD_NS, *order) for k, order in enumerate(permutations(fields))]
+    for _ in range(2):
+        packets = {packet.stream: packet for packet in decoder.decode(data(*wires))}
+        assert len(packets["imu"]) == len(wires) == 24
+        assert (packets["imu"].samples[:, 3:] == [4, 5, 6]).all()

@@ -79,6 +79,12 @@ class TestContract(DriverContract):
                 frames.append(Frame(n, "measurement", data("heart_rate", struct.pack("<fH", 66.4, 900 + n))))
         return frames
 
+    def packed(self, count: int) -> list[Frame]:
+        """Return notifications of four samples each, as at 52 Hz, and the heart rate of every third."""
+        rows = [(n / 10, 0, 9.8, n, 0, -1) for n in range(count)]
+        frames = [Frame(n, "measurement", data("imu", imu(n * 19, *rows[n : n + 4]))) for n in range(0, count, 4)]
+        return [*frames, Frame(count, "measurement", data("heart_rate", struct.pack("<fH", 66.4, 900)))]
+
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
         return frames
 

@@ -16,7 +16,16 @@ VERIFIED = {
     (LOINC, "8867-4"),
     (LOINC, "80404-7"),
     (LOINC, "59408-5"),
+    (LOINC, "64098-7"),
+    (LOINC, "41950-7"),
+    (LOINC, "40443-4"),
     (SNOMED, "724237005"),
+    (SNOMED, "444680009"),
+    (SNOMED, "450736002"),
+    (MDC, "8455147"),
+    (MDC, "8455145"),
+    (MDC, "8455161"),
+    (MDC, "8455157"),
     (MDC, "8454254"),
     (MDC, "8454255"),
     (MDC, "8454258"),
@@ -28,6 +37,8 @@ VERIFIED = {
 }
 UNITS = {
     "1", "s", "ms", "m", "m/s", "deg", "%", "/min", "{steps}/min", "N.m", "Cel", "V", "W", "kcal", "kg", "mm[Hg]",
+    "m/s2", "m/s3", "m2/s4", "m2/s5", "Hz", "deg/s", "deg2/s2", "h", "/h", "/d", "{steps}/d", "min", "J", "J/kg",
+    "N.m/kg", "W/kg", "m.%",
 }  # fmt: skip
 REQUIRED = (
     "initial_contact final_contact foot_flat cadence stride_time step_time stance_time stance_pct swing_time swing_pct "

@@ -222,6 +222,26 @@ def test_the_shape_of_a_stride() -> None:
     assert {r.metric for r in found if r.algorithm == "foot-stride/1"} == {"foot_strike_angle", "toe_off_angle"}
 
 
+def steady_speeds(lengths: list[float], *, turns: tuple[int, ...] = ()) -> list[Result]:
+    """Return the speeds of a walk with these strides of the left foot."""
+    shapes = [shape(1.0 if k in turns else 0.1, (2 * k + 2) * STEP)._replace(length=length)
+              for k, length in enumerate(lengths)]  # fmt: skip
+    found = Walk().process(stroll(2 * len(lengths) + 4), 0.001, math.inf, shapes)
+    return [r for r in found if r.metric == "walking_speed" and r.side == "both"]
+
+
+def test_the_speed_of_a_walk_is_that_of_its_steady_strides() -> None:
+    """Neither the stride that begins it nor the one that closes the feet, which a clinician would read for minutes."""
+    found = steady_speeds([0.4, 1.32, 1.32, 1.32, 1.32, 0.13])
+    assert [r.value for r in found] == pytest.approx([1.2, 1.2])
+    assert [r.n for r in found] == [3, 4]
+    assert {(r.quality, r.reason) for r in found} == {("degraded", "left foot only")}
+    turning = steady_speeds([0.4, 1.32, 0.3, 1.32, 1.32, 1.32, 0.13], turns=(2,))
+    assert [r.value for r in turning] == pytest.approx([1.2, 1.2]), "a stride in a turn is no steady one"
+    assert not steady_speeds([0.4, 1.32, 1.32]), "three strides make a mean, and the last may be the last"
+    assert not steady_speeds([1.3, math.nan, 1.3, math.nan, 1.3])
+
+
 def test_a_turning_stride_stays_out_of_the_averages() -> None:
     slow = [c._replace(time_s=c.time_s + (0.4 if c.time_s > 5.3 * STEP else 0.0)) for c in stroll(60)]
     plain, informed = Walk(), Walk()

@@ -37,7 +37,7 @@ export function keep(parent, items, create, update) {
   while (parent.children.length > items.length) parent.lastElementChild.remove();
   items.forEach((item, i) => {
     if (!parent.children[i]) parent.append(create(item));
-    update(parent.children[i], item);
+    update(parent.children[i], item, i);
   });
 }
 

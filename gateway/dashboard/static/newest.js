@@ -1,7 +1,7 @@
 // Every number there is of a patient: the newest of each metric, left, right and of both, with its doubt.
 
 import { $, keep, make, mark, say } from "./dom.js";
-import { number, reading } from "./words.js";
+import { group, number, reading } from "./words.js";
 
 const COLUMNS = [["left"], ["right"], ["both", "none"]];
 
@@ -33,7 +33,10 @@ export class Newest {
     })).filter(({ shown }) => shown.some(Boolean));
     keep($("newest-table").tBodies[0], rows,
       () => make("tr", {}, make("th", { scope: "row" }), ...COLUMNS.map(() => make("td")), make("td")),
-      (row, { metric, shown }) => {
+      (row, { metric, shown }, i) => {
+        const first = metric.group !== rows[i - 1]?.metric.group;
+        mark(row, first ? "first" : "");
+        row.children[0].dataset.group = first ? group(metric.group) : "";
         say(row.children[0], metric.title);
         if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
         shown.forEach((value, i) => updateCell(row.children[i + 1], COLUMNS[i][0], cell(metric, value, now)));

@@ -32,6 +32,12 @@ const SIGNALS = {
 
 const UNITS = { "deg/s": "°/s", deg: "°", "m/s2": "m/s²", "/min": "per min", "rad/s": "rad/s", "N.m": "Nm", 1: "" };
 
+const GROUPS = {
+  events: "Contacts", support: "Phases of the stride", space: "Length of strides", oxygen: "Oxygen", vitals: "Vital signs",
+  tests: "Timed tests", posture: "Posture and activity", arms: "Arms and exercises", exertion: "Heart in exertion",
+};
+
+export const group = (name) => GROUPS[name] ?? name.charAt(0).toUpperCase() + name.slice(1);
 export const short = (placement) => PLACEMENTS[placement]?.[0] ?? placement ?? "";
 export const long = (placement) => PLACEMENTS[placement]?.[1] ?? placement ?? "";
 export const unit = (ucum) => UNITS[ucum] ?? ucum ?? "";

@@ -101,5 +101,14 @@ def as_json(kind: str, fields: Mapping[str, Any] | Measurement) -> bytes:
     return orjson.dumps({"kind": kind, **{key: _text(value) for key, value in sorted(plain.items())}})
 
 
+def body_of(content: bytes) -> str:
+    """Return the record that a content of the table of conflicts is; empty if it is none, or was cut short."""
+    try:
+        fields = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return ""
+    return str(fields.get("body", "")) if fields.get("kind") == "records" else ""
+
+
 def _text(value: object) -> object:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

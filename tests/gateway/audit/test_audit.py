@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,13 +21,13 @@ from hypothesis import strategies as st
 from config.pseudonym import check_digit
 from config.settings import Device, Settings, Slot
 from gateway.audit.audit import LISTED_MOST, REPEAT_S, Audit, sender
-from gateway.audit.chain import Books, KnownGap, check
+from gateway.audit.chain import Books, GivenTwice, KnownGap, check
 from gateway.broker.link import Incoming
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import StoredRecord
 from gateway.model.records import Record, body
-from gateway.model.row import AUDIT, Chain, Gap
+from gateway.model.row import AUDIT, Chain, Gap, Row
 from gateway.model.ward import ward_of
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_gaps, decode_records, encode_gaps, encode_records
@@ -216,6 +217,22 @@ def test_a_log_that_rotted_lets_the_chain_go_on_from_an_earlier_record() -> None
     assert states([*first, *chain_of("zbxy")[2:]], (KnownGap("e1", 45, 100, "corrupt"),))[4] == "broken"
 
 
+def test_numbers_that_were_given_twice_let_the_chain_go_on_from_either_time() -> None:
+    first = chain_of("abcd")
+    again = [replace(record, seq=record.seq + 5) for record in chain_of("abxyz")[2:]]
+    told = Books([], twice=[GivenTwice("e1", 40, "")])
+    mixed = sorted([*first, *again], key=lambda record: record.seq)
+    assert [link.state for link in check(mixed, told)] == ["begin", "ok", "ok", "gap", "gap", "gap", "ok"]
+    assert "the outbox gave numbers twice" in check(mixed, told)[3].text
+    beside = Books([], twice=[GivenTwice("e1", 40, again[0].body)])
+    kept = [*first, *again[1:]]
+    assert [link.state for link in check(kept, beside)][4:] == ["gap", "ok"], "the first x lies beside a number"
+    assert "broken" in [link.state for link in check(kept, told)], "x is nowhere"
+    assert "broken" in states(mixed)
+    elsewhere = Books([], twice=[GivenTwice("e2", 40, again[0].body)])
+    assert "broken" in [link.state for link in check(mixed, elsewhere)]
+
+
 def test_a_new_outbox_begins_a_new_chain_and_says_so() -> None:
     links = check([*chain_of("ab"), *chain_of("cd", epoch="e2")], Books([]))
     assert [link.state for link in links] == ["begin", "ok", "begin", "ok"]
@@ -310,6 +327,40 @@ def test_the_command_says_where_a_chain_is_broken(tmp_path: Path, tamper: str, w
     code, output = ask(stored(tmp_path, tamper=tamper))
     assert code == 1
     assert where in " ".join(output.split())
+
+
+def recorded(path: Path, whats: str, *, measured: int = 0) -> tuple[str, list[Row]]:
+    """Open an outbox, append measurements and records of the audit, and close it; return its epoch and its rows."""
+    box = Outbox(path)
+    box.append([measurement(n) for n in range(measured)])
+    for what in whats:
+        box.record(Record("audit", what, START_US, {}))
+    assert box.flush()
+    found = box.epoch, box.read(0, 100)
+    box.close()
+    return found
+
+
+def test_an_outbox_that_forgot_what_the_history_has_breaks_no_chain(tmp_path: Path) -> None:
+    """Its log was cut short, and it went on before a receipt could tell it so."""
+    sent, cut_short = tmp_path / "sent.db", tmp_path / "cut_short.db"
+    recorded(sent, "ab")
+    shutil.copy(sent, cut_short)
+    lives = [recorded(sent, "cd"), recorded(cut_short, "wxy", measured=1)]
+    history = History(tmp_path / "history.db")
+    for epoch, rows in lives:
+        records = [row for row in rows if row.rank == AUDIT]
+        history.store([decode_records(GATEWAY, encode_records(GATEWAY, epoch, 0, records))])
+    history.close()
+    assert lives[0][0] == lives[1][0]
+    config = tmp_path / "ward.toml"
+    config.write_text(f'[site]\ndata = "{tmp_path}"\n', "utf-8")
+    code, output = ask(config)
+    assert code == 0, output
+    assert "the outbox gave numbers twice" in " ".join(output.split())
+    with closing(sqlite3.connect(tmp_path / "history.db")) as db, db:
+        db.execute("DELETE FROM conflicts")
+    assert ask(config)[0] == 1, "without them nothing explains it"
 
 
 def test_the_command_needs_a_history(tmp_path: Path) -> None:

@@ -281,3 +281,16 @@ def test_a_certificate_that_is_not_what_it_was_is_reported(run: Run) -> None:
     assert run.seconds() == [("raised", "certificate-changed/of the gateway")]
     run.status["certificate_changes"] = []
     assert run.seconds() == [("cleared", "certificate-changed/of the gateway")]
+
+
+def test_what_was_measured_for_review_is_a_notice_each_and_no_alarm(run: Run) -> None:
+    first = {"metric": "fall_event", "slot": "bay-a", "device": "dot-1", "at_us": 1, "text": "A fall may have happened"}
+    run.status["reviews"] = [first]
+    assert run.seconds(60) == [("raised", "for-review/dot-1/fall_event-1")]
+    (active,) = run.notices.active(START_US)
+    assert (active["slot"], active["priority"], active["text"]) == ("bay-a", "medium", "A fall may have happened")
+    assert "alarm" not in active["text"].lower()
+    run.status["reviews"] = [first, first | {"at_us": 2}]
+    assert run.seconds(60) == [("raised", "for-review/dot-1/fall_event-2")]
+    run.status["reviews"] = []
+    assert {state for state, _ in run.seconds(1)} == {"cleared"}

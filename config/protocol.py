@@ -1,0 +1,101 @@
+"""What a session is: a word, and the fields that belong to it, as in ``balance eyes=closed stance=tandem``.
+
+A result of a test means something only with how the test was done: the fields travel with the protocol, wherever it is
+told. A word that is not here may be somebody's own; a field of a known word that is not here is a mistake.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from config.wording import suggestion
+
+Allowed = tuple[str, ...] | tuple[float, float]
+"""The values that a field may have: words, or a least and a greatest number."""
+
+PACE: Final[Mapping[str, Allowed]] = {
+    "pace": ("comfortable", "fast"), "start": ("static", "dynamic"), "distance_m": (1.0, 100.0),
+}  # fmt: skip
+STANDING: Final[Mapping[str, Allowed]] = {
+    "eyes": ("open", "closed"), "surface": ("firm", "foam"),
+    "stance": ("apart", "together", "semi-tandem", "tandem", "left-leg", "right-leg"),
+}  # fmt: skip
+CHAIR: Final[Mapping[str, Allowed]] = {"hands": ("yes", "no")}
+LAPS: Final[Mapping[str, Allowed]] = {"lap_m": (1.0, 1000.0)}
+
+EVERYWHERE: Final[Mapping[str, Allowed]] = {"ceiling": (60.0, 220.0)}
+"""Fields of every protocol: the heart rate that the patient is not to exceed, a minute."""
+
+FIELDS: Final[Mapping[str, Mapping[str, Allowed]]] = {
+    "free_walk": {}, "rest": {}, "treadmill": {}, "exoskeleton": {}, "abc": {},
+    "stairs": {"steps": (1.0, 1000.0)},
+    "balance": STANDING,
+    "2mwt": LAPS, "6mwt": LAPS,
+    "10mwt": PACE, "4mwt": PACE,
+    "tug": {"distance_m": (1.0, 100.0)},
+    "5xsts": CHAIR, "30scst": CHAIR, "1msts": CHAIR, "sts": CHAIR,
+}  # fmt: skip
+"""The words for what a session is, with their fields: one that nobody else uses gives what cannot be compared."""
+
+PROTOCOLS: Final = tuple(FIELDS)
+
+START, STOP, LAP = "start", "stop", "lap"
+"""Marks in a session that its test goes by: it begins, it ends, a lap is done. What it found by itself gives way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A protocol, taken apart.
+
+    Attributes:
+        word: What is done.
+        fields: How, as it was written.
+    """
+
+    word: str
+    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def number(self, name: str, otherwise: float = math.nan) -> float:
+        """Return a field that is a number; ``otherwise`` where it is not said."""
+        try:
+            return float(self.fields[name])
+        except (KeyError, ValueError):
+            return otherwise
+
+
+def read_protocol(text: str) -> Protocol:
+    """Return what a protocol says; never raises: what cannot be read as a field is left out."""
+    word, *rest = text.split() or [""]
+    pairs = (part.partition("=") for part in rest)
+    return Protocol(word.lower(), MappingProxyType({name: value for name, equals, value in pairs if equals}))
+
+
+def misfit(text: str) -> str:
+    """Return what is wrong with the fields of a protocol; empty if nothing is, or nobody here knows its word."""
+    protocol = read_protocol(text)
+    if protocol.word not in FIELDS:
+        return ""
+    known = {**FIELDS[protocol.word], **EVERYWHERE}
+    for part in text.split()[1:]:
+        name, _, value = part.partition("=")
+        if name not in known:
+            return f"'{part}' is no field of {protocol.word}{suggestion(name, known)}: it has {', '.join(known)}"
+        if problem := _refused(value, known[name]):
+            return f"{name} of {protocol.word} is {problem}, not '{value}'"
+    return ""
+
+
+def _refused(value: str, allowed: Allowed) -> str:
+    """Return what a value had to be; empty if it is that."""
+    if isinstance(allowed[0], str):
+        return "" if value in allowed else f"one of {', '.join(map(str, allowed))}"
+    low, high = allowed
+    try:
+        inside = float(low) <= float(value) <= float(high)
+    except ValueError:
+        inside = False
+    return "" if inside else f"a number from {low:g} to {high:g}"

@@ -1,0 +1,274 @@
+"""Motion sensors and the operators that look at one of them at a time: fed once a second, whatever a step brings.
+
+numpy takes its time to be called: an operator that is called for every step of 50 ms costs twenty times as much as one
+that gets a second at once. So what arrives waits in one array for the whole ward, and each sensor has its own turn in
+the second, which its own samples say: the same in a replay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from config.settings import Device
+from dsp.catalogue import CATALOGUE
+from dsp.found import Found
+from dsp.result import Result, Side
+from gateway.analysis.axes import picks
+from gateway.analysis.motion import ClosingMotion, MarkedMotion, Motion, MotionOperator, Worn
+from gateway.analysis.motions import MOTIONS
+from gateway.analysis.sensor_bank import Refuse
+from gateway.analysis.ward_operators import DeviceResult
+from gateway.clocks.timeline import Ints, Timeline
+from gateway.intake.intake import ArrivedBatch, Stream
+from gateway.model.ward import Bed
+
+TURN_S: Final = 1.0
+"""An operator is called as often: nothing that it finds is later by more for it."""
+ROOM: Final = 256  # samples of a sensor that wait at most: one that samples faster has its turn more often
+SILENT_S: Final = 2.0
+"""What waits of a sensor that has sent nothing for so long is not left waiting."""
+SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
+NOT_FED: Final = -1
+
+
+@dataclass(slots=True)
+class _Sensor:
+    """A device with its operators.
+
+    Attributes:
+        bed: Who wears it, in which session.
+        device: How and where.
+        motions: Rows of the table.
+        row: Of the arrays in which its samples wait.
+        operators: Made when its first samples come, and anew when its rate is another one.
+        rate_hz: What they were made for; 0 before the first.
+        timeline: Of its stream.
+        marks: What was marked before its first sample, with gateway seconds.
+        last: Number of its newest sample.
+    """
+
+    bed: Bed
+    device: Device
+    motions: tuple[Motion, ...]
+    row: int
+    operators: list[MotionOperator] = field(default_factory=list)
+    rate_hz: float = 0.0
+    timeline: Timeline | None = None
+    marks: list[tuple[str, float]] = field(default_factory=list)
+    last: int = 0
+
+
+class MotionBank:
+    """All devices of the ward that have such operators.
+
+    Args:
+        refuse: Told of a device, and why, whose stream an operator cannot take.
+        motions: The table.
+
+    Attributes:
+        found: What the newest step brought, by device number.
+    """
+
+    def __init__(self, refuse: Refuse | None = None, motions: Sequence[Motion] = MOTIONS) -> None:
+        self.found: dict[int, list[Result]] = {}
+        self._refuse = refuse
+        self._motions = motions
+        self._sensors: dict[int, _Sensor] = {}
+        self._free: list[int] = []
+        self._row = np.zeros(0, np.int64)  # by device number; NOT_FED
+        self._version = np.zeros(0, np.int64)  # by device number, of the stream that its row is for
+        self._number = np.zeros(0, np.int64)  # by row: the device
+        self._column, self._sign = np.zeros((0, 6), np.int64), np.zeros((0, 6))  # by row, from `picks`
+        self._index, self._samples = np.zeros((0, ROOM), np.int64), np.zeros((0, ROOM, 6))
+        self._held = np.zeros(0, np.int64)  # by row: how many wait
+        self._due = np.zeros(0, np.int64)  # by row: its turn comes with the sample of this number
+
+    def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> list[int]:
+        """Begin with a person; return the numbers of the devices that have operators."""
+        for number, device in devices.items():
+            motions = tuple(motion for motion in self._motions if number in motion.on(bed, devices))
+            if motions:
+                self._sensors[number] = _Sensor(bed, device, motions, self._take_row(number))
+        return [number for number in devices if number in self._sensors]
+
+    def detach(self, number: int) -> None:
+        """Forget a device: whoever wears it next begins afresh."""
+        if (sensor := self._sensors.pop(number, None)) is not None:
+            self._row[number] = NOT_FED
+            self._held[sensor.row] = 0
+            self._free.append(sensor.row)
+        self.found.pop(number, None)
+
+    def add(self, arrived: ArrivedBatch) -> None:
+        """Have wait what arrived of the devices that have operators."""
+        self._know(int(arrived.numbers.max()))
+        rows = self._row[arrived.numbers]
+        fed = np.flatnonzero(rows != NOT_FED)
+        if not len(fed):
+            return
+        for at in fed[self._version[arrived.numbers[fed]] != arrived.versions[fed]].tolist():
+            self._see_stream(int(arrived.numbers[at]), arrived.streams[at], int(arrived.versions[at]))
+        counts = arrived.start[fed + 1] - arrived.start[fed]
+        rows = rows[fed]
+        alone = self._held[rows] + counts > ROOM
+        if alone.any() or len(np.unique(rows)) < len(rows):
+            for at in range(len(fed)):
+                self._add_one(arrived, int(fed[at]), int(rows[at]))
+        else:
+            self._hold(arrived, arrived.start[fed], counts, rows)
+
+    def step(self) -> None:
+        """Give the sensors whose turn it is to their operators."""
+        if not self._sensors:
+            return
+        held = np.flatnonzero(self._held)
+        newest = self._index[held, self._held[held] - 1]
+        for row in held[newest >= self._due[held]].tolist():
+            self._run(int(self._number[row]))
+
+    def drain(self, numbers: Iterable[int]) -> list[DeviceResult]:
+        """Return what came of devices since the last call."""
+        if not self.found:
+            return []
+        return [(result, (number,)) for number in numbers for result in self.found.pop(number, ())]
+
+    def flush(self, numbers: Iterable[int], silent_since_s: float) -> None:
+        """Let devices have their turn that have sent nothing since a gateway time, and of which something waits."""
+        for number in numbers:
+            sensor = self._sensors[number]
+            if sensor.timeline is not None and self._held[sensor.row] and sensor.timeline.newest_s < silent_since_s:
+                self._run(number)
+
+    def mark(self, number: int, text: str, now_s: float) -> None:
+        """Tell the operators of a device what was marked, and when on the gateway clock."""
+        self._sensors[number].marks.append((text.strip().lower(), now_s))
+        self._tell_marks(self._sensors[number])
+
+    def finish(self, number: int) -> None:
+        """Whoever wears a device takes it off, or the session is over: `drain` then has what was open."""
+        self._run(number)
+        sensor = self._sensors[number]
+        for operator in sensor.operators:
+            if isinstance(operator, ClosingMotion):
+                self._note(number, sensor, operator, operator.finish())
+
+    def _see_stream(self, number: int, stream: Stream, version: int) -> None:
+        """Take a stream that is new, or another one than it was."""
+        sensor, spec = self._sensors[number], stream.spec
+        if sensor.timeline is not None:
+            self._run(number)
+        self._version[number] = version
+        self._column[sensor.row], self._sign[sensor.row] = picks(sensor.device.axes, spec.channels)
+        sensor.timeline = stream.timeline
+        rate_hz = spec.rate_hz or 0.0
+        if sensor.rate_hz != rate_hz:
+            if sensor.operators:
+                self.finish(number)
+            sensor.rate_hz, sensor.operators = rate_hz, []
+            worn = Worn.of(sensor.bed, sensor.device, rate_hz)
+            for motion in sensor.motions:
+                try:
+                    sensor.operators.append(motion.make(worn))
+                except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
+                    if self._refuse is not None:
+                        self._refuse(number, str(problem))
+
+    def _add_one(self, arrived: ArrivedBatch, at: int, row: int) -> None:
+        """Have wait what arrived of one device; as much at a time as there is room for."""
+        number = int(arrived.numbers[at])
+        begin, end = int(arrived.start[at]), int(arrived.start[at + 1])
+        while begin < end:
+            if self._held[row] == ROOM:
+                self._run(number)
+            count = min(end - begin, ROOM - int(self._held[row]))
+            self._hold(arrived, np.array([begin]), np.array([count]), np.array([row]))
+            begin += count
+
+    def _hold(self, arrived: ArrivedBatch, first: Ints, counts: Ints, rows: Ints) -> None:
+        """Put samples behind those that wait of other rows each, for which there is room."""
+        each = np.repeat(np.arange(len(rows)), counts)
+        place = np.arange(len(each)) - np.repeat(np.cumsum(counts) - counts, counts)
+        at, row = first[each] + place, rows[each]
+        place += self._held[row]
+        self._index[row, place] = arrived.index[at]
+        self._samples[row, place] = arrived.samples[at[:, None], self._column[row]] * self._sign[row]
+        self._held[rows] += counts
+
+    def _run(self, number: int) -> None:
+        """Give what waits of a device to its operators."""
+        sensor = self._sensors[number]
+        row, held = sensor.row, int(self._held[sensor.row])
+        if not held:
+            return
+        index = self._index[row, :held].copy()
+        acc, gyr = self._samples[row, :held, :3].copy(), self._samples[row, :held, 3:].copy()
+        self._held[row] = 0
+        sensor.last = int(index[-1])
+        turn = max(1, round(TURN_S * sensor.rate_hz))
+        own = number * SPREAD % turn
+        self._due[row] = (sensor.last - own) // turn * turn + turn + own
+        self._tell_marks(sensor)
+        for operator in sensor.operators:
+            self._note(number, sensor, operator, operator.process(index, acc, gyr))
+
+    def _tell_marks(self, sensor: _Sensor) -> None:
+        """Tell operators of marks, once there are samples by which it is known where on the grid they lie."""
+        if sensor.timeline is None or not sensor.operators or not np.isfinite(sensor.timeline.newest_s):
+            return
+        marks, sensor.marks = sensor.marks, []
+        for text, at_s in marks:
+            known = float(sensor.last)
+            at = known + (at_s - float(sensor.timeline.at(np.array([known]))[0])) * sensor.rate_hz
+            for operator in sensor.operators:
+                if isinstance(operator, MarkedMotion):
+                    operator.mark(text, at)
+
+    def _note(self, number: int, sensor: _Sensor, operator: MotionOperator, found: Iterable[Found]) -> None:
+        if results := [_result(each, sensor, operator.algorithm) for each in found]:
+            self.found.setdefault(number, []).extend(results)
+
+    def _take_row(self, number: int) -> int:
+        if not self._free:
+            rows = len(self._held)
+            more = max(8, rows)
+            for name in ("_index", "_samples", "_column", "_sign", "_held", "_due", "_number"):
+                array = getattr(self, name)
+                setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
+            self._free = list(range(rows + more - 1, rows - 1, -1))
+        self._know(number)
+        row = self._free.pop()
+        self._row[number], self._number[row], self._version[number] = row, number, 0
+        self._held[row] = self._due[row] = 0
+        return row
+
+    def _know(self, number: int) -> None:
+        if number >= len(self._row):
+            more = (0, number + 1)
+            self._row = np.pad(self._row, more, constant_values=NOT_FED)
+            self._version = np.pad(self._version, more)
+
+
+def _result(found: Found, sensor: _Sensor, algorithm: str) -> Result:
+    """Return what was found, on the gateway's clock; what no body can do has no value."""
+    assert sensor.timeline is not None
+    metric = CATALOGUE[found.metric]
+    start_s, end_s = sensor.timeline.at(np.array([found.first, found.last])).tolist()
+    value, quality, reason = found.value, found.quality, found.reason
+    if value is not None and not metric.plausible(value):
+        value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
+    return Result(
+        found.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, found.n, algorithm,
+        found.n_rejected, quality, reason,
+    )  # fmt: skip
+
+
+def _side(placement: str, sides: Sequence[Side]) -> Side:
+    """Return the side of the limb that a sensor is on, where the metric has sides."""
+    for side in sides:
+        if placement.startswith(f"{side}_"):
+            return side
+    return "none" if "none" in sides else "both"
