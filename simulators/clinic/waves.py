@@ -11,9 +11,9 @@ from simulators.motion.source import Floats
 
 SLOWEST_SWAY_HZ, FASTEST_SWAY_HZ = 0.05, 2.5
 """A third of a minute to the quickest corrections: standing people show hardly anything above."""
-SWAY_CORNER_HZ = 0.25
+SWAY_CORNER_HZ = 0.3
 """Above it the power of the sway's displacement falls: half of it lies below 0.3 Hz (Prieto 1996)."""
-SWAY_STEEPNESS = 1.7
+SWAY_STEEPNESS = 2.6
 """Amplitude falls with this power of frequency above the corner."""
 SWAY_SINES = 48
 
