@@ -20,15 +20,18 @@ HARD_MPS = 1.0
 
 
 def ward_hours(who: Patient, hours: float) -> Iterator[list[Item]]:
-    """Yield scripts, each from lying to lying and about `PART_S` long, until that many hours are full."""
+    """Yield scripts, each from standing to lying and about `PART_S` long, until that many hours are full.
+
+    Each begins with a walk, as somebody does who has just been given a sensor: by it an operator learns how it is worn.
+    """
     random = np.random.default_rng([who.seed, 0x3A4D])
     for _ in range(max(1, round(hours * 3600 / PART_S))):
         yield _part(who, random)
 
 
 def _part(who: Patient, random: np.random.Generator) -> list[Item]:
-    script: list[Item] = []
-    left_s = PART_S
+    script: list[Item] = [Staying(3), Walking(distance_m=4), Turning(180), SittingDown(), Staying(20), LyingDown()]
+    left_s = PART_S - 60
     while left_s > 0:
         rests_s, sits_s = float(random.uniform(60, 240)), float(random.uniform(40, 200))
         sides: tuple[Literal["left", "right", "back"], ...] = ("left", "right")
