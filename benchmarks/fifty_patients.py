@@ -23,10 +23,17 @@ from dsp.sway.trial import measure_quiet_stance
 from simulators.clinic.falls import Falling
 from simulators.clinic.patient import Patient, patients
 from simulators.clinic.perform import Mounting, Performance, Signals, perform
-from simulators.clinic.timed_tests import Item, quiet_stance, sit_to_stand, timed_up_and_go
+from simulators.clinic.timed_tests import (
+    Item,
+    quiet_stance,
+    sit_to_stand,
+    ten_metre_walk,
+    timed_up_and_go,
+)
 from simulators.clinic.transfers import Rising, Staying
 from simulators.clinic.truth import Did, Truth
 from simulators.clinic.walks import Walking
+from tests.scoring import detector
 
 RATE_HZ = 100.0
 PACKET = 10
@@ -95,7 +102,7 @@ def heard(make: Callable[..., Any], placement: str, who: Patient, signals: Signa
         newest = int(signals.index[cut][-1])
         got = detector.push(signals.index[cut], signals.acc[cut], signals.gyr[cut])
         events += [{**event, "newest": newest} for event in got]
-    return [*events, *detector.flush()]
+    return [*events, *(detector.flush() if hasattr(detector, "flush") else ())]
 
 
 def played(
@@ -168,6 +175,33 @@ def chair(people: Sequence[Patient], placement: str) -> Iterator[Figure]:
     name = f"5 x sit-to-stand, {placement.replace('_', ' ')}"
     yield Figure(f"{name}: repetitions exact", exact / len(people), 1.0, least=True)
     yield Figure(f"{name}: rise, mean error (s)", _mean(errors), 0.15)
+
+
+def walks(people: Sequence[Patient]) -> Iterator[Figure]:
+    """Measure the speed over ten metres by the strides of both feet within the timed part."""
+    errors = []
+    for who in people:
+        done = feet(ten_metre_walk(), who)
+        [test] = done.truth.of("10mwt")
+        begin, end = float(test.facts["timed_from_s"]), float(test.facts["timed_to_s"])
+        rows = [row for each in strides(done, who) for row in each if begin <= row[0] - row[1] and row[0] <= end]
+        seconds = sum(row[1] for row in rows)
+        speed = sum(row[2] for row in rows) / seconds if rows else 0.0
+        errors.append(abs(speed / float(test.facts["speed_mps"]) - 1))
+    yield Figure("10 m walk, feet: speed, mean error (share)", _mean(errors), 0.02)
+    yield Figure("10 m walk, feet: within 2 %", _share(errors, 0.02, len(people)), 0.9, least=True)
+
+
+def feet(script: Sequence[Item], who: Patient) -> Performance:
+    """Return a performance for sensors on both feet, strapped on askew."""
+    return perform(script, who, rate_hz=RATE_HZ, placements=["left_foot", "right_foot"], start="standing")
+
+
+def strides(done: Performance, who: Patient) -> Iterator[list[tuple[float, float, float]]]:
+    """Yield the strides of each foot: end, time, seconds, and length, metres."""
+    for placement, signals in done.signals.items():
+        events = heard(detector, placement, who, signals)
+        yield [(e["index"] / RATE_HZ, e["time_s"], e["length_m"]) for e in events if e["kind"] == "stride"]
 
 
 def sway(people: Sequence[Patient], _placement: str = "lower_back") -> Iterator[Figure]:
@@ -264,6 +298,7 @@ def measure(people: Sequence[Patient], hours: float, only: Sequence[str] = ()) -
     plans: dict[str, list[Callable[[], Iterator[Figure]]]] = {
         "tug": [lambda p=p: tug(people, p) for p in ("lower_back", "left_thigh", "right_wrist")],  # type: ignore[misc]
         "chair": [lambda p=p: chair(people, p) for p in ("lower_back", "chest", "left_thigh")],  # type: ignore[misc]
+        "walks": [lambda: walks(people)],
         "sway": [lambda: sway(people)],
         "falls": [lambda p=p: falls(people, p) for p in ("lower_back", "chest")],  # type: ignore[misc]
         "ward": [lambda p=p: ward(people, p, hours) for p in ("lower_back", "left_thigh")],  # type: ignore[misc]
@@ -278,7 +313,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=50)
     parser.add_argument("--hours", type=float, default=1 / 3, help="of ward movement of each patient")
-    parser.add_argument("--only", default="", help="of tug, chair, sway, falls, ward; separated by commas")
+    parser.add_argument("--only", default="", help="of tug, chair, walks, sway, falls, ward; separated by commas")
     given = parser.parse_args()
     figures = []
     for figure in measure(patients(given.patients), given.hours, [o for o in given.only.split(",") if o]):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import fifty_patients
-from benchmarks.fifty_patients import Figure, agreement, chair, falls, sway, tug
+from benchmarks.fifty_patients import Figure, agreement, chair, falls, sway, tug, walks
 from simulators.clinic.patient import patients
 from simulators.clinic.truth import Truth
 
@@ -35,6 +35,10 @@ def test_a_timed_up_and_go_is_timed_by_a_lower_back() -> None:
 @pytest.mark.parametrize("placement", ["lower_back", "chest"])
 def test_chair_stands_are_counted_and_timed(placement: str) -> None:
     assert missed(chair(SIX, placement)) == []
+
+
+def test_ten_metres_have_their_speed_from_the_strides_of_the_feet() -> None:
+    assert missed(walks(SIX)) == []
 
 
 def test_sway_is_that_of_the_true_movement() -> None:
