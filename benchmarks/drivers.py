@@ -17,7 +17,7 @@ from tests.fuzz.devices import contract_of
 
 FRAMES = 30
 DEVICES = 20  # each with a packet of ten samples, decoded together as the gateway does
-OFTEN = ("exoskeleton", "imu")  # streams of which a step brings several samples
+OFTEN = ("acceleration", "emg", "exoskeleton", "imu", "orientation")  # streams of which a step brings several samples
 ROUNDS = 20  # the best counts: what else the machine does is no cost of the driver
 GOAL_US = 30.0  # a notification that brings a whole record, on the smallest machine that we run on
 

@@ -24,6 +24,7 @@ from drivers.movella_dot.driver import MovellaDotDecoder
 from drivers.shimmer3.decoder import Shimmer3Decoder
 from dsp.contact.detector import ContactDetector
 from dsp.lower_back.lower_back import LowerBack
+from gateway.analysis.motion_bank import MotionBank
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Bank
 from gateway.analysis.warm_up import warm_up
@@ -120,7 +121,7 @@ def run(made: Ward, folder: Path, *, paced: bool = True) -> Spent:
 def _disjoint(spent: dict[str, float], process: float) -> dict[str, float]:
     """Return the parts of so many processor seconds, each without the parts that were timed within it."""
     parts = dict(spent)
-    parts["results"] -= parts["intake"] + parts["turning"]
+    parts["results"] -= parts["intake"] + parts["turning"] + parts["one sensor at a time"]
     parts["intake"] -= parts["decode"] + parts["time"]
     parts["turning"] -= parts["kernels"]
     parts["the rest"] = process - sum(parts.values())
@@ -162,6 +163,8 @@ def pipeline_parts() -> list[tuple[type, str, str]]:
         (Intakes, "decode", "intake"),
         (Intakes, "place", "intake"),
         (Bank, "run", "turning"),
+        (MotionBank, "add", "one sensor at a time"),
+        (MotionBank, "step", "one sensor at a time"),
         (Pipeline, "step", "results"),
     ]
 

@@ -25,6 +25,10 @@ STANDING: Final[Mapping[str, Allowed]] = {
     "stance": ("apart", "together", "semi-tandem", "tandem", "left-leg", "right-leg"),
 }  # fmt: skip
 CHAIR: Final[Mapping[str, Allowed]] = {"hands": ("yes", "no")}
+REPEATED: Final[Mapping[str, Allowed]] = {
+    "reps": (1.0, 1000.0), "sets": (1.0, 100.0), "rom": (0.0, 360.0), "least_rom": (1.0, 180.0),
+}  # fmt: skip
+"""Prescribed repetitions and sets, degrees that one must reach to be done, and degrees below which it is none."""
 LAPS: Final[Mapping[str, Allowed]] = {"lap_m": (1.0, 1000.0)}
 
 EVERYWHERE: Final[Mapping[str, Allowed]] = {"ceiling": (60.0, 220.0)}
@@ -34,6 +38,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Allowed]]] = {
     "free_walk": {}, "rest": {}, "treadmill": {}, "exoskeleton": {}, "abc": {},
     "stairs": {"steps": (1.0, 1000.0)},
     "balance": STANDING,
+    "exercise": REPEATED,
     "2mwt": LAPS, "6mwt": LAPS,
     "10mwt": PACE, "4mwt": PACE,
     "tug": {"distance_m": (1.0, 100.0)},

@@ -281,6 +281,13 @@ class Slot(Section):
     mass_kg: float | None = Field(
         None, ge=2.0, le=400.0, description="Body mass in kilograms: gives power, and torque by mass."
     )
+    heart_ceiling: float | None = Field(
+        None,
+        ge=60.0,
+        le=220.0,
+        description="Heart rate that the patient is not to exceed, a minute: above it for"
+        " long, staff get a notice for review. A field 'ceiling' of a session's protocol takes its place.",
+    )
     affected_side: Literal["left", "right", "both", "none"] = Field(
         "none", description="The side that the illness affects more, if it has one."
     )

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from drivers.driver import Link
 from drivers.errors import DialogueError, MalformedFrameError
@@ -18,6 +21,9 @@ from drivers.errors import DialogueError, MalformedFrameError
 SKIPPED: Final = "bytes that belong to no message"
 BAD_SUM: Final = "check sum"
 MOST_BYTE_WAIT_S: Final = 1.0  # between two bytes of an answer: beyond it nothing more comes
+
+
+Rows = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +35,14 @@ class Form:
         longest_head: Bytes from which on `size` surely knows.
         size: Number of bytes of the message that begins at a place; 0 while its head is not whole.
         whole: Whether the check sum of a message is right.
+        whole_rows: The same (n,) of messages (n, size).
     """
 
     mark: bytes
     longest_head: int
     size: Callable[[bytes, int], int]
     whole: Callable[[bytes], bool]
+    whole_rows: Callable[[Rows], NDArray[np.bool_]]
 
     def message(self, data: bytes) -> bytes:
         """Return the bytes if they are exactly one message; raises MalformedFrameError."""
@@ -45,40 +53,68 @@ class Form:
         return data
 
 
+class Found(NamedTuple):
+    """Messages of one connection.
+
+    Attributes:
+        messages: In order.
+        arrival_ns: Arrival of the last byte of each.
+    """
+
+    messages: list[bytes]
+    arrival_ns: list[int]
+
+
 class Messages:
     """Cuts the bytes of one connection into messages.
 
     Args:
         form: How they look.
         faults: Where bytes that belong to none, and wrong check sums, are counted.
+
+    Attributes:
+        rest: Bytes that are undecided yet.
     """
 
     def __init__(self, form: Form, faults: Counter[str]) -> None:
         self._form = form
         self._faults = faults
-        self._rest = b""
+        self.rest = b""
 
-    def cut(self, new: bytes, found: list[bytes]) -> None:
-        """Append the messages that these bytes complete."""
+    def cut(self, pieces: Iterable[tuple[int, bytes]], *, trusting: bool = False) -> Found | None:
+        """Return the messages that these bytes complete.
+
+        Args:
+            pieces: Bytes, with their arrival.
+            trusting: Leave the check sums for whoever asked: most bytes are nothing but messages. None, and nothing is
+                counted, where others stand between them; `rest` is then to be set back.
+        """
         mark, size_of, whole = self._form.mark, self._form.size, self._form.whole
-        data = self._rest + new
-        at, end = 0, len(data)
-        while at < end:
-            if not data.startswith(mark, at):
-                at = self._skipped(data, at)
-                if end - at < len(mark):
+        found = Found([], [])
+        messages, arrived = found
+        for arrival_ns, new in pieces:
+            data = self.rest + new
+            at, end = 0, len(data)
+            while at < end:
+                if not data.startswith(mark, at):
+                    if trusting and not mark.startswith(data[at:]):
+                        return None
+                    at = self._skipped(data, at)
+                    if end - at < len(mark):
+                        break
+                size = size_of(data, at)
+                if not size or at + size > end:
                     break
-            size = size_of(data, at)
-            if not size or at + size > end:
-                break
-            message = data[at : at + size]
-            if whole(message):
-                found.append(message)
-                at += size
-            else:
-                self._faults[BAD_SUM] += 1
-                at = self._skipped(data, at)
-        self._rest = data[at:]
+                message = data[at : at + size]
+                if trusting or whole(message):
+                    messages.append(message)
+                    arrived.append(arrival_ns)
+                    at += size
+                else:
+                    self._faults[BAD_SUM] += 1
+                    at = self._skipped(data, at)
+            self.rest = data[at:]
+        return found
 
     def _skipped(self, data: bytes, at: int) -> int:
         """Return where a message could begin behind ``at``, and count what lies between."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -57,9 +58,7 @@ class Gathered:
 
     def count(self, fault: str, places: NDArray[np.int64]) -> None:
         """Count a fault of each of these messages, of its device."""
-        for device, n in enumerate(np.bincount(self.owner[places], minlength=len(self.faults)).tolist()):
-            if n:
-                self.faults[device][fault] += n
+        count(self.faults, fault, self.owner[places])
 
     def packets(self, undated: str) -> list[Packets]:
         """Return the samples of each stream; those whose message tells no time are left out and counted so."""
@@ -80,3 +79,9 @@ class Gathered:
                 stream, counts.tolist(), self.arrival_ns[places], ticks, samples, self.flags[places]
             )
         return found
+
+
+def count(faults: Sequence[Counter[str]], what: str, owner: NDArray[np.int64]) -> None:
+    """Count a fault of samples of these devices, by their places among all, each with its own device."""
+    for device, n in Counter(owner.tolist()).items():
+        faults[device][what] += n

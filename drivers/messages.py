@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.driver import BatchDecoder, Decoder
-from drivers.framing import Form, Messages
+from drivers.framing import Form, Found, Messages
 from drivers.gathered import Gathered
 from drivers.packet import Frames, Packets
 
 DATA_CHANNEL: Final = "data"
 CONFIGURATION_CHANNEL: Final = "configuration"
+NONE: Final = Found([], [])
 NONE_BEFORE: Final = -1
 MOST_LAYOUTS: Final = 8  # that are known of messages of one size: a device sends few, and garbage makes any
 
@@ -41,6 +42,7 @@ class Layout(Protocol):
 
 
 L = TypeVar("L", bound=Layout)
+Sized = tuple[NDArray[np.int64], NDArray[np.uint8]]  # places among all messages, and bytes (n, size)
 
 
 class MessageDecoder(BatchDecoder, Generic[L]):
@@ -70,35 +72,52 @@ class MessageDecoder(BatchDecoder, Generic[L]):
     def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
         """Decode what the ports of several devices gave, all messages at once."""
         ours = cast("Sequence[MessageDecoder[L]]", decoders)
-        messages, counts, arrival_ns = cls._cut(ours, frames)
-        if not messages:
+        found, sized = cls._cut(ours, frames)
+        if not sized:
             return []
-        owner = np.repeat(np.arange(len(ours)), counts)
+        owner, arrival_ns = _owners(found), list(chain.from_iterable([own.arrival_ns for own in found]))
         gathered = Gathered([each.faults for each in ours], owner, np.array(arrival_ns, np.int64))
         known = cast("dict[int, list[L]]", cls.layouts)
-        for layout, rows, places in alike(messages, known, lambda at: ours[owner[at]].layout_of(messages[at])):
-            cls.read(ours, layout, rows, places, gathered)
+        for places, rows in sized:
+            own = alike(places, rows, known, lambda place, message: ours[owner[place]].layout_of(message))
+            for layout, here, at in own:
+                cls.read(ours, layout, here, at, gathered)
         cls.mark_missing(ours, gathered)
         return gathered.packets(cls.no_time)
 
     @classmethod
-    def _cut(cls, decoders: Sequence[MessageDecoder[L]], frames: Frames) -> tuple[list[bytes], list[int], list[int]]:
-        """Return the messages of the devices, how many each has, and the arrival of each."""
-        messages: list[bytes] = []
-        arrival_ns: list[int] = []
-        counts: list[int] = []
-        arrived = frames.arrival_ns.tolist()
-        for decoder, (begin, end) in zip(decoders, pairwise(frames.start.tolist()), strict=True):
-            first = len(messages)
-            for at in range(begin, end):
-                if frames.channels[at] == CONFIGURATION_CHANNEL:
-                    decoder.configure(frames.data[at])
-                elif frames.channels[at] == DATA_CHANNEL:
-                    before = len(messages)
-                    decoder.messages.cut(frames.data[at], messages)
-                    arrival_ns += [arrived[at]] * (len(messages) - before)
-            counts.append(len(messages) - first)
-        return messages, counts, arrival_ns
+    def _cut(cls, decoders: Sequence[MessageDecoder[L]], frames: Frames) -> tuple[list[Found], list[Sized]]:
+        """Return the messages of each device, and all of them by size.
+
+        Most devices bring nothing but messages, whose check sums are looked at together; only those of which that does
+        not hold are cut message by message.
+        """
+        pieces = [decoder.data_of(own) for decoder, own in zip(decoders, frames.pieces(), strict=True)]
+        rests = [decoder.messages.rest for decoder in decoders]
+        tried = [each.messages.cut(own, trusting=True) for each, own in zip(decoders, pieces, strict=True)]
+        found = [own or NONE for own in tried]
+        sized, owner = by_size(found), _owners(found)
+        spoilt = {at for at, own in enumerate(tried) if own is None}
+        for places, rows in sized:
+            whole = cls.form.whole_rows(rows)
+            if not whole.all():
+                spoilt.update(owner[places[~whole]].tolist())
+        if spoilt:
+            for at in spoilt:
+                decoders[at].messages.rest = rests[at]
+                found[at] = decoders[at].messages.cut(pieces[at]) or NONE
+            sized = by_size(found)
+        return found, sized
+
+    def data_of(self, frames: Iterable[tuple[int, str, bytes]]) -> list[tuple[int, bytes]]:
+        """Return what the port gave; what was announced is taken."""
+        data = []
+        for arrival_ns, channel, piece in frames:
+            if channel == DATA_CHANNEL:
+                data.append((arrival_ns, piece))
+            elif channel == CONFIGURATION_CHANNEL:
+                self.configure(piece)
+        return data
 
     @abstractmethod
     def configure(self, data: bytes) -> None:
@@ -126,41 +145,55 @@ class MessageDecoder(BatchDecoder, Generic[L]):
         """Flag the messages before which some of the same device were lost."""
 
 
+def by_size(found: Sequence[Found]) -> list[Sized]:
+    """Return the messages of several devices by size: their places among all, and their bytes (n, size)."""
+    messages = list(chain.from_iterable([own.messages for own in found]))
+    sizes = np.array(list(map(len, messages)), np.int64)
+    sized = []
+    for size in np.unique(sizes).tolist():
+        places = np.flatnonzero(sizes == size)
+        own = b"".join([messages[place] for place in places.tolist()])
+        sized.append((places, np.frombuffer(own, np.uint8).reshape(-1, size)))
+    return sized
+
+
+def _owners(found: Sequence[Found]) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(found)), [len(own.messages) for own in found])
+
+
 def alike(
-    messages: Sequence[bytes], known: dict[int, list[L]], layout_of: Callable[[int], L | None]
+    places: NDArray[np.int64],
+    rows: NDArray[np.uint8],
+    known: dict[int, list[L]],
+    layout_of: Callable[[int, bytes], L | None],
 ) -> Iterator[tuple[L, NDArray[np.uint8], NDArray[np.int64]]]:
-    """Yield messages that are laid out alike: their layout, their bytes (n, size), and their places among all.
+    """Yield messages of one size that are laid out alike: their layout, their bytes (n, size), and their places.
 
     Args:
-        messages: Whole messages.
+        places: Of the messages, among all.
+        rows: The messages, (n, size).
         known: Layouts that were met before, by size of the message; kept up to date.
         layout_of: Reads the layout of the message at a place; None where that makes no sense: it is left out.
     """
-    sizes: dict[int, list[int]] = {}
-    for place, message in enumerate(messages):
-        sizes.setdefault(len(message), []).append(place)
-    for size, own in sizes.items():
-        places = np.array(own, np.int64)
-        rows = np.frombuffer(b"".join([messages[place] for place in own]), np.uint8).reshape(-1, size)
-        layouts = known.setdefault(size, [])
-        for layout in tuple(layouts):
-            same = (rows[:, layout.at] == layout.heads).all(axis=1)
-            if same.all():
-                yield layout, rows, places
-                places = places[:0]
-                break
-            if same.any():
-                yield layout, rows[same], places[same]
-                rows, places = rows[~same], places[~same]
-        while len(places):
-            layout_here = layout_of(int(places[0]))
-            if layout_here is None:
+    layouts = known.setdefault(rows.shape[1], [])
+    untried = list(layouts)
+    while len(places):
+        if untried:
+            layout: L | None = untried.pop(0)
+        else:
+            layout = layout_of(int(places[0]), rows[0].tobytes())
+            if layout is None:
                 rows, places = rows[1:], places[1:]
                 continue
-            layouts.insert(0, layout_here)
+            layouts.insert(0, layout)
             del layouts[MOST_LAYOUTS:]
-            same = (rows[:, layout_here.at] == layout_here.heads).all(axis=1)
-            yield layout_here, rows[same], places[same]
+        assert layout is not None
+        same = (rows.take(layout.at, 1) == layout.heads).all(axis=1)
+        if same.all():
+            yield layout, rows, places
+            return
+        if same.any():
+            yield layout, rows[same], places[same]
             rows, places = rows[~same], places[~same]
 
 

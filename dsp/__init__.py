@@ -13,6 +13,7 @@ What is looked for stands where this says:
 - how long and how high a stride is: ``contact/stride_kernel.py``; cadence, symmetry, variability: ``gait/window.py``;
 - how a sensor is turned: ``orientation/``; how it is strapped on: ``mounting/``; the angle of a joint: ``joints/``;
 - beats: ``heart/``; how somebody sways who stands still: ``sway/``; freezing of gait: ``freezing/``;
+- a tremor: ``tremor/``; use of the arms: ``arms/``; repetitions of an exercise: ``repetitions/``;
 - whether samples are in the units they should be in: ``units.py``;
 - the same of a whole recording in arrays, a function each: ``whole_recordings.py`` (docs/arrays.md).
 """

@@ -8,7 +8,8 @@ about health. The limits of cadence, speed, stride length, stride time and step 
 
 The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
 fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
-`dsp.freezing_metrics`.
+`dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of exercises that are repeated in `dsp.repetition_metrics`,
+of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in `dsp.posture_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -21,12 +22,17 @@ from types import MappingProxyType
 from typing import Final
 
 from dsp.balance_metrics import BALANCE
+from dsp.exertion_metrics import EXERTION
 from dsp.exoskeleton_metrics import EXOSKELETON
 from dsp.freezing_metrics import FREEZING
 from dsp.gait_metrics import GAIT
 from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
+from dsp.posture_metrics import POSTURE
+from dsp.repetition_metrics import REPETITIONS
 from dsp.result import Side
+from dsp.transfer_metrics import TRANSFERS
+from dsp.tremor_metrics import TREMOR
 
 SIDELESS: Final[tuple[Side, ...]] = ("none",)
 
@@ -68,6 +74,11 @@ METRICS: Final[tuple[Metric, ...]] = (
     *HEALTH,
     *BALANCE,
     *FREEZING,
+    *EXERTION,
+    *TREMOR,
+    *REPETITIONS,
+    *POSTURE,
+    *TRANSFERS,
     _device(
         "battery_pct",
         "Battery",

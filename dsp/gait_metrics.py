@@ -166,7 +166,8 @@ GAIT: Final[tuple[Metric, ...]] = (
         exo_low=0.05,
         description=(
             "Horizontal displacement of a foot from one foot-flat to the next (zero-velocity updates); from the "
-            "lower back twice the step length 2√(2lh − h²) of an inverted pendulum (Zijlstra & Hof 2003)."
+            "lower back twice the step length 2√(2lh − h²) of an inverted pendulum (Zijlstra & Hof 2003), less in a "
+            "turn."
         ),
     ),
     _space(

@@ -1,4 +1,4 @@
-"""How smooth a movement was, from its speed: spectral arc length and log dimensionless jerk.
+"""How smooth a movement was, from its speed or acceleration: spectral arc length and log dimensionless jerk.
 
 Plain functions of one movement that somebody has already cut out: both depend on where it begins and ends, so a value
 of a stride and one of a whole exercise are different metrics. Nearer to zero is smoother for both.
@@ -71,6 +71,36 @@ def log_dimensionless_jerk(speed: ArrayLike, rate_hz: float) -> float:
     if squares == 0.0:
         return math.nan
     return -math.log((len(values) * dt) ** 3 / float(np.max(np.abs(values))) ** 2 * squares)
+
+
+def log_dimensionless_jerk_acc(acc: ArrayLike, rate_hz: float) -> float:
+    """Return -ln(T / a_peak^2 * integral of |da/dt|^2 dt) of an inertial sensor's movement; NaN where there was none.
+
+    It is taken from the acceleration itself, since an integrated one drifts. The mean over the movement is taken off
+    for gravity: a sensor that tilts on the way measures some of it as jerk.
+
+    Args:
+        acc: (n, axes) specific force, any unit.
+        rate_hz: Sampling rate.
+
+    Source: Melendez-Calderon, Shirota, Balasubramanian 2021, doi 10.3389/fbioe.2020.558771.
+    """
+    _movement([], rate_hz)
+    values = np.asarray(acc, np.float64)
+    if len(values) < 2 or not np.all(np.isfinite(values)):
+        return math.nan
+    moved = values - values.mean(axis=0)
+    peak_squared = float((moved**2).sum(axis=1).max())
+    squares = float((np.diff(moved, axis=0) ** 2).sum()) * rate_hz
+    if squares == 0.0:
+        return math.nan
+    return -math.log(len(values) / rate_hz / peak_squared * squares)
+
+
+def speed_like(acc: ArrayLike, gravity: float = 9.80665) -> NDArray[np.float64]:
+    """Return (n,) how far the size of a specific force (n, 3), m/s², is from gravity: what `sparc` takes of it."""
+    size: NDArray[np.float64] = np.sqrt((np.asarray(acc, np.float64) ** 2).sum(axis=1))
+    return np.abs(size - gravity)
 
 
 def _movement(speed: ArrayLike, rate_hz: float) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.batch import Batch
-from dsp.contact.events import FINAL_CONTACT, INITIAL_CONTACT
+from dsp.contact.events import FINAL_CONTACT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import TURNING
 from dsp.shank.contacts import ShankContacts
@@ -32,6 +32,8 @@ class FootDetector:
         for event in self._contacts.process(Batch.single(index, acc, gyr, self._sensor)):
             if event["kind"] in KINDS:
                 yield {"kind": KINDS[int(event["kind"])], "index": float(event["index"])}
+            elif event["kind"] == GAP:
+                self._straight = False  # nobody saw whether the stride before turned
         for stride in self._contacts.strides:
             straight, self._straight = self._straight, abs(stride["turn"]) < TURNING
             if straight and self._straight and np.isfinite(stride["time_s"]):

@@ -12,9 +12,10 @@ from typing import ClassVar, Final, Literal
 import numpy as np
 
 from drivers.bno08x_rvc.message import DEGREES_A_STEP, MARK, MESSAGE, holds
+from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.driver import Decoder, Driver, Link
 from drivers.fixed_frames import FixedFrames
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Packets, StreamSpec
 
 DATA_CHANNEL: Final = "data"
 RATE_HZ: Final = 100.0
@@ -30,7 +31,7 @@ ACCELERATION: Final = StreamSpec(
 )
 
 
-class Bno08xRvcDecoder(Decoder):
+class Bno08xRvcDecoder(ColumnDecoder):
     """Messages to samples, one each."""
 
     def __init__(self) -> None:
@@ -42,23 +43,18 @@ class Bno08xRvcDecoder(Decoder):
         """Always the same."""
         return {spec.name: spec for spec in (ORIENTATION, ACCELERATION)}
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave."""
-        messages: list[bytes] = []
-        arrivals: list[int] = []
-        for frame in frames:
-            if frame.channel == DATA_CHANNEL:
-                found = self._messages.cut(frame.data)
-                messages += found
-                arrivals += [frame.arrival_ns] * len(found)
-        if not messages:
-            return []
-        rows = np.frombuffer(b"".join(messages), MESSAGE)
-        arrival_ns, ticks = np.array(arrivals, np.int64), rows["index"].astype(np.int64)
-        flags = np.full(len(rows), Flag.NONE, np.uint8)
+    def sort(self, frames: Pieces, told: Told) -> None:
+        """Take the messages that the port gave."""
+        told[MARK].fill(frames, DATA_CHANNEL, self._messages.cut)
+
+    @classmethod
+    def read(cls, decoders: Sequence[Decoder], how: bytes, columns: Columns) -> list[Packets]:  # noqa: ARG003
+        """Read all messages: they are alike."""
+        rows = np.frombuffer(b"".join(columns.rows), MESSAGE)
+        columns.ticks = rows["index"].tolist()
         return [
-            Packet(ORIENTATION.name, arrival_ns, ticks, rows["angles"] * RAD_A_STEP, flags),
-            Packet(ACCELERATION.name, arrival_ns, ticks, rows["acc"] * MS2_A_STEP, flags),
+            columns.packets(ORIENTATION.name, rows["angles"] * RAD_A_STEP),
+            columns.packets(ACCELERATION.name, rows["acc"] * MS2_A_STEP),
         ]
 
 

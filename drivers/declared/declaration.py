@@ -103,10 +103,6 @@ class Declaration:
     streams: Mapping[str, StreamSpec]
     missing: float | None
 
-    def columns(self, stream: str) -> list[int]:
-        """Return the numbers of the values that are channels of a stream."""
-        return [at for at, value in enumerate(self.values) if value.stream == stream]
-
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -8,9 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from drivers.declared.checksums import CHECKSUMS
 from drivers.declared.declaration import Binary, Declaration, Text
 from drivers.errors import MalformedFrameError
@@ -45,11 +42,7 @@ class Reader(ABC):
 
     @abstractmethod
     def take(self, data: bytes) -> Sequence[Any]:
-        """Return the rows that these bytes complete, as `table` wants them."""
-
-    @abstractmethod
-    def table(self, rows: Sequence[Any]) -> NDArray[np.float64]:
-        """Return the values of rows, (n, values)."""
+        """Return the rows that these bytes complete, as `Meaning.table` wants them."""
 
 
 class TextReader(Reader):
@@ -81,15 +74,13 @@ class TextReader(Reader):
                 self._faults[str(problem)] += 1
         return found
 
-    def table(self, rows: Sequence[list[float]]) -> NDArray[np.float64]:
-        """Return the values of lines."""
-        return np.array(rows, np.float64)
-
     def row(self, line: bytes) -> list[float]:
         """Return the values of one line; raises MalformedFrameError."""
         if len(line) > LONGEST_LINE:
             raise MalformedFrameError(OVERSIZED)
-        fields = self._fields(line)
+        fields = line.split(self._separator) if self._regex is None else self._matched(line)
+        if len(fields) != self._count:
+            fields = self._counted(fields)
         try:
             if b"_" not in line:  # of a number, Python would make something of it
                 return list(map(float, fields))  # type: ignore[arg-type]  # None goes the other way
@@ -97,20 +88,17 @@ class TextReader(Reader):
             pass
         return [_number(field) for field in fields]
 
-    def _fields(self, line: bytes) -> Sequence[bytes | None]:
-        if self._regex is not None:
-            match = self._regex.fullmatch(line.strip())
-            if match is None:
-                raise MalformedFrameError(NO_MATCH)
-            return match.groups()
-        fields = line.split(self._separator)
-        if len(fields) == self._count + 1 and not fields[-1].strip():
-            fields.pop()  # a separator behind the last value too
-        if len(fields) != self._count:
-            raise MalformedFrameError(
-                COMMAS if self._separator == b"," and len(fields) == 2 * self._count else OTHER_COUNT
-            )
-        return fields
+    def _matched(self, line: bytes) -> Sequence[bytes | None]:
+        match = self._regex.fullmatch(line.strip()) if self._regex else None
+        if match is None:
+            raise MalformedFrameError(NO_MATCH)
+        return match.groups()
+
+    def _counted(self, fields: Sequence[bytes | None]) -> Sequence[bytes | None]:
+        """Return the fields but for an empty one behind the last value; raises MalformedFrameError."""
+        if len(fields) == self._count + 1 and not (fields[-1] or b"").strip():
+            return fields[:-1]
+        raise MalformedFrameError(COMMAS if self._separator == b"," and len(fields) == 2 * self._count else OTHER_COUNT)
 
     def _lines(self, data: bytes) -> list[bytes]:
         *whole, rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
@@ -176,10 +164,6 @@ class StructReader(Reader):
             else:
                 found.append(frame[begin:end])
         return found
-
-    def table(self, rows: Sequence[bytes]) -> NDArray[np.float64]:
-        """Return the values of structs."""
-        return np.array(list(self._form.layout.iter_unpack(b"".join(rows))), np.float64)
 
     def _holds(self, frame: bytes) -> bool:
         if not self._sum_bytes:

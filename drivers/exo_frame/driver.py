@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
+from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.exo_frame.continuity import Continuity
-from drivers.exo_frame.frame import Device, Limb, parse_part
+from drivers.exo_frame.frame import LIMB_MARK, Device, Limb, LimbFields, parse_device, parse_limb, parse_part
 from drivers.exo_frame.framing import Framing
-from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint
+from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint, rows_of
 from drivers.exoskeleton import FAULTS, JOINTS, OF_JOINT, SIDES, STATE, STREAM, stream
 from drivers.gatt.battery import BATTERY
 from drivers.identity import Identity
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Packets, StreamSpec
 
 DATA_CHANNEL: Final = "data"  # bytes of a serial port
 PART_CHANNEL: Final = "measurement"  # one part a notification or a datagram
@@ -33,7 +34,8 @@ COUNTS: Final = 1 << 16  # the counter of samples begins again after so many
 MOST_LOST: Final = 1000  # counts ahead that are a loss; more is a counter that began again, ten seconds at 100 Hz
 MOST_LATE: Final = 32  # counts back that are a part that was overtaken; more is a counter that began again
 
-MISSING, TRUNCATED, CLIPPED = map(int, (Flag.MISSING, Flag.TRUNCATED, Flag.CLIPPED))
+MISSING, TRUNCATED = int(Flag.MISSING), int(Flag.TRUNCATED)
+CLIPPED, NONE = np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE)
 
 LISTEN_BYTES: Final = 32  # at a time: a device part is little more
 LISTEN_S: Final = 1.5  # for them: a device part comes at least once a second
@@ -57,24 +59,6 @@ USUAL: Final = Device(
 )  # fmt: skip
 """What the streams look like before a device has said what it has."""
 
-Row = tuple[int, list[float]]  # arrival, values
-
-
-class Sample(NamedTuple):
-    """A sample whose parts have all come, or will not; its numbers are still bytes.
-
-    Attributes:
-        arrival_ns: Of its last part.
-        time_us: Device clock.
-        flags: But for `Flag.CLIPPED`.
-        row: What `Rows` reads.
-    """
-
-    arrival_ns: int
-    time_us: int
-    flags: int
-    row: bytes
-
 
 def channels_of(device: Device) -> list[str]:
     """Return the channels of a device: those of its legs, then those of its joints."""
@@ -93,7 +77,7 @@ def _sides(device: Device) -> list[tuple[str, tuple[str, ...]]]:
     return list(zip(SIDES, device.joints, strict=True))
 
 
-class ExoFrameDecoder(Decoder):
+class ExoFrameDecoder(ColumnDecoder):
     """Parts to samples: the two sides of an instant become one. A part comes in a frame of its own, or framed in bytes.
 
     What an exoskeleton sends in a step is hundreds of parts a second, so parts are only sorted here one by one: their
@@ -116,7 +100,7 @@ class ExoFrameDecoder(Decoder):
         self._missing = [b"" if own is None else NO_LEG + b"".join(map(no_joint, own)) for own in self._numbers]
         self._sides = sum(1 << side for side, own in enumerate(self._numbers) if own)
         self._open = list(self._missing)  # what has come of each side
-        self._rows = Rows([len(own) for own in self._numbers if own])
+        self._rows = rows_of(tuple(len(own) for own in self._numbers if own))
         main = stream(channels_of(device), rate_hz=float(device.rate_hz), tick_hz=TICK_HZ, tick_bits=TICK_BITS)
         self._streams = {spec.name: spec for spec in (main, STATE, FAULTS, BATTERY)}
 
@@ -125,48 +109,38 @@ class ExoFrameDecoder(Decoder):
         """As the device said what it has; before, what many have."""
         return self._streams
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what came, part by part."""
-        samples: list[Sample] = []
-        told: dict[str, list[Row]] = {STATE.name: [], FAULTS.name: [], BATTERY.name: []}
-        for frame in frames:
-            for data in self._parts(frame):
+    def sort(self, frames: Pieces, told: Told) -> None:
+        """Sort what came, part by part."""
+        for arrival_ns, channel, data in frames:
+            for part in self._parts(channel, data):
                 try:
-                    part = parse_part(data)
-                    if isinstance(part, Limb):
-                        self._check(part, frame.channel)
-                        self._add_limb(part, frame.arrival_ns, samples)
+                    if part.startswith(LIMB_MARK):
+                        self._add_limb(parse_limb(part), channel, arrival_ns, told)
                     else:
-                        self._announced(part)
-                        _add_device_rows(part, frame.arrival_ns, told)
+                        self._add_device(parse_device(part), arrival_ns, told)
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
-        found = [self._sampled(samples)] if samples else []
-        return found + [_packet(self._streams[name], rows) for name, rows in told.items() if rows]
 
-    def _parts(self, frame: Frame) -> Iterable[bytes]:
-        if frame.channel == DATA_CHANNEL:
-            return self._framing.parts(frame.data)
-        if frame.channel == FOREIGN_CHANNEL and len(frame.data) == 4 and any(frame.data):
-            self.faults[FOREIGN] += int.from_bytes(frame.data, "big")
-        return (frame.data,) if frame.channel == PART_CHANNEL else ()
+    def _parts(self, channel: str, data: bytes) -> Sequence[bytes]:
+        if channel == DATA_CHANNEL:
+            return self._framing.parts(data)
+        if channel == FOREIGN_CHANNEL and len(data) == 4 and any(data):
+            self.faults[FOREIGN] += int.from_bytes(data, "big")
+        return (data,) if channel == PART_CHANNEL else ()
 
-    def _check(self, part: Limb, channel: str) -> None:
-        """See that a part is of this device, and of no sample that is told already; raises MalformedFrameError.
+    def _add_limb(self, limb: LimbFields, channel: str, arrival_ns: int, told: Told) -> None:
+        """Take what came of one side; raises MalformedFrameError where it is of no sample of this device.
 
         A port keeps the order of its bytes; the network keeps neither order nor number of its datagrams.
         """
+        right, last, counter, time_us, numbers, body = limb
         if self._refused:
             raise MalformedFrameError(self._refused)
-        if channel != PART_CHANNEL or self._counter is None:
-            return
-        if (self._counter - part.counter) % COUNTS <= MOST_LATE:
+        newest = self._counter
+        if channel == PART_CHANNEL and newest is not None and (newest - counter) % COUNTS <= MOST_LATE:
             raise MalformedFrameError(LATE)
-
-    def _add_limb(self, part: Limb, arrival_ns: int, samples: list[Sample]) -> None:
-        right, last, counter, time_us, numbers, body = part
         if self._came and self._open_counter != counter:
-            self._close(samples)
+            self._close(told)
         side = 2 if right else 1
         if self._came & side:
             raise MalformedFrameError("one side twice in a sample")
@@ -174,9 +148,9 @@ class ExoFrameDecoder(Decoder):
             self._open_counter, self._open_us = counter, time_us
         self._came |= side
         self._open_ns = arrival_ns
-        self._open[right] = body if numbers == self._numbers[right] else self._arranged(part)
+        self._open[right] = body if numbers == self._numbers[right] else self._arranged(Limb(*limb))
         if last:
-            self._close(samples)
+            self._close(told)
 
     def _arranged(self, part: Limb) -> bytes:
         """Return the body of a part with the joints that the device announced, in their order."""
@@ -187,7 +161,8 @@ class ExoFrameDecoder(Decoder):
             part.body[: LEG.size] + b"".join(part.joint(number) or no_joint(number) for number in own) if own else b""
         )
 
-    def _announced(self, device: Device) -> None:
+    def _add_device(self, device: Device, arrival_ns: int, told: Told) -> None:
+        """Take what a device says of itself as a whole; raises MalformedFrameError where it is another one."""
         known = self._device
         self._refused = "" if known is None else _against(known, device)
         if self._refused:
@@ -197,8 +172,13 @@ class ExoFrameDecoder(Decoder):
             self._device = device
             self._continuity = None if device.serial else Continuity(device.rate_hz)
             self._describe(device)
+        state = (device.assistance, device.body_weight_support, device.mode, device.battery_voltage)
+        told.numbers(STATE.name, arrival_ns, state)
+        told.numbers(FAULTS.name, arrival_ns, (float(device.faults), 0.0, float(device.stopped)))
+        if not math.isnan(device.battery):
+            told.numbers(BATTERY.name, arrival_ns, (device.battery, float(device.charging)))
 
-    def _close(self, samples: list[Sample]) -> None:
+    def _close(self, told: Told) -> None:
         """Make a sample of the parts that have come."""
         came, counter, before = self._came, self._open_counter, self._counter
         flags = TRUNCATED if came != self._sides and came & self._sides == came else 0
@@ -207,36 +187,20 @@ class ExoFrameDecoder(Decoder):
         if self._continuity is not None and self._continuity.broken(counter, self._open_us, self._open_ns):
             self.doubt = EXCHANGED
         left, right = self._open
-        samples.append(Sample(self._open_ns, self._open_us, flags, left + right))
+        columns = told[self._rows]
+        columns.arrival_ns.append(self._open_ns)
+        columns.ticks.append(self._open_us)
+        columns.flags.append(flags)
+        columns.rows.append(left + right)
         self._counter, self._came, self._open = counter, 0, list(self._missing)
 
-    def _sampled(self, samples: Sequence[Sample]) -> Packet:
-        """Read the numbers of samples."""
-        arrival_ns, ticks, flags, rows = zip(*samples, strict=True)
-        values, clipped = self._rows.read(rows)
-        own_flags = np.array(flags, np.uint8)
-        own_flags[clipped] |= CLIPPED
-        return Packet(STREAM, np.array(arrival_ns, np.int64), np.array(ticks, np.int64), values, own_flags)
-
-
-def _add_device_rows(device: Device, arrival_ns: int, rows: dict[str, list[Row]]) -> None:
-    """Take what a device says of itself as a whole."""
-    state = [device.assistance, device.body_weight_support, device.mode, device.battery_voltage]
-    rows[STATE.name].append((arrival_ns, state))
-    rows[FAULTS.name].append((arrival_ns, [float(device.faults), 0.0, float(device.stopped)]))
-    if not math.isnan(device.battery):
-        rows[BATTERY.name].append((arrival_ns, [device.battery, float(device.charging)]))
-
-
-def _packet(spec: StreamSpec, rows: Sequence[Row]) -> Packet:
-    arrival_ns, values = zip(*rows, strict=True)
-    return Packet(
-        spec.name,
-        np.array(arrival_ns, np.int64),
-        np.empty(0, np.int64),
-        np.array(values, np.float64),
-        np.zeros(len(rows), np.uint8),
-    )
+    @classmethod
+    def read(cls, decoders: Sequence[Decoder], how: str | Rows, columns: Columns) -> list[Packets]:
+        """Read the numbers of samples of one shape; what devices say of themselves is read already."""
+        if isinstance(how, str):
+            return super().read(decoders, how, columns)
+        values, clipped = how.read(columns.rows)
+        return [columns.packets(STREAM, values, np.where(clipped, CLIPPED, NONE))]
 
 
 def serial_of(data: bytes) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,8 @@ STEPS: Final = (100.0, 10.0, 100.0, 100.0, 100.0)
 PHASE_STEPS: Final = 200  # of a stride
 
 NO_LEG: Final = LEG.pack(NO_U8, NO_U8)  # a gait state that no version has: unlike 0, it is no word on the gait
+
+MOST_SHAPES: Final = 32  # that are kept: up to four joints a side
 
 STATE, PHASE, TEMPERATURE = 0, 0x100, 0x200
 _BYTES: Final = np.full(0x300, np.nan)
@@ -76,6 +79,10 @@ class Rows:
         small = _BYTES.take(raw.take(self._bytes_at, 1) + self._meaning)
         clipped = (np.abs(words) == END_I16).any(1)
         return np.concatenate((small, numbers), 1).take(self._order, 1), clipped
+
+
+rows_of = lru_cache(MOST_SHAPES)(Rows)
+"""`Rows`, the same one for all devices of one shape: theirs are read together."""
 
 
 def _bytes_of_legs(legs: Sequence[int]) -> Iterator[tuple[int, int]]:

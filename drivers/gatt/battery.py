@@ -33,6 +33,12 @@ def parse_battery_level(data: bytes) -> tuple[int, bool | None]:
     return data[0], bool(data[1]) if len(data) > 1 else None
 
 
+def battery_values(data: bytes) -> tuple[float, float]:
+    """Return the values of `BATTERY`: charging is NaN where it is not told. Raises MalformedFrameError."""
+    level, charging = parse_battery_level(data)
+    return float(level), np.nan if charging is None else float(charging)
+
+
 def battery_packet(frames: Sequence[Frame], faults: Counter[str]) -> Packet | None:
     """Decode the battery frames among ``frames``: level in percent, charging 1, 0 or NaN when not told."""
     rows = []
@@ -40,11 +46,9 @@ def battery_packet(frames: Sequence[Frame], faults: Counter[str]) -> Packet | No
         if frame.channel != BATTERY_CHANNEL:
             continue
         try:
-            level, charging = parse_battery_level(frame.data)
+            rows.append(Row(frame.arrival_ns, battery_values(frame.data)))
         except MalformedFrameError as problem:
             faults[str(problem)] += 1
-            continue
-        rows.append(Row(frame.arrival_ns, (float(level), np.nan if charging is None else float(charging))))
     return packet_of(BATTERY, rows)
 
 

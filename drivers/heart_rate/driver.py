@@ -7,20 +7,20 @@ cannot be seen (every sample carries ``LOSS_UNKNOWN``). Layout: Bluetooth SIG He
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from drivers.driver import Decoder
+from drivers.columns import Told
 from drivers.errors import MalformedFrameError
-from drivers.gatt.battery import BATTERY, battery_packet
+from drivers.gatt.battery import BATTERY
+from drivers.gatt.notified import NotifiedDecoder
 from drivers.gatt.profile import EXTRA_BYTES, MEASUREMENT_CHANNEL, Profile, Source
 from drivers.gatt.record import MAX_BYTES
-from drivers.gatt.rows import Row, packet_of
 from drivers.gatt.uuids import sig_uuid
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Frame, StreamSpec
 
 SERVICE = sig_uuid(0x180D)
 MEASUREMENT = sig_uuid(0x2A37)
@@ -75,7 +75,7 @@ def parse_measurement(data: bytes) -> HeartRateMeasurement:
     return HeartRateMeasurement(rate, contact, energy[0] if energy else None, intervals, len(rest))
 
 
-class HeartRateDecoder(Decoder):
+class HeartRateDecoder(NotifiedDecoder):
     """Heart rate, contact and energy in one stream, one row a notification; RR intervals in another."""
 
     uncounted: ClassVar[Mapping[str, float]] = {MEASUREMENT_CHANNEL: LEAST_BEAT_S}
@@ -92,25 +92,15 @@ class HeartRateDecoder(Decoder):
         """Fixed: the device announces nothing."""
         return {spec.name: spec for spec in (HEART_RATE, RR, BATTERY)}
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode notifications one by one: there is about one a second."""
-        rates: list[Row] = []
-        intervals: list[Row] = []
-        for frame in frames:
-            if frame.channel != MEASUREMENT_CHANNEL:
-                continue
-            try:
-                measured = parse_measurement(frame.data)
-            except MalformedFrameError as problem:
-                self.faults[str(problem)] += 1
-                continue
-            if measured.extra:
-                self.faults[EXTRA_BYTES] += 1
-            flags = Flag.LOSS_UNKNOWN | (Flag.NO_CONTACT if measured.contact is False else Flag.NONE)
-            rates.append(Row(frame.arrival_ns, _values(measured), flags))
-            intervals += [Row(frame.arrival_ns, (rr / RR_HZ,), flags) for rr in measured.rr_1024]
-        packets = [packet_of(HEART_RATE, rates), packet_of(RR, intervals), battery_packet(frames, self.faults)]
-        return [packet for packet in packets if packet is not None]
+    def measured(self, arrival_ns: int, data: bytes, told: Told) -> None:
+        """Take one notification: there is about one a second."""
+        measured = parse_measurement(data)
+        if measured.extra:
+            self.faults[EXTRA_BYTES] += 1
+        flags = Flag.LOSS_UNKNOWN | (Flag.NO_CONTACT if measured.contact is False else Flag.NONE)
+        told.numbers(HEART_RATE.name, arrival_ns, _values(measured), flags)
+        for rr in measured.rr_1024:
+            told.numbers(RR.name, arrival_ns, (rr / RR_HZ,), flags)
 
 
 def _values(measured: HeartRateMeasurement) -> tuple[float, float, float]:

@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 import numpy as np
 
+from drivers.columns import Columns, Told
 from drivers.driver import Decoder
 from drivers.errors import MalformedFrameError
-from drivers.gatt.battery import BATTERY, battery_packet
+from drivers.gathered import IMPOSSIBLE, count
+from drivers.gatt.battery import BATTERY
+from drivers.gatt.notified import NotifiedDecoder
 from drivers.gatt.profile import MEASUREMENT_CHANNEL
-from drivers.gatt.rows import Row, packet_of
 from drivers.gatt.spacing import Place, Spacing, ticks_of
 from drivers.heart_rate.driver import LEAST_BEAT_S, RR
 from drivers.movesense.messages import (
     ANSWER,
+    HEART,
     Resource,
+    parse_heart,
     parse_message,
-    parse_payload,
     read,
     samples_in,
     stamp_of,
 )
 from drivers.movesense.parts import Parts, Payload
 from drivers.movesense.streams import KELVIN, SOURCES, STEPS_A_MS, TICK_BITS, TICK_HZ, Source
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Frame, Packets, Samples, StreamSpec
 
 _MODULUS: Final = 1 << TICK_BITS
 MS: Final = 1e-3
-
-
-class Piece(NamedTuple):
-    """Samples of one notification, not yet read.
-
-    Attributes:
-        arrival_ns: Of its last part.
-        place: Where they lie in time.
-        data: The payload.
-    """
-
-    arrival_ns: int
-    place: Place
-    data: bytes
+_BY_REFERENCE: Final = {source.reference: source for source in SOURCES.values()}
 
 
 class Subscription:
@@ -76,7 +64,7 @@ class Subscription:
         return self._spacing.since(stamp, count)
 
 
-class MovesenseDecoder(Decoder):
+class MovesenseDecoder(NotifiedDecoder):
     """What is subscribed to of one sensor.
 
     Args:
@@ -104,32 +92,16 @@ class MovesenseDecoder(Decoder):
             message = parse_message(frame.data)
             if message.kind == ANSWER or message.reference != SOURCES["heart_rate"].reference:
                 return 0.0
-            return sum(parse_payload(message.payload, Resource("hr")).rr_ms) * MS
+            return sum(parse_heart(message.payload)[1]) * MS
         except MalformedFrameError:
             return 0.0
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode notification by notification: each brings some samples."""
-        waves: defaultdict[int, list[Piece]] = defaultdict(list)
-        rates: list[Row] = []
-        intervals: list[Row] = []
-        for frame in frames:
-            if frame.channel != MEASUREMENT_CHANNEL:
-                continue
-            try:
-                message = parse_message(frame.data)
-            except MalformedFrameError as problem:
-                self.faults[str(problem)] += 1
-                continue
-            if message.kind == ANSWER:
-                continue
-            for payload in self._parts.add(frame.arrival_ns, message):
-                self._on_payload(payload, waves, rates, intervals)
-        read_now = (self._read(self._subscribed[reference], pieces) for reference, pieces in waves.items())
-        found = [packet for packet in read_now if packet is not None]
-        heart = SOURCES["heart_rate"].spec(0)
-        rest = (packet_of(heart, rates), packet_of(RR, intervals), battery_packet(frames, self.faults))
-        return found + [packet for packet in rest if packet is not None]
+    def measured(self, arrival_ns: int, data: bytes, told: Told) -> None:
+        """Take a notification: it brings some samples, or a part of them."""
+        message = parse_message(data)
+        if message.kind != ANSWER:
+            for payload in self._parts.add(arrival_ns, message):
+                self._on_payload(payload, told)
 
     def _is_whole(self, reference: int, data: bytes) -> bool:
         subscription = self._subscribed.get(reference)
@@ -138,46 +110,64 @@ class MovesenseDecoder(Decoder):
         except MalformedFrameError:
             return False
 
-    def _on_payload(
-        self, payload: Payload, waves: Mapping[int, list[Piece]], rates: list[Row], intervals: list[Row]
-    ) -> None:
-        subscription = self._subscribed.get(payload.reference)
+    def _on_payload(self, payload: Payload, told: Told) -> None:
+        arrival_ns, reference, data = payload
+        subscription = self._subscribed.get(reference)
         if subscription is None:
             self.faults["a measurement that was not asked for"] += 1
             return
+        resource = subscription.resource
         try:
-            count = samples_in(payload.data, subscription.resource)
+            samples = samples_in(data, resource)
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
             return
-        stamp_ms = stamp_of(payload.data, subscription.resource)
-        if stamp_ms is None:
-            self._on_heart(payload, rates, intervals)
-        else:
-            place = subscription.place(stamp_ms, count)
-            waves[payload.reference].append(Piece(payload.arrival_ns, place, payload.data))
+        if resource == HEART:
+            _tell_heart(arrival_ns, data, told)
+            return
+        columns = told[reference]
+        columns.arrival_ns.append(arrival_ns)
+        columns.rows.append((data, subscription.place(stamp_of(data, resource), samples)))
 
-    def _on_heart(self, payload: Payload, rates: list[Row], intervals: list[Row]) -> None:
-        measured = parse_payload(payload.data, Resource("hr"))
-        rate = float(measured.samples[0, 0])
-        if not 0 < rate < SOURCES["heart_rate"].limits[0]:
-            rate = np.nan  # nothing that beats
-        rates.append(Row(payload.arrival_ns, (rate,), Flag.LOSS_UNKNOWN))
-        intervals += [Row(payload.arrival_ns, (rr * MS,), Flag.LOSS_UNKNOWN) for rr in measured.rr_ms]
-
-    def _read(self, subscription: Subscription, pieces: Sequence[Piece]) -> Packet | None:
-        """Read the samples of a resource all at once."""
-        source = subscription.source
-        many = [piece.place.samples for piece in pieces]
-        alike = (list(group) for _, group in groupby((piece.data for piece in pieces), key=len))
-        samples = np.concatenate([read(payloads, subscription.resource) for payloads in alike]) * np.array(source.scale)
+    @classmethod
+    def read(cls, decoders: Sequence[Decoder], how: str | int, columns: Columns) -> list[Packets]:
+        """Read the samples of one resource: each of the rows is a notification's, and the places of its samples."""
+        if isinstance(how, str):
+            return super().read(decoders, how, columns)
+        source = _BY_REFERENCE[how]
+        payloads, places = zip(*columns.rows, strict=True)
+        many = [place.samples for place in places]
+        samples = _samples(payloads, many, source) * source.scale
         if source.stream == "sensor_temperature":
             samples -= KELVIN
-        ticks = ticks_of([piece.place for piece in pieces]) % _MODULUS
-        arrival = np.repeat(np.array([piece.arrival_ns for piece in pieces], np.int64), many)
-        good = (np.abs(samples) <= np.array(source.limits)).all(axis=1)  # NaN compares false
+        ticks = ticks_of(places) % _MODULUS
+        arrival_ns = np.array(columns.arrival_ns, np.int64).repeat(many)
+        owner = columns.owners().repeat(many)
+        good = (np.abs(samples) <= source.limits).all(axis=1)  # NaN compares false
         if not good.all():
-            self.faults["impossible values"] += int((~good).sum())
-            arrival, ticks, samples = arrival[good], ticks[good], samples[good]
-        name = subscription.spec.name
-        return Packet(name, arrival, ticks, samples, np.zeros(len(ticks), np.uint8)) if len(ticks) else None
+            count([decoder.faults for decoder in decoders], IMPOSSIBLE, owner[~good])
+            owner, arrival_ns, ticks, samples = owner[good], arrival_ns[good], ticks[good], samples[good]
+        counts = np.bincount(owner, minlength=len(decoders)).tolist()
+        return Packets.counted(source.stream, counts, arrival_ns, ticks, samples, np.zeros(len(ticks), np.uint8))
+
+
+def _tell_heart(arrival_ns: int, payload: bytes, told: Told) -> None:
+    rate, intervals_ms = parse_heart(payload)
+    if not 0 < rate < SOURCES["heart_rate"].limits[0]:
+        rate = np.nan  # nothing that beats
+    told.numbers("heart_rate", arrival_ns, (rate,), Flag.LOSS_UNKNOWN)
+    for rr in intervals_ms:
+        told.numbers(RR.name, arrival_ns, (rr * MS,), Flag.LOSS_UNKNOWN)
+
+
+def _samples(payloads: Sequence[bytes], many: Sequence[int], source: Source) -> Samples:
+    """Return the samples of payloads that hold so many each, one behind the other, in the wire's units."""
+    resource = Resource.of(source.path.format(rate=source.rate_hz))
+    sizes = np.array(many)
+    begins = np.cumsum(sizes) - sizes
+    found = np.empty((sizes.sum(), len(source.channels)))
+    for size in set(many):
+        own = np.flatnonzero(sizes == size)
+        places = (begins[own][:, None] + np.arange(size)).ravel()
+        found[places] = read([payloads[at] for at in own.tolist()], resource)
+    return found

@@ -76,8 +76,7 @@ class Resource(NamedTuple):
         return cls(found[1].lower(), int(found[2] or 0), found[3] is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One notification.
 
     Attributes:
@@ -94,6 +93,10 @@ class Message:
     def status(self) -> int:
         """What an answer says: 200 if it was done; 0 where it does not say."""
         return int.from_bytes(self.payload[:2], "little") if len(self.payload) >= 2 else 0
+
+
+HEART: Final = Resource("hr")
+"""The one that has no stamp: it comes when it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +151,19 @@ def samples_in(payload: bytes, resource: Resource) -> int:
     return count
 
 
-def stamp_of(payload: bytes, resource: Resource) -> int | None:
-    """Return the stamp of a whole payload, milliseconds; None where there is none."""
-    if resource.name == "hr":
-        return None
+def stamp_of(payload: bytes, resource: Resource) -> int:
+    """Return the stamp of a whole payload, milliseconds; of any resource but the heart's rate, which has none."""
     at = TEMPERATURE_BYTES - STAMP_BYTES if resource.name == "temp" else 0
     return int.from_bytes(payload[at : at + STAMP_BYTES], "little")
 
 
 def read(payloads: Sequence[bytes], resource: Resource) -> NDArray[np.float64]:
-    """Return the samples (n, channels) of whole payloads of one length, one behind the other, in the wire's units."""
+    """Return the samples (n, channels) of whole payloads of one length, one behind the other, in the wire's units.
+
+    Of any resource but the heart's rate, for which there is `parse_heart`.
+    """
     rows = np.frombuffer(b"".join(payloads), np.uint8).reshape(len(payloads), -1)
-    if resource.name in {"hr", "temp"}:
+    if resource.name == "temp":
         return _doubles(np.ascontiguousarray(rows[:, :4]).view("<f4"))
     content = np.ascontiguousarray(rows[:, STAMP_BYTES:])
     if resource.name == "ecg":
@@ -175,13 +179,20 @@ def _doubles(singles: NDArray[np.float32]) -> NDArray[np.float64]:
         return singles.astype(np.float64)
 
 
+def parse_heart(payload: bytes) -> tuple[float, tuple[int, ...]]:
+    """Return the heart's rate and the intervals between beats, milliseconds; raises MalformedFrameError."""
+    samples_in(payload, HEART)
+    rate, *rr_ms = struct.unpack(f"<f{(len(payload) - HEART_BYTES) // 2}H", payload)
+    return rate, tuple(rr_ms)
+
+
 def parse_payload(payload: bytes, resource: Resource) -> Measured:
     """Read what a resource sent, both parts of it; raises MalformedFrameError."""
+    if resource.name == HEART.name:
+        rate, rr_ms = parse_heart(payload)
+        return Measured(None, np.array([[rate]]), rr_ms)
     samples_in(payload, resource)
-    rr_ms: tuple[int, ...] = ()
-    if resource.name == "hr":
-        rr_ms = struct.unpack_from(f"<{(len(payload) - HEART_BYTES) // 2}H", payload, HEART_BYTES)
-    return Measured(stamp_of(payload, resource), read([payload], resource), rr_ms)
+    return Measured(stamp_of(payload, resource), read([payload], resource))
 
 
 def _sample_bytes(resource: Resource) -> int:

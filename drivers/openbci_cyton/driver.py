@@ -7,11 +7,13 @@ arrival tells. The board is told to begin and to end, and nothing else: what its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from itertools import pairwise
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError
 from drivers.fixed_frames import FixedFrames
@@ -30,7 +32,7 @@ from drivers.openbci_cyton.packet import (
     holds,
     volts_a_count,
 )
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Packets, StreamSpec
 
 DATA_CHANNEL: Final = "data"
 START, STOP = b"b", b"s"
@@ -42,6 +44,7 @@ ACCELERATION_RATE_HZ: Final = 25.0
 COUNTER_BITS: Final = 8
 STANDARD_GRAVITY: Final = 9.80665
 MV_A_V: Final = 1e3
+CLIPPED, NONE = np.uint8(Flag.CLIPPED), np.uint8(Flag.NONE)
 
 QUIET_S: Final = 0.3  # a port that gives nothing for so long has stopped streaming
 BANNER_S: Final = 3.0  # between two bytes of a banner that has begun
@@ -60,7 +63,7 @@ ACCELERATION: Final = StreamSpec(
 Taken = tuple[int, list[float]]  # number of the packet, acceleration
 
 
-class CytonDecoder(Decoder):
+class CytonDecoder(ColumnDecoder):
     """Packets to samples of the electrodes, one each, and of the accelerometer where there is a new one.
 
     Args:
@@ -69,7 +72,7 @@ class CytonDecoder(Decoder):
 
     def __init__(self, gain: int) -> None:
         super().__init__()
-        self._mv_a_count = volts_a_count(gain) * MV_A_V
+        self._mv_a_count = volts_a_count(gain) * MV_A_V  # what the packets of two boards may differ in
         self._packets = FixedFrames(MARK, PACKET.itemsize, holds, self.faults, sure=False)
         self._letters: dict[int, int] = {}  # what has come of an acceleration that is sent byte by byte
 
@@ -78,31 +81,36 @@ class CytonDecoder(Decoder):
         """Always the same."""
         return {spec.name: spec for spec in (EMG, ACCELERATION)}
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave."""
-        packets: list[bytes] = []
-        arrivals: list[int] = []
-        for frame in frames:
-            if frame.channel == DATA_CHANNEL:
-                found = self._packets.cut(frame.data)
-                packets += found
-                arrivals += [frame.arrival_ns] * len(found)
-        if not packets:
-            return []
-        rows = np.frombuffer(b"".join(packets), PACKET)
-        arrival_ns, ticks = np.array(arrivals, np.int64), rows["counter"].astype(np.int64)
-        counts = counts_of(rows["counts"])
-        flags = np.zeros(len(rows), np.uint8)
-        if max(counts.max(), -counts.min()) >= FULL_SCALE:
-            flags[(np.abs(counts) >= FULL_SCALE).any(axis=1)] = Flag.CLIPPED
-        emg = Packet(EMG.name, arrival_ns, ticks, (counts * self._mv_a_count).astype(np.float64), flags)
-        return [emg, *self._acceleration(rows, arrival_ns, ticks)]
+    def sort(self, frames: Pieces, told: Told) -> None:
+        """Take the packets that the port gave."""
+        told[self._mv_a_count].fill(frames, DATA_CHANNEL, self._packets.cut)
 
-    def _acceleration(
-        self, rows: NDArray[Any], arrival_ns: NDArray[np.int64], ticks: NDArray[np.int64]
-    ) -> list[Packet]:
+    @classmethod
+    def read(cls, decoders: Sequence[Decoder], how: float, columns: Columns) -> list[Packets]:
+        """Read the packets of boards of one gain."""
+        rows = np.frombuffer(b"".join(columns.rows), PACKET)
+        columns.ticks = rows["counter"].tolist()
+        counts = counts_of(rows["counts"])
+        clipped = (np.abs(counts) >= FULL_SCALE).any(axis=1)
+        emg = columns.packets(EMG.name, (counts * how).astype(np.float64), np.where(clipped, CLIPPED, NONE))
         taken: list[Taken] = []
-        for k, (end, aux) in enumerate(zip(rows["end"].tolist(), rows["aux"].tolist(), strict=True)):
+        many = [0] * len(decoders)
+        ours = cast("Sequence[CytonDecoder]", decoders)
+        for device, (begin, end) in zip(columns.device, pairwise(columns.start), strict=True):
+            own = ours[device].accelerations(begin, rows[begin:end])
+            taken += own
+            many[device] = len(own)
+        if not taken:
+            return [emg]
+        numbers, values = zip(*taken, strict=True)
+        at = list(numbers)
+        samples, flags = np.array(values, np.float64) * (G_A_STEP * STANDARD_GRAVITY), np.zeros(len(at), np.uint8)
+        return [emg, *Packets.counted(ACCELERATION.name, many, emg.arrival_ns[at], emg.ticks[at], samples, flags)]
+
+    def accelerations(self, first: int, rows: NDArray[Any]) -> list[Taken]:
+        """Return the accelerations that packets complete, by their places, of which theirs is the first."""
+        taken: list[Taken] = []
+        for k, (end, aux) in enumerate(zip(rows["end"].tolist(), rows["aux"].tolist(), strict=True), first):
             if end == WITH_ACCELERATION:
                 if any(aux):
                     taken.append((k, list(map(float, WORDS.unpack(bytes(aux))))))
@@ -110,12 +118,7 @@ class CytonDecoder(Decoder):
                 whole = self._with_letter(aux[0], aux[1])
                 if whole is not None:
                     taken.append((k, whole))
-        if not taken:
-            return []
-        numbers, values = zip(*taken, strict=True)
-        own = list(numbers)
-        samples = np.array(values, np.float64) * (G_A_STEP * STANDARD_GRAVITY)
-        return [Packet(ACCELERATION.name, arrival_ns[own], ticks[own], samples, np.zeros(len(own), np.uint8))]
+        return taken
 
     def _with_letter(self, letter: int, byte: int) -> list[float] | None:
         """Take one byte of an acceleration; return the three numbers when the last one has come."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.exoskeleton import FAULTS, JOINTS, STATE, STREAM, joint_number
@@ -30,7 +30,7 @@ from drivers.openexo.message import (
     parse_table,
     split_message,
 )
-from drivers.packet import Flag, Frame, Packet, StreamSpec
+from drivers.packet import Flag, Packets, StreamSpec
 
 TELEMETRY = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
 """What the device notifies. Its twin, which takes commands (start, torques, resistance), is named nowhere here."""
@@ -42,15 +42,14 @@ ERROR_CHANNEL = "error"
 LONGEST_MESSAGE = 255  # bytes; the characteristic holds no more
 LONGEST_NAME = 64  # bytes of a name that tells devices apart
 
+LOSS_UNKNOWN = int(Flag.LOSS_UNKNOWN)
+
 NOT_NAMED = "fields that nothing names: set the option 'joints'"
 CONTRADICTED = "the device names its fields otherwise than the option 'joints' does"
 OTHER_COUNT = "another number of fields than there are names"
 
-Row = tuple[int, list[float]]  # arrival, values
-Text = tuple[int, bytes]  # arrival, fields
 
-
-class OpenExoDecoder(Decoder):
+class OpenExoDecoder(ColumnDecoder):
     """Real-time messages to samples, in the channels that the device names, or that the option says.
 
     Args:
@@ -66,7 +65,7 @@ class OpenExoDecoder(Decoder):
         self._go_by(fields or fields_of_joints("ankle"))
 
     def _go_by(self, fields: Fields) -> None:
-        self._columns = np.array(fields.columns, np.intp)
+        self._columns = fields.columns
         self._streams = {spec.name: spec for spec in (fields.spec, FAULTS, STATE)}
 
     @property
@@ -74,24 +73,18 @@ class OpenExoDecoder(Decoder):
         """As the device names its fields, or the option; before either those of ankles, of which nothing is decoded."""
         return self._streams
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode notifications one by one."""
-        samples: list[Text] = []
-        volts: list[Row] = []
-        faults: list[Row] = []
-        for frame in frames:
+    def sort(self, frames: Pieces, told: Told) -> None:
+        """Sort notifications one by one."""
+        for arrival_ns, channel, data in frames:
             try:
-                if frame.channel == ERROR_CHANNEL:
-                    faults.append((frame.arrival_ns, _fault(frame.data)))
-                elif frame.channel == MEASUREMENT_CHANNEL:
-                    self._read(frame, samples, volts)
+                if channel == ERROR_CHANNEL:
+                    told.numbers(FAULTS.name, arrival_ns, _fault(data), LOSS_UNKNOWN)
+                elif channel == MEASUREMENT_CHANNEL:
+                    self._take(arrival_ns, data, told)
             except MalformedFrameError as problem:
                 self.faults[str(problem)] += 1
-        found = [self._sampled(samples)] if samples else []
-        return found + [_packet(name, rows) for name, rows in ((FAULTS.name, faults), (STATE.name, volts)) if rows]
 
-    def _read(self, frame: Frame, samples: list[Text], volts: list[Row]) -> None:
-        data = frame.data
+    def _take(self, arrival_ns: int, data: bytes, told: Told) -> None:
         if data.startswith(READY):
             self._table = bytearray()
             self._collect(self._table, data[len(READY) :])
@@ -104,9 +97,26 @@ class OpenExoDecoder(Decoder):
         command, count, fields = split_message(data)
         if command == REAL_TIME:
             self._check(count)
-            samples.append((frame.arrival_ns, fields))
+            columns = told[count, self._columns]
+            columns.arrival_ns.append(arrival_ns)
+            columns.flags.append(LOSS_UNKNOWN)
+            columns.rows.append(fields)
         elif command == BATTERY and count == 1:
-            volts.append((frame.arrival_ns, [np.nan, np.nan, np.nan, *numbers([fields])]))
+            told.numbers(STATE.name, arrival_ns, (np.nan, np.nan, np.nan, *numbers([fields])), LOSS_UNKNOWN)
+
+    @classmethod
+    def read(
+        cls,
+        decoders: Sequence[Decoder],
+        how: str | tuple[int, tuple[int, ...]],
+        columns: Columns,
+    ) -> list[Packets]:
+        """Read the fields of messages that have as many of them, and the same ones of use; or numbers."""
+        if isinstance(how, str):
+            return super().read(decoders, how, columns)
+        count, chosen = how
+        values = numbers(columns.rows).reshape(-1, count).take(np.array(chosen, np.intp), 1)
+        return [columns.packets(STREAM, values)]
 
     def _collect(self, table: bytearray, data: bytes) -> None:
         """Take a piece of the table; read it when its end has come."""
@@ -144,11 +154,6 @@ class OpenExoDecoder(Decoder):
             raise MalformedFrameError(OTHER_COUNT)
         self._has_sampled = True
 
-    def _sampled(self, samples: Sequence[Text]) -> Packet:
-        """Read the fields of messages, all by the same names: they stay what they are once samples are read."""
-        arrival_ns, fields = zip(*samples, strict=True)
-        return _made(STREAM, arrival_ns, numbers(fields).reshape(len(samples), -1).take(self._columns, 1))
-
 
 def _is_message(data: bytes) -> bool:
     """Whether bytes that come while the table is awaited are a message all the same: the exoskeleton is walking."""
@@ -165,16 +170,6 @@ def _fault(data: bytes) -> list[float]:
     place = joint_of(number)
     joint = joint_number(*place) if place is not None and place[1] in JOINTS else 0
     return [float(code), float(joint), np.nan]
-
-
-def _packet(name: str, rows: Sequence[Row]) -> Packet:
-    arrival_ns, values = zip(*rows, strict=True)
-    return _made(name, arrival_ns, np.array(values, np.float64))
-
-
-def _made(name: str, arrival_ns: Sequence[int], samples: NDArray[np.float64]) -> Packet:
-    flags = np.full(len(samples), Flag.LOSS_UNKNOWN, np.uint8)
-    return Packet(name, np.array(arrival_ns, np.int64), np.empty(0, np.int64), samples, flags)
 
 
 class OpenExo(Driver):

@@ -7,17 +7,17 @@ neither counter nor clock; samples are stamped on arrival and carry ``LOSS_UNKNO
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Final, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
+from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.driver import Decoder, Driver, Link
 from drivers.errors import MalformedFrameError
 from drivers.exoskeleton import FAULTS, JOINTS, SIDES, STREAM, UNITS, joint_number, stream
-from drivers.packet import Flag, Frame, Packet, StreamSpec
-from drivers.vesc.packet import DIVISORS, GET_VALUES, Packets, Values, number_of, packet, parse_steps
+from drivers.packet import Flag, Packets, StreamSpec
+from drivers.vesc.packet import GET_VALUES, Payloads, Reader, number_of, packet, parse_watched, reader_of
 
 DATA_CHANNEL: Final = "data"
 REQUEST: Final = packet(bytes((GET_VALUES,)))
@@ -25,6 +25,7 @@ ASK_S: Final = 0.02  # fifty times a second: an answer takes 7 ms at 115200 baud
 FAULT_AGAIN_NS: Final = 950_000_000
 """A fault that holds is told again about once a second: whoever is given the device meanwhile is to know of it."""
 DEGREES_S_A_RPM: Final = 6.0
+LOSS_UNKNOWN: Final = int(Flag.LOSS_UNKNOWN)
 
 OWN: Final[Mapping[str, str]] = {
     "motor_current": "A", "input_current": "A", "duty": "1", "erpm": "/min", "tacho": "1", "fet_temp": "Cel",
@@ -34,8 +35,6 @@ OWN: Final[Mapping[str, str]] = {
 
 SOURCES: Final[Mapping[str, str]] = {"temperature": "motor_temp", "velocity": "erpm", "torque": "motor_current"}
 """What tells each quantity of the joint: names as in `Values`."""
-NAMES: Final = [each.name for each in fields(Values)]
-FAULT, TACHO_ABS, DRAWN = map(NAMES.index, ("fault", "tacho_abs", "ah"))
 ROUND: Final = 1 << 32  # counters begin again after so many
 EXCHANGED = (
     "what it has counted since it was switched on went back, or its number on the bus changed, while the port was open:"
@@ -72,18 +71,20 @@ class Drive:
         return found
 
 
-class VescDecoder(Decoder):
-    """Answers to samples, one each."""
+class VescDecoder(ColumnDecoder):
+    """Answers to samples, one each.
+
+    Attributes:
+        factors: Of each value that is told, from the controller's units to those of its channel.
+    """
 
     def __init__(self, drive: Drive | None = None) -> None:
         super().__init__()
-        self._packets = Packets(self.faults)
+        self._payloads = Payloads(self.faults)
         self._drive = Drive() if drive is None else drive
         factors = self._drive.channels()
-        told = [*(SOURCES[name.rpartition("_")[2]] for name in factors), "v_in", *OWN]
-        self._columns = np.array([NAMES.index(name) for name in told])
-        self._divisors = np.array(DIVISORS, np.float64)[self._columns]
-        self._factors = np.array([*factors.values(), *[1.0] * (1 + len(OWN))])
+        self._reader = reader_of((*(SOURCES[name.rpartition("_")[2]] for name in factors), "v_in", *OWN))
+        self.factors = [*factors.values(), *[1.0] * (1 + len(OWN))]
         names = [*factors, "battery_voltage"]
         units = [UNITS[name] for name in names] + list(OWN.values())
         self._streams = {spec.name: spec for spec in (stream([*names, *OWN], units), FAULTS)}
@@ -97,49 +98,44 @@ class VescDecoder(Decoder):
         """Fixed by the options."""
         return self._streams
 
-    def decode(self, frames: Sequence[Frame]) -> list[Packet]:
-        """Decode what the port gave."""
-        steps: list[tuple[int, ...]] = []
-        arrival_ns: list[int] = []
-        faults: list[tuple[int, int]] = []
-        for frame in frames:
-            if frame.channel != DATA_CHANNEL:
+    def sort(self, frames: Pieces, told: Told) -> None:
+        """Sort what the port gave."""
+        columns = told[self._reader]
+        for now_ns, channel, data in frames:
+            if channel != DATA_CHANNEL:
                 continue
-            now_ns = frame.arrival_ns
-            for payload in self._packets.payloads(frame.data):
+            for payload in self._payloads.cut(data):
                 try:
-                    values = parse_steps(payload)
+                    drawn, steps, fault = parse_watched(payload)
                 except MalformedFrameError as problem:
                     self.faults[str(problem)] += 1
                     continue
-                self._watch(values, payload)
-                steps.append(values)
-                arrival_ns.append(now_ns)
-                if values[FAULT] != self._fault or now_ns >= self._fault_ns + FAULT_AGAIN_NS:
-                    self._fault, self._fault_ns = values[FAULT], now_ns
-                    faults.append((now_ns, values[FAULT]))
-        found = []
-        if steps:
-            told = np.array(steps, np.float64).take(self._columns, 1) / self._divisors * self._factors
-            found.append(_packet(STREAM, arrival_ns, told))
-        if faults:
-            rows = np.array([(fault, self._joint, np.nan) for _, fault in faults])
-            found.append(_packet(FAULTS.name, [at_ns for at_ns, _ in faults], rows))
-        return found
+                self._watch(steps, drawn, number_of(payload))
+                columns.rows.append(payload)
+                columns.arrival_ns.append(now_ns)
+                columns.flags.append(LOSS_UNKNOWN)
+                if fault != self._fault or now_ns >= self._fault_ns + FAULT_AGAIN_NS:
+                    self._fault, self._fault_ns = fault, now_ns
+                    told.numbers(FAULTS.name, now_ns, (fault, self._joint, np.nan), LOSS_UNKNOWN)
 
-    def _watch(self, values: tuple[int, ...], payload: bytes) -> None:
+    def _watch(self, steps: int, drawn: int, number: int | None) -> None:
         """See that it can be the controller that answered before: what it counts while it is on only grows."""
-        now = values[TACHO_ABS], values[DRAWN], number_of(payload)
+        now = steps, drawn, number
         if self._known is not None and now != self._known:
-            steps, drawn, number = self._known
-            if (now[0] - steps) % ROUND >= ROUND // 2 or (now[1] - drawn) % ROUND >= ROUND // 2 or now[2] != number:
+            before = self._known
+            went_back = (steps - before[0]) % ROUND >= ROUND // 2 or (drawn - before[1]) % ROUND >= ROUND // 2
+            if went_back or number != before[2]:
                 self.doubt = EXCHANGED
         self._known = now
 
-
-def _packet(name: str, arrival_ns: Sequence[int], samples: NDArray[np.float64]) -> Packet:
-    flags = np.full(len(samples), Flag.LOSS_UNKNOWN, np.uint8)
-    return Packet(name, np.array(arrival_ns, np.int64), np.empty(0, np.int64), samples, flags)
+    @classmethod
+    def read(cls, decoders: Sequence[Decoder], how: str | Reader, columns: Columns) -> list[Packets]:
+        """Read the values of all answers of which the same is told."""
+        if isinstance(how, str):
+            return super().read(decoders, how, columns)
+        ours = cast("Sequence[VescDecoder]", decoders)
+        factors = np.array([ours[at].factors for at in columns.device]).repeat(np.diff(columns.start), axis=0)
+        return [columns.packets(STREAM, how.read(columns.rows) * factors)]
 
 
 class Vesc(Driver):

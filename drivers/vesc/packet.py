@@ -12,11 +12,15 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
+import numpy as np
+
 from drivers.errors import MalformedFrameError
+from drivers.packet import Samples
 
 SHORT, LONG, END = 0x02, 0x03, 0x03
 TAIL_BYTES: Final = 3  # CRC and end
@@ -31,9 +35,16 @@ NAMES: Final = {
 }
 
 _MARK = re.compile(rb"[\x02\x03]")
-_VALUES = struct.Struct(">2h4ihih4i2iB")
-DIVISORS: Final = (10, 10, 100, 100, 100, 100, 1000, 1, 10, 10_000, 10_000, 10_000, 10_000, 1, 1, 1)
+_KINDS: Final = "hhiiiihihiiiiiiB"
+_VALUES = struct.Struct(f">{_KINDS}")
+STEPS: Final[Mapping[str, int]] = {
+    "fet_temp": 10, "motor_temp": 10, "motor_current": 100, "input_current": 100, "id": 100, "iq": 100, "duty": 1000,
+    "erpm": 1, "v_in": 10, "ah": 10_000, "ah_charged": 10_000, "wh": 10_000, "wh_charged": 10_000, "tacho": 1,
+    "tacho_abs": 1, "fault": 1,
+}  # fmt: skip
 """Steps to a unit of each of `Values`, in order."""
+MOST_READERS: Final = 8  # that are kept: what is told of a joint is one of five sets
+_WATCHED = struct.Struct(">29xi16xiB")  # of a payload: ampere hours drawn, all steps added, fault
 _POSITION = struct.Struct(">iB")
 _POSITION_STEPS = 1e6
 
@@ -83,6 +94,33 @@ class Values:
     controller_id: float = math.nan
 
 
+class Reader:
+    """Reads some of `Values`, a column each, of answers that `parse_watched` took for whole.
+
+    Args:
+        names: Those that are integers of two or four bytes.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        chosen = [list(STEPS).index(name) for name in names]
+        begins = [1 + struct.calcsize(f">{_KINDS[:at]}") for at in chosen]
+        self._at = np.array([begin + k for begin in begins for k in range(4)])
+        self._shift = np.array([0 if _KINDS[at] == "i" else 16 for at in chosen])  # what is behind the shorter ones
+        self._steps = np.array([float(STEPS[name]) for name in names])
+
+    def read(self, payloads: Sequence[bytes]) -> Samples:
+        """Return the values (n, names), in the units of `Values`."""
+        size = 1 + _VALUES.size
+        answers = np.frombuffer(b"".join([payload[:size] for payload in payloads]), np.uint8).reshape(-1, size)
+        words = answers.take(self._at, 1).view(">i4") >> self._shift
+        values: Samples = words / self._steps
+        return values
+
+
+reader_of = lru_cache(MOST_READERS)(Reader)
+"""`Reader`, the same one for all devices of which the same is told: theirs are read together."""
+
+
 def packet(payload: bytes) -> bytes:
     """Return a payload of up to 255 bytes as it goes over the port."""
     return bytes((SHORT, len(payload))) + payload + binascii.crc_hqx(payload, 0).to_bytes(2, "big") + bytes((END,))
@@ -101,7 +139,7 @@ def parse_packet(data: bytes) -> bytes:
 
 def parse_values(payload: bytes) -> Values:
     """Read the answer to "values"; raises MalformedFrameError where it is another payload, or cut."""
-    values = Values(*(raw / divisor for raw, divisor in zip(parse_steps(payload), DIVISORS, strict=True)))
+    values = Values(*(raw / divisor for raw, divisor in zip(parse_steps(payload), STEPS.values(), strict=True)))
     if len(payload) < 1 + _VALUES.size + _POSITION.size:
         return values
     position, number = _POSITION.unpack_from(payload, 1 + _VALUES.size)
@@ -113,6 +151,13 @@ def parse_steps(payload: bytes) -> tuple[int, ...]:
     if not payload or payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
         raise MalformedFrameError("no whole values")
     return _VALUES.unpack_from(payload, 1)
+
+
+def parse_watched(payload: bytes) -> tuple[int, int, int]:
+    """Return only ``ah``, ``tacho_abs`` and ``fault``, in steps; raises MalformedFrameError as `parse_steps`."""
+    if payload[0] != GET_VALUES or len(payload) < 1 + _VALUES.size:
+        raise MalformedFrameError("no whole values")
+    return _WATCHED.unpack_from(payload)
 
 
 def number_of(payload: bytes) -> int | None:
@@ -166,7 +211,7 @@ def _checked(data: bytes, begin: int, end: int) -> bytes:
     return data[begin : end - TAIL_BYTES]
 
 
-class Packets:
+class Payloads:
     """Cuts the bytes of one connection into payloads; the same ones in any chunking.
 
     Args:
@@ -177,28 +222,28 @@ class Packets:
         self._faults = faults
         self._rest = b""
 
-    def payloads(self, data: bytes) -> Iterator[bytes]:
-        """Yield the payloads that these bytes complete."""
-        self._rest += data
-        at, size = 0, len(self._rest)
+    def cut(self, new: bytes) -> list[bytes]:
+        """Return the payloads that these bytes complete."""
+        data = self._rest + new
+        at, size = 0, len(data)
+        found = []
         while at < size:
             try:
-                begin, end = _bounds(self._rest, at, MOST_ANSWER)
+                begin, end = _bounds(data, at, MOST_ANSWER)
                 if end > size:
                     break
-                payload = _checked(self._rest, begin, end)
+                found.append(_checked(data, begin, end))
+                at = end
             except IndexError:
                 break
             except MalformedFrameError:
-                at = self._skipped(at)
-                continue
-            at = end
-            yield payload
-        self._rest = self._rest[at:]
+                at = self._skipped(data, at)
+        self._rest = data[at:]
+        return found
 
-    def _skipped(self, at: int) -> int:
+    def _skipped(self, data: bytes, at: int) -> int:
         """Return where a packet could begin behind ``at``, and count what lies between."""
-        found = _MARK.search(self._rest, at + 1)
-        end = found.start() if found else len(self._rest)
+        found = _MARK.search(data, at + 1)
+        end = found.start() if found else len(data)
         self._faults["bytes that belong to no packet"] += end - at
         return end

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drivers.errors import MalformedFrameError
 from drivers.framing import Form
 
@@ -61,7 +64,12 @@ def _whole(data: bytes) -> bool:
     return not (sum(data) - PREAMBLE) & 0xFF and (data[3] != EXTENDED or len(data) > EXTENDED_HEAD_BYTES)
 
 
-XBUS: Final = Form(MARK, EXTENDED_HEAD_BYTES, _size, _whole)
+def _whole_rows(rows: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    good: NDArray[np.bool_] = rows.sum(axis=1, dtype=np.uint8) == PREAMBLE
+    return good if rows.shape[1] > EXTENDED_HEAD_BYTES else good & (rows[:, 3] != EXTENDED)
+
+
+XBUS: Final = Form(MARK, EXTENDED_HEAD_BYTES, _size, _whole, _whole_rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from dsp.tapers import power_spectrum, sine_tapers
+from dsp.windows import SlidingWindows, Window
 
 WALKING_HZ: Final = (0.5, 3.0)
 TREMBLING_HZ: Final = (3.0, 8.0)
@@ -26,8 +29,6 @@ WINDOW_S: Final = 4.0
 """Long enough for two steps of a slow walker, short enough for a freeze of a few seconds: it lags by half of it."""
 EVERY_S: Final = 0.5
 TAPERS: Final = 5
-LOST_SHARE: Final = 0.05
-"""With more of its samples lost a window gives no index: what is drawn straight across a gap has no trembling."""
 
 
 class FreezeValue(NamedTuple):
@@ -59,18 +60,13 @@ class FreezeIndex:
     def __init__(self, rate_hz: float, *, every_s: float = EVERY_S, still: float = 0.0) -> None:
         if rate_hz < 2.5 * TREMBLING_HZ[1]:
             raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
-        self._length = round(WINDOW_S * rate_hz)
-        self._hop = max(1, round(every_s * rate_hz))
+        length = round(WINDOW_S * rate_hz)
+        self._windows = SlidingWindows(length, max(1, round(every_s * rate_hz)), 3)
         self._still = still
-        at = np.arange(1, self._length + 1)
-        order = np.arange(1, TAPERS + 1)[:, None]
-        self._tapers = np.sqrt(2 / (self._length + 1)) * np.sin(np.pi * order * at / (self._length + 1))
-        hz = np.fft.rfftfreq(self._length, 1 / rate_hz)
+        self._tapers = sine_tapers(length, TAPERS)
+        hz = np.fft.rfftfreq(length, 1 / rate_hz)
         self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
         self._trembling = (hz >= TREMBLING_HZ[0]) & (hz <= TREMBLING_HZ[1])
-        self._index = np.zeros(0, np.int64)
-        self._acc = np.zeros((0, 3))
-        self._due: int | None = None
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
         """Yield the index of each window that samples complete.
@@ -79,44 +75,20 @@ class FreezeIndex:
             index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
             acc: (n, 3) specific force, m/s², in any frame that is fixed to the leg.
         """
-        new = np.asarray(index, np.int64)
-        self._index = np.concatenate([self._index, new])
-        self._acc = np.concatenate([self._acc, np.asarray(acc, float).reshape(len(new), 3)])
-        if self._due is None and len(self._index):
-            self._due = int(self._index[0]) + self._length - 1
-        while self._due is not None and len(self._index) and self._index[-1] >= self._due:
-            newer = int(self._index[np.searchsorted(self._index, self._due)])
-            if newer - self._due > self._length:  # a long gap holds no window
-                self._due += (newer - self._due) // self._hop * self._hop
-            found = self._window(self._due)
+        for window in self._windows.process(index, acc):
+            found = self._value(window)
             if found is not None:
                 yield found
-            self._due += self._hop
-        kept = self._index > (self._due or 0) - self._length
-        self._index, self._acc = self._index[kept], self._acc[kept]
 
-    def _window(self, last: int) -> FreezeValue | None:
-        inside = (self._index > last - self._length) & (self._index <= last) & np.isfinite(self._acc).all(axis=1)
-        at = self._index[inside]
-        if len(at) < (1 - LOST_SHARE) * self._length:
+    def _value(self, window: Window) -> FreezeValue | None:
+        acc = window.filled(0, 3)
+        if acc is None:
             return None
-        spread = float(self._acc[inside].var(axis=0).sum())
+        spread = float(acc.var(axis=1).sum())
         if spread < self._still:
-            return FreezeValue(last, math.nan, spread)
-        acc = self._acc[inside].T
-        if len(at) < self._length:
-            grid = np.arange(last - self._length + 1, last + 1)
-            acc = np.array([np.interp(grid, at, axis) for axis in acc])
-        power = _power(acc - acc.mean(axis=1, keepdims=True), self._tapers)
+            return FreezeValue(window.last, math.nan, spread)
+        power = power_spectrum(acc - acc.mean(axis=1, keepdims=True), self._tapers)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
-        return FreezeValue(last, float(np.log(trembling / walking)), walking + trembling)
-
-
-def _power(movement: NDArray[np.float64], tapers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the power of each frequency, of the axes (3, n) together: all frequencies add up to the mean square."""
-    spectra = np.fft.rfft(tapers[:, None] * movement)
-    squares = spectra.real**2 + spectra.imag**2
-    power: NDArray[np.float64] = 2 * squares.sum(axis=1).mean(axis=0) / movement.shape[1]
-    return power
+        return FreezeValue(window.last, float(np.log(trembling / walking)), walking + trembling)

@@ -56,6 +56,7 @@ class LowerBackKernelParams(Record):
     shortest: float  # shortest step
     pause: float  # longest step
     floor: float  # m/s^3: weakest rise of a step
+    turn_floor: float  # m/s^3: the same of a step of a turn
     faint: float  # m/s^3: weakest rise of the step that closes the feet
     firm: float  # m/s^3: typical rise below which it is no walk
     turn_edge: float  # rad/s
@@ -90,10 +91,12 @@ class LowerBackKernelState(Record):
     queue: int  # steps in the queue
     reported: int  # of those reported already
     walking: int
+    beat: int  # how the steps of the walk follow each other: UNKNOWN while there is none
+    second: int  # of two rises to a step: 1 when the newest step has seen both
     at: Annotated[Floats, QUEUE]
     force: Annotated[Floats, QUEUE]
     pelvis: Annotated[Floats, QUEUE]
-    scratch: Annotated[Floats, 2, QUEUE]
+    scratch: Annotated[Floats, 3, QUEUE]
     closing_at: float
     closing_force: float
     phase: float  # evidence that the newest reported step was a left one; alternates in sign

@@ -61,6 +61,7 @@ class LowerBackParams:
         shortest_s: Shortest step before the walker's own is known (200 steps a minute).
         pause_s: Longest step; a longer stand ends the bout. Mobilise-D's longest step is 2.124 s.
         floor: Weakest rise of a step, m/s^3: slow indoor steps reach 2 to 8, fast ones 20.
+        turn_floor: Weakest rise of a step of a turn, m/s^3 (a quarter of those of U-turns stay below 1.1).
         faint: Weakest rise of the step with which the trailing foot joins at the end of a walk, m/s^3.
         firm: Typical rise below which repeated movement is no walk, m/s^3.
         turn_edge: Yaw rate at which a turn begins and ends, rad/s (5 degrees a second).
@@ -76,6 +77,7 @@ class LowerBackParams:
     shortest_s: float = 0.3
     pause_s: float = 2.124
     floor: float = 1.5
+    turn_floor: float = 1.0
     faint: float = 0.5
     firm: float = 2.0
     turn_edge: float = math.radians(5.0)
@@ -102,6 +104,7 @@ class LowerBackParams:
         p["shortest"] = self.shortest_s * rate_hz
         p["pause"] = self.pause_s * rate_hz
         p["floor"] = self.floor
+        p["turn_floor"] = self.turn_floor
         p["faint"] = self.faint
         p["firm"] = self.firm
         p["turn_edge"] = self.turn_edge

@@ -15,7 +15,7 @@ from dsp.catalogue import plausible_ranges
 from dsp.lower_back.layout import BOUT, GAP, INITIAL_CONTACT, RHYTHM, TURN
 from dsp.result import Quality, Result, Side
 
-ALGORITHM: Final = "lower-back/1"
+ALGORITHM: Final = "lower-back/2"
 
 Seconds = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # fractional device indices to gateway seconds
 

@@ -6,14 +6,21 @@ may take what those before it gave.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from config.protocol import read_protocol
+from config.settings import Device, Placement
 from dsp.result import Result
+from gateway.analysis.motion import INTERRUPTED
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.model.ward import Bed
+
+AFTER_S: Final = 70.0
+"""So long after the end of a session its operators see the results of the same person still: recovery is a minute."""
+BEST_PLACES: Final[Mapping[str, tuple[Placement, ...]]] = {"heart_rate": ("chest",), "spo2": ("finger", "ear_lobe")}
+"""Where a metric is measured best: while a device there gives it, what others give of it is left out."""
 
 
 class DerivedOperator(Protocol):
@@ -23,12 +30,16 @@ class DerivedOperator(Protocol):
         """Return what follows from some more results; those of one device come in order, those of two need not."""
         ...
 
-    def mark(self, text: str, at_s: float) -> None:
+    def mark(self, text: str, at_s: float) -> Iterable[Result]:
         """Take what was marked in the session at a gateway time, in lower case (`config.protocol.START` and others)."""
         ...
 
+    def end(self, at_s: float) -> Iterable[Result]:
+        """Return what is known now that the session is over; results of the same person still come for `AFTER_S`."""
+        ...
+
     def finish(self) -> Iterable[Result]:
-        """Return what was still open: the session is over."""
+        """Return what was still open: nothing more comes."""
         ...
 
 
@@ -40,14 +51,14 @@ class Derived:
         name: In code.
         of: Ids of the metrics that it is told of.
         metrics: Ids of all that comes out.
-        make: Imports and makes the operator for a bed and a session.
+        make: Imports and makes the operator for a bed and a session; None where it has nothing to do there.
         protocols: The words of the sessions that it runs in; empty: always.
     """
 
     name: str
     of: frozenset[str]
     metrics: tuple[str, ...]
-    make: Callable[[Bed], DerivedOperator]
+    make: Callable[[Bed], DerivedOperator | None]
     protocols: frozenset[str] = frozenset()
 
     def fits(self, bed: Bed) -> bool:
@@ -55,7 +66,53 @@ class Derived:
         return not self.protocols or read_protocol(bed.slot.protocol).word in self.protocols
 
 
-DERIVED: Final[tuple[Derived, ...]] = ()
+def _effort(bed: Bed) -> DerivedOperator:
+    from dsp.exertion.effort import Effort
+
+    return Effort(INTERRUPTED if bed.interrupted else "")
+
+
+def _rest(bed: Bed) -> DerivedOperator:
+    from dsp.exertion.resting import RestingRate
+
+    return RestingRate(at_rest=read_protocol(bed.slot.protocol).word == "rest")
+
+
+def _pacing(bed: Bed) -> DerivedOperator | None:
+    from dsp.exertion.pacing import Pacing
+
+    ceiling = read_protocol(bed.slot.protocol).number("ceiling", bed.slot.heart_ceiling or 0.0)
+    return Pacing(ceiling) if ceiling > 0.0 else None
+
+
+DERIVED: Final[tuple[Derived, ...]] = (
+    Derived(
+        "effort",
+        of=frozenset({"heart_rate", "spo2", "mwt6_distance"}),
+        metrics=(
+            "hr_peak", "hr_recovery_60", "spo2_nadir", "desaturation", "spo2_recovery_60",
+            "distance_saturation_product",
+        ),
+        make=_effort,
+        protocols=frozenset({
+            "treadmill", "stairs", "exoskeleton", "2mwt", "6mwt", "10mwt", "4mwt", "tug", "5xsts", "30scst", "1msts",
+            "sts",
+        }),
+    ),
+    Derived(
+        "rest",
+        of=frozenset({"heart_rate", "initial_contact", "cadence", "exercise_cadence"}),
+        metrics=("hr_rest",),
+        make=_rest,
+        protocols=frozenset({"free_walk", "rest"}),
+    ),
+    Derived(
+        "pacing",
+        of=frozenset({"heart_rate"}),
+        metrics=("time_above_ceiling", "ceiling_exceeded"),
+        make=_pacing,
+    ),
+)  # fmt: skip
 
 
 class DerivedOfPerson:
@@ -63,39 +120,64 @@ class DerivedOfPerson:
 
     Args:
         bed: Who it is, in which session.
+        devices: What they wear, by number.
         rows: The table.
     """
 
-    def __init__(self, bed: Bed, rows: Sequence[Derived] = DERIVED) -> None:
-        self._operators = [(row, row.make(bed)) for row in rows if row.fits(bed)]
+    def __init__(self, bed: Bed, devices: Mapping[int, Device], rows: Sequence[Derived] = DERIVED) -> None:
+        made = [(row, row.make(bed)) for row in rows if row.fits(bed)]
+        self._operators = [(row, operator) for row, operator in made if operator is not None]
         self._of = frozenset(metric for row, _ in self._operators for metric in row.of)
-        self._devices: dict[str, dict[int, None]] = {}  # by row, those that its results came from, in order
+        self._places = {number: device.placement for number, device in devices.items()}
+        self._best: set[str] = set()  # metrics that a device at their best place gives
+        self._used: dict[str, set[int]] = {}  # by row, the devices that its results came from
 
     def follow(self, results: list[DeviceResult]) -> None:
         """Add to results what follows from them."""
         if any(result.metric in self._of for result, _ in results):
             for row, operator in self._operators:
-                results += self._told(row, operator, results)
+                if fed := self._fed(row, results):
+                    results += self._named(row, operator.process(fed))
 
-    def mark(self, text: str, now_s: float) -> None:
-        """Take what was marked in the session."""
-        for _, operator in self._operators:
-            operator.mark(text.strip().lower(), now_s)
+    def mark(self, text: str, now_s: float) -> list[DeviceResult]:
+        """Take what was marked in the session; return what follows from that."""
+        text = text.strip().lower()
+        return [result for row, operator in self._operators for result in self._named(row, operator.mark(text, now_s))]
 
-    def finish(self, results: list[DeviceResult]) -> None:
-        """Add to the last results of a person what follows from them, and what was still open."""
+    def end(self, results: list[DeviceResult], at_s: float) -> None:
+        """Add to the last results of a session what follows from them, and from its end."""
+        self.follow(results)
         for row, operator in self._operators:
-            results += self._told(row, operator, results)
-            results += self._named(row, operator.finish())
+            results += self._named(row, operator.end(at_s))
 
-    def _told(self, row: Derived, operator: DerivedOperator, results: Sequence[DeviceResult]) -> list[DeviceResult]:
-        told = [(result, numbers) for result, numbers in results if result.metric in row.of]
-        if not told:
-            return []
-        self._devices.setdefault(row.name, {}).update(dict.fromkeys(n for _, numbers in told for n in numbers))
-        return self._named(row, operator.process([result for result, _ in told]))
+    def finish(self) -> list[DeviceResult]:
+        """Return what was still open."""
+        return [result for row, operator in self._operators for result in self._named(row, operator.finish())]
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything may still follow after the session."""
+        return bool(self._used)
+
+    def _fed(self, row: Derived, results: Sequence[DeviceResult]) -> list[Result]:
+        """Return the results that a row is told of, each metric from its best place alone."""
+        found: list[Result] = []
+        for result, numbers in results:
+            if result.metric not in row.of or not self._best_place(result.metric, numbers):
+                continue
+            self._used.setdefault(row.name, set()).update(n for n in numbers if n in self._places)
+            found.append(result)
+        return found
+
+    def _best_place(self, metric: str, numbers: Sequence[int]) -> bool:
+        places = BEST_PLACES.get(metric)
+        if places is None:
+            return True
+        if any(self._places.get(number) in places for number in numbers):
+            self._best.add(metric)
+            return True
+        return metric not in self._best
 
     def _named(self, row: Derived, results: Iterable[Result]) -> list[DeviceResult]:
         """Return results with the devices of all that they may rest on."""
-        devices = tuple(self._devices.get(row.name, ()))
-        return [(result, devices) for result in results]
+        return [(result, tuple(sorted(self._used.get(row.name, ())))) for result in results]

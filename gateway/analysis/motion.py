@@ -19,7 +19,7 @@ from gateway.model.ward import Bed
 if TYPE_CHECKING:
     from gateway.clocks.timeline import Floats, Ints
 
-INTERRUPTED = "the session was interrupted before: this is what came since"
+INTERRUPTED = "the session was interrupted, or devices changed in it, before: this is what came since"
 
 
 class MotionOperator(Protocol):

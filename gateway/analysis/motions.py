@@ -6,15 +6,47 @@ told in docs/architecture.md.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
+from config.settings import Placement
 from gateway.analysis.motion import INTERRUPTED, Motion, MotionOperator, Worn
+
+SEES_TRANSFERS_AS: Final[dict[Placement, Literal["thigh", "wrist", "lower_back", "chest"]]] = {
+    "lower_back": "lower_back", "chest": "chest", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist",
+}  # fmt: skip
+TRANSFERS_SEEN: Final[tuple[tuple[Placement, ...], ...]] = (
+    ("lower_back",), ("chest",), ("left_thigh", "right_thigh"), ("wrist",),
+)  # fmt: skip
+"""The trunk sees its own lean; a thigh sees who sits; a wrist sees what the hands do meanwhile."""
+OF_TRANSFER: Final = (
+    "sit_to_stand_time", "stand_to_sit_time", "sit_to_stand_velocity", "sit_to_stand_power", "sit_to_stand_lean",
+    "sit_to_stand_smoothness",
+)  # fmt: skip
 
 
 def _freezing(worn: Worn) -> MotionOperator:
     from dsp.freezing.measured import FreezingMetrics
 
-    return FreezingMetrics(worn.rate_hz)
+    return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back")
+
+
+def _tremor(worn: Worn) -> MotionOperator:
+    from dsp.tremor.measured import TremorMetrics
+
+    return TremorMetrics(worn.rate_hz)
+
+
+def _repetitions(worn: Worn) -> MotionOperator:
+    from dsp.repetitions.exercise_set import Prescription
+    from dsp.repetitions.measured import RepetitionMetrics
+    from dsp.repetitions.repetitions import LEAST_ROM_DEG
+
+    reps, sets = worn.protocol.number("reps"), worn.protocol.number("sets", 1)
+    rom_deg = worn.protocol.number("rom", 0.0)
+    prescribed = Prescription(int(reps), int(sets), rom_deg) if reps >= 1 else None
+    least_deg = worn.protocol.number("least_rom", LEAST_ROM_DEG)
+    doubt = INTERRUPTED if worn.interrupted else ""
+    return RepetitionMetrics(worn.rate_hz, prescribed=prescribed, least_rom_deg=least_deg, doubt=doubt)
 
 
 def _sway(worn: Worn) -> MotionOperator:
@@ -23,12 +55,51 @@ def _sway(worn: Worn) -> MotionOperator:
     return SwayTrial(worn.rate_hz, doubt=INTERRUPTED if worn.interrupted else "")
 
 
+def _activity(worn: Worn) -> MotionOperator:
+    from dsp.activity.measured import ActivityMetrics
+
+    return ActivityMetrics(worn.rate_hz, worn.placement)
+
+
+def _falls(worn: Worn) -> MotionOperator:
+    from dsp.falls.measured import FallMetrics
+
+    return FallMetrics(worn.rate_hz, worn.placement)
+
+
+def _transfers(worn: Worn) -> MotionOperator:
+    from dsp.transfers.measured import TransferTest
+
+    return TransferTest(
+        worn.rate_hz, SEES_TRANSFERS_AS[worn.placement], worn.protocol.word, height_m=worn.height_m,
+        mass_kg=worn.mass_kg, doubt=INTERRUPTED if worn.interrupted else "",
+    )  # fmt: skip
+
+
 MOTIONS: Final[tuple[Motion, ...]] = (
     Motion(
         "freezing",
         places=(("left_shank", "right_shank"), ("left_foot", "right_foot"), ("lower_back",)),
-        metrics=("freeze_index_multitaper",),
+        metrics=("freeze_index_multitaper", "freezing_episode", "n_fog", "pct_time_frozen"),
         make=_freezing,
+    ),
+    Motion(
+        "tremor",
+        places=(("wrist",),),
+        metrics=(
+            "rest_tremor_time_pct", "action_tremor_time_pct", "rest_tremor_amplitude", "action_tremor_amplitude",
+            "tremor_amplitude_rms", "tremor_frequency", "tremor_power_35_7", "tremor_power_4_6",
+        ),
+        make=_tremor,
+    ),
+    Motion(
+        "repetitions",
+        places=(("wrist", "upper_arm"), ("left_shank", "right_shank"), ("left_thigh", "right_thigh")),
+        metrics=(
+            "rep_count", "rep_duration", "rep_rom", "rep_sparc", "rep_ldlj", "rep_tempo_cv", "adherence",
+        ),
+        make=_repetitions,
+        protocols=frozenset({"exercise"}),
     ),
     Motion(
         "sway",
@@ -40,6 +111,37 @@ MOTIONS: Final[tuple[Motion, ...]] = (
         make=_sway,
         protocols=frozenset({"balance"}),
     ),
+    Motion(
+        "activity",
+        places=(("left_thigh",), ("right_thigh",), ("lower_back",), ("chest",), ("wrist",)),
+        metrics=(
+            "posture", "upright_time", "sedentary_time", "sedentary_bouts_30", "transfer_count", "wear_time",
+        ),
+        make=_activity,
+    ),
+    Motion(
+        "falls",
+        places=(("lower_back",), ("chest",), ("left_thigh",), ("right_thigh",), ("wrist",)),
+        metrics=("fall_event", "near_fall_event"),
+        make=_falls,
+    ),
+    Motion(
+        "timed up and go",
+        places=TRANSFERS_SEEN,
+        metrics=(
+            "tug_total", "tug_sit_to_stand", "tug_walk_out", "tug_turn_180", "tug_walk_back", "tug_turn_to_sit",
+            *OF_TRANSFER,
+        ),
+        make=_transfers,
+        protocols=frozenset({"tug"}),
+    ),
+    Motion(
+        "chair stands",
+        places=TRANSFERS_SEEN,
+        metrics=("sts5_time", "sts30_reps", "sts60_reps", *OF_TRANSFER),
+        make=_transfers,
+        protocols=frozenset({"5xsts", "30scst", "1msts", "sts"}),
+    ),
 )  # fmt: skip
 
-METRICS: Final = tuple(metric for motion in MOTIONS for metric in motion.metrics)
+METRICS: Final = tuple(dict.fromkeys(metric for motion in MOTIONS for metric in motion.metrics))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
+from gateway.analysis.afterwards import Afterwards, Found
 from gateway.analysis.backlog import Backlog, KeptStep
 from gateway.analysis.doubted import mark_doubted
 from gateway.analysis.modalities import MODALITIES
@@ -81,6 +83,7 @@ class Pipeline:
         self.doubts: dict[int, str] = {}
         self._steps = 0
         self._wearers = Wearers()
+        self._afterwards = Afterwards()
         self.ward: Ward = ()
         self._change_ward(ward_of(settings, sessions), 0.0)
 
@@ -107,8 +110,8 @@ class Pipeline:
             out += self._catch_up(waiting, self._backlog.due())
         out += self._analyse(KeptStep(self._steps, now_s, self._subjects.keys() - waiting), packets)
         for slot in waiting:
-            subject = self._subjects[slot]
-            out += self._measure(subject, subject.drain_results())
+            out += self._completed(self._subjects[slot], self._subjects[slot].drain_results())
+        out += self._of(self._afterwards.due(now_s))
         for note in notes:
             if note.channel == WARD_CHANNEL:
                 out += self._apply_change(note.data, now_s)
@@ -126,7 +129,8 @@ class Pipeline:
 
     def finish(self) -> Measurements:
         """End of the run: return what was still open."""
-        return Measurements([row for slot in self._subjects for row in self._finish(slot)])
+        out = [row for slot in self._subjects for row in self._finish(slot)]
+        return Measurements(out + self._of(self._afterwards.keep(lambda _: False)))
 
     def mounting(self, number: int) -> Mounting | None:
         """Return how a device is found to be strapped on, where somebody looks for it."""
@@ -143,7 +147,7 @@ class Pipeline:
             if slot not in step.slots:
                 continue
             if results := subject.step(step.now_s):
-                out += self._measure(subject, results)
+                out += self._completed(subject, results)
             if curves := subject.curves(step.now_s):
                 self._curves[slot] = curves
         return out
@@ -185,6 +189,7 @@ class Pipeline:
     def _change_ward(self, after: Ward, now_s: float) -> list[Fields]:
         """Take off what is worn no more, put on what is, and leave the other beds alone; return what that closed."""
         before = {bed.slot.id: bed for bed in self.ward}
+        going_on = {bed.session for bed in self.ward}
         self.taps.end_of_others(self.ward, after)
         kept = {bed.slot.id for bed in after if bed.same_work(before.get(bed.slot.id))}
         out: list[Fields] = []
@@ -196,7 +201,8 @@ class Pipeline:
         for bed in after:
             devices = {next(numbers): device for device in bed.slot.device}
             if bed.slot.id not in kept:
-                subject = Subject(bed, devices, self._banks, simulated=self._simulated)
+                anew = replace(bed, interrupted=bed.interrupted or bed.session in going_on)
+                subject = Subject(anew, devices, self._banks, simulated=self._simulated)
                 self._subjects[bed.slot.id] = subject
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
@@ -205,15 +211,30 @@ class Pipeline:
             for mark in bed.marks[len(before[bed.slot.id].marks) :]:
                 self._subjects[bed.slot.id].mark(mark, now_s)
         self._subjects = {bed.slot.id: self._subjects[bed.slot.id] for bed in after}
+        out += self._of(self._afterwards.keep(self._is_there))
         self.ward = after
         return out
+
+    def _is_there(self, subject: Subject) -> bool:
+        """Whether somebody of a former session is still in the bed."""
+        present = self._subjects.get(subject.slot)
+        return present is not None and present.pseudonym == subject.pseudonym
 
     def _finish(self, slot: str) -> list[Fields]:
         out: list[Fields] = []
         if slot in self._backlog.waiting:
             out += self._catch_up((slot,), self._backlog.of(slot))
         subject = self._subjects[slot]
-        return out + self._measure(subject, subject.finish())
+        now_s = (self.end_ns - self.origin.monotonic_ns) / NS
+        out += self._completed(subject, subject.finish(now_s))
+        return out + self._of(self._afterwards.begin(subject, now_s))
+
+    def _completed(self, subject: Subject, results: Sequence[DeviceResult]) -> list[Fields]:
+        """Return results of a subject as fields, and what follows from them for their session before."""
+        return self._measure(subject, results) + self._of(self._afterwards.follow(subject.slot, results))
+
+    def _of(self, found: Found) -> list[Fields]:
+        return [row for subject, results in found for row in self._measure(subject, results)]
 
     def _arrived(self, batch: ArrivedBatch) -> list[tuple[int, Fields]]:
         """Take what arrived; return what that alone completed, with the number of each one's device."""

@@ -10,6 +10,7 @@ from dsp.result import Result
 from gateway.analysis.derived import DerivedOfPerson
 from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
+from gateway.analysis.optical import OpticalDoubt
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators
 from gateway.intake.frames import Origin
 from gateway.intake.intake import Arrived
@@ -48,7 +49,8 @@ class Subject:
         # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
         self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
-        self._derived = DerivedOfPerson(bed)
+        self._derived = DerivedOfPerson(bed, devices)
+        self._optical = OpticalDoubt(devices)
         self._results: list[DeviceResult] = []
 
     def process(self, modality: Modality, arrived: Arrived) -> Sequence[DeviceResult]:
@@ -67,7 +69,7 @@ class Subject:
 
     def drain_results(self) -> list[DeviceResult]:
         """Return what came since the last call: of the heart, where nothing else is analysed yet."""
-        results, self._results = self._results, []
+        results, self._results = self._optical.mark(self._results), []
         self._derived.follow(results)
         return results
 
@@ -75,15 +77,30 @@ class Subject:
         """Take what somebody marked in the session, at a gateway time."""
         for operators in self._operators.values():
             operators.mark(text, now_s)
-        self._derived.mark(text, now_s)
+        self._results += self._derived.mark(text, now_s)
 
-    def finish(self) -> list[DeviceResult]:
-        """End of the run: close what is open."""
+    def finish(self, now_s: float) -> list[DeviceResult]:
+        """End of the session at a gateway time: close what is open."""
         for operators in self._operators.values():
             self._results += operators.finish()
-        results, self._results = self._results, []
-        self._derived.finish(results)
+        results, self._results = self._optical.mark(self._results), []
+        self._derived.end(results, now_s)
         return results
+
+    @property
+    def waits(self) -> bool:
+        """Whether anything may still follow after the end."""
+        return self._derived.waits
+
+    def afterwards(self, results: Sequence[DeviceResult]) -> list[DeviceResult]:
+        """Return what follows from later results of the same person, in another session."""
+        later = list(results)
+        self._derived.follow(later)
+        return later[len(results) :]
+
+    def close(self) -> list[DeviceResult]:
+        """Return what was still open after the end: nothing more comes."""
+        return self._derived.finish()
 
     def curves(self, now_s: float) -> SlotCurves | None:
         """Return mean curves over the gait cycle if it is time to publish them."""

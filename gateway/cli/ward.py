@@ -76,6 +76,7 @@ def admit(
     height: Annotated[float | None, typer.Option(metavar="METRES", help="Body height.")] = None,
     leg_length: Annotated[float | None, typer.Option(metavar="METRES", help="Greater trochanter to floor.")] = None,
     mass: Annotated[float | None, typer.Option(metavar="KG", help="Body mass.")] = None,
+    ceiling: Annotated[float | None, typer.Option(metavar="RATE", help="Heart rate not to be exceeded.")] = None,
     affected: Annotated[str, typer.Option(metavar="SIDE", help="left, right, both or none.")] = "",
     aids: Annotated[str, typer.Option(metavar="TEXT", help="Walking aids.")] = "",
     by: By = "",
@@ -84,6 +85,7 @@ def admit(
     """Take somebody into an empty bed."""
     fields = {
         "subject": subject, "bed": bed, "height_m": height, "leg_length_m": leg_length, "mass_kg": mass,
+        "heart_ceiling": ceiling,
         "affected_side": affected, "aids": aids,
     }  # fmt: skip
     _change(config, "admit", fields, by=by, as_json=as_json)

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from dsp.catalogue import CATALOGUE
 from gateway.model.measurement import Measurement
 
 STALE_S = 5.0
@@ -45,6 +46,7 @@ class SlotState:
         wearer: Who is in the slot; None before any word about it.
         known_us: UTC microseconds of the newest word about who is there: only a newer one changes it.
         patient_since_us: When another patient was seen to take the place; None where none was seen to.
+        tests: The last result of each test, by metric and side, of any session of this patient.
         cycles: The last curves of the slot, whose ever they are: they say it themselves.
         newest_us: End of the newest measurement.
         revision: Rises with everything that changes.
@@ -55,6 +57,7 @@ class SlotState:
     patient_since_us: int | None = None
     values: dict[tuple[str, str], OrderedDict[str, Measurement]] = field(default_factory=dict)
     strides: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
+    tests: dict[tuple[str, str], Measurement] = field(default_factory=dict)
     cycles: dict[str, Any] = field(default_factory=dict)
     newest_us: int = 0
     revision: int = 0
@@ -64,6 +67,7 @@ class SlotState:
         before = self.wearer
         if before is not None and (before.subject, before.simulated) != (wearer.subject, wearer.simulated):
             self.patient_since_us = at_us
+            self.tests.clear()
         self.wearer, self.known_us, self.newest_us = wearer, at_us, 0
         self.values.clear()
         self.strides.clear()
@@ -72,6 +76,7 @@ class SlotState:
     def apply(self, measurement: Measurement) -> None:
         """Keep the newest value of each metric, side and algorithm."""
         key = (measurement.metric, measurement.side)
+        self.keep_test(measurement)
         sources = self.values.setdefault(key, OrderedDict())
         held = sources.get(measurement.algorithm)
         if held is None or measurement.end_us >= held.end_us:
@@ -84,6 +89,19 @@ class SlotState:
         self.newest_us = max(self.newest_us, measurement.end_us)
         self.known_us = max(self.known_us, measurement.end_us)
         self.revision += 1
+
+    def keep_test(self, measurement: Measurement) -> bool:
+        """Keep the result of a test of who is in the bed, of whatever session; return whether it is one."""
+        of = self.wearer
+        if CATALOGUE[measurement.metric].kind != "test" or of is None:
+            return False
+        if (of.subject, of.simulated) != (measurement.subject, measurement.simulated):
+            return False
+        key = (measurement.metric, measurement.side)
+        if key not in self.tests or measurement.end_us >= self.tests[key].end_us:
+            self.tests[key] = measurement
+            self.revision += 1
+        return True
 
     def best(self, metric: str, side: str) -> Measurement | None:
         """Return the value to show: of those about as new as the newest, the best in quality, then feet before others.

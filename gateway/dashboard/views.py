@@ -79,6 +79,7 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
             "activity": activity(state, ward.devices(slot), now_us),
             "age_s": age_s(ward, slot, now_us),
             "values": [_shown(state.best(*key)) for key in sorted(state.values)],
+            "tests": [_shown(state.tests[key]) for key in sorted(state.tests)],
             "strides": {side: strides(state, side) for side in ("left", "right")},
             "cycles": cycles(ward, slot),
             "devices": ward.devices(slot),

@@ -250,6 +250,8 @@ class Ward:
         wearer = wearer_of(measurement)
         if state.wearer != wearer:
             if state.wearer is not None and measurement.end_us <= state.known_us:
+                if state.keep_test(measurement):  # of a session that is over: it is told when it is
+                    return
                 self.dropped["measurements: of an earlier session"] += 1
                 return
             state.give_to(wearer, measurement.end_us)

@@ -39,7 +39,7 @@ ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
 TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why"})
 """Fields of changes in which people write what they like."""
-LATER_FIELDS: Final[Mapping[str, object]] = {"mass_kg": None, "affected_side": "none"}
+LATER_FIELDS: Final[Mapping[str, object]] = {"mass_kg": None, "affected_side": "none", "heart_ceiling": None}
 """Fields that slots had not always: a file that does not use them is the file that it was."""
 
 
@@ -78,6 +78,7 @@ class Admit(Section):
     height_m: float | None = None
     leg_length_m: float | None = None
     mass_kg: float | None = None
+    heart_ceiling: float | None = None
     affected_side: str = "none"
     aids: FREE_TEXT = ""
 

@@ -90,6 +90,7 @@ def as_before(subject: Subject, before: Subject | None) -> Subject:
     if before is None:
         return subject
     kept = ["leg_length_m", "aids"]
+    kept += ["heart_ceiling"] if subject.heart_ceiling is None else []
     kept += ["mass_kg"] if subject.mass_kg is None else []
     kept += ["affected_side"] if subject.affected_side == "none" else []
     return subject.model_copy(update={name: getattr(before, name) for name in kept})

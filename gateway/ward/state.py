@@ -35,6 +35,7 @@ class Subject(Section):
         height_m: Body height, metres.
         leg_length_m: Greater trochanter to floor, metres.
         mass_kg: Body mass, kilograms.
+        heart_ceiling: Heart rate that they are not to exceed, a minute.
         affected_side: The side that the illness affects more, if it has one.
         aids: Walking aids, free text.
         protocol: Of the time in which no session runs.
@@ -47,6 +48,7 @@ class Subject(Section):
     height_m: float | None = Field(None, ge=0.5, le=2.6)
     leg_length_m: float | None = Field(None, ge=0.2, le=1.5)
     mass_kg: float | None = Field(None, ge=2.0, le=400.0)
+    heart_ceiling: float | None = Field(None, ge=60.0, le=220.0)
     affected_side: Literal["left", "right", "both", "none"] = "none"
     aids: FREE_TEXT = ""
     protocol: FREE_TEXT = STAY
@@ -195,7 +197,7 @@ class WardState(Section):
         running = session if session and session.state == "running" else None
         slot = Slot(
             id=bed.id, label=bed.label, subject=subject.id, height_m=subject.height_m,
-            mass_kg=subject.mass_kg, affected_side=subject.affected_side,
+            mass_kg=subject.mass_kg, affected_side=subject.affected_side, heart_ceiling=subject.heart_ceiling,
             protocol=running.protocol if running else subject.protocol, device=list(self.devices_in(bed.id)),
         )  # fmt: skip
         if running is None:
@@ -211,7 +213,8 @@ def ward_from_slots(slots: list[Slot], now_us: int, sessions: dict[str, str]) ->
         subjects=tuple(
             Subject(
                 id=slot.subject, bed=slot.id, since_us=now_us, height_m=slot.height_m, mass_kg=slot.mass_kg,
-                affected_side=slot.affected_side, protocol=slot.protocol, stay=sessions[slot.id],
+                affected_side=slot.affected_side, heart_ceiling=slot.heart_ceiling, protocol=slot.protocol,
+                stay=sessions[slot.id],
             )
             for slot in slots
         ),

@@ -32,6 +32,7 @@ from drivers.exo_frame.values import Rows, no_joint
 from drivers.packet import Flag, Frame
 from simulators.devices.exo_frame import JointSample, can_fd_frame, cobs, crc16, encode_limb, serial_frame
 from tests.drivers.exo_frames import BOTH_LEGS, GOLDEN, LEFT_ANKLE, device, encoded, legs, limb
+from tests.drivers.wires import cut
 
 
 def data(*pieces: bytes) -> list[Frame]:
@@ -50,14 +51,7 @@ class TestContract(DriverContract):
         return data(*(limb(k, angle=k % 90) for k in range(count)))
 
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        wire = b"".join(frame.data for frame in frames)
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(wire):
-            size = cuts[len(pieces) % len(cuts)]
-            pieces.append(wire[at : at + size])
-            at += size
-        return data(*pieces)
+        return data(*cut(b"".join(frame.data for frame in frames), cuts))
 
     def harmless(self, whole: bytes, cut: bytes) -> bool:
         return not cut or whole[:-1] == cut  # a frame that is not there leaves no trace but in the counter

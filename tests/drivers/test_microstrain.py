@@ -21,6 +21,7 @@ from drivers.microstrain.fields import parse_device_info
 from drivers.microstrain.packet import checksum, packet, parse_packet
 from drivers.packet import Flag, Frame, Frames
 from drivers.registry import make_driver
+from tests.drivers.wires import cut
 
 PUBLISHED = bytes.fromhex(  # the maker's test data (LORD-MicroStrain/mip_sdk, test/data/mip_data.bin)
     "756580300ad500000041d8bae0400ad600000000007a12000e043c8eaf72bbda6818bf7c52e80e05bb469ccf39a34c8bbb8be12fd771"
@@ -91,14 +92,7 @@ class TestContract(DriverContract):
         return data(*wires)
 
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        wire = b"".join(frame.data for frame in frames)
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(wire):
-            size = cuts[len(pieces) % len(cuts)]
-            pieces.append(wire[at : at + size])
-            at += size
-        return data(*pieces)
+        return data(*cut(b"".join(frame.data for frame in frames), cuts))
 
     def harmless(self, whole: bytes, cut: bytes) -> bool:
         """A packet, or both, that did not come."""

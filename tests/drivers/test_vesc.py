@@ -19,6 +19,7 @@ from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
 from drivers.vesc.driver import EXCHANGED, REQUEST, Vesc
 from drivers.vesc.packet import describe, packet, parse_packet, parse_values
+from tests.drivers.wires import cut
 
 JOINT = {"joint": "left_knee", "pole_pairs": 21, "gear_ratio": 6.0, "nm_per_ampere": 0.7}
 FIELDS = ">2h4ihih4i2iB"
@@ -56,14 +57,7 @@ class TestContract(DriverContract):
         return data(*(packet(payload(1000 + k)) for k in range(count)))
 
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        wire = b"".join(frame.data for frame in frames)
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(wire):
-            size = cuts[len(pieces) % len(cuts)]
-            pieces.append(wire[at : at + size])
-            at += size
-        return data(*pieces)
+        return data(*cut(b"".join(frame.data for frame in frames), cuts))
 
     def harmless(self, whole: bytes, cut: bytes) -> bool:
         return not cut  # an answer that did not come

@@ -18,6 +18,7 @@ from drivers.registry import make_driver
 from drivers.witmotion_serial.driver import WitMotionSerial
 from drivers.witmotion_serial.packet import NO_PACKET, parse_packet
 from tests.drivers.told import Told
+from tests.drivers.wires import cut
 
 G = 9.80665
 UNLOCK, SAVE, READ_RATE = bytes.fromhex("ffaa6988b5"), bytes.fromhex("ffaa000000"), bytes.fromhex("ffaa270300")
@@ -58,14 +59,7 @@ class TestContract(DriverContract):
         return data(*(cycle(k + 1) for k in range(count)))
 
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        wire = b"".join(frame.data for frame in frames)
-        pieces: list[bytes] = []
-        at = 0
-        while at < len(wire):
-            size = cuts[len(pieces) % len(cuts)]
-            pieces.append(wire[at : at + size])
-            at += size
-        return data(*pieces)
+        return data(*cut(b"".join(frame.data for frame in frames), cuts))
 
     def harmless(self, whole: bytes, cut: bytes) -> bool:
         return len(cut) % 11 == 0  # packets that did not come

@@ -19,6 +19,7 @@ from drivers.packet import Flag, Frame
 from drivers.registry import make_driver
 from drivers.xsens_mti.driver import XsensMti
 from drivers.xsens_mti.message import MOST_DATA, Output, message, outputs_data, parse_message, parse_outputs
+from tests.drivers.wires import cut
 
 SHAKEN = bytes.fromhex(  # published by Scottapotamas/xsens-mti: an MTi-300 that is shaken beyond its ranges
     "faff368b102002fb8510600401a498de2010103f2a1463bed7efa73cdee5083f1dcec940200cc1f246c3c1ece076c28f853f40100cbd932ccc"
@@ -65,16 +66,6 @@ def data(*pieces: bytes) -> list[Frame]:
     return [Frame(10_000_000 * k, "data", piece) for k, piece in enumerate(pieces)]
 
 
-def cut(wire: bytes, sizes: list[int]) -> list[Frame]:
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(wire):
-        size = sizes[len(pieces) % len(sizes)]
-        pieces.append(wire[at : at + size])
-        at += size
-    return data(*pieces)
-
-
 class TestContract(DriverContract):
     name = "xsens_mti"
     main_stream = "imu"
@@ -108,7 +99,7 @@ class TestContract(DriverContract):
         )
 
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
-        return cut(b"".join(frame.data for frame in frames), cuts)
+        return data(*cut(b"".join(frame.data for frame in frames), cuts))
 
     def harmless(self, whole: bytes, cut: bytes) -> bool:
         return not cut  # a message that did not come

@@ -66,6 +66,53 @@ def test_slow_gait_is_a_walk_when_long_steps_are_allowed() -> None:
     assert of(slow, BOUT)["cadence_spm"] == pytest.approx(20.0, rel=0.02)
 
 
+def with_step(stream: Stream, at_s: float, force: float) -> Stream:
+    """Add what one more step would do to the trunk at an instant (100 Hz)."""
+    rows = np.arange(int((at_s - 0.27) * 100), int((at_s + 0.27) * 100))
+    stream.acc[rows, 2] += force * np.sin(2.0 * np.pi * (rows / 100.0 - at_s) / 0.54)
+    return stream
+
+
+@pytest.mark.parametrize(("turn_rad_s", "found"), [(1.5, 21), (0.0, 20)])
+def test_a_weak_step_counts_where_the_walk_begins_with_a_turn(turn_rad_s: float, found: int) -> None:
+    stream = with_step(walker(), 2.0, 0.3)
+    stream.gyr[100:230, 2] += turn_rad_s
+    events = detect(stream)
+    contacts, (bout,) = of(events, INITIAL_CONTACT), of(events, BOUT)
+    assert len(contacts) == found
+    assert bout["start"] == contacts["index"][0]
+    assert bout["start"] == pytest.approx(stream.contacts[0] - (54.5 if found == 21 else 0.0), abs=4.0)
+
+
+def test_the_lift_off_before_the_first_step_is_none() -> None:
+    stream = walker()
+    events = detect(with_step(stream, 1.5, 2.0))
+    assert len(of(events, INITIAL_CONTACT)) == 20
+    assert of(events, BOUT)["start"][0] == pytest.approx(stream.contacts[0], abs=3.0)
+
+
+def test_a_first_step_may_be_soft() -> None:
+    stream = walker()
+    rows = np.arange(int(stream.contacts[0]) - 34, int(stream.contacts[0]) + 21)
+    stream.acc[rows, 2] = 9.80665 + 0.4 * (stream.acc[rows, 2] - 9.80665)
+    assert of(detect(stream), BOUT)["start"][0] == pytest.approx(stream.contacts[0], abs=3.0)
+
+
+def test_who_shifts_about_after_a_walk_does_not_make_it_longer() -> None:
+    stream = walker()
+    events = detect(with_step(stream, float(stream.contacts[-1]) / 100.0 + 1.2, 3.0))
+    contacts, (bout,) = of(events, INITIAL_CONTACT), of(events, BOUT)
+    assert len(contacts) == 21
+    assert bout["index"] == contacts["index"][-2]
+
+
+@pytest.mark.parametrize("turn_rad_s", [0.5, -1.0])
+def test_steps_of_a_turn_are_shorter(turn_rad_s: float) -> None:
+    straight = of(detect(walker(), height_m=1.75), BOUT)["speed_mps"][0]
+    curved = of(detect(walker(turn_rad_s=turn_rad_s), height_m=1.75), BOUT)["speed_mps"][0]
+    assert curved / straight == pytest.approx(np.exp(-0.6 * abs(turn_rad_s)), rel=0.06)
+
+
 @compiled
 def test_who_stands_or_shakes_does_not_walk() -> None:
     stream = walker(steps=20)

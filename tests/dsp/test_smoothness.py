@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.smoothness import log_dimensionless_jerk, sparc
+from dsp.smoothness import log_dimensionless_jerk, log_dimensionless_jerk_acc, sparc, speed_like
 
 RATES_HZ = (50, 100, 200, 400)
 
@@ -39,6 +39,36 @@ def test_log_dimensionless_jerk_tends_to_the_analytic_value() -> None:
     analytic = -math.log(720 / 1.875**2)
     errors = [abs(log_dimensionless_jerk(minimum_jerk(rate), rate) - analytic) for rate in (100, 1_000, 10_000)]
     assert errors[0] > 9 * errors[1] > 81 * errors[2]
+
+
+@pytest.mark.parametrize(("rate_hz", "tolerance"), [(100, 0.08), (1_000, 0.008), (10_000, 0.0008)])
+def test_log_dimensionless_jerk_of_acceleration_tends_to_the_analytic_value(rate_hz: int, tolerance: float) -> None:
+    """Minimum jerk of 1 m in 1 s: a_peak = 10 / √3, integral of jerk² = 720 (Flash & Hogan 1985)."""
+    t = np.arange(rate_hz + 1) / rate_hz
+    acceleration = 60 * t - 180 * t**2 + 120 * t**3
+    along = np.outer(acceleration, (0.6, 0.0, 0.8)) + np.array([0.0, 9.81, 0.0])
+    analytic = -math.log(720 / (100 / 3))
+    assert log_dimensionless_jerk_acc(along, rate_hz) == pytest.approx(analytic, abs=tolerance)
+
+
+def test_jerk_of_acceleration_does_not_depend_on_axes_units_or_gravity() -> None:
+    rng = np.random.default_rng(1)
+    acc = np.cumsum(rng.normal(size=(200, 3)), axis=0)
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    value = log_dimensionless_jerk_acc(acc, 100)
+    assert log_dimensionless_jerk_acc(7 * acc @ turn + 9.81, 100) == pytest.approx(value)
+    assert log_dimensionless_jerk_acc(acc, 50) == pytest.approx(value)
+    assert log_dimensionless_jerk_acc(acc + rng.normal(size=(200, 3)), 100) < value
+
+
+@pytest.mark.parametrize("acc", [np.zeros((0, 3)), np.ones((50, 3)), np.full((50, 3), np.nan)])
+def test_an_acceleration_that_tells_nothing_has_no_smoothness(acc: NDArray[np.float64]) -> None:
+    assert math.isnan(log_dimensionless_jerk_acc(acc, 100.0))
+
+
+def test_what_is_smooth_of_an_acceleration() -> None:
+    """A sensor's size of force beside gravity, whichever way it is turned (Balasubramanian 2015)."""
+    assert speed_like(np.array([[0, 0, 9.80665], [0, 11.80665, 0], [-7.80665, 0, 0]])) == pytest.approx([0, 2, 2])
 
 
 @given(unit=st.floats(1e-3, 1e3), rate_hz=st.sampled_from(RATES_HZ))

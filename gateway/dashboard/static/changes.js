@@ -5,7 +5,12 @@ import { ROOT, ofGateway } from "./dom.js";
 import { duration, long, placements, state } from "./words.js";
 
 const PSEUDONYM = "[a-z0-9][a-z0-9_\\-]{0,31}";
-const PROTOCOLS = ["free_walk", "10mwt", "6mwt", "tug", "treadmill", "exoskeleton", "rest"];
+const PROTOCOLS = [
+  "free_walk", "rest", "10mwt pace=comfortable", "10mwt pace=fast", "4mwt", "6mwt lap_m=30", "2mwt lap_m=30", "tug", "5xsts",
+  "30scst", "1msts", "balance eyes=open", "balance eyes=closed", "balance eyes=open stance=tandem", "stairs", "treadmill",
+  "exoskeleton",
+];
+const MARKS = ["start", "stop", "lap"]; // those by which a test goes; any other words are for people
 const TEXT = 200; // characters, as the gateway takes them
 
 export const protocolWords = (protocol) => protocol.replaceAll("_", " ");
@@ -244,7 +249,7 @@ export const resume = (card) => ofSession(card, "session-resume", {
 
 export const mark = (card) => ofSession(card, "session-mark", {
   title: (id, protocol) => `Mark “${protocol}” of ${id}`, action: "Mark",
-  fields: [{ name: "text", label: "What happened", required: true, maxlength: TEXT, wide: true, hint: "It is marked at the time at which you press Mark. No names." }],
+  fields: [{ name: "text", label: "What happened", required: true, maxlength: TEXT, wide: true, suggestions: MARKS, hint: "It is marked at the time at which you press Mark. A test goes by start, stop and lap. No names." }],
   words: () => [], said: (protocol) => `“${protocol}” was marked.`,
 });
 

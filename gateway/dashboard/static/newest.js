@@ -20,7 +20,7 @@ export function updateCell(node, className, { text, title, old }) {
 
 export class Newest {
   constructor(catalogue) {
-    this.metrics = Object.values(catalogue).filter(({ kind }) => kind !== "event");
+    this.metrics = Object.values(catalogue).filter(({ kind }) => kind !== "event" && kind !== "test");
     const head = ["Metric", "Left", "Right", "Both", "Unit"].map((text) => make("th", { scope: "col", textContent: text }));
     $("newest-table").append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
   }

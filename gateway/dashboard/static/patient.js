@@ -8,6 +8,7 @@ import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
+import { Tests } from "./tests.js";
 import { Trend } from "./trend.js";
 import { Wearer } from "./wearer.js";
 import { ACTIVITY, STALE_S, duration, long, reading, signal } from "./words.js";
@@ -22,6 +23,7 @@ const strip = new Strip($("lanes"));
 const strides = new Strides();
 const joints = new Joints(catalogue);
 const newest = new Newest(catalogue);
+const tests = new Tests(catalogue);
 const exoskeleton = new Exoskeleton(catalogue);
 const wearer = new Wearer(bed, beginAnew);
 const trends = [
@@ -214,6 +216,7 @@ function show({ slot: patient }) {
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   joints.show(patient, now());
   exoskeleton.show(patient.values, now());
+  tests.show(patient.tests);
   newest.show(patient.values, now());
   offerOxygen(patient.values);
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());

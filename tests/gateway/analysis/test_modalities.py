@@ -21,6 +21,7 @@ from dsp.catalogue import CATALOGUE
 from dsp.metric import Metric
 from dsp.result import Result
 from gateway.analysis import subject as subject_module
+from gateway.analysis.derived import DERIVED
 from gateway.analysis.modalities import MODALITIES, by_stream, measured_by
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.needs import needs_of, unready_frame
@@ -160,7 +161,7 @@ def test_a_stream_in_other_units_is_refused_in_words_and_its_neighbour_lives(
 
 
 def test_every_metric_of_the_catalogue_comes_out_of_one_row() -> None:
-    named = Counter(metric for modality in MODALITIES for metric in modality.metrics)
+    named = Counter(metric for row in (*MODALITIES, *DERIVED) for metric in row.metrics)
     assert set(named) | OF_THE_GATEWAY == set(CATALOGUE)
     assert set(named.values()) == {1}
 

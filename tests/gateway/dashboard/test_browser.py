@@ -267,3 +267,18 @@ async def test_axe_finds_no_violation(
             )
             assert found == [], path
     await context.close()
+
+
+async def test_what_a_test_gave_stands_with_its_time(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with SimulatedGateway(settings.broker.port, [Strapped(1)], topics=topics) as simulated:
+        await page.goto(f"{address}patient/bay-1")
+        await expect(page.locator(".number-card").first).to_be_visible()
+        await expect(page.locator("#tests")).to_be_hidden()
+        person = Strapped(1)
+        doubtful = person.measurement("hr_peak", 131.0, "none", 0, 3600) | {"quality": "degraded", "reason": "few"}
+        simulated.publish(person, [doubtful])
+        await expect(page.locator("#tests-table tbody tr")).to_have_text(
+            re.compile(r"Heart rate, peak.*≈ 131bpm\d\d:\d\d:\d\d")
+        )

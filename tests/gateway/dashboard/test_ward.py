@@ -246,3 +246,33 @@ def test_wrong_curves_are_counted_and_the_last_good_ones_stay(ward: Ward, walker
     for i in range(SLOTS + 5):
         ward.on_message("cycles", f"s-{i}", orjson.dumps(walker.curves(NOW) | {"slot": f"s-{i}"}))
     assert ward.dropped["cycles: too many slots"] == 6
+
+
+def test_a_test_is_shown_when_its_session_is_over_and_goes_with_the_patient(
+    ward: Ward, walker: Walker, clock: Clock
+) -> None:
+    """Its result comes with the session's end or later: what is of an earlier session is left out, but that is not."""
+    tested = walker.measurement("hr_peak", 131.0, "none", NOW - 300, NOW)
+    walker.session = "the-stay-again"
+    ward.on_message("status", "", status([walker], NOW + 1))
+    clock.now_s = NOW + 61
+    send(ward, walker, walker.stride("left", NOW + 59))
+    send(ward, walker, [tested, walker.measurement("cadence", 90.0, "both", NOW - 9, NOW) | {"session": "before"}])
+
+    def shown() -> list[tuple[str, float]]:
+        return [(m["metric"], m["value"]) for m in slot_view(ward, "bay-1", ward.now_us())["slot"]["tests"]]
+
+    assert shown() == [("hr_peak", 131.0)]
+    assert ward.slot("bay-1").best("cadence", "both") is None
+    assert ward.slot("bay-1").wearer == walker_of(walker)
+    send(ward, walker, [tested | {"value": 90.0, "end_us": tested["end_us"] - MICRO}])
+    assert shown() == [("hr_peak", 131.0)], "an older one does not take its place"
+    send(ward, walker, [tested | {"value": 99.0, "subject": "somebody-before"}])
+    assert shown() == [("hr_peak", 131.0)], "nor one of somebody else"
+    walker.session, walker.subject = "another", "p-9"
+    ward.on_message("status", "", status([walker], NOW + 62))
+    assert shown() == []
+
+
+def walker_of(walker: Walker) -> tuple[str, str, bool]:
+    return walker.subject, walker.session, True

@@ -1,0 +1,134 @@
+"""Posture and activity of one sensor as metrics: each change at once, and the sums of every quarter of an hour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dsp.activity.day import BRIEF_S, HOUR_S, LONG_S, SEDENTARY, UPRIGHT, Spell, spells
+from dsp.activity.wear import QUARTER_S, Wear, WearTime
+from dsp.found import Found
+from dsp.posture.posture import ALGORITHM, Posture, PostureDetector
+
+CODES: Final = {"lying": 0.0, "sitting": 1.0, "standing": 2.0, "walking": 3.0, "stairs": 4.0}
+LATE_S: Final = 3.0
+"""A posture is dated back by two seconds at most, and found half a second late."""
+SEGMENT_UP: Final = (0.0, 0.0, 1.0)
+"""The axes of a sensor on a ward are turned by its configuration: z is up the segment."""
+
+
+class ActivityMetrics:
+    """The activity of one wearer; the same in any chunking.
+
+    Args:
+        rate_hz: Samples a second.
+        placement: As of `PostureDetector`.
+
+    Raises:
+        ValueError: the rate is too low, or nothing is known of the placement.
+    """
+
+    algorithm = ALGORITHM
+
+    def __init__(self, rate_hz: float, placement: str) -> None:
+        self._detector = PostureDetector(rate_hz, placement, along=SEGMENT_UP)
+        self._wear = WearTime(rate_hz)
+        self._rate_hz = rate_hz
+        self._quarter_s: float | None = None
+        self._postures: list[Posture] = []
+        self._newest = -1
+        self._closed_s = -math.inf
+        self._down_s: tuple[float, float] | None = None
+        self._was_down: bool | None = None
+
+    def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> Iterator[Found]:
+        """Yield what samples show; arguments as of `PostureDetector.process`."""
+        at = np.asarray(index, np.int64)
+        force, turning = np.asarray(acc, float), np.asarray(gyr, float)
+        while len(at):
+            if self._quarter_s is None:
+                self._quarter_s = float(at[0]) / self._rate_hz // QUARTER_S * QUARTER_S
+            due = math.ceil((self._quarter_s + QUARTER_S + LATE_S) * self._rate_hz)
+            n = int(np.searchsorted(at, due))
+            if n:
+                self._newest = int(at[n - 1])
+                yield from self._posture(self._detector.process(at[:n], force[:n], turning[:n]))
+                yield from _wear(self._wear.process(at[:n], force[:n]), self._rate_hz)
+            at, force, turning = at[n:], force[n:], turning[n:]
+            if len(at):
+                yield from self._close(self._quarter_s + QUARTER_S)
+                later_s = (float(at[0]) / self._rate_hz - LATE_S) // QUARTER_S * QUARTER_S
+                self._quarter_s = max(self._quarter_s + QUARTER_S, later_s)
+
+    def finish(self) -> Iterator[Found]:
+        """Yield the sums of the open quarter, and a long sitting that has not ended."""
+        yield from self._posture(self._detector.finish())
+        yield from _wear(self._wear.finish(), self._rate_hz)
+        end_s = (self._newest + 1) / self._rate_hz
+        if self._quarter_s is not None:
+            for edge_s in {min(self._quarter_s + QUARTER_S, end_s), end_s}:
+                yield from self._close(edge_s)
+        yield from self._rises()
+
+    def _posture(self, found: Iterable[Posture]) -> Iterator[Found]:
+        for posture in found:
+            self._postures.append(posture)
+            value = None if posture.posture is None else CODES[posture.posture]
+            yield Found("posture", value, posture.at, posture.at, 1, quality=posture.quality, reason=posture.reason)
+
+    def _close(self, end_s: float) -> Iterator[Found]:
+        """Yield the sums up to the end of a quarter, and keep what comes after."""
+        known = spells(self._postures, self._newest + 1, self._rate_hz)
+        cut = (s._replace(start_s=max(s.start_s, self._closed_s), end_s=min(s.end_s, end_s)) for s in known)
+        quarter = [spell for spell in cut if spell.start_s < spell.end_s]
+        self._closed_s = end_s
+        if not quarter:
+            return
+        for metric, group in (("upright_time", UPRIGHT), ("sedentary_time", SEDENTARY)):
+            hours = sum(s.end_s - s.start_s for s in quarter if s.posture in group) / HOUR_S
+            yield self._sum(metric, hours, quarter)
+        n_transfers = 0
+        for spell in quarter:
+            is_down = None if spell.posture is None else spell.posture in SEDENTARY
+            if is_down is False and spell.end_s - spell.start_s < BRIEF_S:
+                continue
+            if is_down is not True:
+                yield from self._rises()
+            n_transfers += is_down is not None and self._was_down is not None and is_down != self._was_down
+            self._was_down = is_down
+            if is_down:
+                self._down_s = (self._down_s or (spell.start_s, 0.0))[0], spell.end_s
+        yield self._sum("transfer_count", float(n_transfers), quarter)
+        self._postures = self._after(known, end_s)
+
+    def _after(self, known: list[Spell], end_s: float) -> list[Posture]:
+        """Return what holds from the end of a quarter on."""
+        return [
+            Posture(max(spell.start_s, end_s) * self._rate_hz, spell.posture, "ok", "")
+            for spell in known
+            if spell.end_s > end_s or spell is known[-1]
+        ]
+
+    def _rises(self) -> Iterator[Found]:
+        """Yield a long sitting that has ended."""
+        if self._down_s is not None and self._down_s[1] - self._down_s[0] >= LONG_S:
+            first, last = (second * self._rate_hz for second in self._down_s)
+            yield Found("sedentary_bouts_30", 1.0, first, last, 1)
+        self._down_s = None
+
+    def _sum(self, metric: str, value: float, quarter: list[Spell]) -> Found:
+        first, last = quarter[0].start_s * self._rate_hz, quarter[-1].end_s * self._rate_hz
+        return Found(metric, value, first, last, max(1, round(last - first)))
+
+
+def _wear(found: Iterable[Wear], rate_hz: float) -> Iterator[Found]:
+    for wear in found:
+        n = wear.end - wear.start
+        if wear.on_body is None:
+            yield Found("wear_time", None, wear.start, wear.end, n, quality="invalid", reason=wear.reason)
+        else:
+            yield Found("wear_time", wear.on_body * n / rate_hz / HOUR_S, wear.start, wear.end, n)

@@ -1,0 +1,65 @@
+"""The freeze index as Moore, MacDougall and Ondo defined it in 2008: one axis, six seconds, squared areas.
+
+It is here beside `dsp.freezing.freeze_index` for who compares with studies that used it; their numbers are on another
+scale, so a threshold of one says nothing for the other. The vertical axis of the shank is found from gravity.
+
+Source: doi 10.1016/j.jneumeth.2007.08.023: ln of a hundred times the squared quotient of the spectrum's areas from 3 to
+8 and from 0.5 to 3 Hz.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from dsp.freezing.freeze_index import TREMBLING_HZ, WALKING_HZ, FreezeValue
+from dsp.tapers import Floats, power_spectrum
+from dsp.windows import SlidingWindows, Window
+
+WINDOW_S: Final = 6.0
+EVERY_S: Final = 0.5
+SCALE: Final = 100.0
+
+
+class FreezeIndexMoore:
+    """The freeze index of one sensor on a shank, as its samples come; the same in any chunking.
+
+    Args:
+        rate_hz: Samples a second, at least 20.
+
+    Raises:
+        ValueError: the rate is too low for 8 Hz.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        if rate_hz < 2.5 * TREMBLING_HZ[1]:
+            raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
+        length = round(WINDOW_S * rate_hz)
+        self._windows = SlidingWindows(length, max(1, round(EVERY_S * rate_hz)), 3)
+        self._whole: Floats = np.ones((1, length)) / math.sqrt(length)
+        hz = np.fft.rfftfreq(length, 1 / rate_hz)
+        self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
+        self._trembling = (hz >= TREMBLING_HZ[0]) & (hz <= TREMBLING_HZ[1])
+
+    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
+        """Yield the index of each window that samples complete; arguments as those of `FreezeIndex.process`."""
+        for window in self._windows.process(index, acc):
+            found = self._value(window)
+            if found is not None:
+                yield found
+
+    def _value(self, window: Window) -> FreezeValue | None:
+        acc = window.filled(0, 3)
+        if acc is None:
+            return None
+        gravity = acc.mean(axis=1)
+        upward = (gravity / (np.linalg.norm(gravity) or 1.0)) @ acc
+        power = power_spectrum((upward - upward.mean())[None], self._whole)
+        walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
+        if walking <= 0 or trembling <= 0:
+            return None
+        return FreezeValue(window.last, math.log(SCALE * (trembling / walking) ** 2), walking + trembling)

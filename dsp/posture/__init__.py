@@ -1,0 +1,1 @@
+"""Posture from one sensor: lying, sitting, standing, walking or on stairs, wherever it is strapped on."""

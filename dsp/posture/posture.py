@@ -1,0 +1,258 @@
+"""Lying, sitting, standing, walking and stairs from one sensor on a thigh, a wrist or the trunk, axes unknown.
+
+A thigh lies level in sitting and hangs in standing: which way it hangs, walking shows (`dsp.posture.upright`), and the
+border lies half way between walking and sitting. Whoever lies has rolled about the thigh by more than 65 degrees since
+sitting down (Lyden et al. 2016, doi 10.1249/MSS.0000000000000813), which nobody does in a chair; who lies on the back
+and never rolls is called sitting, and sitting from a thigh never counts as wrong for sedentary time. A trunk that is
+level lies; one that is upright stands, for it cannot tell a chair from standing. A forearm hangs in walking and lies
+level at rest: what a wrist says is a guess about the legs, and always degraded.
+
+Compared with video of 12 people of `tug` (phone in a pocket any way round, watch on a wrist), in `tests/dsp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
+from dsp.posture.recent import Recent
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads, stir
+from dsp.posture.upright import Upright, degrees_between, unit
+from dsp.result import Quality
+
+ALGORITHM: Final = "posture/1"
+Name = Literal["lying", "sitting", "standing", "walking", "stairs"]
+Segment = Literal["thigh", "wrist", "trunk"]
+
+SEGMENTS: Final[dict[str, Segment]] = {
+    "thigh": "thigh", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist", "waist": "trunk",
+    "lower_back": "trunk", "chest": "trunk",
+}  # fmt: skip
+GUESSES: Final[dict[Segment, Floats | None]] = {
+    "thigh": np.array([0.0, 1.0, 0.0]),
+    "wrist": np.array([1.0, 0.0, 0.0]),
+    "trunk": None,
+}
+"""Phones and loggers are longest along y, and a pocket holds them upright; x of a watch runs along the forearm."""
+WALKING_STIR: Final[dict[Segment, float]] = {"thigh": 1.0, "wrist": 1.0, "trunk": 0.8}
+"""m/s², least spread of the force over a second of walking."""
+STILL: Final = 0.5
+"""m/s², spread over a second: more is no rest."""
+BACK_BLOCKS: Final = 2 * BLOCK_HZ
+"""A posture that is recognised late is dated back by two seconds at most."""
+KEPT_BLOCKS: Final = 6 * BLOCK_HZ
+LEVEL_DEG: Final = 60.0
+"""A trunk that leans further lies."""
+ROLLED_DEG: Final = 65.0
+"""About the thigh, since sitting down (Lyden et al. 2016)."""
+FEET_UP_DEG: Final = 120.0
+"""A thigh that points this far up belongs to somebody who lies."""
+STEADY_DEG: Final = 4.0
+"""Past the border by so much before anybody changes."""
+CLIMB_MEMORY: Final = 8
+"""Half seconds: a few heavy steps are no stairs."""
+LOST_BLOCKS: Final = 2 * BLOCK_HZ
+"""A gap as long as this may hold a transfer."""
+
+NOT_WALKED: Final = "no walking seen yet: which way is upright is a guess"
+ARM: Final = "a wrist shows the arm, not the legs"
+NO_CHAIR: Final = "a trunk cannot tell sitting from standing"
+ON_BACK: Final = "a thigh cannot tell sitting from lying on the back"
+LOST: Final = "no samples"
+
+
+class Posture(NamedTuple):
+    """A posture, until the next one.
+
+    Attributes:
+        at: Number of its first sample on the sensor's own grid, in part of one; it may be two seconds old.
+        posture: What it is; None while it is not known.
+        quality: ok, degraded or invalid.
+        reason: Why not ok; empty otherwise.
+    """
+
+    at: float
+    posture: Name | None
+    quality: Quality
+    reason: str
+
+
+class PostureDetector:
+    """The posture of one wearer, as samples come; the same in any chunking.
+
+    A posture is known half a second to two seconds after it began, and then dated back.
+
+    Args:
+        rate_hz: Samples a second, at least 20.
+        placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
+        up: (3,) direction of gravity in the sensor when its wearer is upright, as ``up`` gave it before; None to learn.
+        along: (3,) axis of the sensor that is believed to run along the segment until somebody has walked; None: y of a
+            phone on a thigh, x of a watch, none on a trunk.
+
+    Raises:
+        ValueError: an unknown placement, or a rate that is too low.
+    """
+
+    def __init__(
+        self, rate_hz: float, placement: str, up: ArrayLike | None = None, *, along: ArrayLike | None = None
+    ) -> None:
+        if placement not in SEGMENTS:
+            raise ValueError(f"posture is known of {', '.join(SEGMENTS)}, not of {placement!r}")
+        self._segment = SEGMENTS[placement]
+        self._blocks = Blocks(rate_hz)
+        self._recent = Recent(KEPT_BLOCKS)
+        guess = GUESSES[self._segment] if along is None else unit(np.asarray(along, float))
+        self._upright = Upright(guess, None if up is None else unit(np.asarray(up, float)))
+        self._least_stir = WALKING_STIR[self._segment]
+        self._now: Posture | None = None
+        self._forget()
+
+    @property
+    def up(self) -> Floats | None:
+        """Direction of gravity in the sensor when its wearer is upright; None before anybody walked."""
+        return self._upright.up
+
+    def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> Iterator[Posture]:
+        """Yield each change of posture that samples show.
+
+        Args:
+            index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
+            acc: (n, 3) specific force, m/s².
+            gyr: (n, 3) angular rate, rad/s; NaN where there is none: posture does without.
+        """
+        del gyr
+        for turn in self._blocks.process(index, acc):
+            yield from self._decide(turn)
+
+    def finish(self) -> Iterator[Posture]:
+        """Yield what the last half second changes, as far as it came."""
+        for turn in self._blocks.finish():
+            yield from self._decide(turn)
+
+    def _forget(self) -> None:
+        self._level = False
+        self._walking = False
+        self._climbing = 0.0
+        self._seat_way: Floats | None = None
+        self._lying = False
+
+    def _decide(self, turn: Turn) -> Iterator[Posture]:
+        recent = self._recent
+        if self._now is not None and recent.gap(turn) >= LOST_BLOCKS:
+            self._now = None
+            yield Posture(self._blocks.index_of(recent.end), None, "invalid", LOST)
+            self._forget()
+        recent.append(turn)
+        if 2 * np.isfinite(turn.size).sum() < TURN_BLOCKS:
+            return
+        level = self._lies_level()
+        walking = self._walks(level=level)
+        level = level and not walking
+        changes = self._now is None or level != self._level or walking != self._walking
+        since = self._since(level=level, walking=walking) if changes else TURN_BLOCKS
+        self._level, self._walking = level, walking
+        name = self._name()
+        quality, reason = self._quality(name)
+        if self._now is None or (self._now.posture, self._now.reason) != (name, reason):
+            renamed = self._now is None or self._now.posture != name
+            block = recent.end - (since if renamed else TURN_BLOCKS)
+            self._now = Posture(self._blocks.index_of(block), name, quality, reason)
+            yield self._now
+
+    def _walks(self, *, level: bool) -> bool:
+        """Return whether the wearer walks, and learn from it which way is upright."""
+        moved = stir(self._recent.acc, PAUSED * self._least_stir)
+        goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
+        if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
+            return self._upright.walks(mean_of(self._recent.acc[-3 * BLOCK_HZ // 2 :]))
+        return goes_on and not level
+
+    def _lies_level(self) -> bool:
+        """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
+        acc = self._recent.acc[-BLOCK_HZ:]
+        force = mean_of(acc)
+        tilt = float(self._upright.tilt_deg(force[None])[0])
+        border = LEVEL_DEG if self._segment == "trunk" else self._upright.border_deg
+        if self._now is not None:
+            border += STEADY_DEG if not self._level else -STEADY_DEG
+        level = tilt > border
+        if level and self._level and self._segment != "trunk" and spread(acc) < 2 * STILL:
+            self._upright.sits(force)
+        return level
+
+    def _since(self, *, level: bool, walking: bool) -> int:
+        """Return how many blocks ago the wearer began to be as they are."""
+        acc = self._recent.acc
+        if self._now is None:
+            return BACK_BLOCKS - int(np.isfinite(self._recent.size[-BACK_BLOCKS:]).argmax())
+        if level != self._level:
+            new, way = mean_of(acc[-BLOCK_HZ:]), _smooth(acc)
+            old = self._upright.up if level else self._upright.seat
+            way = way[-BACK_BLOCKS:]
+            return _run(way @ unit(new) > way @ (unit(way[0]) if old is None else old))
+        moving = spreads(acc[-BACK_BLOCKS:]) >= PAUSED * self._least_stir
+        return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving == walking))
+
+    def _name(self) -> Name:
+        """Return what the state is called."""
+        if not self._level:
+            self._seat_way, self._lying = None, False
+            if not self._walking:
+                self._climbing = 0.0
+                return "standing"
+            if self._segment != "trunk":
+                return "walking"
+            up = climbing(self._recent.acc[-4 * BLOCK_HZ :])
+            self._climbing += (up - self._climbing) / CLIMB_MEMORY
+            return "stairs" if self._climbing > 0.5 else "walking"
+        self._climbing = 0.0
+        if self._segment == "trunk":
+            return "lying"
+        return "lying" if self._segment == "thigh" and self._rolled() else "sitting"
+
+    def _rolled(self) -> bool:
+        """Return whether a level thigh belongs to somebody who lies: once rolled over, they do until they get up."""
+        up, acc = self._upright.up, self._recent.acc[-BLOCK_HZ:]
+        if up is None or self._lying or spread(acc) > STILL:
+            return self._lying
+        force = unit(mean_of(acc))
+        tilt = degrees_between(force, up)
+        if LEVEL_DEG - 30 < tilt < FEET_UP_DEG:
+            way = unit(force - (force @ up) * up)
+            self._seat_way = way if self._seat_way is None else self._seat_way
+            self._lying = degrees_between(way, self._seat_way) > ROLLED_DEG
+        else:
+            self._lying = tilt >= FEET_UP_DEG
+        return self._lying
+
+    def _quality(self, name: Name) -> tuple[Quality, str]:
+        if self._segment == "wrist":
+            return "degraded", ARM
+        if not self._upright.known:
+            return "degraded", NOT_WALKED
+        if self._segment == "trunk" and name == "standing":
+            return "degraded", NO_CHAIR
+        if self._segment == "thigh" and name == "sitting":
+            return "degraded", ON_BACK
+        return "ok", ""
+
+
+def _smooth(acc: Floats) -> Floats:
+    """Return the mean of half a second up to each block (n, 3); NaN where there is nothing."""
+    known = np.isfinite(acc)
+    total = np.cumsum(np.vstack([np.zeros((1, 3)), np.where(known, acc, 0.0)]), axis=0)
+    count = np.cumsum(np.vstack([np.zeros((1, 3)), known]), axis=0)
+    first = np.maximum(np.arange(1, len(acc) + 1) - TURN_BLOCKS, 0)
+    n = count[1:] - count[first]
+    mean: Floats = np.divide(total[1:] - total[first], n, out=np.full_like(acc, np.nan), where=n > 0)
+    return mean
+
+
+def _run(fits: NDArray[np.bool_]) -> int:
+    """Return how many of the last entries in a row are true; at least one."""
+    others = np.flatnonzero(~fits)
+    return max(1, len(fits) - 1 - int(others[-1]) if len(others) else len(fits))

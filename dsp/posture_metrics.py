@@ -1,0 +1,77 @@
+"""The metrics of posture, activity and falls, from one motion sensor."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from dsp.metric import Metric
+
+_activity = partial(Metric, kind="window", sides=("none",), group="posture", unit="h", unit_text="h", digits=2, low=0.0)
+_fall = partial(
+    Metric, kind="event", sides=("none",), group="falls", unit="1", unit_text="", digits=2, low=0.0, high=1.0
+)
+
+POSTURE: Final[tuple[Metric, ...]] = (
+    _activity(
+        "posture",
+        "Posture",
+        kind="event",
+        unit="1",
+        unit_text="",
+        digits=0,
+        high=4.0,
+        description="From its beginning until the next: 0 lying, 1 sitting, 2 standing, 3 walking, 4 stairs. From the"
+        " inclination of a thigh, else of the trunk, which walking shows to be upright; a wrist is a guess.",
+    ),
+    _activity(
+        "upright_time",
+        "Upright time",
+        high=0.25,
+        description="Time standing, walking and on stairs within a quarter of an hour; a day is the sum.",
+    ),
+    _activity(
+        "sedentary_time",
+        "Sedentary time",
+        high=0.25,
+        description="Time sitting and lying within a quarter of an hour, asleep or awake; a day is the sum.",
+    ),
+    _activity(
+        "sedentary_bouts_30",
+        "Long sitting",
+        kind="count",
+        unit="1",
+        unit_text="",
+        digits=0,
+        description="One for each stretch of half an hour and more without getting up for two seconds, when it ends.",
+    ),
+    _activity(
+        "transfer_count",
+        "Transfers",
+        kind="count",
+        unit="1",
+        unit_text="",
+        digits=0,
+        description="Risings from sitting or lying, and the reverse, within a quarter of an hour; a day is the sum.",
+    ),
+    _activity(
+        "wear_time",
+        "Wear time",
+        high=0.25,
+        description="Time worn within a quarter of an hour: none of an hour in which two axes of acceleration vary by"
+        " less than 13 mg (van Hees 2011). Known three quarters of an hour later; a day is the sum, and one with less"
+        " than ten hours says little.",
+    ),
+    _fall(
+        "fall_event",
+        "Possible fall",
+        review="A fall may have happened",
+        description="Lull, impact, another posture, then rest; the value is how much of each was seen, 0 to 1. For"
+        " review, never an alarm: slow falls are missed, and real falls are found less often than simulated ones.",
+    ),
+    _fall(
+        "near_fall_event",
+        "Possible stumble",
+        description="An impact greater than the steps before, with the trunk thrown, that was recovered from; 0 to 1.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Tremor of a hand, wrist or leg."""

@@ -1,0 +1,33 @@
+// What the tests of a patient gave, the last of each: they stand until the next, and say when they were.
+
+import { $, keep, make, say } from "./dom.js";
+import { cell, updateCell } from "./newest.js";
+import { clock } from "./words.js";
+
+const COLUMNS = [["left"], ["right"], ["both", "none"]];
+
+export class Tests {
+  constructor(catalogue) {
+    this.metrics = Object.values(catalogue).filter(({ kind }) => kind === "test");
+    const head = ["Test", "Left", "Right", "Both", "Unit", "At"].map((text) => make("th", { scope: "col", textContent: text }));
+    $("tests-table").append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
+  }
+
+  show(tests) {
+    const rows = this.metrics.map((metric) => ({
+      metric,
+      shown: COLUMNS.map((sides) => tests.find(({ metric: id, side }) => id === metric.id && sides.includes(side))),
+    })).filter(({ shown }) => shown.some(Boolean));
+    $("tests").hidden = !rows.length;
+    keep($("tests-table").tBodies[0], rows,
+      () => make("tr", {}, make("th", { scope: "row" }), ...COLUMNS.map(() => make("td")), make("td"), make("td")),
+      (row, { metric, shown }) => {
+        const last = Math.max(...shown.filter(Boolean).map(({ end_us }) => end_us)) / 1e6;
+        say(row.children[0], metric.title);
+        if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
+        shown.forEach((value, i) => updateCell(row.children[i + 1], COLUMNS[i][0], cell(metric, value, last)));
+        say(row.children[4], metric.unit_text);
+        say(row.children[5], clock(last));
+      });
+  }
+}

@@ -1,0 +1,214 @@
+"""A day and a week of activity, and whether a sensor was worn."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dsp.activity.bouts import COUNTS, OUTCOMES, WalkingBout, summarise_bouts, summarise_week
+from dsp.activity.day import FEW_HOURS, Spell, spells, summarise_day
+from dsp.activity.measured import ActivityMetrics
+from dsp.activity.wear import NO_SAMPLES, Wear, WearTime
+from dsp.catalogue import CATALOGUE
+from dsp.found import Found
+from dsp.posture.posture import LOST, Name, Posture
+from tests.dsp.falling import Motion, sensed, steps
+
+RATE_HZ = 2.0
+QUARTER = 1800
+
+
+def posture(at: float, name: Name | None) -> Posture:
+    return Posture(at, name, "ok", "")
+
+
+def test_what_is_dated_back_takes_the_place_of_what_was_believed() -> None:
+    found = [posture(0, "sitting"), posture(100, "standing"), posture(95, "walking"), posture(150, "sitting")]
+    assert spells(found, 200, 10.0) == [Spell(0, 9.5, "sitting"), Spell(9.5, 15, "walking"), Spell(15, 20, "sitting")]
+
+
+def test_the_same_posture_again_is_one_spell() -> None:
+    found = [posture(0, "sitting"), posture(50, "sitting"), posture(60, None), posture(60, "sitting")]
+    assert spells(found, 100, 10.0) == [Spell(0, 10, "sitting")]
+
+
+def test_a_day_adds_up() -> None:
+    day = [
+        Spell(-600, 3600, "lying"),
+        Spell(3600, 3660, "standing"),
+        Spell(3660, 5400, "walking"),
+        Spell(5400, 5401, "sitting"),  # brushes a chair
+        Spell(5401, 7200, "standing"),
+        Spell(7200, 8000, "sitting"),
+        Spell(8100, 8900, "sitting"),  # something was lost between
+        Spell(8900, 20000, "stairs"),
+    ]
+    found = summarise_day(day, 0, 10800, steps=2500, wear_h=3.0)
+    assert found.upright_h == pytest.approx((3599 + 1900) / 3600)
+    assert found.sedentary_h == pytest.approx((3600 + 1 + 1600) / 3600)
+    assert found.lying_h == 1.0
+    assert found.unknown_h == pytest.approx(100 / 3600)
+    assert found.sedentary_bouts_30 == 1
+    assert found.transfers == 3
+    assert (found.steps, found.quality, found.reason) == (2500, "degraded", FEW_HOURS)
+
+
+def test_half_an_hour_of_sitting_and_lying_by_turns_is_one_stretch() -> None:
+    day = [Spell(0, 1000, "sitting"), Spell(1000, 1900, "lying"), Spell(1900, 2000, "standing")]
+    assert summarise_day(day, 0, 2000, wear_h=12).sedentary_bouts_30 == 1
+    assert summarise_day(day, 200, 1900).sedentary_bouts_30 == 0
+
+
+def test_bouts_become_the_outcomes_of_a_day() -> None:
+    bouts = [
+        WalkingBout(8, 12, 0, 90.0, 0.6, 0.8, 1.33),
+        WalkingBout(20, 30, 1, 100.0, 0.8, 1.0, 1.2),
+        WalkingBout(30, 50, 2, 104.0, 1.0, 1.1, 1.15),
+        WalkingBout(90, 160, 3, 110.0, 1.2, 1.3, 1.09),
+        WalkingBout(40, 60),
+    ]
+    found = summarise_bouts(bouts)
+    counts = {name: found[name] for name, _, _ in COUNTS}
+    assert counts == {
+        "wb_all__count": 5, "wb_10_30__count": 2, "wb_10__count": 4, "wb_30__count": 2, "wb_60__count": 1,
+    }  # fmt: skip
+    assert found["total_walking_duration_min"] == pytest.approx(188 / 60)
+    assert found["wb_all__n_raw_initial_contacts__sum"] == 312
+    assert found["wb_all__n_turns__sum"] == 6
+    assert found["wb_all__duration_s__avg"] == 30
+    assert found["wb_all__cadence_spm__avg"] == 101
+    assert found["wb_all__cadence_spm__var"] == pytest.approx(np.std([90, 100, 104, 110], ddof=1) / 101)
+    assert found["wb_10_30__walking_speed_mps__avg"] == pytest.approx(0.9)
+    assert found["wb_10__walking_speed_mps__p90"] == pytest.approx(np.percentile([0.8, 1.0, 1.2], 90))
+    assert found["wb_30__stride_length_m__avg"] == 1.3
+    assert math.isnan(found["wb_30__stride_length_m__var"])
+
+
+def test_a_day_without_a_walk_has_counts_and_no_values() -> None:
+    found = summarise_bouts([])
+    assert found["wb_all__count"] == found["total_walking_duration_min"] == 0
+    assert all(math.isnan(found[name]) for name, *_ in OUTCOMES)
+
+
+def test_a_week_is_the_mean_of_the_days_with_wear() -> None:
+    days = [
+        (12.0, {"steps": 1000.0, "speed": math.nan}),
+        (9.0, {"steps": 9000.0}),
+        (10.0, {"steps": 2000.0, "speed": 0.5}),
+    ]
+    assert summarise_week(days) == {"n_days": 2, "steps": 1500, "speed": 0.5}
+    assert summarise_week([]) == {"n_days": 0}
+
+
+def judged(acc: np.ndarray, *, chunk: int = 0, index: np.ndarray | None = None) -> list[Wear]:
+    wear, step = WearTime(RATE_HZ), chunk or max(1, len(acc))
+    at = np.arange(len(acc)) if index is None else index
+    parts = [wear.process(at[i : i + step], acc[i : i + step]) for i in range(0, len(acc), step)]
+    return [w for part in parts for w in part] + list(wear.finish())
+
+
+def lying_about(*quarters: float) -> np.ndarray:
+    """Return the force on a sensor (n, 3) that moves with so much spread in each quarter of an hour, m/s²."""
+    rng = np.random.default_rng(4)
+    force: np.ndarray = np.concatenate([rng.normal(0, s, (QUARTER, 3)) for s in quarters])
+    force[:, 2] += 9.81
+    return force
+
+
+def test_an_hour_without_movement_has_no_wearer() -> None:
+    found = judged(lying_about(1, 1, 0.02, 0.02, 0.02, 0.02, 0.02, 1, 0.02, 0.02, 0.02, 1))
+    assert [w.on_body for w in found] == [True, True, *[False] * 5, *[True] * 5]
+    assert [(w.start, w.end) for w in found[:2]] == [(0, QUARTER), (QUARTER, 2 * QUARTER)]
+
+
+def test_one_axis_that_moves_is_nobody() -> None:
+    acc = lying_about(0.02, 0.02, 0.02, 0.02)
+    acc[:, 0] += np.random.default_rng(1).normal(0, 1, len(acc))
+    assert not any(w.on_body for w in judged(acc))
+    acc[:, 1] += np.random.default_rng(2).normal(0, 1, len(acc))
+    assert all(w.on_body for w in judged(acc))
+
+
+def test_a_quarter_with_few_samples_is_not_known() -> None:
+    acc = lying_about(1, 1, 1, 1, 1)
+    acc[QUARTER : 2 * QUARTER - 100] = np.nan
+    found = judged(acc)
+    assert [w.on_body for w in found] == [True, None, True, True, True]
+    assert found[1].reason == NO_SAMPLES
+
+
+def test_a_week_in_a_drawer_without_a_radio_costs_nothing() -> None:
+    acc = lying_about(1, 1)
+    index = np.r_[np.arange(QUARTER), 10**12 + np.arange(QUARTER)]
+    assert next(w.on_body for w in judged(acc, index=index)) is True
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(1, 3000), st.integers(0, 9000), st.integers(0, 5000))
+def test_any_chunking_gives_the_same(chunk: int, at: int, length: int) -> None:
+    acc = lying_about(1, 0.127, 0.1275, 0.1274, 0.1276, 1)
+    index = np.arange(len(acc))
+    index[at:] += length
+    assert judged(acc, chunk=chunk, index=index) == judged(acc, index=index)
+
+
+def sat_and_walked(minutes: tuple[float, ...]) -> np.ndarray:
+    """Return the force on a thigh (n, 3), x forward and z up, that sits and walks by turns, at 25 a second."""
+    rng = np.random.default_rng(3)
+    motion = Motion(25.0)
+    for i, length in enumerate(minutes):
+        if i % 2:
+            steps(motion, 60 * length, rng)
+        else:
+            motion.turn(1.2, np.array([0.0, -1.45, 0.0]), 0.3)
+            motion.rest(60 * length)
+            motion.turn(1.2, np.zeros(3), -0.3)
+    return sensed(motion, "thigh", rng, strapped=np.eye(3))[0]
+
+
+def metrics(acc: np.ndarray, *, chunk: int = 0, index: np.ndarray | None = None) -> list[Found]:
+    activity, step = ActivityMetrics(25.0, "left_thigh"), chunk or max(1, len(acc))
+    at, gyr = np.arange(len(acc)) if index is None else index, np.full_like(acc, np.nan)
+    parts = [activity.process(at[i : i + step], acc[i : i + step], gyr[i : i + step]) for i in range(0, len(acc), step)]
+    return [f for part in parts for f in part] + list(activity.finish())
+
+
+def sums(found: list[Found]) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for f in found:
+        if f.value is not None and f.metric != "posture":
+            out[f.metric] = out.get(f.metric, 0.0) + f.value
+    return out
+
+
+def test_quarters_of_an_hour_add_up_to_what_was() -> None:
+    acc = sat_and_walked((1, 2, 35, 3, 10))
+    found = metrics(acc)
+    total = sums(found)
+    assert total["upright_time"] == pytest.approx(5 / 60, abs=0.003)
+    assert total["sedentary_time"] == pytest.approx(46 / 60, abs=0.003)
+    assert total["sedentary_bouts_30"] == 1
+    assert total["transfer_count"] == 4
+    assert total["wear_time"] == pytest.approx(len(acc) / 25 / 3600, abs=0.25)
+    (long,) = [f for f in found if f.metric == "sedentary_bouts_30"]
+    assert (long.last - long.first) / 25 / 60 == pytest.approx(35, abs=0.1)
+    names = [f.value for f in found if f.metric == "posture"]
+    assert {0.0, 4.0}.isdisjoint(names)
+    assert all(f.metric in CATALOGUE for f in found)
+
+
+def test_metrics_of_activity_are_the_same_in_any_chunking_and_across_a_gap() -> None:
+    acc = sat_and_walked((1, 1, 33, 1))
+    index = np.arange(len(acc))
+    index[30000:] += 40000
+    whole = metrics(acc, index=index)
+    for chunk in (25, 7777):
+        assert metrics(acc, chunk=chunk, index=index) == whole
+    unknown = [f for f in whole if f.metric == "posture" and f.value is None]
+    assert [(f.first, f.reason) for f in unknown] == [(30000.0, LOST)]
+    assert sums(whole)["upright_time"] + sums(whole)["sedentary_time"] == pytest.approx(len(acc) / 25 / 3600, abs=0.001)
+    assert sums(whole).get("sedentary_bouts_30", 0) == 0
