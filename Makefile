@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward load faults radio soak check fuzz format docs system bare clean
+.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -40,6 +40,7 @@ help:
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make latency  how late a ward of twenty is, to the broker and to open pages, beside a busy core; three minutes"
 	echo "make ward     a demo of seventy beds, and how soon all its devices stream; four minutes; BEDS=20, SPEED=1"
+	echo "make patients  fifty simulated patients do every timed test, beside the truth; half an hour; ARGS=\"--only tug\" for some"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
 	echo "make format   put the code into shape"
@@ -85,6 +86,9 @@ faults: setup system
 
 ward: setup
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m benchmarks.whole_ward $(if $(BEDS),--beds $(BEDS)) $(if $(SPEED),--speed $(SPEED))
+
+patients: setup
+	@$(V)/python -m benchmarks.fifty_patients $(ARGS)
 
 load: setup
 	@$(V)/python -m benchmarks.pressure $(ARGS)

@@ -64,7 +64,7 @@ def simulate(
     fault: FaultOption = None,
     events: EventsOption = None,
 ) -> None:
-    """Stand in for devices: a ward of walking people, or a recording, over real Bluetooth and serial protocols.
+    """Stand in for devices over real protocols: people who walk, patients who do timed tests (a TUG), or a recording.
 
     With --ward FILE the devices of a gateway's configuration. Where its radio is the simulated one, the same file runs
     the gateway; else --write-config writes one that finds them.
@@ -131,6 +131,37 @@ def simulate_health(
     with _refused_plainly():
         scene = health(beds=beds, seed=seed, speed=speed, faults=_faults(fault))
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
+
+
+@app.command("timed-tests")
+def simulate_timed_tests(
+    *,
+    beds: Annotated[int, typer.Option(min=1, max=99, help="Number of beds.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, max=200, help="How often everybody does all tests.")] = 10,
+    socket: SocketOption = SOCKET,
+    ports: PortsOption = PORTS,
+    seed: Annotated[int, typer.Option(min=0, help="Other people and other sensors.")] = 0,
+    speed: SpeedOption = 1.0,
+    write_config: ConfigOption = None,
+    write_truth: Annotated[
+        Path | None, typer.Option(help="Write what is done when, in seconds of each patient's first sensor, as JSON.")
+    ] = None,
+    fault: FaultOption = None,
+) -> None:
+    """Simulate patients who are tested: Timed Up and Go, five times sit-to-stand, quiet stance, ten metres.
+
+    Each wears a Shimmer3 at the lower back, DOTs on a thigh and a wrist, and a heart-rate strap; from bed to bed they
+    are more severely impaired. It ends by itself after the last round.
+    """
+    from simulators.scenes.timed_tests import timed_tests
+
+    with _refused_plainly():
+        tested = timed_tests(
+            beds=beds, ports=ports.absolute(), rounds=rounds, seed=seed, speed=speed, faults=_faults(fault)
+        )
+    if write_truth is not None:
+        _write(write_truth, json.dumps(tested.told(), indent=1))
+    asyncio.run(_run(tested.scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 
 @app.command("recording")

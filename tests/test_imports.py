@@ -56,7 +56,7 @@ ORDERS = {
         "tremor_metrics", "metric", "sensor_rows", "units", "batch", "found", "result", "roster", "windows", "tapers",
         "arrays", "record", "kernel",
     ),
-    "simulators": ("command", "scenes", "faults", "devices", "body", "radio", "sensing", "motion"),
+    "simulators": ("command", "scenes", "faults", "devices", "clinic", "body", "radio", "sensing", "motion"),
 }  # fmt: skip
 
 # Who may touch the outside. Whatever is not named here is pure: bytes or arrays in, packets or numbers out.

@@ -246,8 +246,8 @@ class Figure:
         for curve in curves:
             curve.forget(before_s)
 
-    def pose(self, placement: Placement, times: Floats) -> Pose:
-        """Return the pose of a sensor at true times (n,), in order."""
+    def pose(self, placement: str, times: Floats) -> Pose:
+        """Return the pose of a sensor at one of the figure's placements at true times (n,), in order."""
         self.plan(float(times[-1]))
         if placement == "lower_back":
             pelvis = self._pelvis(times)
@@ -326,11 +326,9 @@ class Figure:
 
 
 class BodySensor(BlockSource):
-    """An inertial sensor on a walking body."""
+    """An inertial sensor on a walking body, or on another figure."""
 
-    def __init__(
-        self, figure: Figure, placement: Placement, *, imu: Imu, clock: Clock, loss: Loss, rate_hz: float
-    ) -> None:
+    def __init__(self, figure: Figure, placement: str, *, imu: Imu, clock: Clock, loss: Loss, rate_hz: float) -> None:
         self.placement = placement
         self._figure, self._imu, self._clock, self._loss = figure, imu, clock, loss
         figure.needs(self, 0.0)

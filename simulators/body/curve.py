@@ -7,6 +7,7 @@ what a gyroscope and an accelerometer would read follows without numeric differe
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -105,14 +106,15 @@ class Curve:
 
     def at(self, times: Floats) -> State:
         """Return the state (n, channels) at times (n,)."""
-        knots = np.array(self._times)
-        if len(knots) == 1:
+        if len(self) == 1:
             shape = (len(times), len(self.last))
             return State(np.tile(np.array(self.last), (len(times), 1)), np.zeros(shape), np.zeros(shape))
+        near = self._near(times)
+        knots = np.array(self._times[near])
         k = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
         h = (knots[k + 1] - knots[k])[:, None]
         u = np.clip((times - knots[k])[:, None] / h, 0.0, 1.0)
-        value, rate, accel = np.array(self._values), np.array(self._rates), np.array(self._accels)
+        value, rate, accel = (np.array(column[near]) for column in (self._values, self._rates, self._accels))
         rise = value[k + 1] - value[k]
         v0, v1 = rate[k] * h, rate[k + 1] * h
         a0, a1 = accel[k] * h * h, accel[k + 1] * h * h
@@ -124,3 +126,10 @@ class Curve:
             (v0 + u * (a0 + u * (3 * c3 + u * (4 * c4 + u * 5 * c5)))) / h,
             (a0 + u * (6 * c3 + u * (12 * c4 + u * 20 * c5))) / (h * h),
         )
+
+    def _near(self, times: Floats) -> slice:
+        """Return which of two or more knots lie about times (n,): a long curve is not copied for a few of them."""
+        if not len(times):
+            return slice(0, 2)
+        first = min(max(bisect_right(self._times, float(times.min())) - 1, 0), len(self) - 2)
+        return slice(first, max(bisect_right(self._times, float(times.max())) + 1, first + 2))
