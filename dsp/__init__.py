@@ -15,5 +15,5 @@ What is looked for stands where this says:
 - beats: ``heart/``; how somebody sways who stands still: ``sway/``; freezing of gait: ``freezing/``;
 - a tremor: ``tremor/``; use of the arms: ``arms/``; repetitions of an exercise: ``repetitions/``;
 - whether samples are in the units they should be in: ``units.py``;
-- the same of a whole recording in arrays, a function each: ``whole_recordings.py`` (docs/arrays.md).
+- the same of a whole recording in arrays, a function each: ``whole_recordings/`` (docs/arrays.md).
 """

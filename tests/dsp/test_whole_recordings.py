@@ -26,7 +26,7 @@ OUT_AND_BACK: tuple[Piece, ...] = (
 )
 
 
-def worn(placement: Placement) -> SensorData:
+def on_body(placement: Placement) -> SensorData:
     return wear(body(OUT_AND_BACK), placement, RATE_HZ)
 
 
@@ -37,8 +37,8 @@ def with_loss(sensor: SensorData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return sensor.index[kept], sensor.acc[kept], sensor.gyr[kept]
 
 
-def test_contacts_and_strides_of_a_foot_are_those_that_the_ward_is_told() -> None:
-    index, acc, gyr = with_loss(worn("left_foot"))
+def test_contacts_and_strides_of_a_foot_are_those_that_the_ward_is_seen() -> None:
+    index, acc, gyr = with_loss(on_body("left_foot"))
     live = FootContacts()
     sensor = live.attach(RATE_HZ)
     events, strides = [], []
@@ -46,12 +46,12 @@ def test_contacts_and_strides_of_a_foot_are_those_that_the_ward_is_told() -> Non
         part = slice(begin, begin + 7)
         events.append(live.process(Batch.single(index[part], acc[part], gyr[part], sensor)))
         strides.append(live.strides.copy())
-    told, closed = np.concatenate(events), np.concatenate(strides)
+    seen, closed = np.concatenate(events), np.concatenate(strides)
     contacts = whole.find_foot_contacts(acc, gyr, RATE_HZ, index=index)
     for kind, name in (
         (INITIAL_CONTACT, "initial_contact"), (FINAL_CONTACT, "final_contact"), (FOOT_FLAT, "foot_flat"),
     ):  # fmt: skip
-        expected = np.sort(told["index"][told["kind"] == kind]) / RATE_HZ
+        expected = np.sort(seen["index"][seen["kind"] == kind]) / RATE_HZ
         assert len(expected) >= 8
         assert contacts["time_s"][contacts["kind"] == name].tolist() == expected.tolist()
     found = whole.find_foot_strides(acc, gyr, RATE_HZ, index=index)
@@ -61,21 +61,21 @@ def test_contacts_and_strides_of_a_foot_are_those_that_the_ward_is_told() -> Non
 
 
 def test_a_shank_has_contacts_too() -> None:
-    sensor = worn("right_shank")
+    sensor = on_body("right_shank")
     contacts = whole.find_shank_contacts(sensor.acc, sensor.gyr, RATE_HZ)
     assert (np.diff(contacts["time_s"]) >= 0).all()
     assert np.count_nonzero(contacts["kind"] == "initial_contact") >= 10
 
 
 def test_steps_bouts_and_turns_of_a_lower_back() -> None:
-    index, acc, gyr = with_loss(worn("lower_back"))
+    index, acc, gyr = with_loss(on_body("lower_back"))
     live = LowerBack()
     sensor = live.attach(RATE_HZ, HEIGHT_M)
     events = [live.process(Batch.single(index[k : k + 9], acc[k : k + 9], gyr[k : k + 9], sensor))
               for k in range(0, len(index), 9)]  # fmt: skip
-    told = np.concatenate([*events, live.flush(sensor)])
+    seen = np.concatenate([*events, live.flush(sensor)])
     bouts = whole.find_walking_bouts(acc, gyr, RATE_HZ, height_m=HEIGHT_M, index=index)
-    expected = told[told["kind"] == BOUT]
+    expected = seen[seen["kind"] == BOUT]
     assert len(expected) >= 1
     assert bouts["walking_speed_mps"].tolist() == expected["speed_mps"].tolist()
     assert bouts["n_steps"].tolist() == expected["steps"].tolist()
@@ -105,7 +105,7 @@ def test_the_freeze_index_tells_its_windows() -> None:
 @pytest.mark.parametrize("find", [whole.find_foot_contacts, whole.find_shank_contacts, whole.find_turns])
 def test_what_does_not_fit_is_an_error_with_a_reason(find: object) -> None:
     assert callable(find)
-    sensor = worn("left_foot")
+    sensor = on_body("left_foot")
     with pytest.raises(ValueError, match="looks like g, not m/s2"):
         find(sensor.acc / 9.81, sensor.gyr, RATE_HZ)
     with pytest.raises(ValueError, match="deg/s, not rad/s"):
