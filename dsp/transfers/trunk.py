@@ -178,6 +178,8 @@ def _went(past: Past, first: int, last: int, *, up: bool) -> bool:
     and the side of the chair alone is taken as still: at the other somebody may be walking.
     """
     rows = past.between(first, last)
+    if not rows:  # it lies before a gap
+        return False
     middle, chair = (rows[0].number + rows[-1].number) / 2, rows[-1 if up else 0].number
     pivots = (middle, chair) if (last - first) * BIN_S < QUICK_S else (middle,)
     heights = [sum((pivot - row.number) * row.lift for row in rows) * BIN_S * BIN_S for pivot in pivots]

@@ -7,8 +7,10 @@ the second, which its own samples say: the same in a replay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -33,6 +35,11 @@ SILENT_S: Final = 2.0
 """What waits of a sensor that has sent nothing for so long is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
 NOT_FED: Final = -1
+MOST_DEFECTS: Final = 3
+"""An operator that fails so often in one session fails at what this sensor sends: it is not begun anew again."""
+FAILED: Final = "the program failed at these samples: what it knew until here is lost"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,7 +51,8 @@ class _Sensor:
         device: How and where.
         motions: Rows of the table.
         row: Of the arrays in which its samples wait.
-        operators: Made when its first samples come, and anew when its rate is another one.
+        operators: Made when its first samples come, and anew when its rate is another one; with their rows.
+        defects: How often each row's has failed.
         rate_hz: What they were made for; 0 before the first.
         timeline: Of its stream.
         marks: What was marked before its first sample, with gateway seconds.
@@ -55,7 +63,8 @@ class _Sensor:
     device: Device
     motions: tuple[Motion, ...]
     row: int
-    operators: list[MotionOperator] = field(default_factory=list)
+    operators: list[tuple[Motion, MotionOperator]] = field(default_factory=list)
+    defects: dict[str, int] = field(default_factory=dict)
     rate_hz: float = 0.0
     timeline: Timeline | None = None
     marks: list[tuple[str, float]] = field(default_factory=list)
@@ -146,15 +155,15 @@ class MotionBank:
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""
         self._sensors[number].marks.append((text.strip().lower(), now_s))
-        self._tell_marks(self._sensors[number])
+        self._tell_marks(number)
 
     def finish(self, number: int) -> None:
         """Whoever wears a device takes it off, or the session is over: `drain` then has what was open."""
         self._run(number)
         sensor = self._sensors[number]
-        for operator in sensor.operators:
+        for motion, operator in list(sensor.operators):
             if isinstance(operator, ClosingMotion):
-                self._note(number, sensor, operator, operator.finish())
+                self._note(number, motion, operator, operator.finish)
 
     def _see_stream(self, number: int, stream: Stream, version: int) -> None:
         """Take a stream that is new, or another one than it was."""
@@ -169,13 +178,19 @@ class MotionBank:
             if sensor.operators:
                 self.finish(number)
             sensor.rate_hz, sensor.operators = rate_hz, []
-            worn = Worn.of(sensor.bed, sensor.device, rate_hz)
             for motion in sensor.motions:
-                try:
-                    sensor.operators.append(motion.make(worn))
-                except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
-                    if self._refuse is not None:
-                        self._refuse(number, str(problem))
+                self._make(number, motion, Worn.of(sensor.bed, sensor.device, rate_hz))
+
+    def _make(self, number: int, motion: Motion, worn: Worn) -> None:
+        """Give a device the operator of a row, or say why it has none."""
+        try:
+            self._sensors[number].operators.append((motion, motion.make(worn)))
+        except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
+            if self._refuse is not None:
+                self._refuse(number, str(problem))
+        except Exception:
+            log.exception("%s of %s failed", motion.name, self._sensors[number].device.id)
+            self._say_failed(number, motion)
 
     def _add_one(self, arrived: ArrivedBatch, at: int, row: int) -> None:
         """Have wait what arrived of one device; as much at a time as there is room for."""
@@ -211,25 +226,51 @@ class MotionBank:
         turn = max(1, round(TURN_S * sensor.rate_hz))
         own = number * SPREAD % turn
         self._due[row] = (sensor.last - own) // turn * turn + turn + own
-        self._tell_marks(sensor)
-        for operator in sensor.operators:
-            self._note(number, sensor, operator, operator.process(index, acc, gyr))
+        self._tell_marks(number)
+        for motion, operator in list(sensor.operators):
+            self._note(number, motion, operator, partial(operator.process, index, acc, gyr))
 
-    def _tell_marks(self, sensor: _Sensor) -> None:
+    def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once there are samples by which it is known where on the grid they lie."""
+        sensor = self._sensors[number]
         if sensor.timeline is None or not sensor.operators or not np.isfinite(sensor.timeline.newest_s):
             return
         marks, sensor.marks = sensor.marks, []
         for text, at_s in marks:
             known = float(sensor.last)
             at = known + (at_s - float(sensor.timeline.at(np.array([known]))[0])) * sensor.rate_hz
-            for operator in sensor.operators:
+            for motion, operator in list(sensor.operators):
                 if isinstance(operator, MarkedMotion):
-                    operator.mark(text, at)
+                    self._note(number, motion, operator, partial(_marked, operator, text, at))
 
-    def _note(self, number: int, sensor: _Sensor, operator: MotionOperator, found: Iterable[Found]) -> None:
-        if results := [_result(each, sensor, operator.algorithm) for each in found]:
-            self.found.setdefault(number, []).extend(results)
+    def _note(self, number: int, motion: Motion, operator: MotionOperator, ask: Callable[[], Iterable[Found]]) -> None:
+        """Note what an operator finds; one that fails does so alone: the other patients' devices go on."""
+        sensor, found = self._sensors[number], self.found.setdefault(number, [])
+        try:
+            for each in ask():
+                found.append(_result(each, sensor, operator.algorithm))
+        except Exception:
+            log.exception("%s of %s failed", motion.name, sensor.device.id)
+            self._say_failed(number, motion)
+            at = float(sensor.last)
+            lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
+            found += [_result(each, sensor, operator.algorithm) for each in lost]
+            self._begin_anew(number, motion, operator)
+        if not found:
+            del self.found[number]
+
+    def _say_failed(self, number: int, motion: Motion) -> None:
+        if self._refuse is not None:
+            self._refuse(number, f"{motion.name}: the program failed")
+
+    def _begin_anew(self, number: int, motion: Motion, failed: MotionOperator) -> None:
+        """Put another operator in place of one that failed, as long as that may help."""
+        sensor = self._sensors[number]
+        sensor.operators = [each for each in sensor.operators if each[1] is not failed]
+        defects = sensor.defects[motion.name] = sensor.defects.get(motion.name, 0) + 1
+        if defects < MOST_DEFECTS:
+            worn = Worn.of(sensor.bed, sensor.device, sensor.rate_hz)
+            self._make(number, motion, replace(worn, interrupted=True))
 
     def _take_row(self, number: int) -> int:
         if not self._free:
@@ -250,6 +291,11 @@ class MotionBank:
             more = (0, number + 1)
             self._row = np.pad(self._row, more, constant_values=NOT_FED)
             self._version = np.pad(self._version, more)
+
+
+def _marked(operator: MarkedMotion, text: str, at: float) -> Iterable[Found]:
+    operator.mark(text, at)
+    return ()
 
 
 def _result(found: Found, sensor: _Sensor, algorithm: str) -> Result:

@@ -1,0 +1,142 @@
+"""An operator that fails does so alone, and says so: the others, the step and the change of the ward go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from config.settings import Settings
+from dsp.found import Found
+from dsp.result import Quality
+from dsp.transfers.measured import TransferTest
+from gateway.analysis.modalities import MODALITIES
+from gateway.analysis.motion import Motion, Worn
+from gateway.analysis.motion_bank import FAILED, MOST_DEFECTS, MotionBank
+from gateway.analysis.movement import MovementOperators
+from gateway.analysis.pipeline import Pipeline
+from gateway.analysis.sensor_bank import Refuse
+from gateway.intake.frames import STEP_NS, Numbered, ward_frame
+from gateway.model.measurement import Measurement
+from gateway.model.ward import Bed, Ward, encode_ward, ward_of
+from tests.gateway.analysis.test_motions import BACK, ORIGIN, RATE_HZ, at, dot, of, second, sent, swaying
+
+CHEST = BACK.model_copy(update={"protocol": "free_walk", "mass_kg": 71.0, "device": [dot(1, "chest")]})
+OTHER = CHEST.model_copy(update={"id": "bed-2", "subject": "p-2", "mass_kg": None, "device": [dot(2, "chest")]})
+
+
+class Counting:
+    """An operator that tells the number of each portion's samples; of the heavy person it fails where it is told to."""
+
+    algorithm = "counting/1"
+
+    def __init__(self, worn: Worn, fails: str = "", metric: str = "cadence") -> None:
+        self._interrupted, self._metric = worn.interrupted, metric
+        self._fails = fails if worn.mass_kg == CHEST.mass_kg else ""
+        if self._fails == "make":
+            raise OverflowError
+
+    def process(self, index: np.ndarray, acc: np.ndarray, gyr: np.ndarray) -> Iterator[Found]:
+        del acc, gyr
+        quality: Quality = "degraded" if self._interrupted else "ok"
+        yield Found(self._metric, 60.0, float(index[0]), float(index[-1]), len(index), quality=quality)
+        if self._fails == "always" or (self._fails == "once" and index[-1] > 10 * RATE_HZ and not self._interrupted):
+            raise IndexError
+
+    def mark(self, text: str, at: float) -> None:
+        del at
+        if self._fails == "mark":
+            raise KeyError(text)
+
+    def finish(self) -> Iterator[Found]:
+        if self._fails == "finish":
+            raise RuntimeError
+        yield from ()
+
+
+def lived(fails: str, changes: Mapping[float, Ward] | None = None) -> list[Measurement]:
+    """Run 20 s of two people, with an operator of the first that fails, and another beside it."""
+    rows = [
+        Motion("failing", (("chest",),), ("cadence",), partial(Counting, fails=fails)),
+        Motion("beside", (("chest",),), ("turn_angle",), partial(Counting, metric="turn_angle")),
+    ]
+
+    class Movement(MovementOperators):
+        def __init__(self, refuse: Refuse | None = None) -> None:
+            super().__init__(refuse)
+            self.motions = MotionBank(refuse, rows)
+
+    modalities = [replace(each, operators=lambda: Movement) if each.name == "movement" else each for each in MODALITIES]
+    config = Settings(simulated=True, slot=[CHEST, OTHER])
+    pipeline = Pipeline(config, ORIGIN, {"bed-1": "a", "bed-2": "b"}, modalities)
+    frames: list[Numbered] = [*sent(0, swaying(20.0)), *sent(1, swaying(20.0), seed=1)]
+    frames += [ward_frame(at(s), encode_ward(ward)) for s, ward in (changes or {}).items()]
+    frames.sort(key=lambda numbered: numbered[1].arrival_ns)
+    out: list[Measurement] = []
+    end_ns = ORIGIN.monotonic_ns
+    while end_ns < at(21.0):
+        end_ns += STEP_NS
+        out += pipeline.step([each for each in frames if end_ns - STEP_NS <= each[1].arrival_ns < end_ns])
+    return out + list(pipeline.finish())
+
+
+def failures(found: list[Measurement]) -> list[Measurement]:
+    return [m for m in found if m.reason == FAILED]
+
+
+def told(found: list[Measurement], metric: str, session: str) -> int:
+    return len([m for m in of(found, metric) if m.session == session and m.value is not None])
+
+
+def test_one_that_fails_says_so_and_begins_anew_in_doubt_and_nobody_else_notices(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = lived("once")
+    (failed,) = failures(found)
+    assert (failed.metric, failed.value, failed.quality, failed.subject) == ("cadence", None, "invalid", "p-1")
+    assert "failing of dot-1 failed" in caplog.text
+    assert told(found, "cadence", "a") == told(found, "turn_angle", "a") >= 20
+    assert told(found, "cadence", "b") == told(found, "turn_angle", "b") >= 20
+    anew = {m.quality for m in of(found, "cadence") if m.session == "a" and second(m.start_us) > 12.0}
+    assert anew == {"degraded"}
+
+
+@pytest.mark.parametrize(("fails", "times"), [("always", MOST_DEFECTS), ("make", 0)])
+def test_one_that_always_fails_is_given_up(fails: str, times: int) -> None:
+    found = lived(fails)
+    assert len(failures(found)) == times
+    assert told(found, "turn_angle", "a") >= 20
+    assert told(found, "cadence", "b") >= 20
+
+
+@pytest.mark.parametrize("where", ["mark", "finish"])
+def test_one_that_fails_at_a_mark_or_at_the_end_lets_the_ward_change(where: str) -> None:
+    first = ward_of(Settings(simulated=True, slot=[CHEST, OTHER]), {"bed-1": "a", "bed-2": "b"})
+    marked = (replace(first[0], marks=("start",)), first[1])
+    new = (Bed(CHEST.model_copy(update={"subject": "p-9"}), "a-2"), first[1])
+    found = lived(where, {5.0: marked, 10.0: new})
+    assert failures(found)
+    of_new = [m for m in of(found, "cadence") if m.session == "a-2"]
+    assert {m.subject for m in of_new} == {"p-9"}
+    assert len(of_new) >= 8
+
+
+@pytest.mark.parametrize("placement", ["lower_back", "chest"])
+def test_a_radio_that_hardly_delivers_fails_no_test_of_transfers(placement: Literal["lower_back", "chest"]) -> None:
+    """One sample each three seconds: a lean may lie wholly before a gap."""
+    rng = np.random.default_rng(1)
+    n = 2400
+    t = np.arange(n) / RATE_HZ
+    acc = np.column_stack([2 * np.sin(2 * np.pi * t), np.zeros(n), 9.81 + 2 * np.sin(4 * np.pi * t)])
+    acc += rng.normal(0, 0.5, (n, 3))
+    gyr = rng.normal(0, 0.3, (n, 3))
+    gyr[:, 0] += 2 * np.sin(2 * np.pi * t)
+    test = TransferTest(RATE_HZ, placement, "tug")
+    index = np.arange(n) * round(3 * RATE_HZ)
+    for first in range(0, n, 60):
+        list(test.process(index[first : first + 60], acc[first : first + 60], gyr[first : first + 60]))
+    assert all(found.value is None for found in test.finish())
