@@ -63,10 +63,16 @@ class Effort:
 
     def mark(self, text: str, at_s: float) -> Iterator[Result]:
         """Begin or end the test; yield the peak at its end."""
-        if text == "start" and math.isinf(self._stop_s):
+        if text == "start":
+            if math.isfinite(self._stop_s):
+                yield from self.finish()  # of the test before: what was seen of its recovery
+                self._stop_s, self._peak, self._distance, self._open = math.inf, None, None, True
             self._start_s = at_s
-        elif text == "stop" and math.isinf(self._stop_s):
+        elif text == "stop" and math.isinf(self._stop_s) and self._has_begun(at_s):
             yield from self._end(at_s)
+
+    def _has_begun(self, at_s: float) -> bool:
+        return math.isfinite(self._start_s) or self._begin_s < at_s
 
     def end(self, at_s: float) -> Iterator[Result]:
         """End the test with the session, if nobody did before; recovery is still looked at."""

@@ -128,6 +128,8 @@ class SwayTrial:
             return
         self._index.append(np.asarray(index, np.int64))
         self._acc.append(np.asarray(acc, float).reshape(-1, 3))
+        if math.isinf(self._start) and self._stop < self._index[0][0]:
+            self._stop = math.inf  # of no trial: it had not begun
         first, last = max(float(self._index[0][0]), self._start), float(self._index[-1][-1])
         if last >= self._stop:
             yield from self._measure()
@@ -157,13 +159,13 @@ class SwayTrial:
         within = (index >= self._start) & (index <= self._stop)
         index, acc = index[within], acc[within]
         if not len(index):
+            if math.isfinite(self._start) and math.isfinite(self._stop):
+                yield from self._none(self._start, max(self._start, self._stop), 0, "nothing was received of the trial")
             return
         first, last = float(index[0]), float(index[-1])
         stance = measure_quiet_stance(index, acc, self._rate_hz)
         if stance is None:
-            reason = f"the trial is shorter than {LEAST_S:.0f} s"
-            for metric in METRICS:
-                yield Found(metric, None, first, last, len(index), quality="invalid", reason=reason)
+            yield from self._none(first, last, len(index), f"the trial is shorter than {LEAST_S:.0f} s")
             return
         for metric in METRICS:
             value = stance.values[metric]
@@ -174,6 +176,10 @@ class SwayTrial:
                 yield Found(metric, None, first, last, stance.n, quality="invalid", reason="nothing moved")
             else:
                 yield Found(metric, value, first, last, stance.n, quality=quality, reason=reason)
+
+    def _none(self, first: float, last: float, n: int, reason: str) -> Iterator[Found]:
+        for metric in METRICS:
+            yield Found(metric, None, first, last, n, quality="invalid", reason=reason)
 
 
 def _horizontal(force: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

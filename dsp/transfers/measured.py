@@ -28,6 +28,8 @@ PHASES: Final = ("sit_to_stand", "walk_out", "turn_180", "walk_back", "turn_to_s
 TUG_METRICS: Final = ("tug_total", *(f"tug_{phase}" for phase in PHASES))
 CHAIR_METRICS: Final = {"5xsts": "sts5_time", "30scst": "sts30_reps", "1msts": "sts60_reps"}
 DURATIONS_S: Final = {"30scst": 30.0, "1msts": 60.0}
+WHOLE_S: Final = 2.0
+"""A test that ended so much before its time was stopped."""
 TRANSFER_METRICS: Final = (
     "sit_to_stand_time", "stand_to_sit_time", "sit_to_stand_velocity", "sit_to_stand_power", "sit_to_stand_lean",
     "sit_to_stand_smoothness",
@@ -94,10 +96,12 @@ class TransferTest:
     def mark(self, text: str, at: float) -> None:
         """Begin the test, or end it, at a sample; what else is marked says nothing to it."""
         if text == START:
+            if self._start is not None and self._transfers:  # the test before, of which nobody marked the end
+                self._waiting += self._close()
             self._start, self._stop = at, None
             self._begin()
-            self._waiting = list(self._look(self._index, self._rows))
-        elif text == STOP and not self._over:
+            self._waiting += self._look(self._index, self._rows)
+        elif text == STOP and not self._over and (self._start is not None or self._transfers):
             self._stop = at
             if self._test is not None:
                 self._over = True
@@ -187,9 +191,13 @@ class TransferTest:
         stands = summarise_chair_stands(self._transfers, self._rate_hz, start=self._start, duration_s=duration_s)
         rises = [one for one in self._transfers if one.kind == "sit_to_stand"]
         last = float(self._index[-1]) if len(self._index) else 0.0
+        last = last if self._stop is None else min(last, self._stop)
         first = self._start if self._start is not None else rises[0].start if rises else last
         value = stands.fifth_seat_s if metric == "sts5_time" else float(stands.repetitions)
         reason = stands.reason
+        lasted_s = (last - first) / self._rate_hz
+        if lasted_s < DURATIONS_S.get(self._word, 0.0) - WHOLE_S:
+            reason = "; ".join(filter(None, (f"ended after {lasted_s:.0f} s", reason)))
         if metric == "sts5_time" and not math.isfinite(value):
             reason = f"{stands.repetitions} repetitions were found, and not five"
         yield self._value(metric, value, (first, last), reason, n=stands.repetitions)

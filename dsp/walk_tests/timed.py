@@ -64,8 +64,10 @@ class DistanceWalk:
             start_s, stop_s = self._marked.pop(0)
             self._done_s = stop_s + PAUSE_S
             yield from self._doubted(time_marked(self._progress, self._course, start_s, stop_s))
-        if self._start_s is not None or self._marked:
+        if (self._start_s is not None or self._marked) and not over:
             return  # somebody marks where it ends
+        if self._start_s is not None:
+            self._done_s = max(self._done_s, self._start_s)  # nobody did: what was found since then is told
         for start_s, end_s in self._progress.walks(self._done_s):
             if not over and self._progress.newest_s - end_s < SETTLED_S and not self._turned(end_s):
                 return
@@ -110,8 +112,8 @@ class TimeWalk:
         """Take a mark: ``start`` and ``stop`` of the time, ``lap`` where a length of the course is done."""
         if text == START:
             self._start_s, self._stop_s, self._laps, self._over = at_s, math.inf, [], False
-        elif text == STOP:
-            self._stop_s = at_s
+        elif text == STOP and (begin_s := self._begin_s()) is not None and at_s > begin_s:
+            self._stop_s = min(self._stop_s, at_s)
         elif text == LAP:
             self._laps.append(at_s)
         return ()
@@ -120,6 +122,7 @@ class TimeWalk:
         """Yield the results: the session is over, and with it the time."""
         self._stop_s = min(self._stop_s, at_s)
         yield from self.finish()
+        self._over = True  # who walks only later walks no test
 
     def finish(self) -> Iterator[Result]:
         """Yield the results: the time is up, or the session over."""

@@ -207,3 +207,23 @@ def test_a_short_overshoot_calls_nobody_and_a_gap_counts_for_nothing() -> None:
     found = paced(gap)
     assert [result.metric for result in found] == ["time_above_ceiling"]
     assert found[0].value == 0.0
+
+
+def marked(*marks: tuple[float, str]) -> list[Result]:
+    effort, waiting, found = Effort(), list(marks), list[Result]()
+    for result in sorted(ALL, key=lambda result: result.end_s):
+        while waiting and waiting[0][0] <= result.end_s:
+            at_s, text = waiting.pop(0)
+            found += effort.mark(text, at_s)
+        found += effort.process([result])
+    return [*found, *effort.end(330.0), *effort.finish()]
+
+
+def test_a_start_after_a_stop_begins_another_test() -> None:
+    """Somebody stopped the wrong test, or the patient begins again."""
+    peaks = [r for r in marked((20.0, "stop"), (60.0, "start"), (240.0, "stop")) if r.metric == "hr_peak"]
+    assert [(peak.value, peak.start_s, peak.end_s) for peak in peaks] == [(70.0, 0.0, 20.0), (130.0, 60.0, 240.0)]
+
+
+def test_a_stop_before_the_first_reading_is_of_no_test() -> None:
+    assert by_metric(marked((-1.0, "stop")))["hr_peak"].value == 130.0

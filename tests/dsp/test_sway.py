@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsp.sway.sway import Sway, measure_sway
+from dsp.sway.trial import METRICS, SwayTrial
 from tests.shared import shared_path
 
 RATE_HZ = 100.0
@@ -102,3 +103,23 @@ def test_published_figures_come_out(loss: float, most_pct: float) -> None:
     assert score["quality"] == {"degraded" if loss else "ok": score["trials"]}
     for metric, error in score["error"].items():
         assert error["p95_abs_pct"] <= most_pct, metric
+
+
+def trial(*marks: tuple[str, float]) -> set[tuple[str, str]]:
+    """Return quality and reason of what 40 s of standing give, with marks made before their first sample."""
+    t = np.arange(4000) / 100.0
+    acc = np.column_stack([0.1 * np.sin(2 * np.pi * 0.4 * t), 0.05 * np.cos(2 * np.pi * 0.4 * t), np.full(4000, 9.81)])
+    standing = SwayTrial(100.0)
+    for text, at in marks:
+        standing.mark(text, at)
+    found = [*standing.process(np.arange(4000) + 1000, acc, np.zeros((4000, 3))), *standing.finish()]
+    assert {each.metric for each in found} == set(METRICS)
+    return {(each.quality, each.reason) for each in found}
+
+
+def test_a_stop_before_the_first_sample_ends_no_trial() -> None:
+    assert trial(("stop", 500.0)) == {("ok", "")}
+
+
+def test_a_trial_of_which_nothing_was_received_says_so() -> None:
+    assert trial(("start", 100.0), ("stop", 900.0)) == {("invalid", "nothing was received of the trial")}

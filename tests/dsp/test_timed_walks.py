@@ -181,3 +181,25 @@ def test_an_interrupted_session_leaves_a_doubt() -> None:
     way = between_stands(3)
     walk = DistanceWalk(Course("tmwt10_speed", way.whole_m() - 4, 2.0), doubt="interrupted")
     assert {r.reason for r in measured(walk, results_of_feet(way.truth))} == {"interrupted"}
+
+
+def test_a_stop_before_anybody_walks_is_of_no_test() -> None:
+    truth = body(to_and_fro(1.0, 15.0, 120.0)).truth()
+    walk = TimeWalk(Shuttle("mwt2_distance", 120.0, 15.0))
+    walk.mark("stop", 0.5)
+    found = measured(walk, results_of_feet(truth))
+    assert found == measured(TimeWalk(Shuttle("mwt2_distance", 120.0, 15.0)), results_of_feet(truth))
+    assert value(found, "mwt2_distance") > 90.0
+
+
+def test_who_walks_only_after_the_session_walks_no_test() -> None:
+    walk = TimeWalk(Shuttle("mwt2_distance", 120.0, 15.0))
+    assert list(walk.end(0.5)) == []
+    assert measured(walk, results_of_feet(body(to_and_fro(1.0, 15.0, 60.0)).truth())) == []
+
+
+def test_a_walk_that_was_started_by_a_mark_and_never_stopped_is_told_when_the_session_ends() -> None:
+    truth = between_stands(3).truth
+    walk = DistanceWalk(Course("tmwt10_speed", 10.0, 2.0))
+    walk.mark("start", 1.0)
+    assert [r.metric for r in measured(walk, results_of_feet(truth))] == ["tmwt10_speed", "tmwt10_time"]

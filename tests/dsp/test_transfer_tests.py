@@ -115,3 +115,34 @@ def test_a_sensor_that_says_nothing_gives_no_value() -> None:
     nothing = Signal(np.arange(1000), np.full((1000, 3), np.nan), np.full((1000, 3), np.nan))
     assert run(nothing, "tug")["tug_total"][0].value is None
     assert run(nothing, "30scst")["sts30_reps"][0].value == 0
+
+
+def test_a_stop_and_the_next_start_within_the_same_second_lose_no_test() -> None:
+    body = ChairBody(seed=5).chair_stands(30, 1.0, 1.0, 0.2)
+    begin = body.truth[0].start - 20.0
+    end = begin + 31 * RATE_HZ
+    marks = ((begin, "start", begin), (end, "stop", end), (end, "start", end + 20.0))
+    counts = run(body.sensed("lower_back"), "30scst", marks=marks)["sts30_reps"]
+    assert [(one.first, one.quality) for one in counts] == [(begin, "ok"), (end + 20.0, "degraded")]
+
+
+def test_a_second_start_ends_the_test_before_it_and_one_that_is_pressed_twice_makes_none() -> None:
+    body = ChairBody(seed=5).chair_stands(30, 1.0, 1.0, 0.2)
+    begin = body.truth[0].start - 20.0
+    marks = ((begin - 10, "start", begin - 10), (begin, "start", begin), (begin + 3200.0, "start", begin + 3200.0))
+    counts = run(body.sensed("lower_back"), "30scst", marks=marks)["sts30_reps"]
+    assert [one.first for one in counts] == [begin, begin + 3200.0]
+
+
+def test_a_stop_before_anything_was_done_is_of_no_test() -> None:
+    body = ChairBody(seed=6).rest(3).chair_stands(5)
+    (time,) = run(body.sensed("lower_back"), "5xsts", marks=((100.0, "stop", 100.0),))["sts5_time"]
+    assert time.value is not None
+
+
+def test_repetitions_of_a_test_that_was_stopped_before_the_bell_are_in_doubt() -> None:
+    body = ChairBody(seed=5).chair_stands(30, 1.0, 1.0, 0.2)
+    begin = body.truth[0].start - 20.0
+    marks = ((begin, "start", begin), (begin + 1200.0, "stop", begin + 1200.0))
+    (count,) = run(body.sensed("lower_back"), "30scst", marks=marks)["sts30_reps"]
+    assert (count.quality, count.reason) == ("degraded", "ended after 12 s")
