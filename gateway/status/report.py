@@ -129,7 +129,7 @@ class Report:
             certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
             events=cast("EventsStatus", self._event_delays.drain()),
             incidents=[{"what": of.what, "text": of.text} for of in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]],
-            reviews=self.reviews.shown(mono_s),
+            reviews=self.reviews.shown(mono_s, {bed.slot.id: bed.slot.subject for bed in self._pipeline.ward}),
         )
         changes = self._notices.update(mono_s, time_us, self._judge.find(mono_s, status, self._notices.ids))
         status["notices"] = {"active": self._notices.active(time_us), "raised": dict(self._notices.counts)}

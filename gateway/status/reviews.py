@@ -6,8 +6,9 @@ a priority that is medium at most: a hint to look, never an alarm.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,12 +21,21 @@ from gateway.status.notices import Finding, Rule
 REVIEW_S: Final = 900.0
 """So long it stands on the pages: a nurse who was with another patient still sees it. The history keeps it."""
 MOST: Final = 32
-"""At a time, the newest: more is a sensor in the wash, and not a ward of falls."""
+"""At a time, the newest of each bed: more is a sensor in the wash, and it hides nobody else's fall."""
 FOR_REVIEW: Final = Rule(
     "for-review", "medium", 0.0, 0.0, "something was measured of a patient that staff should look at, such as a fall",
     "See how the patient is. It is a hint from a sensor: it may be wrong, and others may be missed.",
 )  # fmt: skip
 REVIEWED: Final = {metric.id: metric.review for metric in CATALOGUE.values() if metric.review}
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """What stands to be looked at, since when, and of whom: nobody else in that bed is to be taken for them."""
+
+    since_s: float
+    subject: str
+    review: ReviewStatus
 
 
 class Reviews:
@@ -37,19 +47,38 @@ class Reviews:
 
     def __init__(self, reviewed: Mapping[str, str] = REVIEWED) -> None:
         self._reviewed = reviewed
-        self._lately: deque[tuple[float, ReviewStatus]] = deque(maxlen=MOST)
+        self._lately: list[_Noted] = []
 
     def add(self, measurements: Measurements, now_s: float) -> None:
         """Take what a step completed; ``now_s`` is on the clock of `shown`."""
         for at, row in enumerate(measurements.rows):
             if row[METRIC_ID] in self._reviewed and measurements[at].quality != "invalid":
-                self._lately.append((now_s, self._review(measurements[at])))
+                one = measurements[at]
+                self._lately.append(_Noted(now_s, one.subject, self._review(one)))
+                self._make_room()
 
-    def shown(self, now_s: float) -> list[ReviewStatus]:
-        """Return what still stands, the oldest first."""
-        while self._lately and now_s - self._lately[0][0] >= REVIEW_S:
-            self._lately.popleft()
-        return [review for _, review in self._lately]
+    def shown(self, now_s: float, present: Mapping[str, str] | None = None) -> list[ReviewStatus]:
+        """Return what still stands, the oldest first.
+
+        Args:
+            now_s: On the clock of `add`.
+            present: Who is in each bed now: what was measured of somebody else there is said to be so, and is not
+                put to the bed. None where nobody has changed.
+        """
+        self._lately = [each for each in self._lately if now_s - each.since_s < REVIEW_S]
+        return [
+            each.review
+            if present is None or present.get(each.review["slot"]) == each.subject
+            else _of_before(each.review)
+            for each in self._lately
+        ]
+
+    def _make_room(self) -> None:
+        """Leave out the oldest of the bed with the most, where there are too many."""
+        if len(self._lately) > MOST:
+            slots = [each.review["slot"] for each in self._lately]
+            most = max(Counter(slots).items(), key=lambda counted: counted[1])[0]
+            del self._lately[slots.index(most)]
 
     def _review(self, of: Measurement) -> ReviewStatus:
         metric = CATALOGUE[of.metric]
@@ -60,6 +89,11 @@ class Reviews:
             "metric": of.metric, "slot": of.slot, "device": of.devices[0] if of.devices else "", "at_us": of.end_us,
             "text": f"{self._reviewed[of.metric]} at {when} UTC" + (f" ({told})" if told else ""),
         }  # fmt: skip
+
+
+def _of_before(review: ReviewStatus) -> ReviewStatus:
+    """Return what was measured of somebody who is not in the bed any more."""
+    return {**review, "slot": "", "device": "", "text": f"{review['text']}: of who was in {review['slot']} before"}
 
 
 def review_findings(status: Status) -> Iterator[Finding]:

@@ -41,6 +41,29 @@ def test_a_sensor_that_is_thrown_about_fills_no_status() -> None:
     ]  # fmt: skip
 
 
+def test_a_bed_that_shakes_hides_no_fall_of_another() -> None:
+    reviews = Reviews(WORDS)
+    reviews.add(Measurements.of([measurement(0, slot="bay-2"), measurement(1, slot="bay-2")]), 0.0)
+    reviews.add(Measurements.of([measurement(i) for i in range(10_000)]), 1.0)
+    shown = reviews.shown(1.0)
+    assert len(shown) == MOST
+    assert [review["slot"] for review in shown[:3]] == ["bay-2", "bay-2", "bay-1"]
+    assert shown[-1]["at_us"] == measurement(9_999).end_us
+
+
+def test_what_was_measured_of_the_patient_before_is_not_put_to_who_is_in_the_bed_now() -> None:
+    reviews = Reviews(WORDS)
+    reviews.add(Measurements.of([measurement(0)]), 0.0)
+    (before,) = reviews.shown(1.0, {"bay-1": "p-01"})
+    assert (before["slot"], before["device"]) == ("bay-1", "dot-1")
+    for present in ({"bay-1": "p-02"}, {}):
+        (after,) = reviews.shown(1.0, present)
+        assert (after["slot"], after["device"]) == ("", "")
+        assert after["text"] == f"{before['text']}: of who was in bay-1 before"
+        assert "p-0" not in after["text"]
+    assert reviews.shown(1.0, {"bay-1": "p-01"}) == [before]
+
+
 def test_no_metric_that_is_reviewed_calls_itself_an_alarm() -> None:
     for metric in CATALOGUE.values():
         assert "alarm" not in metric.review.lower()
