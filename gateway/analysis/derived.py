@@ -6,12 +6,15 @@ may take what those before it gave.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from config.protocol import read_protocol
 from config.settings import Device, Placement
+from dsp.catalogue import CATALOGUE
 from dsp.result import Result
 from gateway.analysis.motion import INTERRUPTED
 from gateway.analysis.ward_operators import DeviceResult
@@ -21,6 +24,10 @@ AFTER_S: Final = 70.0
 """So long after the end of a session its operators see the results of the same person still: recovery is a minute."""
 BEST_PLACES: Final[Mapping[str, tuple[Placement, ...]]] = {"heart_rate": ("chest",), "spo2": ("finger", "ear_lobe")}
 """Where a metric is measured best: while a device there gives it, what others give of it is left out."""
+FAILED: Final = "the program failed here: what it knew of this session is lost"
+ALGORITHM: Final = "none/0"  # of what failed
+
+log = logging.getLogger(__name__)
 
 
 class DerivedOperator(Protocol):
@@ -144,34 +151,44 @@ class DerivedOfPerson:
     """
 
     def __init__(self, bed: Bed, devices: Mapping[int, Device], rows: Sequence[Derived] = DERIVED) -> None:
-        made = [(row, row.make(bed)) for row in rows if row.fits(bed)]
+        made = [(row, _made(row, bed)) for row in rows if row.fits(bed)]
         self._operators = [(row, operator) for row, operator in made if operator is not None]
         self._of = frozenset(metric for row, _ in self._operators for metric in row.of)
         self._places = {number: device.placement for number, device in devices.items()}
         self._best: set[str] = set()  # metrics that a device at their best place gives
         self._used: dict[str, set[int]] = {}  # by row, the devices that its results came from
+        self._end_s = 0.0  # of the session
 
     def follow(self, results: list[DeviceResult]) -> None:
         """Add to results what follows from them."""
         if any(result.metric in self._of for result, _ in results):
-            for row, operator in self._operators:
+            for row, operator in tuple(self._operators):
                 if fed := self._fed(row, results):
-                    results += self._named(row, operator.process(fed))
+                    results += self._asked(row, partial(operator.process, fed), fed[-1].end_s)
 
     def mark(self, text: str, now_s: float) -> list[DeviceResult]:
         """Take what was marked in the session; return what follows from that."""
         text = text.strip().lower()
-        return [result for row, operator in self._operators for result in self._named(row, operator.mark(text, now_s))]
+        return [
+            result
+            for row, operator in tuple(self._operators)
+            for result in self._asked(row, partial(operator.mark, text, now_s), now_s)
+        ]
 
     def end(self, results: list[DeviceResult], at_s: float) -> None:
         """Add to the last results of a session what follows from them, and from its end."""
         self.follow(results)
-        for row, operator in self._operators:
-            results += self._named(row, operator.end(at_s))
+        self._end_s = at_s
+        for row, operator in tuple(self._operators):
+            results += self._asked(row, partial(operator.end, at_s), at_s)
 
     def finish(self) -> list[DeviceResult]:
         """Return what was still open."""
-        return [result for row, operator in self._operators for result in self._named(row, operator.finish())]
+        return [
+            result
+            for row, operator in tuple(self._operators)
+            for result in self._asked(row, operator.finish, self._end_s)
+        ]
 
     @property
     def waits(self) -> bool:
@@ -197,6 +214,25 @@ class DerivedOfPerson:
             return True
         return metric not in self._best
 
-    def _named(self, row: Derived, results: Iterable[Result]) -> list[DeviceResult]:
-        """Return results with the devices of all that they may rest on."""
-        return [(result, tuple(sorted(self._used.get(row.name, ())))) for result in results]
+    def _asked(self, row: Derived, ask: Callable[[], Iterable[Result]], at_s: float) -> list[DeviceResult]:
+        """Return what an operator finds, with the devices of all that it may rest on; one that fails fails alone."""
+        devices = tuple(sorted(self._used.get(row.name, ())))
+        found: list[DeviceResult] = []
+        try:
+            found.extend((result, devices) for result in ask())
+        except Exception:
+            log.exception("%s failed", row.name)
+            self._operators = [each for each in self._operators if each[0] is not row]
+            for metric in row.metrics:
+                side = CATALOGUE[metric].sides[0]
+                found.append((Result(metric, None, side, at_s, at_s, 0, ALGORITHM, 0, "invalid", FAILED), devices))
+        return found
+
+
+def _made(row: Derived, bed: Bed) -> DerivedOperator | None:
+    """Return the operator of a row; None also where it cannot be made."""
+    try:
+        return row.make(bed)
+    except Exception:
+        log.exception("%s cannot be made", row.name)
+        return None

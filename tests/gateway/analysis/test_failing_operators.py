@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -10,16 +10,19 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from config.settings import Settings
+from config.settings import Device, Settings
 from dsp.found import Found
-from dsp.result import Quality
+from dsp.result import Quality, Result
 from dsp.transfers.measured import TransferTest
+from gateway.analysis.derived import FAILED as DERIVED_FAILED
+from gateway.analysis.derived import Derived, DerivedOfPerson, DerivedOperator
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.motion import Motion, Worn
 from gateway.analysis.motion_bank import FAILED, MOST_DEFECTS, MotionBank
 from gateway.analysis.movement import MovementOperators
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Refuse
+from gateway.analysis.ward_operators import DeviceResult
 from gateway.intake.frames import STEP_NS, Numbered, ward_frame
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, Ward, encode_ward, ward_of
@@ -140,3 +143,57 @@ def test_a_radio_that_hardly_delivers_fails_no_test_of_transfers(placement: Lite
     for first in range(0, n, 60):
         list(test.process(index[first : first + 60], acc[first : first + 60], gyr[first : first + 60]))
     assert all(found.value is None for found in test.finish())
+
+
+class Failing:
+    """An operator of results that fails where it is told to."""
+
+    def __init__(self, fails: str) -> None:
+        self._fails = fails
+
+    def _do(self, what: str) -> Iterator[Result]:
+        yield Result("hr_peak", 120.0, "none", 0.0, 1.0, 1, "failing/1")
+        if self._fails == what:
+            raise LookupError(what)
+
+    def process(self, results: Sequence[Result]) -> Iterator[Result]:
+        del results
+        return self._do("process")
+
+    def mark(self, text: str, at_s: float) -> Iterator[Result]:
+        del text, at_s
+        return self._do("mark")
+
+    def end(self, at_s: float) -> Iterator[Result]:
+        del at_s
+        return self._do("end")
+
+    def finish(self) -> Iterator[Result]:
+        return self._do("finish")
+
+
+@pytest.mark.parametrize("fails", ["process", "mark", "end", "finish"])
+def test_what_follows_from_results_fails_alone_and_says_so(fails: str) -> None:
+    strap = Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02")
+    heart = frozenset({"heart_rate"})
+
+    def broken(bed: Bed) -> DerivedOperator:
+        raise OverflowError(bed.session)
+
+    rows = [
+        Derived("unmade", heart, ("spo2_nadir",), broken),
+        Derived("failing", heart, ("hr_recovery_60",), lambda _: Failing(fails)),
+        Derived("beside", heart, ("hr_peak",), lambda _: Failing("nowhere")),
+    ]
+    person = DerivedOfPerson(Bed(CHEST, "a"), {0: strap}, rows)
+    found: list[DeviceResult] = [(Result("heart_rate", 80.0, "none", 5.0, 5.0, 1, "x/1"), (0,))]
+    person.follow(found)
+    found += person.mark("start", 6.0)
+    person.end(found, 7.0)
+    found += person.finish()
+    lost = [
+        (result.metric, result.value, result.quality, by) for result, by in found if result.reason == DERIVED_FAILED
+    ]
+    assert lost == [("hr_recovery_60", None, "invalid", (0,))]
+    whole = 4 + ["process", "mark", "end", "finish"].index(fails) + 1
+    assert len([result for result, _ in found if result.metric == "hr_peak"]) == whole
