@@ -189,8 +189,9 @@ def test_what_follows_from_results_fails_alone_and_says_so(fails: str) -> None:
     found: list[DeviceResult] = [(Result("heart_rate", 80.0, "none", 5.0, 5.0, 1, "x/1"), (0,))]
     person.follow(found)
     found += person.mark("start", 6.0)
-    person.end(found, 7.0)
-    found += person.finish()
+    at_end: list[DeviceResult] = []
+    person.end(at_end, 7.0)
+    found += [*at_end, *person.finish()]
     lost = [
         (result.metric, result.value, result.quality, by) for result, by in found if result.reason == DERIVED_FAILED
     ]
