@@ -36,7 +36,8 @@ class MotionOperator(Protocol):
 
         Args:
             index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
-            acc: (n, 3) specific force, m/s², along forward, left and up as the device's ``axes`` say it is worn.
+            acc: (n, 3) specific force, m/s², along forward, left and up as the device's ``axes`` say it is worn; NaN
+                where there is none, or what came is no measure of a worn sensor.
             gyr: (n, 3) rad/s, along the same.
         """
         ...

@@ -35,6 +35,9 @@ SILENT_S: Final = 2.0
 """What waits of a sensor that has sent nothing for so long is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
 NOT_FED: Final = -1
+MOST_SIZE: Final = np.array([2000.0] * 3 + [100.0] * 3)
+"""m/s² and rad/s: no sensor that is worn measures more. What garbage on the air says instead is a lost sample: one of
+them made a fall of quiet standing, and took away a trial of sway."""
 MOST_DEFECTS: Final = 3
 """An operator that fails so often in one session fails at what this sensor sends: it is not begun anew again."""
 FAILED: Final = "the program failed at these samples: what it knew until here is lost"
@@ -220,7 +223,9 @@ class MotionBank:
         if not held:
             return
         index = self._index[row, :held].copy()
-        acc, gyr = self._samples[row, :held, :3].copy(), self._samples[row, :held, 3:].copy()
+        samples = self._samples[row, :held]
+        samples = np.where(np.abs(samples) < MOST_SIZE, samples, np.nan)
+        acc, gyr = samples[:, :3].copy(), samples[:, 3:].copy()
         self._held[row] = 0
         sensor.last = int(index[-1])
         turn = max(1, round(TURN_S * sensor.rate_hz))

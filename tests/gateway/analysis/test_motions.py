@@ -27,7 +27,7 @@ from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Refuse
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intake import CONNECTED, ArrivedBatch
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, Ward, decode_ward, encode_ward, ward_of
 from gateway.recordings.recording import Header, RecordingWriter
@@ -304,6 +304,28 @@ def test_an_operator_gets_a_second_at_once_and_every_sample_once(held_up_s: floa
     assert np.array(told.samples)[:, :3] == pytest.approx(acc, abs=1e-5)
     assert max(told.portions) <= ROOM
     assert len(told.portions) <= 32 + held_up_s * RATE_HZ / ROOM
+
+
+@pytest.mark.parametrize("garbage", [3.4e38, 2500.0, np.inf])
+def test_one_sample_of_garbage_is_a_lost_one_and_makes_neither_a_fall_nor_an_end_of_a_trial(garbage: float) -> None:
+    """As of a driver that knows no limits of what its device can measure."""
+
+    class Movement(MovementOperators):
+        def process(self, arrived: ArrivedBatch) -> bool:
+            arrived.samples[arrived.index == 1205] = garbage  # which the units are not judged by
+            return super().process(arrived)
+
+    modalities = [replace(each, operators=lambda: Movement) if each.name == "movement" else each for each in MODALITIES]
+    pipeline = Pipeline(ward(BACK), ORIGIN, {"bed-1": "a"}, modalities)
+    frames = sent(0, swaying(40.0))
+    results: list[Measurement] = []
+    for step in range(round(41 / 0.05)):
+        end_ns = ORIGIN.monotonic_ns + (step + 1) * STEP_NS
+        results += pipeline.step([each for each in frames if end_ns - STEP_NS <= each[1].arrival_ns < end_ns])
+    results += pipeline.finish()
+    assert not of(results, "fall_event", "near_fall_event")
+    assert {(m.quality, m.n_rejected) for m in of(results, *SWAY)} == {("ok", 0)}
+    assert {m.metric: m.value for m in of(results, *SWAY)}["sway_rms_ap"] == pytest.approx(0.1, rel=0.02)
 
 
 def test_what_waits_of_a_sensor_that_falls_silent_is_not_left_waiting() -> None:
