@@ -103,6 +103,7 @@ def test_ten_metres_are_timed_by_feet_and_by_the_lower_back(places: tuple[Placem
     bed = slot(f"10mwt start=dynamic distance_m={way.whole_m() - 4:.3f}", places)
     speed = only(lived(bed, sent(walker, 22.0, places), 26.0), "tmwt10_speed")
     assert speed.value == pytest.approx(way.timed_mps(2.0, way.whole_m() - 2.0), rel=0.02)
+    assert (speed.quality, speed.reason) == ("ok", "")
     assert len(speed.devices) == len(places)
 
 
