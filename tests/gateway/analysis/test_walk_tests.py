@@ -143,7 +143,7 @@ def test_the_protocol_says_how_it_is_done() -> None:
     [
         ("10mwt start=static", False, ""),
         ("10mwt", False, "start=static or start=dynamic not said"),
-        ("6mwt course_m=30", True, "the session was interrupted before"),
+        ("6mwt course_m=30", True, "the session was interrupted"),
     ],
 )
 def test_what_is_not_known_of_a_test_is_a_doubt(protocol: str, interrupted: bool, reason: str) -> None:
