@@ -39,6 +39,8 @@ ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
 TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why"})
 """Fields of changes in which people write what they like."""
+MOST_MARKS: Final = 500
+"""Of one session: more are a program that does not stop, and each change of the ward tells all of them again."""
 LATER_FIELDS: Final[Mapping[str, object]] = {"mass_kg": None, "affected_side": "none", "heart_ceiling": None}
 """Fields that slots had not always: a file that does not use them is the file that it was."""
 
@@ -276,6 +278,8 @@ class MarkSession(Section):
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Mark the session."""
         session = find_session(ward, self.session, "running", "paused")
+        if len(session.marks) >= MOST_MARKS:
+            raise RefusedError(f"session '{session.id}' was marked {MOST_MARKS} times: end it, and begin another")
         return with_session(
             ward, session.model_copy(update={"marks": (*session.marks, Mark(at_us=at_us, text=self.text))})
         )

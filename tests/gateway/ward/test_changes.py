@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from config.pseudonym import check_digit
 from gateway.model.ward import decode_ward, encode_ward
-from gateway.ward.changes import CHANGES, GatewayStarts, read_change
+from gateway.ward.changes import CHANGES, MOST_MARKS, GatewayStarts, read_change
 from gateway.ward.rules import RefusedError
 from gateway.ward.state import WardState
 
@@ -99,6 +99,14 @@ def test_a_session_is_in_force_while_it_runs(ward: WardState) -> None:
     ward = changed([("session-end", {"session": session.id})], ward, NOW_US + 120 * SECOND_US)
     assert ward.in_force()[0].session == stay
     assert ward.sessions[0].ended_us == NOW_US + 120 * SECOND_US
+
+
+def test_a_session_is_marked_so_often_and_no_more(ward: WardState) -> None:
+    ward = changed([("session-start", {"subject": "p-1", "protocol": "6mwt"})], ward)
+    (session,) = ward.sessions
+    marked = changed([("session-mark", {"session": session.id, "text": "lap"})] * MOST_MARKS, ward)
+    words = refused(marked, "session-mark", session=session.id, text="lap")
+    assert words == f"session '{session.id}' was marked {MOST_MARKS} times: end it, and begin another"
 
 
 def test_a_discharge_ends_the_session_and_frees_the_sensors(ward: WardState) -> None:
