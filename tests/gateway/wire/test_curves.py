@@ -39,9 +39,7 @@ def of_exoskeleton(count: int = 1, **fields: Any) -> bytes:
     curve = ExoskeletonCurve("hip", "left", "torque", np.linspace(-5.04, 4.96, 101), np.full(101, 0.5), 8, 3.0, 9.0)
     slot = replace(SLOT, curves=(), exoskeleton=(curve,) * count)
     message = orjson.loads(encode_curves("ward-7", slot, lambda seconds: 1_000 + round(seconds * 1e6)))
-    for changed_curve in message["exoskeleton"]:
-        changed_curve |= fields
-    return orjson.dumps(message)
+    return orjson.dumps(message | {"exoskeleton": [own | fields for own in message["exoskeleton"]]})
 
 
 def test_curves_of_an_exoskeleton_go_beside_those_of_sensors() -> None:
