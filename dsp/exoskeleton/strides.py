@@ -79,7 +79,7 @@ class ExoskeletonStrides:
         kept = self._time_s >= time_s[-1] - KEPT_S
         self._time_s = np.concatenate([self._time_s[kept], time_s])
         self._samples = np.concatenate([self._samples[kept], samples])
-        period_s = float(np.median(np.diff(self._time_s))) if len(self._time_s) > 1 else 0.0
+        period_s = _middle(np.diff(self._time_s))
         results, steps, strides = [], [], []
         for leg in self._legs:
             fallen = leg.steps(time_s, samples)
@@ -189,7 +189,13 @@ class Leg:
         phase, state = _column(samples, self._phase), _column(samples, self._state)
         stance = _column(samples, self._stance)
         by_foot = np.where(np.isnan(stance), np.nan, np.where(stance > 0.5, STANCE, SWING))
+        phase = np.where((phase >= 0.0) & (phase <= 1.0), phase, np.nan)  # devices say -1 where they do not know
         return phase, np.where((state == STANCE) | (state == SWING), state, by_foot)
+
+
+def _middle(values: Floats) -> float:
+    """Return the median, of an even number the greater of the two in the middle; 0 of none."""
+    return float(np.partition(values, len(values) // 2)[len(values) // 2]) if len(values) else 0.0
 
 
 def _column(samples: Floats, column: int | None) -> Floats:

@@ -21,6 +21,7 @@ from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import NOISE_NM, Joint, WornExoskeleton
 from simulators.body.programme import Stand, Walk, exoskeleton
 from simulators.body.truth import Stride
+from simulators.devices.openexo import encode_message
 from tests.drivers.exo_frames import walked
 
 ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
@@ -221,6 +222,33 @@ def test_curves_are_the_mean_of_the_newest_strides() -> None:
     assert torque.mean.min() == pytest.approx(-0.6 * 0.94 * 16.0, abs=0.5)
     assert 0.0 < np.nanmax(torque.sd) < 3.0
     assert newest["knee", "right", "angle"].mean.max() > 40.0
+
+
+def test_torque_alone_as_openexo_has_it_gives_no_work_and_says_so() -> None:
+    body = WalkingBody(2, programme=WALKED)
+    source = WornExoskeleton(body.figure(), joints=("ankle",), seed=4)
+    wire = []
+    for motion in source.read_until(float("inf")) or ():
+        for k in range(len(motion)):
+            torques = [part[k, side, 0] for side in (0, 1) for part in (motion.command, motion.torque)]
+            feet = [value for on in motion.stance[k].tolist() for value in (0.8 * on, float(on))]
+            at_ns = ORIGIN.monotonic_ns + round(float(motion.time_s[k]) * NS) + 8_000_000
+            message = encode_message("?", [*map(float, torques), *feet, 8.0, float(motion.time_s[k]), 12.0])
+            wire.append((0, Frame(at_ns, "measurement", message)))
+    device = Device(id="exo", driver="openexo", placement="exoskeleton", name="EXO", options={"joints": "ankle"})
+    config = Settings(slot=[Slot(id="bed-1", subject="p-1", protocol="exoskeleton", device=[device])])
+    found, drawn = lived(config, wire)
+    told = Told(found)
+    strides = body.truth().steady()
+    for stride in strides:
+        (peak,) = told.of("exo_ankle_torque_peak", stride)
+        assert peak.value == pytest.approx(-0.6 * 0.94 * 16.0, abs=0.6)
+        (work,) = told.of("exo_ankle_work_pos", stride)
+        assert (work.value, work.quality, work.reason) == (None, "invalid", "joint angle not told")
+    assert len(strides) > 20
+    assert told.all("exo_steps")
+    assert not told.all("exo_up_time"), "nothing tells whether who wears it stands"
+    assert {curve.quantity for curve in drawn[-1].exoskeleton} == {"torque"}
 
 
 def test_live_is_replay(tmp_path: Path) -> None:
