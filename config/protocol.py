@@ -30,7 +30,8 @@ REPEATED: Final[Mapping[str, Allowed]] = {
     "reps": (1.0, 1000.0), "sets": (1.0, 100.0), "rom": (0.0, 360.0), "least_rom": (1.0, 180.0),
 }  # fmt: skip
 """Prescribed repetitions and sets, degrees that one must reach to be done, and degrees below which it is none."""
-LAPS: Final[Mapping[str, Allowed]] = {"lap_m": (1.0, 1000.0)}
+COURSE: Final[Mapping[str, Allowed]] = {"course_m": (1.0, 1000.0)}
+"""Metres from one turn to the next: a "lap" of walk test guidelines is there and back, twice as long."""
 
 EVERYWHERE: Final[Mapping[str, Allowed]] = {"ceiling": (60.0, 220.0)}
 """Fields of every protocol: the heart rate that the patient is not to exceed, a minute."""
@@ -40,7 +41,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Allowed]]] = {
     "stairs": {"steps": (1.0, 1000.0)},
     "balance": STANDING,
     "exercise": REPEATED,
-    "2mwt": LAPS, "6mwt": LAPS,
+    "2mwt": COURSE, "6mwt": COURSE,
     "10mwt": PACE, "4mwt": PACE,
     "tug": {"distance_m": (1.0, 100.0)},
     "5xsts": CHAIR, "30scst": CHAIR, "1msts": CHAIR, "sts": CHAIR,

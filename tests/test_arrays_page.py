@@ -17,6 +17,7 @@ def test_the_code_of_the_page_runs_from_top_to_bottom() -> None:
     for block in blocks:
         exec(compile(block, "docs/arrays.md", "exec"), names)  # noqa: S102 - our own page
     assert len(names["strides"]) >= 12
+    assert abs(names["tug"]["total_s"] - names["test"].truth.of("tug")[0].duration_s) < 0.15
     assert names["sway"].path > 0
 
 

@@ -19,7 +19,7 @@ from dsp.result import Result
 
 Source = Literal["feet", "lower back"]
 
-FEET: Final = ("walk/", "foot-stride/")
+FEET: Final = ("walk/", "foot-contacts/", "shank-contacts/", "foot-stride/")
 """How the names of the algorithms begin that measure feet."""
 LOWER_BACK: Final = "lower-back/"
 TURNS: Final = ("turn_angle", "u_turn_angle")

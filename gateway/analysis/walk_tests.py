@@ -23,7 +23,7 @@ def timed_walk(bed: Bed) -> DistanceWalk | TimeWalk:
     doubt = INTERRUPTED if bed.interrupted else ""
     if protocol.word in MINUTES:
         minutes = MINUTES[protocol.word]
-        return TimeWalk(Shuttle(f"mwt{minutes}_distance", 60.0 * minutes, protocol.number("lap_m")), doubt=doubt)
+        return TimeWalk(Shuttle(f"mwt{minutes}_distance", 60.0 * minutes, protocol.number("course_m")), doubt=doubt)
     course = course_of(protocol)
     if "start" not in protocol.fields:
         doubt = "; ".join(filter(None, (doubt, START_UNKNOWN)))

@@ -12,8 +12,12 @@ from config.protocol import FIELDS, PROTOCOLS, misfit, read_protocol
 def test_a_protocol_is_a_word_with_fields() -> None:
     protocol = read_protocol("balance eyes=closed  surface=foam")
     assert (protocol.word, dict(protocol.fields)) == ("balance", {"eyes": "closed", "surface": "foam"})
-    assert read_protocol("6mwt lap_m=30").number("lap_m") == 30.0
-    assert read_protocol("6mwt lap_m=x").number("lap_m", 20.0) == read_protocol("6mwt").number("lap_m", 20.0) == 20.0
+    assert read_protocol("6mwt course_m=30").number("course_m") == 30.0
+    assert (
+        read_protocol("6mwt course_m=x").number("course_m", 20.0)
+        == read_protocol("6mwt").number("course_m", 20.0)
+        == 20.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -22,8 +26,8 @@ def test_a_protocol_is_a_word_with_fields() -> None:
         ("balance eyes=shut", "eyes of balance is one of open, closed, not 'shut'"),
         ("balance eye=open", "'eye=open' is no field of balance"),
         ("balance closed", "'closed' is no field of balance"),
-        ("6mwt lap_m=0", "lap_m of 6mwt is a number from 1 to 1000, not '0'"),
-        ("6mwt lap_m=nan", "lap_m of 6mwt is a number from 1 to 1000, not 'nan'"),
+        ("6mwt course_m=0", "course_m of 6mwt is a number from 1 to 1000, not '0'"),
+        ("6mwt course_m=nan", "course_m of 6mwt is a number from 1 to 1000, not 'nan'"),
         ("free_walk ceiling=300", "ceiling of free_walk is a number from 60 to 220, not '300'"),
     ],
 )

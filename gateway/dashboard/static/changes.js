@@ -6,7 +6,7 @@ import { duration, long, placements, state } from "./words.js";
 
 const PSEUDONYM = "[a-z0-9][a-z0-9_\\-]{0,31}";
 const PROTOCOLS = [
-  "free_walk", "rest", "10mwt pace=comfortable", "10mwt pace=fast", "4mwt", "6mwt lap_m=30", "2mwt lap_m=30", "tug", "5xsts",
+  "free_walk", "rest", "10mwt pace=comfortable", "10mwt pace=fast", "4mwt", "6mwt course_m=30", "2mwt course_m=30", "tug", "5xsts",
   "30scst", "1msts", "balance eyes=open", "balance eyes=closed", "balance eyes=open stance=tandem", "stairs", "treadmill",
   "exoskeleton",
 ];

@@ -26,7 +26,7 @@ ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
 CLIP = Device(id="clip", driver="pulse_oximeter", placement="finger", address="00:00:00:00:00:01")
 STRAP = Device(id="strap", driver="heart_rate", placement="chest", address="00:00:00:00:00:02")
 BAND = Device(id="band", driver="heart_rate", placement="wrist", address="00:00:00:00:00:03")
-TEST = Slot(id="bed-1", subject="p-1", protocol="6mwt lap_m=30", device=[CLIP, STRAP])
+TEST = Slot(id="bed-1", subject="p-1", protocol="6mwt course_m=30", device=[CLIP, STRAP])
 STAY = TEST.model_copy(update={"protocol": "free_walk"})
 AFTER = {"hr_recovery_60", "spo2_nadir", "desaturation", "spo2_recovery_60"}
 END_S = 120.0

@@ -98,7 +98,7 @@ def measured(frames: Iterable[Numbered], *, drain_every: int = 1) -> list[Measur
     waiting = list(frames)
     out: list[Measurement] = []
     while now[0] < at(SECONDS + 2):
-        now[0] += drain_every * STEP_NS
+        now[0] = min(now[0] + drain_every * STEP_NS, at(SECONDS + 2))  # the last steps are the same, however late
         while waiting and waiting[0][1].arrival_ns < now[0]:
             ticker.append_frame(*waiting.pop(0))
         for _end, step in ticker.due():

@@ -213,9 +213,10 @@ def test_more_sensors_on_the_leg_change_nothing_that_the_feet_give(legs: Walked)
     joints = ("hip", "knee", "ankle")
     ids = {"left-foot", "right-foot"}
     both = [m for m in legs[0] if set(m.devices) <= ids and not m.metric.startswith(joints)]
-    freezing = {m.devices for m in legs[0] if m.metric == "freeze_index_multitaper"}
-    assert freezing == {("left-shank",), ("right-shank",)}, "of the best place, and of no other"
-    assert both == [m for m in alone if m.metric != "freeze_index_multitaper"]
+    freezing = {"freeze_index_multitaper", "freezing_episode", "n_fog", "pct_time_frozen"}
+    places = {m.devices for m in legs[0] if m.metric in freezing}
+    assert places == {("left-shank",), ("right-shank",)}, "of the best place, and of no other"
+    assert both == [m for m in alone if m.metric not in freezing]
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -103,13 +103,14 @@ def test_ten_metres_are_timed_by_feet_and_by_the_lower_back(places: tuple[Placem
     bed = slot(f"10mwt start=dynamic distance_m={way.whole_m() - 4:.3f}", places)
     speed = only(lived(bed, sent(walker, 22.0, places), 26.0), "tmwt10_speed")
     assert speed.value == pytest.approx(way.timed_mps(2.0, way.whole_m() - 2.0), rel=0.02)
+    assert (speed.quality, speed.reason) == ("ok", "")
     assert len(speed.devices) == len(places)
 
 
 def test_two_minutes_to_and_fro_with_marks_are_the_same_in_a_replay(tmp_path: Path) -> None:
     walker = WalkingBody(3, programme=to_and_fro(1.2, 10.0, 125.0), repeat=False)
     way = Way(walker)
-    bed = slot(f"2mwt lap_m={way.length_m():.3f}")
+    bed = slot(f"2mwt course_m={way.length_m():.3f}")
     before = ward_of(Settings(simulated=True, slot=[bed]), {"bed-1": "bed-1-a"})
     marked: Ward = (replace(before[0], marks=("start",)),)
     frames = sent(walker, 135.0)
@@ -142,7 +143,7 @@ def test_the_protocol_says_how_it_is_done() -> None:
     [
         ("10mwt start=static", False, ""),
         ("10mwt", False, "start=static or start=dynamic not said"),
-        ("6mwt lap_m=30", True, "the session was interrupted before"),
+        ("6mwt course_m=30", True, "the session was interrupted"),
     ],
 )
 def test_what_is_not_known_of_a_test_is_a_doubt(protocol: str, interrupted: bool, reason: str) -> None:
