@@ -35,7 +35,7 @@ class Drawn(PersonOperators):
 
 
 class Sensors(WardOperators):
-    made: ClassVar = {1.0: (KNEE,), 5.0: (KNEE,)}
+    made: ClassVar[Mapping[float, Sequence[JointCurve | ExoskeletonCurve]]] = {1.0: (KNEE,), 5.0: (KNEE,)}
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
         del bed, devices
@@ -43,7 +43,7 @@ class Sensors(WardOperators):
 
 
 class Exoskeletons(Sensors):
-    made: ClassVar = {3.0: (HIP,)}
+    made = {3.0: (HIP,)}  # noqa: RUF012 - declared above
 
 
 def modality(name: str, operators: type[WardOperators]) -> Modality:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -184,8 +183,6 @@ async def test_its_curves_over_the_gait_cycle_and_its_last_stride_are_shown(
                 re.compile("^Hip negative work\u22120.4\u2013J$"),
             ]
         )  # fmt: skip
-        if os.environ.get("EXO_SHOT"):
-            await page.screenshot(path=os.environ["EXO_SHOT"], full_page=True)
         rows = page.locator("#exoskeleton-whole tbody tr")
         await expect(rows).to_have_text([re.compile("^Steps in the exoskeleton212$")])
         await page.goto(f"{address}patient/bay-2")
