@@ -31,6 +31,9 @@ OF_JOINT: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What is told of one joint: quantity and UCUM unit."""
 
+DESIRED_ANGLE: Final = "desired_angle"
+"""Of a joint too, in degrees, and of few devices: where the controller wants it. Never taken for the angle itself."""
+
 OF_LEG: Final[Mapping[str, str]] = MappingProxyType(
     {
         "gait_state": "1",  # 0 not known, 1 stance, 2 swing
@@ -52,6 +55,7 @@ OF_DEVICE: Final[Mapping[str, str]] = MappingProxyType(
 UNITS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **{f"{s}_{j}_{q}": unit for s in SIDES for j in JOINTS for q, unit in OF_JOINT.items()},
+        **{f"{s}_{j}_{DESIRED_ANGLE}": "deg" for s in SIDES for j in JOINTS},
         **{f"{s}_{q}": unit for s in SIDES for q, unit in OF_LEG.items()},
         **OF_DEVICE,
     }

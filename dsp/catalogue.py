@@ -25,6 +25,7 @@ from typing import Final
 from dsp.balance_metrics import BALANCE
 from dsp.exertion_metrics import EXERTION
 from dsp.exoskeleton_metrics import EXOSKELETON
+from dsp.exoskeleton_stride_metrics import EXOSKELETON_DOSE, EXOSKELETON_STRIDES
 from dsp.freezing_metrics import FREEZING
 from dsp.gait_metrics import GAIT
 from dsp.health_metrics import HEALTH
@@ -73,6 +74,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         description="Standard deviation of the intervals between normal beats over the last 300 s.",
     ),
     *EXOSKELETON,
+    *EXOSKELETON_STRIDES,
+    *EXOSKELETON_DOSE,
     *HEALTH,
     *BALANCE,
     *FREEZING,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from drivers.exoskeleton import JOINTS, OF_JOINT, SIDES, UNITS, stream
+from drivers.exoskeleton import DESIRED_ANGLE, JOINTS, SIDES, UNITS, stream
 from drivers.packet import StreamSpec
 
 MOST_FIELDS: Final = 64  # a message counts up to 999, and a notification holds no more
@@ -125,10 +125,9 @@ def _of_joint(words: Sequence[str], joints: Collection[str]) -> str:
     if "torque" in words:
         quantity = "command" if _COMMANDED & set(words) else "torque"
     elif "angle" in words and _DEGREES & set(words):  # of an angle without its unit nothing is known
-        quantity = "angle"
+        quantity = DESIRED_ANGLE if _COMMANDED & set(words) else "angle"
     else:
         return ""
-    assert quantity in OF_JOINT
     return f"{side}_{joint}_{quantity}" if side and joint else ""
 
 

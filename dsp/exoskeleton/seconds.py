@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dsp.arrays import require_one_length
 from dsp.catalogue import CATALOGUE
+from dsp.exoskeleton.whole_seconds import Floats, Second, WholeSeconds
 from dsp.exoskeleton_metrics import JOINTS
 from dsp.metric import Metric
 from dsp.result import Result, Side
@@ -23,11 +22,7 @@ from dsp.result import Result, Side
 ALGORITHM: Final = "exoskeleton/1"
 IMPLAUSIBLE: Final = "implausible"
 REJECTED_SHARE: Final = 0.2  # with more implausible samples than this a value is doubted
-MOST_SAMPLES: Final = (
-    4096  # of a second: four times what the fastest devices send; what a flood brings beyond is left out
-)
 
-Floats = NDArray[np.float64]
 Summary = Callable[[Floats], float]
 
 
@@ -100,46 +95,23 @@ class ExoskeletonSeconds:
 
     def __init__(self, channels: Sequence[str]) -> None:
         self._parts = parts_of(channels)
-        self._second = -np.inf
-        self._times: list[Floats] = []
-        self._samples: list[Floats] = []
-        self._kept = 0
+        self._whole = WholeSeconds()
 
     def add(self, time_s: Floats, samples: Floats) -> list[Result]:
         """Take samples (n, channels) at gateway times (n,) in ascending order; return the seconds that they end."""
-        require_one_length(time_s=time_s, samples=samples[:, 0])
-        seconds = np.maximum.accumulate(np.floor(time_s))
-        results: list[Result] = []
-        begin = 0
-        while begin < len(seconds):
-            if seconds[begin] > self._second:
-                results += self._close()
-                self._second = float(seconds[begin])
-            end = int(np.searchsorted(seconds, max(self._second, seconds[begin]), side="right"))
-            self._keep(time_s[begin:end], samples[begin:end])
-            begin = end
-        return results
+        return self._results(self._whole.add(time_s, samples))
 
     def finish(self) -> list[Result]:
         """Return what the last second says, as far as it came."""
-        return self._close()
+        return self._results(self._whole.finish())
 
-    def _keep(self, time_s: Floats, samples: Floats) -> None:
-        room = MOST_SAMPLES - self._kept
-        if room > 0:
-            self._times.append(time_s[:room])
-            self._samples.append(samples[:room])
-            self._kept += len(time_s[:room])
-
-    def _close(self) -> list[Result]:
-        """Return what the open second says, and begin another."""
-        if not self._kept:
-            return []
-        time_s, samples = np.concatenate(self._times), np.concatenate(self._samples)
-        self._times, self._samples, self._kept = [], [], 0
-        span = float(time_s[0]), float(time_s[-1])
-        results = (_result_of(part, samples[:, part.columns], span) for part in self._parts)
-        return [result for result in results if result is not None]
+    def _results(self, seconds: Sequence[Second]) -> list[Result]:
+        return [
+            result
+            for time_s, samples in seconds
+            for part in self._parts
+            if (result := _result_of(part, samples[:, part.columns], (float(time_s[0]), float(time_s[-1])))) is not None
+        ]
 
 
 def _result_of(part: Part, values: Floats, span: tuple[float, float]) -> Result | None:

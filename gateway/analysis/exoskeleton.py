@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 import numpy as np
 
-from drivers.exoskeleton import FAULT_STREAM
+from config.settings import Device
+from drivers.exoskeleton import FAULT_STREAM, STREAM
 from drivers.packet import StreamSpec
+from dsp.exoskeleton.curves import ExoskeletonCurve
 from dsp.exoskeleton.seconds import ALGORITHM, ExoskeletonSeconds
+from dsp.exoskeleton.strides import ExoskeletonStrides
 from dsp.result import Result
-from gateway.analysis.ward_operators import EachDevice, channel, seconds
+from gateway.analysis.motion import INTERRUPTED
+from gateway.analysis.ward_operators import EachOfPerson, PersonOperators, WardOperators, channel, seconds
 from gateway.intake.intake import Arrived
+from gateway.model.ward import Bed
 
+CURVES_EVERY_S = 5.0  # some strides, as of the angles by sensors
 AGAIN_S = 0.95  # a state that holds is told once a second, as all else is: who looks sees that it is known
 STATES = (("fault", "exo_fault"), ("emergency_stop", "exo_emergency_stop"))
 """Channels that hold until they change, and what is told of them."""
 
 
 class ExoskeletonOfDevice:
-    """One exoskeleton: its seconds, and what is wrong with it as soon as it says so."""
+    """One exoskeleton: its seconds, its strides, and what is wrong with it as soon as it says so.
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, tuple[StreamSpec, ExoskeletonSeconds]] = {}
+    Args:
+        mass_kg: Of the wearer; None if not known.
+        doubt: Why sums since the session began are not all of it; empty where they are.
+    """
+
+    def __init__(self, mass_kg: float | None = None, doubt: str = "") -> None:
+        self._wearer = mass_kg, doubt
+        self._streams: dict[str, tuple[StreamSpec, ExoskeletonSeconds]] = {}
+        self._strides: ExoskeletonStrides | None = None
         self._states: dict[str, tuple[float, float]] = {}  # what was told last, and when
 
     def process(self, arrived: Arrived) -> list[Result]:
         """Take samples of one of its streams."""
         if arrived.stream == FAULT_STREAM:
             return self._changes(arrived)
-        known = self._seconds.get(arrived.stream)
+        results: list[Result] = []
+        known = self._streams.get(arrived.stream)
         if known is None or known[0] is not arrived.spec:
-            known = self._seconds[arrived.stream] = arrived.spec, ExoskeletonSeconds(arrived.spec.channels)
-        return known[1].add(seconds(arrived), arrived.samples)
+            known = self._streams[arrived.stream] = arrived.spec, ExoskeletonSeconds(arrived.spec.channels)
+            if arrived.stream == STREAM:
+                results += self._strides.finish() if self._strides else []
+                self._strides = ExoskeletonStrides(arrived.spec.channels, *self._wearer)
+        time_s = seconds(arrived)
+        results += known[1].add(time_s, arrived.samples)
+        if arrived.stream == STREAM and self._strides:
+            results += self._strides.add(time_s, arrived.samples)
+        return results
 
     def finish(self) -> list[Result]:
-        """Return the last second of each stream."""
-        return [result for _, each in self._seconds.values() for result in each.finish()]
+        """Return the last second of each stream, and the sums of the session."""
+        results = [result for _, each in self._streams.values() for result in each.finish()]
+        return results + (self._strides.finish() if self._strides else [])
+
+    @property
+    def newest_s(self) -> float:
+        """End of the newest stride in the curves; none: -inf."""
+        return self._strides.newest_s if self._strides else -np.inf
+
+    @property
+    def curves(self) -> list[ExoskeletonCurve]:
+        """Mean curves over the newest strides."""
+        return self._strides.curves if self._strides else []
 
     def _changes(self, arrived: Arrived) -> list[Result]:
         """Return each state that is another one than before, and the others again after a while, while it says them."""
@@ -52,7 +84,41 @@ class ExoskeletonOfDevice:
         return found
 
 
-class ExoskeletonOperators(EachDevice):
+class ExoskeletonOfPerson(EachOfPerson):
+    """The exoskeleton that one person wears.
+
+    Args:
+        bed: Who it is, in which session.
+    """
+
+    draws = True
+
+    def __init__(self, bed: Bed) -> None:
+        doubt = INTERRUPTED if bed.interrupted else ""
+        self._worn: list[ExoskeletonOfDevice] = []
+
+        def make() -> ExoskeletonOfDevice:
+            self._worn.append(ExoskeletonOfDevice(bed.slot.mass_kg, doubt))
+            return self._worn[-1]
+
+        super().__init__(make)
+        self._drawn_at_s, self._newest_s = -np.inf, -np.inf
+
+    def curves(self, now_s: float) -> list[ExoskeletonCurve]:
+        """Return the mean curves of all joints if strides were added since they were drawn some strides ago."""
+        if now_s - self._drawn_at_s < CURVES_EVERY_S:
+            return []
+        newest_s = max((worn.newest_s for worn in self._worn), default=-np.inf)
+        if newest_s <= self._newest_s:
+            return []
+        self._drawn_at_s, self._newest_s = now_s, newest_s
+        return [curve for worn in self._worn for curve in worn.curves]
+
+
+class ExoskeletonOperators(WardOperators):
     """Exoskeletons of a ward."""
 
-    operator: ClassVar = ExoskeletonOfDevice
+    def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
+        """Begin with a person."""
+        del devices
+        return ExoskeletonOfPerson(bed)

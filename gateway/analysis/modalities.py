@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, get_args
 from config.settings import Placement
 from drivers.exoskeleton import FAULTS, STATE, STREAM, UNITS
 from dsp.exoskeleton_metrics import EXOSKELETON
+from dsp.exoskeleton_stride_metrics import EXOSKELETON_DOSE, EXOSKELETON_STRIDES
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.motions import METRICS as MOTION_METRICS
 
@@ -137,7 +138,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
             Signal(STATE.name, STATE.channels, STATE.units),
         ),
         placements=("exoskeleton",),
-        metrics=tuple(metric.id for metric in EXOSKELETON),
+        metrics=tuple(metric.id for metric in (*EXOSKELETON, *EXOSKELETON_STRIDES, *EXOSKELETON_DOSE)),
         operators=_exoskeleton,
     ),
     Modality(

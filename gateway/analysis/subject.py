@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
+from dsp.exoskeleton.curves import ExoskeletonCurve
 from dsp.result import Result
 from gateway.analysis.derived import DerivedOfPerson
 from gateway.analysis.modality import Modality
@@ -18,6 +20,10 @@ from gateway.model.measurements import Fields
 from gateway.model.ward import Bed
 from gateway.wire.curves import SlotCurves
 
+if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.joints.strides import JointCurve
+
+    Curves = tuple[JointCurve | ExoskeletonCurve, ...]
 Names = tuple[tuple[str, ...], tuple[str, ...]]  # ids of devices, and where each is worn
 
 
@@ -49,6 +55,7 @@ class Subject:
         # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
         self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
+        self._drawn: dict[int, Curves] = {}  # what each of these drew last
         self._derived = DerivedOfPerson(bed, devices)
         self._optical = OpticalDoubt(devices)
         self._results: list[DeviceResult] = []
@@ -103,9 +110,17 @@ class Subject:
         return self._derived.finish()
 
     def curves(self, now_s: float) -> SlotCurves | None:
-        """Return mean curves over the gait cycle if it is time to publish them."""
-        curves = tuple(curve for operators in self._drawing for curve in operators.curves(now_s))
-        return SlotCurves(self.slot, self.session, self.pseudonym, self._simulated, curves) if curves else None
+        """Return mean curves over the gait cycle if it is time to publish them: all, whoever has new ones."""
+        new = {at: found for at, operators in enumerate(self._drawing) if (found := tuple(operators.curves(now_s)))}
+        if not new:
+            return None
+        self._drawn |= new
+        drawn = [curve for at in sorted(self._drawn) for curve in self._drawn[at]]
+        return SlotCurves(
+            self.slot, self.session, self.pseudonym, self._simulated,
+            tuple(curve for curve in drawn if not isinstance(curve, ExoskeletonCurve)),
+            tuple(curve for curve in drawn if isinstance(curve, ExoskeletonCurve)),
+        )  # fmt: skip
 
     def measurement(self, result: Result, devices: Sequence[int], origin: Origin) -> Fields:
         """Return a result, which came from devices with these numbers, as the fields of a `Measurement`."""

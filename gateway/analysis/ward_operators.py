@@ -17,6 +17,7 @@ from gateway.intake.intake import Arrived, ArrivedBatch
 from gateway.model.ward import Bed
 
 if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
+    from dsp.exoskeleton.curves import ExoskeletonCurve
     from dsp.joints.strides import JointCurve
     from dsp.mounting.alignment import Mounting
 
@@ -54,7 +55,7 @@ class PersonOperators:
         """End of the run, or the person leaves: return what was still open."""
         return ()
 
-    def curves(self, now_s: float) -> Sequence[JointCurve]:
+    def curves(self, now_s: float) -> Sequence[JointCurve | ExoskeletonCurve]:
         """Return mean curves over the gait cycle if it is time to tell them."""
         del now_s
         return ()

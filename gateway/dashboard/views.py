@@ -82,6 +82,7 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
             "tests": [_shown(state.tests[key]) for key in sorted(state.tests)],
             "strides": {side: strides(state, side) for side in ("left", "right")},
             "cycles": cycles(ward, slot),
+            "exoskeleton_cycles": exoskeleton_cycles(ward, slot),
             "devices": ward.devices(slot),
         }
     }
@@ -136,10 +137,19 @@ def strides(state: SlotState, side: str) -> list[dict[str, Any]]:
 
 def cycles(ward: Ward, slot: str) -> list[dict[str, Any]]:
     """Return the mean curves of the joints; none that are of another patient or session than the present one."""
+    return [{**curve, "reason": clean(curve["reason"])} for curve in _cycles(ward, slot).get("curves", ())]
+
+
+def exoskeleton_cycles(ward: Ward, slot: str) -> list[dict[str, Any]]:
+    """Return the mean curves that an exoskeleton measured; none of another patient or session than the present one."""
+    return list(_cycles(ward, slot).get("exoskeleton", ()))
+
+
+def _cycles(ward: Ward, slot: str) -> dict[str, Any]:
     found, wearer = ward.slot(slot).cycles, ward.wearer(slot)
     if not found or wearer is None or wearer != (found["subject"], found["session"], found["simulated"]):
-        return []
-    return [{**curve, "reason": clean(curve["reason"])} for curve in found["curves"]]
+        return {}
+    return found
 
 
 def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:

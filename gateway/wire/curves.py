@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from dsp.exoskeleton.curves import UNITS, ExoskeletonCurve
 from dsp.joints.cycle import POINTS, Floats
 from gateway.wire.payload import MAX_INT, MAX_TEXT, PayloadError
 from gateway.wire.receipt import PAYLOAD_VERSION
@@ -19,6 +20,8 @@ JOINTS: Final = ("hip", "knee", "ankle")
 """The joints of `dsp.joints.joints`."""
 DIGITS = 1  # of an angle in degrees: no sensor on skin is as good
 MAX_DEG = 360.0
+MOST: Final = {"angle": 360.0, "torque": 1000.0, "power": 10_000.0}
+"""Of a curve of an exoskeleton, by its quantity, in the unit of that."""
 SIDES = ("left", "right")
 
 
@@ -31,7 +34,8 @@ class SlotCurves:
         session: Whose strides they are.
         subject: Pseudonym.
         simulated: Whether the devices are.
-        curves: One a joint and side.
+        curves: One a joint and side, by motion sensors.
+        exoskeleton: One a joint, side and quantity, by an exoskeleton.
     """
 
     slot: str
@@ -39,6 +43,7 @@ class SlotCurves:
     subject: str
     simulated: bool
     curves: tuple[JointCurve, ...]
+    exoskeleton: tuple[ExoskeletonCurve, ...] = ()
 
 
 def encode_curves(gateway: str, slot: SlotCurves, to_utc_us: Callable[[float], int]) -> bytes:
@@ -68,8 +73,23 @@ def encode_curves(gateway: str, slot: SlotCurves, to_utc_us: Callable[[float], i
             }
             for curve in slot.curves
         ],
+        "exoskeleton": [_encoded(curve, to_utc_us) for curve in slot.exoskeleton],
     }
     return orjson.dumps(body)
+
+
+def _encoded(curve: ExoskeletonCurve, to_utc_us: Callable[[float], int]) -> dict[str, Any]:
+    return {
+        "joint": curve.joint,
+        "side": curve.side,
+        "quantity": curve.quantity,
+        "unit": UNITS[curve.quantity],
+        "n": curve.n,
+        "start_us": to_utc_us(curve.start_s),
+        "end_us": to_utc_us(curve.end_s),
+        "mean": _rounded(curve.mean),
+        "sd": _rounded(curve.sd) if curve.n > 1 else None,
+    }
 
 
 def decode_curves(gateway: str, slot: str, payload: bytes) -> dict[str, Any]:
@@ -91,15 +111,29 @@ def decode_curves(gateway: str, slot: str, payload: bytes) -> dict[str, Any]:
     curves = message.get("curves")
     if not isinstance(curves, list) or len(curves) > len(JOINTS) * len(SIDES):
         raise PayloadError("bad curves")
+    exoskeleton = message.get("exoskeleton", [])  # gateways of before have none
+    if not isinstance(exoskeleton, list) or len(exoskeleton) > len(JOINTS) * len(SIDES) * len(MOST):
+        raise PayloadError("bad curves")
     return {
         "session": _text(message.get("session")),
         "subject": _text(message.get("subject")),
         "simulated": message.get("simulated") is True,
         "curves": [_curve(curve) for curve in curves],
+        "exoskeleton": [_of_exoskeleton(curve) for curve in exoskeleton],
     }
 
 
 def _curve(curve: Any) -> dict[str, Any]:
+    return {**_common(curve, MAX_DEG), "reason": _text(curve.get("reason"))}
+
+
+def _of_exoskeleton(curve: Any) -> dict[str, Any]:
+    if not isinstance(curve, dict) or curve.get("quantity") not in tuple(MOST):
+        raise PayloadError("bad quantity")
+    return {**_common(curve, MOST[curve["quantity"]]), "quantity": curve["quantity"]}
+
+
+def _common(curve: Any, most: float) -> dict[str, Any]:
     if not isinstance(curve, dict) or curve.get("joint") not in tuple(JOINTS) or curve.get("side") not in SIDES:
         raise PayloadError("bad joint")
     return {
@@ -108,17 +142,16 @@ def _curve(curve: Any) -> dict[str, Any]:
         "n": _count(curve.get("n")),
         "start_us": _count(curve.get("start_us")),
         "end_us": _count(curve.get("end_us")),
-        "reason": _text(curve.get("reason")),
-        "mean": _angles(curve.get("mean")),
-        "sd": None if curve.get("sd") is None else _angles(curve["sd"]),
+        "mean": _values(curve.get("mean"), most),
+        "sd": None if curve.get("sd") is None else _values(curve["sd"], most),
     }
 
 
-def _angles(values: Any) -> list[float]:
+def _values(values: Any, most: float) -> list[float]:
     if not isinstance(values, list) or len(values) != POINTS:
         raise PayloadError("bad angles")
     # A bool is an int to Python, and no angle; NaN is not small.
-    if not all(type(x) in {int, float} and abs(x) <= MAX_DEG for x in values):
+    if not all(type(x) in {int, float} and abs(x) <= most for x in values):
         raise PayloadError("bad angles")
     return values
 

@@ -101,6 +101,10 @@ class Leg(NamedTuple):
     knee: State
     ankle: State
 
+    def joint(self, name: Literal["hip", "knee", "ankle"]) -> State:
+        """Return one of its joints."""
+        return {"hip": self.hip, "knee": self.knee, "ankle": self.ankle}[name]
+
 
 class WalkingBody:
     """A person who walks; everything about it follows from its arguments.

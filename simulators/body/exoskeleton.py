@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.body.body import Figure
+from simulators.body.body import Figure, Leg
 from simulators.body.gait_cycle import TOE_OFF_PHASE
 from simulators.body.programme import Foot
 from simulators.motion.source import Floats
@@ -35,6 +35,7 @@ LAG_STRIDE = 0.012  # of the measured torque behind the commanded one, share of 
 GIVEN = 0.94  # of what is commanded
 NOISE_NM = 0.15
 DRAG_NM_S = 0.35  # interaction torque for each rad/s of a joint
+TRUTH_HZ = 2000.0  # of the instants over which true work is summed
 SMALLEST_STEP = 0.05  # size of the movements below which somebody stands
 
 
@@ -81,6 +82,7 @@ class WornExoskeleton:
         clock: Its clock; by default a true one that starts at zero.
         seed: Its noise.
         assistance: Share of `HELP_NM`, per cent.
+        noise_nm: Of its torque sensors (1 sigma).
     """
 
     def __init__(
@@ -92,10 +94,12 @@ class WornExoskeleton:
         clock: Clock | None = None,
         seed: int = 0,
         assistance: float = 60.0,
+        noise_nm: float = NOISE_NM,
     ) -> None:
         self.joints = tuple(joints)
         self.rate_hz = rate_hz
         self.assistance = assistance
+        self._noise_nm = noise_nm
         self._figure = figure
         self._clock = Clock() if clock is None else clock
         self._random = np.random.default_rng([seed, 0xE80])
@@ -121,6 +125,21 @@ class WornExoskeleton:
                 return pieces
             self._block = None
 
+    def work(self, figure: Figure, side: Foot, joint: Joint, start_s: float, end_s: float) -> tuple[float, float]:
+        """Return the true positive and negative work of a joint between two true instants, joules.
+
+        Args:
+            figure: Who wears it, from the beginning: another one of the same body than the one that is measured.
+            side: Which leg.
+            joint: Which joint of it.
+            start_s: From when on, true seconds.
+            end_s: Until when.
+        """
+        times = np.linspace(start_s, end_s, 1 + math.ceil((end_s - start_s) * TRUTH_HZ))
+        leg = figure.leg(side, times)
+        power = self._given(joint, leg) * leg.joint(joint).rate
+        return float(np.trapezoid(np.maximum(power, 0.0), times)), float(np.trapezoid(np.minimum(power, 0.0), times))
+
     def _made(self) -> Iterator[tuple[Floats, ExoMotion]]:
         for true_s, device_s in self._clock.ticks(self.rate_hz):
             self._figure.plan(float(true_s[-1]))
@@ -140,14 +159,18 @@ class WornExoskeleton:
             phase[:, at] = np.where(walks, leg.phase % 1.0, 0.0)
             stance[:, at] = phase[:, at] < TOE_OFF_PHASE
             for j, joint in enumerate(self.joints):
-                state = {"hip": leg.hip, "knee": leg.knee, "ankle": leg.ankle}[joint]
+                state = leg.joint(joint)
                 angle[:, at, j], rate[:, at, j] = state.value, state.rate
                 command[:, at, j] = self._help(joint, leg.phase) * walks
-                torque[:, at, j] = GIVEN * self._help(joint, leg.phase - LAG_STRIDE) * walks
-        torque += self._random.normal(0.0, NOISE_NM, shape)
-        interaction = -DRAG_NM_S * rate + self._random.normal(0.0, NOISE_NM, shape)
+                torque[:, at, j] = self._given(joint, leg)
+        torque += self._random.normal(0.0, self._noise_nm, shape)
+        interaction = -DRAG_NM_S * rate + self._random.normal(0.0, self._noise_nm, shape)
         degrees = 180.0 / math.pi
         return ExoMotion(device_s, angle * degrees, rate * degrees, torque, command, interaction, phase, stance)
+
+    def _given(self, joint: Joint, leg: Leg) -> Floats:
+        """Return the torque that a joint truly gives, without the noise of its sensor."""
+        return GIVEN * self._help(joint, leg.phase - LAG_STRIDE) * (leg.size > SMALLEST_STEP)
 
     def _help(self, joint: Joint, phase: Floats) -> Floats:
         """Return the torque at phases (n,): each push a bell."""

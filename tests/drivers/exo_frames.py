@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from simulators.body.exoskeleton import WornExoskeleton
 from simulators.devices.exo_frame import DeviceState, JointSample, encode_device, encode_limb, serial_frame
 
 GOLDEN: list[dict[str, Any]] = json.loads(Path(__file__).with_name("exo_frame_golden.json").read_text("utf-8"))[
@@ -58,3 +62,34 @@ def legs(counter: int) -> bytes:
     return limb(counter, last=False, joint="hip", angle=counter % 90) + limb(
         counter, right=True, joint="hip", angle=-5.0
     )
+
+
+def walked(source: WornExoskeleton, *, lost: float = 0.0, seed: int = 0) -> Iterator[tuple[float, bytes]]:
+    """Yield device seconds and what an exoskeleton sends then over a serial port; of its limb parts a share is lost."""
+    rng = np.random.default_rng(seed)
+    joints = list(source.joints)
+    counter = 0
+    described_s = -math.inf
+    for motion in source.read_until(math.inf) or ():
+        for k in range(len(motion)):
+            at_s = float(motion.time_s[k])
+            time_us = round(at_s * 1e6)
+            if at_s >= described_s + 1.0:
+                state = DeviceState(joints, joints, round(source.rate_hz), assistance=source.assistance, serial=7)
+                yield at_s, serial_frame(encode_device(state, counter=counter, time_us=time_us))
+                described_s = at_s
+            for side in (0, 1):
+                samples = [
+                    JointSample(joint, *(float(part[k, side, j]) for part in (
+                        motion.angle, motion.velocity, motion.torque, motion.command, motion.interaction,
+                    )))
+                    for j, joint in enumerate(joints)
+                ]  # fmt: skip
+                part = encode_limb(
+                    right=bool(side), last=bool(side), counter=counter, time_us=time_us,
+                    gait_state=1 if motion.stance[k, side] else 2, gait_phase=float(motion.phase[k, side]),
+                    joints=samples,
+                )  # fmt: skip
+                if rng.random() >= lost:
+                    yield at_s, serial_frame(part)
+            counter += 1

@@ -132,6 +132,7 @@ def test_another_number_of_fields_than_names_is_refused() -> None:
         ("Left Right Ankle Torque", {"ankle"}, "left_right_ankle_torque", "1"),
         ("Ankle Angle (L)", {"ankle"}, "ankle_angle_left", "1"),  # in which unit?
         ("Ankle Angle (L) deg", {"ankle"}, "left_ankle_angle", "deg"),
+        ("Desired Ankle Angle (L) deg", {"ankle"}, "left_ankle_desired_angle", "deg"),  # nothing that was measured
         ("Battery", {"ankle"}, "battery", "1"),
         ("uptime", {"ankle"}, "named_uptime", "1"),
         ("%%%", {"ankle"}, "field_0", "1"),

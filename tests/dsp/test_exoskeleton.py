@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from drivers.exoskeleton import JOINTS as DRIVERS_JOINTS
 from dsp.catalogue import CATALOGUE
-from dsp.exoskeleton.seconds import MOST_SAMPLES, ExoskeletonSeconds, parts_of
+from dsp.exoskeleton.seconds import ExoskeletonSeconds, parts_of
+from dsp.exoskeleton.whole_seconds import MOST_SAMPLES
 from dsp.exoskeleton_metrics import EXOSKELETON, JOINTS
 from dsp.result import Result
 

@@ -34,7 +34,7 @@ function worded(metric, value, now) {
 
 export class Exoskeleton {
   constructor(catalogue) {
-    const own = Object.values(catalogue).filter(({ group }) => group === "exoskeleton");
+    const own = Object.values(catalogue).filter(({ group, kind }) => group === "exoskeleton" && kind !== "stride");
     this.joints = own.filter(({ sides }) => sides.includes("left"));
     this.whole = own.filter(({ sides }) => sides.includes("none"));
     this.#begin("exoskeleton-joints", ["Joint", "Left", "Right", "Unit"]);

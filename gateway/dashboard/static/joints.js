@@ -1,22 +1,16 @@
 // Joint angles over the gait cycle: mean and SD of the last strides, left over right, and what the last stride showed.
 
-import uPlot from "./vendor/uPlot.esm.js";
-import { $, attribute, colour, keep, make, say } from "./dom.js";
+import { PERCENT, Plot, SIDES, capital } from "./cycle.js";
+import { $, keep, make, say } from "./dom.js";
 import { cell, updateCell } from "./newest.js";
 import { STALE_S, duration, number } from "./words.js";
 
-const SIDES = ["left", "right"];
 const JOINTS = {
   hip: { title: "Hip flexion", segments: ["lower_back", "thigh"], usual: [-20, 50], metrics: ["hip_rom", "hip_flexion_angle"] },
   knee: { title: "Knee flexion", segments: ["thigh", "shank"], usual: [-10, 80], metrics: ["knee_rom", "knee_peak_swing", "knee_flexion_angle"] },
   ankle: { title: "Ankle dorsiflexion", segments: ["shank", "foot"], usual: [-40, 30], metrics: ["ankle_rom", "ankle_dorsiflexion_angle"] },
 };
-const PERCENT = Array.from({ length: 101 }, (_, i) => i);
 const STEP_DEG = 10; // the scale grows by so much, so that it changes rarely
-const HEIGHT = 190;
-const DASH = [8, 5]; // the right side, for eyes that do not tell the colours apart
-const VEIL = "2e"; // opacity of the band, as the last two digits of a colour
-const NOTHING = PERCENT.map(() => null);
 
 // What one can do about angles that are not sure yet.
 const ADVICE = {
@@ -25,80 +19,6 @@ const ADVICE = {
   "axes of the segments disagree": "not calibrated: the sensors disagree about the direction; check the straps, then some strides straight ahead",
   "calibrated within this stride": "being calibrated",
 };
-
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-const degrees = (value) => `${number(value, 0)}°`;
-
-class Plot {
-  constructor(parent, joint) {
-    this.joint = joint;
-    this.title = JOINTS[joint].title;
-    this.said = make("p", { className: "remark" });
-    this.box = make("div", { className: "plot", role: "img" });
-    this.figure = make("div", { className: "joint" }, make("h3", { textContent: `${this.title} (°)` }), this.box, this.said);
-    parent.append(this.figure);
-    this.plot = this.#make();
-    new ResizeObserver(() => this.resize()).observe(this.box); // its neighbours are not there yet
-  }
-
-  resize() {
-    const width = this.box.clientWidth;
-    if (width && width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
-  }
-
-  show(curves) {
-    this.figure.hidden = !curves.worn.length;
-    const data = [PERCENT];
-    let [low, high] = JOINTS[this.joint].usual;
-    for (const name of SIDES) {
-      const curve = curves[name];
-      const band = (sign) => (curve?.sd ? curve.mean.map((angle, i) => angle + sign * curve.sd[i]) : curve?.mean ?? NOTHING);
-      const [above, below] = [band(1), band(-1)];
-      if (curve) [low, high] = [Math.min(low, ...below), Math.max(high, ...above)];
-      data.push(above, below, curve?.mean ?? NOTHING);
-    }
-    this.plot.batch(() => {
-      this.plot.setData(data, false);
-      this.plot.setScale("x", { min: 0, max: 100 });
-      this.plot.setScale("y", { min: Math.floor(low / STEP_DEG) * STEP_DEG, max: Math.ceil(high / STEP_DEG) * STEP_DEG });
-    });
-    this.#tell(curves);
-  }
-
-  #tell(curves) {
-    const words = curves.worn.map((name) => {
-      const curve = curves[name];
-      if (!curve) return [`${name}: no strides yet`, `${name}: no strides yet`];
-      const [low, high] = [Math.min(...curve.mean), Math.max(...curve.mean)];
-      const doubt = curve.reason ? ", not sure" : "";
-      const strides = `${curve.n} ${curve.n === 1 ? "stride" : "strides"}`;
-      return [
-        `${name} ${strides}${doubt}`,
-        `${name}: ${strides}${doubt}, from ${degrees(low)} to ${degrees(high)}, greatest at ${curve.mean.indexOf(high)} % of the cycle`,
-      ];
-    });
-    say(this.said, capital(words.map(([short]) => short).join(" · ")));
-    attribute(this.box, "aria-label", `${this.title} over the gait cycle, mean of the last strides. ${words.map(([, long]) => long).join("; ")}.`);
-  }
-
-  #make() {
-    const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
-    const edge = { stroke: "transparent", points: { show: false } };
-    const lines = SIDES.flatMap((name) => [edge, edge,
-      { stroke: colour(name), width: 2.2, dash: name === "right" ? DASH : undefined, points: { show: false } }]);
-    return new uPlot({
-      width: this.box.clientWidth || 300, height: HEIGHT,
-      legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 18, 0, 0],
-      scales: { x: { time: false, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
-      axes: [
-        { ...axis, size: 24, gap: 5, space: 24, incrs: [20], values: (_u, splits) => splits.map((share) => (share === 100 ? "100 %" : `${share}`)) },
-        { ...axis, size: 38, gap: 4, space: 24, values: (_u, splits) => splits.map((angle) => number(angle, 0)) },
-      ],
-      series: [{}, ...lines],
-      bands: SIDES.map((name, i) => ({ series: [3 * i + 1, 3 * i + 2], fill: colour(name) + VEIL })),
-    }, [PERCENT, ...Array(6).fill(NOTHING)], this.box);
-  }
-}
 
 export class Joints {
   constructor(catalogue) {
@@ -121,7 +41,8 @@ export class Joints {
     const worn = this.#worn(devices);
     $("joints").hidden = !Object.values(worn).some((sides) => sides.length);
     if ($("joints").hidden) return;
-    this.plots ??= Object.fromEntries(Object.keys(JOINTS).map((joint) => [joint, new Plot($("joint-plots"), joint)]));
+    this.plots ??= Object.fromEntries(Object.entries(JOINTS).map(([joint, { title, usual }]) =>
+      [joint, new Plot($("joint-plots"), { title, usual, unit: "°", step: STEP_DEG })]));
     const newest = Math.max(...cycles.map((curve) => curve.end_us / 1e6));
     const since = now - newest;
     say($("joints-age"), Number.isFinite(since) && since > 2 * STALE_S ? `last stride ${duration(since)} ago` : "");

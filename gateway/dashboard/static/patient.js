@@ -3,6 +3,7 @@
 import { makeChip, updateChip } from "./chip.js";
 import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, onColourChange, say, speak } from "./dom.js";
 import { Exoskeleton } from "./exoskeleton.js";
+import { ExoskeletonCycles } from "./exoskeleton_cycles.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
@@ -22,6 +23,7 @@ const catalogue = await loadCatalogue();
 const strip = new Strip($("lanes"));
 const strides = new Strides();
 const joints = new Joints(catalogue);
+const exoskeletonCycles = new ExoskeletonCycles(catalogue);
 const newest = new Newest(catalogue);
 const tests = new Tests(catalogue);
 const exoskeleton = new Exoskeleton(catalogue);
@@ -216,6 +218,7 @@ function show({ slot: patient }) {
   say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
   joints.show(patient, now());
   exoskeleton.show(patient.values, now());
+  exoskeletonCycles.show(patient, now());
   tests.show(patient.tests);
   newest.show(patient.values, now());
   offerOxygen(patient.values);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from config.settings import Settings
 from gateway.wire.topics import Topics
 from tests.browser import WITHIN_MS
-from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Strapped, Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -34,6 +35,34 @@ class Helped(Walker):
             ("exo_fault", 128.0 if self.stopped else 0.0, "none"), ("exo_emergency_stop", float(self.stopped), "none"),
         ]  # fmt: skip
         return super().means(now_s) + [self.measurement(m, v, side, now_s - 1, now_s) for m, v, side in values]
+
+
+class Striding(Strapped):
+    """A person in an exoskeleton of hips that tells its strides; the right hip has no torque sensor."""
+
+    def means(self, now_s: float) -> list[dict[str, Any]]:
+        """Return what the last strides gave."""
+        values = [
+            ("exo_hip_work_pos", 3.42, "left"), ("exo_hip_work_pos", 2.91, "right"), ("exo_hip_work_neg", -0.4, "left"),
+            ("exo_hip_power_peak", 13.2, "left"),
+        ]  # fmt: skip
+        strides = [self.measurement(m, v, side, now_s - 1.3, now_s - 0.1) for m, v, side in values]
+        return [*super().means(now_s), *strides, self.measurement("exo_steps", 212, "none", now_s - 200, now_s)]
+
+    def curves(self, now_s: float) -> dict[str, Any]:
+        """Return what the topic ``cycles`` says, with the curves of the exoskeleton."""
+        shapes = {"angle": (12.0, 20.0), "torque": (-1.0, 6.0), "power": (4.0, 9.0)}
+        exoskeleton = [
+            {
+                "joint": "hip", "side": side, "quantity": quantity, "unit": "", "n": 14,
+                "start_us": round((now_s - 20) * 1e6), "end_us": round(now_s * 1e6),
+                "mean": [round(mean + size * math.cos(6.28 * i / 100), 1) for i in range(101)], "sd": [0.8] * 101,
+            }
+            for quantity, (mean, size) in shapes.items()
+            for side in ("left", "right")
+            if (quantity, side) != ("torque", "right")
+        ]  # fmt: skip
+        return super().curves(now_s) | {"exoskeleton": exoskeleton}
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -128,3 +157,34 @@ async def test_the_tile_of_a_stop_of_which_nothing_more_is_heard_says_since_when
         )
         await expect(page.locator("#counts")).to_contain_text("emergency stop in")
         await expect(page.locator(".tile.alarmed")).to_have_count(1)
+
+
+async def test_its_curves_over_the_gait_cycle_and_its_last_stride_are_shown(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with SimulatedGateway(settings.broker.port, [Striding(1), Walker(2)], topics=topics):
+        await page.goto(f"{address}patient/bay-1")
+        panel = page.locator("#exoskeleton-cycles")
+        await expect(panel).to_be_visible()
+        await expect(panel.locator(".joint h3")).to_have_text(["Hip angle (°)", "Hip torque (Nm)", "Hip power (W)"])
+        torque = panel.locator(".joint").nth(1)
+        await expect(torque.locator(".remark")).to_have_text("Left 14 strides")
+        await expect(torque.locator(".plot")).to_have_attribute(
+            "aria-label",
+            "Hip torque over the gait cycle, mean of the last strides. "
+            "left: 14 strides, from \u22127 Nm to 5 Nm, greatest at 0 % of the cycle.",
+        )
+        await expect(panel.locator(".joint").nth(0).locator(".remark")).to_have_text(
+            "Left 14 strides · right 14 strides"
+        )
+        await expect(panel.locator("tbody tr")).to_have_text(
+            [
+                re.compile("^Hip peak power13\u2013W$"), re.compile("^Hip positive work3.42.9J$"),
+                re.compile("^Hip negative work\u22120.4\u2013J$"),
+            ]
+        )  # fmt: skip
+        rows = page.locator("#exoskeleton-whole tbody tr")
+        await expect(rows).to_have_text([re.compile("^Steps in the exoskeleton212$")])
+        await page.goto(f"{address}patient/bay-2")
+        await expect(page.locator(".number-card").first).to_be_visible()
+        await expect(page.locator("#exoskeleton-cycles")).to_be_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsp.exoskeleton.curves import ExoskeletonCurve
 from dsp.joints.strides import JointCurve
 from gateway.wire.curves import SlotCurves, decode_curves, encode_curves
 from gateway.wire.payload import PayloadError
@@ -30,6 +32,42 @@ def changed(**fields: Any) -> bytes:
     for name, value in fields.items():
         (message if name in message else message["curves"][0])[name] = value
     return orjson.dumps(message)
+
+
+def of_exoskeleton(count: int = 1, **fields: Any) -> bytes:
+    """Return a payload with curves of an exoskeleton, all of them alike, changed."""
+    curve = ExoskeletonCurve("hip", "left", "torque", np.linspace(-5.04, 4.96, 101), np.full(101, 0.5), 8, 3.0, 9.0)
+    slot = replace(SLOT, curves=(), exoskeleton=(curve,) * count)
+    message = orjson.loads(encode_curves("ward-7", slot, lambda seconds: 1_000 + round(seconds * 1e6)))
+    return orjson.dumps(message | {"exoskeleton": [own | fields for own in message["exoskeleton"]]})
+
+
+def test_curves_of_an_exoskeleton_go_beside_those_of_sensors() -> None:
+    found = decode_curves("ward-7", "bay-a", of_exoskeleton())
+    assert found["curves"] == []
+    (curve,) = found["exoskeleton"]
+    assert {key: curve[key] for key in ("joint", "side", "quantity", "n", "start_us", "end_us")} == {
+        "joint": "hip", "side": "left", "quantity": "torque", "n": 8, "start_us": 3_001_000, "end_us": 9_001_000,
+    }  # fmt: skip
+    assert curve["mean"] == pytest.approx(np.linspace(-5.04, 4.96, 101), abs=0.0501)
+    assert orjson.loads(of_exoskeleton())["exoskeleton"][0]["unit"] == "N.m"
+
+
+def test_gateways_of_before_have_no_curves_of_exoskeletons() -> None:
+    message = orjson.loads(encoded())
+    del message["exoskeleton"]
+    assert decode_curves("ward-7", "bay-a", orjson.dumps(message))["exoskeleton"] == []
+
+
+def test_what_is_wrong_with_a_curve_of_an_exoskeleton_is_refused() -> None:
+    for payload, kind in (
+        (of_exoskeleton(19), "bad curves"), (of_exoskeleton(quantity="work"), "bad quantity"),
+        (of_exoskeleton(quantity=["torque"]), "bad quantity"), (of_exoskeleton(joint="elbow"), "bad joint"),
+        (of_exoskeleton(mean=[0.0] * 100), "bad angles"), (of_exoskeleton(mean=[2e3] * 101), "bad angles"),
+    ):  # fmt: skip
+        with pytest.raises(PayloadError) as refused:
+            decode_curves("ward-7", "bay-a", payload)
+        assert refused.value.kind == kind
 
 
 def test_what_goes_in_comes_out_in_tenths_of_a_degree() -> None:
