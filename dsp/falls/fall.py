@@ -12,6 +12,7 @@ A thigh turns as far in sitting down as in a fall, and an arm in anything: they 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -171,22 +172,21 @@ class FallDetector:
     def _learn(self) -> None:
         """Learn from walking which way is upright: whoever is so after an impact has not fallen."""
         least = WALKING_STIR[self._segment]
-        if self._segment != "wrist" and spread(self._recent.acc[-BLOCK_HZ:]) >= least:
-            acc = self._recent.acc[-KEPT_BY_STEPS:]
-            if stir(acc, least).begins(least):
-                self._upright.walks(mean_of(acc[-LEARNED_BLOCKS:]))
+        acc = self._recent.acc[-KEPT_BY_STEPS:]
+        if self._segment != "wrist" and stir(acc, least).begins(least):
+            self._upright.walks(mean_of(acc[-LEARNED_BLOCKS:]))
 
     def _impacts(self) -> list[Impact]:
         """Return the impacts that are a second old by now and strong enough."""
         recent = self._recent
         first = max(recent.end - KEPT_BLOCKS + ALONE_BLOCKS, self._looked_to or 0)
         self._looked_to = recent.end - ALONE_BLOCKS
+        begin = KEPT_BLOCKS - recent.end
+        new = recent.peak[first + begin : self._looked_to + begin]
         found = []
-        for block in range(first, self._looked_to):
-            place = KEPT_BLOCKS - (recent.end - block)
-            peak = float(recent.peak[place])
-            around = recent.peak[place - ALONE_BLOCKS : place + ALONE_BLOCKS + 1]
-            if peak > IMPACT_G[0] * G and peak >= np.nanmax(around):
+        for place in ((new > IMPACT_G[0] * G).nonzero()[0] + first + begin).tolist():
+            block, peak = place - begin, float(recent.peak[place])
+            if peak >= np.fmax.reduce(recent.peak[place - ALONE_BLOCKS : place + ALONE_BLOCKS + 1]):
                 impact = self._impact(block, place, peak / G)
                 found += [impact] if impact is not None else []
         return found
@@ -195,15 +195,14 @@ class FallDetector:
         """Return an impact with its evidence; None where there is too little, or the sensor fell by itself."""
         recent = self._recent
         size = recent.size[max(0, place - BLOCK_HZ) : place + 1]
-        if not np.isfinite(size).any():
+        least = float(np.fmin.reduce(size[1:] + size[:-1])) / 2
+        lull, hit = _share(least / G if math.isfinite(least) else 1.0, LULL_G), _share(peak_g, IMPACT_G)
+        if lull + hit < NEEDED[self._segment]:
             return None
-        pairs = (size[1:] + size[:-1]) / 2
-        lull_g = float(np.nanmin(pairs)) / G if np.isfinite(pairs).any() else 1.0
-        lull, hit = _share(lull_g, LULL_G), _share(peak_g, IMPACT_G)
         first, last = (place - round(s * BLOCK_HZ) for s in BEFORE_S)
         before = recent.acc[max(0, first) : last]
         before = before[np.isfinite(before[:, 0])]
-        if lull + hit < NEEDED[self._segment] or not len(before) or _longest(size < FLIGHT_G * G) >= FLIGHT_BLOCKS:
+        if not len(before) or _longest(size < FLIGHT_G * G) >= FLIGHT_BLOCKS:
             return None
         return Impact(block, int(recent.peak_at[place]), peak_g, lull, hit, unit(before.mean(axis=0)))
 

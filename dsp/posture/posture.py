@@ -148,7 +148,7 @@ class PostureDetector:
             yield Posture(self._blocks.index_of(recent.end), None, "invalid", LOST)
             self._forget()
         recent.append(turn)
-        if 2 * np.isfinite(turn.size).sum() < TURN_BLOCKS:
+        if 2 * np.count_nonzero(np.isfinite(turn.size)) < TURN_BLOCKS:
             return
         level = self._lies_level()
         walking = self._walks(level=level)
@@ -176,7 +176,7 @@ class PostureDetector:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
         acc = self._recent.acc[-BLOCK_HZ:]
         force = mean_of(acc)
-        tilt = float(self._upright.tilt_deg(force[None])[0])
+        tilt = self._upright.tilt_deg(force)
         border = LEVEL_DEG if self._segment == "trunk" else self._upright.border_deg
         if self._now is not None:
             border += STEADY_DEG if not self._level else -STEADY_DEG

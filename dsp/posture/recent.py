@@ -8,9 +8,16 @@ import numpy as np
 
 from dsp.posture.blocks import TURN_BLOCKS, Floats, Turn
 
+ROOM: Final = 4
+"""Times what is kept: so seldom it goes to the front."""
+NOTHING: Final = Turn(
+    -1, np.full((TURN_BLOCKS, 3), np.nan), *np.full((2, TURN_BLOCKS), np.nan), np.zeros(TURN_BLOCKS, np.int64)
+)
+"""What was lost."""
+
 
 class Recent:
-    """The newest blocks of one sensor; what was lost between them is NaN.
+    """The newest blocks of one sensor; what was lost between them is NaN. What it shows holds until the next turn.
 
     Args:
         n_blocks: How many are kept, a multiple of ten.
@@ -30,10 +37,11 @@ class Recent:
         """Forget everything."""
         self.end = 0
         self._known = False
-        self.acc: Floats = np.full((self._length, 3), np.nan)
-        self.size: Floats = np.full(self._length, np.nan)
-        self.peak: Floats = np.full(self._length, np.nan)
-        self.peak_at = np.zeros(self._length, np.int64)
+        self._first = 0
+        self._acc: Floats = np.full((ROOM * self._length, 3), np.nan)
+        self._size, self._peak = np.full((2, ROOM * self._length), np.nan)
+        self._peak_at = np.zeros(ROOM * self._length, np.int64)
+        self._look()
 
     def gap(self, turn: Turn) -> int:
         """Return how many blocks were lost between the newest and a turn."""
@@ -41,19 +49,26 @@ class Recent:
 
     def append(self, turn: Turn) -> None:
         """Add a turn, and before it what was lost; it must be later than all others."""
-        lost = min(self.gap(turn), self._length)
-        if lost:
-            nothing = np.full(lost, np.nan)
-            self._shift(Turn(turn.number, np.full((lost, 3), np.nan), nothing, nothing, np.zeros(lost, np.int64)))
+        for _ in range(0, min(self.gap(turn), self._length), TURN_BLOCKS):
+            self._shift(NOTHING)
         self._shift(turn)
         self.end = (turn.number + 1) * TURN_BLOCKS
         self._known = True
 
     def _shift(self, turn: Turn) -> None:
-        self.acc, self.size = _after(self.acc, turn.acc), _after(self.size, turn.size)
-        self.peak = _after(self.peak, turn.peak)
-        self.peak_at = np.concatenate([self.peak_at[len(turn.peak_at) :], turn.peak_at])
+        """Put a turn behind what is kept; where there is no room, what is kept goes to the front first."""
+        kept = (self._acc, self._size, self._peak, self._peak_at)
+        end = self._first + self._length
+        if end + TURN_BLOCKS > len(self._size):
+            for array in kept:
+                array[: self._length] = array[self._first : end]
+            self._first, end = 0, self._length
+        for array, new in zip(kept, (turn.acc, turn.size, turn.peak, turn.peak_at), strict=True):
+            array[end : end + TURN_BLOCKS] = new
+        self._first += TURN_BLOCKS
+        self._look()
 
-
-def _after(kept: Floats, new: Floats) -> Floats:
-    return np.concatenate([kept[len(new) :], new])
+    def _look(self) -> None:
+        now = slice(self._first, self._first + self._length)
+        self.acc, self.size = self._acc[now], self._size[now]
+        self.peak, self.peak_at = self._peak[now], self._peak_at[now]
