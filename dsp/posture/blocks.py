@@ -119,25 +119,29 @@ class Blocks:
         fine = np.isfinite(rows[:, 3])
         if not fine.all():
             index, place, rows = index[fine], place[fine], rows[fine]
-        means = np.full((n * TURN_BLOCKS, 4), np.nan)
-        peak, peak_at = np.full(n * TURN_BLOCKS, np.nan), np.zeros(n * TURN_BLOCKS, np.int64)
-        if len(place):
-            _fill(means, peak, peak_at, index, place, rows)
+        means, peak, peak_at = _blocks(n * TURN_BLOCKS, index, place, rows)
         for at, number in enumerate(numbers):
             of = slice(at * TURN_BLOCKS, (at + 1) * TURN_BLOCKS)
             yield Turn(number, means[of, :3], means[of, 3], peak[of], peak_at[of])
 
 
-def _fill(
-    means: Floats, peak: Floats, peak_at: NDArray[np.int64],
-    index: NDArray[np.int64], place: NDArray[np.int64], rows: Floats,
-) -> None:  # fmt: skip
-    """Fill in the blocks that have samples: ``rows`` of force and its size, each in the block at its ``place``."""
+def _blocks(
+    n: int, index: NDArray[np.int64], place: NDArray[np.int64], rows: Floats
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return the means of the rows (force and its size) of ``n`` blocks, the greatest size, and its sample's number."""
+    means, peak, peak_at = np.full((n, 4), np.nan), np.full(n, np.nan), np.zeros(n, np.int64)
+    if len(place):
+        firsts, counts = _runs(place)
+        blocks = place[firsts]
+        means[blocks] = np.add.reduceat(rows, firsts, axis=0) / counts[:, None]
+        highest = np.maximum.reduceat(rows[:, 3], firsts)
+        peak[blocks] = highest
+        tops = rows[:, 3] == highest.repeat(counts)
+        peak_at[place[tops]] = index[tops]  # of equals the last
+    return means, peak, peak_at
+
+
+def _runs(place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each run of equals begins, and how long it is."""
     edges = np.concatenate([[0], (place[1:] != place[:-1]).nonzero()[0] + 1, [len(place)]])
-    firsts, counts = edges[:-1], edges[1:] - edges[:-1]
-    blocks = place[firsts]
-    means[blocks] = np.add.reduceat(rows, firsts, axis=0) / counts[:, None]
-    highest = np.maximum.reduceat(rows[:, 3], firsts)
-    peak[blocks] = highest
-    tops = rows[:, 3] == highest.repeat(counts)
-    peak_at[place[tops]] = index[tops]  # of equals the last
+    return edges[:-1], edges[1:] - edges[:-1]

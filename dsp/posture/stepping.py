@@ -104,9 +104,9 @@ def rhythm(acc: Floats) -> float:
             return 0.0
         moved = np.where(known[:, None], moved, 0.0)
         energy = np.einsum("ij,ij->i", moved, moved).cumsum()
-    x, y, z = moved.T.copy()
     end = int(LONGEST_LAG * n)
-    product = (np.correlate(x, x, "full") + np.correlate(y, y, "full") + np.correlate(z, z, "full"))[n - 1 :]
+    flat = moved.ravel()
+    product = np.correlate(flat, flat, "full")[3 * n - 1 :: 3]  # three numbers later is a block later
     early, late = energy[n - end : n - LEAST_LAG][::-1], energy[-1] - energy[LEAST_LAG - 1 : end - 1]
     scale = np.sqrt(early * late)
     alike = np.divide(product[LEAST_LAG:end], scale, out=np.zeros(end - LEAST_LAG), where=scale > 1e-9)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numpy as np
-
 from dsp.posture.blocks import Floats
 
 GUESSED_DEG: Final = 38.0
