@@ -19,16 +19,18 @@ def sine_tapers(length: int, count: int) -> Floats:
     return tapers
 
 
-def power_spectrum(movement: Floats, tapers: Floats, padding: int = 1) -> Floats:
+def power_spectrum(movement: Floats, tapers: Floats, padding: int = 1, count: int | None = None) -> Floats:
     """Return the power of each frequency, the axes together: all frequencies add up to the mean square.
 
     Args:
         movement: (axes, n) samples without their mean: along the rows numpy is quickest.
         tapers: (count, n) from `sine_tapers`.
         padding: How many times finer than 1 / duration the frequencies lie.
+        count: How many frequencies are wanted, from 0 on; None: all. The fewer, the quicker.
     """
     length = movement.shape[1] * padding
-    spectra = np.fft.rfft(tapers[:, None] * movement, length)
-    squares = spectra.real**2 + spectra.imag**2
-    power: Floats = 2 * squares.sum(axis=1).mean(axis=0) / length
+    spectra = np.fft.rfft(tapers[:, None] * movement, length)[..., :count]
+    real, imaginary = spectra.real, spectra.imag
+    power: Floats = np.einsum("tak,tak->k", real, real) + np.einsum("tak,tak->k", imaginary, imaginary)
+    power *= 2 / (len(tapers) * length)
     return power

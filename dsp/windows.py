@@ -34,14 +34,16 @@ class Window(NamedTuple):
 
         None when more than `LOST_SHARE` of them is lost.
         """
-        columns = self.rows[:, first:end]
-        known = np.isfinite(columns).all(axis=1)
-        if int(known.sum()) < (1 - LOST_SHARE) * self.length:
+        at, columns = self.at, self.rows[:, first:end]
+        if not np.isfinite(columns).all():
+            known = np.isfinite(columns).all(axis=1)
+            at, columns = at[known], columns[known]
+        if len(at) < (1 - LOST_SHARE) * self.length:
             return None
-        if len(columns) == self.length and known.all():
+        if len(at) == self.length:
             return columns.T.copy()
         grid = np.arange(self.last - self.length + 1, self.last + 1)
-        return np.array([np.interp(grid, self.at[known], column) for column in columns[known].T])
+        return np.array([np.interp(grid, at, column) for column in columns.T])
 
 
 class SlidingWindows:
@@ -72,14 +74,14 @@ class SlidingWindows:
         if self._due is None and len(self._index):
             self._due = int(self._index[0]) + self._length - 1
         while self._due is not None and len(self._index) and self._index[-1] >= self._due:
-            newer = int(self._index[np.searchsorted(self._index, self._due)])
+            newer = int(self._index[self._index.searchsorted(self._due)])
             if newer - self._due > self._length:  # a long gap holds no window
                 self._due += (newer - self._due) // self._hop * self._hop
             yield self._window(self._due)
             self._due += self._hop
-        kept = self._index > (self._due or 0) - self._length
-        self._index, self._rows = self._index[kept], self._rows[kept]
+        begin = int(self._index.searchsorted((self._due or 0) - self._length, side="right"))
+        self._index, self._rows = self._index[begin:], self._rows[begin:]
 
     def _window(self, last: int) -> Window:
-        first, end = np.searchsorted(self._index, [last - self._length + 1, last + 1])
+        first, end = (int(self._index.searchsorted(at)) for at in (last - self._length + 1, last + 1))
         return Window(last, self._length, self._index[first:end], self._rows[first:end])

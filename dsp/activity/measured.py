@@ -13,6 +13,7 @@ from dsp.activity.day import BRIEF_S, HOUR_S, LONG_S, SEDENTARY, UPRIGHT, Spell,
 from dsp.activity.wear import QUARTER_S, Wear, WearTime
 from dsp.found import Found
 from dsp.posture.posture import ALGORITHM, Posture, PostureDetector
+from dsp.posture.watch import Watch
 
 CODES: Final = {"lying": 0.0, "sitting": 1.0, "standing": 2.0, "walking": 3.0, "stairs": 4.0}
 LATE_S: Final = 3.0
@@ -26,7 +27,7 @@ class ActivityMetrics:
 
     Args:
         rate_hz: Samples a second.
-        placement: As of `PostureDetector`.
+        placement: As of `PostureDetector`; ``watch`` too.
 
     Raises:
         ValueError: the rate is too low, or nothing is known of the placement.
@@ -34,8 +35,8 @@ class ActivityMetrics:
 
     algorithm = ALGORITHM
 
-    def __init__(self, rate_hz: float, placement: str) -> None:
-        self._detector = PostureDetector(rate_hz, placement, along=SEGMENT_UP)
+    def __init__(self, rate_hz: float, placement: str, watch: Watch | None = None) -> None:
+        self._detector = PostureDetector(rate_hz, placement, along=SEGMENT_UP, watch=watch)
         self._wear = WearTime(rate_hz)
         self._rate_hz = rate_hz
         self._quarter_s: float | None = None

@@ -69,9 +69,11 @@ class WearTime:
         """
         at = np.asarray(index, np.int64)
         force = np.asarray(acc, float).reshape(len(at), 3)
+        if not len(at):
+            return
         second = at // self._second
-        edges = np.flatnonzero(np.diff(second, prepend=second[:1] - 1, append=second[-1:] + 1))
-        for first, end in pairwise(edges.tolist()):
+        edges = (second[1:] != second[:-1]).nonzero()[0] + 1
+        for first, end in pairwise([0, *edges.tolist(), len(at)]):
             number = int(second[first])
             if self._now is not None and number < self._now:
                 continue  # a sensor's numbers ascend
@@ -92,12 +94,18 @@ class WearTime:
         if self._now is None:
             return
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, 3))
-        rows = rows[np.isfinite(rows).all(axis=1)]
+        total = rows.sum(axis=0)
+        if not np.isfinite(total).all():
+            rows = rows[np.isfinite(rows).all(axis=1)]
+            total = rows.sum(axis=0)
         quarter = self._now * self._second // self._length
         if quarter not in self._sums:
             self._sums[quarter] = np.zeros((3, 3))
             self._undecided.append(quarter)
-        self._sums[quarter] += np.stack([np.full(3, float(len(rows))), rows.sum(axis=0), (rows**2).sum(axis=0)])
+        sums = self._sums[quarter]
+        sums[0] += len(rows)
+        sums[1] += total
+        sums[2] += np.einsum("ij,ij->j", rows, rows)
         self._rows = []
 
     def _ready(self, newest: int) -> Iterator[Wear]:

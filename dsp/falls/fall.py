@@ -12,17 +12,18 @@ A thigh turns as far in sitting down as in a fall, and an arm in anything: they 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.posture.blocks import BLOCK_HZ, Blocks, Floats, Turn
-from dsp.posture.posture import SEGMENTS, WALKING_STIR, Segment
-from dsp.posture.recent import Recent
-from dsp.posture.stepping import mean_of, spread, stir
+from dsp.posture.blocks import BLOCK_HZ, Floats
+from dsp.posture.posture import SEGMENTS, WALKING_STIR, Segment, watch_of
+from dsp.posture.stepping import mean_of, spread
 from dsp.posture.upright import Upright, degrees_between, unit
+from dsp.posture.watch import KEPT_BLOCKS, Look, Watch
 from dsp.result import Quality
 
 ALGORITHM: Final = "falls/1"
@@ -59,8 +60,6 @@ LOOKED_BLOCKS: Final = 8 * BLOCK_HZ
 """So long after an impact rest is waited for."""
 AGAIN_BLOCKS: Final = 10 * BLOCK_HZ
 """One fall, one notice."""
-KEPT_BLOCKS: Final = 12 * BLOCK_HZ
-KEPT_BY_STEPS: Final = 6 * BLOCK_HZ
 LEARNED_BLOCKS: Final = 3 * BLOCK_HZ // 2
 
 USUAL_BLOCKS: Final = 4 * BLOCK_HZ
@@ -116,17 +115,15 @@ class FallDetector:
     Args:
         rate_hz: Samples a second, at least 20; 50 and more show an impact better.
         placement: Where the sensor is: thigh, wrist, waist, lower_back or chest.
+        watch: Of this sensor, when something else looks at it too; None: its own.
 
     Raises:
         ValueError: an unknown placement, or a rate that is too low.
     """
 
-    def __init__(self, rate_hz: float, placement: str) -> None:
-        if placement not in SEGMENTS:
-            raise ValueError(f"falls are known of {', '.join(SEGMENTS)}, not of {placement!r}")
+    def __init__(self, rate_hz: float, placement: str, *, watch: Watch | None = None) -> None:
+        self._watcher = (watch or watch_of(rate_hz, placement)).watcher()
         self._segment = SEGMENTS[placement]
-        self._blocks = Blocks(rate_hz)
-        self._recent = Recent(KEPT_BLOCKS)
         self._upright = Upright(None)
         self._open: list[Impact] = []
         self._looked_to: int | None = None
@@ -141,21 +138,20 @@ class FallDetector:
             gyr: (n, 3) angular rate, rad/s; NaN where there is none: falls are found without.
         """
         del gyr
-        for turn in self._blocks.process(index, acc):
-            yield from self._decide(turn)
+        for look in self._watcher.process(index, acc):
+            yield from self._decide(look)
 
     def finish(self) -> Iterator[Fall]:
         """Yield what the last half second shows, as far as it came."""
-        for turn in self._blocks.finish():
-            yield from self._decide(turn)
+        for look in self._watcher.finish():
+            yield from self._decide(look)
 
-    def _decide(self, turn: Turn) -> Iterator[Fall]:
-        recent = self._recent
-        recent.append(turn)
+    def _decide(self, look: Look) -> Iterator[Fall]:
+        self._look = look
         self._learn()
         kept, found = [], []
         for impact in [*self._open, *self._impacts()]:
-            age = recent.end - impact.block
+            age = look.end - impact.block
             landed = impact if impact.after is not None or age < LANDED_BLOCKS else self._landed(impact)
             fall = self._judge(landed) if landed is not None and landed.after is not None else None
             if landed is None and self._segment == "trunk":
@@ -171,46 +167,43 @@ class FallDetector:
     def _learn(self) -> None:
         """Learn from walking which way is upright: whoever is so after an impact has not fallen."""
         least = WALKING_STIR[self._segment]
-        if self._segment != "wrist" and spread(self._recent.acc[-BLOCK_HZ:]) >= least:
-            acc = self._recent.acc[-KEPT_BY_STEPS:]
-            if stir(acc, least).begins(least):
-                self._upright.walks(mean_of(acc[-LEARNED_BLOCKS:]))
+        if self._segment != "wrist" and self._look.stir.begins(least):
+            self._upright.walks(mean_of(self._look.acc[-LEARNED_BLOCKS:]))
 
     def _impacts(self) -> list[Impact]:
         """Return the impacts that are a second old by now and strong enough."""
-        recent = self._recent
+        recent = self._look
         first = max(recent.end - KEPT_BLOCKS + ALONE_BLOCKS, self._looked_to or 0)
         self._looked_to = recent.end - ALONE_BLOCKS
+        begin = KEPT_BLOCKS - recent.end
+        new = recent.peak[first + begin : self._looked_to + begin]
         found = []
-        for block in range(first, self._looked_to):
-            place = KEPT_BLOCKS - (recent.end - block)
-            peak = float(recent.peak[place])
-            around = recent.peak[place - ALONE_BLOCKS : place + ALONE_BLOCKS + 1]
-            if peak > IMPACT_G[0] * G and peak >= np.nanmax(around):
+        for place in ((new > IMPACT_G[0] * G).nonzero()[0] + first + begin).tolist():
+            block, peak = place - begin, float(recent.peak[place])
+            if peak >= np.fmax.reduce(recent.peak[place - ALONE_BLOCKS : place + ALONE_BLOCKS + 1]):
                 impact = self._impact(block, place, peak / G)
                 found += [impact] if impact is not None else []
         return found
 
     def _impact(self, block: int, place: int, peak_g: float) -> Impact | None:
         """Return an impact with its evidence; None where there is too little, or the sensor fell by itself."""
-        recent = self._recent
+        recent = self._look
         size = recent.size[max(0, place - BLOCK_HZ) : place + 1]
-        if not np.isfinite(size).any():
+        least = float(np.fmin.reduce(size[1:] + size[:-1])) / 2
+        lull, hit = _share(least / G if math.isfinite(least) else 1.0, LULL_G), _share(peak_g, IMPACT_G)
+        if lull + hit < NEEDED[self._segment]:
             return None
-        pairs = (size[1:] + size[:-1]) / 2
-        lull_g = float(np.nanmin(pairs)) / G if np.isfinite(pairs).any() else 1.0
-        lull, hit = _share(lull_g, LULL_G), _share(peak_g, IMPACT_G)
         first, last = (place - round(s * BLOCK_HZ) for s in BEFORE_S)
         before = recent.acc[max(0, first) : last]
         before = before[np.isfinite(before[:, 0])]
-        if lull + hit < NEEDED[self._segment] or not len(before) or _longest(size < FLIGHT_G * G) >= FLIGHT_BLOCKS:
+        if not len(before) or _longest(size < FLIGHT_G * G) >= FLIGHT_BLOCKS:
             return None
         return Impact(block, int(recent.peak_at[place]), peak_g, lull, hit, unit(before.mean(axis=0)))
 
     def _landed(self, impact: Impact) -> Impact | None:
         """Return an impact with where its wearer came to; None where that is where they were, or upright."""
-        place = KEPT_BLOCKS - (self._recent.end - impact.block)
-        acc = self._recent.acc[place + SOON_BLOCKS[0] : place + LANDED_BLOCKS]
+        place = KEPT_BLOCKS - (self._look.end - impact.block)
+        acc = self._look.acc[place + SOON_BLOCKS[0] : place + LANDED_BLOCKS]
         if 2 * np.isfinite(acc[:, 0]).sum() < len(acc):
             return impact._replace(after=impact.before)  # the radio was gone: what comes later decides
         soon, after = _way(acc[: SOON_BLOCKS[1] - SOON_BLOCKS[0]]), _way(acc[BLOCK_HZ - SOON_BLOCKS[0] :])
@@ -220,7 +213,7 @@ class FallDetector:
 
     def _recovered(self, impact: Impact) -> Fall | None:
         """Return the near-fall that an impact was, if the trunk was thrown and came back, unlike in its usual steps."""
-        recent = self._recent
+        recent = self._look
         place = KEPT_BLOCKS - (recent.end - impact.block)
         steps = recent.peak[max(0, place - USUAL_BLOCKS) : place - BLOCK_HZ]
         around = recent.acc[place - BLOCK_HZ : place + BLOCK_HZ]
@@ -245,7 +238,7 @@ class FallDetector:
 
     def _judge(self, impact: Impact) -> Fall | None:
         """Return the fall that an impact was, if its wearer rests by now in another posture."""
-        acc = self._recent.acc[-QUIET_BLOCKS:]
+        acc = self._look.acc[-QUIET_BLOCKS:]
         if 2 * np.isfinite(acc[:, 0]).sum() < len(acc):
             return None
         now = unit(mean_of(acc))

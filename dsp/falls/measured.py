@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from dsp.falls.fall import ALGORITHM, Fall, FallDetector
 from dsp.found import Found
+from dsp.posture.watch import Watch
 
 METRICS: Final = {"fall": "fall_event", "near_fall": "near_fall_event"}
 
@@ -18,7 +19,7 @@ class FallMetrics:
 
     Args:
         rate_hz: Samples a second.
-        placement: As of `FallDetector`.
+        placement: As of `FallDetector`; ``watch`` too.
 
     Raises:
         ValueError: the rate is too low, or nothing is known of the placement.
@@ -26,8 +27,8 @@ class FallMetrics:
 
     algorithm = ALGORITHM
 
-    def __init__(self, rate_hz: float, placement: str) -> None:
-        self._detector = FallDetector(rate_hz, placement)
+    def __init__(self, rate_hz: float, placement: str, watch: Watch | None = None) -> None:
+        self._detector = FallDetector(rate_hz, placement, watch=watch)
 
     def process(self, index: ArrayLike, acc: ArrayLike, gyr: ArrayLike) -> Iterator[Found]:
         """Yield what samples show; arguments as of `FallDetector.process`."""

@@ -65,8 +65,9 @@ class FreezeIndex:
         self._still = still
         self._tapers = sine_tapers(length, TAPERS)
         hz = np.fft.rfftfreq(length, 1 / rate_hz)
-        self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
-        self._trembling = (hz >= TREMBLING_HZ[0]) & (hz <= TREMBLING_HZ[1])
+        slow, fast = (int(first) for first in np.searchsorted(hz, (WALKING_HZ[0], TREMBLING_HZ[0])))
+        self._count = int(np.searchsorted(hz, TREMBLING_HZ[1], side="right"))
+        self._walking, self._trembling = slice(slow, fast), slice(fast, self._count)
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
         """Yield the index of each window that samples complete.
@@ -84,11 +85,12 @@ class FreezeIndex:
         acc = window.filled(0, 3)
         if acc is None:
             return None
-        spread = float(acc.var(axis=1).sum())
+        acc -= acc.mean(axis=1, keepdims=True)
+        spread = float(np.einsum("ij,ij->", acc, acc)) / acc.shape[1]
         if spread < self._still:
             return FreezeValue(window.last, math.nan, spread)
-        power = power_spectrum(acc - acc.mean(axis=1, keepdims=True), self._tapers)
+        power = power_spectrum(acc, self._tapers, count=self._count)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
-        return FreezeValue(window.last, float(np.log(trembling / walking)), walking + trembling)
+        return FreezeValue(window.last, math.log(trembling / walking), walking + trembling)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dsp.found import Found
 from dsp.freezing.episodes import LEAST_POWER, FreezingEpisode, FreezingEpisodes
@@ -55,16 +55,23 @@ class FreezingMetrics:
         at, force = np.asarray(index, np.int64), np.asarray(acc, float)
         if not len(at):
             return
-        steps = np.diff(at, prepend=at[0] if self._before is None else self._before)
-        gaps = np.flatnonzero(steps > self._longest_gap)
-        for first, end in pairwise(sorted({0, *gaps.tolist(), len(at)})):
-            if steps[first] > self._longest_gap:
+        before = int(at[0]) if self._before is None else self._before
+        gaps = self._gaps(before, at)
+        for first, end in pairwise(sorted({0, *gaps, len(at)})):
+            if first in gaps:
                 self._still = False
-                before = int(at[first] - steps[first])
-                yield Found(METRIC, None, before, int(at[first]), 0, quality="invalid", reason=LOST)
+                lost_from = int(at[first - 1]) if first else before
+                yield Found(METRIC, None, lost_from, int(at[first]), 0, quality="invalid", reason=LOST)
             for window in self._freeze_index.process(at[first:end], force[first:end]):
                 yield from self._of_window(window)
         self._before = int(at[-1])
+
+    def _gaps(self, before: int, at: NDArray[np.int64]) -> list[int]:
+        """Return which samples come after a gap."""
+        n_lost = int(at[-1]) - before - len(at)
+        if n_lost <= self._longest_gap - 2:  # all of them together: so it is in most seconds
+            return []
+        return np.flatnonzero(np.diff(at, prepend=before) > self._longest_gap).tolist()
 
     def _of_window(self, window: FreezeValue) -> Iterator[Found]:
         first = window.last - self._length + 1

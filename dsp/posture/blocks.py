@@ -53,8 +53,7 @@ class Blocks:
         if not rate_hz >= BLOCK_HZ:
             raise ValueError(f"posture and falls need {BLOCK_HZ} samples a second, not {rate_hz:g}")
         self._rate_hz = rate_hz
-        self._rows: list[tuple[NDArray[np.int64], Floats]] = []
-        self._ends: int | None = None
+        self._rows: tuple[NDArray[np.int64], Floats] | None = None
         self._newest = -1
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Turn]:
@@ -67,25 +66,28 @@ class Blocks:
         """
         at = np.asarray(index, np.int64)
         force = np.asarray(acc, float).reshape(len(at), 3)
-        later = at > np.maximum.accumulate(np.r_[self._newest, at[:-1]]) if len(at) else np.zeros(0, bool)
-        if not later.all():
+        if len(at) and not (at[0] > self._newest and (at[1:] > at[:-1]).all()):
+            later = at > np.maximum.accumulate(np.r_[self._newest, at[:-1]])
             at, force = at[later], force[later]
-        while len(at):
-            if self._ends is None:
-                self._ends = self._end_of(int(at[0]))
-            within = int(np.searchsorted(at, self._ends))
-            if within:
-                self._rows.append((at[:within], force[:within]))
-                self._newest = int(at[within - 1])
-            at, force = at[within:], force[within:]
-            if len(at) or self._newest == self._ends - 1:
-                yield from self.finish()
+        if not len(at):
+            return
+        self._newest = int(at[-1])
+        if self._rows:
+            at, force = np.concatenate([self._rows[0], at]), np.concatenate([self._rows[1], force])
+        edges, end = [0], self._end_of(int(at[0]))
+        while end <= self._newest:
+            edges.append(int(at.searchsorted(end)))
+            end = self._end_of(int(at[edges[-1]]))
+        if self._newest == end - 1:
+            edges.append(len(at))
+        self._rows = (at[edges[-1] :], force[edges[-1] :]) if edges[-1] < len(at) else None
+        yield from self._turns(at, force, edges)
 
     def finish(self) -> Iterator[Turn]:
         """Yield what is left of the open turn."""
-        rows, self._rows, self._ends = self._rows, [], None
+        rows, self._rows = self._rows, None
         if rows:
-            yield self._turn(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+            yield from self._turns(*rows, [0, len(rows[0])])
 
     def index_of(self, block: float) -> float:
         """Return the number of the first sample of a block, which counts from the grid's beginning."""
@@ -97,21 +99,49 @@ class Blocks:
         end = math.ceil((index // samples + 1) * samples)
         return end if end > index else end + math.ceil(samples)
 
-    def _turn(self, index: NDArray[np.int64], acc: Floats) -> Turn:
+    def _turns(self, index: NDArray[np.int64], acc: Floats, edges: list[int]) -> Iterator[Turn]:
+        """Yield the turns that lie between the edges of samples."""
+        n = len(edges) - 1
+        if not n:
+            return
+        if edges[-1] < len(index):
+            index, acc = index[: edges[-1]], acc[: edges[-1]]
         block = np.floor(index * (BLOCK_HZ / self._rate_hz)).astype(np.int64)
-        number = int(block[0]) // TURN_BLOCKS
-        place = np.clip(block - number * TURN_BLOCKS, 0, TURN_BLOCKS - 1)
-        size = np.sqrt(np.einsum("ij,ij->i", acc, acc))
-        fine = np.isfinite(size)
+        numbers = [int(block[first]) // TURN_BLOCKS for first in edges[:-1]]
+        place = np.empty_like(block)
+        for at, (number, first, end) in enumerate(zip(numbers, edges, edges[1:], strict=False)):
+            place[first:end] = block[first:end] + (at - number) * TURN_BLOCKS
+            if place[end - 1] >= (at + 1) * TURN_BLOCKS:  # a rate of which a turn holds no whole number of samples
+                np.minimum(place[first:end], (at + 1) * TURN_BLOCKS - 1, out=place[first:end])
+        rows = np.empty((len(acc), 4))
+        rows[:, :3] = acc
+        np.sqrt(np.einsum("ij,ij->i", acc, acc), out=rows[:, 3])
+        fine = np.isfinite(rows[:, 3])
         if not fine.all():
-            index, acc, place, size = index[fine], acc[fine], place[fine], size[fine]
-        count = np.bincount(place, minlength=TURN_BLOCKS).astype(float)
-        count[count == 0] = np.nan
-        means = np.stack(
-            [np.bincount(place, weights=of, minlength=TURN_BLOCKS) / count for of in (*acc.T, size)], axis=1
-        )  # fmt: skip
-        peak, peak_at = np.full(TURN_BLOCKS, np.nan), np.zeros(TURN_BLOCKS, np.int64)
-        order = np.lexsort((size, place))
-        ends = order[np.flatnonzero(np.diff(place, append=TURN_BLOCKS))] if len(place) else order
-        peak[place[ends]], peak_at[place[ends]] = size[ends], index[ends]
-        return Turn(number, means[:, :3], means[:, 3], peak, peak_at)
+            index, place, rows = index[fine], place[fine], rows[fine]
+        means, peak, peak_at = _blocks(n * TURN_BLOCKS, index, place, rows)
+        for at, number in enumerate(numbers):
+            of = slice(at * TURN_BLOCKS, (at + 1) * TURN_BLOCKS)
+            yield Turn(number, means[of, :3], means[of, 3], peak[of], peak_at[of])
+
+
+def _blocks(
+    n: int, index: NDArray[np.int64], place: NDArray[np.int64], rows: Floats
+) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return the means of the rows (force and its size) of ``n`` blocks, the greatest size, and its sample's number."""
+    means, peak, peak_at = np.full((n, 4), np.nan), np.full(n, np.nan), np.zeros(n, np.int64)
+    if len(place):
+        firsts, counts = _runs(place)
+        blocks = place[firsts]
+        means[blocks] = np.add.reduceat(rows, firsts, axis=0) / counts[:, None]
+        highest = np.maximum.reduceat(rows[:, 3], firsts)
+        peak[blocks] = highest
+        tops = rows[:, 3] == highest.repeat(counts)
+        peak_at[place[tops]] = index[tops]  # of equals the last
+    return means, peak, peak_at
+
+
+def _runs(place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each run of equals begins, and how long it is."""
+    edges = np.concatenate([[0], (place[1:] != place[:-1]).nonzero()[0] + 1, [len(place)]])
+    return edges[:-1], edges[1:] - edges[:-1]

@@ -18,10 +18,10 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
-from dsp.posture.recent import Recent
-from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads, stir
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads
 from dsp.posture.upright import Upright, degrees_between, unit
+from dsp.posture.watch import Look, Watch
 from dsp.result import Quality
 
 ALGORITHM: Final = "posture/1"
@@ -82,6 +82,17 @@ class Posture(NamedTuple):
     reason: str
 
 
+def watch_of(rate_hz: float, placement: str) -> Watch:
+    """Return a watch for who looks at a sensor there: its posture, its falls, or both.
+
+    Raises:
+        ValueError: an unknown placement, or a rate that is too low.
+    """
+    if placement not in SEGMENTS:
+        raise ValueError(f"posture and falls are known of {', '.join(SEGMENTS)}, not of {placement!r}")
+    return Watch(rate_hz, WALKING_STIR[SEGMENTS[placement]])
+
+
 class PostureDetector:
     """The posture of one wearer, as samples come; the same in any chunking.
 
@@ -93,19 +104,18 @@ class PostureDetector:
         up: (3,) direction of gravity in the sensor when its wearer is upright, as ``up`` gave it before; None to learn.
         along: (3,) axis of the sensor that is believed to run along the segment until somebody has walked; None: y of a
             phone on a thigh, x of a watch, none on a trunk.
+        watch: Of this sensor, when something else looks at it too (`watch_of`); None: its own.
 
     Raises:
         ValueError: an unknown placement, or a rate that is too low.
     """
 
     def __init__(
-        self, rate_hz: float, placement: str, up: ArrayLike | None = None, *, along: ArrayLike | None = None
-    ) -> None:
-        if placement not in SEGMENTS:
-            raise ValueError(f"posture is known of {', '.join(SEGMENTS)}, not of {placement!r}")
+        self, rate_hz: float, placement: str, up: ArrayLike | None = None, *, along: ArrayLike | None = None,
+        watch: Watch | None = None,
+    ) -> None:  # fmt: skip
+        self._watcher = (watch or watch_of(rate_hz, placement)).watcher()
         self._segment = SEGMENTS[placement]
-        self._blocks = Blocks(rate_hz)
-        self._recent = Recent(KEPT_BLOCKS)
         guess = GUESSES[self._segment] if along is None else unit(np.asarray(along, float))
         self._upright = Upright(guess, None if up is None else unit(np.asarray(up, float)))
         self._least_stir = WALKING_STIR[self._segment]
@@ -126,13 +136,13 @@ class PostureDetector:
             gyr: (n, 3) angular rate, rad/s; NaN where there is none: posture does without.
         """
         del gyr
-        for turn in self._blocks.process(index, acc):
-            yield from self._decide(turn)
+        for look in self._watcher.process(index, acc):
+            yield from self._decide(look)
 
     def finish(self) -> Iterator[Posture]:
         """Yield what the last half second changes, as far as it came."""
-        for turn in self._blocks.finish():
-            yield from self._decide(turn)
+        for look in self._watcher.finish():
+            yield from self._decide(look)
 
     def _forget(self) -> None:
         self._level = False
@@ -141,14 +151,13 @@ class PostureDetector:
         self._seat_way: Floats | None = None
         self._lying = False
 
-    def _decide(self, turn: Turn) -> Iterator[Posture]:
-        recent = self._recent
-        if self._now is not None and recent.gap(turn) >= LOST_BLOCKS:
+    def _decide(self, look: Look) -> Iterator[Posture]:
+        self._look = look
+        if self._now is not None and look.gap >= LOST_BLOCKS:
             self._now = None
-            yield Posture(self._blocks.index_of(recent.end), None, "invalid", LOST)
+            yield Posture(self._watcher.index_of(look.end - TURN_BLOCKS - look.gap), None, "invalid", LOST)
             self._forget()
-        recent.append(turn)
-        if 2 * np.isfinite(turn.size).sum() < TURN_BLOCKS:
+        if 2 * np.count_nonzero(np.isfinite(look.size[-TURN_BLOCKS:])) < TURN_BLOCKS:
             return
         level = self._lies_level()
         walking = self._walks(level=level)
@@ -160,23 +169,23 @@ class PostureDetector:
         quality, reason = self._quality(name)
         if self._now is None or (self._now.posture, self._now.reason) != (name, reason):
             renamed = self._now is None or self._now.posture != name
-            block = recent.end - (since if renamed else TURN_BLOCKS)
-            self._now = Posture(self._blocks.index_of(block), name, quality, reason)
+            block = look.end - (since if renamed else TURN_BLOCKS)
+            self._now = Posture(self._watcher.index_of(block), name, quality, reason)
             yield self._now
 
     def _walks(self, *, level: bool) -> bool:
         """Return whether the wearer walks, and learn from it which way is upright."""
-        moved = stir(self._recent.acc, PAUSED * self._least_stir)
+        moved = self._look.stir
         goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
         if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
-            return self._upright.walks(mean_of(self._recent.acc[-3 * BLOCK_HZ // 2 :]))
+            return self._upright.walks(mean_of(self._look.acc[-3 * BLOCK_HZ // 2 :]))
         return goes_on and not level
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
-        acc = self._recent.acc[-BLOCK_HZ:]
+        acc = self._look.acc[-BLOCK_HZ:]
         force = mean_of(acc)
-        tilt = float(self._upright.tilt_deg(force[None])[0])
+        tilt = self._upright.tilt_deg(force)
         border = LEVEL_DEG if self._segment == "trunk" else self._upright.border_deg
         if self._now is not None:
             border += STEADY_DEG if not self._level else -STEADY_DEG
@@ -187,9 +196,9 @@ class PostureDetector:
 
     def _since(self, *, level: bool, walking: bool) -> int:
         """Return how many blocks ago the wearer began to be as they are."""
-        acc = self._recent.acc
+        acc = self._look.acc[-KEPT_BLOCKS:]
         if self._now is None:
-            return BACK_BLOCKS - int(np.isfinite(self._recent.size[-BACK_BLOCKS:]).argmax())
+            return BACK_BLOCKS - int(np.isfinite(self._look.size[-BACK_BLOCKS:]).argmax())
         if level != self._level:
             new, way = mean_of(acc[-BLOCK_HZ:]), _smooth(acc)
             old = self._upright.up if level else self._upright.seat
@@ -207,7 +216,7 @@ class PostureDetector:
                 return "standing"
             if self._segment != "trunk":
                 return "walking"
-            up = climbing(self._recent.acc[-4 * BLOCK_HZ :])
+            up = climbing(self._look.acc[-4 * BLOCK_HZ :])
             self._climbing += (up - self._climbing) / CLIMB_MEMORY
             return "stairs" if self._climbing > 0.5 else "walking"
         self._climbing = 0.0
@@ -217,7 +226,7 @@ class PostureDetector:
 
     def _rolled(self) -> bool:
         """Return whether a level thigh belongs to somebody who lies: once rolled over, they do until they get up."""
-        up, acc = self._upright.up, self._recent.acc[-BLOCK_HZ:]
+        up, acc = self._upright.up, self._look.acc[-BLOCK_HZ:]
         if up is None or self._lying or spread(acc) > STILL:
             return self._lying
         force = unit(mean_of(acc))

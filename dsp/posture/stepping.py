@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -48,16 +49,16 @@ def stir(acc: Floats, paused: float) -> Stir:
 
     Args:
         acc: (n, 3) mean specific force of the newest blocks, m/s²; n at least four seconds.
-        paused: m/s²: after a second with less nobody looks for a rhythm, which is then 0.
+        paused: m/s²: after a second with less nobody looks for a rhythm, nor at its halves: both are then 0.
     """
-    halves = spreads(acc[-SPANS[0] :])
     last_s = spread(acc[-BLOCK_HZ:])
     if last_s < paused:
-        return Stir(last_s, float(halves.min()), 0.0)
+        return Stir(last_s, 0.0, 0.0)
+    least = float(spreads(acc[-SPANS[0] :]).min())
     alike = rhythm(acc[-SPANS[0] :])
     if alike < RHYTHMIC:
         alike = max(alike, rhythm(acc[-SPANS[1] :]))
-    return Stir(last_s, float(halves.min()), alike)
+    return Stir(last_s, least, alike)
 
 
 def spread(acc: Floats) -> float:
@@ -68,6 +69,10 @@ def spread(acc: Floats) -> float:
 def spreads(acc: Floats, each: int = TURN_BLOCKS) -> Floats:
     """Return the spread of each so many rows of a force (n, 3), the oldest first; 0 where less than half is known."""
     parts = acc.reshape(-1, each, 3)
+    moved = parts - parts.sum(axis=1, keepdims=True) / each
+    whole: Floats = np.sqrt(np.einsum("ijk,ijk->i", moved, moved) / each)
+    if math.isfinite(whole @ whole):  # all is known, as nearly always
+        return whole
     known = np.isfinite(parts[:, :, 0])
     n = known.sum(axis=1)
     parts = np.where(known[:, :, None], parts, 0.0)
@@ -80,23 +85,31 @@ def spreads(acc: Floats, each: int = TURN_BLOCKS) -> Floats:
 
 def mean_of(acc: Floats) -> Floats:
     """Return the mean force (3,) of what is known of one (n, 3); NaN where nothing is."""
+    total = acc.sum(axis=0)
+    if math.isfinite(total[0]):
+        mean: Floats = total / len(acc)
+        return mean
     known = acc[np.isfinite(acc[:, 0])]
     return known.sum(axis=0) / len(known) if len(known) else np.full(3, np.nan)
 
 
 def rhythm(acc: Floats) -> float:
     """Return the greatest correlation of a movement (n, 3) with itself a step or a stride later; 0 where unknown."""
-    known = np.isfinite(acc[:, 0])
     n = len(acc)
-    if known.sum() < 0.8 * n:
-        return 0.0
-    moved = np.where(known[:, None], acc - mean_of(acc), 0.0)
-    product = sum(np.correlate(axis, axis, "full")[n - 1 :] for axis in moved.T.copy())
-    energy = np.cumsum(np.einsum("ij,ij->i", moved, moved))
-    lags = np.arange(LEAST_LAG, int(LONGEST_LAG * n))
-    early, late = energy[n - 1 - lags], energy[-1] - energy[lags - 1]
+    moved = acc - mean_of(acc)
+    energy = np.einsum("ij,ij->i", moved, moved).cumsum()
+    if not math.isfinite(energy[-1]):
+        known = np.isfinite(acc[:, 0])
+        if known.sum() < 0.8 * n:
+            return 0.0
+        moved = np.where(known[:, None], moved, 0.0)
+        energy = np.einsum("ij,ij->i", moved, moved).cumsum()
+    end = int(LONGEST_LAG * n)
+    flat = moved.ravel()
+    product = np.correlate(flat, flat, "full")[3 * n - 1 :: 3]  # three numbers later is a block later
+    early, late = energy[n - end : n - LEAST_LAG][::-1], energy[-1] - energy[LEAST_LAG - 1 : end - 1]
     scale = np.sqrt(early * late)
-    alike = np.divide(np.asarray(product)[lags], scale, out=np.zeros(len(lags)), where=scale > 1e-9)
+    alike = np.divide(product[LEAST_LAG:end], scale, out=np.zeros(end - LEAST_LAG), where=scale > 1e-9)
     # A slow sway is like itself a moment later: what counts is a rise again after a fall.
     lowest = np.minimum.accumulate(alike)
     return float((alike * (alike - lowest > 0.1)).max(initial=0.0))
@@ -104,13 +117,13 @@ def rhythm(acc: Floats) -> float:
 
 def climbing(acc: Floats) -> bool:
     """Whether the steps of somebody who walks go up or down, from the trunk (n, 3); False where that is unknown."""
-    known = acc[np.isfinite(acc[:, 0])]
-    if 2 * len(known) < len(acc):
-        return False
-    mean = known.mean(axis=0)
-    up = mean / np.linalg.norm(mean)
-    moved = known - mean
-    lift = moved @ up
-    sideways = moved - lift[:, None] * up
-    vertical, horizontal = float(lift.std()), float(np.sqrt((sideways**2).sum(axis=1).mean()))
-    return vertical > STAIRS_LIFT and vertical > STAIRS_SHARE * horizontal
+    mean = mean_of(acc)
+    moved = acc - mean
+    if not math.isfinite(moved[:, 0].sum()):
+        moved = moved[np.isfinite(acc[:, 0])]
+        if 2 * len(moved) < len(acc):
+            return False
+    lift = moved @ (mean / math.sqrt(mean @ mean))
+    square = float(lift @ lift) / len(moved)  # its mean is zero, as that of what moved
+    sideways = max(0.0, float(np.einsum("ij,ij->", moved, moved)) / len(moved) - square)
+    return square > STAIRS_LIFT**2 and square > STAIRS_SHARE**2 * sideways

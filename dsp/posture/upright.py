@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import numpy as np
-
 from dsp.posture.blocks import Floats
 
 GUESSED_DEG: Final = 38.0
@@ -55,18 +53,18 @@ class Upright:
             return LEARNED_DEG
         return min(max(0.5 * degrees_between(self.up, self.seat), NARROWEST_DEG), WIDEST_DEG)
 
-    def tilt_deg(self, force: Floats) -> Floats:
-        """Return how far each force (n, 3) points from upright; zero where nothing is believed, NaN without a force."""
-        size = np.sqrt((force**2).sum(axis=1))
+    def tilt_deg(self, force: Floats) -> float:
+        """Return how far a force (3,) points from upright; zero where nothing is believed, NaN without a force."""
+        size = math.sqrt(force @ force)
+        if not size > 0:
+            return math.nan
         if self.up is not None:
-            along = force @ self.up
+            along = float(force @ self.up)
         elif self._guess is not None:
-            along = np.abs(force @ self._guess)
+            along = abs(float(force @ self._guess))
         else:
-            return np.where(size > 0, 0.0, np.nan)
-        cosine = np.divide(along, size, out=np.full(len(size), np.nan), where=size > 0)
-        tilt: Floats = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
-        return tilt
+            return 0.0
+        return math.degrees(math.acos(min(max(along / size, -1.0), 1.0)))
 
     def walks(self, force: Floats) -> bool:
         """Learn from the mean force (3,) of a moment of walking; False where it is rather somebody who sits."""
@@ -92,7 +90,7 @@ class Upright:
 
 def unit(vector: Floats) -> Floats:
     """Return a vector (3,) at length one."""
-    return vector / (float(np.linalg.norm(vector)) or 1.0)
+    return vector / (math.sqrt(vector @ vector) or 1.0)
 
 
 def degrees_between(one: Floats, other: Floats) -> float:

@@ -134,7 +134,8 @@ class Tremor:
         hop = round(EVERY_S * rate_hz)
         self._windows = SlidingWindows(length, hop, 6)
         self._tapers = sine_tapers(length, TAPERS)
-        self._hz: Floats = np.fft.rfftfreq(PADDING * length, 1 / rate_hz).astype(np.float64)
+        hz: Floats = np.fft.rfftfreq(PADDING * length, 1 / rate_hz).astype(np.float64)
+        self._hz = hz[: np.searchsorted(hz, TREMOR_HZ[1] + FLANK_HZ) + 2]
         self._before: deque[tuple[int, float]] = deque(maxlen=CONFIRMED_WITHIN)
         """Last sample and frequency of each of the last windows that held a peak."""
         self._reach = CONFIRMED_WITHIN * hop
@@ -197,7 +198,7 @@ class Tremor:
         return found
 
     def _power(self, movement: Floats) -> Floats:
-        return power_spectrum(movement - movement.mean(axis=1, keepdims=True), self._tapers, PADDING)
+        return power_spectrum(movement - movement.mean(axis=1, keepdims=True), self._tapers, PADDING, len(self._hz))
 
     def _mean_square(self, power: Floats, within_hz: tuple[float, float]) -> float:
         return float(power[band(self._hz, *within_hz)].sum())

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from config.protocol import Protocol as SessionProtocol
 from config.protocol import read_protocol
@@ -19,6 +19,7 @@ from gateway.model.ward import Bed
 if TYPE_CHECKING:
     from gateway.clocks.timeline import Floats, Ints
 
+Part = TypeVar("Part")
 INTERRUPTED = "the session was interrupted, or devices changed in it, before: this is what came since"
 
 
@@ -88,6 +89,14 @@ class Worn:
     mass_kg: float = math.nan
     affected_side: str = "none"
     interrupted: bool = False
+    _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def shared(self, name: str, make: Callable[[], Part]) -> Part:
+        """Return what operators of this sensor have in common, which the first that asks makes."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        part: Part = self._shared[name]
+        return part
 
     @classmethod
     def of(cls, bed: Bed, device: Device, rate_hz: float) -> Worn:

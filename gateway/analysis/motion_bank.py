@@ -127,7 +127,7 @@ class MotionBank:
         counts = arrived.start[fed + 1] - arrived.start[fed]
         rows = rows[fed]
         alone = self._held[rows] + counts > ROOM
-        if alone.any() or len(np.unique(rows)) < len(rows):
+        if alone.any() or np.bincount(rows).max() > 1:
             for at in range(len(fed)):
                 self._add_one(arrived, int(fed[at]), int(rows[at]))
         else:
@@ -238,7 +238,12 @@ class MotionBank:
     def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once there are samples by which it is known where on the grid they lie."""
         sensor = self._sensors[number]
-        if sensor.timeline is None or not sensor.operators or not np.isfinite(sensor.timeline.newest_s):
+        if (
+            not sensor.marks
+            or sensor.timeline is None
+            or not sensor.operators
+            or not np.isfinite(sensor.timeline.newest_s)
+        ):
             return
         marks, sensor.marks = sensor.marks, []
         for text, at_s in marks:

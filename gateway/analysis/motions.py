@@ -6,10 +6,13 @@ told in docs/architecture.md.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from config.settings import Placement
 from gateway.analysis.motion import INTERRUPTED, Motion, MotionOperator, Worn
+
+if TYPE_CHECKING:
+    from dsp.posture.watch import Watch
 
 SEES_TRANSFERS_AS: Final[dict[Placement, Literal["thigh", "wrist", "lower_back", "chest"]]] = {
     "lower_back": "lower_back", "chest": "chest", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist",
@@ -55,16 +58,23 @@ def _sway(worn: Worn) -> MotionOperator:
     return SwayTrial(worn.rate_hz, doubt=INTERRUPTED if worn.interrupted else "")
 
 
+def _watch(worn: Worn) -> Watch:
+    """Return what posture and falls look at together: it costs as much as either of them."""
+    from dsp.posture.posture import watch_of
+
+    return worn.shared("watch", lambda: watch_of(worn.rate_hz, worn.placement))
+
+
 def _activity(worn: Worn) -> MotionOperator:
     from dsp.activity.measured import ActivityMetrics
 
-    return ActivityMetrics(worn.rate_hz, worn.placement)
+    return ActivityMetrics(worn.rate_hz, worn.placement, _watch(worn))
 
 
 def _falls(worn: Worn) -> MotionOperator:
     from dsp.falls.measured import FallMetrics
 
-    return FallMetrics(worn.rate_hz, worn.placement)
+    return FallMetrics(worn.rate_hz, worn.placement, _watch(worn))
 
 
 def _transfers(worn: Worn) -> MotionOperator:

@@ -1,0 +1,150 @@
+"""What posture and falls look back on, worked out once for all that look at the same sensor.
+
+Each half second is a `Look` at the newest blocks. It stays as it was, so each watcher takes its looks when it is fed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
+from dsp.posture.stepping import PAUSED, Stir, stir
+
+Kept = tuple[Floats, Floats, Floats, NDArray[np.int64]]
+
+KEPT_BLOCKS: Final = 12 * BLOCK_HZ
+ROOM: Final = 4
+"""Times what is kept: so seldom it is copied."""
+NOTHING: Final = Turn(
+    number=-1,
+    acc=np.full((TURN_BLOCKS, 3), np.nan),
+    size=np.full(TURN_BLOCKS, np.nan),
+    peak=np.full(TURN_BLOCKS, np.nan),
+    peak_at=np.zeros(TURN_BLOCKS, np.int64),
+)
+"""What was lost."""
+
+
+class Look:
+    """The newest blocks at the end of a turn, in order of time; what was lost between them is NaN.
+
+    Attributes:
+        end: Number of the block after the newest, on the sensor's own grid.
+        gap: How many blocks were lost before the turn.
+        acc: (`KEPT_BLOCKS`, 3) mean specific force, m/s².
+        size: (`KEPT_BLOCKS`,) mean size of the force; ``peak`` its greatest.
+        peak_at: (`KEPT_BLOCKS`,) number of the sample of the greatest force.
+    """
+
+    def __init__(self, end: int, gap: int, kept: Kept, least_stir: float) -> None:
+        self.end, self.gap = end, gap
+        self.acc, self.size, self.peak, self.peak_at = kept
+        self._least_stir = least_stir
+
+    @cached_property
+    def stir(self) -> Stir:
+        """How much the sensor moves."""
+        return stir(self.acc, PAUSED * self._least_stir)
+
+
+class Watch:
+    """One sensor, looked at each half second by any number of watchers that are all fed the same.
+
+    Args:
+        rate_hz: Samples a second.
+        least_stir: m/s², least spread of the force over a second of walking.
+
+    Raises:
+        ValueError: the rate is too low.
+    """
+
+    def __init__(self, rate_hz: float, least_stir: float) -> None:
+        self._blocks = Blocks(rate_hz)
+        self._least_stir = least_stir
+        self._end: int | None = None
+        self._first = 0
+        self._make_room()
+        self._watchers: list[Watcher] = []
+
+    def watcher(self) -> Watcher:
+        """Return one more that looks; before anything was fed."""
+        self._watchers.append(Watcher(self))
+        return self._watchers[-1]
+
+    def process(self, index: ArrayLike, acc: ArrayLike) -> None:
+        """Take samples, as `Blocks.process` does: those that another watcher was fed before are passed over."""
+        for turn in self._blocks.process(index, acc):
+            self._add(turn)
+
+    def finish(self) -> None:
+        """End the open turn."""
+        for turn in self._blocks.finish():
+            self._add(turn)
+
+    def index_of(self, block: float) -> float:
+        """Return the number of the first sample of a block."""
+        return self._blocks.index_of(block)
+
+    def _add(self, turn: Turn) -> None:
+        gap = 0 if self._end is None else max(0, turn.number * TURN_BLOCKS - self._end)
+        for _ in range(0, min(gap, KEPT_BLOCKS), TURN_BLOCKS):
+            self._append(NOTHING)
+        self._append(turn)
+        self._end = (turn.number + 1) * TURN_BLOCKS
+        now = slice(self._first, self._first + KEPT_BLOCKS)
+        acc, size, peak, peak_at = self._kept
+        look = Look(self._end, gap, (acc[now], size[now], peak[now], peak_at[now]), self._least_stir)
+        for watcher in self._watchers:
+            watcher.looks.append(look)
+
+    def _append(self, turn: Turn) -> None:
+        """Put a turn behind what is kept; where there is no room, what is kept moves: looks at it stay as they are."""
+        end = self._first + KEPT_BLOCKS
+        if end == ROOM * KEPT_BLOCKS:
+            before, self._first = [array[-KEPT_BLOCKS:] for array in self._kept], 0
+            self._make_room()
+            for array, kept in zip(self._kept, before, strict=True):
+                array[:KEPT_BLOCKS] = kept
+            end = KEPT_BLOCKS
+        for array, new in zip(self._kept, (turn.acc, turn.size, turn.peak, turn.peak_at), strict=True):
+            array[end : end + TURN_BLOCKS] = new
+        self._first += TURN_BLOCKS
+
+    def _make_room(self) -> None:
+        n = ROOM * KEPT_BLOCKS
+        self._kept: Kept = (np.full((n, 3), np.nan), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64))
+
+
+class Watcher:
+    """One that looks at a sensor.
+
+    Attributes:
+        looks: At what it was not asked for yet.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self.looks: list[Look] = []
+
+    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Look]:
+        """Yield each look that samples complete; arguments as those of `Blocks.process`."""
+        self._watch.process(index, acc)
+        return self._taken()
+
+    def finish(self) -> Iterator[Look]:
+        """Yield what is left."""
+        self._watch.finish()
+        return self._taken()
+
+    def index_of(self, block: float) -> float:
+        """Return the number of the first sample of a block."""
+        return self._watch.index_of(block)
+
+    def _taken(self) -> Iterator[Look]:
+        looks, self.looks = self.looks, []
+        return iter(looks)
