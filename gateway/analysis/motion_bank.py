@@ -32,8 +32,8 @@ anyway, and a ward costs a quarter less than with a second."""
 TEST_TURN_S: Final = 1.0
 """In a session with a test or an exercise, where somebody waits for what is counted."""
 ROOM: Final = 512  # samples of a sensor that wait at most: one that samples faster has its turn more often
-SILENT_S: Final = 2.0
-"""What waits of a sensor that has sent nothing for so long is not left waiting."""
+SILENT_S: Final = 2.5
+"""What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
 NOT_FED: Final = -1
 
