@@ -1,8 +1,8 @@
-"""Motion sensors and the operators that look at one of them at a time: fed once a second, whatever a step brings.
+"""Motion sensors and the operators that look at one of them at a time: fed seldom, whatever a step brings.
 
 numpy takes its time to be called: an operator that is called for every step of 50 ms costs twenty times as much as one
 that gets a second at once. So what arrives waits in one array for the whole ward, and each sensor has its own turn in
-the second, which its own samples say: the same in a replay.
+the second (two, where nobody waits for it), which its own samples say: the same in a replay.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ from gateway.clocks.timeline import Ints, Timeline
 from gateway.intake.intake import ArrivedBatch, Stream
 from gateway.model.ward import Bed
 
-TURN_S: Final = 1.0
-"""An operator is called as often: nothing that it finds is later by more for it."""
-ROOM: Final = 256  # samples of a sensor that wait at most: one that samples faster has its turn more often
-SILENT_S: Final = 2.0
-"""What waits of a sensor that has sent nothing for so long is not left waiting."""
+TURN_S: Final = 2.0
+"""An operator is called as often: nothing that it finds is later by more for it. A fall is known seconds after it
+anyway, and a ward costs a quarter less than with a second."""
+TEST_TURN_S: Final = 1.0
+"""In a session with a test or an exercise, where somebody waits for what is counted."""
+ROOM: Final = 512  # samples of a sensor that wait at most: one that samples faster has its turn more often
+SILENT_S: Final = 2.5
+"""What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
 NOT_FED: Final = -1
 MOST_SIZE: Final = np.array([2000.0] * 3 + [100.0] * 3)
@@ -54,6 +57,7 @@ class _Sensor:
         device: How and where.
         motions: Rows of the table.
         row: Of the arrays in which its samples wait.
+        turn_s: How often its operators are called.
         operators: Made when its first samples come, and anew when its rate is another one; with their rows.
         defects: How often each row's has failed.
         rate_hz: What they were made for; 0 before the first.
@@ -66,6 +70,7 @@ class _Sensor:
     device: Device
     motions: tuple[Motion, ...]
     row: int
+    turn_s: float
     operators: list[tuple[Motion, MotionOperator]] = field(default_factory=list)
     defects: dict[str, int] = field(default_factory=dict)
     rate_hz: float = 0.0
@@ -104,7 +109,8 @@ class MotionBank:
         for number, device in devices.items():
             motions = tuple(motion for motion in self._motions if number in motion.on(bed, devices))
             if motions:
-                self._sensors[number] = _Sensor(bed, device, motions, self._take_row(number))
+                turn_s = TEST_TURN_S if any(motion.protocols for motion in motions) else TURN_S
+                self._sensors[number] = _Sensor(bed, device, motions, self._take_row(number), turn_s)
         return [number for number in devices if number in self._sensors]
 
     def detach(self, number: int) -> None:
@@ -228,7 +234,7 @@ class MotionBank:
         acc, gyr = samples[:, :3].copy(), samples[:, 3:].copy()
         self._held[row] = 0
         sensor.last = int(index[-1])
-        turn = max(1, round(TURN_S * sensor.rate_hz))
+        turn = max(1, round(sensor.turn_s * sensor.rate_hz))
         own = number * SPREAD % turn
         self._due[row] = (sensor.last - own) // turn * turn + turn + own
         self._tell_marks(number)

@@ -259,7 +259,9 @@ class Told:
         return []
 
 
-def told_of(config: Settings, frames: list[Numbered], seconds: float) -> tuple[list[Worn], list[Told]]:
+def told_of(
+    config: Settings, frames: list[Numbered], seconds: float, protocols: frozenset[str] = frozenset()
+) -> tuple[list[Worn], list[Told]]:
     """Run a pipeline whose only operators of single sensors keep what they are given."""
     worn: list[Worn] = []
     told: list[Told] = []
@@ -272,7 +274,7 @@ def told_of(config: Settings, frames: list[Numbered], seconds: float) -> tuple[l
     class Movement(MovementOperators):
         def __init__(self, refuse: Refuse | None = None) -> None:
             super().__init__(refuse)
-            self.motions = MotionBank(refuse, [Motion("told", (("lower_back",),), (), make)])
+            self.motions = MotionBank(refuse, [Motion("told", (("lower_back",),), (), make, protocols)])
 
     modalities = [replace(each, operators=lambda: Movement) if each.name == "movement" else each for each in MODALITIES]
     pipeline = Pipeline(config, ORIGIN, {slot.id: "a" for slot in config.slot}, modalities)
@@ -288,7 +290,7 @@ def told_of(config: Settings, frames: list[Numbered], seconds: float) -> tuple[l
 
 
 @pytest.mark.parametrize("held_up_s", [0.0, 3.0, 12.0])
-def test_an_operator_gets_a_second_at_once_and_every_sample_once(held_up_s: float) -> None:
+def test_an_operator_gets_seconds_at_once_and_every_sample_once(held_up_s: float) -> None:
     """Also where the radio holds up so much that it does not fit into what may wait."""
     slot = BACK.model_copy(update={"mass_kg": 71.0, "affected_side": "left"})
     acc = swaying(30.0)
@@ -326,6 +328,14 @@ def test_one_sample_of_garbage_is_a_lost_one_and_makes_neither_a_fall_nor_an_end
     assert not of(results, "fall_event", "near_fall_event")
     assert {(m.quality, m.n_rejected) for m in of(results, *SWAY)} == {("ok", 0)}
     assert {m.metric: m.value for m in of(results, *SWAY)}["sway_rms_ap"] == pytest.approx(0.1, rel=0.02)
+
+
+@pytest.mark.parametrize(("protocols", "turn_s"), [(frozenset({"balance"}), 1.0), (frozenset(), 2.0)])
+def test_an_operator_of_a_test_has_its_turn_sooner_than_one_that_nobody_waits_for(
+    protocols: frozenset[str], turn_s: float
+) -> None:
+    _, (told,) = told_of(ward(BACK), sent(0, swaying(12.0)), 13.0, protocols)
+    assert np.median(told.portions) == pytest.approx(turn_s * RATE_HZ, abs=3)
 
 
 def test_what_waits_of_a_sensor_that_falls_silent_is_not_left_waiting() -> None:
