@@ -109,10 +109,10 @@ def trial(*marks: tuple[str, float]) -> set[tuple[str, str]]:
     """Return quality and reason of what 40 s of standing give, with marks made before their first sample."""
     t = np.arange(4000) / 100.0
     acc = np.column_stack([0.1 * np.sin(2 * np.pi * 0.4 * t), 0.05 * np.cos(2 * np.pi * 0.4 * t), np.full(4000, 9.81)])
-    standing = SwayTrial(100.0)
+    sway = SwayTrial(100.0)
     for text, at in marks:
-        standing.mark(text, at)
-    found = [*standing.process(np.arange(4000) + 1000, acc, np.zeros((4000, 3))), *standing.finish()]
+        sway.mark(text, at)
+    found = [*sway.process(np.arange(4000) + 1000, acc, np.zeros((4000, 3))), *sway.finish()]
     assert {each.metric for each in found} == set(METRICS)
     return {(each.quality, each.reason) for each in found}
 

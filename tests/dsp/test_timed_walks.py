@@ -198,7 +198,7 @@ def test_who_walks_only_after_the_session_walks_no_test() -> None:
     assert measured(walk, results_of_feet(body(to_and_fro(1.0, 15.0, 60.0)).truth())) == []
 
 
-def test_a_walk_that_was_started_by_a_mark_and_never_stopped_is_told_when_the_session_ends() -> None:
+def test_a_walk_that_was_started_by_a_mark_and_never_stopped_comes_when_the_session_ends() -> None:
     truth = between_stands(3).truth
     walk = DistanceWalk(Course("tmwt10_speed", 10.0, 2.0))
     walk.mark("start", 1.0)
