@@ -8,6 +8,7 @@ the second (two, where nobody waits for it), which its own samples say: the same
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -160,6 +161,14 @@ class MotionBank:
             sensor = self._sensors[number]
             if sensor.timeline is not None and self._held[sensor.row] and sensor.timeline.newest_s < silent_since_s:
                 self._run(number)
+
+    def oldest_s(self, numbers: Iterable[int]) -> float:
+        """Return since when, by the gateway, a device of which something waits has sent nothing; inf if none does."""
+        sensors = (self._sensors[number] for number in numbers)
+        return min(
+            (each.timeline.newest_s for each in sensors if each.timeline is not None and self._held[each.row]),
+            default=math.inf,
+        )
 
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""

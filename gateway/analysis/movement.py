@@ -183,6 +183,7 @@ class PersonMovement(PersonOperators):
             return results
         self._look_s = now_s + LOOK_EVERY_S
         self._banks.motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
+        self._look_again(self._banks.motions.oldest_s(self._looked_at) + MOTION_SILENT_S)
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
             self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)

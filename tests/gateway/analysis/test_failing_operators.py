@@ -18,7 +18,7 @@ from gateway.analysis.derived import FAILED as DERIVED_FAILED
 from gateway.analysis.derived import Derived, DerivedOfPerson, DerivedOperator
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.motion import Motion, Worn
-from gateway.analysis.motion_bank import FAILED, MOST_DEFECTS, MotionBank
+from gateway.analysis.motion_bank import FAILED, MOST_DEFECTS, TURN_S, MotionBank
 from gateway.analysis.movement import MovementOperators
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Refuse
@@ -30,6 +30,8 @@ from tests.gateway.analysis.test_motions import BACK, ORIGIN, RATE_HZ, at, dot, 
 
 CHEST = BACK.model_copy(update={"protocol": "free_walk", "mass_kg": 71.0, "device": [dot(1, "chest")]})
 OTHER = CHEST.model_copy(update={"id": "bed-2", "subject": "p-2", "mass_kg": None, "device": [dot(2, "chest")]})
+
+SECONDS = 20.0
 
 
 class Counting:
@@ -76,12 +78,12 @@ def lived(fails: str, changes: Mapping[float, Ward] | None = None) -> list[Measu
     modalities = [replace(each, operators=lambda: Movement) if each.name == "movement" else each for each in MODALITIES]
     config = Settings(simulated=True, slot=[CHEST, OTHER])
     pipeline = Pipeline(config, ORIGIN, {"bed-1": "a", "bed-2": "b"}, modalities)
-    frames: list[Numbered] = [*sent(0, swaying(20.0)), *sent(1, swaying(20.0), seed=1)]
+    frames: list[Numbered] = [*sent(0, swaying(SECONDS)), *sent(1, swaying(SECONDS), seed=1)]
     frames += [ward_frame(at(s), encode_ward(ward)) for s, ward in (changes or {}).items()]
     frames.sort(key=lambda numbered: numbered[1].arrival_ns)
     out: list[Measurement] = []
     end_ns = ORIGIN.monotonic_ns
-    while end_ns < at(21.0):
+    while end_ns < at(SECONDS + 1.0):
         end_ns += STEP_NS
         out += pipeline.step([each for each in frames if end_ns - STEP_NS <= each[1].arrival_ns < end_ns])
     return out + list(pipeline.finish())
@@ -102,8 +104,8 @@ def test_one_that_fails_says_so_and_begins_anew_in_doubt_and_nobody_else_notices
     (failed,) = failures(found)
     assert (failed.metric, failed.value, failed.quality, failed.subject) == ("cadence", None, "invalid", "p-1")
     assert "failing of dot-1 failed" in caplog.text
-    assert told(found, "cadence", "a") == told(found, "turn_angle", "a") >= 20
-    assert told(found, "cadence", "b") == told(found, "turn_angle", "b") >= 20
+    assert told(found, "cadence", "a") == told(found, "turn_angle", "a") >= SECONDS / TURN_S
+    assert told(found, "cadence", "b") == told(found, "turn_angle", "b") >= SECONDS / TURN_S
     anew = {m.quality for m in of(found, "cadence") if m.session == "a" and second(m.start_us) > 12.0}
     assert anew == {"degraded"}
 
@@ -112,8 +114,8 @@ def test_one_that_fails_says_so_and_begins_anew_in_doubt_and_nobody_else_notices
 def test_one_that_always_fails_is_given_up(fails: str, times: int) -> None:
     found = lived(fails)
     assert len(failures(found)) == times
-    assert told(found, "turn_angle", "a") >= 20
-    assert told(found, "cadence", "b") >= 20
+    assert told(found, "turn_angle", "a") >= SECONDS / TURN_S
+    assert told(found, "cadence", "b") >= SECONDS / TURN_S
 
 
 @pytest.mark.parametrize("where", ["mark", "finish"])
@@ -125,7 +127,7 @@ def test_one_that_fails_at_a_mark_or_at_the_end_lets_the_ward_change(where: str)
     assert failures(found)
     of_new = [m for m in of(found, "cadence") if m.session == "a-2"]
     assert {m.subject for m in of_new} == {"p-9"}
-    assert len(of_new) >= 8
+    assert len(of_new) >= 8 / TURN_S
 
 
 @pytest.mark.parametrize("placement", ["lower_back", "chest"])
