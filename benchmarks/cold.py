@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks.entry import Entry, bytecode
@@ -54,7 +55,7 @@ def stored(outbox: Path, metric: str) -> bool:
     """Whether a measurement of a metric is on disk."""
     wanted = f'"metric":"{metric}"'.encode()
     try:
-        with sqlite3.connect(f"file:{outbox}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{outbox}?mode=ro", uri=True)) as db, db:
             return any(
                 db.execute(f"SELECT 1 FROM {table} WHERE instr(payload, ?) LIMIT 1", (wanted,)).fetchone()  # noqa: S608
                 for table in ("metrics", "events")

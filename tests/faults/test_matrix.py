@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from subprocess import PIPE
@@ -48,7 +49,7 @@ def test_comparison_sees_what_is_lost_doubled_changed_and_reported(tmp_path: Pat
     history.store([Message("g", EPOCH, measurements=[(8, made(first + 7))])])  # the content of number 7 once more
     history.store([Message("g", EPOCH, gaps=[Gap(11, 12, "outbox full")])])
     history.close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE measurements SET n = n + 1 WHERE seq = 3")
     found = compare(path, {EPOCH: 12})
     assert (found.promised, found.stored, found.lost, found.declared, found.twice, found.wrong) == (12, 8, 2, 2, 1, 1)

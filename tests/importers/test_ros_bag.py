@@ -54,7 +54,7 @@ def joint_state(stamp_s: float, names: Sequence[str], *values: Sequence[float]) 
 
 
 def bag(path: Path, messages: Sequence[bytes], topics: Sequence[str] = ("/joint_states",)) -> Path:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, serialization_format TEXT)")
         db.execute("CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, data BLOB)")
         for number, topic in enumerate(topics, 1):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def troubles(path: Path) -> list[str]:
 
 
 def change(path: Path, *statements: str) -> None:
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         for statement in statements:
             file.execute(statement)
     file.close()
@@ -180,14 +181,13 @@ def test_a_damaged_log_is_kept_and_a_new_one_begins(path: Path) -> None:
 
 def test_what_cannot_be_written_is_counted_and_reported_later(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = open_log(path)
-    with sqlite3.connect(path, isolation_level=None) as holder:
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder, holder:
         monkeypatch.setattr("gateway.audit.access_log.BUSY_S", 0.05)
         holder.execute("BEGIN EXCLUSIVE")
         log.write("look", [ADA], **ANNA)
         while not log.lost:
             pass
         holder.execute("ROLLBACK")
-    holder.close()
     log.write("look", [BEA], **ANNA)
     log.close()
     assert [entry.fields.get("entries") for entry in read(path)][-1] == 1

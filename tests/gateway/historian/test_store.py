@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from gzip import decompress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -492,7 +493,7 @@ def test_what_was_set_apart_is_sent_again_once_the_address_is_right(
 
 def notice_states(path: Path) -> list[str]:
     """Return what became of the notice that the store takes nothing: raised, cleared …"""
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db, db:
         found = db.execute("SELECT body FROM records WHERE what = 'store-refuses' ORDER BY seq").fetchall()
     return [json.loads(body)["state"] for (body,) in found]
 

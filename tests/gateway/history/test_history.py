@@ -188,9 +188,8 @@ def test_reader_of_nothing_reads_nothing_and_sees_the_history_once_it_is_there(
 
 
 def test_other_databases_are_refused_untouched(path: Path) -> None:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE other (x)")
-    db.close()
     before = path.read_bytes()
     with pytest.raises(HistoryError, match=r"schema 0"):
         History(path)

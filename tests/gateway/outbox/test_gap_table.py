@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -12,10 +14,10 @@ from gateway.outbox.schema import GAPS
 
 
 @pytest.fixture
-def db() -> sqlite3.Connection:
-    made = sqlite3.connect(":memory:")
-    made.execute(GAPS)
-    return made
+def db() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as made:
+        made.execute(GAPS)
+        yield made
 
 
 def held(db: sqlite3.Connection) -> list[tuple[int, int, str]]:

@@ -233,7 +233,7 @@ def test_torn_file_is_set_aside_and_a_new_epoch_begins(path: Path, keep: float) 
     box.append(ward(500))
     box.close()
     # As after a crash: not marked as closed in good order.
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE state SET clean = 0")
     db.close()
     whole = path.read_bytes()

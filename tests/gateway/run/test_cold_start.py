@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -48,7 +49,7 @@ def configuration(folder: Path) -> Path:
 def stored(folder: Path, metric: str) -> bool:
     """Whether a measurement of a metric is on disk."""
     try:
-        with sqlite3.connect(f"file:{folder}/var/outbox.db?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{folder}/var/outbox.db?mode=ro", uri=True)) as db, db:
             wanted = f'"metric":"{metric}"'.encode()
             return any(
                 db.execute(f"SELECT 1 FROM {table} WHERE instr(payload, ?) LIMIT 1", (wanted,)).fetchone()  # noqa: S608

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import orjson
@@ -89,7 +89,7 @@ async def until(condition: Callable[[], object]) -> None:
 def on_disk(folder: Path) -> int:
     """Return how many numbers the outbox has given."""
     try:
-        with sqlite3.connect(f"file:{folder}/var/outbox.db?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{folder}/var/outbox.db?mode=ro", uri=True)) as db, db:
             return int(db.execute("SELECT last_seq FROM state").fetchone()[0])
     except sqlite3.Error:
         return 0
