@@ -145,7 +145,9 @@ class Effort:
 
     def _result(self, metric: str, value: float | None, n: int, why: str, *doubts: str) -> Result:
         """Return a value with what is doubtful about it, or none, and why."""
-        over_s = self._stop_s if metric == "hr_peak" else self._stop_s + RECOVERY_S
+        seen_s = max((each.newest_s for each in self._series.values() if each.heard), default=self._stop_s)
+        after_s = 0.0 if metric == "hr_peak" else min(RECOVERY_S, max(0.0, seen_s - self._stop_s))
+        over_s = self._stop_s + after_s  # no further than was seen: somebody else may be in the bed by then
         reason = why if value is None else "; ".join(filter(None, (self._doubt, *doubts)))
         quality: Quality = "invalid" if value is None else "degraded" if reason else "ok"
         start_s = min(self._from_s, self._stop_s)

@@ -227,3 +227,12 @@ def test_a_start_after_a_stop_begins_another_test() -> None:
 
 def test_a_stop_before_the_first_reading_is_of_no_test() -> None:
     assert by_metric(marked((-1.0, "stop")))["hr_peak"].value == 130.0
+
+
+def test_what_is_known_of_a_recovery_ends_where_nothing_was_seen_any_more() -> None:
+    """The next patient may be in the bed by then, and a window that reaches into their time looks like theirs."""
+    found = run(Effort(), each_second("heart_rate", heart, 255), end_s=240.0)
+    assert found["hr_recovery_60"].value is None
+    assert found["hr_recovery_60"].end_s == 254.0
+    whole = run(Effort(), each_second("heart_rate", heart, 330), end_s=240.0)
+    assert (whole["hr_recovery_60"].quality, whole["hr_recovery_60"].end_s) == ("ok", 300.0)
