@@ -155,20 +155,21 @@ class MotionBank:
             return []
         return [(result, (number,)) for number in numbers for result in self.found.pop(number, ())]
 
-    def flush(self, numbers: Iterable[int], silent_since_s: float) -> None:
-        """Let devices have their turn that have sent nothing since a gateway time, and of which something waits."""
+    def flush(self, numbers: Iterable[int], silent_since_s: float) -> float:
+        """Let devices have their turn that have sent nothing since a gateway time, and of which something waits.
+
+        Return since when the one has sent nothing that is next; inf where nothing waits.
+        """
+        next_s = math.inf
         for number in numbers:
             sensor = self._sensors[number]
-            if sensor.timeline is not None and self._held[sensor.row] and sensor.timeline.newest_s < silent_since_s:
+            if sensor.timeline is None or not self._held[sensor.row]:
+                continue
+            if sensor.timeline.newest_s < silent_since_s:
                 self._run(number)
-
-    def oldest_s(self, numbers: Iterable[int]) -> float:
-        """Return since when, by the gateway, a device of which something waits has sent nothing; inf if none does."""
-        sensors = (self._sensors[number] for number in numbers)
-        return min(
-            (each.timeline.newest_s for each in sensors if each.timeline is not None and self._held[each.row]),
-            default=math.inf,
-        )
+            else:
+                next_s = min(next_s, sensor.timeline.newest_s)
+        return next_s
 
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""

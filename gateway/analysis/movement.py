@@ -182,8 +182,8 @@ class PersonMovement(PersonOperators):
         if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
             return results
         self._look_s = now_s + LOOK_EVERY_S
-        self._banks.motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
-        self._look_again(self._banks.motions.oldest_s(self._looked_at) + MOTION_SILENT_S)
+        next_s = self._banks.motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
+        self._look_again(next_s + MOTION_SILENT_S)
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
             self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
