@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from math import isclose
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -167,26 +168,25 @@ def test_any_order_of_everything_gives_the_sum_of_all(rng: random.Random) -> Non
     made = ward(240, seed=rng.randrange(1000))
     pieces = [(at, made[at : at + 20]) for at in range(0, 240, 20)]
     rng.shuffle(pieces)
-    history = History(Path(":memory:"))
-    for at, piece in pieces:
-        store(history, piece, at + 1)
+    with TemporaryDirectory() as folder, closing(History(Path(folder) / "history.db")) as history:
+        for at, piece in pieces:
+            store(history, piece, at + 1)
+            with history.database.transaction() as db:
+                if rng.random() < 0.5:
+                    minutes.roll_up(db, NOW_US, rng.randint(1, 50))
+                if rng.random() < 0.3:
+                    upto = db.execute("SELECT rolled_id FROM upkeep").fetchone()[0]
+                    minutes.delete_rows(db, 0, upto, rng.randint(1, 30))
+        roll(history)
         with history.database.transaction() as db:
-            if rng.random() < 0.5:
-                minutes.roll_up(db, NOW_US, rng.randint(1, 50))
-            if rng.random() < 0.3:
-                upto = db.execute("SELECT rolled_id FROM upkeep").fetchone()[0]
-                minutes.delete_rows(db, 0, upto, rng.randint(1, 30))
-    roll(history)
-    with history.database.transaction() as db:
-        found = {
-            tuple(row[:4]): tuple(row[4:])
-            for row in db.execute(
-                "SELECT slot, metric, side, minute, sum(n), sum(valued) FROM minutes JOIN series"
-                " ON series.id = minutes.series GROUP BY 1, 2, 3, 4"
-            )
-        }
-    assert found == {key: each[:2] for key, each in expected(made).items()}
-    history.close()
+            found = {
+                tuple(row[:4]): tuple(row[4:])
+                for row in db.execute(
+                    "SELECT slot, metric, side, minute, sum(n), sum(valued) FROM minutes JOIN series"
+                    " ON series.id = minutes.series GROUP BY 1, 2, 3, 4"
+                )
+            }
+        assert found == {key: each[:2] for key, each in expected(made).items()}
 
 
 def test_trends_of_rows_and_of_minutes_agree(history: History, path: Path) -> None:
