@@ -327,8 +327,12 @@ def _newest_us(path: Path) -> int:
 def _connect(path: Path) -> sqlite3.Connection:
     # Without a log of its own beside it (WAL): what was erased is then in no other file, and any reader may read.
     file = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None)
-    file.execute("PRAGMA secure_delete = ON")
-    file.execute("PRAGMA synchronous = FULL")
+    try:
+        file.execute("PRAGMA secure_delete = ON")
+        file.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:  # it is damaged, or no database
+        file.close()
+        raise
     return file
 
 
