@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -89,8 +90,8 @@ def lived(
     """Run a pipeline over frames, with changes of the ward at so many seconds."""
     sessions = {slot.id: f"{slot.id}-a" for slot in config.slot}
     pipeline = Pipeline(config, ORIGIN, sessions)
-    waiting = [*frames, *(ward_frame(at(s), encode_ward(w)) for s, w in (changes or {}).items())]
-    waiting.sort(key=lambda numbered: numbered[1].arrival_ns)
+    changed = (ward_frame(at(s), encode_ward(w)) for s, w in (changes or {}).items())
+    waiting = deque(sorted([*frames, *changed], key=lambda numbered: numbered[1].arrival_ns))
     writer = record and RecordingWriter(
         record, Header(config.model_dump(mode="json"), sessions, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0")
     )
@@ -100,7 +101,7 @@ def lived(
         end_ns += STEP_NS
         step = []
         while waiting and waiting[0][1].arrival_ns < end_ns:
-            step.append(waiting.pop(0))
+            step.append(waiting.popleft())
         if writer:
             writer.step(end_ns, step)
         out += pipeline.step(step)

@@ -12,25 +12,18 @@ import pytest
 from config.protocol import read_protocol
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.walk_tests import course_of, timed_walk
-from gateway.clocks.device_clock import NS
-from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
+from gateway.intake.frames import Numbered
 from gateway.model.measurement import Measurement
-from gateway.model.ward import Bed, Ward, encode_ward, ward_of
-from gateway.recordings.recording import Header, RecordingWriter
+from gateway.model.ward import Bed, Ward, ward_of
 from gateway.recordings.replay import Replay
 from simulators.body.body import Placement, WalkingBody
 from simulators.body.programme import Piece, Stand, Walk
 from tests.dsp.walked import Way, to_and_fro
+from tests.gateway.analysis.test_motions import at, lived, ward
 
-ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
 RATE_HZ = 60.0
 PLACES: tuple[Placement, ...] = ("left_foot", "right_foot", "lower_back")
-
-
-def at(second: float) -> int:
-    return ORIGIN.monotonic_ns + round(second * NS)
 
 
 def slot(protocol: str, places: tuple[Placement, ...] = PLACES) -> Slot:
@@ -58,36 +51,6 @@ def sent(walker: WalkingBody, seconds: float, places: tuple[Placement, ...] = PL
     return sorted(out, key=lambda numbered: numbered[1].arrival_ns)
 
 
-def lived(
-    bed: Slot,
-    frames: list[Numbered],
-    seconds: float,
-    changes: dict[float, Ward] | None = None,
-    record: Path | None = None,
-) -> list[Measurement]:
-    """Run a pipeline over frames, with changes of the ward at so many seconds."""
-    config, sessions = Settings(simulated=True, slot=[bed]), {"bed-1": "bed-1-a"}
-    pipeline = Pipeline(config, ORIGIN, sessions)
-    waiting = [*frames, *(ward_frame(at(s), encode_ward(ward)) for s, ward in (changes or {}).items())]
-    waiting.sort(key=lambda numbered: numbered[1].arrival_ns, reverse=True)
-    header = Header(config.model_dump(mode="json"), sessions, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0")
-    writer = record and RecordingWriter(record, header)
-    out: list[Measurement] = []
-    end_ns = ORIGIN.monotonic_ns
-    while end_ns < at(seconds):
-        end_ns += STEP_NS
-        step = []
-        while waiting and waiting[-1][1].arrival_ns < end_ns:
-            step.append(waiting.pop())
-        if writer:
-            writer.step(end_ns, step)
-        out += pipeline.step(step)
-    out += pipeline.finish()
-    if writer:
-        writer.close()
-    return out
-
-
 def only(results: list[Measurement], metric: str) -> Measurement:
     (found,) = [m for m in results if m.metric == metric]
     return found
@@ -101,7 +64,7 @@ def test_ten_metres_are_timed_by_feet_and_by_the_lower_back(places: tuple[Placem
     walker = WalkingBody(3, programme=PROGRAMME, repeat=False)
     way = Way(walker)
     bed = slot(f"10mwt start=dynamic distance_m={way.whole_m() - 4:.3f}", places)
-    speed = only(lived(bed, sent(walker, 22.0, places), 26.0), "tmwt10_speed")
+    speed = only(lived(ward(bed), sent(walker, 22.0, places), 26.0), "tmwt10_speed")
     assert speed.value == pytest.approx(way.timed_mps(2.0, way.whole_m() - 2.0), rel=0.02)
     assert (speed.quality, speed.reason) == ("ok", "")
     assert len(speed.devices) == len(places)
@@ -114,7 +77,7 @@ def test_two_minutes_to_and_fro_with_marks_are_the_same_in_a_replay(tmp_path: Pa
     before = ward_of(Settings(simulated=True, slot=[bed]), {"bed-1": "bed-1-a"})
     marked: Ward = (replace(before[0], marks=("start",)),)
     frames = sent(walker, 135.0)
-    live = lived(bed, frames, 136.0, {6.0: marked}, tmp_path / "walk.rgrec")
+    live = lived(ward(bed), frames, 136.0, {6.0: marked}, tmp_path / "walk.rgrec")
     assert only(live, "mwt2_distance").value == pytest.approx(way.straight_m(6.0, 126.0), rel=0.03)
     assert only(live, "mwt2_distance").quality == "ok"
     assert only(live, "walk_test_stops").value == 0.0
@@ -127,7 +90,7 @@ def test_two_minutes_to_and_fro_with_marks_are_the_same_in_a_replay(tmp_path: Pa
 
 def test_nothing_is_timed_in_a_session_of_another_kind() -> None:
     walker = WalkingBody(3, programme=PROGRAMME, repeat=False)
-    metrics = {m.metric for m in lived(slot("free_walk"), sent(walker, 22.0), 23.0)}
+    metrics = {m.metric for m in lived(ward(slot("free_walk")), sent(walker, 22.0), 23.0)}
     assert not [metric for metric in metrics if metric.startswith(("tmwt", "mwt", "walk_test", "u_turn"))]
 
 
