@@ -14,14 +14,15 @@ another set, where single recordings go from .34 to 1.00; one axis and a window 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.tapers import power_spectrum, sine_tapers
-from dsp.windows import SlidingWindows, Window
+from dsp.tapers import Floats, power_spectrum, sine_tapers
+from dsp.windows import SlidingWindows
 
 WALKING_HZ: Final = (0.5, 3.0)
 TREMBLING_HZ: Final = (3.0, 8.0)
@@ -45,7 +46,42 @@ class FreezeValue(NamedTuple):
     power: float
 
 
-class FreezeIndex:
+class FreezeWindows(ABC):
+    """Windows of one sensor of which each has an index, in one of its variants; the same in any chunking.
+
+    Args:
+        rate_hz: Samples a second, at least 20.
+        length: Samples of a window.
+        every_s: From window to window, seconds.
+
+    Raises:
+        ValueError: the rate is too low for 8 Hz.
+    """
+
+    def __init__(self, rate_hz: float, length: int, every_s: float) -> None:
+        if rate_hz < 2.5 * TREMBLING_HZ[1]:
+            raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
+        self._windows = SlidingWindows(length, max(1, round(every_s * rate_hz)), 3)
+
+    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
+        """Yield the index of each window that samples complete.
+
+        Args:
+            index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
+            acc: (n, 3) specific force, m/s², in any frame that is fixed to the leg.
+        """
+        for window in self._windows.process(index, acc):
+            acc_here = window.filled(0, 3)
+            found = None if acc_here is None else self.value(window.last, acc_here)
+            if found is not None:
+                yield found
+
+    @abstractmethod
+    def value(self, last: int, acc: Floats) -> FreezeValue | None:
+        """Return the index of the window (3, samples) that ends with a sample; None where it has none."""
+
+
+class FreezeIndex(FreezeWindows):
     """The freeze index of one sensor on a shank or foot, as its samples come; the same in any chunking.
 
     Args:
@@ -58,10 +94,8 @@ class FreezeIndex:
     """
 
     def __init__(self, rate_hz: float, *, every_s: float = EVERY_S, still: float = 0.0) -> None:
-        if rate_hz < 2.5 * TREMBLING_HZ[1]:
-            raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
         length = round(WINDOW_S * rate_hz)
-        self._windows = SlidingWindows(length, max(1, round(every_s * rate_hz)), 3)
+        super().__init__(rate_hz, length, every_s)
         self._still = still
         self._tapers = sine_tapers(length, TAPERS)
         hz = np.fft.rfftfreq(length, 1 / rate_hz)
@@ -69,28 +103,14 @@ class FreezeIndex:
         self._count = int(np.searchsorted(hz, TREMBLING_HZ[1], side="right"))
         self._walking, self._trembling = slice(slow, fast), slice(fast, self._count)
 
-    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
-        """Yield the index of each window that samples complete.
-
-        Args:
-            index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
-            acc: (n, 3) specific force, m/s², in any frame that is fixed to the leg.
-        """
-        for window in self._windows.process(index, acc):
-            found = self._value(window)
-            if found is not None:
-                yield found
-
-    def _value(self, window: Window) -> FreezeValue | None:
-        acc = window.filled(0, 3)
-        if acc is None:
-            return None
+    def value(self, last: int, acc: Floats) -> FreezeValue | None:
+        """Return the index of a window."""
         acc -= acc.mean(axis=1, keepdims=True)
         spread = float(np.einsum("ij,ij->", acc, acc)) / acc.shape[1]
         if spread < self._still:
-            return FreezeValue(window.last, math.nan, spread)
+            return FreezeValue(last, math.nan, spread)
         power = power_spectrum(acc, self._tapers, count=self._count)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
-        return FreezeValue(window.last, math.log(trembling / walking), walking + trembling)
+        return FreezeValue(last, math.log(trembling / walking), walking + trembling)

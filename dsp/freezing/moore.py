@@ -10,22 +10,19 @@ Source: doi 10.1016/j.jneumeth.2007.08.023: ln of a hundred times the squared qu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from dsp.freezing.freeze_index import TREMBLING_HZ, WALKING_HZ, FreezeValue
+from dsp.freezing.freeze_index import TREMBLING_HZ, WALKING_HZ, FreezeValue, FreezeWindows
 from dsp.tapers import Floats, power_spectrum
-from dsp.windows import SlidingWindows, Window
 
 WINDOW_S: Final = 6.0
 EVERY_S: Final = 0.5
 SCALE: Final = 100.0
 
 
-class FreezeIndexMoore:
+class FreezeIndexMoore(FreezeWindows):
     """The freeze index of one sensor on a shank, as its samples come; the same in any chunking.
 
     Args:
@@ -36,30 +33,19 @@ class FreezeIndexMoore:
     """
 
     def __init__(self, rate_hz: float) -> None:
-        if rate_hz < 2.5 * TREMBLING_HZ[1]:
-            raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
         length = round(WINDOW_S * rate_hz)
-        self._windows = SlidingWindows(length, max(1, round(EVERY_S * rate_hz)), 3)
+        super().__init__(rate_hz, length, EVERY_S)
         self._whole: Floats = np.ones((1, length)) / math.sqrt(length)
         hz = np.fft.rfftfreq(length, 1 / rate_hz)
         self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
         self._trembling = (hz >= TREMBLING_HZ[0]) & (hz <= TREMBLING_HZ[1])
 
-    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
-        """Yield the index of each window that samples complete; arguments as those of `FreezeIndex.process`."""
-        for window in self._windows.process(index, acc):
-            found = self._value(window)
-            if found is not None:
-                yield found
-
-    def _value(self, window: Window) -> FreezeValue | None:
-        acc = window.filled(0, 3)
-        if acc is None:
-            return None
+    def value(self, last: int, acc: Floats) -> FreezeValue | None:
+        """Return the index of a window."""
         gravity = acc.mean(axis=1)
         upward = (gravity / (np.linalg.norm(gravity) or 1.0)) @ acc
         power = power_spectrum((upward - upward.mean())[None], self._whole)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
-        return FreezeValue(window.last, math.log(SCALE * (trembling / walking) ** 2), walking + trembling)
+        return FreezeValue(last, math.log(SCALE * (trembling / walking) ** 2), walking + trembling)
