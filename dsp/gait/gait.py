@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from dsp.catalogue import plausible_ranges
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, GAP, INITIAL_CONTACT
 from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
-from dsp.gait.speed import SteadySpeed, Stride
-from dsp.gait.window import Foot, Interval, Window, cadence, coordination, halves, symmetry, variability
+from dsp.gait.speed import SteadySpeed
+from dsp.gait.window import Foot, Interval, Stride, Window, cadence, coordination, halves, symmetry, variability
 from dsp.result import Quality, Result, Side
 
 __all__ = ["ALGORITHM", "STRIDE_ALGORITHM", "TURNING", "Contact", "Shape", "Walk"]
@@ -330,8 +330,8 @@ class Walk:
             if self._plausible(metric, value):
                 self._out.append(Result(metric, value, side, start_s, end_s, 1, STRIDE_ALGORITHM))
         straight = abs(shape.turn) < TURNING
-        stride = Stride(shape.initial_s - stride_s, shape.initial_s, length)
-        self._add_window("walking_speed", "both", self._speed.add(side, stride, straight=straight))
+        stride = Stride(side, shape.initial_s - stride_s, shape.initial_s, length)
+        self._add_window("walking_speed", "both", self._speed.add(stride, straight=straight))
         if straight:
             return
         strides = self._feet[shape.side].strides

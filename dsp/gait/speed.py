@@ -7,21 +7,12 @@ slower than who walks. So a stride counts when its foot has made another after i
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
-from dsp.gait.window import MIN_STRIDES, Foot, Window
+from dsp.gait.window import Foot, Stride, Window, speed
 
 SPEED_STRIDES: Final = 6  # of both feet: as long a window as that of the cadence
-
-
-class Stride(NamedTuple):
-    """A stride of one foot: gateway seconds and metres."""
-
-    start_s: float
-    end_s: float
-    length_m: float
 
 
 class SteadySpeed:
@@ -31,25 +22,17 @@ class SteadySpeed:
         self._newest: dict[Foot, Stride | None] = {}  # of each foot, if it may turn out to be steady
         self._steady: deque[Stride] = deque(maxlen=SPEED_STRIDES)
 
-    def add(self, side: Foot, stride: Stride, *, straight: bool) -> Window | None:
+    def add(self, stride: Stride, *, straight: bool) -> Window | None:
         """Take a stride; return the speed if it shows the one before to be steady, and there are enough.
 
         One that was part of a turn, or could not be measured, is left out; the one before it is not the last.
         """
+        side = stride.side
         before, first = self._newest.get(side), side not in self._newest
         measured = straight and stride.length_m > 0.0 and stride.end_s > stride.start_s
         self._newest[side] = stride if measured and not first else None
         if before is None:
             return None
         self._steady.append(before)
-        return self._window()
-
-    def _window(self) -> Window | None:
-        used = list(self._steady)
-        if len(used) < MIN_STRIDES:
-            return None
-        way = math.fsum(stride.length_m for stride in used)
-        time_s = math.fsum(stride.end_s - stride.start_s for stride in used)
-        start_s, end_s = min(stride.start_s for stride in used), max(stride.end_s for stride in used)
-        reason = "" if len(self._newest) > 1 else f"{next(iter(self._newest))} foot only"
-        return Window(way / time_s, start_s, end_s, len(used), 0, reason)
+        alone = "" if len(self._newest) > 1 else f"{side} foot only"
+        return speed(list(self._steady), alone)

@@ -22,6 +22,15 @@ class Interval(NamedTuple):
     end_s: float
 
 
+class Stride(NamedTuple):
+    """A stride of one foot from initial contact to initial contact, and how far it came, metres."""
+
+    side: Foot
+    start_s: float
+    end_s: float
+    length_m: float
+
+
 class Window(NamedTuple):
     """A value over a window; ``reason`` says why it is not to be trusted fully."""
 
@@ -40,6 +49,14 @@ def cadence(steps: Sequence[Interval], rejected: Iterable[float]) -> Window | No
         return None
     reason = "" if len(used) >= 2 * MIN_STRIDES else "few steps"
     return _window(60.0 * len(used) / math.fsum(_lengths(used)), used, rejected, reason)
+
+
+def speed(strides: Sequence[Stride], reason: str = "") -> Window | None:
+    """Return way by time over strides of both feet; None below three."""
+    if len(strides) < MIN_STRIDES:
+        return None
+    way = math.fsum([stride.length_m for stride in strides])
+    return _window(way / math.fsum(_lengths(strides)), strides, (), reason)
 
 
 def symmetry(steps: Sequence[Interval], rejected: Iterable[float]) -> dict[str, Window]:
@@ -102,7 +119,7 @@ def halves(strides: Sequence[Interval]) -> list[Interval]:
     ]
 
 
-def _lengths(intervals: Sequence[Interval]) -> list[float]:
+def _lengths(intervals: Sequence[Interval | Stride]) -> list[float]:
     """Return the durations, seconds."""
     return [interval.end_s - interval.start_s for interval in intervals]
 
@@ -111,6 +128,6 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _window(value: float, used: Sequence[Interval], rejected: Iterable[float], reason: str = "") -> Window:
+def _window(value: float, used: Sequence[Interval | Stride], rejected: Iterable[float], reason: str = "") -> Window:
     start, end = min([s.start_s for s in used]), max([s.end_s for s in used])
     return Window(value, start, end, len(used), sum(start <= t <= end for t in rejected), reason)
