@@ -106,9 +106,9 @@ class ExoskeletonOfPerson(EachOfPerson):
 
     def curves(self, now_s: float) -> list[ExoskeletonCurve]:
         """Return the mean curves of all joints if strides were added since they were drawn some strides ago."""
-        if now_s - self._drawn_at_s < CURVES_EVERY_S:
+        if not self._worn or now_s - self._drawn_at_s < CURVES_EVERY_S:
             return []
-        newest_s = max((worn.newest_s for worn in self._worn), default=-np.inf)
+        newest_s = max(worn.newest_s for worn in self._worn)
         if newest_s <= self._newest_s:
             return []
         self._drawn_at_s, self._newest_s = now_s, newest_s

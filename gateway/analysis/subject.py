@@ -76,6 +76,8 @@ class Subject:
 
     def drain_results(self) -> list[DeviceResult]:
         """Return what came since the last call: of the heart, where nothing else is analysed yet."""
+        if not self._results:  # most people, at most steps
+            return []
         results, self._results = self._optical.mark(self._results), []
         self._derived.follow(results)
         return results

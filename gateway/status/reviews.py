@@ -52,8 +52,7 @@ class Reviews:
     def add(self, measurements: Measurements, now_s: float) -> None:
         """Take what a step completed; ``now_s`` is on the clock of `shown`."""
         for at, row in enumerate(measurements.rows):
-            if row[METRIC_ID] in self._reviewed and measurements[at].quality != "invalid":
-                one = measurements[at]
+            if row[METRIC_ID] in self._reviewed and (one := measurements[at]).quality != "invalid":
                 self._lately.append(_Noted(now_s, one.subject, self._review(one)))
                 self._make_room()
 
