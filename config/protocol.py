@@ -50,9 +50,6 @@ FIELDS: Final[Mapping[str, Mapping[str, Allowed]]] = {
 
 PROTOCOLS: Final = tuple(FIELDS)
 
-START, STOP, LAP = "start", "stop", "lap"
-"""Marks in a session that its test goes by: it begins, it ends, a lap is done. What it found by itself gives way."""
-
 
 @dataclass(frozen=True, slots=True)
 class Protocol:

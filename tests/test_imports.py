@@ -54,7 +54,7 @@ ORDERS = {
         "balance_metrics", "exertion_metrics", "exoskeleton_stride_metrics", "exoskeleton_metrics", "freezing_metrics",
         "gait_metrics", "health_metrics", "walk_test_metrics", "transfer_metrics", "posture_metrics",
         "repetition_metrics", "tremor_metrics", "metric", "sensor_rows", "units", "batch", "found", "result", "roster",
-        "windows", "tapers", "arrays", "record", "kernel",
+        "windows", "tapers", "arrays", "marks", "limits", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "clinic", "body", "radio", "sensing", "motion"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dsp.exertion.series import Series, smoothed
+from dsp.marks import START, STOP
 from dsp.result import Quality, Result
 
 ALGORITHM: Final = "effort/1"
@@ -63,12 +64,12 @@ class Effort:
 
     def mark(self, text: str, at_s: float) -> Iterator[Result]:
         """Begin or end the test; yield the peak at its end."""
-        if text == "start":
+        if text == START:
             if math.isfinite(self._stop_s):
                 yield from self.finish()  # of the test before: what was seen of its recovery
                 self._stop_s, self._peak, self._distance, self._open = math.inf, None, None, True
             self._start_s = at_s
-        elif text == "stop" and math.isinf(self._stop_s) and self._has_begun(at_s):
+        elif text == STOP and math.isinf(self._stop_s) and self._has_begun(at_s):
             yield from self._end(at_s)
 
     def _has_begun(self, at_s: float) -> bool:

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsp.kernel import kernel
+from dsp.limits import ACC_LIMIT, GYR_LIMIT
 from dsp.lower_back.bout import append_event, candidate, clear, end_walk
 from dsp.lower_back.layout import GAP, RING, TURN, LowerBackEvent, LowerBackKernelParams, LowerBackKernelState
 from dsp.record import Floats, Rows
 
 G = 9.80665  # m/s^2
-ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
-GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
 KNOWN_S = 0.5  # what the vertical before a gap still counts for, as if seen so long
 STEEP = 0.8  # of the axis along the vertical: take another one
 

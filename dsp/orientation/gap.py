@@ -18,8 +18,6 @@ from dsp.orientation.math import Vector, inlined, lean, product, rotate, rotatio
 from dsp.orientation.past import CALIBRATION, Work, interpolate, keep_rate
 from dsp.orientation.step import FLOOR_NOISE
 
-ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
-GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
 MAG_LIMIT = 10000.0  # uT: two hundred times the field of the earth
 
 # Where too little was seen before, a bridged gap of T seconds, over which the rate changed by d rad/s, is taken to be

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dsp.orientation.gap import ACC_LIMIT, GYR_LIMIT, MAG_LIMIT, least_and_most
+from dsp.limits import ACC_LIMIT, GYR_LIMIT
+from dsp.orientation.gap import MAG_LIMIT, least_and_most
 from dsp.orientation.layout import (
     OrientationKernelParams,
     Samples,

@@ -7,10 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from dsp.limits import ACC_LIMIT, GYR_LIMIT
 from dsp.orientation.field import GIVE_UP_S, LOOK_EVERY, learn_field
 from dsp.orientation.gap import (
-    ACC_LIMIT,
-    GYR_LIMIT,
     MAG_LIMIT,
     field_repeats,
     follow_gyr,

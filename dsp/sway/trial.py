@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.found import Found
+from dsp.marks import START, STOP
 from dsp.result import Quality
 from dsp.sway.sway import doubt_of_loss, measure_sway
 
@@ -36,7 +37,6 @@ LARGEST_TILT_DEG: Final = 30.0
 """Between gravity and the axis that is said to point up: beyond, nobody knows which axis points forward."""
 MOVING: Final = 1.0
 """m/s², of the whole trial's spread: walking has 1.5 and more, the worst tandem stance .4."""
-START, STOP = "start", "stop"
 METRICS: Final = (
     "sway_path", "sway_mean_velocity", "sway_rms_ap", "sway_rms_ml", "sway_ellipse_area95", "sway_jerk", "sway_f95",
     "sway_centroid_freq",

@@ -8,15 +8,13 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsp.limits import MOST_FORCE, MOST_SPIN
+
 BINS_HZ: Final = 20.0
 """A body rises, turns and sits below 3 Hz; a mean over 50 ms keeps its integral exactly and drops the rest."""
 BIN_S: Final = 1 / BINS_HZ
 LEAST_RATE_HZ: Final = BINS_HZ
 """Slower sensors leave bins without a sample."""
-MOST_FORCE: Final = 2000.0
-"""No sensor that is worn measures more, m/s² ..."""
-MOST_SPIN: Final = 100.0
-"""... or turns faster, rad/s: such a sample is none."""
 
 Vector = tuple[float, float, float]
 

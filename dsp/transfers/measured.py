@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.found import Found
+from dsp.marks import START, STOP
 from dsp.transfers.chair_stands import summarise_chair_stands
 from dsp.transfers.found import ALGORITHM, Transfer, Tug
 from dsp.transfers.found import Found as Event
 from dsp.transfers.transfers import Placement, Transfers
 
-START, STOP = "start", "stop"
 REMEMBERED_S: Final = 15.0
 """A mark may lie so far behind: people press late, and what they press travels."""
 MOST_TRANSFERS: Final = 400

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsp.limits import ACC_LIMIT, GYR_LIMIT
+
 TICK_S: Final = 0.05
 """A row stands for so long: a step takes six of them and more, and the fastest turn goes on by 15 degrees."""
 SLOWEST_HZ: Final = 20.0
@@ -36,10 +38,6 @@ ROWS_AT_ONCE: Final = 10
 """Samples wait until they make so many rows, half a second: one by one they would cost five times as much."""
 LONGEST_GAP_S: Final = 5.0
 """Of a gap no more rows are made; the numbers of the rows after it tell how long it was."""
-ACC_LIMIT: Final = 1000.0
-"""m/s²: ten times what any range of a sensor can say."""
-GYR_LIMIT: Final = 200.0
-"""rad/s: beyond 4000 degrees a second."""
 
 Floats = NDArray[np.float64]
 Vector = tuple[float, ...]

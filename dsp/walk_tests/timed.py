@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from dsp.marks import LAP, START, STOP
 from dsp.result import Result
 from dsp.walk_tests.over_distance import Course, time_marked, time_walk
 from dsp.walk_tests.over_time import Shuttle, measure_distance
 from dsp.walk_tests.progress import PAUSE_S, Progress
 
-START, STOP, LAP = "start", "stop", "lap"
 SETTLED_S: Final = 4.0
 """After a walk or a test no contact comes that belongs to it: two of the longest steps."""
 

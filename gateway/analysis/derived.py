@@ -38,7 +38,7 @@ class DerivedOperator(Protocol):
         ...
 
     def mark(self, text: str, at_s: float) -> Iterable[Result]:
-        """Take what was marked in the session at a gateway time, in lower case (`config.protocol.START` and others)."""
+        """Take what was marked in the session at a gateway time, in lower case (`dsp.marks`)."""
         ...
 
     def end(self, at_s: float) -> Iterable[Result]:

@@ -58,7 +58,7 @@ class MarkedMotion(MotionOperator, Protocol):
     """One that goes by what people mark in a session."""
 
     def mark(self, text: str, at: float) -> None:
-        """Take a mark (`config.protocol.START` and others; what else people write is for people).
+        """Take a mark (`dsp.marks`; what else people write is for people).
 
         Args:
             text: In lower case.

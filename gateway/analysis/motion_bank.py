@@ -19,6 +19,7 @@ import numpy as np
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
+from dsp.limits import MOST_FORCE, MOST_SPIN
 from dsp.result import Result, Side
 from gateway.analysis.axes import picks
 from gateway.analysis.motion import ClosingMotion, MarkedMotion, Motion, MotionOperator, Worn
@@ -39,8 +40,8 @@ SILENT_S: Final = 2.5
 """What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
 NOT_FED: Final = -1
-MOST_SIZE: Final = np.array([2000.0] * 3 + [100.0] * 3)
-"""m/s² and rad/s: no sensor that is worn measures more. What garbage on the air says instead is a lost sample: one of
+MOST_SIZE: Final = np.array([MOST_FORCE] * 3 + [MOST_SPIN] * 3)
+"""No sensor that is worn measures more. What garbage on the air says instead is a lost sample: one of
 them made a fall of quiet standing, and took away a trial of sway."""
 MOST_DEFECTS: Final = 3
 """An operator that fails so often in one session fails at what this sensor sends: it is not begun anew again."""

@@ -1,0 +1,12 @@
+"""What no sensor that somebody wears can have measured: such a sample is lost, whatever else it says.
+
+Two pairs, since what was measured with each rests on it: that of the compiled kernels and the rows of a walk, and that
+of whatever else looks at one sensor by itself.
+"""
+
+from __future__ import annotations
+
+ACC_LIMIT = 1000.0  # m/s^2: ten times what any range of our sensors can say
+GYR_LIMIT = 200.0  # rad/s: beyond 4000 degrees a second
+MOST_FORCE = 2000.0  # m/s^2: the range of accelerometers made for impacts
+MOST_SPIN = 100.0  # rad/s: beyond 5000 degrees a second
