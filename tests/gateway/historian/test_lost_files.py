@@ -433,7 +433,9 @@ def test_a_history_that_cannot_be_written_is_reported_in_a_sentence(
     with pytest.raises(HistoryAccessError, match=r"history\.db cannot be written: attempt to write a readonly"):
         open_history(path, gateway="g-1")
     monkeypatch.undo()
-    open_history(path, gateway="g-1")[1].release()
+    history, lock = open_history(path, gateway="g-1")
+    history.close()
+    lock.release()
 
 
 def write_over(path: Path, source: Path) -> None:
