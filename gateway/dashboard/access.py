@@ -52,6 +52,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/patient/{slot}"): PEOPLE,
         ("GET", "/devices"): STAFF,
         ("GET", "/beds"): STAFF,
+        ("GET", "/dock"): STAFF,
         ("GET", "/bed/{bed}"): STAFF,
         ("GET", "/events"): PEOPLE,  # of the page that it is for: see `PAGE_OF_VIEW`
         ("GET", "/waveform/{device}/{stream}"): PEOPLE,
@@ -71,7 +72,14 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
 )
 
 PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
-    {"ward": "/", "slot": "/patient/{slot}", "devices": "/devices", "beds": "/beds", "bed": "/bed/{bed}"}
+    {
+        "ward": "/",
+        "slot": "/patient/{slot}",
+        "devices": "/devices",
+        "beds": "/beds",
+        "bed": "/bed/{bed}",
+        "dock": "/dock",
+    }
 )
 """Whose live state is whose: it is told to those who may open the page."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dashboard.registry import Registry
-from gateway.dashboard.ward import Ward
+from gateway.dashboard.ward import MICRO, Ward
 
 Json = dict[str, Any]
 
@@ -35,6 +35,35 @@ def bed_view(ward: Ward, bed: str) -> Json:
             for one in registry.devices
         ],
     }
+
+
+def dock_view(ward: Ward) -> Json:
+    """Return every sensor of the ward: on whose bed or on nobody, how it is, and how full when it last told."""
+    registry, states, now_us = ward.registry, _states(ward), ward.now_us()
+    return {
+        "gateway": ward.gateway,
+        "number": registry.number,
+        "sensors": [
+            {
+                "id": one["id"],
+                "driver": one["driver"],
+                "bed": one["bed"],
+                "label": registry.beds.get(one["bed"] or "", {}).get("label") or one["bed"],
+                "subject": (registry.subjects.get(one["bed"] or "") or {}).get("id"),
+                "placement": one["placement"],
+                **_state(states.get(one["id"]), one["bed"] or ""),
+                **_charge(ward, one["id"], now_us),
+            }
+            for one in registry.devices
+        ],
+    }
+
+
+def _charge(ward: Ward, device: str, now_us: int) -> Json:
+    charge = ward.charges.last(device)
+    if charge is None:
+        return {"battery": None, "battery_age_s": None}
+    return {"battery": charge.battery, "battery_age_s": max(0.0, (now_us - charge.told_us) / MICRO)}
 
 
 def _bed(registry: Registry, bed: str, states: dict[str, Json]) -> Json:

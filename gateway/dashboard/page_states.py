@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from gateway.dashboard import pages
-from gateway.dashboard.bed_views import bed_view, beds_view
+from gateway.dashboard.bed_views import bed_view, beds_view, dock_view
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
 from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
@@ -41,6 +41,8 @@ def render(site: Site, name: str) -> Json:
         return state | bed_view(ward, view.bed)
     if view.kind == "devices":
         return state | devices_view(ward)
+    if view.kind == "dock":
+        return state | dock_view(ward)
     return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us))
 
 
@@ -54,7 +56,7 @@ def revision(site: Site, name: str) -> object:
     ward = site.ward(view.gateway)
     if ward is None or view.kind == "devices":  # what it shows comes with the status, once a second
         return None
-    return ward.registry.number if view.kind == "bed" else ward.slot(view.bed).revision
+    return ward.registry.number if view.kind in {"bed", "dock"} else ward.slot(view.bed).revision
 
 
 def unknown(gateway: str) -> str:

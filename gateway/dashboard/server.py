@@ -50,7 +50,7 @@ from gateway.model.usage import UsageError
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
     "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
-    "/devices": "devices",
+    "/devices": "devices", "/dock": "dock",
 }  # fmt: skip
 """The pages, by where they are."""
 LONGEST_MINUTES = 24 * 60  # of history in one answer
@@ -184,7 +184,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         view = f"bed/{bed.replace('/', '')}{gateway}"
     else:
         wanted = request.query.get("view", "")
-        view = f"devices{gateway}" if wanted == "devices" else "beds" if wanted == "beds" else "ward"
+        view = f"{wanted}{gateway}" if wanted in {"devices", "dock"} else "beds" if wanted == "beds" else "ward"
     signin.check_view(request, view)
     with parts.pages.taken(request):
         return await _stream(request, view)

@@ -132,7 +132,9 @@ class Site:
         if view.kind in {"ward", "beds"}:
             return [person for ward in self.wards() for person in people(ward)]
         ward = self.ward(view.gateway)
-        return [] if ward is None else people(ward, view.bed)
+        if ward is None:
+            return []
+        return people(ward) if view.kind == "dock" else people(ward, view.bed)
 
     def losses(self) -> Counter[str]:
         """Return what was not understood or found no room, by reason."""

@@ -11,6 +11,7 @@ import orjson
 
 from dsp.catalogue import CATALOGUE
 from gateway.dashboard.active_notices import ActiveNotices
+from gateway.dashboard.charges import Charges
 from gateway.dashboard.delays import Delays
 from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
 from gateway.dashboard.registry import Registry, read_registry
@@ -69,6 +70,7 @@ class Ward:
         notices: The notices that stand.
         delays: How late events are.
         registry: Who is in which bed, wearing what, as the gateway's registry says.
+        charges: How full the sensors' batteries were when they last told.
     """
 
     def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
@@ -80,6 +82,7 @@ class Ward:
         self.notices = ActiveNotices()
         self.delays = Delays(clock_us)
         self.registry = Registry()
+        self.charges = Charges()
         self._pages = StatusPages()
         self._slots = Slots()
         self._heard_us = 0
@@ -212,6 +215,7 @@ class Ward:
             self.status = read_status(message)
             self._status_us = self._heard_us
             at_us = sent_us if type(sent_us) is int else self.now_us()
+            self.charges.note(self.status.devices, at_us)
             self._slots.seat(self.status, at_us, round(AHEAD_S * self._speed * MICRO))
             notices = message.get("notices")
             self.notices.replace(notices.get("active") if isinstance(notices, dict) else None)

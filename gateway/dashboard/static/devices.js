@@ -1,6 +1,7 @@
 // Devices and gateway: what is connected, how well, and what to do about the rest.
 
 import { $, keep, make, mark, ofGateway, say } from "./dom.js";
+import { health } from "./health.js";
 import { follow, silence } from "./live.js";
 import { showNotices } from "./notices.js";
 import { age, duration, long, number, state as stateWords } from "./words.js";
@@ -79,6 +80,13 @@ function facts({ pipeline, outbox, publisher, clock, recorder, disk, delays }) {
   return list;
 }
 
+function showHealth(item, { well, text, advice }) {
+  mark(item, well ? "" : "off");
+  say(item.children[0], well ? "✓" : "▲");
+  say(item.children[1], text);
+  say(item.children[2], advice ?? "");
+}
+
 follow(ofGateway("?view=devices"), (state) => {
   const devices = state.devices ?? [];
   statusAge = state.status_age_s ?? 0;
@@ -86,6 +94,7 @@ follow(ofGateway("?view=devices"), (state) => {
   $("empty").hidden = devices.length > 0;
   $("devices").hidden = devices.length === 0;
   say($("empty"), "No devices yet: the gateway has not told of any.");
+  keep($("health"), health(state), () => make("li", {}, make("span", { className: "mark", ariaHidden: "true" }), make("span"), make("span", { className: "advice" })), showHealth);
   const streaming = devices.filter((device) => device.state === "streaming").length;
   const beyond = state.more_devices ? `, and ${state.more_devices.toLocaleString("en-GB")} more that are not shown` : "";
   say($("counts"), devices.length ? `${streaming} of ${devices.length} streaming${beyond}` : "");

@@ -18,6 +18,7 @@ const whole = perhaps(object({ id: text, since_us: number, height_m: perhaps(num
 const session = perhaps(object({ id: text, subject: text, protocol: text, state: text, started_us: number, marks_us: list(number) }));
 const worn = object({ id: text, driver: text, placement: perhaps(text), state: perhaps(text), battery: perhaps(number) });
 const ended = object({ id: text, protocol: text, started_us: number, ended_us: number, discarded: truth });
+const sensor = object({ id: text, driver: text, bed: perhaps(text), subject: perhaps(text), placement: perhaps(text), battery: perhaps(number) });
 const bed = object({ id: text, label: text, subject: whole, session, ended: list(ended), worn: list(worn) });
 const about = { id: text, label: text, subject: text, session: text, simulated: truth, age_s: perhaps(number), devices: list(device) };
 
@@ -28,6 +29,7 @@ const FRAME = {
 const PAGES = {
   ward: { slots: list(object({ ...about, values: (values) => object({})(values) && Object.values(values).every(value) })) },
   devices: { devices: list(device) },
+  dock: { number: perhaps(number), sensors: list(sensor) },
   beds: { number: perhaps(number), beds: list(bed), free: list(object({ id: text, driver: text })) },
   bed: {
     number: perhaps(number), bed: perhaps(bed), others: list(object({ id: text, label: text, taken: truth })),

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.dashboard.bed_views import bed_view, beds_view
+from gateway.dashboard.bed_views import bed_view, beds_view, dock_view
 from gateway.dashboard.views import slot_view, ward_view
 from gateway.dashboard.ward import Ward
 from tests.gateway.dashboard.simulated_gateway import MICRO, Walker
@@ -119,3 +119,24 @@ def test_a_card_tells_of_earlier_sessions_of_who_is_there_alone() -> None:
     assert [one["id"] for one in bed_view(ward, "bay-1")["bed"]["ended"]] == ["s-1"]
     ward.on_message("ward", "", orjson.dumps(registry(8, subjects=people[1:]) | {"ended": ended}))
     assert bed_view(ward, "bay-1")["bed"]["ended"] == []
+
+
+def test_the_dock_tells_of_each_sensor_on_whom_it_is_and_how_full_it_was_when_it_last_told() -> None:
+    ward, now = Ward("gateway-1"), time.time()
+    worn, free = device("bay-1-chest", "bay-1"), device("strap-9", None)
+    publish(ward, number=1, subjects=[subject(WHO.subject, "bay-1")], devices=[worn, free])
+    status: Json = {
+        "v": 1, "gateway": "gateway-1", "state": "online", "simulated": True, "time_us": round(now * MICRO),
+        "slots": [WHO.status()], "devices": WHO.devices(),
+    }  # fmt: skip
+    ward.on_message("status", "", orjson.dumps(status))
+    on, off = dock_view(ward)["sensors"]
+    assert (on["subject"], on["label"], on["state"], on["battery"]) == (WHO.subject, "Bay 1", "streaming", 82.0)
+    assert (off["subject"], off["bed"], off["state"], off["battery"], off["battery_age_s"]) == (
+        None, None, "unknown", None, None,
+    )  # fmt: skip
+    publish(ward, number=2, subjects=[], devices=[device("bay-1-chest", None), free])
+    ward.on_message("status", "", orjson.dumps({**status, "devices": []}))
+    on, _ = dock_view(ward)["sensors"]
+    assert (on["subject"], on["bed"], on["state"], on["battery"]) == (None, None, "unknown", 82.0)
+    assert on["battery_age_s"] >= 0.0
