@@ -26,7 +26,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check fuzz format docs system bare clean
+.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check package fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -43,6 +43,7 @@ help:
 	echo "make patients  fifty simulated patients do every timed test, beside the truth; half an hour; ARGS=\"--only tug\" for some"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
+	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -114,6 +115,10 @@ system:
 # The list of prerequisites, proved in a Debian with nothing in it; needs root, and says what else.
 bare:
 	@tests/bare/run $(or $(SUITE),bookworm)
+
+# Needs Debian's own python3 and python3-venv. Installed from it, nothing is fetched and nothing is compiled but kernels.
+package: setup
+	@$(V)/python -m installer.build $(ARGS)
 
 check: setup
 	@$(V)/ruff check .

@@ -38,6 +38,13 @@ def test_the_runtime_lock_is_a_part_of_the_developers() -> None:
     assert {name for name, _ in developers} - {name for name, _ in runtime} >= {"pytest", "ruff", "mypy", "bumble"}
 
 
+def test_the_package_has_what_runs_and_the_simulators_and_no_more_than_the_developers_have() -> None:
+    package, runtime, developers = entries("package.lock"), entries("runtime.lock"), entries("dev.lock")
+    assert {key: hashes for key, hashes in package.items() if developers.get(key) != hashes} == {}
+    assert {key: hashes for key, hashes in runtime.items() if package.get(key) != hashes} == {}
+    assert "bumble" in {name for name, _ in package}
+
+
 def test_the_runtime_lock_has_every_dependency_in_a_version_that_will_do() -> None:
     locked: dict[str, list[str]] = {}
     for name, version in entries("runtime.lock"):

@@ -1,0 +1,202 @@
+"""Make the Debian package of this Debian and this processor: ``make package``; it comes to lie in ``dist/``.
+
+Everything that runs is in it, below ``/opt/rehab-gateway/<version>``: an environment of Debian's own Python with the
+locked packages, the gateway, the simulators and the plotting library. An installation needs no network, no compiler and
+no npm. The same commit makes the same package, bit by bit: times are those of the commit, paths those of the
+installed system.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "rehab-gateway"
+PYTHON = Path("/usr/bin/python3")
+"""Debian's own: that of a developer (pyenv, conda) is not on the machine where the package is installed."""
+PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
+WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
+"""What an installer notes of itself; the first names the folder in which the package was made."""
+DESCRIPTION = """Edge telemetry gateway for rehabilitation devices
+ Reads exoskeletons and wearables over Bluetooth and serial ports, measures gait and health, and hands every number over MQTT
+ to a time-series store, with live pages for clinicians. Information only: it is no medical device, and it moves none."""
+
+
+class BuildError(Exception):
+    """The package cannot be made here; says what to do."""
+
+
+def run(*command: str | Path, **environment: str) -> str:
+    """Run a program; return what it printed. Raises BuildError with its own words."""
+    done = subprocess.run(
+        list(map(str, command)), env=os.environ | environment, text=True, capture_output=True, cwd=ROOT, check=False
+    )
+    if done.returncode:
+        raise BuildError(f"{' '.join(map(str, command[:4]))} …: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout.strip()
+
+
+def release() -> str:
+    """Return which Debian this is: ``12``; raises BuildError where it is none."""
+    words = dict(
+        line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line
+    )
+    if words.get("ID", "").strip('"') not in {"debian", "raspbian"} or not PYTHON.exists():
+        raise BuildError("the package is made on the Debian that it is for, with its own python3 and python3-venv")
+    return words["VERSION_ID"].strip('"')
+
+
+def version() -> str:
+    """Return the version of the product, as ``pyproject.toml`` has it."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+
+
+def lay_out_environment(home: Path, wheel: Path) -> None:
+    """Make the environment: Debian's Python, the locked packages, the gateway."""
+    run(PYTHON, "-m", "venv", "--without-pip", home)
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", home / "bin" / "python", "install",
+           "--quiet", "--no-compile", "--no-deps", "--only-binary", ":all:")  # fmt: skip
+    print("package: installing the locked packages (about a minute)", flush=True)
+    run(*pip, "--require-hashes", "-r", ROOT / "requirements" / "package.lock")
+    run(*pip, "--no-index", wheel)
+
+
+def forget_this_machine(home: Path, installed: Path) -> None:
+    """Take every trace of the folder out in which the environment was made."""
+    for path in sorted((home / "bin").iterdir()):
+        if path.is_symlink() or b"\0" in path.read_bytes():
+            continue
+        path.write_text(path.read_text("utf-8").replace(str(home), str(installed)), "utf-8")
+    (home / "pyvenv.cfg").write_text(f"home = {PYTHON.parent}\ninclude-system-site-packages = false\n", "utf-8")
+    for path in [found for found in home.rglob("*.dist-info/*") if found.name in WITHOUT]:
+        path.unlink()
+    for record in home.rglob("*.dist-info/RECORD"):  # scripts have another sum now, and what is gone is gone
+        kept = [line for line in record.read_text("utf-8").splitlines(keepends=True) if "../bin/" not in line]
+        record.write_text("".join(line for line in sorted(kept) if not any(name in line for name in WITHOUT)), "utf-8")
+
+
+def compile_sources(home: Path, tree: Path) -> None:
+    """Compile all modules once, so that nobody who runs them needs to write beside them.
+
+    By the contents and not the time of a file: what the archive does to times makes none of them stale.
+    """
+    run(home / "bin" / "python", "-m", "compileall", "-q", "-s", tree, "-p", "/", "--invalidation-mode",
+        "unchecked-hash", home / "lib", PYTHONHASHSEED="0")  # fmt: skip
+
+
+def lay_out_system(tree: Path, number: str) -> None:
+    """Put the units, the user, the rules and the documents where Debian looks for them; of configurations only samples."""
+    lib, documents = tree / "usr/lib", tree / "usr/share/doc" / NAME
+    deploy = ROOT / "config" / "deploy"
+    units = lib / "systemd/system"
+    for source, target in (
+        (ROOT / "installer/debian/sysusers.conf", lib / f"sysusers.d/{NAME}.conf"),
+        (ROOT / "installer/debian/udev.rules", lib / f"udev/rules.d/70-{NAME}.rules"),
+        (deploy / "rehab-gateway@run.service.d/watchdog.conf", units / "rehab-gateway@run.service.d/watchdog.conf"),
+        (deploy / "nginx.conf", documents / "examples/nginx.conf"),
+        (deploy / "mosquitto.conf", documents / "examples/mosquitto.conf"),
+        (ROOT / "LICENSE", documents / "copyright"),
+    ):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    unit = (deploy / "rehab-gateway@.service").read_text("utf-8")
+    (units / "rehab-gateway@.service").write_text(
+        unit.replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/").replace(
+            "/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"
+        ),
+        "utf-8",
+    )
+    shutil.copytree(ROOT / "config/examples", documents / "examples", dirs_exist_ok=True)
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        shutil.copyfile(page, documents / page.name)
+    changes = gzip.compress((ROOT / "CHANGELOG.md").read_bytes(), mtime=0)
+    (documents / "changelog.gz").write_bytes(changes)
+    command = tree / "usr/bin" / NAME
+    command.parent.mkdir(parents=True)
+    command.symlink_to(f"/opt/{NAME}/current/bin/{NAME}")
+    control(tree, number)
+
+
+def control(tree: Path, number: str) -> None:
+    """Write what the package manager reads: what it needs, and what is done at installing and removing."""
+    folder = tree / "DEBIAN"
+    folder.mkdir()
+    size = sum(path.lstat().st_size for path in tree.rglob("*") if not path.is_symlink()) // 1024
+    major, minor = run(PYTHON, "-c", "import sys; print(*sys.version_info[:2])").split()
+    needs = ", ".join((f"python3 (>= {major}.{minor}), python3 (<< {major}.{int(minor) + 1}~)", *PROGRAMS))
+    (folder / "control").write_text(
+        f"Package: {NAME}\nVersion: {number}\nArchitecture: {run('dpkg', '--print-architecture')}\n"
+        f"Maintainer: rehab-gateway\nSection: science\nPriority: optional\nInstalled-Size: {size}\n"
+        f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium\nDescription: {DESCRIPTION}\n",
+        "utf-8",
+    )
+    for name in ("postinst", "prerm", "postrm"):
+        text = (ROOT / "installer/debian" / name).read_text("utf-8").replace("@VERSION@", version())
+        (folder / name).write_text(text, "utf-8")
+        (folder / name).chmod(0o755)
+
+
+def make_readable(tree: Path) -> None:
+    """Give every file the rights that it has on the installed system, whatever this user's umask is."""
+    for path in tree.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def build(out: Path, work: Path) -> Path:
+    """Make the package; return it. Raises BuildError."""
+    debian, epoch = release(), run("git", "log", "-1", "--format=%ct")
+    os.environ["SOURCE_DATE_EPOCH"] = epoch
+    shutil.rmtree(work, ignore_errors=True)
+    tree, wheels = work / "tree", work / "wheel"
+    number = f"{version()}+deb{debian}"
+    installed = Path("/opt") / NAME / version()
+    home = tree / installed.relative_to("/")
+    run(sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet", "--no-deps",
+        "--no-build-isolation", "-w", wheels, ".")  # fmt: skip
+    lay_out_environment(home, next(wheels.glob("*.whl")))
+    forget_this_machine(home, installed)
+    compile_sources(home, tree)
+    lay_out_system(tree, number)
+    make_readable(tree)
+    out.mkdir(parents=True, exist_ok=True)
+    package = out / f"{NAME}_{number}_{run('dpkg', '--print-architecture')}.deb"
+    print("package: packing", flush=True)
+    run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--build", tree, package)
+    shutil.rmtree(work)
+    return package
+
+
+def main() -> int:
+    """Make the package and say what it is; 1 with a sentence where it cannot be made."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where it comes to lie")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "package", help="where it is put together")
+    options = parser.parse_args()
+    try:
+        package = build(options.out, options.work)
+    except BuildError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    (options.out / "SHA256SUMS").write_text(
+        "".join(
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+            for path in sorted(options.out.glob("*.deb"))
+        ),
+        "utf-8",
+    )
+    print(f"{digest}  {package} ({package.stat().st_size / 1e6:.0f} MB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
