@@ -6,7 +6,8 @@ of a kernel from elsewhere: no edit is ever answered with old machine code.
 
 Where nothing can be kept (no home, a read-only folder, a full disk), kernels are compiled in memory, and `not_kept`
 says why: numba itself would write into the folder of the code without a word, or refuse to start. What is in the cache
-is loaded without the compiler: numba would make that ready too, at 28 MB of memory.
+is loaded without the compiler, which numba would make ready too, at 28 MB of memory; and without what only a kernel
+that calls it would need, at another 13 MB.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import llvmlite.binding
 import numba
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
+from numba.core.codegen import JITCodeLibrary
 from numba.core.runtime import _nrt_python
 from numba.core.types.misc import unliteral
 
@@ -129,6 +131,35 @@ class _Files(CompileResultCacheImpl):  # type: ignore[misc] # numba is untyped
     """What numba keeps of a function."""
 
     _locator_classes = (_Locator,)
+
+    def rebuild(self, target_context: Any, payload: Any) -> object:
+        """Return a function from what was kept of it."""
+        codegen, names = target_context.codegen(), payload[1]
+        codegen._library_class = _Library  # noqa: SLF001 - as above
+        codegen._engine._defined_symbols |= {names.llvm_func_name, names.llvm_cpython_wrapper_name}  # noqa: SLF001
+        return super().rebuild(target_context, payload)
+
+
+class _Library(JITCodeLibrary):  # type: ignore[misc] # numba is untyped
+    """Machine code, of which the form that is compiled into callers is read when a caller is compiled."""
+
+    _for_callers = b""
+    _shared_module: Any
+
+    @classmethod
+    def _unserialize(cls, codegen: Any, state: tuple[str, str, tuple[bytes, bytes]]) -> _Library:
+        name, _, (code, for_callers) = state
+        self = cls(codegen, name)
+        self._for_callers = for_callers
+        self.enable_object_caching()
+        self._set_compiled_object(code)
+        self._finalize_final_module()
+        return self
+
+    def _get_module_for_linking(self) -> object:
+        if self._for_callers and self._shared_module is None:
+            self._shared_module = llvmlite.binding.parse_bitcode(self._for_callers)
+        return super()._get_module_for_linking()
 
 
 class _Cache(FunctionCache):  # type: ignore[misc] # numba is untyped
