@@ -26,7 +26,7 @@ import llvmlite.binding
 import numba
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
-from numba.core.codegen import JITCodeLibrary
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.runtime import _nrt_python
 from numba.core.types.misc import unliteral
 
@@ -132,34 +132,47 @@ class _Files(CompileResultCacheImpl):  # type: ignore[misc] # numba is untyped
 
     _locator_classes = (_Locator,)
 
-    def rebuild(self, target_context: Any, payload: Any) -> object:
+    def rebuild(self, target_context: Any, payload: object) -> object:
         """Return a function from what was kept of it."""
-        codegen, names = target_context.codegen(), payload[1]
-        codegen._library_class = _Library  # noqa: SLF001 - as above
-        codegen._engine._defined_symbols |= {names.llvm_func_name, names.llvm_cpython_wrapper_name}  # noqa: SLF001
+        target_context.codegen().__class__ = _Codegen  # numba has made it long ago, of the class below
         return super().rebuild(target_context, payload)
 
 
-class _Library(JITCodeLibrary):  # type: ignore[misc] # numba is untyped
-    """Machine code, of which the form that is compiled into callers is read when a caller is compiled."""
+class _Codegen(JITCPUCodegen):  # type: ignore[misc] # numba is untyped
+    """numba's maker of machine code, but for what it loads of a kernel that was kept."""
 
-    _for_callers = b""
+    def unserialize_library(self, serialized: tuple[str, str, tuple[bytes, bytes]]) -> _Kept:
+        """Return the machine code of a kernel."""
+        name, _, (code, for_callers) = serialized
+        return _Kept(self, name, code, for_callers)
+
+    def address_of(self, name: str) -> int:
+        """Return where a function of a kernel begins."""
+        address: int = self._engine.get_function_address(name)
+        return address
+
+
+class _Kept(JITCodeLibrary):  # type: ignore[misc] # numba is untyped
+    """Machine code that was kept. The form that is compiled into callers is read when a caller is compiled."""
+
     _shared_module: Any
 
-    @classmethod
-    def _unserialize(cls, codegen: Any, state: tuple[str, str, tuple[bytes, bytes]]) -> _Library:
-        name, _, (code, for_callers) = state
-        self = cls(codegen, name)
+    def __init__(self, codegen: _Codegen, name: str, code: bytes, for_callers: bytes) -> None:
+        super().__init__(codegen, name)
         self._for_callers = for_callers
         self.enable_object_caching()
         self._set_compiled_object(code)
         self._finalize_final_module()
-        return self
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return where one of its functions begins."""
+        address: int = self._codegen.address_of(name)
+        return address
 
     def _get_module_for_linking(self) -> object:
-        if self._for_callers and self._shared_module is None:
+        if self._shared_module is None:
             self._shared_module = llvmlite.binding.parse_bitcode(self._for_callers)
-        return super()._get_module_for_linking()
+        return self._shared_module
 
 
 class _Cache(FunctionCache):  # type: ignore[misc] # numba is untyped

@@ -80,7 +80,7 @@ class FreezeWindows(ABC):
         """
         whole: dict[float, list[tuple[FreezeWindows, int, Floats]]] = {}
         for one, index, acc in fed:
-            whole.setdefault(one.rate_hz, []).extend((one, *each) for each in one.take(index, acc))
+            whole.setdefault(one.rate_hz, []).extend((one, *each) for each in one.complete(index, acc))
         for alike in whole.values():
             for first in range(0, len(alike), AT_ONCE):
                 some = alike[first : first + AT_ONCE]
@@ -89,7 +89,7 @@ class FreezeWindows(ABC):
                     if found is not None:
                         one.add(FreezeValue(last, *found))
 
-    def take(self, index: ArrayLike, acc: ArrayLike) -> Iterator[tuple[int, Floats]]:
+    def complete(self, index: ArrayLike, acc: ArrayLike) -> Iterator[tuple[int, Floats]]:
         """Yield the number of the last sample, and the force (3, length), of each window that samples complete."""
         at = np.asarray(index, np.int64)
         self._fed_to = int(at[-1]) if len(at) else self._fed_to

@@ -73,7 +73,7 @@ class Blocks:
         self._rows: tuple[NDArray[np.int64], Floats] | None = None
         self._newest = -1
 
-    def take(self, index: ArrayLike, acc: ArrayLike) -> Whole | None:
+    def complete(self, index: ArrayLike, acc: ArrayLike) -> Whole | None:
         """Return the samples of the turns that these complete; None where they complete none.
 
         Args:

@@ -89,8 +89,8 @@ class Watch:
 
     @staticmethod
     def feed(fed: Sequence[tuple[Watch, ArrayLike, ArrayLike]]) -> None:
-        """Take samples of sensors, as `Blocks.take` does: those that another watcher was fed before are passed over."""
-        _look([(watch, whole) for watch, index, acc in fed if (whole := watch.blocks.take(index, acc)) is not None])
+        """Take samples of sensors (`Blocks.complete`): those that another watcher was fed before are passed over."""
+        _look([(watch, whole) for watch, index, acc in fed if (whole := watch.blocks.complete(index, acc)) is not None])
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> None:
         """Take samples of this sensor alone."""
@@ -169,7 +169,7 @@ class Watcher:
         self.looks: list[Look] = []
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Look]:
-        """Yield each look that samples complete; arguments as those of `Blocks.take`."""
+        """Yield each look that samples complete; arguments as those of `Blocks.complete`."""
         self._watch.process(index, acc)
         return self._taken()
 

@@ -105,7 +105,7 @@ class MotionBank:
 
     def __init__(self, refuse: Refuse | None = None, motions: Sequence[Motion] = MOTIONS) -> None:
         self.found: dict[int, list[Result]] = {}
-        self._refuse = refuse
+        self._refuse: Refuse = refuse or (lambda _number, _reason: None)
         self._motions = motions
         self._sensors: dict[int, _Sensor] = {}
         self._free: list[int] = []
@@ -218,11 +218,10 @@ class MotionBank:
         try:
             self._sensors[number].operators.append((motion, motion.make(worn)))
         except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
-            if self._refuse is not None:
-                self._refuse(number, str(problem))
+            self._refuse(number, str(problem))
         except Exception:
             log.exception("%s of %s failed", motion.name, self._sensors[number].device.id)
-            self._say_failed(number, motion)
+            self._refuse(number, f"{motion.name}: the program failed")
 
     def _add_one(self, arrived: ArrivedBatch, at: int, row: int) -> None:
         """Have wait what arrived of one device; as much at a time as there is room for."""
@@ -248,7 +247,7 @@ class MotionBank:
     def _run(self, numbers: Iterable[int]) -> None:
         """Give what waits of devices to their operators."""
         turns = [self._take(number) for number in numbers if self._held[self._sensors[number].row]]
-        self._feed_parts(turns)
+        _feed((part, turn) for turn in turns for part in self._sensors[turn.number].parts)
         for turn in turns:
             sensor = self._sensors[turn.number]
             self._tell_marks(turn.number)
@@ -268,18 +267,6 @@ class MotionBank:
         own = number * SPREAD % turn
         self._due[row] = (sensor.last - own) // turn * turn + turn + own
         return _Turn(number, index, samples[:, :3].copy(), samples[:, 3:].copy())
-
-    def _feed_parts(self, turns: Iterable[_Turn]) -> None:
-        """Feed what operators have in common: each kind once, for all sensors."""
-        kinds: dict[type[SharedPart], list[tuple[SharedPart, Ints, Floats]]] = {}
-        for turn in turns:
-            for part in self._sensors[turn.number].parts:
-                kinds.setdefault(type(part), []).append((part, turn.at, turn.acc))
-        for kind, fed in kinds.items():
-            try:
-                kind.feed(fed)
-            except Exception:  # what was not worked out, the operators of each sensor miss, and say so
-                log.exception("%s failed", kind.__name__)
 
     def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once there are samples by which it is known where on the grid they lie."""
@@ -307,17 +294,13 @@ class MotionBank:
                 found.append(_result(each, sensor, operator.algorithm))
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
-            self._say_failed(number, motion)
+            self._refuse(number, f"{motion.name}: the program failed")
             at = float(sensor.last)
             lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
             found += [_result(each, sensor, operator.algorithm) for each in lost]
             self._begin_anew(number, motion, operator)
         if not found:
             del self.found[number]
-
-    def _say_failed(self, number: int, motion: Motion) -> None:
-        if self._refuse is not None:
-            self._refuse(number, f"{motion.name}: the program failed")
 
     def _begin_anew(self, number: int, motion: Motion, failed: MotionOperator) -> None:
         """Put another operator in place of one that failed, as long as that may help."""
@@ -347,6 +330,18 @@ class MotionBank:
             more = (0, number + 1)
             self._row = np.pad(self._row, more, constant_values=NOT_FED)
             self._version = np.pad(self._version, more)
+
+
+def _feed(fed: Iterable[tuple[SharedPart, _Turn]]) -> None:
+    """Feed what operators of sensors have in common: each kind once, for all sensors."""
+    kinds: dict[type[SharedPart], list[tuple[SharedPart, Ints, Floats]]] = {}
+    for part, turn in fed:
+        kinds.setdefault(type(part), []).append((part, turn.at, turn.acc))
+    for kind, alike in kinds.items():
+        try:
+            kind.feed(alike)
+        except Exception:  # what was not worked out, the operators of each sensor miss, and say so
+            log.exception("%s failed", kind.__name__)
 
 
 def _marked(operator: MarkedMotion, text: str, at: float) -> Iterable[Found]:

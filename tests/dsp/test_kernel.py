@@ -49,11 +49,11 @@ def test_what_only_a_caller_needs_is_read_when_one_is_compiled(tmp_path: Path) -
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": path}
     environment.pop("NUMBA_DISABLE_JIT", None)
 
-    def said(code: str) -> str:
+    def printed(code: str) -> str:
         return subprocess.run(  # this interpreter
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=COMPILE_S
         ).stdout.strip()
 
-    said("from inner import twice; twice(1.0)")
-    assert said(LOAD) == "1 0 1 0"  # loaded without it; read once for the caller, which is compiled
-    assert said(LOAD) == "1 0 0 1"
+    printed("from inner import twice; twice(1.0)")
+    assert printed(LOAD) == "1 0 1 0"  # loaded without it; read once for the caller, which is compiled
+    assert printed(LOAD) == "1 0 0 1"

@@ -68,7 +68,7 @@ def test_blocks_hold_the_samples_of_their_time(rate_hz: float) -> None:
     acc = rng.normal(0.0, 3.0, (len(index), 3))
     size = np.linalg.norm(acc, axis=1)
     blocks = Blocks(rate_hz)
-    for turn in turns_of([each for each in (blocks.take(index, acc), blocks.finish()) if each]):
+    for turn in turns_of([each for each in (blocks.complete(index, acc), blocks.finish()) if each]):
         for place in range(10):
             inside = np.floor(index * (20 / rate_hz)) == 10 * turn.number + place
             if not inside.any():
@@ -80,17 +80,17 @@ def test_blocks_hold_the_samples_of_their_time(rate_hz: float) -> None:
 
 
 def test_sensors_that_are_fed_together_show_what_each_shows_alone() -> None:
-    worn = [(rate_hz, placement) for rate_hz in (25.0, 51.2, 100.0) for placement in ("lower_back", "thigh", "wrist")]
-    moves = [walk_and_fall(placement, rate_hz) for rate_hz, placement in worn]
-    watches = [watch_of(*each) for each in worn]
+    places = [(rate_hz, placement) for rate_hz in (25.0, 51.2, 100.0) for placement in ("lower_back", "thigh", "wrist")]
+    moves = [walk_and_fall(placement, rate_hz) for rate_hz, placement in places]
+    watches = [watch_of(*each) for each in places]
     watchers = [watch.watcher() for watch in watches]
     for second in range(0, 60, 2):
         fed = []
-        for (rate_hz, _), (index, acc), watch in zip(worn, moves, watches, strict=True):
+        for (rate_hz, _), (index, acc), watch in zip(places, moves, watches, strict=True):
             part = slice(*np.searchsorted(index, (second * rate_hz, (second + 2) * rate_hz)))
             fed.append((watch, index[part], acc[part]))
         Watch.feed(fed)
-    for each, watcher, (index, acc) in zip(worn, watchers, moves, strict=True):
+    for each, watcher, (index, acc) in zip(places, watchers, moves, strict=True):
         alone = list(watch_of(*each).watcher().process(index, acc))
         assert len(alone) > 40
         assert [seen(look) for look in watcher.process(index, acc)] == [seen(look) for look in alone]
