@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
-from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, spreads
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.posture.watch import Look, Watch
 from dsp.result import Quality
@@ -157,7 +157,7 @@ class PostureDetector:
             self._now = None
             yield Posture(self._watcher.index_of(look.end - TURN_BLOCKS - look.gap), None, "invalid", LOST)
             self._forget()
-        if 2 * np.count_nonzero(np.isfinite(look.size[-TURN_BLOCKS:])) < TURN_BLOCKS:
+        if 2 * look.n_known < TURN_BLOCKS:
             return
         level = self._lies_level()
         walking = self._walks(level=level)
@@ -178,19 +178,18 @@ class PostureDetector:
         moved = self._look.stir
         goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
         if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
-            return self._upright.walks(mean_of(self._look.acc[-3 * BLOCK_HZ // 2 :]))
+            return self._upright.walks(self._look.walked)
         return goes_on and not level
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
-        acc = self._look.acc[-BLOCK_HZ:]
-        force = mean_of(acc)
+        force = self._look.force
         tilt = self._upright.tilt_deg(force)
         border = LEVEL_DEG if self._segment == "trunk" else self._upright.border_deg
         if self._now is not None:
             border += STEADY_DEG if not self._level else -STEADY_DEG
         level = tilt > border
-        if level and self._level and self._segment != "trunk" and spread(acc) < 2 * STILL:
+        if level and self._level and self._segment != "trunk" and self._look.stir.last_s < 2 * STILL:
             self._upright.sits(force)
         return level
 
@@ -200,11 +199,11 @@ class PostureDetector:
         if self._now is None:
             return BACK_BLOCKS - int(np.isfinite(self._look.size[-BACK_BLOCKS:]).argmax())
         if level != self._level:
-            new, way = mean_of(acc[-BLOCK_HZ:]), _smooth(acc)
+            new, way = self._look.force, _smooth(acc)
             old = self._upright.up if level else self._upright.seat
             way = way[-BACK_BLOCKS:]
             return _run(way @ unit(new) > way @ (unit(way[0]) if old is None else old))
-        moving = spreads(acc[-BACK_BLOCKS:]) >= PAUSED * self._least_stir
+        moving = spreads(acc[-BACK_BLOCKS:].reshape(-1, TURN_BLOCKS, 3)) >= PAUSED * self._least_stir
         return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving == walking))
 
     def _name(self) -> Name:
@@ -226,10 +225,10 @@ class PostureDetector:
 
     def _rolled(self) -> bool:
         """Return whether a level thigh belongs to somebody who lies: once rolled over, they do until they get up."""
-        up, acc = self._upright.up, self._look.acc[-BLOCK_HZ:]
-        if up is None or self._lying or spread(acc) > STILL:
+        up = self._upright.up
+        if up is None or self._lying or self._look.stir.last_s > STILL:
             return self._lying
-        force = unit(mean_of(acc))
+        force = unit(self._look.force)
         tilt = degrees_between(force, up)
         if LEVEL_DEG - 30 < tilt < FEET_UP_DEG:
             way = unit(force - (force @ up) * up)

@@ -28,9 +28,10 @@ OF_TRANSFER: Final = (
 
 
 def _freezing(worn: Worn) -> MotionOperator:
-    from dsp.freezing.measured import FreezingMetrics
+    from dsp.freezing.measured import FreezingMetrics, index_of
 
-    return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back")
+    freeze_index = worn.shared("freeze index", lambda: index_of(worn.rate_hz))
+    return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back", freeze_index=freeze_index)
 
 
 def _tremor(worn: Worn) -> MotionOperator:
