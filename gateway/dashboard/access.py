@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from gateway.dashboard.versions import is_api, unversioned
 from gateway.wire.commands import WARD
 
 Role = Literal["viewer", "clinician", "technician", "researcher", "admin"]
@@ -61,6 +62,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/api/ward"): STAFF,
         **{("POST", f"/api/ward/{name}"): who for name, who in CHANGES.items() if name in WARD},
         **{("POST", f"/api/devices/{name}"): who for name, who in DEVICE_WORK.items()},
+        ("GET", "/api/openapi.json"): PEOPLE,
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,
@@ -77,8 +79,17 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
 
 
 def may(who: str, method: str, route: str) -> bool:
-    """Whether a role, or ``"nobody"``, may call a method of a route; HEAD is GET without the answer's body."""
-    return who in TABLE.get(("GET" if method == "HEAD" else method, route), frozenset())
+    """Whether a role, or ``"nobody"``, may call a method of a route; HEAD is GET without the answer's body.
+
+    A versioned route of the API is for whom the plain one is.
+    """
+    return who in TABLE.get(("GET" if method == "HEAD" else method, unversioned(route)), frozenset())
+
+
+def for_programs(route: str) -> bool:
+    """Whether a route may be called with a token: the API, but for the sign of life of a person at a page."""
+    plain = unversioned(route)
+    return is_api(plain) and plain != "/api/active"
 
 
 def may_see(who: str, view: str) -> bool:

@@ -33,11 +33,16 @@ KNOWN = 2048
 
 @dataclass(slots=True)
 class Session:
-    """One browser that has signed in. ``began`` and ``seen`` are monotonic seconds."""
+    """One browser that has signed in. ``began`` and ``seen`` are monotonic seconds.
+
+    Attributes:
+        holds: Says alone whether it still holds, for a program with a token; None for a person.
+    """
 
     user: User
     began: float
     seen: float
+    holds: Callable[[], bool] | None = None
 
 
 class Sessions:
@@ -76,6 +81,8 @@ class Sessions:
 
     def good(self, session: Session) -> bool:
         """Whether a session still holds: not idle, not too old, and its user as the file says."""
+        if session.holds is not None:
+            return session.holds()
         now = self._clock()
         shared = session.user.role == SHARED_SCREEN
         idle = not shared and now - session.seen > self.idle_s

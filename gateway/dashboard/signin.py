@@ -113,6 +113,8 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
     if gate is None:
         own(request, HERE)
         return await handler(request)
+    if SESSION in request:  # a program, by its token: see `gateway.dashboard.bearer`
+        return await handler(request)
     token = request.cookies.get(gate.cookie, "")
     session = gate.sessions.get(token) if token else None
     who = session.user.role if session else NOBODY

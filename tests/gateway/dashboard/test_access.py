@@ -22,6 +22,7 @@ from gateway.dashboard import signin
 from gateway.dashboard.access import ANYBODY, NOBODY, ROLES, TABLE, may, may_change, may_see
 from gateway.dashboard.server import make_app, tls_context
 from gateway.dashboard.users import User, Users, save
+from gateway.dashboard.versions import is_api, unversioned, versioned
 from gateway.wire.commands import WARD
 from tests.certificates import Authority
 from tests.gateway.dashboard.conftest import free_port
@@ -107,11 +108,22 @@ def routes(app: web.Application) -> set[tuple[str, str]]:
 
 async def test_the_table_and_the_routes_are_the_same(place: Place) -> None:
     """A route that somebody adds is refused until it has a row, and this test says so."""
-    assert {(m, r) for m, r in routes(place.app) if m != "HEAD"} == set(TABLE)
+    assert {(m, unversioned(r)) for m, r in routes(place.app) if m != "HEAD"} == set(TABLE)
+
+
+async def test_every_route_of_the_api_has_its_version_and_no_other_route_has_one(place: Place) -> None:
+    found = routes(place.app)
+    plain = {(method, route) for method, route in found if is_api(route)}
+    assert {(method, versioned(route)) for method, route in plain} == {pair for pair in found if "/v1" in pair[1]}
+    for who in (NOBODY, *ROLES):
+        for method, route in plain:
+            assert may(who, method, route) == may(who, method, versioned(route))
 
 
 async def test_without_users_there_is_no_route_that_the_table_does_not_know(tmp_path: Path) -> None:
-    assert {(m, r) for m, r in routes(make_app(settings_in(tmp_path))) if m != "HEAD"} <= set(TABLE)
+    assert {(m, r) for m, r in routes(make_app(settings_in(tmp_path))) if m != "HEAD" and r == unversioned(r)} <= set(
+        TABLE
+    )
 
 
 async def test_every_route_and_method_as_everybody(place: Place) -> None:
