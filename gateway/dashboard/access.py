@@ -68,6 +68,12 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/login"): ANYBODY,
         ("POST", "/login"): ANYBODY,
         ("POST", "/logout"): ANYBODY,
+        ("GET", "/openid"): ANYBODY,  # to a trust's sign-in, and back
+        ("GET", "/openid/back"): ANYBODY,
+        ("POST", "/lock"): STAFF,
+        ("POST", "/unlock"): ANYBODY,
+        ("GET", "/pin"): STAFF,
+        ("POST", "/pin"): STAFF,
         ("GET", "/static"): ANYBODY,  # the program itself, which is public: no word about anybody
     }
 )

@@ -140,7 +140,7 @@ def _add_routes(app: web.Application, speed: float) -> None:
     app.router.add_static("/static", pages.STATIC)
     ward_api.add_routes(app)
     devices_api.add_routes(app)
-    signin.add_routes(app)
+    those_who_ask.add_routes(app)
     openapi.add_routes(app)
     add_versions(app)
 

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 ALGORITHM = "$argon2id$"
+ELSEWHERE = "openid"
+"""In place of the hash of somebody who signs in elsewhere, and who stands in no file here."""
 # RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes; a quarter of a second on a small computer.
 HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
 

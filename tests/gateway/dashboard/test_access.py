@@ -33,6 +33,7 @@ PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1",
          "/waveform/{device}/{stream}": "/waveform/dot-1/imu", "/static": "/static/base.css"}  # fmt: skip
 STREAMS = {"/events", "/waveform/{device}/{stream}"}
 REFUSED = {303, 401, 403}
+FORMS = {"/login", "/lock", "/unlock", "/pin"}
 
 Client = TestClient[Any, Any]
 
@@ -149,7 +150,7 @@ def check(who: str, method: str, route: str, answer: aiohttp.ClientResponse) -> 
         assert answer.status in {401, 405}, asked
     elif may(who, method, route):
         assert answer.status not in {401, 405} or route == "/login", asked
-        if route == "/login" and method == "POST":
+        if method == "POST" and route in FORMS:
             assert answer.status == 400, asked  # no form came with it
         elif route != "/logout":
             assert answer.status not in REFUSED, asked
@@ -162,11 +163,12 @@ def check(who: str, method: str, route: str, answer: aiohttp.ClientResponse) -> 
 
 def test_what_must_never_be_in_the_table() -> None:
     assert {key for key, allowed in TABLE.items() if NOBODY in allowed} == {
-        ("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/static"),
+        ("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/static"), ("POST", "/unlock"),
+        ("GET", "/openid"), ("GET", "/openid/back"),
     }  # fmt: skip
     # A viewer's screen hangs on a wall: it writes nothing but its own signing in and out.
     writes = {key for key, allowed in TABLE.items() if key[0] != "GET" and "viewer" in allowed}
-    assert writes == {("POST", "/login"), ("POST", "/logout"), ("POST", "/api/active")}
+    assert writes == {("POST", "/login"), ("POST", "/logout"), ("POST", "/unlock"), ("POST", "/api/active")}
     assert all(allowed <= ANYBODY for allowed in TABLE.values())
     assert not may("viewer", "GET", "/devices")
     assert {role: set(may_change(role)) for role in ROLES} == {
