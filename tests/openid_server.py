@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -79,7 +80,7 @@ def configure(about: Mapping[str, Any]) -> None:
                     "OPTIONS": {"context_processors": ["django.template.context_processors.request",
                                                        "django.contrib.auth.context_processors.auth",
                                                        "django.contrib.messages.context_processors.messages"]}}],
-        STATIC_URL="/static/", LOGIN_URL="/admin/login/", USE_TZ=True, SESSION_COOKIE_NAME="provider",
+        STATIC_URL="/static/", LOGIN_URL="/accounts/login/", USE_TZ=True, SESSION_COOKIE_NAME="provider",
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         OAUTH2_PROVIDER={
             "OIDC_ENABLED": True, "OIDC_RSA_PRIVATE_KEY": about["pem"], "PKCE_REQUIRED": True,
@@ -88,6 +89,12 @@ def configure(about: Mapping[str, Any]) -> None:
             "OAUTH2_VALIDATOR_CLASS": f"{__name__}.WithClaims",
         },
     )  # fmt: skip
+
+
+class Threads(ThreadingMixIn, WSGIServer):
+    """Answers several at one time, as a browser asks."""
+
+    daemon_threads = True
 
 
 class Quiet(WSGIRequestHandler):
@@ -105,14 +112,16 @@ def serve(path: Path) -> None:
     import django
 
     django.setup()
+    from django.contrib import admin
     from django.contrib.auth import get_user_model
+    from django.contrib.auth.views import LoginView
     from django.core.management import call_command
     from django.core.wsgi import get_wsgi_application
-    from django.urls import include, path as at
+    from django.urls import include
+    from django.urls import path as at
     from oauth2_provider import urls as oauth_urls
     from oauth2_provider.models import get_application_model
     from oauth2_provider.oauth2_validators import OAuth2Validator
-    from django.contrib import admin
 
     call_command("migrate", verbosity=0)
     for name in about["people"]:
@@ -130,10 +139,16 @@ def serve(path: Path) -> None:
             name = request.user.username
             return {"preferred_username": name, **about["people"][name]}
 
+    form = LoginView.as_view(template_name="admin/login.html")  # asks also somebody who has signed in
     this = sys.modules[__name__]
     vars(this)["WithClaims"] = WithClaims
-    vars(this)["urlpatterns"] = [at("admin/", admin.site.urls), at("o/", include(oauth_urls))]
-    server = make_server("127.0.0.1", about["port"], get_wsgi_application(), WSGIServer, Quiet)
+    vars(this)["urlpatterns"] = [
+        at("admin/", admin.site.urls),
+        at("accounts/login/", form),
+        at("o/", include(oauth_urls)),
+    ]
+    server = make_server("127.0.0.1", about["port"], get_wsgi_application(), Threads, Quiet)
+    server.base_environ["HTTPS"] = "on"
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(about["cert"], about["key"])
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
