@@ -185,7 +185,7 @@ class Provider:
                 "The provider's certificate is not trusted here: see dashboard.openid.ca_file."
             ) from None
         except (aiohttp.ClientError, TimeoutError, OSError):
-            raise ProviderError("The provider cannot be reached.") from None
+            raise ProviderError("The sign-in of the trust cannot be reached. Local accounts work.") from None
         try:
             found = orjson.loads(body)
         except orjson.JSONDecodeError:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from string import digits
 from time import monotonic
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ TRIES: Final = 5
 """Wrong PINs of one person in one browser; then the password is asked for."""
 MOST_KNOWN: Final = 2048
 """People at browsers; whoever signed in longest ago goes first."""
-ROWS = ("0123456789", "9876543210", "1470", "2580", "3690", "0852", "0741", "0963")
+ROWS = (digits, digits[::-1], "1470", "2580", "3690", "0852", "0741", "0963")
 
 
 def reason_against(pin: str) -> str:

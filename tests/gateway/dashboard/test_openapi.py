@@ -75,7 +75,7 @@ async def first_state(client: Client, query: str) -> Json:
 
 @pytest.mark.broker
 async def test_what_a_real_server_answers_is_as_the_document_says(client: Client) -> None:
-    assert without_entry(client.app) == set()  # type: ignore[arg-type]
+    assert without_entry(client.app) == set()
     for query in VIEWS:
         said("GET", "/events").validate(await first_state(client, query))
     tried = {

@@ -62,7 +62,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 async def test_every_route_and_method_with_a_token_of_every_role(place: Place) -> None:
     """What a role may of the API, and no page, whatever the role."""
-    every = sorted({route for _, route in routes(place.client.app)})  # type: ignore[arg-type]
+    every = sorted({route for _, route in routes(place.client.app)})
     for role in ROLES:
         for route in every:
             path = route.replace(unversioned(route), PATHS.get(unversioned(route), unversioned(route)))
