@@ -80,13 +80,14 @@ HISTORY_EXAMPLES = examples(
     "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
     "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
     "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
+    "rehab-gateway history export ward.toml p-01 > p-01.csv  # every measurement of p-01, for whoever evaluates",
     "rehab-gateway history retention ward.toml  # what is old, and what waits",
     "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
 )
 
 
 def history(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow, export or retention.")],
     config: ConfigFile,
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
     *,

@@ -28,6 +28,8 @@ ANYBODY: Allowed = PEOPLE | {NOBODY}
 STAFF: Allowed = frozenset({"clinician", "technician", "researcher", "admin"})
 KEEPERS: Allowed = frozenset({"technician", "admin"})
 CARERS: Allowed = frozenset({"clinician", "admin"})
+EVALUATORS: Allowed = frozenset({"researcher", "admin"})
+"""Whoever may take everything of a person away as a file."""
 FITTERS: Allowed = CARERS | KEEPERS
 """Whoever may put a sensor on somebody. A researcher reads."""
 
@@ -63,6 +65,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         **{("POST", f"/api/ward/{name}"): who for name, who in CHANGES.items() if name in WARD},
         **{("POST", f"/api/devices/{name}"): who for name, who in DEVICE_WORK.items()},
         ("GET", "/api/openapi.json"): PEOPLE,
+        ("GET", "/api/export"): EVALUATORS,
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,

@@ -42,6 +42,7 @@ class Entry:
 
 GATEWAY: Json = {**TEXT, "description": "Which gateway, where several are shown; by default the dashboard's own."}
 WINDOW: Json = {**NUMBER, "exclusiveMinimum": 0, "maximum": 1440, "default": 10}
+TIME: Json = {"type": "integer", "minimum": 0, "description": "Microseconds since 1970."}
 VIEW: Json = {"enum": ["ward", "beds", "devices"], "default": "ward"}
 CHANGE_STATUSES = {
     400: "This is no such change. Nothing was changed.",
@@ -103,6 +104,15 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
                 "gateway": GATEWAY,
             },
             needed=("metric",),
+            statuses={400: "The question is not whole.", 503: "The history cannot be read now."},
+        ),
+        ("GET", "/api/export"): Entry(
+            "Every measurement of one person as CSV with a header, series by series; discarded sessions are left out."
+            " A transfer that is cut off is not whole.",
+            TEXT,
+            content="text/csv",
+            query={"subject": {**TEXT, "description": "A pseudonym."}, "from_us": TIME, "to_us": TIME},
+            needed=("subject",),
             statuses={400: "The question is not whole.", 503: "The history cannot be read now."},
         ),
         ("GET", "/api/status"): Entry("How the dashboard itself is doing.", a("Status")),

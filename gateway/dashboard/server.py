@@ -23,7 +23,7 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import bearer, devices_api, openapi, page_states, pages, signin, ward_api
+from gateway.dashboard import bearer, devices_api, export, openapi, page_states, pages, signin, ward_api
 from gateway.dashboard import people as those_who_ask
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
@@ -119,7 +119,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
-    _add_routes(app, settings.speed)
+    _add_routes(app, settings)
     return app
 
 
@@ -129,9 +129,9 @@ def _open_log(settings: Settings) -> AccessLog:
     return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
-def _add_routes(app: web.Application, speed: float) -> None:
+def _add_routes(app: web.Application, settings: Settings) -> None:
     for path, name in PATHS.items():
-        app.router.add_get(path, _page(name, speed))
+        app.router.add_get(path, _page(name, settings.speed))
     app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
     app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
     app.router.add_get("/api/history", history)
@@ -142,6 +142,7 @@ def _add_routes(app: web.Application, speed: float) -> None:
     devices_api.add_routes(app)
     those_who_ask.add_routes(app)
     openapi.add_routes(app)
+    export.add_routes(app, settings)
     add_versions(app)
 
 
