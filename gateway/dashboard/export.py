@@ -42,7 +42,7 @@ async def export(request: web.Request) -> web.StreamResponse:
     _tell(request, subject)
     pages = rows_of(request.app[HISTORY], subject, from_us=int(from_us), to_us=int(to_us))
     try:
-        first = await asyncio.to_thread(next, pages, [])
+        first = await asyncio.to_thread(_next, pages)
     except (sqlite3.Error, OSError) as error:
         return _refuse(503, f"the history cannot be read: {error}")
     answer = web.StreamResponse(
@@ -64,10 +64,14 @@ async def _send(request: web.Request, answer: web.StreamResponse, page: list[Row
             await answer.write(as_csv(page))
             if not signin.still_may(request):
                 raise ConnectionResetError
-            page = await asyncio.to_thread(next, pages, [])
+            page = await asyncio.to_thread(_next, pages)
     except (sqlite3.Error, OSError):
         if request.transport is not None:
             request.transport.abort()  # not a whole file: nobody should take it for one
+
+
+def _next(pages: Iterator[list[Row]]) -> list[Row]:
+    return next(pages, [])
 
 
 def as_csv(rows: list[Row]) -> bytes:
