@@ -148,6 +148,41 @@ class Historian(Section):
     store: Store | None = Field(None, description="A remote store; none by default.")
 
 
+class OpenId(Section):
+    """A trust's own sign-in by OpenID Connect, beside the users of the users file."""
+
+    issuer: str = Field(description="Address of the provider exactly as its discovery document names it: https://…")
+    client_id: str = Field(min_length=1, description="Id under which the provider knows this dashboard.")
+    client_secret_file: Path | None = Field(
+        None, description="File that holds the client's secret and nothing else; none for a public client."
+    )
+    ca_file: Path | None = Field(
+        None, description="Certificate authority of the provider; by default those that the system trusts."
+    )
+    redirect_url: str | None = Field(
+        None,
+        description="Where the provider sends browsers back to, as it is registered there; by default where browsers"
+        " reach the pages, with /openid/back.",
+    )
+    label: str = Field("the trust's account", min_length=1, max_length=60, description="What people call it.")
+    scopes: list[str] = Field(
+        default_factory=lambda: ["openid", "profile"], description="What is asked for; 'openid' has to be among them."
+    )
+    name_claim: str = Field("preferred_username", description="Claim with the name that stands in every log.")
+    roles_claim: str = Field(
+        "roles", description="Claim with what a person is; with dots for one within another, as realm_access.roles."
+    )
+    roles: dict[str, Literal["clinician", "technician", "researcher", "admin"]] = Field(
+        description="What a person is there, and the role here: the first in this order that somebody has counts."
+    )
+    prompt: Literal["login", "select_account", "none sent"] = Field(
+        "login",
+        description="What the provider asks each time. 'login': everything, so that on a shared tablet nobody signs in"
+        " as whoever was there before.",
+    )
+    leeway_s: int = Field(60, ge=0, le=300, description="Seconds by which the provider's clock may differ from ours.")
+
+
 class Dashboard(Section):
     """The web pages."""
 
@@ -180,6 +215,7 @@ class Dashboard(Section):
     access_log_days: int = Field(
         365, ge=1, description="Entries of the log of who looked at what are deleted when they are older than this."
     )
+    openid: OpenId | None = Field(None, description="A trust's own sign-in; none by default.")
 
 
 class Prometheus(Section):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.model.usage import UsageError
 
 AUDIT_EXAMPLES = examples(
     "rehab-gateway audit ward.toml  # what happened, and is the record of it whole?",
     "rehab-gateway audit ward.toml --json | jq .what  # for other programs",
+    "rehab-gateway audit verify ward.toml  # is it whole, and the log of who looked at what too?",
 )
 
 
 def audit(
-    config: ConfigFile,
+    words: Annotated[
+        list[Path], typer.Argument(metavar="[verify] CONFIG", help="Configuration file (TOML); 'verify' only checks.")
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print every record as a line of JSON.")] = False,
 ) -> None:
@@ -24,7 +29,14 @@ def audit(
     Starts and stops, sessions, commands, clock steps, files set aside. Each record holds the
     SHA-256 of the one before; a record that was taken out or changed shows, and status is 1.
     """
+    *action, config = words
+    if [str(word) for word in action] not in ([], ["verify"]):
+        raise UsageError("say 'audit CONFIG', or 'audit verify CONFIG'")
     settings = load_settings(config)
+    if action:
+        from gateway.cli.verifying import verify
+
+        raise typer.Exit(verify(settings))
     from gateway.cli.audit import audit as show_audit
 
     raise typer.Exit(show_audit(settings, as_json=as_json))
@@ -80,13 +92,14 @@ HISTORY_EXAMPLES = examples(
     "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
     "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
     "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
+    "rehab-gateway history export ward.toml p-01 > p-01.csv  # every measurement of p-01, for whoever evaluates",
     "rehab-gateway history retention ward.toml  # what is old, and what waits",
     "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
 )
 
 
 def history(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow, export or retention.")],
     config: ConfigFile,
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
     *,

@@ -21,6 +21,7 @@ from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, prin
 from gateway.cli.group import CommandGroup
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
 from gateway.cli.session import session_app
+from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
 from gateway.machine.plain_text import FORMAT, OneLine, prepare_output, visible
 from gateway.model.usage import UsageError
@@ -43,6 +44,7 @@ app.add_typer(ward_app, name="ward")
 app.add_typer(session_app, name="session")
 app.add_typer(devices_app, name="devices")
 app.add_typer(driver_app, name="driver")
+app.add_typer(token_app, name="token")
 
 
 @app.callback()

@@ -11,6 +11,7 @@ from dsp.catalogue import METRICS
 from dsp.metric import LOINC, MDC, SNOMED, Metric
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.modality import Modality
+from gateway.dashboard import openapi
 from gateway.status.notice_rules import RULES
 from gateway.status.prometheus import METRICS as EXPOSED
 from gateway.status.prometheus import PREFIX
@@ -160,6 +161,7 @@ def _between(page: str, name: str, table: str) -> str:
 def write(docs: Path) -> None:
     """Make the pages of a docs folder anew."""
     (docs / "metrics.md").write_text(metrics_page(), "utf-8")
+    (docs / "openapi.json").write_text(openapi.text(), "utf-8")
     pages = {
         "architecture.md": with_modalities, "mqtt.md": with_topics, "operations.md": with_notices_and_metrics,
     }  # fmt: skip

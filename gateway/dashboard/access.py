@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from gateway.dashboard.versions import is_api, unversioned
 from gateway.wire.commands import WARD
 
 Role = Literal["viewer", "clinician", "technician", "researcher", "admin"]
@@ -27,6 +28,8 @@ ANYBODY: Allowed = PEOPLE | {NOBODY}
 STAFF: Allowed = frozenset({"clinician", "technician", "researcher", "admin"})
 KEEPERS: Allowed = frozenset({"technician", "admin"})
 CARERS: Allowed = frozenset({"clinician", "admin"})
+EVALUATORS: Allowed = frozenset({"researcher", "admin"})
+"""Whoever may take everything of a person away as a file."""
 FITTERS: Allowed = CARERS | KEEPERS
 """Whoever may put a sensor on somebody. A researcher reads."""
 
@@ -62,11 +65,19 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/api/ward"): STAFF,
         **{("POST", f"/api/ward/{name}"): who for name, who in CHANGES.items() if name in WARD},
         **{("POST", f"/api/devices/{name}"): who for name, who in DEVICE_WORK.items()},
+        ("GET", "/api/openapi.json"): PEOPLE,
+        ("GET", "/api/export"): EVALUATORS,
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,
         ("POST", "/login"): ANYBODY,
         ("POST", "/logout"): ANYBODY,
+        ("GET", "/openid"): ANYBODY,  # to a trust's sign-in, and back
+        ("GET", "/openid/back"): ANYBODY,
+        ("POST", "/lock"): STAFF,
+        ("POST", "/unlock"): ANYBODY,
+        ("GET", "/pin"): STAFF,
+        ("POST", "/pin"): STAFF,
         ("GET", "/static"): ANYBODY,  # the program itself, which is public: no word about anybody
     }
 )
@@ -85,8 +96,17 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
 
 
 def may(who: str, method: str, route: str) -> bool:
-    """Whether a role, or ``"nobody"``, may call a method of a route; HEAD is GET without the answer's body."""
-    return who in TABLE.get(("GET" if method == "HEAD" else method, route), frozenset())
+    """Whether a role, or ``"nobody"``, may call a method of a route; HEAD is GET without the answer's body.
+
+    A versioned route of the API is for whom the plain one is.
+    """
+    return who in TABLE.get(("GET" if method == "HEAD" else method, unversioned(route)), frozenset())
+
+
+def for_programs(route: str) -> bool:
+    """Whether a route may be called with a token: the API, but for the sign of life of a person at a page."""
+    plain = unversioned(route)
+    return is_api(plain) and plain != "/api/active"
 
 
 def may_see(who: str, view: str) -> bool:

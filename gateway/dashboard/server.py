@@ -23,14 +23,14 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import devices_api, page_states, pages, signin, ward_api
+from gateway.dashboard import bearer, devices_api, export, openapi, page_states, pages, signin, ward_api
+from gateway.dashboard import people as those_who_ask
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
-from gateway.dashboard.known_browsers import load_key
 from gateway.dashboard.live import Live, TooManyViewersError
 from gateway.dashboard.looks import LOOKS, Looks, people, slot_of, whose
 from gateway.dashboard.outside_text import clean
@@ -40,6 +40,7 @@ from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
+from gateway.dashboard.versions import add_versions
 from gateway.dashboard.ward_requests import WardRequests
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
 from gateway.machine.garbage import leave_alone, look_seldom
@@ -104,15 +105,13 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     site.use(feed)
     render, revision = partial(page_states.render, site), partial(page_states.revision, site)
     live = Live(render=render, revision=revision, on_shown=site.note_shown)
-    middlewares = [time_requests, only_from_here, signin.only_who_may]
+    middlewares = [time_requests, only_from_here, bearer.only_good_tokens, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
     proxies = app[PROXIES] = Proxies(settings.dashboard)
     app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
-        secure = settings.dashboard.cert_file is not None or settings.dashboard.public_url is not None
-        key, idle_minutes = load_key(settings.site.data), settings.dashboard.session_minutes
-        app[signin.GATE] = signin.make_gate(users, idle_minutes=idle_minutes, secure=secure, key=key)
+        those_who_ask.let_in(app, settings, users)
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(site, feed, live, past or open_past(settings), time.monotonic())
@@ -120,7 +119,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
-    _add_routes(app, settings.speed)
+    _add_routes(app, settings)
     return app
 
 
@@ -130,9 +129,9 @@ def _open_log(settings: Settings) -> AccessLog:
     return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
-def _add_routes(app: web.Application, speed: float) -> None:
+def _add_routes(app: web.Application, settings: Settings) -> None:
     for path, name in PATHS.items():
-        app.router.add_get(path, _page(name, speed))
+        app.router.add_get(path, _page(name, settings.speed))
     app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
     app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
     app.router.add_get("/api/history", history)
@@ -141,7 +140,10 @@ def _add_routes(app: web.Application, speed: float) -> None:
     app.router.add_static("/static", pages.STATIC)
     ward_api.add_routes(app)
     devices_api.add_routes(app)
-    signin.add_routes(app)
+    those_who_ask.add_routes(app)
+    openapi.add_routes(app)
+    export.add_routes(app, settings)
+    add_versions(app)
 
 
 async def _run_parts(app: web.Application) -> AsyncIterator[None]:
