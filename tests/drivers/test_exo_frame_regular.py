@@ -35,6 +35,7 @@ def one(kind: str, counter: int, *, two_legs: bool) -> bytes:
     }[kind]  # fmt: skip
 
 
+Steps = tuple[list[str], list[int]]  # what is sent in a step, and how its bytes are cut
 KINDS = ("lost", "twice", "spoilt", "cut", "zero", "other", "device", "half", "end", "jump", "long")
 step = st.tuples(
     st.lists(st.just("good") | st.sampled_from(("good", *KINDS)), max_size=12),
@@ -43,7 +44,7 @@ step = st.tuples(
 of_one = st.tuples(st.sampled_from((BOTH_LEGS, LEFT_ANKLE, NAMELESS)), st.lists(step, min_size=4, max_size=4))
 
 
-def steps_of(state: DeviceState, steps: list[tuple[list[str], list[int]]]) -> list[list[Frame]]:
+def steps_of(state: DeviceState, steps: list[Steps]) -> list[list[Frame]]:
     """Return the frames of each step, its bytes cut into pieces of such sizes."""
     counter, found = 0, [[Frame(0, "data", device(state))]]
     for kinds, cuts in steps:
@@ -72,12 +73,10 @@ def by_device(packets: list[Packets]) -> dict[tuple[int, str], Packet]:
     return found
 
 
-@given(st.lists(of_one, min_size=1, max_size=3))
-def test_a_step_of_many_means_the_same_as_part_by_part(
-    ward: list[tuple[DeviceState, list[tuple[list[str], list[int]]]]],
-) -> None:
+def compare(ward: list[list[list[Frame]]]) -> None:
+    """Decode the steps of devices together and each by itself, and compare all that comes of it."""
     together, apart = [ExoFrameDecoder() for _ in ward], [ExoFrameDecoder() for _ in ward]
-    for frames in zip(*(steps_of(*each) for each in ward), strict=True):
+    for frames in zip(*ward, strict=True):
         found = by_device(ExoFrameDecoder.decode_batch(together, Frames.of(frames)))
         expected = {
             (at, packet.stream): packet
@@ -88,6 +87,18 @@ def test_a_step_of_many_means_the_same_as_part_by_part(
         assert all(same(found[key], expected[key]) for key in expected)
     for one, other in zip(together, apart, strict=True):
         assert (one.faults, one.doubt) == (other.faults, other.doubt)
+
+
+@given(st.lists(of_one, min_size=1, max_size=3))
+def test_a_step_of_many_means_the_same_as_part_by_part(ward: list[tuple[DeviceState, list[Steps]]]) -> None:
+    compare([steps_of(*each) for each in ward])
+
+
+@pytest.mark.parametrize("wrong", KINDS)
+def test_one_thing_that_is_wrong_in_regular_steps_means_the_same_as_part_by_part(wrong: str) -> None:
+    good = ["good"] * 5, [300]
+    kinds = [good, good, (["good", "good", wrong, "good", "good"], [300]), good]
+    compare([steps_of(state, kinds) for state in (BOTH_LEGS, LEFT_ANKLE, NAMELESS)])
 
 
 @pytest.mark.parametrize(("state", "sample"), [(BOTH_LEGS, legs), (LEFT_ANKLE, limb), (NAMELESS, limb)])
