@@ -171,7 +171,8 @@ def _follow(told: Numbers, start: Numbers, steps: Sequence[Step], counts: Number
     one, went_us, waited_ns = ahead
     soon_us = np.repeat([step.soon_us for step in steps], counts)
     unclocked = np.repeat([not step.clocked for step in steps], counts)
-    return (one == 1) & (unclocked | ((went_us >= 0) & (went_us <= soon_us) & (waited_ns >= 0)))
+    follow: NDArray[np.bool_] = (one == 1) & (unclocked | ((went_us >= 0) & (went_us <= soon_us) & (waited_ns >= 0)))
+    return follow
 
 
 def _arrivals(pattern: Pattern, steps: Sequence[Step], counts: Numbers) -> Numbers:
@@ -179,5 +180,6 @@ def _arrivals(pattern: Pattern, steps: Sequence[Step], counts: Numbers) -> Numbe
     ends = np.cumsum([size for step in steps for size in step.sizes])
     begins = np.cumsum([0, *(len(step.data) + len(step.rest) for step in steps[:-1])])
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    arrival_ns = np.array([each for step in steps for each in step.arrival_ns], np.int64)
-    return arrival_ns[np.searchsorted(ends, np.repeat(begins, counts) + (nth + 1) * pattern.size)]
+    arrival_ns: Numbers = np.array([each for step in steps for each in step.arrival_ns], np.int64)
+    of_samples: Numbers = arrival_ns[np.searchsorted(ends, np.repeat(begins, counts) + (nth + 1) * pattern.size)]
+    return of_samples

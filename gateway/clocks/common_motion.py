@@ -78,7 +78,10 @@ def likeness(joints: Series, turning: Series, start_s: float) -> Floats:
     varied = (squares[n:] - squares[:-n]) - (sums[n:] - sums[:-n]) ** 2 / n
     length = np.sqrt(np.maximum(varied, 0.0)) * float(np.linalg.norm(rate))
     product = np.abs(np.correlate(about, rate, "valid"))
-    return np.divide(product, length, out=np.zeros(len(product)), where=length > 1e-9 * max(1.0, float(length.max())))
+    alike: Floats = np.divide(
+        product, length, out=np.zeros(len(product)), where=length > 1e-9 * max(1.0, float(length.max()))
+    )
+    return alike
 
 
 def main_turning(turned: Floats) -> Floats:
