@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ RATE_HZ = 100.0
 SECONDS = 34.0  # three stretches of ten, and what is beside them
 LATE_S = 0.060
 """By which the sensors' radio is later than the exoskeleton's cable: no clock can show it."""
-PLACES = ("left_shank", "left_thigh")
+PLACES: tuple[Literal["left_shank"], Literal["left_thigh"]] = ("left_shank", "left_thigh")
 
 
 @cache
@@ -74,7 +75,9 @@ def sensor(number: int, turned: Floats, late_s: float = LATE_S) -> list[Numbered
 
 def told(frames: list[Numbered], places: tuple[str, ...] = ("left_shank",)) -> list[Measurement]:
     """Return what a gateway tells of the offset, step by step."""
-    devices = [{"id": "exo", "driver": "exo_frame", "placement": "exoskeleton", "port": "/dev/exo"}]
+    devices: list[dict[str, Any]] = [
+        {"id": "exo", "driver": "exo_frame", "placement": "exoskeleton", "port": "/dev/exo"}
+    ]
     devices += [
         {"id": place.replace("_", "-"), "driver": "movella_dot", "placement": place, "address": f"00:00:00:00:00:0{k}",
          "options": {"mode": "rate"}}
