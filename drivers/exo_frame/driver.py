@@ -203,22 +203,23 @@ class ExoFrameDecoder(ColumnDecoder):
         """Return what may be nothing but samples that follow those before; None if it cannot be."""
         if not pieces or self._refused or self._came or self._framing.lost:
             return None
-        if not all(channel == DATA_CHANNEL for _, channel, _ in pieces):
+        arrival_ns, channels, came = zip(*pieces, strict=True)
+        if channels.count(DATA_CHANNEL) < len(channels):
             return None
         waited, size = self._framing.rest, self.pattern.size
-        data = waited + b"".join([piece for _, _, piece in pieces])
+        data = waited + b"".join(came)
         end = len(data) // size * size
         rest = data[end:]
         if not end or len(rest) > LONGEST_FRAME or END in rest:
             return None
-        sizes = [len(piece) for _, _, piece in pieces]
+        sizes = list(map(len, came))
         sizes[0] += len(waited)
         clock = self._continuity
         before = None if self._counter is None else (self._counter, 0, 0)
         if clock is not None:
             before = clock.newest
         return Step(
-            data[:end], rest, sizes, [arrival_ns for arrival_ns, _, _ in pieces], before,
+            data[:end], rest, sizes, arrival_ns, before,
             clocked=clock is not None, soon_us=0.0 if clock is None else clock.soon_us,
         )  # fmt: skip
 
@@ -249,8 +250,9 @@ class ExoFrameDecoder(ColumnDecoder):
                     pieces[at] = []
         told = Told()
         for at, own in enumerate(pieces):
-            ours[at].sort(own, told)
-            told.end(at)
+            if own:
+                ours[at].sort(own, told)
+                told.end(at)
         return found + cls._read(decoders, told)
 
     @classmethod

@@ -97,14 +97,15 @@ def _checked(wire: Bytes, good: NDArray[np.bool_]) -> Bytes:
     good &= (wire[:, -1] == 0) & wire[:, :-1].all(1)
     flat = wire.ravel().copy()
     row = np.flatnonzero(good)
-    at = row * width
+    at, ends = row * width, (row + 1) * width - 1
     while len(row):
         code = flat[at]
         flat[at] = 0
         at += code
-        short = at - row * width - (width - 1)  # 0 at the end of the frame
-        good[row[short > 0]] = False
-        row, at = row[short < 0], at[short < 0]
+        inside = at < ends
+        if not inside.all():
+            good[row[at > ends]] = False
+            row, at, ends = row[inside], at[inside], ends[inside]
     decoded = flat.reshape(-1, width)[:, 1:-1]
     whole, step = decoded.tobytes(), width - 2
     sums = [crc_hqx(whole[k : k + step - CRC_BYTES], CRC_START) for k in range(0, len(whole), step)]

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from drivers.driver import Driver
+from drivers.registry import make_driver
 from tests.radio import trial
 from tests.radio.__main__ import CANNOT_RUN, main, try_drivers
 from tests.radio.virtual_adapter import VHCI
@@ -28,12 +29,11 @@ async def test_a_driver_that_wants_options_has_those_of_its_device() -> None:
 
 
 async def test_a_trial_that_fails_at_one_driver_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = trial.make_driver
 
     def fails(name: str, *options: object) -> Driver:
         if name == "thermometer":
             raise ValueError("no such thing")
-        return made(name, *options)  # type: ignore[arg-type]
+        return make_driver(name, *options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trial, "make_driver", fails)
     wrong, right = await try_drivers(["thermometer", "heart_rate"], over_bluez=False)

@@ -36,7 +36,7 @@ PLACES: tuple[Literal["left_shank"], Literal["left_thigh"]] = ("left_shank", "le
 def walked(seed: int = 11) -> tuple[Floats, dict[str, Floats]]:
     """Return the joints' rates (n, 2), hip and knee in degrees/s, and what each sensor turns by (n, 3), rad/s."""
     body = WalkingBody(seed)
-    turned = {}
+    turned: dict[str, Floats] = {}
     for place in PLACES:
         motion = body.sensor(place, rate_hz=RATE_HZ, seed=5).read_until(SECONDS)
         assert motion is not None
