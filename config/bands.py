@@ -88,7 +88,9 @@ def read_band_file(path: Path, units: Mapping[str, str]) -> BandFile:
         text = path.read_text("utf-8")
         table = tomllib.loads(text)
     except OSError as error:
-        raise ConfigError([Problem(str(path), None, f"cannot be read: {(error.strerror or str(error)).lower()}")]) from None
+        raise ConfigError(
+            [Problem(str(path), None, f"cannot be read: {(error.strerror or str(error)).lower()}")]
+        ) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError([Problem(str(path), None, f"is not TOML: {error}")]) from None
     lines = locate(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -110,9 +111,37 @@ def history(
     raise typer.Exit(see_to_history(action, settings, subject, **options))
 
 
+REPORT_EXAMPLES = examples(
+    "rehab-gateway report ward.toml bay-c-20260922t091500z --pdf report.pdf  # by the Chromium of this computer",
+    "rehab-gateway report ward.toml bay-c-20260922t091500z --html report.html  # one file, to read or print",
+)
+
+
+def report(
+    config: ConfigFile,
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="Id of the session: see 'session show'.")],
+    *,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a PDF.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page, in one file.")] = None,
+    subject: Annotated[str, typer.Option(metavar="SUBJECT", help="Whose, where two sessions have one id.")] = "",
+    gateway: Annotated[str, typer.Option(metavar="GATEWAY", help="Of which gateway, likewise.")] = "",
+    baseline: Annotated[str, typer.Option(metavar="SESSION", help="The baseline; by default the first.")] = "",
+) -> None:
+    """Write the report of a session: results beside earlier ones, curves, gaps, and where each number is from.
+
+    Run this where the history is. What a change is held against is chosen by 'ward plan'.
+    """
+    settings = load_settings(config)
+    from gateway.cli.report import write
+    from gateway.results.report import Wanted
+
+    write(settings, Wanted(session, subject, gateway, baseline), html=html, pdf_file=pdf)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(epilog=AUDIT_EXAMPLES)(audit)
     app.command(epilog=ACCEPT_EXAMPLES)(accept)
     app.command("access-log", epilog=ACCESS_LOG_EXAMPLES)(access_log)
+    app.command(epilog=REPORT_EXAMPLES)(report)
     app.command(epilog=HISTORY_EXAMPLES)(history)

@@ -27,12 +27,14 @@ ANYBODY: Allowed = PEOPLE | {NOBODY}
 STAFF: Allowed = frozenset({"clinician", "technician", "researcher", "admin"})
 KEEPERS: Allowed = frozenset({"technician", "admin"})
 CARERS: Allowed = frozenset({"clinician", "admin"})
+READERS: Allowed = frozenset({"clinician", "researcher", "admin"})
+"""Whoever may read what a session gave, and a trend of years."""
 FITTERS: Allowed = CARERS | KEEPERS
 """Whoever may put a sensor on somebody. A researcher reads."""
 
 CHANGES: Mapping[str, Allowed] = MappingProxyType(
     {
-        **dict.fromkeys(("admit", "discharge", "move"), CARERS),
+        **dict.fromkeys(("admit", "discharge", "move", "plan"), CARERS),
         **dict.fromkeys(("assign", "take-off"), FITTERS),
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
         **dict.fromkeys(("session-correct", "session-discard"), CARERS),
@@ -51,6 +53,12 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/"): PEOPLE,
         ("GET", "/patient/{slot}"): PEOPLE,
         ("GET", "/devices"): STAFF,
+        ("GET", "/report/{session}"): READERS,
+        ("GET", "/report/{session}/pdf"): READERS,
+        ("GET", "/trend/{subject}"): READERS,
+        ("GET", "/api/report/{session}"): READERS,
+        ("GET", "/api/trend/{subject}"): READERS,
+        ("GET", "/api/bands"): STAFF,
         ("GET", "/beds"): STAFF,
         ("GET", "/bed/{bed}"): STAFF,
         ("GET", "/events"): PEOPLE,  # of the page that it is for: see `PAGE_OF_VIEW`

@@ -23,7 +23,7 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import devices_api, page_states, pages, signin, ward_api
+from gateway.dashboard import devices_api, page_states, pages, results_api, signin, ward_api
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
@@ -121,6 +121,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
     _add_routes(app, settings.speed)
+    results_api.add_routes(app, settings)
     return app
 
 

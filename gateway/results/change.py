@@ -18,7 +18,7 @@ from gateway.model.measurement import Quality
 MDC95_OF_SEM = 1.96 * math.sqrt(2.0)
 """Smallest detectable change, at 95 %, in standard errors of measurement: both measurements have one."""
 ROUNDING = 1e-9
-"""Of a change against its band, relative: 0.8 − 0.7 is not less than 0.1."""
+"""Of a change against its band, relative: the difference of 0.8 and 0.7 is not less than 0.1."""
 
 Sensors = tuple[tuple[str, str], ...]
 """Kind (or, where that is not known, id) and placement of each sensor, in order."""
@@ -84,7 +84,9 @@ class Comparison:
     judgements: tuple[Judgement, ...] = ()
 
 
-def compare(now: Result, earlier: Result | None, bands: Iterable[Band] = (), *, measure: str = "", protocol: str = "") -> Comparison:
+def compare(
+    now: Result, earlier: Result | None, bands: Iterable[Band] = (), *, measure: str = "", protocol: str = ""
+) -> Comparison:
     """Return a result beside an earlier one.
 
     Args:
