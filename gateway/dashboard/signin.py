@@ -174,6 +174,7 @@ async def who_am_i(request: web.Request) -> web.Response:
             "role": session.user.role,
             "idle_s": gate.sessions.idle_s,
             "may": may_change(session.user.role),
+            "reads": may(session.user.role, "GET", "/report/{session}"),
         }
         if gate and session
         else {}

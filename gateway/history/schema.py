@@ -154,8 +154,10 @@ CREATE TABLE IF NOT EXISTS ward_plans (
   gateway TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL, from_us INTEGER NOT NULL, bands TEXT NOT NULL,
   sessions_a_week INTEGER NOT NULL, epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL,
   PRIMARY KEY (gateway, subject, number, from_us)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS series_of_subject ON series (subject, metric);
 """
-"""What is planned for somebody from ``from_us`` on (``gateway.ward.plans``): empty and 0 where nothing is."""
+"""What is planned for somebody from ``from_us`` on (``gateway.ward.plans``): empty and 0 where nothing is. And the
+index by which the trend of a metric over years is found."""
 
 ARCHIVE = """
 CREATE TABLE minutes (series INTEGER NOT NULL REFERENCES series, minute INTEGER NOT NULL, kept INTEGER NOT NULL,

@@ -52,8 +52,8 @@ def appendix(report: Report) -> str:
         '<div class="scroll" role="region" aria-label="Where each number is from" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         "<p><small>Numbers are those of the measurements in the outbox of their gateway, as the history keeps them. The"
-        " mean of a session leaves out the minutes in which a measurement was degraded, where there are others; a count"
-        " is the sum.</small></p></section>"
+        " value of a session is the mean of the measurements that are ok; where most are not, of all, and degraded. A"
+        " count is the sum.</small></p></section>"
     )
 
 

@@ -8,12 +8,12 @@ from gateway.history.minutes import MINUTE_US
 from gateway.results.notes import Mark
 from gateway.results.past_sessions import PastSession
 from gateway.results.spans import Curve, Points
-from gateway.results.wording import local, number, safe
+from gateway.results.wording import SIDES, local, number, safe
 
 WIDTH, HEIGHT = 640, 150
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 24
 """Margins, in units of the drawing."""
-ROWS_MOST = 12
+SPANS_MOST = 12
 """Of the table beside a curve: spans of as many whole minutes as it takes."""
 TICKS = 4
 
@@ -21,10 +21,12 @@ TICKS = 4
 def chart(curve: Curve, session: PastSession, marks: Sequence[Mark]) -> str:
     """Return a curve as a figure: drawing, sentence and table."""
     text = sentence(curve)
+    name = curve.metric.title + (f", {curve.metric.unit_text}" if curve.metric.unit_text else "")
     return (
-        f'<figure class="curve"><figcaption>{safe(curve.metric.title)}{_unit(curve)}</figcaption>'
+        f'<figure class="curve"><figcaption>{safe(name)}</figcaption>'
+        f'<div class="scroll" role="region" aria-label="{safe(name)}" tabindex="0">'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{safe(text)}">'
-        f"{''.join(_drawing(curve, marks))}</svg><p>{safe(text)}</p>{table(curve, session)}</figure>"
+        f"{''.join(_drawing(curve, marks))}</svg>{table(curve, session)}</div><p>{safe(text)}</p></figure>"
     )
 
 
@@ -46,20 +48,20 @@ def table(curve: Curve, session: PastSession) -> str:
     """Return the curve as a table: the mean of each span of minutes, and a dash where nothing was measured."""
     first = min(points[0][0] for points in curve.sides.values())
     last = max(points[-1][0] for points in curve.sides.values())
-    span = -(-(last - first + 1) // ROWS_MOST)
-    heads = "".join(f'<th scope="col">{safe("mean" if side == "none" else side)}</th>' for side in curve.sides)
-    rows = []
-    for begin in range(first, last + 1, span):
-        cells = "".join(
-            f"<td>{number(_mean(points, begin, begin + span), curve.metric.digits)}</td>"
-            for points in curve.sides.values()
-        )
-        rows.append(f'<tr><th scope="row">{local(begin * MINUTE_US):%H:%M}</th>{cells}</tr>')
-    every = "each minute" if span == 1 else f"{span} minutes from"
+    span = -(-(last - first + 1) // SPANS_MOST)
+    begins = range(first, last + 1, span)
+    heads = "".join(f'<th scope="col">{local(begin * MINUTE_US):%H:%M}</th>' for begin in begins)
+    rows = "".join(
+        f'<tr><th scope="row">{safe(SIDES.get(side) or "mean")}</th>'
+        + "".join(f"<td>{number(_mean(points, at, at + span), curve.metric.digits)}</td>" for at in begins)
+        + "</tr>"
+        for side, points in curve.sides.items()
+    )
+    every = "Minute" if span == 1 else f"{span} minutes from"
     name = safe(f"{curve.metric.title} of session {session.session}")
     return (
         f'<table class="beside"><caption class="visually-hidden">{name}</caption>'
-        f'<thead><tr><th scope="col">{every}</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        f'<thead><tr><th scope="col">{every}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
     )
 
 

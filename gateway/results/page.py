@@ -142,8 +142,10 @@ def _row(line: Line, report: Report) -> str:
     side = wording.SIDES.get(line.measured.side, "")
     name = safe(line.metric.title) + (f" <small>{side}</small>" if side else "")
     chosen = report.bands is not None
+    more = wording.more_digits(line.measured.result, line.metric)
     return (
-        f'<tr><th scope="row">{name}</th><td>{safe(result_words(line.measured.result, line.metric))}{_trials(line)}</td>'
+        f'<tr><th scope="row">{name}</th>'
+        f"<td>{safe(result_words(line.measured.result, line.metric, more))}{_trials(line)}</td>"
         f"{_compared(line.previous, line, chosen=chosen)}{_compared(line.baseline, line, chosen=chosen)}"
         f'<td><a href="#source-{line.source}">[{line.source}]</a></td></tr>'
     )
@@ -160,10 +162,16 @@ def _trials(line: Line) -> str:
 
 
 def _compared(comparison: Comparison, line: Line, *, chosen: bool) -> str:
-    earlier = comparison.earlier
-    value = "–" if earlier is None else f"{safe(result_words(earlier, line.metric))}<small>{day(earlier.at_us)}</small>"
+    earlier, more = comparison.earlier, wording.more_digits(line.measured.result, line.metric)
+    value = (
+        "–"
+        if earlier is None
+        else f"{safe(result_words(earlier, line.metric, more))}<small>{day(earlier.at_us)}</small>"
+    )
     change = (
-        "" if comparison.change is None else f"<b>{safe(with_unit(comparison.change, line.metric, signed=True))}</b>"
+        ""
+        if comparison.change is None
+        else f"<b>{safe(with_unit(comparison.change, line.metric, signed=True, more=more))}</b>"
     )
     said = "".join(f"<small>{safe(text)}</small>" for text in wording.verdicts(comparison, chosen=chosen))
     return f"<td>{value}</td><td>{change}{said}</td>"
@@ -212,15 +220,15 @@ def _curves(report: Report) -> str:
 
 def _quality(report: Report) -> str:
     doubtful = [
-        f"{line.metric.title} ({wording.SIDES.get(line.measured.side) or 'no side'}): {line.measured.degraded} degraded,"
-        f" {line.measured.invalid} invalid of {line.measured.n}"
+        f"{line.metric.title} ({wording.SIDES.get(line.measured.side) or 'no side'}):"
+        f" {line.measured.degraded} degraded, {line.measured.invalid} invalid of {line.measured.n}"
         for line in report.lines
         if line.measured.degraded or line.measured.invalid
     ]
     rows = [(clock(gap.from_us), clock(gap.to_us), duration(gap.to_us - gap.from_us)) for gap in report.gaps]
     gaps = _listed(
         "Gaps and quality", ("Nothing measured from", "To", "For"), rows,
-        "No whole minute of the session is without a measurement.",
+        "Nothing was missing for a minute or longer.",
     )  # fmt: skip
     listed = "".join(f"<li>{safe(text)}</li>" for text in doubtful)
     told = f"<ul>{listed}</ul>" if listed else "<p>Every measurement is of good quality.</p>"

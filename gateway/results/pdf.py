@@ -16,8 +16,7 @@ GENTLY = 10
 OPTIONS = (
     "--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-extensions", "--disable-dev-shm-usage", "--no-pdf-header-footer",
-    "--export-tagged-pdf", "--generate-pdf-document-outline", "--blink-settings=scriptEnabled=false",
-    "--proxy-server=127.0.0.1:9",
+    "--export-tagged-pdf", "--generate-pdf-document-outline", "--proxy-server=127.0.0.1:9",
 )  # fmt: skip
 
 

@@ -17,10 +17,10 @@ from gateway.results.sources import Source, Trial, sources_of, trials_of
 from gateway.results.spans import Curve, Gap, curves_of, gaps_of
 from gateway.results.values import Measured, kinds_of_sensors, measured_in, nearest
 
-LOOKED_AT = 40
-"""Sessions that are looked through for an earlier result, from either end: of the same protocol, so weeks or months."""
-A_LOOK = 8
-"""Of them that are read at once."""
+LOOKS = (1, 3, 6, 10, 20)
+"""Sessions of the same protocol that are looked through for an earlier result, from either end, and how many at once:
+most have what the one beside them has."""
+
 
 Key = tuple[str, str]
 Choose = Callable[[Sequence[Result]], Result | None]
@@ -61,7 +61,7 @@ class Report:
         lines: The results, tests first.
         sources: Where each number is from.
         curves: What changed within the session.
-        gaps: Stretches of whole minutes without any measurement.
+        gaps: Stretches of a minute and more without any measurement.
         notes: Body, sensors, marks, corrections.
     """
 
@@ -138,13 +138,15 @@ class _Looks:
         """Return for each metric and side what each session gave that did, in the order of the sessions."""
         found: dict[Key, list[list[Measured]]] = {key: [] for key in self._keys}
         wanting = set(self._keys)
-        for at in range(0, min(len(sessions), LOOKED_AT), A_LOOK):
-            if not wanting:
+        at = 0
+        for look in LOOKS:
+            here = sessions[at : at + look]
+            if not wanting or not here:
                 break
-            here = sessions[at : at + A_LOOK]
-            gave = measured_in(self._reader, here, self._kinds)
+            at += look
+            gave = measured_in(self._reader, here, self._kinds, sorted({metric for metric, _ in wanting}))
             for session in here:
-                for key in self._keys:
+                for key in wanting:
                     if same := [one for one in gave[session.session] if one.key == key]:
                         found[key].append(same)
             wanting = {key for key in wanting if not any(_is_good(same) for same in found[key])}

@@ -1,10 +1,9 @@
-"""What changed within a session, minute by minute; and the minutes in which nothing was measured."""
+"""What changed within a session, minute by minute; and when nothing was measured for a minute or longer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from dsp.catalogue import CATALOGUE
 from dsp.metric import Metric
@@ -71,7 +70,7 @@ def _points(reader: HistoryReader, series: tuple[int, ...]) -> Points:
 
 
 def gaps_of(reader: HistoryReader, session: PastSession, now_us: int) -> list[Gap]:
-    """Return the stretches of whole minutes within a session in which nothing was measured of a body."""
+    """Return the stretches of a minute and more within a session in which nothing was measured of a body."""
     marks = ", ".join("?" * len(session.parts))
     kept = [metric for metric, about in CATALOGUE.items() if not {about.group} & LEFT_OUT]
     which = (
@@ -79,13 +78,13 @@ def gaps_of(reader: HistoryReader, session: PastSession, now_us: int) -> list[Ga
     )
     values = (*session.parts, session.subject, *kept)
     rows = reader.rows(
-        f"SELECT DISTINCT minute FROM ({counted(reader, which)}) ORDER BY minute", (*values, *values)  # noqa: S608
-    )  # fmt: skip
-    first, last = session.started_us // MINUTE_US, (session.ended_us or now_us) // MINUTE_US
-    edges = [first - 1, *(minute for (minute,) in rows if first <= minute <= last), last + 1]
-    found = [
-        Gap(max(session.started_us, (before + 1) * MINUTE_US), min(session.ended_us or now_us, after * MINUTE_US))
-        for before, after in pairwise(edges)
-        if after - before > 1
-    ]
-    return [gap for gap in found if gap.to_us - gap.from_us >= MINUTE_US]
+        f"SELECT min(first_us), max(last_us) FROM ({counted(reader, which)}) GROUP BY minute ORDER BY minute",  # noqa: S608 - our own text
+        (*values, *values),
+    )
+    ends_us = session.ended_us or now_us
+    found, until_us = [], session.started_us
+    for first_us, last_us in [*rows, (ends_us, ends_us)]:
+        if min(first_us, ends_us) - until_us >= MINUTE_US:
+            found.append(Gap(until_us, min(first_us, ends_us)))
+        until_us = max(until_us, last_us)
+    return found

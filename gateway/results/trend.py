@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import orjson
+
 from dsp.catalogue import CATALOGUE
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
@@ -17,7 +19,7 @@ from gateway.model.measurement import Quality
 from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
 from gateway.results.past_sessions import PastSession, sessions_of
 from gateway.results.plans import plans_of
-from gateway.results.values import LEFT_OUT, counted, order
+from gateway.results.values import LEFT_OUT, order, uncounted
 
 By = Literal["session", "day", "week"]
 DAY_US: Final = 86_400_000_000
@@ -27,6 +29,14 @@ MONDAY: Final = 4
 BY_SESSION_DAYS, BY_DAY_DAYS = 45, 200
 """Up to so many days are shown by session, and by day; longer ones by week."""
 LONGEST_DAYS: Final = 4000
+LATE_US: Final = 60_000_000
+"""So long after the end of a session what was measured in it may still be told."""
+NEVER_US: Final = 2**62
+MINUTES: Final = "minutes"
+SUMS: Final = (
+    "sum(n), sum(degraded), sum(valued), sum(total), sum(CASE WHEN degraded = 0 THEN valued END),"
+    " sum(CASE WHEN degraded = 0 THEN total END), min(low), max(high), min(minute)"
+)
 FIRST_SHOWN = ("tmwt10_speed", "walking_speed", "tug_total", "mwt6_distance", "cadence", "heart_rate")
 """What is shown where nobody has chosen a metric, as far as there is such."""
 
@@ -110,7 +120,7 @@ def make_trend(reader: HistoryReader, subject: str, window: Window) -> Trend:
         raise UnknownSubjectError(f"The history knows nobody of the pseudonym '{subject}'.")
     simulated = every[-1].simulated
     shown = [one for one in every if one.simulated == simulated and not one.discarded]
-    metrics = metrics_of(reader, subject, simulated=simulated)
+    metrics = metrics_of(reader, subject)
     metric = window.metric or next((one for one in (*FIRST_SHOWN, *metrics) if one in metrics), "")
     plans = plans_of(reader, subject)
     return Trend(
@@ -123,9 +133,9 @@ def make_trend(reader: HistoryReader, subject: str, window: Window) -> Trend:
     )  # fmt: skip
 
 
-def metrics_of(reader: HistoryReader, subject: str, *, simulated: bool) -> list[str]:
+def metrics_of(reader: HistoryReader, subject: str) -> list[str]:
     """Return the metrics that there are of a subject, tests first."""
-    rows = reader.rows("SELECT DISTINCT metric FROM series WHERE subject = ? AND simulated = ?", (subject, simulated))
+    rows = reader.rows("SELECT DISTINCT metric FROM series WHERE subject = ?", (subject,))
     found = [
         metric
         for (metric,) in rows
@@ -136,16 +146,24 @@ def metrics_of(reader: HistoryReader, subject: str, *, simulated: bool) -> list[
 
 def lines_of(reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window) -> list[TrendLine]:
     """Return the lines of a metric within a window."""
-    owners = {part: one.session for one in sessions for part in one.parts}
+    owners = {part: one for one in sessions for part in one.parts}
+    long = [part for part, one in owners.items() if _is_long(one, window.step)]
     lines: dict[tuple[str, str], dict[tuple[int, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for part, side, algorithm, day, *sums in _rows(reader, sessions, metric, window):
-        if (session := owners.get(part)) is not None:
-            lines[side, algorithm][_bucket(day, session, window.step)].append(sums)
+    for part, side, algorithm, *sums in _rows(reader, sessions, metric, window, long):
+        if (owner := owners.get(part)) is not None:
+            day = sums[-1] * MINUTE_US // DAY_US
+            lines[side, algorithm][_bucket(day, owner.session, window.step)].append(sums)
     made = [
         TrendLine(side, algorithm, sorted((_point(at, parts, metric) for at, parts in of.items()), key=_when))
         for (side, algorithm), of in lines.items()
     ]
     return sorted(made, key=lambda line: (line.side, line.algorithm))
+
+
+def _is_long(one: PastSession, step: By) -> bool:
+    """Whether a session may lie in two days, or weeks: only of such the minutes have to be told apart."""
+    ends_us = NEVER_US if one.ended_us is None else one.ended_us + LATE_US
+    return step != "session" and one.started_us // DAY_US != ends_us // DAY_US
 
 
 def _when(point: TrendPoint) -> int:
@@ -170,20 +188,28 @@ def _point(bucket: tuple[int, str], parts: Iterable[Any], metric: str) -> TrendP
     else:
         value, fine = (good_total / good, True) if good else (total / valued if valued else None, False)
     quality: Quality = "invalid" if value is None else "ok" if fine else "degraded"
-    begin = at_us or min(row[8] for row in rows)
+    begin = at_us or min(row[8] for row in rows) * MINUTE_US
     return TrendPoint(begin, value, min(lows, default=None), max(highs, default=None), n, quality, session)
 
 
-def _rows(reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window) -> list[Any]:
+def _rows(
+    reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window, long: Sequence[str]
+) -> Iterable[Any]:
+    """Yield part, side, algorithm and sums: of a series at once, of those of long sessions day by day."""
     if not sessions:
-        return []
-    which = "SELECT id FROM series WHERE subject = ? AND metric = ? AND simulated = ?"
+        return
     of = (sessions[0].subject, metric, sessions[0].simulated)
-    first, last = window.from_us // MINUTE_US, -(-window.to_us // MINUTE_US)
-    return reader.rows(
-        f"SELECT s.session, s.side, s.algorithm, minute / 1440, sum(n), sum(degraded), sum(valued), sum(total),"  # noqa: S608 - our own text
-        " sum(CASE WHEN degraded = 0 THEN valued END), sum(CASE WHEN degraded = 0 THEN total END), min(low), max(high),"
-        f" min(m.first_us) FROM ({counted(reader, which)}) m JOIN series s ON s.id = m.series"
-        " WHERE minute >= ? AND minute < ? GROUP BY m.series, minute / 1440",
-        (*of, *of, first, last),
-    )
+    within = (window.from_us // MINUTE_US, -(-window.to_us // MINUTE_US))
+    named = orjson.dumps(long).decode()
+    by_day = "s.id, minute / 1440"
+    for table, group, condition in (
+        (MINUTES, "s.id", "NOT IN"),
+        (MINUTES, by_day, "IN"),
+        (uncounted(reader), by_day, ""),
+    ):
+        chosen = f"AND s.session {condition} (SELECT value FROM json_each(?))" if condition else ""  # noqa: S608 - our own text
+        yield from reader.rows(
+            f"SELECT s.session, s.side, s.algorithm, {SUMS} FROM series s CROSS JOIN {table} m ON m.series = s.id"  # noqa: S608 - our own text
+            f" WHERE s.subject = ? AND s.metric = ? AND s.simulated = ? {chosen} AND minute >= ? AND minute < ?"
+            f" GROUP BY {group}", (*of, *((named,) if condition else ()), *within),
+        )  # fmt: skip

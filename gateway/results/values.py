@@ -1,8 +1,8 @@
 """What sessions gave: the value of each metric and side, with what measured it and how good it is.
 
-A value is made of minute values, which are kept for ever, and of the rows that are not in them yet. Of numbers that
-are measured again and again it is their mean, over the minutes in which none was degraded; where every minute has a
-degraded one, the mean of all, and degraded itself. Of counts it is the sum.
+Of numbers that are measured again and again a value is the mean of those of good quality; where fewer than half are,
+the mean of all, and degraded itself. Of counts it is the sum. Where retention has deleted the rows, minute values
+stand for them, which are kept for ever: of these the minutes count in which nothing was degraded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dsp.catalogue import CATALOGUE
+from dsp.catalogue import CATALOGUE, METRICS
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import SEPARATOR
@@ -24,6 +24,9 @@ from gateway.results.plans import has_table
 
 LEFT_OUT = frozenset({"event", "device"})
 """Kinds and groups that say nothing of how a session went: contacts, batteries."""
+GOOD_SHARE = 0.5
+"""Of the values of a session: where fewer are of good quality, the session's value is degraded. A proposal of ours."""
+NOT_EVENTS = [metric.id for metric in METRICS if not {metric.kind, metric.group} & LEFT_OUT]
 AT_ONCE = 400
 """Sessions of one query: SQLite takes some thousand values."""
 
@@ -65,6 +68,19 @@ class Measured:
         return self.metric, self.side
 
 
+ROW_SUMS = (
+    "SELECT series, count(*), sum(quality = 1), sum(quality = 2), sum(quality < 2 AND value IS NOT NULL),"
+    " sum(CASE WHEN quality < 2 THEN value END), sum(quality = 0 AND value IS NOT NULL),"
+    " sum(CASE WHEN quality = 0 THEN value END), min(start_us), max(end_us) FROM measurements"
+)
+MINUTE_SUMS = (
+    "SELECT series, sum(n), sum(degraded), sum(invalid), sum(valued), sum(total),"
+    " sum(CASE WHEN degraded = 0 THEN valued END), sum(CASE WHEN degraded = 0 THEN total END), min(first_us),"
+    " max(last_us) FROM minutes"
+)
+"""Series; how many there are, degraded, invalid, with a value; sum of these; the good ones and their sum; from, to."""
+
+
 def kinds_of_sensors(reader: HistoryReader) -> dict[str, str]:
     """Return the driver of each device that was ever worn: one sensor of a kind is as good as another."""
     if not has_table(reader, "ward_placements"):
@@ -73,17 +89,15 @@ def kinds_of_sensors(reader: HistoryReader) -> dict[str, str]:
 
 
 def measured_in(
-    reader: HistoryReader, sessions: Sequence[PastSession], kinds: dict[str, str]
+    reader: HistoryReader, sessions: Sequence[PastSession], kinds: dict[str, str], metrics: Sequence[str] = NOT_EVENTS
 ) -> dict[str, list[Measured]]:
-    """Return what each session gave, by its id; of each metric and side what measured most stands first."""
+    """Return what each session of a subject gave, by its id; of each metric and side what measured most is first."""
     owners = {(part, one.simulated): one for one in sessions for part in one.parts}
     found: dict[str, list[Measured]] = {one.session: [] for one in sessions}
     rows: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
-    for row in _rows(reader, sessions):
-        number, part, simulated, metric, side, unit, algorithm, devices, placement, *sums = row
-        about = CATALOGUE.get(metric)
-        owner = owners.get((part, bool(simulated)))
-        if about is None or owner is None or {about.kind, about.group} & LEFT_OUT:
+    for row in _rows(reader, sessions, metrics):
+        number, part, simulated, metric, side, unit, algorithm, devices, placement, _, *sums = row
+        if (owner := owners.get((part, bool(simulated)))) is None:
             continue
         key = (owner.session, metric, side, unit, algorithm, _sensors(devices, placement, kinds))
         rows[key].append((number, devices, sums))
@@ -111,12 +125,12 @@ def _measured(key: tuple[Any, ...], parts: Iterable[Any]) -> Measured:
     series, devices, sums = zip(*parts, strict=True)
     n, degraded, invalid, valued, total, good, good_total = (sum(part[i] or 0 for part in sums) for i in range(7))
     if CATALOGUE[metric].kind == "count":
-        value, quality = (total if valued else None), ("ok" if not degraded else "degraded")
-    elif good:
-        value, quality = good_total / good, "ok"
+        value, fine = (total if valued else None), not degraded
+    elif good and n - degraded - invalid >= GOOD_SHARE * (n - invalid):
+        value, fine = good_total / good, True
     else:
-        value, quality = (total / valued if valued else None), "degraded"
-    graded: Quality = "invalid" if value is None else "ok" if quality == "ok" else "degraded"
+        value, fine, good = (total / valued if valued else None), False, 0
+    graded: Quality = "invalid" if value is None else "ok" if fine else "degraded"
     last_us = max(part[8] for part in sums)
     result = Result(session, last_us, value, unit, graded, good or valued, algorithm, sensors)
     named = dict.fromkeys(device for one in devices for device in one.split(SEPARATOR))
@@ -126,33 +140,46 @@ def _measured(key: tuple[Any, ...], parts: Iterable[Any]) -> Measured:
     )  # fmt: skip
 
 
-def _rows(reader: HistoryReader, sessions: Sequence[PastSession]) -> Iterable[Any]:
-    parts = [(part, one.subject) for one in sessions for part in one.parts]
+def _rows(reader: HistoryReader, sessions: Sequence[PastSession], metrics: Sequence[str]) -> Iterable[Any]:
+    """Yield the sums of each series: those of its rows, and those of the minutes whose rows were deleted."""
+    parts = [part for one in sessions for part in one.parts]
     for at in range(0, len(parts), AT_ONCE):
-        ids = [part for part, _ in parts[at : at + AT_ONCE]]
-        marks = ", ".join("?" * len(ids))
-        which = f"SELECT id FROM series WHERE session IN ({marks}) AND subject = ?"
-        yield from reader.rows(
-            "SELECT s.id, s.session, s.simulated, s.metric, s.side, s.unit, s.algorithm, s.devices, s.placement,"
-            " sum(m.n), sum(m.degraded), sum(m.invalid), sum(m.valued), sum(m.total),"
-            " sum(CASE WHEN m.degraded = 0 THEN m.valued END), sum(CASE WHEN m.degraded = 0 THEN m.total END),"
-            f" min(m.first_us), max(m.last_us) FROM series s JOIN ({counted(reader, which)}) m ON m.series = s.id"
-            " GROUP BY s.id",
-            [*ids, parts[0][1], *ids, parts[0][1]],
+        ids = parts[at : at + AT_ONCE]
+        which = (
+            f"SELECT id FROM series WHERE session IN ({_marks(ids)}) AND subject = ? AND metric IN ({_marks(metrics)})"  # noqa: S608 - our own text
         )
+        of = (*ids, sessions[0].subject, *metrics)
+        yield from reader.rows(
+            "SELECT s.id, s.session, s.simulated, s.metric, s.side, s.unit, s.algorithm, s.devices, s.placement, m.*"  # noqa: S608
+            f" FROM ({ROW_SUMS} WHERE series IN ({which}) GROUP BY series"
+            f" UNION ALL {MINUTE_SUMS} WHERE kept = 0 AND series IN ({which}) GROUP BY series) m"
+            " JOIN series s ON s.id = m.series", (*of, *of),
+        )  # fmt: skip
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def counted(reader: HistoryReader, which: str) -> str:
     """Return a query for the minutes of series (``which``), with the rows that are not counted in them yet."""
+    return (
+        f"SELECT series, minute, valued, total, first_us, last_us FROM minutes WHERE series IN ({which})"  # noqa: S608 - our own text
+        f" UNION ALL SELECT series, minute, valued, total, first_us, last_us FROM {uncounted(reader)} WHERE series IN ({which})"
+    )
+
+
+def uncounted(reader: HistoryReader) -> str:
+    """Return a table of the rows that are in no minute yet, as if each were one."""
     found = reader.rows("SELECT rolled_id, (SELECT coalesce(max(id), 0) FROM measurements) FROM upkeep", ())
     rolled, newest = found[0] if found else (0, 0)
-    plus = "+" if newest - rolled <= UNCOUNTED_MOST else ""  # few: found by their ids, and not by their series
+    series = "+series AS series" if newest - rolled <= UNCOUNTED_MOST else "series"  # few are found by their ids
     return (
-        "SELECT series, minute, n, degraded, invalid, valued, total, first_us, last_us, low, high FROM minutes"  # noqa: S608 - our own text
-        f" WHERE series IN ({which}) UNION ALL SELECT series, end_us / {MINUTE_US}, 1, quality = 1, quality = 2,"
-        " quality < 2 AND value IS NOT NULL, CASE WHEN quality < 2 THEN coalesce(value, 0.0) ELSE 0.0 END, start_us,"
-        " end_us, CASE WHEN quality < 2 THEN value END, CASE WHEN quality < 2 THEN value END"
-        f" FROM measurements WHERE id > {rolled} AND {plus}series IN ({which})"
+        f"(SELECT {series}, end_us / {MINUTE_US} AS minute, 1 AS n, quality = 1 AS degraded, quality = 2 AS invalid,"  # noqa: S608 - our own text
+        " quality < 2 AND value IS NOT NULL AS valued, CASE WHEN quality < 2 THEN coalesce(value, 0.0) ELSE 0.0 END"
+        " AS total, CASE WHEN quality < 2 THEN value END AS low, CASE WHEN quality < 2 THEN value END AS high,"
+        " start_us AS first_us, end_us AS last_us"
+        f" FROM measurements WHERE id > {rolled})"
     )
 
 

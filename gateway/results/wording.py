@@ -31,9 +31,9 @@ def number(value: float | None, digits: int, *, signed: bool = False) -> str:
     return text.replace("-", "\u2212")
 
 
-def with_unit(value: float | None, metric: Metric, *, signed: bool = False) -> str:
-    """Return a value with the unit of its metric."""
-    text = number(value, metric.digits, signed=signed)
+def with_unit(value: float | None, metric: Metric, *, signed: bool = False, more: int = 0) -> str:
+    """Return a value with the unit of its metric; ``more`` decimals than one measurement has, of a mean."""
+    text = number(value, metric.digits + more, signed=signed)
     joint = "" if metric.unit_text in ("", "°") else "\u00a0"
     return text if value is None else f"{text}{joint}{metric.unit_text}"
 
@@ -76,11 +76,16 @@ def duration(us: int) -> str:
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
-def result_words(result: Result | None, metric: Metric) -> str:
+def more_digits(result: Result, metric: Metric) -> int:
+    """Return how many more decimals a mean is worth: a change of means can be less than one measurement shows."""
+    return int(result.n > 1 and metric.kind != "count")
+
+
+def result_words(result: Result | None, metric: Metric, more: int) -> str:
     """Return a value, marked where its quality is not ok."""
     if result is None:
         return NO_VALUE
-    text = with_unit(result.value, metric)
+    text = with_unit(result.value, metric, more=more)
     return text if result.quality == "ok" else f"{text} ({result.quality})"
 
 
@@ -91,8 +96,8 @@ def verdicts(comparison: Comparison, *, chosen: bool) -> list[str]:
     if not chosen:
         return ["no band chosen"]
     if not comparison.judgements:
-        return ["the chosen bands say nothing of this"]
-    return [f"{words(one)} ({one.band.kind} {number(one.size, 2)})" for one in comparison.judgements]
+        return ["no band for this"]
+    return [f"{words(one)} ({one.band.kind} {one.size:.3g})" for one in comparison.judgements]
 
 
 def safe(text: object) -> str:

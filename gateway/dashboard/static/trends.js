@@ -7,7 +7,8 @@ import { number } from "./words.js";
 
 const HEIGHT = 280;
 const DAY_S = 86_400;
-const GAPS_S = { session: 10 * DAY_S, day: 3 * DAY_S, week: 10 * DAY_S }; // a line over more than this would be made up
+const GAPS_S = { session: 3 * DAY_S, day: 3 * DAY_S, week: 10 * DAY_S };
+const USUAL = 2.5; // a line over more than so many usual distances would be made up
 const ANSWER_MS = 15_000;
 const WEEKS_WIDE = 1000;
 const SVG = "http://www.w3.org/2000/svg";
@@ -80,11 +81,16 @@ function show() {
   showMilestones();
 }
 
+// What is a gap in a line: longer than is usual in it, as of a test that is done every week.
+function gapOf({ points }) {
+  const apart = points.slice(1).map((point, i) => (point.at_us - points[i].at_us) / 1e6).sort((a, b) => a - b);
+  return Math.max(GAPS_S[told.by], USUAL * (apart[Math.floor(apart.length / 2)] ?? 0));
+}
+
 // Points of all lines on one axis of time; a null between two that are too far apart, so that a gap is seen as one.
 function aligned() {
-  const gap = GAPS_S[told.by];
-  const series = told.lines.map(({ points }) => {
-    const values = new Map();
+  const series = told.lines.map((line) => {
+    const [{ points }, gap, values] = [line, gapOf(line), new Map()];
     points.forEach((point, i) => {
       const at = point.at_us / 1e6;
       if (i && at - points[i - 1].at_us / 1e6 > gap) values.set(points[i - 1].at_us / 1e6 + 1, null);
@@ -136,8 +142,9 @@ function drawMilestones(shown) {
   ctx.restore();
 }
 
-function gapsOf({ points }) {
-  return points.filter((point, i) => i && (point.at_us - points[i - 1].at_us) / 1e6 > GAPS_S[told.by]).length;
+function gapsOf(line) {
+  const [{ points }, gap] = [line, gapOf(line)];
+  return points.filter((point, i) => i && (point.at_us - points[i - 1].at_us) / 1e6 > gap).length;
 }
 
 function sentence(line, digits, unit) {
@@ -202,7 +209,8 @@ function showWeeks() {
     planned.length ? `The planned number was reached in ${reached} of ${count(planned.length, "week")} with a plan.` : "No number is planned."}`;
   say($("weeks-sentence"), words);
   $("weeks").setAttribute("aria-label", words);
-  $("weeks").hidden = !weeks.length;
+  $("weeks").hidden = $("weeks-key").hidden = !weeks.length;
+  if (weeks.length) say($("weeks-key"), `From the week of ${day(weeks[0].from_us)} to that of ${day(weeks.at(-1).from_us)}. Bars: sessions, the highest ${Math.max(...weeks.map(({ sessions }) => sessions))}${planned.length ? "; dashed line: planned" : ""}.`);
   const most = Math.max(1, ...weeks.flatMap((week) => [week.sessions, week.planned]));
   const [wide, high] = [WEEKS_WIDE / Math.max(1, weeks.length), 100];
   const up = (n) => high - (n / most) * high + 14;
