@@ -106,7 +106,7 @@ async def report_data(request: web.Request) -> web.Response:
 
 def styles() -> str:
     """Return the styles of a report for a file that has no server."""
-    policy = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'">'
+    policy = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     return policy + "".join(f"<style>{(pages.STATIC / name).read_text('utf-8')}</style>" for name in STYLES)
 
 

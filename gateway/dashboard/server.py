@@ -120,8 +120,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
-    _add_routes(app, settings.speed)
-    results_api.add_routes(app, settings)
+    _add_routes(app, settings)
     return app
 
 
@@ -131,9 +130,9 @@ def _open_log(settings: Settings) -> AccessLog:
     return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
-def _add_routes(app: web.Application, speed: float) -> None:
+def _add_routes(app: web.Application, settings: Settings) -> None:
     for path, name in PATHS.items():
-        app.router.add_get(path, _page(name, speed))
+        app.router.add_get(path, _page(name, settings.speed))
     app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
     app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
     app.router.add_get("/api/history", history)
@@ -142,6 +141,7 @@ def _add_routes(app: web.Application, speed: float) -> None:
     app.router.add_static("/static", pages.STATIC)
     ward_api.add_routes(app)
     devices_api.add_routes(app)
+    results_api.add_routes(app, settings)
     signin.add_routes(app)
 
 

@@ -163,9 +163,10 @@ def _marks(values: Sequence[object]) -> str:
 
 def counted(reader: HistoryReader, which: str) -> str:
     """Return a query for the minutes of series (``which``), with the rows that are not counted in them yet."""
+    columns = "series, minute, valued, total, first_us, last_us"
     return (
-        f"SELECT series, minute, valued, total, first_us, last_us FROM minutes WHERE series IN ({which})"  # noqa: S608 - our own text
-        f" UNION ALL SELECT series, minute, valued, total, first_us, last_us FROM {uncounted(reader)} WHERE series IN ({which})"
+        f"SELECT {columns} FROM minutes WHERE series IN ({which})"  # noqa: S608 - our own text
+        f" UNION ALL SELECT {columns} FROM {uncounted(reader)} WHERE series IN ({which})"
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.bands import Band
+from gateway.model.measurement import Quality
 from gateway.results.change import MDC95_OF_SEM, Result, compare, judge, newest_ok, oldest_ok, words
 
 SENSORS = (("movella_dot", "left_foot"), ("movella_dot", "right_foot"))
@@ -98,10 +99,8 @@ def test_the_smallest_detectable_change_itself_is_beyond_and_rounding_decides_no
 
 
 def test_the_newest_and_the_first_are_of_good_quality_where_there_is_such() -> None:
-    many = [
-        replace(NOW, at_us=at, quality=quality)
-        for at, quality in ((1, "degraded"), (2, "ok"), (3, "ok"), (4, "degraded"))
-    ]
+    graded: list[tuple[int, Quality]] = [(1, "degraded"), (2, "ok"), (3, "ok"), (4, "degraded")]
+    many = [replace(NOW, at_us=at, quality=quality) for at, quality in graded]
     newest, oldest = newest_ok(many), oldest_ok(many)
     assert newest is many[2]
     assert oldest is many[1]
