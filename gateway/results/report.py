@@ -17,7 +17,7 @@ from gateway.results.sources import Source, Trial, sources_of, trials_of
 from gateway.results.spans import Curve, Gap, curves_of, gaps_of
 from gateway.results.values import Measured, kinds_of_sensors, measured_in, nearest
 
-LOOKS = (1, 3, 6, 10, 20)
+LOOKS = (1, 3, 6, 10)
 """Sessions of the same protocol that are looked through for an earlier result, from either end, and how many at once:
 most have what the one beside them has."""
 

@@ -60,6 +60,12 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         read_band_file(tmp_path / "none.toml", UNITS)
 
 
+def test_the_example_of_the_docs_is_a_band_file(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/reports.md").read_text("utf-8")
+    example = page.partition("```text\n")[2].partition("```")[0]
+    assert read_band_file(write(tmp_path, example), UNITS).group == "our-knees"
+
+
 def test_a_group_is_of_one_file(tmp_path: Path) -> None:
     from dsp.catalogue import METRICS
 

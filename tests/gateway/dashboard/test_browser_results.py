@@ -22,7 +22,7 @@ from tests.gateway.samples import START_US
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
 AXE = "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))])"
-WIDTHS = (1280, 320)
+WIDTHS = {"light": (1280, 320), "dark": (1280,)}
 SMALL = """() => [...document.querySelectorAll("button, select, summary, nav a, .button")]
   .filter((node) => node.offsetParent)
   .filter((node) => node.getBoundingClientRect().height < 24).map((node) => node.outerHTML.slice(0, 80))"""
@@ -52,15 +52,16 @@ async def address(settings: Settings, session: str) -> AsyncIterator[str]:
     await running
 
 
-async def check(page: Page, where: str) -> None:
+async def check(page: Page, scheme: str) -> None:
     """See to it that nothing sticks out, nothing is too small to press, and axe-core finds nothing."""
-    for width in WIDTHS:
+    for width in WIDTHS[scheme]:
+        where = f"{page.url}, {scheme}, {width}"
         await page.set_viewport_size({"width": width, "height": 800})
         assert await page.evaluate("document.documentElement.scrollWidth") <= width, where
         assert await page.evaluate(SMALL) == [], where
         await page.add_script_tag(path=axe.SCRIPT)
         assert await page.evaluate(AXE) == [], where
-    await page.set_viewport_size({"width": WIDTHS[0], "height": 800})
+    await page.set_viewport_size({"width": 1280, "height": 800})
 
 
 async def open_page(browser: Browser, address: str, scheme: str) -> Page:
@@ -85,7 +86,7 @@ async def test_a_trend_leads_to_the_report_of_a_session(browser: Browser, addres
         await page.locator("#by").select_option("session")
         await expect(page.locator("#plot")).to_have_attribute("aria-label", re.compile("^Cadence: .*3 sessions"))
         await page.locator("summary").first.click()
-        await check(page, f"trend, {scheme}")
+        await check(page, scheme)
         if scheme == "light":
             await page.locator("#measure-table tbody tr a").first.click()
             await expect(page.locator("h1")).to_contain_text(f"Session report: {SUBJECT}")
@@ -99,7 +100,7 @@ async def test_a_report_is_read_and_another_baseline_chosen(browser: Browser, ad
         await expect(page.locator("h1")).to_contain_text(f"Session report: {SUBJECT}")
         await expect(page.locator(".curve svg")).to_have_count(1)
         await expect(page.locator(".results tbody tr")).to_contain_text("+6.0")
-        await check(page, f"report, {scheme}")
+        await check(page, scheme)
         if scheme == "light":
             await page.locator("[name=baseline]").select_option(index=2)
             await page.get_by_role("button", name="Show").click()
