@@ -122,7 +122,7 @@ def pages(path: Path, end_us: int) -> list[Entry]:
             300.0, lambda reader, bed: orjson.dumps(make_trend(reader, f"p-{bed}", wanted)),
         ),
         "report of a session as a page": (
-            None,
+            300.0,
             lambda reader, bed: page.render(
                 make_report(reader, Wanted(f"bay-{bed}-{DAYS - 1}"), {}, now_us=end_us), head=""
             ),

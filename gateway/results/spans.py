@@ -10,7 +10,7 @@ from dsp.metric import Metric
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.results.past_sessions import PastSession
-from gateway.results.values import LEFT_OUT, Measured, counted
+from gateway.results.values import LEFT_OUT, Measured, counted, series_of
 
 DRAWN = (
     "walking_speed", "cadence", "heart_rate", "spo2", "stride_time", "symmetry_ratio", "knee_rom", "walking_time",
@@ -71,11 +71,8 @@ def _points(reader: HistoryReader, series: tuple[int, ...]) -> Points:
 
 def gaps_of(reader: HistoryReader, session: PastSession, now_us: int) -> list[Gap]:
     """Return the stretches of a minute and more within a session in which nothing was measured of a body."""
-    marks = ", ".join("?" * len(session.parts))
     kept = [metric for metric, about in CATALOGUE.items() if not {about.group} & LEFT_OUT]
-    which = (
-        f"SELECT id FROM series WHERE session IN ({marks}) AND subject = ? AND metric IN ({', '.join('?' * len(kept))})"  # noqa: S608
-    )
+    which = series_of(session.parts, kept)
     values = (*session.parts, session.subject, *kept)
     rows = reader.rows(
         f"SELECT min(first_us), max(last_us) FROM ({counted(reader, which)}) GROUP BY minute ORDER BY minute",  # noqa: S608 - our own text

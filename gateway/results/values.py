@@ -145,9 +145,7 @@ def _rows(reader: HistoryReader, sessions: Sequence[PastSession], metrics: Seque
     parts = [part for one in sessions for part in one.parts]
     for at in range(0, len(parts), AT_ONCE):
         ids = parts[at : at + AT_ONCE]
-        which = (
-            f"SELECT id FROM series WHERE session IN ({_marks(ids)}) AND subject = ? AND metric IN ({_marks(metrics)})"  # noqa: S608 - our own text
-        )
+        which = series_of(ids, metrics)
         of = (*ids, sessions[0].subject, *metrics)
         yield from reader.rows(
             "SELECT s.id, s.session, s.simulated, s.metric, s.side, s.unit, s.algorithm, s.devices, s.placement, m.*"  # noqa: S608
@@ -155,6 +153,15 @@ def _rows(reader: HistoryReader, sessions: Sequence[PastSession], metrics: Seque
             f" UNION ALL {MINUTE_SUMS} WHERE kept = 0 AND series IN ({which}) GROUP BY series) m"
             " JOIN series s ON s.id = m.series", (*of, *of),
         )  # fmt: skip
+
+
+def series_of(parts: Sequence[str], metrics: Sequence[str]) -> str:
+    """Return a query for the series of parts of sessions: values are the parts, the subject, the metrics."""
+    # By the sessions, which are few, and not by the subject, who has tens of thousands of series after years.
+    return (
+        f"SELECT id FROM series WHERE session IN ({_marks(parts)}) AND +subject = ?"  # noqa: S608 - our own text
+        f" AND +metric IN ({_marks(metrics)})"
+    )
 
 
 def _marks(values: Sequence[object]) -> str:
