@@ -102,6 +102,14 @@ function aligned() {
   return [times, ...series.map((values) => times.map((time) => (values.has(time) ? values.get(time) : undefined)))];
 }
 
+// What is not of good quality stands in the line, and is marked by a hollow circle of its own.
+function doubtful(times) {
+  return told.lines.map(({ points }) => {
+    const values = new Map(points.filter(({ quality }) => quality === "degraded").map(({ at_us: at, value }) => [at / 1e6, value]));
+    return times.map((time) => values.get(time) ?? null);
+  });
+}
+
 function stroke({ side }) {
   return side === "left" || side === "right" ? colour(side) : colour("accent");
 }
@@ -111,18 +119,21 @@ function draw() {
   plot = null;
   const data = aligned();
   if (!data[0].length) return;
-  const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const axis = { stroke: colour("soft"), font: `${0.75 * rem}px system-ui, sans-serif`, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
   plot = new uPlot({
     width: $("plot").clientWidth || 600, height: HEIGHT, legend: { show: false }, cursor: { show: false }, select: { show: false },
     padding: [10, 16, 0, 0],
     hooks: { draw: [drawMilestones] },
     scales: { x: { time: true, range: () => [told.from_us / 1e6, told.to_us / 1e6] } },
-    axes: [{ ...axis, size: 40, space: 90, values: (_u, splits) => splits.map((time) => day(time * 1e6)) }, { ...axis, size: 56 }],
+    axes: [{ ...axis, size: 2.5 * rem, space: 5.6 * rem, values: (_u, splits) => splits.map((time) => day(time * 1e6)) }, { ...axis, size: 3.5 * rem }],
     series: [{}, ...told.lines.map((line, i) => ({
       stroke: stroke(line), width: 2, dash: DASHES[i % DASHES.length], spanGaps: false,
       points: { show: true, size: told.by === "session" ? 7 : 5, fill: stroke(line) },
+    })), ...told.lines.map((line) => ({
+      stroke: stroke(line), width: 0, paths: () => null, points: { show: true, size: 12, width: 2, fill: colour("card") },
     }))],
-  }, data, $("plot"));
+  }, [...data, ...doubtful(data[0])], $("plot"));
 }
 
 function drawMilestones(shown) {
@@ -166,7 +177,9 @@ function showMeasure() {
   const digits = about?.digits ?? 2;
   say($("measure-title"), told.metric ? `${title(told.metric)}${unit ? `, ${about.unit_text}` : ""}, each point a ${EACH[told.by]}` : "Measure");
   const patterns = ["solid line", "dashed line", "dotted line", "line of dashes and dots"];
-  keep($("key"), told.lines.length > 1 ? told.lines : [], () => make("span"), (node, line, i) => say(node, `${lineName(line)}: ${patterns[i % patterns.length]}`));
+  const key = told.lines.length > 1 ? told.lines.map((line, i) => `${lineName(line)}: ${patterns[i % patterns.length]}`) : [];
+  if (told.lines.some(({ points }) => points.some(({ quality }) => quality === "degraded"))) key.push("hollow circle: not of good quality");
+  keep($("key"), key, () => make("span"), say);
   const words = told.lines.length ? `${told.lines.map((line) => sentence(line, digits, unit)).join(". ")}. A gap in the line is a time without a measurement.`
     : "Nothing was measured within this time.";
   say($("measure-sentence"), words);
@@ -228,13 +241,14 @@ function showWeeks() {
   });
 }
 
+const milestone = (kind, text) => (kind === "test" ? `Test: ${text}` : kind === "mark" ? `Mark: ${text}` : text);
+
 function showMilestones() {
   $("no-milestones").hidden = told.milestones.length > 0;
   $("milestones").hidden = !told.milestones.length;
   $("milestones").tBodies[0].replaceChildren(...[...told.milestones].reverse().map(({ at_us: at, kind, text, session }) => make("tr", {},
     make("th", { scope: "row", textContent: day(at) }),
-    make("td", { textContent: kind === "test" ? `Test: ${text}` : kind === "mark" ? `Mark: ${text}` : text }),
-    make("td", {}, session ? make("a", { href: report(session), textContent: "Report", ariaLabel: `Report of ${text}, ${day(at)}` }) : ""))));
+    make("td", {}, session ? make("a", { href: report(session), textContent: milestone(kind, text) }) : milestone(kind, text)))));
 }
 
 $("choices").addEventListener("change", async () => {
