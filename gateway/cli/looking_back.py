@@ -126,6 +126,7 @@ def report(
     subject: Annotated[str, typer.Option(metavar="SUBJECT", help="Whose, where two sessions have one id.")] = "",
     gateway: Annotated[str, typer.Option(metavar="GATEWAY", help="Of which gateway, likewise.")] = "",
     baseline: Annotated[str, typer.Option(metavar="SESSION", help="The baseline; by default the first.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
     """Write the report of a session: results beside earlier ones, curves, gaps, and where each number is from.
 
@@ -135,7 +136,33 @@ def report(
     from gateway.cli.report import write
     from gateway.results.report import Wanted
 
-    write(settings, Wanted(session, subject, gateway, baseline), html=html, pdf_file=pdf)
+    write(settings, Wanted(session, subject, gateway, baseline), html=html, pdf_file=pdf, as_json=as_json)
+
+
+TREND_EXAMPLES = examples(
+    "rehab-gateway trend ward.toml p-0151  # three months of what is first measured",
+    "rehab-gateway trend ward.toml p-0151 --metric cadence --days 1096 --by week",
+    "rehab-gateway trend ward.toml p-0151 --json | jq .weeks  # sessions a week, and what was planned",
+)
+
+
+def trend(
+    config: ConfigFile,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym.")],
+    *,
+    metric: Annotated[str, typer.Option(metavar="METRIC", help="Id of the metric; by default the first.")] = "",
+    days: Annotated[float, typer.Option(min=1, max=4000, help="How long back.")] = 90,
+    by: Annotated[str, typer.Option(metavar="STEP", help="session, day or week; by default as fits.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+) -> None:
+    """Print the trend of a subject over weeks to years; with --json also milestones and sessions a week.
+
+    Run this where the history is. Gaps stay gaps: a time without a measurement has no line.
+    """
+    settings = load_settings(config)
+    from gateway.cli.report import print_trend
+
+    print_trend(settings, subject, days=days, metric=metric, by=by, as_json=as_json)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -144,4 +171,5 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=ACCEPT_EXAMPLES)(accept)
     app.command("access-log", epilog=ACCESS_LOG_EXAMPLES)(access_log)
     app.command(epilog=REPORT_EXAMPLES)(report)
+    app.command(epilog=TREND_EXAMPLES)(trend)
     app.command(epilog=HISTORY_EXAMPLES)(history)

@@ -190,8 +190,13 @@ def _note(request: web.Request, what: str, subject: str, session: str) -> None:
     signin.note_look(request, what, [Person("", subject[:LONGEST_ID], session[:LONGEST_ID])])
 
 
+def json_of(data: Any) -> bytes:
+    """Return a report, a trend or bands as JSON."""
+    return orjson.dumps(data, default=_plain)
+
+
 def _json(data: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(data, default=_plain), status=status, content_type="application/json")
+    return web.Response(body=json_of(data), status=status, content_type="application/json")
 
 
 def _plain(value: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WITHIN_S = 60.0
@@ -40,25 +43,26 @@ def make_pdf(html: str) -> bytes:
     if found is None:
         raise PdfError("there is no Chromium here: sudo apt install chromium")
     with tempfile.TemporaryDirectory(prefix="rehab-report-") as name:
-        folder = Path(name)
-        page, made = folder / "report.html", folder / "report.pdf"
+        page, made = Path(name) / "report.html", Path(name) / "report.pdf"
         page.write_text(html, "utf-8")
-        # As root it refuses its own sandbox; the page has no script, and reaches nothing.
-        alone = ("--no-sandbox",) if os.geteuid() == 0 else ()
-        command = [
-            found,
-            *OPTIONS,
-            *alone,
-            f"--user-data-dir={folder / 'browser'}",
-            f"--print-to-pdf={made}",
-            page.as_uri(),
-        ]
-        environment = {**os.environ, "HOME": name, "XDG_CONFIG_HOME": name, "XDG_CACHE_HOME": name}
-        try:
-            subprocess.run(  # noqa: S603 - our own arguments
-                ["nice", "-n", str(GENTLY), *command], check=True, timeout=WITHIN_S, env=environment,  # noqa: S607
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            return made.read_bytes()
-        except (OSError, subprocess.SubprocessError) as error:
-            raise PdfError(f"Chromium made no PDF ({type(error).__name__})") from error
+        # As root, and where a service may make no namespaces, it has no sandbox of its own. The page has no script and
+        # reaches nothing.
+        for sandbox in ((), ("--no-sandbox",)) if os.geteuid() else (("--no-sandbox",),):
+            _print([found, *OPTIONS, *sandbox, f"--print-to-pdf={made}", page.as_uri()], name)
+            if made.is_file():
+                return made.read_bytes()
+    raise PdfError("Chromium made no PDF")
+
+
+def _print(command: list[str], home: str) -> None:
+    environment = {**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
+    command = ["nice", "-n", str(GENTLY), *command, f"--user-data-dir={home}/browser"]
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own arguments
+            command, check=False, timeout=WITHIN_S, env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise PdfError(f"Chromium made no PDF ({type(error).__name__})") from error
+    if ended.returncode:
+        log.info("Chromium ended with %d", ended.returncode)
