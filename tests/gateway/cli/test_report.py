@@ -14,9 +14,10 @@ from gateway.model.usage import UsageError
 from tests.gateway.results.clinic import SUBJECT, Clinic
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> tuple[Path, str]:
-    """A configuration with a history of two tests; return it, and the second session."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A configuration with a history of two tests; return it, and the second session. Nobody changes it."""
+    tmp_path = tmp_path_factory.mktemp("site")
     clinic = Clinic(tmp_path)
     clinic.test(1, 0.5)
     session = clinic.test(8, 0.8)
@@ -50,7 +51,7 @@ def test_a_trend_is_a_table_and_json(site: tuple[Path, str]) -> None:
     config, _ = site
     found = orjson.loads(run("trend", str(config), SUBJECT, "--days", "4000", "--by", "session", "--json"))
     assert [point["value"] for point in found["lines"][0]["points"]] == [0.5, 0.8]
-    assert "0.80 m/s" in run("trend", str(config), SUBJECT, "--days", "4000")
+    assert "0.80\u00a0m/s" in run("trend", str(config), SUBJECT, "--days", "4000")
     assert "Nothing was measured" in run("trend", str(config), SUBJECT, "--days", "1")
 
 

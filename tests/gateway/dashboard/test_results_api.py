@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,21 @@ OTHERS = ("viewer", "technician")
 Client = TestClient[Any, Any]
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> str:
-    """A history with two sessions; return the second."""
-    clinic = Clinic(tmp_path, simulated=True)
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A history with two sessions; return it, and the second of them."""
+    clinic = Clinic(tmp_path_factory.mktemp("clinic"), simulated=True)
     clinic.gateway.do(10, "plan", subject=SUBJECT, bands="stroke-chronic", sessions_a_week=3)
     clinic.test(1, 0.5)
     made = clinic.test(8, 0.8)
-    clinic.store()
+    return clinic.store(), made
+
+
+@pytest.fixture
+def session(history: tuple[Path, str], tmp_path: Path) -> str:
+    """Copy the history for a test; return a session of it."""
+    path, made = history
+    shutil.copy(path, tmp_path / "history.db")
     return made
 
 

@@ -14,9 +14,10 @@ from tests.gateway.history.ward_gateway import us
 from tests.gateway.results.clinic import DAY_S, SUBJECT, Clinic
 
 
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[HistoryReader]:
-    clinic = Clinic(tmp_path)
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryReader]:
+    """Read a history that nobody changes."""
+    clinic = Clinic(tmp_path_factory.mktemp("clinic"))
     clinic.gateway.do(20, "plan", subject=SUBJECT, sessions_a_week=2)
     for day, speed in ((1, 0.5), (2, 0.6), (20, 0.8)):
         clinic.test(day, speed)
