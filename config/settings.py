@@ -218,6 +218,16 @@ class Dashboard(Section):
     openid: OpenId | None = Field(None, description="A trust's own sign-in; none by default.")
 
 
+class Change(Section):
+    """What a change of a result is held against."""
+
+    band_files: list[Path] = Field(
+        default_factory=list,
+        description="Band files of the site's own, beside those that are shipped: how large a change has to be, for one"
+        " group of patients. Which group a patient is of is said by 'ward plan'; none by default.",
+    )
+
+
 class Prometheus(Section):
     """Metrics of the gateway process for Prometheus, whether or not a broker is there."""
 
@@ -339,6 +349,7 @@ class Settings(Section):
     outbox: Outbox = Field(default_factory=Outbox)
     historian: Historian = Field(default_factory=Historian)
     dashboard: Dashboard = Field(default_factory=Dashboard)
+    change: Change = Field(default_factory=Change)
     prometheus: Prometheus = Field(default_factory=Prometheus)
     recorder: Recorder = Field(default_factory=Recorder)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")

@@ -30,12 +30,14 @@ KEEPERS: Allowed = frozenset({"technician", "admin"})
 CARERS: Allowed = frozenset({"clinician", "admin"})
 EVALUATORS: Allowed = frozenset({"researcher", "admin"})
 """Whoever may take everything of a person away as a file."""
+READERS: Allowed = frozenset({"clinician", "researcher", "admin"})
+"""Whoever may read what a session gave, and a trend of years."""
 FITTERS: Allowed = CARERS | KEEPERS
 """Whoever may put a sensor on somebody. A researcher reads."""
 
 CHANGES: Mapping[str, Allowed] = MappingProxyType(
     {
-        **dict.fromkeys(("admit", "discharge", "move"), CARERS),
+        **dict.fromkeys(("admit", "discharge", "move", "plan"), CARERS),
         **dict.fromkeys(("assign", "take-off"), FITTERS),
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
         **dict.fromkeys(("session-correct", "session-discard"), CARERS),
@@ -54,6 +56,12 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/"): PEOPLE,
         ("GET", "/patient/{slot}"): PEOPLE,
         ("GET", "/devices"): STAFF,
+        ("GET", "/report/{session}"): READERS,
+        ("GET", "/report/{session}/pdf"): READERS,
+        ("GET", "/trend/{subject}"): READERS,
+        ("GET", "/api/report/{session}"): READERS,
+        ("GET", "/api/trend/{subject}"): READERS,
+        ("GET", "/api/bands"): STAFF,
         ("GET", "/beds"): STAFF,
         ("GET", "/dock"): STAFF,
         ("GET", "/bed/{bed}"): STAFF,

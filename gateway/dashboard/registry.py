@@ -38,7 +38,10 @@ def _is_times(value: object) -> bool:
 
 FIELDS: dict[str, dict[str, Callable[[object], bool]]] = {
     "beds": {"id": _is_id, "label": _is_text},
-    "subjects": {"id": _is_id, "bed": _is_id, "since_us": is_number, "height_m": _perhaps(is_number)},
+    "subjects": {
+        "id": _is_id, "bed": _is_id, "since_us": is_number, "height_m": _perhaps(is_number),
+        "bands": _is_text, "sessions_a_week": is_number,
+    },
     "devices": {
         "id": _is_id, "driver": _is_text, "bed": _perhaps(_is_id), "placement": _perhaps(_is_text),
         "since_us": is_number,
@@ -90,7 +93,10 @@ def read_registry(message: Json) -> Registry:
         raise PayloadError("unknown version")
     if type(number) is not int:
         raise PayloadError("not as expected")
-    parts = {**message, "ended": _with_discarded(message.get("ended", []))}
+    parts = {
+        **message, "ended": _with(message.get("ended", []), discarded=False),
+        "subjects": _with(message.get("subjects"), bands="", sessions_a_week=0),
+    }  # fmt: skip
     beds, subjects, devices, sessions, ended = (_entries(name, parts.get(name)) for name in FIELDS)
     for session in sessions:
         session["marks_us"] = session["marks_us"][-MOST_MARKS:]
@@ -100,11 +106,11 @@ def read_registry(message: Json) -> Registry:
     )  # fmt: skip
 
 
-def _with_discarded(items: object) -> object:
-    """Return sessions of which one that says nothing of it is not discarded."""
+def _with(items: object, **unsaid: object) -> object:
+    """Return entries that have what a gateway of before does not say."""
     if not isinstance(items, list):
         return items
-    return [{"discarded": False, **one} if isinstance(one, dict) else one for one in items]
+    return [{**unsaid, **one} if isinstance(one, dict) else one for one in items]
 
 
 def _entries(name: str, items: object) -> list[Json]:

@@ -23,7 +23,7 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import bearer, devices_api, export, openapi, page_states, pages, signin, ward_api
+from gateway.dashboard import bearer, devices_api, export, openapi, page_states, pages, results_api, signin, ward_api
 from gateway.dashboard import people as those_who_ask
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
@@ -143,6 +143,7 @@ def _add_routes(app: web.Application, settings: Settings) -> None:
     those_who_ask.add_routes(app)
     openapi.add_routes(app)
     export.add_routes(app, settings)
+    results_api.add_routes(app, settings)
     add_versions(app)
 
 

@@ -36,7 +36,9 @@ FORM_WITHIN_S = 10.0
 """From the headers of a form to its end: it is less than one packet."""
 BUSY_WAIT_S = 5.0
 WRONG = "Name or password is wrong."
-OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices", "/beds", "/bed/{bed}", "/pin"})
+OPENED_BY_PEOPLE = frozenset({
+    "/", "/patient/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/pin", "/report/{session}", "/trend/{subject}",
+})  # fmt: skip
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
 
@@ -178,6 +180,7 @@ async def who_am_i(request: web.Request) -> web.Response:
             "role": session.user.role,
             "idle_s": gate.sessions.idle_s,
             "may": may_change(session.user.role),
+            "reads": may(session.user.role, "GET", "/report/{session}"),
         }
         if gate and session
         else {}

@@ -16,6 +16,7 @@ import orjson
 from config.protocol import misfit
 from config.settings import Device, Identifier, Placement, Section, Slot
 from gateway.ward.corrections import CorrectSession, DiscardSession
+from gateway.ward.plans import Plan
 from gateway.ward.rules import (
     RefusedError,
     as_before,
@@ -352,7 +353,7 @@ def slots_digest(slots: Sequence[Slot]) -> str:
 
 Change = (
     AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
-    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession
+    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession | Plan
     | GatewayStarts | ImportSlots
 )  # fmt: skip
 
@@ -362,6 +363,7 @@ CHANGES: Final[Mapping[str, type[Change]]] = {
     "admit": Admit,
     "discharge": Discharge,
     "move": Move,
+    "plan": Plan,
     "add-device": AddDevice,
     "remove-device": RemoveDevice,
     "assign": Assign,

@@ -11,8 +11,9 @@ from typing import Any
 from gateway.ward.state import Session, Subject, WardState
 
 Word = tuple[str, dict[str, Any]]
-"""What it is about (``subject``, ``placement``, ``session``, ``part``, ``mark``, ``correction``), and its fields."""
+"""What it is about (``subject``, ``plan``, ``placement``, ``session``, ``part``, ``mark``, ``correction``), all."""
 
+PLAN = ("bands", "sessions_a_week")
 BODY = ("height_m", "leg_length_m", "mass_kg", "affected_side", "aids")
 
 
@@ -25,17 +26,37 @@ def words(before: WardState, after: WardState, *, at_us: int, by: str) -> list[W
         at_us: When, UTC microseconds.
         by: The person who made the change.
     """
-    found = [*_subjects(before, after, at_us), *_placements(before, after, at_us), *_sessions(before, after, by)]
+    found = [
+        *_subjects(before, after, at_us), *_plans(before, after, at_us), *_placements(before, after, at_us),
+        *_sessions(before, after, by),
+    ]  # fmt: skip
     return [(what, {**fields, "number": after.number}) for what, fields in found]
 
 
 def _subjects(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
     for subject in after.subjects:
-        if subject != before.subject(subject.id):
+        if _unplanned(subject) != _unplanned(before.subject(subject.id)):
             yield "subject", _subject(subject, at_us)
     for gone in before.subjects:
         if after.subject(gone.id) is None:
             yield "subject", _subject(gone, at_us) | {"bed": "", "stay": ""}
+
+
+def _plans(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
+    """Yield what is planned for somebody from now on; who leaves has no plan any more."""
+    ids = dict.fromkeys(subject.id for subject in (*before.subjects, *after.subjects))
+    for subject in ids:
+        was, now = (_plan(ward.subject(subject)) for ward in (before, after))
+        if was != now:
+            yield "plan", {"subject": subject, "from_us": at_us, **now}
+
+
+def _plan(subject: Subject | None) -> dict[str, Any]:
+    return {name: Subject.model_fields[name].default if subject is None else getattr(subject, name) for name in PLAN}
+
+
+def _unplanned(subject: Subject | None) -> Subject | None:
+    return subject and subject.model_copy(update=_plan(None))
 
 
 def _subject(subject: Subject, at_us: int) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Subject(Section):
         aids: Walking aids, free text.
         protocol: Of the time in which no session runs.
         stay: Session id of that time.
+        bands: Group of the bands that a change of theirs is held against; empty: none was chosen.
+        sessions_a_week: How many sessions are planned; 0: no number is.
     """
 
     id: Identifier
@@ -53,6 +55,8 @@ class Subject(Section):
     aids: FREE_TEXT = ""
     protocol: FREE_TEXT = STAY
     stay: str
+    bands: str = ""
+    sessions_a_week: int = 0
 
 
 class Equipment(Section):

@@ -6,7 +6,7 @@ from typing import Final
 
 WATCH: Final = "watch"
 WARD: Final = (
-    "add-bed", "remove-bed", "admit", "discharge", "move", "add-device", "remove-device", "assign", "take-off",
+    "add-bed", "remove-bed", "admit", "discharge", "move", "plan", "add-device", "remove-device", "assign", "take-off",
     "session-start", "session-pause", "session-resume", "session-mark", "session-end",
     "session-correct", "session-discard",
 )  # fmt: skip

@@ -30,6 +30,9 @@ from tests.gateway.dashboard.conftest import free_port
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1",
+         "/report/{session}": "/report/none", "/report/{session}/pdf": "/report/none/pdf",
+         "/api/report/{session}": "/api/report/none", "/trend/{subject}": "/trend/p-1",
+         "/api/trend/{subject}": "/api/trend/p-1",
          "/waveform/{device}/{stream}": "/waveform/dot-1/imu", "/static": "/static/base.css"}  # fmt: skip
 STREAMS = {"/events", "/waveform/{device}/{stream}"}
 REFUSED = {303, 401, 403}
