@@ -50,6 +50,9 @@ FIELDS: Final[Mapping[str, Mapping[str, Allowed]]] = {
 
 PROTOCOLS: Final = tuple(FIELDS)
 
+DISTANCES_M: Final[Mapping[str, float]] = {"10mwt": 10.0, "4mwt": 4.0}
+"""Timed in a walk over a distance, where the protocol says no other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:

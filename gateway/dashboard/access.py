@@ -35,7 +35,7 @@ CHANGES: Mapping[str, Allowed] = MappingProxyType(
         **dict.fromkeys(("admit", "discharge", "move"), CARERS),
         **dict.fromkeys(("assign", "take-off"), FITTERS),
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
-        **dict.fromkeys(("session-correct", "session-discard"), CARERS),
+        **dict.fromkeys(("session-correct", "session-discard", "session-report", "test-correct"), CARERS),
         **dict.fromkeys(("add-bed", "remove-bed", "add-device", "remove-device"), KEEPERS),
     }
 )
