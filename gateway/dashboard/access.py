@@ -53,6 +53,9 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/devices"): STAFF,
         ("GET", "/beds"): STAFF,
         ("GET", "/bed/{bed}"): STAFF,
+        ("GET", "/test/{bed}"): CARERS,
+        ("GET", "/api/tests"): CARERS,
+        ("GET", "/api/test/{bed}"): CARERS,
         ("GET", "/events"): PEOPLE,  # of the page that it is for: see `PAGE_OF_VIEW`
         ("GET", "/waveform/{device}/{stream}"): PEOPLE,
         ("GET", "/api/history"): PEOPLE,
@@ -71,7 +74,14 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
 )
 
 PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
-    {"ward": "/", "slot": "/patient/{slot}", "devices": "/devices", "beds": "/beds", "bed": "/bed/{bed}"}
+    {
+        "ward": "/",
+        "slot": "/patient/{slot}",
+        "devices": "/devices",
+        "beds": "/beds",
+        "bed": "/bed/{bed}",
+        "test": "/test/{bed}",
+    }
 )
 """Whose live state is whose: it is told to those who may open the page."""
 

@@ -36,7 +36,7 @@ FORM_WITHIN_S = 10.0
 """From the headers of a form to its end: it is less than one packet."""
 BUSY_WAIT_S = 5.0
 WRONG = "Name or password is wrong."
-OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices", "/beds", "/bed/{bed}"})
+OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices", "/beds", "/bed/{bed}", "/test/{bed}"})
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
 

@@ -159,6 +159,7 @@ function show() {
   $("empty").hidden = Boolean(bed);
   say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
   $("live").hidden = !bed;
+  $("test").hidden = !bed || !may.includes("session-start");
   if (!bed) return;
   say($("label"), labelOf(bed));
   document.title = `${labelOf(bed)} · rehab-gateway`;
@@ -173,6 +174,7 @@ function show() {
 }
 
 $("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
+$("test").href = new URL(ofGateway(`test/${encodeURIComponent(name)}`), ROOT).href;
 mayChange.then((found) => { may = found; show(); });
 rights($("rights"));
 follow(ofGateway(`?bed=${encodeURIComponent(name)}`), (state) => { told = state; show(); });

@@ -29,6 +29,7 @@ from tests.gateway.dashboard.conftest import free_port
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1",
+         "/test/{bed}": "/test/bay-1", "/api/test/{bed}": "/api/test/bay-1",
          "/waveform/{device}/{stream}": "/waveform/dot-1/imu", "/static": "/static/base.css"}  # fmt: skip
 STREAMS = {"/events", "/waveform/{device}/{stream}"}
 REFUSED = {303, 401, 403}

@@ -35,7 +35,7 @@ def times(**fields: object) -> dict[str, Any]:
 
 
 def test_what_was_said_of_a_session_that_is_over_becomes_measurements_of_it(ward: WardState) -> None:
-    fields = {
+    fields: dict[str, object] = {
         "session": name(ward), "values": {"borg_cr10": 4, "pain_nrs": 2}, "form": "five-questions", "version": 2,
         "answers": {"mobility": 3}, "note": "start",
     }  # fmt: skip
@@ -77,7 +77,7 @@ def test_a_report_that_cannot_be(ward: WardState, fields: dict[str, object], sen
 
 
 def test_a_session_takes_no_end_of_values(ward: WardState) -> None:
-    form = {"session": name(ward), "form": "long", "answers": {f"item-{n}": 1 for n in range(100)}}
+    form: dict[str, object] = {"session": name(ward), "form": "long", "answers": {f"item-{n}": 1 for n in range(100)}}
     full = changed([("session-report", form)] * 3, ward, at(90))
     assert "that is all it takes" in refused(full, "session-report", session=name(ward), values={"pain_nrs": 1})
 
