@@ -114,7 +114,7 @@ class Gateway:
         return self._real_ns + round((clock_ns - self._real_ns) / self.settings.speed)
 
     def utc_us(self) -> int:
-        """Return the wall clock's UTC, microseconds; of simulated time where that runs faster, as measurements have it."""
+        """Return the wall clock in UTC microseconds; where simulated time runs faster, that, as measurements have it."""
         return self._wall.utc_us(self.clock_ns())
 
     @property

@@ -165,6 +165,7 @@ function show() {
   if (!view) view = last && now() - last.ended_us / 1e6 < RECENT_S ? "result" : "prepare";
   if (view === "result" && !last) view = "prepare";
   $("run").hidden = !session;
+  if (!session) say($("found"), ""); // it is of no other test
   $("prepare").hidden = Boolean(trouble || session) || view !== "prepare";
   $("result").hidden = Boolean(trouble || session) || view !== "result";
   $("to-result").hidden = !last;
