@@ -22,11 +22,13 @@ from tests.gateway.dashboard.clinic import Clinic, clinic
 from tests.gateway.dashboard.test_browser_bed_card import AXE
 
 pytestmark = [
-    pytest.mark.browser, pytest.mark.broker, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser, pytest.mark.broker, pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module"),
 ]  # fmt: skip
 
-SPEED = 5.0
-FOUND_MS = 120_000  # three rounds of the patient, on a machine that is slow
+QUICK, SLOW = 5.0, 1.5
+BUSY = 1.5
+"""Processes that wait for each processor: where there are more, simulated time that is quick loses its samples."""
+FOUND_MS = 300_000  # several rounds of the patient, on a machine that is slow
 MOST_TABS = 120
 GOAL_S = 10.0  # from the end of a test to its result
 SECONDS = re.compile(r"([\d.]+) s\b")
@@ -36,7 +38,8 @@ SECONDS = re.compile(r"([\d.]+) s\b")
 def patient(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> Iterator[Clinic]:
     """Somebody who stands up, walks, turns and sits down, and walks ten metres, again and again."""
     folder = tmp_path_factory.mktemp("clinic")
-    with clinic(folder, mosquitto_port, site="timed", speed=SPEED, only=("tug", "10mwt")) as made:
+    speed = QUICK if os.getloadavg()[0] / (os.cpu_count() or 1) < BUSY else SLOW
+    with clinic(folder, mosquitto_port, site="timed", speed=speed, only=("tug", "10mwt")) as made:
         yield made
 
 
@@ -167,7 +170,8 @@ async def test_a_physio_runs_a_ten_metre_walk_and_an_up_and_go_and_corrects_a_st
     await page.get_by_text("All of it, as a table").click()
     await expect(page.locator("#parts-table")).to_contain_text("Timed Up and Go")
     audited = [one for one in patient.heard.changes() if one["change"] == "test-correct"]
-    assert [(one["by"], one["fields"]["why"]) for one in audited] == [("clinician-1 (clinician)", "a cough")]
+    assert [(one["by"], one["metric"]) for one in audited] == [("clinician-1 (clinician)", "tmwt10_time")]
+    assert audited[0]["start_us"] > audited[0]["found_start_us"]
     for context in contexts:
         await context.close()
 

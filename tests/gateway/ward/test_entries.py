@@ -8,7 +8,7 @@ import pytest
 
 from gateway.ward.history_words import words
 from gateway.ward.state import WardState
-from tests.gateway.ward.test_changes import SECOND_US, changed, refused
+from tests.gateway.ward.test_changes import NHS_NUMBER, SECOND_US, changed, refused
 from tests.gateway.ward.test_corrections import ADMITTED, at
 
 
@@ -109,7 +109,7 @@ def test_a_speed_is_of_the_distance_that_the_protocol_says() -> None:
         ({"metric": "tug_total"}, "tug_total of '10mwt' does not follow from a start and an end"),
         ({"metric": "tmwt10_speed"}, "does not follow"),
         ({"found_start_us": at(0), "start_us": at(1), "found_end_us": at(3), "end_us": at(2)}, "is 0 to 4, not 10"),
-        ({"why": "9434765919"}, "has the form of an NHS number"),
+        ({"why": NHS_NUMBER}, "has the form of an NHS number"),
     ],
 )
 def test_a_correction_of_a_test_that_cannot_be(ward: WardState, fields: dict[str, object], sentence: str) -> None:
