@@ -114,7 +114,7 @@ class Gateway:
         return self._real_ns + round((clock_ns - self._real_ns) / self.settings.speed)
 
     def utc_us(self) -> int:
-        """Return the wall clock in UTC microseconds; simulated time, as measurements have it, where that runs faster."""
+        """Return the wall clock in UTC microseconds; simulated time where that runs faster, as in measurements."""
         return self._wall.utc_us(self.clock_ns())
 
     @property
