@@ -200,6 +200,9 @@ class Dashboard(Section):
         " By default this one.",
     )
     users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
+    forms_folder: Path | None = Field(
+        None, description="Folder with forms of the ward's own, a TOML file each, beside the one that comes along."
+    )
     session_minutes: int = Field(
         10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."
     )

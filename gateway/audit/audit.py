@@ -34,7 +34,10 @@ renews its watch every few seconds."""
 LISTED_MOST = 64
 """Different commands within that time. Who sends more is counted: the audit is the last to leave a full outbox, and
 nobody should be able to fill it."""
-OF_A_CHANGE = ("subject", "bed", "device", "session", "placement", "protocol", "start_us", "end_us", "take_back")
+OF_A_CHANGE = (
+    "subject", "bed", "device", "session", "placement", "protocol", "start_us", "end_us", "take_back", "metric",
+    "found_start_us", "found_end_us", "form",
+)  # fmt: skip
 """What is told of a change of the ward beside its name; no free text but the protocol."""
 OF_PAIRING = ("device", "bed", "side", "address")
 """What is told of whoever looks for devices."""

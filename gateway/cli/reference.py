@@ -29,7 +29,7 @@ and counted in `n_rejected`; the ranges say what a body can do, not what is heal
 project has verified it; a metric without one is known by its own id.
 
 *Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many,
-**test** one for a whole timed test.
+**test** one for a whole timed test, **reported** what somebody said who was asked.
 The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). Which sensors give
 which of these stands in [architecture.md](architecture.md#which-sensors-give-what), and what is not there yet in the
 README.

@@ -40,7 +40,7 @@ CHANGES: Mapping[str, Allowed] = MappingProxyType(
         **dict.fromkeys(("admit", "discharge", "move", "plan"), CARERS),
         **dict.fromkeys(("assign", "take-off"), FITTERS),
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
-        **dict.fromkeys(("session-correct", "session-discard"), CARERS),
+        **dict.fromkeys(("session-correct", "session-discard", "session-report", "test-correct"), CARERS),
         **dict.fromkeys(("add-bed", "remove-bed", "add-device", "remove-device"), KEEPERS),
     }
 )
@@ -65,6 +65,9 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/beds"): STAFF,
         ("GET", "/dock"): STAFF,
         ("GET", "/bed/{bed}"): STAFF,
+        ("GET", "/test/{bed}"): CARERS,
+        ("GET", "/api/tests"): CARERS,
+        ("GET", "/api/test/{bed}"): CARERS,
         ("GET", "/events"): PEOPLE,  # of the page that it is for: see `PAGE_OF_VIEW`
         ("GET", "/waveform/{device}/{stream}"): PEOPLE,
         ("GET", "/api/history"): PEOPLE,
@@ -98,6 +101,7 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
         "beds": "/beds",
         "bed": "/bed/{bed}",
         "dock": "/dock",
+        "test": "/test/{bed}",
     }
 )
 """Whose live state is whose: it is told to those who may open the page."""

@@ -9,6 +9,7 @@ from gateway.dashboard import pages
 from gateway.dashboard.bed_views import bed_view, beds_view, dock_view
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
+from gateway.dashboard.timed_view import timed_view
 from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
 from gateway.dashboard.ward import Ward
 
@@ -39,6 +40,8 @@ def render(site: Site, name: str) -> Json:
         return state | slot_view(ward, view.bed, now_us)
     if view.kind == "bed":
         return state | bed_view(ward, view.bed)
+    if view.kind == "test":
+        return state | timed_view(ward, view.bed)
     if view.kind == "devices":
         return state | devices_view(ward)
     if view.kind == "dock":
@@ -56,6 +59,8 @@ def revision(site: Site, name: str) -> object:
     ward = site.ward(view.gateway)
     if ward is None or view.kind == "devices":  # what it shows comes with the status, once a second
         return None
+    if view.kind == "test":
+        return ward.registry.number, ward.slot(view.bed).revision
     return ward.registry.number if view.kind in {"bed", "dock"} else ward.slot(view.bed).revision
 
 

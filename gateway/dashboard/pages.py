@@ -11,11 +11,12 @@ from gateway.results import wording
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
 
-TITLES = {"ward": "Ward", "patient": "Patient", "beds": "Beds", "bed": "Bed", "devices": "Devices", "dock": "Sensors"}
+TITLES = {"ward": "Ward", "patient": "Patient", "beds": "Beds", "bed": "Bed", "devices": "Devices", "dock": "Sensors",
+          "test": "Test"}  # fmt: skip
 
 STATEMENT = wording.STATEMENT
 
-ROOTS = {"ward": "./", "patient": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./"}
+ROOTS = {"ward": "./", "patient": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./", "test": "../"}
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
 

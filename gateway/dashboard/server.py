@@ -23,7 +23,18 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import bearer, devices_api, export, openapi, page_states, pages, results_api, signin, ward_api
+from gateway.dashboard import (
+    bearer,
+    devices_api,
+    export,
+    openapi,
+    page_states,
+    pages,
+    results_api,
+    signin,
+    timed_api,
+    ward_api,
+)
 from gateway.dashboard import people as those_who_ask
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
@@ -51,7 +62,7 @@ from gateway.model.usage import UsageError
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
     "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
-    "/devices": "devices", "/dock": "dock",
+    "/devices": "devices", "/dock": "dock", f"/test/{{bed:{NAME}}}": "test",
 }  # fmt: skip
 """The pages, by where they are."""
 LONGEST_MINUTES = 24 * 60  # of history in one answer
@@ -115,7 +126,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(site, feed, live, past or open_past(settings), time.monotonic())
-    app[ward_api.API] = ward_api.WardApi(site, feed, requests)
+    app[ward_api.API], app[timed_api.API] = ward_api.WardApi(site, feed, requests), timed_api.make_api(settings, site)
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
@@ -144,6 +155,7 @@ def _add_routes(app: web.Application, settings: Settings) -> None:
     openapi.add_routes(app)
     export.add_routes(app, settings)
     results_api.add_routes(app, settings)
+    timed_api.add_routes(app, NAME)
     add_versions(app)
 
 
@@ -153,6 +165,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[SUPERVISION].start("dashboard live", parts.live.run)
     app[SUPERVISION].start("dashboard waveforms", partial(ask_again, parts.site.all_waveforms))
     gate = app.get(signin.GATE)
+    app[SUPERVISION].start("dashboard traces", app[timed_api.API].traces.run)
     app[SUPERVISION].start("dashboard log", partial(app[LOOKS].run, gate.users if gate else None))
     yield
     await app[SUPERVISION].end()
@@ -181,10 +194,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
     parts = request.app[PARTS]
     gateway = f"/{name}" if (name := request.query.get("gateway")) else ""
-    if slot := request.query.get("slot"):
-        view = f"slot/{slot.replace('/', '')}{gateway}"
-    elif bed := request.query.get("bed"):
-        view = f"bed/{bed.replace('/', '')}{gateway}"
+    if of_bed := next((kind for kind in ("slot", "bed", "test") if request.query.get(kind)), ""):
+        view = f"{of_bed}/{request.query[of_bed].replace('/', '')}{gateway}"
     else:
         wanted = request.query.get("view", "")
         view = f"{wanted}{gateway}" if wanted in {"devices", "dock"} else "beds" if wanted == "beds" else "ward"

@@ -37,7 +37,8 @@ FORM_WITHIN_S = 10.0
 BUSY_WAIT_S = 5.0
 WRONG = "Name or password is wrong."
 OPENED_BY_PEOPLE = frozenset({
-    "/", "/patient/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/pin", "/report/{session}", "/trend/{subject}",
+    "/", "/patient/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/test/{bed}", "/pin", "/report/{session}",
+    "/trend/{subject}",
 })  # fmt: skip
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 

@@ -1,8 +1,8 @@
 """The gateways that the pages show: what each says, kept apart by its id.
 
 A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``beds``, ``devices``,
-``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, ``bed/<bed>`` or ``bed/<bed>/<gateway>``; ``devices``,
-``slot`` and ``bed`` without a gateway are of the first.
+``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, ``bed/<bed>`` or ``bed/<bed>/<gateway>``,
+and ``test`` like ``bed``; ``devices``, ``slot``, ``bed`` and ``test`` without a gateway are of the first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class View(NamedTuple):
 def read_view(name: str) -> View:
     """Return what the name of a view means."""
     kind, _, rest = name.partition("/")
-    bed, _, gateway = rest.partition("/") if kind in {"slot", "bed"} else ("", "", rest)
+    bed, _, gateway = rest.partition("/") if kind in {"slot", "bed", "test"} else ("", "", rest)
     return View(kind, bed, gateway)
 
 

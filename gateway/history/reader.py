@@ -190,6 +190,18 @@ class HistoryReader:
                 (after_id, session, session, session, limit),
             )  # fmt: skip
 
+    def in_sessions(self, sessions: Sequence[str], metrics: Sequence[str], *, limit: int = 10_000) -> list[Measurement]:
+        """Return the measurements of some metrics that are read under some session ids, in the order of storing."""
+        with self._lock:
+            db = self._open()
+            if db is None or not (sessions and metrics):
+                return []
+            condition = (
+                f"WHERE session IN ({', '.join('?' * len(sessions))}) AND metric IN ({', '.join('?' * len(metrics))})"
+                " ORDER BY id LIMIT ?"
+            )
+            return [stored.measurement for stored in read_stored(db, condition, (*sessions, *metrics, limit))]
+
     def count(self) -> int:
         """Return how many measurements were ever stored; cheap."""
         found = self.rows("SELECT coalesce(sum(measurements), 0) FROM sessions", ())

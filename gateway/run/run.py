@@ -114,8 +114,8 @@ class Gateway:
         return self._real_ns + round((clock_ns - self._real_ns) / self.settings.speed)
 
     def utc_us(self) -> int:
-        """Return the wall clock's UTC, microseconds."""
-        return self._wall.utc_us(time.monotonic_ns())
+        """Return the wall clock in UTC microseconds; simulated time where that runs faster, as in measurements."""
+        return self._wall.utc_us(self.clock_ns())
 
     @property
     def sessions(self) -> dict[str, str]:

@@ -60,7 +60,7 @@ class WardCommands:
         self._settings = settings
         self._ward = ward
         self._audit = audit
-        self._words = WardWords(ward, outbox)
+        self._words = WardWords(ward, outbox, simulated=settings.simulated)
         self._now_us = now_us
         self._prepare = prepare
         self._put_in = put_in

@@ -6,12 +6,17 @@ A word that comes twice, or after a later one, does no harm: the history goes by
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from gateway.ward.entries import measurement_fields
 from gateway.ward.state import Session, Subject, WardState
 
 Word = tuple[str, dict[str, Any]]
-"""What it is about (``subject``, ``plan``, ``placement``, ``session``, ``part``, ``mark``, ``correction``), all."""
+"""What it is about (``subject``, ``plan``, ``placement``, ``session``, ``part``, ``mark``, ``correction``), and its fields.
+
+``entered`` is no word about the ward, but a measurement that people entered: it goes where measurements go.
+"""
+ENTERED: Final = "entered"
 
 PLAN = ("bands", "sessions_a_week")
 BODY = ("height_m", "leg_length_m", "mass_kg", "affected_side", "aids")
@@ -93,6 +98,8 @@ def _sessions(before: WardState, after: WardState, by: str) -> Iterator[Word]:
             yield "mark", {"session": session.id, "at_us": mark.at_us, "text": mark.text}
         for n in range(len(was.corrections) if was else 0, len(session.corrections)):
             yield "correction", _correction(session, n, by)
+        for entered in session.entered[len(was.entered) if was else 0 :]:
+            yield ENTERED, measurement_fields(session, entered)
 
 
 def _session(session: Session) -> dict[str, Any]:

@@ -80,6 +80,26 @@ class Mark(Section):
     text: FREE_TEXT
 
 
+class Entered(Section):
+    """A value that somebody entered into a session (`gateway.ward.entries`).
+
+    Attributes:
+        metric: Id in the catalogue.
+        value: In the catalogue's unit.
+        algorithm: How it came about: reported, of a form, or computed from times that were corrected.
+        start_us: First instant that it describes, UTC microseconds.
+        end_us: The last.
+        at_us: When it was entered.
+    """
+
+    metric: str
+    value: float
+    algorithm: str
+    start_us: int
+    end_us: int
+    at_us: int
+
+
 class Correction(Section):
     """What a session said before it was corrected.
 
@@ -117,6 +137,7 @@ class Session(Section):
         notes: Free text.
         discarded: Whether it is not to be used. Nothing of it is deleted.
         corrections: What was corrected, the oldest first.
+        entered: What people entered by hand, the oldest first.
     """
 
     id: str
@@ -131,6 +152,7 @@ class Session(Section):
     notes: FREE_TEXT = ""
     discarded: bool = False
     corrections: tuple[Correction, ...] = ()
+    entered: tuple[Entered, ...] = ()
 
     @property
     def made_subject(self) -> str:

@@ -8,7 +8,7 @@ WATCH: Final = "watch"
 WARD: Final = (
     "add-bed", "remove-bed", "admit", "discharge", "move", "plan", "add-device", "remove-device", "assign", "take-off",
     "session-start", "session-pause", "session-resume", "session-mark", "session-end",
-    "session-correct", "session-discard",
+    "session-correct", "session-discard", "session-report", "test-correct",
 )  # fmt: skip
 """What changes the ward (`gateway.ward.changes.CHANGES`, as a test sees)."""
 DEVICES: Final = ("devices-scan", "devices-blink", "devices-tap", "devices-lift", "devices-bond", "devices-unbond")

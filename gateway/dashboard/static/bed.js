@@ -169,6 +169,7 @@ function show() {
   $("empty").hidden = Boolean(bed);
   say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
   $("live").hidden = !bed;
+  $("test").hidden = !bed || !may.includes("session-start");
   if (!bed) return;
   say($("label"), labelOf(bed));
   document.title = `${labelOf(bed)} · rehab-gateway`;
@@ -185,6 +186,7 @@ function show() {
 }
 
 $("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
+$("test").href = new URL(ofGateway(`test/${encodeURIComponent(name)}`), ROOT).href;
 mayChange.then((found) => { may = found; show(); });
 signedIn.then((session) => { reads = !session.role || session.reads === true; show(); });
 bandGroups.then(show);

@@ -141,3 +141,17 @@ def test_words_that_a_kill_kept_from_the_outbox_are_reported_at_the_next_start(
     assert len(words(outbox)) == known
     desk.commands.close()
     assert [one["what"] for one in words(outbox)[known:]] == ["subject", "placement"]
+
+
+def test_what_people_enter_goes_to_the_outbox_as_measurements_and_is_audited_with_their_name(
+    desk: Desk, outbox: Outbox
+) -> None:
+    session = desk.do("session-start", subject="p-1", protocol="tug")["session"]
+    desk.do("session-end", session=session)
+    desk.do("session-report", session=session, values={"pain_nrs": 3}, by="anna")
+    outbox.flush()
+    rows = [orjson.loads(row.payload) for row in outbox.read(0, 1000) if row.rank != AUDIT]
+    assert [(m["metric"], m["value"], m["algorithm"], m["subject"], m["session"]) for m in rows] == [
+        ("pain_nrs", 3.0, "reported/1", "p-1", session)
+    ]
+    assert [entry.by for entry in desk.ward.untold() if entry.name == "session-report"] == ["anna"]
