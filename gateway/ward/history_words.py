@@ -12,7 +12,9 @@ from gateway.ward.entries import measurement_fields
 from gateway.ward.state import Session, Subject, WardState
 
 Word = tuple[str, dict[str, Any]]
-"""What it is about (``subject``, ``plan``, ``placement``, ``session``, ``part``, ``mark``, ``correction``), and its fields.
+"""What it is about, and its fields.
+
+It is a ``subject``, ``plan``, ``placement``, ``session``, ``part``, ``mark`` or ``correction``.
 
 ``entered`` is no word about the ward, but a measurement that people entered: it goes where measurements go.
 """
