@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.dashboard.access import CHANGES, DEVICE_WORK
-from gateway.dashboard.api_schemas import NUMBER, SIDE, TEXT, Json, a
+from gateway.dashboard.api_schemas import ANYTHING, NUMBER, SIDE, TEXT, Json, a
 from gateway.ward.changes import CHANGES as FIELDS_OF_CHANGES
 from gateway.wire.commands import WARD
 
@@ -43,7 +43,7 @@ class Entry:
 GATEWAY: Json = {**TEXT, "description": "Which gateway, where several are shown; by default the dashboard's own."}
 WINDOW: Json = {**NUMBER, "exclusiveMinimum": 0, "maximum": 1440, "default": 10}
 TIME: Json = {"type": "integer", "minimum": 0, "description": "Microseconds since 1970."}
-VIEW: Json = {"enum": ["ward", "beds", "devices"], "default": "ward"}
+VIEW: Json = {"enum": ["ward", "beds", "devices", "dock"], "default": "ward"}
 CHANGE_STATUSES = {
     400: "This is no such change. Nothing was changed.",
     404: "No such gateway is heard. Nothing was changed.",
@@ -114,6 +114,39 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
             query={"subject": {**TEXT, "description": "A pseudonym."}, "from_us": TIME, "to_us": TIME},
             needed=("subject",),
             statuses={400: "The question is not whole.", 503: "The history cannot be read now."},
+        ),
+        ("GET", "/api/report/{session}"): Entry(
+            "What stands in the report of a session, each number with the measurements that it is made of.",
+            a("Report"),
+            query={
+                "subject": {**TEXT, "description": "Whose, where one id is of several."},
+                "baseline": {**TEXT, "description": "Session that changes are told from; by default the first."},
+                "gateway": GATEWAY,
+            },
+            statuses={404: "There is no such session.", 503: "The history cannot be read now."},
+        ),
+        ("GET", "/api/trend/{subject}"): Entry(
+            "One metric of a person over weeks to years, by session, day or week, with milestones and adherence.",
+            a("Trend"),
+            query={
+                "metric": {**TEXT, "description": "Id of the catalogue; by default the first that there is."},
+                "days": {**NUMBER, "minimum": 1, "default": 90},
+                "by": {"enum": ["session", "day", "week"]},
+            },
+            statuses={400: "The question is not whole.", 404: "Nothing is stored of this person.",
+                      503: "The history cannot be read now."},
+        ),
+        ("GET", "/api/bands"): Entry(
+            "The bands of measurement error and of change that may be chosen, by group.",
+            {"type": "object", "additionalProperties": ANYTHING},
+        ),
+        ("GET", "/api/tests"): Entry("Which timed tests there are, which forms, and what else is reported.", a("Tests")),
+        ("GET", "/api/test/{bed}"): Entry(
+            "The movement, the events and the results of one timed test of who is in a bed.",
+            a("Test"),
+            query={"session": TEXT, "gateway": GATEWAY},
+            needed=("session",),
+            statuses={404: "There is no such test of who is in this bed."},
         ),
         ("GET", "/api/status"): Entry("How the dashboard itself is doing.", a("Status")),
         ("GET", "/api/ward"): Entry(

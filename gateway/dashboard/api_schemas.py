@@ -115,5 +115,25 @@ SCHEMAS: Json = {
         description="The live state of a view: of the ward ('slots'), a patient ('slot'), the devices, the beds, a bed."
         " What cannot be relied on stands in 'doubts'; show it.",
     ),
+    "Report": one(
+        {"session": one({"session": TEXT, "subject": TEXT}), "made_us": MICROSECONDS, "bands": some(ANYTHING),
+         "bands_missing": TEXT, "baseline": TEXT, "choices": listed(ANYTHING), "lines": listed(ANYTHING),
+         "sources": listed(ANYTHING), "curves": listed(ANYTHING), "gaps": listed(ANYTHING), "notes": ANYTHING},
+        description="A session with its results beside earlier ones; each line names its sources.",
+    ),
+    "TrendPoint": one({"at_us": MICROSECONDS, "value": some(NUMBER), "low": some(NUMBER), "high": some(NUMBER), "n": COUNT,
+                       "quality": QUALITY, "session": TEXT}),
+    "Trend": one(
+        {"subject": TEXT, "simulated": TRUTH, "from_us": MICROSECONDS, "to_us": MICROSECONDS,
+         "by": {"enum": ["session", "day", "week"]}, "metric": TEXT, "metrics": listed(TEXT),
+         "lines": listed(one({"side": SIDE, "algorithm": TEXT, "points": listed(a("TrendPoint"))})),
+         "milestones": listed(ANYTHING), "weeks": listed(ANYTHING), "bands": TEXT, "sessions": COUNT,
+         "first_us": some(MICROSECONDS), "both_kinds": TRUTH},
+        description="Points of one side as one algorithm measured them make a line: two algorithms are not joined.",
+    ),
+    "Tests": one({"tests": listed(ANYTHING), "forms": listed(ANYTHING), "form_problems": listed(TEXT),
+                  "reported": listed(TEXT)}),
+    "Test": one({"session": TEXT, "trace": some(ANYTHING), "events": listed(ANYTHING), "results": listed(ANYTHING),
+                 "problem": TEXT}),
     "Document": one({"openapi": TEXT, "info": ANYTHING, "paths": ANYTHING}),
 }  # fmt: skip

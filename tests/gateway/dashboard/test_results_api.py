@@ -16,6 +16,7 @@ from config.settings import Broker, Dashboard, Settings, Site
 from gateway.audit.access_log import NAME, read
 from gateway.dashboard.server import make_app
 from gateway.dashboard.users import User, Users, save
+from tests.gateway.dashboard.api_document import said
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.results.clinic import SUBJECT, Clinic
 from tests.servers import wait_until
@@ -76,9 +77,11 @@ async def test_readers_get_report_and_trend_and_are_in_the_log(
     assert page.status == 200
     assert "more than measurement error, for the better" in text
     report = await (await client.get(f"/api/report/{session}?subject={SUBJECT}")).json()
+    said("GET", "/api/report/{session}").validate(report)
     assert report["session"]["subject"] == SUBJECT
     assert report["bands"]["group"] == "stroke-chronic"
     trend = await (await client.get(f"/api/trend/{SUBJECT}?days=4000&by=session")).json()
+    said("GET", "/api/trend/{subject}").validate(trend)
     assert [point["value"] for point in trend["lines"][0]["points"]] == [0.5, 0.8]
     assert (await client.get(f"/trend/{SUBJECT}")).status == 200
     wanted = {("report", "", SUBJECT, session), ("trend", "", SUBJECT, "")}

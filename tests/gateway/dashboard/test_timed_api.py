@@ -14,6 +14,7 @@ import pytest
 
 from config.settings import Settings
 from gateway.wire.topics import Topics
+from tests.gateway.dashboard.api_document import said
 from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
@@ -95,6 +96,7 @@ async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards
     by_hand = result | {"seq": 2, "value": 7.5, "algorithm": "by-hand/1", "devices": [], "placement": []}
     walking.publish(person, [result | {"seq": 1}, by_hand])
     found = await until(address, path, lambda found: len(found["results"]) == 2)
+    said("GET", "/api/test/{bed}").validate(found)
     assert [(one["value"], one["algorithm"]) for one in found["results"]] == [(8.0, "test/1"), (7.5, "by-hand/1")]
     assert len(found["trace"]["acc"]) > 10
     assert 5.0 < np.median([value for value in found["trace"]["acc"] if value is not None]) < 20.0
