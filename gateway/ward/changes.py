@@ -16,6 +16,7 @@ import orjson
 from config.protocol import misfit
 from config.settings import Device, Identifier, Placement, Section, Slot
 from gateway.ward.corrections import CorrectSession, DiscardSession
+from gateway.ward.preferences import PREFERENCES, Preference
 from gateway.ward.rules import (
     RefusedError,
     as_before,
@@ -353,7 +354,7 @@ def slots_digest(slots: Sequence[Slot]) -> str:
 Change = (
     AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
     | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession
-    | GatewayStarts | ImportSlots
+    | GatewayStarts | ImportSlots | Preference
 )  # fmt: skip
 
 CHANGES: Final[Mapping[str, type[Change]]] = {
@@ -373,6 +374,7 @@ CHANGES: Final[Mapping[str, type[Change]]] = {
     "session-end": EndSession,
     "session-correct": CorrectSession,
     "session-discard": DiscardSession,
+    **PREFERENCES,
 }
 """What people may ask for, by its name."""
 

@@ -31,7 +31,10 @@ def words(before: WardState, after: WardState, *, at_us: int, by: str) -> list[W
 
 def _subjects(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
     for subject in after.subjects:
-        if subject != before.subject(subject.id):
+        was = before.subject(subject.id)
+        if was is None or _subject(subject, at_us) != _subject(
+            was, at_us
+        ):  # what a screen shows is none of its business
             yield "subject", _subject(subject, at_us)
     for gone in before.subjects:
         if after.subject(gone.id) is None:

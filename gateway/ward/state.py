@@ -25,6 +25,22 @@ class Bed(Section):
     label: str = ""
 
 
+SHOWN_OF = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,47}$")]
+"""What is shown: a placement, a channel or a metric, by its name."""
+NoticeKind = Literal["fall_event", "ceiling_exceeded"]
+
+
+class Feedback(Section):
+    """What somebody is shown of their own movement (`gateway.ward.preferences.ChooseFeedback` says what each is)."""
+
+    kind: Literal["lean", "turning", "joint", "metric"]
+    of: SHOWN_OF
+    side: Literal["left", "right", "both", "none"] = "none"
+    low: float
+    high: float
+    shape: Literal["bar", "number"] = "bar"
+
+
 class Subject(Section):
     """Somebody who is there, by pseudonym.
 
@@ -40,6 +56,8 @@ class Subject(Section):
         aids: Walking aids, free text.
         protocol: Of the time in which no session runs.
         stay: Session id of that time.
+        notices: Movement notices that are raised of them; none unless somebody chose so.
+        feedback: What they are shown of their own movement.
     """
 
     id: Identifier
@@ -53,6 +71,8 @@ class Subject(Section):
     aids: FREE_TEXT = ""
     protocol: FREE_TEXT = STAY
     stay: str
+    notices: tuple[NoticeKind, ...] = ()
+    feedback: Feedback | None = None
 
 
 class Equipment(Section):
