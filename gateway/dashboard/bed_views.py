@@ -42,7 +42,7 @@ def _bed(registry: Registry, bed: str, states: dict[str, Json]) -> Json:
     placed = [one for one in registry.devices if one["bed"] == bed]
     return {
         **registry.beds[bed],
-        "subject": subject and {key: subject[key] for key in ("id", "since_us", "height_m")},
+        "subject": subject and {key: subject[key] for key in ("id", "since_us", "height_m", "notices")},
         "session": session,
         "ended": [one for one in registry.ended if subject and one["subject"] == subject["id"]],
         "worn": [{**one, **_state(states.get(one["id"]), bed)} for one in placed],

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from dsp.catalogue import CATALOGUE
 from gateway.dashboard import pages
 from gateway.dashboard.bed_views import bed_view, beds_view
+from gateway.dashboard.feedback_views import feedback_view
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
 from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
@@ -39,9 +42,11 @@ def render(site: Site, name: str) -> Json:
         return state | slot_view(ward, view.bed, now_us)
     if view.kind == "bed":
         return state | bed_view(ward, view.bed)
+    if view.kind == "feedback":
+        return state | feedback_view(ward, view.bed, now_us)
     if view.kind == "devices":
         return state | devices_view(ward)
-    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us))
+    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us, view.metric))
 
 
 def revision(site: Site, name: str) -> object:
@@ -54,6 +59,8 @@ def revision(site: Site, name: str) -> object:
     ward = site.ward(view.gateway)
     if ward is None or view.kind == "devices":  # what it shows comes with the status, once a second
         return None
+    if view.kind == "feedback":
+        return ward.registry.number, ward.slot(view.bed).revision
     return ward.registry.number if view.kind == "bed" else ward.slot(view.bed).revision
 
 
@@ -62,11 +69,11 @@ def unknown(gateway: str) -> str:
     return f"This dashboard hears no gateway '{clean(gateway, LONGEST_NAME)}'."
 
 
-def _tiles(site: Site, now_us: int) -> Json:
+def _tiles(site: Site, now_us: int, metric: str) -> Json:
     wards = site.wards()
     if wards == [site.first]:
-        return ward_view(site.first, now_us)
-    views = [(ward, ward_view(ward, ward.now_us())) for ward in wards]
+        return ward_view(site.first, now_us, metric)
+    views = [(ward, ward_view(ward, ward.now_us(), metric)) for ward in wards]
     return _of_several(wards) | {
         "slots": [_tile(tile, ward, now_us) for ward, view in views for tile in view["slots"]],
         "more_slots": sum(view["more_slots"] for _, view in views),
@@ -99,6 +106,7 @@ def _of_several(wards: list[Ward]) -> Json:
              "gateway": ward.gateway}
             for ward in wards for notice in ward.notices.shown()
         ],
+        "pauses": [{**pause, "gateway": ward.gateway} for ward in wards for pause in ward.notices.pauses],
         "doubts": [*troubles, *(f"{ward.gateway}: {doubt}" for ward in wards for doubt in doubts(ward))],
     }  # fmt: skip
 
@@ -122,3 +130,15 @@ def _bed(bed: Json, ward: Ward, now_us: int) -> Json:
     if session is not None:
         session = {**session, "started_us": session["started_us"] + now_us - ward.now_us()}
     return {**bed, "gateway": ward.gateway, "session": session}
+
+
+def view_of(query: Mapping[str, str]) -> str:
+    """Return the name of the view that a page asks for."""
+    gateway = f"/{name}" if (name := query.get("gateway")) else ""
+    for kind in ("slot", "bed", "feedback"):
+        if bed := query.get(kind):
+            return f"{kind}/{bed.replace('/', '')}{gateway}"
+    wanted = query.get("view", "")
+    if wanted in {"devices", "beds"}:
+        return f"devices{gateway}" if wanted == "devices" else "beds"
+    return f"ward/{metric}" if (metric := query.get("number", "")) in CATALOGUE else "ward"

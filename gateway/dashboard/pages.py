@@ -9,7 +9,14 @@ from string import Template
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
 
-TITLES = {"ward": "Ward", "patient": "Patient", "beds": "Beds", "bed": "Bed", "devices": "Devices"}
+TITLES = {
+    "ward": "Ward",
+    "patient": "Patient",
+    "feedback": "Your movement",
+    "beds": "Beds",
+    "bed": "Bed",
+    "devices": "Devices",
+}
 
 STATEMENT = (
     "Information for rehabilitation staff and researchers. Not a medical device. Not for diagnosis, treatment "
@@ -17,7 +24,7 @@ STATEMENT = (
 )
 
 
-ROOTS = {"ward": "./", "patient": "../", "beds": "./", "bed": "../", "devices": "./"}
+ROOTS = {"ward": "./", "patient": "../", "feedback": "../", "beds": "./", "bed": "../", "devices": "./"}
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
 

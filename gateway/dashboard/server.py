@@ -23,7 +23,7 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import devices_api, page_states, pages, signin, ward_api
+from gateway.dashboard import devices_api, notices_api, page_states, pages, signin, ward_api
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
@@ -50,7 +50,7 @@ from gateway.model.usage import UsageError
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
     "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
-    "/devices": "devices",
+    "/devices": "devices", f"/feedback/{{slot:{NAME}}}": "feedback",
 }  # fmt: skip
 """The pages, by where they are."""
 LONGEST_MINUTES = 24 * 60  # of history in one answer
@@ -141,6 +141,7 @@ def _add_routes(app: web.Application, speed: float) -> None:
     app.router.add_static("/static", pages.STATIC)
     ward_api.add_routes(app)
     devices_api.add_routes(app)
+    notices_api.add_routes(app)
     signin.add_routes(app)
 
 
@@ -177,14 +178,7 @@ def _page(name: str, speed: float) -> Callable[[web.Request], Any]:
 async def events(request: web.Request) -> web.StreamResponse:
     """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
     parts = request.app[PARTS]
-    gateway = f"/{name}" if (name := request.query.get("gateway")) else ""
-    if slot := request.query.get("slot"):
-        view = f"slot/{slot.replace('/', '')}{gateway}"
-    elif bed := request.query.get("bed"):
-        view = f"bed/{bed.replace('/', '')}{gateway}"
-    else:
-        wanted = request.query.get("view", "")
-        view = f"devices{gateway}" if wanted == "devices" else "beds" if wanted == "beds" else "ward"
+    view = page_states.view_of(request.query)
     signin.check_view(request, view)
     with parts.pages.taken(request):
         return await _stream(request, view)

@@ -1,8 +1,8 @@
 """The gateways that the pages show: what each says, kept apart by its id.
 
-A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``beds``, ``devices``,
-``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, ``bed/<bed>`` or ``bed/<bed>/<gateway>``; ``devices``,
-``slot`` and ``bed`` without a gateway are of the first.
+A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``ward/<metric>``,
+``beds``, ``devices``, ``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, the same of ``bed`` and of
+``feedback``; those without a gateway are of the first.
 """
 
 from __future__ import annotations
@@ -27,17 +27,20 @@ KINDS = frozenset({"status", "measurements", "cycles", "notices", "ward", "wavef
 
 
 class View(NamedTuple):
-    """What a page is about; an empty gateway is the first, an empty bed none."""
+    """What a page is about; an empty gateway is the first, an empty bed none, an empty metric the usual."""
 
     kind: str
     bed: str = ""
     gateway: str = ""
+    metric: str = ""
 
 
 def read_view(name: str) -> View:
     """Return what the name of a view means."""
     kind, _, rest = name.partition("/")
-    bed, _, gateway = rest.partition("/") if kind in {"slot", "bed"} else ("", "", rest)
+    if kind == "ward":
+        return View(kind, metric=rest)
+    bed, _, gateway = rest.partition("/") if kind in {"slot", "bed", "feedback"} else ("", "", rest)
     return View(kind, bed, gateway)
 
 

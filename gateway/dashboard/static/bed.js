@@ -5,6 +5,7 @@ import * as changes from "./changes.js";
 import { changeAt } from "./change.js";
 import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask as question, follow, now } from "./live.js";
+import { chooseNotices } from "./preferences.js";
 import { mayChange, rights } from "./rights.js";
 import { clock, duration, long, side, state as stateWords } from "./words.js";
 
@@ -81,6 +82,7 @@ function showPatient({ subject }) {
   ] : [["In this bed", "nobody"]], fact, updateFact);
   offer($("patient-actions"), subject ? [
     { text: "Move …", change: "move", ask: () => changes.move(card) },
+    { text: "Notices …", change: "notices-choose", ask: () => chooseNotices(card) },
     { text: "Discharge …", change: "discharge", ask: () => changes.discharge(card) },
   ] : [{ text: "Admit …", change: "admit", first: true, ask: () => changes.admit(card) }]);
 }
@@ -158,7 +160,7 @@ function show() {
   $("card").hidden = !bed;
   $("empty").hidden = Boolean(bed);
   say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
-  $("live").hidden = !bed;
+  $("live").hidden = $("feedback").hidden = !bed;
   if (!bed) return;
   say($("label"), labelOf(bed));
   document.title = `${labelOf(bed)} · rehab-gateway`;
@@ -172,6 +174,7 @@ function show() {
   dialog.refresh();
 }
 
+$("feedback").href = new URL(ofGateway(`feedback/${encodeURIComponent(name)}`), ROOT).href;
 $("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
 mayChange.then((found) => { may = found; show(); });
 rights($("rights"));

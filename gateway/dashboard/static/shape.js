@@ -33,6 +33,12 @@ const PAGES = {
     number: perhaps(number), bed: perhaps(bed), others: list(object({ id: text, label: text, taken: truth })),
     devices: list(object({ id: text, driver: text, bed: perhaps(text), placement: perhaps(text) })),
   },
+  feedback: {
+    feedback: object({
+      id: text, label: text, subject: text, devices: list(device), value,
+      chosen: perhaps(object({ kind: text, of: text, side: text, low: number, high: number, shape: text })),
+    }),
+  },
   patient: {
     slot: object({
       ...about, values: list(value), cycles: list(object({ joint: text, side: text, end_us: number })),
