@@ -10,6 +10,7 @@ from dsp.catalogue import CATALOGUE
 from gateway.dashboard import pages
 from gateway.dashboard.bed_views import bed_view, beds_view
 from gateway.dashboard.feedback_views import feedback_view
+from gateway.dashboard.live import SPACING_S
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
 from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
@@ -18,6 +19,9 @@ from gateway.dashboard.ward import Ward
 Json = dict[str, Any]
 
 MILLI = 1000
+MANY = 24
+"""Beds of one page: up to so many a tile follows each step, beyond it the ward is told twice a second."""
+WALL_S = 0.5
 LONGEST_NAME = 32  # characters of a gateway's name that came with an address
 TROUBLES = {
     "offline": "is offline: what is shown of its beds is old",
@@ -62,6 +66,13 @@ def revision(site: Site, name: str) -> object:
     if view.kind == "feedback":
         return ward.registry.number, ward.slot(view.bed).revision
     return ward.registry.number if view.kind == "bed" else ward.slot(view.bed).revision
+
+
+def least_s(site: Site, name: str) -> float:
+    """Return the least seconds between two states of a page: a wall of many beds is read, not followed."""
+    if read_view(name).kind != "ward" or sum(len(ward.status.slots) for ward in site.wards()) <= MANY:
+        return SPACING_S
+    return WALL_S
 
 
 def unknown(gateway: str) -> str:

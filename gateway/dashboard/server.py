@@ -102,8 +102,8 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
 
     feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
     site.use(feed)
-    render, revision = partial(page_states.render, site), partial(page_states.revision, site)
-    live = Live(render=render, revision=revision, on_shown=site.note_shown)
+    of_site = {name: partial(getattr(page_states, name), site) for name in ("render", "revision", "least_s")}
+    live = Live(**of_site, on_shown=site.note_shown)
     middlewares = [time_requests, only_from_here, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None

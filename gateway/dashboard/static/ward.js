@@ -71,12 +71,19 @@ function updateLink(link, slot) {
   if (link.getAttribute("href") !== address) link.href = address;
 }
 
+function sensors(devices) {
+  const streaming = devices.filter((device) => device.state === "streaming").length;
+  const of = streaming === devices.length ? "" : `${streaming} of `;
+  return `${of}${devices.length} ${devices.length === 1 ? "sensor" : "sensors"}`;
+}
+
 function updateWho(tile, slot) {
   const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
   const fresh = since !== null && now() - since < NEW_S ? ` · new since ${clock(since, false)}` : "";
   const doing = slot.protocol && slot.protocol !== "free_walk" ? slot.protocol.replaceAll("_", " ") : "";
   const who = isEmpty(slot) ? "empty" : `${slot.subject}`;
-  say(tile.querySelector(".subject"), `${[who, doing, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
+  const worn = kiosk && slot.devices.length ? sensors(slot.devices) : ""; // a wall has no room for a chip each
+  say(tile.querySelector(".subject"), `${[who, doing, worn, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
 }
 
 function updateActivity(node, name, shape, word) {
