@@ -107,9 +107,7 @@ async def measure(pid: int, address: str, viewers: int, seconds: float) -> list[
 async def open_page(address: str, seconds: float) -> list[Entry]:
     """Open the page in a browser: its first tile with a number, and its memory over a while."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--headless", "--no-sandbox"]
-        )
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
         page = await browser.new_page(viewport={"width": 1920, "height": 1080})
         paints = []
         for _ in range(5):
