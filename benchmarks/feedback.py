@@ -1,4 +1,4 @@
-"""How far the patient's own view is behind the movement: from a sample's time at the gateway to the frame that shows it.
+"""How far the patient's own view is behind the movement: from a sample's time to the frame that shows it.
 
 ``python -m benchmarks.feedback [--seconds 20]``. A demo of one bed on simulated devices, and a Chromium on this machine
 that shows the lean of the lower back, and then how fast a foot turns. The page says of each painted frame which sample
@@ -32,6 +32,7 @@ SECONDS = 20.0
 START_S = 240.0
 BEHIND_MS, FRAMES_HZ = 100.0, 59.0
 SHOWN = (("lean", "lower_back", 0.0, 10.0), ("turning", "left_foot", 50.0, 200.0))
+THERE = "() => /[0-9]/.test(document.getElementById('value').textContent)"
 LISTEN = """() => { window.seen = []; window.frames = 0;
   document.addEventListener("painted", ({ detail }) => window.seen.push(detail));
   const count = () => { window.frames += 1; requestAnimationFrame(count); }; requestAnimationFrame(count); }"""
@@ -60,7 +61,7 @@ async def measure(folder: Path, port: int, seconds: float) -> list[Entry]:
     """Choose what is shown, and look at it."""
     config = folder / "demo.toml"
     async with asyncio.timeout(START_S):
-        while not (config.exists() and "[dashboard]" in config.read_text() and (folder / "ward.db").exists()):
+        while not (config.exists() and "[dashboard]" in config.read_text() and (folder / "ward.db").exists()):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     settings, found = load(config), []
     async with async_playwright() as playwright:
