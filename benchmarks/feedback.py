@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from playwright.async_api import Browser, async_playwright
 from benchmarks.entry import Entry
 from benchmarks.latency import quantiles
 from config.loader import load
-from gateway.cli.ward_desk import make_change
+from config.settings import Settings
+from gateway.cli.ward_desk import NoAnswerError, make_change
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard.conftest import free_port
 
@@ -57,6 +59,16 @@ async def show(browser: Browser, url: str, seconds: float) -> tuple[list[float],
     return [each["painted_ms"] - each["sample_ms"] for each in found[0]], found[1] / span
 
 
+def choose(settings: Settings, fields: dict[str, Any]) -> None:
+    """Choose what is shown; a gateway that has just begun may not answer yet."""
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s:
+        with suppress(NoAnswerError):
+            make_change(settings, "feedback-choose", fields, by="benchmark")
+            return
+    raise TimeoutError
+
+
 async def measure(folder: Path, port: int, seconds: float) -> list[Entry]:
     """Choose what is shown, and look at it."""
     config = folder / "demo.toml"
@@ -68,7 +80,7 @@ async def measure(folder: Path, port: int, seconds: float) -> list[Entry]:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=list(QUIET))
         for kind, of, low, high in SHOWN:
             fields = {"subject": "sim-001", "kind": kind, "of": of, "low": low, "high": high}
-            await asyncio.to_thread(make_change, settings, "feedback-choose", fields, by="benchmark")
+            await asyncio.to_thread(choose, settings, fields)
             late, frames = await show(browser, f"http://127.0.0.1:{port}/feedback/bed-1", seconds)
             said, name = quantiles(late), f"feedback: {kind} of the {of.replace('_', ' ')}"
             found += [

@@ -9,7 +9,7 @@ import secrets
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -186,14 +186,8 @@ class Gateway:
             audit.stopped(ended)
             await pairing.close()
             await work.devices.close()
-            ends: list[Callable[[], object]] = [
-                outbox.flush,
-                publisher.stop,
-                preparation.close,
-                commands.close,
-                answers.close,
-            ]
-            await _end_all(ends if recorder is None else [recorder.close, *ends])
+            closers = (outbox.flush, publisher.stop, preparation.close, commands.close, answers.close)
+            await _end_all(*([recorder.close] if recorder else []), *closers)
 
     def told_us(self) -> int:
         """Return the present as the status tells it, UTC microseconds; simulated time may run faster."""
@@ -280,7 +274,7 @@ class Gateway:
         return recorder
 
 
-async def _end_all(ends: Sequence[Callable[[], object]]) -> None:
+async def _end_all(*ends: Callable[[], object]) -> None:
     for end in ends:
         await asyncio.to_thread(end)
 
