@@ -90,3 +90,11 @@ def write(path: Path, kept: KeptNotices) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
+
+
+def erase(folder: Path, subject: str) -> None:
+    """Forget what was measured of somebody, in a folder whose gateway is stopped; raises OSError."""
+    kept = read(folder / NAME)
+    left = tuple(one for one in kept.reviews if one.subject != subject)
+    if left != kept.reviews:
+        write(folder / NAME, kept.model_copy(update={"reviews": left}))

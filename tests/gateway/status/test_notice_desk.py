@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.model.status import NoticeStatus
-from gateway.status.kept_notices import NAME, KeptReview
+from gateway.status.kept_notices import NAME, KeptReview, erase
 from gateway.status.notice_desk import LONGEST_PAUSE_MIN, MINUTE_US, MOST_PAUSES, RESUME_S, NoticeDesk, is_quiet
 from gateway.status.notices import Finding, Notices, Rule
 from gateway.ward.rules import RefusedError
@@ -176,6 +176,13 @@ def test_what_nobody_has_seen_is_kept_with_whose_it_is(desk: Desk) -> None:
     desk.desk.stand([], [review], desk.now_us)
     desk.open()
     assert list(desk.desk.reviews) == [review]
+    erase(desk.folder, "p-02")
+    desk.open()
+    assert list(desk.desk.reviews) == [review]
+    erase(desk.folder, "p-01")
+    desk.open()
+    assert list(desk.desk.reviews) == []
+    assert b"p-01" not in (desk.folder / NAME).read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"v": 9}', b'{"v": 1, "answers": 3}'])
