@@ -50,7 +50,7 @@ def render(site: Site, name: str) -> Json:
         return state | feedback_view(ward, view.bed, now_us)
     if view.kind == "devices":
         return state | devices_view(ward)
-    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us, view.metric))
+    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us, name.partition("/")[2]))
 
 
 def revision(site: Site, name: str) -> object:

@@ -27,19 +27,18 @@ KINDS = frozenset({"status", "measurements", "cycles", "notices", "ward", "wavef
 
 
 class View(NamedTuple):
-    """What a page is about; an empty gateway is the first, an empty bed none, an empty metric the usual."""
+    """What a page is about; an empty gateway is the first, an empty bed none."""
 
     kind: str
     bed: str = ""
     gateway: str = ""
-    metric: str = ""
 
 
 def read_view(name: str) -> View:
     """Return what the name of a view means."""
     kind, _, rest = name.partition("/")
     if kind == "ward":
-        return View(kind, metric=rest)
+        return View(kind)  # and the metric that its tiles tell besides
     bed, _, gateway = rest.partition("/") if kind in {"slot", "bed", "feedback"} else ("", "", rest)
     return View(kind, bed, gateway)
 
