@@ -65,5 +65,5 @@ export function inOneLine(notices) {
   const loud = notices.filter((notice) => !isQuiet(notice));
   if (!loud.length) return ["✓", notices.length === 1 ? `${notices[0].text}. ${answerWords(notices[0])}` : `${notices.length} notices, seen or paused`, true];
   const [shape, word] = priority(loud[0]);
-  return [shape, loud.length === 1 ? `${word}: ${loud[0].text}` : `${loud.length} notices: ${loud[0].text}`, false];
+  return [shape, loud.length === 1 ? `${word}: ${loud[0].text}` : `${loud.length} notices`, false];
 }
