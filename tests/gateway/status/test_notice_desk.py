@@ -14,6 +14,7 @@ from gateway.status.kept_notices import NAME, KeptReview, erase
 from gateway.status.notice_desk import LONGEST_PAUSE_MIN, MINUTE_US, MOST_PAUSES, RESUME_S, NoticeDesk, is_quiet
 from gateway.status.notices import Finding, Notices, Rule
 from gateway.ward.rules import RefusedError
+from tests.gateway.ward.test_changes import NHS_NUMBER
 
 BEDS = ("bay-1", "bay-2")
 LOST, LOW = "link-lost", "battery-low"
@@ -81,7 +82,7 @@ def test_an_acknowledged_notice_stands_with_the_name_until_its_own_rule_clears_i
     [
         ({"notice": "link-lost/bay-9"}, "does not stand any more"),
         ({"notice": "link-lost/bay-1", "since_us": 7}, "raised anew meanwhile"),
-        ({"notice": "link-lost/bay-1", "why": "call 943 476 5919"}, "NHS number"),
+        ({"notice": "link-lost/bay-1", "why": f"call {NHS_NUMBER}"}, "NHS number"),
         ({"notice": "link-lost/bay-1", "when": 1}, "when"),
         ({}, "notice"),
     ],
