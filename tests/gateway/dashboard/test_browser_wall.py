@@ -12,7 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from gateway.cli.notice_answers import answer
 from gateway.dashboard.server import serve
+from gateway.ward.rules import RefusedError
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
 from tests.gateway.dashboard.conftest import free_port
@@ -104,11 +106,11 @@ async def test_who_may_not_answer_is_refused_by_the_server(address: str, gateway
     async with browser_of(address) as session:
         if role != "nobody":
             form = {"name": f"{role}-1", "password": PASSWORD}
-            async with session.post(f"{address}login", data=form, allow_redirects=False) as answer:
-                assert answer.status == 303
+            async with session.post(f"{address}login", data=form, allow_redirects=False) as got:
+                assert got.status == 303
         for name, fields in (("acknowledge", {"notice": "x"}), ("pause", {"bed": "bay-1", "minutes": 5})):
-            async with session.post(f"{address}api/notices/{name}", json=fields, allow_redirects=False) as answer:
-                assert answer.status in {303, 401, 403}, (role, name)
+            async with session.post(f"{address}api/notices/{name}", json=fields, allow_redirects=False) as got:
+                assert got.status in {303, 401, 403}, (role, name)
     assert len(gateway.heard.records()) == before
 
 
@@ -118,8 +120,8 @@ async def test_a_pause_is_asked_for_said_to_everybody_and_ended(address: str) ->
         await session.post(f"{address}login", data=form, allow_redirects=False)
 
         async def ask(name: str, **fields: Any) -> tuple[int, dict[str, Any]]:
-            async with session.post(f"{address}api/notices/{name}", json=fields) as answer:
-                return answer.status, await answer.json()
+            async with session.post(f"{address}api/notices/{name}", json=fields) as got:
+                return got.status, await got.json()
 
         assert (await ask("pause", bed="bay-77", minutes=5))[0] == 409
         assert (await ask("pause", bed="bay-3", minutes=5, by="somebody"))[0] == 400
@@ -129,6 +131,24 @@ async def test_a_pause_is_asked_for_said_to_everybody_and_ended(address: str) ->
         assert (await ask("resume", bed="bay-3"))[0] == 200
         await _pauses(session, address, 0)
         assert (await ask("resume", bed="bay-3"))[0] == 409
+
+
+async def test_the_command_line_gives_the_same_answers(
+    address: str, gateway: Bedside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, fields, said in (
+        ("notice-pause", {"bed": "bay-5", "minutes": 5.0}, "Paused: bay-5."),
+        ("notice-resume", {"bed": "bay-5"}, "Not paused any more: bay-5."),
+    ):
+        await asyncio.to_thread(answer, gateway.settings, name, fields, by="terry", as_json=False)
+        assert said in capsys.readouterr().out
+        async with browser_of(address) as session:
+            form = {"name": "viewer-1", "password": PASSWORD}
+            await session.post(f"{address}login", data=form, allow_redirects=False)
+            pauses = await _pauses(session, address, int(name == "notice-pause"))
+        assert [pause["by"] for pause in pauses] == ["terry"] * len(pauses)
+    with pytest.raises(RefusedError, match="does not stand"):
+        await asyncio.to_thread(answer, gateway.settings, "notice-acknowledge", {"notice": "x"}, by="", as_json=False)
 
 
 async def _pauses(session: aiohttp.ClientSession, address: str, count: int) -> list[dict[str, Any]]:
