@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from config.hardware import bluetooth_address, network_address, serial_port, udp_port
 
@@ -237,6 +238,28 @@ class Prometheus(Section):
     port: int | None = Field(None, ge=1, le=65535, description="Serve http://127.0.0.1:<port>/metrics; off by default.")
 
 
+class Notices(Section):
+    """Notices sent on to a pager or a phone; off unless an address is named."""
+
+    webhook: str | None = Field(
+        None,
+        description="Address that is told of each notice by POST: the bed and the kind, nothing of anybody. https, or"
+        " http on this machine.",
+    )
+    least_priority: Literal["low", "medium"] = Field("medium", description="What is less urgent is not sent on.")
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_closed(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
+            raise ValueError("has to begin with https://, or with http:// and be on this machine")
+        return value
+
+
 class Radio(Section):
     """Bluetooth."""
 
@@ -355,6 +378,7 @@ class Settings(Section):
     change: Change = Field(default_factory=Change)
     prometheus: Prometheus = Field(default_factory=Prometheus)
     recorder: Recorder = Field(default_factory=Recorder)
+    notices: Notices = Field(default_factory=Notices)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

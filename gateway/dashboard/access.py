@@ -41,6 +41,7 @@ CHANGES: Mapping[str, Allowed] = MappingProxyType(
         **dict.fromkeys(("assign", "take-off"), FITTERS),
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
         **dict.fromkeys(("session-correct", "session-discard", "session-report", "test-correct"), CARERS),
+        **dict.fromkeys(("notices-choose", "feedback-choose"), CARERS),
         **dict.fromkeys(("add-bed", "remove-bed", "add-device", "remove-device"), KEEPERS),
     }
 )
@@ -51,10 +52,14 @@ DEVICE_WORK: Mapping[str, Allowed] = MappingProxyType(
 )
 """Who may look for devices, have one show itself and see on which leg it is; and who bonds with one."""
 
+NOTICE_WORK: Mapping[str, Allowed] = MappingProxyType({"acknowledge": FITTERS, "pause": CARERS, "resume": CARERS})
+"""Who may say that they have seen a notice, and who may have those of a bed be quiet for a while."""
+
 TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
     {
         ("GET", "/"): PEOPLE,
         ("GET", "/patient/{slot}"): PEOPLE,
+        ("GET", "/feedback/{slot}"): PEOPLE,  # the screen before a patient may be one that hangs on a wall
         ("GET", "/devices"): STAFF,
         ("GET", "/report/{session}"): READERS,
         ("GET", "/report/{session}/pdf"): READERS,
@@ -78,6 +83,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         **{("POST", f"/api/devices/{name}"): who for name, who in DEVICE_WORK.items()},
         ("GET", "/api/openapi.json"): PEOPLE,
         ("GET", "/api/export"): EVALUATORS,
+        **{("POST", f"/api/notices/{name}"): who for name, who in NOTICE_WORK.items()},
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,
@@ -97,6 +103,7 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
     {
         "ward": "/",
         "slot": "/patient/{slot}",
+        "feedback": "/feedback/{slot}",
         "devices": "/devices",
         "beds": "/beds",
         "bed": "/bed/{bed}",
@@ -129,3 +136,8 @@ def may_see(who: str, view: str) -> bool:
 def may_change(who: str) -> list[str]:
     """Return the changes of the ward that a role may ask for."""
     return [name for name in WARD if may(who, "POST", f"/api/ward/{name}")]
+
+
+def may_answer(who: str) -> list[str]:
+    """Return the answers to notices that a role may give."""
+    return [name for name in NOTICE_WORK if may(who, "POST", f"/api/notices/{name}")]

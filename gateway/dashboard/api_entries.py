@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from gateway.dashboard.access import CHANGES, DEVICE_WORK
+from gateway.dashboard.access import CHANGES, DEVICE_WORK, NOTICE_WORK
 from gateway.dashboard.api_schemas import ANYTHING, NUMBER, SIDE, TEXT, Json, a
 from gateway.ward.changes import CHANGES as FIELDS_OF_CHANGES
 from gateway.wire.commands import WARD
@@ -68,6 +68,16 @@ DEVICE_FIELDS: Mapping[str, tuple[str, Json, tuple[str, ...]]] = {
     "unbond": ("Have the system forget the keys of a device.", {"address": ADDRESS}, ("address",)),
 }  # fmt: skip
 
+WHY: Json = {**TEXT, "description": "Why, or what was done; no names."}
+NOTICE_FIELDS: Mapping[str, tuple[str, Json, tuple[str, ...]]] = {
+    "acknowledge": ("Say that a notice was seen; it stays, quieter, until it is over.",
+                    {"notice": TEXT, "why": WHY}, ("notice",)),
+    "pause": ("Have the notices of one kind of a bed be quiet for a while.",
+              {"bed": TEXT, "code": TEXT, "minutes": {**NUMBER, "exclusiveMinimum": 0}, "why": WHY},
+              ("bed", "code", "minutes")),
+    "resume": ("End such a pause.", {"bed": TEXT, "code": TEXT}, ("bed", "code")),
+}  # fmt: skip
+
 
 def _of_change(name: str) -> Entry:
     made = FIELDS_OF_CHANGES[name]
@@ -81,6 +91,12 @@ def _of_device_work(name: str) -> Entry:
     body = {"type": "object", "properties": fields, "required": list(needed), "additionalProperties": False}
     answer = {"type": "object", "description": "What was found."}
     return Entry(summary, answer, query={"gateway": GATEWAY}, body=body, statuses=CHANGE_STATUSES)
+
+
+def _of_answer(name: str) -> Entry:
+    summary, fields, needed = NOTICE_FIELDS[name]
+    body = {"type": "object", "properties": fields, "required": list(needed), "additionalProperties": False}
+    return Entry(summary, a("Answered"), query={"gateway": GATEWAY}, body=body, statuses=CHANGE_STATUSES)
 
 
 ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
@@ -140,7 +156,7 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
             "The bands of measurement error and of change that may be chosen, by group.",
             {"type": "object", "additionalProperties": ANYTHING},
         ),
-        ("GET", "/api/tests"): Entry("Which timed tests there are, which forms, and what else is reported.", a("Tests")),
+        ("GET", "/api/tests"): Entry("Which timed tests and forms there are, and what else is reported.", a("Tests")),
         ("GET", "/api/test/{bed}"): Entry(
             "The movement, the events and the results of one timed test of who is in a bed.",
             a("Test"),
@@ -157,6 +173,7 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
         ),
         **{("POST", f"/api/ward/{name}"): _of_change(name) for name in CHANGES if name in WARD},
         **{("POST", f"/api/devices/{name}"): _of_device_work(name) for name in DEVICE_WORK},
+        **{("POST", f"/api/notices/{name}"): _of_answer(name) for name in NOTICE_WORK},
         ("GET", "/events"): Entry(
             "Live state, twice a second or when it changes: as server-sent events, or as text over a WebSocket where"
             " one is asked for. 'slot' or 'bed' for one bed, else 'view'.",

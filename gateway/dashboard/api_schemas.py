@@ -88,6 +88,8 @@ SCHEMAS: Json = {
     ),
     "Changed": one({"number": COUNT, "change": TEXT}, perhaps={"session": TEXT},
                    description="The change is on the gateway's disk."),
+    "Answered": one({}, perhaps={"notice": TEXT, "bed": TEXT, "code": TEXT, "until_us": MICROSECONDS},
+                    description="The answer is on the gateway's disk."),
     "Status": one(
         {"broker": TRUTH, "gateway": TEXT, "gateway_state": GATEWAY_STATE, "gateway_age_s": some(NUMBER),
          "gateways": {"type": "object", "additionalProperties": GATEWAY_STATE}, "slots": COUNT, "connections": COUNT,
@@ -121,8 +123,8 @@ SCHEMAS: Json = {
          "sources": listed(ANYTHING), "curves": listed(ANYTHING), "gaps": listed(ANYTHING), "notes": ANYTHING},
         description="A session with its results beside earlier ones; each line names its sources.",
     ),
-    "TrendPoint": one({"at_us": MICROSECONDS, "value": some(NUMBER), "low": some(NUMBER), "high": some(NUMBER), "n": COUNT,
-                       "quality": QUALITY, "session": TEXT}),
+    "TrendPoint": one({"at_us": MICROSECONDS, "value": some(NUMBER), "low": some(NUMBER), "high": some(NUMBER),
+                       "n": COUNT, "quality": QUALITY, "session": TEXT}),
     "Trend": one(
         {"subject": TEXT, "simulated": TRUTH, "from_us": MICROSECONDS, "to_us": MICROSECONDS,
          "by": {"enum": ["session", "day", "week"]}, "metric": TEXT, "metrics": listed(TEXT),

@@ -8,7 +8,7 @@ from gateway.dashboard.registry import Registry
 from gateway.dashboard.ward import MICRO, Ward
 
 Json = dict[str, Any]
-OF_SUBJECT = ("id", "since_us", "height_m", "bands", "sessions_a_week")
+OF_SUBJECT = ("id", "since_us", "height_m", "bands", "sessions_a_week", "notices")
 
 
 def beds_view(ward: Ward) -> Json:

@@ -11,12 +11,23 @@ from gateway.results import wording
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
 
-TITLES = {"ward": "Ward", "patient": "Patient", "beds": "Beds", "bed": "Bed", "devices": "Devices", "dock": "Sensors",
-          "test": "Test"}  # fmt: skip
+TITLES = {
+    "ward": "Ward",
+    "patient": "Patient",
+    "feedback": "Your movement",
+    "beds": "Beds",
+    "bed": "Bed",
+    "devices": "Devices",
+    "dock": "Sensors",
+    "test": "Test",
+}
 
 STATEMENT = wording.STATEMENT
 
-ROOTS = {"ward": "./", "patient": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./", "test": "../"}
+ROOTS = {
+    "ward": "./", "patient": "../", "feedback": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./",
+    "test": "../",
+}  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
 

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.audit.access_log import Person
 from gateway.dashboard import login_page
-from gateway.dashboard.access import NOBODY, may, may_change, may_see
+from gateway.dashboard.access import NOBODY, may, may_answer, may_change, may_see
 from gateway.dashboard.connections import HERE, Owner, own
 from gateway.dashboard.guard import SAFE_METHODS, names_its_page
 from gateway.dashboard.hashing import BusyError, Hashing
@@ -35,10 +35,13 @@ LARGEST_FORM = 4096
 FORM_WITHIN_S = 10.0
 """From the headers of a form to its end: it is less than one packet."""
 BUSY_WAIT_S = 5.0
+KEPT = ("gateway", "kiosk", "number", "show", "ward", "sort", "find", "turn")
+"""Of an address that is asked for: without its gateway it would be the bed of that name of another, and a screen on a
+wall has nobody to choose again what it shows."""
 WRONG = "Name or password is wrong."
 OPENED_BY_PEOPLE = frozenset({
-    "/", "/patient/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/test/{bed}", "/pin", "/report/{session}",
-    "/trend/{subject}",
+    "/", "/patient/{slot}", "/feedback/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/test/{bed}", "/pin",
+    "/report/{session}", "/trend/{subject}",
 })  # fmt: skip
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
@@ -182,6 +185,7 @@ async def who_am_i(request: web.Request) -> web.Response:
             "idle_s": gate.sessions.idle_s,
             "may": may_change(session.user.role),
             "reads": may(session.user.role, "GET", "/report/{session}"),
+            "may_answer": may_answer(session.user.role),
         }
         if gate and session
         else {}
@@ -367,5 +371,6 @@ def ours(address: str) -> str:
     plain = not parts.scheme and not parts.netloc and address.startswith("/") and address.isprintable()
     if not plain or address.startswith(("//", "/\\")) or "\\" in address:
         return "/"
-    gateway = parse_qs(parts.query).get("gateway")  # without it, it would be the bed of that name of another gateway
-    return f"{parts.path}?gateway={quote(gateway[0], safe='')}" if gateway else parts.path
+    query = parse_qs(parts.query, keep_blank_values=True)
+    kept = "&".join(f"{name}={quote(query[name][0], safe='')}" for name in KEPT if name in query)
+    return f"{parts.path}?{kept}" if kept else parts.path

@@ -16,6 +16,7 @@ from gateway.ward.corrections import CorrectSession, DiscardSession
 from gateway.ward.digest import slots_digest
 from gateway.ward.entries import CorrectTest, ReportSession
 from gateway.ward.plans import Plan
+from gateway.ward.preferences import PREFERENCES, Preference
 from gateway.ward.rules import (
     RefusedError,
     as_before,
@@ -341,7 +342,7 @@ class ImportSlots(Section):
 Change = (
     AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
     | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession | Plan
-    | ReportSession | CorrectTest | GatewayStarts | ImportSlots
+    | ReportSession | CorrectTest | GatewayStarts | ImportSlots | Preference
 )  # fmt: skip
 
 CHANGES: Final[Mapping[str, type[Change]]] = {
@@ -364,6 +365,7 @@ CHANGES: Final[Mapping[str, type[Change]]] = {
     "session-discard": DiscardSession,
     "session-report": ReportSession,
     "test-correct": CorrectTest,
+    **PREFERENCES,
 }
 """What people may ask for, by its name."""
 

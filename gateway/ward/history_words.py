@@ -42,7 +42,9 @@ def words(before: WardState, after: WardState, *, at_us: int, by: str) -> list[W
 
 def _subjects(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
     for subject in after.subjects:
-        if _unplanned(subject) != _unplanned(before.subject(subject.id)):
+        was = before.subject(subject.id)
+        # What a screen shows of them, and what is planned for them, is none of its business.
+        if was is None or _subject(subject, at_us) != _subject(was, at_us):
             yield "subject", _subject(subject, at_us)
     for gone in before.subjects:
         if after.subject(gone.id) is None:
@@ -60,10 +62,6 @@ def _plans(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
 
 def _plan(subject: Subject | None) -> dict[str, Any]:
     return {name: Subject.model_fields[name].default if subject is None else getattr(subject, name) for name in PLAN}
-
-
-def _unplanned(subject: Subject | None) -> Subject | None:
-    return subject and subject.model_copy(update=_plan(None))
 
 
 def _subject(subject: Subject, at_us: int) -> dict[str, Any]:

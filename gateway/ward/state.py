@@ -25,6 +25,22 @@ class Bed(Section):
     label: str = ""
 
 
+SHOWN_OF = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,47}$")]
+"""What is shown: a placement, a channel or a metric, by its name."""
+NoticeKind = Literal["fall_event", "ceiling_exceeded"]
+
+
+class Feedback(Section):
+    """What somebody is shown of their own movement (`gateway.ward.preferences.ChooseFeedback` says what each is)."""
+
+    kind: Literal["lean", "turning", "joint", "metric"]
+    of: SHOWN_OF
+    side: Literal["left", "right", "both", "none"] = "none"
+    low: float
+    high: float
+    shape: Literal["bar", "number"] = "bar"
+
+
 class Subject(Section):
     """Somebody who is there, by pseudonym.
 
@@ -42,6 +58,8 @@ class Subject(Section):
         stay: Session id of that time.
         bands: Group of the bands that a change of theirs is held against; empty: none was chosen.
         sessions_a_week: How many sessions are planned; 0: no number is.
+        notices: Movement notices that are raised of them; none unless somebody chose so.
+        feedback: What they are shown of their own movement.
     """
 
     id: Identifier
@@ -57,6 +75,8 @@ class Subject(Section):
     stay: str
     bands: str = ""
     sessions_a_week: int = 0
+    notices: tuple[NoticeKind, ...] = ()
+    feedback: Feedback | None = None
 
 
 class Equipment(Section):

@@ -6,6 +6,7 @@ import { changeAt } from "./change.js";
 import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask as question, follow, now } from "./live.js";
 import { bandGroups, plan, planFacts } from "./plan.js";
+import { chooseNotices } from "./preferences.js";
 import { mayChange, rights } from "./rights.js";
 import { signedIn } from "./session.js";
 import { clock, duration, long, side, state as stateWords } from "./words.js";
@@ -86,6 +87,7 @@ function showPatient({ subject }) {
   offer($("patient-actions"), subject ? [
     { text: "Move …", change: "move", ask: () => changes.move(card) },
     { text: "Plan …", change: "plan", ask: () => plan(card) },
+    { text: "Notices …", change: "notices-choose", ask: () => chooseNotices(card) },
     { text: "Discharge …", change: "discharge", ask: () => changes.discharge(card) },
   ] : [{ text: "Admit …", change: "admit", first: true, ask: () => changes.admit(card) }]);
 }
@@ -168,7 +170,7 @@ function show() {
   $("card").hidden = !bed;
   $("empty").hidden = Boolean(bed);
   say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
-  $("live").hidden = !bed;
+  $("live").hidden = $("feedback").hidden = !bed;
   $("test").hidden = !bed || !may.includes("session-start");
   if (!bed) return;
   say($("label"), labelOf(bed));
@@ -185,6 +187,7 @@ function show() {
   dialog.refresh();
 }
 
+$("feedback").href = new URL(ofGateway(`feedback/${encodeURIComponent(name)}`), ROOT).href;
 $("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
 $("test").href = new URL(ofGateway(`test/${encodeURIComponent(name)}`), ROOT).href;
 mayChange.then((found) => { may = found; show(); });

@@ -29,7 +29,7 @@ from tests.gateway.dashboard.conftest import free_port
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1",
+PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1", "/feedback/{slot}": "/feedback/bay-1",
          "/report/{session}": "/report/none", "/report/{session}/pdf": "/report/none/pdf",
          "/api/report/{session}": "/api/report/none", "/trend/{subject}": "/trend/p-1",
          "/api/trend/{subject}": "/api/trend/p-1",
@@ -190,7 +190,7 @@ async def test_live_state_is_sent_to_those_who_may_open_its_page(place: Place) -
         assert (await place.sign_in(f"{role}-1")).status == 303
         for query, view in (
             ("", "ward"), ("?slot=bay-1", "slot/bay-1"), ("?view=devices", "devices"), ("?view=beds", "beds"),
-            ("?bed=bay-1", "bed/bay-1"),
+            ("?bed=bay-1", "bed/bay-1"), ("?feedback=bay-1", "feedback/bay-1"), ("?number=cadence", "ward/cadence"),
         ):  # fmt: skip
             async with place.client.get(f"/events{query}") as answer:
                 assert answer.status == (200 if may_see(role, view) else 403), (role, view)

@@ -83,15 +83,15 @@ async def test_it_says_which_tests_and_forms_there_are(address: str) -> None:
 
 
 async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards(
-    address: str, walking: SimulatedGateway, person: Walker, topics: Topics
+    address: str, walking: SimulatedGateway, person: Walker
 ) -> None:
     running = session(person, state="running", parts=[person.session], marks_us=[])
-    walking.shout(topics.ward, registry(person, [running], []))
+    walking.publish_ward(registry(person, [running], []))
     path = f"api/test/{person.slot}?session={person.session}"
     found = await until(address, path, lambda found: bool(found["trace"]) and len(found["trace"]["acc"]) > 10)
     assert found["trace"]["placement"] == "lower_back"
     over = session(person, ended_us=round(time.time() * MICRO) + 1, discarded=False)
-    walking.shout(topics.ward, registry(person, [], [over], 2))
+    walking.publish_ward(registry(person, [], [over], 2))
     result = person.measurement("tmwt10_time", 8.0, "none", time.time() - 9.0, time.time() - 1.0)
     by_hand = result | {"seq": 2, "value": 7.5, "algorithm": "by-hand/1", "devices": [], "placement": []}
     walking.publish(person, [result | {"seq": 1}, by_hand])
@@ -103,13 +103,13 @@ async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards
 
 
 async def test_nothing_is_told_of_what_is_no_test_of_who_is_in_the_bed(
-    address: str, walking: SimulatedGateway, person: Walker, topics: Topics
+    address: str, walking: SimulatedGateway, person: Walker
 ) -> None:
     ended = {"ended_us": 2, "discarded": False}
     mine = session(person) | ended
     treadmill = session(person, "treadmill") | {"id": "s-treadmill", **ended}
     other = session(person) | {"id": "s-other", "subject": "p-other", **ended}
-    walking.shout(topics.ward, registry(person, [], [mine, treadmill, other]))
+    walking.publish_ward(registry(person, [], [mine, treadmill, other]))
     await until(address, f"api/test/{person.slot}?session={person.session}", lambda _: True)
     for name in ("s-treadmill", "s-other", "s-none", ""):
         assert (await ask(address, f"api/test/{person.slot}?session={name}"))[0] == 404

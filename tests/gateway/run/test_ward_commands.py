@@ -35,6 +35,7 @@ class Desk:
         self.commands = WardCommands(
             settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US,
             prepare=lambda names: self.order.append(set(names)), put_in=self._put_in,
+            answer=lambda name, fields, by: {"answered": name, "by": by, **fields},
             other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
         )  # fmt: skip
 
@@ -155,3 +156,11 @@ def test_what_people_enter_goes_to_the_outbox_as_measurements_and_is_audited_wit
         ("pain_nrs", 3.0, "reported/1", "p-1", session)
     ]
     assert [entry.by for entry in desk.ward.untold() if entry.name == "session-report"] == ["anna"]
+
+
+def test_answers_to_notices_go_to_who_takes_them_with_the_name_and_change_nothing_of_the_ward(desk: Desk) -> None:
+    answered = desk.do("notice-acknowledge", notice="link-lost/dot-1", by="anna")
+    assert answered == {"answered": "notice-acknowledge", "by": "anna", "notice": "link-lost/dot-1"}
+    assert desk.order == []
+    with pytest.raises(ValueError, match="'by'"):
+        desk.do("notice-acknowledge", notice="link-lost/dot-1", by=7)
