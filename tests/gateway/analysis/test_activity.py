@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from config.settings import Slot
-from dsp.activity.measured import CODES
+from dsp.posture.measured import CODES
 from gateway.recordings.replay import Replay
 from gateway.status.reviews import REVIEWED
 from tests.dsp.falling import Floats, Motion, fall, sensed, steps
