@@ -98,7 +98,8 @@ def find_person_postures(
         rate_hz: Samples a second of both, at least 20.
         trunk_placement: ``lower_back`` or ``chest``.
         along: (3,) axis of the thigh's sensor, as of `find_postures`.
-        trunk_index: As of `find_foot_contacts`; ``thigh_index`` likewise.
+        trunk_index: As of `find_foot_contacts`.
+        thigh_index: Likewise.
 
     Returns:
         ``start_s``, ``end_s``, ``posture`` (empty where nothing is known), ``of`` (``trunk+thigh``, or which of the two
