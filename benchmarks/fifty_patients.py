@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.six_minute_walks import SOURCES, distance_error, walked
 from benchmarks.ward_hours import ward_hours
 from dsp.posture.person import Part, TwoSensors
 from dsp.posture.posture import PostureDetector
@@ -196,6 +197,18 @@ def walks(people: Sequence[Patient]) -> Iterator[Figure]:
     yield Figure("10 m walk, feet: within 2 %", _share(errors, 0.02, len(people)), 0.9, least=True)
 
 
+def six_minutes(people: Sequence[Patient]) -> Iterator[Figure]:
+    """Measure the distance of the six-minute walk, through the whole gateway."""
+    errors: dict[str, list[float]] = {}
+    for who in people:
+        done = walked(who)
+        for source, places in SOURCES.items():
+            for course, name in ((True, "laps of a known course"), (False, "its own lengths")):
+                errors.setdefault(f"{source}, {name}", []).append(distance_error(done, places, course=course))
+    for name, each in errors.items():
+        yield Figure(f"6 min walk, {name}: mean error (share)", _mean(each), 0.03)
+
+
 def feet(script: Sequence[Item], who: Patient) -> Performance:
     """Return a performance for sensors on both feet, strapped on askew."""
     return perform(script, who, rate_hz=RATE_HZ, placements=["left_foot", "right_foot"], start="standing")
@@ -334,6 +347,7 @@ def measure(people: Sequence[Patient], hours: float, only: Sequence[str] = ()) -
         "tug": [lambda p=p: tug(people, p) for p in ("lower_back", "left_thigh", "right_wrist")],  # type: ignore[misc]
         "chair": [lambda p=p: chair(people, p) for p in ("lower_back", "chest", "left_thigh")],  # type: ignore[misc]
         "walks": [lambda: walks(people)],
+        "six": [lambda: six_minutes(people)],
         "sway": [lambda: sway(people)],
         "falls": [lambda p=p: falls(people, p) for p in ("lower_back", "chest")],  # type: ignore[misc]
         "ward": [lambda p=p: ward(people, p, hours) for p in ("lower_back", "left_thigh")],  # type: ignore[misc]
@@ -350,7 +364,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=50)
     parser.add_argument("--hours", type=float, default=1 / 3, help="of ward movement of each patient")
     parser.add_argument(
-        "--only", default="", help="of tug, chair, walks, sway, falls, ward, posture; separated by commas"
+        "--only", default="", help="of tug, chair, walks, six, sway, falls, ward, posture; separated by commas"
     )
     given = parser.parse_args()
     figures = []
