@@ -209,8 +209,6 @@ class TransferTest:
             reason = "; ".join(filter(None, (f"ended after {lasted_s:.0f} s", reason)))
         if metric == "sts5_time" and not math.isfinite(value):
             reason = f"{stands.repetitions} repetitions were found, and not five"
-        elif metric == "sts5_time":
-            reason = self._edges(reason)
         yield self._value(metric, value, (first, last), reason, n=stands.repetitions)
 
     def _value(self, metric: str, value: float, span: tuple[float, float], reason: str, *, n: int = 1) -> Found:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from dsp.activity.day import spells
 from dsp.falls.fall import FallDetector
-from dsp.posture.person import PARTS, PersonPosture, TwoSensors
-from dsp.posture.posture import PostureDetector
+from dsp.posture.blocks import Floats
+from dsp.posture.person import PARTS, Part, PersonPosture, TwoSensors
+from dsp.posture.posture import Posture, PostureDetector
 from dsp.repetitions.repetitions import LEAST_ROM_DEG, Repetition, Repetitions
 from dsp.whole_recordings.arrays_in import Table, force_of, numbers_of
 
@@ -108,27 +110,39 @@ def find_person_postures(
     Raises:
         ValueError: as `find_postures`.
     """
-    both, told = TwoSensors(), list[PersonPosture]()
-    forces = {"trunk": force_of(trunk), "thigh": force_of(thigh)}
-    numbers = {
+    forces: dict[Part, Floats] = {"trunk": force_of(trunk), "thigh": force_of(thigh)}
+    numbers: dict[Part, NDArray[np.int64]] = {
         "trunk": numbers_of(forces["trunk"], trunk_index),
         "thigh": numbers_of(forces["thigh"], thigh_index),
     }
-    detectors = {
+    detectors: dict[Part, PostureDetector] = {
         "trunk": PostureDetector(rate_hz, trunk_placement),
         "thigh": PostureDetector(rate_hz, "thigh", along=along),
     }
     end = max((int(index[-1]) + 1 for index in numbers.values() if len(index)), default=0)
-    for first in range(0, end, max(1, round(rate_hz))):
+    both, told = TwoSensors(), list[PersonPosture]()
+    for part, said in _said(forces, numbers, detectors, end, max(1, round(rate_hz))):
+        told += both.take(part, said.at / rate_hz, said)
+    return _person_table(told, end / rate_hz)
+
+
+def _said(
+    forces: dict[Part, Floats],
+    numbers: dict[Part, NDArray[np.int64]],
+    detectors: dict[Part, PostureDetector],
+    end: int,
+    step: int,
+) -> Iterator[tuple[Part, Posture]]:
+    """Yield what each sensor says, ``step`` samples of one and then of the other: as they come on a ward."""
+    for first in range(0, end, step):
         for part in PARTS:
-            within = slice(*np.searchsorted(numbers[part], [first, first + max(1, round(rate_hz))]))
+            within = slice(*np.searchsorted(numbers[part], [first, first + step]))
             samples = forces[part][within]
             for said in detectors[part].process(numbers[part][within], samples, samples):
-                told += both.take(part, said.at / rate_hz, said)
+                yield part, said
     for part in PARTS:
         for said in detectors[part].finish():
-            told += both.take(part, said.at / rate_hz, said)
-    return _person_table(told, end / rate_hz)
+            yield part, said
 
 
 def _person_table(told: list[PersonPosture], end_s: float) -> Table:
