@@ -123,8 +123,8 @@ class TwoSensors:
 
 def together(trunk: Posture, thigh: Posture) -> tuple[Name, Quality, str]:
     """Return what a trunk and a thigh show together; both postures are known."""
-    guess = thigh.reason == NOT_WALKED
-    if trunk.reason == NOT_WALKED:  # of such a trunk nobody knows whether it is level
+    guess = NOT_WALKED in (thigh.reason, trunk.reason)
+    if trunk.reason == NOT_WALKED and trunk.posture != "lying":  # nobody knows whether it is not level
         assert thigh.posture is not None
         return thigh.posture, thigh.quality, thigh.reason
     name, reason = _hanging(trunk, thigh) if thigh.posture not in LEVEL else _level(trunk)

@@ -43,6 +43,8 @@ WALKING_STIR: Final[dict[Segment, float]] = {"thigh": 1.0, "wrist": 1.0, "trunk"
 SLOW_STIR: Final = 0.35
 """m/s², likewise, of a thigh that is known to hang: at .25 m/s it swings by ten degrees, one that stands sways by one.
 A trunk sways as much as it walks then."""
+SLOW_LOOKS: Final = 8
+"""Half seconds: who has made slow steps for so long walks, and shows which way is upright if nobody walked faster."""
 STILL: Final = 0.5
 """m/s², spread over a second: more is no rest."""
 BACK_BLOCKS: Final = 2 * BLOCK_HZ
@@ -157,6 +159,7 @@ class PostureDetector:
         self._level = False
         self._walking = False
         self._climbing = 0.0
+        self._slow_steps = 0
         self._seat_way: Floats | None = None
         self._lying = False
 
@@ -188,13 +191,18 @@ class PostureDetector:
         goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
         if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
             return self._upright.walks(mean_of(self._look.acc[-3 * BLOCK_HZ // 2 :]))
-        return not level and (goes_on or self._shuffles())
+        shuffles = self._segment == "thigh" and self._shuffles()
+        return (goes_on or shuffles) and not level
 
     def _shuffles(self) -> bool:
-        """Return whether a thigh that hangs makes steps too slow to learn from."""
+        """Return whether a thigh that hangs makes slow steps; which way it hangs, they show where nothing else did."""
         moved = self._look.stir
         goes_on = self._walking and moved.last_s >= PAUSED * self._slow_stir and moved.rhythm >= RHYTHMIC
-        return self._upright.known and (goes_on or moved.begins(self._slow_stir))
+        steps = goes_on or moved.begins(self._slow_stir)
+        self._slow_steps = self._slow_steps + 1 if steps else 0
+        if self._upright.known:
+            return steps
+        return self._slow_steps >= SLOW_LOOKS and self._upright.walks(mean_of(self._look.acc[-4 * BLOCK_HZ :]))
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""

@@ -111,14 +111,10 @@ def find_person_postures(
         ValueError: as `find_postures`.
     """
     forces: dict[Part, Floats] = {"trunk": force_of(trunk), "thigh": force_of(thigh)}
-    numbers: dict[Part, NDArray[np.int64]] = {
-        "trunk": numbers_of(forces["trunk"], trunk_index),
-        "thigh": numbers_of(forces["thigh"], thigh_index),
-    }
-    detectors: dict[Part, PostureDetector] = {
-        "trunk": PostureDetector(rate_hz, trunk_placement),
-        "thigh": PostureDetector(rate_hz, "thigh", along=along),
-    }
+    given: dict[Part, ArrayLike | None] = {"trunk": trunk_index, "thigh": thigh_index}
+    numbers = {part: numbers_of(forces[part], given[part]) for part in PARTS}
+    on_trunk, on_thigh = PostureDetector(rate_hz, trunk_placement), PostureDetector(rate_hz, "thigh", along=along)
+    detectors: dict[Part, PostureDetector] = {"trunk": on_trunk, "thigh": on_thigh}
     end = max((int(index[-1]) + 1 for index in numbers.values() if len(index)), default=0)
     both, told = TwoSensors(), list[PersonPosture]()
     for part, said in _said(forces, numbers, detectors, end, max(1, round(rate_hz))):
