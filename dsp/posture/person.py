@@ -124,7 +124,7 @@ class TwoSensors:
 def together(trunk: Posture, thigh: Posture) -> tuple[Name, Quality, str]:
     """Return what a trunk and a thigh show together; both postures are known."""
     guess = NOT_WALKED in (thigh.reason, trunk.reason)
-    if trunk.reason == NOT_WALKED and trunk.posture != "lying":  # nobody knows whether it is not level
+    if trunk.reason == NOT_WALKED and "lying" not in (trunk.posture, thigh.posture):  # it adds nothing for sure
         assert thigh.posture is not None
         return thigh.posture, thigh.quality, thigh.reason
     name, reason = _hanging(trunk, thigh) if thigh.posture not in LEVEL else _level(trunk)

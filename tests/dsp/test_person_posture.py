@@ -55,6 +55,7 @@ def in_the_end(told: list[PersonPosture]) -> list[tuple[float, Name | None]]:
         (said("standing", NOT_WALKED), said("sitting", ON_BACK), "sitting", ON_BACK),
         (said("lying"), said("sitting", NOT_WALKED), "lying", NOT_WALKED),
         (said("lying", NOT_WALKED), said("sitting", ON_BACK), "lying", NOT_WALKED),
+        (said("standing", NOT_WALKED), said("lying"), "sitting", NOT_WALKED),
     ],
 )
 def test_each_sensor_says_what_the_other_cannot_see(trunk: Posture, thigh: Posture, name: str, reason: str) -> None:
