@@ -51,35 +51,35 @@ class TwoSensors:
     """
 
     def __init__(self) -> None:
-        self._said: dict[Part, list[tuple[float, Posture]]] = {part: [] for part in PARTS}
+        self._shown: dict[Part, list[tuple[float, Posture]]] = {part: [] for part in PARTS}
         self._silent_s: dict[Part, float] = {}
-        self._told: list[PersonPosture] = []
+        self._known: list[PersonPosture] = []
 
-    def take(self, part: Part, at_s: float, posture: Posture) -> Iterator[PersonPosture]:
+    def add(self, part: Part, at_s: float, posture: Posture) -> Iterator[PersonPosture]:
         """Take what one sensor says (`PostureDetector`), from a time on the common clock on; yield what follows."""
-        said = self._said[part]
-        while said and said[-1][0] >= at_s:
-            said.pop()
-        said.append((at_s, posture))
-        del said[:-REMEMBERED]
-        return self._tell(at_s)
+        shown = self._shown[part]
+        while shown and shown[-1][0] >= at_s:
+            shown.pop()
+        shown.append((at_s, posture))
+        del shown[:-REMEMBERED]
+        return self._renew(at_s)
 
     def fall_silent(self, part: Part, at_s: float) -> Iterator[PersonPosture]:
         """Take that nothing more is heard of a sensor from a time on; yield what follows, if it is news."""
-        if part in self._silent_s or not self._said[part]:
+        if part in self._silent_s or not self._shown[part]:
             return iter(())
         self._silent_s[part] = at_s
-        return self._tell(at_s)
+        return self._renew(at_s)
 
     def hear_again(self, part: Part) -> Iterator[PersonPosture]:
         """Take that a sensor has sent again, and what it sent late counts; yield what follows, if it is news."""
         at_s = self._silent_s.pop(part, None)
-        return iter(()) if at_s is None else self._tell(at_s)
+        return iter(()) if at_s is None else self._renew(at_s)
 
-    def _tell(self, from_s: float) -> Iterator[PersonPosture]:
+    def _renew(self, from_s: float) -> Iterator[PersonPosture]:
         """Yield what is told anew from a time on: the first that differs from what was told, and all after it."""
-        kept = [one for one in self._told if one.at_s < from_s]
-        before, new = self._told[len(kept) :], list[PersonPosture]()
+        kept = [one for one in self._known if one.at_s < from_s]
+        before, new = self._known[len(kept) :], list[PersonPosture]()
         last = kept[-1] if kept else None
         for at_s in self._changes(from_s):
             now = PersonPosture(at_s, *self._seen(at_s))
@@ -89,13 +89,13 @@ class TwoSensors:
         same = 0
         while same < min(len(new), len(before)) and new[same] == before[same]:
             same += 1
-        self._told = (kept + new)[-REMEMBERED:]
+        self._known = (kept + new)[-REMEMBERED:]
         if same == len(new) and same < len(before) and last is not None:
             yield last._replace(at_s=before[same].at_s)  # what was told from there on is taken back
         yield from new[same:]
 
     def _changes(self, from_s: float) -> list[float]:
-        later = {at_s for said in self._said.values() for at_s, _ in said if at_s > from_s}
+        later = {at_s for shown in self._shown.values() for at_s, _ in shown if at_s > from_s}
         return sorted({from_s, *later, *(at_s for at_s in self._silent_s.values() if at_s > from_s)})
 
     def _seen(self, at_s: float) -> tuple[Name | None, Quality, str, tuple[Part, ...]]:
@@ -115,9 +115,9 @@ class TwoSensors:
         """Return what a sensor says of a time; None where it says nothing."""
         if at_s >= self._silent_s.get(part, float("inf")):
             return None
-        said = self._said[part]
-        place = bisect_right(said, at_s, key=lambda one: one[0])
-        posture = said[place - 1][1] if place else None
+        shown = self._shown[part]
+        place = bisect_right(shown, at_s, key=lambda one: one[0])
+        posture = shown[place - 1][1] if place else None
         return posture if posture is not None and posture.posture is not None else None
 
 

@@ -116,13 +116,13 @@ def find_person_postures(
     on_trunk, on_thigh = PostureDetector(rate_hz, trunk_placement), PostureDetector(rate_hz, "thigh", along=along)
     detectors: dict[Part, PostureDetector] = {"trunk": on_trunk, "thigh": on_thigh}
     end = max((int(index[-1]) + 1 for index in numbers.values() if len(index)), default=0)
-    both, told = TwoSensors(), list[PersonPosture]()
-    for part, said in _said(forces, numbers, detectors, end, max(1, round(rate_hz))):
-        told += both.take(part, said.at / rate_hz, said)
-    return _person_table(told, end / rate_hz)
+    both, given_out = TwoSensors(), list[PersonPosture]()
+    for part, shown in _shown(forces, numbers, detectors, end, max(1, round(rate_hz))):
+        given_out += both.add(part, shown.at / rate_hz, shown)
+    return _person_table(given_out, end / rate_hz)
 
 
-def _said(
+def _shown(
     forces: dict[Part, Floats],
     numbers: dict[Part, NDArray[np.int64]],
     detectors: dict[Part, PostureDetector],
@@ -134,17 +134,17 @@ def _said(
         for part in PARTS:
             within = slice(*np.searchsorted(numbers[part], [first, first + step]))
             samples = forces[part][within]
-            for said in detectors[part].process(numbers[part][within], samples, samples):
-                yield part, said
+            for shown in detectors[part].process(numbers[part][within], samples, samples):
+                yield part, shown
     for part in PARTS:
-        for said in detectors[part].finish():
-            yield part, said
+        for shown in detectors[part].finish():
+            yield part, shown
 
 
-def _person_table(told: list[PersonPosture], end_s: float) -> Table:
+def _person_table(given_out: list[PersonPosture], end_s: float) -> Table:
     """Return what holds in the end: what is told takes the place of what was told from its beginning on."""
     kept: list[PersonPosture] = []
-    for one in told:
+    for one in given_out:
         while kept and kept[-1].at_s >= one.at_s:
             kept.pop()
         if not kept or kept[-1][1:] != one[1:]:

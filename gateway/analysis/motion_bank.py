@@ -215,7 +215,7 @@ class MotionBank:
                 self._refuse(number, str(problem))
         except Exception:
             log.exception("%s of %s failed", motion.name, self._sensors[number].device.id)
-            self._say_failed(number, motion)
+            _say_failed(self._refuse, number, motion)
 
     def _add_one(self, arrived: ArrivedBatch, at: int, row: int) -> None:
         """Have wait what arrived of one device; as much at a time as there is room for."""
@@ -283,17 +283,13 @@ class MotionBank:
                 found.append(_result(each, sensor, operator.algorithm))
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
-            self._say_failed(number, motion)
+            _say_failed(self._refuse, number, motion)
             at = float(sensor.last)
             lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
             found += [_result(each, sensor, operator.algorithm) for each in lost]
             self._begin_anew(number, motion, operator)
         if not found:
             del self.found[number]
-
-    def _say_failed(self, number: int, motion: Motion) -> None:
-        if self._refuse is not None:
-            self._refuse(number, f"{motion.name}: the program failed")
 
     def _begin_anew(self, number: int, motion: Motion, failed: MotionOperator) -> None:
         """Put another operator in place of one that failed, as long as that may help."""
@@ -323,6 +319,11 @@ class MotionBank:
             more = (0, number + 1)
             self._row = np.pad(self._row, more, constant_values=NOT_FED)
             self._version = np.pad(self._version, more)
+
+
+def _say_failed(refuse: Refuse | None, number: int, motion: Motion) -> None:
+    if refuse is not None:
+        refuse(number, f"{motion.name}: the program failed")
 
 
 def _marked(operator: MarkedMotion, text: str, at: float) -> Iterable[Found]:

@@ -58,9 +58,9 @@ class PostureOfPerson:
                 found.append((result, numbers))
                 continue
             name = None if result.value is None else NAMES[result.value]
-            said = Posture(result.start_s, name, result.quality, result.reason)
-            found += self._told(self._both.hear_again(part))
-            found += self._told(self._both.take(part, result.start_s, said))
+            shown = Posture(result.start_s, name, result.quality, result.reason)
+            found += self._known(self._both.hear_again(part))
+            found += self._known(self._both.add(part, result.start_s, shown))
         return found
 
     def look(self, now_s: float) -> list[DeviceResult]:
@@ -71,12 +71,12 @@ class PostureOfPerson:
             if not math.isfinite(newest_s):
                 continue
             if newest_s < now_s - SILENT_S:
-                found += self._told(self._both.fall_silent(part, newest_s))
+                found += self._known(self._both.fall_silent(part, newest_s))
             else:
-                found += self._told(self._both.hear_again(part))
+                found += self._known(self._both.hear_again(part))
         return found
 
-    def _told(self, postures: Iterable[PersonPosture]) -> Sequence[DeviceResult]:
+    def _known(self, postures: Iterable[PersonPosture]) -> Sequence[DeviceResult]:
         return [(_result(one), tuple(self._numbers[part] for part in one.of) or tuple(self._parts)) for one in postures]
 
 

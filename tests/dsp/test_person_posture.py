@@ -24,15 +24,15 @@ DAY = [
 ]  # fmt: skip
 
 
-def said(name: Name | None, reason: str = "", at: float = 0.0) -> Posture:
+def shown(name: Name | None, reason: str = "", at: float = 0.0) -> Posture:
     quality: Quality = "invalid" if name is None else "degraded" if reason else "ok"
     return Posture(at, name, quality, reason)
 
 
-def in_the_end(told: list[PersonPosture]) -> list[tuple[float, Name | None]]:
+def in_the_end(given_out: list[PersonPosture]) -> list[tuple[float, Name | None]]:
     """Return when which posture began, once all is told."""
     kept: list[PersonPosture] = []
-    for one in told:
+    for one in given_out:
         kept = [before for before in kept if before.at_s < one.at_s]
         if not kept or kept[-1].posture != one.posture:
             kept.append(one)
@@ -42,20 +42,20 @@ def in_the_end(told: list[PersonPosture]) -> list[tuple[float, Name | None]]:
 @pytest.mark.parametrize(
     ("trunk", "thigh", "name", "reason"),
     [
-        (said("standing", NO_CHAIR), said("sitting", ON_BACK), "sitting", ""),
-        (said("standing", NO_CHAIR), said("standing"), "standing", ""),
-        (said("lying"), said("sitting", ON_BACK), "lying", ""),
-        (said("lying"), said("lying"), "lying", ""),
-        (said("standing", NO_CHAIR), said("lying"), "sitting", ""),
-        (said("walking"), said("standing"), "walking", ""),
-        (said("standing", NO_CHAIR), said("walking"), "walking", ""),
-        (said("walking"), said("sitting", ON_BACK), "sitting", ""),
-        (said("stairs", MAYBE_STAIRS), said("walking"), "stairs", MAYBE_STAIRS),
-        (said("lying"), said("standing"), "standing", BENT),
-        (said("standing", NOT_WALKED), said("sitting", ON_BACK), "sitting", ON_BACK),
-        (said("lying"), said("sitting", NOT_WALKED), "lying", NOT_WALKED),
-        (said("lying", NOT_WALKED), said("sitting", ON_BACK), "lying", NOT_WALKED),
-        (said("standing", NOT_WALKED), said("lying"), "sitting", NOT_WALKED),
+        (shown("standing", NO_CHAIR), shown("sitting", ON_BACK), "sitting", ""),
+        (shown("standing", NO_CHAIR), shown("standing"), "standing", ""),
+        (shown("lying"), shown("sitting", ON_BACK), "lying", ""),
+        (shown("lying"), shown("lying"), "lying", ""),
+        (shown("standing", NO_CHAIR), shown("lying"), "sitting", ""),
+        (shown("walking"), shown("standing"), "walking", ""),
+        (shown("standing", NO_CHAIR), shown("walking"), "walking", ""),
+        (shown("walking"), shown("sitting", ON_BACK), "sitting", ""),
+        (shown("stairs", MAYBE_STAIRS), shown("walking"), "stairs", MAYBE_STAIRS),
+        (shown("lying"), shown("standing"), "standing", BENT),
+        (shown("standing", NOT_WALKED), shown("sitting", ON_BACK), "sitting", ON_BACK),
+        (shown("lying"), shown("sitting", NOT_WALKED), "lying", NOT_WALKED),
+        (shown("lying", NOT_WALKED), shown("sitting", ON_BACK), "lying", NOT_WALKED),
+        (shown("standing", NOT_WALKED), shown("lying"), "sitting", NOT_WALKED),
     ],
 )
 def test_each_sensor_says_what_the_other_cannot_see(trunk: Posture, thigh: Posture, name: str, reason: str) -> None:
@@ -64,41 +64,44 @@ def test_each_sensor_says_what_the_other_cannot_see(trunk: Posture, thigh: Postu
 
 def test_in_which_order_two_sensors_are_heard_makes_no_difference() -> None:
     news: list[tuple[Part, float, Posture]] = [
-        ("trunk", 0.0, said("standing", NO_CHAIR)), ("thigh", 0.2, said("sitting", ON_BACK)),
-        ("thigh", 10.0, said("standing")), ("trunk", 12.4, said("walking")), ("thigh", 12.0, said("walking")),
-        ("trunk", 30.0, said("lying")),
+        ("trunk", 0.0, shown("standing", NO_CHAIR)), ("thigh", 0.2, shown("sitting", ON_BACK)),
+        ("thigh", 10.0, shown("standing")), ("trunk", 12.4, shown("walking")), ("thigh", 12.0, shown("walking")),
+        ("trunk", 30.0, shown("lying")),
     ]  # fmt: skip
     ends = set()
     for order in permutations(news):
         if any([one for one in order if one[0] == part] != [one for one in news if one[0] == part] for part in PARTS):
             continue  # each sensor by itself tells in order
-        both, told = TwoSensors(), list[PersonPosture]()
+        both, given_out = TwoSensors(), list[PersonPosture]()
         for part, at_s, posture in order:
-            told += both.take(part, at_s, posture)
-        ends.add(tuple(in_the_end(told)))
+            given_out += both.add(part, at_s, posture)
+        ends.add(tuple(in_the_end(given_out)))
     assert ends == {((0.0, "standing"), (0.2, "sitting"), (10.0, "standing"), (12.0, "walking"))}
 
 
-def test_what_is_dated_back_takes_the_place_of_what_was_told() -> None:
+def test_what_is_dated_back_goes_before_what_was_known() -> None:
     both = TwoSensors()
-    told = [*both.take("thigh", 0.0, said("standing")), *both.take("trunk", 0.0, said("standing", NO_CHAIR))]
-    told += both.take("trunk", 5.0, said("walking"))
-    told += both.take("thigh", 4.0, said("sitting", ON_BACK))
-    assert in_the_end(told) == [(0.0, "standing"), (4.0, "sitting")]
+    given_out = [*both.add("thigh", 0.0, shown("standing")), *both.add("trunk", 0.0, shown("standing", NO_CHAIR))]
+    given_out += both.add("trunk", 5.0, shown("walking"))
+    given_out += both.add("thigh", 4.0, shown("sitting", ON_BACK))
+    assert in_the_end(given_out) == [(0.0, "standing"), (4.0, "sitting")]
 
 
-def test_one_sensor_alone_says_what_it_cannot_tell() -> None:
+def test_one_sensor_alone_names_what_it_cannot_see() -> None:
     both = TwoSensors()
-    (alone,) = both.take("trunk", 0.0, said("standing", NO_CHAIR))
+    (alone,) = both.add("trunk", 0.0, shown("standing", NO_CHAIR))
     assert (alone.posture, alone.quality, alone.reason, alone.of) == ("standing", "degraded", NO_CHAIR, ("trunk",))
-    (lost,) = both.take("trunk", 5.0, said(None, LOST))
+    (lost,) = both.add("trunk", 5.0, shown(None, LOST))
     assert (lost.posture, lost.quality, lost.of) == (None, "invalid", ())
 
 
 def test_a_sensor_that_falls_silent_is_done_without_until_it_is_heard_again() -> None:
     both = TwoSensors()
-    told = [*both.take("trunk", 0.0, said("standing", NO_CHAIR)), *both.take("thigh", 0.0, said("sitting", ON_BACK))]
-    assert (told[-1].posture, told[-1].quality, told[-1].of) == ("sitting", "ok", ("trunk", "thigh"))
+    given_out = [
+        *both.add("trunk", 0.0, shown("standing", NO_CHAIR)),
+        *both.add("thigh", 0.0, shown("sitting", ON_BACK)),
+    ]
+    assert (given_out[-1].posture, given_out[-1].quality, given_out[-1].of) == ("sitting", "ok", ("trunk", "thigh"))
     (silent,) = both.fall_silent("thigh", 20.0)
     assert (silent.at_s, silent.posture, silent.quality, silent.of) == (20.0, "standing", "degraded", ("trunk",))
     assert NO_CHAIR in silent.reason
@@ -134,12 +137,12 @@ def test_a_recording_of_two_sensors_has_its_postures(day: Performance) -> None:
 def test_without_one_of_its_sensors_a_recording_is_degraded(day: Performance) -> None:
     trunk, nothing = day.signals["lower_back"], np.zeros((0, 3))
     table = find_person_postures(trunk.acc, nothing, RATE_HZ, trunk_index=trunk.index)
-    standing = table[table["posture"] == "standing"]
+    upright = table[table["posture"] == "standing"]
     assert set(table["of"]) == {"trunk"}
-    assert set(standing["quality"]) == {"degraded"}
+    assert set(upright["quality"]) == {"degraded"}
     assert "sitting" not in set(table["posture"])
 
 
-def test_a_slow_patient_on_a_rollator_is_not_taken_for_standing() -> None:
+def test_a_slow_patient_on_a_rollator_walks() -> None:
     figures = list(ward_of_two([patients(50)[48]], 1 / 3))
     assert figures[0].met, figures[0]
