@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
-from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, spreads
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spreads
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.posture.watch import Look, Watch
 from dsp.result import Quality
 
-ALGORITHM: Final = "posture/1"
+ALGORITHM: Final = "posture/2"
 Name = Literal["lying", "sitting", "standing", "walking", "stairs"]
 Segment = Literal["thigh", "wrist", "trunk"]
 
@@ -40,6 +40,11 @@ GUESSES: Final[dict[Segment, Floats | None]] = {
 """Phones and loggers are longest along y, and a pocket holds them upright; x of a watch runs along the forearm."""
 WALKING_STIR: Final[dict[Segment, float]] = {"thigh": 1.0, "wrist": 1.0, "trunk": 0.8}
 """m/s², least spread of the force over a second of walking."""
+SLOW_STIR: Final = 0.35
+"""m/s², likewise, of a thigh that is known to hang: at .25 m/s it swings by ten degrees, one that stands sways by one.
+A trunk sways as much as it walks then."""
+SLOW_LOOKS: Final = 8
+"""Half seconds: who has made slow steps for so long walks, and shows which way is upright if nobody walked faster."""
 STILL: Final = 0.5
 """m/s², spread over a second: more is no rest."""
 BACK_BLOCKS: Final = 2 * BLOCK_HZ
@@ -90,7 +95,12 @@ def watch_of(rate_hz: float, placement: str) -> Watch:
     """
     if placement not in SEGMENTS:
         raise ValueError(f"posture and falls are known of {', '.join(SEGMENTS)}, not of {placement!r}")
-    return Watch(rate_hz, WALKING_STIR[SEGMENTS[placement]])
+    return Watch(rate_hz, slow_stir(SEGMENTS[placement]))
+
+
+def slow_stir(segment: Segment) -> float:
+    """Return the least spread over a second of the slowest walk that a sensor there shows, m/s²."""
+    return SLOW_STIR if segment == "thigh" else WALKING_STIR[segment]
 
 
 class PostureDetector:
@@ -119,6 +129,7 @@ class PostureDetector:
         guess = GUESSES[self._segment] if along is None else unit(np.asarray(along, float))
         self._upright = Upright(guess, None if up is None else unit(np.asarray(up, float)))
         self._least_stir = WALKING_STIR[self._segment]
+        self._slow_stir = slow_stir(self._segment)
         self._now: Posture | None = None
         self._forget()
 
@@ -148,6 +159,7 @@ class PostureDetector:
         self._level = False
         self._walking = False
         self._climbing = 0.0
+        self._slow_steps = 0
         self._seat_way: Floats | None = None
         self._lying = False
 
@@ -179,7 +191,18 @@ class PostureDetector:
         goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
         if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
             return self._upright.walks(self._look.walked)
-        return goes_on and not level
+        shuffles = self._segment == "thigh" and self._shuffles()
+        return (goes_on or shuffles) and not level
+
+    def _shuffles(self) -> bool:
+        """Return whether a thigh that hangs makes slow steps; which way it hangs, they show where nothing else did."""
+        moved = self._look.stir
+        goes_on = self._walking and moved.last_s >= PAUSED * self._slow_stir and moved.rhythm >= RHYTHMIC
+        steps = goes_on or moved.begins(self._slow_stir)
+        self._slow_steps = self._slow_steps + 1 if steps else 0
+        if self._upright.known:
+            return steps
+        return self._slow_steps >= SLOW_LOOKS and self._upright.walks(mean_of(self._look.acc[-4 * BLOCK_HZ :]))
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
@@ -203,7 +226,7 @@ class PostureDetector:
             old = self._upright.up if level else self._upright.seat
             way = way[-BACK_BLOCKS:]
             return _run(way @ unit(new) > way @ (unit(way[0]) if old is None else old))
-        moving = spreads(acc[-BACK_BLOCKS:].reshape(-1, TURN_BLOCKS, 3)) >= PAUSED * self._least_stir
+        moving = spreads(acc[-BACK_BLOCKS:].reshape(-1, TURN_BLOCKS, 3)) >= PAUSED * self._slow_stir
         return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving == walking))
 
     def _name(self) -> Name:

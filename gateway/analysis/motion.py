@@ -134,6 +134,7 @@ class Motion:
         metrics: Ids in the catalogue of all that comes out.
         make: Imports and makes the operator of a sensor. Raises ValueError, in words, for a rate that it cannot take.
         protocols: The words of the sessions that it runs in; empty: always.
+        beside: It runs beside a sensor at one of these places only; empty: always.
     """
 
     name: str
@@ -141,10 +142,13 @@ class Motion:
     metrics: tuple[str, ...]
     make: Callable[[Worn], MotionOperator]
     protocols: frozenset[str] = frozenset()
+    beside: tuple[Placement, ...] = ()
 
     def on(self, bed: Bed, devices: Mapping[int, Device]) -> list[int]:
         """Return the numbers of the devices of a bed that get an operator."""
         if self.protocols and read_protocol(bed.slot.protocol).word not in self.protocols:
+            return []
+        if self.beside and not any(device.placement in self.beside for device in devices.values()):
             return []
         for group in self.places:
             if found := [number for number, device in devices.items() if device.placement in group]:

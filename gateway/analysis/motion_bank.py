@@ -182,6 +182,11 @@ class MotionBank:
                 next_s = min(next_s, sensor.timeline.newest_s)
         return next_s
 
+    def newest_s(self, number: int) -> float:
+        """Return the gateway time of the newest sample of a device that has operators; -inf before its first."""
+        timeline = self._sensors[number].timeline
+        return -math.inf if timeline is None else timeline.newest_s
+
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""
         self._sensors[number].marks.append((text.strip().lower(), now_s))

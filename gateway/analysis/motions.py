@@ -72,6 +72,12 @@ def _activity(worn: Worn) -> MotionOperator:
     return ActivityMetrics(worn.rate_hz, worn.placement, _watch(worn))
 
 
+def _posture_beside(worn: Worn) -> MotionOperator:
+    from dsp.posture.measured import PostureMetrics
+
+    return PostureMetrics(worn.rate_hz, worn.placement, _watch(worn))
+
+
 def _falls(worn: Worn) -> MotionOperator:
     from dsp.falls.measured import FallMetrics
 
@@ -135,6 +141,13 @@ MOTIONS: Final[tuple[Motion, ...]] = (
             "posture", "upright_time", "sedentary_time", "sedentary_bouts_30", "transfer_count", "wear_time",
         ),
         make=_activity,
+    ),
+    Motion(  # with the thigh's it becomes one posture of the person (`gateway.analysis.posture`)
+        "posture of the trunk",
+        places=(("lower_back",), ("chest",)),
+        metrics=("posture",),
+        make=_posture_beside,
+        beside=("left_thigh", "right_thigh"),
     ),
     Motion(
         "falls",

@@ -26,6 +26,7 @@ from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.motion_bank import SILENT_S as MOTION_SILENT_S
 from gateway.analysis.motion_bank import MotionBank
+from gateway.analysis.posture import posture_of_person
 from gateway.analysis.sensor_bank import Bank, Refuse
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
@@ -177,6 +178,7 @@ class PersonMovement(PersonOperators):
         self._banks = banks
         self._devices = frozenset(devices)
         self._looked_at = looked_at
+        self._posture = posture_of_person(devices, banks.motions)
         self._look_s = self._flush_s = -math.inf
 
     def step(self, now_s: float) -> list[DeviceResult]:
@@ -184,12 +186,14 @@ class PersonMovement(PersonOperators):
         if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
             return []
         motions = self._banks.motions
-        results = motions.drain(self._looked_at)
+        results = self._drain()
         self._look_s = now_s + LOOK_EVERY_S
         if now_s >= self._flush_s:  # what comes from now on may not have to be flushed sooner
             next_s = motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
             self._flush_s = min(next_s, now_s) + MOTION_SILENT_S
         self._look_again(self._flush_s)
+        if self._posture is not None:
+            results += self._posture.look(now_s)
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
             self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
@@ -211,7 +215,7 @@ class PersonMovement(PersonOperators):
         """End of the run: close what is open."""
         for number in self._looked_at:
             self._banks.motions.finish(number)
-        results = self._banks.motions.drain(self._looked_at)
+        results = self._drain()
         if self._walk is not None:
             walked = self._walk.finish(self._doubt_s())
             results += self._of_legs(walked)
@@ -220,6 +224,11 @@ class PersonMovement(PersonOperators):
         for number, walk in self._backs.items():
             results += [(result, (number,)) for result in walk.finish()]
         return results
+
+    def _drain(self) -> list[DeviceResult]:
+        """Return what single sensors showed, two of them together where they make one thing of the person."""
+        results = self._banks.motions.drain(self._looked_at)
+        return results if self._posture is None else self._posture.combine(results)
 
     def mark(self, text: str, now_s: float) -> None:
         """Take what was marked in the session."""
