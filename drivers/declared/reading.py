@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ LONGEST_LINE: Final = 512  # bytes
 NO_NUMBERS: Final = frozenset({b"nan", b"inf", b"ovf"})
 """What a microcontroller prints for a value that is no number, or none that it can print."""
 
-PLAIN: Final = b"0123456789+-.eE, \n"
+PLAIN: Final = string.digits.encode() + b"+-.eE, \n"
 """All that stands in lines of plain numbers."""
 
 UNCHECKED: Final[tuple[int, Callable[[bytes], int]]] = (0, lambda _: 0)

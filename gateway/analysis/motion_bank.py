@@ -136,7 +136,7 @@ class MotionBank:
 
     def add(self, arrived: ArrivedBatch) -> None:
         """Have wait what arrived of the devices that have operators."""
-        self._know(int(arrived.numbers.max()))
+        self._row, self._version = _with_room(self._row, self._version, int(arrived.numbers.max()))
         rows = self._row[arrived.numbers]
         fed = np.flatnonzero(rows != NOT_FED)
         if not len(fed):
@@ -324,17 +324,11 @@ class MotionBank:
                 array = getattr(self, name)
                 setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
             self._free = list(range(rows + more - 1, rows - 1, -1))
-        self._know(number)
+        self._row, self._version = _with_room(self._row, self._version, number)
         row = self._free.pop()
         self._row[number], self._number[row], self._version[number] = row, number, 0
         self._held[row] = self._due[row] = 0
         return row
-
-    def _know(self, number: int) -> None:
-        if number >= len(self._row):
-            more = (0, number + 1)
-            self._row = np.pad(self._row, more, constant_values=NOT_FED)
-            self._version = np.pad(self._version, more)
 
 
 def _feed(fed: Iterable[tuple[SharedPart, _Turn]]) -> None:
@@ -347,6 +341,14 @@ def _feed(fed: Iterable[tuple[SharedPart, _Turn]]) -> None:
             kind.feed(alike)
         except Exception:  # what was not worked out, the operators of each sensor miss, and say so
             log.exception("%s failed", kind.__name__)
+
+
+def _with_room(row: Ints, version: Ints, number: int) -> tuple[Ints, Ints]:
+    """Return what is known by the number of a device, with room for a number."""
+    if number < len(row):
+        return row, version
+    more = (0, number + 1)
+    return np.pad(row, more, constant_values=NOT_FED), np.pad(version, more)
 
 
 def _marked(operator: MarkedMotion, text: str, at: float) -> Iterable[Found]:
