@@ -12,6 +12,9 @@ PYTHON ?= python3
 V := .venv/bin
 PIP := $(V)/python -m pip --disable-pip-version-check install --quiet --progress-bar off
 ARGS ?=
+JOBS ?= auto
+# Tests of one file run one after another: they share what is dear to start.
+AT_ONCE := -n $(JOBS) --maxprocesses 4 --dist loadfile
 
 # Installs system packages where we may without asking; where we may not, whoever calls says what is left out.
 define INSTALL_PACKAGES
@@ -31,7 +34,7 @@ endef
 help:
 	@echo "make setup    prepare .venv (the others call it)"
 	echo "make demo     everything on simulated devices, dashboard on http://127.0.0.1:8080; FOR=60 stops by itself"
-	echo "make test     all tests; ARGS=\"-k clock\" for some"
+	echo "make test     all tests, on all cores; ARGS=\"-k clock\" for some, JOBS=0 one after another"
 	echo "make test-plain  the kernels' tests again, interpreted instead of compiled"
 	echo "make faults   break every part while measurements flow, and count; QUICK=1 is below 8 minutes, ONLY=kill some"
 	echo "make check    lint, types and the import rule"
@@ -79,7 +82,7 @@ demo: setup
 	  $(if $(SPEED),--speed $(SPEED))
 
 test: setup system
-	@PATH="$$PATH:/usr/sbin" $(V)/python -m pytest $(ARGS)
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m pytest $(AT_ONCE) $(ARGS)
 
 faults: FAULTS := yes
 faults: setup system
@@ -152,7 +155,7 @@ PLAIN := $(addprefix tests/dsp/test_,cycle.py gait.py heart.py rhythm.py) $(addp
 
 test-plain: setup
 	@export NUMBA_DISABLE_JIT=1
-	$(V)/python -m pytest -q -m "not compiled" $(PLAIN) $(ARGS)
+	$(V)/python -m pytest $(AT_ONCE) -q -m "not compiled" $(PLAIN) $(ARGS)
 	$(V)/python -m pytest -q tests/dsp -k "plain or numpy or uncompiled" $(ARGS)
 
 bench: setup

@@ -16,15 +16,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.entry import Entry
-from benchmarks.ward_years import DAY_US, EPOCH, GATEWAY, MINUTE_US, MORNING_US, Ward, write
+from benchmarks.ward_years import DAY_US, EPOCH, GATEWAY, METRICS, MINUTE_US, MORNING_US, Ward, write
 from config.settings import Settings
 from gateway.broker.door import FOLDER, SOCKET
 from gateway.broker.embedded import EmbeddedBroker
@@ -33,6 +35,9 @@ from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.model.row import METRIC, Row
 from gateway.outbox.outbox import encode
+from gateway.results import page
+from gateway.results.report import Wanted, make_report
+from gateway.results.trend import Window, make_trend
 from gateway.upkeep.believed_time import SETTLED_S, BelievedTime
 from gateway.upkeep.upkeep import Upkeep
 from gateway.wire.payload import Message, encode_measurements
@@ -52,7 +57,7 @@ RUN = (
 def measured(number: int, end_us: int) -> Measurement:
     """Return a measurement of a session that goes on."""
     return Measurement(
-        "metric_1", 95.0, "1", "left", end_us - 10_000_000, end_us, 2.5, 7, 0, "ok", "", "a/1", ("dot-1",),
+        METRICS[1], 95.0, "1", "left", end_us - 10_000_000, end_us, 2.5, 7, 0, "ok", "", "a/1", ("dot-1",),
         ("left_foot",), f"bay-{number % BEDS}", f"bay-{number % BEDS}-{DAYS - 1}",
         f"p-{number % BEDS}", True,
     )  # fmt: skip
@@ -92,7 +97,7 @@ def trends(path: Path, end_us: int) -> list[Entry]:
         for each in range(ROUNDS):
             with closing(HistoryReader(path)) as reader:
                 slot, began = f"bay-{each % BEDS}", time.perf_counter()
-                buckets = reader.trend("metric_1", slot=slot, side="left", from_us=from_us, to_us=to_us)
+                buckets = reader.trend(METRICS[1], slot=slot, side="left", from_us=from_us, to_us=to_us)
                 took.append((time.perf_counter() - began) * 1000)
                 assert buckets, name
         found.append(Entry(f"history: trend of {name}, worst of {ROUNDS}", max(took), "ms", goal))
@@ -101,11 +106,37 @@ def trends(path: Path, end_us: int) -> list[Entry]:
         with closing(HistoryReader(path)) as reader:
             began = time.perf_counter()
             points = reader.series(
-                f"bay-{each % BEDS}", "metric_1", "left", from_us=walk_us, to_us=walk_us + 600_000_000
+                f"bay-{each % BEDS}", METRICS[1], "left", from_us=walk_us, to_us=walk_us + 600_000_000
             )
             took.append((time.perf_counter() - began) * 1000)
             assert points
     return [*found, Entry("history: rows of 10 minutes, worst", max(took), "ms", 100.0)]
+
+
+def pages(path: Path, end_us: int) -> list[Entry]:
+    """Return how long the data of a patient's trend over three years take, and the report of a session."""
+    found = []
+    wanted = Window(end_us - DAYS * DAY_US, end_us, METRICS[5])
+    asked: dict[str, tuple[float | None, Callable[[HistoryReader, int], object]]] = {
+        "trend of three years with milestones and weeks": (
+            300.0, lambda reader, bed: orjson.dumps(make_trend(reader, f"p-{bed}", wanted)),
+        ),
+        "report of a session as a page": (
+            300.0,
+            lambda reader, bed: page.render(
+                make_report(reader, Wanted(f"bay-{bed}-{DAYS - 1}"), {}, now_us=end_us), head=""
+            ),
+        ),
+    }  # fmt: skip
+    for name, (goal, ask) in asked.items():
+        took = []
+        for each in range(ROUNDS):
+            with closing(HistoryReader(path)) as reader:
+                began = time.perf_counter()
+                assert ask(reader, each % BEDS)
+                took.append((time.perf_counter() - began) * 1000)
+        found.append(Entry(f"history: {name}, worst of {ROUNDS}", max(took), "ms", goal))
+    return found
 
 
 def retention(path: Path, end_us: int) -> list[Entry]:
@@ -258,7 +289,7 @@ def entries(folder: Path | None = None) -> list[Entry]:
             print(", ".join(f"{n:,} {table}" for table, n in made.items()), flush=True)
         size = os.path.getsize(path) / 1e9  # noqa: PTH202 - a number
         found = [Entry("history: the file", size, "GB"), *sizes(path), *asyncio.run(processes(folder))]
-        return [*found, *trends(path, end_us), *retention(path, end_us)]
+        return [*found, *trends(path, end_us), *pages(path, end_us), *retention(path, end_us)]
 
 
 if __name__ == "__main__":

@@ -20,6 +20,11 @@ from pathlib import Path
 from gateway.history.history import History
 
 SERIES = 24
+METRICS = (
+    "step_time", "stride_time", "stance_time", "swing_time", "stride_length", "walking_speed", "cadence", "heart_rate",
+    "symmetry_ratio", "stride_time_cv", "hip_rom", "knee_rom",
+)  # fmt: skip
+"""One for each two of the series: left and right."""
 EVENT_SERIES = 6
 WALK_MINUTES = 30
 EVENTS_A_MINUTE = 50
@@ -83,7 +88,7 @@ def _sessions(db: sqlite3.Connection, ward: Ward) -> None:
             begin_us = first_us + day * DAY_US + MORNING_US
             sessions.append((session, slot, subject, 1, begin_us, begin_us + WALK_MINUTES * MINUTE_US, 1000))
             series += [
-                (number * SERIES + 1 + each, slot, session, subject, f"metric_{each // 2}", ("left", "right")[each % 2],
+                (number * SERIES + 1 + each, slot, session, subject, METRICS[each // 2], ("left", "right")[each % 2],
                  "1", "a/1", f"dot-{bed}", "left_foot", 1)
                 for each in range(SERIES)
             ]  # fmt: skip

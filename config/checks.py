@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from config.addresses import addresses, loopback
+from config.checks_openid import check_openid
 from config.checks_placements import Drivers, KnownDriver, check_placements
 from config.checks_ward import check_addresses, check_text, check_ward
 from config.hardware import NOBODY, plain_name, same_tty
@@ -160,6 +161,7 @@ def _dashboard(dashboard: Dashboard) -> Iterator[Finding]:
             f"dashboard.host = '{dashboard.host}' lets the network in: set dashboard.{lacking[0]} or use 127.0.0.1",
         )
     yield from _behind_a_proxy(dashboard)
+    yield from check_openid(dashboard)
 
 
 def _behind_a_proxy(dashboard: Dashboard) -> Iterator[Finding]:

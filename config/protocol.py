@@ -17,9 +17,13 @@ from config.wording import suggestion
 Allowed = tuple[str, ...] | tuple[float, float]
 """The values that a field may have: words, or a least and a greatest number."""
 
+AIDS: Final[Mapping[str, Allowed]] = {
+    "aid": ("none", "stick", "crutches", "frame", "rollator", "orthosis", "person"),
+}  # fmt: skip
+"""What somebody walks with: a result with a frame is not comparable with one without."""
 PACE: Final[Mapping[str, Allowed]] = {
     "pace": ("comfortable", "fast"), "start": ("static", "dynamic"), "distance_m": (1.0, 100.0),
-    "run_up_m": (0.0, 50.0),
+    "run_up_m": (0.0, 50.0), **AIDS,
 }  # fmt: skip
 STANDING: Final[Mapping[str, Allowed]] = {
     "eyes": ("open", "closed"), "surface": ("firm", "foam"),
@@ -30,7 +34,7 @@ REPEATED: Final[Mapping[str, Allowed]] = {
     "reps": (1.0, 1000.0), "sets": (1.0, 100.0), "rom": (0.0, 360.0), "least_rom": (1.0, 180.0),
 }  # fmt: skip
 """Prescribed repetitions and sets, degrees that one must reach to be done, and degrees below which it is none."""
-COURSE: Final[Mapping[str, Allowed]] = {"course_m": (1.0, 1000.0)}
+COURSE: Final[Mapping[str, Allowed]] = {"course_m": (1.0, 1000.0), **AIDS}
 """Metres from one turn to the next: a "lap" of walk test guidelines is there and back, twice as long."""
 
 EVERYWHERE: Final[Mapping[str, Allowed]] = {"ceiling": (60.0, 220.0)}
@@ -43,12 +47,15 @@ FIELDS: Final[Mapping[str, Mapping[str, Allowed]]] = {
     "exercise": REPEATED,
     "2mwt": COURSE, "6mwt": COURSE,
     "10mwt": PACE, "4mwt": PACE,
-    "tug": {"distance_m": (1.0, 100.0)},
+    "tug": {"distance_m": (1.0, 100.0), **AIDS},
     "5xsts": CHAIR, "30scst": CHAIR, "1msts": CHAIR, "sts": CHAIR,
 }  # fmt: skip
 """The words for what a session is, with their fields: one that nobody else uses gives what cannot be compared."""
 
 PROTOCOLS: Final = tuple(FIELDS)
+
+DISTANCES_M: Final[Mapping[str, float]] = {"10mwt": 10.0, "4mwt": 4.0}
+"""Timed in a walk over a distance, where the protocol says no other."""
 
 
 @dataclass(frozen=True, slots=True)

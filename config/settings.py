@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from config.hardware import bluetooth_address, network_address, serial_port, udp_port
 
@@ -148,6 +149,41 @@ class Historian(Section):
     store: Store | None = Field(None, description="A remote store; none by default.")
 
 
+class OpenId(Section):
+    """A trust's own sign-in by OpenID Connect, beside the users of the users file."""
+
+    issuer: str = Field(description="Address of the provider exactly as its discovery document names it: https://…")
+    client_id: str = Field(min_length=1, description="Id under which the provider knows this dashboard.")
+    client_secret_file: Path | None = Field(
+        None, description="File that holds the client's secret and nothing else; none for a public client."
+    )
+    ca_file: Path | None = Field(
+        None, description="Certificate authority of the provider; by default those that the system trusts."
+    )
+    redirect_url: str | None = Field(
+        None,
+        description="Where the provider sends browsers back to, as it is registered there; by default where browsers"
+        " reach the pages, with /openid/back.",
+    )
+    label: str = Field("the trust's account", min_length=1, max_length=60, description="What people call it.")
+    scopes: list[str] = Field(
+        default_factory=lambda: ["openid", "profile"], description="What is asked for; 'openid' has to be among them."
+    )
+    name_claim: str = Field("preferred_username", description="Claim with the name that stands in every log.")
+    roles_claim: str = Field(
+        "roles", description="Claim with what a person is; with dots for one within another, as realm_access.roles."
+    )
+    roles: dict[str, Literal["clinician", "technician", "researcher", "admin"]] = Field(
+        description="What a person is there, and the role here: the first in this order that somebody has counts."
+    )
+    prompt: Literal["login", "select_account", "none sent"] = Field(
+        "login",
+        description="What the provider asks each time. 'login': everything, so that on a shared tablet nobody signs in"
+        " as whoever was there before.",
+    )
+    leeway_s: int = Field(60, ge=0, le=300, description="Seconds by which the provider's clock may differ from ours.")
+
+
 class Dashboard(Section):
     """The web pages."""
 
@@ -165,6 +201,9 @@ class Dashboard(Section):
         " By default this one.",
     )
     users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
+    forms_folder: Path | None = Field(
+        None, description="Folder with forms of the ward's own, a TOML file each, beside the one that comes along."
+    )
     session_minutes: int = Field(
         10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."
     )
@@ -180,12 +219,45 @@ class Dashboard(Section):
     access_log_days: int = Field(
         365, ge=1, description="Entries of the log of who looked at what are deleted when they are older than this."
     )
+    openid: OpenId | None = Field(None, description="A trust's own sign-in; none by default.")
+
+
+class Change(Section):
+    """What a change of a result is held against."""
+
+    band_files: list[Path] = Field(
+        default_factory=list,
+        description="Band files of the site's own, beside those that are shipped: how large a change has to be, for one"
+        " group of patients. Which group a patient is of is said by 'ward plan'; none by default.",
+    )
 
 
 class Prometheus(Section):
     """Metrics of the gateway process for Prometheus, whether or not a broker is there."""
 
     port: int | None = Field(None, ge=1, le=65535, description="Serve http://127.0.0.1:<port>/metrics; off by default.")
+
+
+class Notices(Section):
+    """Notices sent on to a pager or a phone; off unless an address is named."""
+
+    webhook: str | None = Field(
+        None,
+        description="Address that is told of each notice by POST: the bed and the kind, nothing of anybody. https, or"
+        " http on this machine.",
+    )
+    least_priority: Literal["low", "medium"] = Field("medium", description="What is less urgent is not sent on.")
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_closed(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
+            raise ValueError("has to begin with https://, or with http:// and be on this machine")
+        return value
 
 
 class Radio(Section):
@@ -303,8 +375,10 @@ class Settings(Section):
     outbox: Outbox = Field(default_factory=Outbox)
     historian: Historian = Field(default_factory=Historian)
     dashboard: Dashboard = Field(default_factory=Dashboard)
+    change: Change = Field(default_factory=Change)
     prometheus: Prometheus = Field(default_factory=Prometheus)
     recorder: Recorder = Field(default_factory=Recorder)
+    notices: Notices = Field(default_factory=Notices)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

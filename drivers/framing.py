@@ -93,6 +93,10 @@ class Messages:
         found = Found([], [])
         messages, arrived = found
         for arrival_ns, new in pieces:
+            if trusting and not self.rest and new.startswith(mark) and size_of(new, 0) == len(new):  # as most are
+                messages.append(new)
+                arrived.append(arrival_ns)
+                continue
             data = self.rest + new
             at, end = 0, len(data)
             while at < end:

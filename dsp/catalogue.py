@@ -10,7 +10,7 @@ The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `ds
 fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
 `dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of exercises that are repeated in `dsp.repetition_metrics`,
 of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in `dsp.posture_metrics`, of
-walk tests in `dsp.walk_test_metrics`.
+walk tests in `dsp.walk_test_metrics`, and what people say themselves in `dsp.reported_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -32,6 +32,7 @@ from dsp.health_metrics import HEALTH
 from dsp.metric import LOINC, MDC, Code, Metric
 from dsp.posture_metrics import POSTURE
 from dsp.repetition_metrics import REPETITIONS
+from dsp.reported_metrics import REPORTED
 from dsp.result import Side
 from dsp.transfer_metrics import TRANSFERS
 from dsp.tremor_metrics import TREMOR
@@ -85,6 +86,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *POSTURE,
     *TRANSFERS,
     *WALK_TESTS,
+    *REPORTED,
     _device(
         "battery_pct",
         "Battery",

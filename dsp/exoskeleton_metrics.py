@@ -111,4 +111,17 @@ EXOSKELETON: Final[tuple[Metric, ...]] = (
         high=1.0,
         description="1 while the emergency stop is pressed, else 0. Told at once when it changes.",
     ),
+    _exo(
+        "exo_clock_offset",
+        "Exoskeleton to leg sensor offset",
+        unit="ms",
+        unit_text="ms",
+        sides=EACH_SIDE,
+        digits=1,
+        low=-1000.0,
+        high=1000.0,
+        description="By how much the samples of the sensor on the shank lie later than the exoskeleton's, found while"
+        " walking from the joints' rate and the shank's turning, over two minutes; `sync_ms` is its uncertainty."
+        " Nothing is moved by it. Without a value where it cannot be known, such as at rest.",
+    ),
 )

@@ -6,7 +6,8 @@ of a kernel from elsewhere: no edit is ever answered with old machine code.
 
 Where nothing can be kept (no home, a read-only folder, a full disk), kernels are compiled in memory, and `not_kept`
 says why: numba itself would write into the folder of the code without a word, or refuse to start. What is in the cache
-is loaded without the compiler: numba would make that ready too, at 28 MB of memory.
+is loaded without the compiler, which numba would make ready too, at 28 MB of memory; and without what only a kernel
+that calls it would need, at another 13 MB.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import llvmlite.binding
 import numba
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
+from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.runtime import _nrt_python
 from numba.core.types.misc import unliteral
 
@@ -129,6 +131,48 @@ class _Files(CompileResultCacheImpl):  # type: ignore[misc] # numba is untyped
     """What numba keeps of a function."""
 
     _locator_classes = (_Locator,)
+
+    def rebuild(self, target_context: Any, payload: object) -> object:
+        """Return a function from what was kept of it."""
+        target_context.codegen().__class__ = _Codegen  # numba has made it long ago, of the class below
+        return super().rebuild(target_context, payload)
+
+
+class _Codegen(JITCPUCodegen):  # type: ignore[misc] # numba is untyped
+    """numba's maker of machine code, but for what it loads of a kernel that was kept."""
+
+    def unserialize_library(self, serialized: tuple[str, str, tuple[bytes, bytes]]) -> _Kept:
+        """Return the machine code of a kernel."""
+        name, _, (code, for_callers) = serialized
+        return _Kept(self, name, code, for_callers)
+
+    def address_of(self, name: str) -> int:
+        """Return where a function of a kernel begins."""
+        address: int = self._engine.get_function_address(name)
+        return address
+
+
+class _Kept(JITCodeLibrary):  # type: ignore[misc] # numba is untyped
+    """Machine code that was kept. The form that is compiled into callers is read when a caller is compiled."""
+
+    _shared_module: Any
+
+    def __init__(self, codegen: _Codegen, name: str, code: bytes, for_callers: bytes) -> None:
+        super().__init__(codegen, name)
+        self._for_callers = for_callers
+        self.enable_object_caching()
+        self._set_compiled_object(code)
+        self._finalize_final_module()
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return where one of its functions begins."""
+        address: int = self._codegen.address_of(name)
+        return address
+
+    def _get_module_for_linking(self) -> object:
+        if self._shared_module is None:
+            self._shared_module = llvmlite.binding.parse_bitcode(self._for_callers)
+        return self._shared_module
 
 
 class _Cache(FunctionCache):  # type: ignore[misc] # numba is untyped

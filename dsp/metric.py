@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from dsp.result import Side
 
-Kind = Literal["event", "stride", "window", "count", "test"]
+Kind = Literal["event", "stride", "window", "count", "test", "reported"]
 Group = Literal[
     "events",
     "pace",
@@ -32,6 +32,7 @@ Group = Literal[
     "falls",
     "arms",
     "exertion",
+    "reported",
     "device",
 ]
 
@@ -58,7 +59,8 @@ class Metric:
         unit: UCUM code.
         unit_text: The unit as people write it; empty for pure numbers.
         kind: ``event`` an instant, ``stride`` one per stride, ``window`` over a stretch of time, ``count`` how many,
-            ``test`` one for a whole test, which is shown until the next.
+            ``test`` one for a whole test, which is shown until the next, ``reported`` what
+            somebody said who was asked.
         sides: What the side of a value may be.
         group: Where it is shown.
         digits: Decimals that are worth showing.

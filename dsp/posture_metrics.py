@@ -22,7 +22,9 @@ POSTURE: Final[tuple[Metric, ...]] = (
         digits=0,
         high=4.0,
         description="From its beginning until the next: 0 lying, 1 sitting, 2 standing, 3 walking, 4 stairs. From the"
-        " inclination of a thigh, else of the trunk, which walking shows to be upright; a wrist is a guess.",
+        " inclination of a thigh and of the trunk together; of one of them alone it is degraded where that cannot tell"
+        " (a thigh: lying from sitting, a trunk: sitting from standing), and a wrist is a guess. One that begins before"
+        " another takes its place from there on.",
     ),
     _activity(
         "upright_time",

@@ -20,17 +20,19 @@ def sine_tapers(length: int, count: int) -> Floats:
 
 
 def power_spectrum(movement: Floats, tapers: Floats, padding: int = 1, count: int | None = None) -> Floats:
-    """Return the power of each frequency, the axes together: all frequencies add up to the mean square.
+    """Return the power (..., frequency), the axes together: all frequencies add up to the mean square.
 
     Args:
-        movement: (axes, n) samples without their mean: along the rows numpy is quickest.
+        movement: (..., axes, n) samples without their mean, of any number of windows: along the rows numpy is quickest.
         tapers: (count, n) from `sine_tapers`.
         padding: How many times finer than 1 / duration the frequencies lie.
         count: How many frequencies are wanted, from 0 on; None: all. The fewer, the quicker.
     """
-    length = movement.shape[1] * padding
-    spectra = np.fft.rfft(tapers[:, None] * movement, length)[..., :count]
+    length = movement.shape[-1] * padding
+    spectra = np.fft.rfft(tapers[:, None] * movement[..., None, :, :], length)[..., :count]
     real, imaginary = spectra.real, spectra.imag
-    power: Floats = np.einsum("tak,tak->k", real, real) + np.einsum("tak,tak->k", imaginary, imaginary)
+    power: Floats = np.einsum("...tak,...tak->...k", real, real) + np.einsum(
+        "...tak,...tak->...k", imaginary, imaginary
+    )
     power *= 2 / (len(tapers) * length)
     return power

@@ -147,17 +147,27 @@ def simulate_timed_tests(
         Path | None, typer.Option(help="Write what is done when, in seconds of each patient's first sensor, as JSON.")
     ] = None,
     fault: FaultOption = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEST", help="Only this test; may be given again: tug, 5xsts, balance, 10mwt."),
+    ] = None,
 ) -> None:
     """Simulate patients who are tested: Timed Up and Go, five times sit-to-stand, quiet stance, ten metres.
 
     Each wears a Shimmer3 at the lower back, DOTs on a thigh and a wrist, and a heart-rate strap; from bed to bed they
     are more severely impaired. It ends by itself after the last round.
     """
-    from simulators.scenes.timed_tests import timed_tests
+    from simulators.scenes.timed_tests import TESTS, timed_tests
 
     with _refused_plainly():
         tested = timed_tests(
-            beds=beds, ports=ports.absolute(), rounds=rounds, seed=seed, speed=speed, faults=_faults(fault)
+            beds=beds,
+            ports=ports.absolute(),
+            rounds=rounds,
+            seed=seed,
+            speed=speed,
+            faults=_faults(fault),
+            only=only or TESTS,
         )
     if write_truth is not None:
         _write(write_truth, json.dumps(tested.told(), indent=1))

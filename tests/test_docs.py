@@ -16,6 +16,7 @@ from config.loader import load
 from drivers.registry import driver_names
 from drivers.transport.supervisor import State
 from gateway.cli.main import app, known_drivers
+from gateway.dashboard import openapi
 from gateway.model.measurement import Measurement
 from gateway.outbox.outbox import Outbox
 from gateway.status.listener import outbox_status
@@ -42,9 +43,9 @@ def blocks(name: str, language: str) -> list[str]:
 
 
 def test_every_entry_of_the_log_of_looks_is_explained() -> None:
-    sources = "".join(
-        text(f"gateway/{name}.py") for name in ("audit/access_log", "dashboard/looks", "dashboard/signin")
-    )
+    tellers = ("looks", "signin", "bearer", "pin_entry", "export", "openid")
+    modules = ["audit/access_log", *(f"dashboard/{name}" for name in tellers)]
+    sources = "".join(text(f"gateway/{name}.py") for name in modules)
     named = re.findall(r'(?:_Waiting|\.record|\.repeat)\(\s*(?:f?")([a-z-]+)"', sources)
     assert len(set(named)) >= 8
     page = text("docs/operations.md")
@@ -57,6 +58,10 @@ def test_the_configuration_reference_is_the_settings() -> None:
 
 def test_the_metrics_page_is_the_catalogue() -> None:
     assert text("docs/metrics.md") == gateway.cli.reference.metrics_page(), "run 'make docs'"
+
+
+def test_the_document_of_the_api_is_the_code_s() -> None:
+    assert text("docs/openapi.json") == openapi.text(), "run 'make docs'"
 
 
 def test_the_table_of_topics_is_the_code_s() -> None:

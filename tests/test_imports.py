@@ -32,8 +32,8 @@ BELOW = {
 
 # The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
 ROOMS = (
-    "cli", "run", "status", "recordings", "taps", "dashboard", "historian", "upkeep", "delivery", "pairing", "analysis",
-    "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
+    "cli", "run", "status", "recordings", "taps", "dashboard", "results", "historian", "upkeep", "delivery", "pairing",
+    "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
 )  # fmt: skip
 
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
@@ -53,7 +53,8 @@ ORDERS = {
         "posture", "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
         "balance_metrics", "exertion_metrics", "exoskeleton_stride_metrics", "exoskeleton_metrics", "freezing_metrics",
         "gait_metrics", "health_metrics", "walk_test_metrics", "transfer_metrics", "posture_metrics",
-        "repetition_metrics", "tremor_metrics", "metric", "sensor_rows", "units", "batch", "found", "result", "roster",
+        "repetition_metrics", "reported_metrics", "tremor_metrics", "metric",
+        "sensor_rows", "units", "batch", "found", "result", "roster",
         "windows", "tapers", "arrays", "marks", "limits", "record", "kernel",
     ),
     "simulators": ("command", "scenes", "faults", "devices", "clinic", "body", "radio", "sensing", "motion"),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drivers.columns import ColumnDecoder, Columns, Pieces, Told
 from drivers.declared.declaration import Declaration
 from drivers.declared.meaning import Meaning, meaning_of
-from drivers.declared.reading import reader_of
+from drivers.declared.reading import TextReader, reader_of
 from drivers.driver import Decoder
 from drivers.gathered import count
 from drivers.messages import NONE_BEFORE, follow
@@ -46,6 +46,11 @@ class DeclaredDecoder(ColumnDecoder):
         """As declared."""
         return self._declaration.streams
 
+    def numbers(self, line: bytes) -> list[float] | None:
+        """Return the values of one line; None, and counted, where it cannot be read."""
+        assert isinstance(self._reader, TextReader)
+        return self._reader.numbers(line)
+
     def sort(self, frames: Pieces, told: Told) -> None:
         """Take what the port or the characteristic gave."""
         told[self._meaning].fill(frames, self._channel, self._reader.take)
@@ -53,8 +58,18 @@ class DeclaredDecoder(ColumnDecoder):
     @classmethod
     def read(cls, decoders: Sequence[Decoder], how: Meaning, columns: Columns) -> list[Packets]:
         """Read the samples of all devices that are declared alike."""
-        table, owner = how.table(columns.rows), columns.owners()
-        arrival_ns = np.array(columns.arrival_ns, np.int64)
+        owner, arrival_ns = columns.owners(), np.array(columns.arrival_ns, np.int64)
+        table = how.plain_table(columns.rows) if how.text else how.table(columns.rows)
+        if table is None:
+            ours = cast("Sequence[DeclaredDecoder]", decoders)
+            lines = zip(owner.tolist(), columns.rows, strict=True)
+            rows = [ours[at].numbers(line) for at, line in lines]
+            told = np.array([row is not None for row in rows], np.bool_)
+            table, owner, arrival_ns = (
+                how.table([row for row in rows if row is not None]),
+                owner[told],
+                arrival_ns[told],
+            )
         for fault, rule in ((NO_TIME, how.has_time), (NO_COUNT, how.has_count)):
             good = rule(table)
             if not good.all():

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.declared.declaration import Binary, Clock, Declaration
+from drivers.declared.declaration import Binary, Clock, Declaration, Text
 from drivers.declared.layout import layout_of
+from drivers.declared.reading import plain_numbers
 from drivers.declared.values import Value
 from drivers.packet import Ticks
 
@@ -28,14 +29,20 @@ class Meaning:
         layout: Format of the struct that a row is; empty of one that holds numbers already.
         clock: Which of them are time and counter.
         missing: A number that stands for none; None if there is no such.
+        text: Whether a row is a line of text.
+        commas: Whether it is one with commas between its values.
 
     Attributes:
+        text: As given.
         clock: As given.
         streams: By name, which numbers of a row are its channels.
     """
 
-    def __init__(self, values: tuple[Value, ...], layout: str, clock: Clock, missing: float | None) -> None:
+    def __init__(
+        self, values: tuple[Value, ...], layout: str, clock: Clock, missing: float | None, *, text: bool, commas: bool
+    ) -> None:
         self.clock = clock
+        self.text, self._commas = text, commas
         self.streams: dict[str, list[int]] = {}
         for at, value in enumerate(values):
             if value.stream:
@@ -45,9 +52,14 @@ class Meaning:
         self._missing = missing
 
     def table(self, rows: Sequence[Any]) -> Table:
-        """Return the numbers (n, values) of rows as a `Reader` takes them."""
+        """Return the numbers (n, values) of rows: of structs, or of lines that were read already."""
         numbers = rows if self._layout is None else list(self._layout.iter_unpack(b"".join(rows)))
-        return np.array(numbers, np.float64)
+        return np.array(numbers, np.float64).reshape(-1, len(self._factors))
+
+    def plain_table(self, lines: Sequence[bytes]) -> Table | None:
+        """Return the numbers of lines, all read at once; None where each is to be read by itself."""
+        rows = plain_numbers(lines, len(self._factors)) if self._commas else None
+        return None if rows is None else np.array(rows, np.float64)
 
     def has_time(self, table: Table) -> NDArray[np.bool_]:
         """Return which rows have a time that is a whole number of ticks on the wire; all, where none is declared."""
@@ -82,7 +94,9 @@ def meaning_of(declaration: Declaration) -> Meaning:
     """Return what rows of a device mean: the same one for all devices that are declared alike."""
     form = declaration.form
     layout = form.layout.format if isinstance(form, Binary) else ""
-    return _meaning(declaration.values, layout, declaration.clock, declaration.missing)
+    text = isinstance(form, Text)
+    commas = isinstance(form, Text) and form.pattern is None and form.separator == b","
+    return _meaning(declaration.values, layout, declaration.clock, declaration.missing, text=text, commas=commas)
 
 
 def _all(table: Table) -> NDArray[np.bool_]:

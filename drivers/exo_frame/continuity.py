@@ -19,15 +19,20 @@ class Continuity:
 
     Args:
         rate_hz: Samples a second.
+
+    Attributes:
+        soon_us: What the clock may go on by from one count to the next, so that neither slack is used up.
+        newest: Counter, time and arrival of the newest sample; None before the first.
     """
 
     def __init__(self, rate_hz: float) -> None:
         self._a_us = rate_hz / 1e6
-        self._newest: tuple[int, int, int] | None = None
+        self.soon_us = min(SLACK_US, SLACK_COUNTS / self._a_us)
+        self.newest: tuple[int, int, int] | None = None
 
     def broken(self, counter: int, time_us: int, arrival_ns: int) -> bool:
         """Take the next sample; return whether it cannot follow the one before on one device that stayed on."""
-        before, self._newest = self._newest, (counter, time_us, arrival_ns)
+        before, self.newest = self.newest, (counter, time_us, arrival_ns)
         if before is None:
             return False
         clock_us = (time_us - before[1]) % CLOCK_US

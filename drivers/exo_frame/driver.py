@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, cast
 
 import numpy as np
 
@@ -18,12 +18,13 @@ from drivers.driver import Decoder, Driver, Link
 from drivers.errors import DialogueError, MalformedFrameError
 from drivers.exo_frame.continuity import Continuity
 from drivers.exo_frame.frame import LIMB_MARK, Device, Limb, LimbFields, parse_device, parse_limb, parse_part
-from drivers.exo_frame.framing import Framing
-from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint, rows_of
+from drivers.exo_frame.framing import END, LONGEST_FRAME, Framing
+from drivers.exo_frame.regular import Newest, Pattern, Step, pattern_of, read_together
+from drivers.exo_frame.values import LEG, NO_LEG, Rows, no_joint
 from drivers.exoskeleton import FAULTS, JOINTS, OF_JOINT, SIDES, STATE, STREAM, stream
 from drivers.gatt.battery import BATTERY
 from drivers.identity import Identity
-from drivers.packet import Flag, Packets, StreamSpec
+from drivers.packet import Flag, Frames, Packets, StreamSpec
 
 DATA_CHANNEL: Final = "data"  # bytes of a serial port
 PART_CHANNEL: Final = "measurement"  # one part a notification or a datagram
@@ -81,7 +82,10 @@ class ExoFrameDecoder(ColumnDecoder):
     """Parts to samples: the two sides of an instant become one. A part comes in a frame of its own, or framed in bytes.
 
     What an exoskeleton sends in a step is hundreds of parts a second, so parts are only sorted here one by one: their
-    numbers are read together.
+    numbers are read together, and regular steps of a port as a whole.
+
+    Attributes:
+        pattern: What is alike in its whole samples.
     """
 
     def __init__(self) -> None:
@@ -100,7 +104,8 @@ class ExoFrameDecoder(ColumnDecoder):
         self._missing = [b"" if own is None else NO_LEG + b"".join(map(no_joint, own)) for own in self._numbers]
         self._sides = sum(1 << side for side, own in enumerate(self._numbers) if own)
         self._open = list(self._missing)  # what has come of each side
-        self._rows = rows_of(tuple(len(own) for own in self._numbers if own))
+        self.pattern = pattern_of(tuple(self._numbers))
+        self._rows = self.pattern.rows
         main = stream(channels_of(device), rate_hz=float(device.rate_hz), tick_hz=TICK_HZ, tick_bits=TICK_BITS)
         self._streams = {spec.name: spec for spec in (main, STATE, FAULTS, BATTERY)}
 
@@ -193,6 +198,62 @@ class ExoFrameDecoder(ColumnDecoder):
         columns.flags.append(flags)
         columns.rows.append(left + right)
         self._counter, self._came, self._open = counter, 0, list(self._missing)
+
+    def regular_step(self, pieces: Sequence[tuple[int, str, bytes]]) -> Step | None:
+        """Return what may be nothing but samples that follow those before; None if it cannot be."""
+        if not pieces or self._refused or self._came or self._framing.lost:
+            return None
+        arrival_ns, channels, came = zip(*pieces, strict=True)
+        if channels.count(DATA_CHANNEL) < len(channels):
+            return None
+        waited, size = self._framing.rest, self.pattern.size
+        data = waited + b"".join(came)
+        end = len(data) // size * size
+        rest = data[end:]
+        if not end or len(rest) > LONGEST_FRAME or END in rest:
+            return None
+        sizes = list(map(len, came))
+        sizes[0] += len(waited)
+        clock = self._continuity
+        before = None if self._counter is None else (self._counter, 0, 0)
+        if clock is not None:
+            before = clock.newest
+        return Step(
+            data[:end], rest, sizes, arrival_ns, before,
+            clocked=clock is not None, soon_us=0.0 if clock is None else clock.soon_us,
+        )  # fmt: skip
+
+    def took(self, step: Step, newest: Newest) -> None:
+        """Go on behind a regular step, whose newest sample this is."""
+        self._framing.rest = step.rest
+        self._counter = newest[0]
+        if self._continuity is not None:
+            self._continuity.newest = newest
+
+    @classmethod
+    def decode_batch(cls, decoders: Sequence[Decoder], frames: Frames) -> list[Packets]:
+        """Decode the frames of several devices: regular steps together, and the others part by part."""
+        ours = cast("Sequence[ExoFrameDecoder]", decoders)
+        pieces = [list(own) for own in frames.pieces()]
+        alike: dict[Pattern, list[tuple[int, Step]]] = {}
+        for at, (decoder, own) in enumerate(zip(ours, pieces, strict=True)):
+            step = decoder.regular_step(own)
+            if step is not None:
+                alike.setdefault(decoder.pattern, []).append((at, step))
+        found: list[Packets] = []
+        for pattern, steps in alike.items():
+            packets, newest = read_together(pattern, steps)
+            found += packets
+            for at, step in steps:
+                if at in newest:
+                    ours[at].took(step, newest[at])
+                    pieces[at] = []
+        told = Told()
+        for at, own in enumerate(pieces):
+            if own:
+                ours[at].sort(own, told)
+                told.end(at)
+        return found + cls._read(decoders, told)
 
     @classmethod
     def read(cls, decoders: Sequence[Decoder], how: str | Rows, columns: Columns) -> list[Packets]:

@@ -172,6 +172,11 @@ def parse_limb(data: bytes) -> LimbFields:
     return what >= _RIGHT, what & _LAST != 0, counter, time_us, numbers, data[HEAD.size : end]
 
 
+def what_of_limb(*, right: bool, last: bool, joints: int) -> int:
+    """Return the byte that says what a limb part is of."""
+    return (_RIGHT if right else 0) | (_LAST if last else 0) | joints
+
+
 def parse_device(data: bytes) -> Device:
     """Read a part that does not begin with `LIMB_MARK`; raises MalformedFrameError."""
     size = len(data)

@@ -25,30 +25,34 @@ class Framing:
 
     Args:
         faults: Where bad frames are counted, by reason.
+
+    Attributes:
+        rest: Bytes of the frame that is coming.
+        lost: The frame that is coming is longer than any can be.
     """
 
     def __init__(self, faults: Counter[str]) -> None:
         self._faults = faults
-        self._rest = b""
-        self._lost = False  # the frame that is coming is longer than any can be
+        self.rest = b""
+        self.lost = False
 
     def parts(self, data: bytes) -> list[bytes]:
         """Return the parts that these bytes complete."""
-        *whole, rest = (self._rest + data).split(END)
+        *whole, rest = (self.rest + data).split(END)
         found = []
         for frame in whole:
-            if self._lost:
-                self._lost = False
+            if self.lost:
+                self.lost = False
             elif frame:  # a zero too many separates nothing
                 try:
                     found.append(checked_part(frame))
                 except MalformedFrameError as problem:
                     self._faults[str(problem)] += 1
-        if self._lost or len(rest) > LONGEST_FRAME:
-            if not self._lost:
+        if self.lost or len(rest) > LONGEST_FRAME:
+            if not self.lost:
                 self._faults["oversized frame"] += 1
-            self._lost, rest = True, b""
-        self._rest = rest
+            self.lost, rest = True, b""
+        self.rest = rest
         return found
 
 

@@ -72,7 +72,10 @@ class Rows:
 
     def read(self, rows: Sequence[bytes]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the numbers of each row, NaN where there is none, and whether one is at the end of its range."""
-        raw = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), self._width)
+        return self.numbers(np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), self._width))
+
+    def numbers(self, raw: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the same of rows (n, bytes) without a gap between them."""
         words = raw.view("<i2").take(self._words_at, 1)
         numbers = words / self._steps
         numbers[words == NO_I16] = np.nan

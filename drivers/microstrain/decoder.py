@@ -173,12 +173,16 @@ class MicroStrainDecoder(MessageDecoder[DataLayout]):
             for stream, samples in _sensed(records, layout):
                 gathered.add(stream, places, samples)
         ours = cast("Sequence[MicroStrainDecoder]", decoders)
-        by_this = np.array([each.oriented_by == layout.descriptor_set for each in ours])
-        oriented = by_this[gathered.owner[places]]
-        if oriented.any():
+        by_this = [each.oriented_by == layout.descriptor_set for each in ours]
+        if not any(by_this):
+            return
+        if not all(by_this):
+            oriented = np.array(by_this)[gathered.owner[places]]
+            records, places = records[oriented], places[oriented]
+        if len(records):
             orientation = _sensor_orientation if layout.descriptor_set == SENSOR else _filter_orientation
-            for stream, samples in orientation(records[oriented], layout):
-                gathered.add(stream, places[oriented], samples)
+            for stream, samples in orientation(records, layout):
+                gathered.add(stream, places, samples)
 
     @classmethod
     def mark_missing(cls, decoders: Sequence[MessageDecoder[DataLayout]], gathered: Gathered) -> None:
@@ -284,8 +288,9 @@ def _filter_orientation(records: Records, layout: DataLayout) -> list[tuple[str,
     samples = np.full((len(records), len(_ORIENTATION)), np.nan)
     _fill_orientation(samples, records, layout, (FILTER_QUATERNION, FILTER_MATRIX, FILTER_EULER))
     for each in own:
-        columns = _ANGLES if each == FILTER_EULER else _Q
-        samples[records[str(each)]["valid"] == 0, columns] = np.nan
+        invalid = records[str(each)]["valid"] == 0
+        if invalid.any():
+            samples[invalid, _ANGLES if each == FILTER_EULER else _Q] = np.nan
     return [("orientation", samples)]
 
 

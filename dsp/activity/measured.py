@@ -12,14 +12,12 @@ from numpy.typing import ArrayLike
 from dsp.activity.day import BRIEF_S, HOUR_S, LONG_S, SEDENTARY, UPRIGHT, Spell, spells
 from dsp.activity.wear import QUARTER_S, Wear, WearTime
 from dsp.found import Found
+from dsp.posture.measured import SEGMENT_UP, as_found
 from dsp.posture.posture import ALGORITHM, Posture, PostureDetector
 from dsp.posture.watch import Watch
 
-CODES: Final = {"lying": 0.0, "sitting": 1.0, "standing": 2.0, "walking": 3.0, "stairs": 4.0}
 LATE_S: Final = 3.0
 """A posture is dated back by two seconds at most, and found half a second late."""
-SEGMENT_UP: Final = (0.0, 0.0, 1.0)
-"""The axes of a sensor on a ward are turned by its configuration: z is up the segment."""
 
 
 class ActivityMetrics:
@@ -78,8 +76,7 @@ class ActivityMetrics:
     def _posture(self, found: Iterable[Posture]) -> Iterator[Found]:
         for posture in found:
             self._postures.append(posture)
-            value = None if posture.posture is None else CODES[posture.posture]
-            yield Found("posture", value, posture.at, posture.at, 1, quality=posture.quality, reason=posture.reason)
+            yield as_found(posture)
 
     def _close(self, end_s: float) -> Iterator[Found]:
         """Yield the sums up to the end of a quarter, and keep what comes after."""

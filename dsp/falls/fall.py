@@ -60,7 +60,6 @@ LOOKED_BLOCKS: Final = 8 * BLOCK_HZ
 """So long after an impact rest is waited for."""
 AGAIN_BLOCKS: Final = 10 * BLOCK_HZ
 """One fall, one notice."""
-LEARNED_BLOCKS: Final = 3 * BLOCK_HZ // 2
 
 USUAL_BLOCKS: Final = 4 * BLOCK_HZ
 STICKS_OUT: Final = 1.3
@@ -168,7 +167,7 @@ class FallDetector:
         """Learn from walking which way is upright: whoever is so after an impact has not fallen."""
         least = WALKING_STIR[self._segment]
         if self._segment != "wrist" and self._look.stir.begins(least):
-            self._upright.walks(mean_of(self._look.acc[-LEARNED_BLOCKS:]))
+            self._upright.walks(self._look.walked)
 
     def _impacts(self) -> list[Impact]:
         """Return the impacts that are a second old by now and strong enough."""

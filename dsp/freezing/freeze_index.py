@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -30,6 +31,8 @@ WINDOW_S: Final = 4.0
 """Long enough for two steps of a slow walker, short enough for a freeze of a few seconds: it lags by half of it."""
 EVERY_S: Final = 0.5
 TAPERS: Final = 5
+AT_ONCE: Final = 32
+"""Windows: their spectra take 50 kB each."""
 
 
 class FreezeValue(NamedTuple):
@@ -54,6 +57,9 @@ class FreezeWindows(ABC):
         length: Samples of a window.
         every_s: From window to window, seconds.
 
+    Attributes:
+        rate_hz: Samples a second.
+
     Raises:
         ValueError: the rate is too low for 8 Hz.
     """
@@ -61,24 +67,59 @@ class FreezeWindows(ABC):
     def __init__(self, rate_hz: float, length: int, every_s: float) -> None:
         if rate_hz < 2.5 * TREMBLING_HZ[1]:
             raise ValueError(f"a freeze index needs {2.5 * TREMBLING_HZ[1]:.0f} samples a second, not {rate_hz:g}")
+        self.rate_hz = rate_hz
         self._windows = SlidingWindows(length, max(1, round(every_s * rate_hz)), 3)
+        self._fed_to = -1
+        self._found: deque[FreezeValue] = deque()
+
+    @staticmethod
+    def feed(fed: Sequence[tuple[FreezeWindows, ArrayLike, ArrayLike]]) -> None:
+        """Take samples of sensors, all of one variant, as `process` does, which then yields what these complete.
+
+        What windows of sensors of one rate have, is worked out at once: of each what it would be alone, bit for bit.
+        """
+        whole: dict[float, list[tuple[FreezeWindows, int, Floats]]] = {}
+        for one, index, acc in fed:
+            whole.setdefault(one.rate_hz, []).extend((one, *each) for each in one.complete(index, acc))
+        for alike in whole.values():
+            for first in range(0, len(alike), AT_ONCE):
+                some = alike[first : first + AT_ONCE]
+                values = some[0][0].values(np.array([acc for _, _, acc in some]))
+                for (one, last, _), found in zip(some, values, strict=True):
+                    if found is not None:
+                        one.add(FreezeValue(last, *found))
+
+    def complete(self, index: ArrayLike, acc: ArrayLike) -> Iterator[tuple[int, Floats]]:
+        """Yield the number of the last sample, and the force (3, length), of each window that samples complete."""
+        at = np.asarray(index, np.int64)
+        self._fed_to = int(at[-1]) if len(at) else self._fed_to
+        for window in self._windows.process(at, acc):
+            acc_here = window.filled(0, 3)
+            if acc_here is not None:
+                yield window.last, acc_here
+
+    def add(self, value: FreezeValue) -> None:
+        """Keep a value for `process` to yield."""
+        self._found.append(value)
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[FreezeValue]:
-        """Yield the index of each window that samples complete.
+        """Yield the index of each window that samples complete; they may have been fed before.
 
         Args:
             index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample.
             acc: (n, 3) specific force, m/s², in any frame that is fixed to the leg.
         """
-        for window in self._windows.process(index, acc):
-            acc_here = window.filled(0, 3)
-            found = None if acc_here is None else self.value(window.last, acc_here)
-            if found is not None:
-                yield found
+        at = np.asarray(index, np.int64)
+        if not len(at):
+            return
+        if at[-1] > self._fed_to:
+            self.feed([(self, at, acc)])
+        while self._found and self._found[0].last <= at[-1]:
+            yield self._found.popleft()
 
     @abstractmethod
-    def value(self, last: int, acc: Floats) -> FreezeValue | None:
-        """Return the index of the window (3, samples) that ends with a sample; None where it has none."""
+    def values(self, acc: Floats) -> Sequence[tuple[float, float] | None]:
+        """Return value and power of windows (k, 3, length); None where one has no index."""
 
 
 class FreezeIndex(FreezeWindows):
@@ -103,14 +144,14 @@ class FreezeIndex(FreezeWindows):
         self._count = int(np.searchsorted(hz, TREMBLING_HZ[1], side="right"))
         self._walking, self._trembling = slice(slow, fast), slice(fast, self._count)
 
-    def value(self, last: int, acc: Floats) -> FreezeValue | None:
-        """Return the index of a window."""
-        acc -= acc.mean(axis=1, keepdims=True)
-        spread = float(np.einsum("ij,ij->", acc, acc)) / acc.shape[1]
-        if spread < self._still:
-            return FreezeValue(last, math.nan, spread)
-        power = power_spectrum(acc, self._tapers, count=self._count)
-        walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
-        if walking <= 0 or trembling <= 0:
-            return None
-        return FreezeValue(last, math.log(trembling / walking), walking + trembling)
+    def values(self, acc: Floats) -> Sequence[tuple[float, float] | None]:
+        """Return value and power of windows."""
+        moved = acc - acc.mean(axis=2, keepdims=True)
+        spread = np.einsum("kij,kij->k", moved, moved) / acc.shape[2]
+        found: list[tuple[float, float] | None] = [(math.nan, power) for power in spread.tolist()]
+        moving = np.flatnonzero(spread >= self._still)
+        power = power_spectrum(moved[moving], self._tapers, count=self._count)
+        walking, trembling = power[:, self._walking].sum(axis=1), power[:, self._trembling].sum(axis=1)
+        for at, slow, fast in zip(moving.tolist(), walking.tolist(), trembling.tolist(), strict=True):
+            found[at] = (math.log(fast / slow), slow + fast) if slow > 0 and fast > 0 else None
+        return found

@@ -24,12 +24,22 @@ STILL: Final = "the leg hardly moves: the index says nothing of that"
 LOST: Final = "samples lost"
 
 
+def index_of(rate_hz: float) -> FreezeIndex:
+    """Return the freeze index of a sensor that the metrics are of.
+
+    Raises:
+        ValueError: the rate is too low.
+    """
+    return FreezeIndex(rate_hz, every_s=METRIC_EVERY_S, still=STILL_POWER)
+
+
 class FreezingMetrics:
     """The freeze index of one sensor on a shank, foot or lower back; the same in any chunking.
 
     Args:
         rate_hz: Samples a second.
         episodes: Whether the sensor is on a leg, whose index tells episodes.
+        freeze_index: Of the sensor (`index_of`), where it is fed together with others; None: its own.
 
     Raises:
         ValueError: the rate is too low for what is looked for.
@@ -37,13 +47,13 @@ class FreezingMetrics:
 
     algorithm = "freeze-index/1"
 
-    def __init__(self, rate_hz: float, *, episodes: bool = True) -> None:
+    def __init__(self, rate_hz: float, *, episodes: bool = True, freeze_index: FreezeIndex | None = None) -> None:
         self._rate_hz = rate_hz
         self._episodes = FreezingEpisodes(rate_hz, every_s=METRIC_EVERY_S) if episodes else None
         self._n_episodes, self._n_moving, self._frozen_s = 0, 0, 0.0
         self._first, self._last = 0, 0
         """Of the windows in which the leg moves."""
-        self._freeze_index = FreezeIndex(rate_hz, every_s=METRIC_EVERY_S, still=STILL_POWER)
+        self._freeze_index = freeze_index or index_of(rate_hz)
         self._length = round(WINDOW_S * rate_hz)
         self._longest_gap = METRIC_EVERY_S * rate_hz
         self._before: int | None = None

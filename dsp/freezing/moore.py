@@ -10,11 +10,12 @@ Source: doi 10.1016/j.jneumeth.2007.08.023: ln of a hundred times the squared qu
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from dsp.freezing.freeze_index import TREMBLING_HZ, WALKING_HZ, FreezeValue, FreezeWindows
+from dsp.freezing.freeze_index import TREMBLING_HZ, WALKING_HZ, FreezeWindows
 from dsp.tapers import Floats, power_spectrum
 
 WINDOW_S: Final = 6.0
@@ -40,12 +41,15 @@ class FreezeIndexMoore(FreezeWindows):
         self._walking = (hz >= WALKING_HZ[0]) & (hz < WALKING_HZ[1])
         self._trembling = (hz >= TREMBLING_HZ[0]) & (hz <= TREMBLING_HZ[1])
 
-    def value(self, last: int, acc: Floats) -> FreezeValue | None:
-        """Return the index of a window."""
+    def values(self, acc: Floats) -> Sequence[tuple[float, float] | None]:
+        """Return value and power of windows."""
+        return [self._value(each) for each in acc]
+
+    def _value(self, acc: Floats) -> tuple[float, float] | None:
         gravity = acc.mean(axis=1)
         upward = (gravity / (np.linalg.norm(gravity) or 1.0)) @ acc
         power = power_spectrum((upward - upward.mean())[None], self._whole)
         walking, trembling = float(power[self._walking].sum()), float(power[self._trembling].sum())
         if walking <= 0 or trembling <= 0:
             return None
-        return FreezeValue(last, math.log(SCALE * (trembling / walking) ** 2), walking + trembling)
+        return math.log(SCALE * (trembling / walking) ** 2), walking + trembling

@@ -1,13 +1,14 @@
-"""Samples of one sensor to blocks of 50 ms, handed on ten at a time: what posture and falls look at.
+"""Samples of a sensor to blocks of 50 ms, handed on ten at a time: what posture and falls look at.
 
 A turn of ten blocks is worked out at once from all samples that came in it, so the same samples in any chunking give
-the same blocks, bit for bit. What looks at blocks does not depend on the sensor's rate.
+the same blocks, bit for bit; and so do any number of sensors at once, which costs little more than one of them. What
+looks at blocks does not depend on the sensor's rate.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -39,6 +40,22 @@ class Turn(NamedTuple):
     peak_at: NDArray[np.int64]
 
 
+class Whole(NamedTuple):
+    """The samples of turns that are complete.
+
+    Attributes:
+        numbers: Of the turns, which have samples each.
+        place: (n,) block of each sample, counted from the first of the first turn as if none were missing between them.
+        at: (n,) numbers of the samples.
+        acc: (n, 3) specific force, m/s².
+    """
+
+    numbers: list[int]
+    place: NDArray[np.int64]
+    at: NDArray[np.int64]
+    acc: Floats
+
+
 class Blocks:
     """The blocks of one sensor, as its samples come.
 
@@ -56,8 +73,8 @@ class Blocks:
         self._rows: tuple[NDArray[np.int64], Floats] | None = None
         self._newest = -1
 
-    def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Turn]:
-        """Yield each turn that samples complete.
+    def complete(self, index: ArrayLike, acc: ArrayLike) -> Whole | None:
+        """Return the samples of the turns that these complete; None where they complete none.
 
         Args:
             index: (n,) numbers of the samples on the sensor's grid, ascending; a missing number is a lost sample. What
@@ -70,7 +87,7 @@ class Blocks:
             later = at > np.maximum.accumulate(np.r_[self._newest, at[:-1]])
             at, force = at[later], force[later]
         if not len(at):
-            return
+            return None
         self._newest = int(at[-1])
         if self._rows:
             at, force = np.concatenate([self._rows[0], at]), np.concatenate([self._rows[1], force])
@@ -81,13 +98,12 @@ class Blocks:
         if self._newest == end - 1:
             edges.append(len(at))
         self._rows = (at[edges[-1] :], force[edges[-1] :]) if edges[-1] < len(at) else None
-        yield from self._turns(at, force, edges)
+        return self._whole(at, force, edges)
 
-    def finish(self) -> Iterator[Turn]:
-        """Yield what is left of the open turn."""
+    def finish(self) -> Whole | None:
+        """Return what is left of the open turn."""
         rows, self._rows = self._rows, None
-        if rows:
-            yield from self._turns(*rows, [0, len(rows[0])])
+        return self._whole(*rows, [0, len(rows[0])]) if rows else None
 
     def index_of(self, block: float) -> float:
         """Return the number of the first sample of a block, which counts from the grid's beginning."""
@@ -99,11 +115,10 @@ class Blocks:
         end = math.ceil((index // samples + 1) * samples)
         return end if end > index else end + math.ceil(samples)
 
-    def _turns(self, index: NDArray[np.int64], acc: Floats, edges: list[int]) -> Iterator[Turn]:
-        """Yield the turns that lie between the edges of samples."""
-        n = len(edges) - 1
-        if not n:
-            return
+    def _whole(self, index: NDArray[np.int64], acc: Floats, edges: list[int]) -> Whole | None:
+        """Return the turns that lie between the edges of samples."""
+        if len(edges) == 1:
+            return None
         if edges[-1] < len(index):
             index, acc = index[: edges[-1]], acc[: edges[-1]]
         block = np.floor(index * (BLOCK_HZ / self._rate_hz)).astype(np.int64)
@@ -113,16 +128,25 @@ class Blocks:
             place[first:end] = block[first:end] + (at - number) * TURN_BLOCKS
             if place[end - 1] >= (at + 1) * TURN_BLOCKS:  # a rate of which a turn holds no whole number of samples
                 np.minimum(place[first:end], (at + 1) * TURN_BLOCKS - 1, out=place[first:end])
-        rows = np.empty((len(acc), 4))
-        rows[:, :3] = acc
-        np.sqrt(np.einsum("ij,ij->i", acc, acc), out=rows[:, 3])
-        fine = np.isfinite(rows[:, 3])
-        if not fine.all():
-            index, place, rows = index[fine], place[fine], rows[fine]
-        means, peak, peak_at = _blocks(n * TURN_BLOCKS, index, place, rows)
-        for at, number in enumerate(numbers):
-            of = slice(at * TURN_BLOCKS, (at + 1) * TURN_BLOCKS)
-            yield Turn(number, means[of, :3], means[of, 3], peak[of], peak_at[of])
+        return Whole(numbers, place, index, acc)
+
+
+def turns_of(wholes: Sequence[Whole]) -> Iterable[Turn]:
+    """Return the turns of any number of sensors, those of each in order of time, sensor by sensor."""
+    numbers = [number for whole in wholes for number in whole.numbers]
+    before = np.cumsum([0, *(len(whole.numbers) * TURN_BLOCKS for whole in wholes)])
+    place = np.concatenate([whole.place + first for whole, first in zip(wholes, before.tolist(), strict=False)])
+    index = np.concatenate([whole.at for whole in wholes])
+    rows = np.empty((len(index), 4))
+    np.concatenate([whole.acc for whole in wholes], out=rows[:, :3])
+    np.sqrt(np.einsum("ij,ij->i", rows[:, :3], rows[:, :3]), out=rows[:, 3])
+    fine = np.isfinite(rows[:, 3])
+    if not fine.all():
+        index, place, rows = index[fine], place[fine], rows[fine]
+    means, peak, peak_at = _blocks(len(numbers) * TURN_BLOCKS, index, place, rows)
+    for at, number in enumerate(numbers):
+        of = slice(at * TURN_BLOCKS, (at + 1) * TURN_BLOCKS)
+        yield Turn(number, means[of, :3], means[of, 3], peak[of], peak_at[of])
 
 
 def _blocks(

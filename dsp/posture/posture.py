@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
-from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread, spreads
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spreads
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.posture.watch import Look, Watch
 from dsp.result import Quality
 
-ALGORITHM: Final = "posture/1"
+ALGORITHM: Final = "posture/2"
 Name = Literal["lying", "sitting", "standing", "walking", "stairs"]
 Segment = Literal["thigh", "wrist", "trunk"]
 
@@ -40,6 +40,11 @@ GUESSES: Final[dict[Segment, Floats | None]] = {
 """Phones and loggers are longest along y, and a pocket holds them upright; x of a watch runs along the forearm."""
 WALKING_STIR: Final[dict[Segment, float]] = {"thigh": 1.0, "wrist": 1.0, "trunk": 0.8}
 """m/s², least spread of the force over a second of walking."""
+SLOW_STIR: Final = 0.35
+"""m/s², likewise, of a thigh that is known to hang: at .25 m/s it swings by ten degrees, one that stands sways by one.
+A trunk sways as much as it walks then."""
+SLOW_LOOKS: Final = 8
+"""Half seconds: who has made slow steps for so long walks, and shows which way is upright if nobody walked faster."""
 STILL: Final = 0.5
 """m/s², spread over a second: more is no rest."""
 BACK_BLOCKS: Final = 2 * BLOCK_HZ
@@ -90,7 +95,12 @@ def watch_of(rate_hz: float, placement: str) -> Watch:
     """
     if placement not in SEGMENTS:
         raise ValueError(f"posture and falls are known of {', '.join(SEGMENTS)}, not of {placement!r}")
-    return Watch(rate_hz, WALKING_STIR[SEGMENTS[placement]])
+    return Watch(rate_hz, slow_stir(SEGMENTS[placement]))
+
+
+def slow_stir(segment: Segment) -> float:
+    """Return the least spread over a second of the slowest walk that a sensor there shows, m/s²."""
+    return SLOW_STIR if segment == "thigh" else WALKING_STIR[segment]
 
 
 class PostureDetector:
@@ -119,6 +129,7 @@ class PostureDetector:
         guess = GUESSES[self._segment] if along is None else unit(np.asarray(along, float))
         self._upright = Upright(guess, None if up is None else unit(np.asarray(up, float)))
         self._least_stir = WALKING_STIR[self._segment]
+        self._slow_stir = slow_stir(self._segment)
         self._now: Posture | None = None
         self._forget()
 
@@ -148,6 +159,7 @@ class PostureDetector:
         self._level = False
         self._walking = False
         self._climbing = 0.0
+        self._slow_steps = 0
         self._seat_way: Floats | None = None
         self._lying = False
 
@@ -157,7 +169,7 @@ class PostureDetector:
             self._now = None
             yield Posture(self._watcher.index_of(look.end - TURN_BLOCKS - look.gap), None, "invalid", LOST)
             self._forget()
-        if 2 * np.count_nonzero(np.isfinite(look.size[-TURN_BLOCKS:])) < TURN_BLOCKS:
+        if 2 * look.n_known < TURN_BLOCKS:
             return
         level = self._lies_level()
         walking = self._walks(level=level)
@@ -178,19 +190,29 @@ class PostureDetector:
         moved = self._look.stir
         goes_on = self._walking and moved.last_s >= PAUSED * self._least_stir
         if moved.begins(self._least_stir) or (goes_on and moved.rhythm >= RHYTHMIC):
-            return self._upright.walks(mean_of(self._look.acc[-3 * BLOCK_HZ // 2 :]))
-        return goes_on and not level
+            return self._upright.walks(self._look.walked)
+        shuffles = self._segment == "thigh" and self._shuffles()
+        return (goes_on or shuffles) and not level
+
+    def _shuffles(self) -> bool:
+        """Return whether a thigh that hangs makes slow steps; which way it hangs, they show where nothing else did."""
+        moved = self._look.stir
+        goes_on = self._walking and moved.last_s >= PAUSED * self._slow_stir and moved.rhythm >= RHYTHMIC
+        steps = goes_on or moved.begins(self._slow_stir)
+        self._slow_steps = self._slow_steps + 1 if steps else 0
+        if self._upright.known:
+            return steps
+        return self._slow_steps >= SLOW_LOOKS and self._upright.walks(mean_of(self._look.acc[-4 * BLOCK_HZ :]))
 
     def _lies_level(self) -> bool:
         """Return whether the segment is rather level than upright, and learn from it how its wearer sits."""
-        acc = self._look.acc[-BLOCK_HZ:]
-        force = mean_of(acc)
+        force = self._look.force
         tilt = self._upright.tilt_deg(force)
         border = LEVEL_DEG if self._segment == "trunk" else self._upright.border_deg
         if self._now is not None:
             border += STEADY_DEG if not self._level else -STEADY_DEG
         level = tilt > border
-        if level and self._level and self._segment != "trunk" and spread(acc) < 2 * STILL:
+        if level and self._level and self._segment != "trunk" and self._look.stir.last_s < 2 * STILL:
             self._upright.sits(force)
         return level
 
@@ -200,11 +222,11 @@ class PostureDetector:
         if self._now is None:
             return BACK_BLOCKS - int(np.isfinite(self._look.size[-BACK_BLOCKS:]).argmax())
         if level != self._level:
-            new, way = mean_of(acc[-BLOCK_HZ:]), _smooth(acc)
+            new, way = self._look.force, _smooth(acc)
             old = self._upright.up if level else self._upright.seat
             way = way[-BACK_BLOCKS:]
             return _run(way @ unit(new) > way @ (unit(way[0]) if old is None else old))
-        moving = spreads(acc[-BACK_BLOCKS:]) >= PAUSED * self._least_stir
+        moving = spreads(acc[-BACK_BLOCKS:].reshape(-1, TURN_BLOCKS, 3)) >= PAUSED * self._slow_stir
         return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving == walking))
 
     def _name(self) -> Name:
@@ -226,10 +248,10 @@ class PostureDetector:
 
     def _rolled(self) -> bool:
         """Return whether a level thigh belongs to somebody who lies: once rolled over, they do until they get up."""
-        up, acc = self._upright.up, self._look.acc[-BLOCK_HZ:]
-        if up is None or self._lying or spread(acc) > STILL:
+        up = self._upright.up
+        if up is None or self._lying or self._look.stir.last_s > STILL:
             return self._lying
-        force = unit(mean_of(acc))
+        force = unit(self._look.force)
         tilt = degrees_between(force, up)
         if LEVEL_DEG - 30 < tilt < FEET_UP_DEG:
             way = unit(force - (force @ up) * up)

@@ -44,75 +44,84 @@ class Stir(NamedTuple):
         return self.last_s >= least and self.least >= PAUSED * least and self.rhythm >= RHYTHMIC
 
 
-def stir(acc: Floats, paused: float) -> Stir:
-    """Return how much a sensor moved over the last seconds.
+def stirs(acc: Floats, paused: Floats) -> list[Stir]:
+    """Return how much sensors moved over the last seconds: of each what it would be alone, bit for bit.
 
     Args:
-        acc: (n, 3) mean specific force of the newest blocks, m/s²; n at least four seconds.
-        paused: m/s²: after a second with less nobody looks for a rhythm, nor at its halves: both are then 0.
+        acc: (k, n, 3) mean specific force of the newest blocks of each, m/s²; n at least four seconds.
+        paused: (k,) m/s²: after a second with less nobody looks for a rhythm, nor at its halves: both are then 0.
     """
-    last_s = spread(acc[-BLOCK_HZ:])
-    if last_s < paused:
-        return Stir(last_s, 0.0, 0.0)
-    least = float(spreads(acc[-SPANS[0] :]).min())
-    alike = rhythm(acc[-SPANS[0] :])
-    if alike < RHYTHMIC:
-        alike = max(alike, rhythm(acc[-SPANS[1] :]))
-    return Stir(last_s, least, alike)
+    last_s = spreads(acc[:, -BLOCK_HZ:])
+    least, alike = np.zeros(len(acc)), np.zeros(len(acc))
+    moving = np.flatnonzero(last_s >= paused)
+    if len(moving):
+        lately = acc[moving, -SPANS[0] :]
+        least[moving] = spreads(lately.reshape(-1, TURN_BLOCKS, 3)).reshape(len(moving), -1).min(axis=1)
+        alike[moving] = rhythms(lately)
+        slow = moving[alike[moving] < RHYTHMIC]
+        if len(slow):
+            alike[slow] = np.maximum(alike[slow], rhythms(acc[slow, -SPANS[1] :]))
+    return list(map(Stir, last_s.tolist(), least.tolist(), alike.tolist()))
 
 
 def spread(acc: Floats) -> float:
     """Return the spread of a force (n, 3) about its mean, m/s²; 0 where less than half of it is known."""
-    return float(spreads(acc, len(acc))[0])
+    return float(spreads(acc[None])[0])
 
 
-def spreads(acc: Floats, each: int = TURN_BLOCKS) -> Floats:
-    """Return the spread of each so many rows of a force (n, 3), the oldest first; 0 where less than half is known."""
-    parts = acc.reshape(-1, each, 3)
-    moved = parts - parts.sum(axis=1, keepdims=True) / each
-    whole: Floats = np.sqrt(np.einsum("ijk,ijk->i", moved, moved) / each)
-    if math.isfinite(whole @ whole):  # all is known, as nearly always
-        return whole
+def spreads(acc: Floats) -> Floats:
+    """Return the spread of each force of several (k, n, 3), m/s²; 0 where less than half of one is known."""
+    moved = acc - acc.sum(axis=1, keepdims=True) / acc.shape[1]
+    result: Floats = np.sqrt(np.einsum("ijk,ijk->i", moved, moved) / acc.shape[1])
+    if math.isfinite(result @ result):  # all is known, as nearly always
+        return result
+    lossy = ~np.isfinite(result)
+    parts = acc[lossy]
     known = np.isfinite(parts[:, :, 0])
     n = known.sum(axis=1)
     parts = np.where(known[:, :, None], parts, 0.0)
     mean = parts.sum(axis=1) / np.maximum(n, 1)[:, None]
     moved = (parts - mean[:, None]) * known[:, :, None]
     square = np.einsum("ijk,ijk->i", moved, moved) / np.maximum(n, 1)
-    result: Floats = np.sqrt(np.where(2 * n >= each, square, 0.0))
+    result[lossy] = np.sqrt(np.where(2 * n >= acc.shape[1], square, 0.0))
     return result
 
 
 def mean_of(acc: Floats) -> Floats:
     """Return the mean force (3,) of what is known of one (n, 3); NaN where nothing is."""
-    total = acc.sum(axis=0)
-    if math.isfinite(total[0]):
-        mean: Floats = total / len(acc)
-        return mean
-    known = acc[np.isfinite(acc[:, 0])]
-    return known.sum(axis=0) / len(known) if len(known) else np.full(3, np.nan)
+    mean: Floats = means(acc[None])[0]
+    return mean
 
 
-def rhythm(acc: Floats) -> float:
-    """Return the greatest correlation of a movement (n, 3) with itself a step or a stride later; 0 where unknown."""
-    n = len(acc)
-    moved = acc - mean_of(acc)
-    energy = np.einsum("ij,ij->i", moved, moved).cumsum()
-    if not math.isfinite(energy[-1]):
-        known = np.isfinite(acc[:, 0])
-        if known.sum() < 0.8 * n:
-            return 0.0
-        moved = np.where(known[:, None], moved, 0.0)
-        energy = np.einsum("ij,ij->i", moved, moved).cumsum()
+def means(acc: Floats) -> Floats:
+    """Return the mean (k, 3) of what is known of each force of several (k, n, 3); NaN where nothing is."""
+    mean: Floats = acc.sum(axis=1) / acc.shape[1]
+    for lossy in np.flatnonzero(~np.isfinite(mean[:, 0])).tolist():
+        known = acc[lossy, np.isfinite(acc[lossy, :, 0])]
+        if len(known):
+            mean[lossy] = known.sum(axis=0) / len(known)
+    return mean
+
+
+def rhythms(acc: Floats) -> Floats:
+    """Return the greatest correlation of each movement (k, n, 3) with itself a step or a stride later; 0 if unknown."""
+    n = acc.shape[1]
+    moved = acc - means(acc)[:, None]
+    unknown = ~np.isfinite(moved[:, :, 0])
+    moved[unknown] = 0.0
+    energy = np.einsum("ijk,ijk->ij", moved, moved).cumsum(axis=1)
     end = int(LONGEST_LAG * n)
-    flat = moved.ravel()
-    product = np.correlate(flat, flat, "full")[3 * n - 1 :: 3]  # three numbers later is a block later
-    early, late = energy[n - end : n - LEAST_LAG][::-1], energy[-1] - energy[LEAST_LAG - 1 : end - 1]
+    spectra = np.fft.rfft(moved, n + end, axis=1)
+    power = (spectra.real**2 + spectra.imag**2).sum(axis=2)
+    product = np.fft.irfft(power, n + end)[:, LEAST_LAG:end]
+    early, late = energy[:, n - end : n - LEAST_LAG][:, ::-1], energy[:, -1:] - energy[:, LEAST_LAG - 1 : end - 1]
     scale = np.sqrt(early * late)
-    alike = np.divide(product[LEAST_LAG:end], scale, out=np.zeros(end - LEAST_LAG), where=scale > 1e-9)
+    alike = np.divide(product, scale, out=np.zeros(scale.shape), where=scale > 1e-9)
     # A slow sway is like itself a moment later: what counts is a rise again after a fall.
-    lowest = np.minimum.accumulate(alike)
-    return float((alike * (alike - lowest > 0.1)).max(initial=0.0))
+    lowest = np.minimum.accumulate(alike, axis=1)
+    found: Floats = (alike * (alike - lowest > 0.1)).max(axis=1, initial=0.0)
+    found[n - unknown.sum(axis=1) < 0.8 * n] = 0.0
+    return found
 
 
 def climbing(acc: Floats) -> bool:

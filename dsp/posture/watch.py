@@ -1,25 +1,30 @@
 """What posture and falls look back on, worked out once for all that look at the same sensor.
 
 Each half second is a `Look` at the newest blocks. It stays as it was, so each watcher takes its looks when it is fed.
+Sensors that are fed together are worked out together (`Watch.feed`): a ward costs a few calls of numpy, not some for
+each sensor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn
-from dsp.posture.stepping import PAUSED, Stir, stir
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn, Whole, turns_of
+from dsp.posture.stepping import PAUSED, SPANS, Stir, means, stirs
 
 Kept = tuple[Floats, Floats, Floats, NDArray[np.int64]]
 
 KEPT_BLOCKS: Final = 12 * BLOCK_HZ
 ROOM: Final = 4
 """Times what is kept: so seldom it is copied."""
+WALKED_BLOCKS: Final = 3 * BLOCK_HZ // 2
+"""Whoever walks is upright on average over two steps and more."""
+AT_ONCE: Final = 256
+"""Looks: of a day that is fed at once no more is copied than some megabytes."""
 NOTHING: Final = Turn(
     number=-1,
     acc=np.full((TURN_BLOCKS, 3), np.nan),
@@ -39,17 +44,20 @@ class Look:
         acc: (`KEPT_BLOCKS`, 3) mean specific force, m/s².
         size: (`KEPT_BLOCKS`,) mean size of the force; ``peak`` its greatest.
         peak_at: (`KEPT_BLOCKS`,) number of the sample of the greatest force.
+        n_known: How many blocks of the turn have a sample.
+        force: (3,) mean force over the last second; NaN where nothing is known, as ``walked``.
+        walked: (3,) mean force over the last `WALKED_BLOCKS`.
+        stir: How much the sensor moves.
     """
 
-    def __init__(self, end: int, gap: int, kept: Kept, least_stir: float) -> None:
+    n_known: int
+    force: Floats
+    walked: Floats
+    stir: Stir
+
+    def __init__(self, end: int, gap: int, kept: Kept) -> None:
         self.end, self.gap = end, gap
         self.acc, self.size, self.peak, self.peak_at = kept
-        self._least_stir = least_stir
-
-    @cached_property
-    def stir(self) -> Stir:
-        """How much the sensor moves."""
-        return stir(self.acc, PAUSED * self._least_stir)
 
 
 class Watch:
@@ -59,13 +67,16 @@ class Watch:
         rate_hz: Samples a second.
         least_stir: m/s², least spread of the force over a second of walking.
 
+    Attributes:
+        blocks: Of its samples.
+
     Raises:
         ValueError: the rate is too low.
     """
 
     def __init__(self, rate_hz: float, least_stir: float) -> None:
-        self._blocks = Blocks(rate_hz)
-        self._least_stir = least_stir
+        self.blocks = Blocks(rate_hz)
+        self.least_stir = least_stir
         self._end: int | None = None
         self._first = 0
         self._make_room()
@@ -76,21 +87,26 @@ class Watch:
         self._watchers.append(Watcher(self))
         return self._watchers[-1]
 
+    @staticmethod
+    def feed(fed: Sequence[tuple[Watch, ArrayLike, ArrayLike]]) -> None:
+        """Take samples of sensors (`Blocks.complete`): those that another watcher was fed before are passed over."""
+        _look([(watch, whole) for watch, index, acc in fed if (whole := watch.blocks.complete(index, acc)) is not None])
+
     def process(self, index: ArrayLike, acc: ArrayLike) -> None:
-        """Take samples, as `Blocks.process` does: those that another watcher was fed before are passed over."""
-        for turn in self._blocks.process(index, acc):
-            self._add(turn)
+        """Take samples of this sensor alone."""
+        self.feed([(self, index, acc)])
 
     def finish(self) -> None:
         """End the open turn."""
-        for turn in self._blocks.finish():
-            self._add(turn)
+        if (whole := self.blocks.finish()) is not None:
+            _look([(self, whole)])
 
     def index_of(self, block: float) -> float:
         """Return the number of the first sample of a block."""
-        return self._blocks.index_of(block)
+        return self.blocks.index_of(block)
 
-    def _add(self, turn: Turn) -> None:
+    def add(self, turn: Turn) -> Look:
+        """Put a turn behind those that are kept; return the look at them, of which nothing is worked out yet."""
         gap = 0 if self._end is None else max(0, turn.number * TURN_BLOCKS - self._end)
         for _ in range(0, min(gap, KEPT_BLOCKS), TURN_BLOCKS):
             self._append(NOTHING)
@@ -98,9 +114,10 @@ class Watch:
         self._end = (turn.number + 1) * TURN_BLOCKS
         now = slice(self._first, self._first + KEPT_BLOCKS)
         acc, size, peak, peak_at = self._kept
-        look = Look(self._end, gap, (acc[now], size[now], peak[now], peak_at[now]), self._least_stir)
+        look = Look(self._end, gap, (acc[now], size[now], peak[now], peak_at[now]))
         for watcher in self._watchers:
             watcher.looks.append(look)
+        return look
 
     def _append(self, turn: Turn) -> None:
         """Put a turn behind what is kept; where there is no room, what is kept moves: looks at it stay as they are."""
@@ -120,6 +137,26 @@ class Watch:
         self._kept: Kept = (np.full((n, 3), np.nan), np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64))
 
 
+def _look(wholes: Sequence[tuple[Watch, Whole]]) -> None:
+    """Let who watches look at turns that are whole."""
+    if not wholes:
+        return
+    of = [watch for watch, whole in wholes for _ in whole.numbers]
+    looks = [watch.add(turn) for watch, turn in zip(of, turns_of([whole for _, whole in wholes]), strict=True)]
+    paused = np.array([PAUSED * watch.least_stir for watch in of])
+    for first in range(0, len(looks), AT_ONCE):
+        _work_out(looks[first : first + AT_ONCE], paused[first : first + AT_ONCE])
+
+
+def _work_out(looks: Sequence[Look], paused: Floats) -> None:
+    """Work out what looks show; ``paused`` as of `stirs`."""
+    acc = np.stack([look.acc[-SPANS[1] :] for look in looks])
+    n_known = np.isfinite(acc[:, -TURN_BLOCKS:, 0]).sum(axis=1).tolist()
+    force, walked = means(acc[:, -BLOCK_HZ:]), means(acc[:, -WALKED_BLOCKS:])
+    for at, (look, stir) in enumerate(zip(looks, stirs(acc, paused), strict=True)):
+        look.n_known, look.force, look.walked, look.stir = n_known[at], force[at], walked[at], stir
+
+
 class Watcher:
     """One that looks at a sensor.
 
@@ -132,7 +169,7 @@ class Watcher:
         self.looks: list[Look] = []
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Look]:
-        """Yield each look that samples complete; arguments as those of `Blocks.process`."""
+        """Yield each look that samples complete; arguments as those of `Blocks.complete`."""
         self._watch.process(index, acc)
         return self._taken()
 

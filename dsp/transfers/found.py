@@ -12,6 +12,12 @@ ALGORITHM: Final = "transfers/1"
 
 Kind = Literal["sit_to_stand", "stand_to_sit"]
 
+ESTIMATED: Final = {
+    "thigh": "a thigh shows neither the lean before a rise nor the rest after sitting down: they are estimated",
+    "wrist": "a wrist shows the hand, not the trunk: beginning and end are estimated",
+}
+"""By placement: why times from the first lean to the last rest are degraded. A count of repetitions is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:

@@ -41,6 +41,15 @@ CALM_S: Final = 0.3
 """So long without a jolt and the seat has been reached."""
 BACK_SHARE: Final = 0.7
 """Of the least angle of a rise: somebody who is back below it has not risen."""
+UNHURRIED_S: Final = 0.72
+"""The limb's way so far by its quickest turning: with less it is as good as over when it is looked at."""
+ON_ITS_WAY: Final = math.radians(30.0)
+"""A limb that still goes up faster than this, rad/s, when it is looked at, has not risen yet."""
+QUICK_S: Final = 0.85
+SLOW_S: Final = 1.0
+"""The limb's way by its quickest turning: of those who need less time a rise is one movement in which lean and leg
+overlap; of those who need more the trunk leans before the legs lift (Hughes et al. 1994, doi
+10.1016/0268-0033(94)90020-5)."""
 MOVING_SHARE: Final = 0.3
 """Of the quickest turning of a rise."""
 LONGEST_RISE_S: Final = 4.0
@@ -71,6 +80,8 @@ class Limb:
             limb's way; negative, where a hand leaves the lap first.
         straight_angle: After half of the limb's way it takes the time of this angle at the greatest rate, rad, ...
         straight_s: ... and this time until the body is straight.
+        slow_lean_share: As ``lean_share``, of a slow rise: a third of its time has gone when the thigh moves.
+        slow_straight_angle: As ``straight_angle``, likewise.
         bent_share: Share of the way at which sitting down is dated.
         bent_s: The body began to sit down so long before that ...
         bent_more: ... and by so many times the time from there to half of the way.
@@ -86,12 +97,20 @@ class Limb:
     lean_share: float
     straight_angle: float
     straight_s: float
+    slow_lean_share: float
+    slow_straight_angle: float
     bent_share: float
     bent_s: float
     bent_more: float
     still: float
     sure_way: float
     settled_share: float
+
+    def unseen(self, way_s: float) -> tuple[float, float]:
+        """Return ``lean_share`` and ``straight_angle`` of a rise whose way would take so long at its quickest."""
+        slow = min(max((way_s - QUICK_S) / (SLOW_S - QUICK_S), 0.0), 1.0)
+        lean_share = self.lean_share + slow * (self.slow_lean_share - self.lean_share)
+        return lean_share, self.straight_angle + slow * (self.slow_straight_angle - self.straight_angle)
 
 
 THIGH: Final = Limb(
@@ -101,6 +120,8 @@ THIGH: Final = Limb(
     lean_share=0.7,
     straight_angle=0.90,
     straight_s=0.0,
+    slow_lean_share=1.5,
+    slow_straight_angle=1.4,
     bent_share=0.7,
     bent_s=0.2,
     bent_more=1.2,
@@ -115,6 +136,8 @@ WRIST: Final = Limb(
     lean_share=-0.3,
     straight_angle=0.0,
     straight_s=0.74,
+    slow_lean_share=-0.3,
+    slow_straight_angle=0.0,
     bent_share=0.9,
     bent_s=0.52,
     bent_more=0.0,
@@ -221,9 +244,21 @@ class LimbTransfers:
         elif past.last - self._begun >= round(CONFIRMED_S / BIN_S):
             lately = past.between(past.last - round(LEARNT_S / BIN_S), past.last)
             if min(angle_between(row.up, self._rest) for row in lately) > BACK_SHARE * self._limb.least_angle:
+                if self._goes_on(past, self._begun):
+                    return
                 yield self._rise(past, self._begun)
             else:
                 self._begun = None
+
+    def _goes_on(self, past: Past, begun: int) -> bool:
+        """Return whether the limb still is on its way up: of a slow rise no more than its beginning has been seen."""
+        if past.last - begun >= round(LONGEST_RISE_S / BIN_S):
+            return False
+        now, before = past[past.last], past[past.last - round(LEARNT_S / BIN_S)]
+        rest = self._rest or now.up
+        way = angle_between(now.up, rest)
+        quickest = max(row.across for row in past.between(begun, past.last))
+        return way > UNHURRIED_S * quickest and way - angle_between(before.up, rest) > ON_ITS_WAY * LEARNT_S
 
     def _rise(self, past: Past, begun: int) -> TransferSpan:
         rest = self._rest or past[begun].up
@@ -235,8 +270,9 @@ class LimbTransfers:
         moved = crossed_before(speeds, at, min(self._limb.moving, MOVING_SHARE * quickest))
         top = max(range(at, len(angles)), key=angles.__getitem__)
         half = crossed_before(angles, top, 0.5 * angles[top])
-        start = max(first + moved - self._limb.lean_share * max(0.0, half - moved), past.first - 0.5)
-        end = first + half + (self._limb.straight_angle / quickest + self._limb.straight_s) / BIN_S
+        lean_share, straight_angle = self._limb.unseen(angles[top] / quickest)
+        start = max(first + moved - lean_share * max(0.0, half - moved), past.first - 0.5)
+        end = first + half + (straight_angle / quickest + self._limb.straight_s) / BIN_S
         self.seated, self._begun, self._risen, self._upright = False, None, past.last, None
         self._descent = None
         return TransferSpan("sit_to_stand", start, max(end, start))

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from dsp.found import Found
 from dsp.marks import START, STOP
 from dsp.transfers.chair_stands import summarise_chair_stands
-from dsp.transfers.found import ALGORITHM, Transfer, Tug
+from dsp.transfers.found import ALGORITHM, ESTIMATED, Transfer, Tug
 from dsp.transfers.found import Found as Event
 from dsp.transfers.transfers import Placement, Transfers
 
@@ -67,6 +67,7 @@ class TransferTest:
     ) -> None:
         self._rate_hz, self._placement, self._word, self._doubt = rate_hz, placement, word, doubt
         self._height_m, self._mass_kg = height_m, mass_kg
+        self._estimated = ESTIMATED.get(placement, "")
         self._start: float | None = None
         self._stop: float | None = None
         self._index = np.zeros(0, np.int64)
@@ -156,22 +157,30 @@ class TransferTest:
 
     def _transfer(self, one: Transfer) -> Iterator[Found]:
         if one.kind == "stand_to_sit":
-            yield self._value("stand_to_sit_time", one.duration_s, (one.start, one.end), one.reason)
+            yield self._value("stand_to_sit_time", one.duration_s, (one.start, one.end), self._edges(one.reason))
             return
         values = (one.duration_s, one.peak_velocity, one.peak_power, one.lean_deg, one.smoothness)
         for metric, value in zip((TRANSFER_METRICS[0], *TRANSFER_METRICS[2:]), values, strict=True):
             if math.isfinite(value):
-                yield self._value(metric, value, (one.start, one.end), one.reason)
+                reason = self._edges(one.reason) if metric == "sit_to_stand_time" else one.reason
+                yield self._value(metric, value, (one.start, one.end), reason)
 
     def _tug(self, test: Tug) -> Iterator[Found]:
         if test.quality == "invalid":
             yield from self._none(test.start, test.start, test.reason)
             return
+        estimated = self._edges(test.reason)
+        marked = self._start is not None and self._stop is not None
         if self._start is not None or self._stop is not None:
             test = test.corrected(self._rate_hz, start=self._start, end=self._stop)
-        yield self._value("tug_total", test.total_s, (test.start, test.end), test.reason)
+        yield self._value("tug_total", test.total_s, (test.start, test.end), test.reason if marked else estimated)
         for phase in PHASES:
-            yield self._value(f"tug_{phase}", getattr(test, f"{phase}_s"), (test.start, test.end), test.reason)
+            reason = estimated if phase in ("sit_to_stand", "walk_out", "turn_to_sit") else test.reason
+            yield self._value(f"tug_{phase}", getattr(test, f"{phase}_s"), (test.start, test.end), reason)
+
+    def _edges(self, reason: str) -> str:
+        """Return why a time from the first lean to the last rest is in doubt: that a limb does not show them, too."""
+        return "; ".join(filter(None, (reason, self._estimated)))
 
     def _marked(self) -> Iterator[Found]:
         """Tell of a test whose parts were not found what its marks say, or nothing."""

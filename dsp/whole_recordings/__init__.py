@@ -11,7 +11,7 @@ from __future__ import annotations
 from dsp.arms.use import measure_arm_use
 from dsp.orientation.orientation import orient
 from dsp.sway.sway import measure_sway
-from dsp.whole_recordings.activity import count_repetitions, find_falls, find_postures
+from dsp.whole_recordings.activity import count_repetitions, find_falls, find_person_postures, find_postures
 from dsp.whole_recordings.heart import judge_beats
 from dsp.whole_recordings.transfers import count_chair_stands, find_timed_up_and_go, find_transfers
 from dsp.whole_recordings.trembling import find_freeze_index, find_freezing_episodes, find_tremor
@@ -33,6 +33,7 @@ __all__ = [
     "find_foot_strides",
     "find_freeze_index",
     "find_freezing_episodes",
+    "find_person_postures",
     "find_postures",
     "find_shank_contacts",
     "find_steps",

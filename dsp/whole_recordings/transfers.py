@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.transfers.chair_stands import ChairStands, summarise_chair_stands
-from dsp.transfers.found import Found, Transfer, Tug, Turn
+from dsp.transfers.found import ESTIMATED, Found, Transfer, Tug, Turn
 from dsp.transfers.transfers import Placement, Transfers
 from dsp.units import require_units
 from dsp.whole_recordings.arrays_in import Table, numbers_of
@@ -24,7 +24,7 @@ TRANSFER: Final = np.dtype(
 TIMED_UP_AND_GO: Final = np.dtype(
     [
         ("start_s", "f8"), ("end_s", "f8"), ("total_s", "f8"), ("sit_to_stand_s", "f8"), ("walk_out_s", "f8"),
-        ("turn_180_s", "f8"), ("walk_back_s", "f8"), ("turn_to_sit_s", "f8"), ("quality", "U8"), ("reason", "U64"),
+        ("turn_180_s", "f8"), ("walk_back_s", "f8"), ("turn_to_sit_s", "f8"), ("quality", "U8"), ("reason", "U200"),
     ]
 )  # fmt: skip
 
@@ -82,6 +82,9 @@ def find_timed_up_and_go(
     table["start_s"], table["end_s"] = [one.start / rate_hz for one in tests], [one.end / rate_hz for one in tests]
     for column in (TIMED_UP_AND_GO.names or ())[2:]:
         table[column] = [getattr(one, column) for one in tests]
+    if placement in ESTIMATED:
+        table["quality"] = ["degraded" if one.quality == "ok" else one.quality for one in tests]
+        table["reason"] = ["; ".join(filter(None, (one.reason, ESTIMATED[placement]))) for one in tests]
     return table
 
 

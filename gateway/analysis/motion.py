@@ -6,9 +6,9 @@ Nothing here imports an operator: who reads the table does not load what it name
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, runtime_checkable
 
 from config.protocol import Protocol as SessionProtocol
 from config.protocol import read_protocol
@@ -19,7 +19,6 @@ from gateway.model.ward import Bed
 if TYPE_CHECKING:
     from gateway.clocks.timeline import Floats, Ints
 
-Part = TypeVar("Part")
 INTERRUPTED = "the session was interrupted, or devices changed in it, before: this is what came since"
 
 
@@ -68,6 +67,21 @@ class MarkedMotion(MotionOperator, Protocol):
         ...
 
 
+class SharedPart(Protocol):
+    """What operators of one sensor have in common: fed before them, with those of all sensors that have their turn."""
+
+    @staticmethod
+    def feed(fed: Sequence[tuple[Any, Ints, Floats]]) -> None:
+        """Take (part, index, acc) of sensors, as of `MotionOperator.process`: each finds what it would find alone.
+
+        Operators then feed it once more, which changes nothing.
+        """
+        ...
+
+
+Part = TypeVar("Part", bound=SharedPart)
+
+
 @dataclass(frozen=True, slots=True)
 class Worn:
     """A sensor on somebody in a session: what an operator may have to know of it.
@@ -80,6 +94,7 @@ class Worn:
         mass_kg: Kilograms; NaN likewise.
         affected_side: ``left``, ``right``, ``both`` or ``none``.
         interrupted: Whether the session was paused, or the gateway began anew in it, before: a test is not whole.
+        parts: What its operators have in common, by name.
     """
 
     placement: Placement
@@ -89,14 +104,14 @@ class Worn:
     mass_kg: float = math.nan
     affected_side: str = "none"
     interrupted: bool = False
-    _shared: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    parts: dict[str, SharedPart] = field(default_factory=dict, compare=False, repr=False)
 
     def shared(self, name: str, make: Callable[[], Part]) -> Part:
         """Return what operators of this sensor have in common, which the first that asks makes."""
-        if name not in self._shared:
-            self._shared[name] = make()
-        part: Part = self._shared[name]
-        return part
+        part: Any = self.parts.get(name)
+        if part is None:
+            part = self.parts[name] = make()
+        return cast("Part", part)
 
     @classmethod
     def of(cls, bed: Bed, device: Device, rate_hz: float) -> Worn:
@@ -119,6 +134,7 @@ class Motion:
         metrics: Ids in the catalogue of all that comes out.
         make: Imports and makes the operator of a sensor. Raises ValueError, in words, for a rate that it cannot take.
         protocols: The words of the sessions that it runs in; empty: always.
+        beside: It runs beside a sensor at one of these places only; empty: always.
     """
 
     name: str
@@ -126,10 +142,13 @@ class Motion:
     metrics: tuple[str, ...]
     make: Callable[[Worn], MotionOperator]
     protocols: frozenset[str] = frozenset()
+    beside: tuple[Placement, ...] = ()
 
     def on(self, bed: Bed, devices: Mapping[int, Device]) -> list[int]:
         """Return the numbers of the devices of a bed that get an operator."""
         if self.protocols and read_protocol(bed.slot.protocol).word not in self.protocols:
+            return []
+        if self.beside and not any(device.placement in self.beside for device in devices.values()):
             return []
         for group in self.places:
             if found := [number for number, device in devices.items() if device.placement in group]:

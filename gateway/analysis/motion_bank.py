@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -22,11 +22,11 @@ from dsp.found import Found
 from dsp.limits import MOST_FORCE, MOST_SPIN
 from dsp.result import Result, Side
 from gateway.analysis.axes import picks
-from gateway.analysis.motion import ClosingMotion, MarkedMotion, Motion, MotionOperator, Worn
+from gateway.analysis.motion import ClosingMotion, MarkedMotion, Motion, MotionOperator, SharedPart, Worn
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult
-from gateway.clocks.timeline import Ints, Timeline
+from gateway.clocks.timeline import Floats, Ints, Timeline
 from gateway.intake.intake import ArrivedBatch, Stream
 from gateway.model.ward import Bed
 
@@ -61,6 +61,7 @@ class _Sensor:
         row: Of the arrays in which its samples wait.
         turn_s: How often its operators are called.
         operators: Made when its first samples come, and anew when its rate is another one; with their rows.
+        parts: What they have in common.
         defects: How often each row's has failed.
         rate_hz: What they were made for; 0 before the first.
         timeline: Of its stream.
@@ -74,11 +75,21 @@ class _Sensor:
     row: int
     turn_s: float
     operators: list[tuple[Motion, MotionOperator]] = field(default_factory=list)
+    parts: tuple[SharedPart, ...] = ()
     defects: dict[str, int] = field(default_factory=dict)
     rate_hz: float = 0.0
     timeline: Timeline | None = None
     marks: list[tuple[str, float]] = field(default_factory=list)
     last: int = 0
+
+
+class _Turn(NamedTuple):
+    """A sensor, by its device number, and what is given to its operators (`MotionOperator.process`)."""
+
+    number: int
+    at: Ints
+    acc: Floats
+    gyr: Floats
 
 
 class MotionBank:
@@ -94,7 +105,7 @@ class MotionBank:
 
     def __init__(self, refuse: Refuse | None = None, motions: Sequence[Motion] = MOTIONS) -> None:
         self.found: dict[int, list[Result]] = {}
-        self._refuse = refuse
+        self._refuse: Refuse = refuse or (lambda _number, _reason: None)
         self._motions = motions
         self._sensors: dict[int, _Sensor] = {}
         self._free: list[int] = []
@@ -125,7 +136,7 @@ class MotionBank:
 
     def add(self, arrived: ArrivedBatch) -> None:
         """Have wait what arrived of the devices that have operators."""
-        self._know(int(arrived.numbers.max()))
+        self._row, self._version = _with_room(self._row, self._version, int(arrived.numbers.max()))
         rows = self._row[arrived.numbers]
         fed = np.flatnonzero(rows != NOT_FED)
         if not len(fed):
@@ -147,8 +158,7 @@ class MotionBank:
             return
         held = np.flatnonzero(self._held)
         newest = self._index[held, self._held[held] - 1]
-        for row in held[newest >= self._due[held]].tolist():
-            self._run(int(self._number[row]))
+        self._run(self._number[held[newest >= self._due[held]]].tolist())
 
     def drain(self, numbers: Iterable[int]) -> list[DeviceResult]:
         """Return what came of devices since the last call."""
@@ -167,10 +177,15 @@ class MotionBank:
             if sensor.timeline is None or not self._held[sensor.row]:
                 continue
             if sensor.timeline.newest_s < silent_since_s:
-                self._run(number)
+                self._run([number])
             else:
                 next_s = min(next_s, sensor.timeline.newest_s)
         return next_s
+
+    def newest_s(self, number: int) -> float:
+        """Return the gateway time of the newest sample of a device that has operators; -inf before its first."""
+        timeline = self._sensors[number].timeline
+        return -math.inf if timeline is None else timeline.newest_s
 
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""
@@ -179,7 +194,7 @@ class MotionBank:
 
     def finish(self, number: int) -> None:
         """Whoever wears a device takes it off, or the session is over: `drain` then has what was open."""
-        self._run(number)
+        self._run([number])
         sensor = self._sensors[number]
         for motion, operator in list(sensor.operators):
             if isinstance(operator, ClosingMotion):
@@ -189,7 +204,7 @@ class MotionBank:
         """Take a stream that is new, or another one than it was."""
         sensor, spec = self._sensors[number], stream.spec
         if sensor.timeline is not None:
-            self._run(number)
+            self._run([number])
         self._version[number] = version
         self._column[sensor.row], self._sign[sensor.row] = picks(sensor.device.axes, spec.channels)
         sensor.timeline = stream.timeline
@@ -198,19 +213,20 @@ class MotionBank:
             if sensor.operators:
                 self.finish(number)
             sensor.rate_hz, sensor.operators = rate_hz, []
+            worn = Worn.of(sensor.bed, sensor.device, rate_hz)
             for motion in sensor.motions:
-                self._make(number, motion, Worn.of(sensor.bed, sensor.device, rate_hz))
+                self._make(number, motion, worn)
+            sensor.parts = tuple(worn.parts.values())
 
     def _make(self, number: int, motion: Motion, worn: Worn) -> None:
         """Give a device the operator of a row, or say why it has none."""
         try:
             self._sensors[number].operators.append((motion, motion.make(worn)))
         except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
-            if self._refuse is not None:
-                self._refuse(number, str(problem))
+            self._refuse(number, str(problem))
         except Exception:
             log.exception("%s of %s failed", motion.name, self._sensors[number].device.id)
-            self._say_failed(number, motion)
+            self._refuse(number, f"{motion.name}: the program failed")
 
     def _add_one(self, arrived: ArrivedBatch, at: int, row: int) -> None:
         """Have wait what arrived of one device; as much at a time as there is room for."""
@@ -218,7 +234,7 @@ class MotionBank:
         begin, end = int(arrived.start[at]), int(arrived.start[at + 1])
         while begin < end:
             if self._held[row] == ROOM:
-                self._run(number)
+                self._run([number])
             count = min(end - begin, ROOM - int(self._held[row]))
             self._hold(arrived, np.array([begin]), np.array([count]), np.array([row]))
             begin += count
@@ -233,24 +249,29 @@ class MotionBank:
         self._samples[row, place] = arrived.samples[at[:, None], self._column[row]] * self._sign[row]
         self._held[rows] += counts
 
-    def _run(self, number: int) -> None:
-        """Give what waits of a device to its operators."""
+    def _run(self, numbers: Iterable[int]) -> None:
+        """Give what waits of devices to their operators."""
+        turns = [self._take(number) for number in numbers if self._held[self._sensors[number].row]]
+        _feed((part, turn) for turn in turns for part in self._sensors[turn.number].parts)
+        for turn in turns:
+            sensor = self._sensors[turn.number]
+            self._tell_marks(turn.number)
+            for motion, operator in list(sensor.operators):
+                self._note(turn.number, motion, operator, partial(operator.process, *turn[1:]))
+
+    def _take(self, number: int) -> _Turn:
+        """Take what waits of a device, and set when its next turn is."""
         sensor = self._sensors[number]
         row, held = sensor.row, int(self._held[sensor.row])
-        if not held:
-            return
         index = self._index[row, :held].copy()
         samples = self._samples[row, :held]
         samples = np.where(np.abs(samples) < MOST_SIZE, samples, np.nan)
-        acc, gyr = samples[:, :3].copy(), samples[:, 3:].copy()
         self._held[row] = 0
         sensor.last = int(index[-1])
         turn = max(1, round(sensor.turn_s * sensor.rate_hz))
         own = number * SPREAD % turn
         self._due[row] = (sensor.last - own) // turn * turn + turn + own
-        self._tell_marks(number)
-        for motion, operator in list(sensor.operators):
-            self._note(number, motion, operator, partial(operator.process, index, acc, gyr))
+        return _Turn(number, index, samples[:, :3].copy(), samples[:, 3:].copy())
 
     def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once there are samples by which it is known where on the grid they lie."""
@@ -278,17 +299,13 @@ class MotionBank:
                 found.append(_result(each, sensor, operator.algorithm))
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
-            self._say_failed(number, motion)
+            self._refuse(number, f"{motion.name}: the program failed")
             at = float(sensor.last)
             lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
             found += [_result(each, sensor, operator.algorithm) for each in lost]
             self._begin_anew(number, motion, operator)
         if not found:
             del self.found[number]
-
-    def _say_failed(self, number: int, motion: Motion) -> None:
-        if self._refuse is not None:
-            self._refuse(number, f"{motion.name}: the program failed")
 
     def _begin_anew(self, number: int, motion: Motion, failed: MotionOperator) -> None:
         """Put another operator in place of one that failed, as long as that may help."""
@@ -307,17 +324,31 @@ class MotionBank:
                 array = getattr(self, name)
                 setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
             self._free = list(range(rows + more - 1, rows - 1, -1))
-        self._know(number)
+        self._row, self._version = _with_room(self._row, self._version, number)
         row = self._free.pop()
         self._row[number], self._number[row], self._version[number] = row, number, 0
         self._held[row] = self._due[row] = 0
         return row
 
-    def _know(self, number: int) -> None:
-        if number >= len(self._row):
-            more = (0, number + 1)
-            self._row = np.pad(self._row, more, constant_values=NOT_FED)
-            self._version = np.pad(self._version, more)
+
+def _feed(fed: Iterable[tuple[SharedPart, _Turn]]) -> None:
+    """Feed what operators of sensors have in common: each kind once, for all sensors."""
+    kinds: dict[type[SharedPart], list[tuple[SharedPart, Ints, Floats]]] = {}
+    for part, turn in fed:
+        kinds.setdefault(type(part), []).append((part, turn.at, turn.acc))
+    for kind, alike in kinds.items():
+        try:
+            kind.feed(alike)
+        except Exception:  # what was not worked out, the operators of each sensor miss, and say so
+            log.exception("%s failed", kind.__name__)
+
+
+def _with_room(row: Ints, version: Ints, number: int) -> tuple[Ints, Ints]:
+    """Return what is known by the number of a device, with room for a number."""
+    if number < len(row):
+        return row, version
+    more = (0, number + 1)
+    return np.pad(row, more, constant_values=NOT_FED), np.pad(version, more)
 
 
 def _marked(operator: MarkedMotion, text: str, at: float) -> Iterable[Found]:

@@ -28,9 +28,10 @@ OF_TRANSFER: Final = (
 
 
 def _freezing(worn: Worn) -> MotionOperator:
-    from dsp.freezing.measured import FreezingMetrics
+    from dsp.freezing.measured import FreezingMetrics, index_of
 
-    return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back")
+    freeze_index = worn.shared("freeze index", lambda: index_of(worn.rate_hz))
+    return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back", freeze_index=freeze_index)
 
 
 def _tremor(worn: Worn) -> MotionOperator:
@@ -69,6 +70,12 @@ def _activity(worn: Worn) -> MotionOperator:
     from dsp.activity.measured import ActivityMetrics
 
     return ActivityMetrics(worn.rate_hz, worn.placement, _watch(worn))
+
+
+def _posture_beside(worn: Worn) -> MotionOperator:
+    from dsp.posture.measured import PostureMetrics
+
+    return PostureMetrics(worn.rate_hz, worn.placement, _watch(worn))
 
 
 def _falls(worn: Worn) -> MotionOperator:
@@ -134,6 +141,13 @@ MOTIONS: Final[tuple[Motion, ...]] = (
             "posture", "upright_time", "sedentary_time", "sedentary_bouts_30", "transfer_count", "wear_time",
         ),
         make=_activity,
+    ),
+    Motion(  # with the thigh's it becomes one posture of the person (`gateway.analysis.posture`)
+        "posture of the trunk",
+        places=(("lower_back",), ("chest",)),
+        metrics=("posture",),
+        make=_posture_beside,
+        beside=("left_thigh", "right_thigh"),
     ),
     Motion(
         "falls",

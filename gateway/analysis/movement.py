@@ -26,6 +26,7 @@ from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.motion_bank import SILENT_S as MOTION_SILENT_S
 from gateway.analysis.motion_bank import MotionBank
+from gateway.analysis.posture import posture_of_person
 from gateway.analysis.sensor_bank import Bank, Refuse
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
@@ -53,7 +54,7 @@ class MovementOperators(WardOperators):
         backs: Bouts, steps and turns of lower backs.
         joints: Angles of joints.
         motions: What looks at one sensor at a time.
-        news: Numbers of the devices of which the newest step of the kernels found something.
+        news: Numbers of the devices of which the newest step found something.
     """
 
     def __init__(self, refuse: Refuse | None = None) -> None:
@@ -103,7 +104,8 @@ class MovementOperators(WardOperators):
         self.backs.step()
         self.joints.step()
         self.motions.step()
-        self.news = {*self.feet.devices_with_events, *self.shanks.devices_with_events, *self.backs.events}
+        contacts = (*self.feet.devices_with_events, *self.shanks.devices_with_events)
+        self.news = {*contacts, *self.backs.events, *self.motions.found}
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
@@ -136,12 +138,14 @@ class Leg:
         number: The device.
         bank: What detects its contacts.
         silent: Whether it has sent nothing for so long that it is not waited for.
+        heard_s: Until this gateway time it is not silent, whatever comes.
     """
 
     side: Foot
     number: int
     bank: ContactBank
     silent: bool = False
+    heard_s: float = -math.inf
 
 
 class PersonMovement(PersonOperators):
@@ -174,16 +178,22 @@ class PersonMovement(PersonOperators):
         self._banks = banks
         self._devices = frozenset(devices)
         self._looked_at = looked_at
-        self._look_s = -math.inf
+        self._posture = posture_of_person(devices, banks.motions)
+        self._look_s = self._flush_s = -math.inf
 
     def step(self, now_s: float) -> list[DeviceResult]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
-        results = self._banks.motions.drain(self._looked_at)
         if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
-            return results
+            return []
+        motions = self._banks.motions
+        results = self._drain()
         self._look_s = now_s + LOOK_EVERY_S
-        next_s = self._banks.motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
-        self._look_again(next_s + MOTION_SILENT_S)
+        if now_s >= self._flush_s:  # what comes from now on may not have to be flushed sooner
+            next_s = motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
+            self._flush_s = min(next_s, now_s) + MOTION_SILENT_S
+        self._look_again(self._flush_s)
+        if self._posture is not None:
+            results += self._posture.look(now_s)
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
             self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
@@ -194,18 +204,18 @@ class PersonMovement(PersonOperators):
                 self._look_again(-math.inf)  # angles come with every sample
         backs = self._banks.backs
         for number, walk in self._backs.items():
-            attached = backs.attached.get(number)
-            if attached is not None:
-                found = walk.process(backs.events.get(number), attached.timeline.at, now_s)
+            attached, events = backs.attached.get(number), backs.events.get(number)
+            if attached is not None and (events is not None or now_s >= walk.due_s):
+                found = walk.process(events, attached.timeline.at, now_s)
                 results += [(result, (number,)) for result in found]
-                self._look_again(walk.due_s)
+            self._look_again(walk.due_s)
         return results
 
     def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
         for number in self._looked_at:
             self._banks.motions.finish(number)
-        results = self._banks.motions.drain(self._looked_at)
+        results = self._drain()
         if self._walk is not None:
             walked = self._walk.finish(self._doubt_s())
             results += self._of_legs(walked)
@@ -214,6 +224,11 @@ class PersonMovement(PersonOperators):
         for number, walk in self._backs.items():
             results += [(result, (number,)) for result in walk.finish()]
         return results
+
+    def _drain(self) -> list[DeviceResult]:
+        """Return what single sensors showed, two of them together where they make one thing of the person."""
+        results = self._banks.motions.drain(self._looked_at)
+        return results if self._posture is None else self._posture.combine(results)
 
     def mark(self, text: str, now_s: float) -> None:
         """Take what was marked in the session."""
@@ -235,13 +250,14 @@ class PersonMovement(PersonOperators):
             attached = leg.bank.attached.get(leg.number)
             if attached is None:
                 continue
-            newest_s = attached.timeline.newest_s
-            if newest_s > now_s - SILENT_S:
-                leg.silent = False
-                self._look_again(newest_s + SILENT_S)
-            elif not leg.silent:
-                leg.silent = True
-                contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
+            if now_s >= leg.heard_s:
+                newest_s = attached.timeline.newest_s
+                leg.heard_s = newest_s + SILENT_S
+                was_silent, leg.silent = leg.silent, now_s >= leg.heard_s
+                if leg.silent and not was_silent:
+                    contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
+            if not leg.silent:
+                self._look_again(leg.heard_s)
             if leg.number in leg.bank.devices_with_events:
                 contacts += leg.bank.contacts(leg.number, leg.side)
                 shapes += leg.bank.shapes(leg.number, leg.side)

@@ -9,6 +9,7 @@ import numpy as np
 
 from config.settings import Device, Settings
 from drivers.packet import StreamSpec
+from gateway.analysis.common_clock import CommonClocks
 from gateway.analysis.modalities import MODALITIES, by_stream
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.sensor_bank import Refuse
@@ -19,6 +20,8 @@ from gateway.model.ward import Bed
 
 if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
     from dsp.mounting.alignment import Mounting
+
+COMMON_CLOCK = "common clock"  # among the operators of a person: of no modality, since it takes the streams of two
 
 
 class Banks:
@@ -33,16 +36,19 @@ class Banks:
         self._refuse = refuse
         self._by_stream = by_stream(modalities)
         self._of = {modality.name: modality.operators()(refuse) for modality in modalities}
+        self._clocks = CommonClocks()
         self._judged = {name: _Judged() for name in self._by_stream}
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> dict[str, PersonOperators]:
         """Take the devices of one person, by number; return what each modality makes of them."""
-        return {name: operators.put_on(bed, devices) for name, operators in self._of.items()}
+        made = {name: operators.put_on(bed, devices) for name, operators in self._of.items()}
+        return made | {COMMON_CLOCK: self._clocks.put_on(bed, devices)}
 
     def remove_device(self, number: int) -> None:
         """Forget a device: whoever wears it next begins afresh."""
         for operators in self._of.values():
             operators.remove_device(number)
+        self._clocks.remove_device(number)
         for judged in self._judged.values():
             judged.forget(number)
 
@@ -61,6 +67,7 @@ class Banks:
             if not fits.any():
                 return None
             arrived = arrived.kept(np.repeat(fits, np.diff(arrived.start)))
+        self._clocks.add(arrived)
         return None if self._of[modality.name].process(arrived) else (modality, arrived)
 
     def step(self) -> None:

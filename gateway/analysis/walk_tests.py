@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from config.protocol import Protocol, read_protocol
+from config.protocol import DISTANCES_M, Protocol, read_protocol
 from dsp.walk_tests.over_distance import RUN_UP_M, Course
 from dsp.walk_tests.over_time import Shuttle
 from dsp.walk_tests.timed import DistanceWalk, TimeWalk
 from gateway.analysis.motion import INTERRUPTED
 from gateway.model.ward import Bed
 
-DISTANCES_M: Final = {"10mwt": 10.0, "4mwt": 4.0}
-"""Timed, where the protocol says no other distance."""
 MINUTES: Final = {"6mwt": 6, "2mwt": 2}
 START_UNKNOWN: Final = "start=static or start=dynamic not said: a run-up is taken for granted"
 

@@ -214,6 +214,22 @@ def read(path: Path) -> Iterator[Entry]:
         raise UsageError(f"{path} cannot be read: {error}") from None
 
 
+def last_uses(path: Path, prefix: str) -> dict[str, int]:
+    """Return when each user whose name begins so was last let in, microseconds; nobody where there is no log."""
+    if not path.is_file():
+        return {}
+    found: dict[str, int] = {}
+    with closing(_connect(path)) as file:
+        for time_us, body in file.execute(
+            "SELECT time_us, body FROM entries WHERE instr(body, ?) ORDER BY n", (prefix,)
+        ):
+            fields = _fields(body)
+            user = fields.get("user")
+            if isinstance(user, str) and user.startswith(prefix) and fields.get("what") != "refused":
+                found[user] = time_us
+    return found
+
+
 def _checked(file: sqlite3.Connection) -> Iterator[Entry]:
     upto, head = file.execute("SELECT upto, head FROM deleted").fetchone() or (0, "")
     erased = recorded = 0

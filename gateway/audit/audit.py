@@ -26,7 +26,7 @@ from gateway.broker.link import Incoming
 from gateway.model.records import Record, canonical
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
-from gateway.wire.commands import COMMANDS, DEVICES, DEVICES_RESULT, WARD
+from gateway.wire.commands import COMMANDS, DEVICES, DEVICES_RESULT, NOTICES, WARD
 
 REPEAT_S = 600.0
 """The same command of the same sender within so long is counted, and told in one record: a page that shows a waveform
@@ -34,10 +34,15 @@ renews its watch every few seconds."""
 LISTED_MOST = 64
 """Different commands within that time. Who sends more is counted: the audit is the last to leave a full outbox, and
 nobody should be able to fill it."""
-OF_A_CHANGE = ("subject", "bed", "device", "session", "placement", "protocol", "start_us", "end_us", "take_back")
+OF_A_CHANGE = (
+    "subject", "bed", "device", "session", "placement", "protocol", "start_us", "end_us", "take_back", "metric",
+    "found_start_us", "found_end_us", "form",
+)  # fmt: skip
 """What is told of a change of the ward beside its name; no free text but the protocol."""
 OF_PAIRING = ("device", "bed", "side", "address")
 """What is told of whoever looks for devices."""
+OF_NOTICES = ("notice", "bed", "code", "until_us")
+"""What is told of an answer to a notice; why stands with the notice itself, in the history."""
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
 MICRO = 1_000_000
@@ -114,6 +119,11 @@ class Audit:
         if ok and name in (*DEVICES, DEVICES_RESULT):
             if name in DEVICES:  # who asks for a result has been told of
                 self.devices_asked(name, request, source=sender(message.response_topic, self._settings.site.site))
+            return
+        if ok and name in NOTICES:  # the answer names what was there: nobody may have the audit keep what they like
+            source = sender(message.response_topic, self._settings.site.site)
+            about = {key: answer[key] for key in OF_NOTICES if key in answer}
+            self._append("notice-answered", command=name, by=str(request.get("by", "")), **about, **{"from": source})
             return
         key = (
             name if name in COMMANDS else "unknown", str(request.get("device", "")), str(request.get("stream", "")),

@@ -10,6 +10,7 @@ from rich.text import Text
 from config.settings import Settings
 from config.wording import without_password
 from gateway.broker.door import FOLDER, where
+from gateway.cli.bands import bands_in_words
 from gateway.cli.doctor.files import missing_files
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import visible
@@ -19,6 +20,7 @@ from gateway.ward.registry import RegistryError, read_state
 
 def show(path: Path, settings: Settings) -> None:
     """Print what would run."""
+    bands = bands_in_words(settings)  # where one is wrong, nothing is right
     console = Terminal()
     devices = sum(len(slot.device) for slot in settings.slot)
     console.print(f"{visible(path)} is right: {_count(len(settings.slot), 'slot')}, {_count(devices, 'device')}.")
@@ -32,6 +34,7 @@ def show(path: Path, settings: Settings) -> None:
         "broker": f"embedded, in {settings.site.data / FOLDER}" if broker.embedded else f"{where(broker)}, {how}",
         "history": str(settings.historian.database or settings.site.data / "history.db"),
         "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
+        "bands": bands,
         "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",
     }
     grid = Table.grid(padding=(0, 2))

@@ -23,6 +23,7 @@ from gateway.historian.store import LineWriter, WriteError
 from gateway.history.books.erased_subjects import WORD
 from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
+from gateway.status import kept_notices
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.registry import RegistryError
 from gateway.ward.rules import RefusedError
@@ -90,9 +91,10 @@ def erase_ward(settings: Settings, subject: str) -> list[str]:
     try:
         with closing(KeptWard(settings, at_us=time.time_ns() // 1000)) as ward:
             ward.erase(subject)
+            kept_notices.erase(settings.site.data, subject)  # whoever holds the registry holds that file too
     except HeldError:
         return [f"{path}: the gateway has it; stop the gateway, and erase again"]
-    except (RefusedError, RegistryError, sqlite3.Error) as error:
+    except (RefusedError, RegistryError, sqlite3.Error, OSError) as error:
         return [f"{path}: {error}"]
     return []
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from datetime import UTC, datetime
@@ -48,10 +49,12 @@ def history(
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     if action == "retention":
         return _retention(settings, path, confirm=confirm)
-    if action not in ("erase", "allow"):
-        raise UsageError(f"'{action}' is none of erase, allow and retention")
+    if action not in ("erase", "allow", "export"):
+        raise UsageError(f"'{action}' is none of erase, allow, export and retention")
     if not SUBJECT.fullmatch(subject):
         raise UsageError("name the subject: a pseudonym as in the configuration, after the configuration file")
+    if action == "export":
+        return _export(path, subject)
     console = Terminal()
     if action == "allow":
         known = _ask(settings, path, "allow", subject).get("known")
@@ -64,6 +67,18 @@ def history(
     if not yes:
         typer.confirm("Erase it? This cannot be undone", abort=True)
     return _erase(console, settings, path, subject, files if delete_files else Places())
+
+
+def _export(path: Path, subject: str) -> int:
+    """Print everything of a subject as CSV."""
+    from gateway.dashboard.export import as_csv
+    from gateway.history.export import COLUMNS, rows_of
+
+    sys.stdout.buffer.write(as_csv([COLUMNS]))
+    for page in rows_of(path, subject):
+        sys.stdout.buffer.write(as_csv(page))
+    sys.stdout.flush()
+    return DONE
 
 
 def _show(console: Terminal, path: Path, subject: str, files: Places) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.model.usage import UsageError
 
 AUDIT_EXAMPLES = examples(
     "rehab-gateway audit ward.toml  # what happened, and is the record of it whole?",
     "rehab-gateway audit ward.toml --json | jq .what  # for other programs",
+    "rehab-gateway audit verify ward.toml  # is it whole, and the log of who looked at what too?",
 )
 
 
 def audit(
-    config: ConfigFile,
+    words: Annotated[
+        list[Path], typer.Argument(metavar="[verify] CONFIG", help="Configuration file (TOML); 'verify' only checks.")
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print every record as a line of JSON.")] = False,
 ) -> None:
@@ -24,7 +29,14 @@ def audit(
     Starts and stops, sessions, commands, clock steps, files set aside. Each record holds the
     SHA-256 of the one before; a record that was taken out or changed shows, and status is 1.
     """
+    *action, config = words
+    if [str(word) for word in action] not in ([], ["verify"]):
+        raise UsageError("say 'audit CONFIG', or 'audit verify CONFIG'")
     settings = load_settings(config)
+    if action:
+        from gateway.cli.verifying import verify
+
+        raise typer.Exit(verify(settings))
     from gateway.cli.audit import audit as show_audit
 
     raise typer.Exit(show_audit(settings, as_json=as_json))
@@ -80,13 +92,14 @@ HISTORY_EXAMPLES = examples(
     "rehab-gateway history erase ward.toml p-01 --dry-run  # what is there of p-01, and where?",
     "rehab-gateway history erase ward.toml p-01  # asks, and erases it; again until status is 0",
     "rehab-gateway history allow ward.toml p-01  # p-01 is back: take its measurements again",
+    "rehab-gateway history export ward.toml p-01 > p-01.csv  # every measurement of p-01, for whoever evaluates",
     "rehab-gateway history retention ward.toml  # what is old, and what waits",
     "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
 )
 
 
 def history(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow or retention.")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow, export or retention.")],
     config: ConfigFile,
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
     *,
@@ -110,9 +123,65 @@ def history(
     raise typer.Exit(see_to_history(action, settings, subject, **options))
 
 
+REPORT_EXAMPLES = examples(
+    "rehab-gateway report ward.toml bay-c-20260922t091500z --pdf report.pdf  # by the Chromium of this computer",
+    "rehab-gateway report ward.toml bay-c-20260922t091500z --html report.html  # one file, to read or print",
+)
+
+
+def report(
+    config: ConfigFile,
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="Id of the session: see 'session show'.")],
+    *,
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a PDF.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the page, in one file.")] = None,
+    subject: Annotated[str, typer.Option(metavar="SUBJECT", help="Whose, where two sessions have one id.")] = "",
+    gateway: Annotated[str, typer.Option(metavar="GATEWAY", help="Of which gateway, likewise.")] = "",
+    baseline: Annotated[str, typer.Option(metavar="SESSION", help="The baseline; by default the first.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Write the report of a session: results beside earlier ones, curves, gaps, and where each number is from.
+
+    Run this where the history is. What a change is held against is chosen by 'ward plan'.
+    """
+    settings = load_settings(config)
+    from gateway.cli.report import write
+    from gateway.results.report import Wanted
+
+    write(settings, Wanted(session, subject, gateway, baseline), html=html, pdf_file=pdf, as_json=as_json)
+
+
+TREND_EXAMPLES = examples(
+    "rehab-gateway trend ward.toml p-0151  # three months of what is first measured",
+    "rehab-gateway trend ward.toml p-0151 --metric cadence --days 1096 --by week",
+    "rehab-gateway trend ward.toml p-0151 --json | jq .weeks  # sessions a week, and what was planned",
+)
+
+
+def trend(
+    config: ConfigFile,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym.")],
+    *,
+    metric: Annotated[str, typer.Option(metavar="METRIC", help="Id of the metric; by default the first.")] = "",
+    days: Annotated[float, typer.Option(min=1, max=4000, help="How long back.")] = 90,
+    by: Annotated[str, typer.Option(metavar="STEP", help="session, day or week; by default as fits.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+) -> None:
+    """Print the trend of a subject over weeks to years; with --json also milestones and sessions a week.
+
+    Run this where the history is. Gaps stay gaps: a time without a measurement has no line.
+    """
+    settings = load_settings(config)
+    from gateway.cli.report import print_trend
+
+    print_trend(settings, subject, days=days, metric=metric, by=by, as_json=as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(epilog=AUDIT_EXAMPLES)(audit)
     app.command(epilog=ACCEPT_EXAMPLES)(accept)
     app.command("access-log", epilog=ACCESS_LOG_EXAMPLES)(access_log)
+    app.command(epilog=REPORT_EXAMPLES)(report)
+    app.command(epilog=TREND_EXAMPLES)(trend)
     app.command(epilog=HISTORY_EXAMPLES)(history)

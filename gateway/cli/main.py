@@ -19,8 +19,10 @@ from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
 from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
 from gateway.cli.group import CommandGroup
+from gateway.cli.notices import notices_app
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
 from gateway.cli.session import session_app
+from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
 from gateway.machine.plain_text import FORMAT, OneLine, prepare_output, visible
 from gateway.model.usage import UsageError
@@ -41,8 +43,10 @@ app = typer.Typer(
 )
 app.add_typer(ward_app, name="ward")
 app.add_typer(session_app, name="session")
+app.add_typer(notices_app, name="notices")
 app.add_typer(devices_app, name="devices")
 app.add_typer(driver_app, name="driver")
+app.add_typer(token_app, name="token")
 
 
 @app.callback()

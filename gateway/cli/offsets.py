@@ -14,8 +14,9 @@ from rich.table import Table
 
 from drivers.exoskeleton import SIDES, STREAM
 from gateway.cli.terminal import Terminal
+from gateway.clocks.common_motion import KNEE_ALONE_S, Offset, Series, joint_offset
 from gateway.machine.plain_text import plain_json, visible
-from gateway.recordings.offsets import Offset, Series, joint_offset, tap_offsets
+from gateway.recordings.offsets import tap_offsets
 from gateway.recordings.samples import Sampled, samples_of
 
 ACCELERATION: Final = ("acc_x", "acc_y", "acc_z")
@@ -78,20 +79,24 @@ def _of_exoskeletons(slot: str, own: Sequence[Sampled]) -> Iterator[Found]:
     for side in SIDES:
         shanks = [(each, _part(each, TURNING)) for each in own if each.placement == f"{side}_shank"]
         for worn in own:
-            rate = _shank_rate(worn, side) if worn.spec.name == STREAM else None
+            rate, unlike_s = _shank_rate(worn, side) if worn.spec.name == STREAM else (None, 0.0)
             for shank, turning in shanks:
                 if rate is not None and turning is not None:
-                    yield Found(slot, shank.device, worn.device, "walking", joint_offset(rate, turning))
+                    offset = joint_offset(rate, turning, unlike_s=unlike_s)
+                    yield Found(slot, shank.device, worn.device, "walking", offset)
 
 
-def _shank_rate(worn: Sampled, side: str) -> Series | None:
-    """Return the rate of the shank against the pelvis: what the hip turns it forward, less what the knee bends it."""
+def _shank_rate(worn: Sampled, side: str) -> tuple[Series | None, float]:
+    """Return the rate of the shank against the pelvis: what the hip turns it forward, less what the knee bends it.
+
+    And what an offset by it may be off by, 1 sigma, where it is the knee alone.
+    """
     hip, knee = _part(worn, (f"{side}_hip_velocity",)), _part(worn, (f"{side}_knee_velocity",))
     if knee is None or np.isnan(knee.values).all():
-        return None
+        return None, 0.0
     if hip is None or np.isnan(hip.values).all():
-        return knee
-    return Series(knee.time_s, hip.values - knee.values)
+        return knee, KNEE_ALONE_S
+    return Series(knee.time_s, hip.values - knee.values), 0.0
 
 
 def _part(sampled: Sampled, channels: Sequence[str]) -> Series | None:

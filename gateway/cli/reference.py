@@ -11,6 +11,7 @@ from dsp.catalogue import METRICS
 from dsp.metric import LOINC, MDC, SNOMED, Metric
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.modality import Modality
+from gateway.dashboard import openapi
 from gateway.status.notice_rules import RULES
 from gateway.status.prometheus import METRICS as EXPOSED
 from gateway.status.prometheus import PREFIX
@@ -28,7 +29,7 @@ and counted in `n_rejected`; the ranges say what a body can do, not what is heal
 project has verified it; a metric without one is known by its own id.
 
 *Kind*: **event** an instant, **stride** one a stride, **window** over a stretch of time, **count** how many,
-**test** one for a whole timed test.
+**test** one for a whole timed test, **reported** what somebody said who was asked.
 The second range, where there is one, holds in exoskeleton sessions (`protocol = "exoskeleton"`). Which sensors give
 which of these stands in [architecture.md](architecture.md#which-sensors-give-what), and what is not there yet in the
 README.
@@ -160,6 +161,7 @@ def _between(page: str, name: str, table: str) -> str:
 def write(docs: Path) -> None:
     """Make the pages of a docs folder anew."""
     (docs / "metrics.md").write_text(metrics_page(), "utf-8")
+    (docs / "openapi.json").write_text(openapi.text(), "utf-8")
     pages = {
         "architecture.md": with_modalities, "mqtt.md": with_topics, "operations.md": with_notices_and_metrics,
     }  # fmt: skip

@@ -126,6 +126,59 @@ def discard(
 
 @session_app.command(
     epilog=examples(
+        "rehab-gateway session report ward.toml bay-c-20260922t091500z borg_cr10=4 pain_nrs=2",
+        "rehab-gateway session report ward.toml bay-c-20260922t091500z --form five-questions mobility=2 care=1",
+        "rehab-gateway session report ward.toml bay-c-20260922t091500z --note 'tired after the third walk'",
+    )
+)
+def report(
+    config: ConfigFile,
+    session: Which,
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=NUMBER]...", help="borg_cr10, borg_rpe, pain_nrs; or answers.")
+    ] = None,
+    *,
+    form: Annotated[str, typer.Option(metavar="FORM", help="The numbers are answers in this form.")] = "",
+    version: Annotated[int, typer.Option(min=1, help="Of the form.")] = 1,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Anything worth knowing; no names.")] = "",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Put what somebody said to a session, which may be over: how hard it was, how much it hurts, a form, a note."""
+    given = dict(map(_pair, values or ()))
+    said = {"form": form, "version": version, "answers": given} if form else {"values": given}
+    _change(config, "session-report", {"session": session, **said, "note": note}, by, as_json=as_json)
+
+
+@session_app.command(
+    "correct-test",
+    epilog=examples(
+        "rehab-gateway session correct-test ward.toml bay-c-20260922t091500z tug_total"
+        " --found 2026-09-22T09:15:07.2Z 2026-09-22T09:15:19.9Z --right 2026-09-22T09:15:07.2Z 2026-09-22T09:15:19.1Z"
+    ),
+)
+def correct_test(
+    config: ConfigFile,
+    session: SessionId,
+    metric: Annotated[str, typer.Argument(help="The result that is a time: tmwt10_time, tug_total, sts5_time ...")],
+    *,
+    found: Annotated[tuple[str, str], typer.Option(metavar="START END", help="When it was found to begin and end.")],
+    right: Annotated[tuple[str, str], typer.Option(metavar="START END", help="When it began and ended.")],
+    why: Why = "",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give a test another start and end; what follows from them stands beside what the sensors found."""
+    (found_start, found_end), (start, end) = map(_time, found), map(_time, right)
+    fields = {
+        "session": session, "metric": metric, "found_start_us": found_start, "found_end_us": found_end,
+        "start_us": start, "end_us": end, "why": why,
+    }  # fmt: skip
+    _change(config, "test-correct", fields, by, as_json=as_json)
+
+
+@session_app.command(
+    epilog=examples(
         "rehab-gateway session show ward.toml  # all that run, and the newest that have ended",
         "rehab-gateway session show ward.toml --json  # for other programs",
     )
@@ -175,6 +228,17 @@ def _time(text: str) -> int | None:
     except ValueError:
         raise UsageError(f"'{text}' is no time: write it as 2026-09-22T09:15:00Z") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6)
+
+
+def _pair(text: str) -> tuple[str, float]:
+    """Return name and number of ``name=number``; raises UsageError."""
+    from gateway.model.usage import UsageError
+
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise UsageError(f"'{text}' is no name=number, such as borg_cr10=4") from None
 
 
 def _change(config: Path, name: str, fields: dict[str, Any], by: str, *, as_json: bool) -> None:

@@ -104,6 +104,30 @@ def move(config: ConfigFile, subject: Subject, bed: Bed, *, by: By = "", as_json
 
 
 @ward_app.command(
+    epilog=examples(
+        "rehab-gateway ward plan ward.toml p-0151 --bands stroke-chronic  # what a change is held against",
+        "rehab-gateway ward plan ward.toml p-0151 --sessions 5  # a week; 0 takes the number back",
+    )
+)
+def plan(
+    config: ConfigFile,
+    subject: Subject,
+    *,
+    bands: Annotated[str, typer.Option(metavar="GROUP", help="Group of a band file, or none: see 'check'.")] = "",
+    sessions: Annotated[int | None, typer.Option(metavar="NUMBER", help="Sessions planned a week; 0: none.")] = None,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say which bands a change of somebody is held against, and how many sessions a week are planned."""
+    from gateway.cli.bands import find_group
+
+    settings = load_settings(config)
+    find_group(settings, bands)
+    fields = {"subject": subject, "bands": bands, "sessions_a_week": sessions}
+    _change(config, "plan", fields, by=by, as_json=as_json)
+
+
+@ward_app.command(
     epilog=examples("rehab-gateway ward assign ward.toml dot-9 bay-c left_foot  # onto whoever is in that bed")
 )
 def assign(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, get_args
 
+from gateway.dashboard.versions import is_api, unversioned
 from gateway.wire.commands import WARD
 
 Role = Literal["viewer", "clinician", "technician", "researcher", "admin"]
@@ -27,15 +28,20 @@ ANYBODY: Allowed = PEOPLE | {NOBODY}
 STAFF: Allowed = frozenset({"clinician", "technician", "researcher", "admin"})
 KEEPERS: Allowed = frozenset({"technician", "admin"})
 CARERS: Allowed = frozenset({"clinician", "admin"})
+EVALUATORS: Allowed = frozenset({"researcher", "admin"})
+"""Whoever may take everything of a person away as a file."""
+READERS: Allowed = frozenset({"clinician", "researcher", "admin"})
+"""Whoever may read what a session gave, and a trend of years."""
 FITTERS: Allowed = CARERS | KEEPERS
 """Whoever may put a sensor on somebody. A researcher reads."""
 
 CHANGES: Mapping[str, Allowed] = MappingProxyType(
     {
-        **dict.fromkeys(("admit", "discharge", "move"), CARERS),
+        **dict.fromkeys(("admit", "discharge", "move", "plan"), CARERS),
         **dict.fromkeys(("assign", "take-off"), FITTERS),
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
-        **dict.fromkeys(("session-correct", "session-discard"), CARERS),
+        **dict.fromkeys(("session-correct", "session-discard", "session-report", "test-correct"), CARERS),
+        **dict.fromkeys(("notices-choose", "feedback-choose"), CARERS),
         **dict.fromkeys(("add-bed", "remove-bed", "add-device", "remove-device"), KEEPERS),
     }
 )
@@ -46,14 +52,27 @@ DEVICE_WORK: Mapping[str, Allowed] = MappingProxyType(
 )
 """Who may look for devices, have one show itself and see on which leg it is; and who bonds with one."""
 
+NOTICE_WORK: Mapping[str, Allowed] = MappingProxyType({"acknowledge": FITTERS, "pause": CARERS, "resume": CARERS})
+"""Who may say that they have seen a notice, and who may have those of a bed be quiet for a while."""
+
 TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
     {
         ("GET", "/"): PEOPLE,
         ("GET", "/patient/{slot}"): PEOPLE,
+        ("GET", "/feedback/{slot}"): PEOPLE,  # the screen before a patient may be one that hangs on a wall
         ("GET", "/devices"): STAFF,
+        ("GET", "/report/{session}"): READERS,
+        ("GET", "/report/{session}/pdf"): READERS,
+        ("GET", "/trend/{subject}"): READERS,
+        ("GET", "/api/report/{session}"): READERS,
+        ("GET", "/api/trend/{subject}"): READERS,
+        ("GET", "/api/bands"): STAFF,
         ("GET", "/beds"): STAFF,
         ("GET", "/dock"): STAFF,
         ("GET", "/bed/{bed}"): STAFF,
+        ("GET", "/test/{bed}"): CARERS,
+        ("GET", "/api/tests"): CARERS,
+        ("GET", "/api/test/{bed}"): CARERS,
         ("GET", "/events"): PEOPLE,  # of the page that it is for: see `PAGE_OF_VIEW`
         ("GET", "/waveform/{device}/{stream}"): PEOPLE,
         ("GET", "/api/history"): PEOPLE,
@@ -62,11 +81,20 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/api/ward"): STAFF,
         **{("POST", f"/api/ward/{name}"): who for name, who in CHANGES.items() if name in WARD},
         **{("POST", f"/api/devices/{name}"): who for name, who in DEVICE_WORK.items()},
+        ("GET", "/api/openapi.json"): PEOPLE,
+        ("GET", "/api/export"): EVALUATORS,
+        **{("POST", f"/api/notices/{name}"): who for name, who in NOTICE_WORK.items()},
         ("GET", "/api/session"): PEOPLE,
         ("POST", "/api/active"): PEOPLE,
         ("GET", "/login"): ANYBODY,
         ("POST", "/login"): ANYBODY,
         ("POST", "/logout"): ANYBODY,
+        ("GET", "/openid"): ANYBODY,  # to a trust's sign-in, and back
+        ("GET", "/openid/back"): ANYBODY,
+        ("POST", "/lock"): STAFF,
+        ("POST", "/unlock"): ANYBODY,
+        ("GET", "/pin"): STAFF,
+        ("POST", "/pin"): STAFF,
         ("GET", "/static"): ANYBODY,  # the program itself, which is public: no word about anybody
     }
 )
@@ -75,18 +103,29 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
     {
         "ward": "/",
         "slot": "/patient/{slot}",
+        "feedback": "/feedback/{slot}",
         "devices": "/devices",
         "beds": "/beds",
         "bed": "/bed/{bed}",
         "dock": "/dock",
+        "test": "/test/{bed}",
     }
 )
 """Whose live state is whose: it is told to those who may open the page."""
 
 
 def may(who: str, method: str, route: str) -> bool:
-    """Whether a role, or ``"nobody"``, may call a method of a route; HEAD is GET without the answer's body."""
-    return who in TABLE.get(("GET" if method == "HEAD" else method, route), frozenset())
+    """Whether a role, or ``"nobody"``, may call a method of a route; HEAD is GET without the answer's body.
+
+    A versioned route of the API is for whom the plain one is.
+    """
+    return who in TABLE.get(("GET" if method == "HEAD" else method, unversioned(route)), frozenset())
+
+
+def for_programs(route: str) -> bool:
+    """Whether a route may be called with a token: the API, but for the sign of life of a person at a page."""
+    plain = unversioned(route)
+    return is_api(plain) and plain != "/api/active"
 
 
 def may_see(who: str, view: str) -> bool:
@@ -97,3 +136,8 @@ def may_see(who: str, view: str) -> bool:
 def may_change(who: str) -> list[str]:
     """Return the changes of the ward that a role may ask for."""
     return [name for name in WARD if may(who, "POST", f"/api/ward/{name}")]
+
+
+def may_answer(who: str) -> list[str]:
+    """Return the answers to notices that a role may give."""
+    return [name for name in NOTICE_WORK if may(who, "POST", f"/api/notices/{name}")]

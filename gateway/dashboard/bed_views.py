@@ -8,6 +8,7 @@ from gateway.dashboard.registry import Registry
 from gateway.dashboard.ward import MICRO, Ward
 
 Json = dict[str, Any]
+OF_SUBJECT = ("id", "since_us", "height_m", "bands", "sessions_a_week", "notices")
 
 
 def beds_view(ward: Ward) -> Json:
@@ -71,7 +72,7 @@ def _bed(registry: Registry, bed: str, states: dict[str, Json]) -> Json:
     placed = [one for one in registry.devices if one["bed"] == bed]
     return {
         **registry.beds[bed],
-        "subject": subject and {key: subject[key] for key in ("id", "since_us", "height_m")},
+        "subject": subject and {key: subject[key] for key in OF_SUBJECT},
         "session": session,
         "ended": [one for one in registry.ended if subject and one["subject"] == subject["id"]],
         "worn": [{**one, **_state(states.get(one["id"]), bed)} for one in placed],

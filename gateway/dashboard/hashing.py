@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from gateway.dashboard.users import User, Users
+
+Done = TypeVar("Done")
 
 WAITING = 8
 """Passwords that wait in one lane: two seconds of a quarter each."""
@@ -42,14 +45,16 @@ class Hashing:
         Raises:
             BusyError: Too many wait already.
         """
+        return await self.work(lambda: self._users.verify(name, password) if wanted() else None, known=known)
+
+    async def work(self, what: Callable[[], Done], *, known: bool) -> Done:
+        """Return what comes of work with a hash, done in its turn; raises BusyError, and whatever the work raises."""
         lane = self._known if known else self._strangers
         if lane.waiting > WAITING:
             raise BusyError
         lane.waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                lane.thread, lambda: self._users.verify(name, password) if wanted() else None
-            )
+            return await asyncio.get_running_loop().run_in_executor(lane.thread, what)
         finally:
             lane.waiting -= 1
 

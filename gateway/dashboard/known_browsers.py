@@ -10,15 +10,18 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
 from pathlib import Path
 
-from gateway.dashboard.users import NAME, User
+from gateway.dashboard.users import User
 
 log = logging.getLogger(__name__)
 
 KEY_NAME = "browsers.key"
 KEY_BYTES = 32
+NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+"""Of a local user, or of somebody whom a trust's sign-in names, with an @."""
 MODE = 0o600
 KEEP_S = 180 * 86400
 """A browser that was not used for half a year is a stranger."""
@@ -48,6 +51,14 @@ class KnownBrowsers:
         mine = ":".join((user.name, number, self._sign(user, number)))
         others = [":".join(entry) for entry in _entries(cookie) if entry[0] != user.name]
         return "~".join([mine, *others][:USERS])
+
+    def names(self, cookie: str) -> list[str]:
+        """Return the names that a cookie claims, newest first: `number` tells of which that is true."""
+        return [name for name, _, _ in _entries(cookie)]
+
+    def numbers(self, cookie: str, name: str) -> list[str]:
+        """Return the numbers that a cookie claims for a name."""
+        return [number for claimed, number, _ in _entries(cookie) if claimed == name]
 
     def _sign(self, user: User, number: str) -> str:
         """Sign a number; the user's hash is in it, so that a new password makes every browser a stranger."""

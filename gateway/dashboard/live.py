@@ -35,13 +35,13 @@ class View:
         self.behind_since: float | None = None
         self.waiting: set[asyncio.Event] = set()
 
-    def due(self, revision: object, looked_at: float) -> float:
+    def due(self, revision: object, looked_at: float, least_s: float) -> float:
         """Return when the page is to be told next; what was there at the look before this has been seen to."""
         if revision == self.revision:
             return self.sent_at + BEAT_S
         if self.behind_since is None:
             self.behind_since = looked_at
-        return self.sent_at + max(SPACING_S, len(self.latest) / BYTES_A_S)
+        return self.sent_at + max(least_s, len(self.latest) / BYTES_A_S)
 
     def send(self, revision: object, data: bytes, now: float) -> None:
         """Replace the state by one of this revision."""
@@ -58,8 +58,9 @@ class View:
 class Live:
     """Tells viewers.
 
-    ``render`` makes the state of a page from its name, ``revision`` says if anything in it changed, ``on_shown`` is
-    called with how many seconds ago every open page had all that there was.
+    ``render`` makes the state of a page from its name, ``revision`` says if anything in it changed, ``least_s`` the
+    least time between two states of it; ``on_shown`` is called with how many seconds ago every open page that is told
+    at once had all that there was.
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class Live:
         *,
         render: Callable[[str], dict[str, Any]],
         revision: Callable[[str], object],
+        least_s: Callable[[str], float] = lambda _name: SPACING_S,
         on_shown: Callable[[float], None] = lambda _behind_s: None,
     ) -> None:
         self._render = render
         self._revision = revision
+        self._least_s = least_s
         self._on_shown = on_shown
         self._changed = asyncio.Event()
         self._looked_at = -math.inf
@@ -100,12 +103,13 @@ class Live:
         next_due, oldest = now + BEAT_S, now
         for name, view in list(self._views.items()):
             revision = self._revision(name)
-            due = view.due(revision, self._looked_at)
+            least_s = self._least_s(name)
+            due = view.due(revision, self._looked_at, least_s)
             if due <= now:
                 view.send(revision, self._event(name), now)
             else:
                 next_due = min(next_due, due)
-            if view.behind_since is not None:
+            if view.behind_since is not None and least_s <= SPACING_S:
                 oldest = min(oldest, view.behind_since)
         self._looked_at = now
         self._on_shown(now - oldest)

@@ -11,8 +11,16 @@ from gateway.dashboard import signin
 from gateway.dashboard.site import Site, read_view
 
 WHO_S = 2.0  # a live page that shows somebody else is in the log at most this much later
-PAGE_NAMES = {"ward": "ward", "slot": "patient", "devices": "devices", "beds": "beds", "bed": "bed",
-              "dock": "dock"}  # fmt: skip
+PAGE_NAMES = {
+    "ward": "ward",
+    "slot": "patient",
+    "feedback": "feedback",
+    "devices": "devices",
+    "beds": "beds",
+    "bed": "bed",
+    "dock": "dock",
+    "test": "test",
+}
 """Of views, in the log."""
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from dsp.catalogue import CATALOGUE
 from gateway.dashboard import pages
 from gateway.dashboard.bed_views import bed_view, beds_view, dock_view
+from gateway.dashboard.feedback_views import feedback_view
+from gateway.dashboard.live import SPACING_S
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
+from gateway.dashboard.timed_view import timed_view
 from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
 from gateway.dashboard.ward import Ward
 
 Json = dict[str, Any]
 
 MILLI = 1000
+MANY = 24
+"""Beds of one page: up to so many a tile follows each step, beyond it the ward is told twice a second."""
+WALL_S = 0.5
 LONGEST_NAME = 32  # characters of a gateway's name that came with an address
 TROUBLES = {
     "offline": "is offline: what is shown of its beds is old",
@@ -23,6 +32,16 @@ TROUBLES = {
     "no status": "sends numbers and no status: devices, batteries and notices of its beds are missing or old",
 }
 """What to say of a gateway that is not online, by its state."""
+OF_A_BED: Mapping[str, Callable[[Ward, str, int], Json]] = MappingProxyType(
+    {
+        "slot": slot_view,
+        "bed": lambda ward, bed, _now_us: bed_view(ward, bed),
+        "test": lambda ward, bed, _now_us: timed_view(ward, bed),
+        "feedback": feedback_view,
+    }
+)
+OF_A_GATEWAY: Mapping[str, Callable[[Ward], Json]] = MappingProxyType({"devices": devices_view, "dock": dock_view})
+"""What a page of one bed, or of one gateway, is sent beside what stands on every page."""
 
 
 def render(site: Site, name: str) -> Json:
@@ -35,15 +54,11 @@ def render(site: Site, name: str) -> Json:
     state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
     if found is None:
         state["doubts"] = [f"{unknown(view.gateway)} No bed of it can be shown."]
-    if view.kind == "slot":
-        return state | slot_view(ward, view.bed, now_us)
-    if view.kind == "bed":
-        return state | bed_view(ward, view.bed)
-    if view.kind == "devices":
-        return state | devices_view(ward)
-    if view.kind == "dock":
-        return state | dock_view(ward)
-    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us))
+    if view.kind in OF_A_BED:
+        return state | OF_A_BED[view.kind](ward, view.bed, now_us)
+    if view.kind in OF_A_GATEWAY:
+        return state | OF_A_GATEWAY[view.kind](ward)
+    return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us, name.partition("/")[2]))
 
 
 def revision(site: Site, name: str) -> object:
@@ -56,7 +71,16 @@ def revision(site: Site, name: str) -> object:
     ward = site.ward(view.gateway)
     if ward is None or view.kind == "devices":  # what it shows comes with the status, once a second
         return None
+    if view.kind in {"test", "feedback"}:
+        return ward.registry.number, ward.slot(view.bed).revision
     return ward.registry.number if view.kind in {"bed", "dock"} else ward.slot(view.bed).revision
+
+
+def least_s(site: Site, name: str) -> float:
+    """Return the least seconds between two states of a page: a wall of many beds is read, not followed."""
+    if read_view(name).kind != "ward" or sum(len(ward.status.slots) for ward in site.wards()) <= MANY:
+        return SPACING_S
+    return WALL_S
 
 
 def unknown(gateway: str) -> str:
@@ -64,11 +88,11 @@ def unknown(gateway: str) -> str:
     return f"This dashboard hears no gateway '{clean(gateway, LONGEST_NAME)}'."
 
 
-def _tiles(site: Site, now_us: int) -> Json:
+def _tiles(site: Site, now_us: int, metric: str) -> Json:
     wards = site.wards()
     if wards == [site.first]:
-        return ward_view(site.first, now_us)
-    views = [(ward, ward_view(ward, ward.now_us())) for ward in wards]
+        return ward_view(site.first, now_us, metric)
+    views = [(ward, ward_view(ward, ward.now_us(), metric)) for ward in wards]
     return _of_several(wards) | {
         "slots": [_tile(tile, ward, now_us) for ward, view in views for tile in view["slots"]],
         "more_slots": sum(view["more_slots"] for _, view in views),
@@ -101,6 +125,7 @@ def _of_several(wards: list[Ward]) -> Json:
              "gateway": ward.gateway}
             for ward in wards for notice in ward.notices.shown()
         ],
+        "pauses": [{**pause, "gateway": ward.gateway} for ward in wards for pause in ward.notices.pauses],
         "doubts": [*troubles, *(f"{ward.gateway}: {doubt}" for ward in wards for doubt in doubts(ward))],
     }  # fmt: skip
 
@@ -124,3 +149,17 @@ def _bed(bed: Json, ward: Ward, now_us: int) -> Json:
     if session is not None:
         session = {**session, "started_us": session["started_us"] + now_us - ward.now_us()}
     return {**bed, "gateway": ward.gateway, "session": session}
+
+
+def view_of(query: Mapping[str, str]) -> str:
+    """Return the name of the view that a page asks for."""
+    gateway = f"/{name}" if (name := query.get("gateway")) else ""
+    for kind in ("slot", "bed", "test", "feedback"):
+        if bed := query.get(kind):
+            return f"{kind}/{bed.replace('/', '')}{gateway}"
+    wanted = query.get("view", "")
+    if wanted in {"devices", "dock"}:
+        return f"{wanted}{gateway}"
+    if wanted == "beds":
+        return wanted
+    return f"ward/{metric}" if (metric := query.get("number", "")) in CATALOGUE else "ward"

@@ -6,18 +6,28 @@ import hashlib
 from pathlib import Path
 from string import Template
 
+from gateway.results import wording
+
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
 
-TITLES = {"ward": "Ward", "patient": "Patient", "beds": "Beds", "bed": "Bed", "devices": "Devices", "dock": "Sensors"}
+TITLES = {
+    "ward": "Ward",
+    "patient": "Patient",
+    "feedback": "Your movement",
+    "beds": "Beds",
+    "bed": "Bed",
+    "devices": "Devices",
+    "dock": "Sensors",
+    "test": "Test",
+}
 
-STATEMENT = (
-    "Information for rehabilitation staff and researchers. Not a medical device. Not for diagnosis, treatment "
-    "decisions or patient monitoring in place of clinical observation. Alerts may be late or missing."
-)
+STATEMENT = wording.STATEMENT
 
-
-ROOTS = {"ward": "./", "patient": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./"}
+ROOTS = {
+    "ward": "./", "patient": "../", "feedback": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./",
+    "test": "../",
+}  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
 

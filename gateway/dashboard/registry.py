@@ -36,9 +36,26 @@ def _is_times(value: object) -> bool:
     return isinstance(value, list) and all(map(is_number, value))
 
 
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_feedback(value: object) -> bool:
+    right: dict[str, Callable[[object], bool]] = {
+        "kind": _is_text, "of": _is_id, "side": _is_text, "low": is_number, "high": is_number, "shape": _is_text,
+    }  # fmt: skip
+    return (
+        isinstance(value, dict) and value.keys() == right.keys() and all(is_(value[key]) for key, is_ in right.items())
+    )
+
+
 FIELDS: dict[str, dict[str, Callable[[object], bool]]] = {
     "beds": {"id": _is_id, "label": _is_text},
-    "subjects": {"id": _is_id, "bed": _is_id, "since_us": is_number, "height_m": _perhaps(is_number)},
+    "subjects": {
+        "id": _is_id, "bed": _is_id, "since_us": is_number, "height_m": _perhaps(is_number),
+        "bands": _is_text, "sessions_a_week": is_number,
+        "notices": _is_texts, "feedback": _perhaps(_is_feedback),
+    },
     "devices": {
         "id": _is_id, "driver": _is_text, "bed": _perhaps(_is_id), "placement": _perhaps(_is_text),
         "since_us": is_number,
@@ -90,7 +107,10 @@ def read_registry(message: Json) -> Registry:
         raise PayloadError("unknown version")
     if type(number) is not int:
         raise PayloadError("not as expected")
-    parts = {**message, "ended": _with_discarded(message.get("ended", []))}
+    parts = {
+        **message, "ended": _with(message.get("ended", []), discarded=False),
+        "subjects": _with(message.get("subjects"), bands="", sessions_a_week=0, notices=[], feedback=None),
+    }  # fmt: skip
     beds, subjects, devices, sessions, ended = (_entries(name, parts.get(name)) for name in FIELDS)
     for session in sessions:
         session["marks_us"] = session["marks_us"][-MOST_MARKS:]
@@ -100,11 +120,11 @@ def read_registry(message: Json) -> Registry:
     )  # fmt: skip
 
 
-def _with_discarded(items: object) -> object:
-    """Return sessions of which one that says nothing of it is not discarded."""
+def _with(items: object, **unsaid: object) -> object:
+    """Return entries that have what a gateway of before does not say."""
     if not isinstance(items, list):
         return items
-    return [{"discarded": False, **one} if isinstance(one, dict) else one for one in items]
+    return [{**unsaid, **one} if isinstance(one, dict) else one for one in items]
 
 
 def _entries(name: str, items: object) -> list[Json]:

@@ -8,14 +8,13 @@ import signal
 import sqlite3
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing, suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any, get_args
 
 import orjson
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
@@ -23,25 +22,37 @@ from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
 from gateway.broker.certificates import broker_for
-from gateway.dashboard import devices_api, page_states, pages, signin, ward_api
+from gateway.dashboard import (
+    bearer,
+    devices_api,
+    export,
+    live_api,
+    notices_api,
+    openapi,
+    page_states,
+    pages,
+    results_api,
+    signin,
+    timed_api,
+    ward_api,
+)
+from gateway.dashboard import people as those_who_ask
 from gateway.dashboard.bounded_log import bound_logs
 from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections, note_streams, time_requests
 from gateway.dashboard.door import Door, raise_descriptor_limit
-from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
-from gateway.dashboard.known_browsers import load_key
-from gateway.dashboard.live import Live, TooManyViewersError
-from gateway.dashboard.looks import LOOKS, Looks, people, slot_of, whose
+from gateway.dashboard.live import Live
+from gateway.dashboard.looks import LOOKS, Looks, whose
 from gateway.dashboard.outside_text import clean
-from gateway.dashboard.page_looks import Look
+from gateway.dashboard.parts import PARTS, Parts
 from gateway.dashboard.past import Past, Question, open_past
 from gateway.dashboard.proxies import PROXIES, Proxies
-from gateway.dashboard.shares import PAGES, STRIPS, Shares
 from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
+from gateway.dashboard.versions import add_versions
 from gateway.dashboard.ward_requests import WardRequests
-from gateway.dashboard.waveforms import TooManyWatchersError, Watcher, ask_again
+from gateway.dashboard.waveforms import ask_again
 from gateway.machine.garbage import leave_alone, look_seldom
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
@@ -50,7 +61,8 @@ from gateway.model.usage import UsageError
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
     "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
-    "/devices": "devices", "/dock": "dock",
+    "/devices": "devices", "/dock": "dock", f"/test/{{bed:{NAME}}}": "test",
+    f"/feedback/{{slot:{NAME}}}": "feedback",
 }  # fmt: skip
 """The pages, by where they are."""
 LONGEST_MINUTES = 24 * 60  # of history in one answer
@@ -62,22 +74,8 @@ SECONDS_A_MINUTE = 60
 MICRO = 1_000_000
 
 
-@dataclass(slots=True)
-class Parts:
-    """What the handlers share."""
-
-    site: Site
-    feed: Feed
-    live: Live
-    past: Past
-    started: float
-    pages: Shares = field(default_factory=lambda: Shares(PAGES))
-    strips: Shares = field(default_factory=lambda: Shares(STRIPS))
-
-
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
 TRUTH = {"true": True, "false": False}
-PARTS = web.AppKey("parts", Parts)
 SUPERVISION = web.AppKey("supervision", Supervision)
 CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
 
@@ -102,25 +100,23 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
 
     feed = Feed(broker, filters=[*site.filters(), (requests.answers, 1)], deliver=deliver)
     site.use(feed)
-    render, revision = partial(page_states.render, site), partial(page_states.revision, site)
-    live = Live(render=render, revision=revision, on_shown=site.note_shown)
-    middlewares = [time_requests, only_from_here, signin.only_who_may]
+    of_site = {name: partial(getattr(page_states, name), site) for name in ("render", "revision", "least_s")}
+    live = Live(**of_site, on_shown=site.note_shown)
+    middlewares = [time_requests, only_from_here, bearer.only_good_tokens, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
     proxies = app[PROXIES] = Proxies(settings.dashboard)
     app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
-        secure = settings.dashboard.cert_file is not None or settings.dashboard.public_url is not None
-        key, idle_minutes = load_key(settings.site.data), settings.dashboard.session_minutes
-        app[signin.GATE] = signin.make_gate(users, idle_minutes=idle_minutes, secure=secure, key=key)
+        those_who_ask.let_in(app, settings, users)
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
     app[PARTS] = Parts(site, feed, live, past or open_past(settings), time.monotonic())
-    app[ward_api.API] = ward_api.WardApi(site, feed, requests)
+    app[ward_api.API], app[timed_api.API] = ward_api.WardApi(site, feed, requests), timed_api.make_api(settings, site)
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
-    _add_routes(app, settings.speed)
+    _add_routes(app, settings)
     return app
 
 
@@ -130,18 +126,23 @@ def _open_log(settings: Settings) -> AccessLog:
     return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
-def _add_routes(app: web.Application, speed: float) -> None:
+def _add_routes(app: web.Application, settings: Settings) -> None:
     for path, name in PATHS.items():
-        app.router.add_get(path, _page(name, speed))
-    app.router.add_get("/events", events, allow_head=False)  # a stream has no end, and so no head alone
-    app.router.add_get(f"/waveform/{{device:{NAME}}}/{{stream:{NAME}}}", waveform, allow_head=False)
+        app.router.add_get(path, _page(name, settings.speed))
+    live_api.add_routes(app, NAME)
     app.router.add_get("/api/history", history)
     app.router.add_get("/api/catalogue", catalogue)
     app.router.add_get("/api/status", status)
     app.router.add_static("/static", pages.STATIC)
     ward_api.add_routes(app)
     devices_api.add_routes(app)
-    signin.add_routes(app)
+    those_who_ask.add_routes(app)
+    openapi.add_routes(app)
+    export.add_routes(app, settings)
+    results_api.add_routes(app, settings)
+    timed_api.add_routes(app, NAME)
+    notices_api.add_routes(app)
+    add_versions(app)
 
 
 async def _run_parts(app: web.Application) -> AsyncIterator[None]:
@@ -150,6 +151,7 @@ async def _run_parts(app: web.Application) -> AsyncIterator[None]:
     app[SUPERVISION].start("dashboard live", parts.live.run)
     app[SUPERVISION].start("dashboard waveforms", partial(ask_again, parts.site.all_waveforms))
     gate = app.get(signin.GATE)
+    app[SUPERVISION].start("dashboard traces", app[timed_api.API].traces.run)
     app[SUPERVISION].start("dashboard log", partial(app[LOOKS].run, gate.users if gate else None))
     yield
     await app[SUPERVISION].end()
@@ -172,73 +174,6 @@ def _page(name: str, speed: float) -> Callable[[web.Request], Any]:
         return web.Response(body=page, content_type="text/html", charset="utf-8")
 
     return handler
-
-
-async def events(request: web.Request) -> web.StreamResponse:
-    """Live state of a page, again and again: over a WebSocket where one is asked for, else as server-sent events."""
-    parts = request.app[PARTS]
-    gateway = f"/{name}" if (name := request.query.get("gateway")) else ""
-    if slot := request.query.get("slot"):
-        view = f"slot/{slot.replace('/', '')}{gateway}"
-    elif bed := request.query.get("bed"):
-        view = f"bed/{bed.replace('/', '')}{gateway}"
-    else:
-        wanted = request.query.get("view", "")
-        view = f"{wanted}{gateway}" if wanted in {"devices", "dock"} else "beds" if wanted == "beds" else "ward"
-    signin.check_view(request, view)
-    with parts.pages.taken(request):
-        return await _stream(request, view)
-
-
-async def _stream(request: web.Request, view: str) -> web.StreamResponse:
-    parts = request.app[PARTS]
-    updates = parts.live.follow(view)
-    try:
-        first = await anext(updates)
-    except TooManyViewersError:
-        raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
-    send = send_over_socket if wants_socket(request) else send_events
-    async with aclosing(updates), aclosing(_noted(Look(request, parts.site, view), updates)) as noted:
-        return await send(request, first, noted)
-
-
-async def _noted(look: Look, updates: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
-    async for update in updates:
-        look.renew()
-        yield update
-
-
-async def waveform(request: web.Request) -> web.WebSocketResponse:
-    """Binary WebSocket: the frames of one stream, as the gateway sent them."""
-    parts = request.app[PARTS]
-    device, stream = request.match_info["device"], request.match_info["stream"]
-    ward = parts.site.ward(request.query.get("gateway"))
-    if ward is None or not ward.has_stream(device, stream):
-        raise web.HTTPNotFound(text="No such stream.\n")
-    slot = slot_of(ward, device)
-    try:
-        with parts.strips.taken(request), parts.site.waveforms(ward).watching(device, stream) as watcher:
-            signin.note_look(request, "waveform", people(ward, slot), device=device)
-            socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
-            await socket.prepare(request)
-            sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
-            try:
-                async for message in socket:  # ends when the viewer goes
-                    if message.type is WSMsgType.ERROR:
-                        break
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
-    except TooManyWatchersError:
-        raise web.HTTPServiceUnavailable(text="Too many strips are open.\n") from None
-    return socket
-
-
-async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watcher: Watcher) -> None:
-    with suppress(ConnectionResetError):  # the page was closed
-        while (frame := await watcher.get()) and signin.still_may(request):
-            await socket.send_bytes(frame)
-        await socket.close()
 
 
 async def history(request: web.Request) -> web.Response:

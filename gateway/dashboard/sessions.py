@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from gateway.dashboard.access import SHARED_SCREEN
-from gateway.dashboard.users import User, Users
+from gateway.dashboard.users import ELSEWHERE, User, Users
 
 SESSIONS = 500
 """More than a ward has screens; beyond it, who has been away longest is signed out."""
@@ -33,11 +33,20 @@ KNOWN = 2048
 
 @dataclass(slots=True)
 class Session:
-    """One browser that has signed in. ``began`` and ``seen`` are monotonic seconds."""
+    """One browser that has signed in. ``began`` and ``seen`` are monotonic seconds.
+
+    Attributes:
+        holds: Says alone whether it still holds, for a program with a token; None for a person.
+        whole: Whether somebody has signed in with a password or elsewhere, and not with a PIN.
+        id_token: What a trust's sign-in said, for signing out of it; empty where it said nothing.
+    """
 
     user: User
     began: float
     seen: float
+    holds: Callable[[], bool] | None = None
+    whole: bool = True
+    id_token: str = ""
 
 
 class Sessions:
@@ -55,13 +64,21 @@ class Sessions:
         self._clock = clock
         self._known: OrderedDict[bytes, Session] = OrderedDict()
 
-    def open(self, user: User) -> str:
-        """Sign a user in; return the token for the cookie."""
+    def open(self, user: User, *, began: float | None = None, id_token: str = "") -> str:
+        """Sign a user in; return the token for the cookie.
+
+        Args:
+            user: Who.
+            began: When they signed in whole, of one who goes on with a PIN: a shift begins there.
+            id_token: What a trust's sign-in said.
+        """
         token = secrets.token_urlsafe(32)
         now = self._clock()
         while len(self._known) >= SESSIONS:
             self._known.popitem(last=False)
-        self._known[_digest(token)] = Session(user, now, now)
+        self._known[_digest(token)] = Session(
+            user, now if began is None else began, now, whole=began is None, id_token=id_token
+        )
         return token
 
     def get(self, token: str) -> Session | None:
@@ -76,12 +93,18 @@ class Sessions:
 
     def good(self, session: Session) -> bool:
         """Whether a session still holds: not idle, not too old, and its user as the file says."""
+        if session.holds is not None:
+            return session.holds()
         now = self._clock()
         shared = session.user.role == SHARED_SCREEN
         idle = not shared and now - session.seen > self.idle_s
         old = now - session.began > (LONGEST_SHARED_S if shared else LONGEST_S)
         closed = session.began < 0
-        return not (idle or old or closed) and self._users.get(session.user.name) == session.user
+        return not (idle or old or closed) and self.is_user(session.user)
+
+    def is_user(self, user: User) -> bool:
+        """Whether somebody may still sign in, by the file; of whom a trust lets in, the trust decides each time."""
+        return user.hash == ELSEWHERE or self._users.get(user.name) == user
 
     def touch(self, token: str) -> None:
         """Note that a person is there."""

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from string import Template
-from typing import NoReturn
 from urllib.parse import parse_qs, quote, urlsplit
 
 import orjson
@@ -17,14 +14,17 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from gateway.audit.access_log import Person
-from gateway.dashboard.access import NOBODY, may, may_change, may_see
+from gateway.dashboard import login_page
+from gateway.dashboard.access import NOBODY, may, may_answer, may_change, may_see
 from gateway.dashboard.connections import HERE, Owner, own
 from gateway.dashboard.guard import SAFE_METHODS, names_its_page
 from gateway.dashboard.hashing import BusyError, Hashing
 from gateway.dashboard.known_browsers import KEEP_S, KnownBrowsers
+from gateway.dashboard.login_page import Ways
 from gateway.dashboard.looks import LOOKS
-from gateway.dashboard.pages import PAGES, STATEMENT
+from gateway.dashboard.openid_provider import PROVIDER
 from gateway.dashboard.passwords import LONGEST
+from gateway.dashboard.pins import Pins, Today
 from gateway.dashboard.proxies import PROXIES, neighbourhood
 from gateway.dashboard.sessions import Limiter, Session, Sessions
 from gateway.dashboard.users import NAME, User, Users
@@ -35,8 +35,14 @@ LARGEST_FORM = 4096
 FORM_WITHIN_S = 10.0
 """From the headers of a form to its end: it is less than one packet."""
 BUSY_WAIT_S = 5.0
+KEPT = ("gateway", "kiosk", "number", "show", "ward", "sort", "find", "turn")
+"""Of an address that is asked for: without its gateway it would be the bed of that name of another, and a screen on a
+wall has nobody to choose again what it shows."""
 WRONG = "Name or password is wrong."
-OPENED_BY_PEOPLE = frozenset({"/", "/patient/{slot}", "/devices", "/beds", "/bed/{bed}"})
+OPENED_BY_PEOPLE = frozenset({
+    "/", "/patient/{slot}", "/feedback/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/test/{bed}", "/pin",
+    "/report/{session}", "/trend/{subject}",
+})  # fmt: skip
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 
 
@@ -50,6 +56,9 @@ class Gate:
     hashing: Hashing
     browsers: KnownBrowsers
     secure: bool
+    pins: Pins
+    today: Today
+    key: bytes
 
     @property
     def cookie(self) -> str:
@@ -93,7 +102,7 @@ GATE = web.AppKey("gate", Gate)
 SESSION = web.RequestKey("session", Session)
 
 
-def make_gate(users: Users, *, idle_minutes: float, secure: bool, key: bytes) -> Gate:
+def make_gate(users: Users, *, idle_minutes: float, secure: bool, key: bytes, pins: Pins) -> Gate:
     """Return the gate of these users.
 
     Args:
@@ -101,9 +110,10 @@ def make_gate(users: Users, *, idle_minutes: float, secure: bool, key: bytes) ->
         idle_minutes: Without a sign of a person for so long, a session is over.
         secure: Whether browsers reach us over TLS, so that the cookie never travels without.
         key: Signs the cookies by which browsers are known.
+        pins: Of people who go on with one.
     """
     sessions = Sessions(users, idle_s=idle_minutes * 60)
-    return Gate(users, sessions, Limiter(), Hashing(users), KnownBrowsers(key), secure)
+    return Gate(users, sessions, Limiter(), Hashing(users), KnownBrowsers(key), secure, pins, Today(), key)
 
 
 @web.middleware
@@ -112,6 +122,8 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
     gate = request.app.get(GATE)
     if gate is None:
         own(request, HERE)
+        return await handler(request)
+    if SESSION in request:  # a program, by its token: see `gateway.dashboard.bearer`
         return await handler(request)
     token = request.cookies.get(gate.cookie, "")
     session = gate.sessions.get(token) if token else None
@@ -126,7 +138,7 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
                 return await handler(request)  # there is no such page, or it cannot do that: says so itself
             raise web.HTTPForbidden(text=f"This is not for the role '{who}'.\n")
         if request.method in SAFE_METHODS and route in OPENED_BY_PEOPLE:
-            raise web.HTTPSeeOther(_from(request, f"/login?next={quote(request.path_qs, safe='')}"))
+            raise web.HTTPSeeOther(from_here(request, f"/login?next={quote(request.path_qs, safe='')}"))
         raise web.HTTPUnauthorized(text="Sign in first.\n")
     if session is not None:
         request[SESSION] = session
@@ -172,6 +184,8 @@ async def who_am_i(request: web.Request) -> web.Response:
             "role": session.user.role,
             "idle_s": gate.sessions.idle_s,
             "may": may_change(session.user.role),
+            "reads": may(session.user.role, "GET", "/report/{session}"),
+            "may_answer": may_answer(session.user.role),
         }
         if gate and session
         else {}
@@ -188,7 +202,7 @@ async def active(request: web.Request) -> web.Response:
 
 async def form(request: web.Request) -> web.Response:
     """Show the form."""
-    return _form(request.query.get("next", "/"))
+    return show_form(request, request.query.get("next", "/"))
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
@@ -199,7 +213,9 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     wait_s = gate.limiter.wait_s(*tried.limits)
     if wait_s > 0:
         looks.repeat("refused", user=known, address=tried.address, why="too many tries")
-        return _form(tried.onward, f"Too many tries. Wait {math.ceil(wait_s)} seconds.", status=429, wait_s=wait_s)
+        return show_form(
+            request, tried.onward, f"Too many tries. Wait {math.ceil(wait_s)} seconds.", status=429, wait_s=wait_s
+        )
     gate.limiter.failed(*tried.limits)  # before the answer is known: many tries at one time are many
     try:
         user = await _verify(request, tried)
@@ -207,25 +223,32 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         gate.limiter.withdrawn(*tried.limits)
         looks.repeat("refused", user=known, address=tried.address, why="busy")
         reason = f"Too many are signing in. Try again in {BUSY_WAIT_S:g} seconds."
-        return _form(tried.onward, reason, status=503, wait_s=BUSY_WAIT_S)
+        return show_form(request, tried.onward, reason, status=503, wait_s=BUSY_WAIT_S)
     if user is None:
         log.info("sign-in refused from %s", tried.address)
         looks.repeat("refused", user=known, address=tried.address, why="wrong")
-        return _form(tried.onward, WRONG, status=403)
+        return show_form(request, tried.onward, WRONG, status=403)
     gate.limiter.succeeded(*tried.limits)
     log.info("%s signed in as %s", user.name, user.role)
     looks.record("signed-in", user=user.name, role=user.role, address=tried.address, known_browser=bool(tried.browser))
-    raise _let_in(request, user, tried.onward)
+    answer = web.HTTPSeeOther(from_here(request, ours(tried.onward)))
+    let_in(request, user, answer)
+    raise answer
 
 
-async def _read_try(request: web.Request) -> Try:
+async def read_form(request: web.Request) -> Mapping[str, object]:
+    """Return the fields of one of our small forms; raises HTTPBadRequest for what is none."""
     if (request.content_length or 0) > LARGEST_FORM or request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPBadRequest(text="This is not our form.\n")
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            fields = await request.post()
+            return await request.post()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The form did not come.\n") from None
+
+
+async def _read_try(request: web.Request) -> Try:
+    fields = await read_form(request)
     name, password, onward = (str(fields.get(key, "")) for key in ("name", "password", "next"))
     gate = request.app[GATE]
     browser = gate.browsers.number(request.cookies.get(gate.browser_cookie, ""), gate.users.get(name))
@@ -241,27 +264,56 @@ async def _verify(request: web.Request, tried: Try) -> User | None:
     )
 
 
-def _let_in(request: web.Request, user: User, onward: str) -> web.HTTPSeeOther:
-    """Open a session; return the way onward, with its cookies."""
+def let_in(
+    request: web.Request, user: User, answer: web.StreamResponse, *, began: float | None = None, id_token: str = ""
+) -> None:
+    """Open a session, and put its cookies on an answer; ``began`` is that of a whole sign-in before, for a PIN."""
     gate = request.app[GATE]
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
-    answer = web.HTTPSeeOther(_from(request, _ours(onward)))
     known = gate.browsers.with_user(request.cookies.get(gate.browser_cookie, ""), user)
-    for name, value, age_s in ((gate.cookie, gate.sessions.open(user), None), (gate.browser_cookie, known, KEEP_S)):
+    token = gate.sessions.open(user, began=began, id_token=id_token)
+    if began is None:
+        gate.today.note(gate.browsers.number(known, user), user)
+    for name, value, age_s in ((gate.cookie, token, None), (gate.browser_cookie, known, KEEP_S)):
         answer.set_cookie(name, value, max_age=age_s, httponly=True, samesite="Strict", secure=gate.secure, path="/")
+
+
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """End the session, what streams to it and the way back with a PIN; of a trust's sign-in, the session there too."""
+    session, provider = end_session(request, "signed-out"), request.app.get(PROVIDER)
+    away = None
+    if session is not None:
+        gate = request.app[GATE]
+        number = gate.browsers.number(request.cookies.get(gate.browser_cookie, ""), session.user)
+        gate.today.forget(number, session.user.name)
+        if provider is not None and session.id_token:
+            back = f"{provider.origin(request)}/login"
+            away = await provider.sign_out_address(session.id_token, back=back)
+    if away is None:
+        answer: web.Response = web.HTTPSeeOther(from_here(request, "/login"))
+    else:
+        text = login_page.onward(away, "You are signed out here, and will be there.", root=from_here(request, "/"))
+        answer = web.Response(text=text, content_type="text/html")
+    drop_cookie(request, answer)
+    if isinstance(answer, web.HTTPException):
+        raise answer
     return answer
 
 
-async def sign_out(request: web.Request) -> NoReturn:
-    """End the session, and what streams to it."""
-    gate = request.app[GATE]
-    if (session := request.get(SESSION)) is not None:
+def end_session(request: web.Request, what: str) -> Session | None:
+    """End the session of a request, and tell the log; return whose it was."""
+    gate, session = request.app[GATE], request.get(SESSION)
+    if session is not None:
         address = request.app[PROXIES].client(request)
-        request.app[LOOKS].record("signed-out", user=session.user.name, role=session.user.role, address=address)
+        request.app[LOOKS].record(what, user=session.user.name, role=session.user.role, address=address)
     gate.sessions.close(request.cookies.get(gate.cookie, ""))
-    answer = web.HTTPSeeOther(_from(request, "/login"))
+    return session
+
+
+def drop_cookie(request: web.Request, answer: web.StreamResponse) -> None:
+    """Take the cookie of a session back."""
+    gate = request.app[GATE]
     answer.del_cookie(gate.cookie, path="/", secure=gate.secure, httponly=True, samesite="Strict")
-    raise answer
 
 
 def note_look(request: web.Request, page: str, people: Sequence[Person] = (), **fields: str) -> None:
@@ -274,22 +326,43 @@ def note_look(request: web.Request, page: str, people: Sequence[Person] = (), **
         )  # fmt: skip
 
 
-def _form(onward: str, reason: str = "", *, status: int = 200, wait_s: float = 0.0) -> web.Response:
-    page = Template((PAGES / "login.html").read_text("utf-8"))
-    text = page.substitute(
-        next=escape(_ours(onward)), reason=escape(reason), hidden="" if reason else " hidden", statement=STATEMENT
-    )
+def show_form(
+    request: web.Request, onward: str, reason: str = "", *, status: int = 200, wait_s: float = 0.0
+) -> web.Response:
+    """Show the page with all the ways in, and why somebody was not let in."""
+    gate, provider = request.app[GATE], request.app.get(PROVIDER)
+    ways = Ways(returning(request, gate), provider.settings.label if provider else "")
     headers = {hdrs.RETRY_AFTER: str(math.ceil(wait_s))} if wait_s else {}
+    text = login_page.sign_in(ours(onward), reason, ways)
     return web.Response(text=text, content_type="text/html", status=status, headers=headers)
 
 
-def _from(request: web.Request, address: str) -> str:
+def returning(request: web.Request, gate: Gate) -> list[str]:
+    """Return the names of those who may go on with a PIN in this browser, whoever was there last first."""
+    cookie = request.cookies.get(gate.browser_cookie, "")
+    return [name for name in gate.browsers.names(cookie) if may_return(gate, cookie, name) is not None]
+
+
+def may_return(gate: Gate, cookie: str, name: str) -> tuple[str, User, float] | None:
+    """Return the browser's number, who it is and when they signed in whole; None for who has to do that now."""
+    for number in gate.browsers.numbers(cookie, name):
+        found = gate.today.find(number, name)
+        if found is None:
+            continue
+        user, since = found
+        real = gate.browsers.number(cookie, user) == number  # else somebody has made it up
+        if real and gate.sessions.is_user(user) and gate.pins.has(user):
+            return number, user, since
+    return None
+
+
+def from_here(request: web.Request, address: str) -> str:
     """Return an address of this server as seen from a request: behind a proxy all of them may be within a folder."""
     up = request.rel_url.raw_path.count("/") - 1
     return ("../" * up or "./") + address.lstrip("/")
 
 
-def _ours(address: str) -> str:
+def ours(address: str) -> str:
     """Return a path of this server, and whose beds it is of; whatever could lead elsewhere is the first page."""
     try:
         parts = urlsplit(address)
@@ -298,5 +371,6 @@ def _ours(address: str) -> str:
     plain = not parts.scheme and not parts.netloc and address.startswith("/") and address.isprintable()
     if not plain or address.startswith(("//", "/\\")) or "\\" in address:
         return "/"
-    gateway = parse_qs(parts.query).get("gateway")  # without it, it would be the bed of that name of another gateway
-    return f"{parts.path}?gateway={quote(gateway[0], safe='')}" if gateway else parts.path
+    query = parse_qs(parts.query, keep_blank_values=True)
+    kept = "&".join(f"{name}={quote(query[name][0], safe='')}" for name in KEPT if name in query)
+    return f"{parts.path}?{kept}" if kept else parts.path

@@ -1,8 +1,8 @@
 """The gateways that the pages show: what each says, kept apart by its id.
 
-A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``beds``, ``devices``,
-``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, ``bed/<bed>`` or ``bed/<bed>/<gateway>``; ``devices``,
-``slot`` and ``bed`` without a gateway are of the first.
+A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``ward/<metric>``,
+``beds``, ``devices``, ``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, the same of ``bed``, of
+``test`` and of ``feedback``, ``dock`` like ``devices``; those without a gateway are of the first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class View(NamedTuple):
 def read_view(name: str) -> View:
     """Return what the name of a view means."""
     kind, _, rest = name.partition("/")
-    bed, _, gateway = rest.partition("/") if kind in {"slot", "bed"} else ("", "", rest)
+    if kind == "ward":
+        return View(kind)  # and the metric that its tiles tell besides
+    bed, _, gateway = rest.partition("/") if kind in {"slot", "bed", "test", "feedback"} else ("", "", rest)
     return View(kind, bed, gateway)
 
 

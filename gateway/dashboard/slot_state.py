@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dsp.catalogue import CATALOGUE
+from gateway.model.entered import is_entered
 from gateway.model.measurement import Measurement
 
 STALE_S = 5.0
@@ -17,6 +18,10 @@ STRIDES = 20  # per side: about as many as one can compare at a glance
 SOURCES = 4  # values of one metric and side that different algorithms may hold at once
 STRIDE_METRICS = ("stride_time", "stance_time", "swing_time", "step_time")
 QUALITY_RANK = {"ok": 2, "degraded": 1, "invalid": 0}
+RESULTS = frozenset({"test", "reported"})  # kinds of the catalogue
+RESULTS_KEPT = 200  # of one patient: a day of tests with their parts
+COUNTED = frozenset({"initial_contact", "u_turn_angle", "turn_angle", "sit_to_stand_time"})
+"""What is counted through a session."""
 MICRO = 1_000_000
 
 
@@ -47,6 +52,7 @@ class SlotState:
         known_us: UTC microseconds of the newest word about who is there: only a newer one changes it.
         patient_since_us: When another patient was seen to take the place; None where none was seen to.
         tests: The last result of each test, by metric and side, of any session of this patient.
+        results: All results of tests of this patient, and what was reported, in the order of coming; the newest.
         cycles: The last curves of the slot, whose ever they are: they say it themselves.
         newest_us: End of the newest measurement.
         revision: Rises with everything that changes.
@@ -57,7 +63,9 @@ class SlotState:
     patient_since_us: int | None = None
     values: dict[tuple[str, str], OrderedDict[str, Measurement]] = field(default_factory=dict)
     strides: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
-    tests: dict[tuple[str, str], Measurement] = field(default_factory=dict)
+    tests: dict[tuple[str, str, str], Measurement] = field(default_factory=dict)
+    results: list[Measurement] = field(default_factory=list)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     cycles: dict[str, Any] = field(default_factory=dict)
     newest_us: int = 0
     revision: int = 0
@@ -68,15 +76,19 @@ class SlotState:
         if before is not None and (before.subject, before.simulated) != (wearer.subject, wearer.simulated):
             self.patient_since_us = at_us
             self.tests.clear()
+            self.results.clear()
         self.wearer, self.known_us, self.newest_us = wearer, at_us, 0
         self.values.clear()
         self.strides.clear()
+        self.counts.clear()
         self.revision += 1
 
     def apply(self, measurement: Measurement) -> None:
         """Keep the newest value of each metric, side and algorithm."""
         key = (measurement.metric, measurement.side)
         self.keep_test(measurement)
+        if measurement.metric in COUNTED:
+            self.counts[measurement.metric, measurement.algorithm] += 1
         sources = self.values.setdefault(key, OrderedDict())
         held = sources.get(measurement.algorithm)
         if held is None or measurement.end_us >= held.end_us:
@@ -91,17 +103,27 @@ class SlotState:
         self.revision += 1
 
     def keep_test(self, measurement: Measurement) -> bool:
-        """Keep the result of a test of who is in the bed, of whatever session; return whether it is one."""
+        """Keep the result of a test of who is in the bed, of whatever session; return whether it is one.
+
+        What somebody corrected stands beside what was found.
+        """
         of = self.wearer
-        if CATALOGUE[measurement.metric].kind != "test" or of is None:
+        if CATALOGUE[measurement.metric].kind not in RESULTS or of is None:
             return False
         if (of.subject, of.simulated) != (measurement.subject, measurement.simulated):
             return False
-        key = (measurement.metric, measurement.side)
+        if measurement not in self.results:
+            self.results = [*self.results, measurement][-RESULTS_KEPT:]
+            self.revision += 1
+        key = (measurement.metric, measurement.side, measurement.algorithm if is_entered(measurement.algorithm) else "")
         if key not in self.tests or measurement.end_us >= self.tests[key].end_us:
             self.tests[key] = measurement
             self.revision += 1
         return True
+
+    def count(self, metric: str) -> int:
+        """Return how often a metric came in this session, by the algorithm that told it most often."""
+        return max((n for (counted, _), n in self.counts.items() if counted == metric), default=0)
 
     def best(self, metric: str, side: str) -> Measurement | None:
         """Return the value to show: of those about as new as the newest, the best in quality, then feet before others.

@@ -9,17 +9,16 @@ from __future__ import annotations
 import logging
 import os
 import re
-import stat
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import orjson
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from gateway.dashboard import private_lines
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.passwords import reason_against
 from gateway.model.usage import UsageError
@@ -27,9 +26,9 @@ from gateway.model.usage import UsageError
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-LARGEST_BYTES = 1_000_000
-BOM = b"\xef\xbb\xbf"  # what editors on Windows put before UTF-8
 ALGORITHM = "$argon2id$"
+ELSEWHERE = "openid"
+"""In place of the hash of somebody who signs in elsewhere, and who stands in no file here."""
 # RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes; a quarter of a second on a small computer.
 HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
 
@@ -45,31 +44,17 @@ class User:
 
 def load(path: Path) -> dict[str, User]:
     """Read a users file; raises UsageError with one sentence. The hashes are in no message."""
-    try:
-        mode = path.stat()
-        if mode.st_size > LARGEST_BYTES:
-            raise UsageError(f"{path} is too large to be a file of users.")
-        lines = path.read_bytes().removeprefix(BOM).splitlines()
-    except OSError as error:
-        raise UsageError(f"The users file {path} cannot be read: {error.strerror}.") from None
-    if mode.st_mode & (stat.S_IRWXO | stat.S_IWGRP):
-        raise UsageError(f"{path} is open to others: 'chmod 600' it, so that nobody can try the passwords in it.")
     users: dict[str, User] = {}
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            user = _user(line)
-            if user is None or user.name in users:
-                raise UsageError(f"{path}, line {number}: is not a user; make it with 'rehab-gateway user add'.")
-            users[user.name] = user
+    for number, fields in private_lines.read(path, "users"):
+        user = _user(fields)
+        if user is None or user.name in users:
+            raise UsageError(f"{path}, line {number}: is not a user; make it with 'rehab-gateway user add'.")
+        users[user.name] = user
     return users
 
 
-def _user(line: bytes) -> User | None:
-    try:
-        fields = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(fields, dict) or fields.keys() != {"name", "role", "hash"}:
+def _user(fields: dict[str, Any] | None) -> User | None:
+    if fields is None or fields.keys() != {"name", "role", "hash"}:
         return None
     name, role, digest = fields["name"], fields["role"], fields["hash"]
     if not (isinstance(name, str) and NAME.fullmatch(name) and isinstance(digest, str)):
@@ -79,16 +64,7 @@ def _user(line: bytes) -> User | None:
 
 def save(path: Path, users: Iterable[User]) -> None:
     """Replace a users file, whole or not at all; only its owner may read it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(orjson.dumps(asdict(user)) + b"\n" for user in users)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink()
-        raise
+    private_lines.write(path, map(asdict, users))
 
 
 def make(name: str, role: Role, password: str) -> User:
@@ -111,7 +87,7 @@ class Users:
         """Read the file; raises UsageError."""
         self._path = path
         self._lock = threading.Lock()
-        self._seen = self._stamp()
+        self._seen = private_lines.stamp(path)
         self._users: Mapping[str, User] = load(path)
         self._gone: set[User] = set()  # who was taken out, or had another password or role, since the start
         self._problem = ""
@@ -125,7 +101,7 @@ class Users:
     def all(self) -> Mapping[str, User]:
         """Return everybody as the file says now."""
         with self._lock:
-            stamp = self._stamp()
+            stamp = private_lines.stamp(self._path)
             if stamp != self._seen:
                 self._seen = stamp
                 self._read_again()
@@ -161,10 +137,3 @@ class Users:
                 f"{self._path} was put back to an older state: {', '.join(back)} may sign in as before the change"
             )
             log.warning("%s", self._problem)
-
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino

@@ -17,6 +17,12 @@ HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
 ALARMS = (("exo_emergency_stop", "none"), ("exo_fault", "none"))
 """What a tile calls out while it is not nought: what a device says of itself, which nobody may have to look for."""
 
+SIDES = ("both", "none", "left", "right")
+"""Of a number that a ward chose for its tiles: the first of which there is one."""
+
+POSTURES = {0: "lying", 1: "sitting", 2: "standing", 4: "on stairs"}
+"""By the value of `posture`; whether somebody walks their feet say, and sooner."""
+
 CONTACT_S = 3.0  # somebody whose foot touched the ground within this time is walking
 SAME_INSTANT_US = 1_000  # start or end of two measurements of one stride
 TILE_DEVICE = ("id", "placement", "driver", "state", "battery", "lost")
@@ -37,6 +43,7 @@ def header(ward: Ward, now_us: int, *, connected: bool) -> dict[str, Any]:
         "gateway_age_s": ward.gateway_age_s(),
         "simulated": ward.simulated,
         "notices": ward.notices.shown(),
+        "pauses": ward.notices.pauses,
         "doubts": doubts(ward),
     }
 
@@ -65,9 +72,12 @@ def doubts(ward: Ward) -> list[str]:
     return found
 
 
-def ward_view(ward: Ward, now_us: int) -> dict[str, Any]:
-    """Return one tile per slot, and how many more there are."""
-    return {"slots": [_tile(ward, slot, now_us) for slot in ward.slot_ids()], "more_slots": ward.status.more_slots}
+def ward_view(ward: Ward, now_us: int, metric: str = "") -> dict[str, Any]:
+    """Return one tile per slot, and how many more there are; with ``metric`` each tells that number too."""
+    return {
+        "slots": [_tile(ward, slot, now_us, metric) for slot in ward.slot_ids()],
+        "more_slots": ward.status.more_slots,
+    }
 
 
 def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
@@ -78,8 +88,8 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
             **_about(ward, slot),
             "activity": activity(state, ward.devices(slot), now_us),
             "age_s": age_s(ward, slot, now_us),
-            "values": [_shown(state.best(*key)) for key in sorted(state.values)],
-            "tests": [_shown(state.tests[key]) for key in sorted(state.tests)],
+            "values": [shown(state.best(*key)) for key in sorted(state.values)],
+            "tests": [shown(state.tests[key]) for key in sorted(state.tests)],
             "strides": {side: strides(state, side) for side in ("left", "right")},
             "cycles": cycles(ward, slot),
             "exoskeleton_cycles": exoskeleton_cycles(ward, slot),
@@ -112,14 +122,18 @@ def age_s(ward: Ward, slot: str, now_us: int) -> float | None:
 
 
 def activity(state: SlotState, devices: list[dict[str, Any]], now_us: int) -> str:
-    """Return ``walking``, ``not walking``, or ``""`` where nothing that is worn could tell."""
+    """Return ``walking``, a posture, ``not walking``, or ``""`` where nothing that is worn could tell."""
     cadence = state.best("cadence", "both")
     if cadence and cadence.value is not None and cadence.quality != "invalid" and _age(cadence, now_us) <= STALE_S:
         return "walking"
     contacts = (state.best("initial_contact", side) for side in ("left", "right", "both", "none"))
     if any(contact and _age(contact, now_us) <= CONTACT_S for contact in contacts):
         return "walking"
-    return "not walking" if any(_shows_movement(device) for device in devices) else ""
+    if not any(_shows_movement(device) for device in devices):
+        return ""
+    posture = state.best("posture", "none")  # told when it begins, and so of now however old it is
+    sure = posture is not None and posture.quality == "ok" and posture.value is not None
+    return POSTURES.get(round(posture.value), "not walking") if sure else "not walking"  # type: ignore[union-attr,arg-type]
 
 
 def strides(state: SlotState, side: str) -> list[dict[str, Any]]:
@@ -152,14 +166,17 @@ def _cycles(ward: Ward, slot: str) -> dict[str, Any]:
     return found
 
 
-def _tile(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
+def _tile(ward: Ward, slot: str, now_us: int, metric: str) -> dict[str, Any]:
     state, devices = ward.slot(slot), ward.devices(slot)
+    values = {name: shown(state.best(name, side)) for name, side in HEADLINES}
+    if metric and metric not in values:
+        values[metric] = shown(next(filter(None, (state.best(metric, side) for side in SIDES)), None))
     return {
         **_about(ward, slot),
         "activity": activity(state, devices, now_us),
         "age_s": age_s(ward, slot, now_us),
-        "values": {metric: _shown(state.best(metric, side)) for metric, side in HEADLINES},
-        "alarms": [_shown(each) for each in (state.best(*alarm) for alarm in ALARMS) if each and each.value],
+        "values": values,
+        "alarms": [shown(each) for each in (state.best(*alarm) for alarm in ALARMS) if each and each.value],
         "devices": [{key: device.get(key) for key in TILE_DEVICE} for device in devices],
     }
 
@@ -181,7 +198,8 @@ def _about(ward: Ward, slot: str) -> dict[str, Any]:
     }
 
 
-def _shown(measurement: Measurement | None) -> dict[str, Any] | None:
+def shown(measurement: Measurement | None) -> dict[str, Any] | None:
+    """Return a value as pages are sent it."""
     if measurement is None:
         return None
     return {

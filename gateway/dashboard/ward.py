@@ -218,7 +218,8 @@ class Ward:
             self.charges.note(self.status.devices, at_us)
             self._slots.seat(self.status, at_us, round(AHEAD_S * self._speed * MICRO))
             notices = message.get("notices")
-            self.notices.replace(notices.get("active") if isinstance(notices, dict) else None)
+            said = notices if isinstance(notices, dict) else {}
+            self.notices.replace(said.get("active"), said.get("paused"))
         if not retained:
             self.delays.arrived(message.get("events"))
 

@@ -15,12 +15,15 @@ from gateway.history.file import explained
 from gateway.history.memory import Books
 from gateway.history.schema import QUALITY
 from gateway.model import wall_correction
+from gateway.model.entered import is_entered
 from gateway.model.measurement import Measurement
 from gateway.model.records import purged
 from gateway.wire.payload import PARKED, DecodedRecord, Message, Rejected
 
 log = logging.getLogger(__name__)
 
+TOLD_TWICE = "entered once, told twice"
+"""Why a number is none of a measurement; nothing is missing."""
 MOST_RANGES = 250_000
 """Numbers beyond the first hole, in separate pieces, that are remembered of one epoch: twenty megabytes."""
 
@@ -144,7 +147,7 @@ class MessageWriter:
         if whose != (m.session, m.subject):
             made = replace(made, session=whose[0], subject=whose[1])
             series = self._series.number_of(gateway, made)
-        if series is None or made_series is None:
+        if series is None or made_series is None or self._told_twice(epoch, seq, series, made):
             return None
         self._db.execute(
             "INSERT INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
@@ -156,6 +159,20 @@ class MessageWriter:
             self._gaps.mend(epoch, seq)
         epoch.received.add(seq)
         return made
+
+    def _told_twice(self, epoch: Epoch, seq: int, series: int, m: Measurement) -> bool:
+        """Whether what somebody entered is there: the gateway tells it once more after a start, under another number.
+
+        The number is taken, so that nobody asks for it again.
+        """
+        if not is_entered(m.algorithm):
+            return False
+        same = "SELECT 1 FROM measurements WHERE series = ? AND start_us = ? AND end_us = ?"
+        if self._db.execute(same, (series, m.start_us, m.end_us)).fetchone() is None:
+            return False
+        if seq not in epoch.received:
+            self._gaps.add(epoch, seq, seq, TOLD_TWICE)
+        return True
 
     def _write_record(self, epoch: Epoch, record: DecodedRecord) -> None:
         full = record

@@ -17,6 +17,7 @@ from gateway.history.schema import (
     FROM_2,
     IDENTITY,
     INTAKE,
+    PLANS,
     RECORDS,
     SCHEMA,
     SCHEMA_VERSION,
@@ -44,11 +45,15 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path, stopping: Callable[[], 
     if version == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         with db:
             db.execute("BEGIN IMMEDIATE")
-            _run(db, SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE + WARD)
+            _run(db, SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE + WARD + PLANS)
     elif version in (1, 2):
         _migrate(db, path, version, stopping)
     elif version != SCHEMA_VERSION:
         raise HistoryError(f"{path} has schema {version}, this program reads {SCHEMA_VERSION}")
+    elif not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ward_plans'").fetchone():
+        with db:  # what this version has got since, and an older program leaves alone
+            db.execute("BEGIN IMMEDIATE")
+            _run(db, PLANS)
 
 
 def _migrate(db: sqlite3.Connection, path: Path, version: int, stopping: Callable[[], bool]) -> None:

@@ -76,7 +76,7 @@ class HistoryReader:
             return []
         if not whose.subject:  # nobody in particular: not even two sessions of one bed are known to be one person's
             slot, session = whose.slot, whose.session
-        found = self._rows(
+        found = self.rows(
             "SELECT start_us, end_us, value, n, quality, session, slot FROM measurements JOIN series ON"
             " series.id = measurements.series WHERE measurements.series IN"
             " (SELECT s.id FROM sessions x CROSS JOIN series s ON s.slot = x.slot AND s.session = x.session"
@@ -152,7 +152,7 @@ class HistoryReader:
         Two gateways may both have a bed of one name: ``gateway`` keeps them apart, as far as there still are rows.
         Those that were discarded are left out, unless they are asked for.
         """
-        found = self._rows(
+        found = self.rows(
             "SELECT session, slot, subject, simulated, first_us, last_us, measurements FROM sessions"
             " WHERE (? IS NULL OR slot = ?) AND (? IS NULL OR subject = ?) AND (? IS NULL OR session = ?)"
             " AND (? IS NULL OR simulated = ?) AND last_us >= ? AND (? IS NULL OR ? ="
@@ -190,14 +190,26 @@ class HistoryReader:
                 (after_id, session, session, session, limit),
             )  # fmt: skip
 
+    def in_sessions(self, sessions: Sequence[str], metrics: Sequence[str], *, limit: int = 10_000) -> list[Measurement]:
+        """Return the measurements of some metrics that are read under some session ids, in the order of storing."""
+        with self._lock:
+            db = self._open()
+            if db is None or not (sessions and metrics):
+                return []
+            condition = (
+                f"WHERE session IN ({', '.join('?' * len(sessions))}) AND metric IN ({', '.join('?' * len(metrics))})"
+                " ORDER BY id LIMIT ?"
+            )
+            return [stored.measurement for stored in read_stored(db, condition, (*sessions, *metrics, limit))]
+
     def count(self) -> int:
         """Return how many measurements were ever stored; cheap."""
-        found = self._rows("SELECT coalesce(sum(measurements), 0) FROM sessions", ())
+        found = self.rows("SELECT coalesce(sum(measurements), 0) FROM sessions", ())
         return int(found[0][0]) if found else 0
 
     def gaps(self) -> list[tuple[str, str, int, int, str]]:
         """Return gateway, epoch, first, last and reason of every number that never came."""
-        return self._rows(
+        return self.rows(
             "SELECT gateway, epochs.epoch, first, last, reason FROM gaps JOIN epochs ON epochs.id = gaps.epoch"
             " ORDER BY gaps.epoch, first",
             (),
@@ -205,7 +217,7 @@ class HistoryReader:
 
     def given_twice(self) -> list[tuple[str, str, int, bytes]]:
         """Return gateway, epoch, number and the later content, as JSON, of numbers that came with two contents."""
-        return self._rows(
+        return self.rows(
             "SELECT gateway, epochs.epoch, seq, later FROM conflicts JOIN epochs ON epochs.id = conflicts.epoch"
             " ORDER BY conflicts.epoch, seq",
             (),
@@ -223,7 +235,7 @@ class HistoryReader:
             to_us: Made before this time.
             limit: At most so many; -1 is all.
         """
-        found = self._rows(
+        found = self.rows(
             "SELECT gateway, epochs.epoch, seq, kind, what, time_us, body FROM records"
             " JOIN epochs ON epochs.id = records.epoch WHERE kind = ? AND (? IS NULL OR gateway = ?)"
             " AND time_us >= ? AND time_us < ? ORDER BY gateway, records.epoch, seq LIMIT ?",
@@ -233,7 +245,7 @@ class HistoryReader:
 
     def rejected(self) -> list[tuple[str, str, int, str, bytes]]:
         """Return gateway, epoch, number, reason and bytes of what could not be stored."""
-        return self._rows(
+        return self.rows(
             "SELECT gateway, epochs.epoch, seq, reason, payload FROM rejected JOIN epochs ON epochs.id = rejected.epoch"
             " ORDER BY rejected.epoch, seq",
             (),
@@ -244,13 +256,13 @@ class HistoryReader:
 
         What retention deleted counts too, so it says something about the youngest numbers only.
         """
-        found = self._rows("SELECT id, received FROM epochs WHERE gateway = ? AND epoch = ?", (gateway, epoch))
+        found = self.rows("SELECT id, received FROM epochs WHERE gateway = ? AND epoch = ?", (gateway, epoch))
         if not found or min(upto, found[0][1]) <= after:
             return 0
         values = (found[0][0], after, min(upto, found[0][1]))
         within = "epoch = ? AND seq > ? AND seq <= ?"
         here = sum(
-            self._rows(f"SELECT count(*) FROM {table} WHERE {within}{only}", values)[0][0]  # noqa: S608 - our own text
+            self.rows(f"SELECT count(*) FROM {table} WHERE {within}{only}", values)[0][0]  # noqa: S608 - our own text
             for table, only in (
                 ("measurements", ""),
                 ("records", ""),
@@ -258,7 +270,7 @@ class HistoryReader:
                 ("rejected AS r", " AND NOT EXISTS (SELECT 1 FROM measurements WHERE epoch = r.epoch AND seq = r.seq)"),
             )
         )
-        gone = self._rows(
+        gone = self.rows(
             "SELECT coalesce(sum(min(last, ?3) - max(first, ?2 + 1) + 1), 0) FROM gaps"
             " WHERE epoch = ?1 AND last > ?2 AND first <= ?3",
             values,
@@ -272,7 +284,8 @@ class HistoryReader:
                 self._db.close()
                 self._db = None
 
-    def _rows(self, query: str, values: Sequence[object]) -> list[Any]:
+    def rows(self, query: str, values: Sequence[object]) -> list[Any]:
+        """Return what a query finds: of reports and trends, which ask for more than any method here gives."""
         with self._lock:
             db = self._open()
             return [] if db is None else db.execute(query, values).fetchall()

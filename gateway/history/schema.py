@@ -149,6 +149,16 @@ of the same and has not discarded it, since measurements do not say whose word c
 ``measurements.made_series``: where a row was before a correction moved it to the person, and session, that it is of.
 """
 
+PLANS = """
+CREATE TABLE IF NOT EXISTS ward_plans (
+  gateway TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL, from_us INTEGER NOT NULL, bands TEXT NOT NULL,
+  sessions_a_week INTEGER NOT NULL, epoch INTEGER NOT NULL REFERENCES epochs, seq INTEGER NOT NULL,
+  PRIMARY KEY (gateway, subject, number, from_us)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS series_of_subject ON series (subject, metric);
+"""
+"""What is planned for somebody from ``from_us`` on (``gateway.ward.plans``): empty and 0 where nothing is. And the
+index by which the trend of a metric over years is found."""
+
 ARCHIVE = """
 CREATE TABLE minutes (series INTEGER NOT NULL REFERENCES series, minute INTEGER NOT NULL, kept INTEGER NOT NULL,
                       n INTEGER NOT NULL, degraded INTEGER NOT NULL, invalid INTEGER NOT NULL, valued INTEGER NOT NULL,
@@ -201,7 +211,7 @@ DROP VIEW readable;
 FROM_2 = f"""
 ALTER TABLE measurements ADD COLUMN made_series INTEGER;
 DROP VIEW IF EXISTS readable;
-{IDENTITY}{INTAKE}{ARCHIVE}{WARD}"""
+{IDENTITY}{INTAKE}{ARCHIVE}{WARD}{PLANS}"""
 """From version 2 of the schema to this one. No measurement is changed: seconds for a file of years."""
 
 BELIEVED, HELD, MENDED, DOUBTFUL = range(4)

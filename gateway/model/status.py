@@ -258,6 +258,34 @@ class ReviewStatus(TypedDict, total=False):
     text: str
 
 
+class AnswerStatus(TypedDict, total=False):
+    """Who has seen a notice."""
+
+    by: str
+    at_us: int
+    why: str
+
+
+class PauseStatus(TypedDict, total=False):
+    """Which notices are quiet until when, and who said so; an empty bed is the gateway, an empty code all kinds."""
+
+    bed: str
+    code: str
+    until_us: int
+    by: str
+    at_us: int
+    why: str
+
+
+class PushStatus(TypedDict, total=False):
+    """What became of notices that are sent on to a pager."""
+
+    sent: int
+    failed: int
+    waiting: int
+    error: str
+
+
 class NoticeStatus(TypedDict, total=False):
     """A notice, as on its own topic."""
 
@@ -275,13 +303,21 @@ class NoticeStatus(TypedDict, total=False):
     time_us: int
     count: int
     simulated: bool
+    acknowledged: AnswerStatus
+    paused: PauseStatus
 
 
 class NoticesStatus(TypedDict, total=False):
-    """Notices that stand, and how many were raised since the start, by code."""
+    """Notices that stand, and how many were raised since the start, by code.
+
+    ``held_back`` counts by reason the movement notices that were not raised: nobody chose them, poor data, the budget.
+    """
 
     active: list[NoticeStatus]
     raised: dict[str, int]
+    paused: list[PauseStatus]
+    held_back: dict[str, int]
+    push: PushStatus
 
 
 class Sections(TypedDict, total=False):
@@ -302,6 +338,7 @@ class Sections(TypedDict, total=False):
     events: EventsStatus
     incidents: list[IncidentStatus]
     reviews: list[ReviewStatus]
+    over_budget: list[tuple[str, int]]
     notices: NoticesStatus
 
 

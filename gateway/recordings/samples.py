@@ -11,10 +11,10 @@ import numpy as np
 
 from config.settings import Settings
 from drivers.packet import StreamSpec
+from gateway.clocks.common_motion import Series
 from gateway.intake.frames import WARD_CHANNEL, part_frames
 from gateway.intake.intake import Arrived, Intakes
 from gateway.model.ward import Ward, decode_ward, ward_of
-from gateway.recordings.offsets import Series
 from gateway.recordings.recording import RecordingReader
 
 

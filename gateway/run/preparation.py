@@ -2,7 +2,8 @@
 
 What a ward wears and nobody has compiled on this computer before is compiled by processes of its own at low priority,
 as many at a time as there are processors, two at most: the interpreter's lock stays with the radios. They fill the
-cache that `dsp.kernel` keeps, and here it is only loaded. Until then the pipeline keeps what it cannot analyse.
+cache that `dsp.kernel` keeps, and here it is only loaded, once the radios have had time to connect: loading holds the
+interpreter's lock for most of a second. Until then the pipeline keeps what it cannot analyse.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ SECONDS: Final = {"joints": 57.0, "lower back": 18.0, "feet": 14.0, "device cloc
 """What each part takes on one processor of 2020, cold: for the order, the longest first, and for how far it is."""
 NEARLY: Final = 0.95  # of a part that takes longer than it should: done is what is done
 REPORTED_EVERY_S: Final = 5.0
+GIVE_WAY_S: Final = 1.0
+"""From the start of a run: its devices are asked to connect meanwhile. No walk has told a stride sooner."""
 
 Unready = Callable[[Collection[str]], None]
 
@@ -38,17 +41,19 @@ class Preparation:
     Args:
         put_in: Puts into the step stream which kernels are not ready; called on several threads, one at a time, the
             newest last.
+        give_way_s: Nothing is loaded before so many seconds from now.
     """
 
-    def __init__(self, put_in: Unready) -> None:
+    def __init__(self, put_in: Unready, *, give_way_s: float = GIVE_WAY_S) -> None:
         self._put_in = put_in
+        self._load_from = time.monotonic() + give_way_s
         self._turn = threading.RLock()
         self._missing: set[str] = set()
         self._given_up: set[str] = set()
         self._begun: dict[str, float] = {}
         self._took: dict[str, float] = {}
         self._shown = 0
-        self._closed = False
+        self._closed = threading.Event()
         self._children: set[subprocess.Popen[bytes]] = set()
         self._worker = ThreadPoolExecutor(1, "kernels")
 
@@ -56,7 +61,7 @@ class Preparation:
         """Have kernels made ready; returns at once, and who needs them waits from the next step on."""
         with self._turn:
             new = set(names) - warm_up.ready_here() - self._given_up - self._missing
-            if not new or self._closed:
+            if not new or self._closed.is_set():
                 return
             if not self._missing:
                 self._begun, self._took, self._shown = {}, {}, 0
@@ -75,7 +80,7 @@ class Preparation:
     def close(self) -> None:
         """End the compilers: what they have not finished is begun again at the next start."""
         with self._turn:
-            self._closed = True
+            self._closed.set()
             for child in self._children:
                 child.terminate()
         self._worker.shutdown(wait=True, cancel_futures=True)
@@ -98,8 +103,9 @@ class Preparation:
             compilers = min(MOST_COMPILERS, len(os.sched_getaffinity(0)))
             with ThreadPoolExecutor(compilers, "compiler") as pool:
                 self._report_until_done([pool.submit(self._compile, name) for name in cold])
+        self._closed.wait(max(0.0, self._load_from - time.monotonic()))
         for name in names:
-            if self._closed:
+            if self._closed.is_set():
                 return
             try:
                 warm_up.make_ready(name)
@@ -110,7 +116,7 @@ class Preparation:
             log.info("movement analysis is ready")
         with self._turn:
             self._missing -= set(names)
-            if not self._closed:
+            if not self._closed.is_set():
                 self._put_in(self._missing)
 
     def _report_until_done(self, compiling: list[Future[None]]) -> None:
@@ -122,7 +128,7 @@ class Preparation:
     def _compile(self, name: str) -> None:
         """Compile one part in a process of its own, which keeps it."""
         with self._turn:
-            if self._closed:
+            if self._closed.is_set():
                 return
             self._begun[name] = time.monotonic()
             try:
@@ -138,7 +144,7 @@ class Preparation:
         with self._turn:
             self._children.discard(child)
             self._took[name] = time.monotonic() - self._begun[name]
-        if child.returncode and not self._closed:
+        if child.returncode and not self._closed.is_set():
             log.warning("'%s' was not compiled by a process of its own (%d): %s",
                         name, child.returncode, output.decode(errors="replace").strip()[-400:])  # fmt: skip
 

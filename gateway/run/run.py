@@ -23,6 +23,7 @@ from gateway.audit.audit import Audit
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
+from gateway.clocks.device_clock import NS
 from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
 from gateway.intake.frames import Origin, ward_frame
@@ -37,6 +38,7 @@ from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
+from gateway.run.notice_answers import open_answers
 from gateway.run.pairing_commands import PairingCommands
 from gateway.run.preparation import Preparation
 from gateway.run.ward_commands import WardCommands
@@ -114,8 +116,8 @@ class Gateway:
         return self._real_ns + round((clock_ns - self._real_ns) / self.settings.speed)
 
     def utc_us(self) -> int:
-        """Return the wall clock's UTC, microseconds."""
-        return self._wall.utc_us(time.monotonic_ns())
+        """Return the wall clock in UTC microseconds; simulated time where that runs faster, as in measurements."""
+        return self._wall.utc_us(self.clock_ns())
 
     @property
     def sessions(self) -> dict[str, str]:
@@ -156,9 +158,10 @@ class Gateway:
         event_delays = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
         loop = asyncio.get_running_loop()
         preparation = Preparation(lambda names: _call_in(loop, self._put_in_unready, tuple(names)))
+        answers = open_answers(self.settings, ward, self.told_us)
         commands = WardCommands(
             self.settings, ward, audit, outbox, now_us=self.utc_us, prepare=preparation.need,
-            put_in=lambda after: _call_in(loop, self._put_in, after),
+            put_in=lambda after: _call_in(loop, self._put_in, after), answer=answers.desk.command,
             other=lambda name, payload: (pairing if name in ASKED_OF_PAIRING else watch).command(name, payload),
         )  # fmt: skip
         publisher = self._publisher(outbox, commands, event_delays, key)
@@ -166,7 +169,7 @@ class Gateway:
         recorder = self._recorder(beds) if self.settings.recorder.enabled else None
         work = Work(
             self, audit=audit, event_delays=event_delays, outbox=outbox, publisher=publisher, recorder=recorder,
-            ward_differs=ward.differs, preparing=preparation.state,
+            ward_differs=ward.differs, preparing=preparation.state, answers=answers,
         )  # fmt: skip
         pairing = PairingCommands(work.desk(lambda: ward.state), loop)
         audit.started(in_force)
@@ -183,9 +186,13 @@ class Gateway:
             audit.stopped(ended)
             await pairing.close()
             await work.devices.close()
-            ends: list[Callable[[], object]] = [outbox.flush, publisher.stop, preparation.close, commands.close]
-            for end in ends if recorder is None else [recorder.close, *ends]:
-                await asyncio.to_thread(end)
+            closers = (outbox.flush, publisher.stop, preparation.close, commands.close, answers.close)
+            await _end_all(*([recorder.close] if recorder else []), *closers)
+
+    def told_us(self) -> int:
+        """Return the present as the status tells it, UTC microseconds; simulated time may run faster."""
+        origin = self.pipeline.origin
+        return origin.to_utc_us((self.clock_ns() - origin.monotonic_ns) / NS)
 
     def _begin_run(self, ward: KeptWard) -> Ward:
         """Have the ward begin another run of the gateway; return it as it is in force."""
@@ -255,7 +262,7 @@ class Gateway:
     def _recorder(self, settings: Settings) -> Recorder:
         folder = self.settings.recorder.folder or self.settings.site.data / "recordings"
         header = Header(
-            settings=settings.model_dump(mode="json"),
+            settings=settings.model_dump(mode="json", exclude={"notices"}),  # an address may hold a key
             sessions=self.sessions,
             origin_ns=self.origin.monotonic_ns,
             origin_us=self.origin.utc_us,
@@ -265,6 +272,11 @@ class Gateway:
         recorder = Recorder(path, header, keep_free=keep_free(self.settings))
         log.info("recording to %s", recorder.path)
         return recorder
+
+
+async def _end_all(*ends: Callable[[], object]) -> None:
+    for end in ends:
+        await asyncio.to_thread(end)
 
 
 def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[T], None], argument: T) -> None:

@@ -19,6 +19,7 @@ from gateway.run.ward_words import WardWords
 from gateway.ward.changes import CHANGES, session_of
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.published import encode_registry
+from gateway.wire.commands import NOTICES
 
 MOST_CHANGES, WITHIN_S = 1000, 600.0
 """A busy ward changes a few times an hour; each change is in the audit, which nobody should be able to fill."""
@@ -37,7 +38,8 @@ class WardCommands:
         now_us: Wall clock, UTC microseconds.
         prepare: Has kernels made ready, by name, for the ward that is put in next; returns at once.
         put_in: Puts a ward into the step stream; called on several threads, one at a time, the newest last.
-        other: Answers what is no change of the ward.
+        answer: Takes what people answer to notices: name, fields, who.
+        other: Answers what is neither.
         monotonic: Monotonic seconds.
 
     Attributes:
@@ -54,17 +56,19 @@ class WardCommands:
         now_us: Callable[[], int],
         prepare: Callable[[Collection[str]], None],
         put_in: Callable[[Ward], None],
+        answer: Callable[[str, Mapping[str, Any], str], dict[str, Any]],
         other: Callable[[str, Mapping[str, Any]], dict[str, Any]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._ward = ward
         self._audit = audit
-        self._words = WardWords(ward, outbox)
+        self._words = WardWords(ward, outbox, simulated=settings.simulated)
         self._now_us = now_us
         self._prepare = prepare
         self._put_in = put_in
         self.publish: Callable[[bytes], None] = lambda _payload: None
+        self._answer = answer
         self._other = other
         self._monotonic = monotonic
         self._lately: deque[float] = deque()
@@ -80,9 +84,12 @@ class WardCommands:
 
     def command(self, name: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a command. Raises RefusedError, and ValueError for what is no request at all."""
+        fields = dict(payload)
+        if name in NOTICES:
+            by = person(fields.pop("by", ""))
+            return self._answer(name, fields, by)
         if name not in CHANGES:
             return self._other(name, payload)
-        fields = dict(payload)
         by = person(fields.pop("by", ""))
         self._count()
         after = self._ward.change(name, fields, at_us=self._now_us(), by=by, source=SOURCE)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from threading import Lock
 
+from gateway.model.measurement import Measurement
 from gateway.model.records import Record
 from gateway.outbox.outbox import Outbox
+from gateway.ward.history_words import ENTERED
 from gateway.ward.kept_ward import KeptWard
+from gateway.ward.registry import Untold
 
 
 class WardWords:
@@ -16,11 +19,13 @@ class WardWords:
     Args:
         ward: The registry, where a word lies from the moment of its change.
         outbox: Takes them to the history.
+        simulated: Whether the devices of this gateway are: what people enter is of the same patients.
     """
 
-    def __init__(self, ward: KeptWard, outbox: Outbox) -> None:
+    def __init__(self, ward: KeptWard, outbox: Outbox, *, simulated: bool) -> None:
         self._ward = ward
         self._outbox = outbox
+        self._simulated = simulated
         self._lock = Lock()
         self._handed = 0  # id of the last word
         self._waiting: deque[tuple[int, int, str]] = deque()  # ids, with number and life of the outbox
@@ -30,10 +35,18 @@ class WardWords:
         with self._lock:
             while found := self._ward.words(self._handed):
                 for word in found:
-                    number = self._outbox.record(Record("ward", word.what, word.at_us, word.fields))
+                    number = self._put(word)
                     self._waiting.append((word.id, number, self._outbox.state().epoch))
                     self._handed = word.id
             self._forget()
+
+    def _put(self, word: Untold) -> int:
+        """Put a word into the outbox, or the measurement that it is; return its number there."""
+        if word.what != ENTERED:
+            return self._outbox.record(Record("ward", word.what, word.at_us, word.fields))
+        fields = {name: value for name, value in word.fields.items() if name != "number"}
+        measurement = Measurement.from_dict({**fields, "simulated": self._simulated})
+        return self._outbox.append([measurement], urgent=True)
 
     def _forget(self) -> None:
         """Forget what is on disk; what went to an outbox that was set aside since is told again at the next start."""

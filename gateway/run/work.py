@@ -23,6 +23,7 @@ from gateway.pairing.desk import Desk
 from gateway.recordings.recorder import Recorder
 from gateway.run.devices import Devices
 from gateway.run.worn_devices import WornDevices
+from gateway.status.answers import Answers
 from gateway.status.event_delays import EventDelays
 from gateway.status.notices import durable
 from gateway.status.progress import Progress
@@ -56,6 +57,7 @@ class Work:
         recorder: Recorder | None,
         ward_differs: bool,
         preparing: Callable[[], PreparingStatus],
+        answers: Answers,
     ) -> None:
         self._gateway = gateway
         self._settings = settings = gateway.settings
@@ -72,7 +74,7 @@ class Work:
         self._report = Report(
             settings, pipeline=gateway.pipeline, ticker=gateway.ticker, event_delays=event_delays, outbox=outbox,
             publisher=publisher, recorder=recorder, supervision=gateway.supervision, wall=gateway.wall,
-            keep_free=keep_free(settings), ward_differs=ward_differs, preparing=preparing,
+            keep_free=keep_free(settings), ward_differs=ward_differs, preparing=preparing, answers=answers,
         )  # fmt: skip
         self.devices = Devices(
             settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,

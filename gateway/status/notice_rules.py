@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator
 
 from gateway.model.status import DeviceStatus, PublisherStatus, Status, WallClockStatus
 from gateway.status.notices import Finding, Rule
+from gateway.status.push_rules import PUSH_FAILING, push_findings
 from gateway.status.radio_rules import PROBLEMS as RADIO_PROBLEMS
 from gateway.status.radio_rules import RADIO_RULES, radio_findings
-from gateway.status.reviews import FOR_REVIEW, review_findings
+from gateway.status.reviews import FOR_REVIEW, REVIEW_BUDGET, review_findings
 from gateway.wire.receipt import IMPOSSIBLE, UNLISTED, UNSIGNED
 
 SILENT_AFTER_S = 5.0
@@ -202,7 +203,7 @@ RULES = (
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
     RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
     STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS, WARD_FILE_DIFFERS,
-    ANALYSIS_PREPARING, FOR_REVIEW, *RADIO_RULES,
+    ANALYSIS_PREPARING, FOR_REVIEW, REVIEW_BUDGET, PUSH_FAILING, *RADIO_RULES,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -231,7 +232,7 @@ class Judge:
             yield from _battery(device, raised)
             yield from self._repeats(now_s, device)
             yield from self._loss(now_s, device, raised)
-        yield from (*radio_findings(status), *review_findings(status))
+        yield from (*radio_findings(status), *review_findings(status), *push_findings(status))
         yield from self._clock(now_s, status.get("clock") or {})
         yield from _delivery(status, raised)
         for kind, refused in ((status.get("publisher") or {}).get("refused") or {}).items():

@@ -92,15 +92,17 @@ class Notices:
     Args:
         gateway: Id of the gateway.
         simulated: Whether its devices are.
+        resumed: Since when what stood before a restart does, by id, UTC microseconds; what is cleared is taken out.
 
     Attributes:
         counts: How often each kind was raised since the start.
     """
 
-    def __init__(self, gateway: str, *, simulated: bool = False) -> None:
+    def __init__(self, gateway: str, *, simulated: bool = False, resumed: dict[str, int] | None = None) -> None:
         self.counts: Counter[str] = Counter()
         self._gateway = gateway
         self._simulated = simulated
+        self._resumed = {} if resumed is None else resumed
         self._entries: dict[str, _Entry] = {}
 
     @property
@@ -131,6 +133,7 @@ class Notices:
             elif now_s - entry.last_s >= entry.finding.rule.recovery_s:
                 changes.append(self._payload(entry, "cleared", now_us))
                 del self._entries[name]
+                self._resumed.pop(name, None)  # what is raised after this is another
         return changes
 
     def active(self, now_us: int) -> list[NoticeStatus]:
@@ -145,7 +148,7 @@ class Notices:
             if len(self._entries) >= MOST:
                 self.counts[TOO_MANY] += 1
                 return None
-            entry = self._entries[finding.id] = _Entry(finding, now_s, now_us, now_s)
+            entry = self._entries[finding.id] = _Entry(finding, now_s, self._resumed.get(finding.id, now_us), now_s)
         entry.finding, entry.last_s = finding, now_s
         return entry
 

@@ -26,6 +26,7 @@ from gateway.model.status import (
     DeviceStatus,
     DiskStatus,
     EventsStatus,
+    NoticesStatus,
     NoticeStatus,
     PartStatus,
     PipelineStatus,
@@ -38,11 +39,11 @@ from gateway.model.status import (
 )
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
+from gateway.status.answers import Answers
 from gateway.status.event_delays import EventDelays
 from gateway.status.listener import device_status, gateway_status, outbox_status
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
-from gateway.status.reviews import Reviews
 
 SHOWN_INCIDENTS = 16
 """Of what happened to the data, in a status: the newest."""
@@ -73,6 +74,7 @@ class Report:
         supervision: Supervision,
         wall: WallClock,
         keep_free: int,
+        answers: Answers,
         ward_differs: bool = False,
         preparing: Callable[[], PreparingStatus] = PreparingStatus,
     ) -> None:
@@ -80,7 +82,8 @@ class Report:
         self.links: dict[str, LinkQuality] = {}
         self.radio: Callable[[], RadioStatus] = RadioStatus
         self.measured = 0
-        self.reviews = Reviews()
+        self.reviews = answers.reviews(pipeline.origin.utc_us)
+        self._answers = answers
         self.latency = Latency()
         self._settings = settings
         self._pipeline = pipeline
@@ -95,7 +98,7 @@ class Report:
         self._ward_differs = ward_differs
         self._preparing = preparing
         self._judge = Judge()
-        self._notices = Notices(settings.site.gateway, simulated=settings.simulated)
+        self._notices = Notices(settings.site.gateway, simulated=settings.simulated, resumed=answers.desk.resumed)
         self._rates = _Rates()
         self._certificates = Certificates(settings)
 
@@ -110,6 +113,7 @@ class Report:
         rates = self._rates.since_last({**samples, "": self.measured})
         time_us = self._pipeline.origin.to_utc_us(now_s)
         mono_s = time.monotonic()
+        present = {bed.slot.id: bed.slot.subject for bed in self._pipeline.ward}
         status = gateway_status(
             self._settings,
             time_us=time_us,
@@ -129,11 +133,31 @@ class Report:
             certificate_changes=cast("list[CertificateChange]", self._certificates.changes()),
             events=cast("EventsStatus", self._event_delays.drain()),
             incidents=[{"what": of.what, "text": of.text} for of in self._outbox.incidents.shown()[-SHOWN_INCIDENTS:]],
-            reviews=self.reviews.shown(mono_s, {bed.slot.id: bed.slot.subject for bed in self._pipeline.ward}),
+            reviews=self.reviews.shown(mono_s, present, self._answers.desk.acknowledged()),
+            over_budget=self.reviews.over_budget(mono_s, present),
         )
+        status["notices"] = self._said()
         changes = self._notices.update(mono_s, time_us, self._judge.find(mono_s, status, self._notices.ids))
-        status["notices"] = {"active": self._notices.active(time_us), "raised": dict(self._notices.counts)}
-        return status, changes
+        return status, self._answered(status, changes, mono_s, time_us)
+
+    def _said(self) -> NoticesStatus:
+        """Return what is to be said of notices beside those that stand."""
+        found: NoticesStatus = {"held_back": dict(self.reviews.held_back)}
+        if self._answers.push is not None:
+            found["push"] = self._answers.push.status()
+        return found
+
+    def _answered(self, status: Status, changes: list[NoticeStatus], mono_s: float, time_us: int) -> list[NoticeStatus]:
+        """Put into a status what stands, with what people answered; return the changes with it."""
+        active = self._answers.desk.annotate(self._notices.active(time_us), time_us)
+        changed = self._answers.desk.annotate(changes, time_us)
+        status["notices"] |= {
+            "active": active, "raised": dict(self._notices.counts), "paused": self._answers.desk.pauses(time_us),
+        }  # fmt: skip
+        self._answers.desk.stand(active, self.reviews.kept(mono_s, time_us), time_us)
+        if self._answers.push is not None:
+            self._answers.push.look(active)
+        return changed
 
     def _devices(self, now_s: float, rates: Mapping[str, float]) -> list[DeviceStatus]:
         """Return what is to be said of each device that somebody wears."""

@@ -7,15 +7,16 @@ A new change is a class here and its name in ``CHANGES``; ``gateway/wire/command
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Mapping
 from typing import Any, Final
-
-import orjson
 
 from config.protocol import misfit
 from config.settings import Device, Identifier, Placement, Section, Slot
 from gateway.ward.corrections import CorrectSession, DiscardSession
+from gateway.ward.digest import slots_digest
+from gateway.ward.entries import CorrectTest, ReportSession
+from gateway.ward.plans import Plan
+from gateway.ward.preferences import PREFERENCES, Preference
 from gateway.ward.rules import (
     RefusedError,
     as_before,
@@ -37,12 +38,10 @@ from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject
 
 ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
-TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why"})
+TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why", "note"})
 """Fields of changes in which people write what they like."""
 MOST_MARKS: Final = 500
 """Of one session: more are a program that does not stop, and each change of the ward tells all of them again."""
-LATER_FIELDS: Final[Mapping[str, object]] = {"mass_kg": None, "affected_side": "none", "heart_ceiling": None}
-"""Fields that slots had not always: a file that does not use them is the file that it was."""
 
 
 class AddBed(Section):
@@ -340,20 +339,10 @@ class ImportSlots(Section):
         )  # fmt: skip
 
 
-def slots_digest(slots: Sequence[Slot]) -> str:
-    """Return by what the slots of two configurations are told apart."""
-    found = [slot.model_dump(mode="json") for slot in slots]
-    for slot in found:
-        for name, unsaid in LATER_FIELDS.items():
-            if slot[name] == unsaid:
-                del slot[name]
-    return sha256(orjson.dumps(found)).hexdigest()
-
-
 Change = (
     AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
-    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession
-    | GatewayStarts | ImportSlots
+    | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession | Plan
+    | ReportSession | CorrectTest | GatewayStarts | ImportSlots | Preference
 )  # fmt: skip
 
 CHANGES: Final[Mapping[str, type[Change]]] = {
@@ -362,6 +351,7 @@ CHANGES: Final[Mapping[str, type[Change]]] = {
     "admit": Admit,
     "discharge": Discharge,
     "move": Move,
+    "plan": Plan,
     "add-device": AddDevice,
     "remove-device": RemoveDevice,
     "assign": Assign,
@@ -373,6 +363,9 @@ CHANGES: Final[Mapping[str, type[Change]]] = {
     "session-end": EndSession,
     "session-correct": CorrectSession,
     "session-discard": DiscardSession,
+    "session-report": ReportSession,
+    "test-correct": CorrectTest,
+    **PREFERENCES,
 }
 """What people may ask for, by its name."""
 

@@ -6,13 +6,21 @@ A word that comes twice, or after a later one, does no harm: the history goes by
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+from gateway.ward.entries import measurement_fields
 from gateway.ward.state import Session, Subject, WardState
 
 Word = tuple[str, dict[str, Any]]
-"""What it is about (``subject``, ``placement``, ``session``, ``part``, ``mark``, ``correction``), and its fields."""
+"""What it is about, and its fields.
 
+It is a ``subject``, ``plan``, ``placement``, ``session``, ``part``, ``mark`` or ``correction``.
+
+``entered`` is no word about the ward, but a measurement that people entered: it goes where measurements go.
+"""
+ENTERED: Final = "entered"
+
+PLAN = ("bands", "sessions_a_week")
 BODY = ("height_m", "leg_length_m", "mass_kg", "affected_side", "aids")
 
 
@@ -25,17 +33,35 @@ def words(before: WardState, after: WardState, *, at_us: int, by: str) -> list[W
         at_us: When, UTC microseconds.
         by: The person who made the change.
     """
-    found = [*_subjects(before, after, at_us), *_placements(before, after, at_us), *_sessions(before, after, by)]
+    found = [
+        *_subjects(before, after, at_us), *_plans(before, after, at_us), *_placements(before, after, at_us),
+        *_sessions(before, after, by),
+    ]  # fmt: skip
     return [(what, {**fields, "number": after.number}) for what, fields in found]
 
 
 def _subjects(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
     for subject in after.subjects:
-        if subject != before.subject(subject.id):
+        was = before.subject(subject.id)
+        # What a screen shows of them, and what is planned for them, is none of its business.
+        if was is None or _subject(subject, at_us) != _subject(was, at_us):
             yield "subject", _subject(subject, at_us)
     for gone in before.subjects:
         if after.subject(gone.id) is None:
             yield "subject", _subject(gone, at_us) | {"bed": "", "stay": ""}
+
+
+def _plans(before: WardState, after: WardState, at_us: int) -> Iterator[Word]:
+    """Yield what is planned for somebody from now on; who leaves has no plan any more."""
+    ids = dict.fromkeys(subject.id for subject in (*before.subjects, *after.subjects))
+    for subject in ids:
+        was, now = (_plan(ward.subject(subject)) for ward in (before, after))
+        if was != now:
+            yield "plan", {"subject": subject, "from_us": at_us, **now}
+
+
+def _plan(subject: Subject | None) -> dict[str, Any]:
+    return {name: Subject.model_fields[name].default if subject is None else getattr(subject, name) for name in PLAN}
 
 
 def _subject(subject: Subject, at_us: int) -> dict[str, Any]:
@@ -72,6 +98,8 @@ def _sessions(before: WardState, after: WardState, by: str) -> Iterator[Word]:
             yield "mark", {"session": session.id, "at_us": mark.at_us, "text": mark.text}
         for n in range(len(was.corrections) if was else 0, len(session.corrections)):
             yield "correction", _correction(session, n, by)
+        for entered in session.entered[len(was.entered) if was else 0 :]:
+            yield ENTERED, measurement_fields(session, entered)
 
 
 def _session(session: Session) -> dict[str, Any]:

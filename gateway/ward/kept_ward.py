@@ -16,7 +16,8 @@ from pathlib import Path
 from config.settings import Settings
 from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
-from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change, slots_digest
+from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change
+from gateway.ward.digest import slots_digest
 from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.rules import RefusedError, refuse_unreadable
 from gateway.ward.state import WardState

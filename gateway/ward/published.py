@@ -25,7 +25,12 @@ def published(ward: WardState) -> dict[str, Any]:
         "number": ward.number,
         "beds": [{"id": bed.id, "label": bed.label or bed.id} for bed in ward.beds],
         "subjects": [
-            {"id": one.id, "bed": one.bed, "since_us": one.since_us, "height_m": one.height_m} for one in ward.subjects
+            {
+                "id": one.id, "bed": one.bed, "since_us": one.since_us, "height_m": one.height_m,
+                "bands": one.bands, "sessions_a_week": one.sessions_a_week,
+                "notices": list(one.notices), "feedback": one.feedback and one.feedback.model_dump(),
+            }
+            for one in ward.subjects
         ],
         "devices": [
             {

@@ -89,7 +89,7 @@ def as_before(subject: Subject, before: Subject | None) -> Subject:
     """Keep of somebody who stays what a configuration does not say."""
     if before is None:
         return subject
-    kept = ["leg_length_m", "aids"]
+    kept = ["leg_length_m", "aids", "bands", "sessions_a_week", "notices", "feedback"]
     kept += ["heart_ceiling"] if subject.heart_ceiling is None else []
     kept += ["mass_kg"] if subject.mass_kg is None else []
     kept += ["affected_side"] if subject.affected_side == "none" else []

@@ -25,6 +25,22 @@ class Bed(Section):
     label: str = ""
 
 
+SHOWN_OF = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,47}$")]
+"""What is shown: a placement, a channel or a metric, by its name."""
+NoticeKind = Literal["fall_event", "ceiling_exceeded"]
+
+
+class Feedback(Section):
+    """What somebody is shown of their own movement (`gateway.ward.preferences.ChooseFeedback` says what each is)."""
+
+    kind: Literal["lean", "turning", "joint", "metric"]
+    of: SHOWN_OF
+    side: Literal["left", "right", "both", "none"] = "none"
+    low: float
+    high: float
+    shape: Literal["bar", "number"] = "bar"
+
+
 class Subject(Section):
     """Somebody who is there, by pseudonym.
 
@@ -40,6 +56,10 @@ class Subject(Section):
         aids: Walking aids, free text.
         protocol: Of the time in which no session runs.
         stay: Session id of that time.
+        bands: Group of the bands that a change of theirs is held against; empty: none was chosen.
+        sessions_a_week: How many sessions are planned; 0: no number is.
+        notices: Movement notices that are raised of them; none unless somebody chose so.
+        feedback: What they are shown of their own movement.
     """
 
     id: Identifier
@@ -53,6 +73,10 @@ class Subject(Section):
     aids: FREE_TEXT = ""
     protocol: FREE_TEXT = STAY
     stay: str
+    bands: str = ""
+    sessions_a_week: int = 0
+    notices: tuple[NoticeKind, ...] = ()
+    feedback: Feedback | None = None
 
 
 class Equipment(Section):
@@ -74,6 +98,26 @@ class Mark(Section):
 
     at_us: int
     text: FREE_TEXT
+
+
+class Entered(Section):
+    """A value that somebody entered into a session (`gateway.ward.entries`).
+
+    Attributes:
+        metric: Id in the catalogue.
+        value: In the catalogue's unit.
+        algorithm: How it came about: reported, of a form, or computed from times that were corrected.
+        start_us: First instant that it describes, UTC microseconds.
+        end_us: The last.
+        at_us: When it was entered.
+    """
+
+    metric: str
+    value: float
+    algorithm: str
+    start_us: int
+    end_us: int
+    at_us: int
 
 
 class Correction(Section):
@@ -113,6 +157,7 @@ class Session(Section):
         notes: Free text.
         discarded: Whether it is not to be used. Nothing of it is deleted.
         corrections: What was corrected, the oldest first.
+        entered: What people entered by hand, the oldest first.
     """
 
     id: str
@@ -127,6 +172,7 @@ class Session(Section):
     notes: FREE_TEXT = ""
     discarded: bool = False
     corrections: tuple[Correction, ...] = ()
+    entered: tuple[Entered, ...] = ()
 
     @property
     def made_subject(self) -> str:

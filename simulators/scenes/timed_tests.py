@@ -6,7 +6,7 @@ one bed to the next patients are more severely impaired. What they do when is kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ from simulators.sensing.imu import Imperfections, Imu
 from simulators.sensing.loss import Loss
 
 MOST_ROUNDS = 200
+TESTS = ("tug", "5xsts", "balance", "10mwt")
+"""What a patient does in a round, in this order, by the words of protocols."""
 REST_S = 20.0
 """Sitting between two rounds."""
 SEVERITIES = (0.05, 0.3, 0.55, 0.8)
@@ -66,7 +68,14 @@ class TestWard(NamedTuple):
 
 
 def timed_tests(
-    *, beds: int, ports: Path, rounds: int = 10, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = ()
+    *,
+    beds: int,
+    ports: Path,
+    rounds: int = 10,
+    seed: int = 0,
+    speed: float = 1.0,
+    faults: Sequence[Fault] = (),
+    only: Collection[str] = TESTS,
 ) -> TestWard:
     """Return a ward of patients who are tested; the same for the same seed.
 
@@ -77,40 +86,49 @@ def timed_tests(
         seed: Who the people are and how their sensors are imperfect.
         speed: Simulated seconds in a real one.
         faults: What goes wrong.
+        only: Which tests are done, of `TESTS`.
 
     Raises:
-        ValueError: if there are too many beds or rounds, or a fault names a device that is not there.
+        ValueError: if there are too many beds or rounds, a test is none of ours, or a fault names a device that is not
+            there.
     """
     if not 1 <= beds <= MOST_BEDS:
         raise ValueError(f"a ward has 1 to {MOST_BEDS} beds, not {beds}")
     if not 1 <= rounds <= MOST_ROUNDS:
         raise ValueError(f"patients are tested in 1 to {MOST_ROUNDS} rounds, not {rounds}")
+    if unknown := set(only) - set(TESTS):
+        raise ValueError(f"{', '.join(sorted(unknown))}: patients do {', '.join(TESTS)}")
     hub, timeline = Hub(), Timeline(speed=speed, running=False)
-    people = [_Person(number, seed, rounds) for number in range(1, beds + 1)]
+    people = [_Person(number, seed, rounds, only) for number in range(1, beds + 1)]
     scene = Scene(hub, timeline, [person.bed(hub, timeline, ports) for person in people], faults)
     scene.check()
     return TestWard(scene, {person.name: person.truth for person in people})
 
 
-def one_round(number: int) -> Iterator[Item]:
+def one_round(number: int, only: Collection[str] = TESTS) -> Iterator[Item]:
     """Yield what a patient does in a round; both ways of turning have their turn."""
     yield Staying(REST_S)
-    yield from timed_up_and_go(left=number % 2 == 0)
-    yield from sit_to_stand(5)
-    yield Rising()
-    yield from quiet_stance(30.0)
-    yield from ten_metre_walk()
-    yield SittingDown()
+    if "tug" in only:
+        yield from timed_up_and_go(left=number % 2 == 0)
+    if "5xsts" in only:
+        yield from sit_to_stand(5)
+    if {"balance", "10mwt"} & set(only):
+        yield Rising()
+        if "balance" in only:
+            yield from quiet_stance(30.0)
+        if "10mwt" in only:
+            yield from ten_metre_walk()
+        yield SittingDown()
 
 
 class _Person:
     """Who is tested; all drawn once from the seed."""
 
-    def __init__(self, number: int, seed: int, rounds: int) -> None:
+    def __init__(self, number: int, seed: int, rounds: int, only: Collection[str]) -> None:
         self._number, self.name = number, f"bed-{number}"
         self._random = np.random.default_rng([seed, number, 0x7E57])
         self._who: Patient = patient(self._draw() % 10_000, SEVERITIES[(number - 1) % len(SEVERITIES)])
-        script = [item for k in range(rounds) for item in one_round(k)]
+        script = [item for k in range(rounds) for item in one_round(k, only)]
         self._figure: PatientFigure
         self.truth, self._figure = play(script, self._who, "sitting", seed)
 

@@ -91,6 +91,11 @@ class TestContract(DriverContract):
             wires.append(wire)
         return data(*wires)
 
+    def packed(self, count: int) -> list[Frame]:
+        """Return packets as the driver has a device send them where nothing more is asked for: laid out alike."""
+        motions = (((0x04, vector(0.01 * k, 0, -1)), (0x05, vector(0.25, 0, -0.5))) for k in range(count))
+        return data(*(stamped((k + 1) * PERIOD_NS, *own, delta=PERIOD_NS) for k, own in enumerate(motions)))
+
     def resplit(self, frames: list[Frame], cuts: list[int]) -> list[Frame]:
         return data(*cut(b"".join(frame.data for frame in frames), cuts))
 

@@ -37,6 +37,13 @@ def test_chair_stands_are_counted_and_timed(placement: str) -> None:
     assert missed(chair(SIX, placement)) == []
 
 
+@NEEDS_TRANSFERS
+def test_a_thigh_sees_the_rise_of_a_weak_patient_to_its_end() -> None:
+    [counted, rise] = chair([patients(50)[40]], "left_thigh")
+    assert counted.met
+    assert rise.value < 0.3, "it ended in the middle of the rise"
+
+
 def test_ten_metres_have_their_speed_from_the_strides_of_the_feet() -> None:
     assert missed(walks(SIX)) == []
 

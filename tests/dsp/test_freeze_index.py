@@ -46,6 +46,18 @@ def test_it_does_not_matter_how_the_sensor_is_strapped_on() -> None:
     assert [v.value for v in values(acc @ turn)] == pytest.approx([v.value for v in values(acc)])
 
 
+def test_legs_that_are_fed_together_have_what_each_has_alone() -> None:
+    legs = [moving(hz, seed=seed) for seed, hz in enumerate((0.7, 1.0, 3.0, 6.0))] + [np.zeros((1280, 3))]
+    at = np.arange(1280)
+    together = [FreezeIndex(RATE_HZ, still=0.1) for _ in legs]
+    for part in (slice(i, i + 130) for i in range(0, 1280, 130)):
+        FreezeIndex.feed([(leg, at[part], acc[part]) for leg, acc in zip(together, legs, strict=True)])
+    for leg, acc in zip(together, legs, strict=True):
+        alone = list(FreezeIndex(RATE_HZ, still=0.1).process(at, acc))
+        assert [repr(each) for each in leg.process(at, acc)] == [repr(each) for each in alone]
+        assert len(alone) == 33
+
+
 @settings(deadline=None)
 @given(st.integers(1, 400), st.lists(st.tuples(st.integers(0, 900), st.integers(1, 700)), max_size=3))
 def test_any_chunking_gives_the_same(chunk: int, gaps: list[tuple[int, int]]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
+from dsp.transfers.found import ESTIMATED
 from dsp.transfers.measured import MARKS_ALONE, NOTHING, PHASES, TUG_METRICS, TransferTest
 from tests.dsp.chair_body import RATE_HZ, ChairBody, Signal
 
@@ -49,6 +50,19 @@ def test_a_session_of_the_test_gives_its_total_and_phases_once() -> None:
     assert power.value is not None
     assert power.value > 100
     assert found["sit_to_stand_lean"][0].value == pytest.approx(38, abs=6)
+
+
+@pytest.mark.parametrize("placement", ["thigh"])
+def test_a_limb_estimates_where_a_test_begins_and_says_so(placement: Any) -> None:
+    body = ChairBody(seed=1).tug(1.3)
+    found = run(body.sensed(placement), "tug", placement=placement)
+    for metric in ("tug_total", "tug_sit_to_stand", "tug_turn_to_sit", "sit_to_stand_time", "stand_to_sit_time"):
+        assert {(one.quality, ESTIMATED[placement] in one.reason) for one in found[metric]} == {("degraded", True)}
+    assert {one.quality for one in found["tug_turn_180"]} == {"ok"}
+    begin, end = body.truth[0].start - 40, body.truth[-1].end + 30
+    marks = ((begin, "start", begin), (end, "stop", end))
+    marked = run(body.sensed(placement), "tug", placement=placement, marks=marks)["tug_total"][-1]
+    assert (marked.quality, marked.reason) == ("ok", "")
 
 
 def test_marks_go_before_what_was_found() -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dsp.falls.fall import FallDetector
-from dsp.posture.blocks import Blocks
+from dsp.posture.blocks import Blocks, turns_of
 from dsp.posture.posture import PostureDetector, watch_of
-from dsp.posture.watch import KEPT_BLOCKS
+from dsp.posture.watch import KEPT_BLOCKS, Look, Watch
 from tests.dsp.falling import Floats, Motion, fall, sensed, steps
 
 Index = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -68,7 +68,7 @@ def test_blocks_hold_the_samples_of_their_time(rate_hz: float) -> None:
     acc = rng.normal(0.0, 3.0, (len(index), 3))
     size = np.linalg.norm(acc, axis=1)
     blocks = Blocks(rate_hz)
-    for turn in [*blocks.process(index, acc), *blocks.finish()]:
+    for turn in turns_of([each for each in (blocks.complete(index, acc), blocks.finish()) if each]):
         for place in range(10):
             inside = np.floor(index * (20 / rate_hz)) == 10 * turn.number + place
             if not inside.any():
@@ -77,3 +77,25 @@ def test_blocks_hold_the_samples_of_their_time(rate_hz: float) -> None:
             np.testing.assert_allclose(turn.acc[place], acc[inside].mean(axis=0), atol=1e-12)
             assert turn.peak[place] == pytest.approx(size[inside].max())
             assert turn.peak_at[place] == index[inside][size[inside].argmax()]
+
+
+def test_sensors_that_are_fed_together_show_what_each_shows_alone() -> None:
+    places = [(rate_hz, placement) for rate_hz in (25.0, 51.2, 100.0) for placement in ("lower_back", "thigh", "wrist")]
+    moves = [walk_and_fall(placement, rate_hz) for rate_hz, placement in places]
+    watches = [watch_of(*each) for each in places]
+    watchers = [watch.watcher() for watch in watches]
+    for second in range(0, 60, 2):
+        fed = []
+        for (rate_hz, _), (index, acc), watch in zip(places, moves, watches, strict=True):
+            part = slice(*np.searchsorted(index, (second * rate_hz, (second + 2) * rate_hz)))
+            fed.append((watch, index[part], acc[part]))
+        Watch.feed(fed)
+    for each, watcher, (index, acc) in zip(places, watchers, moves, strict=True):
+        alone = list(watch_of(*each).watcher().process(index, acc))
+        assert len(alone) > 40
+        assert [seen(look) for look in watcher.process(index, acc)] == [seen(look) for look in alone]
+
+
+def seen(look: Look) -> tuple[object, ...]:
+    """Return all that a look shows, to the bit."""
+    return look.end, look.gap, look.n_known, look.force.tobytes(), look.walked.tobytes(), look.stir, look.acc.tobytes()

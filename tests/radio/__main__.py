@@ -64,6 +64,8 @@ async def try_drivers(drivers: Sequence[str], *, over_bluez: bool) -> list[Outco
                         outcomes.append(await attempt(driver, number, hub, radio, folder))
                 except TimeoutError:
                     outcomes.append(Outcome(driver, fault=f"no end within {4 * STEP_S:g} s"))
+                except Exception as problem:  # noqa: BLE001 - of one driver: the others are tried all the same
+                    outcomes.append(Outcome(driver, fault=f"{type(problem).__name__}: {problem}"))
                 print(outcomes[-1], flush=True)
     return outcomes
 

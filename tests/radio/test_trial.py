@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from drivers.driver import Driver
+from drivers.registry import make_driver
+from tests.radio import trial
 from tests.radio.__main__ import CANNOT_RUN, main, try_drivers
 from tests.radio.virtual_adapter import VHCI
 
@@ -17,6 +20,25 @@ async def test_a_driver_is_tried_without_bluez_and_one_without_simulator_is_miss
     assert list(right.times) == ["stream", "back from a lost link", "back from an absence"]
     assert right.samples["heart_rate"] >= 9
     assert str(missed).startswith("FAIL no_such_driver")
+
+
+async def test_a_driver_that_wants_options_has_those_of_its_device() -> None:
+    (declared,) = await try_drivers(["declared_ble"], over_bluez=False)
+    assert not declared.fault
+    assert declared.samples["imu"] >= 9
+
+
+async def test_a_trial_that_fails_at_one_driver_goes_on_with_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    def fails(name: str, *options: object) -> Driver:
+        if name == "thermometer":
+            raise ValueError("no such thing")
+        return make_driver(name, *options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial, "make_driver", fails)
+    wrong, right = await try_drivers(["thermometer", "heart_rate"], over_bluez=False)
+    assert wrong.fault == "ValueError: no such thing"
+    assert not right.fault
 
 
 @pytest.mark.skipif(os.path.exists(VHCI), reason="this machine has a virtual adapter")  # noqa: PTH110

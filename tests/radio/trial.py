@@ -89,7 +89,7 @@ async def _let_go(placed: PlacedDevice) -> None:
 
 async def _follow(placed: PlacedDevice, radio: Finder, outcome: Outcome) -> None:
     device = placed.device
-    async with watching(make_driver(placed.driver), radio=radio, address=placed.address) as watched:
+    async with watching(make_driver(placed.driver, placed.options), radio=radio, address=placed.address) as watched:
         await _step(outcome, watched, placed, "stream", count=1)
         await device.drop()
         await _step(outcome, watched, placed, "back from a lost link", count=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from bumble.transport.vhci import open_vhci_transport
 
@@ -50,10 +50,11 @@ async def _name() -> str:
     """Wait until BlueZ has the adapter switched on, and return its name."""
     async with asyncio.timeout(APPEARS_S):
         while True:
-            for path, of in (await managed_objects()).items():
-                props = of.get(ADAPTER, {})
-                if props.get("Address") == ADDRESS and props.get("Powered"):
-                    return path.rsplit("/", 1)[1]
+            with suppress(AdapterError):  # a slow computer answers later: it is asked again, within the bound
+                for path, of in (await managed_objects()).items():
+                    props = of.get(ADAPTER, {})
+                    if props.get("Address") == ADDRESS and props.get("Powered"):
+                        return path.rsplit("/", 1)[1]
             await asyncio.sleep(LOOK_S)
 
 

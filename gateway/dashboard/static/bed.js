@@ -5,7 +5,10 @@ import * as changes from "./changes.js";
 import { changeAt } from "./change.js";
 import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask as question, follow, now } from "./live.js";
+import { bandGroups, plan, planFacts } from "./plan.js";
+import { chooseNotices } from "./preferences.js";
 import { mayChange, rights } from "./rights.js";
+import { signedIn } from "./session.js";
 import { clock, duration, long, side, state as stateWords } from "./words.js";
 
 const SAID_MS = 20_000; // so long it stands what was done
@@ -16,6 +19,7 @@ let told = null;
 let may = [];
 let until = { number: 0, at: 0 };
 let hide = 0;
+let reads = false; // reports and trends
 
 const labelOf = (bed) => (GATEWAY ? `${bed.label} of ${GATEWAY}` : bed.label); // another gateway may have one of the same name
 const card = () => ({ bed: told.bed && { ...told.bed, label: labelOf(told.bed) }, others: told.others, devices: told.devices, now: now() });
@@ -78,9 +82,12 @@ function showPatient({ subject }) {
     ["Pseudonym", subject.id],
     ["In this bed since", since(subject.since_us)],
     ["Height", subject.height_m === null ? "not told" : `${subject.height_m.toFixed(2)} m`],
+    ...planFacts(subject),
   ] : [["In this bed", "nobody"]], fact, updateFact);
   offer($("patient-actions"), subject ? [
     { text: "Move …", change: "move", ask: () => changes.move(card) },
+    { text: "Plan …", change: "plan", ask: () => plan(card) },
+    { text: "Notices …", change: "notices-choose", ask: () => chooseNotices(card) },
     { text: "Discharge …", change: "discharge", ask: () => changes.discharge(card) },
   ] : [{ text: "Admit …", change: "admit", first: true, ask: () => changes.admit(card) }]);
 }
@@ -133,16 +140,21 @@ function showSession({ subject, session, ended, worn }) {
   ] : ready ? [{ text: "Start a session …", change: "session-start", first: true, ask: () => changes.start(card) }] : []);
 }
 
+const reportOf = ({ id, subject }) => new URL(`report/${encodeURIComponent(id)}?subject=${encodeURIComponent(subject)}`, ROOT).href;
+
 function makeEnded() {
   return make("li", {}, make("p", { className: "place" }, make("span"), make("span", { className: "device" })),
-    make("div", { className: "actions" }));
+    make("div", { className: "actions" }), make("a", { className: "button-link", textContent: "Report", hidden: true }));
 }
 
 function updateEnded(item, session) {
-  const [what, actions] = item.children;
+  const [what, actions, report] = item.children;
   const protocol = changes.protocolWords(session.protocol);
   say(what.children[0], `${protocol}${session.discarded ? " (discarded)" : ""}`);
   say(what.children[1], `${since(session.started_us)} to ${clock(session.ended_us / 1e6, false)}`);
+  report.hidden = !reads;
+  report.href = reportOf(session);
+  report.setAttribute("aria-label", `Report of ${protocol} of ${since(session.started_us)}`);
   offer(actions, [
     { text: "Correct …", change: "session-correct", label: `Correct ${protocol} of ${since(session.started_us)}`, ask: () => changes.correct(session) },
     { text: session.discarded ? "Take back …" : "Discard …", change: "session-discard",
@@ -158,7 +170,8 @@ function show() {
   $("card").hidden = !bed;
   $("empty").hidden = Boolean(bed);
   say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
-  $("live").hidden = !bed;
+  $("live").hidden = $("feedback").hidden = !bed;
+  $("test").hidden = !bed || !may.includes("session-start");
   if (!bed) return;
   say($("label"), labelOf(bed));
   document.title = `${labelOf(bed)} · rehab-gateway`;
@@ -166,13 +179,19 @@ function show() {
   say($("subject"), who);
   if (spoken !== null && spoken !== who) speak(`${labelOf(bed)}: ${who}`);
   spoken = who;
+  $("trend").hidden = !reads || !bed.subject;
+  if (bed.subject) $("trend").href = new URL(`trend/${encodeURIComponent(bed.subject.id)}`, ROOT).href;
   showPatient(bed);
   showSensors(bed);
   showSession(bed);
   dialog.refresh();
 }
 
+$("feedback").href = new URL(ofGateway(`feedback/${encodeURIComponent(name)}`), ROOT).href;
 $("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
+$("test").href = new URL(ofGateway(`test/${encodeURIComponent(name)}`), ROOT).href;
 mayChange.then((found) => { may = found; show(); });
+signedIn.then((session) => { reads = !session.role || session.reads === true; show(); });
+bandGroups.then(show);
 rights($("rights"));
 follow(ofGateway(`?bed=${encodeURIComponent(name)}`), (state) => { told = state; show(); });

@@ -1,4 +1,4 @@
-// A change of the ward: asked for once, and what became of it.
+// A change of the ward, or an answer to a notice: asked for once, and what became of it.
 
 import { ROOT } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
@@ -20,10 +20,13 @@ export function changeAt(name) {
 }
 
 // Returns {number, session …} of a change that was made, else {error}; with `unknown` where it may have been made.
-export async function change(name, fields, key) {
+export const change = (name, fields, key) => send(`api/ward/${name}`, gateway, fields, key);
+
+// The same of anything that is asked of a gateway by its name.
+export async function send(path, of, fields, key) {
   const { user } = await signedIn; // whose name stands on this page
   try {
-    const response = await fetch(new URL(`api/ward/${name}?gateway=${encodeURIComponent(gateway)}`, ROOT), {
+    const response = await fetch(new URL(`${path}?gateway=${encodeURIComponent(of)}`, ROOT), {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key, "Signed-In-As": user },
       body: JSON.stringify(fields),

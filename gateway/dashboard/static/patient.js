@@ -7,6 +7,7 @@ import { ExoskeletonCycles } from "./exoskeleton_cycles.js";
 import { Joints } from "./joints.js";
 import { follow, loadCatalogue, now, silence, speakStale } from "./live.js";
 import { Newest } from "./newest.js";
+import { mayChange } from "./rights.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
 import { Tests } from "./tests.js";
@@ -225,5 +226,7 @@ function show({ slot: patient }) {
   for (const [trend, metric, sides] of trends) trend.take(pick(patient.values, metric, sides), patient, now());
 }
 
+$("test").href = new URL(ofGateway(`test/${encodeURIComponent(slot)}`), ROOT).href;
+mayChange.then((may) => { $("test").hidden = !may.includes("session-start"); });
 $("card").href = new URL(ofGateway(`bed/${encodeURIComponent(slot)}`), ROOT).href;
 follow(ofGateway(`?slot=${encodeURIComponent(slot)}`), show);

@@ -4,7 +4,10 @@ import { ROOT, make } from "./dom.js";
 
 const SAY_EVERY_MS = 30_000; // often enough for the shortest lock, seldom enough not to matter
 const ANSWER_MS = 8000;
+const AFTER_MS = 2000; // past the moment at which the server locks, so that it has
 let said = 0;
+let idle = 0; // milliseconds without a person until the page locks; 0: never
+let locking = 0;
 let leaving = false; // signs out: the end of the live state, which comes with it, is not to lead elsewhere
 let known;
 
@@ -26,13 +29,36 @@ async function begin() {
       make("button", { type: "submit" }, "Sign out"));
     form.addEventListener("submit", () => { leaving = true; });
     document.querySelector(".top").append(form);
+    if (session.role !== "viewer") lockable(session);
     for (const sign of ["pointerdown", "keydown", "pointermove"]) addEventListener(sign, here, { passive: true });
   } catch { // no connection: the banner says it
     setTimeout(begin, SAY_EVERY_MS);
   }
 }
 
+// A person's page locks: by a button, and by itself when nobody has touched it for long. A screen on a wall does not.
+function lockable(session) {
+  idle = session.idle_s * 1000;
+  const form = make("form", { method: "post", action: address("lock").href, className: "lock" },
+    make("input", { type: "hidden", name: "next", value: place() }),
+    make("a", { href: address("pin").href }, "PIN"),
+    make("button", { type: "submit" }, "Lock"));
+  form.addEventListener("submit", () => { leaving = true; });
+  document.querySelector(".top").append(form);
+  lockLater();
+}
+
+// Also where nothing streams; another window of this person may have kept the session: then it is asked again.
+function lockLater() {
+  clearTimeout(locking);
+  if (idle) locking = setTimeout(() => { leaveIfOver(); lockLater(); }, idle + AFTER_MS);
+}
+
+// This page as the server knows it, behind whatever proxy.
+const place = () => `/${location.pathname.slice(ROOT.pathname.length)}${location.search}`;
+
 function here() {
+  lockLater();
   if (Date.now() - said < SAY_EVERY_MS) return;
   said = Date.now();
   asked("api/active", { method: "POST" }).catch(() => { said = 0; });
@@ -43,8 +69,7 @@ export async function leaveIfOver() {
   try {
     const response = await asked("api/session");
     if (response.status !== 401 || leaving) return;
-    const next = `/${location.pathname.slice(ROOT.pathname.length)}${location.search}`; // as the server knows it, behind whatever proxy
-    location.assign(address(`login?next=${encodeURIComponent(next)}`));
+    location.assign(address(`login?next=${encodeURIComponent(place())}`));
   } catch {
     // No connection: the banner says it.
   }

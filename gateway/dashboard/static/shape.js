@@ -35,6 +35,16 @@ const PAGES = {
     number: perhaps(number), bed: perhaps(bed), others: list(object({ id: text, label: text, taken: truth })),
     devices: list(object({ id: text, driver: text, bed: perhaps(text), placement: perhaps(text) })),
   },
+  test: {
+    number: perhaps(number), bed: perhaps(bed), live: object({ steps: number, turns: number, rises: number }), session_of_numbers: text, signals: object({}),
+    results: list(object({ metric: text, side: text, value: perhaps(number), quality: text, reason: text, start_us: number, end_us: number, algorithm: text, session: text })),
+  },
+  feedback: {
+    feedback: object({
+      id: text, label: text, subject: text, devices: list(device), value,
+      chosen: perhaps(object({ kind: text, of: text, side: text, low: number, high: number, shape: text })),
+    }),
+  },
   patient: {
     slot: object({
       ...about, values: list(value), cycles: list(object({ joint: text, side: text, end_us: number })),

@@ -4,26 +4,27 @@ import { $, keep, make, say } from "./dom.js";
 import { cell, updateCell } from "./newest.js";
 import { clock } from "./words.js";
 
+const BY_HAND = "by-hand/1"; // stands beside what was found
 const COLUMNS = [["left"], ["right"], ["both", "none"]];
 
 export class Tests {
   constructor(catalogue) {
-    this.metrics = Object.values(catalogue).filter(({ kind }) => kind === "test");
+    this.metrics = Object.values(catalogue).filter(({ kind, id }) => kind === "test" || (kind === "reported" && id !== "form_answer"));
     const head = ["Test", "Left", "Right", "Both", "Unit", "At"].map((text) => make("th", { scope: "col", textContent: text }));
     $("tests-table").append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
   }
 
   show(tests) {
-    const rows = this.metrics.map((metric) => ({
-      metric,
-      shown: COLUMNS.map((sides) => tests.find(({ metric: id, side }) => id === metric.id && sides.includes(side))),
-    })).filter(({ shown }) => shown.some(Boolean));
+    const rows = this.metrics.flatMap((metric) => [false, true].map((byHand) => ({
+      metric, byHand,
+      shown: COLUMNS.map((sides) => tests.find(({ metric: id, side, algorithm }) => id === metric.id && sides.includes(side) && (algorithm === BY_HAND) === byHand)),
+    }))).filter(({ shown }) => shown.some(Boolean));
     $("tests").hidden = !rows.length;
     keep($("tests-table").tBodies[0], rows,
       () => make("tr", {}, make("th", { scope: "row" }), ...COLUMNS.map(() => make("td")), make("td"), make("td")),
-      (row, { metric, shown }) => {
+      (row, { metric, byHand, shown }) => {
         const last = Math.max(...shown.filter(Boolean).map(({ end_us }) => end_us)) / 1e6;
-        say(row.children[0], metric.title);
+        say(row.children[0], byHand ? `${metric.title}, times corrected` : metric.title);
         if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
         shown.forEach((value, i) => updateCell(row.children[i + 1], COLUMNS[i][0], cell(metric, value, last)));
         say(row.children[4], metric.unit_text);

@@ -1,18 +1,30 @@
 // The ward: one tile a bed, readable from across the room.
 
+import { Ask } from "./ask.js";
 import { makeChip, updateChip } from "./chip.js";
 import { $, ROOT, keep, make, mark, say, speak } from "./dom.js";
 import { calledOut, isStopped } from "./exoskeleton.js";
+import { Kiosk } from "./kiosk.js";
 import { follow, loadCatalogue, silence, now } from "./live.js";
-import { inOneLine, showNotices } from "./notices.js";
+import * as answers from "./notice_answers.js";
+import { at, inOneLine, showNotices } from "./notices.js";
+import { signedIn } from "./session.js";
+import { SHOWS, SORTS, asKiosk, choice, choose, chosen, isEmpty, numbersOf } from "./wall.js";
 import { ACTIVITY, STALE_S, age, clock, duration, reading } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
 const NEW_S = 600; // so long a tile says that its patient is new
 const PAGE = 24; // tiles: more are not readable at a glance
-const FIGURES = ["cadence", "heart_rate"];
+const LISTED = 2; // notices above the beds of a wall; the tiles have theirs
+const SAID_MS = 20_000;
+const HEART = "heart_rate";
 
 const catalogue = await loadCatalogue();
+const { role, may_answer: may = [] } = await Promise.race([signedIn, new Promise((done) => { setTimeout(done, 3000, {}); })]);
+const numbers = numbersOf(catalogue);
+if (!numbers.includes(choice.number)) choice.number = numbers[0];
+const kiosk = asKiosk(role) ? new Kiosk(() => { page += 1; show(); }) : null;
+let state = null;
 let slots = [];
 let notices = [];
 let page = 0;
@@ -47,62 +59,71 @@ function updateFigure(node, id, shown) {
 }
 
 const ageOf = (slot) => (slot.age_s === null ? null : slot.age_s + silence());
+const isStale = (slot) => (ageOf(slot) ?? Infinity) > STALE_S;
+const noticesOf = (slot) => notices.filter((notice) => notice.slot === slot.id && notice.gateway === slot.gateway);
+const labelOf = (bed, gateway) => slots.find((slot) => slot.id === bed && slot.gateway === gateway)?.label ?? (bed || "the gateway");
 
-const isEmpty = (slot) => slot.known === true && !slot.subject && !slot.session;
-
-function updateTile(tile, slot) {
-  const seconds = ageOf(slot);
-  const stale = seconds !== null && seconds > STALE_S;
-  mark(tile, `tile${seconds === null ? " empty-slot" : ""}${stale ? " stale" : ""}${slot.alarms.length ? " alarmed" : ""}`);
-  const link = tile.querySelector("a");
+function updateLink(link, slot) {
+  say(link, slot.label);
+  if (kiosk) return; // nobody is there to follow it
   const whose = slot.gateway ? `?gateway=${encodeURIComponent(slot.gateway)}` : "";
   const address = new URL(`patient/${encodeURIComponent(slot.id)}${whose}`, ROOT).href;
   if (link.getAttribute("href") !== address) link.href = address;
-  say(link, slot.label);
+}
+
+function sensors(devices) {
+  const streaming = devices.filter((device) => device.state === "streaming").length;
+  const of = streaming === devices.length ? "" : `${streaming} of `;
+  return `${of}${devices.length} ${devices.length === 1 ? "sensor" : "sensors"}`;
+}
+
+function updateWho(tile, slot) {
   const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
   const fresh = since !== null && now() - since < NEW_S ? ` · new since ${clock(since, false)}` : "";
+  const doing = slot.protocol && slot.protocol !== "free_walk" ? slot.protocol.replaceAll("_", " ") : "";
   const who = isEmpty(slot) ? "empty" : `${slot.subject}`;
-  say(tile.querySelector(".subject"), `${[who, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
-  const [name, shape, word] = stale || seconds === null ? ACTIVITY[""] : ACTIVITY[slot.activity] ?? ACTIVITY[""];
-  const activity = tile.querySelector(".activity");
-  mark(activity, `activity ${name}`);
-  say(activity.children[0], shape);
-  say(activity.children[1], word);
-  const figures = tile.querySelectorAll(".figure");
-  FIGURES.forEach((id, i) => updateFigure(figures[i], id, slot.values[id]));
+  const worn = kiosk && slot.devices.length ? sensors(slot.devices) : ""; // a wall has no room for a chip each
+  say(tile.querySelector(".subject"), `${[who, doing, worn, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
+}
+
+function updateActivity(node, name, shape, word) {
+  mark(node, `activity ${name}`);
+  say(node.children[0], shape);
+  say(node.children[1], word);
+}
+
+function updateLines(tile, slot) {
   const alarm = tile.querySelector(".tile-alarm");
   const called = calledOut(slot.alarms, now());
   alarm.hidden = !called;
   say(alarm, called);
   const line = tile.querySelector(".tile-notice");
-  const [noticeShape, noticeWords] = inOneLine(notices.filter((notice) => notice.slot === slot.id && notice.gateway === slot.gateway));
-  line.hidden = !noticeWords;
-  say(line.children[0], noticeShape);
-  say(line.children[1], noticeWords);
+  const [shape, words, quiet] = inOneLine(noticesOf(slot));
+  line.hidden = !words;
+  mark(line, `tile-notice${quiet ? " quiet" : ""}`);
+  say(line.children[0], shape);
+  say(line.children[1], words);
+}
+
+function updateTile(tile, slot) {
+  const seconds = ageOf(slot);
+  const stale = seconds !== null && seconds > STALE_S;
+  mark(tile, `tile${seconds === null ? " empty-slot" : ""}${stale ? " stale" : ""}${slot.alarms.length ? " alarmed" : ""}`);
+  updateLink(tile.querySelector("a"), slot);
+  updateWho(tile, slot);
+  updateActivity(tile.querySelector(".activity"), ...(stale || seconds === null ? ACTIVITY[""] : ACTIVITY[slot.activity] ?? ACTIVITY[""]));
+  const figures = tile.querySelectorAll(".figure");
+  [choice.number, HEART].forEach((id, i) => updateFigure(figures[i], id, slot.values[id]));
+  updateLines(tile, slot);
   keep(tile.querySelector(".chips"), slot.devices, makeChip, updateChip);
-  const words = isEmpty(slot) ? "Nobody is in this bed" : seconds === null ? "No data yet" : stale ? `No data for ${duration(seconds)}` : `Data ${age(seconds)}`;
+  const bare = !isEmpty(slot) && slot.devices.length === 0 ? "No sensor is worn. " : "";
+  const words = isEmpty(slot) ? "Nobody is in this bed" : seconds === null ? `${bare}No data yet` : stale ? `No data for ${duration(seconds)}` : `Data ${age(seconds)}`;
   say(tile.querySelector(".age"), words);
 }
 
-function chosen() {
-  const wanted = $("find").value.trim().toLowerCase();
-  return slots.filter((slot) => `${slot.label} ${slot.id} ${slot.subject} ${slot.gateway ?? ""}`.toLowerCase().includes(wanted));
-}
-
-function show() {
-  const found = chosen();
-  const pages = Math.max(1, Math.ceil(found.length / PAGE));
-  page = Math.min(page, pages - 1);
-  keep($("tiles"), found.slice(page * PAGE, (page + 1) * PAGE), makeTile, updateTile);
-  $("tiles").classList.toggle("few", found.length <= FEW);
-  $("empty").hidden = found.length > 0;
-  say($("empty"), slots.length ? "No bed matches." : "No beds yet: the gateway has not told of any.");
-  $("pager").hidden = pages < 2;
-  say($("page"), `${page + 1} of ${pages}`);
-  $("previous").disabled = page === 0;
-  $("next").disabled = page === pages - 1;
-  const stale = slots.filter((slot) => !isEmpty(slot) && (ageOf(slot) ?? Infinity) > STALE_S).length;
-  const walking = slots.filter((slot) => slot.activity === "walking" && ageOf(slot) <= STALE_S).length;
+function showCounts() {
+  const stale = slots.filter((slot) => !isEmpty(slot) && isStale(slot)).length;
+  const walking = slots.filter((slot) => slot.activity === "walking" && !isStale(slot)).length;
   const beds = `${slots.length} ${slots.length === 1 ? "bed" : "beds"}`;
   const more = beyond ? ` and ${beyond.toLocaleString("en-GB")} more that are not shown` : "";
   const stopped = slots.filter((slot) => isStopped(slot.alarms)).map((slot) => slot.label);
@@ -110,15 +131,108 @@ function show() {
   const counts = slots.length ? `${beds}${more} · ${walking} walking · ${stale} without data${stops}` : "";
   if ($("counts").textContent !== counts) speak(counts);
   say($("counts"), counts);
+  $("heard").hidden = !kiosk || state.gateway_age_s === null;
+  if (kiosk && state.gateway_age_s !== null) say($("heard"), `Last heard ${clock(now() - state.gateway_age_s - silence())}`);
 }
 
-$("find").addEventListener("input", () => { page = 0; show(); });
+function show() {
+  if (!state) return;
+  const found = chosen(slots, (slot) => ({ notices: noticesOf(slot), stale: isStale(slot) }));
+  const size = kiosk ? kiosk.size() : PAGE;
+  const pages = Math.max(1, Math.ceil(found.length / size));
+  page = kiosk ? page % pages : Math.min(page, pages - 1);
+  keep($("tiles"), found.slice(page * size, (page + 1) * size), makeTile, updateTile);
+  $("tiles").classList.toggle("few", found.length <= FEW);
+  $("empty").hidden = found.length > 0;
+  say($("empty"), slots.length ? "No bed matches." : "No beds yet: the gateway has not told of any.");
+  $("pager").hidden = pages < 2;
+  say($("page"), `${page + 1} of ${pages}`);
+  $("previous").disabled = page === 0;
+  $("next").disabled = page === pages - 1;
+  showCounts();
+}
+
+// --- answers to notices ---
+
+let hide = 0;
+function tell(text) {
+  say($("change"), text);
+  $("change").hidden = false;
+  clearTimeout(hide);
+  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+}
+
+const dialog = new Ask((_answer, said) => tell(said), (error) => tell(error));
+const standing = (id) => notices.find((notice) => notice.id === id);
+
+function offers(notice) {
+  if (kiosk) return [];
+  const label = labelOf(notice.slot, notice.gateway);
+  const found = [];
+  if (may.includes("acknowledge") && !notice.acknowledged) {
+    found.push({ text: "Seen …", label: `Acknowledge: ${notice.text}`, act: () => dialog.open(answers.acknowledge(notice, standing, state.gateway)) });
+  }
+  if (may.includes("pause") && !notice.paused && !notice.acknowledged) {
+    found.push({ text: "Pause …", label: `Pause: ${notice.text}`, act: () => dialog.open(answers.pause(notice, label, state.gateway)) });
+  }
+  return found;
+}
+
+function makePause() {
+  return make("li", {}, make("span"), " ", make("button", { type: "button" }));
+}
+
+function updatePause(item, paused) {
+  const label = labelOf(paused.bed, paused.gateway);
+  const kind = paused.code ? paused.code.replaceAll("-", " ") : "all notices";
+  say(item.children[0], `Paused until ${at(paused.until_us)}: ${kind} of ${label}, by ${paused.by}${paused.why ? ` (${paused.why})` : ""}.`);
+  item.children[1].hidden = Boolean(kiosk) || !may.includes("resume");
+  say(item.children[1], "End the pause …");
+  item.children[1].setAttribute("aria-label", `End the pause of ${kind} of ${label}`);
+  item.children[1].onclick = () => dialog.open(answers.resume(paused, label, state.gateway));
+}
+
+// --- choices ---
+
+function offer(select, options, name) {
+  select.replaceChildren(...options.map(([value, text]) => make("option", { value, textContent: text })));
+  select.value = choice[name];
+  select.addEventListener("change", () => {
+    choose(name, select.value);
+    page = 0;
+    if (name === "number") location.reload(); // another number is another stream
+    else show();
+  });
+}
+
+offer($("show"), Object.entries(SHOWS), "show");
+offer($("sort"), Object.entries(SORTS), "sort");
+offer($("number"), numbers.map((id) => [id, catalogue[id].title]), "number");
+offer($("ward"), [["", "all"]], "ward");
+$("find").value = choice.find;
+$("find").addEventListener("input", () => { choose("find", $("find").value); page = 0; show(); });
 $("previous").addEventListener("click", () => { page -= 1; show(); });
 $("next").addEventListener("click", () => { page += 1; show(); });
-follow("", (state) => {
-  slots = state.slots;
-  notices = state.notices;
-  beyond = state.more_slots ?? 0;
-  showNotices($("notices"), notices);
+if (kiosk) addEventListener("resize", show);
+
+function showWards() {
+  const ids = (state.gateways ?? []).map(({ id }) => id);
+  $("ward-choice").hidden = ids.length < 2;
+  if ($("ward").options.length === ids.length + 1) return;
+  $("ward").replaceChildren(...["", ...ids].map((id) => make("option", { value: id, textContent: id || "all" })));
+  $("ward").value = choice.ward;
+}
+
+follow(choice.number === "cadence" ? "" : `?number=${encodeURIComponent(choice.number)}`, (said) => {
+  state = said;
+  slots = said.slots;
+  notices = said.notices;
+  beyond = said.more_slots ?? 0;
+  showWards();
+  showNotices($("notices"), notices, kiosk ? LISTED : undefined, offers);
+  const pauses = said.pauses ?? [];
+  $("pauses").hidden = pauses.length === 0;
+  keep($("pauses"), pauses, makePause, updatePause);
   show();
+  dialog.refresh();
 });

@@ -84,6 +84,10 @@ export function reading(metric, shown, now) {
 export const ACTIVITY = {
   walking: ["walking", "▶", "Walking"],
   "not walking": ["still", "■", "Not walking"],
+  lying: ["still", "▬", "Lying"],
+  sitting: ["still", "◧", "Sitting"],
+  standing: ["still", "▮", "Standing"],
+  "on stairs": ["walking", "▟", "On stairs"],
   "": ["none", "", ""],
 };
 

@@ -25,6 +25,7 @@ from gateway.history.books.ward_words import (
     keep_mark,
     keep_part,
     keep_placement,
+    keep_plan,
     keep_session,
     keep_subject,
 )
@@ -115,6 +116,8 @@ class WardBook:
             subject = keep_subject(self._db, gateway, at, record.body)
             around = "SELECT session FROM ward_sessions WHERE gateway = ? AND made_subject = ? AND corrected > 0"
             self._noted |= {(gateway, session) for (session,) in self._db.execute(around, (gateway, subject))}
+        elif record.what == "plan":
+            keep_plan(self._db, gateway, at, record.body)
         elif record.what == "placement":
             keep_placement(self._db, gateway, at, record.body)
         elif record.what == "mark":

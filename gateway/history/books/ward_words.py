@@ -25,6 +25,10 @@ SUBJECT: tuple[Field, ...] = (
     ("height_m", float, ...), ("leg_length_m", float, ...), ("mass_kg", float, ...), ("affected_side", str, "none"),
     ("aids", str, ""),
 )  # fmt: skip
+PLAN: tuple[Field, ...] = (
+    ("subject", str, None), ("number", int, None), ("from_us", int, None), ("bands", str, ""),
+    ("sessions_a_week", int, 0),
+)  # fmt: skip
 PLACEMENT: tuple[Field, ...] = (
     ("device", str, None), ("number", int, None), ("from_us", int, None), ("driver", str, ""), ("subject", str, ""),
     ("bed", str, ""), ("placement", str, ""), ("axes", str, ""),
@@ -72,6 +76,11 @@ def keep_subject(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -
     fields = read(body, SUBJECT)
     _insert(db, "ward_subjects", (gateway, *fields, *at))
     return str(fields[0])
+
+
+def keep_plan(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -> None:
+    """Keep what is planned for somebody from when on."""
+    _insert(db, "ward_plans", (gateway, *read(body, PLAN), *at))
 
 
 def keep_placement(db: sqlite3.Connection, gateway: str, at: Place, body: bytes) -> None:

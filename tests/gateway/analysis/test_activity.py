@@ -7,14 +7,24 @@ from pathlib import Path
 import numpy as np
 
 from config.settings import Slot
-from dsp.activity.measured import CODES
+from dsp.posture.measured import CODES
+from dsp.posture.person import ALGORITHM, SILENT
+from dsp.posture.posture import NO_CHAIR
+from gateway.intake.frames import Numbered
+from gateway.model.measurement import Measurement
 from gateway.recordings.replay import Replay
 from gateway.status.reviews import REVIEWED
+from simulators.clinic.patient import patient
+from simulators.clinic.perform import Performance, perform
+from simulators.clinic.transfers import LyingDown, Rising, SittingDown, Staying
+from simulators.clinic.walks import Walking
 from tests.dsp.falling import Floats, Motion, fall, sensed, steps
 from tests.gateway.analysis.test_motions import RATE_HZ, dot, lived, of, second, sent, ward
 
 SEATED = np.array([0.0, -1.45, 0.0])
-BED = Slot(id="bed-3", subject="p-5", device=[dot(1, "left_thigh"), dot(2, "right_thigh"), dot(3, "lower_back")])
+BED = Slot(id="bed-3", subject="p-5", device=[dot(1, "left_thigh"), dot(2, "right_thigh")])
+FALLS = Slot(id="bed-4", subject="p-6", device=[dot(3, "lower_back")])
+BOTH = Slot(id="bed-5", subject="p-7", device=[dot(1, "left_thigh"), dot(2, "lower_back"), dot(3, "right_thigh")])
 
 
 def thigh() -> Floats:
@@ -41,9 +51,9 @@ def test_live_and_replay_tell_posture_and_falls_alike(tmp_path: Path) -> None:
     frames = sorted(
         [*sent(0, legs), *sent(1, legs, seed=1), *sent(2, back, lost=range(60, 70))], key=lambda n: n[1].arrival_ns
     )
-    live = lived(ward(BED), frames, 45.0, record=tmp_path / "a.rgrec")
+    live = lived(ward(BED, FALLS), frames, 45.0, record=tmp_path / "a.rgrec")
     assert live == [m for step in Replay(tmp_path / "a.rgrec").steps() for m in step]
-    postures = of(live, "posture")
+    postures = [m for m in of(live, "posture") if m.slot == BED.id]
     assert {(m.devices, m.side) for m in postures} == {(("dot-1",), "none")}, "one place only"
     names = [m.value for m in postures if m.quality != "invalid"]
     assert [n for n, before in zip(names, [None, *names], strict=False) if n != before][-2:] in (
@@ -59,8 +69,73 @@ def test_live_and_replay_tell_posture_and_falls_alike(tmp_path: Path) -> None:
 
 def test_a_fall_is_for_review() -> None:
     back, _ = falling_back()
-    slot = BED.model_copy(update={"device": [dot(3, "lower_back")]})
-    rows = of(lived(ward(slot), sent(0, back), 45.0), "fall_event", "near_fall_event")
+    rows = of(lived(ward(FALLS), sent(0, back), 45.0), "fall_event", "near_fall_event")
     assert [row.metric for row in rows] == ["fall_event"]
     assert "fall_event" in REVIEWED
     assert "near_fall_event" not in REVIEWED
+
+
+def day() -> Performance:
+    """Return somebody who walks, stands, sits, stands, sits and lies, with a sensor on the back and one on a thigh."""
+    script = [
+        Walking(distance_m=6), Staying(6), SittingDown(), Staying(15), Rising(), Staying(10), SittingDown(), Staying(4),
+        LyingDown(), Staying(15),
+    ]  # fmt: skip
+    places = ["lower_back", "left_thigh"]
+    return perform(
+        script, patient(3, 0.2), rate_hz=RATE_HZ, placements=places, start="standing", mounting="exact", loss=0.0
+    )
+
+
+def frames_of(played: Performance, thigh_until_s: float = 1e9) -> list[Numbered]:
+    thigh, back = played.signals["left_thigh"].acc, played.signals["lower_back"].acc
+    kept = thigh[: int(min(thigh_until_s * RATE_HZ, len(thigh)))]
+    return sorted([*sent(0, kept), *sent(1, back, seed=1)], key=lambda numbered: numbered[1].arrival_ns)
+
+
+def in_the_end(rows: list[Measurement]) -> list[tuple[float, float | None]]:
+    """Return when which posture began, seconds: what is told takes the place of what was told from then on."""
+    kept: list[tuple[float, float | None]] = []
+    for row in rows:
+        kept = [before for before in kept if before[0] < second(row.start_us)]
+        if not kept or kept[-1][1] != row.value:
+            kept.append((second(row.start_us), row.value))
+    return kept
+
+
+def test_trunk_and_thigh_give_one_posture_of_the_person_live_and_in_a_replay(tmp_path: Path) -> None:
+    played = day()
+    live = lived(ward(BOTH), frames_of(played), played.truth.end_s + 1, record=tmp_path / "b.rgrec")
+    assert live == [m for step in Replay(tmp_path / "b.rgrec").steps() for m in step]
+    rows = of(live, "posture")
+    assert {m.algorithm for m in rows} == {ALGORITHM}
+    sure = [m for m in rows if second(m.start_us) > 12]
+    assert {(m.quality, m.devices, m.placement) for m in sure} == {
+        ("ok", ("dot-2", "dot-1"), ("lower_back", "left_thigh"))
+    }
+    told = in_the_end(rows)
+    for start, end, posture in played.truth.postures:
+        if end - start > 3:
+            middle = [value for at_s, value in told if at_s < (start + end) / 2][-1]
+            assert middle == CODES[posture], (start, end, posture)
+
+
+def test_a_thigh_that_falls_silent_leaves_what_a_trunk_can_tell() -> None:
+    played = day()
+    rows = of(lived(ward(BOTH), frames_of(played, 25.0), played.truth.end_s + 1), "posture")
+    sitting = [m for m in rows if second(m.start_us) < 24.5][-1]
+    assert (sitting.value, sitting.quality) == (CODES["sitting"], "ok")
+    after = [m for m in rows if second(m.start_us) >= 24.5]
+    assert after
+    assert {m.devices for m in after} == {("dot-2",)}
+    assert all(NO_CHAIR in m.reason and SILENT["thigh"] in m.reason for m in after if m.value == CODES["standing"])
+    assert CODES["sitting"] not in {m.value for m in after}
+    assert after[-1].value == CODES["lying"]
+
+
+def test_one_sensor_of_the_two_is_told_as_it_was_alone() -> None:
+    played = day()
+    slot = BOTH.model_copy(update={"device": [dot(2, "lower_back")]})
+    back = played.signals["lower_back"].acc
+    rows = of(lived(ward(slot), sent(0, back), played.truth.end_s + 1), "posture")
+    assert {m.quality for m in rows if m.value == CODES["standing"]} == {"degraded"}

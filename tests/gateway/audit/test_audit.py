@@ -18,16 +18,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.loader import load
 from config.pseudonym import check_digit
 from config.settings import Device, Settings, Slot
+from gateway.audit.access_log import NAME, AccessLog
 from gateway.audit.audit import LISTED_MOST, REPEAT_S, Audit, sender
 from gateway.audit.chain import Books, GivenTwice, KnownGap, check
 from gateway.broker.link import Incoming
+from gateway.cli.verifying import verify
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import StoredRecord
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, Chain, Gap, Row
+from gateway.model.usage import UsageError
 from gateway.model.ward import ward_of
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_gaps, decode_records, encode_gaps, encode_records
@@ -327,6 +331,34 @@ def test_the_command_says_where_a_chain_is_broken(tmp_path: Path, tamper: str, w
     code, output = ask(stored(tmp_path, tamper=tamper))
     assert code == 1
     assert where in " ".join(output.split())
+
+
+def test_verify_checks_both_records_and_says_which_is_not_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UsageError, match="neither"):
+        verify(load(empty(tmp_path)))
+    config = stored(tmp_path)
+    log = AccessLog(tmp_path / NAME, keep_days=365, keep_people_days=365)
+    for page in ("ward", "beds", "ward"):
+        log.write("look", user="anna", page=page)
+    log.close()
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "audit", "verify", str(config)], capture_output=True, text=True, check=True,
+        timeout=120, env={**os.environ, "COLUMNS": "160"},
+    )  # fmt: skip
+    assert "The chain is whole: 4 records." in done.stdout
+    assert "Access log: ● it is whole: 3 entries." in done.stdout
+    with closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as db:
+        db.execute("DELETE FROM entries WHERE n = 2")
+    assert verify(load(config)) == 1
+    assert "entries 2 to 2 are missing" in capsys.readouterr().out
+
+
+def empty(folder: Path) -> Path:
+    config = folder / "empty.toml"
+    config.write_text(f'[site]\ndata = "{folder}/none"\n', "utf-8")
+    return config
 
 
 def recorded(path: Path, whats: str, *, measured: int = 0) -> tuple[str, list[Row]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = str(Path(sys.executable).with_name("rehab-gateway"))
-WARD = {"show", "admit", "discharge", "move", "assign", "take-off", "import"}
+WARD = {"show", "admit", "discharge", "move", "plan", "assign", "take-off", "import"}
 SHELLS = ("bash", "zsh", "fish")
 
 

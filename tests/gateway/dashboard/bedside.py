@@ -26,7 +26,9 @@ from tests.servers import wait_until
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 START_S = 120.0  # of a process on a busy machine
 STOP_S = 60.0
-STRAP = '[[slot.device]]\nid = "{name}"\ndriver = "heart_rate"\nplacement = "chest"\naddress = "02:48:52:00:0{n}:00"\n'
+STRAP = (
+    '[[slot.device]]\nid = "{name}"\ndriver = "heart_rate"\nplacement = "chest"\naddress = "02:48:52:00:{n:02d}:00"\n'
+)
 
 
 def ward_file(folder: Path, broker_port: int, *, site: str, beds: int, gateway: str = "") -> Path:
@@ -67,6 +69,11 @@ class Listener:
             changes = {record["number"]: record for record in self._records if record["what"] == "ward-changed"}
         return [changes[number] for number in sorted(changes)]
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return all records, in the order in which they came."""
+        with self._lock:
+            return list(self._records)
+
     def close(self) -> None:
         """Go away."""
         self._client.disconnect()
@@ -87,9 +94,15 @@ class Bedside:
     def __init__(self, path: Path) -> None:
         self.settings = load(path)
         self.heard = Listener(self.settings)
+        self._path = path
+        self.begin()
+
+    def begin(self) -> None:
+        """Start it, perhaps again."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "run", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+            [sys.executable, "-m", "gateway", "run", str(self._path)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
 
     def end(self) -> None:
         """Stop it in good order."""

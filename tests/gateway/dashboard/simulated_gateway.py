@@ -233,6 +233,10 @@ class SimulatedGateway:
         """Send the mean curves of a person's joints, retained."""
         self._client.publish(self._topics.cycles(person.slot), orjson.dumps(person.curves(now_s)), 1, retain=True)
 
+    def publish_ward(self, registry: bytes) -> None:
+        """Say who is in which bed, retained: a dashboard that comes later hears it too."""
+        self._client.publish(self._topics.ward, registry, 1, retain=True)
+
     def shout(self, topic: str, payload: bytes) -> None:
         """Send anything."""
         self._client.publish(topic, payload, 0)

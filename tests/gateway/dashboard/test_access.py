@@ -22,16 +22,22 @@ from gateway.dashboard import signin
 from gateway.dashboard.access import ANYBODY, NOBODY, ROLES, TABLE, may, may_change, may_see
 from gateway.dashboard.server import make_app, tls_context
 from gateway.dashboard.users import User, Users, save
+from gateway.dashboard.versions import is_api, unversioned, versioned
 from gateway.wire.commands import WARD
 from tests.certificates import Authority
 from tests.gateway.dashboard.conftest import free_port
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
-PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1",
+PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1", "/feedback/{slot}": "/feedback/bay-1",
+         "/report/{session}": "/report/none", "/report/{session}/pdf": "/report/none/pdf",
+         "/api/report/{session}": "/api/report/none", "/trend/{subject}": "/trend/p-1",
+         "/api/trend/{subject}": "/api/trend/p-1",
+         "/test/{bed}": "/test/bay-1", "/api/test/{bed}": "/api/test/bay-1",
          "/waveform/{device}/{stream}": "/waveform/dot-1/imu", "/static": "/static/base.css"}  # fmt: skip
 STREAMS = {"/events", "/waveform/{device}/{stream}"}
 REFUSED = {303, 401, 403}
+FORMS = {"/login", "/lock", "/unlock", "/pin"}
 
 Client = TestClient[Any, Any]
 
@@ -107,11 +113,22 @@ def routes(app: web.Application) -> set[tuple[str, str]]:
 
 async def test_the_table_and_the_routes_are_the_same(place: Place) -> None:
     """A route that somebody adds is refused until it has a row, and this test says so."""
-    assert {(m, r) for m, r in routes(place.app) if m != "HEAD"} == set(TABLE)
+    assert {(m, unversioned(r)) for m, r in routes(place.app) if m != "HEAD"} == set(TABLE)
+
+
+async def test_every_route_of_the_api_has_its_version_and_no_other_route_has_one(place: Place) -> None:
+    found = routes(place.app)
+    plain = {(method, route) for method, route in found if is_api(route)}
+    assert {(method, versioned(route)) for method, route in plain} == {pair for pair in found if "/v1" in pair[1]}
+    for who in (NOBODY, *ROLES):
+        for method, route in plain:
+            assert may(who, method, route) == may(who, method, versioned(route))
 
 
 async def test_without_users_there_is_no_route_that_the_table_does_not_know(tmp_path: Path) -> None:
-    assert {(m, r) for m, r in routes(make_app(settings_in(tmp_path))) if m != "HEAD"} <= set(TABLE)
+    assert {(m, r) for m, r in routes(make_app(settings_in(tmp_path))) if m != "HEAD" and r == unversioned(r)} <= set(
+        TABLE
+    )
 
 
 async def test_every_route_and_method_as_everybody(place: Place) -> None:
@@ -137,7 +154,7 @@ def check(who: str, method: str, route: str, answer: aiohttp.ClientResponse) -> 
         assert answer.status in {401, 405}, asked
     elif may(who, method, route):
         assert answer.status not in {401, 405} or route == "/login", asked
-        if route == "/login" and method == "POST":
+        if method == "POST" and route in FORMS:
             assert answer.status == 400, asked  # no form came with it
         elif route != "/logout":
             assert answer.status not in REFUSED, asked
@@ -150,11 +167,12 @@ def check(who: str, method: str, route: str, answer: aiohttp.ClientResponse) -> 
 
 def test_what_must_never_be_in_the_table() -> None:
     assert {key for key, allowed in TABLE.items() if NOBODY in allowed} == {
-        ("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/static"),
+        ("GET", "/login"), ("POST", "/login"), ("POST", "/logout"), ("GET", "/static"), ("POST", "/unlock"),
+        ("GET", "/openid"), ("GET", "/openid/back"),
     }  # fmt: skip
     # A viewer's screen hangs on a wall: it writes nothing but its own signing in and out.
     writes = {key for key, allowed in TABLE.items() if key[0] != "GET" and "viewer" in allowed}
-    assert writes == {("POST", "/login"), ("POST", "/logout"), ("POST", "/api/active")}
+    assert writes == {("POST", "/login"), ("POST", "/logout"), ("POST", "/unlock"), ("POST", "/api/active")}
     assert all(allowed <= ANYBODY for allowed in TABLE.values())
     assert not may("viewer", "GET", "/devices")
     assert {role: set(may_change(role)) for role in ROLES} == {
@@ -172,7 +190,7 @@ async def test_live_state_is_sent_to_those_who_may_open_its_page(place: Place) -
         assert (await place.sign_in(f"{role}-1")).status == 303
         for query, view in (
             ("", "ward"), ("?slot=bay-1", "slot/bay-1"), ("?view=devices", "devices"), ("?view=beds", "beds"),
-            ("?bed=bay-1", "bed/bay-1"),
+            ("?bed=bay-1", "bed/bay-1"), ("?feedback=bay-1", "feedback/bay-1"), ("?number=cadence", "ward/cadence"),
         ):  # fmt: skip
             async with place.client.get(f"/events{query}") as answer:
                 assert answer.status == (200 if may_see(role, view) else 403), (role, view)

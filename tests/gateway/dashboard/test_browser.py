@@ -174,14 +174,15 @@ async def test_a_notice_is_a_word_a_shape_and_a_colour_on_strip_and_tile(
         await expect(strip).to_have_count(1)
         await expect(strip).to_contain_text("▲ Medium")
         await expect(strip).to_contain_text("bay-2-chest is not connected. The gateway searches for it.")
-        tile = page.locator(".tile").nth(1).locator(".tile-notice")
+        tile, other = (page.locator(".tile").filter(has_text=bed).locator(".tile-notice") for bed in ("Bay 2", "Bay 1"))
+        await expect(page.locator(".tile h2")).to_have_text(["Bay 2", "Bay 1"])  # what has a notice comes first
         await expect(tile).to_have_text("▲ Medium: bay-2-chest is not connected")
         await expect(page.locator("#spoken")).to_contain_text("medium priority: bay-2-chest is not connected")
         simulated.notices = [lost, low]
         await expect(strip).to_have_count(2)
         await expect(strip.nth(1)).to_contain_text("◆ Low")
         await expect(tile).to_have_text("▲ 2 notices")
-        await expect(page.locator(".tile").first.locator(".tile-notice")).to_be_hidden()
+        await expect(other).to_be_hidden()
         colours = await strip.evaluate_all("(items) => items.map((item) => getComputedStyle(item).borderLeftColor)")
         assert len(set(colours)) == 2
         moving = await strip.evaluate_all("(items) => items.flatMap((item) => item.getAnimations({ subtree: true }))")

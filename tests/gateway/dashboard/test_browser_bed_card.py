@@ -237,7 +237,7 @@ async def test_where_no_answer_comes_nothing_is_pretended(
     [
         ("researcher", 0, "As researcher you see the beds, and change nothing."),
         ("technician", 3, ""),  # move, take off and put on sensors
-        ("admin", 6, ""),
+        ("admin", 8, ""),  # and move, plan, notices, discharge the patient, start a session
     ],
 )
 async def test_who_may_not_is_offered_nothing(

@@ -48,7 +48,7 @@ async def test_each_sensor_stands_where_it_is_and_axe_finds_nothing(
     with SimulatedGateway(settings.broker.port, [WHO], topics=topics) as simulated:
         simulated.faults["bay-1-chest"] = {"battery": 12.0}
         simulated.faults["bay-1-left-foot"] = {"state": "silent"}
-        simulated.shout(topics.ward, registry())
+        simulated.publish_ward(registry())
         await page.goto(f"{address}dock")
         await expect(page.locator("h2")).to_have_text(
             ["To charge (1)", "On nobody (2)", "Worn, and not heard (1)", "Worn (2)"]

@@ -44,7 +44,7 @@ def test_every_file_that_a_page_names_is_there() -> None:
     assert pages.has_plotting_library()
     for name in pages.TITLES:
         html = pages.render(name).decode()
-        depth = {"patient": "../", "bed": "../"}.get(name, "(?:./)?")
+        depth = {"patient": "../", "feedback": "../", "bed": "../", "test": "../"}.get(name, "(?:./)?")
         addresses = re.findall(rf'(?:src|href)="{depth}static/([^"]+)"', html)
         assert len(addresses) == 7
         for address in addresses:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.cli.user import user as command
 from gateway.dashboard.passwords import reason_against
-from gateway.dashboard.users import BOM, Users, load
+from gateway.dashboard.private_lines import BOM
+from gateway.dashboard.users import Users, load
 from gateway.model.usage import UsageError
 
 GOOD = "purple kettle wanders"  # of somebody who does not exist

@@ -174,6 +174,7 @@ def test_a_wrong_publisher_makes_us_hold_no_more_than_fits() -> None:
     [
         ("ward", ("ward", "", "")), ("devices", ("devices", "", "")), ("devices/south", ("devices", "", "south")),
         ("slot/bay-1", ("slot", "bay-1", "")), ("slot/bay-1/south", ("slot", "bay-1", "south")),
+        ("feedback/bay-1/south", ("feedback", "bay-1", "south")), ("ward/cadence", ("ward", "", "")),
     ],
 )  # fmt: skip
 def test_views_are_named(name: str, view: tuple[str, str, str]) -> None:

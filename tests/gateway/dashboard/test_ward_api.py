@@ -16,6 +16,7 @@ from config.settings import Settings
 from gateway.dashboard.server import make_app
 from gateway.dashboard.users import Users
 from gateway.dashboard.ward_api import LARGEST_BODY
+from tests.gateway.dashboard.api_document import said, taken
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
 from tests.servers import wait_until
 
@@ -55,6 +56,7 @@ async def ward(client: Client) -> Json:
     answer = await client.get("/api/ward")
     assert answer.status == 200, await answer.text()
     found: Json = await answer.json()
+    said("GET", "/api/ward").validate(found)
     return found
 
 
@@ -69,7 +71,12 @@ async def ward_when(client: Client, condition: Callable[[Json], bool]) -> Json:
 async def post(client: Client, name: str, *, key: str = "", **fields: Any) -> tuple[int, Json]:
     headers = origin(client) | ({"Idempotency-Key": key} if key else {})
     answer = await client.post(f"/api/ward/{name}", json=fields, headers=headers)
-    return answer.status, await answer.json()
+    found: Json = await answer.json()
+    if answer.status == 200:
+        taken("POST", f"/api/ward/{name}").validate(fields)
+    if answer.status not in {401, 403}:
+        said("POST", f"/api/ward/{name}", answer.status).validate(found)
+    return answer.status, found
 
 
 async def done(client: Client, name: str, **fields: Any) -> Json:

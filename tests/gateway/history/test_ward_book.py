@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gateway.history.export import rows_of
 from gateway.history.history import History
 from gateway.history.minutes import MINUTE_US, delete_rows
 from gateway.history.reader import HistoryReader
@@ -200,6 +201,7 @@ def test_a_discarded_session_is_shown_to_nobody_who_does_not_ask(
     assert values(path, subject=WRONG) == {BEFORE: 120, AFTER: 120}
     assert values(path, subject=WRONG, session=session) == {}
     assert trends(path, subject=WRONG)[:2] == (240, 240)
+    assert sum(map(len, rows_of(path, WRONG))) == 240
     assert values(path, subject=WRONG, discarded=True) == {BEFORE: 120, WITHIN: 120, AFTER: 120}
     with closing(HistoryReader(path)) as reader:
         assert [s.session for s in reader.sessions(session=session)] == []

@@ -13,7 +13,8 @@ from gateway.model.measurement import Measurement
 from gateway.model.records import Record, body
 from gateway.model.row import AUDIT, Chain, Row
 from gateway.ward.changes import read_change
-from gateway.ward.registry import Registry
+from gateway.ward.history_words import ENTERED
+from gateway.ward.registry import Registry, Untold
 from gateway.wire.payload import DecodedRecord, Message, decode_records, encode_records
 from tests.gateway.samples import START_US, measurement
 
@@ -56,9 +57,17 @@ class Gateway:
         change = read_change(name, fields)
         self.registry.apply(change, at_us=us(second), by="Anna Weiss", source="command line")
         for event in self.registry.untold(self.handed):
-            self.seq += 1
-            self.waiting += word(self.name, self.seq, event.what, event.at_us, event.fields, epoch=self.epoch).records
             self.handed = event.id
+            self.tell(event)
+
+    def tell(self, event: Untold) -> None:
+        """Have a word, or what somebody entered, wait for the history."""
+        self.seq += 1
+        if event.what == ENTERED:
+            fields = {name: value for name, value in event.fields.items() if name != "number"}
+            self.waiting.append((self.seq, Measurement.from_dict({**fields, "simulated": True})))
+        else:
+            self.waiting += word(self.name, self.seq, event.what, event.at_us, event.fields, epoch=self.epoch).records
 
     def measure(self, first: int, last: int, *, value: float = 1.0) -> None:
         """Measure once a second, under the session in force; each value stands for one second."""

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
 from gateway.cli.offsets import offsets_of
+from gateway.clocks.common_motion import Series, joint_offset
 from gateway.intake.frames import STEP_NS, Numbered
 from gateway.intake.intake import CONNECTED
-from gateway.recordings.offsets import G, Series, joint_offset, tap_offsets
+from gateway.recordings.offsets import G, tap_offsets
 from gateway.recordings.recording import Header, RecordingWriter
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import WornExoskeleton

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import threading
+import time
 from collections.abc import Collection, Iterator
 
 import pytest
@@ -51,7 +52,7 @@ def preparation(reported: list[set[str]]) -> Iterator[Preparation]:
     def put_in(names: Collection[str]) -> None:
         reported.append(set(names))
 
-    made = Preparation(put_in)
+    made = Preparation(put_in, give_way_s=0.0)
     yield made
     made.close()
 
@@ -123,3 +124,22 @@ def test_after_the_end_nothing_is_reported(
     preparation.need({"joints"})
     assert reported[0] == {"feet"}
     assert {"joints"} not in reported
+
+
+def test_the_radios_have_time_to_connect_before_anything_is_loaded(compiler: Compiler) -> None:
+    reported: list[set[str]] = []
+    begun = time.monotonic()
+    preparation = Preparation(lambda names: reported.append(set(names)), give_way_s=0.3)
+    compiler.may_end.set()
+    preparation.need({"feet"})
+    assert reported == [{"feet"}]
+    wait_until(lambda: compiler.begun, 30.0)
+    assert time.monotonic() - begun >= 0.3
+    preparation.close()
+
+
+def test_a_run_that_ends_meanwhile_loads_nothing(compiler: Compiler) -> None:
+    preparation = Preparation(lambda _names: None, give_way_s=3600.0)
+    preparation.need({"feet"})
+    preparation.close()
+    assert not compiler.begun

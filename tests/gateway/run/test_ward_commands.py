@@ -35,6 +35,7 @@ class Desk:
         self.commands = WardCommands(
             settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US,
             prepare=lambda names: self.order.append(set(names)), put_in=self._put_in,
+            answer=lambda name, fields, by: {"answered": name, "by": by, **fields},
             other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
         )  # fmt: skip
 
@@ -141,3 +142,25 @@ def test_words_that_a_kill_kept_from_the_outbox_are_reported_at_the_next_start(
     assert len(words(outbox)) == known
     desk.commands.close()
     assert [one["what"] for one in words(outbox)[known:]] == ["subject", "placement"]
+
+
+def test_what_people_enter_goes_to_the_outbox_as_measurements_and_is_audited_with_their_name(
+    desk: Desk, outbox: Outbox
+) -> None:
+    session = desk.do("session-start", subject="p-1", protocol="tug")["session"]
+    desk.do("session-end", session=session)
+    desk.do("session-report", session=session, values={"pain_nrs": 3}, by="anna")
+    outbox.flush()
+    rows = [orjson.loads(row.payload) for row in outbox.read(0, 1000) if row.rank != AUDIT]
+    assert [(m["metric"], m["value"], m["algorithm"], m["subject"], m["session"]) for m in rows] == [
+        ("pain_nrs", 3.0, "reported/1", "p-1", session)
+    ]
+    assert [entry.by for entry in desk.ward.untold() if entry.name == "session-report"] == ["anna"]
+
+
+def test_answers_to_notices_go_to_who_takes_them_with_the_name_and_change_nothing_of_the_ward(desk: Desk) -> None:
+    answered = desk.do("notice-acknowledge", notice="link-lost/dot-1", by="anna")
+    assert answered == {"answered": "notice-acknowledge", "by": "anna", "notice": "link-lost/dot-1"}
+    assert desk.order == []
+    with pytest.raises(ValueError, match="'by'"):
+        desk.do("notice-acknowledge", notice="link-lost/dot-1", by=7)

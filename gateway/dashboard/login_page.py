@@ -1,0 +1,84 @@
+"""The pages of signing in: the form, the way back with a PIN, one's own PIN, and the way to another site and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from string import Template
+from urllib.parse import quote
+
+from gateway.dashboard.pages import PAGES, STATEMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How somebody may come in here.
+
+    Attributes:
+        returning: Names of those who may go on with a PIN in this browser.
+        openid: What people call the trust's own sign-in; empty where there is none.
+    """
+
+    returning: Sequence[str] = ()
+    openid: str = ""
+
+
+def sign_in(onward: str, reason: str, ways: Ways) -> str:
+    """Return the page with all the ways in; ``onward`` is where it leads."""
+    where = quote(onward, safe="")
+    return _page("login").substitute(
+        next=escape(onward),
+        reason=escape(reason),
+        hidden="" if reason else " hidden",
+        title="Locked" if ways.returning else "Sign in",
+        unlock=_unlock(onward, ways.returning) if ways.returning else "",
+        heading="Somebody else, or with the password" if ways.returning else "Sign in",
+        level=2 if ways.returning else 1,
+        focus="" if ways.returning else " autofocus",
+        openid=_openid(where, ways.openid) if ways.openid else "",
+        statement=STATEMENT,
+    )
+
+
+def _unlock(onward: str, names: Sequence[str]) -> str:
+    options = "".join(f"<option>{escape(name)}</option>" for name in names)
+    return _page("unlock").substitute(options=options, next=escape(onward))
+
+
+def _openid(where: str, label: str) -> str:
+    return f'<p class="other"><a class="button" href="openid?next={where}">Sign in with {escape(label)}</a></p>'
+
+
+def own_pin(*, name: str, has_one: bool, may_set: bool, said: str = "", well: bool = True) -> str:
+    """Return the page of one's own PIN."""
+    return _page("pin").substitute(
+        name=escape(name),
+        has="You have a PIN." if has_one else "You have no PIN yet.",
+        said=escape(said),
+        said_hidden="" if said else " hidden",
+        said_role="status" if well else "alert",
+        set_hidden="" if may_set else " hidden",
+        whole_hidden=" hidden" if may_set else "",
+        remove_hidden="" if may_set and has_one else " hidden",
+        statement=STATEMENT,
+    )
+
+
+def onward(address: str, words: str, *, root: str) -> str:
+    """Return a page that goes on by itself.
+
+    A redirection would not do: after another site has sent the browser here, a browser keeps a strict cookie back until
+    a page of ours has asked (RFC 6265bis, "SameSite"), and a form of ours may lead to no other site (CSP, form-action).
+    """
+    return _page("onward").substitute(address=escape(address), words=escape(words), root=root)
+
+
+def not_let_in(where: str, onward: str, reason: str, *, root: str) -> str:
+    """Return the page that says why another site's answer let nobody in; ``where`` is the form."""
+    again = f"{where}?next={quote(onward, safe='')}"
+    return _page("refused").substitute(again=escape(again), reason=escape(reason), root=root, statement=STATEMENT)
+
+
+def _page(name: str) -> Template:
+    return Template((PAGES / f"{name}.html").read_text("utf-8"))

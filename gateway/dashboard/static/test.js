@@ -1,0 +1,192 @@
+// A timed test, from the choice to the result: what runs is the gateway's session, which every screen sees alike.
+
+import { change, changeAt, newKey } from "./change.js";
+import { protocolWords } from "./changes.js";
+import { $, GATEWAY, ROOT, calm, keep, make, mark, ofGateway, onColourChange, say, speak } from "./dom.js";
+import { ask, follow, loadCatalogue, now } from "./live.js";
+import { mayChange, rights } from "./rights.js";
+import { Prepare } from "./test_prepare.js";
+import { Report } from "./test_report.js";
+import { Result, isOf } from "./test_result.js";
+import { number } from "./words.js";
+
+const SAID_MS = 20_000; // so long it stands what was done
+const TICK_MS = 100;
+const OLD_S = 5; // a figure that is older is no more of now
+const RECENT_S = 1800; // the result of a test that was over so long ago is shown at first
+const RETRY_MS = 2000;
+const FIGURES = { steps: "Steps", cadence: "Steps a minute", turns: "Turns", rises: "Stood up", heart: "Heart, bpm" };
+const COUNTED = ["steps", "turns", "rises"];
+
+const name = decodeURIComponent(location.pathname.split("/").pop());
+const catalogue = await loadCatalogue();
+const offered = await loadTests();
+let told = null;
+let may = [];
+let view = ""; // "prepare" or "result", while nothing runs
+let running = null; // id of the session that this page saw running
+let busy = false;
+let hide = 0;
+
+async function loadTests() {
+  for (;;) {
+    const found = await ask("api/tests");
+    if (found) return found;
+    await new Promise((wait) => { setTimeout(wait, RETRY_MS); });
+  }
+}
+
+const said = {
+  done(text) {
+    refuse("");
+    say($("change"), text);
+    $("change").hidden = false;
+    clearTimeout(hide);
+    hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+  },
+  failed: refuse,
+};
+
+function refuse(text) {
+  say($("refused"), text);
+  $("refused").hidden = !text;
+  if (text) $("refused").scrollIntoView({ block: "nearest" });
+}
+
+const prepare = new Prepare(offered.tests, () => show());
+const result = new Result(catalogue, said);
+const report = new Report(catalogue, offered.forms, offered.form_problems, said);
+
+// The test of a protocol: the one whose own fields it has, else one of its word.
+function testOf(protocol) {
+  const [word, ...fields] = protocol.split(" ");
+  const alike = offered.tests.filter((test) => test.word === word);
+  return alike.find((test) => test.protocol.split(" ").slice(1).every((field) => fields.includes(field))) ?? alike[0] ?? null;
+}
+
+const lastOf = (bed) => bed.ended.filter((one) => !one.discarded && testOf(one.protocol)).sort((a, b) => b.ended_us - a.ended_us)[0] ?? null;
+
+async function ward(command, fields, words) {
+  if (busy) return;
+  busy = true;
+  show();
+  const answer = await change(command, fields, newKey());
+  busy = false;
+  if (answer.error) refuse(answer.error);
+  else { refuse(""); speak(words); }
+  show();
+}
+
+$("start").addEventListener("click", () => {
+  const protocol = prepare.protocol();
+  if (!protocol) { prepare.complain(refuse); return; }
+  ward("session-start", { subject: told.bed.subject.id, protocol }, `${prepare.test.title} has started`);
+});
+const open = () => told.bed.session.id;
+$("stop").addEventListener("click", () => ward("session-end", { session: open() }, "Stopped"));
+$("go-on").addEventListener("click", () => ward("session-resume", { session: open() }, "It goes on"));
+$("lap").addEventListener("click", () => ward("session-mark", { session: open(), text: "lap" }, "Lap"));
+$("again").addEventListener("click", () => { view = "prepare"; show(); $("tests").querySelector(":checked, input")?.focus(); });
+$("to-result").addEventListener("click", () => { view = "result"; show(); $("result-title").focus(); });
+
+function problem({ subject, session, worn }) {
+  if (!subject) return "Nobody is in this bed: admit somebody first.";
+  if (session && !testOf(session.protocol)) return `The session “${protocolWords(session.protocol)}” is ${session.state}: end it on the bed's page first.`;
+  if (!session && !worn.length && !lastOf(told.bed)) return `${subject.id} wears no sensor: put one on first.`;
+  return "";
+}
+
+function tick() {
+  const session = told?.bed?.session;
+  if (!session || $("run").hidden) return;
+  const seconds = Math.max(0, now() - session.started_us / 1e6);
+  const whole = Math.floor(seconds / 60);
+  say($("timer"), `${whole}:${(seconds - 60 * whole).toFixed(calm() ? 0 : 1).padStart(calm() ? 2 : 4, "0")}`);
+  const { lasts_s: lasts } = testOf(session.protocol);
+  const left = lasts === null ? null : Math.ceil(lasts - seconds);
+  mark($("lasts"), left !== null && left <= 0 ? "lasts up" : "lasts");
+  say($("lasts"), session.state === "paused" ? "Paused" : left === null ? "" : left > 0 ? `${left} s left` : "The time is up: press Stop");
+}
+
+function figure([key, shown]) {
+  const counted = COUNTED.includes(key);
+  const old = !counted && (!shown || now() - shown.end_us / 1e6 > OLD_S || shown.value === null);
+  return { word: FIGURES[key], text: counted ? String(shown) : old ? "–" : number(shown.value, 0), old };
+}
+
+function showRunning(session) {
+  const test = testOf(session.protocol);
+  running = session.id;
+  say($("running"), `${test.title}${session.state === "paused" ? ", paused" : ""}`);
+  const mine = isOf(session.id, told.session_of_numbers); // what is counted is of this session, or not shown
+  keep($("figures"), mine ? test.figures.map((key) => figure([key, told.live[key]])) : [],
+    () => make("div", {}, make("dt"), make("dd")), (node, { word, text, old }) => {
+      mark(node, old ? "old" : "");
+      say(node.children[0], word);
+      say(node.children[1], text);
+    });
+  say($("during"), test.during);
+  const main = told.results.findLast((one) => one.value !== null && isOf(session.id, one.session) && one.metric === (test.timed || test.results[0]));
+  say($("found"), main ? `● The movement was found: ${number(main.value, catalogue[main.metric].digits)} ${catalogue[main.metric].unit_text}` : "");
+  say($("stop-when"), `${test.stop}${test.laps ? ` Laps so far: ${session.marks_us.length}.` : ""}`);
+  tick();
+}
+
+function showControls(session, ready) {
+  const paused = session?.state === "paused";
+  const test = session && testOf(session.protocol);
+  const shown = { start: !session && view === "prepare" && ready, lap: Boolean(test?.laps) && !paused, "go-on": paused, stop: Boolean(test) };
+  const allowed = { start: "session-start", lap: "session-mark", "go-on": "session-resume", stop: "session-end" };
+  for (const [id, wanted] of Object.entries(shown)) {
+    $(id).hidden = !wanted || !may.includes(allowed[id]);
+    $(id).disabled = busy || (id === "start" && !prepare.test);
+  }
+  $("controls").hidden = Object.keys(shown).every((id) => $(id).hidden);
+}
+
+function show() {
+  if (!told) return;
+  const { bed } = told;
+  changeAt(told.gateway);
+  const trouble = bed ? problem(bed) : told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`;
+  say($("empty"), trouble);
+  $("empty").hidden = !trouble;
+  const label = bed ? (GATEWAY ? `${bed.label} of ${GATEWAY}` : bed.label) : name;
+  say($("label"), label);
+  document.title = `Test · ${label} · rehab-gateway`;
+  say($("subject"), bed?.subject?.id ?? "nobody");
+  const session = trouble ? null : bed.session;
+  const last = trouble ? null : lastOf(bed);
+  if (running && !session && last?.id === running) {
+    running = null;
+    view = "result";
+    setTimeout(() => $("result-title").focus());
+  }
+  if (!view) view = last && now() - last.ended_us / 1e6 < RECENT_S ? "result" : "prepare";
+  if (view === "result" && !last) view = "prepare";
+  $("run").hidden = !session;
+  if (!session) say($("found"), ""); // it is of no other test
+  $("prepare").hidden = Boolean(trouble || session) || view !== "prepare";
+  $("result").hidden = Boolean(trouble || session) || view !== "result";
+  $("to-result").hidden = !last;
+  if (session) showRunning(session);
+  else if (!trouble && view === "prepare") prepare.show(bed.worn, told.signals);
+  else if (!trouble) showResult(last);
+  showControls(session, !trouble && bed.worn.length > 0);
+}
+
+function showResult(last) {
+  result.mayCorrect = may.includes("test-correct");
+  result.open(last, testOf(last.protocol), name);
+  result.take(told.results);
+  report.open(last);
+  report.show(result.reported());
+}
+
+$("back").href = new URL(ofGateway(`bed/${encodeURIComponent(name)}`), ROOT).href;
+$("live").href = new URL(ofGateway(`patient/${encodeURIComponent(name)}`), ROOT).href;
+mayChange.then((found) => { may = found; show(); });
+rights($("rights"));
+setInterval(tick, TICK_MS);
+onColourChange(() => location.reload()); // the plot keeps its colours
+follow(ofGateway(`?test=${encodeURIComponent(name)}`), (state) => { told = state; show(); });

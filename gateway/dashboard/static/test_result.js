@@ -1,0 +1,219 @@
+// After a test: its result with what is doubtful about it, and start and end that can be corrected, beside what was found.
+
+import { change, newKey } from "./change.js";
+import { $, keep, make, mark, ofGateway, say, speak } from "./dom.js";
+import { ask, now } from "./live.js";
+import { MovementPlot } from "./test_plot.js";
+import { clock, number } from "./words.js";
+
+const BY_HAND = "by-hand/1";
+const GOAL_S = 10; // the result is to be there so long after the end
+const GIVEN_UP_S = 20; // after so long nothing comes any more
+const ASK_MS = 2000;
+const ASK_FOR_S = 30; // the history has the last of it by then
+const FARTHEST_S = 60; // as the gateway takes it
+const STEP_S = 0.1;
+const NTH = ["1st", "2nd", "3rd"];
+
+export const isOf = (session, part) => part === session || part.startsWith(`${session}-r`);
+const overlap = (a, b) => Math.min(a.end_us, b.end_us) - Math.max(a.start_us, b.start_us);
+
+export class Result {
+  // `catalogue` of metrics; `failed(text)` hears of what was refused, `done(text)` of what was made.
+  constructor(catalogue, { done, failed }) {
+    Object.assign(this, { catalogue, done, failed, session: null, results: [], chosen: null, right: null, shown: new Map(), busy: false, known: null });
+    this.plot = new MovementPlot((right) => this.#move(right));
+    $("correct").addEventListener("submit", (event) => { event.preventDefault(); this.#save(); });
+    $("ends").append(...[["start_us", "Start"], ["end_us", "End"]].map(([key, word]) => this.#end(key, word)));
+    $("parts-table").append(make("thead", {}, make("tr", {}, ...["What", "Found", "By hand", "Unit", "Remark"].map((text) => make("th", { scope: "col" }, text)))), make("tbody"));
+  }
+
+  // A test that is over: {session, test, bed}; the same again changes nothing.
+  open(session, test, bed) {
+    if (this.session?.id === session.id) { this.session = session; return; }
+    Object.assign(this, { session, test, bed, results: [], chosen: null, right: null, known: null });
+    say($("result-title"), test.title);
+    say($("result-when"), `${session.subject}, ${clock(session.started_us / 1e6)} to ${clock(session.ended_us / 1e6)}`);
+    $("correct-hint").textContent = `Drag the two lines, or use the buttons. Time${test.timed.endsWith("_time") ? " and speed follow" : " follows"}; ${test.not_again}. What was found stays.`;
+    $("trials").replaceChildren();
+    this.plot.take({ trace: null, events: [], signal: test.signal, zero_us: session.started_us });
+    clearTimeout(this.timer);
+    this.#ask(session);
+  }
+
+  // What the server keeps of the test: movement and events, which come a little later than the result.
+  async #ask(session) {
+    const found = await ask(ofGateway(`api/test/${encodeURIComponent(this.bed)}?session=${encodeURIComponent(session.id)}`));
+    if (this.session?.id !== session.id) return;
+    if (found) {
+      const old = this.known;
+      this.known = found;
+      if (!old || old.events.length !== found.events.length || old.trace?.[this.test.signal].length !== found.trace?.[this.test.signal].length) {
+        this.plot.take({ trace: found.trace, events: found.events, signal: this.test.signal, zero_us: session.started_us });
+      }
+      this.take(this.live ?? []);
+    }
+    if (now() - session.ended_us / 1e6 < ASK_FOR_S) this.timer = setTimeout(() => this.#ask(session), ASK_MS);
+  }
+
+  // Live results of this bed; those of the test are shown as they come.
+  take(live) {
+    this.live = live;
+    if (!this.session) return;
+    const mine = live.filter(({ session }) => isOf(this.session.id, session));
+    const seen = new Set(mine.map((one) => JSON.stringify(one)));
+    this.results = [...(this.known?.results ?? []).filter((one) => !seen.has(JSON.stringify(one))), ...mine];
+    this.#show();
+  }
+
+  reported() {
+    return this.results.filter(({ metric }) => this.catalogue[metric]?.kind === "reported");
+  }
+
+  // Each found result with what was corrected of it: [{found, also, right: {…}}].
+  #trials() {
+    const main = this.test.timed || this.test.results[0];
+    const found = this.results.filter(({ metric, algorithm }) => metric === main && algorithm !== BY_HAND);
+    const right = this.results.filter(({ metric, algorithm }) => metric === main && algorithm === BY_HAND);
+    return found.map((one) => {
+      const mine = right.filter((other) => Math.max(...found.map((each) => overlap(each, other))) === overlap(one, other));
+      return { found: one, right: mine.at(-1) ?? null };
+    });
+  }
+
+  #value(metric, shown) {
+    const about = this.catalogue[metric];
+    return shown?.value === null || shown === undefined ? "no result" : `${number(shown.value, about.digits)} ${about.unit_text}`.trim();
+  }
+
+  #same(metric, like) { // the result of the same times, such as the speed of a time
+    return this.results.find((one) => one.metric === metric && one.start_us === like.start_us && one.end_us === like.end_us && one.algorithm === like.algorithm)
+      ?? (like.algorithm === BY_HAND ? undefined : this.results.find((one) => one.metric === metric && one.algorithm !== BY_HAND && overlap(one, like) >= 0));
+  }
+
+  #words(like) {
+    const main = this.test.results[0];
+    const large = main === like.metric ? like : this.#same(main, like);
+    const rest = main === like.metric ? "" : this.#value(like.metric, like);
+    return [this.#value(main, large ?? like), rest, large ?? like];
+  }
+
+  #show() {
+    const trials = this.#trials();
+    const nothing = !trials.length;
+    const waited = now() - this.session.ended_us / 1e6;
+    if (!nothing && !this.shown.has(this.session.id)) this.#arrived(waited, trials);
+    say($("waits"), nothing ? (waited < GIVEN_UP_S ? "Working it out …" : "Nothing was found that is this test. Look whether the sensors were on, and whether the patient stood or sat still before and after it.")
+      : this.shown.get(this.session.id) ?? "");
+    keep($("trials"), trials, () => this.#makeTrial(), (item, trial, i) => this.#updateTrial(item, trial, i, trials.length));
+    if (!this.chosen || !trials.some(({ found }) => found.start_us === this.chosen.start_us)) this.#choose(trials.findLast(({ found }) => found.value !== null));
+    this.#parts();
+  }
+
+  #arrived(waited, trials) {
+    const fresh = waited < GIVEN_UP_S;
+    this.shown.set(this.session.id, fresh ? `The result was there ${number(Math.max(0, waited), 1)} s after the end${waited > GOAL_S ? ", which is late" : ""}.` : "");
+    if (fresh) speak(`${this.test.title}: ${this.#words(trials.at(-1).found)[0]}`);
+  }
+
+  #makeTrial() {
+    return make("li", {}, make("p", { className: "nth" }), make("p", { className: "value" }, make("span"), " ", make("small")), make("p", { className: "doubt" }),
+      make("p", { className: "by-hand" }), make("button", { type: "button" }, "Correct start and end"));
+  }
+
+  #updateTrial(item, { found, right }, i, n) {
+    const [nth, value, doubt, byHand, button] = item.children;
+    const [large, rest, of] = this.#words(found);
+    nth.hidden = n < 2;
+    say(nth, `${NTH[i] ?? `${i + 1}th`} of ${n} that were found`);
+    say(value.children[0], large);
+    say(value.children[1], [rest, "found by the sensors"].filter(Boolean).join(" · "));
+    doubt.hidden = of.quality === "ok";
+    say(doubt, `▲ ${of.quality}: ${of.reason || "no reason given"}`);
+    byHand.hidden = !right;
+    if (right) {
+      const [better, time] = this.#words(right);
+      const moved = ["start_us", "end_us"].map((key) => (right[key] - found[key]) / 1e6);
+      say(byHand, `By hand: ${[better, time].filter(Boolean).join(" · ")} (start ${signed(moved[0])} s, end ${signed(moved[1])} s)`);
+    }
+    button.hidden = !this.test.timed || found.value === null || !this.mayCorrect;
+    button.setAttribute("aria-expanded", String(this.chosen?.start_us === found.start_us && !$("correct").hidden));
+    button.onclick = () => { this.#choose({ found, right }); this.#edit(); };
+  }
+
+  #choose(trial) {
+    this.chosen = trial?.found ?? null;
+    const from = trial && (trial.right ?? trial.found);
+    this.right = from && { start_us: from.start_us, end_us: from.end_us };
+    $("correct").hidden = true;
+    this.plot.mark(this.chosen, this.right, false);
+  }
+
+  #edit() {
+    $("correct").hidden = false;
+    $("why").value = "";
+    this.#move(this.right);
+    $("end-start_us").focus();
+    $("movement").scrollIntoView({ block: "nearest" });
+  }
+
+  #end(key, word) {
+    const input = make("input", { id: `end-${key}`, type: "number", step: 0.01, inputMode: "decimal", required: true });
+    input.addEventListener("input", () => { if (input.value !== "") this.#move({ ...this.right, [key]: this.session.started_us + Math.round(Number(input.value) * 1e6) }, key); });
+    const by = (sign, text) => {
+      const button = make("button", { type: "button", ariaLabel: `${word} ${STEP_S} s ${sign < 0 ? "earlier" : "later"}` }, text);
+      button.addEventListener("click", () => this.#move({ ...this.right, [key]: this.right[key] + sign * STEP_S * 1e6 }));
+      return button;
+    };
+    return make("div", {}, make("label", { htmlFor: input.id }, `${word}, s after Start`), by(-1, "− 0.1"), input, by(1, "+ 0.1"));
+  }
+
+  #move(right, typed = "") {
+    this.right = right;
+    for (const key of ["start_us", "end_us"]) if (key !== typed) $(`end-${key}`).value = ((right[key] - this.session.started_us) / 1e6).toFixed(2);
+    const { problem, text } = this.#preview();
+    say($("preview"), text);
+    mark($("preview"), problem ? "preview doubt" : "preview");
+    $("save-times").disabled = problem || this.busy;
+    this.plot.mark(this.chosen, right, true);
+  }
+
+  #preview() {
+    const seconds = (this.right.end_us - this.right.start_us) / 1e6;
+    const moved = ["start_us", "end_us"].map((key) => (this.right[key] - this.chosen[key]) / 1e6);
+    if (seconds <= 0) return { problem: true, text: "It would end before it begins." };
+    if (Math.max(...moved.map(Math.abs)) > FARTHEST_S) return { problem: true, text: `Start and end can be moved by ${FARTHEST_S} s: this is more.` };
+    if (moved.every((one) => one === 0)) return { problem: true, text: "These are the times that were found." };
+    return { problem: false, text: `${number(seconds, 2)} s from start to end: start ${signed(moved[0])} s, end ${signed(moved[1])} s.` };
+  }
+
+  async #save() {
+    if (this.busy || $("save-times").disabled) return;
+    this.busy = true;
+    const { chosen, right, session } = this;
+    const answer = await change("test-correct", {
+      session: session.id, metric: this.test.timed, found_start_us: chosen.start_us, found_end_us: chosen.end_us, ...right, why: $("why").value,
+    }, newKey());
+    this.busy = false;
+    if (answer.error) { this.failed(answer.error); return; }
+    $("correct").hidden = true;
+    this.plot.mark(chosen, right, false);
+    this.done("The corrected times stand beside what was found.");
+    $("result-title").focus();
+  }
+
+  #parts() {
+    const metrics = [...new Set(this.results.map(({ metric }) => metric))].filter((metric) => this.catalogue[metric]?.kind === "test");
+    const newest = (metric, byHand) => this.results.findLast((one) => one.metric === metric && (one.algorithm === BY_HAND) === byHand);
+    $("parts").hidden = !metrics.length;
+    keep($("parts-table").tBodies[0], metrics, () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td"), make("td"), make("td")), (row, metric) => {
+      const [found, right] = [newest(metric, false), newest(metric, true)];
+      const about = this.catalogue[metric];
+      const texts = [about.title, found ? number(found.value, about.digits) : "", right ? number(right.value, about.digits) : "", about.unit_text,
+        found && found.quality !== "ok" ? `${found.quality}: ${found.reason}` : ""];
+      texts.forEach((text, i) => say(row.children[i], text));
+    });
+  }
+}
+
+const signed = (seconds) => `${seconds < 0 ? "−" : "+"}${Math.abs(seconds).toFixed(2)}`;

@@ -1,0 +1,126 @@
+"""Timed tests behind HTTP: which there are, the forms, and the movement and the results of one test.
+
+Starting, stopping and correcting are changes of the ward (`ward_api`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from config.settings import Settings
+from dsp.catalogue import CATALOGUE
+from gateway.dashboard import signin
+from gateway.dashboard.forms import OURS, read_forms
+from gateway.dashboard.looks import people
+from gateway.dashboard.page_states import unknown
+from gateway.dashboard.site import Site
+from gateway.dashboard.slot_state import RESULTS
+from gateway.dashboard.timed_tests import TESTS, find_test
+from gateway.dashboard.timed_traces import TimedTraces
+from gateway.dashboard.timed_view import is_of, result_json
+from gateway.dashboard.ward import Ward
+from gateway.history.reader import HistoryReader
+from gateway.model.measurement import Measurement
+from gateway.ward.entries import FORM_ANSWER
+
+EVENTS: Final = ("initial_contact", "u_turn_angle", "turn_angle", "sit_to_stand_time", "stand_to_sit_time")
+"""What is drawn of a test beside its movement."""
+MOST_PARTS: Final = 50  # of a session: one more after each pause and each start of its gateway
+MOST_EVENTS: Final = 3000
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True)
+class TimedApi:
+    """What the handlers share."""
+
+    site: Site
+    traces: TimedTraces
+    history: HistoryReader
+    forms_folder: Path | None
+
+
+API = web.AppKey("timed tests", TimedApi)
+
+
+def make_api(settings: Settings, site: Site) -> TimedApi:
+    """Return what the handlers need."""
+    history = HistoryReader(settings.historian.database or settings.site.data / "history.db")
+    return TimedApi(site, TimedTraces(site), history, settings.dashboard.forms_folder)
+
+
+def add_routes(app: web.Application, name: str) -> None:
+    """Add the routes; ``name`` is the pattern of an id."""
+    app.router.add_get("/api/tests", tests)
+    app.router.add_get(f"/api/test/{{bed:{name}}}", test)
+
+
+async def tests(request: web.Request) -> web.Response:
+    """Say which tests there are, and which forms, and what else is reported."""
+    forms, problems = await asyncio.to_thread(read_forms, OURS, request.app[API].forms_folder)
+    reported = [metric.id for metric in CATALOGUE.values() if metric.kind == "reported" and metric.id != FORM_ANSWER]
+    return _answer({
+        "tests": [one.as_json() for one in TESTS],
+        "forms": [form.model_dump(mode="json") for form in forms],
+        "form_problems": problems,
+        "reported": reported,
+    })  # fmt: skip
+
+
+async def test(request: web.Request) -> web.Response:
+    """Say what there is of one test of who is in a bed: movement, events, results."""
+    api, bed, name = request.app[API], request.match_info["bed"], request.query.get("session", "")
+    ward = api.site.ward(request.query.get("gateway"))
+    if ward is None:
+        return _answer({"error": unknown(request.query.get("gateway", ""))}, status=404)
+    session = _session(ward, bed, name)
+    if session is None:
+        return _answer({"error": "No such session of who is in this bed."}, status=404)
+    signin.note_look(request, "test", people(ward, bed), session_shown=session["id"])
+    trace = api.traces.trace(ward.gateway, session["id"])
+    try:
+        kept = await asyncio.to_thread(_kept, api.history, session)
+        problem = ""
+    except sqlite3.Error as error:
+        kept, problem = [], f"The history cannot be read: {error}."
+    of_bed = [one for one in ward.slot(bed).results if is_of(session["id"], one.session)]
+    results = [m for m in kept if CATALOGUE[m.metric].kind in RESULTS]
+    results += [one for one in of_bed if one not in results]
+    return _answer({
+        "session": session["id"],
+        "trace": trace and trace.as_json(),
+        "events": [result_json(m) for m in kept if m.metric in EVENTS][-MOST_EVENTS:],
+        "results": [result_json(m) for m in results],
+        "problem": problem,
+    })  # fmt: skip
+
+
+def _session(ward: Ward, bed: str, name: str) -> Json | None:
+    """Return a session, if it is one of who is in a bed now, and a timed test."""
+    running = ward.registry.session_in(bed)
+    subject = ward.registry.subjects.get(bed)
+    if subject is None:
+        return None
+    known = [one for one in ward.registry.ended if one["subject"] == subject["id"]]
+    known += [running] if running else []
+    return next((one for one in known if one["id"] == name and find_test(one["protocol"])), None)
+
+
+def _kept(history: HistoryReader, session: Json) -> list[Measurement]:
+    found = find_test(session["protocol"])
+    reported = [metric.id for metric in CATALOGUE.values() if metric.kind == "reported"]
+    metrics = [*EVENTS, *(found.results if found else ()), *reported]
+    parts = [session["id"], *(f"{session['id']}-r{n}" for n in range(2, MOST_PARTS))]
+    return [one for one in history.in_sessions(parts, metrics) if one.subject == session["subject"]]
+
+
+def _answer(data: Json, *, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(data), status=status, content_type="application/json")

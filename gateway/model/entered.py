@@ -1,0 +1,21 @@
+"""How a measurement says that people entered it: by its algorithm."""
+
+from __future__ import annotations
+
+from typing import Final
+
+REPORTED: Final = "reported/1"
+"""What somebody said who was asked."""
+BY_HAND: Final = "by-hand/1"
+"""What follows from a start and an end that somebody corrected."""
+_FORM: Final = "form/"
+
+
+def form_answer(form: str, item: str, version: int) -> str:
+    """Return the algorithm of an answer: in which form, to which item, of which version."""
+    return f"{_FORM}{form}.{item}/{version}"
+
+
+def is_entered(algorithm: str) -> bool:
+    """Whether people entered a measurement, and no sensor gave it."""
+    return algorithm in {REPORTED, BY_HAND} or algorithm.startswith(_FORM)

@@ -1,0 +1,98 @@
+"""What the ward tells of a session beside its numbers: the body, the sensors worn, marks and corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.history.reader import HistoryReader
+from gateway.results.past_sessions import PastSession
+from gateway.results.plans import has_table
+
+NEVER_US = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What was known of somebody's body and aids then; None and empty where it was not told."""
+
+    height_m: float | None
+    leg_length_m: float | None
+    mass_kg: float | None
+    affected_side: str
+    aids: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor that was worn, where, from when to when (None: until after the session)."""
+
+    device: str
+    driver: str
+    placement: str
+    from_us: int
+    to_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, in the words of whoever saw it."""
+
+    at_us: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a session was corrected to, by whom and why; times in UTC microseconds."""
+
+    at_us: int
+    person: str
+    why: str
+    subject_before: str
+    subject: str
+    started_before_us: int
+    started_us: int
+    ended_before_us: int
+    ended_us: int
+    discarded_before: bool
+    discarded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """All of it; empty where no ward tells of the session."""
+
+    body: Body | None = None
+    sensors: Sequence[Sensor] = ()
+    marks: Sequence[Mark] = ()
+    corrections: Sequence[Correction] = ()
+
+
+def notes_of(reader: HistoryReader, session: PastSession) -> Notes:
+    """Return what the ward tells of a session."""
+    if not has_table(reader, "ward_sessions"):
+        return Notes()
+    until_us = NEVER_US if session.ended_us is None else session.ended_us
+    body = reader.rows(
+        "SELECT height_m, leg_length_m, mass_kg, affected_side, aids FROM ward_subjects WHERE subject = ?"
+        " AND from_us <= ? AND bed <> '' ORDER BY from_us DESC, epoch DESC, seq DESC LIMIT 1",
+        (session.subject, until_us),
+    )
+    sensors = reader.rows(
+        "SELECT device, driver, placement, from_us, to_us FROM placements_in_time WHERE subject = ?"
+        " AND from_us < ? AND coalesce(to_us, ?) > ? ORDER BY placement, from_us",
+        (session.subject, until_us, NEVER_US, session.started_us),
+    )
+    at = (session.gateway, session.session)
+    marks = reader.rows("SELECT at_us, text FROM ward_marks WHERE gateway = ? AND session = ? ORDER BY at_us", at)
+    corrections = reader.rows(
+        "SELECT at_us, person, why, subject_before, subject, started_before_us, started_us, ended_before_us, ended_us,"
+        " discarded_before, discarded FROM ward_corrections WHERE gateway = ? AND session = ? ORDER BY n", at
+    )  # fmt: skip
+    return Notes(
+        Body(*body[0]) if body else None,
+        [Sensor(*row) for row in sensors],
+        [Mark(*row) for row in marks],
+        [Correction(*row) for row in corrections],
+    )

@@ -1,0 +1,215 @@
+"""Trends of a subject over weeks to years: a metric by session, day or week; gaps stay gaps; milestones; adherence.
+
+Days and weeks are those of UTC, weeks begin on Monday: a session of a ward lies within one of either.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import orjson
+
+from dsp.catalogue import CATALOGUE
+from gateway.history.minutes import MINUTE_US
+from gateway.history.reader import HistoryReader
+from gateway.model.measurement import Quality
+from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
+from gateway.results.past_sessions import PastSession, sessions_of
+from gateway.results.plans import plans_of
+from gateway.results.values import LEFT_OUT, order, uncounted
+
+By = Literal["session", "day", "week"]
+DAY_US: Final = 86_400_000_000
+WEEK_DAYS: Final = 7
+MONDAY: Final = 4
+"""Days from 1970-01-01, a Thursday, to the first Monday."""
+BY_SESSION_DAYS, BY_DAY_DAYS = 45, 200
+"""Up to so many days are shown by session, and by day; longer ones by week."""
+LONGEST_DAYS: Final = 4000
+LATE_US: Final = 60_000_000
+"""So long after the end of a session what was measured in it may still be told."""
+NEVER_US: Final = 2**62
+MINUTES: Final = "minutes"
+SUMS: Final = (
+    "sum(n), sum(degraded), sum(valued), sum(total), sum(CASE WHEN degraded = 0 THEN valued END),"
+    " sum(CASE WHEN degraded = 0 THEN total END), min(low), max(high), min(minute)"
+)
+FIRST_SHOWN = ("tmwt10_speed", "walking_speed", "tug_total", "mwt6_distance", "cadence", "heart_rate")
+"""What is shown where nobody has chosen a metric, as far as there is such."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """What a metric was in one session, day or week; the value as ``gateway.results.values`` makes it."""
+
+    at_us: int
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    quality: Quality
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendLine:
+    """The points of one side as one algorithm measured it, the oldest first."""
+
+    side: str
+    algorithm: str
+    points: list[TrendPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Everything that a trend page shows; times in UTC microseconds."""
+
+    subject: str
+    simulated: bool
+    from_us: int
+    to_us: int
+    by: By
+    metric: str
+    metrics: Sequence[str]
+    lines: Sequence[TrendLine]
+    milestones: Sequence[Milestone]
+    weeks: Sequence[Week]
+    bands: str
+    sessions: int = 0
+    first_us: int | None = None
+    both_kinds: bool = field(default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is asked for.
+
+    Attributes:
+        from_us: From when, UTC microseconds.
+        to_us: To when.
+        metric: Id; empty: the first that there is.
+        by: By what the values are put together; None: as fits the length.
+    """
+
+    from_us: int
+    to_us: int
+    metric: str = ""
+    by: By | None = None
+
+    @property
+    def step(self) -> By:
+        """By what the values are put together."""
+        days = (self.to_us - self.from_us) / DAY_US
+        return self.by or ("session" if days <= BY_SESSION_DAYS else "day" if days <= BY_DAY_DAYS else "week")
+
+
+class UnknownSubjectError(LookupError):
+    """The history knows nobody of that pseudonym; the text says so."""
+
+
+def make_trend(reader: HistoryReader, subject: str, window: Window) -> Trend:
+    """Return the trend of a subject; raises UnknownSubjectError, sqlite3.Error.
+
+    Simulated and real numbers are never mixed: those of the newest session are shown.
+    """
+    every = sessions_of(reader, subject)
+    if not every:
+        raise UnknownSubjectError(f"The history knows nobody of the pseudonym '{subject}'.")
+    simulated = every[-1].simulated
+    shown = [one for one in every if one.simulated == simulated and not one.discarded]
+    metrics = metrics_of(reader, subject)
+    metric = window.metric or next((one for one in (*FIRST_SHOWN, *metrics) if one in metrics), "")
+    plans = plans_of(reader, subject)
+    return Trend(
+        subject, simulated, window.from_us, window.to_us, window.step, metric, metrics,
+        lines_of(reader, shown, metric, window) if metric else [],
+        milestones_of(reader, subject, shown, window.from_us, window.to_us),
+        weeks_of(shown, plans, window.from_us, window.to_us),
+        plans[-1].bands if plans else "", len(shown), shown[0].started_us if shown else None,
+        len({one.simulated for one in every}) > 1,
+    )  # fmt: skip
+
+
+def metrics_of(reader: HistoryReader, subject: str) -> list[str]:
+    """Return the metrics that there are of a subject, tests first."""
+    rows = reader.rows("SELECT DISTINCT metric FROM series WHERE subject = ?", (subject,))
+    found = [
+        metric
+        for (metric,) in rows
+        if (about := CATALOGUE.get(metric)) is not None and not {about.kind, about.group} & LEFT_OUT
+    ]
+    return sorted(found, key=order)
+
+
+def lines_of(reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window) -> list[TrendLine]:
+    """Return the lines of a metric within a window."""
+    owners = {part: one for one in sessions for part in one.parts}
+    long = [part for part, one in owners.items() if _is_long(one, window.step)]
+    lines: dict[tuple[str, str], dict[tuple[int, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for part, side, algorithm, *sums in _rows(reader, sessions, metric, window, long):
+        if (owner := owners.get(part)) is not None:
+            day = sums[-1] * MINUTE_US // DAY_US
+            lines[side, algorithm][_bucket(day, owner.session, window.step)].append(sums)
+    made = [
+        TrendLine(side, algorithm, sorted((_point(at, parts, metric) for at, parts in of.items()), key=_when))
+        for (side, algorithm), of in lines.items()
+    ]
+    return sorted(made, key=lambda line: (line.side, line.algorithm))
+
+
+def _is_long(one: PastSession, step: By) -> bool:
+    """Whether a session may lie in two days, or weeks: only of such the minutes have to be told apart."""
+    ends_us = NEVER_US if one.ended_us is None else one.ended_us + LATE_US
+    return step != "session" and one.started_us // DAY_US != ends_us // DAY_US
+
+
+def _when(point: TrendPoint) -> int:
+    return point.at_us
+
+
+def _bucket(day: int, session: str, step: By) -> tuple[int, str]:
+    """Return where a day of a session is put: its begin in UTC microseconds, 0 where the session says it."""
+    if step == "session":
+        return 0, session
+    first = day if step == "day" else day - (day - MONDAY) % WEEK_DAYS
+    return first * DAY_US, ""
+
+
+def _point(bucket: tuple[int, str], parts: Iterable[Any], metric: str) -> TrendPoint:
+    at_us, session = bucket
+    rows = list(parts)
+    n, degraded, valued, total, good, good_total = (sum(row[i] or 0 for row in rows) for i in range(6))
+    lows, highs = ([row[i] for row in rows if row[i] is not None] for i in (6, 7))
+    if CATALOGUE[metric].kind == "count":
+        value, fine = (total if valued else None), not degraded
+    else:
+        value, fine = (good_total / good, True) if good else (total / valued if valued else None, False)
+    quality: Quality = "invalid" if value is None else "ok" if fine else "degraded"
+    begin = at_us or min(row[8] for row in rows) * MINUTE_US
+    return TrendPoint(begin, value, min(lows, default=None), max(highs, default=None), n, quality, session)
+
+
+def _rows(
+    reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window, long: Sequence[str]
+) -> Iterable[Any]:
+    """Yield part, side, algorithm and sums: of a series at once, of those of long sessions day by day."""
+    if not sessions:
+        return
+    of = (sessions[0].subject, metric, sessions[0].simulated)
+    within = (window.from_us // MINUTE_US, -(-window.to_us // MINUTE_US))
+    named = orjson.dumps(long).decode()
+    by_day = "s.id, minute / 1440"
+    for table, group, condition in (
+        (MINUTES, "s.id", "NOT IN"),
+        (MINUTES, by_day, "IN"),
+        (uncounted(reader), by_day, ""),
+    ):
+        chosen = f"AND s.session {condition} (SELECT value FROM json_each(?))" if condition else ""  # noqa: S608 - our own text
+        yield from reader.rows(
+            f"SELECT s.session, s.side, s.algorithm, {SUMS} FROM series s CROSS JOIN {table} m ON m.series = s.id"  # noqa: S608 - our own text
+            f" WHERE s.subject = ? AND s.metric = ? AND s.simulated = ? {chosen} AND minute >= ? AND minute < ?"
+            f" GROUP BY {group}", (*of, *((named,) if condition else ()), *within),
+        )  # fmt: skip

@@ -1,0 +1,92 @@
+"""What a patient sees of their own movement, in a browser: their band, the newest sample, and nobody else's."""
+
+from __future__ import annotations
+
+import re
+import time
+from itertools import pairwise
+from typing import Any
+
+import orjson
+import pytest
+from paho.mqtt.publish import single
+from playwright.async_api import Page, expect
+
+from config.settings import Settings
+from gateway.wire.topics import Topics
+from tests.gateway.dashboard.simulated_gateway import walking
+
+pytestmark = [
+    pytest.mark.browser, pytest.mark.broker, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module"),
+]  # fmt: skip
+
+SUBJECT = "p-137"  # who walks in bay-1
+BAND = {"kind": "turning", "of": "left_foot", "side": "none", "low": 0.0, "high": 5000.0, "shape": "bar"}
+LISTEN = "() => { window.seen = []; document.addEventListener('painted', ({ detail }) => window.seen.push(detail)); }"
+
+
+def publish_registry(settings: Settings, topics: Topics, chosen: dict[str, Any] | None, subject: str = SUBJECT) -> None:
+    """Say who is in bay-1, and what they are to see."""
+    body = {
+        "v": 1, "gateway": topics.gateway, "number": time.time_ns() // 1000, "devices": [], "sessions": [], "ended": [],
+        "beds": [{"id": "bay-1", "label": "Bay 1"}],
+        "subjects": [{"id": subject, "bed": "bay-1", "since_us": 1, "height_m": None, "feedback": chosen}],
+    }  # fmt: skip
+    single(topics.ward, orjson.dumps(body), 1, retain=True, hostname="127.0.0.1", port=settings.broker.port)
+
+
+async def test_the_bar_follows_the_newest_sample_and_says_how_it_is(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    publish_registry(settings, topics, BAND)
+    with walking(settings.broker.port, 1, topics=topics):
+        await page.goto(f"{address}feedback/bay-1")
+        await expect(page.locator("#what")).to_have_text("How fast the left foot turns")
+        await expect(page.locator("#aim")).to_have_text("Stay between 0 and 5000 °/s.")
+        await expect(page.locator("#words")).to_contain_text("Just right")
+        await expect(page.locator("#value")).to_have_text(re.compile(r"^\d+$"))
+        await page.evaluate(LISTEN)
+        await page.wait_for_function("() => window.seen.length >= 20")
+        seen = await page.evaluate("() => window.seen")
+        assert all(one["painted_ms"] > one["sample_ms"] for one in seen)
+        assert all(later["sample_ms"] > one["sample_ms"] for one, later in pairwise(seen))
+        publish_registry(settings, topics, {**BAND, "low": 4000.0})
+        await expect(page.locator("#words")).to_contain_text("A little more")
+        publish_registry(
+            settings, topics, {**BAND, "kind": "metric", "of": "heart_rate", "shape": "number", "high": 60.0}
+        )
+        await expect(page.locator("#what")).to_have_text("Heart rate")
+        await expect(page.locator("#words")).to_contain_text("A little less")
+
+
+async def test_another_patient_in_the_bed_is_shown_nothing_that_was_chosen_for_the_one_before(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    publish_registry(settings, topics, BAND, subject="p-901")
+    with walking(settings.broker.port, 1, topics=topics):  # whose numbers are those of p-137
+        await page.goto(f"{address}feedback/bay-1")
+        await expect(page.locator("#empty")).to_have_text("Nothing is chosen to be shown yet.")
+        await expect(page.locator("#shown")).to_be_hidden()
+
+
+async def test_the_lean_is_told_from_where_it_began(page: Page, address: str) -> None:
+    """Thirty degrees about one axis, however the sensor is strapped on, with and without gravity to go by."""
+    await page.goto(address)
+    found = await page.evaluate("""async () => {
+      const { Lean } = await import(new URL("static/movement.js", location.href));
+      const lean = new Lean();
+      const rate = 100;
+      const told = [];
+      for (let i = 0; i < 400; i += 1) {
+        const turning = i >= 100 && i < 150;
+        const angle = Math.min(Math.max(i - 99, 0), 50) / 50 * Math.PI / 6;
+        const acc = [0, 9.81 * Math.sin(angle), 9.81 * Math.cos(angle)];
+        told.push(lean.add(turning ? acc.map((one) => one * 3) : acc, [turning ? Math.PI / 3 : 0, 0, 0], 1 / rate));
+      }
+      return told;
+    }""")
+    assert found[0] is None  # half a second of stillness first
+    assert found[99] == pytest.approx(0, abs=0.01)
+    assert found[124] == pytest.approx(15, abs=0.5)  # of turning alone: thrown about so, it weighs three times itself
+    assert found[150] == pytest.approx(30, abs=0.5)
+    assert found[-1] == pytest.approx(30, abs=0.2)

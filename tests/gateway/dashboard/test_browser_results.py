@@ -1,0 +1,123 @@
+"""A report and a trend in a browser: read, chosen from, checked for accessibility, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from config.settings import Settings
+from gateway.dashboard.server import serve
+from tests.gateway.dashboard import axe
+from tests.gateway.results.clinic import DAY_S, SUBJECT, Clinic
+from tests.gateway.samples import START_US
+
+pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
+
+AXE = "async () => (await axe.run()).violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))])"
+WIDTHS = {"light": (1280, 320), "dark": (1280,)}
+SMALL = """() => [...document.querySelectorAll("button, select, summary, nav a, .button")]
+  .filter((node) => node.offsetParent)
+  .filter((node) => node.getBoundingClientRect().height < 24).map((node) => node.outerHTML.slice(0, 80))"""
+
+
+@pytest.fixture
+def session(settings: Settings) -> str:
+    """Three weeks that ended lately; return the last session."""
+    clinic = Clinic(settings.site.data, simulated=True)
+    last = int((time.time() - START_US / 1e6) / DAY_S) - 1
+    clinic.gateway.do((last - 30) * DAY_S, "plan", subject=SUBJECT, bands="stroke-chronic", sessions_a_week=2)
+    for day in (last - 28, last - 7):
+        clinic.test(day, 0.5 if day == last - 28 else 0.8)
+        clinic.walk(day + 1, 90.0, minutes=5)
+    made = clinic.walk(last, 96.0, minutes=8, but={3: "invalid", 4: "invalid"})
+    clinic.store()
+    return made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def address(settings: Settings, session: str) -> AsyncIterator[str]:
+    stop = asyncio.Event()
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
+    yield await asyncio.wait_for(ready, 30)
+    stop.set()
+    await running
+
+
+async def check(page: Page, scheme: str) -> None:
+    """See to it that nothing sticks out, nothing is too small to press, and axe-core finds nothing."""
+    for width in WIDTHS[scheme]:
+        where = f"{page.url}, {scheme}, {width}"
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, where
+        assert await page.evaluate(SMALL) == [], where
+        await page.add_script_tag(path=axe.SCRIPT)
+        assert await page.evaluate(AXE) == [], where
+    await page.set_viewport_size({"width": 1280, "height": 800})
+
+
+async def open_page(browser: Browser, address: str, scheme: str) -> Page:
+    if not await asyncio.to_thread(axe.available):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {axe.PACKAGE} from npm")
+    context = await browser.new_context(bypass_csp=True, color_scheme=scheme)  # type: ignore[arg-type]
+    page = await context.new_page()
+    page.set_default_timeout(30_000)
+    await page.goto(address)
+    return page
+
+
+async def test_a_trend_leads_to_the_report_of_a_session(browser: Browser, address: str, session: str) -> None:
+    for scheme in ("light", "dark"):
+        page = await open_page(browser, f"{address}trend/{SUBJECT}", scheme)
+        await expect(page.locator("#title")).to_have_text(f"Trend of {SUBJECT}")
+        await expect(page.locator("#simulated")).to_be_visible()
+        await expect(page.locator("#measure-sentence")).to_contain_text("0.50 at first")
+        await expect(page.locator("#weeks-sentence")).to_contain_text("5 sessions in 5 weeks")
+        await expect(page.locator("#milestones tbody tr")).to_have_count(2)
+        await page.locator("#metric").select_option("cadence")
+        await page.locator("#by").select_option("session")
+        await expect(page.locator("#plot")).to_have_attribute("aria-label", re.compile("^Cadence: .*3 sessions"))
+        await page.locator("summary").first.click()
+        await check(page, scheme)
+        if scheme == "light":
+            await page.locator("#measure-table tbody tr a").first.click()
+            await expect(page.locator("h1")).to_contain_text(f"Session report: {SUBJECT}")
+            assert session in page.url
+        await page.context.close()
+
+
+async def test_a_report_is_read_and_another_baseline_chosen(browser: Browser, address: str, session: str) -> None:
+    for scheme in ("light", "dark"):
+        page = await open_page(browser, f"{address}report/{session}", scheme)
+        await expect(page.locator("h1")).to_contain_text(f"Session report: {SUBJECT}")
+        await expect(page.locator(".curve svg")).to_have_count(1)
+        await expect(page.locator(".results tbody tr")).to_contain_text("+6.0")
+        await check(page, scheme)
+        if scheme == "light":
+            await page.locator("[name=baseline]").select_option(index=2)
+            await page.get_by_role("button", name="Show").click()
+            await expect(page.locator(".results thead")).to_contain_text("Change from the baseline")
+        await page.context.close()
+
+
+async def test_a_report_prints_without_what_is_for_a_screen(
+    browser: Browser, address: str, session: str, tmp_path: Path
+) -> None:
+    page = await open_page(browser, f"{address}report/{session}", "dark")
+    await page.emulate_media(media="print")
+    await expect(page.locator(".tools")).to_be_hidden()
+    ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(255, 255, 255)", "paper is white, whatever the screen is"
+    answer = await page.request.get(f"{address}report/{session}/pdf", timeout=90_000)
+    assert answer.headers["content-type"] == "application/pdf"
+    (tmp_path / "report.pdf").write_bytes(await answer.body())
+    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
+    await page.context.close()

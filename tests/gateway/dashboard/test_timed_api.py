@@ -1,0 +1,117 @@
+"""Timed tests over HTTP, before a broker and a gateway that says what the contract says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import aiohttp
+import numpy as np
+import orjson
+import pytest
+
+from config.settings import Settings
+from gateway.wire.topics import Topics
+from tests.gateway.dashboard.api_document import said
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+
+WITHIN_S = 30.0
+MICRO = 1_000_000
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def person() -> Walker:
+    return Walker(1)
+
+
+@pytest.fixture
+def walking(settings: Settings, topics: Topics, person: Walker) -> Iterator[SimulatedGateway]:
+    with SimulatedGateway(settings.broker.port, [person], topics=topics) as made:
+        yield made
+
+
+def registry(person: Walker, sessions: list[Json], ended: list[Json], number: int = 1) -> bytes:
+    """Return what the topic of the ward says of one bed, whose sensors the person wears."""
+    subject = {"id": person.subject, "bed": person.slot, "since_us": 1, "height_m": 1.7}
+    devices = [
+        {"id": one["id"], "driver": one["driver"], "bed": person.slot, "placement": one["placement"], "since_us": 1}
+        for one in person.devices()
+    ]
+    return orjson.dumps({
+        "v": 1, "gateway": "gateway-1", "number": number, "beds": [{"id": person.slot, "label": person.label}],
+        "subjects": [subject], "devices": devices, "sessions": sessions, "ended": ended,
+    })  # fmt: skip
+
+
+def session(person: Walker, protocol: str = "10mwt pace=comfortable", **fields: Any) -> Json:
+    return {
+        "id": person.session, "bed": person.slot, "subject": person.subject, "protocol": protocol,
+        "started_us": round(time.time() * MICRO), **fields,
+    }  # fmt: skip
+
+
+async def ask(address: str, path: str) -> tuple[int, Json]:
+    async with aiohttp.ClientSession() as client, client.get(f"{address}{path}") as answer:
+        return answer.status, await answer.json()
+
+
+async def until(address: str, path: str, holds: Callable[[Json], bool]) -> Json:
+    """Ask again until an answer is as wanted."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        status, found = await ask(address, path)
+        if status == 200 and holds(found):
+            return found
+        assert time.monotonic() < deadline, found
+        await asyncio.sleep(0.05)
+
+
+async def test_it_says_which_tests_and_forms_there_are(address: str) -> None:
+    status, found = await ask(address, "api/tests")
+    assert status == 200
+    walk = next(one for one in found["tests"] if one["id"] == "10mwt-comfortable")
+    assert (walk["timed"], walk["word"], walk["laps"]) == ("tmwt10_time", "10mwt", False)
+    assert next(f for f in walk["fields"] if f["name"] == "start")["required"] is True
+    assert [form["id"] for form in found["forms"]] == ["five-questions"]
+    assert found["reported"] == ["borg_cr10", "borg_rpe", "pain_nrs"]
+
+
+async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    running = session(person, state="running", parts=[person.session], marks_us=[])
+    walking.publish_ward(registry(person, [running], []))
+    path = f"api/test/{person.slot}?session={person.session}"
+    found = await until(address, path, lambda found: bool(found["trace"]) and len(found["trace"]["acc"]) > 10)
+    assert found["trace"]["placement"] == "lower_back"
+    over = session(person, ended_us=round(time.time() * MICRO) + 1, discarded=False)
+    walking.publish_ward(registry(person, [], [over], 2))
+    result = person.measurement("tmwt10_time", 8.0, "none", time.time() - 9.0, time.time() - 1.0)
+    by_hand = result | {"seq": 2, "value": 7.5, "algorithm": "by-hand/1", "devices": [], "placement": []}
+    walking.publish(person, [result | {"seq": 1}, by_hand])
+    found = await until(address, path, lambda found: len(found["results"]) == 2)
+    said("GET", "/api/test/{bed}").validate(found)
+    assert [(one["value"], one["algorithm"]) for one in found["results"]] == [(8.0, "test/1"), (7.5, "by-hand/1")]
+    assert len(found["trace"]["acc"]) > 10
+    assert 5.0 < np.median([value for value in found["trace"]["acc"] if value is not None]) < 20.0
+
+
+async def test_nothing_is_told_of_what_is_no_test_of_who_is_in_the_bed(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    ended = {"ended_us": 2, "discarded": False}
+    mine = session(person) | ended
+    treadmill = session(person, "treadmill") | {"id": "s-treadmill", **ended}
+    other = session(person) | {"id": "s-other", "subject": "p-other", **ended}
+    walking.publish_ward(registry(person, [], [mine, treadmill, other]))
+    await until(address, f"api/test/{person.slot}?session={person.session}", lambda _: True)
+    for name in ("s-treadmill", "s-other", "s-none", ""):
+        assert (await ask(address, f"api/test/{person.slot}?session={name}"))[0] == 404
+    assert (await ask(address, f"api/test/bay-9?session={person.session}"))[0] == 404
+    assert (await ask(address, f"api/test/{person.slot}?session={person.session}&gateway=nobody"))[0] == 404

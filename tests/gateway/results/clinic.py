@@ -1,0 +1,88 @@
+"""A history as a ward makes it over weeks: somebody is admitted, trains, is tested; each number is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.history.history import History
+from gateway.history.minutes import roll_up
+from gateway.model.measurement import Measurement, Quality, Side
+from tests.gateway.history.ward_gateway import Gateway, us
+from tests.gateway.samples import measurement
+
+DAY_S = 86_400
+PACED = "10mwt pace=comfortable"
+SUBJECT = "p-0151"
+
+
+class Clinic:
+    """One gateway with one bed, whose history is written into a folder.
+
+    Args:
+        folder: Where ``history.db`` is made.
+        simulated: Whether all numbers are.
+    """
+
+    def __init__(self, folder: Path, *, simulated: bool = False) -> None:
+        self.path = folder / "history.db"
+        self.gateway = Gateway(folder, subject=SUBJECT)
+        self.simulated = simulated
+
+    def begin(self, day: float, protocol: str = PACED) -> str:
+        """Begin a session; return its id."""
+        self.gateway.do(int(day * DAY_S), "session-start", subject=SUBJECT, protocol=protocol)
+        return self.gateway.registry.state.sessions[-1].id
+
+    def give(
+        self, day: float, metric: str, value: float | None, *, side: Side = "none", second: int = 30,
+        quality: Quality = "ok", unit: str = "m/s", **other: Any,
+    ) -> None:  # fmt: skip
+        """Have a number measured in the session in force, some seconds after it began."""
+        at = us(int(day * DAY_S) + second)
+        bed = self.gateway.registry.state.in_force()[0]
+        made: Measurement = replace(
+            measurement(0), metric=metric, value=value, unit=unit, side=side, start_us=at - 5_000_000, end_us=at,
+            quality=quality, reason="" if quality == "ok" else "few", session=bed.session, subject=bed.slot.subject,
+            simulated=self.simulated, **({"algorithm": "timed/2"} | other),
+        )  # fmt: skip
+        self.gateway.seq += 1
+        self.gateway.waiting.append((self.gateway.seq, made))
+
+    def end(self, day: float, seconds: int = 300) -> None:
+        """End the session."""
+        session = self.gateway.registry.state.open_session(SUBJECT)
+        assert session is not None
+        self.gateway.do(int(day * DAY_S) + seconds, "session-end", session=session.id)
+
+    def test(self, day: float, speed: float | None, *, protocol: str = PACED, **other: Any) -> str:
+        """Have a ten-metre walk done; return its session."""
+        session = self.begin(day, protocol)
+        self.give(day, "tmwt10_speed", speed, **other)
+        self.end(day)
+        return session
+
+    def walk(self, day: float, cadence: float, *, minutes: int = 10, but: Mapping[int, Quality] | None = None) -> str:
+        """Have somebody walk for minutes, with a cadence every ten seconds; return the session."""
+        session = self.begin(day, "free_walk")
+        for second in range(10, minutes * 60, 10):
+            quality = (but or {}).get(second // 60, "ok")
+            if quality != "invalid":
+                drift = cadence + (second % 60) / 10 - 2.5
+                self.give(day, "cadence", drift, side="both", second=second, quality=quality, unit="{steps}/min",
+                          algorithm="gait/3")  # fmt: skip
+        self.end(day, minutes * 60)
+        return session
+
+    def store(self, *, rolled: bool = True) -> Path:
+        """Write what waits into the history, and make its minutes; return the file."""
+        with closing(History(self.path)) as history:
+            self.gateway.send(history)
+            if rolled:
+                with history.database.transaction() as db:
+                    while roll_up(db, 2**62).ids:
+                        pass
+        return self.path
