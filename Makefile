@@ -29,7 +29,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check package fuzz format docs system bare clean
+.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check package screens fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -46,6 +46,7 @@ help:
 	echo "make patients  fifty simulated patients do every timed test, beside the truth; half an hour; ARGS=\"--only tug\" for some"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
+	echo "make screens  pictures of the pages for docs/images; five minutes; ARGS=\"ward dock\" for some"
 	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
@@ -118,6 +119,9 @@ system:
 # The list of prerequisites, proved in a Debian with nothing in it; needs root, and says what else.
 bare:
 	@tests/bare/run $(or $(SUITE),bookworm)
+
+screens: setup system
+	@$(V)/python -m tests.screens $(ARGS)
 
 # Needs Debian's own python3 and python3-venv. Installed from it, nothing is fetched and nothing is compiled but kernels.
 package: setup

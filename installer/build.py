@@ -26,8 +26,10 @@ PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
 DESCRIPTION = """Edge telemetry gateway for rehabilitation devices
- Reads exoskeletons and wearables over Bluetooth and serial ports, measures gait and health, and hands every number over MQTT
- to a time-series store, with live pages for clinicians. Information only: it is no medical device, and it moves none."""
+ Reads exoskeletons and wearables over Bluetooth and serial ports, measures gait
+ and health, and hands every number over MQTT to a time-series store, with live
+ pages for clinicians. Information only: it is no medical device, and it moves
+ none."""
 
 
 class BuildError(Exception):
@@ -46,9 +48,7 @@ def run(*command: str | Path, **environment: str) -> str:
 
 def release() -> str:
     """Return which Debian this is: ``12``; raises BuildError where it is none."""
-    words = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line
-    )
+    words = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line)
     if words.get("ID", "").strip('"') not in {"debian", "raspbian"} or not PYTHON.exists():
         raise BuildError("the package is made on the Debian that it is for, with its own python3 and python3-venv")
     return words["VERSION_ID"].strip('"')
@@ -93,7 +93,7 @@ def compile_sources(home: Path, tree: Path) -> None:
 
 
 def lay_out_system(tree: Path, number: str) -> None:
-    """Put the units, the user, the rules and the documents where Debian looks for them; of configurations only samples."""
+    """Put units, user, rules and documents where Debian looks for them; of configurations only samples."""
     lib, documents = tree / "usr/lib", tree / "usr/share/doc" / NAME
     deploy = ROOT / "config" / "deploy"
     units = lib / "systemd/system"

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 
 TOP = {
     ".ci", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "benchmarks", "config",
-    "docs", "drivers", "dsp", "gateway", "hatch_build.py", "importers", "pyproject.toml", "requirements", "simulators",
-    "tests",
+    "docs", "drivers", "dsp", "gateway", "hatch_build.py", "importers", "installer", "pyproject.toml", "requirements",
+    "simulators", "tests",
 }  # fmt: skip
 LARGEST_BYTES = 1 << 20  # of a tracked file: recordings, wheels and builds are larger, pictures need not be
 
