@@ -40,7 +40,7 @@ def _build() -> str:
 def render(name: str, speed: float = 1.0) -> bytes:
     """Return one page as UTF-8 HTML; ``speed`` is that of simulated time, which the page tells if it is not ours."""
     shell = Template((PAGES / "shell.html").read_text("utf-8"))
-    body = (PAGES / f"{name}.html").read_text("utf-8")
+    body = (PAGES / f"{name}.html").read_text("utf-8").replace("$ask\n", (PAGES / "ask.html").read_text("utf-8"))
     current = {f"current_{page}": ' aria-current="page"' if page == name else "" for page in TITLES}
     return shell.substitute(
         title=TITLES[name], name=name, body=body, statement=STATEMENT, root=ROOTS[name], build=BUILD,
