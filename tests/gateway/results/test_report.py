@@ -71,6 +71,13 @@ def test_a_result_stands_beside_the_previous_and_the_first(desk: Desk) -> None:
     assert line(desk.report(first), "tmwt10_speed").previous.why_not == "nothing earlier"
 
 
+def test_a_later_session_is_no_baseline(desk: Desk) -> None:
+    _, second, third = sessions(desk)
+    assert third not in [one.session for one in desk.report(second).choices]
+    with pytest.raises(UnknownSessionError, match="before this one"):  # getting better backwards is getting worse
+        desk.report(second, baseline=third)
+
+
 def test_only_the_same_protocol_is_beside_and_nothing_discarded(clinic: Clinic) -> None:
     slow = clinic.test(1, 0.5)
     clinic.test(2, 0.9, protocol="10mwt pace=fast")
