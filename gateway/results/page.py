@@ -1,4 +1,4 @@
-"""A report as one HTML page, read on a screen, printed on A4, made a PDF of: every text escaped, no script in a file."""
+"""A report as one HTML page: read on a screen, printed on A4, made a PDF of. Every text is escaped; a file has no script."""
 
 # ruff: noqa: RUF001 - people read this: spans have real dashes
 

@@ -1,4 +1,4 @@
-"""A tablet that nobody touches, or that is locked in another window, shows nobody's numbers: also where nothing streams."""
+"""A tablet that nobody touches, or that is locked in another window, shows no numbers: also where nothing streams."""
 
 from __future__ import annotations
 
