@@ -1,4 +1,4 @@
-"""A report as one HTML page: read on a screen, printed on A4, made a PDF of. Every text is escaped; a file has no script."""
+"""A report as one HTML page: read on a screen, printed on A4, a PDF made of it. Every text is escaped."""
 
 # ruff: noqa: RUF001 - people read this: spans have real dashes
 
