@@ -92,6 +92,18 @@ async def test_a_locked_tablet_goes_on_with_the_pin_where_it_was(tablet: Tablet)
     assert PIN not in (tablet.data / FILE_NAME).read_text()
 
 
+async def test_a_report_is_the_same_one_after_the_pin(tablet: Tablet) -> None:
+    await tablet.sign_in("clinician-1")
+    await tablet.post("/pin", pin=PIN, again=PIN)
+    report = "/report/bay-1-20260922t091500z?subject=p-0151&baseline=bay-1-20260901t091500z"
+    locked = await tablet.post("/lock", next=report)
+    assert sorted(unquote(leads_to(locked)).partition("?next=")[2].partition("?")[2].split("&")) == [
+        "baseline=bay-1-20260901t091500z", "subject=p-0151",
+    ]  # fmt: skip
+    back = await tablet.post("/unlock", name="clinician-1", pin=PIN, next=report)
+    assert leads_to(back) == report
+
+
 async def test_colleagues_share_a_tablet_and_each_comes_back_as_themselves(tablet: Tablet) -> None:
     for name in ("clinician-1", "technician-1"):
         await tablet.sign_in(name)
