@@ -23,7 +23,7 @@ from gateway.dashboard.looks import LOOKS
 from gateway.dashboard.openid_provider import BACK, PROVIDER, Identity, Provider, ProviderError, said_error
 from gateway.dashboard.proxies import PROXIES, neighbourhood
 from gateway.dashboard.signin import GATE, from_here, let_in, ours
-from gateway.dashboard.users import ELSEWHERE, User
+from gateway.dashboard.users import from_elsewhere
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ async def come_back(request: web.Request) -> web.StreamResponse:
 
 
 def _in(request: web.Request, who: Identity, onward: str) -> web.Response:
-    user = User(who.name, who.role, ELSEWHERE)
+    user = from_elsewhere(who.name, who.role, who.subject)
     log.info("%s signed in as %s by OpenID Connect", user.name, user.role)
     request.app[LOOKS].record(
         "signed-in", user=user.name, role=user.role, address=request.app[PROXIES].client(request),

@@ -39,6 +39,8 @@ WAIT_S = 20.0
 """For the others to be done; a page should rather say no than nothing."""
 DEFAULT_DAYS = 90
 STYLES = ("base.css", "report.css")
+SCRIPT = '<script type="module" src="../static/session.js"></script>'
+"""Who is signed in, on the page alone: a report locks as every other page does. In a file there is no script."""
 BUSY = "Others are making reports just now: try again in a moment.\n"
 
 Answer = TypeVar("Answer")
@@ -83,7 +85,7 @@ async def report_page(request: web.Request) -> web.Response:
     query = f"?{request.query_string}" if request.query_string else ""
     above = page.tools(report, root=root, pdf=request.app[RESULTS].has_pdf, query=query)
     icon = f'<link rel="icon" href="{root}static/icon.svg" type="image/svg+xml">'
-    return web.Response(text=page.render(report, head=icon + links, tools=above), content_type="text/html")
+    return web.Response(text=page.render(report, head=icon + links + SCRIPT, tools=above), content_type="text/html")
 
 
 async def report_pdf(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from gateway.dashboard.access import SHARED_SCREEN
-from gateway.dashboard.users import ELSEWHERE, User, Users
+from gateway.dashboard.users import User, Users
 
 SESSIONS = 500
 """More than a ward has screens; beyond it, who has been away longest is signed out."""
@@ -104,7 +104,7 @@ class Sessions:
 
     def is_user(self, user: User) -> bool:
         """Whether somebody may still sign in, by the file; of whom a trust lets in, the trust decides each time."""
-        return user.hash == ELSEWHERE or self._users.get(user.name) == user
+        return user.is_elsewhere or self._users.get(user.name) == user
 
     def touch(self, token: str) -> None:
         """Note that a person is there."""

@@ -35,9 +35,9 @@ LARGEST_FORM = 4096
 FORM_WITHIN_S = 10.0
 """From the headers of a form to its end: it is less than one packet."""
 BUSY_WAIT_S = 5.0
-KEPT = ("gateway", "kiosk", "number", "show", "ward", "sort", "find", "turn")
-"""Of an address that is asked for: without its gateway it would be the bed of that name of another, and a screen on a
-wall has nobody to choose again what it shows."""
+KEPT = ("gateway", "kiosk", "number", "show", "ward", "sort", "find", "turn", "subject", "baseline")
+"""Of an address that is asked for: without its gateway it would be the bed of that name of another, without its subject
+or baseline a report beside something else, and a screen on a wall has nobody to choose again what it shows."""
 WRONG = "Name or password is wrong."
 OPENED_BY_PEOPLE = frozenset({
     "/", "/patient/{slot}", "/feedback/{slot}", "/devices", "/dock", "/beds", "/bed/{bed}", "/test/{bed}", "/pin",

@@ -125,7 +125,7 @@ class TimedTraces:
             key = (ward.gateway, session["id"])
             if key in self._following or session["state"] != "running" or find_test(session["protocol"]) is None:
                 continue
-            if (chosen := _choose(ward.devices(session["bed"]))) is not None:
+            if (chosen := _choose(_worn(ward, session["subject"]), self._traces.get(key))) is not None:
                 trace = self._traces.setdefault(key, Trace(chosen["id"], str(chosen["placement"])))
                 if trace.is_full:
                     continue
@@ -141,7 +141,7 @@ class TimedTraces:
         self._following.pop(key, None)
 
     async def _follow(self, ward: Ward, subject: str, key: Key, trace: Trace, device: Mapping[str, Any]) -> None:
-        """Take the samples of a device while its session runs, and a moment longer."""
+        """Take the samples of a device while its session runs, and a moment longer; none once it is taken off."""
         columns = _columns(device["streams"]["imu"])
         with suppress(TooManyWatchersError), self._site.waveforms(ward).watching(device["id"], "imu") as watcher:
             clock = asyncio.get_running_loop().time
@@ -151,16 +151,35 @@ class TimedTraces:
                     async with asyncio.timeout(LOOK_S):
                         if not (frame := await watcher.get()):
                             return
+                        if _choose(_worn(ward, subject), trace) is None:
+                            return
                         trace.add(frame, columns)
                 session = ward.registry.sessions.get(subject)
                 if session is None or session["id"] != key[1] or session["state"] != "running":
                     until_s = min(until_s, clock() + AFTER_S)
 
 
-def _choose(devices: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """Return the motion sensor that sees most of the body; None where none streams."""
+def _worn(ward: Ward, subject: str) -> list[Mapping[str, Any]]:
+    """Return what somebody wears, wherever they lie by now.
+
+    The registry says at once who wears what; a status says it a while later, and tells the streams.
+    """
+    bed = next((bed for bed, one in ward.registry.subjects.items() if one["id"] == subject), None)
+    if bed is None:
+        return []
+    placed = {one["id"]: one["placement"] for one in ward.registry.devices if one["bed"] == bed}
+    return [one for one in ward.devices() if placed.get(one["id"], "") == one.get("placement")]
+
+
+def _choose(devices: Iterable[Mapping[str, Any]], begun: Trace | None = None) -> Mapping[str, Any] | None:
+    """Return the motion sensor that sees most of the body; None where none streams.
+
+    Of a trace that was begun only its own sensor, where it was: another would be drawn under its name.
+    """
     able = [one for one in devices if _columns(((one.get("streams") or {}).get("imu")) or {})]
     able = [one for one in able if one.get("placement") in PREFERRED]
+    if begun is not None:
+        able = [one for one in able if (one["id"], one["placement"]) == (begun.device, begun.placement)]
     return min(able, key=lambda one: PREFERRED.index(one["placement"]), default=None)
 
 

@@ -6,6 +6,7 @@ out of it is out at once.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 ALGORITHM = "$argon2id$"
 ELSEWHERE = "openid"
-"""In place of the hash of somebody who signs in elsewhere, and who stands in no file here."""
+"""Begins what stands in place of the hash of somebody who signs in elsewhere, and who stands in no file here."""
 # RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes; a quarter of a second on a small computer.
 HASHER = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
 
@@ -40,6 +41,19 @@ class User:
     name: str
     role: Role
     hash: str
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether a trust's sign-in says who this is."""
+        return self.hash.startswith(f"{ELSEWHERE} ")
+
+
+def from_elsewhere(name: str, role: Role, subject: str) -> User:
+    """Return somebody whom a trust lets in.
+
+    Two of its people may have one name here, and not one ``subject``: a PIN and a known browser are of one of them.
+    """
+    return User(name, role, f"{ELSEWHERE} {hashlib.sha256(subject.encode('utf-8', 'surrogatepass')).hexdigest()}")
 
 
 def load(path: Path) -> dict[str, User]:

@@ -1,4 +1,4 @@
-"""A report as one HTML page: read on a screen, printed on A4, and made a PDF of. No script; every text is escaped."""
+"""A report as one HTML page: read on a screen, printed on A4, a PDF made of it. Every text is escaped."""
 
 # ruff: noqa: RUF001 - people read this: spans have real dashes
 
@@ -42,13 +42,14 @@ def render(report: Report, *, head: str, tools: str = "") -> str:
 
 
 def tools(report: Report, *, root: str, pdf: bool, query: str) -> str:
-    """Return what stands above a report on a screen: the way to the trend, the PDF, and the choice of a baseline."""
+    """Return what stands above a report on a screen: ways back and to the trend, the PDF, the choice of a baseline."""
     session = report.session
     subject = quote(session.subject, safe="")
     options = "".join(_option(one, report.baseline) for one in report.choices)
     first = "" if report.baseline else " selected"
     print_ = f'<a class="button" href="{safe(quote(session.session))}/pdf{safe(query)}">PDF</a>' if pdf else ""
     return (
+        f'<header class="top"><a class="brand" href="{root}">rehab-gateway</a></header>'
         '<nav class="tools" aria-label="Report">'
         f'<a class="button" href="{root}trend/{subject}">◀ Trend of {safe(session.subject)}</a>{print_}'
         f'<form method="get"><input type="hidden" name="subject" value="{safe(session.subject)}">'

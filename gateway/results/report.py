@@ -57,7 +57,7 @@ class Report:
         bands: Those that the changes are held against; None: none was chosen, or it is not here.
         bands_missing: Group that was chosen and of which no file is here; empty otherwise.
         baseline: Id of the session that was chosen as baseline; empty: the first that there is.
-        choices: Sessions that may be chosen as baseline.
+        choices: Sessions that may be chosen as baseline: earlier ones of its protocol.
         lines: The results, tests first.
         sources: Where each number is from.
         curves: What changed within the session.
@@ -99,14 +99,16 @@ def make_report(reader: HistoryReader, wanted: Wanted, groups: dict[str, BandFil
     """
     session = find_session(reader, wanted.session, wanted.subject, wanted.gateway)
     others = beside(sessions_of(reader, session.subject), session)
-    chosen = [one for one in others if one.session == wanted.baseline]
+    earlier = [one for one in others if one.started_us < session.started_us]  # what came later is no change since
+    chosen = [one for one in earlier if one.session == wanted.baseline]
     if wanted.baseline and not chosen:
-        raise UnknownSessionError(f"'{wanted.baseline}' is no other session of {session.subject} of this protocol.")
+        raise UnknownSessionError(
+            f"'{wanted.baseline}' is no other session of {session.subject} of this protocol that was before this one."
+        )
     plan = plan_at(plans_of(reader, session.subject), session.ended_us or now_us)
     bands = groups.get(plan.bands)
     kinds = kinds_of_sensors(reader)
     measured = measured_in(reader, [session], kinds)[session.session]
-    earlier = [one for one in others if one.started_us < session.started_us]
     looks = _Looks(reader, kinds, {one.key for one in measured})
     previous = looks.through(earlier[::-1])
     baseline = looks.through(chosen or earlier)
@@ -120,7 +122,7 @@ def make_report(reader: HistoryReader, wanted: Wanted, groups: dict[str, BandFil
         for number, one in enumerate(measured, 1)
     ]  # fmt: skip
     return Report(
-        session, now_us, bands, "" if bands or not plan.bands else plan.bands, wanted.baseline, others, lines,
+        session, now_us, bands, "" if bands or not plan.bands else plan.bands, wanted.baseline, earlier, lines,
         sources_of(reader, measured), curves_of(reader, measured), gaps_of(reader, session, now_us),
         notes_of(reader, session),
     )  # fmt: skip

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from dsp.catalogue import CATALOGUE
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import QUALITY
+from gateway.model.entered import BY_HAND
 from gateway.model.measurement import Quality
+from gateway.results.by_hand import standing
 from gateway.results.values import Measured
 
 TRIALS_MOST = 20
@@ -78,6 +80,10 @@ def trials_of(reader: HistoryReader, measured: Sequence[Measured]) -> dict[tuple
     found = {}
     for one in measured:
         if CATALOGUE[one.metric].kind != "test":
+            continue
+        if one.result.algorithm == BY_HAND:
+            held = standing(reader, one.series)[:TRIALS_MOST]
+            found[one.series] = [Trial(at, value, QUALITY[quality], reason) for at, value, quality, reason, _ in held]
             continue
         marks = ", ".join("?" * len(one.series))
         rows = reader.rows(

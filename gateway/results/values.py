@@ -17,7 +17,9 @@ from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import SEPARATOR
 from gateway.history.trends import UNCOUNTED_MOST
+from gateway.model.entered import BY_HAND
 from gateway.model.measurement import Quality
+from gateway.results.by_hand import standing, sums_of
 from gateway.results.change import Result, Sensors
 from gateway.results.past_sessions import PastSession
 from gateway.results.plans import has_table
@@ -99,6 +101,8 @@ def measured_in(
         number, part, simulated, metric, side, unit, algorithm, devices, placement, _, *sums = row
         if (owner := owners.get((part, bool(simulated)))) is None:
             continue
+        if algorithm == BY_HAND and len(held := standing(reader, [number])) < sums[0] and held:
+            sums = sums_of(held)
         key = (owner.session, metric, side, unit, algorithm, _sensors(devices, placement, kinds))
         rows[key].append((number, devices, sums))
     for key, parts in rows.items():

@@ -19,8 +19,9 @@ def open_answers(settings: Settings, ward: KeptWard, now_us: Callable[[], int]) 
         there = ward.state.subject(subject)
         return there is not None and metric in there.notices
 
-    desk = NoticeDesk(
-        settings.site.data, beds=lambda: {bed.id for bed in ward.state.beds}, codes={rule.code for rule in RULES},
-        now_us=now_us,
-    )  # fmt: skip
+    def beds() -> dict[str, str]:
+        state = ward.state
+        return {bed.id: "" for bed in state.beds} | {one.bed: one.id for one in state.subjects}
+
+    desk = NoticeDesk(settings.site.data, beds=beds, codes={rule.code for rule in RULES}, now_us=now_us)
     return Answers(desk, wanted, Push(settings) if settings.notices.webhook is not None else None)

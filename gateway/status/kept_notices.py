@@ -30,9 +30,13 @@ class Answer(Section):
 
 
 class Pause(Section):
-    """Notices of a bed (empty: the gateway itself) and of one code (empty: all kinds) are quiet until ``until_us``."""
+    """Notices of a bed (empty: the gateway itself) and of one code (empty: all kinds) are quiet until ``until_us``.
+
+    They are those of ``subject`` (empty: of a bed with nobody in it): of who comes into that bed they are loud.
+    """
 
     bed: str
+    subject: str = ""
     code: str
     until_us: int
     by: str
@@ -93,8 +97,11 @@ def write(path: Path, kept: KeptNotices) -> None:
 
 
 def erase(folder: Path, subject: str) -> None:
-    """Forget what was measured of somebody, in a folder whose gateway is stopped; raises OSError."""
+    """Forget what was measured of somebody, and paused, in a folder whose gateway is stopped; raises OSError."""
     kept = read(folder / NAME)
-    left = tuple(one for one in kept.reviews if one.subject != subject)
-    if left != kept.reviews:
-        write(folder / NAME, kept.model_copy(update={"reviews": left}))
+    left = {
+        "reviews": tuple(one for one in kept.reviews if one.subject != subject),
+        "pauses": tuple(one for one in kept.pauses if one.subject != subject),
+    }
+    if left != {"reviews": kept.reviews, "pauses": kept.pauses}:
+        write(folder / NAME, kept.model_copy(update=left))

@@ -67,7 +67,7 @@ class NoticeDesk:
 
     Args:
         folder: Where the file is.
-        beds: Names the beds of the ward.
+        beds: Says who is in each bed of the ward: a pseudonym, or nothing.
         codes: Which kinds of notice there are.
         now_us: Wall clock, UTC microseconds.
         clock: Monotonic seconds.
@@ -77,7 +77,7 @@ class NoticeDesk:
         self,
         folder: Path,
         *,
-        beds: Callable[[], Collection[str]],
+        beds: Callable[[], Mapping[str, str]],
         codes: Collection[str],
         now_us: Callable[[], int],
         clock: Callable[[], float] = monotonic,
@@ -122,13 +122,13 @@ class NoticeDesk:
         """Return notices with who has seen them, and until when they are paused."""
         with self._lock:
             answers = {(one.notice, one.since_us): one for one in self._kept.answers}
-            pauses = [one for one in self._kept.pauses if one.until_us > now_us]
+            pauses = self._in_force(now_us)
         return [_annotated(notice, answers, pauses) for notice in notices]
 
     def pauses(self, now_us: int) -> list[PauseStatus]:
         """Return the pauses that are not over."""
         with self._lock:
-            return [_pause(one) for one in self._kept.pauses if one.until_us > now_us]
+            return [_pause(one) for one in self._in_force(now_us)]
 
     def acknowledged(self) -> frozenset[str]:
         """Return the ids of the notices that somebody has seen."""
@@ -145,7 +145,7 @@ class NoticeDesk:
             since = {**(self.resumed if began else {}), **self._standing}
             kept = KeptNotices(
                 answers=tuple(one for one in self._kept.answers if since.get(one.notice) == one.since_us),
-                pauses=tuple(one for one in self._kept.pauses if one.until_us > now_us),
+                pauses=tuple(self._in_force(now_us)),
                 since=since, reviews=tuple(reviews),
             )  # fmt: skip
             if kept == self._kept:
@@ -176,10 +176,10 @@ class NoticeDesk:
         self._check(asked.bed, asked.code)
         at_us = self._now_us()
         pause = Pause(
-            bed=asked.bed, code=asked.code, until_us=at_us + round(asked.minutes * MINUTE_US), by=by, at_us=at_us,
-            why=asked.why,
+            bed=asked.bed, subject=self._beds().get(asked.bed, ""), code=asked.code,
+            until_us=at_us + round(asked.minutes * MINUTE_US), by=by, at_us=at_us, why=asked.why,
         )  # fmt: skip
-        others = [one for one in self._others(asked.bed, asked.code) if one.until_us > at_us]
+        others = [one for one in self._in_force(at_us) if (one.bed, one.code) != (asked.bed, asked.code)]
         if len(others) >= MOST_PAUSES:
             raise RefusedError(f"{MOST_PAUSES} pauses are in force: end one first")
         about = {"bed": asked.bed, "code": asked.code, "until_us": pause.until_us}
@@ -192,6 +192,11 @@ class NoticeDesk:
         if len(others) == len(self._kept.pauses):
             raise RefusedError("these notices are not paused")
         return self._kept.model_copy(update={"pauses": tuple(others)}), {"bed": asked.bed, "code": asked.code}
+
+    def _in_force(self, now_us: int) -> list[Pause]:
+        """Return the pauses that are not over: with a stay, what was paused of somebody ends."""
+        beds = self._beds()
+        return [one for one in self._kept.pauses if one.until_us > now_us and one.subject == beds.get(one.bed, "")]
 
     def _others(self, bed: str, code: str) -> list[Pause]:
         return [one for one in self._kept.pauses if (one.bed, one.code) != (bed, code)]
@@ -224,7 +229,7 @@ def _annotated(
 
 
 def _pause(of: Pause) -> PauseStatus:
-    return cast("PauseStatus", of.model_dump())
+    return cast("PauseStatus", of.model_dump(exclude={"subject"}))
 
 
 def is_quiet(notice: NoticeStatus) -> bool:

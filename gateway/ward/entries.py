@@ -111,12 +111,20 @@ class CorrectTest(Section):
         if session.state != "ended":
             raise RefusedError(f"session '{session.id}' is {session.state}: end it first")
         self._refuse_times()
+        self._refuse_elsewhere(session)
         when = {"start_us": self.start_us, "end_us": self.end_us, "at_us": at_us}
         made = [
             Entered(metric=metric, value=value, algorithm=BY_HAND, **when)
             for metric, value in retimed(session.protocol, self.metric, self.end_us - self.start_us).items()
         ]
         return with_session(ward, _with(session, made))
+
+    def _refuse_elsewhere(self, session: Session) -> None:
+        """Raise RefusedError for times that are of no test of this session, as it was or as it was corrected."""
+        begins_us = min(session.started_us, session.made_started_us)
+        ends_us = max(session.ended_us or 0, session.made_ended_us or 0)
+        if self.start_us < begins_us - FARTHEST_S * MICRO or self.end_us > ends_us + FARTHEST_S * MICRO:
+            raise RefusedError(f"session '{session.id}' was not at these times: of which test are they?")
 
     def _refuse_times(self) -> None:
         if self.end_us - self.start_us < SHORTEST_S * MICRO:

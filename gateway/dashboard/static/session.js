@@ -46,6 +46,12 @@ function lockable(session) {
   form.addEventListener("submit", () => { leaving = true; });
   document.querySelector(".top").append(form);
   lockLater();
+  for (const sign of ["visibilitychange", "pageshow"]) addEventListener(sign, lookAgain);
+}
+
+// Before a page is looked at again: where nothing streams, nothing has told it that it was locked in another window.
+function lookAgain() {
+  if (!document.hidden) leaveIfOver();
 }
 
 // Also where nothing streams; another window of this person may have kept the session: then it is asked again.

@@ -27,6 +27,7 @@ let view = ""; // "prepare" or "result", while nothing runs
 let running = null; // id of the session that this page saw running
 let busy = false;
 let hide = 0;
+let of = null; // whom what was chosen on this page is for
 
 async function loadTests() {
   for (;;) {
@@ -148,6 +149,13 @@ function show() {
   if (!told) return;
   const { bed } = told;
   changeAt(told.gateway);
+  const who = bed?.subject?.id ?? of; // a bed that is empty for a moment is nobody else's yet
+  if (of !== null && who !== of) {
+    [view, running] = ["", null];
+    prepare.reset();
+    refuse("");
+  }
+  of = who;
   const trouble = bed ? problem(bed) : told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`;
   say($("empty"), trouble);
   $("empty").hidden = !trouble;

@@ -26,6 +26,14 @@ export class Prepare {
     this.changed();
   }
 
+  // Nothing that was chosen for somebody is said of whoever comes next.
+  reset() {
+    this.test = null;
+    $("choose").reset();
+    $("fields").replaceChildren();
+    $("details").hidden = true;
+  }
+
   #control({ name, label, choices, low, high, required }) {
     const input = choices
       ? make("select", { name, required }, make("option", { value: "" }, required ? "Choose …" : "not said"), ...choices.map(({ value, text }) => make("option", { value }, text)))

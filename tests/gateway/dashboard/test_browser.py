@@ -207,6 +207,26 @@ async def test_a_whole_ward_is_paged_and_found(page: Page, address: str, setting
         await expect(page.locator(".tile h2")).to_have_text(["Bay 7", "Bay 70"])
 
 
+CUT_OFF = """() => [...document.querySelectorAll(".tile .figure b")]
+  .map((node, i) => { node.textContent = i % 2 ? "188" : "1088"; return [node.clientWidth, node.scrollWidth]; })
+  .filter(([there, needed]) => needed > there)"""
+
+
+@pytest.mark.parametrize("beds", [3, 12])
+async def test_two_numbers_are_never_read_as_one(
+    page: Page, address: str, settings: Settings, topics: Topics, beds: int
+) -> None:
+    with walking(settings.broker.port, beds, topics=topics):
+        for path in ("", "?kiosk"):
+            await page.goto(f"{address}{path}")
+            await expect(page.locator(".tile .figure b")).to_have_count(2 * beds, timeout=WITHIN_MS)
+            for width in (320, 390, 1280, 1920, 3840):
+                await page.set_viewport_size({"width": width, "height": 2160})
+                if path and width < 1280:
+                    continue  # a wall is no telephone
+                assert await page.evaluate(CUT_OFF) == [], f"{path} at {width}"
+
+
 async def test_less_motion_is_less_motion(browser: Browser, address: str, settings: Settings, topics: Topics) -> None:
     context = await browser.new_context(reduced_motion="reduce")
     page = await context.new_page()

@@ -17,10 +17,11 @@ from argon2 import PasswordHasher
 from config.settings import Broker, Dashboard, Settings, Site
 from gateway.audit import access_log
 from gateway.dashboard.access import ROLES
+from gateway.dashboard.known_browsers import KnownBrowsers
 from gateway.dashboard.pins import FILE_NAME, TRIES, Pins, Today, reason_against
 from gateway.dashboard.server import make_app
 from gateway.dashboard.sessions import LONGEST_S
-from gateway.dashboard.users import User, Users, save
+from gateway.dashboard.users import User, Users, from_elsewhere, save
 from gateway.model.usage import UsageError
 from tests.gateway.dashboard.conftest import free_port
 from tests.gateway.dashboard.test_access import PASSWORD, leads_to
@@ -89,6 +90,18 @@ async def test_a_locked_tablet_goes_on_with_the_pin_where_it_was(tablet: Tablet)
         "unlocked",
     ]
     assert PIN not in (tablet.data / FILE_NAME).read_text()
+
+
+async def test_a_report_is_the_same_one_after_the_pin(tablet: Tablet) -> None:
+    await tablet.sign_in("clinician-1")
+    await tablet.post("/pin", pin=PIN, again=PIN)
+    report = "/report/bay-1-20260922t091500z?subject=p-0151&baseline=bay-1-20260901t091500z"
+    locked = await tablet.post("/lock", next=report)
+    assert sorted(unquote(leads_to(locked)).partition("?next=")[2].partition("?")[2].split("&")) == [
+        "baseline=bay-1-20260901t091500z", "subject=p-0151",
+    ]  # fmt: skip
+    back = await tablet.post("/unlock", name="clinician-1", pin=PIN, next=report)
+    assert leads_to(back) == report
 
 
 async def test_colleagues_share_a_tablet_and_each_comes_back_as_themselves(tablet: Tablet) -> None:
@@ -196,3 +209,16 @@ def test_the_way_back_ends_with_the_shift() -> None:
     assert today.find("other", "anna") is None
     now = LONGEST_S + 1
     assert today.find("tablet", "anna") is None
+
+
+def test_two_people_of_a_trust_with_one_name_have_neither_a_pin_nor_a_browser_in_common(tmp_path: Path) -> None:
+    """Names are made of what is kept here: d.ŵyn and d.ŷyn are one."""
+    one, other = (from_elsewhere("d.-yn@trust.example", "clinician", subject) for subject in ("4711", "4712"))
+    pins, browsers = Pins(tmp_path / FILE_NAME, b"key", hasher=CHEAP), KnownBrowsers(b"key")
+    pins.set(one, PIN)
+    assert pins.verify(one, PIN)
+    assert not pins.has(other)
+    assert not pins.verify(other, PIN)
+    cookie = browsers.with_user("", one)
+    assert browsers.number(cookie, one)
+    assert not browsers.number(cookie, other)

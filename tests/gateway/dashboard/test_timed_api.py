@@ -102,6 +102,42 @@ async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards
     assert 5.0 < np.median([value for value in found["trace"]["acc"] if value is not None]) < 20.0
 
 
+@pytest.mark.parametrize("to", ["another", "nobody", "another place"])
+async def test_the_movement_of_a_sensor_that_was_taken_off_is_no_movement_of_the_test(
+    address: str, walking: SimulatedGateway, person: Walker, to: str
+) -> None:
+    running = session(person, state="running", parts=[person.session], marks_us=[])
+    told = orjson.loads(registry(person, [running], []))
+    walking.publish_ward(orjson.dumps(told))
+    path = f"api/test/{person.slot}?session={person.session}"
+    await until(address, path, lambda found: bool(found["trace"]) and len(found["trace"]["acc"]) > 10)
+    told["number"] = 2
+    told["beds"].append({"id": "bay-9", "label": "Bay 9"})
+    told["subjects"].append({"id": "p-other", "bed": "bay-9", "since_us": 2, "height_m": None})
+    (worn,) = [one for one in told["devices"] if one["placement"] == "lower_back"]
+    worn |= {"another": {"bed": "bay-9"}, "nobody": {"bed": None}, "another place": {"placement": "chest"}}[to]
+    walking.publish_ward(orjson.dumps(told))
+    deadline, lengths = time.monotonic() + WITHIN_S, [0, 1]
+    while lengths[-1] != lengths[-2]:
+        assert time.monotonic() < deadline, "it goes on under the name of who wore it"
+        await asyncio.sleep(1.0)  # twenty values
+        lengths.append(len((await ask(address, path))[1]["trace"]["acc"]))
+
+
+async def test_the_movement_is_of_who_is_tested_and_not_of_who_lies_in_their_bed_by_now(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    told = orjson.loads(registry(person, [session(person, state="running", parts=[person.session], marks_us=[])], []))
+    told["beds"].append({"id": "bay-9", "label": "Bay 9"})
+    told["subjects"][0] |= {"bed": "bay-9"}  # moved; the session began where somebody else lies with these sensors
+    told["subjects"].append({"id": "p-other", "bed": person.slot, "since_us": 2, "height_m": None})
+    walking.publish_ward(orjson.dumps(told))
+    path = f"api/test/bay-9?session={person.session}"
+    await until(address, path, lambda found: found["session"] == person.session)
+    await asyncio.sleep(2.0)  # of a stream that would have been asked for at once
+    assert (await ask(address, path))[1]["trace"] is None
+
+
 async def test_nothing_is_told_of_what_is_no_test_of_who_is_in_the_bed(
     address: str, walking: SimulatedGateway, person: Walker
 ) -> None:

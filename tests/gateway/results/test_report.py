@@ -71,6 +71,35 @@ def test_a_result_stands_beside_the_previous_and_the_first(desk: Desk) -> None:
     assert line(desk.report(first), "tmwt10_speed").previous.why_not == "nothing earlier"
 
 
+def test_a_later_session_is_no_baseline(desk: Desk) -> None:
+    _, second, third = sessions(desk)
+    assert third not in [one.session for one in desk.report(second).choices]
+    with pytest.raises(UnknownSessionError, match="before this one"):  # getting better backwards is getting worse
+        desk.report(second, baseline=third)
+
+
+def test_a_correction_of_a_correction_holds_and_no_mean_of_both(clinic: Clinic) -> None:
+    session = clinic.begin(1)
+    clinic.give(1, "tmwt10_time", 20.0, second=30, unit="s")
+    clinic.give(1, "tmwt10_time", 18.0, second=90, unit="s")
+    clinic.end(1)
+    day = round(DAY_S)
+    for found, start, end in ((25, 5, 55), (25, 24, 34), (85, 80, 92)):  # a slip, what was meant, and another trial
+        clinic.gateway.do(
+            day + 400, "test-correct", session=session, metric="tmwt10_time", found_start_us=us(day + found),
+            found_end_us=us(day + found + 5), start_us=us(day + start), end_us=us(day + end),
+        )  # fmt: skip
+    clinic.store()
+    desk = Desk(clinic)
+    report = desk.report(session)
+    by_hand = next(
+        one for one in report.lines if one.metric.id == "tmwt10_time" and one.measured.result.algorithm == "by-hand/1"
+    )
+    assert [trial.value for trial in by_hand.trials] == [10.0, 12.0]
+    assert (by_hand.measured.result.value, by_hand.measured.result.n) == (11.0, 2)
+    desk.reader.close()
+
+
 def test_only_the_same_protocol_is_beside_and_nothing_discarded(clinic: Clinic) -> None:
     slow = clinic.test(1, 0.5)
     clinic.test(2, 0.9, protocol="10mwt pace=fast")

@@ -28,12 +28,13 @@ class Desk:
         self.now_us, self.now_s = T_US, 1000.0
         self.folder = folder
         self.active: list[NoticeStatus] = []
+        self.beds = dict.fromkeys(BEDS, "")
         self.open()
 
     def open(self) -> None:
         """Begin, perhaps again."""
         self.desk = NoticeDesk(
-            self.folder, beds=lambda: BEDS, codes=(LOST, LOW), now_us=lambda: self.now_us, clock=lambda: self.now_s
+            self.folder, beds=lambda: self.beds, codes=(LOST, LOW), now_us=lambda: self.now_us, clock=lambda: self.now_s
         )
 
     def look(self, *active: NoticeStatus) -> list[NoticeStatus]:
@@ -63,6 +64,31 @@ def desk(tmp_path: Path) -> Desk:
 
 def notice(code: str, bed: str, since_us: int = 1) -> NoticeStatus:
     return {"id": f"{code}/{bed}", "code": code, "slot": bed, "since_us": since_us, "priority": "medium"}
+
+
+def test_a_pause_is_of_who_is_in_the_bed_and_not_of_who_comes_next(desk: Desk) -> None:
+    desk.beds["bay-1"] = "p-1"
+    desk.look(notice(LOW, "bay-1"))
+    desk.do("pause", bed="bay-1", minutes=240)
+    assert is_quiet(desk.again()[0])
+    desk.open()
+    assert is_quiet(desk.again()[0])
+    desk.beds["bay-1"] = "p-2"
+    assert not is_quiet(desk.again()[0])
+    assert desk.desk.pauses(desk.now_us) == []
+    desk.do("pause", bed="bay-1", minutes=15, code=LOW)
+    assert is_quiet(desk.again()[0])
+    desk.beds["bay-1"] = "p-1"
+    assert not is_quiet(desk.again()[0]), "who comes back is asked again"
+
+
+def test_what_was_paused_for_somebody_is_erased_with_them(desk: Desk) -> None:
+    desk.beds["bay-1"] = "p-1"
+    desk.do("pause", bed="bay-1", minutes=60, why="in the pool")
+    desk.do("pause", bed="bay-2", minutes=60)
+    erase(desk.folder, "p-1")
+    desk.open()
+    assert [one["bed"] for one in desk.desk.pauses(desk.now_us)] == ["bay-2"]
 
 
 def test_an_acknowledged_notice_stands_with_the_name_until_its_own_rule_clears_it(desk: Desk) -> None:

@@ -109,6 +109,14 @@ def test_a_speed_is_of_the_distance_that_the_protocol_says() -> None:
         ({"metric": "tug_total"}, "tug_total of '10mwt' does not follow from a start and an end"),
         ({"metric": "tmwt10_speed"}, "does not follow"),
         ({"found_start_us": at(0), "start_us": at(1), "found_end_us": at(3), "end_us": at(2)}, "is 0 to 4, not 10"),
+        (  # a minute is the most, also where what was found is said to have been elsewhere
+            {"found_start_us": at(-90), "start_us": at(-80), "found_end_us": at(-70), "end_us": at(-71)},
+            "was not at these times: of which test are they?",
+        ),
+        (
+            {"found_start_us": at(115), "start_us": at(115), "found_end_us": at(125), "end_us": at(124)},
+            "was not at these times: of which test are they?",
+        ),
         ({"why": NHS_NUMBER}, "has the form of an NHS number"),
     ],
 )
