@@ -11,13 +11,13 @@ _reported = partial(
     Metric, unit="1", unit_text="", kind="reported", sides=("none",), group="reported", digits=0, low=0.0
 )
 _BORG: Final = (Code(SNOMED, "263487004"),)
+"""The scale that goes from 6 to 20; the code does not tell it from CR10, and one code is one metric's."""
 
 REPORTED: Final[tuple[Metric, ...]] = (
     _reported(
         "borg_cr10",
         "Exertion, Borg CR10",
         digits=1,
-        codes=_BORG,
         high=10.0,
         description="How hard it was, as the patient says: 0 nothing at all to 10 extremely strong.",
     ),

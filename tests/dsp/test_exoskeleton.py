@@ -95,7 +95,7 @@ def test_every_metric_of_a_joint_has_its_channel(side: str) -> None:
     channels = [f"{side}_{joint}_{q}" for joint in JOINTS for q in ("angle", "torque", "command", "interaction")]
     results = {part.metric.id for part in parts_of([*channels, f"{side}_hip_temperature"])}
     of_sides = {metric.id for metric in EXOSKELETON if metric.sides == ("left", "right")}
-    assert results == of_sides
+    assert results == of_sides - {"exo_clock_offset"}  # that is measured between two devices, and comes of no channel
 
 
 def test_drivers_and_metrics_have_the_same_joints() -> None:

@@ -27,7 +27,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return path, session
 
 
-def run(*arguments: str) -> str:
+def printed(*arguments: str) -> str:
     """Run a command that has to succeed; return what it prints."""
     result = CliRunner().invoke(app, [*arguments], catch_exceptions=False)
     assert result.exit_code == 0
@@ -37,22 +37,22 @@ def run(*arguments: str) -> str:
 def test_a_report_is_one_private_file_and_json(site: tuple[Path, str], tmp_path: Path) -> None:
     config, session = site
     file = tmp_path / "report.html"
-    run("report", str(config), session, "--html", str(file))
+    printed("report", str(config), session, "--html", str(file))
     text = file.read_text("utf-8")
     assert f"Session report: {SUBJECT}" in text
     assert "no band chosen" in text
     assert 'href="../' not in text, "it stands alone"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    report = orjson.loads(run("report", str(config), session, "--json"))
+    report = orjson.loads(printed("report", str(config), session, "--json"))
     assert report["lines"][0]["previous"]["change"] == pytest.approx(0.3)
 
 
 def test_a_trend_is_a_table_and_json(site: tuple[Path, str]) -> None:
     config, _ = site
-    found = orjson.loads(run("trend", str(config), SUBJECT, "--days", "4000", "--by", "session", "--json"))
+    found = orjson.loads(printed("trend", str(config), SUBJECT, "--days", "4000", "--by", "session", "--json"))
     assert [point["value"] for point in found["lines"][0]["points"]] == [0.5, 0.8]
-    assert "0.80\u00a0m/s" in run("trend", str(config), SUBJECT, "--days", "4000")
-    assert "Nothing was measured" in run("trend", str(config), SUBJECT, "--days", "1")
+    assert "0.80\u00a0m/s" in printed("trend", str(config), SUBJECT, "--days", "4000")
+    assert "Nothing was measured" in printed("trend", str(config), SUBJECT, "--days", "1")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def taken(method: str, route: str) -> Draft202012Validator:
 
 
 def _operation(method: str, route: str) -> dict[str, Any]:
-    found: dict[str, Any] = MADE["paths"][versioned(route)][method.lower()]
+    found: dict[str, Any] = MADE["paths"][versioned(route.partition("?")[0])][method.lower()]
     return found
 
 
