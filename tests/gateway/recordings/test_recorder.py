@@ -70,16 +70,20 @@ def test_a_full_disk_is_reported_and_the_run_goes_on(tmp_path: Path, monkeypatch
 
 
 def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
-    hang = Event()
+    hang, hangs = Event(), Event()
 
     def free(_: Path) -> int:
+        hangs.set()
         hang.wait(30)
         return 100
 
     recorder = Recorder(tmp_path / "run.rgrec", HEADER, keep_free=50, free=free)
-    for end in range(1, BACKLOG_STEPS + 100):
+    for end in range(1, LOOK_EVERY_STEPS + 1):
         recorder.step(end, STEP)
-    assert recorder.dropped[DISK_TOO_SLOW] >= 98
+    assert hangs.wait(30)
+    for end in range(LOOK_EVERY_STEPS + 1, LOOK_EVERY_STEPS + BACKLOG_STEPS + 101):
+        recorder.step(end, STEP)
+    assert recorder.dropped[DISK_TOO_SLOW] >= 100
     assert recorder.state().error == "recording stopped: the disk is too slow"
     hang.set()
     recorder.close()

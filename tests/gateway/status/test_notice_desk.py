@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -255,12 +256,17 @@ def test_whatever_people_do_only_what_somebody_named_is_quiet_and_nothing_is_hid
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]]
 ) -> None:
     desk = Desk(tmp_path_factory.mktemp("desk"))
-    seen: set[str] = set()
+    seen: set[tuple[str, int]] = set()
     pauses: dict[tuple[str, str], int] = {}
+    since: dict[str, int] = {}
+    raised = count(1)
     for kind, what in steps:
         if kind == "stand":
-            seen &= {f"{code}/{bed}" for code, bed in what}
-            desk.look(*(notice(code, bed) for code, bed in what))
+            stand = [f"{code}/{bed}" for code, bed in what]
+            for cleared in since.keys() - set(stand):
+                desk.desk.resumed.pop(cleared, None)
+            since = {name: since.get(name) or desk.desk.resumed.get(name) or next(raised) for name in stand}
+            desk.look(*(notice(code, bed, since[name]) for name, (code, bed) in zip(stand, what, strict=True)))
         elif kind == "wait":
             desk.pass_minutes(what)
         elif kind == "restart":
@@ -278,14 +284,14 @@ def test_whatever_people_do_only_what_somebody_named_is_quiet_and_nothing_is_hid
                 until > desk.now_us and bed == one["slot"] and code in ("", one["code"])
                 for (bed, code), until in pauses.items()
             )
-            assert is_quiet(one) == (one["id"] in seen or paused)
+            assert is_quiet(one) == ((one["id"], one["since_us"]) in seen or paused)
 
 
-def _answer(desk: Desk, kind: str, what: Any, seen: set[str], pauses: dict[tuple[str, str], int]) -> None:
+def _answer(desk: Desk, kind: str, what: Any, seen: set[tuple[str, int]], pauses: dict[tuple[str, str], int]) -> None:
     """Give an answer, and note what it means where it was taken."""
     if kind == "acknowledge":
         desk.do(kind, notice=what)
-        seen.add(what)
+        seen.add(next((what, one["since_us"]) for one in desk.active if one["id"] == what))
     elif kind == "pause":
         bed, code, minutes = what
         desk.do(kind, bed=bed, code=code, minutes=minutes)
