@@ -7,8 +7,9 @@ among them, so the pages ask for one. The stream is for what does not speak WebS
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import WSMsgType, hdrs, web
 
@@ -59,9 +60,16 @@ async def _write(request: web.Request, response: web.StreamResponse, data: bytes
 
 async def send_over_socket(request: web.Request, first: bytes, updates: Updates) -> web.WebSocketResponse:
     """Send the states as text over a WebSocket until the viewer goes or may no longer see them."""
+    return await over_socket(request, "live state", lambda socket: _send(request, socket, first, updates))
+
+
+async def over_socket(
+    request: web.Request, name: str, send: Callable[[web.WebSocketResponse], Coroutine[Any, Any, None]]
+) -> web.WebSocketResponse:
+    """Open a WebSocket and let a task of this name send over it, until the viewer goes."""
     socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
     await socket.prepare(request)
-    sending = asyncio.create_task(_send(request, socket, first, updates), name="live state")
+    sending = asyncio.create_task(send(socket), name=name)
     try:
         async for message in socket:  # ends when the viewer goes
             if message.type is WSMsgType.ERROR:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from gateway.dashboard import page_states, signin
-from gateway.dashboard.event_stream import PING_S, WORDS_WITHIN, send_events, send_over_socket, wants_socket
+from gateway.dashboard.event_stream import over_socket, send_events, send_over_socket, wants_socket
 from gateway.dashboard.live import TooManyViewersError
 from gateway.dashboard.looks import people, slot_of
 from gateway.dashboard.page_looks import Look
@@ -61,19 +60,11 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     try:
         with parts.strips.taken(request), parts.site.waveforms(ward).watching(device, stream) as watcher:
             signin.note_look(request, "waveform", people(ward, slot), device=device)
-            socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=WORDS_WITHIN, compress=False)
-            await socket.prepare(request)
-            sending = asyncio.create_task(_send_frames(request, socket, watcher), name=f"waveform {device}/{stream}")
-            try:
-                async for message in socket:  # ends when the viewer goes
-                    if message.type is WSMsgType.ERROR:
-                        break
-            finally:
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+            return await over_socket(
+                request, f"waveform {device}/{stream}", lambda socket: _send_frames(request, socket, watcher)
+            )
     except TooManyWatchersError:
         raise web.HTTPServiceUnavailable(text="Too many strips are open.\n") from None
-    return socket
 
 
 async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watcher: Watcher) -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.dashboard.access import NOTICE_WORK
-from gateway.dashboard.outside_text import clean
 from gateway.dashboard.ward import Ward
-from gateway.dashboard.ward_api import NOT_ASKED, Json, Outcome, WardApi, asked, error_of, sentence
-from gateway.dashboard.ward_requests import NoAnswerError, NotSentError
+from gateway.dashboard.ward_api import Json, Outcome, WardApi, ask_gateway, asked
 
 UNKNOWN = "Whether the gateway has taken it is not known: look at the notice before you try again."
 
@@ -24,14 +22,4 @@ def add_routes(app: web.Application) -> None:
 
 
 async def _answer(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
-    if ward.gateway_state() == "offline":
-        return error_of(NOT_ASKED, "The gateway is offline. Nothing was changed.")
-    try:
-        answer = await api.requests.ask(api.feed, api.site.topics(ward), name, payload)
-    except NotSentError as error:
-        return error_of(NOT_ASKED, f"{error}. Nothing was changed.")
-    except NoAnswerError as error:
-        return Outcome(504, {"error": f"{error}. {UNKNOWN}", "unknown": True})
-    if answer["ok"] is not True:
-        return error_of(409, clean(sentence(str(answer.get("error") or "the gateway said no"))))
-    return Outcome(200, {key: answer[key] for key in ("notice", "bed", "code", "until_us") if key in answer})
+    return await ask_gateway(api, ward, name, payload, kept=("notice", "bed", "code", "until_us"), unknown=UNKNOWN)

@@ -206,6 +206,22 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 
 async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
+    return await ask_gateway(api, ward, name, payload, kept=("number", "change", "session"), unknown=UNKNOWN)
+
+
+async def ask_gateway(
+    api: WardApi, ward: Ward, name: str, payload: Json, *, kept: tuple[str, ...], unknown: str
+) -> Outcome:
+    """Ask the gateway for something that it keeps on its disk.
+
+    Args:
+        api: Whom to ask through.
+        ward: Of which gateway.
+        name: Of the command.
+        payload: Its fields.
+        kept: The fields of its answer that go to the browser.
+        unknown: What to say where no answer came: it may have been done, or be done yet.
+    """
     if ward.gateway_state() == "offline":
         return error_of(NOT_ASKED, "The gateway is offline. Nothing was changed.")
     try:
@@ -213,10 +229,10 @@ async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
     except NotSentError as error:
         return error_of(NOT_ASKED, f"{error}. Nothing was changed.")
     except NoAnswerError as error:
-        return Outcome(504, {"error": f"{error}. {UNKNOWN}", "unknown": True})
+        return Outcome(504, {"error": f"{error}. {unknown}", "unknown": True})
     if answer["ok"] is not True:
         return error_of(409, clean(sentence(str(answer.get("error") or "the gateway said no"))))
-    return Outcome(200, {key: answer[key] for key in ("number", "change", "session") if key in answer})
+    return Outcome(200, {key: answer[key] for key in kept if key in answer})
 
 
 def sentence(text: str) -> str:
