@@ -34,7 +34,6 @@ SECONDS = 20.0
 START_S = 240.0
 BEHIND_MS, FRAMES_HZ = 100.0, 59.0
 SHOWN = (("lean", "lower_back", 0.0, 10.0), ("turning", "left_foot", 50.0, 200.0))
-THERE = "() => /[0-9]/.test(document.getElementById('value').textContent)"
 LISTEN = """() => { window.seen = []; window.frames = 0;
   document.addEventListener("painted", ({ detail }) => window.seen.push(detail));
   const count = () => { window.frames += 1; requestAnimationFrame(count); }; requestAnimationFrame(count); }"""

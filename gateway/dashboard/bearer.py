@@ -20,7 +20,6 @@ from gateway.dashboard.signin import GATE, SESSION
 from gateway.dashboard.tokens import Token, Tokens
 
 SCHEME = "bearer"
-HOW = "Programs sign in with 'Authorization: Bearer' and a token.\n"
 TOKENS = web.AppKey("tokens", Tokens)
 CHALLENGE = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="rehab-gateway"'}
 INVALID = {hdrs.WWW_AUTHENTICATE: 'Bearer realm="rehab-gateway", error="invalid_token"'}

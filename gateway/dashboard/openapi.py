@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final
 
 import orjson
@@ -114,4 +115,9 @@ def add_routes(app: web.Application) -> None:
 
 async def show(_request: web.Request) -> web.Response:
     """Show the document."""
-    return web.Response(body=orjson.dumps(document()), content_type=JSON)
+    return web.Response(body=_bytes(), content_type=JSON)
+
+
+@cache
+def _bytes() -> bytes:
+    return orjson.dumps(document())

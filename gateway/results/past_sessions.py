@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.history.reader import HistoryReader
@@ -149,8 +149,3 @@ def protocol_words(protocol: str) -> tuple[str, ...]:
     """Return the words of a protocol without the ceiling, in order."""
     word, *rest = protocol.lower().split() or [""]
     return word, *sorted(part for part in rest if not part.startswith("ceiling="))
-
-
-def with_end(one: PastSession, now_us: int) -> PastSession:
-    """Return a session with an end: now, where it has none."""
-    return one if one.ended_us is not None else replace(one, ended_us=now_us)
