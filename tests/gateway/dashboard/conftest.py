@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
@@ -16,9 +15,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from config.settings import Broker, Dashboard, Settings, Site
-from gateway.dashboard.server import serve
 from gateway.wire.topics import Topics
 from tests.browser import QUIET, WITHIN_MS, chromium
+from tests.gateway.dashboard.served import served
 
 STARTS_WITHIN_S = 10.0
 
@@ -81,12 +80,8 @@ def topics(settings: Settings) -> Topics:
 @pytest_asyncio.fixture(loop_scope="module")
 async def address(settings: Settings) -> AsyncIterator[str]:
     """Serve the dashboard."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 10)
-    stop.set()
-    await running
+    async with served(settings, within_s=10) as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from gateway.dashboard.server import serve
 from gateway.wire.commands import WARD
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
+from tests.gateway.dashboard.served import served
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.broker, pytest.mark.timeout(400), pytest.mark.asyncio(loop_scope="module"),
@@ -35,12 +35,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> It
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(gateway: Bedside) -> AsyncIterator[str]:
     """Serve the dashboard to its users."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(gateway.settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 30)
-    stop.set()
-    await running
+    async with served(gateway.settings) as made:
+        yield made
 
 
 async def signed_in(context: BrowserContext, address: str, path: str, role: str = "clinician") -> Page:

@@ -21,11 +21,11 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from config.loader import load
 from config.settings import Settings
-from gateway.dashboard.server import serve
 from gateway.dashboard.users import User, save
 from gateway.history.reader import HistoryReader
 from tests.gateway.dashboard.bedside import PASSWORD, Listener
 from tests.gateway.dashboard.conftest import free_port
+from tests.gateway.dashboard.served import served
 from tests.servers import wait_until
 
 pytestmark = [
@@ -85,12 +85,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> I
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(settings: Settings) -> AsyncIterator[str]:
     """Serve the dashboard to its users."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 30)
-    stop.set()
-    await running
+    async with served(settings) as made:
+        yield made
 
 
 async def sign_in(context: BrowserContext, address: str, path: str, name: str = "anna") -> Page:

@@ -14,8 +14,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from config.settings import Settings
-from gateway.dashboard.server import serve
 from tests.gateway.dashboard import axe
+from tests.gateway.dashboard.served import served
 from tests.gateway.results.clinic import DAY_S, SUBJECT, Clinic
 from tests.gateway.samples import START_US
 
@@ -44,12 +44,8 @@ def session(settings: Settings) -> str:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def address(settings: Settings, session: str) -> AsyncIterator[str]:
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 30)
-    stop.set()
-    await running
+    async with served(settings) as made:
+        yield made
 
 
 async def check(page: Page, scheme: str) -> None:

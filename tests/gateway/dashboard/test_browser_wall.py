@@ -13,11 +13,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.cli.notice_answers import answer
-from gateway.dashboard.server import serve
 from gateway.ward.rules import RefusedError
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
 from tests.gateway.dashboard.conftest import free_port
+from tests.gateway.dashboard.served import served
 from tests.servers import missing
 
 pytestmark = [
@@ -38,12 +38,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> It
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(gateway: Bedside) -> AsyncIterator[str]:
     """Serve the dashboard to its users."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(gateway.settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 30)
-    stop.set()
-    await running
+    async with served(gateway.settings) as made:
+        yield made
 
 
 def browser_of(address: str) -> aiohttp.ClientSession:

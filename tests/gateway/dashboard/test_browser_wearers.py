@@ -13,10 +13,10 @@ import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from config.settings import Settings
-from gateway.dashboard.server import serve
 from gateway.history.history import History
 from gateway.wire.payload import Message
 from gateway.wire.topics import Topics
+from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.simulated_gateway import MICRO, SimulatedGateway
 from tests.gateway.dashboard.test_wearers import Patient
 from tests.gateway.samples import measurement
@@ -47,12 +47,8 @@ def fill_history(settings: Settings) -> None:
 async def address(settings: Settings) -> AsyncIterator[str]:
     """Serve the dashboard with a history."""
     await asyncio.to_thread(fill_history, settings)
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 10)
-    stop.set()
-    await running
+    async with served(settings, within_s=10) as made:
+        yield made
 
 
 async def shows_first(page: Page) -> None:

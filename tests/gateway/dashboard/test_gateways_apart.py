@@ -14,9 +14,10 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from config.settings import Settings
 from gateway.broker.embedded import find_mosquitto
-from gateway.dashboard.server import make_app, serve
+from gateway.dashboard.server import make_app
 from gateway.dashboard.users import Users
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
+from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.test_ward_api import Client, origin, post
 from tests.servers import Child, free_port, missing, wait_until
 
@@ -155,12 +156,8 @@ async def test_the_ward_over_http_is_of_the_gateway_that_is_named(gateways: dict
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(gateways: dict[str, Bedside]) -> AsyncIterator[str]:
     """Serve the dashboard of all the gateways."""
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(listening(gateways), stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, WITHIN_S)
-    stop.set()
-    await running
+    async with served(listening(gateways), within_s=WITHIN_S) as made:
+        yield made
 
 
 async def signed_in(context: BrowserContext, address: str, path: str) -> Page:

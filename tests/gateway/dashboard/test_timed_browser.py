@@ -13,12 +13,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
-from gateway.dashboard.server import serve
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD
 from tests.gateway.dashboard.clinic import Clinic, clinic
+from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.test_browser_bed_card import AXE
 
 pytestmark = [
@@ -45,12 +45,8 @@ def patient(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> It
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address(patient: Clinic) -> AsyncIterator[str]:
-    stop = asyncio.Event()
-    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    running = asyncio.create_task(serve(patient.settings, stop=stop, ready=ready.set_result), name="dashboard")
-    yield await asyncio.wait_for(ready, 30)
-    stop.set()
-    await running
+    async with served(patient.settings) as made:
+        yield made
 
 
 async def opened(context: BrowserContext, address: str, path: str = "test/bed-1", role: str = "clinician") -> Page:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -23,18 +22,6 @@ from gateway.wire.payload import DecodedRecord, Message, Rejected
 from tests.gateway.samples import START_US, measurement, ward
 
 EPOCH = "0123456789abcdef"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    made = History(path)
-    yield made
-    made.close()
 
 
 def message(*rows: tuple[int, Measurement], epoch: str = EPOCH, gateway: str = "g-1", **more: Any) -> Message:

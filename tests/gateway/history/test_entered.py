@@ -19,18 +19,6 @@ Row = tuple[str, str, float | None, str]
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    made = History(path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     """A walk that is over, of which a time was corrected and something said."""
     made = Gateway(tmp_path)

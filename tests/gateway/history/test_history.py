@@ -21,18 +21,6 @@ EPOCH = "0123456789abcdef"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    made = History(path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def reader(path: Path) -> Iterator[HistoryReader]:
     made = HistoryReader(path)
     yield made

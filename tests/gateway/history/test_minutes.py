@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from math import isclose
@@ -27,18 +26,6 @@ from tests.gateway.samples import START_US, measurement, ward
 EPOCH = "0123456789abcdef"
 HOUR_US = 3_600_000_000
 NOW_US = START_US + HOUR_US
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    made = History(path)
-    yield made
-    made.close()
 
 
 def store(history: History, made: list[Measurement], first: int = 1) -> None:

@@ -31,18 +31,6 @@ BEFORE, WITHIN, AFTER = 1.0, 2.0, 3.0
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
-
-
-@pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    made = History(path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     """A stay, a session of two minutes, and the stay again."""
     made = Gateway(tmp_path)
