@@ -27,11 +27,10 @@ class Ways:
 def sign_in(onward: str, reason: str, ways: Ways) -> str:
     """Return the page with all the ways in; ``onward`` is where it leads."""
     where = quote(onward, safe="")
-    return _page("login").substitute(
+    body = _page("login").substitute(
         next=escape(onward),
         reason=escape(reason),
         hidden="" if reason else " hidden",
-        title="Locked" if ways.returning else "Sign in",
         unlock=_unlock(onward, ways.returning) if ways.returning else "",
         heading="Somebody else, or with the password" if ways.returning else "Sign in",
         level=2 if ways.returning else 1,
@@ -39,6 +38,7 @@ def sign_in(onward: str, reason: str, ways: Ways) -> str:
         openid=_openid(where, ways.openid) if ways.openid else "",
         statement=STATEMENT,
     )
+    return _outside("Locked" if ways.returning else "Sign in", body)
 
 
 def _unlock(onward: str, names: Sequence[str]) -> str:
@@ -52,7 +52,7 @@ def _openid(where: str, label: str) -> str:
 
 def own_pin(*, name: str, has_one: bool, may_set: bool, said: str = "", well: bool = True) -> str:
     """Return the page of one's own PIN."""
-    return _page("pin").substitute(
+    body = _page("pin").substitute(
         name=escape(name),
         has="You have a PIN." if has_one else "You have no PIN yet.",
         said=escape(said),
@@ -63,6 +63,7 @@ def own_pin(*, name: str, has_one: bool, may_set: bool, said: str = "", well: bo
         remove_hidden="" if may_set and has_one else " hidden",
         statement=STATEMENT,
     )
+    return _outside("Your PIN", body)
 
 
 def onward(address: str, words: str, *, root: str) -> str:
@@ -71,13 +72,21 @@ def onward(address: str, words: str, *, root: str) -> str:
     A redirection would not do: after another site has sent the browser here, a browser keeps a strict cookie back until
     a page of ours has asked (RFC 6265bis, "SameSite"), and a form of ours may lead to no other site (CSP, form-action).
     """
-    return _page("onward").substitute(address=escape(address), words=escape(words), root=root)
+    body = _page("onward").substitute(address=escape(address), words=escape(words))
+    refresh = f'<meta http-equiv="refresh" content="0; url={escape(address)}">\n'
+    return _outside("One moment", body, root=root, head=refresh)
 
 
 def not_let_in(where: str, onward: str, reason: str, *, root: str) -> str:
     """Return the page that says why another site's answer let nobody in; ``where`` is the form."""
     again = f"{where}?next={quote(onward, safe='')}"
-    return _page("refused").substitute(again=escape(again), reason=escape(reason), root=root, statement=STATEMENT)
+    body = _page("refused").substitute(again=escape(again), reason=escape(reason), statement=STATEMENT)
+    return _outside("Not signed in", body, root=root)
+
+
+def _outside(title: str, body: str, *, root: str = "", head: str = "") -> str:
+    """Return a page for somebody who is not in, or not quite."""
+    return _page("outside").substitute(title=title, body=body, root=root, head=head)
 
 
 def _page(name: str) -> Template:
