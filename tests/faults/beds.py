@@ -26,7 +26,7 @@ from simulators.scenes.scene import Scene
 from simulators.scenes.ward import ward
 from tests.faults.chain import Process, Watch, count, module, wait_for
 from tests.faults.outcome import Outcome
-from tests.servers import Child
+from tests.servers import Child, leave_broker
 
 START_S = 300.0
 """Also where the kernels have never been compiled."""
@@ -150,8 +150,7 @@ class Beds:
         if self._listener is not None:
             self._listener.stop()
         else:
-            self._ears.disconnect()
-            self._ears.loop_stop()
+            leave_broker(self._ears)
 
     def well(self) -> bool:
         """Whether all devices stream, as they and the newest status say."""

@@ -21,7 +21,7 @@ from gateway.dashboard.access import ROLES
 from gateway.dashboard.users import User, save
 from gateway.wire.topics import Topics
 from tests.gateway.dashboard.conftest import free_port
-from tests.servers import wait_until
+from tests.servers import leave_broker, wait_until
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of people who do not exist
 START_S = 120.0  # of a process on a busy machine
@@ -76,8 +76,7 @@ class Listener:
 
     def close(self) -> None:
         """Go away."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave_broker(self._client)
 
     def _on_message(self, _client: object, _data: object, message: MQTTMessage) -> None:
         payload = orjson.loads(message.payload)

@@ -19,6 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.wire.topics import Topics
+from tests.servers import leave_broker
 
 RATE_HZ = 60.0
 FRAME = 6  # samples in a waveform frame
@@ -197,8 +198,7 @@ class SimulatedGateway:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave_broker(self._client)
 
     def seat(self, person: Walker) -> None:
         """Have somebody take the place of who is in the same bed."""

@@ -45,7 +45,7 @@ from simulators.devices.movella_dot import MovellaDot as SimulatedDot
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from simulators.scenes.ward import ward
-from tests.servers import Child, free_port
+from tests.servers import Child, free_port, leave_broker
 from tests.simulators.helpers import Counting, Metronome, on_air
 
 COLD_S = 600.0  # where nothing has been compiled yet, and the machine is busy
@@ -121,8 +121,7 @@ class Ear:
         self._client.publish(f"{TOPICS}/command/{command}", orjson.dumps(payload), 1, properties=properties)
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave_broker(self._client)
 
     def raised(self) -> list[str]:
         return [notice["id"] for notice in self.notices if notice["state"] == "raised"]

@@ -12,6 +12,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from tests.servers import leave_broker
+
 ANSWERS = "rehab/answers/demo/ward-desk/1"
 ANSWER_S = 20.0
 
@@ -66,8 +68,7 @@ class Desk:
 
     def close(self) -> None:
         """Go away."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave_broker(self._client)
 
     def _on_message(self, _client: object, _data: object, message: MQTTMessage) -> None:
         payload = orjson.loads(message.payload or b"{}")
