@@ -97,13 +97,16 @@ def lay_out_system(tree: Path, number: str) -> None:
     lib, documents = tree / "usr/lib", tree / "usr/share/doc" / NAME
     deploy = ROOT / "config" / "deploy"
     units = lib / "systemd/system"
+    debian = ROOT / "installer/debian"
     for source, target in (
-        (ROOT / "installer/debian/sysusers.conf", lib / f"sysusers.d/{NAME}.conf"),
-        (ROOT / "installer/debian/udev.rules", lib / f"udev/rules.d/70-{NAME}.rules"),
-        (deploy / "rehab-gateway@run.service.d/watchdog.conf", units / "rehab-gateway@run.service.d/watchdog.conf"),
-        (deploy / "nginx.conf", documents / "examples/nginx.conf"),
-        (deploy / "mosquitto.conf", documents / "examples/mosquitto.conf"),
+        (debian / "sysusers.conf", lib / f"sysusers.d/{NAME}.conf"),
+        (debian / "tmpfiles.conf", lib / f"tmpfiles.d/{NAME}.conf"),
+        (debian / "udev.rules", lib / f"udev/rules.d/70-{NAME}.rules"),
+        (deploy / "journald.conf", lib / f"systemd/journald.conf.d/{NAME}.conf"),
+        (deploy / "rehab-gateway-rfcomm@.service", units / "rehab-gateway-rfcomm@.service"),
         (ROOT / "LICENSE", documents / "copyright"),
+        *((path, units / path.relative_to(deploy)) for path in sorted(deploy.glob("*.service.d/*.conf"))),
+        *((deploy / name, documents / "examples" / name) for name in ("nginx.conf", "mosquitto.conf", "nftables.conf")),
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)

@@ -37,6 +37,16 @@ def test_configurations_are_samples_and_no_file_of_the_administrator_is_in_the_p
     assert (tree / "usr/share/doc/rehab-gateway/examples/ward.toml").is_file()
 
 
+def test_each_service_has_what_it_may_do_and_the_log_is_bounded(tree: Path) -> None:
+    units = tree / "usr/lib/systemd/system"
+    deploy = build.ROOT / "config/deploy"
+    shipped = {str(path.relative_to(units)) for path in units.rglob("*") if path.is_file()}
+    assert shipped == {
+        str(path.relative_to(deploy)) for path in (*deploy.glob("*.service"), *deploy.glob("*.d/*.conf"))
+    }
+    assert "SystemMaxUse=" in (tree / "usr/lib/systemd/journald.conf.d/rehab-gateway.conf").read_text("utf-8")
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_scripts_are_shell_and_cannot_fail_for_want_of_a_network(tree: Path, name: str) -> None:
     path = tree / "DEBIAN" / name
