@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import secrets
 import shutil
@@ -204,10 +205,12 @@ class EmbeddedBroker:
         try:
             with _private(self.folder / "broker.log").open("wb") as output:
                 # iotcore ends when its standard input does. A Ctrl-C in the terminal is for us alone: a broker that
-                # ends before the last measurements are sent would look like one that has failed.
+                # ends before the last measurements are sent would look like one that has failed. What it says to a
+                # service manager would be taken for ours.
+                environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
                 self._process = await asyncio.create_subprocess_exec(
                     *command, stdin=PIPE if door.port else None, stdout=output, stderr=output, cwd=self.folder,
-                    umask=0o077, start_new_session=True,
+                    env=environment, umask=0o077, start_new_session=True,
                 )  # fmt: skip
         except OSError as error:
             raise BrokerError(f"{command[0]} cannot be started: {error.strerror}") from error

@@ -117,6 +117,17 @@ async def test_mosquitto_has_no_port_and_its_socket_is_closed_to_others(tmp_path
     await broker.stop()
 
 
+async def test_a_broker_does_not_speak_for_the_gateway_to_the_service_manager(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("mosquitto")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "manager"))
+    broker = EmbeddedBroker(tmp_path / "broker", port=free_port(), kind="mosquitto")
+    await begin(broker)
+    assert b"NOTIFY_SOCKET" not in Path(f"/proc/{broker.pid}/environ").read_bytes()
+    await broker.stop()
+
+
 @pytest.mark.parametrize("password", [None, "", "rehab", "guessed"])
 async def test_a_stranger_is_not_let_into_iotcore(tmp_path: Path, password: str | None) -> None:
     broker = EmbeddedBroker(tmp_path / "broker", port=free_port(), kind="iotcore")
