@@ -106,6 +106,11 @@ def ports_of(pid: int) -> set[str]:
     return {f"socket:[{line.split()[9]}]" for line in lines} & opened
 
 
+def environment_of(pid: int) -> bytes:
+    """The environment that a process was given."""
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
 async def test_mosquitto_has_no_port_and_its_socket_is_closed_to_others(tmp_path: Path) -> None:
     need("mosquitto")
     broker = EmbeddedBroker(tmp_path / "broker", port=free_port(), kind="mosquitto")
@@ -124,7 +129,8 @@ async def test_a_broker_does_not_speak_for_the_gateway_to_the_service_manager(
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "manager"))
     broker = EmbeddedBroker(tmp_path / "broker", port=free_port(), kind="mosquitto")
     await begin(broker)
-    assert b"NOTIFY_SOCKET" not in Path(f"/proc/{broker.pid}/environ").read_bytes()
+    assert broker.pid
+    assert b"NOTIFY_SOCKET" not in environment_of(broker.pid)
     await broker.stop()
 
 
