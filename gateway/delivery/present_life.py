@@ -70,6 +70,7 @@ class PresentLife:
         """Note ranges of numbers that the broker took."""
         self.schedule.acknowledged(numbers, now)
         self._policy.on_acknowledged(self.epoch, self.schedule.taken_upto)
+        self._let_go(self._outbox.state().durable_seq)
 
     def receipt(self, historian: str, receipt: Receipt, now: float, *, retained: bool) -> None:
         """Look at a receipt; what it says counts with the next `apply_receipts`."""
@@ -96,7 +97,14 @@ class PresentLife:
         durable = self._outbox.state().durable_seq
         received = self._merged.received(now)
         self.schedule.receipt(received if received.upto <= durable else Reach(durable), now, heard=heard)
-        self._policy.on_stored(self.epoch, min(self._merged.stored().upto, durable))
+        self._let_go(durable)
+
+    def _let_go(self, durable: int) -> None:
+        """Have the outbox release what is stored, and what the broker took from here.
+
+        A copy of this outbox has the same numbers with other contents: a receipt may speak of those.
+        """
+        self._policy.on_stored(self.epoch, min(self._merged.stored().upto, durable, self.schedule.taken_upto))
 
     def gaps_behind(self, now: float) -> list[Gap]:
         """Return gaps among what was read before that are to be told now: rows that had to go, or were spoilt."""

@@ -54,6 +54,8 @@ class SendSchedule:
         self._gaps: deque[Gap] = deque()
         self._taken = Contiguous(state.released_seq)
         self._received = Reach()
+        # A later number was never sent before this run, so whoever has it has it from another outbox of this name.
+        self._given_before = outbox.opened_last
         self._allowance = Allowance(BACKLOG_ROWS_PER_S, BACKLOG_ROWS_PER_S, now, left=0.0)
         self._pace = BacklogPace(now) if receipts else None
 
@@ -75,7 +77,7 @@ class SendSchedule:
         while self._upto < durable and self._batches.rows < HELD_MAX and len(self._gaps) < READ_GAPS:
             before = self._upto
             rows, self._upto = self._read(before, durable)
-            self._batches.add(self._not_received(rows))
+            self._batches.add(self._never_sent(rows))
             if self._upto == before:
                 break
         return self._batches.next_batch(now, self.max_bytes)
@@ -100,7 +102,7 @@ class SendSchedule:
             self._allowance.spend(len(self._gaps) - before)
             if reached < upto:
                 self._ranges.appendleft((reached, upto))
-            self._old.extend(by_slot(self._not_received(rows), self.max_bytes))
+            self._old.extend(by_slot(self._never_sent(rows), self.max_bytes))
             if reached == after:
                 break
         message = self._old.popleft() if self._old else []
@@ -150,7 +152,7 @@ class SendSchedule:
     def receipt(self, received: Reach, now: float, *, heard: bool = False) -> None:
         """Note what the receipts of this epoch say together: it is not sent again; see `Resend.receipt`."""
         self._received = received
-        self._taken.add(1, received.upto)
+        self._taken.add(1, min(received.upto, self._given_before))
         self._resend.receipt(received.upto, now, heard=heard)
         if self._pace:
             self._pace.receipt(received.upto, now)
@@ -185,6 +187,17 @@ class SendSchedule:
         self._missing.clear()
         self._old.clear()
         return held
+
+    def _never_sent(self, rows: list[Row]) -> list[Row]:
+        """Leave out what an earlier run sent and some historian has.
+
+        Of this run's own, what a receipt covers before it was sent is another outbox's, a copy of this one: it goes all
+        the same, and the historian keeps both contents.
+        """
+        if not rows or rows[0].seq > self._given_before:
+            return rows
+        before = sum(row.seq <= self._given_before for row in rows)
+        return self._not_received(rows[:before]) + rows[before:]
 
     def _not_received(self, rows: list[Row]) -> list[Row]:
         """Leave out what some historian has: before a restart it was sent, or there are several of them."""

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.delivery.history_watch import ANOTHER_AFTER_S
 from tests.faults.chain import Chain, Process, chain_in, known, wait_for
 from tests.faults.kills import QUIET_WITHIN_S
-from tests.faults.outcome import Outcome, Progress, compare, doubted, promised
+from tests.faults.outcome import Outcome, Progress, compare, doubted, promised, words
 
 FLIPS = 64
 """Bytes that are changed at once: a bad block, not a single ray."""
@@ -76,6 +77,9 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
             rot(path, rng)
             start()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
+        # What happens often is told at a bounded pace: after the last of forty times it takes a while.
+        if set_aside(folder) and not wait_for(lambda: words(chain.history), 2 * ANOTHER_AFTER_S):
+            outcome.notes.append("nobody said what became of the file")
         chain.wait_until_quiet(CALM_S)
         found = chain.result(outcome, gaps_allowed=True)
         declared = found.declared
@@ -84,12 +88,17 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
             held = sum(compare(chain.history, {epoch: last}).lost for epoch, last in earlier(chain).items())
             outcome.lost -= held
             outcome.silent -= held
-        aside = [path for path in folder.glob("*.corrupt-*") if not path.name.endswith(("-wal", "-shm", ".imported"))]
+        aside = set_aside(folder)
     outcome.notes = [note for note in outcome.notes if "damaged" not in note and "corrupt" not in note]
     if len(earlier(chain)) > len(aside) + restored(chain):
         outcome.notes.append("an epoch ended without a file that was set aside, and without a word")
     outcome.remark = f"{len(aside)} files set aside ({held} only there), {declared} told as gaps"
     return outcome
+
+
+def set_aside(folder: Path) -> list[Path]:
+    """Return the files that were damaged and set aside."""
+    return [path for path in folder.glob("*.corrupt-*") if not path.name.endswith(("-wal", "-shm", ".imported"))]
 
 
 def earlier(chain: Chain) -> dict[str, int]:

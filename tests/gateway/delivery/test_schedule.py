@@ -1,18 +1,25 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.delivery.backlog_pace import LEAST
+from gateway.delivery.present_life import PresentLife
 from gateway.delivery.receipts import Reach
+from gateway.delivery.release_policy import release_policy
 from gateway.delivery.resend import CHUNK, Resend
 from gateway.delivery.schedule import BACKLOG_ROWS_PER_S, LIVE_LAG, READ_GAPS, SendSchedule
+from gateway.machine.fault_counts import FaultCounts
 from gateway.model.row import Gap, Row
 from gateway.outbox.outbox import Outbox
+from gateway.wire.receipt import Receipt
 from tests.gateway.damage import run_sql
 from tests.gateway.samples import measurement, ward
+from tests.servers import wait_until
 
 
 @pytest.fixture
@@ -137,8 +144,14 @@ def reach_of(messages: list[list[Row]]) -> Reach:
     return Reach(upto, sum(1 << (seq - upto - 1) for seq in there if seq > upto))
 
 
-def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) -> None:
-    make(outbox, 100)
+def test_what_an_earlier_run_sent_and_some_historian_has_is_neither_sent_nor_sent_again(tmp_path: Path) -> None:
+    with closing(Outbox(tmp_path / "outbox.db", commit_s=0.01)) as earlier:
+        make(earlier, 100)
+    with closing(Outbox(tmp_path / "outbox.db", commit_s=0.01)) as outbox:
+        leave_out_what_is_there(outbox)
+
+
+def leave_out_what_is_there(outbox: Outbox) -> None:
     schedule = SendSchedule(outbox, resend=Resend(after_s=5.0), now=0.0)
     schedule.receipt(Reach(10, 0b1100), 0.0)  # 1 to 10, 13 and 14
     sent = [rows for now in range(3) for rows in drain(schedule, now, old=False)]
@@ -150,6 +163,36 @@ def test_what_some_historian_has_is_neither_sent_nor_sent_again(outbox: Outbox) 
     assert schedule.again(8.0)
     assert seqs(drain(schedule, 9.0, old=True)) == [21, *range(25, 101)]
     assert schedule.resent == 77
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_another_outbox_of_this_name_gave_a_historian_goes_all_the_same(outbox: Outbox, old: bool) -> None:
+    make(outbox, LIVE_LAG + 1 if old else 100)
+    last = outbox.state().last_seq
+    schedule = SendSchedule(outbox, resend=Resend(), now=0.0, receipts=False)
+    schedule.live(0.0)  # what is beyond the lag becomes old; the first messages of the others are under way
+    schedule.receipt(Reach(60, 0b1100), 0.0)  # a copy of this outbox was faster
+    assert schedule.taken_upto == 0
+    make(outbox, 20)
+    schedule.receipt(Reach(last + 20), 0.1)
+    sent = [each for now in range(1, 5) for each in drain(schedule, now, old=old)]
+    if old:
+        assert seqs(sent) == list(range(1, last + 1))
+    assert set(range(last + 1, last + 21)) <= set(seqs(sent + drain(schedule, 6.0, old=False)))
+
+
+def test_a_row_leaves_the_outbox_only_when_the_broker_took_it_from_here(outbox: Outbox) -> None:
+    make(outbox, 20)
+    policy, faults = release_policy("stored", outbox), FaultCounts(logging.getLogger(__name__))
+    life = PresentLife(outbox, policy, faults, resend_after_s=5.0, signed=False, now=0.0)
+    sent = drain(life.schedule, 2.0, old=False)
+    life.sent([(1, 20)])
+    life.receipt("", Receipt(life.epoch, stored=20, received=20), 3.0, retained=False)
+    life.apply_receipts(3.0, heard=True)
+    make(outbox, 1)  # with its commit, what was let go is gone
+    assert outbox.state().released_seq == 0
+    life.acknowledged([(row.seq, row.seq) for rows in sent for row in rows], 4.0)
+    wait_until(lambda: outbox.state().released_seq == 20)
 
 
 def test_a_gap_is_reported_but_for_what_arrived_before(outbox: Outbox) -> None:
