@@ -107,7 +107,7 @@ for port in map(int, sys.argv[2:]):
 
 def test_the_ward_reaches_the_dashboard_and_nothing_else_of_what_listens(neighbours: tuple[str, str]) -> None:
     gateway, tablet = (["ip", "netns", "exec", name, sys.executable, "-c"] for name in neighbours)
-    ports = ["22", "1883", "5555", "8080"]
+    ports = ["22", "1883", "5555", "8443"]
     with subprocess.Popen([*gateway, LISTEN, *ports], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as there:
         assert there.stdout is not None
         assert there.stdout.readline() == b"listening\n"
@@ -117,4 +117,4 @@ def test_the_ward_reaches_the_dashboard_and_nothing_else_of_what_listens(neighbo
         ]
         there.communicate()
     # 10.0.0.0/8 is the administrators' network too, as the file comes: ssh is theirs.
-    assert knocks == [["22", "8080"], ports]
+    assert knocks == [["22", "8443"], ports]
