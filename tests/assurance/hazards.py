@@ -7,6 +7,7 @@ to 5 for both together. Where they are from stands on the page.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -101,8 +102,8 @@ _HEAD = """\
 # Hazard log
 
 How somebody may come to harm by this program, what is done about it, and what stays. The page is made by `make docs`
-from [hazards.toml](hazards.toml), which is edited; a test fails when the two differ, when a test that is named here does
-not exist, or when a mitigation neither has one nor says that it is not done.
+from [hazards.toml](hazards.toml), which is edited; a test fails when the two differ, when a test that is named here
+does not exist, or when a mitigation neither has one nor says that it is not done.
 
 **Nobody with the training that the standard asks for has looked at it.** Severity and likelihood are the developers'
 estimates, before any use on a ward. A Clinical Safety Officer has to confirm or change each, with those who will use it
@@ -163,7 +164,7 @@ def summary(hazards: tuple[Hazard, ...], where: str = "") -> str:
     return table(("hazard", "what", "before", "after", "tested", "deployer's", "not done"), rows)
 
 
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a table of Markdown."""
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,13 +1,14 @@
 """The other pages of docs/assurance: how each line of their tables stands, and the counts on the first page.
 
-A table whose last column is ``state`` says of each line how it stands. What is claimed to be ``done`` names its evidence
-in the same line.
+A table whose last column is ``state`` says of each line how it stands. What is claimed to be ``done`` names its
+evidence in the same line.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,11 @@ def ratings() -> str:
     return hazards.table(("rating", "hazards before", "hazards after"), rows)
 
 
-MADE = {"counts": counts, "ratings": ratings, "summary": lambda: hazards.summary(hazards.load(), "hazards.md")}
+MADE: dict[str, Callable[[], str]] = {
+    "counts": counts,
+    "ratings": ratings,
+    "summary": lambda: hazards.summary(hazards.load(), "hazards.md"),
+}
 """What stands between two marks on pages that are otherwise written by hand."""
 
 
