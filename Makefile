@@ -133,15 +133,14 @@ package: setup
 sbom: setup
 	@$(V)/python -m installer.bill_of_materials $(ARGS)
 
-# Asks OSV about name and version of each package, or another database of that kind: URL=. Status 1: something is known;
-# 2: nothing was asked.
+# Asks OSV about name and version of each package, or another database of that kind: URL=. An error both where something is
+# known and where nobody answered: the last line says which.
 vulnerabilities: setup build/audit/ready
 	@status=0
 	build/audit/venv/bin/pip-audit --vulnerability-service osv $(if $(URL),--osv-url $(URL)) --disable-pip --require-hashes \
 	  --requirement requirements/package.lock 2> build/audit/said || status=$$?
 	if grep -q '^Traceback\|ConnectionError' build/audit/said; then
-	  tail -n 1 build/audit/said
-	  echo "vulnerabilities: the database did not answer, so nothing is known of any package"; exit 2
+	  echo "vulnerabilities: the database did not answer, so nothing was found out of any package (build/audit/said)"; exit 1
 	fi
 	grep -v 'only enforces hash presence' build/audit/said || true
 	exit $$status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from license_expression import get_spdx_licensing
 import hatch_build
 from installer import bill_of_materials
 from installer.build import PROGRAMS
-from installer.contents import ContentsError
+from installer.contents import ContentsError, locked_distributions
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 LOCK = (Path(__file__).parents[2] / "requirements" / "package.lock").read_text("utf-8")
@@ -122,6 +123,40 @@ def test_a_package_holds_nothing_beside_the_lock() -> None:
     """The developers' environment has more, and is refused as that of a package."""
     with pytest.raises(ContentsError, match="pytest is installed and not locked"):
         bill_of_materials.bill(SITE_PACKAGES, programs=PROGRAMS, debian="12", nothing_else=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An environment that has what is locked and nothing else, as that of a package: links into this one."""
+    made = tmp_path / "home"
+    inside = made / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    inside.mkdir(parents=True)
+    for one in locked_distributions(SITE_PACKAGES):
+        for top in {path.parts[0] for path in one.files or () if path.parts[0] not in {"..", "__pycache__"}}:
+            if not (inside / top).exists():
+                (inside / top).symlink_to(SITE_PACKAGES / top)
+    return made
+
+
+def test_the_bill_of_a_package_lies_in_it_and_beside_it(home: Path, tmp_path: Path) -> None:
+    beside = bill_of_materials.place(home, tmp_path / "tree", tmp_path / "dist", "0.1.0+deb12", PROGRAMS)
+    assert re.fullmatch(r"rehab-gateway_0\.1\.0\+deb12_\w+\.sbom\.cdx\.json", beside.name)
+    inside = tmp_path / "tree/usr/share/doc/rehab-gateway/sbom.cdx.json"
+    assert inside.read_bytes() == beside.read_bytes()
+    assert '"pkg:deb/debian/mosquitto?distro=debian-12"' in beside.read_text("utf-8")
+
+
+def test_what_somebody_put_into_the_environment_beside_the_lock_keeps_the_package_from_being_made(
+    home: Path, tmp_path: Path
+) -> None:
+    (site_packages,) = home.glob("lib/python3.*/site-packages")
+    (site_packages / "stowaway-1.0.dist-info").mkdir()
+    (site_packages / "stowaway-1.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: stowaway\nVersion: 1.0\n"
+    )
+    with pytest.raises(ContentsError, match="stowaway is installed and not locked"):
+        bill_of_materials.place(home, tmp_path / "tree", tmp_path / "dist", "0.1.0+deb12", PROGRAMS)
+    assert not (tmp_path / "dist").exists()
 
 
 def test_a_program_whose_licence_nobody_has_read_gets_none() -> None:
