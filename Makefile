@@ -29,7 +29,8 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check package screens fuzz format docs system bare clean
+.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check package sbom vulnerabilities screens fuzz format docs \
+  system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -48,6 +49,8 @@ help:
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
 	echo "make screens  pictures of the pages for docs/images; five minutes; ARGS=\"ward dock\" for some"
 	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/"
+	echo "make sbom     the bill of materials of what is in that package, without making it: dist/sbom.cdx.json"
+	echo "make vulnerabilities  ask a public database about every package of that lock; needs a network"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -127,6 +130,29 @@ screens: setup system
 package: setup
 	@$(V)/python -m installer.build $(ARGS)
 
+sbom: setup
+	@$(V)/python -m installer.bill_of_materials $(ARGS)
+
+# Asks OSV about name and version of each package, or another database of that kind: URL=. An error both where something is
+# known and where nobody answered: the last line says which.
+vulnerabilities: setup build/audit/ready
+	@status=0
+	build/audit/venv/bin/pip-audit --vulnerability-service osv $(if $(URL),--osv-url $(URL)) --disable-pip --require-hashes \
+	  --requirement requirements/package.lock 2> build/audit/said || status=$$?
+	if grep -q '^Traceback\|ConnectionError' build/audit/said; then
+	  echo "vulnerabilities: the database did not answer, so nothing was found out of any package (build/audit/said)"; exit 1
+	fi
+	grep -v 'only enforces hash presence' build/audit/said || true
+	exit $$status
+
+# In an environment of its own: it is no dependency of the product.
+build/audit/ready: requirements/audit.lock
+	@echo "vulnerabilities: installing pip-audit in build/audit"
+	$(V)/python -m venv --clear build/audit/venv
+	build/audit/venv/bin/python -m pip --disable-pip-version-check install --quiet --progress-bar off --require-hashes \
+	  -r requirements/audit.lock
+	touch $@
+
 check: setup
 	@$(V)/ruff check .
 	$(V)/ruff format --check .
@@ -177,6 +203,8 @@ format: setup
 docs: setup
 	@$(V)/python -m config.reference > docs/configuration.md
 	$(V)/python -m gateway.cli.reference
+	$(V)/python -m installer.licences > docs/assurance/licences.md
+	$(V)/python -m tests.assurance
 
 clean:
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis gateway/dashboard/static/vendor

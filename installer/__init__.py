@@ -1,1 +1,1 @@
-"""The Debian package: `build.py` makes it; `debian/` is what lies in it beside the program."""
+"""The Debian package: what makes it and says what is in it; `debian/` is what lies in it beside the program."""

@@ -18,6 +18,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+from installer import bill_of_materials
+from installer.contents import ContentsError
+
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 PYTHON = Path("/usr/bin/python3")
@@ -168,6 +171,7 @@ def build(out: Path, work: Path) -> Path:
     lay_out_environment(home, next(wheels.glob("*.whl")))
     forget_this_machine(home, installed)
     compile_sources(home, tree)
+    bill_of_materials.place(home, tree, out, number, PROGRAMS)
     lay_out_system(tree, number)
     make_readable(tree)
     out.mkdir(parents=True, exist_ok=True)
@@ -186,7 +190,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         package = build(options.out, options.work)
-    except BuildError as error:
+    except (BuildError, ContentsError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
     digest = hashlib.sha256(package.read_bytes()).hexdigest()

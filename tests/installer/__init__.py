@@ -1,0 +1,1 @@
+"""Tests stand beside what they test in name."""
