@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
@@ -25,7 +27,9 @@ _TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|(?P<end>en
 _S = TypeVar("_S", bound=Section)
 
 
-def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
+def load(
+    path: str | Path, drivers: Drivers | None = None, *, on_unknown: Callable[[Problem], None] | None = None
+) -> Settings:
     """Read and check a configuration file. Nothing is opened, created or started.
 
     Relative paths in the file, and the default of ``site.data``, are relative to the folder of the file: the
@@ -34,6 +38,8 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
     Args:
         path: The TOML file.
         drivers: The drivers there are; None leaves the names and options of drivers unchecked.
+        on_unknown: Told of each key that is no setting, which is then left out: the file may be that of a newer
+            program. None makes it a mistake like any other.
 
     Returns:
         Settings whose paths are all absolute.
@@ -46,6 +52,10 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
     table = _table(path, text)
     lines = locate(text)
     try:
+        if on_unknown:
+            for unknown in _leave_out_unknown(table):
+                words = f"{sentence(unknown, Settings)}: left out"
+                on_unknown(Problem(str(path), line_of(tuple(unknown["loc"]), lines), words))
         settings = Settings.model_validate(table)
     except ValidationError as error:
         raise ConfigError(
@@ -60,6 +70,21 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
     if findings:
         raise ConfigError(Problem(str(path), line_of(key, lines), text) for key, text in findings)
     return found
+
+
+def _leave_out_unknown(table: dict[str, Any]) -> Sequence[ErrorDetails]:
+    """Take the keys that are no settings out of a table; return what pydantic said of each."""
+    try:
+        Settings.model_validate(table)
+    except ValidationError as error:
+        unknown = [found for found in error.errors() if found["type"] == "extra_forbidden"]
+        for *way, key in (found["loc"] for found in unknown):
+            place: Any = table
+            for step in way:
+                place = place[step]
+            del place[key]
+        return unknown
+    return ()
 
 
 def anchored(settings: _S, folder: Path) -> _S:

@@ -17,7 +17,17 @@ from typer.main import get_command
 from gateway.cli import examining, looking_back
 from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
-from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
+from gateway.cli.ending import (
+    FAILURE,
+    OURS,
+    USAGE,
+    flushed,
+    print_ending,
+    print_line,
+    print_trace,
+    unfit_machine,
+    what_ended,
+)
 from gateway.cli.group import CommandGroup
 from gateway.cli.notices import notices_app
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
@@ -81,7 +91,7 @@ def run(config: ConfigFile) -> None:
     Needs a historian somewhere (on this machine or in the hospital) that stores what is sent;
     until it says so, every measurement stays on this disk.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, as_run=True)
     from gateway.ward.kept_ward import ward_path
 
     if not settings.slot and not ward_path(settings).exists():
@@ -182,7 +192,7 @@ def historian(config: ConfigFile) -> None:
     From MQTT to the history (SQLite), and to a time-series store if one is configured;
     tells the gateway what is safe, so that its outbox can let go.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, as_run=True)
     import asyncio
 
     from gateway.historian.historian import run_historian
@@ -196,7 +206,7 @@ def dashboard(config: ConfigFile) -> None:
 
     Live over MQTT, the past from the history; on this machine only, and reading only.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, as_run=True)
     from gateway.dashboard.server import run_dashboard
 
     run_dashboard(settings, ready=lambda address: typer.echo(f"The dashboard is at {address}"))
@@ -318,7 +328,11 @@ def raise_problem(path: Path, sentence: str) -> None:
 
 
 def main() -> None:
-    """Run the command line; exit status 2 for a wrong command line or configuration, 1 for a failure."""
+    """Run the command line.
+
+    Exit status 2 for a wrong command line or configuration, 3 for a file that another version of this program has to
+    go on with, 1 for a failure.
+    """
     prepare_output()
     sys.excepthook = print_ending
     reason = unfit_machine(sys.platform, sys.maxsize)
@@ -326,6 +340,8 @@ def main() -> None:
         print_line(reason)
         raise SystemExit(FAILURE)
     from config.errors import ConfigError
+    from gateway.machine.kept_forms import KeptFormError
+    from gateway.machine.newer_file import NEWER, NewerFileError
     from gateway.machine.private_files import restrict_umask
 
     restrict_umask()
@@ -339,6 +355,9 @@ def main() -> None:
     except UsageError as error:
         print_line(error)
         raise SystemExit(USAGE) from None
+    except (NewerFileError, KeptFormError) as error:
+        print_line(what_ended(type(error), error))
+        raise SystemExit(NEWER) from None
 
 
 if __name__ == "__main__":

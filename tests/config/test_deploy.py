@@ -14,6 +14,7 @@ import pytest
 
 from gateway.cli.ending import USAGE
 from gateway.cli.main import app
+from gateway.machine.newer_file import NEWER
 
 DEPLOY = Path(__file__).parents[2] / "config/deploy"
 
@@ -30,7 +31,7 @@ def test_the_service_starts_commands_that_exist_and_gives_up_on_a_wrong_configur
     unit.read(DEPLOY / "rehab-gateway@.service", "utf-8")
     program, instance, configuration = unit["Service"]["ExecStart"].split()
     assert (Path(program).name, instance, Path(configuration).suffix) == ("rehab-gateway", "%i", ".toml")
-    assert unit["Service"]["RestartPreventExitStatus"] == str(USAGE)
+    assert unit["Service"]["RestartPreventExitStatus"] == f"{USAGE} {NEWER}"
     assert int(unit["Service"]["Nice"]) < 0  # nothing else of this computer keeps a step or a page waiting
     commands = {info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands}
     readme = (DEPLOY / "README.md").read_text("utf-8")
