@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
 from config.hand_text import NotTextError, text_of
 from config.hardware import is_usb_name
+from config.lines import Path as Place
 from config.lines import line_of, locate
 from config.secret import located
 from config.settings import Section, Settings
@@ -51,16 +52,7 @@ def load(
     text = _text(path)
     table = _table(path, text)
     lines = locate(text)
-    try:
-        if on_unknown:
-            for unknown in _leave_out_unknown(table):
-                words = f"{sentence(unknown, Settings)}: left out"
-                on_unknown(Problem(str(path), line_of(tuple(unknown["loc"]), lines), words))
-        settings = Settings.model_validate(table)
-    except ValidationError as error:
-        raise ConfigError(
-            Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
-        ) from None
+    settings = _settings(path, table, lines, on_unknown)
     try:
         found = anchored(settings, path.resolve().parent)
     except RuntimeError:  # from expanduser
@@ -70,6 +62,21 @@ def load(
     if findings:
         raise ConfigError(Problem(str(path), line_of(key, lines), text) for key, text in findings)
     return found
+
+
+def _settings(
+    path: Path, table: dict[str, Any], lines: Mapping[Place, int], on_unknown: Callable[[Problem], None] | None
+) -> Settings:
+    try:
+        if on_unknown:
+            for unknown in _leave_out_unknown(table):
+                words = f"{sentence(unknown, Settings)}: left out"
+                on_unknown(Problem(str(path), line_of(tuple(unknown["loc"]), lines), words))
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError(
+            Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
+        ) from None
 
 
 def _leave_out_unknown(table: dict[str, Any]) -> Sequence[ErrorDetails]:

@@ -91,7 +91,9 @@ class Journal:
             try:
                 fcntl.flock(number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
-                raise RefusedError("another change of version is under way: 'rehab-gateway versions' shows it") from None
+                raise RefusedError(
+                    "another change of version is under way: 'rehab-gateway versions' shows it"
+                ) from None
             yield
         finally:
             os.close(number)

@@ -40,7 +40,9 @@ class Program:
             done = self._ask("check", str(config))
         if done.returncode:
             words = " ".join((done.stderr or done.stdout).split())
-            raise RefusedError(f"version {self.version} does not take {config}: {words or f'it ended with {done.returncode}'}")
+            raise RefusedError(
+                f"version {self.version} does not take {config}: {words or f'it ended with {done.returncode}'}"
+            )
 
     def forms(self) -> Forms | None:
         """Return the forms of files that it goes on with; None where it cannot tell."""
@@ -67,7 +69,9 @@ class Program:
                 stdin=subprocess.DEVNULL, **self._owner(),
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            raise RefusedError(f"version {self.version} does not answer to '{words[0]}' within {timeout_s:g} s") from None
+            raise RefusedError(
+                f"version {self.version} does not answer to '{words[0]}' within {timeout_s:g} s"
+            ) from None
         except OSError as error:
             raise RefusedError(f"version {self.version} cannot be started: {error.strerror}") from error
 

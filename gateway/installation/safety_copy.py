@@ -64,12 +64,16 @@ def keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) ->
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder that are worth a copy: databases, and small ones."""
     for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.is_symlink() and not path.name.endswith(SIDES):
-            if path.stat().st_size <= OTHERS_MOST or _is_database(path):
-                yield path
+        if path.is_symlink() or not path.is_file() or path.name.endswith(SIDES):
+            continue
+        if path.stat().st_size <= OTHERS_MOST or _is_database(path):
+            yield path
 
 
 def _is_database(path: Path) -> bool:
+    """Whether a file is a database in use: what was set aside, no program changes."""
+    if path.suffix != ".db" and ".left-" not in path.name:
+        return False
     with path.open("rb") as file:
         return file.read(len(MAGIC)) == MAGIC
 

@@ -1,4 +1,4 @@
-"""The services of a machine: which ran, which run, and starting them again. systemd, or a program that does its part."""
+"""The services of a machine: which ran, which run, starting them again; by systemd, or a program in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a version that was just started does its work: all services run, nothing new is wrong, a receipt came back."""
+"""Whether a version that was just started does its work: services run, nothing new is wrong, a receipt came back."""
 
 from __future__ import annotations
 
