@@ -18,6 +18,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
+
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 PYTHON = Path("/usr/bin/python3")
@@ -97,10 +99,12 @@ def lay_out_system(tree: Path, number: str) -> None:
     lib, documents = tree / "usr/lib", tree / "usr/share/doc" / NAME
     deploy = ROOT / "config" / "deploy"
     units = lib / "systemd/system"
+    finishing = "rehab-gateway-upgrade.service"
     for source, target in (
         (ROOT / "installer/debian/sysusers.conf", lib / f"sysusers.d/{NAME}.conf"),
         (ROOT / "installer/debian/udev.rules", lib / f"udev/rules.d/70-{NAME}.rules"),
         (deploy / "rehab-gateway@run.service.d/watchdog.conf", units / "rehab-gateway@run.service.d/watchdog.conf"),
+        (deploy / finishing, units / finishing),
         (deploy / "nginx.conf", documents / "examples/nginx.conf"),
         (deploy / "mosquitto.conf", documents / "examples/mosquitto.conf"),
         (ROOT / "LICENSE", documents / "copyright"),
@@ -138,7 +142,7 @@ def control(tree: Path, number: str) -> None:
         f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium\nDescription: {DESCRIPTION}\n",
         "utf-8",
     )
-    for name in ("postinst", "prerm", "postrm"):
+    for name in ("preinst", "postinst", "prerm", "postrm"):
         text = (ROOT / "installer/debian" / name).read_text("utf-8").replace("@VERSION@", version())
         (folder / name).write_text(text, "utf-8")
         (folder / name).chmod(0o755)
@@ -165,6 +169,7 @@ def build(out: Path, work: Path) -> Path:
     lay_out_environment(home, next(wheels.glob("*.whl")))
     forget_this_machine(home, installed)
     compile_sources(home, tree)
+    ship_keys(home)
     lay_out_system(tree, number)
     make_readable(tree)
     out.mkdir(parents=True, exist_ok=True)
@@ -180,6 +185,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where it comes to lie")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "package", help="where it is put together")
+    parser.add_argument("--key", type=Path, action="append", default=[], help="private key that signs; may be repeated")
     options = parser.parse_args()
     try:
         package = build(options.out, options.work)
@@ -187,14 +193,14 @@ def main() -> int:
         print(f"package: {error}", file=sys.stderr)
         return 1
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
-    (options.out / "SHA256SUMS").write_text(
-        "".join(
-            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-            for path in sorted(options.out.glob("*.deb"))
-        ),
-        "utf-8",
-    )
+    write_sums(options.out)
+    try:
+        signed = sign_sums(options.out, options.key)
+    except SignatureError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
     print(f"{digest}  {package} ({package.stat().st_size / 1e6:.0f} MB)")
+    print(f"package: {signed}")
     return 0
 
 

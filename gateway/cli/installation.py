@@ -57,6 +57,7 @@ def upgrade(
     settle: Annotated[
         bool, typer.Option("--settle", help="Give up the way back: remove other versions, let files change form.")
     ] = False,
+    keys: Annotated[Path, typer.Option(metavar="FOLDER", help="Public keys that this site trusts (*.pem).")] = KEYS,
     config: ConfigOption = CONFIG,
     within: WithinOption = WITHIN_S,
     home: HomeOption = HOME_DEFAULT,
@@ -83,7 +84,7 @@ def upgrade(
     else:
         assert file is not None
         wish = Wish(config, supervisor, unsigned.strip(), within)
-        _do(lambda: f"version {changer.upgrade(file, _keys(), wish).new} runs")
+        _do(lambda: f"version {changer.upgrade(file, _trusted(keys), wish).new} runs")
 
 
 def rollback(
@@ -147,10 +148,10 @@ def _do(change: object) -> None:
         raise typer.Exit(FAILURE) from None
 
 
-def _keys() -> Keys:
+def _trusted(folder: Path) -> Keys:
     from gateway.installation.signature import trusted_keys
 
-    return trusted_keys([Path(sys.prefix) / SHIPPED_KEYS, KEYS])
+    return trusted_keys([Path(sys.prefix) / SHIPPED_KEYS, folder])
 
 
 def _before(versions: object) -> str:

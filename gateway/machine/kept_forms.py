@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+
 MARKER = "way-back.json"
 
 
@@ -22,6 +24,16 @@ class KeptFormError(Exception):
             f"{path} is of version {version} and would have to become one of version {wanted}, which the version before"
             " this one could not read any more"
         )
+
+
+def change_of_version(folder: Path) -> dict[str, str]:
+    """Return what the marker says of the change of version: from which to which, and why it was not signed."""
+    try:
+        found = orjson.loads((folder / MARKER).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    told = found if isinstance(found, dict) else {}
+    return {key: str(told[key]) for key in ("from", "unsigned") if key in told}
 
 
 def forms_are_kept(folder: Path) -> bool:

@@ -22,6 +22,7 @@ from tests.faults import (
     squatters,
     stores,
     storms,
+    upgrades,
     wards,
 )
 from tests.faults.outcome import Outcome
@@ -104,5 +105,6 @@ ROWS = (
         {"beds": 20, "changes": 500, "a_minute": 50.0, "kills": 4},
     ),
     Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
+    Row("upgrade", upgrades.upgrades, {"times": 3}, {"times": 20}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

@@ -181,9 +181,11 @@ class Bench:
 
     def stop(self) -> None:
         """End the generator, have all stored that it promised, end the rest."""
-        for pid in self.processes("tests.faults.load"):
-            os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not self.behind(), 90, poll_s=0.2)
+        subprocess.run([self.supervisor, "stop", "run"], check=True, timeout=90)
+        rest = [sys.executable, "-m", "tests.faults.load", self.config, self.load / "journal", "999"]
+        with subprocess.Popen([*rest, "--most", "0", "--resend-after", "5"], cwd=ROOT) as process:
+            wait_for(lambda: not self.behind(), 90, poll_s=0.2)
+            process.terminate()
         self.end()
 
     def end(self) -> None:

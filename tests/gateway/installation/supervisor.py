@@ -1,7 +1,7 @@
 """A small supervisor of services, in systemd's place: starts what the link names, and starts it again when it ends.
 
     python supervisor.py SOCKET serve HOME CONFIG NAME...      stays, until SIGTERM
-    python supervisor.py SOCKET wanted | running | restart NAME...
+    python supervisor.py SOCKET wanted | running | restart NAME... | stop NAME...
 
 It imports nothing of ours: like systemd it is there before, and outlives every version.
 """
@@ -106,7 +106,7 @@ def answer(services: dict[str, Service], words: list[str]) -> str:
         return "\n".join(name for name, service in services.items() if service.running())
     for name in words[1:]:
         services[name].stop()
-    for name in words[1:]:
+    for name in words[1:] if words[0] == "restart" else ():
         services[name].start()
     return "\n"
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from gateway.machine.kept_forms import MARKER
+from installer.signing import sign_sums
 from tests.faults.outcome import compare, contents, promised
 from tests.gateway.installation.bench import FIRST, Bench, bench_in
+from tests.gateway.installation.test_signature import make_key
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
@@ -75,8 +77,11 @@ def test_a_broken_version_is_gone_back_from(tmp_path: Path, fault: str, why: str
 
 def test_a_newer_form_waits_until_the_way_back_is_given_up(tmp_path: Path) -> None:
     with bench_in(tmp_path / "m") as bench:
-        status, said = bench.upgrade(bench.package("0.2.0", "history-4"))
+        package = bench.package("0.2.0", "history-4")
+        sign_sums(package.parent, [make_key(tmp_path, "release", tmp_path / "trusted")])
+        status, said = bench.change("upgrade", package, "--keys", tmp_path / "trusted", "--within", 60)
         assert (status, bench.current) == (0, "0.2.0"), said
+        assert f"signed by {bench.journal.past()[0]['key']}, which is trusted" in said
         assert form_of(bench) == 3  # and so the version before can go on with it
         status, said = bench.upgrade(bench.package("0.3.0"))
         assert status == 1
