@@ -23,7 +23,6 @@ from config.loader import load
 from gateway.delivery.publisher import Publisher
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record
-from gateway.model.status import OutboxStatus
 from gateway.outbox.outbox import Outbox
 from gateway.status.listener import gateway_status, outbox_status
 from gateway.wire.receipt_key import receipt_key
@@ -81,8 +80,8 @@ def main() -> None:
     if options.status:
 
         def tell() -> None:
-            outboxes = cast("OutboxStatus", outbox_status(outbox))
-            status = gateway_status(settings, time_us=time.time_ns() // 1000, ward=(), devices=[], outbox=outboxes)
+            time_us = time.time_ns() // 1000
+            status = gateway_status(settings, time_us=time_us, ward=(), devices=[], outbox=outbox_status(outbox))
             publisher.set_status(cast("dict[str, Any]", status))
 
         produce(outbox, options, stop, tell)

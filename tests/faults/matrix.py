@@ -18,6 +18,7 @@ from tests.faults import (
     malice,
     passports,
     power,
+    power_upgrade,
     shared,
     squatters,
     stores,
@@ -106,5 +107,6 @@ ROWS = (
     ),
     Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
     Row("upgrade", upgrades.upgrades, {"times": 3}, {"times": 20}),
+    Row("upgrade-power", power_upgrade.upgrade_power_cuts, {"cuts": 1}, {"cuts": 20}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

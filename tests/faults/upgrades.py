@@ -10,7 +10,7 @@ from tests.faults.chain import wait_for
 from tests.faults.outcome import NOT_WHOLE, Outcome, Progress, compare, contents, promised
 from tests.gateway.installation.bench import FIRST, Bench, bench_in
 
-LONGEST_S = 30.0
+LONGEST_S = 45.0
 """Of an upgrade on a busy machine, from the first word to the last."""
 SETTLED_WITHIN_S = 180.0
 WORDS = ("upgrade", "", "")

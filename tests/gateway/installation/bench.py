@@ -92,7 +92,8 @@ class Bench:
 
     def start_services(self) -> None:
         """Start the supervisor with its services, as a boot does."""
-        command = [sys.executable, "-I", SUPERVISOR, self._socket, "serve", self.home, self.config, "historian", "run"]
+        words = ["serve", self.home, self.config, "historian", "run"]
+        command = [sys.executable, "-I", *map(str, (SUPERVISOR, self._socket, *words))]
         with (self.folder / "supervisor.log").open("ab") as log:
             self._services = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
 
@@ -182,7 +183,7 @@ class Bench:
     def stop(self) -> None:
         """End the generator, have all stored that it promised, end the rest."""
         subprocess.run([self.supervisor, "stop", "run"], check=True, timeout=90)
-        rest = [sys.executable, "-m", "tests.faults.load", self.config, self.load / "journal", "999"]
+        rest: list[str | Path] = [sys.executable, "-m", "tests.faults.load", self.config, self.load / "journal", "999"]
         with subprocess.Popen([*rest, "--most", "0", "--resend-after", "5"], cwd=ROOT) as process:
             wait_for(lambda: not self.behind(), 90, poll_s=0.2)
             process.terminate()

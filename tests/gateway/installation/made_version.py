@@ -51,8 +51,8 @@ def have_a_newer_history() -> None:
     """Have what the next release might: a form 4 of the history, and the form before it as long as it has to."""
     from gateway.history import migration, schema
 
-    schema.WRITABLE = migration.WRITABLE = frozenset({3, 4})  # type: ignore[misc]
-    schema.SCHEMA_VERSION = migration.SCHEMA_VERSION = 4  # type: ignore[misc]
+    for module in (schema, migration):
+        vars(module).update(WRITABLE=frozenset({3, 4}), SCHEMA_VERSION=4)
     migration.CHANGES = {3: "CREATE TABLE of_version_4 (id INTEGER PRIMARY KEY)"}
 
 

@@ -39,7 +39,7 @@ class Service:
         with self._lock:
             self._given_up = False
             with (self._home / f"{self.name}.log").open("ab") as log:
-                command = [self._home / "current/bin/rehab-gateway", self.name, self._config]
+                command: list[str | Path] = [self._home / "current/bin/rehab-gateway", self.name, self._config]
                 try:
                     self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
                 except OSError as error:

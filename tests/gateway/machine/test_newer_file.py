@@ -96,7 +96,7 @@ def test_a_number_that_is_no_version_is_damage_and_none_is_refused_for_it(tmp_pa
     path = tmp_path / "outbox.db"
     OutboxFile(path).close(clean=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA user_version=1073741826")  # one bit of it turned over
+        db.execute(f"PRAGMA user_version={2 | 1 << 30}")  # one bit of it turned over
     box = Outbox(path)
     assert len(box.aside) == 1
     box.close()
