@@ -69,7 +69,7 @@ def check(
     Starts nothing and connects to nothing; 'doctor CONFIG' asks the machine. A key that is no
     setting is a mistake here; the services name it in their log and go on without it.
     """
-    settings = load_settings(config, as_run=as_run)
+    settings = load_settings(config, strict=not as_run)
     from gateway.cli.check import show
 
     show(config, settings)

@@ -91,7 +91,7 @@ def run(config: ConfigFile) -> None:
     Needs a historian somewhere (on this machine or in the hospital) that stores what is sent;
     until it says so, every measurement stays on this disk.
     """
-    settings = load_settings(config, as_run=True)
+    settings = load_settings(config)
     from gateway.ward.kept_ward import ward_path
 
     if not settings.slot and not ward_path(settings).exists():
@@ -192,7 +192,7 @@ def historian(config: ConfigFile) -> None:
     From MQTT to the history (SQLite), and to a time-series store if one is configured;
     tells the gateway what is safe, so that its outbox can let go.
     """
-    settings = load_settings(config, as_run=True)
+    settings = load_settings(config)
     import asyncio
 
     from gateway.historian.historian import run_historian
@@ -206,7 +206,7 @@ def dashboard(config: ConfigFile) -> None:
 
     Live over MQTT, the past from the history; on this machine only, and reading only.
     """
-    settings = load_settings(config, as_run=True)
+    settings = load_settings(config)
     from gateway.dashboard.server import run_dashboard
 
     run_dashboard(settings, ready=lambda address: typer.echo(f"The dashboard is at {address}"))

@@ -28,17 +28,17 @@ def examples(*lines: str) -> str:
     return "\n".join(["Examples", *shown])
 
 
-def load_settings(path: Path, *, as_run: bool = False) -> Settings:
+def load_settings(path: Path, *, strict: bool = False) -> Settings:
     """Load a configuration with the drivers there are; raises ConfigError.
 
     Args:
         path: The file.
-        as_run: Whether keys that this version does not know are said and left out, as the services do: after a way
-            back the file is that of a newer version, and a ward is not left unmeasured for it.
+        strict: Whether a key that is no setting is a mistake. Else it is said and left out: after a way back the file
+            is that of a newer version, and a ward is not left unmeasured for it.
     """
     from config.loader import load
 
-    return load(path, known_drivers(), on_unknown=(lambda problem: log.warning("%s", problem)) if as_run else None)
+    return load(path, known_drivers(), on_unknown=None if strict else lambda problem: log.warning("%s", problem))
 
 
 def known_drivers() -> Mapping[str, KnownDriver]:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -189,13 +188,16 @@ class Bench:
             process.terminate()
         self.end()
 
-    def end(self) -> None:
-        """End everything in good order, and whoever does not end."""
+    def end_services(self) -> None:
+        """End the services in good order."""
         if self._services is not None and self._services.poll() is None:
             self._services.terminate()
             self._services.wait(90)
         self._services = None
-        time.sleep(0.1)
+
+    def end(self) -> None:
+        """End everything in good order, and whoever does not end."""
+        self.end_services()
         self.kill()
 
 
