@@ -83,6 +83,8 @@ class Journal:
 
         The kernel lets go when the process ends, however it does.
         """
+        if not self.home.is_dir():
+            raise RefusedError(f"there is no {self.home}: only what was installed from a package can be upgraded so")
         try:
             number = os.open(self.home / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
