@@ -12,6 +12,7 @@ def write(path: Path, data: bytes, mode: int = 0o644) -> None:
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from gateway.installation.versions import NAME, VERSION, Versions
 
 UNPACKING = ".unpacking"
 KIB = 1024
+FOLDER_MODE = 0o755
 INSIDE = f"./opt/{NAME}"
 """Where the environments are in a package: this folder, and one below it for the version."""
 
@@ -62,11 +63,13 @@ def unpack(package: Package, versions: Versions) -> None:
     """
     part = versions.home / UNPACKING
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(mode=0o755)
+    part.mkdir()
+    part.chmod(FOLDER_MODE)  # whatever the umask is: the services are another user's
     inside = f"{INSIDE}/{package.version}"
     read = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package.path)], stdout=subprocess.PIPE)
     done = subprocess.run(
-        ["tar", "--extract", "--directory", str(part), f"--strip-components={inside.count('/') + 1}", inside],
+        ["tar", "--extract", "--preserve-permissions", "--directory", str(part),
+         f"--strip-components={inside.count('/') + 1}", inside],
         stdin=read.stdout, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert read.stdout

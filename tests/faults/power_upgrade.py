@@ -25,7 +25,7 @@ def upgrade_power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress
     kernel = find_kernel(folder)
     make_disk(folder, DISK_MB)
     rng = random.Random(seed)
-    durable, kept, under_way, new_ran = 0, FIRST, "", 0
+    durable, kept, under_way, versions = 0, FIRST, "", 0
     for run in range(1, cuts + 2):
         last = run > cuts
         machine = Machine(folder, kernel, run, "look" if last else "fill", GUEST)
@@ -39,22 +39,23 @@ def upgrade_power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress
             _, current, whole = machine.wait_for("VERSION")
             if current not in {kept, under_way} or whole != "1":
                 outcome.notes.append(f"cut {run - 1}: {current} runs (whole: {whole}), after {kept} and {under_way}")
-            new_ran += current == under_way
             if last:
                 break
             machine.wait_for("BEGAN")
             time.sleep(rng.uniform(0, LONGEST_S))
         finally:
             machine.cut()
-        durable, kept, under_way = heard(machine, current, durable)
+        durable, kept, under_way, more = heard(machine, current, durable)
+        versions += more
         outcome.times += 1
         progress(outcome.times / (cuts + 1))
-    outcome.remark = f"the new version ran after {new_ran} of {cuts}"
+    outcome.remark = f"{versions} versions were kept between the cuts"
     return outcome
 
 
-def heard(machine: Machine, current: str, durable: int) -> tuple[int, str, str]:
-    """Return what was said until the cut: the last durable number, the version kept last, the one under way."""
+def heard(machine: Machine, current: str, durable: int) -> tuple[int, str, str, int]:
+    """Return what was said until the cut: last durable number, version kept last, the one under way, how many kept."""
+    versions = 0
     kept, under_way = current, f"0.{machine.run + 1}.0"  # of which BEGAN was heard already
     while not machine.words.empty():
         words = machine.words.get()
@@ -62,6 +63,7 @@ def heard(machine: Machine, current: str, durable: int) -> tuple[int, str, str]:
             durable = max(durable, int(words[2]))
         elif words[0] == "KEPT":
             kept = words[1]
+            versions += 1
         elif words[0] == "BEGAN" and len(words) == 3:
             under_way = words[2]
-    return durable, kept, under_way
+    return durable, kept, under_way, versions

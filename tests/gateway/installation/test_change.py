@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -102,6 +103,18 @@ def test_what_is_broken_off_is_finished(place: Place, tmp_path: Path, step: Step
     assert (tmp_path / "data" / MARKER).exists() == (step in {"kept", "begun"})
     assert place.changer.resume() == ""
     place.changer.upgrade(place.package("0.4.0"), {}, place.wish)
+
+
+def test_other_users_can_start_it_whatever_the_umask_is(place: Place) -> None:
+    package = place.package("0.2.0")
+    before = os.umask(0o027)
+    try:
+        place.changer.upgrade(package, {}, place.wish)
+    finally:
+        os.umask(before)
+    folder = place.versions.folder("0.2.0")
+    assert {path.stat().st_mode & 0o777 for path in (folder, folder / "bin", folder / "bin/rehab-gateway")} == {0o755}
+    assert (place.versions.home / "changes.jsonl").stat().st_mode & 0o777 == 0o644  # for whoever asks for 'versions'
 
 
 def test_a_link_to_a_finisher_without_a_change_is_taken_away(place: Place) -> None:
