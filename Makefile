@@ -48,9 +48,9 @@ help:
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
 	echo "make screens  pictures of the pages for docs/images; five minutes; ARGS=\"ward dock\" for some"
-	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/"
 	echo "make sbom     the bill of materials of what is in that package, without making it: dist/sbom.cdx.json"
 	echo "make vulnerabilities  ask a public database about every package of that lock; needs a network"
+	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/; SIGNING_KEY=FILE signs it"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -128,7 +128,7 @@ screens: setup system
 
 # Needs Debian's own python3 and python3-venv. Installed from it, nothing is fetched and nothing is compiled but kernels.
 package: setup
-	@$(V)/python -m installer.build $(ARGS)
+	@$(V)/python -m installer.build $(foreach key,$(SIGNING_KEY),--key $(key)) $(ARGS)
 
 sbom: setup
 	@$(V)/python -m installer.bill_of_materials $(ARGS)

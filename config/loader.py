@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
 from config.hand_text import NotTextError, text_of
 from config.hardware import is_usb_name
+from config.lines import Path as Place
 from config.lines import line_of, locate
 from config.secret import located
 from config.settings import Section, Settings
@@ -25,7 +28,9 @@ _TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|(?P<end>en
 _S = TypeVar("_S", bound=Section)
 
 
-def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
+def load(
+    path: str | Path, drivers: Drivers | None = None, *, on_unknown: Callable[[Problem], None] | None = None
+) -> Settings:
     """Read and check a configuration file. Nothing is opened, created or started.
 
     Relative paths in the file, and the default of ``site.data``, are relative to the folder of the file: the
@@ -34,6 +39,8 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
     Args:
         path: The TOML file.
         drivers: The drivers there are; None leaves the names and options of drivers unchecked.
+        on_unknown: Told of each key that is no setting, which is then left out: the file may be that of a newer
+            program. None makes it a mistake like any other.
 
     Returns:
         Settings whose paths are all absolute.
@@ -45,12 +52,7 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
     text = _text(path)
     table = _table(path, text)
     lines = locate(text)
-    try:
-        settings = Settings.model_validate(table)
-    except ValidationError as error:
-        raise ConfigError(
-            Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
-        ) from None
+    settings = _settings(path, table, lines, on_unknown)
     try:
         found = anchored(settings, path.resolve().parent)
     except RuntimeError:  # from expanduser
@@ -60,6 +62,36 @@ def load(path: str | Path, drivers: Drivers | None = None) -> Settings:
     if findings:
         raise ConfigError(Problem(str(path), line_of(key, lines), text) for key, text in findings)
     return found
+
+
+def _settings(
+    path: Path, table: dict[str, Any], lines: Mapping[Place, int], on_unknown: Callable[[Problem], None] | None
+) -> Settings:
+    try:
+        if on_unknown:
+            for unknown in _leave_out_unknown(table):
+                words = f"{sentence(unknown, Settings)}: left out"
+                on_unknown(Problem(str(path), line_of(tuple(unknown["loc"]), lines), words))
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError(
+            Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
+        ) from None
+
+
+def _leave_out_unknown(table: dict[str, Any]) -> Sequence[ErrorDetails]:
+    """Take the keys that are no settings out of a table; return what pydantic said of each."""
+    try:
+        Settings.model_validate(table)
+    except ValidationError as error:
+        unknown = [found for found in error.errors() if found["type"] == "extra_forbidden"]
+        for *way, key in (found["loc"] for found in unknown):
+            place: Any = table
+            for step in way:
+                place = place[step]
+            del place[key]
+        return unknown
+    return ()
 
 
 def anchored(settings: _S, folder: Path) -> _S:

@@ -20,12 +20,15 @@ from pathlib import Path
 
 from installer import bill_of_materials
 from installer.contents import ContentsError
+from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 PYTHON = Path("/usr/bin/python3")
 """Debian's own: that of a developer (pyenv, conda) is not on the machine where the package is installed."""
 PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
+UNITS = ("*.service", "*.timer", "*.service.d/*.conf")
+"""What of the deployment's files is systemd's."""
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
 DESCRIPTION = """Edge telemetry gateway for rehabilitation devices
@@ -106,9 +109,8 @@ def lay_out_system(tree: Path, number: str) -> None:
         (debian / "tmpfiles.conf", lib / f"tmpfiles.d/{NAME}.conf"),
         (debian / "udev.rules", lib / f"udev/rules.d/70-{NAME}.rules"),
         (deploy / "journald.conf", lib / f"systemd/journald.conf.d/{NAME}.conf"),
-        (deploy / "rehab-gateway-rfcomm@.service", units / "rehab-gateway-rfcomm@.service"),
         (ROOT / "LICENSE", documents / "copyright"),
-        *((path, units / path.relative_to(deploy)) for path in sorted(deploy.glob("*.service.d/*.conf"))),
+        *((path, units / path.relative_to(deploy)) for kind in UNITS for path in sorted(deploy.glob(kind))),
         *((deploy / name, documents / "examples" / name) for name in ("nginx.conf", "mosquitto.conf", "nftables.conf")),
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +146,7 @@ def control(tree: Path, number: str) -> None:
         f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium\nDescription: {DESCRIPTION}\n",
         "utf-8",
     )
-    for name in ("postinst", "prerm", "postrm"):
+    for name in ("preinst", "postinst", "prerm", "postrm"):
         text = (ROOT / "installer/debian" / name).read_text("utf-8").replace("@VERSION@", version())
         (folder / name).write_text(text, "utf-8")
         (folder / name).chmod(0o755)
@@ -172,6 +174,7 @@ def build(out: Path, work: Path) -> Path:
     forget_this_machine(home, installed)
     compile_sources(home, tree)
     bill_of_materials.place(home, tree, out, number, PROGRAMS)
+    ship_keys(home)
     lay_out_system(tree, number)
     make_readable(tree)
     out.mkdir(parents=True, exist_ok=True)
@@ -187,6 +190,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where it comes to lie")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "package", help="where it is put together")
+    parser.add_argument("--key", type=Path, action="append", default=[], help="private key that signs; may be repeated")
     options = parser.parse_args()
     try:
         package = build(options.out, options.work)
@@ -194,14 +198,14 @@ def main() -> int:
         print(f"package: {error}", file=sys.stderr)
         return 1
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
-    (options.out / "SHA256SUMS").write_text(
-        "".join(
-            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-            for path in sorted(options.out.glob("*.deb"))
-        ),
-        "utf-8",
-    )
+    write_sums(options.out)
+    try:
+        signed = sign_sums(options.out, options.key)
+    except SignatureError as error:
+        print(f"package: {error}", file=sys.stderr)
+        return 1
     print(f"{digest}  {package} ({package.stat().st_size / 1e6:.0f} MB)")
+    print(f"package: {signed}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from installer import build
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg") is None, reason="needs Debian's dpkg")
 
-SCRIPTS = ("postinst", "prerm", "postrm")
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 
 
 @pytest.fixture
@@ -79,3 +80,52 @@ def test_no_trace_of_the_folder_of_making_stays(tmp_path: Path) -> None:
     build.forget_this_machine(home, installed)
     assert script.read_text() == f"#!{installed}/bin/python\n"
     assert str(home) not in (home / "pyvenv.cfg").read_text()
+
+
+def small_package(folder: Path, version: str) -> Path:
+    """Make a package that has our scripts, and one file in its environment."""
+    tree = folder / f"tree-{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    program = tree / "opt/rehab-gateway" / version / "bin/rehab-gateway"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho {version}\n")
+    program.chmod(0o755)
+    (tree / "DEBIAN/control").write_text(
+        f"Package: rehab-gateway\nVersion: {version}+deb12\nArchitecture: all\nMaintainer: tests\nDescription: a test\n"
+    )
+    for name in SCRIPTS:
+        text = (build.ROOT / "installer/debian" / name).read_text("utf-8").replace("@VERSION@", version)
+        (tree / "DEBIAN" / name).write_text(text, "utf-8")
+        (tree / "DEBIAN" / name).chmod(0o755)
+    made = folder / f"rehab-gateway_{version}_all.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", str(tree), str(made)], check=True, capture_output=True)
+    return made
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root, and unshare")
+def test_the_package_manager_leaves_the_version_before_beside_the_new_one(tmp_path: Path) -> None:
+    admin = tmp_path / "admin"
+    for name in ("updates", "info", "triggers"):
+        (admin / name).mkdir(parents=True)
+    (admin / "status").touch()
+    old, new = small_package(tmp_path, "0.1.0"), small_package(tmp_path, "0.2.0")
+    dpkg = f"dpkg --admindir={admin} --log={tmp_path / 'log'}"
+    # /opt and /run are empty ones of this script's own: nothing of the machine is seen, nor changed.
+    script = f"""set -e
+        mount -t tmpfs none /opt; mount -t tmpfs none /run
+        {dpkg} --install {old} && /opt/rehab-gateway/current/bin/rehab-gateway
+        {dpkg} --install {new} && /opt/rehab-gateway/current/bin/rehab-gateway
+        ls -A /opt/rehab-gateway; /opt/rehab-gateway/0.1.0/bin/rehab-gateway
+        {dpkg} --remove rehab-gateway; ls -A /opt"""
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    if "mount" in done.stderr and "denied" in done.stderr:
+        pytest.skip("needs a mount namespace")
+    assert done.returncode == 0, done.stderr
+    said = [
+        line for line in done.stdout.splitlines() if not line.startswith(("(", "Selecting", "Preparing", "Setting"))
+    ]
+    said = [line for line in said if not line.startswith(("Unpacking", "Removing"))]
+    assert said == ["0.1.0", "0.2.0", "0.1.0", "0.2.0", "current", "0.1.0"], done.stdout + done.stderr

@@ -17,10 +17,11 @@ SEARCHED = ("tests", "benchmarks", "gateway", "simulators")
 RUNS = {"which", "run", "Popen", "create_subprocess_exec", "check_output", "check_call"}
 AT_HAND = {
     "git", "make", "python3",  # README's first line
-    "apt-cache", "apt-get", "dpkg",  # there, or the test says that it is no Debian
-    "bash", "sh", "nice", "umount", "setpriv", "true",  # essential in every Debian
+    "apt-cache", "apt-get", "dpkg", "dpkg-deb",  # there, or the test says that it is no Debian
+    "bash", "sh", "nice", "umount", "setpriv", "true", "tar", "unshare",  # essential in every Debian
     "firefox",  # what others than Debian call firefox-esr
     "npm",  # setup brings it
+    "openssl",  # with ca-certificates, of README's first line
     "mosquitto_passwd",  # with mosquitto
 }  # fmt: skip
 LIBRARY = re.compile(r"lib[\w+-]+\.so\.\d+")

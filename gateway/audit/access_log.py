@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.machine.newer_file import refuse_newer
 from gateway.machine.set_aside import set_aside
 from gateway.model.records import canonical, digest
 from gateway.model.usage import UsageError
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 NAME = "access.db"
 MODE = 0o640  # it tells who was on the ward: readable to the service and its group
+SCHEMA_VERSION = 1
+"""What stands in files of before is 0: they have the same tables."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (n INTEGER PRIMARY KEY AUTOINCREMENT, time_us INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS people (
@@ -84,7 +87,8 @@ class AccessLog:
     Several processes may write to one file.
 
     Args:
-        path: The file; it is made where it is not there. Raises UsageError when it cannot be.
+        path: The file; it is made where it is not there. Raises UsageError when it cannot be, and NewerFileError
+            where a newer program wrote it.
         keep_days: How long entries are kept.
         keep_people_days: How long it is told whom they are about: no longer than the history keeps them.
         now: Wall clock, seconds.
@@ -319,7 +323,8 @@ def _make(path: Path) -> None:
         os.fchmod(handle, MODE)
     os.close(handle)
     with closing(_connect(path)) as file:
-        file.executescript(SCHEMA)
+        refuse_newer(path, file.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION)
+        file.executescript(f"{SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};")
 
 
 def _open(path: Path) -> int:

@@ -23,6 +23,7 @@ from config.pseudonym import nhs_numbers
 from config.settings import Settings
 from gateway.broker.access_list import ANSWERS
 from gateway.broker.link import Incoming
+from gateway.machine.kept_forms import change_of_version
 from gateway.model.records import Record, canonical
 from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
@@ -89,7 +90,7 @@ class Audit:
         configuration = sha256(canonical(self._settings.model_dump(mode="json"))).hexdigest()
         self._append(
             "start", version=version("rehab-gateway"), python=platform.python_version(), configuration=configuration,
-            simulated=self._settings.simulated,
+            simulated=self._settings.simulated, **change_of_version(self._settings.site.data),
         )  # fmt: skip
         for bed in ward:
             self._append(

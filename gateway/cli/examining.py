@@ -51,15 +51,25 @@ def decode(
     raise typer.Exit(decode_bytes(driver, data or [], file, as_json=as_json, options=options, captured=captured))
 
 
-CHECK_EXAMPLES = examples("rehab-gateway check ward.toml  # ward.toml, line 12: slot.device.driver = ...")
+CHECK_EXAMPLES = examples(
+    "rehab-gateway check ward.toml  # ward.toml, line 12: slot.device.driver = ...",
+    "rehab-gateway check --as-run ward.toml  # would 'run' start with it? keys of a newer version are only named",
+)
 
 
-def check(config: ConfigFile) -> None:
+def check(
+    config: ConfigFile,
+    *,
+    as_run: Annotated[
+        bool, typer.Option("--as-run", help="Name keys that are no settings and leave them out, as the services do.")
+    ] = False,
+) -> None:
     """Check a configuration: every mistake with file, line and key.
 
-    Starts nothing and connects to nothing; 'doctor CONFIG' asks the machine.
+    Starts nothing and connects to nothing; 'doctor CONFIG' asks the machine. A key that is no
+    setting is a mistake here; the services name it in their log and go on without it.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, strict=not as_run)
     from gateway.cli.check import show
 
     show(config, settings)

@@ -14,10 +14,20 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from gateway.cli import examining, looking_back
+from gateway.cli import examining, installation, looking_back
 from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
-from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
+from gateway.cli.ending import (
+    FAILURE,
+    OURS,
+    USAGE,
+    flushed,
+    print_ending,
+    print_line,
+    print_trace,
+    unfit_machine,
+    what_ended,
+)
 from gateway.cli.group import CommandGroup
 from gateway.cli.notices import notices_app
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
@@ -255,6 +265,7 @@ def broker_acl(
 
 examining.add_to(app)
 looking_back.add_to(app)
+installation.add_to(app)
 
 
 @app.command(
@@ -318,7 +329,11 @@ def raise_problem(path: Path, sentence: str) -> None:
 
 
 def main() -> None:
-    """Run the command line; exit status 2 for a wrong command line or configuration, 1 for a failure."""
+    """Run the command line.
+
+    Exit status 2 for a wrong command line or configuration, 3 for a file that another version of this program has to
+    go on with, 1 for a failure.
+    """
     prepare_output()
     sys.excepthook = print_ending
     reason = unfit_machine(sys.platform, sys.maxsize)
@@ -326,6 +341,8 @@ def main() -> None:
         print_line(reason)
         raise SystemExit(FAILURE)
     from config.errors import ConfigError
+    from gateway.machine.kept_forms import KeptFormError
+    from gateway.machine.newer_file import NEWER, NewerFileError
     from gateway.machine.private_files import restrict_umask
 
     restrict_umask()
@@ -339,6 +356,9 @@ def main() -> None:
     except UsageError as error:
         print_line(error)
         raise SystemExit(USAGE) from None
+    except (NewerFileError, KeptFormError) as error:
+        print_line(what_ended(type(error), error))
+        raise SystemExit(NEWER) from None
 
 
 if __name__ == "__main__":

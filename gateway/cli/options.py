@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,8 @@ import typer
 if TYPE_CHECKING:
     from config.checks import KnownDriver
     from config.settings import Settings
+
+log = logging.getLogger(__name__)
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration file (TOML); see config/examples.")]
 
@@ -25,11 +28,17 @@ def examples(*lines: str) -> str:
     return "\n".join(["Examples", *shown])
 
 
-def load_settings(path: Path) -> Settings:
-    """Load a configuration with the drivers there are; raises ConfigError."""
+def load_settings(path: Path, *, strict: bool = False) -> Settings:
+    """Load a configuration with the drivers there are; raises ConfigError.
+
+    Args:
+        path: The file.
+        strict: Whether a key that is no setting is a mistake. Else it is said and left out: after a way back the file
+            is that of a newer version, and a ward is not left unmeasured for it.
+    """
     from config.loader import load
 
-    return load(path, known_drivers())
+    return load(path, known_drivers(), on_unknown=None if strict else lambda problem: log.warning("%s", problem))
 
 
 def known_drivers() -> Mapping[str, KnownDriver]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from gateway.history.errors import HistoryError, is_corrupt
 from gateway.history.file import HistoryFile, put_aside
 from gateway.history.memory import Books, Refusals, Rules
-from gateway.history.migration import INTERRUPT_STEPS, bring_up_to_date
+from gateway.history.migration import INTERRUPT_STEPS, bring_up_to_date, refuse_later_version
 from gateway.history.schema import as_text
 from gateway.machine.damage import look
 from gateway.machine.private_files import make_private
@@ -49,6 +49,8 @@ class Database:
 
     Raises:
         HistoryError: The file is not a history of a version that this program knows.
+        NewerFileError: A newer program wrote it; nothing in it was changed.
+        KeptFormError: It is older, and has to stay so for now.
         sqlite3.Error: The file cannot be opened.
     """
 
@@ -171,6 +173,7 @@ class Database:
         # One text that rotted on the disk must not hold up all that come after it.
         self._db.text_factory = as_text
         try:
+            refuse_later_version(self._db, self.path)
             self._set_up()
             bring_up_to_date(self._db, self.path, self._stopping)
             self.forget()

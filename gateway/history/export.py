@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from gateway.history.schema import QUALITY, SCHEMA_VERSION, as_text
+from gateway.history.schema import QUALITY, WRITABLE, as_text
 
 PAGE = 5_000
 """Rows that are read at one time."""
@@ -33,7 +33,7 @@ def rows_of(path: Path, subject: str, *, from_us: int = 0, to_us: int = 2**62) -
     address = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S, check_same_thread=False)) as db:
         db.text_factory = as_text
-        if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+        if db.execute("PRAGMA user_version").fetchone()[0] not in WRITABLE:
             raise sqlite3.DatabaseError("the history is of another version, or not made yet")
         series = db.execute(
             "SELECT id, subject, session, slot, metric, side, unit, algorithm, placement, simulated FROM series"

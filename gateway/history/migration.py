@@ -22,12 +22,22 @@ from gateway.history.schema import (
     SCHEMA,
     SCHEMA_VERSION,
     WARD,
+    WRITABLE,
 )
+from gateway.machine.kept_forms import KeptFormError, forms_are_kept
+from gateway.machine.newer_file import refuse_newer
 
 log = logging.getLogger(__name__)
 
 INTERRUPT_STEPS = 20_000
 """Instructions of SQLite between two looks whether to stop: some milliseconds."""
+CHANGES = {1: FROM_1 + FROM_2, 2: FROM_2}
+"""What makes a file of an older version one of the present version."""
+
+
+def refuse_later_version(db: sqlite3.Connection, path: Path) -> None:
+    """Raise NewerFileError where a newer program wrote the file; to be called before anything is changed."""
+    refuse_newer(path, db.execute("PRAGMA user_version").fetchone()[0], SCHEMA_VERSION)
 
 
 def bring_up_to_date(db: sqlite3.Connection, path: Path, stopping: Callable[[], bool]) -> None:
@@ -40,14 +50,18 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path, stopping: Callable[[], 
 
     Raises:
         HistoryError: It is of a version that this program does not know, or taking it on was broken off.
+        KeptFormError: It would have to be taken on, and has to stay as it is for now.
     """
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         with db:
             db.execute("BEGIN IMMEDIATE")
             _run(db, SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE + WARD + PLANS)
-    elif version in (1, 2):
-        _migrate(db, path, version, stopping)
+    elif version in CHANGES:
+        if not forms_are_kept(path.parent):
+            _migrate(db, path, version, stopping)
+        elif version not in WRITABLE:
+            raise KeptFormError(path, version, SCHEMA_VERSION)
     elif version != SCHEMA_VERSION:
         raise HistoryError(f"{path} has schema {version}, this program reads {SCHEMA_VERSION}")
     elif not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ward_plans'").fetchone():
@@ -71,7 +85,7 @@ def _migrate(db: sqlite3.Connection, path: Path, version: int, stopping: Callabl
     try:
         with db:
             db.execute("BEGIN IMMEDIATE")
-            _run(db, (FROM_1 if version == 1 else "") + FROM_2)
+            _run(db, CHANGES[version])
     except sqlite3.OperationalError as error:
         if not stopping():
             raise

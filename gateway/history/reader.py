@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.history.schema import QUALITY, SCHEMA_VERSION, Stored, StoredRecord, as_text, read_stored
+from gateway.history.schema import QUALITY, WRITABLE, Stored, StoredRecord, as_text, read_stored
 from gateway.history.trends import Bucket, trend
 from gateway.model.measurement import Measurement, Quality, Side
 from gateway.model.records import Kind
@@ -308,7 +308,7 @@ class HistoryReader:
             )  # fmt: skip
             db.text_factory = as_text
             try:
-                ready = db.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION
+                ready = db.execute("PRAGMA user_version").fetchone()[0] in WRITABLE
             except (sqlite3.Error, UnicodeDecodeError):
                 # The historian is just making it, or finds out that it is damaged.
                 ready = False

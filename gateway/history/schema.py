@@ -14,6 +14,9 @@ from typing import Any, Literal
 from gateway.model.measurement import Measurement, Quality
 
 SCHEMA_VERSION = 3
+WRITABLE = frozenset({SCHEMA_VERSION})
+"""Versions that this program reads and writes as they are. A release with a new one names the one before it here too:
+while there is a way back nothing is taken on."""
 Clock = Literal["believed", "held", "mended", "doubtful"]
 QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
 SEPARATOR = "\n"
@@ -282,7 +285,7 @@ def read_stored(db: sqlite3.Connection, condition: str, values: Sequence[object]
 
 def _knows_ward(db: sqlite3.Connection) -> bool:
     """Whether a history is of this version: what was set aside may be older."""
-    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= SCHEMA_VERSION
+    return int(db.execute("PRAGMA user_version").fetchone()[0]) >= min(WRITABLE)
 
 
 def _measurement(row: Sequence[Any]) -> Measurement:

@@ -22,6 +22,7 @@ from config.hardware import plain_name
 from config.settings import Device, Settings
 from drivers.errors import OtherDeviceError
 from drivers.identity import Identity, Trait
+from gateway.machine.newer_file import is_newer
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,8 @@ class KnownDevices:
         return {**self._read(), **self._unwritten}
 
     def _read(self) -> dict[str, Known]:
+        if is_newer(self.path, "version", VERSION):
+            return {}  # which is said when it would be written
         try:
             found = orjson.loads(self.path.read_bytes())
             return {id_: _known(each) for id_, each in found["devices"].items()}
@@ -130,6 +133,12 @@ class KnownDevices:
                     self._keep(known)
 
     def _keep(self, known: dict[str, Known]) -> None:
+        if is_newer(self.path, "version", VERSION):
+            log.warning(
+                "%s is of a newer version: it is left as it is, and this is known until the next start", self.path
+            )
+            self._unwritten = known
+            return
         try:
             self._write(known)
         except OSError as problem:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.machine.damage import look
+from gateway.machine.kept_forms import KeptFormError, forms_are_kept
+from gateway.machine.newer_file import refuse_newer
 from gateway.machine.set_aside import CORRUPT
 from gateway.model.row import Chain
 from gateway.outbox.errors import DamagedError, whole
@@ -52,7 +54,14 @@ class Opening:
         self.depths: list[int] = []
 
     def open(self, logged: int) -> Opened:
-        """Return what the file holds, of whose log so many frames were whole; raises DamagedError, sqlite3.Error."""
+        """Return what the file holds, of whose log so many frames were whole.
+
+        Raises:
+            DamagedError, sqlite3.Error: It does not hold what it should.
+            NewerFileError: A newer program wrote it; nothing in it was changed.
+            KeptFormError: It is older, and has to stay so for now.
+        """
+        self._refuse_newer()
         self._db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -75,6 +84,11 @@ class Opening:
         torn = 0 if clean else ROWS_OF_A_PAGE * max(0, logged - recovered)
         return Opened(epoch, self.last_seq, self.depths, self.bytes, Chain(chain_n, head), torn)
 
+    def _refuse_newer(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION and not look(self.path):
+            refuse_newer(self.path, version, SCHEMA_VERSION)
+
     def _open_schema(self) -> int | None:
         """Make or migrate the tables; return what SQLite took of the log, where that had to be asked before."""
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -85,6 +99,8 @@ class Opening:
                 self._db.execute("BEGIN IMMEDIATE")
                 create(self._db, self._new_epoch)
         elif version == 1:
+            if forms_are_kept(self.path.parent):
+                raise KeptFormError(self.path, version, SCHEMA_VERSION)
             recovered = self._recovered()
             migrate(self._db, gap_bytes=GAP_BYTES)
             return recovered

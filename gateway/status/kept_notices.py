@@ -11,12 +11,14 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from config.settings import Section
+from gateway.machine.newer_file import is_newer
 from gateway.machine.private_files import MODE
 from gateway.ward.state import FREE_TEXT
 
 log = logging.getLogger(__name__)
 
 NAME = "notices.json"
+VERSION = 1
 
 
 class Answer(Section):
@@ -85,7 +87,10 @@ def read(path: Path) -> KeptNotices:
 
 
 def write(path: Path, kept: KeptNotices) -> None:
-    """Keep it, whole or not at all; raises OSError."""
+    """Keep it, whole or not at all; what a newer program keeps is left as it is. Raises OSError."""
+    if is_newer(path, "v", VERSION):
+        log.warning("%s is of a newer version: it is left as it is, and this is known until the next start", path)
+        return
     new = path.with_name(f"{path.name}.new")
     with suppress(FileNotFoundError):
         new.unlink()

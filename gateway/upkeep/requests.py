@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import orjson
 
-from gateway.history.schema import SCHEMA_VERSION
+from gateway.history.schema import WRITABLE
 
 BUSY_TIMEOUT_S = 10.0
 KEPT_US = 7 * 86_400_000_000
@@ -36,7 +36,7 @@ class Request:
 def leave(path: Path, what: What, subject: str, now_us: int) -> int:
     """Leave a request in a history; return its number. Raises sqlite3.Error where that cannot be."""
     with closing(_connect(path)) as db:
-        if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+        if db.execute("PRAGMA user_version").fetchone()[0] not in WRITABLE:
             raise sqlite3.OperationalError("the history is of another version: start the historian once")
         db.execute("PRAGMA secure_delete=ON")
         return int(db.execute(

@@ -15,6 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from config.settings import Section
+from gateway.machine.newer_file import refuse_newer
 from gateway.machine.private_files import make_private
 from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
 from gateway.ward.history_words import Word, words
@@ -83,7 +84,8 @@ class Registry:
         state: After the last change.
 
     Raises:
-        RegistryError: The file is of another version, or damaged.
+        NewerFileError: A newer program wrote the file; nothing in it was changed.
+        RegistryError: It is damaged, or of a version that there never was.
         sqlite3.Error: It cannot be opened.
     """
 
@@ -93,6 +95,7 @@ class Registry:
         make_private(path)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
+            refuse_newer(path, self._version(), SCHEMA_VERSION)
             # No write-ahead log: the file alone is the ward, and can be read where the disk has no room left.
             self._db.execute("PRAGMA journal_mode=DELETE")
             self._db.execute("PRAGMA synchronous=EXTRA")
@@ -217,8 +220,11 @@ class Registry:
     def _write(self, state: WardState) -> None:
         self._db.execute("INSERT OR REPLACE INTO ward VALUES (1, ?, ?)", (state.number, state.model_dump_json()))
 
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
     def _open(self, first: WardState) -> WardState:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        version = self._version()
         if version == 0 and not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
             with self._transaction():
                 for statement in filter(str.strip, (*SCHEMA.split(";"), WORDS)):

@@ -14,6 +14,7 @@ import pytest
 
 from gateway.cli.ending import USAGE
 from gateway.cli.main import app
+from gateway.machine.newer_file import NEWER
 
 DEPLOY = Path(__file__).parents[2] / "config/deploy"
 
@@ -30,7 +31,7 @@ def test_the_service_starts_commands_that_exist_and_gives_up_on_a_wrong_configur
     unit.read(DEPLOY / "rehab-gateway@.service", "utf-8")
     program, instance, configuration = unit["Service"]["ExecStart"].split()
     assert (Path(program).name, instance, Path(configuration).suffix) == ("rehab-gateway", "%i", ".toml")
-    assert unit["Service"]["RestartPreventExitStatus"] == str(USAGE)
+    assert unit["Service"]["RestartPreventExitStatus"] == f"{USAGE} {NEWER}"
     assert int(unit["Service"]["Nice"]) < 0  # nothing else of this computer keeps a step or a page waiting
     commands = {info.name or getattr(info.callback, "__name__", "") for info in app.registered_commands}
     readme = (DEPLOY / "README.md").read_text("utf-8")
@@ -47,12 +48,16 @@ def test_systemd_takes_the_unit_with_its_watchdog(tmp_path: Path) -> None:
     for name in ("run", "historian"):  # systemd checks that the program is there, which it is on a target
         text = re.sub(r"ExecStart=\S+ %i", f"ExecStart=/bin/true {name}", unit).replace("file:/opt", "file:/usr")
         (tmp_path / f"rehab-gateway@{name}.service").write_text(text, "utf-8")
+    finishing = (DEPLOY / "rehab-gateway-upgrade.service").read_text("utf-8")
+    text = re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", finishing).replace("file:/opt", "file:/usr")
+    (tmp_path / "rehab-gateway-upgrade.service").write_text(text, "utf-8")
     shutil.copytree(DEPLOY / "rehab-gateway@run.service.d", tmp_path / "rehab-gateway@run.service.d")
+    units = [str(tmp_path / f"rehab-gateway{name}.service") for name in ("@run", "-upgrade")]
     done = subprocess.run(
-        [analyze, "verify", "--man=no", str(tmp_path / "rehab-gateway@run.service")],
+        [analyze, "verify", "--man=no", *units],
         capture_output=True, text=True, check=False, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
-    assert "rehab-gateway@" not in done.stderr, done.stderr
+    assert "rehab-gateway" not in done.stderr, done.stderr
     watchdog = Unit(strict=False)
     watchdog.read(DEPLOY / "rehab-gateway@run.service.d/watchdog.conf", "utf-8")
     assert (watchdog["Service"]["Type"], watchdog["Service"]["WatchdogSec"]) == ("notify", "30")

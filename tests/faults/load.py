@@ -1,6 +1,6 @@
 """A gateway that makes numbered measurements: the product's outbox and publisher without devices.
 
-    python -m tests.faults.load CONFIG JOURNAL RUN [--rate N] [--resend-after S] [--most N]
+    python -m tests.faults.load CONFIG JOURNAL RUN [--rate N] [--resend-after S] [--most N] [--status]
 
 After each commit the journal gets a line ``epoch durable_seq run contents``: the last number that the outbox has
 promised not to lose, and how many measurements of this run are surely among all that it has promised. What happens to
@@ -14,15 +14,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 from config.loader import load
 from gateway.delivery.publisher import Publisher
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record
 from gateway.outbox.outbox import Outbox
+from gateway.status.listener import gateway_status, outbox_status
 from gateway.wire.receipt_key import receipt_key
 from gateway.wire.topics import Topics
 from tests.faults.content import RUN_FACTOR, made
@@ -75,14 +77,25 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    produce(outbox, options, stop)
+    if options.status:
+
+        def tell() -> None:
+            time_us = time.time_ns() // 1000
+            status = gateway_status(settings, time_us=time_us, ward=(), devices=[], outbox=outbox_status(outbox))
+            publisher.set_status(cast("dict[str, Any]", status))
+
+        produce(outbox, options, stop, tell)
+    else:
+        produce(outbox, options, stop)
     outbox.flush()
     publisher.stop()
     outbox.close()
 
 
-def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) -> None:
-    """Append at a steady rate, in the steps of the pipeline."""
+def produce(
+    outbox: Outbox, options: argparse.Namespace, stop: threading.Event, tell: Callable[[], None] = lambda: None
+) -> None:
+    """Append at a steady rate, in the steps of the pipeline; ``tell`` is called once a second."""
     began, n, step, first, aside = time.monotonic(), 0, 0, options.run * RUN_FACTOR, 0
     while not stop.wait(STEP_S):
         step += 1
@@ -95,6 +108,7 @@ def produce(outbox: Outbox, options: argparse.Namespace, stop: threading.Event) 
         options.made = n = due
         if step % RECORD_EVERY == 0:
             aside = audit_new(outbox, aside)
+            tell()
     audit_new(outbox, aside)
 
 
@@ -132,6 +146,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("run", type=int)
     parser.add_argument("--rate", type=float, default=300.0)
     parser.add_argument("--resend-after", type=float, default=30.0)
+    parser.add_argument("--status", action="store_true", help="tell once a second how things stand, as 'run' does")
     parser.add_argument("--poison", default="", help="spoil one measurement")
     parser.add_argument("--most", type=int, default=RUN_FACTOR)
     return parser.parse_args()

@@ -18,10 +18,12 @@ from tests.faults import (
     malice,
     passports,
     power,
+    power_upgrade,
     shared,
     squatters,
     stores,
     storms,
+    upgrades,
     wards,
 )
 from tests.faults.outcome import Outcome
@@ -104,5 +106,7 @@ ROWS = (
         {"beds": 20, "changes": 500, "a_minute": 50.0, "kills": 4},
     ),
     Row("power", power.power_cuts, {"cuts": 1}, {"cuts": 5}),
+    Row("upgrade", upgrades.upgrades, {"times": 3}, {"times": 20}),
+    Row("upgrade-power", power_upgrade.upgrade_power_cuts, {"cuts": 1}, {"cuts": 20}),
     Row("read-only", files.read_only, {"times": 2}, {"times": 10}),
 )

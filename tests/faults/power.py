@@ -31,9 +31,12 @@ MODULES = (
 """In the order in which they need each other."""
 DISK_MB = 64
 MEMORY_MB = 640
-BOOT_S = 120.0
+BOOT_S = 300.0
+"""An emulated processor, on a machine that has other work."""
 CUT_S = (1.5, 3.5)
 """After the first word of something durable."""
+WORDS = frozenset({"OPENED", "DURABLE", "VERSION", "BEGAN", "KEPT"})
+"""What lines of a guest begin with that mean something."""
 CPIO_MAGIC = "070701"
 
 INIT = """#!/bin/busybox sh
@@ -46,7 +49,7 @@ for m in {modules}; do [ -f /modules/$m.ko ] && /bin/busybox insmod /modules/$m.
 /bin/busybox mount -t tmpfs run /new/run
 /bin/busybox mount -t ext4 /dev/vda /new/mnt || echo NODISK
 export TMPDIR=/run
-/bin/busybox chroot /new /bin/sh -c 'cd "{root}" && exec "{python}" -B -m tests.faults.power_guest /mnt {run} {how}'
+/bin/busybox chroot /new /bin/sh -c 'cd "{root}" && exec "{python}" -B -m tests.faults.{guest} /mnt {run} {how}'
 echo ENDED
 /bin/busybox umount /new/mnt
 /bin/busybox poweroff -f
@@ -67,18 +70,19 @@ class Opened:
 class Machine:
     """One life of the virtual machine, from boot to power cut."""
 
-    def __init__(self, folder: Path, kernel: Path, run: int, how: str) -> None:
+    def __init__(self, folder: Path, kernel: Path, run: int, how: str, guest: str = "power_guest") -> None:
         initrd = folder / "initrd"
-        initrd.write_bytes(archive(kernel, run, how))
+        initrd.write_bytes(archive(kernel, run, how, guest))
         (vmlinuz,) = (kernel / "boot").glob("vmlinuz-*")
         with (folder / "qemu.log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["qemu-system-x86_64", "-accel", "tcg", "-m", str(MEMORY_MB), "-nographic", "-no-reboot",
+                ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", str(MEMORY_MB), "-nographic", "-no-reboot",
                  "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1",
                  "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
                  "-drive", f"file={folder / 'disk.img'},format=raw,if=virtio,cache=writeback"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
+        self.run = run
         self.console = folder / "console.log"
         self.words: queue.Queue[list[str]] = queue.Queue()
         self._reader = threading.Thread(target=self._read, name="console", daemon=True)
@@ -90,7 +94,7 @@ class Machine:
             for raw in self.process.stdout:
                 console.write(raw)
                 words = raw.decode(errors="replace").split()
-                if words and words[0] in {"OPENED", "DURABLE"} and raw.endswith(b"\n"):
+                if words and words[0] in WORDS and raw.endswith(b"\n"):
                     self.words.put(words)
 
     def wait_for(self, word: str) -> list[str]:
@@ -132,9 +136,7 @@ def power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress) -> Out
     need_programs()
     folder.mkdir(parents=True)
     kernel = find_kernel(folder)
-    with (folder / "disk.img").open("wb") as disk:
-        disk.truncate(DISK_MB << 20)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", str(folder / "disk.img")], check=True, env=with_sbin())
+    make_disk(folder, DISK_MB)
     rng = random.Random(seed)
     durable, epoch = 0, ""
     for run in range(1, cuts + 2):
@@ -160,6 +162,13 @@ def power_cuts(folder: Path, *, cuts: int, seed: int, progress: Progress) -> Out
         progress(outcome.times / (cuts + 1))
     outcome.remark = f"{outcome.stored - outcome.made} rows more than were called durable"
     return outcome
+
+
+def make_disk(folder: Path, megabytes: int) -> None:
+    """Make the disk of a machine, empty."""
+    with (folder / "disk.img").open("wb") as disk:
+        disk.truncate(megabytes << 20)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", str(folder / "disk.img")], check=True, env=with_sbin())
 
 
 def need_programs() -> None:
@@ -189,11 +198,11 @@ def find_kernel(folder: Path) -> Path:
     pytest.skip("needs a kernel: apt-get download linux-image-amd64 does not work here; set FAULTS_KERNEL")
 
 
-def archive(kernel: Path, run: int, how: str) -> bytes:
+def archive(kernel: Path, run: int, how: str, guest: str) -> bytes:
     """Return an initial file system in the "newc" format: busybox, the modules, and what to do."""
     busybox = shutil.which("busybox", path=with_sbin()["PATH"])
     assert busybox
-    init = INIT.format(modules=" ".join(MODULES), root=ROOT, python=sys.executable, run=run, how=how)
+    init = INIT.format(modules=" ".join(MODULES), root=ROOT, python=sys.executable, run=run, how=how, guest=guest)
     files: dict[str, bytes | None] = dict.fromkeys(("bin", "dev", "modules", "new", "proc"))
     files |= {"init": init.encode(), "bin/busybox": Path(busybox).read_bytes()}
     for path in kernel.rglob("*.ko"):

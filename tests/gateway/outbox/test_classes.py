@@ -315,10 +315,10 @@ def test_a_file_of_version_1_that_does_not_agree_with_itself_is_set_aside(path: 
     box.close()
 
 
-def test_a_file_of_a_later_version_is_set_aside(path: Path) -> None:
+def test_a_file_of_a_version_that_there_never_was_is_set_aside(path: Path) -> None:
     OutboxFile(path).close(clean=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute("PRAGMA user_version = 33554434")
     box = Outbox(path)
     assert box.state().set_aside == 1
     box.close()

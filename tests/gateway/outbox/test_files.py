@@ -192,17 +192,11 @@ def test_what_cannot_be_read_at_all_is_reported_once(path: Path) -> None:
         box.close()
 
 
-def test_a_file_of_a_later_version_is_kept_and_is_not_called_damaged(path: Path) -> None:
+def test_what_an_earlier_program_has_set_aside_as_another_version_is_sent_after_all(path: Path) -> None:
     box = Outbox(path)
     box.append(ward(20))
     box.close()
-    with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 3")
-    box = Outbox(path)
-    assert box.aside == ["outbox.db.version-1"]
-    box.close()
-    with closing(sqlite3.connect(path.with_name("outbox.db.version-1"))) as db:
-        db.execute("PRAGMA user_version = 2")
+    path.rename(path.with_name("outbox.db.version-1"))
     box = Outbox(path)
     wait_until(lambda: box.earlier.settled and box.earlier.outboxes)
     assert numbers(box.earlier.outboxes[0]) == list(range(1, 21))

@@ -1,0 +1,36 @@
+"""The marker in the data folder that keeps the forms of files as they are while the version before may go on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import orjson
+
+from gateway.installation import durable
+from gateway.installation.journal import Change
+from gateway.machine.kept_forms import MARKER
+
+MODE = 0o640
+
+
+def open_way_back(change: Change) -> None:
+    """Have every program keep the forms of the files from now on."""
+    if not change.data:
+        return
+    path = Path(change.data) / MARKER
+    said = {"kind": change.kind, "from": change.old, "to": change.new, "at_us": change.at_us}
+    durable.write(path, orjson.dumps(said | ({"unsigned": change.unsigned} if change.unsigned else {})), MODE)
+    there = path.parent.stat()
+    if os.geteuid() == 0:
+        os.chown(path, there.st_uid, there.st_gid)
+
+
+def is_open(data: Path) -> bool:
+    """Whether the forms of files are kept at present."""
+    return (data / MARKER).exists()
+
+
+def close_way_back(data: Path) -> None:
+    """Let programs change the forms of files again."""
+    durable.remove(data / MARKER)
