@@ -225,6 +225,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
             yield path, "[historian.store] lacks 'organisation': InfluxDB 2 asks for it"
         if store.token_file is None:
             yield path, "[historian.store] lacks 'token_file': InfluxDB 2 asks for a token"
+    if store.kind != "postgresql":
+        for key in ("username", "ca_file"):
+            if getattr(store, key) is not None:
+                yield (*path, key), f"historian.store.{key} is for kind = 'postgresql' alone"
 
 
 def _simulation(settings: Settings) -> Iterator[Finding]:

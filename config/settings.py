@@ -87,17 +87,29 @@ class Outbox(Section):
 class Store(Section):
     """A remote time-series store that the historian also writes to."""
 
-    kind: Literal["influxdb1", "influxdb2", "influxdb3", "victoriametrics"] = Field(
-        description="What the store speaks; influxdb1 is plain /write."
+    kind: Literal["influxdb1", "influxdb2", "influxdb3", "victoriametrics", "postgresql"] = Field(
+        description="What the store speaks; influxdb1 is plain /write, postgresql is TimescaleDB too."
     )
-    url: str = Field(description="Base address without a path, for example http://127.0.0.1:8428.")
+    url: str = Field(
+        description="Base address without a path, for example http://127.0.0.1:8428 or postgresql://127.0.0.1:5432."
+    )
     organisation: str = Field("", description="InfluxDB 2 organisation.")
-    bucket: str = Field("rehab", description="InfluxDB 2 bucket, or database of InfluxDB 1 or 3.")
-    token_file: Path | None = Field(None, description="File that holds the token and nothing else.")
+    bucket: str = Field("rehab", description="InfluxDB 2 bucket, or database of InfluxDB 1 or 3, or of PostgreSQL.")
+    username: str | None = Field(
+        None, min_length=1, description="PostgreSQL's user; by default the name of the user that the historian runs as."
+    )
+    token_file: Path | None = Field(
+        None, description="File that holds the token, or the password of PostgreSQL's user, and nothing else."
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="Certificate authority of PostgreSQL's server: turns TLS on on this machine too. By default those"
+        " that the system trusts.",
+    )
     clear_text: Literal["refused", "accepted"] = Field(
         "refused",
         description="Whether a token may go to a store on another machine without TLS, where the network may read it"
-        " along.",
+        " along. To PostgreSQL elsewhere nothing at all goes in clear text unless this says 'accepted'.",
     )
     hold_back_s: float = Field(
         60.0,
