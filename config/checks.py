@@ -29,6 +29,8 @@ WAYS = {
     "listen": ("udp", "UDP"), "sender": ("udp", "UDP"),
 }  # fmt: skip
 """Keys that say how a device is found: the transport of each, and what it is called."""
+MOST_AT_HOME = 4
+"""Beds of a home: a ward has screens that show a person by session, and no bed's past."""
 KINDS = {"ble": "Bluetooth", "serial": "serial", "udp": "UDP"}
 
 
@@ -47,6 +49,9 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     if settings.historian.share is not None and settings.historian.id is None:
         yield ("historian", "share"), "historian.share needs historian.id: receipts say whose they are"
     yield from _simulation(settings)
+    if settings.home_assistant.enabled and len(settings.slot) > MOST_AT_HOME:
+        sentence = f"is for a home, of {MOST_AT_HOME} beds at most: it shows and keeps values by bed"
+        yield ("home_assistant", "enabled"), f"home_assistant.enabled {sentence}"
     for path, device in devices(settings):
         yield from _axes(path, device)
         if drivers is not None:

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from config.hardware import bluetooth_address, network_address, serial_port, udp_port
+from config.home_assistant import HomeAssistant
+from config.section import Section as Section  # noqa: PLC0414 - whoever reads settings takes it from here
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
@@ -16,12 +18,6 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}
 Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh",
                     "lower_back", "chest", "wrist", "upper_arm", "finger", "ear_lobe", "bedside",
                     "exoskeleton"]  # fmt: skip
-
-
-class Section(BaseModel):
-    """A table of the configuration file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Site(Section):
@@ -389,6 +385,7 @@ class Settings(Section):
     dashboard: Dashboard = Field(default_factory=Dashboard)
     change: Change = Field(default_factory=Change)
     prometheus: Prometheus = Field(default_factory=Prometheus)
+    home_assistant: HomeAssistant = Field(default_factory=HomeAssistant)
     recorder: Recorder = Field(default_factory=Recorder)
     notices: Notices = Field(default_factory=Notices)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")

@@ -240,6 +240,7 @@ def broker_acl(
     gateway: Annotated[list[str] | None, typer.Option(help="Another gateway of the site; may be repeated.")] = None,
     historian: Annotated[list[str] | None, typer.Option(help="Name in a historian's certificate.")] = None,
     dashboard: Annotated[list[str] | None, typer.Option(help="Name in a dashboard's certificate.")] = None,
+    home_assistant: Annotated[str, typer.Option(help="Name in the certificate of a Home Assistant.")] = "",
     folder: Annotated[Path | None, typer.Option(help="Write mosquitto.conf and acl there instead of printing.")] = None,
 ) -> None:
     """Print what a mosquitto of the site needs: a TLS listener, and who may do what.
@@ -250,7 +251,7 @@ def broker_acl(
     settings = load_settings(config)
     from gateway.cli.acl import show as show_acl
 
-    show_acl(settings, gateway or [], historian or [], dashboard or [], folder)
+    show_acl(settings, gateway or [], historian or [], dashboard or [], folder, home_assistant)
 
 
 examining.add_to(app)

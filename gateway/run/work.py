@@ -25,6 +25,7 @@ from gateway.run.devices import Devices
 from gateway.run.worn_devices import WornDevices
 from gateway.status.answers import Answers
 from gateway.status.event_delays import EventDelays
+from gateway.status.home_assistant import HomeAssistant
 from gateway.status.notices import durable
 from gateway.status.progress import Progress
 from gateway.status.report import Report
@@ -58,6 +59,7 @@ class Work:
         ward_differs: bool,
         preparing: Callable[[], PreparingStatus],
         answers: Answers,
+        home: HomeAssistant,
     ) -> None:
         self._gateway = gateway
         self._settings = settings = gateway.settings
@@ -66,6 +68,7 @@ class Work:
         self._recorder = recorder
         self._audit = audit
         self._event_delays = event_delays
+        self._home = home
         self._outbox = outbox
         self._ward: Ward = gateway.pipeline.ward
         self._sessions = _subjects(self._ward)
@@ -116,6 +119,7 @@ class Work:
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
             self._report.reviews.add(measurements, time.monotonic())
+            self._home.add(measurements)
             self._event_delays.append(measurements, frames)
             for curves in self._pipeline.drain_curves():
                 payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.origin.to_utc_us)
@@ -177,6 +181,7 @@ class Work:
             self._audit.look()
             self._publisher.set_status(cast("dict[str, Any]", status))
             self._gateway.on_status(status)
+            self._home.look(status)
             for name in self.progress.stuck_devices():
                 self._gateway.supervision.restart(name, "nothing has happened for too long")
             await asyncio.sleep(STATUS_S)
