@@ -21,6 +21,7 @@ def show(
     historians: Sequence[str],
     dashboards: Sequence[str],
     folder: Path | None,
+    *,
     home_assistant: str = "",
 ) -> None:
     """Print listener and access list, or write them into a folder; raises UsageError."""

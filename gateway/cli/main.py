@@ -24,7 +24,8 @@ from gateway.cli.options import ConfigFile, examples, known_drivers, load_settin
 from gateway.cli.session import session_app
 from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
-from gateway.machine.plain_text import FORMAT, OneLine, prepare_output, visible
+from gateway.machine.journal import log_lines
+from gateway.machine.plain_text import prepare_output, visible
 from gateway.model.usage import UsageError
 
 __all__ = ["app", "known_drivers", "load_settings", "main"]
@@ -60,7 +61,7 @@ def options(
     if debug:
         sys.excepthook = print_trace
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLine(FORMAT))
+    handler.setFormatter(log_lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(capture=True)
     for package in OURS:  # the libraries would log every byte of every device
@@ -251,7 +252,7 @@ def broker_acl(
     settings = load_settings(config)
     from gateway.cli.acl import show as show_acl
 
-    show_acl(settings, gateway or [], historian or [], dashboard or [], folder, home_assistant)
+    show_acl(settings, gateway or [], historian or [], dashboard or [], folder, home_assistant=home_assistant)
 
 
 examining.add_to(app)
