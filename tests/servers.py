@@ -25,7 +25,8 @@ POSTGRESQL = Path("/usr/lib/postgresql")
 """Where Debian's packages put each version's programs."""
 PASSWORD = "of-the-tests"  # noqa: S105 - of a server that lives for a test
 INFLUXD = shutil.which("influxd") or "/usr/bin/influxd"
-PROMETHEUS = shutil.which("prometheus") or "/usr/bin/prometheus"
+PROMETHEUS = str(Path(shutil.which("promtool") or "/usr/bin/promtool").with_name("prometheus"))
+"""Of Debian's package of that name, as promtool."""
 VICTORIA_METRICS = shutil.which("victoria-metrics") or "/usr/bin/victoria-metrics"
 
 

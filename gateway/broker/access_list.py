@@ -74,13 +74,7 @@ def access_list(
 ) -> str:  # fmt: skip
     """Return mosquitto's access list: what is not in it is refused.
 
-    Args:
-        site: The site.
-        gateways: Common names of gateways; and so on.
-        historians: Of historians.
-        dashboards: Of dashboards.
-        home_assistant: Of a Home Assistant, if gateways announce themselves to one.
-        discovery: What the topics of its discovery begin with.
+    Everybody is given by common name; a Home Assistant only where gateways announce themselves, below ``discovery``.
 
     Raises:
         ValueError: one name is two of them.
@@ -110,10 +104,14 @@ def access_list(
         ]
         blocks.append(_block("dashboard", dashboard, rules))
     if home_assistant:
-        heard = (every.status, every.home(), f"{discovery}/#")
-        own_words = (("write", f"{discovery}/status"),)  # its birth and its last will
-        blocks.append(_block("Home Assistant", home_assistant, [*(("read", topic) for topic in heard), *own_words]))
+        blocks.append(_home_assistant(home_assistant, every, discovery))
     return "\n".join(blocks)
+
+
+def _home_assistant(user: str, every: Topics, discovery: str) -> str:
+    heard = (every.status, every.home(), f"{discovery}/#")
+    said = f"{discovery}/status"  # its birth and its last will
+    return _block("Home Assistant", user, [*(("read", topic) for topic in heard), ("write", said)])
 
 
 def listener(folder: Path, port: int = TLS_PORT) -> str:

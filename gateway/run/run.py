@@ -45,7 +45,6 @@ from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
 from gateway.run.work import Work, keep_free
 from gateway.status.event_delays import EventDelays
-from gateway.status.home_assistant import HomeAssistant
 from gateway.status.report import headline
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.registry import RegistryError
@@ -168,10 +167,9 @@ class Gateway:
         publisher = self._publisher(outbox, commands, event_delays, key)
         watch.publish, commands.publish = publisher.publish_live, publisher.set_ward
         recorder = self._recorder(beds) if self.settings.recorder.enabled else None
-        home = HomeAssistant(self.settings, publisher.keep, publisher.publish_live)
         work = Work(
             self, audit=audit, event_delays=event_delays, outbox=outbox, publisher=publisher, recorder=recorder,
-            ward_differs=ward.differs, preparing=preparation.state, answers=answers, home=home,
+            ward_differs=ward.differs, preparing=preparation.state, answers=answers,
         )  # fmt: skip
         pairing = PairingCommands(work.desk(lambda: ward.state), loop)
         audit.started(in_force)
@@ -187,8 +185,7 @@ class Gateway:
             self._manager.notify(STOPPING=1)
             audit.stopped(ended)
             await pairing.close()
-            await work.devices.close()
-            home.close(told=publisher.state().connected)
+            await work.close()
             closers = (outbox.flush, publisher.stop, preparation.close, commands.close, answers.close)
             await _end_all(*([recorder.close] if recorder else []), *closers)
 

@@ -59,7 +59,6 @@ class Work:
         ward_differs: bool,
         preparing: Callable[[], PreparingStatus],
         answers: Answers,
-        home: HomeAssistant,
     ) -> None:
         self._gateway = gateway
         self._settings = settings = gateway.settings
@@ -68,7 +67,7 @@ class Work:
         self._recorder = recorder
         self._audit = audit
         self._event_delays = event_delays
-        self._home = home
+        self._home = HomeAssistant(settings, publisher.keep, publisher.publish_live)
         self._outbox = outbox
         self._ward: Ward = gateway.pipeline.ward
         self._sessions = _subjects(self._ward)
@@ -93,6 +92,11 @@ class Work:
         """Return a desk for whoever hands out sensors, with the radio and the devices of this gateway."""
         worn = WornDevices(self.devices, self._pipeline, self._report.states)
         return Desk(self._settings, ward=ward, open_radio=self.devices.open_radio, worn=worn)
+
+    async def close(self) -> None:
+        """Let go of the devices, and of what was announced to a home."""
+        await self.devices.close()
+        self._home.close(told=self._publisher.state().connected)
 
     async def tick(self) -> None:
         """Take every step of the pipeline as soon as its time is over."""

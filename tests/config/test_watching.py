@@ -88,7 +88,7 @@ FAULTS: dict[str, Make] = {
     "RecordingDropped": with_(lambda status, _: status["recorder"].update(dropped={"disk too slow": 2})),
     "DeviceSilent": with_(lambda status, _: first(status).update(state="silent")),
     "DeviceAway": with_(lambda status, _: first(status).update(state="searching")),
-    "SampleLoss": with_(lambda status, s: first(status).update(lost=int(10 * s))),
+    "SampleLoss": with_(lambda status, s: first(status).update(lost=int(10 * s), samples=int(50 * s))),
     "BatteryLow": with_(lambda status, _: first(status).update(battery=9.0)),
     "AdapterFull": with_(lambda status, _: status["radio"]["adapters"][0].update(links=5)),
 }
@@ -259,11 +259,12 @@ class TestFiles:
         assert len(uids) == len(set(uids)) == 4
 
     def test_promtool_and_vmalert_take_the_rules(self) -> None:
-        promtool, vmalert = shutil.which("promtool"), shutil.which("vmalert")
+        promtool, metrics = shutil.which("promtool"), shutil.which("victoria-metrics")
         if promtool is None:
             missing("promtool (Debian's prometheus)")
-        if vmalert is None:
+        if metrics is None:
             missing("vmalert (Debian's victoria-metrics)")
+        vmalert = Path(metrics or "").with_name("vmalert")
         for command in (
             [promtool, "check", "rules", RULES], [promtool, "test", "rules", UNIT_TESTS],
             [vmalert, "-dryRun", f"-rule={RULES}", f"-httpListenAddr=127.0.0.1:{free_port()}"],

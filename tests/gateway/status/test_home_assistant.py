@@ -57,7 +57,7 @@ class Home:
         self.kept: dict[str, bytes] = {}
         self.said: list[tuple[str, Any]] = []
         self.now = 1000.0
-        self.settings = Settings(site=Site(site="home", gateway="g-1", data=folder), home_assistant=Wanted(enabled=on))
+        self.settings = Settings(site=Site(site="flat", gateway="g-1", data=folder), home_assistant=Wanted(enabled=on))
         self.assistant = HomeAssistant(
             self.settings, self.keep, lambda topic, raw: self.said.append((topic, json.loads(raw))),
             clock=lambda: self.now,
@@ -76,7 +76,7 @@ class Home:
         return {topic.split("/")[-2]: json.loads(raw) for topic, raw in self.kept.items()}
 
     def values(self, slot: str) -> dict[str, Any]:
-        found = [value for topic, value in self.said if topic == f"rehab/v1/home/g-1/home/{slot}"]
+        found = [value for topic, value in self.said if topic == f"rehab/v1/flat/g-1/home/{slot}"]
         assert found
         newest: dict[str, Any] = found[-1]
         return newest
@@ -99,7 +99,7 @@ def check_schema(topic: str, payload: dict[str, Any]) -> None:
     assert payload["origin"]["name"] == "rehab-gateway"
     for way in payload["availability"]:
         assert way.keys() <= {"topic", "value_template", "payload_available", "payload_not_available"}
-        assert way["topic"] == "rehab/v1/home/g-1/status"
+        assert way["topic"] == "rehab/v1/flat/g-1/status"
     for key, entity in payload["components"].items():
         allowed = {"sensor": SENSOR, "binary_sensor": BINARY_SENSOR}[entity["platform"]]
         assert entity.keys() <= allowed
@@ -206,23 +206,23 @@ def test_it_is_for_a_home(tmp_path: Path) -> None:
 
 
 def test_the_access_list_lets_a_gateway_announce_itself_and_home_assistant_read_no_more() -> None:
-    without = access_list("home", ["g-1"], ["h"], ["d"])
+    without = access_list("flat", ["g-1"], ["h"], ["d"])
     assert "homeassistant" not in without
-    lists = access_list("home", ["g-1"], ["h"], ["d"], home_assistant="ha")
-    assert "topic write homeassistant/device/rehab-home-g-1/+/config" in lists
+    lists = access_list("flat", ["g-1"], ["h"], ["d"], home_assistant="ha")
+    assert "topic write homeassistant/device/rehab-flat-g-1/+/config" in lists
     block = lists.partition("user ha\n")[2].splitlines()
     assert block == [
-        "topic read rehab/v1/home/+/status", "topic read rehab/v1/home/+/home/+", "topic read homeassistant/#",
+        "topic read rehab/v1/flat/+/status", "topic read rehab/v1/flat/+/home/+", "topic read homeassistant/#",
         "topic write homeassistant/status",
     ]  # fmt: skip
     with pytest.raises(ValueError, match="two of them"):
-        access_list("home", ["g-1"], ["h"], ["d"], home_assistant="d")
+        access_list("flat", ["g-1"], ["h"], ["d"], home_assistant="d")
 
 
 @pytest.fixture
 def publisher(mosquitto: Child, tmp_path: Path) -> Iterator[Publisher]:
     outbox = Outbox(tmp_path / "outbox.db", commit_s=0.02)
-    made = Publisher(outbox, Topics("home", "g-1"), Broker(embedded=False, port=mosquitto.port))
+    made = Publisher(outbox, Topics("flat", "g-1"), Broker(embedded=False, port=mosquitto.port))
     made.start()
     yield made
     made.stop()
@@ -233,7 +233,7 @@ def publisher(mosquitto: Child, tmp_path: Path) -> Iterator[Publisher]:
 def test_over_a_real_broker_they_are_kept_said_again_and_taken_back(
     mosquitto: Child, publisher: Publisher, tmp_path: Path
 ) -> None:
-    settings = Settings(site=Site(site="home", gateway="g-1", data=tmp_path), home_assistant=Wanted(enabled=True))
+    settings = Settings(site=Site(site="flat", gateway="g-1", data=tmp_path), home_assistant=Wanted(enabled=True))
     assistant = HomeAssistant(settings, publisher.keep, publisher.publish_live)
     wait_until(lambda: publisher.state().connected)
     heard: dict[str, tuple[bytes, bool]] = {}
@@ -244,11 +244,11 @@ def test_over_a_real_broker_they_are_kept_said_again_and_taken_back(
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.on_message = note
     client.connect("127.0.0.1", mosquitto.port)
-    client.subscribe([("homeassistant/#", 1), ("rehab/v1/home/+/home/+", 0)])  # type: ignore[arg-type]
+    client.subscribe([("homeassistant/#", 1), ("rehab/v1/flat/+/home/+", 0)])  # type: ignore[arg-type]
     client.loop_start()
     assistant.add([heart_rate()])
     assistant.look(STATUS)
-    bed, values = "homeassistant/device/rehab-home-g-1/bed_bay-1/config", "rehab/v1/home/g-1/home/bay-1"
+    bed, values = "homeassistant/device/rehab-flat-g-1/bed_bay-1/config", "rehab/v1/flat/g-1/home/bay-1"
     wait_until(lambda: bed in heard and values in heard)
     assert json.loads(heard[values][0])["heart_rate"] == 71
     leave_broker(client)
@@ -271,7 +271,7 @@ def kept(port: int) -> set[str]:
     client.on_subscribe = lambda *_: client.publish("test/end", b"x", qos=1)
     client.on_publish = lambda *_: ended.append(1)  # what is retained came with the subscription, before this
     client.connect("127.0.0.1", port)
-    client.subscribe([("homeassistant/#", 1), ("rehab/v1/home/+/home/+", 0)])  # type: ignore[arg-type]
+    client.subscribe([("homeassistant/#", 1), ("rehab/v1/flat/+/home/+", 0)])  # type: ignore[arg-type]
     client.loop_start()
     wait_until(lambda: ended)
     leave_broker(client)
