@@ -8,15 +8,18 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from gateway.broker.embedded import find_mosquitto
 
@@ -52,6 +55,31 @@ def leave_broker(client: Client) -> None:
     client.disconnect()
     client.loop_stop()
     client.on_message = None
+
+
+def retained(port: int, *filters: str) -> dict[str, bytes]:
+    """Return what a broker on loopback keeps of some topics."""
+    found: dict[str, bytes] = {}
+    ended = threading.Event()
+
+    def note(_client: Client, _data: object, message: MQTTMessage) -> None:
+        if message.retain:
+            found[message.topic] = bytes(message.payload)
+
+    def subscribed(*_: Any) -> None:
+        client.publish("tests/end", b"x", qos=1)
+
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_message = note
+    client.on_subscribe = subscribed
+    client.on_publish = lambda *_: ended.set()  # what is retained came with the subscription, before this
+    client.connect("127.0.0.1", port)
+    client.subscribe([(topic, 1) for topic in filters])
+    client.loop_start()
+    assert ended.wait(READY_S)
+    leave_broker(client)
+    client.on_subscribe = client.on_publish = None
+    return found
 
 
 def missing(what: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.config.watched_gateway import Make, Status, Watched, ask, series, watched
-from tests.servers import free_port, missing, wait_until
+from tests.servers import free_port, missing, retained, wait_until
 
 CONFIG = Path(__file__).parents[2] / "config"
 BOARDS = sorted((CONFIG / "grafana").glob("*.json"))
@@ -159,6 +159,14 @@ def test_the_real_gateway_s_panels_have_its_devices(running: Watched) -> None:
     real = running.instances["real"]
     states = series(running.store, f'rehab_gateway_device_state{{instance="{real}"}}')
     assert len({of["metric"]["device"] for of in states}) == 12
+
+
+def test_a_running_gateway_announces_its_beds_to_home_assistant(running: Watched) -> None:
+    said = {topic.split("/")[-2]: json.loads(raw) for topic, raw in retained(running.broker, "homeassistant/#").items()}
+    assert said.keys() == {"gateway", "bed_bed-1", "bed_bed-2"}
+    assert {"heart_rate", "cadence"} <= said["bed_bed-1"]["components"].keys()
+    assert "sim-00" not in json.dumps(said)  # who is in them
+    assert retained(running.broker, "rehab/v1/+/+/home/#") == {}
 
 
 def test_a_broker_and_a_gateway_that_are_gone_are_seen(running: Watched) -> None:

@@ -76,6 +76,7 @@ class Watched:
 
     Attributes:
         engines: Ports by name: what answers the questions of the metrics.
+        broker: Port of the broker.
         store: Port of the VictoriaMetrics that holds the measurements, and the metrics too.
         postgres: The PostgreSQL with the measurements.
         influxdb: Port of the InfluxDB with the measurements.
@@ -85,6 +86,7 @@ class Watched:
     """
 
     engines: dict[str, int]
+    broker: int
     store: int
     postgres: PostgreSql
     influxdb: int
@@ -136,7 +138,9 @@ def watched(folder: Path, faults: Mapping[str, Make]) -> Iterator[Watched]:
         engines = {"VictoriaMetrics": store.port, "Prometheus": prometheus.port}
         for port in engines.values():
             scraped(port, len(faults))
-        yield Watched(engines, store.port, postgres, influxdb.port, instances, broker.end, lambda: stopped(gateway))
+        yield Watched(
+            engines, broker.port, store.port, postgres, influxdb.port, instances, broker.end, lambda: stopped(gateway)
+        )
 
 
 def scraped(port: int, faults: int) -> None:
@@ -191,6 +195,7 @@ def configure(config: Path, folder: Path, broker: int, metrics: int, store: int)
         file.write(
             f'\n[site]\nsite = "{SITE}"\ngateway = "{GATEWAY}"\ndata = "{folder / "data"}"\n'
             f"[broker]\nembedded = false\nport = {broker}\n[prometheus]\nport = {metrics}\n"
+            "[home_assistant]\nenabled = true\n"
             f'[historian.store]\nkind = "victoriametrics"\nurl = "http://127.0.0.1:{store}"\nhold_back_s = 3\n'
         )
 

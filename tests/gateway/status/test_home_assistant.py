@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessage, MQTTProtocolVersion
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from config.checks import MOST_AT_HOME, check
 from config.home_assistant import HomeAssistant as Wanted
@@ -28,7 +29,7 @@ from gateway.outbox.outbox import Outbox
 from gateway.status.home_assistant import FRESH_S, MEASURED, NAME, UNITS, HomeAssistant
 from gateway.wire.topics import Topics
 from tests.gateway.samples import measurement
-from tests.servers import Child, leave_broker, wait_until
+from tests.servers import Child, leave_broker, retained, wait_until
 
 STATUS: Any = {
     "gateway": "g-1", "state": "online", "simulated": False,
@@ -239,12 +240,12 @@ def test_over_a_real_broker_they_are_kept_said_again_and_taken_back(
     heard: dict[str, tuple[bytes, bool]] = {}
 
     def note(_client: Client, _data: object, message: MQTTMessage) -> None:
-        heard[message.topic] = (message.payload, message.retain)
+        heard[message.topic] = (bytes(message.payload), message.retain)
 
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.on_message = note
     client.connect("127.0.0.1", mosquitto.port)
-    client.subscribe([("homeassistant/#", 1), ("rehab/v1/flat/+/home/+", 0)])  # type: ignore[arg-type]
+    client.subscribe([("homeassistant/#", 1), ("rehab/v1/flat/+/home/+", 0)])
     client.loop_start()
     assistant.add([heart_rate()])
     assistant.look(STATUS)
@@ -253,27 +254,12 @@ def test_over_a_real_broker_they_are_kept_said_again_and_taken_back(
     assert json.loads(heard[values][0])["heart_rate"] == 71
     leave_broker(client)
 
-    assert kept(mosquitto.port) == {bed, bed.replace("bed_bay-1", "gateway")}  # values are not
+    topics = ("homeassistant/#", "rehab/v1/flat/+/home/+")
+    # Values are not kept.
+    assert retained(mosquitto.port, *topics).keys() == {bed, bed.replace("bed_bay-1", "gateway")}
     off = settings.model_copy(update={"home_assistant": Wanted(enabled=False)})
     ending = HomeAssistant(off, publisher.keep, publisher.publish_live)
     ending.look(STATUS)
-    wait_until(lambda: kept(mosquitto.port) == set())
+    wait_until(lambda: not retained(mosquitto.port, *topics))
     ending.close(told=publisher.state().connected)
     assert not (tmp_path / NAME).exists()
-
-
-def kept(port: int) -> set[str]:
-    """Return the topics of Home Assistant and of values that a broker keeps messages of."""
-    found: set[str] = set()
-    ended: list[int] = []
-    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-    client.on_message = lambda _client, _data, message: found.add(message.topic) if message.retain else None
-    client.on_subscribe = lambda *_: client.publish("test/end", b"x", qos=1)
-    client.on_publish = lambda *_: ended.append(1)  # what is retained came with the subscription, before this
-    client.connect("127.0.0.1", port)
-    client.subscribe([("homeassistant/#", 1), ("rehab/v1/flat/+/home/+", 0)])  # type: ignore[arg-type]
-    client.loop_start()
-    wait_until(lambda: ended)
-    leave_broker(client)
-    client.on_subscribe = client.on_publish = None
-    return found
