@@ -25,6 +25,8 @@ Kind = Literal["victoriametrics", "postgresql"]
 
 RATE = 300.0
 """Measurements a second of all gateways together."""
+START_S = 120.0
+"""Until each of many gateways has made something, on a machine that has other things to do."""
 RESEND_AFTER_S = 5.0
 
 
@@ -68,7 +70,9 @@ def remote_in(folder: Path, kind: Kind, hold_back_s: float) -> Iterator[Remote]:
 class Group:
     """Generating gateways, and historians that share what they send, around a mosquitto and a store."""
 
-    def __init__(self, folder: Path, broker: Child, store: Remote, *, gateways: int, historians: int) -> None:
+    def __init__(
+        self, folder: Path, broker: Child, store: Remote, *, gateways: int, historians: int, rate: float
+    ) -> None:  # fmt: skip
         self.histories = [folder / f"history-{i}.db" for i in range(historians)]
         self.outboxes: list[Path] = []
         self.journals: list[Path] = []
@@ -92,7 +96,7 @@ class Group:
             self.outboxes.append(data / "outbox.db")
             self.journals.append(data / "journal")
             command = [sys.executable, "-m", "tests.faults.load", str(config), str(self.journals[-1]), str(run),
-                       "--rate", str(RATE / gateways), "--resend-after", str(RESEND_AFTER_S)]  # fmt: skip
+                       "--rate", str(rate / gateways), "--resend-after", str(RESEND_AFTER_S)]  # fmt: skip
             self.gateways.append(Process(name, folder, command))
 
     def start(self) -> None:
@@ -102,11 +106,13 @@ class Group:
         wait_until(lambda: all("connected" in historian.text() for historian in self.historians))
         for gateway in self.gateways:
             gateway.start()
+        wait_until(lambda: all(promises(journal) for journal in self.journals), START_S)
 
     def stop_making(self) -> None:
         """Have nothing new made, and what was made until now sent on: that is promised too."""
         for gateway in self.gateways:
             gateway.end()
+        for gateway in self.gateways:
             gateway.start("--most", "0")
 
     def end(self) -> None:
@@ -117,6 +123,11 @@ class Group:
     def depth(self) -> int:
         """Return how many measurements wait in the outboxes."""
         return sum(map(waiting, self.outboxes))
+
+
+def promises(journal: Path) -> bool:
+    """Whether a gateway has promised anything yet."""
+    return journal.exists() and any(promised(journal).values())
 
 
 def head(gateway: str, data: Path, broker: Child) -> str:
@@ -135,7 +146,7 @@ def waiting(outbox: Path) -> int:
 
 def shared_historians(
     folder: Path, *, historians: int, kills: int, hold_back_s: float, seed: int, progress: Progress, gateways: int = 1,
-    store: Kind = "victoriametrics",
+    rate: float = RATE, store: Kind = "victoriametrics",
 ) -> Outcome:  # fmt: skip
     """Kill historians of a group, mostly one, sometimes all; in the end the outboxes are empty, the store has all."""
     rng = random.Random(seed)
@@ -143,7 +154,7 @@ def shared_historians(
     with remote_in(folder, store, hold_back_s) as remote, mosquitto_in(folder / "broker") as broker:
         several = f" what {gateways} gateways send" if gateways > 1 else ""
         outcome = Outcome(f"SIGKILL of one of {historians} historians that share{several}, {remote.name}")
-        group = Group(folder, broker, remote, gateways=gateways, historians=historians)
+        group = Group(folder, broker, remote, gateways=gateways, historians=historians, rate=rate)
         group.start()
         try:
             while outcome.times < kills:
