@@ -249,7 +249,7 @@ def test_over_a_real_broker_they_are_kept_said_again_and_taken_back(
     client.loop_start()
     assistant.add([heart_rate()])
     assistant.look(STATUS)
-    bed, values = "homeassistant/device/rehab-flat-g-1/bed_bay-1/config", "rehab/v1/flat/g-1/home/bay-1"
+    bed, values = "homeassistant/device/rehab-flat-g-1/bed_bay-1/config", Topics("flat", "g-1").home("bay-1")
     wait_until(lambda: bed in heard and values in heard)
     assert json.loads(heard[values][0])["heart_rate"] == 71
     leave_broker(client)
