@@ -49,9 +49,7 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     if settings.historian.share is not None and settings.historian.id is None:
         yield ("historian", "share"), "historian.share needs historian.id: receipts say whose they are"
     yield from _simulation(settings)
-    if settings.home_assistant.enabled and len(settings.slot) > MOST_AT_HOME:
-        sentence = f"is for a home, of {MOST_AT_HOME} beds at most: it shows and keeps values by bed"
-        yield ("home_assistant", "enabled"), f"home_assistant.enabled {sentence}"
+    yield from _home(settings)
     for path, device in devices(settings):
         yield from _axes(path, device)
         if drivers is not None:
@@ -234,6 +232,15 @@ def _store(settings: Settings) -> Iterator[Finding]:
         for key in ("username", "ca_file"):
             if getattr(store, key) is not None:
                 yield (*path, key), f"historian.store.{key} is for kind = 'postgresql' alone"
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    path: Path = ("home_assistant", "enabled")
+    if settings.home_assistant.enabled and len(settings.slot) > MOST_AT_HOME:
+        sentence = f"is for a home, of {MOST_AT_HOME} beds at most: it shows and keeps values by bed"
+        yield path, f"home_assistant.enabled {sentence}"
+    if settings.home_assistant.enabled and settings.broker.embedded:
+        yield path, "home_assistant.enabled needs the broker that Home Assistant has too: broker.embedded = false"
 
 
 def _simulation(settings: Settings) -> Iterator[Finding]:

@@ -204,6 +204,7 @@ def test_it_is_for_a_home(tmp_path: Path) -> None:
         settings = Settings(slot=beds[:most], home_assistant=Wanted(enabled=on))
         found = [text for _, text in check(settings, None)]
         assert any("for a home" in text for text in found) is wrong
+        assert any("broker.embedded = false" in text for text in found) is on
 
 
 def test_the_access_list_lets_a_gateway_announce_itself_and_home_assistant_read_no_more() -> None:
