@@ -50,16 +50,18 @@ def _url(store: Store) -> Iterator[Finding]:
     if "@" in store.url:
         yield key, f"historian.store.url = '{shown}' names a user or a password: put the token into token_file"
         return
-    if not store.url.startswith(("http://", "https://")):
-        yield key, f"historian.store.url = '{shown}' must begin with http:// or https://"
+    schemes = ("postgresql://",) if store.kind == "postgresql" else ("http://", "https://")
+    if not store.url.startswith(schemes):
+        yield key, f"historian.store.url = '{shown}' must begin with {' or '.join(schemes)}"
         return
+    port = 5432 if store.kind == "postgresql" else 8428
     try:
         parts = urlsplit(store.url)
         named = bool(parts.hostname) and parts.port != 0
     except ValueError:
         named = False
     if not named or not store.url.isprintable() or " " in store.url:
-        yield key, f"historian.store.url = '{shown!r}' is not an address such as http://127.0.0.1:8428"
+        yield key, f"historian.store.url = '{shown!r}' is not an address such as {schemes[0]}127.0.0.1:{port}"
     elif parts.path.strip("/") or parts.query or parts.fragment:
         base = f"{parts.scheme}://{parts.netloc}"
         yield key, f"historian.store.url = '{shown}' has a path: the address alone is wanted, {base}"

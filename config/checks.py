@@ -29,6 +29,8 @@ WAYS = {
     "listen": ("udp", "UDP"), "sender": ("udp", "UDP"),
 }  # fmt: skip
 """Keys that say how a device is found: the transport of each, and what it is called."""
+MOST_AT_HOME = 4
+"""Beds of a home: a ward has screens that show a person by session, and no bed's past."""
 KINDS = {"ble": "Bluetooth", "serial": "serial", "udp": "UDP"}
 
 
@@ -47,6 +49,7 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     if settings.historian.share is not None and settings.historian.id is None:
         yield ("historian", "share"), "historian.share needs historian.id: receipts say whose they are"
     yield from _simulation(settings)
+    yield from _home(settings)
     for path, device in devices(settings):
         yield from _axes(path, device)
         if drivers is not None:
@@ -225,6 +228,19 @@ def _store(settings: Settings) -> Iterator[Finding]:
             yield path, "[historian.store] lacks 'organisation': InfluxDB 2 asks for it"
         if store.token_file is None:
             yield path, "[historian.store] lacks 'token_file': InfluxDB 2 asks for a token"
+    if store.kind != "postgresql":
+        for key in ("username", "ca_file"):
+            if getattr(store, key) is not None:
+                yield (*path, key), f"historian.store.{key} is for kind = 'postgresql' alone"
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    path: Path = ("home_assistant", "enabled")
+    if settings.home_assistant.enabled and len(settings.slot) > MOST_AT_HOME:
+        sentence = f"is for a home, of {MOST_AT_HOME} beds at most: it shows and keeps values by bed"
+        yield path, f"home_assistant.enabled {sentence}"
+    if settings.home_assistant.enabled and settings.broker.embedded:
+        yield path, "home_assistant.enabled needs the broker that Home Assistant has too: broker.embedded = false"
 
 
 def _simulation(settings: Settings) -> Iterator[Finding]:

@@ -22,7 +22,8 @@ _INTRODUCTION = """\
 One TOML file says everything that a site decides. `rehab-gateway check FILE` reads it as `run` would and starts
 nothing; every mistake is one sentence with the file, the line and the key.
 
-- Start from a file in `config/examples/`: `ward.toml`, `external-broker.toml`, `influxdb.toml`, `demo.toml`.
+- Start from a file in `config/examples/`: `ward.toml`, `external-broker.toml`, `influxdb.toml`, `postgresql.toml`,
+  `demo.toml`.
 - Relative paths are relative to the folder of the file, so that the gateway, the historian and the dashboard meet
   in the same place wherever each is started from. `~` is the home folder. Without a file they are relative to the
   working folder.

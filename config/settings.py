@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from config.hardware import bluetooth_address, network_address, serial_port, udp_port
+from config.home_assistant import HomeAssistant
+from config.section import Section as Section  # noqa: PLC0414 - whoever reads settings takes it from here
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
@@ -16,12 +18,6 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}
 Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh",
                     "lower_back", "chest", "wrist", "upper_arm", "finger", "ear_lobe", "bedside",
                     "exoskeleton"]  # fmt: skip
-
-
-class Section(BaseModel):
-    """A table of the configuration file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Site(Section):
@@ -87,17 +83,29 @@ class Outbox(Section):
 class Store(Section):
     """A remote time-series store that the historian also writes to."""
 
-    kind: Literal["influxdb1", "influxdb2", "influxdb3", "victoriametrics"] = Field(
-        description="What the store speaks; influxdb1 is plain /write."
+    kind: Literal["influxdb1", "influxdb2", "influxdb3", "victoriametrics", "postgresql"] = Field(
+        description="What the store speaks; influxdb1 is plain /write, postgresql is TimescaleDB too."
     )
-    url: str = Field(description="Base address without a path, for example http://127.0.0.1:8428.")
+    url: str = Field(
+        description="Base address without a path, for example http://127.0.0.1:8428 or postgresql://127.0.0.1:5432."
+    )
     organisation: str = Field("", description="InfluxDB 2 organisation.")
-    bucket: str = Field("rehab", description="InfluxDB 2 bucket, or database of InfluxDB 1 or 3.")
-    token_file: Path | None = Field(None, description="File that holds the token and nothing else.")
+    bucket: str = Field("rehab", description="InfluxDB 2 bucket, or database of InfluxDB 1 or 3, or of PostgreSQL.")
+    username: str | None = Field(
+        None, min_length=1, description="PostgreSQL's user; by default the name of the user that the historian runs as."
+    )
+    token_file: Path | None = Field(
+        None, description="File that holds the token, or the password of PostgreSQL's user, and nothing else."
+    )
+    ca_file: Path | None = Field(
+        None,
+        description="Certificate authority of PostgreSQL's server: turns TLS on on this machine too. By default those"
+        " that the system trusts.",
+    )
     clear_text: Literal["refused", "accepted"] = Field(
         "refused",
         description="Whether a token may go to a store on another machine without TLS, where the network may read it"
-        " along.",
+        " along. To PostgreSQL elsewhere nothing at all goes in clear text unless this says 'accepted'.",
     )
     hold_back_s: float = Field(
         60.0,
@@ -377,6 +385,7 @@ class Settings(Section):
     dashboard: Dashboard = Field(default_factory=Dashboard)
     change: Change = Field(default_factory=Change)
     prometheus: Prometheus = Field(default_factory=Prometheus)
+    home_assistant: HomeAssistant = Field(default_factory=HomeAssistant)
     recorder: Recorder = Field(default_factory=Recorder)
     notices: Notices = Field(default_factory=Notices)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")

@@ -14,7 +14,18 @@ from gateway.wire.topics import ROOT, TABLE, Topics
 
 TLS_PORT = 8883  # registered for MQTT over TLS (IANA)
 HISTORIAN, DASHBOARD = "historian", "dashboard"
-FROM_GATEWAY = ("measurements", "records", "cycles", "gaps", "status", "status-page", "ward", "notices", "waveform")
+FROM_GATEWAY = (
+    "measurements",
+    "records",
+    "cycles",
+    "gaps",
+    "status",
+    "status-page",
+    "ward",
+    "notices",
+    "waveform",
+    "home",
+)
 TO_GATEWAY = ("stored", "stored-by", "command")
 ANSWERS = "rehab/answers"
 """Where whoever sends a command may be answered: ``rehab/answers/<site>/<common name>/…``, below no gateway."""
@@ -57,13 +68,18 @@ def names(parts: Sequence[str], topics: Topics) -> list[str]:
     return ["/".join([topics.prefix, *("+" if level.startswith("<") else level for level in row)]) for row in levels]
 
 
-def access_list(site: str, gateways: Sequence[str], historians: Sequence[str], dashboards: Sequence[str]) -> str:
+def access_list(
+    site: str, gateways: Sequence[str], historians: Sequence[str], dashboards: Sequence[str], *,
+    home_assistant: str = "", discovery: str = "homeassistant",
+) -> str:  # fmt: skip
     """Return mosquitto's access list: what is not in it is refused.
+
+    Everybody is given by common name; a Home Assistant only where gateways announce themselves, below ``discovery``.
 
     Raises:
         ValueError: one name is two of them.
     """
-    everybody = [*gateways, *historians, *dashboards]
+    everybody = [*gateways, *historians, *dashboards, *([home_assistant] if home_assistant else [])]
     twice = sorted({name for name in everybody if everybody.count(name) > 1})
     if twice:
         raise ValueError(f"'{twice[0]}' is two of them: each needs a name, and a certificate, of its own")
@@ -72,6 +88,8 @@ def access_list(site: str, gateways: Sequence[str], historians: Sequence[str], d
     for gateway in gateways:
         own = Topics(site, gateway)
         rules = [("write", topic) for topic in (*names(FROM_GATEWAY, own), f"{ANSWERS}/{site}/#")]
+        if home_assistant:
+            rules.append(("write", f"{discovery}/device/rehab-{site}-{gateway}/+/config"))
         blocks.append(_block(f"gateway {gateway}", gateway, [*rules, *(("read", t) for t in names(TO_GATEWAY, own))]))
     for historian in historians:
         # The retained curves of a subject that is erased: it empties them.
@@ -85,7 +103,15 @@ def access_list(site: str, gateways: Sequence[str], historians: Sequence[str], d
             ("read", f"{ANSWERS}/{site}/{dashboard}/#"),
         ]
         blocks.append(_block("dashboard", dashboard, rules))
+    if home_assistant:
+        blocks.append(_home_assistant(home_assistant, every, discovery))
     return "\n".join(blocks)
+
+
+def _home_assistant(user: str, every: Topics, discovery: str) -> str:
+    heard = (every.status, every.home(), f"{discovery}/#")
+    said = f"{discovery}/status"  # its birth and its last will
+    return _block("Home Assistant", user, [*(("read", topic) for topic in heard), ("write", said)])
 
 
 def listener(folder: Path, port: int = TLS_PORT) -> str:

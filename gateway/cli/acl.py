@@ -21,15 +21,20 @@ def show(
     historians: Sequence[str],
     dashboards: Sequence[str],
     folder: Path | None,
+    *,
+    home_assistant: str = "",
 ) -> None:
     """Print listener and access list, or write them into a folder; raises UsageError."""
-    for name in (*more_gateways, *historians, *dashboards):
+    for name in (*more_gateways, *historians, *dashboards, *([home_assistant] if home_assistant else [])):
         if not IDENTIFIER.fullmatch(name):
             raise UsageError(f"'{name}' is not a name here: lower-case letters, digits and hyphens, at most 32")
     gateways = [settings.site.gateway, *more_gateways]
     ours = settings.historian.id or HISTORIAN
     try:
-        access = access_list(settings.site.site, gateways, historians or [ours], dashboards or [DASHBOARD])
+        access = access_list(
+            settings.site.site, gateways, historians or [ours], dashboards or [DASHBOARD],
+            home_assistant=home_assistant, discovery=settings.home_assistant.prefix,
+        )  # fmt: skip
     except ValueError as error:
         raise UsageError(str(error)) from None
     # The default of the setting is the port without TLS, which a certificate does not belong on.

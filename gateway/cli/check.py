@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from rich.table import Table
@@ -13,6 +14,7 @@ from gateway.broker.door import FOLDER, where
 from gateway.cli.bands import bands_in_words
 from gateway.cli.doctor.files import missing_files
 from gateway.cli.terminal import Terminal
+from gateway.historian.postgres_writer import NEEDS
 from gateway.machine.plain_text import visible
 from gateway.ward.kept_ward import ward_path
 from gateway.ward.registry import RegistryError, read_state
@@ -43,6 +45,8 @@ def show(path: Path, settings: Settings) -> None:
     console.print(grid)
     if found := _ward(settings):
         console.print(Text.assemble(("▲ ", "bold yellow"), found))
+    if store is not None and store.kind == "postgresql" and find_spec("asyncpg") is None:
+        console.print(Text.assemble(("▲ ", "bold yellow"), NEEDS))
     for key, trouble in missing_files(settings):
         console.print(Text.assemble(("▲ ", "bold yellow"), f"{key} {trouble}: it has to be there where this runs"))
 

@@ -19,7 +19,7 @@ from config.settings import Settings
 from gateway.audit import access_log
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.historian.store import LineWriter, WriteError
+from gateway.historian.store import WriteError, writer_of
 from gateway.history.books.erased_subjects import WORD
 from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
@@ -116,7 +116,7 @@ def erase_remotely(settings: Settings, subject: str) -> list[str]:
         return []
     if store.kind == "influxdb3":
         return [f"the store at {store.url}: InfluxDB 3 Core deletes no rows; delete its database, or its files"]
-    writer = LineWriter(store)
+    writer = writer_of(store)
     try:
         for _ in range(ROUNDS):
             writer.erase(settings.site.site, subject)

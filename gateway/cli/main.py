@@ -34,7 +34,8 @@ from gateway.cli.options import ConfigFile, examples, known_drivers, load_settin
 from gateway.cli.session import session_app
 from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
-from gateway.machine.plain_text import FORMAT, OneLine, prepare_output, visible
+from gateway.machine.journal import log_lines
+from gateway.machine.plain_text import prepare_output, visible
 from gateway.model.usage import UsageError
 
 __all__ = ["app", "known_drivers", "load_settings", "main"]
@@ -70,7 +71,7 @@ def options(
     if debug:
         sys.excepthook = print_trace
     handler = logging.StreamHandler()
-    handler.setFormatter(OneLine(FORMAT))
+    handler.setFormatter(log_lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.captureWarnings(capture=True)
     for package in OURS:  # the libraries would log every byte of every device
@@ -250,6 +251,7 @@ def broker_acl(
     gateway: Annotated[list[str] | None, typer.Option(help="Another gateway of the site; may be repeated.")] = None,
     historian: Annotated[list[str] | None, typer.Option(help="Name in a historian's certificate.")] = None,
     dashboard: Annotated[list[str] | None, typer.Option(help="Name in a dashboard's certificate.")] = None,
+    home_assistant: Annotated[str, typer.Option(help="Name in the certificate of a Home Assistant.")] = "",
     folder: Annotated[Path | None, typer.Option(help="Write mosquitto.conf and acl there instead of printing.")] = None,
 ) -> None:
     """Print what a mosquitto of the site needs: a TLS listener, and who may do what.
@@ -260,7 +262,7 @@ def broker_acl(
     settings = load_settings(config)
     from gateway.cli.acl import show as show_acl
 
-    show_acl(settings, gateway or [], historian or [], dashboard or [], folder)
+    show_acl(settings, gateway or [], historian or [], dashboard or [], folder, home_assistant=home_assistant)
 
 
 examining.add_to(app)

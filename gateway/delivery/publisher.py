@@ -131,7 +131,11 @@ class Publisher:
 
     def set_ward(self, payload: bytes) -> None:
         """Publish who is in which bed, retained; a newer one replaces one that has not been sent yet."""
-        self._side.set_ward(payload)
+        self.keep(self._topics.ward, payload)
+
+    def keep(self, topic: str, payload: bytes) -> None:
+        """Publish something retained, and again whenever a broker has accepted us; an empty one takes it back."""
+        self._side.keep(topic, payload)
         self.notify()
 
     def publish_notice(self, notice: dict[str, Any]) -> None:

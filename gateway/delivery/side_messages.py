@@ -51,7 +51,7 @@ class SideMessages:
         self._small: deque[Outgoing] = deque()
         self._status: dict[str, Any] | None = None
         self._pictures: dict[str, bytes] = {}  # retained, newest wins, by topic
-        self._ward: bytes | None = None  # the newest: a broker that was away may have forgotten it
+        self._kept: dict[str, bytes] = {}  # the newest by topic: a broker that was away may have forgotten them
         # The publisher's own thread only.
         self._status_parts: deque[Outgoing] = deque()
 
@@ -63,9 +63,9 @@ class SideMessages:
         """Have the mean curves of a slot's joints published."""
         self._pictures[self._topics.cycles(slot)] = payload
 
-    def set_ward(self, payload: bytes) -> None:
-        """Have it published who is in which bed."""
-        self._ward = self._pictures[self._topics.ward] = payload
+    def keep(self, topic: str, payload: bytes) -> None:
+        """Have something published that a broker is to keep; an empty one takes back what it keeps."""
+        self._kept[topic] = self._pictures[topic] = payload
 
     def add(self, message: Outgoing, dropped: str) -> None:
         """Queue a notice or an answer; when too many wait it is dropped, and counted under ``dropped``."""
@@ -77,9 +77,8 @@ class SideMessages:
     # For the publisher's thread.
 
     def connected(self) -> None:
-        """Publish the ward again: a broker that was away may have forgotten it."""
-        if self._ward is not None:
-            self._pictures.setdefault(self._topics.ward, self._ward)
+        """Publish again what a broker is to keep: one that was away may have forgotten it."""
+        self._pictures = {**self._kept, **self._pictures}
 
     def lost(self) -> None:
         """Leave a status that was half sent: the next one is sent whole."""

@@ -28,7 +28,7 @@ from gateway.historian.copying import Copier
 from gateway.historian.mailbox import RECEIVE_MAXIMUM, Mailbox
 from gateway.historian.parked import Parked
 from gateway.historian.receipt_sender import ReceiptSender, receipt_topic
-from gateway.historian.store import LineWriter, RemoteStore
+from gateway.historian.store import RemoteStore, writer_of
 from gateway.historian.storing import Storing
 from gateway.historian.troubles import Troubles
 from gateway.history.errors import HistoryError
@@ -116,7 +116,7 @@ class Historian:
             self._history, self._mailbox, self._troubles, self._topics, shared_id=self._shared_id, key=key,
             stopping=self._stop.is_set,
         )  # fmt: skip
-        self._remote = RemoteStore(LineWriter(store), settings.site.site, self._refuse, rng=rng) if store else None
+        self._remote = RemoteStore(writer_of(store), settings.site.site, self._refuse, rng=rng) if store else None
         self._storing = Storing(
             self._history, self._lock, self._mailbox, receipts=self._receipts, parked=self._parked,
             troubles=self._troubles, rng=rng, stop=self._stop, fresh=self._fresh, store_trouble=self._store_trouble,

@@ -10,13 +10,16 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
+from config.settings import Store
 from gateway.broker.link import backoff_s
-from gateway.historian.store_line import canary, line, tags_of, unfit
+from gateway.historian.postgres_writer import PostgresWriter
+from gateway.historian.store_line import line, tags_of, unfit
 from gateway.historian.store_writer import ADDRESS, LineWriter, UndeletableError, WriteError, Writer
 from gateway.history.schema import Stored
 
-__all__ = ["LineWriter", "RemoteStore", "WriteError", "line", "tags_of"]
+__all__ = ["LineWriter", "RemoteStore", "WriteError", "line", "tags_of", "writer_of"]
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +32,18 @@ SIEVE = f"the store says yes and keeps nothing: {ADDRESS} and kind"
 TOGETHER = "the store refuses everything alike, and so not for what is in it"
 
 ALONE_MOST = 1
-"""Lines that came alone, and were set apart on the canary's word, before another line has to be taken."""
+"""Rows that came alone, and were set apart on the canary's word, before another has to be taken."""
 
 UNPROVED_MOST = 32
-"""Lines that are asked about one by one before any has been taken: then it is not the lines."""
+"""Rows that are asked about one by one before any has been taken: then it is not the rows."""
 
 Refuse = Callable[[Stored, str], None]
 Suspect = tuple[Stored, WriteError]
+
+
+def writer_of(settings: Store) -> Writer:
+    """Return what writes to a store of this kind; nothing is asked of the store yet."""
+    return PostgresWriter(settings) if settings.kind == "postgresql" else LineWriter(settings)
 
 
 class _StoppedError(Exception):
@@ -51,8 +59,8 @@ class RemoteStore:
         refused: Ids of the measurements of the last write that were refused.
 
     Args:
-        writer: Where lines go.
-        site: Tag of every line.
+        writer: Where rows go.
+        site: Tag of every row.
         refuse: Called with a measurement that the store refuses, and why.
         rng: Source of jitter.
     """
@@ -146,7 +154,7 @@ class RemoteStore:
         parts = [rows]
         while parts:
             part = parts.pop()
-            error = self._send_lines([line(row, self._site) for row in part])
+            error = self._send(partial(self._writer.write, part, self._site))
             tried += 1
             if error is None:
                 taken = True
@@ -165,16 +173,16 @@ class RemoteStore:
         return suspects
 
     def _prove(self, error: WriteError) -> None:
-        """Raise that error unless the store takes a line that is right: a wrong address refuses this one, too."""
-        if self._send_lines([canary(self._site)]) is not None:
+        """Raise that error unless the store takes what is right: a wrong address refuses that, too."""
+        if self._send(partial(self._writer.prove, self._site)) is not None:
             raise error
 
-    def _send_lines(self, lines: Sequence[str]) -> WriteError | None:
-        """Write lines, again and again while the store is away; return why it refuses them, or None."""
+    def _send(self, write: Callable[[], None]) -> WriteError | None:
+        """Write, again and again while the store is away; return why it refuses that, or None."""
         attempt = 0
         while not self._stop.is_set():
             try:
-                self._writer.write(lines)
+                write()
             except WriteError as error:
                 if error.divisible:
                     return error

@@ -1,4 +1,4 @@
-"""Lines to a time-series store over HTTP, one request at a time, and what its answers mean."""
+"""What a writer to a store does; and lines over HTTP, one request at a time, and what a store's answers mean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 
 from config.secret import read_secret
 from config.settings import Store
-from gateway.historian.store_line import tags_of
+from gateway.historian.store_line import canary, line, tags_of
 from gateway.history.schema import Stored
 
 PRECISION = "ms"
@@ -75,10 +75,13 @@ class UndeletableError(WriteError):
 
 
 class Writer(Protocol):
-    """Something that takes lines; raises WriteError."""
+    """Something that takes measurements to a store; raises WriteError."""
 
-    def write(self, lines: Sequence[str]) -> None:
-        """Write lines; they are in the store when this returns, as far as it says."""
+    def write(self, rows: Sequence[Stored], site: str) -> None:
+        """Write measurements; they are in the store when this returns, as far as it says."""
+
+    def prove(self, site: str) -> None:
+        """Have the store take something that is right, always the same; raises WriteError where it refuses that too."""
 
     def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
         """Return which of these the store does not have; nothing if it cannot be asked such a thing."""
@@ -113,7 +116,15 @@ class LineWriter:
         )
         self._authorise()
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, rows: Sequence[Stored], site: str) -> None:
+        """Write one line for each measurement."""
+        self.write_lines([line(row, site) for row in rows])
+
+    def prove(self, site: str) -> None:
+        """Write the line that every store takes: a wrong address refuses this one, too."""
+        self.write_lines([canary(site)])
+
+    def write_lines(self, lines: Sequence[str]) -> None:
         """Write lines in one request."""
         store = self._settings
         if not self._met:
@@ -244,7 +255,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WriteError:
     page = "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
     answer = "a web page" if page else _message(body)
     if 300 <= status < 400:
-        answer = f"it sends us to {_plain(headers.get('Location', 'elsewhere')).rpartition('@')[2]}"
+        answer = f"it sends us to {plain(headers.get('Location', 'elsewhere')).rpartition('@')[2]}"
     advice = ADVICE.get(status, ADDRESS if 300 <= status < 400 or page else "")
     return WriteError(
         ": ".join(filter(None, (f"status {status}", answer, advice))), lasting=status in UNACCEPTABLE and not page,
@@ -258,17 +269,18 @@ def _message(body: bytes) -> str:
         text = fields.get("message") or fields.get("error") or ""
     except (ValueError, AttributeError):
         text = body[:LONGEST_REASON].decode("utf-8", "replace")
-    return _plain(str(text))
+    return plain(str(text))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return the beginning of what a store says, without control characters."""
     return "".join(c if c.isprintable() else " " for c in text[:LONGEST_REASON]).strip()
 
 
 def _in_words(error: Exception) -> str:
     if "SSL" in f"{type(error).__name__} {error}":
-        return _plain(f"TLS failed, check historian.store.url and the store's certificate: {error}")
-    return _plain(f"{type(error).__name__}: {error}")
+        return plain(f"TLS failed, check historian.store.url and the store's certificate: {error}")
+    return plain(f"{type(error).__name__}: {error}")
 
 
 _Key = tuple[frozenset[tuple[str, str]], int]

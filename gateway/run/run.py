@@ -185,7 +185,7 @@ class Gateway:
             self._manager.notify(STOPPING=1)
             audit.stopped(ended)
             await pairing.close()
-            await work.devices.close()
+            await work.close()
             closers = (outbox.flush, publisher.stop, preparation.close, commands.close, answers.close)
             await _end_all(*([recorder.close] if recorder else []), *closers)
 

@@ -25,6 +25,7 @@ from gateway.run.devices import Devices
 from gateway.run.worn_devices import WornDevices
 from gateway.status.answers import Answers
 from gateway.status.event_delays import EventDelays
+from gateway.status.home_assistant import HomeAssistant
 from gateway.status.notices import durable
 from gateway.status.progress import Progress
 from gateway.status.report import Report
@@ -66,6 +67,7 @@ class Work:
         self._recorder = recorder
         self._audit = audit
         self._event_delays = event_delays
+        self._home = HomeAssistant(settings, publisher.keep, publisher.publish_live)
         self._outbox = outbox
         self._ward: Ward = gateway.pipeline.ward
         self._sessions = _subjects(self._ward)
@@ -90,6 +92,11 @@ class Work:
         """Return a desk for whoever hands out sensors, with the radio and the devices of this gateway."""
         worn = WornDevices(self.devices, self._pipeline, self._report.states)
         return Desk(self._settings, ward=ward, open_radio=self.devices.open_radio, worn=worn)
+
+    async def close(self) -> None:
+        """Let go of the devices, and of what was announced to a home."""
+        await self.devices.close()
+        self._home.close(told=self._publisher.state().connected)
 
     async def tick(self) -> None:
         """Take every step of the pipeline as soon as its time is over."""
@@ -116,6 +123,7 @@ class Work:
             self._correct(end_ns, frames)  # before what has the new time already, and after what has not
             self._report.measured += len(measurements)
             self._report.reviews.add(measurements, time.monotonic())
+            self._home.add(measurements)
             self._event_delays.append(measurements, frames)
             for curves in self._pipeline.drain_curves():
                 payload = encode_curves(self._settings.site.gateway, curves, self._pipeline.origin.to_utc_us)
@@ -177,6 +185,7 @@ class Work:
             self._audit.look()
             self._publisher.set_status(cast("dict[str, Any]", status))
             self._gateway.on_status(status)
+            self._home.look(status)
             for name in self.progress.stuck_devices():
                 self._gateway.supervision.restart(name, "nothing has happened for too long")
             await asyncio.sleep(STATUS_S)

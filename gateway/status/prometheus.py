@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 AGAIN_S = 5.0
 """Between two tries to have a port that is taken."""
 PREFIX = "rehab_gateway_"
+DAY_S = 86_400.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -170,6 +171,21 @@ def _up(status: Status) -> Iterator[Sample]:
     yield {}, bool(status)
 
 
+def _info(status: Status) -> Iterator[Sample]:
+    if "gateway" in status:
+        yield {"gateway": status["gateway"], "simulated": str(status.get("simulated", False)).lower()}, 1
+
+
+def _occupied(status: Status) -> Iterator[Sample]:
+    if "slots" in status:
+        yield {}, len(status["slots"])
+
+
+def _certificates(status: Status) -> Iterator[Sample]:
+    for certificate in status.get("certificates", ()):
+        yield {"certificate": certificate["name"]}, certificate["days_left"] * DAY_S
+
+
 def _states(status: Status) -> Iterator[Sample]:
     for device in status.get("devices", ()):
         yield {**_labels(device), "state": device["state"]}, 1
@@ -225,6 +241,9 @@ _D = ("device", "slot")
 
 METRICS = (
     Exposed("up", "gauge", "1 once the gateway has made its first status", (), _up),
+    Exposed("info", "gauge", "1, with the name of the gateway, and whether it is simulated", ("gateway", "simulated"),
+            _info),
+    Exposed("beds_occupied", "gauge", "Beds with somebody in them", (), _occupied),
     Exposed("device_state", "gauge", "1 for the state that a device is in", (*_D, "state"), _states),
     Exposed("device_samples_total", "counter", "Samples received", _D, _of_devices("samples")),
     Exposed("device_samples_lost_total", "counter", "Samples known to be lost", _D, _of_devices("lost")),
@@ -272,6 +291,8 @@ METRICS = (
     Exposed("recorder_dropped_steps_total", "counter", "Steps that are not in the recording, by reason", ("reason",),
             _counted("reason", "recorder", "dropped")),
     Exposed("disk_free_bytes", "gauge", "Free on the disk of the data folder", (), _one("disk", "free_bytes")),
+    Exposed("disk_keep_free_bytes", "gauge", "Where recording stops, so that so much stays free", (),
+            _one("disk", "keep_free")),
     Exposed("machine_temperature_celsius", "gauge", "The hottest zone of the processor", (),
             _one("machine", "temperature_c")),
     Exposed("machine_undervoltage", "gauge", "1 while the power supply is too weak (Raspberry Pi)", (),
@@ -283,6 +304,8 @@ METRICS = (
     Exposed("clock_synchronised", "gauge", "1 while something keeps this computer's clock right", (),
             _one("clock", "synchronised")),
     Exposed("clock_steps_total", "counter", "How often this computer's clock was set", (), _one("clock", "steps")),
+    Exposed("certificate_left_seconds", "gauge", "Until a certificate ends; below 0 it has", ("certificate",),
+            _certificates),
     Exposed("radio_links", "gauge", "Devices that a Bluetooth adapter has, or is about to connect", ("adapter",),
             _of_adapters("links")),
     Exposed("radio_links_limit", "gauge", "How many it may have", ("adapter",), _of_adapters("limit")),

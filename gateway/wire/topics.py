@@ -41,6 +41,8 @@ TABLE = (
           "something staff should look at"),
     Topic("waveform", "waveform/<device>/<stream>", 0, False, "binary",
           "raw samples, only while somebody watches"),
+    Topic("home", "home/<slot>", 0, False, "JSON",
+          "the newest values of a bed, and of the gateway (_gateway), for Home Assistant; off by default"),
     Topic("stored", "stored", 1, True, "JSON",
           "the historian's receipt: everything up to this sequence number is stored"),
     Topic("stored-by", "stored/<historian>", 1, True, "JSON",
@@ -73,6 +75,10 @@ class Topics:
     def waveform(self, device: str = "+", stream: str = "+") -> str:
         """Raw samples of one stream, or of all."""
         return f"{self.prefix}/waveform/{device}/{stream}"
+
+    def home(self, slot: str = "+") -> str:
+        """The newest values of one slot for Home Assistant, or of all."""
+        return f"{self.prefix}/home/{slot}"
 
     def command(self, name: str = "+") -> str:
         """One command, or all."""

@@ -112,3 +112,30 @@ def test_a_secret_saved_by_an_editor_of_windows_is_the_same_secret(tmp_path: Pat
     path = tmp_path / "token"
     path.write_text(text, "utf-8-sig")
     assert read_secret(path) == "s3cret"
+
+
+def postgres(url: str, more: str = "") -> str:
+    return f'[historian.store]\nkind = "postgresql"\nurl = "{url}"\n{more}'
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1:5432", "postgresql://db.example", "postgresql://[::1]:5432/"])
+def test_an_address_of_postgresql_is_taken(tmp_path: Path, url: str) -> None:
+    assert problems_of(tmp_path, postgres(url, 'username = "rehab"\nca_file = "ca.pem"\n')) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (postgres("http://127.0.0.1:5432"), "must begin with postgresql://"),
+        (postgres("postgresql://127.0.0.1:5432/rehab"), "the address alone is wanted, postgresql://127.0.0.1:5432"),
+        (postgres("postgresql://u:secret@db"), "names a user or a password"),
+        (postgres("postgresql://"), "such as postgresql://127.0.0.1:5432"),
+        (store("postgresql://db"), "must begin with http:// or https://"),
+        (store("http://vm:1", 'username = "rehab"\n'), "historian.store.username is for kind = 'postgresql' alone"),
+        (store("http://vm:1", 'ca_file = "ca.pem"\n'), "historian.store.ca_file is for kind = 'postgresql' alone"),
+    ],
+)
+def test_what_is_wrong_with_a_store_of_this_kind_is_said(tmp_path: Path, text: str, reason: str) -> None:
+    found = problems_of(tmp_path, text)
+    assert reason in found
+    assert "secret" not in found

@@ -83,7 +83,7 @@ def test_each_example_loads(example: Path) -> None:
 
 
 def test_there_are_the_examples_that_the_docs_name() -> None:
-    assert {path.stem for path in EXAMPLES} >= {"demo", "ward", "external-broker", "influxdb"}
+    assert {path.stem for path in EXAMPLES} >= {"demo", "ward", "external-broker", "influxdb", "postgresql"}
 
 
 def test_a_good_file_gives_its_settings(tmp_path: Path) -> None:

@@ -53,6 +53,21 @@ ROWS = (
         {"historians": 2, "kills": 12, "hold_back_s": 5.0},
         {"historians": 3, "kills": 200, "hold_back_s": 60.0},
     ),
+    Row(
+        "shared-postgresql",
+        shared.shared_historians,
+        {"gateways": 2, "historians": 2, "kills": 12, "hold_back_s": 5.0, "store": "postgresql"},
+        {"gateways": 2, "historians": 3, "kills": 100, "hold_back_s": 60.0, "store": "postgresql"},
+    ),
+    *(
+        Row(
+            f"fleet-{store}",
+            shared.shared_historians,
+            {"gateways": 5, "rate": 500.0, "historians": 2, "kills": 4, "hold_back_s": 5.0, "store": store},
+            {"gateways": 20, "rate": 2000.0, "historians": 2, "kills": 20, "hold_back_s": 60.0, "store": store},
+        )
+        for store in ("victoriametrics", "postgresql")
+    ),
     Row("poison-unreadable", stores.poison, {"how": "unreadable"}, {"how": "unreadable"}),
     Row("poison-skipped", stores.poison, {"how": "future"}, {"how": "future"}),
     Row("links", links.bad_links, {"times": 5}, {"times": 20}),

@@ -1,4 +1,4 @@
-"""Several historians share the load and die at random instants."""
+"""Several historians share what gateways send, write into one store, and die at random instants."""
 
 from __future__ import annotations
 
@@ -9,76 +9,152 @@ import sqlite3
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tests.faults.chain import Process, wait_for
 from tests.faults.content import made
 from tests.faults.kills import PAUSE_S, QUIET_WITHIN_S
 from tests.faults.outcome import FIELDS, Outcome, Progress, promised
 from tests.faults.stores import in_store, store_section
-from tests.servers import Child, mosquitto_in, victoria_metrics_in, wait_until
+from tests.servers import PASSWORD, Child, mosquitto_in, postgresql, victoria_metrics_in, wait_until
+
+Kind = Literal["victoriametrics", "postgresql"]
 
 RATE = 300.0
+"""Measurements a second of all gateways together."""
+START_S = 120.0
+"""Until each of many gateways has made something, on a machine that has other things to do."""
 RESEND_AFTER_S = 5.0
 
 
-class Group:
-    """A generating gateway, and historians that share what it sends, around a mosquitto and a VictoriaMetrics."""
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """The store that all write into.
 
-    def __init__(self, folder: Path, broker: Child, store: Child, *, historians: int, hold_back_s: float) -> None:
-        self.outbox = folder / "outbox.db"
-        self.journal = folder / "journal"
-        self.histories = [folder / f"history-{i}.db" for i in range(historians)]
-        self.historians = []
-        head = (
-            f'[site]\nsite = "test"\ngateway = "faults"\ndata = "{folder}"\n'
-            f"[broker]\nembedded = false\nport = {broker.port}\n"
+    Attributes:
+        name: What it is called.
+        section: Lines of the configuration.
+        held: Returns how often it holds each number of a measurement.
+    """
+
+    name: str
+    section: str
+    held: Callable[[], dict[int, int]]
+
+
+@contextlib.contextmanager
+def remote_in(folder: Path, kind: Kind, hold_back_s: float) -> Iterator[Remote]:
+    """A real store with nothing in it."""
+    if kind == "victoriametrics":
+        with victoria_metrics_in(folder / "store") as store:
+            yield Remote(
+                "VictoriaMetrics", store_section(store, hold_back_s),
+                lambda: {number: len(times) for number, times in in_store(store.port).items()},
+            )  # fmt: skip
+        return
+    query = "SELECT value::bigint, count(*) FROM rehab_measurements WHERE site = 'test' GROUP BY 1"
+    with postgresql() as server:
+        password = folder / "password"
+        password.write_text(PASSWORD)
+        yield Remote(
+            "PostgreSQL",
+            f'[historian.store]\nkind = "postgresql"\nurl = "postgresql://127.0.0.1:{server.port}"\n'
+            f'username = "rehab"\ntoken_file = "{password}"\nhold_back_s = {hold_back_s}\n',
+            lambda: {int(number): int(times) for number, times in server.sql(query)},
         )
+
+
+class Group:
+    """Generating gateways, and historians that share what they send, around a mosquitto and a store."""
+
+    def __init__(
+        self, folder: Path, broker: Child, store: Remote, *, gateways: int, historians: int, rate: float
+    ) -> None:  # fmt: skip
+        self.histories = [folder / f"history-{i}.db" for i in range(historians)]
+        self.outboxes: list[Path] = []
+        self.journals: list[Path] = []
+        self.historians: list[Process] = []
+        self.gateways: list[Process] = []
         for i, history in enumerate(self.histories):
             config = folder / f"historian-{i}.toml"
             config.write_text(
-                f'{head}[historian]\nid = "h-{i}"\nshare = "ward"\ndatabase = "{history}"\nkeep_days = 100000\n'
-                + store_section(store, hold_back_s)
+                f'{head(f"at-historian-{i}", folder, broker)}[historian]\nid = "h-{i}"\nshare = "ward"\n'
+                f'database = "{history}"\nkeep_days = 100000\n{store.section}'
             )
             command = [sys.executable, "-m", "gateway", "historian", str(config)]
             self.historians.append(Process(f"historian-{i}", folder, command))
-        config = folder / "gateway.toml"
         names = ", ".join(f'"h-{i}"' for i in range(historians))
-        config.write_text(f"{head}[outbox]\nhistorians = [{names}]\n")
-        self.gateway = Process(
-            "gateway", folder,
-            [sys.executable, "-m", "tests.faults.load", str(config), str(self.journal), "1", "--rate", str(RATE),
-             "--resend-after", str(RESEND_AFTER_S)],
-        )  # fmt: skip
+        for run in range(1, gateways + 1):
+            name = f"faults-{run}"
+            data = folder / name
+            data.mkdir()
+            config = folder / f"{name}.toml"
+            config.write_text(f"{head(name, data, broker)}[outbox]\nhistorians = [{names}]\n")
+            self.outboxes.append(data / "outbox.db")
+            self.journals.append(data / "journal")
+            command = [sys.executable, "-m", "tests.faults.load", str(config), str(self.journals[-1]), str(run),
+                       "--rate", str(rate / gateways), "--resend-after", str(RESEND_AFTER_S)]  # fmt: skip
+            self.gateways.append(Process(name, folder, command))
 
     def start(self) -> None:
         """Start all; the historians first."""
         for historian in self.historians:
             historian.start()
         wait_until(lambda: all("connected" in historian.text() for historian in self.historians))
-        self.gateway.start()
+        for gateway in self.gateways:
+            gateway.start()
+        wait_until(lambda: all(promises(journal) for journal in self.journals), START_S)
+
+    def stop_making(self) -> None:
+        """Have nothing new made, and what was made until now sent on: that is promised too."""
+        for gateway in self.gateways:
+            gateway.end()
+        for gateway in self.gateways:
+            gateway.start("--most", "0")
 
     def end(self) -> None:
         """End all in good order."""
-        self.gateway.end()
-        for historian in self.historians:
-            historian.end()
+        for process in (*self.gateways, *self.historians):
+            process.end()
 
     def depth(self) -> int:
-        """Return how many measurements wait in the outbox."""
-        with contextlib.closing(sqlite3.connect(f"{self.outbox.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-            return int(db.execute("SELECT metrics + events + audits FROM state").fetchone()[0])
+        """Return how many measurements wait in the outboxes."""
+        return sum(map(waiting, self.outboxes))
+
+
+def promises(journal: Path) -> bool:
+    """Whether a gateway has promised anything yet."""
+    return journal.exists() and any(promised(journal).values())
+
+
+def head(gateway: str, data: Path, broker: Child) -> str:
+    """Return the lines that every configuration begins with."""
+    return (
+        f'[site]\nsite = "test"\ngateway = "{gateway}"\ndata = "{data}"\n'
+        f"[broker]\nembedded = false\nport = {broker.port}\n"
+    )
+
+
+def waiting(outbox: Path) -> int:
+    """Return how many measurements wait in an outbox."""
+    with contextlib.closing(sqlite3.connect(f"{outbox.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+        return int(db.execute("SELECT metrics + events + audits FROM state").fetchone()[0])
 
 
 def shared_historians(
-    folder: Path, *, historians: int, kills: int, hold_back_s: float, seed: int, progress: Progress
-) -> Outcome:
-    """Kill historians of a group, mostly one, sometimes all; in the end the outbox is empty and the store has all."""
-    outcome = Outcome(f"SIGKILL of one of {historians} historians that share")
+    folder: Path, *, historians: int, kills: int, hold_back_s: float, seed: int, progress: Progress, gateways: int = 1,
+    rate: float = RATE, store: Kind = "victoriametrics",
+) -> Outcome:  # fmt: skip
+    """Kill historians of a group, mostly one, sometimes all; in the end the outboxes are empty, the store has all."""
     rng = random.Random(seed)
     folder.mkdir()
-    with victoria_metrics_in(folder / "store") as store, mosquitto_in(folder / "broker") as broker:
-        group = Group(folder, broker, store, historians=historians, hold_back_s=hold_back_s)
+    with remote_in(folder, store, hold_back_s) as remote, mosquitto_in(folder / "broker") as broker:
+        several = f" what {gateways} gateways send" if gateways > 1 else ""
+        outcome = Outcome(f"SIGKILL of one of {historians} historians that share{several}, {remote.name}")
+        group = Group(folder, broker, remote, gateways=gateways, historians=historians, rate=rate)
         group.start()
         try:
             while outcome.times < kills:
@@ -92,22 +168,20 @@ def shared_historians(
                 outcome.times += len(victims)
                 progress(outcome.times / kills)
             began = time.monotonic()
-            group.gateway.end()
-            # The same run again, which makes nothing new: what was made until the end is promised too.
-            group.gateway.start("--most", "0")
+            group.stop_making()
             if not wait_for(lambda: group.depth() == 0, QUIET_WITHIN_S + 3 * hold_back_s):
                 outcome.notes.append(f"{group.depth()} measurements were never released")
             outcome.recovery_s = time.monotonic() - began
-            held = in_store(store.port)
+            held = remote.held()
         finally:
             group.end()
     compare(group, held, outcome)
     return outcome
 
 
-def compare(group: Group, held: dict[int, set[int]], outcome: Outcome) -> None:
+def compare(group: Group, held: dict[int, int], outcome: Outcome) -> None:
     """Hold the histories together, and the store, against what the outbox promised."""
-    promises = promised(group.journal)
+    promises = promised(*group.journals)
     outcome.made = sum(promises.values())
     found: Counter[tuple[str, int]] = Counter()
     contents: dict[tuple[str, int], int] = {}
@@ -127,10 +201,10 @@ def compare(group: Group, held: dict[int, set[int]], outcome: Outcome) -> None:
     outcome.stored = len(found) + len(records)
     lost = {(epoch, seq) for epoch, last in promises.items() for seq in range(1, last + 1)} - found.keys() - records
     outcome.lost = outcome.silent = len(lost) + len(set(contents.values()) - held.keys())
-    outcome.twice = len(found) - len(set(contents.values())) + sum(len(times) > 1 for times in held.values())
+    outcome.twice = len(found) - len(set(contents.values())) + sum(times > 1 for times in held.values())
     if not all(shares):
         outcome.notes.append(f"nothing was shared: {shares}")
-    for process in (group.gateway, *group.historians):
+    for process in (*group.gateways, *group.historians):
         outcome.notes += process.unclean()[:3]
     both = sum(n > 1 for n in found.values())
     outcome.remark = (

@@ -17,6 +17,7 @@ from config.wording import without_password
 from gateway.broker.certificates import explain, refusal
 from gateway.broker.link import LARGEST_PACKET, Incoming, Limits, Link
 from gateway.cli.doctor.finding import Finding
+from gateway.cli.doctor.postgresql import judge_postgresql
 from gateway.machine import facts
 
 ANSWER_S = 6.0  # a broker or store on a hospital network answers within this, or is not there for us
@@ -107,8 +108,8 @@ def judge_limits(where: str, limits: Limits, devices: int) -> Finding:
 
 def judge_store(store: Store | None) -> Finding | None:
     """The remote store answers and takes our token; nothing is written. None where none is configured."""
-    if store is None:
-        return None
+    if store is None or store.kind == "postgresql":
+        return judge_postgresql(store, without_password(store.url)) if store else None
     where = without_password(store.url)
     try:
         request = _nothing_to_write(store)

@@ -256,9 +256,11 @@ async def test_the_same_over_iotcore(tmp_path: Path) -> None:
     await broker.stop()
 
 
-def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", ["victoriametrics", "postgresql"])
+def test_kills_lose_and_double_nothing(tmp_path: Path, store: shared.Kind) -> None:
     outcome = shared.shared_historians(
-        tmp_path / "kills", historians=2, kills=5, hold_back_s=2.0, seed=3, progress=lambda _done: None
-    )
+        tmp_path / "kills", gateways=2, historians=2, kills=5, hold_back_s=2.0, seed=3, store=store,
+        progress=lambda _done: None,
+    )  # fmt: skip
     assert outcome.made > 0
     assert outcome.good, outcome

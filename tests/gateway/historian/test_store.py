@@ -178,7 +178,7 @@ def test_request_is_that_of_the_write_api(
     server: ThreadingHTTPServer, tmp_path: Path, kind: str, authorization: str
 ) -> None:
     writer = store(server, tmp_path, kind)
-    writer.write(["a,t=1 v=1 5", "a,t=2 v=2 5"])
+    writer.write_lines(["a,t=1 v=1 5", "a,t=2 v=2 5"])
     [(path, token, body)] = answers(server).seen
     assert urllib.parse.parse_qs(path.partition("?")[2]) == {"org": ["o"], "bucket": ["b"], "precision": ["ms"]}
     assert path.startswith("/api/v2/write?")
@@ -319,7 +319,7 @@ def test_what_says_yes_to_everything_is_no_influxdb(server: ThreadingHTTPServer,
     handler.do_GET = anything  # type: ignore[attr-defined]
     writer = store(server, tmp_path)
     with pytest.raises(WriteError, match="not from InfluxDB: what answers there is no such store") as refused:
-        writer.write(["a v=1 5"])
+        writer.write_lines(["a v=1 5"])
     assert not refused.value.divisible
     assert handler.seen == []
 
@@ -329,7 +329,7 @@ def test_what_says_yes_to_everything_is_no_influxdb(server: ThreadingHTTPServer,
         self.end_headers()
 
     handler.do_GET = ping  # type: ignore[attr-defined]
-    writer.write(["a v=1 5"])
+    writer.write_lines(["a v=1 5"])
     writer.close()
 
 
@@ -340,8 +340,10 @@ class Forgetful:
         self._keeps = keeps
         self._lines: Counter[str] = Counter()
 
-    def write(self, lines: Sequence[str]) -> None:
-        self._lines.update(lines)
+    def write(self, rows: Sequence[Stored], site: str) -> None:
+        self._lines.update(line(row, site) for row in rows)
+
+    def prove(self, site: str) -> None: ...
 
     def missing(self, rows: Sequence[Stored], site: str) -> list[Stored]:
         return [row for row in rows if not self._keeps(row, self._lines[line(row, site)])]
@@ -543,16 +545,18 @@ def test_pause_that_the_store_asks_for_is_kept(server: ThreadingHTTPServer, tmp_
     answers(server).status = staticmethod(lambda _: (429, {"Retry-After": "17"}))
     writer = store(server, tmp_path)
     with pytest.raises(WriteError) as refused:
-        writer.write(["a v=1 5"])
+        writer.write_lines(["a v=1 5"])
     assert (refused.value.retry_after_s, refused.value.lasting) == (17.0, False)
     writer.close()
 
 
 def test_stop_ends_a_write_that_waits(tmp_path: Path) -> None:
     class Down:
-        def write(self, lines: object) -> None:
+        def write(self, rows: object, site: str) -> None:
             tried.set()
             raise WriteError("down", lasting=False, retry_after_s=250)
+
+        def prove(self, site: str) -> None: ...
 
         def missing(self, rows: object, site: str) -> list[Stored]:
             return []

@@ -25,6 +25,8 @@ LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(?:,
 ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 
 STATUS: Any = {
+    "gateway": "gateway-1", "simulated": True, "slots": [{"id": "bay-a"}],
+    "certificates": [{"name": "broker.cert_file", "days_left": 2.5}],
     "devices": [
         {"id": "dot-1", "slot": "bay-a", "state": "streaming", "samples": 6000, "rate_hz": 60.0, "lost": 10,
          "resets": 0, "faults": {"truncated frame": 2}, "age_s": 0.1, "battery": 80.0,
@@ -100,6 +102,10 @@ def test_what_the_status_says_is_there_in_base_units() -> None:
     assert values[PREFIX + "publisher_connected", ()] == 0
     assert values[PREFIX + "notices_active", (("priority", "medium"),)] == 1
     assert values[PREFIX + "notices_active", (("priority", "low"),)] == 0
+    assert values[PREFIX + "info", (("gateway", "gateway-1"), ("simulated", "true"))] == 1
+    assert values[PREFIX + "beds_occupied", ()] == 1
+    assert values[PREFIX + "certificate_left_seconds", (("certificate", "broker.cert_file"),)] == 216_000
+    assert values[PREFIX + "disk_keep_free_bytes", ()] == 1 << 30
     assert kinds[PREFIX + "outbox_bytes"] == "gauge"
 
 
