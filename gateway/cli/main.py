@@ -269,14 +269,14 @@ def warm_up(
     *,
     gently: Annotated[bool, typer.Option("--gently", help="Leave the processor to others that want it.")] = False,
 ) -> None:
-    """Compile the signal processing for this processor, once, and keep it.
+    """Compile the signal processing for this processor, once, and keep it; what a package shipped is only loaded.
 
     'run' does the same while it measures heart rates, and loads in a second what is already there.
     """
     if gently:
         os.nice(GENTLY)  # before all else: what is loaded for compiling is as much work as a gateway's own start
-    from dsp.kernel import not_kept
-    from gateway.analysis.warm_up import PARTS, cache_folders
+    from dsp.kernel_cache import COMPILED, loaded, not_kept
+    from gateway.analysis.warm_up import PARTS, cache_folders, where
     from gateway.analysis.warm_up import warm_up as make_ready
 
     if only and only not in PARTS:
@@ -286,8 +286,8 @@ def warm_up(
         on_progress=lambda words: typer.echo(words, err=True),
         only=[only] if only else None,
     )
-    where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"
-    typer.echo(visible(f"ready after {seconds:.1f} s{where}"))
+    kept = f"kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else "not kept"
+    typer.echo(visible(f"ready after {seconds:.1f} s; {kept if loaded[COMPILED] else where()}"))
     if not_kept():
         raise typer.Exit(FAILURE)
 

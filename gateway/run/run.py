@@ -18,7 +18,7 @@ from typing import TypeVar
 from config.settings import Settings
 from gateway.analysis.needs import unready_frame
 from gateway.analysis.pipeline import Pipeline
-from gateway.analysis.warm_up import is_kept, needs, warm_up
+from gateway.analysis.warm_up import is_kept, needs, warm_up, where
 from gateway.audit.audit import Audit
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
@@ -361,6 +361,7 @@ def run(settings: Settings) -> None:
         ward = open_ward(settings)
         try:
             in_use = settings_of(settings, ward.state.in_force())
+            log.info("the signal processing is %s", where())
             if all(map(is_kept, needs(in_use))):  # else they are compiled while everything else works already
                 warm_up(settings=in_use, on_progress=show_progress)
             asyncio.run(serve(settings, lock, ward))

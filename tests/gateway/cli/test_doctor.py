@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 
 from config.settings import Broker, Device, Settings, Site, Slot
-from dsp.kernel import cache_base
 from gateway.cli.doctor.doctor import (
     MEGABYTE,
     Finding,
     examine,
     judge_bluetooth,
     judge_broker,
-    judge_cache,
+    Finding,
     judge_clock,
     judge_disk,
     judge_memory,
