@@ -113,13 +113,11 @@ def compile_kernels(home: Path) -> None:
     for target in TARGETS[platform.machine()]:
         print(f"package: compiling the signal processing for {target.name} (a minute, under emulation half an hour)")
         folder = home / "kernels" / target.name
-        show(home / "bin" / "python", "-P", "-m", "gateway", "warm-up", NUMBA_CPU_NAME=target.name, NUMBA_CPU_FEATURES="",
-             NUMBA_CACHE_DIR=str(folder), PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="1")  # fmt: skip
+        show(home / "bin" / "python", "-P", "-m", "gateway", "warm-up", NUMBA_CACHE_DIR=str(folder),
+             NUMBA_CPU_NAME=target.name, NUMBA_CPU_FEATURES="", PYTHONHASHSEED="0")  # fmt: skip
         for file in folder.rglob("*.nbc"):
             if ADDRESS in file.read_bytes():
-                raise BuildError(
-                    f"{file.name}: an array expression, which is compiled to another name each time: use a loop"
-                )
+                raise BuildError(f"{file.name}: an array expression, which has another name each time: write a loop")
     kept = [file.stat().st_size for file in (home / "kernels").rglob("*") if file.is_file()]
     print(f"package: {len(kept)} files of machine code, {sum(kept) / 1e6:.0f} MB", flush=True)
 

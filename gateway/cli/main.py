@@ -158,8 +158,9 @@ def replay(
     """Compute the measurements of recordings again.
 
     The same code as live, as fast as the machine can. The same bytes give the same
-    measurements, bit for bit; --against proves it. --config tries other settings of the
-    devices on the same bytes, and tells what they change.
+    measurements, bit for bit, and within 1e-12 on another kind of processor; --against
+    proves it. --config tries other settings of the devices on the same bytes, and tells
+    what they change.
     """
     from gateway.cli.replay import replay as replay_recordings
     from gateway.cli.replay_trial import replay_trial

@@ -28,6 +28,7 @@ from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
 from gateway.intake.frames import Origin, ward_frame
 from gateway.intake.steps import Ticker
+from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
 from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
@@ -267,6 +268,7 @@ class Gateway:
             origin_ns=self.origin.monotonic_ns,
             origin_us=self.origin.utc_us,
             version=version("rehab-gateway"),
+            arithmetic=arithmetic(),
         )
         path = folder / f"{self.settings.site.gateway}-{self._started.removesuffix('z')}.rgrec"
         recorder = Recorder(path, header, keep_free=keep_free(self.settings))
