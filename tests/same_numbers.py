@@ -9,6 +9,7 @@ A simulated walk is made once: sines of two machines are not the same, and only 
 
 from __future__ import annotations
 
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from dsp.kernel_cache import loaded, target
 from dsp.orientation.orientation import Orientation
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin
+from gateway.machine.arithmetic import arithmetic
 from gateway.recordings.comparison import RELATIVE
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.recordings.replay import Replay
@@ -101,7 +103,7 @@ def _of_operators(samples: dict[str, NDArray[np.float64]]) -> Outputs:
     legs = ("left_shank", "left_thigh")
     segments = [joints.attach("shank", RATE_HZ), joints.attach("thigh", RATE_HZ)]
     joints.join("knee", segments[1], segments[0])
-    rows = np.concatenate([np.arange(n) + PLACEMENTS.index(place) * n for place in legs])  # type: ignore[arg-type]
+    rows = np.concatenate([np.arange(n) + PLACEMENTS.index(place) * n for place in legs])
     pair = Batch(np.array(segments), np.array([0, n, 2 * n]), index[rows], acc[rows], gyr[rows])
     angles = joints.process(pair, index[rows] / RATE_HZ, np.ascontiguousarray(whole_body[rows]))
     return {"orientation of a body": whole_body} | _columns("knee angles", angles)
@@ -185,7 +187,9 @@ def main() -> int:
         found = outputs(Path(first))
         np.savez(rest[0], **found)  # type: ignore[arg-type] # numpy's stubs take the names for its options
         count = sum(len(values) for values in found.values())
-        sys.stdout.write(f"{len(found)} outputs, {count} rows; kernels for {target()}: {dict(loaded)}\n")
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sys.stdout.write(f"{len(found)} outputs, {count} rows, on {arithmetic()}\n")
+        sys.stdout.write(f"kernels for {target()}: {dict(loaded)}; {peak_mb:.0f} MB at most\n")
     else:
         one, other = (dict(np.load(path)) for path in (first, rest[0]))
         apart, where, differing = furthest(one, other)

@@ -148,7 +148,7 @@ def test_how_far_apart_two_runs_are() -> None:
         ({"start_us": live[2].start_us + 2}, math.inf), ({"value": None}, math.inf), ({"n": 8}, math.inf),
         ({"quality": "invalid"}, math.inf),
     ):  # fmt: skip
-        moved = [*live[:2], replace(live[2], **other), *live[3:]]  # type: ignore[arg-type] # fields of several types
+        moved = [*live[:2], replace(live[2], **other), *live[3:]]
         assert furthest_apart(live, moved) == pytest.approx(apart, rel=1.0)
     assert furthest_apart(live, live[:4]) == math.inf
 
