@@ -29,8 +29,7 @@ from typing import Any, Final
 import llvmlite.binding
 import numba
 import numpy as np
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
-from numba.core.caching import _Cache as AnyCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, UserProvidedCacheLocator
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 from numba.core.runtime import _nrt_python
 
@@ -147,7 +146,7 @@ def make_independent_of_place(function: FunctionType) -> Path:
     return package
 
 
-class Tiers(AnyCache):  # type: ignore[misc] # numba is untyped
+class Tiers(NullCache):  # type: ignore[misc] # numba is untyped
     """What numba asks for the machine code of a function: first what was shipped, then what was kept.
 
     Args:
@@ -189,12 +188,6 @@ class Tiers(AnyCache):  # type: ignore[misc] # numba is untyped
         """Forget what was kept."""
         if self._kept is not None:
             self._kept.flush()
-
-    def enable(self) -> None:
-        """It always is."""
-
-    def disable(self) -> None:
-        """It never is."""
 
 
 class _Tier(FunctionCache):  # type: ignore[misc] # numba is untyped

@@ -13,12 +13,18 @@ from gateway.cli.doctor.kernels import judge_kernels
 PACKAGES = (kernel_cache.PACKAGE, warm_up.HERE)
 
 
+@pytest.fixture(autouse=True)
+def base(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the folder where a package would have its kernels; it is not there, as in a checkout."""
+    folder = tmp_path / "shipped"
+    monkeypatch.setattr(kernel_cache, "shipped_base", lambda: folder)
+    monkeypatch.setattr("gateway.cli.doctor.kernels.shipped_base", lambda: folder)
+    return folder
+
+
 @pytest.fixture
-def shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return where the kernels of this program would be in a package: two of them, and the marks of all parts."""
-    base = tmp_path / "shipped"
-    monkeypatch.setattr(kernel_cache, "shipped_base", lambda: base)
-    monkeypatch.setattr("gateway.cli.doctor.kernels.shipped_base", lambda: base)
+def shipped(monkeypatch: pytest.MonkeyPatch, base: Path) -> Path:
+    """Return that folder with the kernels of this program: two of them, and the marks of all parts."""
     for package in PACKAGES:
         folder = base / kernel_cache.target() / kernel_cache.folder_name(package)
         folder.mkdir(parents=True)

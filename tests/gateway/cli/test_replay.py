@@ -130,8 +130,10 @@ def test_the_last_digit_may_be_another_on_another_machine_and_on_no_other_accoun
     history.write_bytes(run[1].read_bytes())
     with closing(sqlite3.connect(history)) as database, database:
         database.execute("UPDATE measurements SET value = value * (1.0 + 4e-16) WHERE value > 1")
-    reader = RecordingReader(run[0])
-    with RecordingWriter(recording, replace(reader.header, arithmetic=computed_on)) as writer:
+    with (
+        closing(RecordingReader(run[0])) as reader,
+        RecordingWriter(recording, replace(reader.header, arithmetic=computed_on)) as writer,
+    ):
         for end_ns, frames_of_step in reader.blocks():
             writer.step(end_ns, frames_of_step)
     done = replay(str(recording), "--against", str(history))
