@@ -1,9 +1,9 @@
 """Make the Debian package of this Debian and this processor: ``make package``; it comes to lie in ``dist/``.
 
 Everything that runs is in it, below ``/opt/rehab-gateway/<version>``: an environment of Debian's own Python with the
-locked packages, the gateway, the simulators and the plotting library. An installation needs no network, no compiler and
-no npm. The same commit makes the same package, bit by bit: times are those of the commit, paths those of the
-installed system.
+locked packages, the gateway, the simulators, the plotting library, and the signal processing as machine code for each
+kind of processor that may run it. An installation needs no network, no compiler and no npm. The same commit makes the
+same package, bit by bit: times are those of the commit, paths those of the installed system.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import argparse
 import gzip
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+from dsp.processor import TARGETS
 from installer import bill_of_materials
 from installer.contents import ContentsError
 from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
@@ -31,6 +33,8 @@ UNITS = ("*.service", "*.timer", "*.service.d/*.conf")
 """What of the deployment's files is systemd's."""
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
+ADDRESS = b"__numba_array_expr_0x"
+"""What numba names after where it was in memory."""
 DESCRIPTION = """Edge telemetry gateway for rehabilitation devices
  Reads exoskeletons and wearables over Bluetooth and serial ports, measures gait
  and health, and hands every number over MQTT to a time-series store, with live
@@ -50,6 +54,14 @@ def run(*command: str | Path, **environment: str) -> str:
     if done.returncode:
         raise BuildError(f"{' '.join(map(str, command[:4]))} …: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout.strip()
+
+
+def show(*command: str | Path, **environment: str) -> None:
+    """Run a program whose words are shown as they come. Raises BuildError."""
+    sys.stdout.flush()
+    done = subprocess.run(list(map(str, command)), env=os.environ | environment, cwd="/", check=False)
+    if done.returncode:
+        raise BuildError(f"{' '.join(map(str, command))} ended with {done.returncode}")
 
 
 def release() -> str:
@@ -96,6 +108,23 @@ def compile_sources(home: Path, tree: Path) -> None:
     """
     run(home / "bin" / "python", "-m", "compileall", "-q", "-s", tree, "-p", "/", "--invalidation-mode",
         "unchecked-hash", home / "lib", PYTHONHASHSEED="0")  # fmt: skip
+
+
+def compile_kernels(home: Path) -> None:
+    """Compile the signal processing, once for each kind of processor that `dsp.processor` ships for.
+
+    One process compiles one part after the other: numba numbers the functions as they come.
+    """
+    for target in TARGETS[platform.machine()]:
+        print(f"package: compiling the signal processing for {target.name} (a minute, under emulation half an hour)")
+        folder = home / "kernels" / target.name
+        show(home / "bin" / "python", "-P", "-m", "gateway", "warm-up", NUMBA_CACHE_DIR=str(folder),
+             NUMBA_CPU_NAME=target.name, NUMBA_CPU_FEATURES="", PYTHONHASHSEED="0")  # fmt: skip
+        for file in folder.rglob("*.nbc"):
+            if ADDRESS in file.read_bytes():
+                raise BuildError(f"{file.name}: an array expression, which has another name each time: write a loop")
+    kept = [file.stat().st_size for file in (home / "kernels").rglob("*") if file.is_file()]
+    print(f"package: {len(kept)} files of machine code, {sum(kept) / 1e6:.0f} MB", flush=True)
 
 
 def lay_out_system(tree: Path, number: str) -> None:
@@ -173,6 +202,7 @@ def build(out: Path, work: Path) -> Path:
     lay_out_environment(home, next(wheels.glob("*.whl")))
     forget_this_machine(home, installed)
     compile_sources(home, tree)
+    compile_kernels(home)
     bill_of_materials.place(home, tree, out, number, PROGRAMS)
     ship_keys(home)
     lay_out_system(tree, number)

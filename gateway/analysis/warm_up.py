@@ -1,6 +1,7 @@
 """Compile every kernel once, or load it from the cache, so that the first patient does not wait for a compiler.
 
-The cache (see `dsp.kernel`) belongs to one processor, one Python and one version of the sources.
+What a package ships (see `dsp.kernel_cache`) is only loaded. What is kept on a machine belongs to one processor, one
+Python and one version of the sources.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-import llvmlite.binding
 import numba
 import numpy as np
 
 from config.settings import Settings
-from dsp import kernel
+from dsp import kernel_cache
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.needs import CLOCKS, needs_of
 from gateway.analysis.operators import numbered
 from gateway.machine.garbage import leave_alone
 
+HERE: Final = Path(__file__).parent  # of the package whose kernels these are, beside those of dsp
 RATE_HZ = 100.0
 SAMPLES = 10
 ADVICE = "set NUMBA_CACHE_DIR to a folder of this user"
@@ -70,7 +71,7 @@ def warm_up(
                 on_ready(name, now - last)
             last = now
     note_ready(parts)
-    if on_progress is not None and (why := kernel.not_kept()):
+    if on_progress is not None and (why := kernel_cache.not_kept()):
         on_progress(f"the signal processing cannot be kept ({why}): each start compiles it again; {ADVICE}")
     leave_alone()  # the compiler's many objects
     return time.perf_counter() - begun
@@ -85,10 +86,10 @@ def make_ready(name: str) -> None:
 def note_ready(names: Collection[str]) -> None:
     """Note that some of `PARTS` are ready here, and for the next process that they are kept, if they are."""
     _ready.update(names)
-    for mark in filter(None, map(_mark, names)):
-        if not kernel.not_kept():
+    for name in names:
+        if not is_kept(name) and (folder := kernel_cache.cache_folder(HERE)) and not kernel_cache.not_kept():
             with suppress(OSError):
-                mark.touch()
+                (folder / _mark(name)).touch()
 
 
 def ready_here() -> AbstractSet[str]:
@@ -96,10 +97,16 @@ def ready_here() -> AbstractSet[str]:
     return PARTS.keys() if numba.config.DISABLE_JIT else _ready
 
 
+def is_shipped(name: str) -> bool:
+    """Whether one of `PARTS` was compiled for processors like this one when the program was packed."""
+    folder = kernel_cache.shipped_folder(HERE)
+    return folder is not None and (folder / _mark(name)).exists()
+
+
 def is_kept(name: str) -> bool:
-    """Whether one of `PARTS` was compiled for this processor before, and only has to be loaded."""
-    mark = _mark(name)
-    return mark is not None and mark.exists()
+    """Whether one of `PARTS` was shipped, or compiled for this processor before, and only has to be loaded."""
+    folder = kernel_cache.cache_folder(HERE)
+    return is_shipped(name) or (folder is not None and (folder / _mark(name)).exists())
 
 
 def can_keep() -> bool:
@@ -111,15 +118,10 @@ def can_keep() -> bool:
     return bool(folders) and all(os.access(folder, os.W_OK) for folder in folders)
 
 
-def _mark(name: str) -> Path | None:
-    """Return the empty file that says that a part was compiled: for this processor and place, beside what it calls.
-
-    numba looks for what it kept by where the code is: the same version in another folder is compiled anew.
-    """
-    folder = kernel.cache_folder(Path(__file__).parent)
-    processor = f"{llvmlite.binding.get_host_cpu_name()} {llvmlite.binding.get_host_cpu_features().flatten()}"
-    number = hashlib.sha256(f"{processor} {kernel.PACKAGE}".encode()).hexdigest()[:16]
-    return folder and folder / f"{name.replace(' ', '-')}-{sys.implementation.cache_tag}-{number}.ready"
+def _mark(name: str) -> str:
+    """Return the name of the empty file, beside the kernels, that says that a part was compiled for this processor."""
+    number = hashlib.sha256(kernel_cache.compiled_for().encode()).hexdigest()[:16]
+    return f"{name.replace(' ', '-')}-{sys.implementation.cache_tag}-{number}.ready"
 
 
 @contextmanager
@@ -150,8 +152,21 @@ def needs(settings: Settings) -> set[str]:
 
 def cache_folders() -> list[Path]:
     """Return where compiled kernels are kept; nowhere, where this user has no place for them."""
-    folders = (kernel.cache_folder(), kernel.cache_folder(Path(__file__).parent))
+    folders = (kernel_cache.cache_folder(), kernel_cache.cache_folder(HERE))
     return [folder for folder in folders if folder is not None]
+
+
+def where() -> str:
+    """Return in a sentence what this process's kernels are made for, and where they come from."""
+    made_for = kernel_cache.target()
+    shipped = [name for name in PARTS if is_shipped(name)]
+    if not shipped:
+        return f"made on this machine for its processor, kept in {kernel_cache.cache_base() or 'memory'}"
+    folder = kernel_cache.shipped_base() / made_for
+    if len(shipped) < len(PARTS):
+        missing = ", ".join(name for name in PARTS if name not in shipped)
+        return f"made for {made_for}, shipped in {folder}; made on this machine: {missing}"
+    return f"made for {made_for}, shipped in {folder}"
 
 
 def _clocks() -> None:

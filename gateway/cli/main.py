@@ -169,8 +169,9 @@ def replay(
     """Compute the measurements of recordings again.
 
     The same code as live, as fast as the machine can. The same bytes give the same
-    measurements, bit for bit; --against proves it. --config tries other settings of the
-    devices on the same bytes, and tells what they change.
+    measurements, bit for bit, and within 1e-12 on another kind of processor; --against
+    proves it. --config tries other settings of the devices on the same bytes, and tells
+    what they change.
     """
     from gateway.cli.replay import replay as replay_recordings
     from gateway.cli.replay_trial import replay_trial
@@ -282,14 +283,14 @@ def warm_up(
     *,
     gently: Annotated[bool, typer.Option("--gently", help="Leave the processor to others that want it.")] = False,
 ) -> None:
-    """Compile the signal processing for this processor, once, and keep it.
+    """Compile the signal processing for this processor, once, and keep it; what a package shipped is only loaded.
 
     'run' does the same while it measures heart rates, and loads in a second what is already there.
     """
     if gently:
         os.nice(GENTLY)  # before all else: what is loaded for compiling is as much work as a gateway's own start
-    from dsp.kernel import not_kept
-    from gateway.analysis.warm_up import PARTS, cache_folders
+    from dsp.kernel_cache import COMPILED, loaded, not_kept
+    from gateway.analysis.warm_up import PARTS, cache_folders, where
     from gateway.analysis.warm_up import warm_up as make_ready
 
     if only and only not in PARTS:
@@ -299,8 +300,8 @@ def warm_up(
         on_progress=lambda words: typer.echo(words, err=True),
         only=[only] if only else None,
     )
-    where = f"; kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else ", and not kept"
-    typer.echo(visible(f"ready after {seconds:.1f} s{where}"))
+    kept = f"kept in {', '.join(map(str, cache_folders()))}" if not not_kept() else "not kept"
+    typer.echo(visible(f"ready after {seconds:.1f} s; {kept if loaded[COMPILED] else where()}"))
     if not_kept():
         raise typer.Exit(FAILURE)
 

@@ -213,7 +213,9 @@ def _fit(c: Any) -> None:
     for i in range(n):
         above[i] = c.point_delay_s[i] - skew * (c.point_s[i] - middle)
     offset = above.min()
-    spread = np.median(above - offset) if n > 1 else FIRST_UNCERTAINTY_S
+    for i in range(n):  # one by one: of an array expression numba makes a function with another name each time
+        above[i] -= offset
+    spread = np.median(above) if n > 1 else FIRST_UNCERTAINTY_S
     c.reference_s = middle
     c.offset_s = offset
     c.skew = skew

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dsp.catalogue import CATALOGUE
 from gateway.model.measurement import Measurement
@@ -13,6 +14,11 @@ from gateway.model.measurement import Measurement
 SAME_EVENT_US = 150_000
 """Two measurements whose windows end closer than this are of the same event: steps are never less than 0.3 s apart."""
 MICRO = 1_000_000
+RELATIVE = 1e-12
+"""Within which two processors compute the same value, of the value or of one unit, whichever is more. What was measured
+of it, and why it is not nothing: docs/reproduce.md, section 3."""
+TIME_US = 1
+"""And the same instant: a difference far below that may be rounded to the neighbouring microsecond."""
 
 Key = tuple[str, str, str]
 Pair = tuple[Measurement, Measurement]
@@ -59,6 +65,28 @@ def compare_runs(recorded: Iterable[Measurement], tried: Iterable[Measurement]) 
     """Return a row for each bed, metric and side that either run has, in this order."""
     ours, theirs = _groups(recorded), _groups(tried)
     return [_row(key, ours.get(key, []), theirs.get(key, [])) for key in sorted(ours.keys() | theirs.keys())]
+
+
+def furthest_apart(one: Sequence[Measurement], other: Sequence[Measurement]) -> float:
+    """Return the largest difference of two values, relative as `RELATIVE` is.
+
+    Infinite where the runs differ in anything but the last digits of values and of instants.
+    """
+    if len(one) != len(other):
+        return math.inf
+    return max((_relative(a, b) for a, b in zip(one, other, strict=True)), default=0.0)
+
+
+def _relative(a: Measurement, b: Measurement) -> float:
+    if a == b:
+        return 0.0
+    alike = replace(a, value=b.value, start_us=b.start_us, end_us=b.end_us, sync_ms=b.sync_ms)
+    moved_us = max(abs(a.start_us - b.start_us), abs(a.end_us - b.end_us))
+    if alike != b or moved_us > TIME_US or (a.value is None, a.sync_ms is None) != (b.value is None, b.sync_ms is None):
+        return math.inf
+    numbers = ((a.value, b.value), (a.sync_ms, b.sync_ms))
+    apart = (abs(x - y) / max(abs(x), abs(y), 1.0) for x, y in numbers if x is not None and y is not None)
+    return max(apart, default=0.0)
 
 
 def pair(recorded: Sequence[Measurement], tried: Sequence[Measurement]) -> list[Pair]:

@@ -47,6 +47,7 @@ class Header:
         origin_ns: Monotonic time that is second 0 of the pipeline.
         origin_us: UTC at that instant, microseconds.
         version: Version of the product that recorded.
+        arithmetic: What computed the run (`gateway.machine.arithmetic`); empty where that is not known.
     """
 
     settings: dict[str, Any]
@@ -54,6 +55,7 @@ class Header:
     origin_ns: int
     origin_us: int
     version: str
+    arithmetic: str = ""
 
 
 class RecordingWriter:
@@ -186,7 +188,12 @@ class RecordingReader:
         except (TypeError, ValueError):
             raise RecordingError(f"{self.path}: the header is not one that this program reads") from None
         numbers = type(header.origin_ns) is int and type(header.origin_us) is int
-        if not (numbers and isinstance(header.settings, dict) and isinstance(header.sessions, dict)):
+        if not (
+            numbers
+            and isinstance(header.arithmetic, str)
+            and isinstance(header.settings, dict)
+            and isinstance(header.sessions, dict)
+        ):
             raise RecordingError(f"{self.path}: the header is not one that this program reads")
         return header
 

@@ -26,6 +26,7 @@ class Replay:
         path: The recording.
         settings: The configuration of the recorded run, with what is tried.
         pipeline: The pipeline that the recording is fed to.
+        arithmetic: What computed the recorded run; empty where that is not known.
         sessions: Ids of the sessions that were in force in the run, as far as it has been replayed.
 
     Raises:
@@ -36,6 +37,7 @@ class Replay:
         self.path = path
         self._reader = RecordingReader(path)
         header = self._reader.header
+        self.arithmetic = header.arithmetic
         self._trial = trial
         recorded = Settings.model_validate(header.settings)
         ward = ward_of(recorded, header.sessions)

@@ -18,7 +18,7 @@ from typing import TypeVar
 from config.settings import Settings
 from gateway.analysis.needs import unready_frame
 from gateway.analysis.pipeline import Pipeline
-from gateway.analysis.warm_up import is_kept, needs, warm_up
+from gateway.analysis.warm_up import is_kept, needs, warm_up, where
 from gateway.audit.audit import Audit
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
@@ -28,6 +28,7 @@ from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
 from gateway.intake.frames import Origin, ward_frame
 from gateway.intake.steps import Ticker
+from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
 from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
@@ -267,6 +268,7 @@ class Gateway:
             origin_ns=self.origin.monotonic_ns,
             origin_us=self.origin.utc_us,
             version=version("rehab-gateway"),
+            arithmetic=arithmetic(),
         )
         path = folder / f"{self.settings.site.gateway}-{self._started.removesuffix('z')}.rgrec"
         recorder = Recorder(path, header, keep_free=keep_free(self.settings))
@@ -361,6 +363,7 @@ def run(settings: Settings) -> None:
         ward = open_ward(settings)
         try:
             in_use = settings_of(settings, ward.state.in_force())
+            log.info("the signal processing is %s", where())
             if all(map(is_kept, needs(in_use))):  # else they are compiled while everything else works already
                 warm_up(settings=in_use, on_progress=show_progress)
             asyncio.run(serve(settings, lock, ward))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import orjson
 from rich.table import Table
@@ -14,9 +13,9 @@ from rich.text import Text
 from config.settings import Device, Settings
 from drivers.registry import load_driver
 from drivers.transport.placement import DEFAULT_LINKS
-from dsp.kernel import cache_base
 from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users
 from gateway.cli.doctor.finding import Finding, State
+from gateway.cli.doctor.kernels import judge_kernels
 from gateway.cli.doctor.network import judge_listening
 from gateway.cli.doctor.ports import judge_ports
 from gateway.cli.doctor.services import judge_broker, judge_dashboard, judge_store
@@ -59,7 +58,7 @@ def examine(settings: Settings | None) -> list[Finding]:
         judge_clock(facts.clock()),
         judge_disk(facts.disk(defaults.site.data), defaults.outbox.max_megabytes * MEGABYTE),
         judge_broker(defaults),
-        judge_cache(cache_base()),
+        judge_kernels(),
     ]
     if settings is not None:
         files = (judge_data(settings), judge_certificates(settings), judge_users(settings.dashboard.users_file))
@@ -161,18 +160,6 @@ def judge_disk(disk: Disk, outbox_bytes: int) -> Finding:
     if disk.fsync_s > FSYNC_GOOD_S:
         return Finding("disk", "warn", found, "Slow: raise outbox.commit_ms, or use a solid-state disk.")
     return Finding("disk", "ok", found)
-
-
-def judge_cache(folder: Path | None) -> Finding:
-    """The compiled kernels can be kept, so that only the first start waits for the compiler."""
-    advice = "Every start would compile for minutes: set NUMBA_CACHE_DIR to a folder of this user."
-    if folder is None:
-        return Finding("kernel cache", "warn", "this user has no home folder", advice)
-    if not facts.writable(folder):
-        if any(folder.rglob("*.nbi")):
-            return Finding("kernel cache", "ok", f"{folder}, to be read only")
-        return Finding("kernel cache", "warn", f"{folder} is not writable", advice)
-    return Finding("kernel cache", "ok", str(folder))
 
 
 def show(findings: Sequence[Finding], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Device, Placement, Settings, Slot
-from dsp.kernel import cache_folder
+from dsp.kernel_cache import cache_folder, folder_name
 from gateway.analysis.warm_up import PARTS, needs, warm_up
 
 ROOT = Path(__file__).parents[3]
@@ -116,7 +116,7 @@ def test_only_what_is_attached_is_made_ready() -> None:
 
 def test_the_cache_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    folders = [cache_folder.__wrapped__(), cache_folder.__wrapped__(ROOT / "gateway/clocks")]
+    folders = [cache_folder(), cache_folder(ROOT / "gateway/clocks")]
     assert [folder and folder.parent for folder in folders] == [tmp_path, tmp_path]
     assert folders[0] != folders[1]
 
@@ -125,11 +125,11 @@ def test_kernels_of_other_source_are_kept_apart(tmp_path: Path) -> None:
     """An edit of a kernel's file, or of a file that it calls into, is never answered with old machine code."""
     (tmp_path / "one.py").write_text("@kernel\ndef f(): ...\n", "utf-8")
     (tmp_path / "other.py").write_text("no kernels in here", "utf-8")
-    first = cache_folder.__wrapped__(tmp_path)
+    first = folder_name.__wrapped__(tmp_path)
     (tmp_path / "other.py").write_text("and none now", "utf-8")
-    assert cache_folder.__wrapped__(tmp_path) == first
+    assert folder_name.__wrapped__(tmp_path) == first
     (tmp_path / "one.py").write_text("@kernel\ndef f(): return 1\n", "utf-8")
-    assert cache_folder.__wrapped__(tmp_path) != first
+    assert folder_name.__wrapped__(tmp_path) != first
 
 
 def test_kernels_in_rooms_of_a_package_are_kept_apart_too(tmp_path: Path) -> None:
@@ -140,12 +140,12 @@ def test_kernels_in_rooms_of_a_package_are_kept_apart_too(tmp_path: Path) -> Non
         (folder / "__init__.py").write_text("", "utf-8")
     source = package / "room" / "one.py"
     source.write_text("@kernel\ndef f(): ...\n", "utf-8")
-    first = cache_folder.__wrapped__(package)
-    assert cache_folder.__wrapped__(package / "room") == first
+    first = folder_name.__wrapped__(package)
+    assert folder_name.__wrapped__(package / "room") == first
     source.write_text("@kernel\ndef f(): return 1\n", "utf-8")
-    second = cache_folder.__wrapped__(package)
+    second = folder_name.__wrapped__(package)
     source.rename(package / "one.py")
-    assert len({first, second, cache_folder.__wrapped__(package)}) == 3
+    assert len({first, second, folder_name.__wrapped__(package)}) == 3
 
 
 def test_who_waits_learns_what_is_being_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

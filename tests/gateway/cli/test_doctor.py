@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from config.settings import Broker, Device, Settings, Site, Slot
-from dsp.kernel import cache_base
 from gateway.cli.doctor.doctor import (
     MEGABYTE,
     Finding,
     examine,
     judge_bluetooth,
     judge_broker,
-    judge_cache,
     judge_clock,
     judge_disk,
     judge_memory,
@@ -181,13 +179,6 @@ def test_a_broker_elsewhere_must_answer(mosquitto: Child) -> None:
     assert (finding.state, "did not answer" in finding.found) == ("fail", True)
 
 
-def test_no_folder_for_compiled_kernels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
-    assert judge_cache(cache_base()) == Finding("kernel cache", "ok", str(tmp_path / "kernels"))
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "/proc/kernels")
-    assert judge_cache(cache_base()).state == "warn"
-
-
 def test_everything_that_is_not_ok_comes_with_advice() -> None:
     findings = [
         judge_processor(Processor("armv7l", 32, 1, (3, 9))),
@@ -195,7 +186,6 @@ def test_everything_that_is_not_ok_comes_with_advice() -> None:
         judge_memory(0),
         judge_clock(Clock(False, 0)),
         judge_disk(Disk("var", 0, None), 1),
-        judge_cache(None),
     ]
     assert all(finding.state != "ok" and finding.advice.endswith(".") for finding in findings)
     assert verdict(findings) == "This machine cannot do the job yet: processor, python, memory, disk."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +21,10 @@ from gateway.cli.replay import compare
 from gateway.history.history import History
 from gateway.intake.frames import STEP_NS, Origin
 from gateway.intake.intake import CONNECTED
+from gateway.machine.arithmetic import arithmetic
 from gateway.model.measurement import Measurement
-from gateway.recordings.recording import Header, RecordingWriter
+from gateway.recordings.comparison import furthest_apart
+from gateway.recordings.recording import Header, RecordingReader, RecordingWriter
 from gateway.wire.payload import Message
 from tests.gateway.samples import ward
 
@@ -108,6 +112,47 @@ def test_one_changed_bit_is_found(run: tuple[Path, Path, int], tmp_path: Path) -
     done = replay(str(run[0]), "--against", str(altered))
     assert done.returncode == 1
     assert f"Measurement {seq} (" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("computed_on", "status", "words"),
+    [
+        ("riscv64 another, glibc 2.36, numpy 2.4.6", 0, "The same within 1e-12 with"),
+        (arithmetic(), 1, "were computed on this very machine"),
+        ("", 1, "were computed on a machine that the recording does not name"),
+    ],
+    ids=["another machine", "this machine", "not known"],
+)
+def test_the_last_digit_may_be_another_on_another_machine_and_on_no_other_account(
+    run: tuple[Path, Path, int], tmp_path: Path, computed_on: str, status: int, words: str
+) -> None:
+    recording, history = tmp_path / "run.rgrec", tmp_path / "history.db"
+    history.write_bytes(run[1].read_bytes())
+    with closing(sqlite3.connect(history)) as database, database:
+        database.execute("UPDATE measurements SET value = value * (1.0 + 4e-16) WHERE value > 1")
+    with (
+        closing(RecordingReader(run[0])) as reader,
+        RecordingWriter(recording, replace(reader.header, arithmetic=computed_on)) as writer,
+    ):
+        for end_ns, frames_of_step in reader.blocks():
+            writer.step(end_ns, frames_of_step)
+    done = replay(str(recording), "--against", str(history))
+    said = " ".join(done.stdout.split())
+    assert (done.returncode, words in said) == (status, True), done.stdout + done.stderr
+
+
+def test_how_far_apart_two_runs_are() -> None:
+    live = ward(5)
+    value = live[2].value
+    assert value
+    for other, apart in (
+        ({"value": value + 2**-52 * value}, 2**-52), ({"start_us": live[2].start_us + 1}, 0.0),
+        ({"start_us": live[2].start_us + 2}, math.inf), ({"value": None}, math.inf), ({"n": 8}, math.inf),
+        ({"quality": "invalid"}, math.inf),
+    ):  # fmt: skip
+        moved = [*live[:2], replace(live[2], **other), *live[3:]]
+        assert furthest_apart(live, moved) == pytest.approx(apart, rel=1.0)
+    assert furthest_apart(live, live[:4]) == math.inf
 
 
 def test_a_recording_without_its_end_is_reported(run: tuple[Path, Path, int], tmp_path: Path) -> None:

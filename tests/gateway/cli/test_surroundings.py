@@ -130,7 +130,7 @@ def test_kernels_that_cannot_be_kept_are_compiled_in_memory_and_it_is_reported(b
     """numba would write them into the folders of the code, without a word, or refuse to start."""
     before = set(ROOT.glob("*/__pycache__/*.nbi"))
     code = (
-        "from dsp.kernel import kernel, not_kept\n"
+        "from dsp.kernel_cache import not_kept\n"
         "from gateway.analysis.warm_up import PARTS\n"
         "PARTS['axes']()\n"
         "print(not_kept())\n"
@@ -145,7 +145,7 @@ def test_kernels_that_cannot_be_kept_are_compiled_in_memory_and_it_is_reported(b
 
 
 def test_a_cache_that_was_cut_off_by_a_power_cut_is_made_anew(tmp_path: Path) -> None:
-    lines = ("from gateway.analysis.warm_up import PARTS", "from dsp.kernel import not_kept", "PARTS['axes']()")
+    lines = ("from gateway.analysis.warm_up import PARTS", "from dsp.kernel_cache import not_kept", "PARTS['axes']()")
     code = "\n".join([*lines, "print(not_kept())"])
 
     def start() -> str:
