@@ -206,6 +206,16 @@ class DiskStatus(TypedDict, total=False):
     keep_free: int
 
 
+class MachineStatus(TypedDict, total=False):
+    """How the computer does (`gateway.machine.hardware.Hardware`): °C, percent, bytes; None is not told."""
+
+    temperature_c: float | None
+    undervoltage: bool | None
+    life_used_pct: float | None
+    reserve: str
+    written_bytes: int | None
+
+
 class PartStatus(TypedDict, total=False):
     """A supervised task that has failed."""
 
@@ -330,6 +340,7 @@ class Sections(TypedDict, total=False):
     clock: WallClockStatus
     recorder: RecorderStatus
     disk: DiskStatus
+    machine: MachineStatus
     parts: dict[str, PartStatus]
     certificates: list[CertificateStatus]
     registry: RegistryStatus

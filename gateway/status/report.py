@@ -18,6 +18,7 @@ from gateway.clocks.device_clock import NS
 from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
 from gateway.intake.steps import Ticker
+from gateway.machine.hardware import read_hardware
 from gateway.machine.supervision import Supervision
 from gateway.model.latency import Latency
 from gateway.model.status import (
@@ -26,6 +27,7 @@ from gateway.model.status import (
     DeviceStatus,
     DiskStatus,
     EventsStatus,
+    MachineStatus,
     NoticesStatus,
     NoticeStatus,
     PartStatus,
@@ -126,6 +128,7 @@ class Report:
             clock=cast("WallClockStatus", self._wall.status()),
             recorder=self._recording(),
             disk=disk_status(self._settings.site.data, self._keep_free),
+            machine=cast("MachineStatus", asdict(read_hardware(self._settings.site.data))),
             parts=self._parts(),
             certificates=cast("list[CertificateStatus]", self._certificates.status()),
             registry={"file_differs": self._ward_differs},
