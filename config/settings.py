@@ -286,6 +286,22 @@ class Recorder(Section):
     folder: Path | None = Field(None, description="Where to; by default 'recordings' in the data folder.")
 
 
+class Backup(Section):
+    """Copies of everything that belongs to the ward: what 'rehab-gateway backup' makes, each night by a timer."""
+
+    folder: Path | None = Field(
+        None, description="Where backups go: a disk of its own or a mounted share; no backups without it."
+    )
+    key_file: Path | None = Field(
+        None, description="File with the key that backups are encrypted with; without it nobody can read them."
+    )
+    keep: int = Field(14, ge=1, le=1000, description="Backups of this gateway that are kept; older ones are deleted.")
+    most_hours: float = Field(
+        30.0, gt=0, description="Hours after which the newest backup is too old, and a notice says so."
+    )
+    recordings: bool = Field(default=False, description="Whether recordings are copied too: they are large.")
+
+
 class Device(Section):
     """One device of a slot."""
 
@@ -379,6 +395,7 @@ class Settings(Section):
     prometheus: Prometheus = Field(default_factory=Prometheus)
     recorder: Recorder = Field(default_factory=Recorder)
     notices: Notices = Field(default_factory=Notices)
+    backup: Backup = Field(default_factory=Backup)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from gateway.cli import examining, looking_back
+from gateway.cli import examining, installing, looking_back
 from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
 from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
@@ -255,6 +255,7 @@ def broker_acl(
 
 examining.add_to(app)
 looking_back.add_to(app)
+installing.add_to(app)
 
 
 @app.command(
