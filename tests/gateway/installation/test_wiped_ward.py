@@ -111,8 +111,6 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     with ward.running("simulate", "historian", "run"):
         wait_until(lambda: not left.exists(), STORED_WITHIN_S)  # all that it had not delivered is stored
         wait_until(lambda: count(ward) >= len(restored) + MEASURED, MEASURED_WITHIN_S)
-    with ward.running("historian"):
-        wait_until(lambda: (ward.data / "history.db").exists(), 30)
     return Life(ward, backup, before, restored, rows(ward.data / "history.db"), put_back.stdout, page, old_epoch)
 
 
