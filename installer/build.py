@@ -107,13 +107,9 @@ def lay_out_system(tree: Path, number: str) -> None:
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    unit = (deploy / "rehab-gateway@.service").read_text("utf-8")
-    (units / "rehab-gateway@.service").write_text(
-        unit.replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/").replace(
-            "/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"
-        ),
-        "utf-8",
-    )
+    for path in sorted([*deploy.glob("*.service"), *deploy.glob("*.timer")]):
+        unit = path.read_text("utf-8").replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/")
+        (units / path.name).write_text(unit.replace("/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"), "utf-8")
     shutil.copytree(ROOT / "config/examples", documents / "examples", dirs_exist_ok=True)
     for page in sorted((ROOT / "docs").glob("*.md")):
         shutil.copyfile(page, documents / page.name)

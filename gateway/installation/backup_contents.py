@@ -99,7 +99,9 @@ def _of_configuration(configuration: Path) -> Iterator[Path]:
     yield configuration.resolve()
     for name in BESIDE_CONFIGURATION:
         folder = configuration.resolve().parent / name
-        yield from (path for path in sorted(folder.rglob("*")) if not LEFT_OUT.search(path.name))
+        for path in sorted(folder.rglob("*")):
+            if not LEFT_OUT.search(path.name) and not path.parent.name.startswith(SET_BEFORE):
+                yield path
 
 
 def _named(section: Section | list[object]) -> Iterator[Path]:

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -27,6 +28,8 @@ from gateway.ward.registry import RegistryError, read_state
 
 SHORTEST = 3
 """Characters of a word that is looked for: a shorter one stands in half of all words."""
+SHORTEST_KEY = 6
+"""Characters of a part of an address that may be a key."""
 DIGITS = 8
 KEY_BYTES = 32
 LARGEST_SECRET = 4096
@@ -164,7 +167,15 @@ def _secrets(settings: Settings, configuration: Path) -> Iterator[str]:
                 if text.startswith("{"):
                     with suppress(ValueError, AttributeError):
                         yield from (str(value) for value in orjson.loads(text).values() if isinstance(value, str))
-    yield settings.notices.webhook or ""
+    yield from _of_address(settings.notices.webhook)
+    yield from _of_address(settings.historian.store.url if settings.historian.store else None)
+
+
+def _of_address(address: str | None) -> Iterator[str]:
+    """Yield what an address may have in it that opens something: a password, a key in its path."""
+    parts = urlsplit(address or "")
+    yield from (parts.password or "", parts.username or "")
+    yield from (part for part in re.split(r"[/?&=]", f"{parts.path}?{parts.query}") if len(part) >= SHORTEST_KEY)
 
 
 def _files(section: Section) -> Iterator[Path]:
