@@ -289,16 +289,10 @@ class Recorder(Section):
 class Backup(Section):
     """Copies of everything that belongs to the ward: what 'rehab-gateway backup' makes, each night by a timer."""
 
-    folder: Path | None = Field(
-        None, description="Where backups go: a disk of its own or a mounted share; no backups without it."
-    )
-    key_file: Path | None = Field(
-        None, description="File with the key that backups are encrypted with; without it nobody can read them."
-    )
+    folder: Path | None = Field(None, description="Where they go: a disk of its own or a share; none without it.")
+    key_file: Path | None = Field(None, description="File with the key that opens them; nobody can without it.")
     keep: int = Field(14, ge=1, le=1000, description="Backups of this gateway that are kept; older ones are deleted.")
-    most_hours: float = Field(
-        30.0, gt=0, description="Hours after which the newest backup is too old, and a notice says so."
-    )
+    most_hours: float = Field(30.0, gt=0, description="Hours; when the newest is older, a notice says so.")
     recordings: bool = Field(default=False, description="Whether recordings are copied too: they are large.")
 
 

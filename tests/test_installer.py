@@ -69,3 +69,12 @@ def test_no_trace_of_the_folder_of_making_stays(tmp_path: Path) -> None:
     build.forget_this_machine(home, installed)
     assert script.read_text() == f"#!{installed}/bin/python\n"
     assert str(home) not in (home / "pyvenv.cfg").read_text()
+
+
+def test_the_timers_and_what_they_start_are_in_the_package(tree: Path) -> None:
+    units = tree / "usr/lib/systemd/system"
+    for name in ("backup", "certificate"):
+        assert (units / f"rehab-gateway-{name}.timer").is_file()
+        unit = (units / f"rehab-gateway-{name}.service").read_text("utf-8")
+        assert "ExecStart=/opt/rehab-gateway/current/bin/rehab-gateway " in unit
+        assert ".venv" not in unit

@@ -21,6 +21,7 @@ AT_HAND = {
     "bash", "sh", "nice", "umount", "setpriv", "true",  # essential in every Debian
     "firefox",  # what others than Debian call firefox-esr
     "npm",  # setup brings it
+    "systemctl", "journalctl",  # of systemd; where it does not run they are not asked
     "mosquitto_passwd",  # with mosquitto
 }  # fmt: skip
 LIBRARY = re.compile(r"lib[\w+-]+\.so\.\d+")

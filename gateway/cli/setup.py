@@ -137,4 +137,4 @@ def show_done(console: Terminal, done: Done, place: Place) -> None:
         for command in done.commands:
             say(f"  sudo {command}")
     say(f"\nThe pages are at {done.address}")
-    say(f"Is all well?  sudo -u rehab-gateway rehab-gateway doctor {place.file}")
+    say(f"Is all well?  sudo -u rehab-gateway /usr/bin/rehab-gateway doctor {place.file}")

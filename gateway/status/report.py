@@ -103,8 +103,7 @@ class Report:
         self._judge = Judge()
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated, resumed=answers.desk.resumed)
         self._rates = _Rates()
-        self._certificates = Certificates(settings)
-        self._backup = BackupWatch(settings)
+        self._certificates, self._backup = Certificates(settings), BackupWatch(settings)
 
     def status(self, now_ns: int) -> tuple[Status, list[NoticeStatus]]:
         """Return the payload of the status topic, and the notices to publish.

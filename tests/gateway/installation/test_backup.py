@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -152,3 +155,15 @@ def test_a_database_is_copied_as_it_was_at_one_moment_while_it_is_written(tmp_pa
         assert of_a == of_b >= 8000
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM a").fetchone()[0] > 8000
+
+
+def test_a_backup_is_opened_without_us_by_the_lines_in_the_docs(ward: Settings, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/operations.md").read_text("utf-8")
+    (lines,) = re.findall(r"^```python\n(.*?ChaCha20.*?)^```", page, re.MULTILINE | re.DOTALL)
+    back_up(ward, tmp_path).rename(tmp_path / "ward-7.rgbackup")
+    (tmp_path / "key.txt").write_text(KEY)
+    done = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "opened/data/known-devices.json").read_text() == "{}"
+    with closing(sqlite3.connect(tmp_path / "opened/data/outbox.db")) as db:
+        assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
