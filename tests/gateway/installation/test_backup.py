@@ -44,7 +44,14 @@ def ward(tmp_path: Path) -> Settings:
     set_up(complete(answers), place, load=load, say=lambda _: None)
     settings = load(place.file)
     Outbox(settings.site.data / "outbox.db").close()
-    for name in ("recordings/a.rgrec", "broker/door.json", "x.sock", "known-devices.json", "backups/old.rgbackup"):
+    for name in (
+        "recordings/a.rgrec",
+        "broker/door.json",
+        "x.sock",
+        "history.db.working",
+        "known-devices.json",
+        "backups/old.rgbackup",
+    ):
         path = settings.site.data / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("{}")
@@ -63,7 +70,7 @@ def test_the_ward_is_copied_before_the_outbox_and_that_before_all_else(ward: Set
     assert {"configuration/ward.toml", "configuration/certificates/authority.key", "data/known-devices.json",
             "configuration/secrets/backup-key", "named/users.jsonl"} <= set(names)  # fmt: skip
     assert not [name for name in names if name.startswith(("data/recordings", "data/broker"))]
-    assert not [name for name in names if name.endswith((".lock", ".sock"))]
+    assert not [name for name in names if name.endswith((".lock", ".sock", ".working"))]
     assert len(names) == len(set(names))
 
 
