@@ -200,10 +200,11 @@ def _users(answers: Answers, place: Place, shown: dict[str, str]) -> File:
     """Return the users file with the administrator in it, beside everybody who is in it already."""
     path, name = place.configuration / "users.jsonl", answers["admin.name"]
     password = answers.get("admin.password", "")
-    if not password:
-        password = shown[f"password of {name}"] = make_secret()
     known = users.load(path) if path.exists() else {}
-    known[name] = users.make(name, "admin", password)
+    if not password and name not in known:
+        password = shown[f"password of {name}"] = make_secret()
+    if password:  # else the one that they have stays
+        known[name] = users.make(name, "admin", password)
     return File(path, b"".join(orjson.dumps(asdict(user)) + b"\n" for user in known.values()), GROUP)
 
 

@@ -110,6 +110,9 @@ def test_a_password_that_nobody_chose_is_made_and_shown_once(place: Place) -> No
     users = load(place.file).dashboard.users_file
     assert users is not None
     assert Users(users).verify("sam", made) is not None
+    again = done_with(place, replace=True, admin__password="", admin__name="sam")
+    assert again.shown == {}
+    assert Users(users).verify("sam", made) is not None
 
 
 def test_a_broker_of_the_hospital_gets_its_files_and_its_secret_apart(place: Place, tmp_path: Path) -> None:
