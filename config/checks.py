@@ -50,6 +50,8 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
         yield ("historian", "share"), "historian.share needs historian.id: receipts say whose they are"
     yield from _simulation(settings)
     yield from _home(settings)
+    if settings.backup.folder is not None and settings.backup.key_file is None:
+        yield ("backup", "folder"), "backup.folder needs backup.key_file: a backup holds secrets, and is encrypted"
     for path, device in devices(settings):
         yield from _axes(path, device)
         if drivers is not None:

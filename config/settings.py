@@ -294,6 +294,16 @@ class Recorder(Section):
     folder: Path | None = Field(None, description="Where to; by default 'recordings' in the data folder.")
 
 
+class Backup(Section):
+    """Copies of everything that belongs to the ward: what 'rehab-gateway backup' makes, each night by a timer."""
+
+    folder: Path | None = Field(None, description="Where they go: a disk of its own or a share; none without it.")
+    key_file: Path | None = Field(None, description="File with the key that opens them; nobody can without it.")
+    keep: int = Field(14, ge=1, le=1000, description="Backups of this gateway that are kept; older ones are deleted.")
+    most_hours: float = Field(30.0, gt=0, description="Hours; when the newest is older, a notice says so.")
+    recordings: bool = Field(default=False, description="Whether recordings are copied too: they are large.")
+
+
 class Device(Section):
     """One device of a slot."""
 
@@ -388,6 +398,7 @@ class Settings(Section):
     home_assistant: HomeAssistant = Field(default_factory=HomeAssistant)
     recorder: Recorder = Field(default_factory=Recorder)
     notices: Notices = Field(default_factory=Notices)
+    backup: Backup = Field(default_factory=Backup)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

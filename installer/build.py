@@ -29,8 +29,6 @@ NAME = "rehab-gateway"
 PYTHON = Path("/usr/bin/python3")
 """Debian's own: that of a developer (pyenv, conda) is not on the machine where the package is installed."""
 PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
-UNITS = ("*.service", "*.timer", "*.service.d/*.conf")
-"""What of the deployment's files is systemd's."""
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
 ADDRESS = b"__numba_array_expr_0x"
@@ -139,18 +137,14 @@ def lay_out_system(tree: Path, number: str) -> None:
         (debian / "udev.rules", lib / f"udev/rules.d/70-{NAME}.rules"),
         (deploy / "journald.conf", lib / f"systemd/journald.conf.d/{NAME}.conf"),
         (ROOT / "LICENSE", documents / "copyright"),
-        *((path, units / path.relative_to(deploy)) for kind in UNITS for path in sorted(deploy.glob(kind))),
+        *((path, units / path.relative_to(deploy)) for path in sorted(deploy.glob("*.service.d/*.conf"))),
         *((deploy / name, documents / "examples" / name) for name in ("nginx.conf", "mosquitto.conf", "nftables.conf")),
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    unit = (deploy / "rehab-gateway@.service").read_text("utf-8")
-    (units / "rehab-gateway@.service").write_text(
-        unit.replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/").replace(
-            "/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"
-        ),
-        "utf-8",
-    )
+    for path in sorted([*deploy.glob("*.service"), *deploy.glob("*.timer")]):
+        unit = path.read_text("utf-8").replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/")
+        (units / path.name).write_text(unit.replace("/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"), "utf-8")
     shutil.copytree(ROOT / "config/examples", documents / "examples", dirs_exist_ok=True)
     for page in sorted((ROOT / "docs").glob("*.md")):
         shutil.copyfile(page, documents / page.name)

@@ -129,3 +129,12 @@ def test_the_package_manager_leaves_the_version_before_beside_the_new_one(tmp_pa
     ]
     said = [line for line in said if not line.startswith(("Unpacking", "Removing"))]
     assert said == ["0.1.0", "0.2.0", "0.1.0", "0.2.0", "current", "0.1.0"], done.stdout + done.stderr
+
+
+def test_the_timers_and_what_they_start_are_in_the_package(tree: Path) -> None:
+    units = tree / "usr/lib/systemd/system"
+    for name in ("backup", "certificate"):
+        assert (units / f"rehab-gateway-{name}.timer").is_file()
+        unit = (units / f"rehab-gateway-{name}.service").read_text("utf-8")
+        assert "ExecStart=/opt/rehab-gateway/current/bin/rehab-gateway " in unit
+        assert ".venv" not in unit

@@ -22,6 +22,7 @@ AT_HAND = {
     "firefox",  # what others than Debian call firefox-esr
     "npm",  # setup brings it
     "openssl",  # with ca-certificates, of README's first line
+    "systemctl", "journalctl",  # of systemd; where it does not run they are not asked
     "mosquitto_passwd",  # with mosquitto
 }  # fmt: skip
 LIBRARY = re.compile(r"lib[\w+-]+\.so\.\d+")

@@ -37,7 +37,7 @@ def show(path: Path, settings: Settings) -> None:
         "history": str(settings.historian.database or settings.site.data / "history.db"),
         "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
         "bands": bands,
-        "dashboard": f"http://{settings.dashboard.host}:{settings.dashboard.port}",
+        "dashboard": f"http{'s' if settings.dashboard.cert_file else ''}://{settings.dashboard.host}:{settings.dashboard.port}",
     }
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():

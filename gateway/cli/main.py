@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from gateway.cli import examining, installation, looking_back
+from gateway.cli import examining, installing, looking_back, versions
 from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
 from gateway.cli.ending import (
@@ -268,7 +268,8 @@ def broker_acl(
 
 examining.add_to(app)
 looking_back.add_to(app)
-installation.add_to(app)
+versions.add_to(app)
+installing.add_to(app)
 
 
 @app.command(

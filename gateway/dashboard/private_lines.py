@@ -14,6 +14,7 @@ import orjson
 from gateway.model.usage import UsageError
 
 LARGEST_BYTES = 1_000_000
+READERS = 0o640
 BOM = b"\xef\xbb\xbf"  # what editors on Windows put before UTF-8
 
 Stamp = tuple[int, int, int] | None
@@ -60,6 +61,8 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         if os.geteuid() == 0:  # root makes it for the service, whose folder it is
             there = path.stat() if path.exists() else path.parent.stat()
             os.chown(name, there.st_uid, there.st_gid)
+            if path.exists():  # a folder of root's whose group reads it: the service is in that group
+                Path(name).chmod(there.st_mode & READERS)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

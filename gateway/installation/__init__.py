@@ -1,5 +1,6 @@
-"""The program on this machine: which versions are here, how another one takes its place, and the way back.
+"""From a box to a ward and through the years: set up, backed up, restored, upgraded, gone back from, helped from afar.
 
-What comes in is a package, or a word to go back; what goes out is a link that names the version that runs. It starts
-programs and asks them; it knows nothing of devices, metrics or MQTT.
+In come answers, files, keys and packages of whoever looks after the machine; out go configuration, certificates,
+backups, bundles, and a link that names the version that runs. It starts programs and asks them; it knows nothing of
+devices, metrics or MQTT.
 """

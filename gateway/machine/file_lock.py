@@ -19,6 +19,7 @@ from typing import Self
 
 import orjson
 
+from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.machine.plain_text import printable
 
 MODE = 0o640
@@ -124,6 +125,7 @@ class FileLock:
                 why = "its file system has no locks" if error.errno in NOT_SUPPORTED else error.strerror
                 raise LockError(error.errno, why, str(self.lock_path)) from error
             if self._is_named(descriptor):
+                give_to_owner_of_folder(self.lock_path)  # root's would keep the service out that comes after
                 return descriptor
             os.close(descriptor)  # its file was removed between the two
 

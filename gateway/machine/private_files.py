@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.machine.ownership import give_to_owner_of_folder
+
 MODE = 0o640
 FOLDER_MODE = 0o750
 OTHERS = 0o027
@@ -20,7 +22,10 @@ def make_private(path: Path) -> None:
     """Have a database file that others cannot read: made empty if it is not there, taken from others if it is."""
     if str(path) == IN_MEMORY:
         return
+    is_new = not path.exists()
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
+    if is_new:
+        give_to_owner_of_folder(path)
     for side in SIDES:
         close_to_others(path.with_name(path.name + side))
 

@@ -216,6 +216,14 @@ class MachineStatus(TypedDict, total=False):
     written_bytes: int | None
 
 
+class BackupStatus(TypedDict, total=False):
+    """How old the newest backup is, in hours, and how old it may be; ``age_h`` None where there is none."""
+
+    age_h: float | None
+    most_h: float
+    error: str
+
+
 class PartStatus(TypedDict, total=False):
     """A supervised task that has failed."""
 
@@ -341,6 +349,7 @@ class Sections(TypedDict, total=False):
     recorder: RecorderStatus
     disk: DiskStatus
     machine: MachineStatus
+    backup: BackupStatus
     parts: dict[str, PartStatus]
     certificates: list[CertificateStatus]
     registry: RegistryStatus

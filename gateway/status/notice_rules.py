@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 
 from gateway.model.status import DeviceStatus, PublisherStatus, Status, WallClockStatus
+from gateway.status.backup_rules import BACKUP_RULES, backup_findings
 from gateway.status.machine_rules import MACHINE_RULES, machine_findings
 from gateway.status.notices import Finding, Rule
 from gateway.status.push_rules import PUSH_FAILING, push_findings
@@ -204,7 +205,7 @@ RULES = (
     RECORDING_STOPPED, OVERLOADED, PART_RESTARTED, DATA_IN_DOUBT, CERTIFICATE_ENDS, CERTIFICATE_CHANGED,
     RECEIPT_FORGED, RECEIPT_UNLISTED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED,
     STORE_REFUSES, RETENTION_WAITS, SUBJECT_ERASED, HISTORIAN_SAYS, WARD_FILE_DIFFERS,
-    ANALYSIS_PREPARING, FOR_REVIEW, REVIEW_BUDGET, PUSH_FAILING, *MACHINE_RULES, *RADIO_RULES,
+    ANALYSIS_PREPARING, FOR_REVIEW, REVIEW_BUDGET, PUSH_FAILING, *MACHINE_RULES, *BACKUP_RULES, *RADIO_RULES,
 )  # fmt: skip
 
 CONNECTED = ("streaming", "silent")
@@ -240,7 +241,7 @@ class Judge:
             if self._lately(f"refused {kind}", refused["count"], now_s):
                 text = f"The broker does not take all of '{kind}': {refused['why']}"
                 yield Finding(BROKER_REFUSES, text, about=kind)
-        yield from (*_disk(status, raised), *machine_findings(status, raised))
+        yield from (*_disk(status, raised), *machine_findings(status, raised), *backup_findings(status))
         yield from self._parts(now_s, status)
         for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
             yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])

@@ -42,6 +42,7 @@ from gateway.model.status import (
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.status.answers import Answers
+from gateway.status.backup_state import BackupWatch
 from gateway.status.event_delays import EventDelays
 from gateway.status.listener import device_status, gateway_status, outbox_status
 from gateway.status.notice_rules import Judge
@@ -102,7 +103,7 @@ class Report:
         self._judge = Judge()
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated, resumed=answers.desk.resumed)
         self._rates = _Rates()
-        self._certificates = Certificates(settings)
+        self._certificates, self._backup = Certificates(settings), BackupWatch(settings)
 
     def status(self, now_ns: int) -> tuple[Status, list[NoticeStatus]]:
         """Return the payload of the status topic, and the notices to publish.
@@ -129,6 +130,7 @@ class Report:
             recorder=self._recording(),
             disk=disk_status(self._settings.site.data, self._keep_free),
             machine=cast("MachineStatus", asdict(read_hardware(self._settings.site.data))),
+            backup=self._backup.status(),
             parts=self._parts(),
             certificates=cast("list[CertificateStatus]", self._certificates.status()),
             registry={"file_differs": self._ward_differs},

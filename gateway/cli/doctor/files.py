@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # 8 MB of memory, which a site without TLS does without
     from cryptography.x509 import Certificate
 
 ENDS_SOON_DAYS = 30  # as the notice 'certificate-ends' has it
+RENEW = (
+    "The ward's own: sudo rehab-gateway certificate renew CONFIG. The hospital's: have another signed, then:"
+    " sudo rehab-gateway certificate install CONFIG FILE"
+)
 FINE = Finding("certificates", "ok", "in force")
 DATABASES = ("outbox.db", "history.db")
 
@@ -50,7 +54,7 @@ def _pair(key: str, cert: Path, private: Path) -> Finding:
         if "KEY_VALUES_MISMATCH" in str(error):
             advice = "Put the key that belongs to the certificate in its place."
             return Finding("certificates", "fail", f"{key_name} is not the key of {key}", advice)
-        advice = "Save them as PEM, the key without a password."
+        advice = "Save both as PEM (text that begins with -----BEGIN), the key without a password."
         return Finding("certificates", "fail", f"{key} and {key_name} cannot be used", advice)
     return _certificate(key, cert)
 
@@ -68,7 +72,7 @@ def _certificate(key: str, path: Path) -> Finding:
     try:
         chain = x509.load_pem_x509_certificates(path.read_bytes())
     except ValueError:
-        advice = "Save it as PEM."
+        advice = "Save it as PEM: text that begins with -----BEGIN CERTIFICATE-----."
         return Finding("certificates", "fail", f"{key}: {path} is no certificate", advice)
     ours = key.endswith("cert_file")
     return (
@@ -80,14 +84,14 @@ def _in_force(what: str, certificates: list[Certificate]) -> Finding | None:
     now = datetime.now(UTC)
     for one in certificates:
         if one.not_valid_before_utc > now:
-            advice = "Look at this machine's clock; else ask for a new one."
+            advice = "Is this computer's clock right? See: date. Else ask for a new certificate."
             return Finding("certificates", "fail", f"{what} is not valid yet", advice)
         left_days = (one.not_valid_after_utc - now).days
         if left_days < 0:
-            return Finding("certificates", "fail", f"{what} has ended", "Put a new one in its place.")
+            return Finding("certificates", "fail", f"{what} has ended", RENEW)
         if left_days < ENDS_SOON_DAYS:
             trouble = f"{what} ends in {left_days} days"
-            return Finding("certificates", "warn", trouble, "Put a new one in its place soon.")
+            return Finding("certificates", "warn", trouble, RENEW)
     return None
 
 
@@ -128,9 +132,16 @@ def judge_users(file: Path | None) -> Finding | None:
     try:
         users = load(file)
     except UsageError as error:
-        return Finding("users", "fail", str(error).rstrip("."), "Make it with 'rehab-gateway user add'.")
+        return Finding(
+            "users", "fail", str(error).rstrip("."), "Make it: sudo rehab-gateway user add FILE NAME --role admin"
+        )
     if not users:
-        return Finding("users", "warn", f"{file}: nobody may sign in", "Add somebody: rehab-gateway user add.")
+        return Finding(
+            "users",
+            "warn",
+            f"{file}: nobody may sign in",
+            f"Add somebody: sudo rehab-gateway user add {file} NAME --role admin",
+        )
     return Finding("users", "ok", f"{len(users)} may sign in")
 
 
@@ -180,4 +191,4 @@ def _who(path: Path) -> str:
         me = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         me = str(os.geteuid())
-    return f"It belongs to {owner}: give it to {me} (chown), or run this as {owner}."
+    return f"It belongs to {owner}, and you are {me}: run this with sudo -u {owner}, or: sudo chown {me} {path}"

@@ -25,16 +25,22 @@ def judge_ports(ports: Sequence[Port], *, named: bool, others: Sequence[Port] = 
         return Finding("ttys", "ok", ("none configured" if named else "none") + beside)
     missing = [port for port in ports if not port.exists]
     if missing:
-        advice = "Plug the device in; a Bluetooth serial device is bound with: rfcomm bind 0 ADDRESS."
+        advice = (
+            "Plug the device in and switch it on; one with Bluetooth serial is bound with: sudo rfcomm bind 0 ADDRESS"
+        )
         found = ", ".join(port.about or port.path for port in missing)
         return Finding("ttys", "fail", f"not there: {found}{beside}", advice)
     closed = [port.path for port in ports if not port.usable]
     if closed:
-        advice = "Let this user in: adduser USER dialout, then log in again."
+        advice = (
+            "Let the gateway in: sudo adduser rehab-gateway dialout, then: sudo systemctl restart rehab-gateway@run"
+        )
         return Finding("ttys", "fail" if named else "warn", f"not open to this user: {', '.join(closed)}", advice)
     found = ", ".join(described(port) for port in ports) + beside
     if any(not holder.startswith(OURS) for port in ports for holder in port.held_by):
-        return Finding("ttys", "warn", found, "End the other program that has it open: it would get half of the bytes.")
+        return Finding(
+            "ttys", "warn", found, "Close the other program that has it open: it takes half of what the device sends."
+        )
     numbered = next((port for port in ports if named and port.name and _NUMBERED.fullmatch(port.path)), None)
     if numbered is not None:
         advice = f"{numbered.path} may be another one after the next start: write port = '{numbered.name}'."

@@ -55,14 +55,19 @@ def judge_broker(settings: Settings) -> Finding:
     silent = facts.answers(broker.host, broker.port)
     if not broker.embedded:
         if silent:
-            return Finding("broker", "fail", f"{where}: {silent}", "Check broker.host, the network and the firewall.")
+            return Finding(
+                "broker",
+                "fail",
+                f"{where}: {silent}",
+                "Is the network cable in? Else ask the hospital's IT: is broker.host right, does the firewall let us?",
+            )
         return judge_admission(broker, sum(len(slot.device) for slot in settings.slot))
     if not silent:
-        advice = "Is a gateway or a mosquitto service running? Stop it, set another broker.port, or embedded = false."
+        advice = "Well if this gateway itself has it. Else stop the other program, or set another broker.port."
         return Finding("broker", "warn", f"{where} is taken", advice)
     found = facts.mosquitto()
     if found is None:
-        return Finding("broker", "warn", "no mosquitto: iotcore takes its place", "Better: apt install mosquitto.")
+        return Finding("broker", "warn", "no mosquitto: iotcore takes its place", "Better: sudo apt install mosquitto")
     return Finding("broker", "ok", f"{found}, to be started on {where}")
 
 
@@ -75,7 +80,12 @@ def judge_admission(broker: Broker, devices: int) -> Finding:
     where = f"{broker.host}:{broker.port}"
     if broker.cert_file is not None:
         if refused := refusal(broker):
-            return Finding("broker", "fail", f"{where}: {refused}", "Mend that, then ask again.")
+            return Finding(
+                "broker",
+                "fail",
+                f"{where}: {refused}",
+                "Mend that (the hospital's IT issues the certificates), then ask again.",
+            )
         return Finding("broker", "ok", f"{where} takes our certificate")
     asker = _Asker()
     link = Link(broker, client_id=f"doctor-{time.time_ns():x}", handler=asker)
@@ -88,7 +98,12 @@ def judge_admission(broker: Broker, devices: int) -> Finding:
         link.stop()
     if asker.limits is None:
         trouble = explain(link.last_error or "no answer to MQTT 5")
-        return Finding("broker", "fail", f"{where}: {trouble}", "Check broker.username, password_file and ca_file.")
+        return Finding(
+            "broker",
+            "fail",
+            f"{where}: {trouble}",
+            "Ask the hospital's IT for user name, password and authority: broker.username, password_file, ca_file.",
+        )
     return judge_limits(where, asker.limits, devices)
 
 
@@ -124,11 +139,21 @@ def judge_store(store: Store | None) -> Finding | None:
         error.close()
     except (OSError, http.client.HTTPException, ValueError) as error:
         trouble = f"{where}: {getattr(error, 'reason', None) or error}"
-        return Finding("store", "fail", trouble, "Check historian.store.url, the network and the firewall.")
+        return Finding(
+            "store",
+            "fail",
+            trouble,
+            "Is the network cable in? Else ask the hospital's IT: is store.url right, does the firewall let us?",
+        )
     if status in {204, 400}:  # written, or "there is nothing to write"
         return Finding("store", "ok", f"{where} answers and lets us write")
     if status in {401, 403}:
-        return Finding("store", "fail", f"{where} refuses the token ({status})", "Put a valid one into token_file.")
+        return Finding(
+            "store",
+            "fail",
+            f"{where} refuses the token ({status})",
+            "Ask whoever runs the database for a new token, and write it into token_file.",
+        )
     advice = "Check historian.store.url, kind and bucket: that is no answer of a store."
     return Finding("store", "fail", f"{where} answers with status {status}", advice)
 
@@ -157,7 +182,12 @@ def judge_dashboard(settings: Settings) -> Finding:
         return Finding("dashboard", "ok", f"{where} is free")
     if _is_ours(target, port, tls=settings.dashboard.cert_file is not None):
         return Finding("dashboard", "ok", f"a dashboard runs on {where}")
-    return Finding("dashboard", "fail", f"{where} is taken by another program", "Stop it, or set dashboard.port.")
+    return Finding(
+        "dashboard",
+        "fail",
+        f"{where} is taken by another program",
+        "Stop that program, or write another number into dashboard.port.",
+    )
 
 
 def _is_ours(host: str, port: int, *, tls: bool) -> bool:

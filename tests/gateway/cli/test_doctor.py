@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,13 @@ from gateway.cli.doctor.doctor import (
     show,
     verdict,
 )
+from gateway.cli.doctor.meaning import MEANING
 from gateway.machine import facts
 from gateway.machine.facts import Bluetooth, Clock, Disk, Port, Processor
 from tests.drivers.test_ports import FTDI, XSENS, plug
 from tests.servers import Child
 
+DOCTOR = Path(__file__).parents[3] / "gateway/cli/doctor"
 PI_5 = Processor("aarch64", 64, 4, (3, 13))
 GOOD_DISK = Disk("var", 50_000 * MEGABYTE, 0.002)
 
@@ -187,16 +190,27 @@ def test_everything_that_is_not_ok_comes_with_advice() -> None:
         judge_clock(Clock(False, 0)),
         judge_disk(Disk("var", 0, None), 1),
     ]
-    assert all(finding.state != "ok" and finding.advice.endswith(".") for finding in findings)
-    assert verdict(findings) == "This machine cannot do the job yet: processor, python, memory, disk."
-    assert verdict([Finding("clock", "warn", "")]).endswith("less than the best of: clock.")
-    assert verdict([Finding("clock", "ok", "")]) == "This machine can do the job."
+    assert all(finding.state != "ok" and finding.advice for finding in findings)
+    assert verdict(findings).startswith("This computer cannot do the job yet: processor, python, memory, disk.")
+    assert verdict([Finding("clock", "warn", "")]).endswith("when there is time: clock.")
+    assert verdict([Finding("clock", "ok", "")]) == "This computer can do the job."
+
+
+def test_every_check_says_what_it_means_for_the_ward(capsys: pytest.CaptureFixture[str]) -> None:
+    sources = "".join(path.read_text("utf-8") for path in sorted(DOCTOR.glob("*.py")))
+    names = set(re.findall(r'(?:Finding|worst)\(\s*"([a-z ]+)"', sources))
+    assert names == MEANING.keys()
+    show([Finding("clock", "warn", "not synchronised", "Do this.")], as_json=False)
+    printed = capsys.readouterr().out
+    assert MEANING["clock"] in " ".join(printed.split())
+    assert "→ Do this." in printed
 
 
 def test_this_machine_is_looked_at_without_leaving_a_trace(tmp_path: Path) -> None:
     findings = {finding.name: finding for finding in examine(Settings(site=Site(data=tmp_path / "data")))}
     assert list(findings) == [
-        "processor", "python", "memory", "bluetooth", "ttys", "clock", "disk", "broker", "kernel cache", "dashboard",
+        "processor", "python", "memory", "bluetooth", "ttys", "clock", "time service", "disk",
+        "hardware", "broker", "kernel cache", "dashboard", "backup",
     ]  # fmt: skip
     assert findings["python"].state == "ok"  # or this test would not run
     assert findings["disk"].state in {"ok", "warn", "fail"}
@@ -224,4 +238,6 @@ def test_json_for_monitoring(capsys: pytest.CaptureFixture[str]) -> None:
     show([Finding("clock", "warn", "not synchronised", "Do."), Finding("disk", "fail", "full", "Free.")], as_json=True)
     body = json.loads(capsys.readouterr().out)
     assert body["ok"] is False
-    assert body["checks"][0] == {"name": "clock", "state": "warn", "found": "not synchronised", "advice": "Do."}
+    assert body["checks"][0] == {
+        "name": "clock", "state": "warn", "found": "not synchronised", "advice": "Do.", "means": MEANING["clock"],
+    }  # fmt: skip

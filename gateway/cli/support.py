@@ -1,0 +1,33 @@
+"""``rehab-gateway support-bundle``: asks the gateway and the doctor, and says what was written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from config.settings import Settings
+from gateway.cli.doctor.doctor import examine
+from gateway.cli.status import Listener
+from gateway.cli.terminal import Terminal
+from gateway.installation.support_bundle import make_bundle
+from gateway.model.usage import UsageError
+
+
+def support_bundle(settings: Settings, configuration: Path, file: Path) -> None:
+    """Write a bundle; raises UsageError, BundleError, OSError."""
+    if file.exists():
+        raise UsageError(f"{file} is there already: name another file")
+    say = partial(Terminal().print, soft_wrap=True)
+    say("asking the gateway and the doctor")
+    listener = Listener(settings)
+    listener.start()
+    try:
+        heard = listener.wait()
+    finally:
+        listener.stop()
+    status = heard.status or {"problem": heard.problem or "the gateway says nothing"}
+    doctor = [asdict(finding) for finding in examine(settings)]
+    made = make_bundle(settings, configuration, file, status=status, doctor=doctor, say=say)
+    say(f"{made.path}: {made.texts} texts. It was searched for {made.words} words of this ward, and has none of them.")
+    say("Look through it, and send it to whoever looks after the gateway.")

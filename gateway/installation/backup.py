@@ -1,0 +1,233 @@
+"""Backups: one encrypted file with everything of a ward, taken while it runs, read again before it counts.
+
+Databases are copied by SQLite itself, each as it was at one moment; a compressed archive of the copies is encrypted
+with a key that only the site has. Nothing of it is ever in clear anywhere but in the data folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, cast
+
+import orjson
+import zstandard
+
+from config.settings import Settings
+from gateway.installation.archive import MANIFEST, Entry, entry_of, put, read_archive
+from gateway.installation.backup_contents import STAGING, Content, contents, is_database
+from gateway.installation.sealed_file import SealedError, SealedWriter
+from gateway.machine.file_lock import FileLock
+from gateway.status.backup_state import FILE, BackupState, read_backup_state, write_backup_state
+
+SUFFIX = ".rgbackup"
+PAGES = 4096
+"""Copied between two words of progress: 16 MB."""
+SAY_EVERY_S = 2.0
+BUSY_S = 30.0
+MICRO = 1_000_000
+LEVEL = 3
+"""Of zstd: quick, and a history shrinks to a third."""
+PRIVATE_FOLDER = 0o700
+MODE = 0o600
+
+Say = Callable[[str], None]
+
+
+class BackupError(Exception):
+    """A backup cannot be made; the sentence says why."""
+
+    advice = "Mend that and try again; the backups that there are were left alone."
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A backup that was made and read again: ``made_us`` is UTC microseconds."""
+
+    path: Path
+    made_us: int
+    bytes: int
+    files: int
+    deleted: int
+
+
+def make_backup(settings: Settings, configuration: Path, folder: Path, *, passphrase: str, say: Say) -> Made:
+    """Make a backup and note what became of it; raises BackupError, HeldError.
+
+    Args:
+        settings: Of the ward.
+        configuration: Their file.
+        folder: Where backups are; must be there, so that a share that is not mounted is noticed.
+        passphrase: What it is encrypted with.
+        say: Told what goes on, whenever that takes longer.
+    """
+    data = settings.site.data
+    if not data.is_dir():
+        raise BackupError(f"there is no data folder {data}: nothing was measured yet")
+    before, now_us = read_backup_state(data), time.time_ns() // 1000
+    lock = FileLock(data / FILE, gateway=settings.site.gateway)
+    try:
+        made = _make(settings, configuration, folder, passphrase, say)
+    except (OSError, sqlite3.Error, SealedError, BackupError) as error:
+        reason = _words(error)
+        write_backup_state(data, BackupState(before.made_us, before.file, now_us, reason))
+        raise BackupError(reason) from error
+    finally:
+        shutil.rmtree(data / STAGING, ignore_errors=True)
+        lock.release()
+    write_backup_state(data, BackupState(made.made_us, made.path.name, now_us, ""))
+    return made
+
+
+def _make(settings: Settings, configuration: Path, folder: Path, passphrase: str, say: Say) -> Made:
+    if not folder.is_dir():
+        raise BackupError(f"{folder} is not there: is the backup disk plugged in, or the share mounted?")
+    staging = settings.site.data / STAGING
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(PRIVATE_FOLDER)
+    made_us = time.time_ns() // 1000
+    stamp = datetime.fromtimestamp(made_us / MICRO, UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"{settings.site.gateway}-{stamp}{SUFFIX}"
+    part = folder / f".{path.name}.part"
+    about = {"site": settings.site.site, "gateway": settings.site.gateway, "made_us": made_us,
+             "version": version("rehab-gateway")}  # fmt: skip
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb") as file:
+            sealed = SealedWriter(file, passphrase, about)
+            entries = _write(sealed, contents(settings, configuration), staging, say)
+            file.flush()
+            os.fsync(file.fileno())
+        say("reading it again")
+        verify(part, passphrase, entries)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(folder)
+    deleted = _delete_older(folder, settings.site.gateway, settings.backup.keep)
+    return Made(path, made_us, path.stat().st_size, len(entries), deleted)
+
+
+def _write(sealed: SealedWriter, found: Iterator[Content], staging: Path, say: Say) -> list[Entry]:
+    """Copy each file, put the copy into the archive, and say in its manifest what is in it."""
+    entries: list[Entry] = []
+    with (
+        zstandard.ZstdCompressor(level=LEVEL).stream_writer(cast("IO[bytes]", sealed), closefd=False) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for number, content in enumerate(found):
+            copy = staging / str(number)
+            with _only_if_there(content.path):
+                kind = _copy(content.path, copy, say)
+                entry = entry_of(content, copy, kind)
+                put(archive, entry.name, copy)
+                entries.append(entry)
+            copy.unlink(missing_ok=True)
+        body = staging / MANIFEST
+        body.write_bytes(orjson.dumps({**sealed.about, "files": [entry.fields() for entry in entries]}))
+        put(archive, MANIFEST, body)
+    sealed.seal()
+    return entries
+
+
+@contextmanager
+def _only_if_there(path: Path) -> Iterator[None]:
+    """Leave out what went away while we came to it, as files of an earlier life of the outbox do."""
+    try:
+        yield
+    except FileNotFoundError:
+        if path.exists():
+            raise
+
+
+def _copy(source: Path, target: Path, say: Say) -> str:
+    """Copy a file as it is at one moment; return what kind of file it is."""
+    if is_database(source):
+        try:
+            copy_database(source, target, say)
+        except sqlite3.DatabaseError as error:
+            if "malformed" not in str(error) and "not a database" not in str(error):
+                raise
+            target.unlink(missing_ok=True)  # one that was set aside because it is damaged: copied as it is
+        else:
+            return "database"
+    with source.open("rb") as reading, target.open("wb") as writing:
+        shutil.copyfileobj(reading, writing)
+    return "file"
+
+
+def copy_database(source: Path, target: Path, say: Say) -> None:
+    """Copy a database that others write, as of one moment, and check the copy; raises sqlite3.Error.
+
+    The open transaction holds that moment: the writer goes on beside it, and the copy does not begin anew.
+    """
+    said_s = time.monotonic()
+
+    def look(_status: int, left: int, total: int) -> None:
+        nonlocal said_s
+        if total and time.monotonic() - said_s >= SAY_EVERY_S:
+            said_s = time.monotonic()
+            say(f"copying {source.name}, {100 * (total - left) // total} %")
+
+    with (
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db,
+        closing(sqlite3.connect(target, isolation_level=None)) as copy,
+    ):
+        db.isolation_level = None
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        db.backup(copy, pages=PAGES, progress=look)
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file
+        (answer,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            raise sqlite3.DatabaseError(f"{source.name} is malformed: {answer}")
+
+
+def verify(path: Path, passphrase: str, expected: list[Entry]) -> None:
+    """Read a backup as a restore would, and see that each file is what was copied; raises SealedError."""
+    found: dict[str, str] = {}
+    with path.open("rb") as file:
+        for name, data in read_archive(file, passphrase):
+            digest = hashlib.sha256()
+            while piece := data.read(1 << 20):
+                digest.update(piece)
+            found[name] = digest.hexdigest()
+    wrong = [entry.name for entry in expected if found.get(entry.name) != entry.sha256]
+    if wrong or MANIFEST not in found:
+        raise SealedError(f"the backup was read again and is not what was written: {', '.join(wrong) or MANIFEST}")
+
+
+def _delete_older(folder: Path, gateway: str, keep: int) -> int:
+    """Delete all but the newest backups of this gateway; return how many. Names sort by time."""
+    stamped = len("20260101T000000Z") + len(SUFFIX)
+    mine = [path for path in folder.glob(f"{gateway}-*{SUFFIX}") if len(path.name) == len(gateway) + 1 + stamped]
+    old = sorted(mine)[:-keep]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _sync_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    except OSError:  # some shares cannot; the file itself is safe
+        return
+    finally:
+        os.close(number)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    return " ".join(str(error).split())

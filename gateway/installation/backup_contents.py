@@ -1,0 +1,126 @@
+"""What belongs into a backup: everything of a ward that nobody could make again, and where each file lies.
+
+The order is that of the data: who is where, then what is not sent yet, then what is stored. What goes on from one to
+the next meanwhile is then in both copies, and never in neither; the history knows what it has by its number.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import Section, Settings
+from gateway.broker.door import FOLDER as BROKER_FOLDER
+from gateway.status.backup_state import FILE as STATE_FILE
+
+FIRST = ("ward.db", "outbox.db")
+"""Upstream of all others, in this order."""
+STAGING = ".backup-staging"
+SET_BEFORE = "before-restore-"
+SQLITE = b"SQLite format 3\0"
+BESIDE_CONFIGURATION = ("certificates", "secrets")
+"""Folders that `setup` makes beside the configuration."""
+LEFT_OUT = re.compile(r"(\.lock|\.sock|\.part|\.working|-wal|-shm|-journal|\.rewritten|\.new)$")
+"""What is of a running process, or is made again; SQLite's own are in the copy of their database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file of a backup: its name there, and where it lies."""
+
+    name: str
+    path: Path
+
+
+def contents(settings: Settings, configuration: Path) -> Iterator[Content]:
+    """Yield every file that belongs into a backup, in the order in which it is to be copied."""
+    seen: set[Path] = set()
+    history = settings.historian.database or settings.site.data / "history.db"
+    data = sorted(_of_data(settings), key=lambda path: (_rank(path, settings.site.data), path == history, str(path)))
+    groups = (
+        *(("data", path, settings.site.data) for path in data if path != history),
+        *(("data", path, path.parent) for path in (history,) if path.exists()),
+        *(("configuration", path, configuration.resolve().parent) for path in _of_configuration(configuration)),
+        *(("named", path, path.parent) for path in _named(settings)),
+    )
+    names: set[str] = set()
+    for group, path, folder in groups:
+        if path in seen or not _is_file(path):
+            continue
+        seen.add(path)
+        name = f"{group}/{path.relative_to(folder)}"
+        while name in names:  # two files of one name, from different folders
+            name += "~"
+        names.add(name)
+        yield Content(name, path)
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file is a SQLite database; raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(SQLITE)) == SQLITE
+
+
+def _rank(path: Path, data: Path) -> int:
+    name = str(path.relative_to(data))
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+def _of_data(settings: Settings) -> Iterator[Path]:
+    """Yield the files of the data folder, but for what is made again at each start, and recordings if not wanted."""
+    data = settings.site.data
+    recordings = settings.recorder.folder or data / "recordings"
+    away = {data / BROKER_FOLDER, data / STAGING}
+    if not settings.backup.recordings:
+        away.add(recordings)
+    roots = [data] if data in recordings.parents or not settings.backup.recordings else [data, recordings]
+    if settings.backup.folder is not None:
+        away.add(settings.backup.folder)  # a backup of backups would double each day
+    for root in roots:
+        for folder, folders, files in _walk(root):
+            folders[:] = [name for name in folders
+                          if folder / name not in away and not name.startswith(SET_BEFORE)]  # fmt: skip
+            for name in files:
+                if not LEFT_OUT.search(name) and name != STATE_FILE:
+                    yield folder / name
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Do what Path.walk does, which Python 3.11 does not have."""
+    for folder, folders, files in os.walk(root):
+        yield Path(folder), folders, files
+
+
+def _of_configuration(configuration: Path) -> Iterator[Path]:
+    yield configuration.resolve()
+    for name in BESIDE_CONFIGURATION:
+        folder = configuration.resolve().parent / name
+        for path in sorted(folder.rglob("*")):
+            if not LEFT_OUT.search(path.name) and not path.parent.name.startswith(SET_BEFORE):
+                yield path
+
+
+def _named(section: Section | list[object]) -> Iterator[Path]:
+    """Yield each file that the configuration names: users, certificates, keys, secrets, forms, bands."""
+    values = section if isinstance(section, list) else [value for _, value in section]
+    keys = [""] * len(values) if isinstance(section, list) else [key for key, _ in section]
+    for key, value in zip(keys, values, strict=True):
+        if isinstance(value, Section):
+            yield from _named(value)
+        elif isinstance(value, Path) and key.endswith("_file"):
+            yield value
+        elif isinstance(value, Path) and key == "forms_folder":
+            yield from sorted(value.glob("*.toml"))
+        elif isinstance(value, list) and key == "band_files":
+            yield from (path for path in value if isinstance(path, Path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,212 @@
+"""What names a person, a device or a secret of a ward, and how it is taken out of texts.
+
+Each word becomes a stand-in that is the same throughout one bundle and tells nothing of the word: a keyed sum, whose
+key is forgotten with the bundle. Beside the words of this ward, whatever looks like a hardware address, a number of a
+patient or an e-mail address goes, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+
+from config.pseudonym import nhs_numbers
+from config.secret import LARGEST_BYTES
+from config.settings import Device, Section, Settings
+from gateway.audit import access_log
+from gateway.ward.kept_ward import ward_path
+from gateway.ward.registry import RegistryError, read_state
+
+SHORTEST = 3
+"""Characters of a word that is looked for: a shorter one stands in half of all words."""
+SHORTEST_KEY = 6
+"""Characters of a part of an address that may be a key."""
+DIGITS = 8
+KEY_BYTES = 32
+LARGEST_SECRET = 4096
+HARDWARE = re.compile(r"(?i)(?<![0-9a-f])(?:[0-9a-f]{2}[:_-]){5}[0-9a-f]{2}(?![0-9a-f])")
+MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+LINES = ("users.jsonl", "tokens.jsonl", "pins.jsonl")
+OF_HISTORY = (
+    "SELECT DISTINCT subject FROM sessions", "SELECT DISTINCT subject FROM series",
+    "SELECT DISTINCT subject FROM ward_subjects", "SELECT DISTINCT subject FROM ward_sessions",
+    "SELECT DISTINCT made_subject FROM ward_sessions",
+)  # fmt: skip
+"""Everybody whose name is in a history."""
+TRAITS = ("address", "name", "serial", "tag", "passkey")
+"""By which a device is known."""
+WORKERS = ("clinician", "technician", "researcher", "viewer", "configuration", "command line", "setup")
+"""Words in the place of a name that are none."""
+
+
+class Scrubber:
+    """Takes the words of a ward out of texts.
+
+    Args:
+        words: What each word is, ``subject``, ``device``, ``person`` or ``secret``, by the word.
+    """
+
+    def __init__(self, words: dict[str, str]) -> None:
+        self._key = os.urandom(KEY_BYTES)
+        self._kinds = {word.casefold(): kind for word, kind in words.items() if len(word) >= SHORTEST}
+        longest_first = sorted(self._kinds, key=len, reverse=True)
+        found = "|".join(map(re.escape, longest_first)) or r"(?!)"
+        self._words = re.compile(rf"(?i)(?<![a-z0-9])(?:{found})(?![a-z0-9])")
+
+    def scrub(self, text: str) -> str:
+        """Return a text without them."""
+        text = self._words.sub(lambda match: self._stand_in(self._kinds[match[0].casefold()], match[0]), text)
+        text = HARDWARE.sub(lambda match: self._stand_in("device", re.sub(r"[:_-]", "", match[0])), text)
+        text = MAIL.sub("[address]", text)
+        for number in nhs_numbers(text):
+            text = text.replace(number, "[number]")
+        return text
+
+    def left(self, text: str) -> int:
+        """Return how many words a text still has; the words are not said."""
+        return len(self._words.findall(text)) + len(HARDWARE.findall(text))
+
+    def _stand_in(self, kind: str, word: str) -> str:
+        digest = hmac.new(self._key, word.casefold().encode(), hashlib.sha256).hexdigest()
+        return f"[{kind} {digest[:DIGITS]}]"
+
+
+def words_of(settings: Settings, configuration: Path) -> dict[str, str]:
+    """Return every word of a ward that names somebody or something, or opens something, and what it is."""
+    words: dict[str, str] = {}
+    for kind, found in (
+        ("secret", _secrets(settings, configuration)),
+        ("person", _people(settings)),
+        ("device", _devices(settings)),
+        ("label", _labels(settings)),
+        ("subject", _subjects(settings)),
+    ):
+        words |= dict.fromkeys(filter(None, found), kind)
+    return words
+
+
+def _subjects(settings: Settings) -> Iterator[str]:
+    ward, data = ward_path(settings), settings.site.data
+    yield from (slot.subject for slot in settings.slot)
+    with suppress(OSError, RegistryError, sqlite3.Error):
+        yield from (subject.id for subject in read_state(ward).subjects)
+    yield from _column(ward, "SELECT DISTINCT json_extract(fields, '$.subject') FROM changes")
+    yield from _column(data / access_log.NAME, "SELECT DISTINCT subject FROM people")
+    for query in OF_HISTORY:
+        yield from _column(settings.historian.database or data / "history.db", query)
+
+
+def _labels(settings: Settings) -> Iterator[str]:
+    """Yield what beds are called: somebody may have written a name there."""
+    yield from (slot.label for slot in settings.slot)
+    yield from _column(ward_path(settings), "SELECT DISTINCT json_extract(fields, '$.label') FROM changes")
+    with suppress(OSError, RegistryError, sqlite3.Error):
+        yield from (bed.label for bed in read_state(ward_path(settings)).beds)
+
+
+def _people(settings: Settings) -> Iterator[str]:
+    data = settings.site.data
+    for path in (settings.dashboard.users_file, *(data / name for name in LINES)):
+        yield from (str(fields.get("name", "")) for fields in _json_lines(path))
+    yield from _column(data / access_log.NAME, "SELECT DISTINCT json_extract(body, '$.user') FROM entries")
+    history = settings.historian.database or data / "history.db"
+    yield from _column(history, "SELECT DISTINCT person FROM ward_corrections")
+    workers = _column(ward_path(settings), 'SELECT DISTINCT "by" FROM changes')
+    yield from (name for name in workers if name not in WORKERS)
+    yield settings.broker.username or ""
+
+
+def _devices(settings: Settings) -> Iterator[str]:
+    devices = [device for slot in settings.slot for device in slot.device]
+    with suppress(OSError, RegistryError, sqlite3.Error):
+        devices += [equipment.device for equipment in read_state(ward_path(settings)).devices]
+    for device in devices:
+        yield from _of_device(device)
+    for trait in TRAITS:  # also of devices that were taken out
+        query = f"SELECT DISTINCT json_extract(fields, '$.device.{trait}') FROM changes"  # noqa: S608 - our own words
+        yield from _spellings(_column(ward_path(settings), query))
+    with suppress(OSError, ValueError, KeyError, AttributeError):
+        known = orjson.loads((settings.site.data / "known-devices.json").read_bytes())
+        for entry in known["devices"].values():
+            for told in (entry.get("told"), entry.get("refused")):
+                yield from _spellings((told or {}).values())
+
+
+def _of_device(device: Device) -> Iterator[str]:
+    port = str(device.port or "").rpartition(":")[2] if str(device.port or "").startswith("usb:") else ""
+    yield from _spellings((device.address, device.name, device.serial, device.tag, device.passkey, device.sender, port))
+
+
+def _spellings(values: Iterable[object]) -> Iterator[str]:
+    """Yield how a value may be written: an address as BlueZ, the kernel and people have it."""
+    for value in values:
+        text = str(value or "")
+        yield text
+        if HARDWARE.fullmatch(text):
+            yield from (text.replace(":", sign) for sign in ("_", "-", ""))
+
+
+def _secrets(settings: Settings, configuration: Path) -> Iterator[str]:
+    """Yield what stands in files of secrets: it may have come into a text by a mistake."""
+    paths = [*_files(settings), *(configuration.resolve().parent / "secrets").glob("*"),
+             settings.site.data / "receipt.key", settings.site.data / "broker/door.json"]  # fmt: skip
+    for path in paths:
+        with suppress(OSError, UnicodeDecodeError):
+            if path.stat().st_size <= min(LARGEST_SECRET, LARGEST_BYTES):
+                text = path.read_text("utf-8").strip()
+                yield text
+                if text.startswith("{"):
+                    with suppress(ValueError, AttributeError):
+                        yield from (str(value) for value in orjson.loads(text).values() if isinstance(value, str))
+    yield from _of_address(settings.notices.webhook)
+    yield from _of_address(settings.historian.store.url if settings.historian.store else None)
+
+
+def _of_address(address: str | None) -> Iterator[str]:
+    """Yield what an address may have in it that opens something: a password, a key in its path."""
+    parts = urlsplit(address or "")
+    yield from (parts.password or "", parts.username or "")
+    yield from (part for part in re.split(r"[/?&=]", f"{parts.path}?{parts.query}") if len(part) >= SHORTEST_KEY)
+
+
+def _files(section: Section) -> Iterator[Path]:
+    for name, value in section:
+        if isinstance(value, Section):
+            yield from _files(value)
+        elif isinstance(value, Path) and name in {
+            "password_file",
+            "token_file",
+            "client_secret_file",
+            "receipt_key_file",
+        }:
+            yield value
+
+
+def _column(database: Path, query: str) -> list[str]:
+    """Return the texts of one column; none where there is no such database or table."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=2.0)) as db:
+            return [str(row[0]) for row in db.execute(query) if row[0]]
+    except sqlite3.Error:
+        return []
+
+
+def _json_lines(path: Path | None) -> Iterator[dict[str, object]]:
+    try:
+        lines = path.read_bytes().splitlines() if path is not None else []
+    except OSError:
+        return
+    for line in lines:
+        with suppress(ValueError):
+            fields = orjson.loads(line)
+            if isinstance(fields, dict):
+                yield fields

@@ -1,0 +1,70 @@
+"""The doctor on what keeps a gateway going: services, time service, heat and wear, backups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import Backup, Settings
+from gateway.cli.doctor.upkeep import UNITS, judge_backup, judge_hardware, judge_services, judge_time_service
+from gateway.machine.hardware import Hardware
+from gateway.status.backup_state import MICRO, BackupState
+
+NOW_S = 2_000_000_000.0
+HOUR_US = 3600 * MICRO
+NOW_US = int(NOW_S) * MICRO
+
+
+def test_services_that_do_not_run_come_with_the_command_that_starts_them() -> None:
+    assert judge_services(None) is None
+    well = judge_services(dict.fromkeys(UNITS, "active"))
+    assert well is not None
+    assert well.state == "ok"
+    still = judge_services({**dict.fromkeys(UNITS, "active"), UNITS[1]: "inactive"})
+    assert still is not None
+    assert (still.state, "stores what is measured" in still.found) == ("warn", True)
+    assert f"systemctl enable --now {UNITS[1]}" in still.advice
+    failed = judge_services({**dict.fromkeys(UNITS, "active"), UNITS[0]: "failed"})
+    assert failed is not None
+    assert failed.state == "fail"
+    assert "journalctl" in failed.advice
+
+
+def test_a_time_service_is_known_by_what_it_keeps_in_run(tmp_path: Path) -> None:
+    assert judge_time_service({"chrony": tmp_path}).found == "chrony runs"
+    assert judge_time_service({"chrony": tmp_path / "absent"}).state == "warn"
+
+
+@pytest.mark.parametrize(
+    ("seen", "state", "word"),
+    [
+        (Hardware(), "ok", "tells nothing"),
+        (Hardware(51.2, undervoltage=False, life_used_pct=20.0), "ok", "51 °C"),
+        (Hardware(temperature_c=85.0), "warn", "85 °C"),
+        (Hardware(undervoltage=True), "warn", "too weak"),
+        (Hardware(life_used_pct=90.0), "warn", "90 %"),
+        (Hardware(reserve="urgent"), "warn", "urgent"),
+    ],
+)
+def test_heat_power_and_wear(seen: Hardware, state: str, word: str) -> None:
+    finding = judge_hardware(seen)
+    assert (finding.state, word in finding.found) == (state, True)
+    assert bool(finding.advice) == (state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("known", "state", "word"),
+    [
+        (BackupState(), "warn", "none was made yet"),
+        (BackupState(NOW_US - 9 * HOUR_US, "ward-7.rgbackup", NOW_US), "ok", "9 hours"),
+        (BackupState(NOW_US - 31 * HOUR_US, "ward-7.rgbackup", NOW_US), "fail", "31 hours old"),
+        (BackupState(NOW_US - 480 * HOUR_US, "ward-7.rgbackup", NOW_US), "fail", "20 days old"),
+        (BackupState(NOW_US, "ward-7.rgbackup", NOW_US, "No space left on device"), "fail", "No space left"),
+    ],
+)
+def test_backups(known: BackupState, state: str, word: str) -> None:
+    settings = Settings(backup=Backup(folder=Path("/mnt/backups"), key_file=Path("/key")))
+    finding = judge_backup(settings, known, now_s=NOW_S)
+    assert (finding.state, word in finding.found) == (state, True)
+    assert judge_backup(Settings(), known).found == "none are made"

@@ -1,0 +1,176 @@
+"""Backups: what is in one, what a failure leaves and says, how many are kept, and where they are put back."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from config.loader import load
+from config.settings import Settings
+from gateway.installation import sealed_file
+from gateway.installation.backup import BackupError, copy_database, make_backup
+from gateway.installation.backup_contents import contents
+from gateway.installation.restore import RestoreError, read_about, restore
+from gateway.installation.setup import set_up
+from gateway.installation.setup_answers import complete
+from gateway.installation.setup_files import Place
+from gateway.outbox.outbox import Outbox
+from gateway.status.backup_state import read_backup_state
+from tests.gateway.installation.whole_ward import PASSWORD
+
+KEY = "ppw9-4wy4-nhmu"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the key cost nothing; what it costs is a number in the file."""
+    monkeypatch.setattr(sealed_file, "SCRYPT_N", 2)
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Settings:
+    """Set a ward up that has an outbox, a recording and what a running gateway has beside them."""
+    place = Place(tmp_path / "etc", tmp_path / "data", None)
+    (tmp_path / "backups").mkdir()
+    answers = {"admin.password": PASSWORD, "certificate.names": "localhost",
+               "backup.folder": str(tmp_path / "backups"), "backup.keep": "2"}  # fmt: skip
+    set_up(complete(answers), place, load=load, say=lambda _: None)
+    settings = load(place.file)
+    Outbox(settings.site.data / "outbox.db").close()
+    for name in (
+        "recordings/a.rgrec",
+        "broker/door.json",
+        "x.sock",
+        "history.db.working",
+        "known-devices.json",
+        "backups/old.rgbackup",
+    ):
+        path = settings.site.data / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{}")
+    return settings
+
+
+def back_up(settings: Settings, tmp_path: Path) -> Path:
+    return make_backup(
+        settings, tmp_path / "etc/ward.toml", tmp_path / "backups", passphrase=KEY, say=lambda _: None
+    ).path  # fmt: skip
+
+
+def test_the_ward_is_copied_before_the_outbox_and_that_before_all_else(ward: Settings, tmp_path: Path) -> None:
+    names = [content.name for content in contents(ward, tmp_path / "etc/ward.toml")]
+    assert names[:2] == ["data/ward.db", "data/outbox.db"]
+    assert {"configuration/ward.toml", "configuration/certificates/authority.key", "data/known-devices.json",
+            "configuration/secrets/backup-key", "named/users.jsonl"} <= set(names)  # fmt: skip
+    assert not [name for name in names if name.startswith(("data/recordings", "data/broker"))]
+    assert not [name for name in names if name.endswith((".lock", ".sock", ".working"))]
+    assert len(names) == len(set(names))
+
+
+def test_a_backup_elsewhere_has_all_of_it_and_leaves_nothing_behind(ward: Settings, tmp_path: Path) -> None:
+    backup = back_up(ward, tmp_path)
+    assert not (ward.site.data / ".backup-staging").exists()
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert read_about(backup)["gateway"] == "ward-1"
+    restore(backup, passphrase=KEY, under=tmp_path / "under", say=lambda _: None)
+    under = tmp_path / "under" / str(ward.site.data).lstrip("/")
+    assert (under / "known-devices.json").read_text() == "{}"
+    assert len(list(under.glob("outbox.db.left-*"))) == 1
+    state = read_backup_state(ward.site.data)
+    assert (state.file, state.error) == (backup.name, "")
+
+
+def test_a_share_that_is_not_mounted_is_said_and_remembered(ward: Settings, tmp_path: Path) -> None:
+    good = back_up(ward, tmp_path)
+    with pytest.raises(BackupError, match="mounted"):
+        make_backup(ward, tmp_path / "etc/ward.toml", tmp_path / "absent", passphrase=KEY, say=lambda _: None)
+    state = read_backup_state(ward.site.data)
+    assert (state.file, "mounted" in state.error) == (good.name, True)
+
+
+def test_the_newest_are_kept_and_what_is_another_s_stays(ward: Settings, tmp_path: Path) -> None:
+    others = [tmp_path / "backups" / name for name in (
+        "ward-1-b-20260101T000000Z.rgbackup", "ward-2-20260101T000000Z.rgbackup", "notes.txt")]  # fmt: skip
+    old = [tmp_path / "backups" / f"ward-1-2026010{day}T000000Z.rgbackup" for day in (1, 2, 3)]
+    for path in (*others, *old):
+        path.touch()
+    newest = back_up(ward, tmp_path)
+    assert set((tmp_path / "backups").iterdir()) == {*others, old[-1], newest}
+
+
+def test_what_is_there_is_put_aside_and_never_written_over(ward: Settings, tmp_path: Path) -> None:
+    backup = back_up(ward, tmp_path)
+    changed = tmp_path / "etc/ward.toml"
+    changed.write_text("# edited since\n")
+    with pytest.raises(RestoreError, match="--replace"):
+        restore(backup, passphrase=KEY, say=lambda _: None)
+    assert changed.read_text() == "# edited since\n"
+    done = restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    assert load(changed) == ward
+    aside = [folder / "ward.toml" for folder in done.aside if (folder / "ward.toml").exists()]
+    assert [path.read_text() for path in aside] == ["# edited since\n"]
+    assert not [path for path in contents(ward, changed) if "before-restore" in path.name], (
+        "a backup of what was put aside would grow for ever"
+    )
+
+
+def test_a_damaged_backup_changes_nothing(ward: Settings, tmp_path: Path) -> None:
+    backup = back_up(ward, tmp_path)
+    data = bytearray(backup.read_bytes())
+    data[-20] ^= 1
+    backup.write_bytes(data)
+    with pytest.raises(RestoreError, match="was changed"):
+        restore(backup, passphrase=KEY, under=tmp_path / "under", say=lambda _: None)
+    assert not list((tmp_path / "under").rglob("*.db"))
+
+
+def test_a_database_is_copied_as_it_was_at_one_moment_while_it_is_written(tmp_path: Path) -> None:
+    """Two tables that always have the same number of rows have it in the copy, though each commit changes both."""
+    path, ends = tmp_path / "busy.db", threading.Event()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript("CREATE TABLE a (x BLOB); CREATE TABLE b (x BLOB);")
+        db.executemany("INSERT INTO a VALUES (?)", [(bytes(4000),)] * 8000)
+        db.executemany("INSERT INTO b VALUES (?)", [(bytes(10),)] * 8000)
+        db.commit()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path, timeout=30)) as db:
+            while not ends.is_set():
+                db.execute("INSERT INTO a VALUES (x'00')")
+                db.execute("INSERT INTO b VALUES (x'00')")
+                db.commit()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(3):
+            copy_database(path, tmp_path / f"copy-{number}", lambda _: None)
+    finally:
+        ends.set()
+        writer.join()
+    for number in range(3):
+        with closing(sqlite3.connect(tmp_path / f"copy-{number}")) as db:
+            of_a, of_b = db.execute("SELECT (SELECT count(*) FROM a), (SELECT count(*) FROM b)").fetchone()
+        assert of_a == of_b >= 8000
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM a").fetchone()[0] > 8000
+
+
+def test_a_backup_is_opened_without_us_by_the_lines_in_the_docs(ward: Settings, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/operations.md").read_text("utf-8")
+    (lines,) = re.findall(r"^```python\n(.*?ChaCha20.*?)^```", page, re.MULTILINE | re.DOTALL)
+    back_up(ward, tmp_path).rename(tmp_path / "ward-7.rgbackup")
+    (tmp_path / "key.txt").write_text(KEY)
+    done = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "opened/data/known-devices.json").read_text() == "{}"
+    with closing(sqlite3.connect(tmp_path / "opened/data/outbox.db")) as db:
+        assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)

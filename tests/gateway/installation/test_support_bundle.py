@@ -1,0 +1,155 @@
+"""A support bundle has nothing of anybody: it is searched for all pseudonyms, names, devices, secrets of a ward."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import orjson
+import pytest
+
+from config.loader import load
+from config.settings import Settings
+from gateway.audit.access_log import AccessLog
+from gateway.dashboard.users import make, save
+from gateway.history.history import History
+from gateway.installation.scrubbing import Scrubber, words_of
+from gateway.installation.support_bundle import BundleError, make_bundle
+from gateway.ward.kept_ward import KeptWard
+from tests.gateway.installation.whole_ward import PASSWORD, command
+
+SUBJECTS = ("p-0147", "p-0152", "quercus-9")
+PEOPLE = ("florence", "j.smith", "night-desk")
+SECRETS = ("mosquito-sugar-lamp", "rgt_AbCdEf0123456789", "wh00k-secret-path", "135791")
+DEVICES = ("D4:22:CD:00:0A:01", "Polar H10 0A1B2C3D", "SN-99887766", "left-thigh-tag", "A50285BI", "A0:9E:1A:00:00:02")
+LABELS = ("Mrs Beech's bed",)
+SPELLINGS = ("D4_22_CD_00_0A_01", "d4:22:cd:00:0a:01", "D422CD000A01", "FLORENCE", "a0-9e-1a-00-00-02")
+"""As BlueZ, the kernel and people write the same."""
+PLANTED = (*SUBJECTS, *PEOPLE, *SECRETS, *DEVICES, *LABELS, *SPELLINGS)
+CONFIGURATION = """
+[site]
+site = "elm"
+gateway = "ward-7"
+data = "data"
+[broker]
+embedded = false
+host = "127.0.0.1"
+port = 9
+username = "night-desk"
+password_file = "secrets/broker-password"
+[dashboard]
+users_file = "users.jsonl"
+[notices]
+webhook = "https://pager.example/wh00k-secret-path"
+[[slot]]
+id = "bay-a"
+label = "Mrs Beech's bed"
+subject = "p-0147"
+[[slot.device]]
+id = "dot-1"
+driver = "movella_dot"
+placement = "left_foot"
+address = "D4:22:CD:00:0A:01"
+serial = "SN-99887766"
+tag = "left-thigh-tag"
+passkey = "135791"
+[[slot.device]]
+id = "strap-1"
+driver = "heart_rate"
+placement = "chest"
+name = "Polar H10 0A1B2C3D"
+[[slot.device]]
+id = "imu-1"
+driver = "bno08x_rvc"
+placement = "right_foot"
+port = "usb:0403:6001:A50285BI"
+"""
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Path:
+    """Plant a ward, with everything that names somebody also where nobody looks for it: in a log."""
+    file, data = tmp_path / "ward.toml", tmp_path / "data"
+    file.write_text(CONFIGURATION, "utf-8")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/broker-password").write_text(SECRETS[0], "utf-8")
+    (tmp_path / "secrets/store-token").write_text(SECRETS[1], "utf-8")
+    save(tmp_path / "users.jsonl", [make("florence", "admin", PASSWORD)])
+    settings = load(file)
+    now_us = time.time_ns() // 1000
+    with closing(KeptWard(settings, at_us=now_us)) as kept:
+        for name, fields in (
+            ("add-bed", {"bed": "bay-c"}), ("admit", {"subject": "p-0152", "bed": "bay-c"}),
+            ("add-device", {"device": {"id": "strap-2", "driver": "heart_rate", "placement": "chest",
+                                       "address": DEVICES[-1]}}),
+            ("discharge", {"subject": "p-0152"}), ("remove-device", {"device": "strap-2"}),
+        ):  # fmt: skip
+            kept.change(name, dict(fields), at_us=now_us, by="j.smith", source="command line")
+    with closing(History(data / "history.db")) as history:
+        del history
+    log = AccessLog(data / "access.db", keep_days=30, keep_people_days=30)
+    log.close()
+    known = {"version": 1, "devices": {"dot-1": {"told": {"serial": "SN-99887766"}, "refused": None}}}
+    (data / "known-devices.json").write_bytes(orjson.dumps(known))
+    (data / "run.log").write_text("\n".join(f"2026-11-29 WARNING something of {word}, again" for word in PLANTED
+                                            if word != "quercus-9"), "utf-8")  # fmt: skip
+    return file
+
+
+def texts_of(path: Path) -> dict[str, str]:
+    with zipfile.ZipFile(path) as bundle:
+        return {name: bundle.read(name).decode() for name in bundle.namelist()}
+
+
+def test_nothing_that_was_planted_is_in_the_bundle(ward: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "support.zip"
+    done = command("support-bundle", ward, bundle)
+    assert done.returncode == 0, done.stderr + done.stdout
+    texts = texts_of(bundle)
+    found = {(name, word) for name, text in texts.items() for word in PLANTED if word.casefold() in text.casefold()}
+    assert found == set()
+    assert PASSWORD not in "".join(texts.values())
+    assert bundle.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_fault_needs_is_in_it(ward: Path, tmp_path: Path) -> None:
+    settings = load(ward)
+    path = tmp_path / "support.zip"
+    status = {"devices": [{"id": "dot-1", "error": "D4:22:CD:00:0A:01 refused"}], "slots": [{"subject": "p-0147"}]}
+    make_bundle(settings, ward, path, status=status, doctor=[{"name": "disk"}], say=lambda _: None)
+    texts = texts_of(path)
+    assert {"README.txt", "versions.txt", "configuration.json", "status.json", "doctor.json", "disk.txt",
+            "kernel-cache.txt", "counts.json", "journal.txt", "logs/run.log"} == texts.keys()  # fmt: skip
+    assert "numpy" in texts["versions.txt"]
+    configuration = orjson.loads(texts["configuration.json"])
+    assert configuration["slot"][0]["device"][0]["driver"] == "movella_dot"
+    assert configuration["notices"]["webhook"] == "[taken out]"
+    assert orjson.loads(texts["counts.json"])["ward.db"]["changes"] >= 5
+    same = configuration["slot"][0]["device"][0]["address"]
+    assert same in texts["status.json"]
+    assert same in texts["logs/run.log"]
+
+
+def test_a_stand_in_is_another_one_in_the_next_bundle() -> None:
+    words = {"p-0147": "subject"}
+    first, second = Scrubber(words), Scrubber(words)
+    assert first.scrub("of p-0147, P-0147") == first.scrub("of p-0147, p-0147")
+    assert first.scrub("p-0147") != second.scrub("p-0147")
+    assert first.scrub("p-01470 and sp-0147x stay") == "p-01470 and sp-0147x stay"
+
+
+def test_where_a_word_is_left_nothing_is_written(ward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scrubber, "scrub", lambda _self, text: text)
+    with pytest.raises(BundleError, match=r"logs/run\.log"):
+        make_bundle(load(ward), ward, tmp_path / "x.zip", status={}, doctor=[], say=lambda _: None)
+    assert not (tmp_path / "x.zip").exists()
+
+
+def test_a_ward_that_never_ran_has_a_bundle_too(tmp_path: Path) -> None:
+    settings = Settings()
+    settings = settings.model_copy(update={"site": settings.site.model_copy(update={"data": tmp_path / "none"})})
+    made = make_bundle(settings, tmp_path / "a.toml", tmp_path / "a.zip", status={}, doctor=[], say=lambda _: None)
+    assert made.texts >= 9
+    assert words_of(settings, tmp_path / "a.toml") == {}
