@@ -241,7 +241,8 @@ class Changer:
             return ""
         self._say(f"version {change.new} starts: {', '.join(change.services)}")
         services.restart(change.services)
-        self._say(f"waiting until all is well and a receipt came back; {within_s:.0f} s at most")
+        what = "all is well and a receipt came back" if "run" in change.services else "they run (no 'run': no receipt)"
+        self._say(f"waiting until {what}; {within_s:.0f} s at most")
         config, data = Path(change.config), Path(change.data) if change.data else None
         program = Program(self._versions.program(change.new), change.new, data)
         trial = Trial(services, change.services, lambda: program.status(config), before, self._say)
