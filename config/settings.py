@@ -260,6 +260,44 @@ class Notices(Section):
         return value
 
 
+class Fleet(Section):
+    """Many gateways from one desk; see docs/fleet.md."""
+
+    folder: Path | None = Field(
+        None, description="At the desk: its keys and books; by default 'fleet' in the data folder."
+    )
+    reload_command: list[str] = Field(
+        ["systemctl", "reload", "mosquitto"],
+        min_length=1,
+        description="At the desk: has mosquitto read its access list and revocations again.",
+    )
+    share: str | None = Field(
+        None,
+        description="On a gateway: folder or https:// address where bundles lie; without, or where one is not there,"
+        " they come over MQTT.",
+    )
+    upgrade_command: list[str] = Field(
+        ["rehab-gateway", "upgrade"],
+        min_length=1,
+        description="On a gateway: installs a bundle, whose file is put behind it; exit status and last line are told.",
+    )
+    restart_command: list[str] = Field(
+        ["systemctl", "restart", "rehab-gateway@run"],
+        min_length=1,
+        description="On a gateway: has 'run' read a new configuration.",
+    )
+    well_within_s: float = Field(
+        300.0, ge=1, le=3600, description="Seconds in which a gateway has to be well with a new configuration."
+    )
+
+    @field_validator("share")
+    @classmethod
+    def _is_no_clear_text(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value and not value.startswith("https://"):
+            raise ValueError("has to be a folder, or begin with https://")
+        return value
+
+
 class Radio(Section):
     """Bluetooth."""
 
@@ -379,6 +417,7 @@ class Settings(Section):
     prometheus: Prometheus = Field(default_factory=Prometheus)
     recorder: Recorder = Field(default_factory=Recorder)
     notices: Notices = Field(default_factory=Notices)
+    fleet: Fleet = Field(default_factory=Fleet)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

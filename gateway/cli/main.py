@@ -18,6 +18,7 @@ from gateway.cli import examining, looking_back
 from gateway.cli.devices import devices_app
 from gateway.cli.driver import driver_app
 from gateway.cli.ending import FAILURE, OURS, USAGE, flushed, print_ending, print_line, print_trace, unfit_machine
+from gateway.cli.fleet import fleet_app
 from gateway.cli.group import CommandGroup
 from gateway.cli.notices import notices_app
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
@@ -47,6 +48,7 @@ app.add_typer(notices_app, name="notices")
 app.add_typer(devices_app, name="devices")
 app.add_typer(driver_app, name="driver")
 app.add_typer(token_app, name="token")
+app.add_typer(fleet_app, name="fleet")
 
 
 @app.callback()
