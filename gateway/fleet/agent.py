@@ -53,6 +53,9 @@ class Agent:
         settle_s: How long the gateway has to be well with a new configuration.
 
     Attributes:
+        gateway: Whose agent.
+        folder: As above.
+        settings: As above.
         refused: Plans that were not believed, by reason.
 
     Raises:
@@ -66,7 +69,7 @@ class Agent:
         self.gateway, self._site = str(about["gateway"]), str(about["site"])
         self.refused: Counter[str] = Counter()
         self._last_refusal = ""
-        self._folder, self._settings, self._key = folder, settings, str(about["plan_key"])
+        self.folder, self.settings, self._key = folder, settings, str(about["plan_key"])
         self._topics = FleetTopics(self._site)
         self._memory = AgentMemory(folder)
         self._own_status = OwnStatus(Topics(self._site, self.gateway))
@@ -184,7 +187,7 @@ class Agent:
         )  # fmt: skip
         self._tell()
         try:
-            file = fetch(bundle, self._folder / "bundles", self._settings.share, self._ask, self._on_part(bundle))
+            file = fetch(bundle, self.folder / "bundles", self.settings.share, self._ask, self._on_part(bundle))
         except (FetchError, OSError) as error:
             self._end((False, f"not fetched: {error}"))
             return

@@ -48,7 +48,8 @@ def begin(
         _issue(authority, folder, name, ())
     register = Register(folder)
     facts = {
-        "site": site, "host": hosts[0], "hosts": orjson.dumps(list(hosts)).decode(), "port": str(ports[0]), "enrol_port": str(ports[1]),
+        "site": site, "host": hosts[0], "hosts": orjson.dumps(list(hosts)).decode(),
+        "port": str(ports[0]), "enrol_port": str(ports[1]),
         "historians": orjson.dumps(list(historians)).decode(),
         "dashboards": orjson.dumps(list(dashboards or [DASHBOARD])).decode(),
     }  # fmt: skip

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import cast
 
@@ -101,6 +102,7 @@ class Report:
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated, resumed=answers.desk.resumed)
         self._rates = _Rates()
         self._certificates = Certificates(settings)
+        self._version = installed_version("rehab-gateway")  # of what runs: an upgrade beside it changes nothing here
 
     def status(self, now_ns: int) -> tuple[Status, list[NoticeStatus]]:
         """Return the payload of the status topic, and the notices to publish.
@@ -119,6 +121,7 @@ class Report:
             time_us=time_us,
             ward=self._pipeline.ward,
             devices=self._devices(now_s, rates),
+            version=self._version,
             pipeline=self._work(samples, rates),
             preparing=self._preparing(),
             outbox=outbox_status(self._outbox),
@@ -203,7 +206,8 @@ class Report:
 def disk_status(folder: Path, keep_free: int) -> DiskStatus:
     """Return how much room there is; empty where the disk does not answer."""
     try:
-        return {"free_bytes": shutil.disk_usage(folder).free, "keep_free": keep_free}
+        usage = shutil.disk_usage(folder)
+        return {"free_bytes": usage.free, "total_bytes": usage.total, "keep_free": keep_free}
     except OSError:
         return {}
 
