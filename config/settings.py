@@ -200,6 +200,10 @@ class Dashboard(Section):
         description="Gateways of the site whose beds the ward page shows, by site.gateway; '*' is all that are heard."
         " By default this one.",
     )
+    fleet: bool = Field(
+        default=False,
+        description="Hear the fleet's desk too: rings, roll-outs and who was revoked, for the page /fleet.",
+    )
     users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
     forms_folder: Path | None = Field(
         None, description="Folder with forms of the ward's own, a TOML file each, beside the one that comes along."

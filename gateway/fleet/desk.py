@@ -39,9 +39,11 @@ class Desk:
 
     Args:
         fleet: Its folder.
+        turn_s: How often it looks at the books and at how gateways are.
     """
 
-    def __init__(self, fleet: FleetFolder) -> None:
+    def __init__(self, fleet: FleetFolder, *, turn_s: float = TURN_S) -> None:
+        self._turn_s = turn_s
         self._fleet = fleet
         self._register = fleet.register
         self._topics = FleetTopics(fleet.site)
@@ -71,7 +73,7 @@ class Desk:
                 if message is not None:
                     self._take(message)
                 if time.monotonic() >= due:
-                    due = time.monotonic() + TURN_S
+                    due = time.monotonic() + self._turn_s
                     self._turn()
         finally:
             self._link.stop()

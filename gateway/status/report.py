@@ -207,9 +207,9 @@ def disk_status(folder: Path, keep_free: int) -> DiskStatus:
     """Return how much room there is; empty where the disk does not answer."""
     try:
         usage = shutil.disk_usage(folder)
-        return {"free_bytes": usage.free, "total_bytes": usage.total, "keep_free": keep_free}
     except OSError:
         return {}
+    return {"free_bytes": usage.free, "total_bytes": usage.total, "keep_free": keep_free}
 
 
 def headline(status: Status) -> str:

@@ -1,7 +1,7 @@
 """A hospital's fleet for tests: a real mosquitto over TLS, the desk, and light gateways of the product's own parts.
 
-A light gateway has the product's agent, outbox and publisher, each over its own TLS connection with the certificate that
-it got by joining. It has no devices and no pipeline: what it measures is made up, and what `upgrade` does is a script.
+A light gateway has the product's agent, outbox and publisher, each over its own TLS connection with the certificate
+that it got by joining. It has no devices and no pipeline: what it measures is made up, and what `upgrade` does is a script.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SITE = "north"
 FIRST_VERSION = "1.0.0"
 STATUS_EVERY_S = 0.25
 SETTLE_S = 0.3
+TURN_S = 0.1
 
 INSTALL = """\
 import sys
@@ -80,7 +81,7 @@ class LightGateway:
             self.publisher.start()
         self._publishing = publishing
         self.start_agent()
-        self._speaker = threading.Thread(target=self._speak, name=f"status-{self.name}")
+        self._speaker = threading.Thread(target=self._speak, name=f"status-{self.name}", daemon=True)
         self._speaker.start()
 
     def start_agent(self) -> None:
@@ -90,7 +91,7 @@ class LightGateway:
             restart_command=["true"], well_within_s=5,
         )  # fmt: skip
         self.agent = Agent(self.folder / "data" / FOLDER, self.config, fleet, settle_s=SETTLE_S)
-        self._agent_thread = threading.Thread(target=self._keep_agent, name=f"agent-{self.name}")
+        self._agent_thread = threading.Thread(target=self._keep_agent, name=f"agent-{self.name}", daemon=True)
         self._agent_thread.start()
 
     def _keep_agent(self) -> None:
@@ -145,7 +146,7 @@ class Hospital:
         own = folder / "mosquitto.conf"
         own.write_text(f"user {Path('/proc/self').owner()}\npid_file {folder}/mosquitto.pid\n{config.read_text()}")
         self.mosquitto = Child(self.port, [program, "-c", str(own)])
-        wait_until(lambda: (folder / "mosquitto.pid").exists())
+        wait_until((folder / "mosquitto.pid").exists)
         self.fleet = self.open()
         self.gateways: dict[str, LightGateway] = {}
         self._stop = threading.Event()
@@ -159,8 +160,8 @@ class Hospital:
     def start_desk(self) -> None:
         """Start the desk."""
         self._stop.clear()
-        self.desk = Desk(self.open())
-        self._desk_thread = threading.Thread(target=self.desk.run, args=(self._stop,), name="desk")
+        self.desk = Desk(self.open(), turn_s=TURN_S)
+        self._desk_thread = threading.Thread(target=self.desk.run, args=(self._stop,), name="desk", daemon=True)
         self._desk_thread.start()
         wait_until(lambda: self.desk.connected)
 
@@ -172,6 +173,10 @@ class Hospital:
     def enrol_broker(self) -> Broker:
         """Return where whoever is in no fleet may ask."""
         return Broker(embedded=False, host="localhost", port=self.enrol_port)
+
+    def known_enrol_broker(self) -> Broker:
+        """Return the same for whoever has the fleet's certificate already."""
+        return self.enrol_broker().model_copy(update={"ca_file": self.fleet_folder / "ca.pem"})
 
     def code(self, name: str, ring: str = "ward", *, minutes: float = 60.0) -> str:
         """Invite somebody."""
@@ -240,5 +245,3 @@ def hospital_in(folder: Path, *, historians: tuple[str, ...] = ()) -> Iterator[H
         yield made
     finally:
         made.close()
-
-
