@@ -32,8 +32,9 @@ BELOW = {
 
 # The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
 ROOMS = (
-    "pairing",
-    "pairing", "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
+    "cli", "run", "status", "recordings", "taps", "dashboard", "results", "historian", "upkeep", "fleet", "delivery",
+    "pairing", "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire", "machine",
+    "model",
 )  # fmt: skip
 
 # The folders and modules of the other packages, each from the top floor to the ground likewise.

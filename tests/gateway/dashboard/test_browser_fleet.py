@@ -46,13 +46,13 @@ def tell(simulated: SimulatedGateway, settings: Settings) -> None:
     simulated.shout(topics.state("gateway-1"), orjson.dumps(result))
 
 
-@pytest.mark.parametrize(("scheme", "size"), [("light", DESK), ("dark", PHONE)])
+@pytest.mark.parametrize("look", [("light", DESK), ("dark", PHONE)])
 async def test_every_gateway_stands_in_a_row_and_axe_finds_nothing(
-    browser: Browser, fleet_address: str, settings: Settings, topics: Topics, scheme: Any, size: Any
+    browser: Browser, fleet_address: str, settings: Settings, topics: Topics, look: tuple[Any, Any]
 ) -> None:
     if not await asyncio.to_thread(axe.available):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {axe.PACKAGE} from npm")
-    context = await browser.new_context(bypass_csp=True, color_scheme=scheme, viewport=size)
+    context = await browser.new_context(bypass_csp=True, color_scheme=look[0], viewport=look[1])
     page = await context.new_page()
     with SimulatedGateway(settings.broker.port, [Walker(1)], topics=topics) as simulated:
         await page.goto(f"{fleet_address}fleet")

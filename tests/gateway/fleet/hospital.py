@@ -1,7 +1,7 @@
 """A hospital's fleet for tests: a real mosquitto over TLS, the desk, and light gateways of the product's own parts.
 
 A light gateway has the product's agent, outbox and publisher, each over its own TLS connection with the certificate
-that it got by joining. It has no devices and no pipeline: what it measures is made up, and what `upgrade` does is a script.
+that it got by joining. It has no devices and no pipeline: what it measures is made up, and `upgrade` is a script.
 """
 
 from __future__ import annotations
@@ -61,15 +61,22 @@ class LightGateway:
         (folder / "version").write_text(FIRST_VERSION)
         (folder / "install.py").write_text(INSTALL)
         self._enrol_broker = broker
-        self._ended = threading.Event()
+        self.ended = threading.Event()
+        self.restart_command = ["true"]
+        self.well_within_s = 5.0
         self.notices: list[dict[str, Any]] = []
 
     def join(self, code: str) -> None:
         """Join the fleet as 'fleet join' does."""
         join(self.config, self.folder / "data", self.name, code, self._enrol_broker)
 
-    def start(self, *, publishing: bool = True, resend_after_s: float = 5.0) -> None:
+    def start(self, *, resend_after_s: float = 5.0) -> None:
         """Start what it is made of."""
+        self.start_agent()
+        self.start_speaking(resend_after_s=resend_after_s)
+
+    def start_speaking(self, *, resend_after_s: float) -> None:
+        """Start what stands for 'run'."""
         settings = load(self.config)
         self.topics = Topics(settings.site.site, self.name)
         self.outbox = Outbox(self.folder / "outbox.db", commit_s=0.05)
@@ -77,10 +84,7 @@ class LightGateway:
             self.outbox, self.topics, settings.broker, historians=settings.outbox.historians or ("",),
             resend_after_s=resend_after_s,
         )  # fmt: skip
-        if publishing:
-            self.publisher.start()
-        self._publishing = publishing
-        self.start_agent()
+        self.publisher.start()
         self._speaker = threading.Thread(target=self._speak, name=f"status-{self.name}", daemon=True)
         self._speaker.start()
 
@@ -88,14 +92,14 @@ class LightGateway:
         """Start the agent, as its service would."""
         fleet = Fleet(
             share=self.share, upgrade_command=[sys.executable, str(self.folder / "install.py"), str(self.folder)],
-            restart_command=["true"], well_within_s=5,
+            restart_command=self.restart_command, well_within_s=self.well_within_s,
         )  # fmt: skip
         self.agent = Agent(self.folder / "data" / FOLDER, self.config, fleet, settle_s=SETTLE_S)
         self._agent_thread = threading.Thread(target=self._keep_agent, name=f"agent-{self.name}", daemon=True)
         self._agent_thread.start()
 
     def _keep_agent(self) -> None:
-        while self.agent.run() and not self._ended.is_set():  # a new version of itself: the service starts it
+        while self.agent.run() and not self.ended.is_set():  # a new version of itself: the service starts it
             fresh = self.agent
             self.agent = Agent(fresh.folder, self.config, fresh.settings, settle_s=SETTLE_S)
 
@@ -109,7 +113,7 @@ class LightGateway:
         }  # fmt: skip
 
     def _speak(self) -> None:
-        while not self._ended.wait(STATUS_EVERY_S):
+        while not self.ended.wait(STATUS_EVERY_S):
             self.publisher.set_status(self.status())
 
     def stop_agent(self) -> None:
@@ -119,11 +123,14 @@ class LightGateway:
 
     def stop(self) -> None:
         """End all of it."""
-        self._ended.set()
-        self._speaker.join()
+        self.ended.set()
         self.stop_agent()
-        if self._publishing:
-            self.publisher.stop()
+        self.stop_speaking()
+
+    def stop_speaking(self) -> None:
+        """End what stands for 'run'."""
+        self._speaker.join()
+        self.publisher.stop()
         self.outbox.close()
 
 
