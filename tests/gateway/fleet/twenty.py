@@ -207,7 +207,16 @@ def compare(hospital: Hospital, load: Load, url: str, outcome: Outcome) -> None:
     foreign = len(rows.keys() - wanted) + len(held.keys() - wanted)
     outcome.notes += [f"{foreign} that nobody made"] if foreign else []
     both = sum(n > 1 for n in rows.values())
+    outcome.lines.append(sizes(hospital, sum(shares), len(held)))
     outcome.lines.append(f"shares {' + '.join(map(str, shares))}, {both} of them in both histories (sent again)")
+
+
+def sizes(hospital: Hospital, rows: int, values: int) -> str:
+    """Return what a row takes in the histories, and in the store where it is our own."""
+    histories = sum(file.stat().st_size for file in hospital.folder.glob("h-?.db*"))
+    own = sum(file.stat().st_size for file in (hospital.folder / "store").rglob("*") if file.is_file())
+    words = f"a row takes {histories / max(rows, 1):.0f} bytes in the histories"
+    return f"{words} and {own / max(values, 1):.0f} in the store's files" if own else words
 
 
 @contextmanager
@@ -258,7 +267,7 @@ def run(
         )
         compare(hospital, load, url, outcome)
         outcome.notes += [note for historian in historians for note in historian.unclean()[:3]]
-        say(outcome.lines[-1])
+        say("; ".join(outcome.lines[-2:]))
     return outcome
 
 
