@@ -36,6 +36,7 @@ FIRST_VERSION = "1.0.0"
 STATUS_EVERY_S = 0.25
 SETTLE_S = 0.3
 TURN_S = 0.1
+DESK_WITHIN_S = 90.0
 
 INSTALL = """\
 import sys
@@ -157,7 +158,6 @@ class Hospital:
         self.fleet = self.open()
         self.gateways: dict[str, LightGateway] = {}
         self._stop = threading.Event()
-        self.start_desk()
 
     def open(self) -> FleetFolder:
         """Open the fleet's folder as a command does."""
@@ -170,7 +170,7 @@ class Hospital:
         self.desk = Desk(self.open(), turn_s=TURN_S)
         self._desk_thread = threading.Thread(target=self.desk.run, args=(self._stop,), name="desk", daemon=True)
         self._desk_thread.start()
-        wait_until(lambda: self.desk.connected)
+        wait_until(lambda: self.desk.connected, DESK_WITHIN_S)
 
     def stop_desk(self) -> None:
         """End it."""
@@ -249,6 +249,7 @@ def hospital_in(folder: Path, *, historians: tuple[str, ...] = ()) -> Iterator[H
     """A fleet with nobody in it."""
     made = Hospital(folder, historians=historians)
     try:
+        made.start_desk()
         yield made
     finally:
         made.close()
