@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
+from config.fleet import Fleet as Fleet  # noqa: PLC0414 - to be had from here, like every other table
 from config.hardware import bluetooth_address, network_address, serial_port, udp_port
+from config.section import Section as Section  # noqa: PLC0414 - the same
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
@@ -16,12 +18,6 @@ Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}
 Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh",
                     "lower_back", "chest", "wrist", "upper_arm", "finger", "ear_lobe", "bedside",
                     "exoskeleton"]  # fmt: skip
-
-
-class Section(BaseModel):
-    """A table of the configuration file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Site(Section):
@@ -261,44 +257,6 @@ class Notices(Section):
         here = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
             raise ValueError("has to begin with https://, or with http:// and be on this machine")
-        return value
-
-
-class Fleet(Section):
-    """Many gateways from one desk; see docs/fleet.md."""
-
-    folder: Path | None = Field(
-        None, description="At the desk: its keys and books; by default 'fleet' in the data folder."
-    )
-    reload_command: list[str] = Field(
-        ["systemctl", "reload", "mosquitto"],
-        min_length=1,
-        description="At the desk: has mosquitto read its access list and revocations again.",
-    )
-    share: str | None = Field(
-        None,
-        description="On a gateway: folder or https:// address where bundles lie; without, or where one is not there,"
-        " they come over MQTT.",
-    )
-    upgrade_command: list[str] = Field(
-        ["rehab-gateway", "upgrade"],
-        min_length=1,
-        description="On a gateway: installs a bundle, whose file is put behind it; exit status and last line are told.",
-    )
-    restart_command: list[str] = Field(
-        ["systemctl", "restart", "rehab-gateway@run"],
-        min_length=1,
-        description="On a gateway: has 'run' read a new configuration.",
-    )
-    well_within_s: float = Field(
-        300.0, ge=1, le=3600, description="Seconds in which a gateway has to be well with a new configuration."
-    )
-
-    @field_validator("share")
-    @classmethod
-    def _is_no_clear_text(cls, value: str | None) -> str | None:
-        if value is not None and "://" in value and not value.startswith("https://"):
-            raise ValueError("has to be a folder, or begin with https://")
         return value
 
 

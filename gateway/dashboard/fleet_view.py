@@ -7,9 +7,14 @@ from typing import Any
 from gateway.dashboard.fleet_words import FleetWords
 from gateway.dashboard.site import Site
 from gateway.dashboard.ward import MICRO, Ward
+from gateway.fleet.health import Health
 
 Json = dict[str, Any]
 NOT_HEARD = "has not been heard yet"
+NOT_ONLINE = {
+    "offline": "is offline", "silent": "has not been heard for some time", "unknown": "has not been heard yet",
+    "no status": "sends numbers and says nothing of itself",
+}  # fmt: skip
 
 
 def fleet_view(site: Site) -> Json:
@@ -53,7 +58,7 @@ def _said(ward: Ward | None) -> Json:
             "clock_s": None, "synchronised": None, "certificate_days": None, "outbox": None, "disk_free": None,
             "disk_total": None,
         }  # fmt: skip
-    status, health = ward.status, ward.health()
+    status, health = ward.status, _health(ward)
     outbox, disk, clock = (status.parts.get(name) or {} for name in ("outbox", "disk", "clock"))
     return {
         "state": ward.gateway_state(), "well": health.well, "health": health.sentence, "age_s": ward.gateway_age_s(),
@@ -62,6 +67,12 @@ def _said(ward: Ward | None) -> Json:
         "certificate_days": status.certificate_days, "outbox": _number(outbox.get("depth")),
         "disk_free": _number(disk.get("free_bytes")), "disk_total": _number(disk.get("total_bytes")),
     }  # fmt: skip
+
+
+def _health(ward: Ward) -> Health:
+    """Return how a gateway is, by its own word and by whether it is heard."""
+    state = ward.gateway_state()
+    return ward.own_health if state == "online" else Health(well=False, sentence=NOT_ONLINE[state])
 
 
 def _ahead_s(ward: Ward) -> float | None:

@@ -109,7 +109,7 @@ def read_status(message: Json) -> GatewayStatus:
 def _first_end(certificates: object) -> float | None:
     found = certificates[:CERTIFICATES] if isinstance(certificates, list) else []
     days = [one.get("days_left") for one in found if isinstance(one, dict)]
-    return min((left for left in days if is_number(left)), default=None)
+    return min((float(left) for left in days if left is not None and is_number(left)), default=None)
 
 
 def _read_slots(status: GatewayStatus, slots: object) -> None:

@@ -31,10 +31,6 @@ LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "no
            "ward": 1 << 20}  # fmt: skip
 """Bytes of a message, by topic: far above what a gateway sends, and as much as is read in about a tenth of a second."""
 
-NOT_ONLINE = {
-    "offline": "is offline", "silent": "has not been heard for some time", "unknown": "has not been heard yet",
-    "no status": "sends numbers and says nothing of itself",
-}  # fmt: skip
 LASTING = frozenset({"status", "ward"})
 """Topics whose newest message stands until the next."""
 DOUBT_S = 10.0  # what was not understood is said for so long after the last such message
@@ -76,6 +72,8 @@ class Ward:
         delays: How late events are.
         registry: Who is in which bed, wearing what, as the gateway's registry says.
         charges: How full the sensors' batteries were when they last told.
+        own_health: How the gateway is by its newest status, if it is heard.
+        clock_ahead_us: By how much its clock was ahead of ours when it last spoke; None before it did.
     """
 
     def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
@@ -95,7 +93,8 @@ class Ward:
         self._measured_us = 0  # and when the last measurement came
         self._clock_us = clock_us
         self._speed = speed
-        self._health = Health(well=False, sentence="has not been heard yet")
+        self.own_health = Health(well=False, sentence="has not been heard yet")
+        self.clock_ahead_us: int | None = None
         self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
 
     def on_message(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
@@ -199,18 +198,6 @@ class Ward:
         measured = self._measured_us and self._clock_us() - self._measured_us <= STALE_S * MICRO
         return "no status" if measured else "unknown" if self.state == "unknown" else "silent"
 
-    def health(self) -> Health:
-        """Return how the gateway is, by its own word and by whether it is heard."""
-        state = self.gateway_state()
-        if state == "online":
-            return self._health
-        return Health(well=False, sentence=NOT_ONLINE[state])
-
-    @property
-    def clock_ahead_us(self) -> int | None:
-        """By how much the gateway's clock was ahead of ours when it last spoke; None before it did."""
-        return None if self._anchor is None else self._anchor[0] - self._anchor[1]
-
     def fresh_doubts(self) -> dict[str, str]:
         """Return by topic why messages are not understood: of what is retained, which stands, or else of late."""
         since_us = self._clock_us() - DOUBT_S * MICRO
@@ -229,9 +216,10 @@ class Ward:
             self._heard_us = self._clock_us()
             if type(sent_us) is int:
                 self._anchor = (sent_us, self._heard_us)
+                self.clock_ahead_us = sent_us - self._heard_us
         if names_beds:
             self.status = read_status(message)
-            self._health = health_of(message, 0.0)
+            self.own_health = health_of(message, 0.0)
             self._status_us = self._heard_us
             at_us = sent_us if type(sent_us) is int else self.now_us()
             self.charges.note(self.status.devices, at_us)

@@ -43,22 +43,22 @@ def begin(
     authority = make_authority(folder, f"fleet of {site}")
     make_key(folder / "plan.key")
     _issue(authority, folder, "broker", hosts)
-    everybody = [*(historians or [HISTORIAN]), *(dashboards or [DASHBOARD])]
-    for name in (DESK, *everybody):
+    stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
+    for name in (DESK, *stores, *pages):
         _issue(authority, folder, name, ())
     register = Register(folder)
     facts = {
         "site": site, "host": hosts[0], "hosts": orjson.dumps(list(hosts)).decode(),
         "port": str(ports[0]), "enrol_port": str(ports[1]),
         "historians": orjson.dumps(list(historians)).decode(),
-        "dashboards": orjson.dumps(list(dashboards or [DASHBOARD])).decode(),
+        "dashboards": orjson.dumps(pages).decode(),
     }  # fmt: skip
     with register.changing():
         for name, value in facts.items():
             register.note(name, value)
     register.close()
     write_configuration(folder.resolve(), *ports)
-    write_rights(folder, rights(site, [], list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]))
+    write_rights(folder, rights(site, [], stores, pages))
 
 
 def _issue(authority: Authority, folder: Path, name: str, hosts: Sequence[str]) -> None:

@@ -46,6 +46,8 @@ from gateway.status.listener import device_status, gateway_status, outbox_status
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
 
+VERSION = installed_version("rehab-gateway")
+"""Of what runs: an upgrade beside it changes nothing here."""
 SHOWN_INCIDENTS = 16
 """Of what happened to the data, in a status: the newest."""
 
@@ -102,7 +104,6 @@ class Report:
         self._notices = Notices(settings.site.gateway, simulated=settings.simulated, resumed=answers.desk.resumed)
         self._rates = _Rates()
         self._certificates = Certificates(settings)
-        self._version = installed_version("rehab-gateway")  # of what runs: an upgrade beside it changes nothing here
 
     def status(self, now_ns: int) -> tuple[Status, list[NoticeStatus]]:
         """Return the payload of the status topic, and the notices to publish.
@@ -121,7 +122,7 @@ class Report:
             time_us=time_us,
             ward=self._pipeline.ward,
             devices=self._devices(now_s, rates),
-            version=self._version,
+            version=VERSION,
             pipeline=self._work(samples, rates),
             preparing=self._preparing(),
             outbox=outbox_status(self._outbox),
