@@ -46,19 +46,25 @@ def begin(
     stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
     for name in (DESK, *stores, *pages):
         _issue(authority, folder, name, ())
+    _note(
+        folder, site=site, host=hosts[0], hosts=_list(hosts), port=str(ports[0]), enrol_port=str(ports[1]),
+        historians=_list(historians), dashboards=_list(pages),
+    )  # fmt: skip
+    write_configuration(folder.resolve(), *ports)
+    write_rights(folder, rights(site, [], stores, pages))
+
+
+def _note(folder: Path, **facts: str) -> None:
+    """Begin the books with what does not change."""
     register = Register(folder)
-    facts = {
-        "site": site, "host": hosts[0], "hosts": orjson.dumps(list(hosts)).decode(),
-        "port": str(ports[0]), "enrol_port": str(ports[1]),
-        "historians": orjson.dumps(list(historians)).decode(),
-        "dashboards": orjson.dumps(pages).decode(),
-    }  # fmt: skip
     with register.changing():
         for name, value in facts.items():
             register.note(name, value)
     register.close()
-    write_configuration(folder.resolve(), *ports)
-    write_rights(folder, rights(site, [], stores, pages))
+
+
+def _list(texts: Sequence[str]) -> str:
+    return orjson.dumps(list(texts)).decode()
 
 
 def _issue(authority: Authority, folder: Path, name: str, hosts: Sequence[str]) -> None:

@@ -19,7 +19,13 @@ def word(outcome: Outcome = "committed", health: Health = WELL, version: str = "
 
 
 def step(a: Word, b: Word, **more: Any) -> Step:
-    times: dict[str, Any] = {"well_for_s": 0.0, "soak_s": 60.0, "open_for_s": 10.0, "within_s": 600.0, "version": "2"} | more
+    times: dict[str, Any] = {
+        "well_for_s": 0.0,
+        "soak_s": 60.0,
+        "open_for_s": 10.0,
+        "within_s": 600.0,
+        "version": "2",
+    } | more
     return next_step(RING, {"a": a, "b": b}, **times)
 
 
