@@ -22,7 +22,7 @@ from gateway.wire.topics import Topics
 from tests.gateway.fleet.hospital import FIRST_VERSION, SITE, Hospital, LightGateway
 from tests.servers import wait_until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 TOPICS = FleetTopics(SITE)
 WITHIN_S = 10.0

@@ -8,7 +8,7 @@ from gateway.fleet.roll_outs import RollOuts
 from tests.gateway.fleet.hospital import FIRST_VERSION, Hospital
 from tests.servers import wait_until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 
 def test_a_ring_with_one_bad_gateway_stops_and_goes_on_when_it_is_mended(hospital: Hospital) -> None:
