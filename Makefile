@@ -29,8 +29,8 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward load faults patients radio soak check package sbom vulnerabilities screens fuzz format docs \
-  system bare clean
+.PHONY: help setup demo test test-plain bench latency ward fleet load faults patients radio soak check package sbom \
+  vulnerabilities screens fuzz format docs system bare clean
 
 help:
 	@echo "make setup    prepare .venv (the others call it)"
@@ -43,6 +43,7 @@ help:
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make latency  how late a ward of twenty is, to the broker and to open pages, beside a busy core; three minutes"
+	echo "make fleet    twenty gateways join, are upgraded in rings, one is thrown out, and nothing is lost; ARGS=\"--gateways 6\""
 	echo "make ward     a demo of seventy beds, and how soon all its devices stream; four minutes; BEDS=20, SPEED=1"
 	echo "make patients  fifty simulated patients do every timed test, beside the truth; half an hour; ARGS=\"--only tug\" for some"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
@@ -167,6 +168,10 @@ radio: setup
 
 soak: setup system
 	@RECONNECTS=$(or $(RECONNECTS),1000) PATH="$$PATH:/usr/sbin" $(V)/python -m pytest -q -s tests/gateway/run/test_reconnects.py
+
+# Twenty gateways on one machine: some with a 'run' process, the rest made of the product's agent, outbox and publisher.
+fleet: setup system
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.gateway.fleet.twenty $(ARGS)
 
 # The fuzzer lives in an environment of its own: it is no dependency of the product.
 fuzz: setup build/fuzz/ready

@@ -6,6 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,22 +17,32 @@ from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
 from config.hand_text import NotTextError, text_of
 from config.hardware import is_usb_name
-from config.lines import Path as Place
-from config.lines import line_of, locate
+from config.lines import Path as Key
+from config.lines import locate
 from config.secret import located
 from config.settings import Section, Settings
 from config.wording import sentence
 
 LARGEST_BYTES = 1_000_000  # a ward of 70 beds takes about 60 kB: more is some other file, named by mistake
 
+PARTS_FOLDER = ".d"
+"""What follows a file's name in the folder of its parts: those of ``ward.toml`` lie in ``ward.toml.d``."""
+
 _TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|(?P<end>end of document))\)$")
 _S = TypeVar("_S", bound=Section)
 
 
 def load(
-    path: str | Path, drivers: Drivers | None = None, *, on_unknown: Callable[[Problem], None] | None = None
+    path: str | Path,
+    drivers: Drivers | None = None,
+    *,
+    on_unknown: Callable[[Problem], None] | None = None,
+    trial: tuple[str, str] | None = None,
 ) -> Settings:
-    """Read and check a configuration file. Nothing is opened, created or started.
+    """Read and check a configuration file and its parts. Nothing is opened, created or started.
+
+    The parts are the TOML files in the folder beside it (``ward.toml.d``), in the order of their names: what one says
+    goes before what was said, key by key. Programs write there, and leave the file itself to people.
 
     Relative paths in the file, and the default of ``site.data``, are relative to the folder of the file: the
     gateway, the historian and the dashboard then meet in the same place, wherever each is started from.
@@ -41,6 +52,7 @@ def load(
         drivers: The drivers there are; None leaves the names and options of drivers unchecked.
         on_unknown: Told of each key that is no setting, which is then left out: the file may be that of a newer
             program. None makes it a mistake like any other.
+        trial: Name and text of a part that is tried, in the place of the one of its name.
 
     Returns:
         Settings whose paths are all absolute.
@@ -49,10 +61,11 @@ def load(
         ConfigError: with one sentence for everything that is wrong.
     """
     path = Path(path)
-    text = _text(path)
-    table = _table(path, text)
-    lines = locate(text)
-    settings = _settings(path, table, lines, on_unknown)
+    sources = _sources(path, trial)
+    table: dict[str, Any] = {}
+    for source in sources:
+        table = _merged(table, source.table)
+    settings = _settings(table, sources, on_unknown)
     try:
         found = anchored(settings, path.resolve().parent)
     except RuntimeError:  # from expanduser
@@ -60,23 +73,20 @@ def load(
         raise ConfigError([Problem(str(path), None, words)]) from None
     findings = [*check(settings, drivers)] or [*ports(found)]
     if findings:
-        raise ConfigError(Problem(str(path), line_of(key, lines), text) for key, text in findings)
+        raise ConfigError(_problem(sources, key, text) for key, text in findings)
     return found
 
 
 def _settings(
-    path: Path, table: dict[str, Any], lines: Mapping[Place, int], on_unknown: Callable[[Problem], None] | None
+    table: dict[str, Any], sources: Sequence[_Source], on_unknown: Callable[[Problem], None] | None
 ) -> Settings:
     try:
         if on_unknown:
             for unknown in _leave_out_unknown(table):
-                words = f"{sentence(unknown, Settings)}: left out"
-                on_unknown(Problem(str(path), line_of(tuple(unknown["loc"]), lines), words))
+                on_unknown(_problem(sources, tuple(unknown["loc"]), f"{sentence(unknown, Settings)}: left out"))
         return Settings.model_validate(table)
     except ValidationError as error:
-        raise ConfigError(
-            Problem(str(path), line_of(tuple(e["loc"]), lines), sentence(e, Settings)) for e in error.errors()
-        ) from None
+        raise ConfigError(_problem(sources, tuple(e["loc"]), sentence(e, Settings)) for e in error.errors()) from None
 
 
 def _leave_out_unknown(table: dict[str, Any]) -> Sequence[ErrorDetails]:
@@ -92,6 +102,43 @@ def _leave_out_unknown(table: dict[str, Any]) -> Sequence[ErrorDetails]:
             del place[key]
         return unknown
     return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file, or a part of it: what it says, and on which line."""
+
+    path: Path
+    table: dict[str, Any]
+    lines: Mapping[Key, int]
+
+
+def _sources(path: Path, trial: tuple[str, str] | None) -> list[_Source]:
+    folder = path.with_name(path.name + PARTS_FOLDER)
+    texts = {path: _text(path)}
+    names = {part.name for part in folder.glob("*.toml")} | ({trial[0]} if trial else set())
+    for name in sorted(names):
+        texts[folder / name] = trial[1] if trial and name == trial[0] else _text(folder / name)
+    return [_Source(where, _table(where, text), locate(text)) for where, text in texts.items()]
+
+
+def _merged(table: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return a table with what another says in the place of its own; lists are replaced whole."""
+    both = {key: _merged(table[key], more[key]) for key in more if _are_tables(table.get(key), more[key])}
+    return {**table, **more, **both}
+
+
+def _are_tables(one: object, other: object) -> bool:
+    return isinstance(one, dict) and isinstance(other, dict)
+
+
+def _problem(sources: Sequence[_Source], key: Key, text: str) -> Problem:
+    """Return a problem of a key, with the file that says it last."""
+    for length in range(len(key), 0, -1):
+        for source in reversed(sources):
+            if key[:length] in source.lines:
+                return Problem(str(source.path), source.lines[key[:length]], text)
+    return Problem(str(sources[0].path), None, text)
 
 
 def anchored(settings: _S, folder: Path) -> _S:

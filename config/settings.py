@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
+from config.fleet import Fleet as Fleet  # noqa: PLC0414 - to be had from here, like the others
 from config.hardware import bluetooth_address, network_address, serial_port, udp_port
 from config.home_assistant import HomeAssistant
 from config.section import Section as Section  # noqa: PLC0414 - whoever reads settings takes it from here
@@ -208,6 +209,10 @@ class Dashboard(Section):
         description="Gateways of the site whose beds the ward page shows, by site.gateway; '*' is all that are heard."
         " By default this one.",
     )
+    fleet: bool = Field(
+        default=False,
+        description="Hear the fleet's desk too: rings, roll-outs and who was revoked, for the page /fleet.",
+    )
     users_file: Path | None = Field(None, description="Users, as 'rehab-gateway user' keeps them; none by default.")
     forms_folder: Path | None = Field(
         None, description="Folder with forms of the ward's own, a TOML file each, beside the one that comes along."
@@ -399,6 +404,7 @@ class Settings(Section):
     recorder: Recorder = Field(default_factory=Recorder)
     notices: Notices = Field(default_factory=Notices)
     backup: Backup = Field(default_factory=Backup)
+    fleet: Fleet = Field(default_factory=Fleet)
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")

@@ -28,6 +28,7 @@ from gateway.cli.ending import (
     unfit_machine,
     what_ended,
 )
+from gateway.cli.fleet import fleet_app
 from gateway.cli.group import CommandGroup
 from gateway.cli.notices import notices_app
 from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
@@ -58,6 +59,7 @@ app.add_typer(notices_app, name="notices")
 app.add_typer(devices_app, name="devices")
 app.add_typer(driver_app, name="driver")
 app.add_typer(token_app, name="token")
+app.add_typer(fleet_app, name="fleet")
 
 
 @app.callback()

@@ -69,6 +69,8 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/api/bands"): STAFF,
         ("GET", "/beds"): STAFF,
         ("GET", "/dock"): STAFF,
+        ("GET", "/fleet"): KEEPERS,
+        ("GET", "/api/fleet"): KEEPERS,
         ("GET", "/bed/{bed}"): STAFF,
         ("GET", "/test/{bed}"): CARERS,
         ("GET", "/api/tests"): CARERS,
@@ -108,6 +110,7 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
         "beds": "/beds",
         "bed": "/bed/{bed}",
         "dock": "/dock",
+        "fleet": "/fleet",
         "test": "/test/{bed}",
     }
 )

@@ -43,7 +43,7 @@ class Entry:
 GATEWAY: Json = {**TEXT, "description": "Which gateway, where several are shown; by default the dashboard's own."}
 WINDOW: Json = {**NUMBER, "exclusiveMinimum": 0, "maximum": 1440, "default": 10}
 TIME: Json = {"type": "integer", "minimum": 0, "description": "Microseconds since 1970."}
-VIEW: Json = {"enum": ["ward", "beds", "devices", "dock"], "default": "ward"}
+VIEW: Json = {"enum": ["ward", "beds", "devices", "dock", "fleet"], "default": "ward"}
 CHANGE_STATUSES = {
     400: "This is no such change. Nothing was changed.",
     404: "No such gateway is heard. Nothing was changed.",
@@ -165,6 +165,7 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
             statuses={404: "There is no such test of who is in this bed."},
         ),
         ("GET", "/api/status"): Entry("How the dashboard itself is doing.", a("Status")),
+        ("GET", "/api/fleet"): Entry("How each gateway is, and how a roll-out in the fleet goes.", a("Fleet")),
         ("GET", "/api/ward"): Entry(
             "Who is in which bed, wearing what, in which session.",
             a("Ward"),

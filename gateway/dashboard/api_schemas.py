@@ -137,5 +137,18 @@ SCHEMAS: Json = {
                   "reported": listed(TEXT)}),
     "Test": one({"session": TEXT, "trace": some(ANYTHING), "events": listed(ANYTHING), "results": listed(ANYTHING),
                  "problem": TEXT}),
+    "FleetGateway": one(
+        {"gateway": TEXT, "ring": TEXT, "in_fleet": some(TRUTH), "state": TEXT, "well": TRUTH, "health": TEXT,
+         "age_s": some(NUMBER), "version": TEXT, "notices": COUNT, "clock_s": some(NUMBER), "synchronised": some(TRUTH),
+         "certificate_days": some(NUMBER), "outbox": some(NUMBER), "disk_free": some(NUMBER),
+         "disk_total": some(NUMBER),
+         "result": some(one({"version": TEXT, "outcome": TEXT, "why": TEXT, "refused": TEXT}))},
+    ),
+    "Fleet": one(
+        {"desk": some(TRUTH), "invited": listed(TEXT), "gateways": listed(a("FleetGateway")),
+         "roll_out": some(one({"id": COUNT, "kind": TEXT, "version": TEXT, "state": TEXT, "why": TEXT, "open": COUNT,
+                               "rings": listed(TEXT)}))},
+        description="The gateways that are in the fleet or are heard; 'desk' is null where it is not listened to.",
+    ),
     "Document": one({"openapi": TEXT, "info": ANYTHING, "paths": ANYTHING}),
 }  # fmt: skip

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 SLOTS = 256  # beds of one gateway: more than any ward; a bound on what a wrong publisher can make us hold and draw
 DEVICES = 2048  # eight for each of them: a body wears seven
+CERTIFICATES = 16  # a gateway names five
 STATES = frozenset({"online", "offline"})
 PARTS = ("pipeline", "outbox", "publisher", "clock", "recorder", "disk")
 """What the gateway says of its own parts; each is an object."""
@@ -58,6 +59,8 @@ class GatewayStatus:
         odd: The parts of the status that were not as expected.
         more_slots: How many beds found no room.
         more_devices: How many devices found no room.
+        version: Of the program that runs.
+        certificate_days: Until the first of its certificates is over; None where it has none, or does not tell.
     """
 
     gateway: str = ""
@@ -70,6 +73,8 @@ class GatewayStatus:
     odd: set[str] = field(default_factory=set)
     more_slots: int = 0
     more_devices: int = 0
+    version: str = ""
+    certificate_days: float | None = None
 
 
 def check_head(message: Json) -> str:
@@ -88,6 +93,9 @@ def read_status(message: Json) -> GatewayStatus:
     status = GatewayStatus(clean(gateway, NAME) if isinstance(gateway, str) else "", simulated is True)
     if not isinstance(simulated, bool):
         status.odd.add("simulated")
+    version = message.get("version")
+    status.version = clean(version, NAME) if isinstance(version, str) else ""
+    status.certificate_days = _first_end(message.get("certificates"))
     _read_slots(status, message.get("slots"))
     _read_devices(status, message.get("devices"))
     for name in PARTS:
@@ -96,6 +104,12 @@ def read_status(message: Json) -> GatewayStatus:
         if part is not None and not isinstance(part, dict):
             status.odd.add(name)
     return status
+
+
+def _first_end(certificates: object) -> float | None:
+    found = certificates[:CERTIFICATES] if isinstance(certificates, list) else []
+    days = [one.get("days_left") for one in found if isinstance(one, dict)]
+    return min((float(left) for left in days if left is not None and is_number(left)), default=None)
 
 
 def _read_slots(status: GatewayStatus, slots: object) -> None:

@@ -19,6 +19,7 @@ PAGE_NAMES = {
     "beds": "beds",
     "bed": "bed",
     "dock": "dock",
+    "fleet": "fleet",
     "test": "test",
 }
 """Of views, in the log."""

@@ -11,6 +11,7 @@ from dsp.catalogue import CATALOGUE
 from gateway.dashboard import pages
 from gateway.dashboard.bed_views import bed_view, beds_view, dock_view
 from gateway.dashboard.feedback_views import feedback_view
+from gateway.dashboard.fleet_view import fleet_view
 from gateway.dashboard.live import SPACING_S
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
@@ -58,6 +59,8 @@ def render(site: Site, name: str) -> Json:
         return state | OF_A_BED[view.kind](ward, view.bed, now_us)
     if view.kind in OF_A_GATEWAY:
         return state | OF_A_GATEWAY[view.kind](ward)
+    if view.kind == "fleet":
+        return state | {"doubts": [], "notices": []} | fleet_view(site)  # each gateway's stand in its row
     return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us, name.partition("/")[2]))
 
 
@@ -69,7 +72,7 @@ def revision(site: Site, name: str) -> object:
     if view.kind == "beds":
         return [(ward.gateway, ward.registry.number) for ward in site.wards()]
     ward = site.ward(view.gateway)
-    if ward is None or view.kind == "devices":  # what it shows comes with the status, once a second
+    if ward is None or view.kind in {"devices", "fleet"}:  # what it shows comes with the status, once a second
         return None
     if view.kind in {"test", "feedback"}:
         return ward.registry.number, ward.slot(view.bed).revision
@@ -160,6 +163,6 @@ def view_of(query: Mapping[str, str]) -> str:
     wanted = query.get("view", "")
     if wanted in {"devices", "dock"}:
         return f"{wanted}{gateway}"
-    if wanted == "beds":
+    if wanted in {"beds", "fleet"}:
         return wanted
     return f"ward/{metric}" if (metric := query.get("number", "")) in CATALOGUE else "ward"

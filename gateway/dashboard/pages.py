@@ -19,6 +19,7 @@ TITLES = {
     "bed": "Bed",
     "devices": "Devices",
     "dock": "Sensors",
+    "fleet": "Fleet",
     "test": "Test",
 }
 
@@ -26,7 +27,7 @@ STATEMENT = wording.STATEMENT
 
 ROOTS = {
     "ward": "./", "patient": "../", "feedback": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./",
-    "test": "../",
+    "fleet": "./", "test": "../",
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 

@@ -26,6 +26,7 @@ from gateway.dashboard import (
     bearer,
     devices_api,
     export,
+    fleet_api,
     live_api,
     notices_api,
     openapi,
@@ -61,7 +62,7 @@ from gateway.model.usage import UsageError
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
     "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
-    "/devices": "devices", "/dock": "dock", f"/test/{{bed:{NAME}}}": "test",
+    "/devices": "devices", "/dock": "dock", "/fleet": "fleet", f"/test/{{bed:{NAME}}}": "test",
     f"/feedback/{{slot:{NAME}}}": "feedback",
 }  # fmt: skip
 """The pages, by where they are."""
@@ -142,6 +143,7 @@ def _add_routes(app: web.Application, settings: Settings) -> None:
     results_api.add_routes(app, settings)
     timed_api.add_routes(app, NAME)
     notices_api.add_routes(app)
+    fleet_api.add_routes(app)
     add_versions(app)
 
 

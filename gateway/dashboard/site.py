@@ -2,7 +2,7 @@
 
 A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``ward/<metric>``,
 ``beds``, ``devices``, ``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, the same of ``bed``, of
-``test`` and of ``feedback``, ``dock`` like ``devices``; those without a gateway are of the first.
+``test`` and of ``feedback``, ``dock`` like ``devices``, ``fleet``; those without a gateway are of the first.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import NamedTuple
 from config.settings import Settings
 from gateway.audit.access_log import Person
 from gateway.dashboard.feed import Feed, Message
+from gateway.dashboard.fleet_words import FleetWords
 from gateway.dashboard.looks import people
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.waveforms import Waveforms
 from gateway.wire.topics import ROOT, Topics
 
 ALL = "*"
-GATEWAYS = 64  # of a site: more than any hospital; a bound on what a wrong publisher can make us hold
+GATEWAYS = 128  # of a site: more than any hospital; a bound on what a wrong publisher can make us hold
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 KINDS = frozenset({"status", "measurements", "cycles", "notices", "ward", "waveform"})
 
@@ -51,6 +52,7 @@ class Site:
 
     Attributes:
         first: The ward that a page without the name of a gateway is about.
+        fleet: What the fleet's desk says; None where it is not listened to.
         dropped: Messages of gateways that found no room.
     """
 
@@ -63,6 +65,7 @@ class Site:
         self._wards: dict[str, Ward] = {}
         self._waveforms: dict[str, Waveforms] = {}
         self._feed: Feed | None = None
+        self.fleet = FleetWords(settings.site.site) if settings.dashboard.fleet else None
         for name in self._named:
             self._add(name)
         own = settings.site.gateway
@@ -70,7 +73,7 @@ class Site:
 
     def filters(self) -> list[tuple[str, int]]:
         """Return the subscriptions: topic filters, each with its QoS."""
-        found = []
+        found = [] if self.fleet is None else self.fleet.filters()
         for name in ["+"] if self._all else self._named:
             topics = Topics(self._settings.site.site, name)
             once = (topics.status, topics.status_page(), topics.measurements(), topics.notices, topics.ward)
@@ -112,6 +115,8 @@ class Site:
 
     def on_message(self, message: Message) -> None:
         """Take a message of any gateway."""
+        if self.fleet is not None and self.fleet.on_message(message.topic, message.payload):
+            return
         gateway, _, rest = message.topic.removeprefix(f"{ROOT}/{self._settings.site.site}/").partition("/")
         kind, _, name = rest.partition("/")
         ward = self._wards.get(gateway) or self._new(gateway, kind)
@@ -129,7 +134,7 @@ class Site:
 
     def people(self, view: View) -> list[Person]:
         """Return who is seen in a view."""
-        if view.kind == "devices":
+        if view.kind in {"devices", "fleet"}:
             return []
         if view.kind in {"ward", "beds"}:
             return [person for ward in self.wards() for person in people(ward)]

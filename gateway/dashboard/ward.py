@@ -17,6 +17,7 @@ from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, r
 from gateway.dashboard.registry import Registry, read_registry
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
 from gateway.dashboard.slots import Slots
+from gateway.fleet.health import Health, health_of
 from gateway.model import wall_correction
 from gateway.model.measurement import Measurement
 from gateway.wire.curves import decode_curves
@@ -71,6 +72,8 @@ class Ward:
         delays: How late events are.
         registry: Who is in which bed, wearing what, as the gateway's registry says.
         charges: How full the sensors' batteries were when they last told.
+        own_health: How the gateway is by its newest status, if it is heard.
+        clock_ahead_us: By how much its clock was ahead of ours when it last spoke; None before it did.
     """
 
     def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
@@ -90,6 +93,8 @@ class Ward:
         self._measured_us = 0  # and when the last measurement came
         self._clock_us = clock_us
         self._speed = speed
+        self.own_health = Health(well=False, sentence="has not been heard yet")
+        self.clock_ahead_us: int | None = None
         self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
 
     def on_message(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
@@ -211,8 +216,10 @@ class Ward:
             self._heard_us = self._clock_us()
             if type(sent_us) is int:
                 self._anchor = (sent_us, self._heard_us)
+                self.clock_ahead_us = sent_us - self._heard_us
         if names_beds:
             self.status = read_status(message)
+            self.own_health = health_of(message, 0.0)
             self._status_us = self._heard_us
             at_us = sent_us if type(sent_us) is int else self.now_us()
             self.charges.note(self.status.devices, at_us)

@@ -203,6 +203,7 @@ class DiskStatus(TypedDict, total=False):
     """The disk of the data folder; empty where it does not answer."""
 
     free_bytes: int
+    total_bytes: int
     keep_free: int
 
 
@@ -341,6 +342,7 @@ class NoticesStatus(TypedDict, total=False):
 class Sections(TypedDict, total=False):
     """What the parts of a gateway say of themselves."""
 
+    version: str
     pipeline: PipelineStatus
     preparing: PreparingStatus
     outbox: OutboxStatus

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import cast
 
@@ -48,6 +49,8 @@ from gateway.status.listener import device_status, gateway_status, outbox_status
 from gateway.status.notice_rules import Judge
 from gateway.status.notices import Notices
 
+VERSION = installed_version("rehab-gateway")
+"""Of what runs: an upgrade beside it changes nothing here."""
 SHOWN_INCIDENTS = 16
 """Of what happened to the data, in a status: the newest."""
 
@@ -122,6 +125,7 @@ class Report:
             time_us=time_us,
             ward=self._pipeline.ward,
             devices=self._devices(now_s, rates),
+            version=VERSION,
             pipeline=self._work(samples, rates),
             preparing=self._preparing(),
             outbox=outbox_status(self._outbox),
@@ -208,9 +212,10 @@ class Report:
 def disk_status(folder: Path, keep_free: int) -> DiskStatus:
     """Return how much room there is; empty where the disk does not answer."""
     try:
-        return {"free_bytes": shutil.disk_usage(folder).free, "keep_free": keep_free}
+        usage = shutil.disk_usage(folder)
     except OSError:
         return {}
+    return {"free_bytes": usage.free, "total_bytes": usage.total, "keep_free": keep_free}
 
 
 def headline(status: Status) -> str:

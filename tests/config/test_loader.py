@@ -396,3 +396,29 @@ def test_two_devices_do_not_listen_at_one_place(tmp_path: Path) -> None:
         load(ward(tmp_path, NETWORK + other.replace("192.0.2.20", "192.0.2.21")), drivers=UDP)
     (problem,) = caught.value.problems
     assert "slot.device.listen = '192.0.2.10:5005' is already another device's" in str(problem)
+
+
+def test_parts_go_before_the_file_key_by_key_in_the_order_of_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "ward.toml"
+    path.write_text('[site]\nsite = "north"\ngateway = "a"\n[outbox]\nmax_days = 5\nhistorians = ["x", "y"]\n')
+    parts = tmp_path / "ward.toml.d"
+    parts.mkdir()
+    (parts / "50-b.toml").write_text("[outbox]\nmax_days = 7\n")
+    (parts / "10-a.toml").write_text('[site]\ngateway = "b"\n[outbox]\nmax_days = 6\nhistorians = ["z"]\n')
+    (parts / "60-c.previous").write_text("nonsense")
+    found = load(path)
+    assert (found.site.site, found.site.gateway) == ("north", "b")
+    assert (found.outbox.max_days, found.outbox.historians) == (7, ["z"])
+    assert load(path, trial=("50-b.toml", "[outbox]\nmax_days = 8\n")).outbox.max_days == 8
+    assert load(path).outbox.max_days == 7
+
+
+def test_a_mistake_in_a_part_is_told_of_the_part(tmp_path: Path) -> None:
+    path = tmp_path / "ward.toml"
+    path.write_text("[outbox]\nmax_days = 5\n")
+    (tmp_path / "ward.toml.d").mkdir()
+    part = tmp_path / "ward.toml.d" / "10-a.toml"
+    part.write_text("\n[outbox]\nmax_days = 0\n")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert [(problem.file, problem.line) for problem in caught.value.problems] == [(str(part), 3)]

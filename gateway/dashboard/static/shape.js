@@ -29,6 +29,13 @@ const FRAME = {
 const PAGES = {
   ward: { slots: list(object({ ...about, values: (values) => object({})(values) && Object.values(values).every(value) })) },
   devices: { devices: list(device) },
+  fleet: {
+    fleet: object({
+      desk: perhaps(truth), invited: list(text),
+      roll_out: perhaps(object({ kind: text, version: text, state: text, why: text, open: number, rings: list(text) })),
+      gateways: list(object({ gateway: text, ring: text, state: text, well: truth, health: text, version: text, notices: number, age_s: perhaps(number) })),
+    }),
+  },
   dock: { number: perhaps(number), sensors: list(sensor) },
   beds: { number: perhaps(number), beds: list(bed), free: list(object({ id: text, driver: text })) },
   bed: {

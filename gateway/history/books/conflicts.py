@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from gateway.history.books.clock_book import SURE
 from gateway.history.schema import QUALITY
 from gateway.model.measurement import Measurement
 
@@ -54,7 +55,7 @@ def same_content(db: sqlite3.Connection, epoch: int, seq: int, table: str, conte
     if table == "clocks":
         found = db.execute(CONTENTS["clocks"], (epoch, seq)).fetchone()
         if found is not None:
-            return as_json("clocks", {"session": found[0], "by_us": found[1], "believed": bool(found[2])}) == content
+            return as_json("clocks", {"session": found[0], "by_us": found[1], "believed": found[2] == SURE}) == content
     found = db.execute(CONTENTS["rejected"], (epoch, seq)).fetchone()
     return found is not None and found[1] == content
 

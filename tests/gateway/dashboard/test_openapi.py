@@ -83,6 +83,7 @@ async def test_what_a_real_server_answers_is_as_the_document_says(client: Client
         said("GET", "/events").validate(await first_state(client, query))
     tried = {
         "/api/openapi.json": "", "/api/session": "", "/api/catalogue": "", "/api/status": "", "/api/ward": "",
+        "/api/fleet": "",
         "/api/history": "?slot=bay-1&metric=cadence&side=both", "/api/bands": "", "/api/tests": "",
     }  # fmt: skip
     json = {route for (method, route), entry in ENTRIES.items() if method == "GET" and entry.content == JSON}

@@ -134,6 +134,17 @@ def test_other_epochs_and_gateways_and_mended_times_are_none(history: History, p
     assert conflicts(path) == []
 
 
+@pytest.mark.parametrize(
+    "word", [Correction(0, True), Correction(0, False), Correction(0, False, likely=True)], ids=str
+)
+def test_a_word_about_the_clock_that_comes_again_is_the_same(history: History, path: Path, word: Correction) -> None:
+    """A clock that nobody has confirmed is kept as 2, which is not 'believed'."""
+    [said] = wall_correction.measurements(word, [("s-1", "p-01")], at_us=START_US, simulated=True)
+    for _ in range(2):
+        history.store([message((1, said))])
+    assert conflicts(path) == []
+
+
 def test_everything_again_is_free_of_conflicts_also_after_a_restart(path: Path) -> None:
     for _ in range(2):
         history = History(path)

@@ -1,0 +1,47 @@
+"""What ``rehab-gateway fleet`` does on a gateway: join, agent."""
+
+from __future__ import annotations
+
+import signal
+from getpass import getpass
+from pathlib import Path
+
+import typer
+
+from config.settings import Broker, Settings
+from gateway.cli.fleet_desk import check_name
+from gateway.cli.options import known_drivers
+from gateway.fleet.agent import Agent
+from gateway.fleet.joining import FOLDER, JoinError
+from gateway.fleet.joining import join as join_fleet
+from gateway.model.usage import UsageError
+
+
+def join(config: Path, settings: Settings, name: str, code: str, broker: str) -> None:
+    """Join a fleet; raises UsageError where that cannot be."""
+    check_name(name)
+    host, _, port = broker.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) <= 65_535:
+        raise UsageError(f"--broker is HOST:PORT, and '{broker}' is not: take it from what 'fleet invite' printed")
+    asked = getpass("Code: ") if code == "-" else code
+    try:
+        about = join_fleet(config, settings.site.data, name, asked, Broker(embedded=False, host=host, port=int(port)))
+    except JoinError as error:
+        raise UsageError(str(error)) from None
+    typer.echo(f"{name} is in the fleet of {about['site']}; its broker is {about['host']}:{about['port']}.")
+    typer.echo(f"Restart 'run', and run 'rehab-gateway fleet agent {config}' as a service.")
+
+
+def run_agent(config: Path, settings: Settings) -> None:
+    """Work until SIGTERM or Ctrl-C, or until a new version of this program is there; raises UsageError."""
+    folder = settings.site.data / FOLDER
+    try:
+        agent = Agent(folder, config, settings.fleet, drivers=known_drivers())
+    except FileNotFoundError:
+        raise UsageError(f"this gateway is in no fleet: there is no {folder}; 'rehab-gateway fleet join' it") from None
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{folder} cannot be used: {error}; join again") from None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    if agent.run():
+        typer.echo("A new version is there: the service starts it.")

@@ -1,0 +1,112 @@
+"""``rehab-gateway fleet roll-out``, ``resume`` and ``abort``: written into the books, carried out by the desk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import tomllib
+from pathlib import Path
+
+import typer
+
+from config.settings import Settings
+from gateway.cli.ending import FAILURE, print_line
+from gateway.cli.fleet_desk import opened, words_of
+from gateway.fleet.applying import ALLOWED
+from gateway.fleet.fetching import sum_of
+from gateway.fleet.members import FleetFolder
+from gateway.fleet.overview import overview
+from gateway.fleet.plan import Bundle, describe, rings_of
+from gateway.fleet.roll_outs import BusyError, RollOuts
+from gateway.model.usage import UsageError
+
+LOOK_S = 1.0
+
+
+def roll_out(
+    settings: Settings, bundle: str, rings: str, version: str, *, soak: float, within: float, wait: bool
+) -> int:
+    """Begin a roll-out, and follow it; return the exit status."""
+    path = Path(bundle)
+    with opened(settings) as fleet:
+        ring_of = {member.gateway: member.ring for member in fleet.register.present()}
+        if not ring_of:
+            raise UsageError("nobody is in the fleet yet: 'rehab-gateway fleet invite' a gateway first")
+        try:
+            described = _described(path, version)
+            kept = _kept(fleet, path, described)
+            chosen = rings_of([name.strip() for name in rings.split(",") if name.strip()], ring_of)
+            number = RollOuts(fleet.register).begin(
+                kept, described, chosen, soak_s=soak, within_s=within, now_s=time.time()
+            )
+        except (ValueError, OSError, BusyError) as error:
+            raise UsageError(str(error)) from None
+        typer.echo(
+            f"roll-out {number} of {described.version}, {described.size} bytes, to "
+            + ", ".join(f"{ring.name} ({len(ring.gateways)})" for ring in chosen)
+        )
+        return _follow(fleet) if wait else 0
+
+
+def resume(settings: Settings) -> None:
+    """Have it go on; raises UsageError."""
+    with opened(settings) as fleet:
+        try:
+            found = RollOuts(fleet.register).resume()
+        except BusyError as error:
+            raise UsageError(str(error)) from None
+    typer.echo(f"roll-out {found.id} of {found.bundle.version} goes on: 'rehab-gateway fleet list' says how far it is")
+
+
+def abort(settings: Settings) -> None:
+    """Have nobody else take it; raises UsageError."""
+    with opened(settings) as fleet:
+        try:
+            found = RollOuts(fleet.register).abort()
+        except BusyError as error:
+            raise UsageError(str(error)) from None
+    typer.echo(f"roll-out {found.id} of {found.bundle.version} is aborted: who has it keeps it, nobody else takes it")
+
+
+def _described(path: Path, version: str) -> Bundle:
+    if path.suffix != ".toml":
+        if not version:
+            raise ValueError(
+                "--version says what a gateway runs when it has the upgrade: nothing else proves that it has"
+            )
+        return describe(path, "upgrade", version)
+    foreign = sorted(tomllib.loads(path.read_text("utf-8")).keys() - ALLOWED)
+    if foreign:
+        raise ValueError(
+            f"{path} has [{foreign[0]}], which is each machine's own; {', '.join(sorted(ALLOWED))} may be sent"
+        )
+    return describe(path, "configuration", version or path.stem)
+
+
+def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
+    """Return the desk's own copy: what is changed after this is not what is handed out."""
+    folder = fleet.folder / "bundles"
+    folder.mkdir(exist_ok=True, mode=0o750)
+    kept = folder / f"{bundle.sha256[:16]}-{bundle.file}"
+    if not kept.exists():
+        shutil.copyfile(path, kept)
+    if sum_of(kept) != bundle.sha256:
+        kept.unlink()
+        raise ValueError(f"{path} was changed while it was read: try again")
+    return kept
+
+
+def _follow(fleet: FleetFolder) -> int:
+    """Print each new word on it until it ends; Ctrl-C leaves it to the desk."""
+    said = ""
+    while True:
+        newest = RollOuts(fleet.register).newest()
+        assert newest is not None
+        told = overview(fleet.register, newest, time.time())["roll_out"]
+        words = words_of(told)
+        if words != said:
+            said = words
+            (typer.echo if newest.state in ("open", "done") else print_line)(words)
+        if newest.state != "open":
+            return 0 if newest.state == "done" else FAILURE
+        time.sleep(LOOK_S)

@@ -1,0 +1,88 @@
+// The fleet: every gateway in a row, and how far a roll-out is. Read only: what is changed is changed at the desk.
+
+import { $, keep, make, mark, say } from "./dom.js";
+import { follow, silence } from "./live.js";
+import { age, number } from "./words.js";
+
+const COLUMNS = ["Gateway", "How it is", "Heard", "Version", "Notices", "Clock", "Certificate", "Waiting", "Disk free", "Ring", "Last roll-out"];
+const CLOCK_OFF_S = 2; // beyond the way of a message
+const CERTIFICATE_DAYS = 30; // a gateway's agent renews it four months before its end: less says that it does not
+const DISK_LOW = 0.1;
+const GIGA = 1e9;
+
+const isNumber = (value) => typeof value === "number";
+
+function clockWords({ clock_s, synchronised }) {
+  if (!isNumber(clock_s)) return ["–", false];
+  const off = Math.abs(clock_s) > CLOCK_OFF_S;
+  const words = off ? `${number(Math.abs(clock_s), 1)} s ${clock_s > 0 ? "ahead" : "behind"}` : "right";
+  return synchronised === false ? [`${words}, nothing keeps it so`, true] : [words, off];
+}
+
+function certificateWords({ certificate_days: days }) {
+  if (!isNumber(days)) return ["–", false];
+  return days < 0 ? ["▲ is over", true] : [`${Math.floor(days)} days`, days < CERTIFICATE_DAYS];
+}
+
+function diskWords({ disk_free: free, disk_total: total }) {
+  if (!isNumber(free)) return ["–", false];
+  return [`${number(free / GIGA, 1)} GB`, isNumber(total) && free < DISK_LOW * total];
+}
+
+function resultWords({ result }) {
+  if (!result || !result.version) return [result?.refused ? `▲ refused a plan: ${result.refused}` : "–", Boolean(result?.refused)];
+  const shape = { committed: "✓ ", failed: "▲ " }[result.outcome] ?? "";
+  const words = [`${shape}${result.version} ${result.outcome}`, result.why].filter(Boolean).join(": ");
+  return [result.refused ? `${words}. Refused a plan: ${result.refused}` : words, result.outcome === "failed" || Boolean(result.refused)];
+}
+
+function cells(one) {
+  const shape = one.well ? "✓" : "▲";
+  const notices = one.notices ? [`▲ ${one.notices}`, true] : ["0", false];
+  const ring = one.in_fleet === false && one.state !== "revoked" ? ["▲ not in the fleet", true] : [one.ring || "–", false];
+  return [
+    [one.gateway, false], [`${shape} ${one.health}`, !one.well], [isNumber(one.age_s) ? age(one.age_s + silence()) : "never", false],
+    [one.version || "–", false], notices, clockWords(one), certificateWords(one),
+    [isNumber(one.outbox) ? String(one.outbox) : "–", false], diskWords(one), ring, resultWords(one),
+  ];
+}
+
+function makeRow() {
+  const row = make("tr", {}, make("th", { scope: "row" }));
+  for (const name of COLUMNS.slice(1)) row.append(make("td", { "data-name": name }));
+  return row;
+}
+
+const LONG = [1, COLUMNS.length - 1]; // sentences
+
+function updateRow(row, one) {
+  cells(one).forEach(([text, off], i) => {
+    say(row.children[i], text);
+    mark(row.children[i], [LONG.includes(i) ? "sentence" : "", off ? "off" : ""].filter(Boolean).join(" "));
+  });
+}
+
+function showRollOut(rollOut) {
+  $("roll-out").hidden = !rollOut;
+  if (!rollOut) return;
+  mark($("roll-out"), ["stopped", "aborted"].includes(rollOut.state) ? "roll-out off" : "roll-out");
+  say($("roll-out-words"), `${rollOut.state === "stopped" ? "▲ " : ""}${rollOut.kind} ${rollOut.version}: ${rollOut.state}. ${rollOut.why}`);
+  keep($("rings"), rollOut.rings, () => make("li"), (item, name, i) => {
+    const now = i + 1 === rollOut.open && rollOut.state !== "done";
+    say(item, `${i + 1}. ${name}${i + 1 < rollOut.open || rollOut.state === "done" ? " ✓" : now ? " (now)" : ""}`);
+    mark(item, now ? "now" : "");
+  });
+}
+
+follow("?view=fleet", ({ fleet }) => {
+  const { gateways, invited, desk, roll_out } = fleet;
+  keep($("gateways").tBodies[0], gateways, makeRow, updateRow);
+  $("gateways").hidden = gateways.length === 0;
+  $("empty").hidden = gateways.length > 0;
+  const well = gateways.filter((one) => one.well).length;
+  say($("counts"), gateways.length ? `${well} of ${gateways.length} well` : "");
+  showRollOut(roll_out);
+  const waiting = invited.length ? ` Invited and not here yet: ${invited.join(", ")}.` : "";
+  const words = desk === null ? "This dashboard does not hear a fleet's desk: 'dashboard.fleet' is off." : desk ? "" : "The fleet's desk has not been heard yet.";
+  say($("remark"), `${words}${waiting}`);
+});

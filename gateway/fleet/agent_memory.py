@@ -1,0 +1,61 @@
+"""What an agent must not forget: the newest plan it has seen, and what came of it. On disk before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import orjson
+
+from gateway.fleet.authority import replace_file
+from gateway.fleet.roll_out import Outcome
+
+FILE = "agent.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is kept.
+
+    Attributes:
+        counter: Of the newest plan that was believed.
+        plan_sha256: Of that plan: another with its number is none.
+        roll_out: Number of the newest roll-out that this gateway had a part in; 0 before the first.
+        attempt: Which attempt of it.
+        kind: Of its bundle.
+        version: Of its bundle.
+        outcome: What came of it.
+        why: In words.
+    """
+
+    counter: int = 0
+    plan_sha256: str = ""
+    roll_out: int = 0
+    attempt: int = 0
+    kind: str = ""
+    version: str = ""
+    outcome: Outcome = "waiting"
+    why: str = ""
+
+
+class AgentMemory:
+    """The memory's file.
+
+    Raises:
+        ValueError: It is not one: who would go on without it could be told an old plan again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self.now = Memory()
+        if self._path.exists():
+            try:
+                self.now = Memory(**orjson.loads(self._path.read_bytes()))
+            except TypeError as error:
+                raise ValueError(f"{self._path} is not an agent's memory: {error}") from None
+
+    def keep(self, **changes: object) -> None:
+        """Change it, on disk first."""
+        new = replace(self.now, **changes)  # type: ignore[arg-type] # by the names of its fields
+        replace_file(self._path, orjson.dumps(asdict(new)))
+        self.now = new

@@ -1,0 +1,74 @@
+"""A fleet begins: its authority, its signing key, and a certificate for everybody at the desk's side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from gateway.broker.access_list import DASHBOARD, HISTORIAN
+from gateway.fleet.authority import Authority, make_authority, replace_file
+from gateway.fleet.mosquitto import DESK, rights, write_configuration, write_rights
+from gateway.fleet.register import FILE, Register
+from gateway.fleet.signing import make_key
+
+
+class BegunError(Exception):
+    """There is a fleet already."""
+
+
+def begin(
+    folder: Path,
+    site: str,
+    *,
+    hosts: Sequence[str],
+    ports: tuple[int, int],
+    historians: Sequence[str],
+    dashboards: Sequence[str],
+) -> None:
+    """Make everything in an empty folder; raises BegunError.
+
+    Args:
+        folder: Where to.
+        site: Whose fleet.
+        hosts: By which names and addresses the broker is reached; the first is what gateways are told.
+        ports: For who is in the fleet, and for who wants to join.
+        historians: Ids of historians that share; the one that shares with nobody is always there.
+        dashboards: Names of dashboards beside the usual one.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    if (folder / FILE).exists() or (folder / "ca.key").exists():
+        raise BegunError(f"{folder} has a fleet already: its certificates would be worth nothing any more")
+    authority = make_authority(folder, f"fleet of {site}")
+    make_key(folder / "plan.key")
+    _issue(authority, folder, "broker", hosts)
+    stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
+    for name in (DESK, *stores, *pages):
+        _issue(authority, folder, name, ())
+    _note(
+        folder, site=site, host=hosts[0], hosts=_list(hosts), port=str(ports[0]), enrol_port=str(ports[1]),
+        historians=_list(historians), dashboards=_list(pages),
+    )  # fmt: skip
+    write_configuration(folder.resolve(), *ports)
+    write_rights(folder, rights(site, [], stores, pages))
+
+
+def _note(folder: Path, **facts: str) -> None:
+    """Begin the books with what does not change."""
+    register = Register(folder)
+    with register.changing():
+        for name, value in facts.items():
+            register.note(name, value)
+    register.close()
+
+
+def _list(texts: Sequence[str]) -> str:
+    return orjson.dumps(list(texts)).decode()
+
+
+def _issue(authority: Authority, folder: Path, name: str, hosts: Sequence[str]) -> None:
+    """Write a certificate and its key, which only its owner reads."""
+    pem, key, _ = authority.issue(name, hosts=hosts)
+    replace_file(folder / f"{name}.pem", pem.encode(), mode=0o644)
+    replace_file(folder / f"{name}.key", key.encode())

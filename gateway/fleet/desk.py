@@ -1,0 +1,225 @@
+"""The fleet's desk: answers who joins, hands out bundles, and opens ring after ring. Calls the broker as all do."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from typing import Any
+
+import orjson
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.broker.link import Incoming, Link
+from gateway.fleet.enrolment import Enrolment
+from gateway.fleet.heard import Heard
+from gateway.fleet.inbox import Inbox
+from gateway.fleet.members import FleetFolder
+from gateway.fleet.mosquitto import DESK
+from gateway.fleet.overview import overview
+from gateway.fleet.plan import PART_BYTES, Plan, Ring, encode_plan
+from gateway.fleet.register import RollOut
+from gateway.fleet.roll_out import Step, next_step
+from gateway.fleet.roll_outs import RollOuts
+from gateway.fleet.signing import load_key, public_of, sign
+from gateway.fleet.topics import FleetTopics, sender_of
+from gateway.wire.topics import Topics
+
+log = logging.getLogger(__name__)
+
+TURN_S = 1.0
+"""How often it looks at the books, where commands write what is wanted, and at how gateways are."""
+LIST_AGAIN_S = 86_400.0
+"""A revocation list that is over shuts everybody out: it is written anew each day."""
+
+
+class Desk:
+    """One process of a site; a second one is kept out by the broker, which knows one connection of its name.
+
+    Args:
+        fleet: Its folder.
+        turn_s: How often it looks at the books and at how gateways are.
+    """
+
+    def __init__(self, fleet: FleetFolder, *, turn_s: float = TURN_S) -> None:
+        self._turn_s = turn_s
+        self._fleet = fleet
+        self._register = fleet.register
+        self._topics = FleetTopics(fleet.site)
+        self._key = load_key(fleet.folder / "plan.key")
+        self._roll_outs = RollOuts(fleet.register)
+        self._enrolment = Enrolment(fleet.register, fleet.authority, self._about(), on_joined=self._on_joined)
+        self._heard = Heard()
+        self._inbox = Inbox()
+        self._link = Link(
+            fleet.broker(), client_id=DESK, handler=self._inbox,
+            subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in self._filters()],
+        )  # fmt: skip
+        self._said: dict[str, bytes] = {}  # retained, as this connection has heard it
+        self._connections = 0
+        self._looked_at = (0, 0, 0)  # roll-out, attempt and rings that the times below are of
+        self._opened_s = time.monotonic()
+        self._well_s: float | None = None
+        self._listed_s = -LIST_AGAIN_S
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until told to stop."""
+        self._link.start()
+        due = time.monotonic()
+        try:
+            while not stop.is_set():
+                message = self._inbox.wait(max(0.0, due - time.monotonic()))
+                if message is not None:
+                    self._take(message)
+                if time.monotonic() >= due:
+                    due = time.monotonic() + self._turn_s
+                    self._turn()
+        finally:
+            self._link.stop()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._link.connected
+
+    def _about(self) -> dict[str, Any]:
+        fact = self._register.fact
+        return {
+            "site": fact("site"), "host": fact("host"), "port": int(fact("port")),
+            "plan_key": public_of(self._key), "historians": self._fleet.historians(),
+        }  # fmt: skip
+
+    def _filters(self) -> list[str]:
+        site, topics = Topics(self._fleet.site, "+"), self._topics
+        return [topics.request(), topics.state(), topics.want(), topics.renew(), site.status, site.status_page()]
+
+    def _on_joined(self, gateway: str) -> None:
+        trouble = self._fleet.apply()
+        if trouble:
+            log.error("%s has joined, and mosquitto does not know it yet: %s", gateway, trouble)
+
+    # What comes in.
+
+    def _take(self, message: Incoming) -> None:
+        topic, payload = message.topic, message.payload
+        sender = sender_of(topic)
+        if topic == self._topics.request(sender):
+            self._publish(self._topics.answer(sender), self._enrolment.answer(payload))
+        elif topic == self._topics.state(sender):
+            self._heard.on_state(sender, payload)
+        elif topic == self._topics.want(sender):
+            self._hand_out(sender, payload)
+        elif topic == self._topics.renew(sender):
+            self._publish(self._topics.renewed(sender), self._enrolment.renew(sender, payload))
+        else:
+            self._heard.on_status(topic, payload, retained=message.retained)
+
+    def _hand_out(self, gateway: str, payload: bytes) -> None:
+        """Send a part of the bundle of the present plan, and of nothing else, to who may have it."""
+        roll_out = self._roll_outs.newest()
+        try:
+            wanted = orjson.loads(payload)
+            number, sha256 = wanted["part"], wanted["sha256"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return
+        if roll_out is None or sha256 != roll_out.bundle.sha256 or not self._plan(roll_out, 0).is_for(gateway):
+            return
+        if type(number) is not int or not 0 <= number < len(roll_out.bundle.parts):
+            return
+        try:
+            with roll_out.path.open("rb") as file:
+                file.seek(number * PART_BYTES)
+                part = file.read(PART_BYTES)
+        except OSError as error:
+            log.error("the bundle of roll-out %d cannot be read: %s", roll_out.id, error)  # noqa: TRY400 - no defect
+            return
+        about = (("sha256", sha256), ("part", str(number)))
+        self._publish(self._topics.part(gateway), part, about=about)
+
+    # What goes out.
+
+    def _see_to_lists(self) -> None:
+        renewed = self._fleet.renew_own()
+        trouble = self._fleet.apply()
+        if renewed:
+            log.info("new certificates: %s", ", ".join(renewed))
+        if trouble:
+            log.error("mosquitto has not read its lists again: %s", trouble)
+
+    def _turn(self) -> None:
+        if self._connections != self._inbox.connections:
+            self._connections = self._inbox.connections
+            self._said.clear()  # a broker that was away may have forgotten it
+        if time.monotonic() - self._listed_s > LIST_AGAIN_S:
+            self._listed_s = time.monotonic()
+            self._see_to_lists()
+        roll_out = self._roll_outs.newest()
+        if roll_out is not None:
+            if roll_out.state == "open" and self._link.connected:
+                self._advance(roll_out)
+                roll_out = self._roll_outs.newest() or roll_out
+            self._publish_plan(roll_out)
+        self._retain(self._topics.overview, orjson.dumps(overview(self._register, roll_out, time.time())))
+
+    def _advance(self, roll_out: RollOut) -> None:
+        now = time.monotonic()
+        present = {member.gateway for member in self._register.present()}
+        opened = [name for ring in roll_out.rings[: roll_out.open] for name in ring.gateways if name in present]
+        looked_at = (roll_out.id, roll_out.attempt, roll_out.open)
+        if looked_at != self._looked_at:
+            self._looked_at, self._opened_s, self._well_s = looked_at, now, None
+        step = next_step(
+            Ring("", tuple(opened)),
+            {name: self._heard.word(name, roll_out) for name in opened},
+            version=roll_out.bundle.version if roll_out.bundle.kind == "upgrade" else "",
+            well_for_s=0.0 if self._well_s is None else now - self._well_s,
+            soak_s=roll_out.soak_s,
+            open_for_s=now - self._opened_s,
+            within_s=roll_out.within_s,
+        )
+        self._well_s = None if not step.all_well else now if self._well_s is None else self._well_s
+        self._note(roll_out, step)
+
+    def _note(self, roll_out: RollOut, step: Step) -> None:
+        ring = roll_out.rings[roll_out.open - 1].name
+        if step.what == "stop":
+            log.warning("roll-out %d stops in ring '%s': %s", roll_out.id, ring, step.why)
+            self._roll_outs.note(roll_out.id, state="stopped", why=f"ring '{ring}': {step.why}")
+        elif step.what == "next" and roll_out.open == len(roll_out.rings):
+            log.info("roll-out %d is done", roll_out.id)
+            self._roll_outs.note(roll_out.id, state="done", why="every gateway has it and is well")
+        elif step.what == "next":
+            following = roll_out.rings[roll_out.open].name
+            log.info("roll-out %d goes on to ring '%s'", roll_out.id, following)
+            self._roll_outs.note(roll_out.id, state="open", why=f"ring '{following}' is open", opened=roll_out.open + 1)
+        elif step.why and f"ring '{ring}': {step.why}" != roll_out.why:
+            self._roll_outs.note(roll_out.id, state="open", why=f"ring '{ring}': {step.why}")
+
+    def _publish_plan(self, roll_out: RollOut) -> None:
+        """Publish the plan, with a new number where anything in it is new."""
+        content = hashlib.sha256(encode_plan(self._plan(roll_out, 0))).hexdigest()
+        if content != self._register.fact("plan_content"):
+            plan = sign(self._key, encode_plan(self._plan(roll_out, self._register.next_counter())))
+            with self._register.changing():
+                self._register.note("plan", plan.decode())
+                self._register.note("plan_content", content)
+        self._retain(self._topics.plan, self._register.fact("plan").encode())
+
+    def _plan(self, roll_out: RollOut, counter: int) -> Plan:
+        return Plan(
+            self._fleet.site, counter, roll_out.id, roll_out.attempt, roll_out.bundle, roll_out.rings, roll_out.open,
+            roll_out.state,
+        )  # fmt: skip
+
+    def _retain(self, topic: str, payload: bytes) -> None:
+        if self._said.get(topic) != payload and self._publish(topic, payload, retain=True):
+            self._said[topic] = payload
+
+    def _publish(
+        self, topic: str, payload: bytes, *, retain: bool = False, about: tuple[tuple[str, str], ...] = ()
+    ) -> bool:
+        connection = self._inbox.connection
+        if connection is None:
+            return False
+        return self._link.publish(connection, topic, payload, qos=1, retain=retain, about=about) is not None

@@ -1,0 +1,136 @@
+"""The desk's side of enrolment and of renewal: a question in, certificates or a refusal out."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from gateway.fleet.authority import AGENT, MEMBER_DAYS, Authority
+from gateway.fleet.codes import ProofError, key_of, make_code, opened, sealed
+from gateway.fleet.register import MOST_MEMBERS, MOST_TRIES, Invitation, Register
+
+log = logging.getLogger(__name__)
+
+DAY_S = 86_400
+LARGEST_REQUEST = 16_384
+NO_INVITATION = "no invitation of this name and code is open: it is wrong, used, or over. Ask for a new one"
+"""One sentence for all of it: who guesses learns nothing."""
+
+
+class EnrolmentError(Exception):
+    """Why somebody does not get what they ask for."""
+
+
+def invite(register: Register, gateway: str, ring: str, *, minutes: float, now_s: float) -> str:
+    """Invite a gateway and return its code, which is kept nowhere; raises EnrolmentError."""
+    present = {member.gateway for member in register.present()}
+    if gateway not in present and len(present) >= MOST_MEMBERS:
+        raise EnrolmentError(f"the fleet has {len(present)} gateways: that is all there may be")
+    code = make_code()
+    register.invite(gateway, key_of(code, gateway), ring, now_s + minutes * 60)
+    return code
+
+
+class Enrolment:
+    """Answers whoever wants to join, or needs new certificates.
+
+    Args:
+        register: The desk's books.
+        authority: Signs.
+        about: What a new gateway is told of the site beside its certificates.
+        on_joined: Called when somebody has joined, before they are answered: the broker has to know them.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        authority: Authority,
+        about: dict[str, Any],
+        *,
+        on_joined: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._register = register
+        self._authority = authority
+        self._about = about
+        self._on_joined = on_joined
+        self._clock = clock
+
+    def answer(self, payload: bytes) -> bytes:
+        """Return the answer to a request, sealed with the code; or a refusal, which anybody may read."""
+        try:
+            return self._join(payload)
+        except EnrolmentError as refusal:
+            log.warning("enrolment refused: %s", refusal)
+            return orjson.dumps({"v": 1, "refused": str(refusal)})
+
+    def _join(self, payload: bytes) -> bytes:
+        envelope = _object(payload)
+        gateway = str(envelope.get("gateway", ""))
+        used = self._register.invitation(gateway)
+        if used is None or used.expires_s <= self._clock() or used.tries >= MOST_TRIES:
+            raise EnrolmentError(NO_INVITATION)
+        try:
+            message = opened(used.key, "request", envelope)
+        except ProofError:
+            self._register.count_try(gateway)
+            raise EnrolmentError(NO_INVITATION) from None
+        except ValueError as error:
+            raise EnrolmentError(f"the request cannot be read: {error}") from None
+        asked = hashlib.sha256(payload).hexdigest()
+        if used.asked:
+            if used.asked == asked and used.answer is not None:
+                return used.answer  # the answer was lost on its way: the same question gets the same answer
+            raise EnrolmentError(NO_INVITATION)
+        return self._admit(used, message, asked)
+
+    def _admit(self, used: Invitation, message: dict[str, Any], asked: str) -> bytes:
+        pems, numbers = self._sign(used.gateway, message)
+        answer = sealed(
+            used.key, "answer",
+            {**self._about, "gateway": used.gateway, "nonce": message.get("nonce"), "ca": self._authority.pem, **pems},
+        )  # fmt: skip
+        self._register.admit(used, asked, answer, numbers, self._clock())
+        self._on_joined(used.gateway)
+        log.info("gateway %s has joined", used.gateway)
+        return answer
+
+    def renew(self, gateway: str, payload: bytes) -> bytes:
+        """Return new certificates for a gateway that is known by its present one."""
+        try:
+            if gateway not in {member.gateway for member in self._register.present()}:
+                raise EnrolmentError("it is not in the fleet")  # noqa: TRY301 - as whatever else is refused here
+            pems, numbers = self._sign(gateway, _object(payload))
+        except EnrolmentError as refusal:
+            log.warning("%s gets no new certificates: %s", gateway, refusal)
+            return orjson.dumps({"v": 1, "refused": str(refusal)})
+        self._register.add_certificates(gateway, numbers)
+        log.info("gateway %s has new certificates", gateway)
+        return orjson.dumps({"v": 1, **pems})
+
+    def _sign(self, gateway: str, message: dict[str, Any]) -> tuple[dict[str, str], list[tuple[int, float]]]:
+        try:
+            own, own_number = self._authority.sign_request(str(message.get("gateway_request")), gateway)
+            agent, number = self._authority.sign_request(str(message.get("agent_request")), f"{gateway}{AGENT}")
+        except ValueError as error:
+            raise EnrolmentError(f"the request cannot be signed: {error}") from None
+        expires_s = self._clock() + MEMBER_DAYS * DAY_S
+        return {"gateway_cert": own, "agent_cert": agent}, [(own_number, expires_s), (number, expires_s)]
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    if len(payload) > LARGEST_REQUEST:
+        raise EnrolmentError("the request is too large")
+    try:
+        found = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        raise EnrolmentError("the request is not JSON") from None
+    if not isinstance(found, dict):
+        raise EnrolmentError("the request is not an object")
+    return found

@@ -1,0 +1,76 @@
+"""What gateways and their agents said last, as the desk has heard it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+
+from gateway.fleet.health import MICRO, health_of
+from gateway.fleet.register import RollOut
+from gateway.fleet.roll_out import Outcome, Word
+from gateway.wire.status_pages import StatusPages
+
+MOST_GATEWAYS = 1024
+"""Beyond this somebody makes names up."""
+LARGEST = 1 << 20
+LONGEST_WHY = 300
+OUTCOMES: dict[str, Outcome] = {
+    "waiting": "waiting", "fetching": "fetching", "applying": "applying", "committed": "committed", "failed": "failed",
+}  # fmt: skip
+
+
+class Heard:
+    """The newest words of each gateway."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, dict[str, Any]] = {}
+        self._statuses: dict[str, tuple[dict[str, Any], float]] = {}  # with our clock's time of it
+        self._pages: dict[str, StatusPages] = {}
+
+    def on_state(self, gateway: str, payload: bytes) -> None:
+        """Take what an agent says; what is none is left."""
+        found = _object(payload)
+        if found is not None and (gateway in self._states or len(self._states) < MOST_GATEWAYS):
+            self._states[gateway] = found
+
+    def on_status(self, topic: str, payload: bytes, *, retained: bool) -> None:
+        """Take a status, or a page of one."""
+        _, _, _, gateway, _, *page = topic.split("/")
+        message = _object(payload)
+        if message is None or (gateway not in self._pages and len(self._pages) >= MOST_GATEWAYS):
+            return
+        whole = self._pages.setdefault(gateway, StatusPages()).add("".join(page[:1]), message)
+        if whole is not None:
+            # What the broker remembered may be of any age: only the gateway's own clock knows.
+            age_s = max(0.0, time.time() - _seconds(whole)) if retained else 0.0
+            self._statuses[gateway] = (whole, time.monotonic() - age_s)
+
+    def word(self, gateway: str, roll_out: RollOut) -> Word:
+        """Return what is known of a gateway in a roll-out."""
+        said = self._states.get(gateway, {})
+        status, heard_s = self._statuses.get(gateway, ({}, None))
+        health = health_of(status, None if heard_s is None else time.monotonic() - heard_s)
+        version = str(status.get("version") or "")[:LONGEST_WHY]
+        if (said.get("roll_out"), said.get("attempt")) != (roll_out.id, roll_out.attempt) and not (
+            said.get("roll_out") == roll_out.id and said.get("outcome") == "committed"
+        ):
+            return Word("waiting", "", health, version)
+        outcome = OUTCOMES.get(str(said.get("outcome")), "waiting")
+        return Word(outcome, str(said.get("why", ""))[:LONGEST_WHY], health, version)
+
+
+def _object(payload: bytes) -> dict[str, Any] | None:
+    if len(payload) > LARGEST:
+        return None
+    try:
+        found = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _seconds(status: dict[str, Any]) -> float:
+    at_us = status.get("time_us")
+    return at_us / MICRO if type(at_us) is int else 0.0

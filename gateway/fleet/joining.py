@@ -1,0 +1,149 @@
+"""A gateway joins: it makes its keys, proves that it has the code, and keeps what the desk answers."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import ssl
+import threading
+from pathlib import Path
+from typing import Any
+
+import orjson
+from paho.mqtt import client as paho
+
+from config.loader import PARTS_FOLDER
+from config.settings import Broker
+from gateway.broker.certificates import context_for, explain
+from gateway.broker.paho_client import PahoClient
+from gateway.fleet.authority import make_request, replace_file
+from gateway.fleet.codes import ProofError, key_of, opened, sealed
+from gateway.fleet.topics import FleetTopics
+from gateway.machine.plain_text import printable
+
+log = logging.getLogger(__name__)
+
+FOLDER = "fleet-member"
+"""Below the data folder: certificates, keys, and `member.json`."""
+MEMBER = "member.json"
+JOIN_PART = "10-joined.toml"
+ANSWER_S = 30.0
+"""For the desk to sign and mosquitto to hear of a new gateway."""
+TRIES = 3
+TOPICS = FleetTopics("-")
+
+
+class JoinError(Exception):
+    """Why a gateway has not joined, in a sentence with what to do."""
+
+
+def join(config: Path, data: Path, gateway: str, code: str, broker: Broker) -> dict[str, Any]:
+    """Join a fleet: ask over ``broker``, and write certificates, keys and settings. Raises JoinError.
+
+    Returns:
+        What the fleet told: site, host, port and the like.
+    """
+    folder = data / FOLDER
+    key = key_of(code, gateway)
+    own_key, own_request = make_request(gateway)
+    agent_key, agent_request = make_request(gateway)
+    nonce = secrets.token_hex(16)
+    asked = sealed(key, "request", {"nonce": nonce, "gateway_request": own_request, "agent_request": agent_request})
+    request = orjson.dumps({**orjson.loads(asked), "gateway": gateway})
+    answer = _read(_exchange(broker, request), key, nonce, gateway)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(folder, {"gateway": own_key, "agent": agent_key}, answer)
+    about = {name: answer[name] for name in ("site", "gateway", "host", "port", "plan_key", "historians")}
+    replace_file(folder / MEMBER, orjson.dumps(about, option=orjson.OPT_INDENT_2))
+    parts = config.with_name(config.name + PARTS_FOLDER)
+    parts.mkdir(exist_ok=True)
+    replace_file(parts / JOIN_PART, _settings(folder, about).encode(), mode=0o640)
+    return about
+
+
+def _read(payload: bytes, key: bytes, nonce: str, gateway: str) -> dict[str, Any]:
+    try:
+        envelope = orjson.loads(payload)
+        if "refused" in envelope:
+            raise JoinError(f"the fleet refuses: {printable(str(envelope['refused']))}")
+        answer = opened(key, "answer", envelope)
+    except ProofError:
+        raise JoinError(
+            "what answered does not have the code: this is not the fleet's broker, or somebody stands between"
+        ) from None
+    except (ValueError, TypeError):
+        raise JoinError("the answer cannot be read: are both of the same version?") from None
+    if answer.get("nonce") != nonce or answer.get("gateway") != gateway:
+        raise JoinError("the answer is to another question: try again")
+    return answer
+
+
+def _write(folder: Path, keys: dict[str, str], answer: dict[str, Any]) -> None:
+    for name, key in keys.items():
+        replace_file(folder / f"{name}.pem", both(str(answer[f"{name}_cert"]), key))
+    replace_file(folder / "ca.pem", str(answer["ca"]).encode(), mode=0o644)
+
+
+def both(certificate: str, key: str) -> bytes:
+    """Return a certificate and its key as one file: a power cut never leaves one without the other."""
+    return f"{certificate.strip()}\n{key.strip()}\n".encode()
+
+
+def _settings(folder: Path, about: dict[str, Any]) -> str:
+    """Return the part of the configuration that says which site and broker; JSON's texts are TOML's."""
+
+    def text(value: object) -> str:
+        return orjson.dumps(str(value)).decode()
+
+    historians = ", ".join(map(text, about["historians"]))
+    return (
+        "# Made by 'rehab-gateway fleet join': what the fleet said. It goes before the file beside it.\n"
+        f"[site]\nsite = {text(about['site'])}\ngateway = {text(about['gateway'])}\n\n"
+        f"[broker]\nembedded = false\nhost = {text(about['host'])}\nport = {int(about['port'])}\n"
+        f"ca_file = {text(folder / 'ca.pem')}\ncert_file = {text(folder / 'gateway.pem')}\n"
+        f"key_file = {text(folder / 'gateway.pem')}\n\n[outbox]\nhistorians = [{historians}]\n"
+    )
+
+
+def _exchange(broker: Broker, request: bytes) -> bytes:
+    """Ask, and return what is answered; raises JoinError."""
+    client_id = secrets.token_hex(16)  # nobody else can know it, and so nobody else hears the answer
+    client = PahoClient(None, client_id=client_id)
+    client.tls_set_context(context_for(broker) if broker.ca_file else _unproved())
+    heard = threading.Event()
+    answers: list[bytes] = []
+
+    def on_message(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        answers.append(bytes(message.payload))
+        heard.set()
+
+    def on_subscribe(*_: Any) -> None:
+        client.publish(TOPICS.request(client_id), request, qos=1)
+
+    def on_connect(*_: Any) -> None:
+        client.subscribe(TOPICS.answer(client_id), qos=1)
+
+    client.on_connect, client.on_message, client.on_subscribe = on_connect, on_message, on_subscribe
+    try:
+        client.connect(broker.host, broker.port)
+        client.loop_start()
+        for _ in range(TRIES):
+            if heard.wait(ANSWER_S / TRIES):
+                return answers[0]
+            client.publish(TOPICS.request(client_id), request, qos=1)
+    except OSError as error:
+        raise JoinError(f"{broker.host}:{broker.port} cannot be reached: {explain(error)}") from None
+    finally:
+        client.disconnect()
+        client.loop_stop()
+        client.forget_users()
+    raise JoinError(f"nobody answers at {broker.host}:{broker.port}: is 'rehab-gateway fleet desk' running?")
+
+
+def _unproved() -> ssl.SSLContext:
+    """Return TLS that proves nobody: the code proves both sides to each other, and no secret is sent."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,91 @@
+"""A part of a configuration on a gateway: checked before, tried, and taken back where the gateway is not well."""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from config.loader import load
+from config.settings import Fleet
+from gateway.fleet.applying import Applier
+from gateway.fleet.health import Health
+
+GOOD = '[notices]\nleast_priority = "low"\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "ward.toml"
+    path.write_text('[site]\nsite = "north"\n')
+    return path
+
+
+def applier(config: Path, health: Callable[[], Health], **commands: list[str]) -> Applier:
+    settings = Fleet(restart_command=["true"], well_within_s=1).model_copy(update=commands)
+    return Applier(config, settings, lambda _since: health(), settle_s=0.0)
+
+
+def well() -> Health:
+    return Health(True, "is well")
+
+
+def configure(made: Applier, tmp_path: Path, text: str) -> tuple[bool, str]:
+    file = tmp_path / "part.toml"
+    file.write_text(text)
+    return made.configure(file, threading.Event())
+
+
+def test_a_good_part_is_in_force(config: Path, tmp_path: Path) -> None:
+    assert configure(applier(config, well), tmp_path, GOOD)[0]
+    assert load(config).notices.least_priority == "low"
+    assert load(config).site.site == "north"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[notices", "not a part of a configuration"),
+        ('[site]\nsite = "south"\n', r"\[site\], which is each machine's own"),
+        ('[broker]\nhost = "elsewhere"\n', r"\[broker\], which is each machine's own"),
+        ("[fleet]\nupgrade_command = ['sh']\n", r"\[fleet\], which is"),
+        ("[notices]\nloud = true\n", "its check fails: .*50-fleet.toml"),
+    ],
+)
+def test_a_bad_part_is_refused_before_anything_is_touched(config: Path, tmp_path: Path, text: str, why: str) -> None:
+    done, said = configure(applier(config, well, restart_command=["false"]), tmp_path, text)
+    assert not done
+    assert re.search(why, said), said
+    assert not config.with_name("ward.toml.d").exists()
+
+
+def test_one_with_which_the_gateway_is_not_well_is_taken_back(config: Path, tmp_path: Path) -> None:
+    assert configure(applier(config, well), tmp_path, GOOD)[0]
+
+    def health() -> Health:
+        is_new = load(config).outbox.max_days == 7
+        return Health(not is_new, "is well" if not is_new else "says of itself: store-behind")
+
+    done, why = configure(applier(config, health), tmp_path, "[outbox]\nmax_days = 7\n")
+    assert not done
+    assert why == "1 s after its restart it says of itself: store-behind; the one before is in force again"
+    assert (load(config).outbox.max_days, load(config).notices.least_priority) == (30, "low")
+
+
+def test_what_cannot_be_restarted_is_taken_back_and_said(config: Path, tmp_path: Path) -> None:
+    done, why = configure(applier(config, well, restart_command=["false"]), tmp_path, GOOD)
+    assert not done
+    assert "could not be restarted" in why
+    assert load(config).notices.least_priority == "medium"
+
+
+def test_an_upgrade_is_what_its_command_says(config: Path) -> None:
+    script = "import sys; print('trying'); print('back to 1.0'); sys.exit(3)"
+    made = applier(config, well, upgrade_command=[sys.executable, "-c", script])
+    assert made.upgrade(config) == (False, "back to 1.0")
+    assert applier(config, well, upgrade_command=["true"]).upgrade(config) == (True, "done")
+    assert not applier(config, well, upgrade_command=["/there/is/none"]).upgrade(config)[0]

@@ -1,0 +1,243 @@
+"""What somebody would try who is in the network, or has a gateway in their hands: each is refused, and said."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import pytest
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from config.settings import Broker
+from gateway.broker.link import Incoming, Limits, Link
+from gateway.fleet.joining import FOLDER, JoinError
+from gateway.fleet.plan import Plan, decode_plan, describe, encode_plan
+from gateway.fleet.register import MOST_TRIES
+from gateway.fleet.signing import load_key, make_key, sign, verified
+from gateway.fleet.topics import FleetTopics
+from gateway.wire.topics import Topics
+from tests.gateway.fleet.hospital import FIRST_VERSION, SITE, Hospital, LightGateway
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+
+TOPICS = FleetTopics(SITE)
+WITHIN_S = 10.0
+NOT_AUTHORISED = 0x87  # MQTT 5, section 3.4.2.1
+TAKEN = {0, 0x10}  # taken, or taken and nobody heard it
+
+
+class Somebody:
+    """Whoever has a certificate, or none, at the broker."""
+
+    def __init__(self, broker: Broker, *topics: str) -> None:
+        self._changed = threading.Condition()
+        self._codes: dict[int, int] = {}
+        self.heard: list[Incoming] = []
+        self._connection = 0
+        self.link = Link(
+            broker, client_id="somebody", handler=self,
+            subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in topics],
+        )  # fmt: skip
+        self.link.start()
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._connection, WITHIN_S), self.link.last_error
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        """Publish, and return the broker's reason code."""
+        info = self.link.publish(self._connection, topic, payload, qos=1, retain=retain)
+        assert info is not None
+        with self._changed:
+            assert self._changed.wait_for(lambda: info.mid in self._codes, WITHIN_S)
+        return self._codes[info.mid]
+
+    def connected(self, connection: int, limits: Limits) -> None:
+        with self._changed:
+            self._connection = connection
+            self._changed.notify_all()
+
+    def lost(self, connection: int, reason: str) -> None: ...
+
+    def acknowledged(self, connection: int, number: int, code: int) -> None:
+        with self._changed:
+            self._codes[number] = code
+            self._changed.notify_all()
+
+    def arrived(self, message: Incoming) -> None:
+        with self._changed:
+            self.heard.append(message)
+            self._changed.notify_all()
+
+
+@pytest.fixture
+def enter() -> Iterator[Callable[..., Somebody]]:
+    """Let somebody in; everybody leaves at the end."""
+    here: list[Somebody] = []
+
+    def come(broker: Broker, *topics: str) -> Somebody:
+        here.append(Somebody(broker, *topics))
+        return here[-1]
+
+    yield come
+    for one in here:
+        one.link.stop()
+
+
+def broker_of(hospital: Hospital, gateway: str, part: str) -> Broker:
+    """Return the broker as whoever stole a gateway's certificate reaches it."""
+    stolen = hospital.folder / gateway / "data" / FOLDER / f"{part}.pem"
+    ca = hospital.fleet_folder / "ca.pem"
+    return Broker(
+        embedded=False, host="localhost", port=hospital.port, ca_file=ca, cert_file=stolen, key_file=stolen
+    )  # fmt: skip
+
+
+def plan_of(hospital: Hospital) -> Plan:
+    """Return the plan that stands."""
+    key = load_key(hospital.fleet_folder / "plan.key").public_key().public_bytes_raw().hex()
+    return decode_plan(verified(key, hospital.fleet.register.fact("plan").encode()))
+
+
+def upgraded(hospital: Hospital, version: str) -> LightGateway:
+    """Return a gateway that has had a roll-out."""
+    made = hospital.enrol("a", "first")
+    hospital.roll_out(hospital.bundle(version), version, "all")
+    hospital.until("done")
+    return made
+
+
+def test_a_plan_that_the_desk_has_not_signed_is_refused(
+    hospital: Hospital, enter: Callable[..., Somebody], tmp_path: Path
+) -> None:
+    gateway = upgraded(hospital, "1.1.0")
+    forged = replace(plan_of(hospital), counter=99, roll_out=9, state="open")
+    make_key(tmp_path / "own.key")
+    desk = enter(hospital.fleet.broker())  # even whoever has the desk's place at the broker, and not its key
+    bodies = sign(load_key(tmp_path / "own.key"), encode_plan(forged)), b"{}", b"\xff", b"[" * 9999
+    for number, body in enumerate(bodies, 1):
+        assert desk.publish(TOPICS.plan, body, retain=True) in TAKEN
+        wait_until(lambda number=number: gateway.agent.refused["forged"] >= number)  # type: ignore[misc]
+    assert hospital.versions() == {"a": "1.1.0"}
+
+
+def test_an_older_plan_is_refused_and_so_is_another_with_the_same_number(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    gateway = upgraded(hospital, "1.1.0")
+    old = hospital.fleet.register.fact("plan").encode()
+    hospital.roll_out(hospital.bundle("1.2.0"), "1.2.0", "all")
+    hospital.until("done")
+    newest = plan_of(hospital)
+    hospital.stop_desk()
+    desk = enter(hospital.fleet.broker())
+    desk.publish(TOPICS.plan, old, retain=True)
+    wait_until(lambda: gateway.agent.refused["older"] == 1)
+    other = sign(load_key(hospital.fleet_folder / "plan.key"), encode_plan(replace(newest, state="open", roll_out=7)))
+    desk.publish(TOPICS.plan, other, retain=True)
+    wait_until(lambda: gateway.agent.refused["older"] == 2)
+    gateway.stop_agent()
+    gateway.start_agent()  # it has not forgotten
+    wait_until(lambda: gateway.agent.refused["older"] == 1)
+    assert hospital.versions() == {"a": "1.2.0"}
+    hospital.start_desk()
+
+
+def test_a_plan_of_another_site_is_refused(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
+    gateway = upgraded(hospital, "1.1.0")
+    other = replace(plan_of(hospital), site="south", counter=50)
+    enter(hospital.fleet.broker()).publish(
+        TOPICS.plan, sign(load_key(hospital.fleet_folder / "plan.key"), encode_plan(other))
+    )
+    wait_until(lambda: gateway.agent.refused["not understood"] == 1)
+
+
+@pytest.mark.parametrize("way", ["the desk", "a share"])
+def test_a_bundle_that_was_changed_after_it_was_signed_is_refused(hospital: Hospital, way: str) -> None:
+    share = hospital.folder / "share"
+    share.mkdir()
+    hospital.enrol("a", "first", share=str(share) if way == "a share" else None)
+    bundle = hospital.bundle("1.1.0")
+    signed = describe(bundle, "upgrade", "1.1.0")
+    whole = bundle.read_bytes()
+    changed = whole[:300_000] + b"y" + whole[300_001:]  # one byte, of the second part
+    (bundle if way == "the desk" else share / bundle.name).write_bytes(changed)
+    hospital.roll_out(bundle, "1.1.0", "all", described=signed)
+    stopped = hospital.until("stopped")
+    assert "is not what was signed" in stopped.why
+    assert "part 2" in stopped.why
+    assert hospital.versions() == {"a": FIRST_VERSION}
+
+
+def test_a_code_is_good_once(hospital: Hospital) -> None:
+    code = hospital.code("a")
+    first, second = (LightGateway(hospital.folder / name, "a", hospital.enrol_broker()) for name in ("one", "two"))
+    first.join(code)
+    with pytest.raises(JoinError, match="wrong, used, or over"):
+        second.join(code)
+    assert not (second.folder / "data" / FOLDER).exists()
+
+
+def test_a_code_of_another_gateway_is_none_and_one_that_is_over_neither(hospital: Hospital) -> None:
+    code, over = hospital.code("a"), hospital.code("c", minutes=-1)
+    for name, tried in (("b", code), ("c", over)):
+        with pytest.raises(JoinError, match="wrong, used, or over"):
+            LightGateway(hospital.folder / name, name, hospital.enrol_broker()).join(tried)
+
+
+def test_a_code_is_guessed_five_times_and_no_more(hospital: Hospital) -> None:
+    code = hospital.code("a")
+    gateway = LightGateway(hospital.folder / "a", "a", hospital.enrol_broker())
+    for number in range(MOST_TRIES):
+        with pytest.raises(JoinError, match="wrong, used, or over"):
+            gateway.join(f"22222-2222{number + 2}")
+    with pytest.raises(JoinError, match="wrong, used, or over"):
+        gateway.join(code)
+    assert hospital.fleet.register.present() == []
+
+
+def test_whoever_may_ask_to_join_may_do_nothing_else(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
+    stranger = enter(hospital.known_enrol_broker())
+    own = Topics(SITE, "a")
+    others = (own.status, own.measurements("bay-1"), own.stored, TOPICS.plan, TOPICS.state("a"), TOPICS.answer("other"))
+    for topic in (*others, TOPICS.request("other")):
+        assert stranger.publish(topic, b"{}") == NOT_AUTHORISED, topic
+    listener = enter(hospital.known_enrol_broker(), "#", TOPICS.answer("+"))
+    hospital.enrol("a", start=False)
+    assert listener.heard == []
+
+
+def test_a_gateway_speaks_for_itself_alone(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
+    hospital.enrol("a", start=False)
+    hospital.enrol("b", start=False)
+    agent, gateway = (enter(broker_of(hospital, "a", part)) for part in ("agent", "gateway"))
+    other = Topics(SITE, "b")
+    assert agent.publish(TOPICS.state("a"), b"{}") in TAKEN
+    for topic in (TOPICS.state("b"), TOPICS.want("b"), TOPICS.renew("b"), TOPICS.plan, TOPICS.part("b"), other.status):
+        assert agent.publish(topic, b"{}") == NOT_AUTHORISED, topic
+    for topic in (other.measurements("bay-1"), other.status, other.stored, TOPICS.state("a"), TOPICS.plan):
+        assert gateway.publish(topic, b"{}") == NOT_AUTHORISED, topic
+
+
+def test_certificates_are_for_whom_the_fleet_says_whatever_a_request_names(hospital: Hospital) -> None:
+    """A gateway that asks for new certificates in another's name gets its own."""
+    from cryptography import x509
+
+    from gateway.fleet.authority import make_request
+
+    _, request = make_request("dashboard")
+    pem, _ = hospital.fleet.authority.sign_request(request, "a")
+    assert x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string() == "CN=a"
+
+
+def test_what_is_rubbish_stops_nobody(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
+    hospital.enrol("a", start=False)
+    agent = enter(broker_of(hospital, "a", "agent"))
+    for topic in (TOPICS.state("a"), TOPICS.want("a"), TOPICS.renew("a")):
+        for body in (b"", b"\xff\xfe", b"[]", b"null", b'{"part": -1, "sha256": 7}', orjson.dumps({"x": "y" * 99_999})):
+            agent.publish(topic, body)
+    hospital.enrol("b", "first")
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first")
+    hospital.until("done")

@@ -1,0 +1,39 @@
+"""The desk, its broker and its gateways together: who joins, who is thrown out, and what stops a roll-out."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.fleet.roll_outs import RollOuts
+from tests.gateway.fleet.hospital import FIRST_VERSION, Hospital
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+
+
+def test_a_ring_with_one_bad_gateway_stops_and_goes_on_when_it_is_mended(hospital: Hospital) -> None:
+    for name, ring in (("a", "first"), ("b", "ward"), ("c", "ward"), ("d", "rest")):
+        hospital.enrol(name, ring)
+    (hospital.gateways["c"].folder / "broken").touch()
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "ward", "all")
+    stopped = hospital.until("stopped")
+    assert "c: the new version did not send a receipt" in stopped.why
+    assert hospital.versions() == {"a": "1.1.0", "b": "1.1.0", "c": FIRST_VERSION, "d": FIRST_VERSION}
+
+    (hospital.gateways["c"].folder / "broken").unlink()
+    RollOuts(hospital.fleet.register).resume()
+    hospital.until("done")
+    assert set(hospital.versions().values()) == {"1.1.0"}
+
+
+def test_one_that_was_revoked_is_out_at_once_and_cannot_come_back(hospital: Hospital) -> None:
+    gone, stays = hospital.enrol("a"), hospital.enrol("b")
+    wait_until(lambda: gone.agent.link.connected and gone.publisher.state().connected)
+    wait_until(lambda: stays.agent.link.connected)
+    assert hospital.fleet.revoke("a", "stolen") == []
+    wait_until(lambda: not gone.agent.link.connected and not gone.publisher.state().connected)
+    wait_until(lambda: "revoked" in gone.agent.link.last_error)
+    wait_until(lambda: gone.agent.link.errors["connection"] >= 3)
+    assert not gone.agent.link.connected
+    assert stays.agent.link.connected
+    assert stays.agent.link.errors["connection"] == 0
