@@ -31,6 +31,7 @@ PYTHON = Path("/usr/bin/python3")
 PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
+COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"
 """What numba names after where it was in memory."""
 DESCRIPTION = """Edge telemetry gateway for rehabilitation devices
@@ -108,15 +109,15 @@ def compile_sources(home: Path, tree: Path) -> None:
         "unchecked-hash", home / "lib", PYTHONHASHSEED="0")  # fmt: skip
 
 
-def compile_kernels(home: Path) -> None:
+def compile_kernels(home: Path, installed: Path) -> None:
     """Compile the signal processing, once for each kind of processor that `dsp.processor` ships for.
 
-    One process compiles one part after the other: numba numbers the functions as they come.
+    Progress is printed. Raises BuildError.
     """
     for target in TARGETS[platform.machine()]:
         print(f"package: compiling the signal processing for {target.name} (a minute, under emulation half an hour)")
         folder = home / "kernels" / target.name
-        show(home / "bin" / "python", "-P", "-m", "gateway", "warm-up", NUMBA_CACHE_DIR=str(folder),
+        show(home / "bin" / "python", "-P", COMPILER, home, installed, NUMBA_CACHE_DIR=str(folder),
              NUMBA_CPU_NAME=target.name, NUMBA_CPU_FEATURES="", PYTHONHASHSEED="0")  # fmt: skip
         for file in folder.rglob("*.nbc"):
             if ADDRESS in file.read_bytes():
@@ -196,7 +197,7 @@ def build(out: Path, work: Path) -> Path:
     lay_out_environment(home, next(wheels.glob("*.whl")))
     forget_this_machine(home, installed)
     compile_sources(home, tree)
-    compile_kernels(home)
+    compile_kernels(home, installed)
     bill_of_materials.place(home, tree, out, number, PROGRAMS)
     ship_keys(home)
     lay_out_system(tree, number)

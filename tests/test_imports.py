@@ -32,8 +32,8 @@ BELOW = {
 
 # The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
 ROOMS = (
-    "cli", "installation", "run", "status", "recordings", "taps", "dashboard", "results", "historian", "upkeep", "fleet",
-    "delivery", "pairing", "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire",
+    "cli", "installation", "run", "status", "recordings", "taps", "dashboard", "results", "historian", "upkeep",
+    "fleet", "delivery", "pairing", "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire",
     "machine", "model",
 )  # fmt: skip
 
