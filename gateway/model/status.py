@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
+from gateway.model.backup_status import BackupStatus
+
 
 class Percentiles(TypedDict, total=False):
     """Milliseconds; None before the first."""
@@ -214,14 +216,6 @@ class MachineStatus(TypedDict, total=False):
     life_used_pct: float | None
     reserve: str
     written_bytes: int | None
-
-
-class BackupStatus(TypedDict, total=False):
-    """How old the newest backup is, in hours, and how old it may be; ``age_h`` None where there is none."""
-
-    age_h: float | None
-    most_h: float
-    error: str
 
 
 class PartStatus(TypedDict, total=False):
