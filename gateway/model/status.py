@@ -1,8 +1,7 @@
 """What a gateway says of itself once a second: the status topic's JSON, key by key.
 
-The gateway makes it (`gateway.status.report`); notices, Prometheus, the command line and the dashboard read it. mypy
-knows every key here, and a test compares them with what a gateway really sends. Whoever reads the status of another
-gateway cannot know which keys it has, so none is required; see docs/mqtt.md for what they mean.
+The gateway makes it (`gateway.status.report`). mypy knows every key, and a test compares them with what a gateway really
+sends. Whoever reads another gateway's cannot know which keys it has, so none is required; docs/mqtt.md explains them.
 """
 
 from __future__ import annotations
