@@ -1,7 +1,7 @@
 """What a gateway says of itself once a second: the status topic's JSON, key by key.
 
-The gateway makes it (`gateway.status.report`). mypy knows every key, and a test compares them with what a gateway really
-sends. Whoever reads another gateway's cannot know which keys it has, so none is required; docs/mqtt.md explains them.
+The gateway makes it (`gateway.status.report`). mypy knows every key, and a test compares them with what a gateway
+really sends. Whoever reads another's cannot know which keys it has, so none is required; docs/mqtt.md explains them.
 """
 
 from __future__ import annotations
