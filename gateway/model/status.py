@@ -1,14 +1,15 @@
 """What a gateway says of itself once a second: the status topic's JSON, key by key.
 
-The gateway makes it (`gateway.status.report`); notices, Prometheus, the command line and the dashboard read it. mypy
-knows every key here, and a test compares them with what a gateway really sends. Whoever reads the status of another
-gateway cannot know which keys it has, so none is required; see docs/mqtt.md for what they mean.
+The gateway makes it (`gateway.status.report`). mypy knows every key, and a test compares them with what a gateway
+really sends. Whoever reads another's cannot know which keys it has, so none is required; docs/mqtt.md explains them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
+
+from gateway.model.backup_status import BackupStatus
 
 
 class Percentiles(TypedDict, total=False):
@@ -215,14 +216,6 @@ class MachineStatus(TypedDict, total=False):
     life_used_pct: float | None
     reserve: str
     written_bytes: int | None
-
-
-class BackupStatus(TypedDict, total=False):
-    """How old the newest backup is, in hours, and how old it may be; ``age_h`` None where there is none."""
-
-    age_h: float | None
-    most_h: float
-    error: str
 
 
 class PartStatus(TypedDict, total=False):
