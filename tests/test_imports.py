@@ -33,7 +33,7 @@ BELOW = {
 # The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
 ROOMS = (
     "cli", "run", "status", "recordings", "taps", "dashboard", "results", "historian", "upkeep", "delivery", "pairing",
-    "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "model",
+    "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire", "machine", "texts", "model",
 )  # fmt: skip
 
 # The folders and modules of the other packages, each from the top floor to the ground likewise.
