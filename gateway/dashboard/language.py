@@ -64,7 +64,9 @@ async def in_language(request: web.Request, handler: Handler) -> web.StreamRespo
         return await handler(request)
     rest = MultiDict(request.query)
     del rest[COOKIE]
-    answer = web.HTTPSeeOther(f"?{request.rel_url.with_query(rest).raw_query_string}")
+    asked = request.rel_url.with_query(rest).raw_query_string
+    here = request.rel_url.raw_path.rpartition("/")[2] or "./"  # as the browser sees it, behind whatever proxy
+    answer = web.HTTPSeeOther(f"{here}?{asked}" if asked else here)
     secure = request.secure or request.app[PROXIES].public_origin is not None
     answer.set_cookie(
         COOKIE, chosen.code, max_age=KEEP_S, httponly=True, samesite="Lax", secure=secure, path="/"

@@ -2,7 +2,7 @@
 // somebody has seen, or what is paused, stands below the rest, quieter, with the name of whoever said so.
 
 import { keep, make, mark, say, speak } from "./dom.js";
-import { all, has, t } from "./texts.js";
+import { LANGUAGE, all, has, t } from "./texts.js";
 import { clock } from "./words.js";
 
 const PRIORITIES = { medium: ["▲", t("notices.medium")], low: ["◆", t("notices.low")] };
@@ -10,11 +10,20 @@ const LISTED = 4; // in a strip: more would push the beds off the page
 
 export const priority = (notice) => PRIORITIES[notice.priority] ?? PRIORITIES.low;
 export const isQuiet = (notice) => Boolean(notice.acknowledged || notice.paused);
-// A kind of notice, what one says and what to do: in English as the gateway tells it.
-const kinds = all("notice_kinds");
-export const kindWords = (code) => (has(`notice_kinds.${code}`) ? kinds(code) : code.replaceAll("-", " "));
-export const textOf = ({ text }) => text;
-const adviceOf = ({ advice }) => advice;
+// A kind of notice, what one says and what to do. In English it is as the gateway tells it; so is in every language what
+// has words of its own, such as an error of a device.
+const [kinds, says, advices] = [all("notice_kinds"), all("notice_says"), all("notice_advice")];
+const named = (code) => code.replaceAll("-", "_");
+export const kindWords = (code) => (has(`notice_kinds.${named(code)}`) ? kinds(named(code)) : code.replaceAll("-", " "));
+const isSaid = ({ said }) => Boolean(said) && has(`notice_says.${said.key}`);
+
+export function textOf(notice) {
+  if (!isSaid(notice)) return notice.text;
+  const words = says(notice.said.key, notice.said.values);
+  return notice.gateway ? `${notice.gateway}: ${words}` : words;
+}
+
+const adviceOf = (notice) => (has(`notice_advice.${named(notice.code)}`) && !notice.said?.own_advice ? advices(named(notice.code)) : notice.advice);
 export const at = (us) => clock(us / 1e6, false);
 
 function makeNotice() {
@@ -46,6 +55,7 @@ function updateNotice(item, notice, answers) {
   say(tag.children[0], quiet ? "✓" : shape);
   say(tag.children[1], word);
   say(words.children[0], `${textOf(notice)}.`);
+  words.children[0].lang = LANGUAGE === "en" || isSaid(notice) ? "" : "en"; // the gateway's own words
   say(words.children[1], quiet ? "" : adviceOf(notice));
   say(words.children[2], answerWords(notice));
   keep(offered, answers(notice), button, updateButton);

@@ -11,7 +11,7 @@ export const REASONS = given.reasons ?? {}; // why a number is doubtful, by what
 // A text by its key; one that counts has a form for each kind of number, and `n` says which.
 export function t(key, values) {
   const found = given.texts?.[key] ?? key;
-  const form = typeof found === "string" ? found : found[plurals.select(values.n)] ?? found.other;
+  const form = typeof found === "string" ? found : found[plurals.select(Number(values.n))] ?? found.other;
   return values ? form.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "") : form;
 }
 
