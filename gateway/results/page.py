@@ -71,7 +71,8 @@ def tools(report: Report, *, root: str, pdf: bool, query: str, languages: str = 
         f'<form method="get"><input type="hidden" name="subject" value="{safe(session.subject)}">'
         f'<label>{safe(text("report.baseline"))} <select name="baseline">'
         f'<option value=""{first}>{safe(text("report.first_there_is"))}</option>{options}'
-        f'</select></label><button type="submit">{safe(text("report.show"))}</button></form><span class="languages">{languages}</span></nav>'
+        f'</select></label><button type="submit">{safe(text("report.show"))}</button></form>'
+        f'<span class="languages">{languages}</span></nav>'
     )
 
 
