@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from gateway.texts.languages import FOLDER, Language, english
+from gateway.texts.languages import ENGLISH, FOLDER, Language, english
 
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
@@ -102,11 +102,16 @@ def _texts(name: str, language: Language) -> str:
     """Return the texts that the scripts of a page say, as JSON that no markup in it can end."""
     given: dict[str, Any] = {
         "code": language.code, "locale": language.locale, "decimal": language.decimal,
-        "texts": {key: language.entries[key] for key in sorted(keys_of(name))},
+        "texts": {key: language.entries[key] for key in sorted(keys_of(name)) if is_needed(key, language)},
     }  # fmt: skip
     if language.reasons:
         given["reasons"] = language.reasons
     return orjson.dumps(given).decode().replace("<", "\\u003c")
+
+
+def is_needed(key: str, language: Language) -> bool:
+    """Whether a page has to be given a text: what notices say comes in English with them."""
+    return language.code != ENGLISH or not key.startswith("notice_")
 
 
 @cache

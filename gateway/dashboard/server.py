@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import signal
 import sqlite3
 import ssl
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any, get_args
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
@@ -172,9 +173,14 @@ async def _let_viewers_go(app: web.Application) -> None:
 
 def _page(name: str, speed: float, languages: Languages) -> Callable[[web.Request], Any]:
     made = {code: pages.render(name, speed, one, languages.by_code) for code, one in languages.by_code.items()}
+    packed = {code: gzip.compress(page) for code, page in made.items()}
 
-    async def handler(_request: web.Request) -> web.Response:
-        return web.Response(body=made[spoken().code], content_type="text/html", charset="utf-8")
+    async def handler(request: web.Request) -> web.Response:
+        code, headers = spoken().code, {hdrs.VARY: hdrs.ACCEPT_ENCODING}
+        if "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            return web.Response(body=made[code], content_type="text/html", charset="utf-8", headers=headers)
+        headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(body=packed[code], content_type="text/html", charset="utf-8", headers=headers)
 
     return handler
 

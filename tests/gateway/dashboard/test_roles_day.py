@@ -1,4 +1,4 @@
-"""The day of each role, from a ward without a bed: real processes, a real broker, a real browser, simulated devices.
+"""The day of each role, from a bare ward: real processes, a real broker, a real browser, simulated devices.
 
 Who fits sensors, who tests, who answers a notice, who takes numbers away and who only looks: each does the work of the
 day, in its order, and each of the others is refused it.
@@ -61,7 +61,7 @@ class Ward:
 
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> Iterator[Ward]:
-    """Start simulated devices, a gateway without a bed, a historian and a dashboard with a user of each role."""
+    """Start simulated devices, a gateway of a bare ward, a historian and a dashboard with a user of each role."""
     folder = tmp_path_factory.mktemp("day")
     speed = QUICK if os.getloadavg()[0] / (os.cpu_count() or 1) < BUSY else SLOW
     with ExitStack() as parts:
@@ -78,6 +78,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> Itera
             f'simulated = true\nspeed = {speed}\n[radio]\nname = "simulated"\nsocket = "{folder}/radio"\n'
             f'[site]\nsite = "day"\ndata = "{folder}/data"\n[broker]\nembedded = false\nport = {mosquitto_port}\n'
             f'[dashboard]\nport = {free_port()}\nusers_file = "{folder}/users.jsonl"\n'
+            '[[slot]]\nid = "bay-0"\nlabel = "Bay 0"\n'
         )
         settings = load(path)
         for command in ("historian", "run", "dashboard"):
@@ -129,9 +130,10 @@ async def opened(context: BrowserContext, ward: Ward, path: str) -> Page:
 async def test_a_technician_makes_a_bed_and_finds_the_sensors(ward: Ward, people: dict[str, BrowserContext]) -> None:
     technician = people["technician"]
     beds = await opened(technician, ward, "beds")
-    await expect(beds.locator("#empty")).to_have_text("The ward has no beds yet.")
+    await expect(beds.locator(".bed h2")).to_have_text(["Bay 0"])
+    await expect(beds.locator("#counts")).to_have_text("0 of 1 taken · 0 in a session")
     await done(await post(technician, ward, "api/ward/add-bed", "technician", bed=BED, label="Bay 1"))
-    await expect(beds.locator(".bed h2")).to_have_text("Bay 1")
+    await expect(beds.locator(".bed h2")).to_have_text(["Bay 0", "Bay 1"])
     scan = await done(await post(technician, ward, "api/devices/scan", "technician", for_s=3.0))
     heard = {one["address"]: one["drivers"] for one in scan["heard"]}
     on_air = {one.address: one.driver for one in ward.devices if one.address}
