@@ -78,7 +78,7 @@ def ward(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> Itera
             f'simulated = true\nspeed = {speed}\n[radio]\nname = "simulated"\nsocket = "{folder}/radio"\n'
             f'[site]\nsite = "day"\ndata = "{folder}/data"\n[broker]\nembedded = false\nport = {mosquitto_port}\n'
             f'[dashboard]\nport = {free_port()}\nusers_file = "{folder}/users.jsonl"\n'
-            '[[slot]]\nid = "bay-0"\nlabel = "Bay 0"\n'
+            '[[slot]]\nid = "bay-0"\nlabel = "Bay 0"\nsubject = "p-0001"\n'
         )
         settings = load(path)
         for command in ("historian", "run", "dashboard"):
@@ -130,10 +130,11 @@ async def opened(context: BrowserContext, ward: Ward, path: str) -> Page:
 async def test_a_technician_makes_a_bed_and_finds_the_sensors(ward: Ward, people: dict[str, BrowserContext]) -> None:
     technician = people["technician"]
     beds = await opened(technician, ward, "beds")
-    await expect(beds.locator(".bed h2")).to_have_text(["Bay 0"])
-    await expect(beds.locator("#counts")).to_have_text("0 of 1 taken · 0 in a session")
+    await done(await post(people["clinician"], ward, "api/ward/discharge", "clinician", subject="p-0001"))
+    await done(await post(technician, ward, "api/ward/remove-bed", "technician", bed="bay-0"))
+    await expect(beds.locator("#empty")).to_have_text("The ward has no beds yet.")
     await done(await post(technician, ward, "api/ward/add-bed", "technician", bed=BED, label="Bay 1"))
-    await expect(beds.locator(".bed h2")).to_have_text(["Bay 0", "Bay 1"])
+    await expect(beds.locator(".bed h2")).to_have_text(["Bay 1"])
     scan = await done(await post(technician, ward, "api/devices/scan", "technician", for_s=3.0))
     heard = {one["address"]: one["drivers"] for one in scan["heard"]}
     on_air = {one.address: one.driver for one in ward.devices if one.address}
