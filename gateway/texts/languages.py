@@ -178,8 +178,3 @@ def place_title(placement: str) -> str:
     """Return where a sensor is worn."""
     key = PLACES.get(placement)
     return text(key) if key else placement.replace("_", " ")
-
-
-def reason_words(reason: str) -> str:
-    """Return why a number is doubtful, in the analysis's own words where the language has none."""
-    return spoken().reasons.get(reason, reason)

@@ -122,7 +122,7 @@ async def test_trend_and_report_are_in_the_language_that_was_chosen(browser: Bro
     session = clinic.walk(last, 96.0, minutes=8, but={3: "invalid"})
     clinic.store()
     async with served(pseudo) as address:
-        for size in SIZES:
+        for size in (*SIZES, ZOOMED):
             context = await spoken_in(browser, address, CODE, size)
             for path, there in ((f"trend/{SUBJECT}", "#milestones tbody tr"), (f"report/{session}", ".results")):
                 page = await context.new_page()

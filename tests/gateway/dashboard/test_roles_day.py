@@ -190,7 +190,7 @@ async def test_a_physio_tests_corrects_and_hands_over_a_report(ward: Ward, peopl
             await page.get_by_role("button", name="Another test").click()
         await page.get_by_role("radio", name=name).check()
         if name == WALK:
-            await page.get_by_label("How it starts").select_option("static")
+            await page.get_by_label("How it starts").select_option("dynamic")
         await expect(page.locator("#needs li:not(.missing)").first).to_be_visible(timeout=FOUND_MS)
         await run_until_found(page)
         await expect(page.locator("#result-title")).to_have_text(name)
