@@ -36,6 +36,9 @@ ROOTS = {
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
+WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds"})
+"""Sections of texts that come in English with each notice."""
+
 _WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 _KEYS = re.compile(r'\b(?:t|has)\("([a-z0-9_]+\.[a-z0-9_]+)"')
 _SECTIONS = re.compile(r'\ball\("([a-z0-9_]+)"\)')
@@ -111,7 +114,7 @@ def _texts(name: str, language: Language) -> str:
 
 def is_needed(key: str, language: Language) -> bool:
     """Whether a page has to be given a text: what notices say comes in English with them."""
-    return language.code != ENGLISH or not key.startswith("notice_")
+    return language.code != ENGLISH or key.partition(".")[0] not in WITH_NOTICES
 
 
 @cache
