@@ -176,10 +176,11 @@ def _page(name: str, speed: float, languages: Languages) -> Callable[[web.Reques
     packed = {code: gzip.compress(page) for code, page in made.items()}
 
     async def handler(request: web.Request) -> web.Response:
-        code, headers = spoken().code, {hdrs.VARY: hdrs.ACCEPT_ENCODING}
+        code = spoken().code
+        headers: dict[str, str] = {"Vary": "Accept-Encoding"}
         if "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
             return web.Response(body=made[code], content_type="text/html", charset="utf-8", headers=headers)
-        headers[hdrs.CONTENT_ENCODING] = "gzip"
+        headers["Content-Encoding"] = "gzip"
         return web.Response(body=packed[code], content_type="text/html", charset="utf-8", headers=headers)
 
     return handler
