@@ -217,6 +217,12 @@ class Dashboard(Section):
     forms_folder: Path | None = Field(
         None, description="Folder with forms of the ward's own, a TOML file each, beside the one that comes along."
     )
+    language: str = Field(
+        "en", description="Language of the pages for whoever has chosen none, and whose browser asks for none of these."
+    )
+    texts_folder: Path | None = Field(
+        None, description="Folder with languages of the site's own, a TOML file each, beside those that come along."
+    )
     session_minutes: int = Field(
         10, ge=5, le=15, description="Without a sign of a person for so long, a user is signed out; a viewer is not."
     )

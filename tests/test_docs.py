@@ -21,7 +21,7 @@ from gateway.model.measurement import Measurement
 from gateway.outbox.outbox import Outbox
 from gateway.status.listener import outbox_status
 from gateway.status.notice_rules import DEVICE_SILENT
-from gateway.status.notices import Finding, Notices
+from gateway.status.notices import Notices, finding
 from gateway.wire.curves import decode_curves
 from gateway.wire.payload import decode_gaps, decode_measurements, decode_records
 
@@ -81,7 +81,7 @@ def test_the_tables_of_notices_and_metrics_are_the_code_s() -> None:
 
 def test_the_example_of_a_notice_is_one() -> None:
     notices = Notices("ward-7")
-    notices.update(0.0, 0, [Finding(DEVICE_SILENT, "dot-1 is connected but silent", "dot-1", "bay-a")])
+    notices.update(0.0, 0, [finding(DEVICE_SILENT, device="dot-1", slot="bay-a")])
     (made,) = notices.active(0)
     shown = next(example for block in blocks("docs/mqtt.md", "json") if "code" in (example := json.loads(block)))
     assert {key: type(value) for key, value in shown.items()} == {key: type(value) for key, value in made.items()}

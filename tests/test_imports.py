@@ -33,8 +33,8 @@ BELOW = {
 # The rooms of the gateway from the top floor to the ground: a room imports only what stands below it.
 ROOMS = (
     "cli", "installation", "run", "status", "recordings", "taps", "dashboard", "results", "historian", "upkeep",
-    "fleet", "delivery", "pairing", "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox", "wire",
-    "machine", "model",
+    "fleet", "delivery", "pairing", "analysis", "ward", "audit", "history", "broker", "intake", "clocks", "outbox",
+    "wire", "machine", "texts", "model",
 )  # fmt: skip
 
 # The folders and modules of the other packages, each from the top floor to the ground likewise.

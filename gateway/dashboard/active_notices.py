@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.dashboard.outside_text import clean, is_number
+from gateway.texts.languages import english
 
 MOST = 300  # as many as a gateway raises at most; a bound on what a wrong publisher can make us hold
 WORDS = ("id", "code", "priority", "state", "text", "advice", "device", "slot")
 ANSWER: Mapping[str, type] = {"by": str, "at_us": int, "why": str}
 PAUSE: Mapping[str, type] = {"bed": str, "code": str, "until_us": int, "by": str, "why": str}
 LONGEST = 400  # characters of a word
+MOST_VALUES = 8  # of a sentence: the longest has five
 
 
 class ActiveNotices:
@@ -69,7 +71,21 @@ def _notice(message: Any) -> dict[str, Any] | None:
     return {
         **{name: clean(word) for name, word in words.items() if isinstance(word, str)}, "since_us": since_us,
         "acknowledged": _said(message.get("acknowledged"), ANSWER), "paused": _said(message.get("paused"), PAUSE),
+        "said": _sentence(message.get("said")),
     }  # fmt: skip
+
+
+def _sentence(said: Any) -> dict[str, Any] | None:
+    """Return which sentence of the texts a notice says, and what stands in it; None where it has words of its own."""
+    if not isinstance(said, dict) or f"notice_says.{said.get('key')}" not in english().entries:
+        return None
+    values = said.get("values")
+    if not isinstance(values, dict) or len(values) > MOST_VALUES:
+        return None
+    if not all(isinstance(value, str) and len(value) <= LONGEST for value in values.values()):
+        return None
+    kept = {clean(name): clean(value) for name, value in values.items()}
+    return {"key": said["key"], "values": kept, "own_advice": said.get("own_advice") is True}
 
 
 def is_quiet(notice: dict[str, Any]) -> bool:

@@ -106,6 +106,7 @@ SCHEMAS: Json = {
          "gateway_age_s": some(NUMBER), "simulated": TRUTH, "notices": listed(a("Notice")), "doubts": listed(TEXT),
          "build": TEXT, "sent_ms": COUNT},
         perhaps={
+            "doubt_keys": listed(ANYTHING),
             "slots": listed(one({"id": TEXT, "label": TEXT, "subject": TEXT, "session": TEXT, "activity": TEXT,
                                  "age_s": some(NUMBER),
                                  "values": {"type": "object", "additionalProperties": a("Value")}})),

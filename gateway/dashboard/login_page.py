@@ -8,7 +8,8 @@ from html import escape
 from string import Template
 from urllib.parse import quote
 
-from gateway.dashboard.pages import PAGES, STATEMENT
+from gateway.dashboard.pages import draft_of, read, translate
+from gateway.texts.languages import spoken, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,12 @@ class Ways:
     Attributes:
         returning: Names of those who may go on with a PIN in this browser.
         openid: What people call the trust's own sign-in; empty where there is none.
+        languages: Links to the other languages.
     """
 
     returning: Sequence[str] = ()
     openid: str = ""
+    languages: str = ""
 
 
 def sign_in(onward: str, reason: str, ways: Ways) -> str:
@@ -32,13 +35,14 @@ def sign_in(onward: str, reason: str, ways: Ways) -> str:
         reason=escape(reason),
         hidden="" if reason else " hidden",
         unlock=_unlock(onward, ways.returning) if ways.returning else "",
-        heading="Somebody else, or with the password" if ways.returning else "Sign in",
+        heading=escape(text("login.somebody_else") if ways.returning else text("login.sign_in")),
         level=2 if ways.returning else 1,
         focus="" if ways.returning else " autofocus",
         openid=_openid(where, ways.openid) if ways.openid else "",
-        statement=STATEMENT,
+        languages=ways.languages,
+        draft=draft_of(spoken()),
     )
-    return _outside("Locked" if ways.returning else "Sign in", body)
+    return _outside(text("unlock.locked") if ways.returning else text("login.sign_in"), body)
 
 
 def _unlock(onward: str, names: Sequence[str]) -> str:
@@ -47,23 +51,25 @@ def _unlock(onward: str, names: Sequence[str]) -> str:
 
 
 def _openid(where: str, label: str) -> str:
-    return f'<p class="other"><a class="button" href="openid?next={where}">Sign in with {escape(label)}</a></p>'
+    words = escape(text("login.sign_in_with", name=label))
+    return f'<p class="other"><a class="button" href="openid?next={where}">{words}</a></p>'
 
 
-def own_pin(*, name: str, has_one: bool, may_set: bool, said: str = "", well: bool = True) -> str:
+def own_pin(*, name: str, has_one: bool, may_set: bool, said: str = "", well: bool = True, languages: str = "") -> str:
     """Return the page of one's own PIN."""
     body = _page("pin").substitute(
         name=escape(name),
-        has="You have a PIN." if has_one else "You have no PIN yet.",
+        has=escape(text("pin.you_have_a_pin") if has_one else text("pin.you_have_no_pin")),
         said=escape(said),
         said_hidden="" if said else " hidden",
         said_role="status" if well else "alert",
         set_hidden="" if may_set else " hidden",
         whole_hidden=" hidden" if may_set else "",
         remove_hidden="" if may_set and has_one else " hidden",
-        statement=STATEMENT,
+        languages=languages,
+        draft=draft_of(spoken()),
     )
-    return _outside("Your PIN", body)
+    return _outside(text("pin.your_pin"), body)
 
 
 def onward(address: str, words: str, *, root: str) -> str:
@@ -74,20 +80,20 @@ def onward(address: str, words: str, *, root: str) -> str:
     """
     body = _page("onward").substitute(address=escape(address), words=escape(words))
     refresh = f'<meta http-equiv="refresh" content="0; url={escape(address)}">\n'
-    return _outside("One moment", body, root=root, head=refresh)
+    return _outside(text("onward.one_moment"), body, root=root, head=refresh)
 
 
 def not_let_in(where: str, onward: str, reason: str, *, root: str) -> str:
     """Return the page that says why another site's answer let nobody in; ``where`` is the form."""
     again = f"{where}?next={quote(onward, safe='')}"
-    body = _page("refused").substitute(again=escape(again), reason=escape(reason), statement=STATEMENT)
-    return _outside("Not signed in", body, root=root)
+    body = _page("refused").substitute(again=escape(again), reason=escape(reason), draft=draft_of(spoken()))
+    return _outside(text("refused.not_signed_in"), body, root=root)
 
 
 def _outside(title: str, body: str, *, root: str = "", head: str = "") -> str:
     """Return a page for somebody who is not in, or not quite."""
-    return _page("outside").substitute(title=title, body=body, root=root, head=head)
+    return _page("outside").substitute(title=escape(title), body=body, root=root, head=head, lang=spoken().locale)
 
 
 def _page(name: str) -> Template:
-    return Template((PAGES / f"{name}.html").read_text("utf-8"))
+    return Template(translate(read(name), spoken()))

@@ -12,8 +12,8 @@ from aiohttp import web
 from gateway.dashboard.access import TABLE
 from gateway.dashboard.api_entries import ENTRIES, JSON, Entry
 from gateway.dashboard.api_schemas import SCHEMAS, TEXT, a
-from gateway.dashboard.pages import STATEMENT
 from gateway.dashboard.versions import VERSION, versioned
+from gateway.texts.languages import english
 
 Json = dict[str, Any]
 
@@ -43,7 +43,11 @@ def document() -> Json:
         paths.setdefault(versioned(route), {})[method.lower()] = _operation(method, route, entry)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "rehab-gateway", "version": DOCUMENT_VERSION, "description": ABOUT + STATEMENT},
+        "info": {
+            "title": "rehab-gateway",
+            "version": DOCUMENT_VERSION,
+            "description": ABOUT + english().text("shell.statement"),
+        },
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(schemas.items())),

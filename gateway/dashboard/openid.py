@@ -24,6 +24,7 @@ from gateway.dashboard.openid_provider import BACK, PROVIDER, Identity, Provider
 from gateway.dashboard.proxies import PROXIES, neighbourhood
 from gateway.dashboard.signin import GATE, from_here, let_in, ours
 from gateway.dashboard.users import from_elsewhere
+from gateway.texts.languages import text
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,6 @@ WITHIN_S = 600
 """To sign in there, with a telephone for the second factor."""
 LONGEST_COOKIE = 3000
 LONGEST_CODE = 2048
-AGAIN = "That sign-in is not the one that was begun in this browser, or too long ago. Begin again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +80,16 @@ async def come_back(request: web.Request) -> web.StreamResponse:
     begun = _opened(request.cookies.get(_cookie_name(request), ""), gate.key)
     query = request.query
     if begun is None or not hmac.compare_digest(query.get("state", "").encode(), begun.state.encode()):
-        return _refuse(request, "/", AGAIN, status=403)
+        return _refuse(request, "/", text("signing.other_sign_in"), status=403)
     if (wait_s := gate.limiter.wait_s(limit)) > 0:
-        return _refuse(request, begun.onward, f"Too many tries. Wait {wait_s:.0f} seconds.", status=429)
+        return _refuse(request, begun.onward, text("signing.too_many_tries", n=round(wait_s)), status=429)
     if query.get("iss", provider.settings.issuer) != provider.settings.issuer:  # RFC 9207
-        return _refuse(request, begun.onward, AGAIN, status=403)
+        return _refuse(request, begun.onward, text("signing.other_sign_in"), status=403)
     code = query.get("code", "")
     if not 0 < len(code) <= LONGEST_CODE:
         word = said_error(query.get("error"))
-        return _refuse(request, begun.onward, f"The provider did not sign you in{f' ({word})' if word else ''}.")
+        why = text("signing.provider_did_not_word", word=word) if word else text("signing.provider_did_not")
+        return _refuse(request, begun.onward, why)
     gate.limiter.failed(limit)  # before the answer is known: many tries at one time are many
     try:
         who = await provider.identity(code, verifier=begun.verifier, nonce=begun.nonce, back=_back(request, provider))
@@ -105,8 +106,8 @@ def _in(request: web.Request, who: Identity, onward: str) -> web.Response:
         "signed-in", user=user.name, role=user.role, address=request.app[PROXIES].client(request),
         known_browser=False, by="openid", sub=who.subject[:255],
     )  # fmt: skip
-    text = login_page.onward(from_here(request, onward), "You are signed in.", root=from_here(request, "/"))
-    answer = web.Response(text=text, content_type="text/html")
+    page = login_page.onward(from_here(request, onward), text("signing.signed_in"), root=from_here(request, "/"))
+    answer = web.Response(text=page, content_type="text/html")
     let_in(request, user, answer, id_token=who.id_token)
     _drop(request, answer)
     return answer

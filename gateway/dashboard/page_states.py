@@ -16,7 +16,7 @@ from gateway.dashboard.live import SPACING_S
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.site import Site, read_view
 from gateway.dashboard.timed_view import timed_view
-from gateway.dashboard.views import devices_view, doubts, header, slot_view, ward_view
+from gateway.dashboard.views import Doubt, devices_view, doubts, header, said, slot_view, ward_view
 from gateway.dashboard.ward import Ward
 
 Json = dict[str, Any]
@@ -26,13 +26,8 @@ MANY = 24
 """Beds of one page: up to so many a tile follows each step, beyond it the ward is told twice a second."""
 WALL_S = 0.5
 LONGEST_NAME = 32  # characters of a gateway's name that came with an address
-TROUBLES = {
-    "offline": "is offline: what is shown of its beds is old",
-    "silent": "has not been heard for some time: what is shown of its beds is old",
-    "unknown": "has not been heard yet: its beds are missing",
-    "no status": "sends numbers and no status: devices, batteries and notices of its beds are missing or old",
-}
-"""What to say of a gateway that is not online, by its state."""
+TROUBLES = {"offline": "offline", "silent": "silent", "unknown": "unknown", "no status": "no_status"}
+"""Keys of what to say of a gateway that is not online, by its state."""
 OF_A_BED: Mapping[str, Callable[[Ward, str, int], Json]] = MappingProxyType(
     {
         "slot": slot_view,
@@ -54,7 +49,7 @@ def render(site: Site, name: str) -> Json:
     state = header(ward, now_us, connected=site.up)
     state |= {"build": pages.BUILD, "sent_ms": round(time.monotonic() * MILLI)}
     if found is None:
-        state["doubts"] = [f"{unknown(view.gateway)} No bed of it can be shown."]
+        state |= said([Doubt("no_gateway", {"gateway": clean(view.gateway, LONGEST_NAME)})])
     if view.kind in OF_A_BED:
         return state | OF_A_BED[view.kind](ward, view.bed, now_us)
     if view.kind in OF_A_GATEWAY:
@@ -118,7 +113,7 @@ def _beds(site: Site, now_us: int) -> Json:
 def _of_several(wards: list[Ward]) -> Json:
     """Return what stands above the beds of several gateways: how each is, and what each says, with its name."""
     states = {ward.gateway: ward.gateway_state() for ward in wards}
-    troubles = [f"Gateway {name} {TROUBLES[state]}." for name, state in states.items() if state in TROUBLES]
+    troubles = [Doubt(TROUBLES[state], {"gateway": name}) for name, state in states.items() if state in TROUBLES]
     return {
         "gateways": [{"id": name, "state": state} for name, state in states.items()],
         "gateway_state": "online",  # of the page: which of them are not stands among the doubts
@@ -129,7 +124,7 @@ def _of_several(wards: list[Ward]) -> Json:
             for ward in wards for notice in ward.notices.shown()
         ],
         "pauses": [{**pause, "gateway": ward.gateway} for ward in wards for pause in ward.notices.pauses],
-        "doubts": [*troubles, *(f"{ward.gateway}: {doubt}" for ward in wards for doubt in doubts(ward))],
+        **said([*troubles, *(doubt for ward in wards for doubt in doubts(ward, ward.gateway))]),
     }  # fmt: skip
 
 

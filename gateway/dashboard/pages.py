@@ -3,50 +3,131 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from gateway.results import wording
+import orjson
+
+from gateway.texts.languages import ENGLISH, FOLDER, Language, english
 
 PAGES = Path(__file__).parent / "pages"
 STATIC = Path(__file__).parent / "static"
 
 TITLES = {
-    "ward": "Ward",
-    "patient": "Patient",
-    "feedback": "Your movement",
-    "beds": "Beds",
-    "bed": "Bed",
-    "devices": "Devices",
-    "dock": "Sensors",
-    "fleet": "Fleet",
-    "test": "Test",
+    "ward": "common.ward",
+    "patient": "common.patient",
+    "feedback": "feedback.your_movement",
+    "beds": "common.beds",
+    "bed": "common.bed",
+    "devices": "common.devices",
+    "dock": "common.sensors",
+    "fleet": "fleet.fleet",
+    "test": "tests.test",
 }
-
-STATEMENT = wording.STATEMENT
+"""Of each page: the key of its title."""
 
 ROOTS = {
     "ward": "./", "patient": "../", "feedback": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./",
-    "fleet": "./", "test": "../",
+    "fleet": "./", "test": "../", "trends": "../",
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
+
+WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds"})
+"""Sections of texts that come in English with each notice."""
+
+_WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
+_KEYS = re.compile(r'\b(?:t|has)\("([a-z0-9_]+\.[a-z0-9_]+)"')
+_SECTIONS = re.compile(r'\ball\("([a-z0-9_]+)"\)')
+_IMPORTS = re.compile(r'from "\./([a-z_]+)\.js"')
 
 
 def _build() -> str:
     """Return what changes with every file of the pages and scripts: an open page compares it with its own."""
-    files = sorted(path for folder in (PAGES, STATIC) for path in folder.rglob("*") if path.is_file())
+    files = sorted(path for folder in (PAGES, STATIC, FOLDER) for path in folder.rglob("*") if path.is_file())
     return tag(b"".join(path.name.encode() + path.read_bytes() for path in files))
 
 
-def render(name: str, speed: float = 1.0) -> bytes:
-    """Return one page as UTF-8 HTML; ``speed`` is that of simulated time, which the page tells if it is not ours."""
-    shell = Template((PAGES / "shell.html").read_text("utf-8"))
-    body = (PAGES / f"{name}.html").read_text("utf-8").replace("$ask\n", (PAGES / "ask.html").read_text("utf-8"))
+def render(
+    name: str, speed: float = 1.0, language: Language | None = None, others: Mapping[str, Language] | None = None
+) -> bytes:
+    """Return one page as UTF-8 HTML.
+
+    Args:
+        name: Which.
+        speed: That of simulated time, which the page tells if it is not ours.
+        language: In which language; by default English.
+        others: All the languages that may be chosen, by code.
+    """
+    language = language or english()
+    body = read("trends") if name == "trends" else read("shell").replace("$body", read(name))
+    body = translate(body.replace("$ask\n", read("ask")), language)
     current = {f"current_{page}": ' aria-current="page"' if page == name else "" for page in TITLES}
-    return shell.substitute(
-        title=TITLES[name], name=name, body=body, statement=STATEMENT, root=ROOTS[name], build=BUILD,
-        pace="" if speed == 1 else f", time at {speed:g} of real", **current,
-    ).encode()  # fmt: skip
+    made = Template(body).substitute(
+        title=escape(language.text(TITLES[name])) if name in TITLES else "", name=name, root=ROOTS[name], build=BUILD,
+        pace="" if speed == 1 else escape(language.text("shell.time_at", speed=f"{speed:g}")),
+        lang=language.locale, texts=_texts(name, language), languages=choice_of(language, others or {}), **current,
+        draft=draft_of(language),
+    )  # fmt: skip
+    return made.encode()
+
+
+@cache
+def read(name: str) -> str:
+    """Return a page, or a part of one, as it is written."""
+    return (PAGES / f"{name}.html").read_text("utf-8")
+
+
+def translate(page: str, language: Language) -> str:
+    """Return a page as it is written with its sentences in place of their keys; it is a template as before."""
+    return _WORDS.sub(lambda found: escape(language.text(found[1])).replace("$", "$$"), page)
+
+
+def choice_of(language: Language, languages: Mapping[str, Language], where: str = "?") -> str:
+    """Return the links to the other languages, each by its own name; ``where`` begins their addresses."""
+    return "".join(
+        f'<a href="{escape(where)}language={code}" data-language="{code}" hreflang="{one.locale}" lang="{one.locale}">'
+        f"{escape(one.name)}</a>"
+        for code, one in languages.items()
+        if code != language.code
+    )
+
+
+def draft_of(language: Language) -> str:
+    """Return the sentence of a language that nobody has checked; empty for one that somebody has."""
+    return f'<p class="draft">{escape(language.draft)}</p>' if language.draft else ""
+
+
+def _texts(name: str, language: Language) -> str:
+    """Return the texts that the scripts of a page say, as JSON that no markup in it can end."""
+    given: dict[str, Any] = {
+        "code": language.code, "locale": language.locale, "decimal": language.decimal,
+        "texts": {key: language.entries[key] for key in sorted(keys_of(name)) if is_needed(key, language)},
+    }  # fmt: skip
+    if language.reasons:
+        given["reasons"] = language.reasons
+    return orjson.dumps(given).decode().replace("<", "\\u003c")
+
+
+def is_needed(key: str, language: Language) -> bool:
+    """Whether a page has to be given a text: what notices say comes in English with them."""
+    return language.code != ENGLISH or key.partition(".")[0] not in WITH_NOTICES
+
+
+@cache
+def keys_of(script: str) -> frozenset[str]:
+    """Return the keys of the texts that a script and those that it loads may say."""
+    written = (STATIC / f"{script}.js").read_text("utf-8")
+    found = set(_KEYS.findall(written))
+    for section in _SECTIONS.findall(written):
+        found |= {key for key in english().entries if key.startswith(f"{section}.")}
+    for other in _IMPORTS.findall(written):
+        found |= keys_of(other)
+    return frozenset(found)
 
 
 def tag(data: bytes) -> str:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.dashboard import login_page
 from gateway.dashboard.hashing import BusyError
+from gateway.dashboard.language import links
 from gateway.dashboard.looks import LOOKS
 from gateway.dashboard.proxies import PROXIES
 from gateway.dashboard.signin import (
@@ -27,11 +28,9 @@ from gateway.dashboard.signin import (
     show_form,
 )
 from gateway.model.usage import UsageError
+from gateway.texts.languages import text
 
 log = logging.getLogger(__name__)
-
-BUSY = "Too many are signing in. Try again in a moment."
-LOST = "The PIN cannot be kept: the disk of this computer takes nothing now."
 
 
 def add_routes(app: web.Application) -> None:
@@ -60,18 +59,18 @@ async def unlock(request: web.Request) -> web.StreamResponse:
     name, pin, onward = (str(fields.get(key, "")) for key in ("name", "pin", "next"))
     there = may_return(gate, request.cookies.get(gate.browser_cookie, ""), name)
     if there is None:
-        return show_form(request, onward, "Sign in with your password.", status=403)
+        return show_form(request, onward, text("signing.with_your_password"), status=403)
     number, user, since = there
     address = request.app[PROXIES].client(request)
     left = gate.today.tried(number, name)  # before the answer is known: many tries at one time are many
     try:
         right = await gate.hashing.work(partial(gate.pins.verify, user, pin), known=True)
     except BusyError:
-        return show_form(request, onward, BUSY, status=503)
+        return show_form(request, onward, text("signing.busy"), status=503)
     if not right:
         looks.repeat("refused", user=user.name, address=address, why="wrong PIN")
-        tries = f"{left} more {'try' if left == 1 else 'tries'}" if left else "The password is asked for now"
-        return show_form(request, onward, f"The PIN is wrong. {tries}.", status=403)
+        reason = text("signing.pin_wrong", n=left) if left else text("signing.pin_wrong_password_now")
+        return show_form(request, onward, reason, status=403)
     gate.today.succeeded(number, name)
     looks.record("unlocked", user=user.name, role=user.role, address=address)
     answer = web.HTTPSeeOther(from_here(request, ours(onward)))
@@ -90,9 +89,9 @@ async def keep(request: web.Request) -> web.Response:
     fields = await read_form(request)
     pin, again, remove = (str(fields.get(key, "")) for key in ("pin", "again", "remove"))
     if not session.whole:
-        return _page(request, "Sign in whole to change your PIN.", status=403)
+        return _page(request, text("signing.whole_to_change_pin"), status=403)
     if not remove and pin != again:
-        return _page(request, "The two were not the same. Nothing was changed.", status=400)
+        return _page(request, text("signing.not_the_same"), status=400)
     try:
         if remove:
             await asyncio.to_thread(gate.pins.remove, session.user)
@@ -101,23 +100,24 @@ async def keep(request: web.Request) -> web.Response:
     except UsageError as error:
         return _page(request, str(error), status=400)
     except BusyError:
-        return _page(request, BUSY, status=503)
+        return _page(request, text("signing.busy"), status=503)
     except OSError as error:
         log.error("a PIN cannot be kept: %s", error.strerror)  # noqa: TRY400 - the sentence says it all
-        return _page(request, LOST, status=503)
+        return _page(request, text("signing.lost"), status=503)
     address = request.app[PROXIES].client(request)
     what = "removed" if remove else "set"
     request.app[LOOKS].record("pin", user=session.user.name, role=session.user.role, address=address, change=what)
-    return _page(request, "The PIN is taken away." if remove else "The PIN is kept.")
+    return _page(request, text("signing.pin_taken_away") if remove else text("signing.pin_kept"))
 
 
 def _page(request: web.Request, said: str = "", *, status: int = 200) -> web.Response:
     session, gate = request[SESSION], request.app[GATE]
-    text = login_page.own_pin(
+    page = login_page.own_pin(
         name=session.user.name,
         has_one=gate.pins.has(session.user),
         may_set=session.whole,
         said=said,
         well=status == 200,
+        languages=links(request),
     )
-    return web.Response(text=text, content_type="text/html", status=status)
+    return web.Response(text=page, content_type="text/html", status=status)

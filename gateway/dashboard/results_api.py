@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from string import Template
 from typing import Any, TypeVar, get_args
+from urllib.parse import quote
 
 import orjson
 from aiohttp import web
@@ -23,6 +23,7 @@ from config.settings import Settings
 from dsp.catalogue import CATALOGUE
 from gateway.audit.access_log import Person
 from gateway.dashboard import pages, signin
+from gateway.dashboard.language import LANGUAGES, links
 from gateway.dashboard.looks import LONGEST_ID
 from gateway.history.reader import HistoryReader
 from gateway.results import page, pdf
@@ -30,6 +31,7 @@ from gateway.results.bands import band_groups
 from gateway.results.past_sessions import UnknownSessionError
 from gateway.results.report import Report, Wanted, make_report
 from gateway.results.trend import DAY_US, LONGEST_DAYS, By, UnknownSubjectError, Window, make_trend
+from gateway.texts.languages import spoken
 
 SESSION = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 SUBJECT = r"[a-z0-9][a-z0-9_-]{0,31}"
@@ -81,11 +83,19 @@ async def report_page(request: web.Request) -> web.Response:
     """Show the report of a session."""
     report = await _report(request, "report")
     root = "../"
-    links = "".join(f'<link rel="stylesheet" href="{root}static/{name}">' for name in STYLES)
+    styled = "".join(f'<link rel="stylesheet" href="{root}static/{name}">' for name in STYLES)
     query = f"?{request.query_string}" if request.query_string else ""
-    above = page.tools(report, root=root, pdf=request.app[RESULTS].has_pdf, query=query)
+    above = page.tools(
+        report, root=root, pdf=request.app[RESULTS].has_pdf, query=query, languages=links(request, _again(request))
+    )
     icon = f'<link rel="icon" href="{root}static/icon.svg" type="image/svg+xml">'
-    return web.Response(text=page.render(report, head=icon + links + SCRIPT, tools=above), content_type="text/html")
+    return web.Response(text=page.render(report, head=icon + styled + SCRIPT, tools=above), content_type="text/html")
+
+
+def _again(request: web.Request) -> str:
+    """Return the begin of the address of the same report in another language."""
+    rest = "&".join(f"{name}={quote(value, safe='')}" for name, value in request.query.items() if name != "language")
+    return f"?{rest}&" if rest else "?"
 
 
 async def report_pdf(request: web.Request) -> web.Response:
@@ -131,9 +141,8 @@ async def _report(request: web.Request, what: str) -> Report:
 async def trend_page(request: web.Request) -> web.Response:
     """Show the trends of a subject."""
     _note(request, "trend", request.match_info["subject"], "")
-    body = Template((pages.PAGES / "trends.html").read_text("utf-8"))
-    text = body.substitute(root="../", statement=pages.STATEMENT, build=pages.BUILD)
-    return web.Response(text=text, content_type="text/html")
+    made = pages.render("trends", language=spoken(), others=request.app[LANGUAGES].by_code)
+    return web.Response(body=made, content_type="text/html", charset="utf-8")
 
 
 async def trend_data(request: web.Request) -> web.Response:

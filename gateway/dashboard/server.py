@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gzip
 import signal
 import sqlite3
 import ssl
@@ -14,10 +15,11 @@ from functools import partial
 from typing import Any, get_args
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
+from dsp.metric import Metric
 from gateway.audit import access_log
 from gateway.audit.access_log import AccessLog
 from gateway.broker.answers import name_at
@@ -43,6 +45,7 @@ from gateway.dashboard.connections import CONNECTIONS, IDLE_S, MOST, Connections
 from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.guard import HAS_USERS, add_headers, is_loopback, only_from_here
+from gateway.dashboard.language import LANGUAGES, Languages, in_language, languages_of
 from gateway.dashboard.live import Live
 from gateway.dashboard.looks import LOOKS, Looks, whose
 from gateway.dashboard.outside_text import clean
@@ -58,6 +61,7 @@ from gateway.machine.garbage import leave_alone, look_seldom
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
 from gateway.model.usage import UsageError
+from gateway.texts.languages import Language, english, spoken
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
@@ -78,7 +82,6 @@ MICRO = 1_000_000
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
 TRUTH = {"true": True, "false": False}
 SUPERVISION = web.AppKey("supervision", Supervision)
-CATALOGUE_JSON = orjson.dumps({metric.id: asdict(metric) for metric in METRICS})
 
 
 def make_app(settings: Settings, *, past: Past | None = None, users: Users | None = None) -> web.Application:
@@ -103,9 +106,10 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     site.use(feed)
     of_site = {name: partial(getattr(page_states, name), site) for name in ("render", "revision", "least_s")}
     live = Live(**of_site, on_shown=site.note_shown)
-    middlewares = [time_requests, only_from_here, bearer.only_good_tokens, signin.only_who_may]
+    middlewares = [time_requests, only_from_here, in_language, bearer.only_good_tokens, signin.only_who_may]
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
+    app[LANGUAGES] = languages_of(settings.dashboard)
     proxies = app[PROXIES] = Proxies(settings.dashboard)
     app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
@@ -129,7 +133,7 @@ def _open_log(settings: Settings) -> AccessLog:
 
 def _add_routes(app: web.Application, settings: Settings) -> None:
     for path, name in PATHS.items():
-        app.router.add_get(path, _page(name, settings.speed))
+        app.router.add_get(path, _page(name, settings.speed, app[LANGUAGES]))
     live_api.add_routes(app, NAME)
     app.router.add_get("/api/history", history)
     app.router.add_get("/api/catalogue", catalogue)
@@ -169,11 +173,17 @@ async def _let_viewers_go(app: web.Application) -> None:
         waveforms.close()
 
 
-def _page(name: str, speed: float) -> Callable[[web.Request], Any]:
-    page = pages.render(name, speed)
+def _page(name: str, speed: float, languages: Languages) -> Callable[[web.Request], Any]:
+    made = {code: pages.render(name, speed, one, languages.by_code) for code, one in languages.by_code.items()}
+    packed = {code: gzip.compress(page) for code, page in made.items()}
 
-    async def handler(_request: web.Request) -> web.Response:
-        return web.Response(body=page, content_type="text/html", charset="utf-8")
+    async def handler(request: web.Request) -> web.Response:
+        code = spoken().code
+        headers: dict[str, str] = {"Vary": "Accept-Encoding"}
+        if "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+            return web.Response(body=made[code], content_type="text/html", charset="utf-8", headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=packed[code], content_type="text/html", charset="utf-8", headers=headers)
 
     return handler
 
@@ -220,9 +230,18 @@ def _question(request: web.Request) -> Question | None:
     )  # fmt: skip
 
 
-async def catalogue(_request: web.Request) -> web.Response:
-    """Titles, units and digits of every metric."""
-    return web.Response(body=CATALOGUE_JSON, content_type="application/json")
+async def catalogue(request: web.Request) -> web.Response:
+    """Titles, units and digits of every metric; with ``language`` the titles are in that, as far as it has them."""
+    language = request.app[LANGUAGES].by_code.get(request.query.get("language", ""), english())
+    found = {metric.id: asdict(metric) | _said(metric, language) for metric in METRICS}
+    return web.Response(body=orjson.dumps(found), content_type="application/json")
+
+
+def _said(metric: Metric, language: Language) -> dict[str, str]:
+    """Return what is said of a metric in another language: without a title of its own, all of it stays as it is."""
+    unit = {"unit_text": language.units.get(metric.unit_text, metric.unit_text)}
+    title = language.metrics.get(metric.id)
+    return unit if title is None else {**unit, "title": title, "description": ""}
 
 
 async def status(request: web.Request) -> web.Response:

@@ -20,6 +20,7 @@ from gateway.dashboard.connections import HERE, Owner, own
 from gateway.dashboard.guard import SAFE_METHODS, names_its_page
 from gateway.dashboard.hashing import BusyError, Hashing
 from gateway.dashboard.known_browsers import KEEP_S, KnownBrowsers
+from gateway.dashboard.language import links
 from gateway.dashboard.login_page import Ways
 from gateway.dashboard.looks import LOOKS
 from gateway.dashboard.openid_provider import PROVIDER
@@ -28,6 +29,7 @@ from gateway.dashboard.pins import Pins, Today
 from gateway.dashboard.proxies import PROXIES, neighbourhood
 from gateway.dashboard.sessions import Limiter, Session, Sessions
 from gateway.dashboard.users import NAME, User, Users
+from gateway.texts.languages import text
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,6 @@ BUSY_WAIT_S = 5.0
 KEPT = ("gateway", "kiosk", "number", "show", "ward", "sort", "find", "turn", "subject", "baseline")
 """Of an address that is asked for: without its gateway it would be the bed of that name of another, without its subject
 or baseline a report beside something else, and a screen on a wall has nobody to choose again what it shows."""
-WRONG = "Name or password is wrong."
 OPENED_BY_PEOPLE = frozenset({
     "/", "/patient/{slot}", "/feedback/{slot}", "/devices", "/dock", "/fleet", "/beds", "/bed/{bed}", "/test/{bed}",
     "/pin", "/report/{session}", "/trend/{subject}",
@@ -214,7 +215,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     if wait_s > 0:
         looks.repeat("refused", user=known, address=tried.address, why="too many tries")
         return show_form(
-            request, tried.onward, f"Too many tries. Wait {math.ceil(wait_s)} seconds.", status=429, wait_s=wait_s
+            request, tried.onward, text("signing.too_many_tries", n=math.ceil(wait_s)), status=429, wait_s=wait_s
         )
     gate.limiter.failed(*tried.limits)  # before the answer is known: many tries at one time are many
     try:
@@ -222,12 +223,12 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     except BusyError:
         gate.limiter.withdrawn(*tried.limits)
         looks.repeat("refused", user=known, address=tried.address, why="busy")
-        reason = f"Too many are signing in. Try again in {BUSY_WAIT_S:g} seconds."
+        reason = text("signing.too_many_are_signing_in", seconds=f"{BUSY_WAIT_S:g}")
         return show_form(request, tried.onward, reason, status=503, wait_s=BUSY_WAIT_S)
     if user is None:
         log.info("sign-in refused from %s", tried.address)
         looks.repeat("refused", user=known, address=tried.address, why="wrong")
-        return show_form(request, tried.onward, WRONG, status=403)
+        return show_form(request, tried.onward, text("signing.wrong"), status=403)
     gate.limiter.succeeded(*tried.limits)
     log.info("%s signed in as %s", user.name, user.role)
     looks.record("signed-in", user=user.name, role=user.role, address=tried.address, known_browser=bool(tried.browser))
@@ -292,8 +293,8 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     if away is None:
         answer: web.Response = web.HTTPSeeOther(from_here(request, "/login"))
     else:
-        text = login_page.onward(away, "You are signed out here, and will be there.", root=from_here(request, "/"))
-        answer = web.Response(text=text, content_type="text/html")
+        page = login_page.onward(away, text("signing.signed_out_here"), root=from_here(request, "/"))
+        answer = web.Response(text=page, content_type="text/html")
     drop_cookie(request, answer)
     if isinstance(answer, web.HTTPException):
         raise answer
@@ -331,10 +332,11 @@ def show_form(
 ) -> web.Response:
     """Show the page with all the ways in, and why somebody was not let in."""
     gate, provider = request.app[GATE], request.app.get(PROVIDER)
-    ways = Ways(returning(request, gate), provider.settings.label if provider else "")
+    other = links(request, f"login?next={quote(ours(onward), safe='')}&")
+    ways = Ways(returning(request, gate), provider.settings.label if provider else "", other)
     headers = {hdrs.RETRY_AFTER: str(math.ceil(wait_s))} if wait_s else {}
-    text = login_page.sign_in(ours(onward), reason, ways)
-    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+    page = login_page.sign_in(ours(onward), reason, ways)
+    return web.Response(text=page, content_type="text/html", status=status, headers=headers)
 
 
 def returning(request: web.Request, gate: Gate) -> list[str]:

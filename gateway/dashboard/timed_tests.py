@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from config.protocol import FIELDS, read_protocol
+from gateway.texts.languages import text
 from gateway.ward.entries import TIMED
 
 Signal = Literal["acc", "gyr"]
@@ -19,22 +20,45 @@ STEPS: Final[Places] = ("left_foot", "right_foot", "left_shank", "right_shank", 
 TRUNK: Final[Places] = ("lower_back", "chest")
 TRANSFERS: Final[Places] = ("lower_back", "chest", "left_thigh", "right_thigh", "wrist")
 HEART: Final[Places] = ("chest", "wrist")
-NOTHING_BETWEEN: Final = "steps, strides and turns are not computed again"
+NOTHING_BETWEEN: Final = "timed_tests.nothing_between"
 
 REQUIRED: Final = frozenset({"start"})
 """Fields without which a result is in doubt: they are asked for before Start."""
 LABELS: Final[dict[str, str]] = {
-    "start": "How it starts", "distance_m": "Distance, m", "run_up_m": "Run-up before and behind it, m",
-    "course_m": "From turn to turn, m", "aid": "Walking aid", "hands": "Hands may help", "eyes": "Eyes",
-    "surface": "Surface", "stance": "Stance", "pace": "Pace",
-}  # fmt: skip
+    "start": "timed_tests.field_start",
+    "distance_m": "timed_tests.field_distance_m",
+    "run_up_m": "timed_tests.field_run_up_m",
+    "course_m": "timed_tests.field_course_m",
+    "aid": "timed_tests.field_aid",
+    "hands": "timed_tests.field_hands",
+    "eyes": "timed_tests.field_eyes",
+    "surface": "timed_tests.field_surface",
+    "stance": "timed_tests.field_stance",
+}
 WORDS: Final[dict[str, str]] = {
-    "static": "from standing", "dynamic": "with a run-up", "semi-tandem": "semi-tandem", "left-leg": "on the left leg",
-    "right-leg": "on the right leg", "apart": "feet apart", "together": "feet together", "frame": "walking frame",
-    "stick": "one stick", "crutches": "crutches", "rollator": "rollator", "orthosis": "orthosis",
-    "person": "a person helps",
-}  # fmt: skip
-"""How fields and their values are said, where the word itself does not do."""
+    "static": "timed_tests.value_static",
+    "dynamic": "timed_tests.value_dynamic",
+    "none": "timed_tests.value_none",
+    "stick": "timed_tests.value_stick",
+    "crutches": "timed_tests.value_crutches",
+    "frame": "timed_tests.value_frame",
+    "rollator": "timed_tests.value_rollator",
+    "orthosis": "timed_tests.value_orthosis",
+    "person": "timed_tests.value_person",
+    "yes": "timed_tests.value_yes",
+    "no": "timed_tests.value_no",
+    "open": "timed_tests.value_open",
+    "closed": "timed_tests.value_closed",
+    "firm": "timed_tests.value_firm",
+    "foam": "timed_tests.value_foam",
+    "apart": "timed_tests.value_apart",
+    "together": "timed_tests.value_together",
+    "semi-tandem": "timed_tests.value_semi_tandem",
+    "tandem": "timed_tests.value_tandem",
+    "left-leg": "timed_tests.value_left_leg",
+    "right-leg": "timed_tests.value_right_leg",
+}
+"""Keys of what fields and their values are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +73,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class TimedTest:
-    """A test as the page offers it.
+    """A test as the page offers it: what people read of it are keys of texts.
 
     Attributes:
         id: In code.
@@ -98,49 +122,51 @@ class TimedTest:
         asked: list[dict[str, Any]] = [
             {
                 "name": name,
-                "label": LABELS[name],
-                "choices": [{"value": v, "text": WORDS.get(str(v), str(v))} for v in found],
+                "label": text(LABELS[name]),
+                "choices": [{"value": v, "text": text(WORDS[v]) if v in WORDS else str(v)} for v in found],
             }
             if isinstance((found := fields[name])[0], str)
-            else {"name": name, "label": LABELS[name], "low": found[0], "high": found[1]}
+            else {"name": name, "label": text(LABELS[name]), "low": found[0], "high": found[1]}
             for name in self.asks
         ]
         for one in asked:
             one["required"] = one["name"] in REQUIRED
-        return asdict(self) | {"fields": asked, "word": self.word}
+        said = {name: text(getattr(self, name)) for name in ("title", "during", "stop", "not_again")}
+        needs = [asdict(one) | {"gives": text(one.gives)} for one in self.needs]
+        before = [text(one) for one in self.before]
+        return asdict(self) | said | {"needs": needs, "before": before, "fields": asked, "word": self.word}
 
 
-_STEPS = Need(STEPS, "steps, from which time, speed and distance are found")
-_TURNS = Need(TRUNK, "turns", needed=False)
-_HEART = Need(HEART, "heart rate", needed=False, signal="heart")
-_STILL = "The patient stands still at the first mark."
+_STEPS = Need(STEPS, "timed_tests.gives_steps")
+_TURNS = Need(TRUNK, "timed_tests.gives_turns", needed=False)
+_HEART = Need(HEART, "timed_tests.gives_heart_rate", needed=False, signal="heart")
+_STILL = "timed_tests.stands_still"
 _WALK_NEEDS = (_STEPS, _TURNS, _HEART)
-_CHAIR = Need(TRANSFERS, "rising and sitting down")
+_CHAIR = Need(TRANSFERS, "timed_tests.gives_rising")
 _CHAIR_BEFORE = (
-    "The patient sits still in the middle of the chair, feet on the floor.",
-    "Press Start, wait for two seconds, then say go.",
+    "timed_tests.sits_in_the_middle",
+    "timed_tests.press_start_wait",
 )
 
 
 def _over_distance(word: str, metres: int, pace: str) -> TimedTest:
     speed = f"tmwt{metres}_speed"
-    fast = "as fast as is safe" if pace == "fast" else "at a comfortable pace"
     return TimedTest(
-        f"{word}-{pace}", f"{metres} m walk, {pace}", f"{word} pace={pace}",
+        f"{word}-{pace}", f"timed_tests.walk_{metres}_m_{pace}", f"{word} pace={pace}",
         ("start", "distance_m", "run_up_m", "aid"), _WALK_NEEDS,
-        (f"{_STILL} Run-up and run-out are free.", "Press Start, wait for two seconds, then say go."),
-        f"The patient walks {fast} to the last mark, and stands still there.",
-        "Press Stop when the patient stands still behind the last mark.",
+        ("timed_tests.stands_still_run_up_free", "timed_tests.press_start_wait"),
+        f"timed_tests.walks_{pace}",
+        "timed_tests.stop_behind_the_mark",
         (speed, speed.replace("_speed", "_time")), ("steps", "cadence", "heart"),
     )  # fmt: skip
 
 
 def _for_minutes(word: str, minutes: int) -> TimedTest:
     return TimedTest(
-        word, f"{minutes} minute walk", word, ("course_m", "aid"), _WALK_NEEDS,
-        (_STILL, "Press Start and say go at the same time."),
-        "The patient walks to and fro. Press Lap at each turn: laps are the best measure of the distance.",
-        f"Press Stop after {minutes} minutes, or when the patient gives up.",
+        word, f"timed_tests.walk_{minutes}_minutes", word, ("course_m", "aid"), _WALK_NEEDS,
+        (_STILL, "timed_tests.press_start_say_go"),
+        "timed_tests.walks_to_and_fro",
+        f"timed_tests.stop_after_{minutes}_minutes",
         (f"mwt{minutes}_distance", "walk_test_lengths", "walk_test_stops"), ("steps", "cadence", "turns", "heart"),
         lasts_s=60.0 * minutes, laps=True,
     )  # fmt: skip
@@ -149,8 +175,8 @@ def _for_minutes(word: str, minutes: int) -> TimedTest:
 def _stands(word: str, title: str, metric: str, seconds: float | None, until: str) -> TimedTest:
     return TimedTest(
         word, title, word, ("hands",), (_CHAIR, _HEART), _CHAIR_BEFORE,
-        "The patient stands up fully and sits down again, as often and as fast as is safe.", until,
-        (metric,), ("rises", "heart"), signal="gyr", lasts_s=seconds, not_again="single rises are not computed again",
+        "timed_tests.stands_up_and_sits", until,
+        (metric,), ("rises", "heart"), signal="gyr", lasts_s=seconds, not_again="timed_tests.no_single_rises",
     )  # fmt: skip
 
 
@@ -161,27 +187,27 @@ TESTS: Final[tuple[TimedTest, ...]] = (
     _for_minutes("6mwt", 6),
     _for_minutes("2mwt", 2),
     TimedTest(
-        "tug", "Timed Up and Go", "tug", ("distance_m", "aid"), (_CHAIR, _HEART),
+        "tug", "timed_tests.tug", "tug", ("distance_m", "aid"), (_CHAIR, _HEART),
         (
-            "The patient sits still, back against the chair.",
-            "Press Start, wait for two seconds, then say go.",
+            "timed_tests.sits_back",
+            "timed_tests.press_start_wait",
         ),
-        "The patient stands up, walks to the mark, turns, walks back and sits down.",
-        "Press Stop when the patient sits still again.",
+        "timed_tests.stands_walks_turns_sits",
+        "timed_tests.stop_sits_again",
         (
             "tug_total", "tug_sit_to_stand", "tug_walk_out", "tug_turn_180", "tug_walk_back", "tug_turn_to_sit",
         ),
-        ("rises", "heart"), signal="gyr", not_again="its parts (rises, walks, turns) are not computed again",
+        ("rises", "heart"), signal="gyr", not_again="timed_tests.no_parts",
     ),
-    _stands("5xsts", "5 times sit to stand", "sts5_time", None, "Press Stop when the patient sits the fifth time."),
-    _stands("30scst", "30 s chair stand", "sts30_reps", 30.0, "Press Stop after 30 seconds."),
-    _stands("1msts", "1 minute sit to stand", "sts60_reps", 60.0, "Press Stop after one minute."),
+    _stands("5xsts", "timed_tests.sts_5", "sts5_time", None, "timed_tests.stop_fifth_time"),
+    _stands("30scst", "timed_tests.sts_30", "sts30_reps", 30.0, "timed_tests.stop_after_30_s"),
+    _stands("1msts", "timed_tests.sts_60", "sts60_reps", 60.0, "timed_tests.stop_after_a_minute"),
     TimedTest(
-        "balance", "Standing balance", "balance", ("stance", "eyes", "surface"),
-        (Need(("lower_back",), "sway"),),
-        ("The patient takes the stance. Stay within reach.", "Press Start when the patient stands quietly."),
-        "The patient stands as still as possible, arms at the sides.",
-        "Press Stop after 30 seconds, or as soon as the stance is lost.",
+        "balance", "timed_tests.balance", "balance", ("stance", "eyes", "surface"),
+        (Need(("lower_back",), "timed_tests.gives_sway"),),
+        ("timed_tests.takes_the_stance", "timed_tests.start_stands_quietly"),
+        "timed_tests.as_still_as_possible",
+        "timed_tests.stop_30_s_or_lost",
         ("sway_path", "sway_rms_ap", "sway_rms_ml", "sway_mean_velocity"), (), lasts_s=30.0,
     ),
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.analysis.modalities import measured_by
@@ -10,6 +12,7 @@ from gateway.dashboard.outside_text import clean
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer
 from gateway.dashboard.ward import Ward
 from gateway.model.measurement import Measurement
+from gateway.texts.languages import english
 
 HEADLINES = (("cadence", "both"), ("heart_rate", "none"))
 """What a tile shows: metric and side."""
@@ -44,31 +47,45 @@ def header(ward: Ward, now_us: int, *, connected: bool) -> dict[str, Any]:
         "simulated": ward.simulated,
         "notices": ward.notices.shown(),
         "pauses": ward.notices.pauses,
-        "doubts": doubts(ward),
+        **said(doubts(ward)),
     }
 
 
-def doubts(ward: Ward) -> list[str]:
-    """Return in sentences what is missing on the pages, or may be wrong."""
-    found = []
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A sentence of what is missing on the pages, or may be wrong: its key among the texts, and what stands in it."""
+
+    key: str
+    values: Mapping[str, str]
+    gateway: str = ""
+
+    def words(self) -> str:
+        """Return it in English, as programs are told."""
+        sentence = english().text(f"doubts.{self.key}", **self.values)
+        return english().text("doubts.of_gateway", gateway=self.gateway, doubt=sentence) if self.gateway else sentence
+
+
+def said(found: Sequence[Doubt]) -> dict[str, Any]:
+    """Return doubts for a page, which says them in its own language, and in English for everybody else."""
+    keyed = [{"key": one.key, "values": dict(one.values), "gateway": one.gateway} for one in found]
+    return {"doubts": [one.words() for one in found], **({"doubt_keys": keyed} if keyed else {})}
+
+
+def doubts(ward: Ward, gateway: str = "") -> list[Doubt]:
+    """Return what is missing on the pages, or may be wrong; with the name of its gateway where there are several."""
     misunderstood = ward.fresh_doubts()
-    if reason := misunderstood.pop("status", ""):
-        found.append(
-            f"The gateway's status is not understood here ({reason}): what it says of beds and devices is old."
-        )
-    if reason := misunderstood.pop("ward", ""):
-        found.append(
-            f"The gateway's registry of the ward is not understood here ({reason}): the beds shown may be old."
-        )
-    for kind, reason in misunderstood.items():
-        found.append(f"Some {kind} of the gateway are not understood here ({reason}): they are missing.")
+    found = [
+        Doubt(kind, {"reason": reason}, gateway)
+        for kind in ("status", "ward")
+        if (reason := misunderstood.pop(kind, ""))
+    ]
+    found += [Doubt("kind", {"kind": kind, "reason": reason}, gateway) for kind, reason in misunderstood.items()]
     if ward.status.odd:
-        parts = ", ".join(sorted(ward.status.odd))
-        found.append(f"Part of the gateway's status is not understood here and left out: {parts}.")
+        found.append(Doubt("parts", {"parts": ", ".join(sorted(ward.status.odd))}, gateway))
     beyond = {"beds": ward.status.more_slots, "devices": ward.status.more_devices, "notices": ward.notices.more}
     if any(beyond.values()):
         more = ", ".join(f"{count:,} more {what}" for what, count in beyond.items() if count)
-        found.append(f"The gateway tells of {more} than fit here: they are not shown.")
+        found.append(Doubt("beyond", {"more": more}, gateway))
     return found
 
 

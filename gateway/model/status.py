@@ -298,6 +298,14 @@ class PushStatus(TypedDict, total=False):
     error: str
 
 
+class SaidStatus(TypedDict):
+    """Which sentence of the texts a notice says, for pages in other languages; and whether its advice is its own."""
+
+    key: str
+    values: dict[str, str]
+    own_advice: bool
+
+
 class NoticeStatus(TypedDict, total=False):
     """A notice, as on its own topic."""
 
@@ -317,6 +325,7 @@ class NoticeStatus(TypedDict, total=False):
     simulated: bool
     acknowledged: AnswerStatus
     paused: PauseStatus
+    said: SaidStatus
 
 
 class NoticesStatus(TypedDict, total=False):

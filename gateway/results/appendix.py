@@ -9,7 +9,8 @@ from dsp.catalogue import CATALOGUE
 from gateway.results.change import MDC95_OF_SEM
 from gateway.results.report import Report
 from gateway.results.sources import Source
-from gateway.results.wording import SIDES, clock, number, safe
+from gateway.results.wording import clock, metric_words, number, place_words, safe, side_words, unit_words
+from gateway.texts.languages import text
 
 
 def bands_section(report: Report) -> str:
@@ -17,57 +18,60 @@ def bands_section(report: Report) -> str:
     if report.bands is None:
         return ""
     rows = "".join(_band(band) for band in report.bands.band)
+    title = text("report.bands_of", population=report.bands.population)
     return (
-        f'<section><h2>Bands: {safe(report.bands.population)}</h2><ul class="bands">{rows}</ul>'
-        "<p><small>A change is compared where both results are of good quality, of the same protocol, and measured"
-        f" alike. MDC is the smallest detectable change; a SEM counts {number(MDC95_OF_SEM, 2)} times, as MDC95 does."
-        " MCID and MID say what matters, and nothing of measurement error.</small></p></section>"
+        f'<section><h2>{safe(title)}</h2><ul class="bands">{rows}</ul>'
+        f"<p><small>{safe(text('report.bands_note', times=number(MDC95_OF_SEM, 2)))}</small></p></section>"
     )
 
 
 def _band(band: Band) -> str:
-    unit = "% of the earlier value" if band.relative else CATALOGUE[band.measure].unit_text
+    unit = text("report.of_the_earlier") if band.relative else unit_words(CATALOGUE[band.measure])
     stratum = [
-        *([f"from {band.least:g}"] if band.least is not None else []),
-        *([f"below {band.below:g}"] if band.below is not None else []),
+        *([text("report.least", value=f"{band.least:g}")] if band.least is not None else []),
+        *([text("report.below", value=f"{band.below:g}")] if band.below is not None else []),
     ]
-    where = f", earlier value {' and '.join(stratum)}" if stratum else ""
+    where = text("report.earlier_value", which=text("report.and").join(stratum)) if stratum else ""
     protocol = f" ({band.protocol})" if band.protocol else ""
-    text = (
-        f"{CATALOGUE[band.measure].title}{protocol}: {band.kind} {band.value:g} {unit}{where}. {band.citation}."
+    said = (
+        f"{metric_words(CATALOGUE[band.measure])}{protocol}: {band.kind} {band.value:g} {unit}{where}. {band.citation}."
         f" {band.note}"
     )
-    return f"<li>{safe(text.strip())}</li>"
+    return f"<li>{safe(said.strip())}</li>"
 
 
 def appendix(report: Report) -> str:
     """Return the table of sources: each number of the report is of one of them."""
     if not report.sources:
         return ""
-    heads = ("No.", "Metric", "Algorithm", "Devices", "Measurements", "Measured", "Numbers")
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    title = safe(text("report.where_from"))
+    head = "".join(f'<th scope="col">{safe(one)}</th>' for one in _heads())
     rows = "".join(_source(source) for source in report.sources)
     return (
-        '<section class="appendix"><h2>Where each number is from</h2>'
-        '<div class="scroll" role="region" aria-label="Where each number is from" tabindex="0">'
+        f'<section class="appendix"><h2>{title}</h2>'
+        f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        "<p><small>Numbers are those of the measurements in the outbox of their gateway, as the history keeps them. The"
-        " value of a session is the mean of the measurements that are ok; where most are not, of all, and degraded. A"
-        " count is the sum.</small></p></section>"
+        f"<p><small>{safe(text('report.numbers_note'))}</small></p></section>"
     )
+
+
+def _heads() -> tuple[str, ...]:
+    return (
+        text("report.no"), text("report.metric"), text("report.algorithm"), text("report.devices"),
+        text("report.measurements"), text("report.measured"), text("report.numbers"),
+    )  # fmt: skip
 
 
 def _source(source: Source) -> str:
     one = source.measured
-    side = SIDES.get(one.side, "")
-    places = dict.fromkeys(place.replace("_", " ") for _, place in one.result.sensors if place)
-    counts = f"{one.n}: {one.ok} ok, {one.degraded} degraded, {one.invalid} invalid"
-    left_out = f"; {source.rejected} left out" if source.rejected else ""
-    sync = f"; synchronised to {number(source.sync_ms, 1)} ms" if source.sync_ms is not None else ""
-    numbers = (
-        "; ".join(f"{each.gateway} {each.epoch} {each.first}–{each.last} ({each.n})" for each in source.numbers)
-        or "rows deleted by retention: minute values"
-    )
+    side = side_words(one.side)
+    places = dict.fromkeys(place_words(place) for _, place in one.result.sensors if place)
+    counts = text("report.counts", all=one.n, ok=one.ok, degraded=one.degraded, invalid=one.invalid)
+    left_out = text("report.left_out", n=source.rejected) if source.rejected else ""
+    sync = text("report.synchronised", ms=number(source.sync_ms, 1)) if source.sync_ms is not None else ""
+    numbers = "; ".join(
+        f"{each.gateway} {each.epoch} {each.first}–{each.last} ({each.n})" for each in source.numbers
+    ) or text("report.rows_deleted")
     cells = (
         f"{one.metric}{f' {side}' if side else ''}", one.result.algorithm,
         f"{', '.join(one.devices)} ({', '.join(places)})", f"{counts}{left_out}{sync}",

@@ -1,7 +1,8 @@
-"""Tests of which somebody has corrected start and end: the last correction of each holds, and no mean of all of them.
+"""What people entered: the last word of each holds, and no mean of all of them.
 
-Each stands in the history as a measurement of its own, a mistaken one too. One of another trial of the session has
-other times; one that shares time with an earlier one was made in its place, as the test page shows it.
+Each stands in the history as a measurement of its own, a mistaken one too. Of a test whose start and end were corrected
+another trial of the session has other times; a correction that shares time with an earlier one was made in its place,
+as the test page shows it. What a patient was asked after a test (Borg, pain, a form) is what they said last.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.history.reader import HistoryReader
+from gateway.model.entered import BY_HAND
 
 OK, DEGRADED, INVALID = range(3)
 """Qualities as the history keeps them: places in `gateway.history.schema.QUALITY`."""
@@ -17,8 +19,8 @@ Row = tuple[int, float | None, int, str, int]
 """End, value, quality, reason, start."""
 
 
-def standing(reader: HistoryReader, series: Sequence[int]) -> list[Row]:
-    """Return the corrected tests of series that nobody has corrected again, the oldest first."""
+def standing(reader: HistoryReader, series: Sequence[int], algorithm: str = BY_HAND) -> list[Row]:
+    """Return what was entered of series and by nothing later replaced, the oldest first."""
     marks = ", ".join("?" * len(series))
     rows: list[Any] = reader.rows(
         "SELECT end_us, value, quality, reason, start_us FROM measurements"  # noqa: S608 - marks alone
@@ -26,8 +28,8 @@ def standing(reader: HistoryReader, series: Sequence[int]) -> list[Row]:
     )  # fmt: skip
     held: list[Row] = []
     for row in rows:
-        held = [one for one in held if one[4] >= row[0] or row[4] >= one[0]]
-        held.append(row)
+        apart = [one for one in held if one[4] >= row[0] or row[4] >= one[0]] if algorithm == BY_HAND else []
+        held = [*apart, row]
     return sorted(held)
 
 

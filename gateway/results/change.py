@@ -14,11 +14,22 @@ from typing import Literal
 
 from config.bands import Band
 from gateway.model.measurement import Quality
+from gateway.texts.languages import text
 
 MDC95_OF_SEM = 1.96 * math.sqrt(2.0)
 """Smallest detectable change, at 95 %, in standard errors of measurement: both measurements have one."""
 ROUNDING = 1e-9
 """Of a change against its band, relative: the difference of 0.8 and 0.7 is not less than 0.1."""
+
+WHY_NOT = {
+    ("this", "no value"): "report.this_no_value",
+    ("this", "degraded"): "report.this_degraded",
+    ("this", "invalid"): "report.this_invalid",
+    ("earlier", "no value"): "report.earlier_no_value",
+    ("earlier", "degraded"): "report.earlier_degraded",
+    ("earlier", "invalid"): "report.earlier_invalid",
+}
+"""Keys of why a result is not held against another, by which of them and what it is."""
 
 Sensors = tuple[tuple[str, str], ...]
 """Kind (or, where that is not known, id) and placement of each sensor, in order."""
@@ -97,7 +108,7 @@ def compare(
         protocol: What both sessions were.
     """
     if earlier is None:
-        return Comparison(None, why_not="nothing earlier")
+        return Comparison(None, why_not=text("report.nothing_earlier"))
     if why_not := _why_not(now, earlier):
         return Comparison(earlier, why_not=why_not)
     assert now.value is not None
@@ -121,9 +132,11 @@ def words(judgement: Judgement) -> str:
     """Return what a judgement says: of error by MDC and SEM, of what matters by MCID and MID."""
     error = judgement.band.kind in ("MDC", "SEM")
     if judgement.verdict == "within":
-        return "within measurement error" if error else "less than the smallest change that matters"
-    way = {True: ", for the better", False: ", for the worse", None: ""}[judgement.better]
-    return f"{'more than measurement error' if error else 'at least the smallest change that matters'}{way}"
+        return text("report.within_error") if error else text("report.less_than_matters")
+    said = text("report.beyond_error") if error else text("report.at_least_matters")
+    if judgement.better is None:
+        return said
+    return text("report.better", said=said) if judgement.better else text("report.worse", said=said)
 
 
 def newest_ok(results: Sequence[Result]) -> Result | None:
@@ -140,16 +153,16 @@ def oldest_ok(results: Sequence[Result]) -> Result | None:
 
 def _why_not(now: Result, earlier: Result) -> str:
     """Return why two results cannot be compared; empty if they can."""
-    for one, which in ((now, "this one"), (earlier, "the earlier one")):
+    for one, which in ((now, "this"), (earlier, "earlier")):
         if one.quality != "ok" or one.value is None:
-            return f"not compared: {which} is {'without a value' if one.value is None else one.quality}"
+            return text(WHY_NOT[which, "no value" if one.value is None else one.quality])
     other = [
         what
         for what, mine, its in (
-            ("another unit", now.unit, earlier.unit),
-            (f"by {earlier.algorithm} then", now.algorithm, earlier.algorithm),
-            ("by other sensors or in other places", now.sensors, earlier.sensors),
+            (text("report.another_unit"), now.unit, earlier.unit),
+            (text("report.by_then", algorithm=earlier.algorithm), now.algorithm, earlier.algorithm),
+            (text("report.other_sensors"), now.sensors, earlier.sensors),
         )
         if mine != its
     ]
-    return f"measured otherwise: not compared ({', '.join(other)})" if other else ""
+    return text("report.measured_otherwise", why=", ".join(other)) if other else ""

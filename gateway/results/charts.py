@@ -8,7 +8,8 @@ from gateway.history.minutes import MINUTE_US
 from gateway.results.notes import Mark
 from gateway.results.past_sessions import PastSession
 from gateway.results.spans import Curve, Points
-from gateway.results.wording import SIDES, local, number, safe
+from gateway.results.wording import local, metric_words, number, safe, side_words, unit_words
+from gateway.texts.languages import text
 
 WIDTH, HEIGHT = 640, 150
 LEFT, RIGHT, TOP, BOTTOM = 48, 10, 10, 24
@@ -20,13 +21,13 @@ TICKS = 4
 
 def chart(curve: Curve, session: PastSession, marks: Sequence[Mark]) -> str:
     """Return a curve as a figure: drawing, sentence and table."""
-    text = sentence(curve)
-    name = curve.metric.title + (f", {curve.metric.unit_text}" if curve.metric.unit_text else "")
+    said = sentence(curve)
+    name = metric_words(curve.metric) + (f", {unit_words(curve.metric)}" if curve.metric.unit_text else "")
     return (
         f'<figure class="curve"><figcaption>{safe(name)}</figcaption>'
         f'<div class="scroll" role="region" aria-label="{safe(name)}" tabindex="0">'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{safe(text)}">'
-        f"{''.join(_drawing(curve, marks))}</svg>{table(curve, session)}</div><p>{safe(text)}</p></figure>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{safe(said)}">'
+        f"{''.join(_drawing(curve, marks))}</svg>{table(curve, session)}</div><p>{safe(said)}</p></figure>"
     )
 
 
@@ -36,12 +37,12 @@ def sentence(curve: Curve) -> str:
     for side, points in curve.sides.items():
         values = [value for _, value in points]
         digits = curve.metric.digits
-        name = "" if side == "none" else f"{side}: "
-        parts.append(
-            f"{name}{len(points)} minutes, from {number(min(values), digits)} to {number(max(values), digits)}"
-            f"{_unit(curve)}, {number(values[0], digits)} at first and {number(values[-1], digits)} at last"
-        )
-    return f"{curve.metric.title}: {'; '.join(parts)}. Minute means by {curve.algorithm}."
+        name = f"{side_words(side)}: " if side_words(side) else ""
+        parts.append(name + text(
+            "report.curve_part", n=len(points), least=number(min(values), digits), most=number(max(values), digits),
+            unit=_unit(curve), first=number(values[0], digits), last=number(values[-1], digits),
+        ))  # fmt: skip
+    return text("report.curve", metric=metric_words(curve.metric), parts="; ".join(parts), algorithm=curve.algorithm)
 
 
 def table(curve: Curve, session: PastSession) -> str:
@@ -52,13 +53,13 @@ def table(curve: Curve, session: PastSession) -> str:
     begins = range(first, last + 1, span)
     heads = "".join(f'<th scope="col">{local(begin * MINUTE_US):%H:%M}</th>' for begin in begins)
     rows = "".join(
-        f'<tr><th scope="row">{safe(SIDES.get(side) or "mean")}</th>'
+        f'<tr><th scope="row">{safe(side_words(side) or text("report.mean"))}</th>'
         + "".join(f"<td>{number(_mean(points, at, at + span), curve.metric.digits)}</td>" for at in begins)
         + "</tr>"
         for side, points in curve.sides.items()
     )
-    every = "Minute" if span == 1 else f"{span} minutes from"
-    name = safe(f"{curve.metric.title} of session {session.session}")
+    every = safe(text("report.every", n=span))
+    name = safe(text("report.of_session", metric=metric_words(curve.metric), session=session.session))
     return (
         f'<table class="beside"><caption class="visually-hidden">{name}</caption>'
         f'<thead><tr><th scope="col">{every}</th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
@@ -71,7 +72,7 @@ def _mean(points: Points, begin: int, end: int) -> float | None:
 
 
 def _unit(curve: Curve) -> str:
-    return f" {curve.metric.unit_text}" if curve.metric.unit_text else ""
+    return f" {unit_words(curve.metric)}" if curve.metric.unit_text else ""
 
 
 def _drawing(curve: Curve, marks: Sequence[Mark]) -> Iterator[str]:

@@ -30,6 +30,7 @@ class Milestone:
     kind: str
     text: str
     session: str = ""
+    bed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def _stays(reader: HistoryReader, subject: str) -> Iterator[Milestone]:
     ):
         if bed != before:
             kind = "discharged" if not bed else "moved" if before else "admitted"
-            yield Milestone(at_us, kind, f"{kind.capitalize()}{f' to {bed}' if bed else ''}")
+            yield Milestone(at_us, kind, f"{kind.capitalize()}{f' to {bed}' if bed else ''}", bed=bed)
         before = bed
 
 

@@ -11,10 +11,24 @@ from gateway.results import wording
 from gateway.results.appendix import appendix, bands_section
 from gateway.results.change import Comparison
 from gateway.results.charts import chart
-from gateway.results.notes import Body, Correction
+from gateway.results.notes import Body, Correction, Sensor
 from gateway.results.past_sessions import STAY, PastSession
 from gateway.results.report import Line, Report
-from gateway.results.wording import STATEMENT, clock, day, duration, moment, number, result_words, safe, with_unit
+from gateway.results.wording import (
+    clock,
+    day,
+    duration,
+    metric_words,
+    moment,
+    number,
+    place_words,
+    result_words,
+    safe,
+    side_words,
+    with_unit,
+)
+from gateway.results.wording import quality_words as quality
+from gateway.texts.languages import spoken, text
 
 
 def render(report: Report, *, head: str, tools: str = "") -> str:
@@ -26,35 +40,39 @@ def render(report: Report, *, head: str, tools: str = "") -> str:
         tools: What stands above it on a screen only: the way back, the choice of the baseline.
     """
     session = report.session
-    title = f"Session report · {session.subject} · {day(session.started_us)}"
+    title = text("report.title", subject=session.subject, day=day(session.started_us))
     parts = (
         _heading(report), _facts(report), _results(report), _sensors(report), _marks(report), _curves(report),
         _quality(report), _corrections(report.notes.corrections), bands_section(report), _signature(),
         appendix(report),
     )  # fmt: skip
+    draft = f'<p class="draft">{safe(spoken().draft)}</p>' if spoken().draft else ""
     return (
-        '<!doctype html>\n<html lang="en-GB"><head><meta charset="utf-8">'
+        '<!doctype html>\n<html lang="' + spoken().locale + '"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><title>{safe(title)}</title>{head}</head>'
         f'<body class="page-report">{tools}<main id="main">{"".join(parts)}</main>'
-        f"<footer><p>{STATEMENT}</p></footer></body></html>\n"
+        f"<footer><p>{safe(text('shell.statement'))}</p>{draft}</footer></body></html>\n"
     )
 
 
-def tools(report: Report, *, root: str, pdf: bool, query: str) -> str:
+def tools(report: Report, *, root: str, pdf: bool, query: str, languages: str = "") -> str:
     """Return what stands above a report on a screen: ways back and to the trend, the PDF, the choice of a baseline."""
     session = report.session
     subject = quote(session.subject, safe="")
     options = "".join(_option(one, report.baseline) for one in report.choices)
     first = "" if report.baseline else " selected"
     print_ = f'<a class="button" href="{safe(quote(session.session))}/pdf{safe(query)}">PDF</a>' if pdf else ""
+    trend = text("report.trend_of", subject=session.subject)
     return (
         f'<header class="top"><a class="brand" href="{root}">rehab-gateway</a></header>'
-        '<nav class="tools" aria-label="Report">'
-        f'<a class="button" href="{root}trend/{subject}">◀ Trend of {safe(session.subject)}</a>{print_}'
+        f'<nav class="tools" aria-label="{safe(text("report.report"))}">'
+        f'<a class="button" href="{root}trend/{subject}">{safe(trend)}</a>{print_}'
         f'<form method="get"><input type="hidden" name="subject" value="{safe(session.subject)}">'
-        f'<label>Baseline <select name="baseline"><option value=""{first}>The first there is</option>{options}'
-        '</select></label><button type="submit">Show</button></form></nav>'
+        f'<label>{safe(text("report.baseline"))} <select name="baseline">'
+        f'<option value=""{first}>{safe(text("report.first_there_is"))}</option>{options}'
+        f'</select></label><button type="submit">{safe(text("report.show"))}</button></form>'
+        f'<span class="languages">{languages}</span></nav>'
     )
 
 
@@ -65,36 +83,56 @@ def _option(one: PastSession, chosen: str) -> str:
 
 def protocol_words(session: PastSession) -> str:
     """Return what was done, as people say it."""
-    return session.protocol.replace("_", " ") or "no protocol"
+    return session.protocol.replace("_", " ") or text("report.no_protocol")
 
 
 def _heading(report: Report) -> str:
     session = report.session
     banners = []
     if session.simulated:
-        banners.append("Simulated data: nothing of this was measured of a person.")
+        banners.append(text("report.simulated"))
     if session.discarded:
-        banners.append("This session was discarded: it is not to be used.")
+        banners.append(text("report.was_discarded"))
     if session.ended_us is None:
-        banners.append("This session is not over: these are the numbers so far.")
-    said = "".join(f'<p class="banner">{safe(text)}</p>' for text in banners)
-    return f"<h1>Session report: {safe(session.subject)}, {safe(protocol_words(session))}</h1>{said}"
+        banners.append(text("report.not_over"))
+    said = "".join(f'<p class="banner">{safe(one)}</p>' for one in banners)
+    heading = text("report.heading", subject=session.subject, protocol=protocol_words(session))
+    return f"<h1>{safe(heading)}</h1>{said}"
 
 
 def _facts(report: Report) -> str:
     session = report.session
-    until = "now" if session.ended_us is None else clock(session.ended_us)
+    until = text("report.now") if session.ended_us is None else clock(session.ended_us)
     length = duration((session.ended_us or report.made_us) - session.started_us)
     facts = [
-        ("Pseudonym", session.subject),
-        ("When", f"{day(session.started_us)}, {clock(session.started_us)} to {until} ({length})"),
-        ("Session", session.session + (" (a stay: nobody began it)" if session.state == STAY else "")),
-        ("Protocol", protocol_words(session)),
-        *([("Interrupted", f"{len(session.parts) - 1} times")] if len(session.parts) > 1 else []),
+        (text("report.pseudonym"), session.subject),
+        (
+            text("report.when"),
+            text(
+                "report.when_words",
+                day=day(session.started_us),
+                begun=clock(session.started_us),
+                until=until,
+                length=length,
+            ),
+        ),
+        (
+            text("report.session"),
+            text("report.a_stay", session=session.session) if session.state == STAY else session.session,
+        ),
+        (text("report.protocol"), protocol_words(session)),
+        *(
+            [(text("report.interrupted"), text("report.times", n=len(session.parts) - 1))]
+            if len(session.parts) > 1
+            else []
+        ),
         *_body(report.notes.body),
-        *([("Notes", session.notes)] if session.notes else []),
-        ("Bands", _bands_words(report)),
-        ("Report made", f"{moment(report.made_us)}; times are {wording.zone(report.made_us)}"),
+        *([(text("report.notes"), session.notes)] if session.notes else []),
+        (text("report.bands"), _bands_words(report)),
+        (
+            text("report.made"),
+            text("report.made_words", moment=moment(report.made_us), zone=wording.zone(report.made_us)),
+        ),
     ]
     return f'<dl class="facts">{"".join(f"<div><dt>{safe(a)}</dt><dd>{safe(b)}</dd></div>" for a, b in facts)}</dl>'
 
@@ -102,46 +140,61 @@ def _facts(report: Report) -> str:
 def _body(body: Body | None) -> list[tuple[str, str]]:
     if body is None:
         return []
-    lengths = (("Height", body.height_m), ("Leg length", body.leg_length_m))
+    lengths = ((text("report.height"), body.height_m), (text("report.leg_length"), body.leg_length_m))
     found = [(name, f"{number(value, 2)} m") for name, value in lengths if value is not None]
-    found += [("Mass", f"{number(body.mass_kg, 1)} kg")] if body.mass_kg is not None else []
-    found += [("Affected side", body.affected_side)] if body.affected_side != "none" else []
-    return [*found, *([("Aids", body.aids)] if body.aids else [])]
+    found += [(text("report.mass"), f"{number(body.mass_kg, 1)} kg")] if body.mass_kg is not None else []
+    found += [(text("report.affected_side"), side_words(body.affected_side))] if body.affected_side != "none" else []
+    return [*found, *([(text("report.aids"), body.aids)] if body.aids else [])]
 
 
 def _bands_words(report: Report) -> str:
     if report.bands:
         return f"{report.bands.group}: {report.bands.population}"
     if report.bands_missing:
-        return f"{report.bands_missing} was chosen, and no file of it is here: changes are not judged"
-    return "no band chosen: changes are shown and not judged"
+        return text("report.bands_missing", bands=report.bands_missing)
+    return text("report.no_bands")
 
 
 def _results(report: Report) -> str:
     tests = [line for line in report.lines if line.metric.kind == "test"]
     others = [line for line in report.lines if line.metric.kind != "test"]
     if not report.lines:
-        return "<section><h2>Results</h2><p>Nothing was measured in this session.</p></section>"
-    return _table("Tests", tests, report) + _table("Over the session", others, report)
+        return (
+            f"<section><h2>{safe(text('report.results'))}</h2><p>{safe(text('report.nothing_measured'))}</p></section>"
+        )
+    return _table(text("report.tests"), tests, report) + _table(text("report.over_the_session"), others, report)
 
 
 def _table(title: str, lines: Sequence[Line], report: Report) -> str:
     if not lines:
         return ""
-    which = "the baseline" if report.baseline else "the first"
+    columns = "".join(f'<th scope="col">{safe(one)}</th>' for one in _columns(report))
     rows = "".join(_row(line, report) for line in lines)
     return (
-        f'<section><h2>{title}</h2><div class="scroll" role="region" aria-label="{title}" tabindex="0">'
-        f'<table class="results"><thead><tr><th scope="col">Measure</th><th scope="col">This session</th>'
-        f'<th scope="col">Previous</th><th scope="col">Change from the previous</th>'
-        f'<th scope="col">{which.capitalize()}</th><th scope="col">Change from {which}</th>'
-        f'<th scope="col">Source</th></tr></thead><tbody>{rows}</tbody></table></div></section>'
+        f'<section><h2>{safe(title)}</h2><div class="scroll" role="region" aria-label="{safe(title)}" tabindex="0">'
+        f'<table class="results"><thead><tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )
+
+
+def _columns(report: Report) -> tuple[str, ...]:
+    beside = (
+        (text("report.the_baseline"), text("report.from_the_baseline"))
+        if report.baseline
+        else (text("report.the_first"), text("report.from_the_first"))
+    )
+    return (
+        text("report.measure"),
+        text("report.this_session"),
+        text("report.previous"),
+        text("report.from_the_previous"),
+        *beside,
+        text("report.source"),
     )
 
 
 def _row(line: Line, report: Report) -> str:
-    side = wording.SIDES.get(line.measured.side, "")
-    name = safe(line.metric.title) + (f" <small>{side}</small>" if side else "")
+    side = side_words(line.measured.side)
+    name = safe(metric_words(line.metric)) + (f" <small>{safe(side)}</small>" if side else "")
     chosen = report.bands is not None
     more = wording.more_digits(line.measured.result, line.metric)
     return (
@@ -156,10 +209,10 @@ def _trials(line: Line) -> str:
     if len(line.trials) < 2:
         return ""
     values = ", ".join(
-        number(one.value, line.metric.digits) + ("" if one.quality == "ok" else f" ({one.quality})")
+        number(one.value, line.metric.digits) + ("" if one.quality == "ok" else f" ({quality(one.quality)})")
         for one in line.trials
     )
-    return f"<small>mean of {line.measured.result.n}: {safe(values)}</small>"
+    return f"<small>{safe(text('report.mean_of', n=line.measured.result.n, values=values))}</small>"
 
 
 def _compared(comparison: Comparison, line: Line, *, chosen: bool) -> str:
@@ -174,7 +227,7 @@ def _compared(comparison: Comparison, line: Line, *, chosen: bool) -> str:
         if comparison.change is None
         else f"<b>{safe(with_unit(comparison.change, line.metric, signed=True, more=more))}</b>"
     )
-    said = "".join(f"<small>{safe(text)}</small>" for text in wording.verdicts(comparison, chosen=chosen))
+    said = "".join(f"<small>{safe(one)}</small>" for one in wording.verdicts(comparison, chosen=chosen))
     return f"<td>{value}</td><td>{change}{said}</td>"
 
 
@@ -184,10 +237,10 @@ def _listed(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], wit
         for row in rows
     ]
     if not made:
-        return f"<section><h2>{title}</h2><p>{without}</p></section>"
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+        return f"<section><h2>{safe(title)}</h2><p>{safe(without)}</p></section>"
+    head = "".join(f'<th scope="col">{safe(name)}</th>' for name in heads)
     return (
-        f'<section><h2>{title}</h2><div class="scroll" role="region" aria-label="{title}" tabindex="0">'
+        f'<section><h2>{safe(title)}</h2><div class="scroll" role="region" aria-label="{safe(title)}" tabindex="0">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(made)}</tbody></table></div></section>"
     )
 
@@ -195,44 +248,68 @@ def _listed(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], wit
 def _sensors(report: Report) -> str:
     session = report.session
     if report.notes.sensors:
-        rows = [
-            (one.placement.replace("_", " "), one.device, one.driver.replace("_", " "),
-             "" if one.from_us <= session.started_us else f"from {clock(one.from_us)}",
-             "" if one.to_us is None or one.to_us >= (session.ended_us or report.made_us) else f"to {clock(one.to_us)}")
-            for one in report.notes.sensors
-        ]  # fmt: skip
-        return _listed("Sensors", ("Placement", "Sensor", "Kind", "From", "To"), rows, "")
+        rows = [_worn(one, session.started_us, session.ended_us or report.made_us) for one in report.notes.sensors]
+        heads = (
+            text("report.placement"),
+            text("report.sensor"),
+            text("report.kind"),
+            text("report.from_head"),
+            text("report.to_head"),
+        )
+        return _listed(text("report.sensors"), heads, rows, "")
     known = dict.fromkeys(
-        (place.replace("_", " "), kind) for line in report.lines for kind, place in line.measured.result.sensors
+        (place_words(place), kind) for line in report.lines for kind, place in line.measured.result.sensors
     )
-    return _listed("Sensors", ("Placement", "Sensor"), known, "None is known.")
+    return _listed(
+        text("report.sensors"), (text("report.placement"), text("report.sensor")), known, text("report.none_known")
+    )
+
+
+def _worn(one: Sensor, begin_us: int, end_us: int) -> tuple[str, ...]:
+    """Return a sensor, and from when to when it was worn where that is not the whole session."""
+    return (
+        place_words(one.placement),
+        one.device,
+        one.driver.replace("_", " "),
+        "" if one.from_us <= begin_us else text("report.from", clock=clock(one.from_us)),
+        "" if one.to_us is None or one.to_us >= end_us else text("report.to", clock=clock(one.to_us)),
+    )
 
 
 def _marks(report: Report) -> str:
     rows = [(clock(one.at_us), one.text) for one in report.notes.marks]
-    return _listed("Marks", ("At", "What happened"), rows, "Nothing was marked.")
+    return _listed(
+        text("report.marks"), (text("report.at"), text("report.what_happened")), rows, text("report.nothing_marked")
+    )
 
 
 def _curves(report: Report) -> str:
     drawn = "".join(chart(curve, report.session, report.notes.marks) for curve in report.curves)
-    words = "" if drawn else "<p>Nothing was measured over three minutes or longer.</p>"
-    return f"<section><h2>Within the session</h2>{drawn}{words}</section>"
+    words = "" if drawn else f"<p>{safe(text('report.nothing_over_three'))}</p>"
+    return f"<section><h2>{safe(text('report.within_the_session'))}</h2>{drawn}{words}</section>"
 
 
 def _quality(report: Report) -> str:
     doubtful = [
-        f"{line.metric.title} ({wording.SIDES.get(line.measured.side) or 'no side'}):"
-        f" {line.measured.degraded} degraded, {line.measured.invalid} invalid of {line.measured.n}"
+        text(
+            "report.doubtful",
+            metric=metric_words(line.metric),
+            side=side_words(line.measured.side) or text("report.no_side"),
+            degraded=line.measured.degraded,
+            invalid=line.measured.invalid,
+            n=line.measured.n,
+        )
         for line in report.lines
         if line.measured.degraded or line.measured.invalid
     ]
     rows = [(clock(gap.from_us), clock(gap.to_us), duration(gap.to_us - gap.from_us)) for gap in report.gaps]
     gaps = _listed(
-        "Gaps and quality", ("Nothing measured from", "To", "For"), rows,
-        "Nothing was missing for a minute or longer.",
+        text("report.gaps_and_quality"),
+        (text("report.nothing_from"), text("report.to_head"), text("report.for")), rows,
+        text("report.nothing_missing"),
     )  # fmt: skip
-    listed = "".join(f"<li>{safe(text)}</li>" for text in doubtful)
-    told = f"<ul>{listed}</ul>" if listed else "<p>Every measurement is of good quality.</p>"
+    listed = "".join(f"<li>{safe(one)}</li>" for one in doubtful)
+    told = f"<ul>{listed}</ul>" if listed else f"<p>{safe(text('report.all_good'))}</p>"
     return gaps.replace("</section>", f"{told if report.lines else ''}</section>")
 
 
@@ -241,15 +318,21 @@ def _corrections(corrections: Sequence[Correction]) -> str:
     for one in corrections:
         what = []
         if one.subject != one.subject_before:
-            what.append(f"whose it was: {one.subject_before or 'erased'} to {one.subject}")
+            before = one.subject_before or text("report.erased")
+            what.append(text("report.whose", before=before, after=one.subject))
         if (one.started_us, one.ended_us) != (one.started_before_us, one.ended_before_us):
             before = f"{clock(one.started_before_us)}–{clock(one.ended_before_us)}"
-            what.append(f"times: {before} to {clock(one.started_us)}–{clock(one.ended_us)}")
+            after = f"{clock(one.started_us)}–{clock(one.ended_us)}"
+            what.append(text("report.times_to", before=before, after=after))
         if one.discarded != one.discarded_before:
-            what.append("discarded" if one.discarded else "taken back")
+            what.append(text("report.discarded") if one.discarded else text("report.taken_back"))
         rows.append((moment(one.at_us), one.person, "; ".join(what), one.why))
-    return _listed("Corrections", ("At", "By", "What", "Why"), rows, "Nothing was corrected.")
+    heads = (text("report.at"), text("report.by"), text("report.what"), text("report.why"))
+    return _listed(text("report.corrections"), heads, rows, text("report.nothing_corrected"))
 
 
 def _signature() -> str:
-    return '<section class="signature"><h2>Comment</h2><p class="lines"></p><p>Name, date, signature</p></section>'
+    return (
+        f'<section class="signature"><h2>{safe(text("report.comment"))}</h2><p class="lines"></p>'
+        f"<p>{safe(text('report.signature'))}</p></section>"
+    )

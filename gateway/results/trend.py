@@ -15,7 +15,9 @@ import orjson
 from dsp.catalogue import CATALOGUE
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
+from gateway.model.entered import is_entered
 from gateway.model.measurement import Quality
+from gateway.results.by_hand import DEGRADED, INVALID, OK, Row, standing
 from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
 from gateway.results.past_sessions import PastSession, sessions_of
 from gateway.results.plans import plans_of
@@ -149,15 +151,33 @@ def lines_of(reader: HistoryReader, sessions: Sequence[PastSession], metric: str
     owners = {part: one for one in sessions for part in one.parts}
     long = [part for part, one in owners.items() if _is_long(one, window.step)]
     lines: dict[tuple[str, str], dict[tuple[int, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for part, side, algorithm, *sums in _rows(reader, sessions, metric, window, long):
-        if (owner := owners.get(part)) is not None:
-            day = sums[-1] * MINUTE_US // DAY_US
-            lines[side, algorithm][_bucket(day, owner.session, window.step)].append(sums)
+    entered: set[tuple[int, str]] = set()
+    for number, part, side, algorithm, *sums in _rows(reader, sessions, metric, window, long):
+        if (owner := owners.get(part)) is None:
+            continue
+        held = standing(reader, [number], algorithm) if is_entered(algorithm) else []
+        if held and (number, part) in entered:
+            continue  # all of it was taken with the first of its days
+        entered.add((number, part))
+        for found in [_sums_of(row) for row in held if window.from_us <= row[0] < window.to_us] if held else [sums]:
+            day = found[-1] * MINUTE_US // DAY_US
+            lines[side, algorithm][_bucket(day, owner.session, window.step)].append(found)
     made = [
         TrendLine(side, algorithm, sorted((_point(at, parts, metric) for at, parts in of.items()), key=_when))
         for (side, algorithm), of in lines.items()
     ]
     return sorted(made, key=lambda line: (line.side, line.algorithm))
+
+
+def _sums_of(row: Row) -> list[Any]:
+    """Return of one thing that people entered what `SUMS` are of many, in their order."""
+    value, quality = row[1], row[2]
+    valued = value is not None and quality != INVALID
+    said, good = (value if valued else None), valued and quality == OK
+    return [
+        1, int(quality == DEGRADED), int(valued), said or 0.0, int(good), value if good else None, said, said,
+        row[0] // MINUTE_US,
+    ]  # fmt: skip
 
 
 def _is_long(one: PastSession, step: By) -> bool:
@@ -195,7 +215,7 @@ def _point(bucket: tuple[int, str], parts: Iterable[Any], metric: str) -> TrendP
 def _rows(
     reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window, long: Sequence[str]
 ) -> Iterable[Any]:
-    """Yield part, side, algorithm and sums: of a series at once, of those of long sessions day by day."""
+    """Yield series, part, side, algorithm and sums: of a series at once, of those of long sessions day by day."""
     if not sessions:
         return
     of = (sessions[0].subject, metric, sessions[0].simulated)
@@ -209,7 +229,7 @@ def _rows(
     ):
         chosen = f"AND s.session {condition} (SELECT value FROM json_each(?))" if condition else ""  # noqa: S608 - our own text
         yield from reader.rows(
-            f"SELECT s.session, s.side, s.algorithm, {SUMS} FROM series s CROSS JOIN {table} m ON m.series = s.id"  # noqa: S608 - our own text
+            f"SELECT s.id, s.session, s.side, s.algorithm, {SUMS} FROM series s CROSS JOIN {table} m ON m.series = s.id"  # noqa: S608 - our own text
             f" WHERE s.subject = ? AND s.metric = ? AND s.simulated = ? {chosen} AND minute >= ? AND minute < ?"
             f" GROUP BY {group}", (*of, *((named,) if condition else ()), *within),
         )  # fmt: skip

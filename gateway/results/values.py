@@ -17,7 +17,7 @@ from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.history.schema import SEPARATOR
 from gateway.history.trends import UNCOUNTED_MOST
-from gateway.model.entered import BY_HAND
+from gateway.model.entered import is_entered
 from gateway.model.measurement import Quality
 from gateway.results.by_hand import standing, sums_of
 from gateway.results.change import Result, Sensors
@@ -101,7 +101,7 @@ def measured_in(
         number, part, simulated, metric, side, unit, algorithm, devices, placement, _, *sums = row
         if (owner := owners.get((part, bool(simulated)))) is None:
             continue
-        if algorithm == BY_HAND and len(held := standing(reader, [number])) < sums[0] and held:
+        if is_entered(algorithm) and len(held := standing(reader, [number], algorithm)) < sums[0] and held:
             sums = sums_of(held)
         key = (owner.session, metric, side, unit, algorithm, _sensors(devices, placement, kinds))
         rows[key].append((number, devices, sums))

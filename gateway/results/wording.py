@@ -10,14 +10,12 @@ from typing import Final
 
 from dsp.metric import Metric
 from gateway.results.change import Comparison, Result, words
+from gateway.texts.languages import metric_title, place_title, spoken, text, unit_title
 
 MICRO: Final = 1_000_000
-SIDES: Final = {"left": "left", "right": "right", "both": "both", "none": ""}
-STATEMENT: Final = (
-    "Information for rehabilitation staff and researchers. Not a medical device. Not for diagnosis, treatment "
-    "decisions or patient monitoring in place of clinical observation. Alerts may be late or missing."
-)
-"""What stands at the foot of every page."""
+SIDES: Final = {"left": "common.left_small", "right": "words.right", "both": "words.both"}
+QUALITIES: Final = {"ok": "words.ok", "degraded": "words.degraded", "invalid": "words.invalid"}
+"""Keys of texts."""
 NO_VALUE: Final = "–"
 
 
@@ -25,17 +23,17 @@ def number(value: float | None, digits: int, *, signed: bool = False) -> str:
     """Return a number with a real minus sign; a dash where there is none."""
     if value is None:
         return NO_VALUE
-    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
-    if not text.strip("+-0."):
-        text = text.lstrip("+-")
-    return text.replace("-", "\u2212")
+    said = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    if not said.strip("+-0."):
+        said = said.lstrip("+-")
+    return said.replace("-", "\u2212").replace(".", spoken().decimal)
 
 
 def with_unit(value: float | None, metric: Metric, *, signed: bool = False, more: int = 0) -> str:
     """Return a value with the unit of its metric; ``more`` decimals than one measurement has, of a mean."""
-    text = number(value, metric.digits + more, signed=signed)
+    said = number(value, metric.digits + more, signed=signed)
     joint = "" if metric.unit_text in ("", "°") else "\u00a0"
-    return text if value is None else f"{text}{joint}{metric.unit_text}"
+    return said if value is None else f"{said}{joint}{unit_words(metric)}"
 
 
 def local(at_us: int) -> datetime:
@@ -46,7 +44,7 @@ def local(at_us: int) -> datetime:
 def day(at_us: int) -> str:
     """Return a day, as 9 Oct 2025."""
     at = local(at_us)
-    return f"{at.day} {at:%b %Y}"
+    return f"{at.day} {text('words.months').split()[at.month - 1]} {at.year}"
 
 
 def clock(at_us: int) -> str:
@@ -69,11 +67,15 @@ def duration(us: int) -> str:
     """Return a length of time, as 12 min 30 s."""
     seconds = max(0, round(us / MICRO))
     if seconds < 60:
-        return f"{seconds} s"
+        return text("report.seconds", seconds=seconds)
     if seconds < 7200:
         rest = seconds % 60
-        return f"{seconds // 60} min{f' {rest} s' if rest else ''}"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+        return (
+            text("report.minutes_seconds", minutes=seconds // 60, seconds=rest)
+            if rest
+            else text("report.minutes", minutes=seconds // 60)
+        )
+    return text("report.hours_minutes", hours=seconds // 3600, minutes=seconds % 3600 // 60)
 
 
 def more_digits(result: Result, metric: Metric) -> int:
@@ -85,8 +87,8 @@ def result_words(result: Result | None, metric: Metric, more: int) -> str:
     """Return a value, marked where its quality is not ok."""
     if result is None:
         return NO_VALUE
-    text = with_unit(result.value, metric, more=more)
-    return text if result.quality == "ok" else f"{text} ({result.quality})"
+    said = with_unit(result.value, metric, more=more)
+    return said if result.quality == "ok" else f"{said} ({quality_words(result.quality)})"
 
 
 def verdicts(comparison: Comparison, *, chosen: bool) -> list[str]:
@@ -94,12 +96,37 @@ def verdicts(comparison: Comparison, *, chosen: bool) -> list[str]:
     if comparison.change is None:
         return [comparison.why_not]
     if not chosen:
-        return ["no band chosen"]
+        return [text("report.no_band_chosen")]
     if not comparison.judgements:
-        return ["no band for this"]
+        return [text("report.no_band_for_this")]
     return [f"{words(one)} ({one.band.kind} {one.size:.3g})" for one in comparison.judgements]
 
 
-def safe(text: object) -> str:
+def side_words(side: str) -> str:
+    """Return a side, empty for none."""
+    return text(SIDES[side]) if side in SIDES else ""
+
+
+def quality_words(quality: str) -> str:
+    """Return how good a number is."""
+    return text(QUALITIES[quality])
+
+
+def place_words(placement: str) -> str:
+    """Return where a sensor is worn."""
+    return place_title(placement).lower()
+
+
+def metric_words(metric: Metric) -> str:
+    """Return the title of a metric."""
+    return metric_title(metric.id, metric.title)
+
+
+def unit_words(metric: Metric) -> str:
+    """Return the unit of a metric as people write it."""
+    return unit_title(metric.unit_text)
+
+
+def safe(words: object) -> str:
     """Return a text for HTML."""
-    return escape(str(text))
+    return escape(str(words))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.model.status import Status
-from gateway.status.notices import Finding, Rule
+from gateway.status.notices import Finding, Rule, finding
 
 HOURS_A_DAY = 24.0
 
 BACKUP_FAILED = Rule(
     "backup-failed", "medium", 0.0, 0.0, "the last backup could not be made",
-    "Is the backup disk or share there, and is there room? Then: 'sudo systemctl start rehab-gateway-backup'.",
 )  # fmt: skip
 BACKUP_OLD = Rule(
     "backup-old", "medium", 0.0, 0.0, "there is no backup, or the newest is older than backup.most_hours",
-    "Make one: 'sudo systemctl start rehab-gateway-backup'. Without it a broken disk takes everything with it.",
 )  # fmt: skip
 BACKUP_RULES = (BACKUP_FAILED, BACKUP_OLD)
 
@@ -26,14 +24,10 @@ def backup_findings(status: Status) -> Iterator[Finding]:
     if not backup:
         return
     if backup["error"]:
-        yield Finding(BACKUP_FAILED, f"The last backup failed: {backup['error']}")
+        yield finding(BACKUP_FAILED, why=backup["error"])
     age_h = backup["age_h"]
     if age_h is None:
-        yield Finding(BACKUP_OLD, "No backup has been made yet")
+        yield finding(BACKUP_OLD, variant="none")
     elif age_h > backup["most_h"]:
-        yield Finding(BACKUP_OLD, f"The newest backup is {in_words(age_h)} old")
-
-
-def in_words(hours: float) -> str:
-    """Return an age as people say it."""
-    return f"{hours / HOURS_A_DAY:.0f} days" if hours >= 2 * HOURS_A_DAY else f"{hours:.0f} hours"
+        days = age_h >= 2 * HOURS_A_DAY
+        yield finding(BACKUP_OLD, variant="" if days else "hours", n=round(age_h / HOURS_A_DAY if days else age_h))

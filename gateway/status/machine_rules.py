@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from gateway.model.status import Status
-from gateway.status.notices import Finding, Rule
+from gateway.status.notices import Finding, Rule, finding
 
 HOT_RAISED_C, HOT_CLEARED_C = 80.0, 75.0
 """From 80 °C on a Raspberry Pi makes its processor slower (its documentation, 'Frequency management')."""
@@ -14,15 +14,12 @@ LIFE_RAISED_PCT = 90.0
 
 COMPUTER_HOT = Rule(
     "computer-hot", "medium", 60.0, 60.0, f"the processor has been above {HOT_RAISED_C:g} °C for a minute",
-    "Give it air: uncover it, clean its fan, take it away from the radiator. It becomes slow before it is harmed.",
 )  # fmt: skip
 POWER_WEAK = Rule(
     "power-weak", "medium", 5.0, 60.0, "the power supply gives too little voltage",
-    "Use the computer's own power supply and cable: weak power damages memory cards and ends in a sudden stop.",
 )  # fmt: skip
 DISK_WORN = Rule(
     "disk-worn", "medium", 5.0, 60.0, f"the disk has used {LIFE_RAISED_PCT:g} % of its life, or most of its spare room",
-    "Make a backup, and have the disk changed soon: it may refuse writing without a further word.",
 )  # fmt: skip
 MACHINE_RULES = (COMPUTER_HOT, POWER_WEAK, DISK_WORN)
 
@@ -34,9 +31,9 @@ def machine_findings(status: Status, raised: Collection[str]) -> Iterator[Findin
     if temperature_c is not None:
         limit_c = HOT_CLEARED_C if COMPUTER_HOT.code in raised else HOT_RAISED_C
         if temperature_c > limit_c:
-            yield Finding(COMPUTER_HOT, f"The gateway's processor is at {temperature_c:.0f} °C")
+            yield finding(COMPUTER_HOT, degrees=f"{temperature_c:.0f}")
     if machine.get("undervoltage"):
-        yield Finding(POWER_WEAK, "The gateway's power supply is too weak")
+        yield finding(POWER_WEAK)
     if machine.get("reserve") in {"warning", "urgent"} or (life_pct is not None and life_pct >= LIFE_RAISED_PCT):
-        said = f"has used {life_pct:.0f} % of its life" if life_pct is not None else "has little spare room left"
-        yield Finding(DISK_WORN, f"The gateway's disk {said}")
+        used = {} if life_pct is None else {"percent": f"{life_pct:.0f}"}
+        yield finding(DISK_WORN, variant="" if used else "reserve", **used)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from gateway.model.status import DeviceStatus, PublisherStatus, Status, WallClockStatus
 from gateway.status.backup_rules import BACKUP_RULES, backup_findings
 from gateway.status.machine_rules import MACHINE_RULES, machine_findings
-from gateway.status.notices import Finding, Rule
+from gateway.status.notices import Finding, Rule, finding
 from gateway.status.push_rules import PUSH_FAILING, push_findings
 from gateway.status.radio_rules import PROBLEMS as RADIO_PROBLEMS
 from gateway.status.radio_rules import RADIO_RULES, radio_findings
@@ -42,152 +42,114 @@ SHOWN_S = 300.0
 DEVICE_SILENT = Rule(
     "device-silent", "medium", 0.0, 2.0,
     f"a connected device has sent no sample for {SILENT_AFTER_S:g} s, or as long as its kind may be silent",
-    "The gateway starts the stream again; if it repeats, switch the device off and on.",
 )  # fmt: skip
 LINK_LOST = Rule(
     "link-lost", "medium", 5.0, 2.0, "a device that had sent data is no longer connected",
-    "Range or battery: the gateway searches for it by itself.",
 )  # fmt: skip
 DEVICE_MISSING = Rule(
     "device-missing", "low", 120.0, 2.0, "a configured device has never been reached since the gateway started",
-    "Is the device charged, switched on, in range, and not connected to a phone?",
 )  # fmt: skip
 DEVICE_AMBIGUOUS = Rule(
     "device-ambiguous", "medium", 0.0, 2.0, "several devices answer to the name of one, and none of them is taken",
-    "Give the device's 'address' in the configuration, or switch off the others of its name.",
 )  # fmt: skip
 DEVICE_OTHER = Rule(
     "device-other", "medium", 0.0, 2.0, "a device tells that it is another one than the one known by this id",
-    "Was it exchanged? Put the right one on, or accept this one: 'rehab-gateway accept CONFIG DEVICE'.",
 )  # fmt: skip
 DEVICE_UNPROVEN = Rule(
     "device-unproven", "low", 0.0, 2.0, "a device may be another one than before, and tells no serial number",
-    "See that it is the right one; 'address' in the configuration names one device for certain.",
 )  # fmt: skip
 DATA_REPEATED = Rule(
     "data-repeated", "low", 0.0, 0.0, "a device delivers its data twice; the second time it is left out",
-    "Switch the device off and on, and see that it is connected to this gateway alone.",
 )  # fmt: skip
 UNITS_DOUBTED = Rule(
     "units-doubted", "medium", 5.0, 10.0, "what a sensor measures looks like another unit than it says",
-    "Check the driver and its options for this device; what is computed from it is marked.",
 )  # fmt: skip
-BATTERY_LOW = Rule(
-    "battery-low", "low", 5.0, 10.0, f"a battery is below {BATTERY_LOW_PCT:g} %", "Charge the device soon."
-)
+BATTERY_LOW = Rule("battery-low", "low", 5.0, 10.0, f"a battery is below {BATTERY_LOW_PCT:g} %")
 BATTERY_VERY_LOW = Rule(
     "battery-very-low", "medium", 5.0, 5.0, f"a battery is below {BATTERY_VERY_LOW_PCT:g} %",
-    "Charge or change the device now.",
 )  # fmt: skip
 SAMPLE_LOSS = Rule(
     "sample-loss", "low", 0.0, 10.0, f"more than {LOSS_RAISED:.0%} of a device's samples were lost over a minute",
-    "Move the device or the gateway closer, and away from other transmitters.",
 )  # fmt: skip
 CLOCK_UNSET = Rule(
     "clock-not-synchronised", "low", 60.0, 5.0, "nothing keeps this computer's clock right",
-    "Check the network and the time service ('timedatectl'); durations are right all the same.",
 )  # fmt: skip
 CLOCK_STEP = Rule(
     "clock-step", "medium", 0.0, 0.0, "this computer's clock was set while measurements were being made",
-    "Times before it were off by so much: the history mends them. Durations and order are right.",
 )  # fmt: skip
 OUTBOX_FILLING = Rule(
     "outbox-filling", "medium", 5.0, 30.0, f"the outbox is more than {OUTBOX_RAISED:.0%} full",
-    "Check the network, the broker and the historian: the oldest measurements will have to go.",
 )  # fmt: skip
 OUTBOX_FAILING = Rule(
     "outbox-failing", "medium", 2.0, 2.0, "measurements cannot be written to this computer's disk",
-    "Free space on the disk, or check it; measurements wait in memory meanwhile.",
 )  # fmt: skip
 BROKER_UNREACHABLE = Rule(
     "broker-unreachable", "medium", 5.0, 2.0, "no message broker accepts this gateway",
-    "Check the network and the broker; measurements wait on this disk.",
 )  # fmt: skip
 STORE_BEHIND = Rule(
     "store-behind", "medium", 5.0, 10.0, f"the oldest measurement has waited {BEHIND_RAISED_S / 60:g} min to be stored",
-    "Check the historian and its store; measurements wait on this disk.",
 )  # fmt: skip
 BROKER_REFUSES = Rule(
     "broker-refuses", "medium", 0.0, 0.0, "the broker does not take a kind of message, or it is too large for it",
-    "Raise the broker's largest packet or quota, or look at its access list ('rehab-gateway broker-acl' makes one).",
 )  # fmt: skip
 DISK_NEARLY_FULL = Rule(
     "disk-nearly-full", "medium", 5.0, 30.0, "the disk with the gateway's data is nearly full",
-    "Remove old recordings from the data folder; recording stops first, the outbox last.",
 )  # fmt: skip
 RECORDING_STOPPED = Rule(
     "recording-stopped", "low", 0.0, 0.0, "the recording ended before the run; measurements go on",
-    "Make room on the disk; the next start of the gateway records again.",
 )  # fmt: skip
 OVERLOADED = Rule(
     "overloaded", "medium", 0.0, 0.0, "this computer was too slow and data from devices was left out",
-    "Stop other programs on this computer, or spread the devices over two gateways.",
 )  # fmt: skip
 PART_RESTARTED = Rule(
     "part-restarted", "medium", 0.0, 0.0, "a part of the gateway failed and was started again",
-    "This is a defect of the gateway: report it with the log.",
 )  # fmt: skip
 DATA_IN_DOUBT = Rule(
     "data-in-doubt", "medium", 0.0, 0.0, "a file with measurements was removed, replaced, restored or damaged, lately",
-    "Find out who or what did that to the data folder or the history; 'rehab-gateway audit' says which numbers.",
 )  # fmt: skip
 CERTIFICATE_ENDS = Rule(
     "certificate-ends", "medium", 0.0, 0.0, f"a certificate ends within {CERTIFICATE_DAYS:g} days",
-    "Put a new certificate in its place; the gateway reads it at the next connection.",
 )  # fmt: skip
 
 CERTIFICATE_CHANGED = Rule(
     "certificate-changed", "medium", 0.0, 0.0, "a certificate was removed, or replaced by an older or a foreign one",
-    "Put the right certificate in its place before the next connection needs it.",
 )  # fmt: skip
 
 RECEIPT_FORGED = Rule(
     "receipt-forged", "medium", 0.0, 0.0, "somebody publishes receipts that are not the historian's",
-    "They are not believed. See who may publish at the broker: access list, passwords, users of this computer.",
 )  # fmt: skip
 RECEIPT_UNLISTED = Rule(
     "receipt-unlisted", "medium", 0.0, 0.0, "a historian sends receipts that outbox.historians does not list",
-    "Add its historian.id to outbox.historians of this gateway if it is one of yours.",
 )  # fmt: skip
 NUMBERS_CONFLICT = Rule(
     "numbers-conflict", "medium", 0.0, 0.0, "numbers came to the historian again with other content",
-    "Two processes may use one outbox, or an old image of one was restored. Both contents are in the history.",
 )  # fmt: skip
 HISTORIAN_QUOTA = Rule(
     "historian-quota", "medium", 0.0, 0.0, "a gateway sends the historian more than its part",
-    "Find out which gateway it is and why: what is beyond waits in its outbox.",
 )  # fmt: skip
 CORRECTION_REFUSED = Rule(
     "correction-refused", "medium", 0.0, 0.0, "a correction of wall times went beyond what was in doubt",
-    "Check the gateway's clock and its time service; the history keeps the times as they were made.",
 )  # fmt: skip
 MESSAGE_PARKED = Rule(
     "message-parked", "medium", 0.0, 0.0, "a message could not be stored and is set apart",
-    "This is a defect: report it with the log and the file, which lies beside the history.",
 )  # fmt: skip
 HISTORIAN_SAYS = Rule(
     "historian", "medium", 0.0, 0.0, "the historian has something to tell",
-    "Run 'rehab-gateway audit' where the historian runs, and see its log.",
 )  # fmt: skip
 STORE_REFUSES = Rule(
     "store-refuses", "medium", 0.0, 0.0, "the time-series store takes nothing",
-    "See what it answers; the address, the token or the bucket in the configuration may be wrong. Nothing is lost.",
 )  # fmt: skip
 RETENTION_WAITS = Rule(
     "retention-waits", "low", 0.0, 0.0, "old measurements are not deleted, or only a share of them",
-    "Is the historian's clock right? 'rehab-gateway history retention' says what waits, and --confirm lets it go.",
 )  # fmt: skip
 SUBJECT_ERASED = Rule(
     "subject-erased", "low", 0.0, 0.0, "something came of a subject that was erased, and was refused",
-    "Take the subject out of the configuration; 'rehab-gateway history allow' takes its measurements again.",
 )  # fmt: skip
 WARD_FILE_DIFFERS = Rule(
     "ward-file-differs", "low", 0.0, 0.0, "the beds in the configuration are not those that the ward was made from",
-    "The ward that people made is in force; 'rehab-gateway ward import' takes the file over.",
 )  # fmt: skip
 ANALYSIS_PREPARING = Rule(
     "analysis-preparing", "low", 0.0, 0.0, "the movement analysis is being compiled for this computer, once",
-    "Wait: heart rates are measured meanwhile, and what the movement sensors send is kept and analysed then.",
 )  # fmt: skip
 HISTORIAN_RULES = {
     rule.code: rule
@@ -239,24 +201,19 @@ class Judge:
         yield from _delivery(status, raised)
         for kind, refused in ((status.get("publisher") or {}).get("refused") or {}).items():
             if self._lately(f"refused {kind}", refused["count"], now_s):
-                text = f"The broker does not take all of '{kind}': {refused['why']}"
-                yield Finding(BROKER_REFUSES, text, about=kind)
+                yield finding(BROKER_REFUSES, about=kind, kind=kind, why=refused["why"])
         yield from (*_disk(status, raised), *machine_findings(status, raised), *backup_findings(status))
         yield from self._parts(now_s, status)
         for incident in {incident["what"]: incident for incident in status.get("incidents", ())}.values():
             yield Finding(DATA_IN_DOUBT, incident["text"][:LONGEST_TEXT], about=incident["what"])
         yield from self._receipts(now_s, status.get("publisher") or {})
         if preparing := status.get("preparing"):
-            yield Finding(ANALYSIS_PREPARING, f"Preparing movement analysis, {preparing['percent']} %")
+            yield finding(ANALYSIS_PREPARING, percent=preparing["percent"])
         if (status.get("registry") or {}).get("file_differs"):
-            yield Finding(
-                WARD_FILE_DIFFERS,
-                "The beds in the configuration were edited, and are not in force: people have changed the ward",
-            )
+            yield finding(WARD_FILE_DIFFERS)
         for certificate in status.get("certificates", ()):
             if certificate["days_left"] < CERTIFICATE_DAYS:
-                text = f"The certificate {certificate['name']} {_ends(certificate['days_left'])}"
-                yield Finding(CERTIFICATE_ENDS, text, about=certificate["name"])
+                yield _ends(certificate["name"], certificate["days_left"])
         for change in status.get("certificate_changes", ()):
             text = f"The certificate {change['name']} {change['why']}"
             yield Finding(CERTIFICATE_CHANGED, text, about=change["name"])
@@ -274,43 +231,41 @@ class Judge:
         limit = LOSS_CLEARED if found.id in raised else LOSS_RAISED
         enough = all_of_them >= LOSS_LEAST_SAMPLES and now_s - begun_s >= LOSS_LEAST_S
         if enough and gone > limit * all_of_them:
-            text = f"{device['id']} lost {gone / all_of_them:.0%} of its samples over the last minute"
-            yield Finding(SAMPLE_LOSS, text, device["id"], device["slot"])
+            share = round(100 * gone / all_of_them)
+            yield finding(SAMPLE_LOSS, device=device["id"], slot=device["slot"], share=share)
 
     def _repeats(self, now_s: float, device: DeviceStatus) -> Iterator[Finding]:
         name, repeated = device["id"], device.get("repeated", 0)
         if repeated < REPEATED_LEAST:
             return
         if self._lately(f"repeated {name}", repeated, now_s):
-            text = f"{name} delivers its data twice: {repeated} messages were left out since the start"
-            yield Finding(DATA_REPEATED, text, name, device["slot"])
+            yield finding(DATA_REPEATED, device=name, slot=device["slot"], n=repeated)
 
     def _clock(self, now_s: float, clock: WallClockStatus) -> Iterator[Finding]:
         if clock.get("synchronised") is False:
-            yield Finding(CLOCK_UNSET, "The clock of this computer is not synchronised")
+            yield finding(CLOCK_UNSET)
         if self._lately("clock", clock.get("steps", 0), now_s):
-            word = "forward" if clock["step_s"] > 0 else "back"
-            yield Finding(CLOCK_STEP, f"The clock of this computer was set {word} by {_span(abs(clock['step_s']))}")
+            way = "forward" if clock["step_s"] > 0 else "back"
+            yield finding(CLOCK_STEP, variant=way, time=_span(abs(clock["step_s"])))
 
     def _parts(self, now_s: float, status: Status) -> Iterator[Finding]:
         dropped = sum(((status.get("pipeline") or {}).get("dropped") or {}).values())
         if self._lately("dropped", dropped, now_s):
-            yield Finding(OVERLOADED, f"This computer was too slow: {dropped} frames were left out since the start")
+            yield finding(OVERLOADED, n=dropped)
         for name, part in (status.get("parts") or {}).items():
             if part["given_up"]:
                 device = name.removeprefix("device:") if name.startswith("device:") else ""
-                text = f"The part '{name}' has failed too often and stays away"
-                yield Finding(PART_RESTARTED, text, device=device, about="" if device else name)
+                yield finding(PART_RESTARTED, variant="away", device=device, about="" if device else name, part=name)
             elif self._lately(f"part {name}", part["failures"], now_s):
-                yield Finding(PART_RESTARTED, f"The part '{name}' failed and was started again", about=name)
+                yield finding(PART_RESTARTED, about=name, part=name)
 
     def _receipts(self, now_s: float, publisher: PublisherStatus) -> Iterator[Finding]:
         """Yield what is wrong with the receipts, and what the historians say of themselves."""
         errors = publisher.get("errors") or {}
         if self._lately("forged", errors.get(UNSIGNED, 0) + errors.get(IMPOSSIBLE, 0), now_s):
-            yield Finding(RECEIPT_FORGED, "Receipts came that are not the historian's, and were not believed")
+            yield finding(RECEIPT_FORGED)
         if self._lately("unlisted", errors.get(UNLISTED, 0), now_s):
-            yield Finding(RECEIPT_UNLISTED, "A historian that is not listed sends receipts: they are not believed")
+            yield finding(RECEIPT_UNLISTED)
         for code, about, text in publisher.get("historians") or ():
             yield Finding(HISTORIAN_RULES.get(code, HISTORIAN_SAYS), text, about=about or "historian")
 
@@ -328,24 +283,24 @@ def _link(device: DeviceStatus) -> Iterator[Finding]:
     age_s = device["age_s"]
     if state in CONNECTED:
         if age_s is not None and age_s > max(SILENT_AFTER_S, device.get("silence_s", 0.0)):
-            yield Finding(DEVICE_SILENT, f"{name} is connected but silent", name, slot, advice=advice)
+            yield finding(DEVICE_SILENT, device=name, slot=slot, advice=advice)
     elif state == "stopped" or device.get("problem") in (*PROBLEMS, *RADIO_PROBLEMS):
         return
     elif device["samples"]:
-        why = f": {device['error']}" if device.get("error") else ""
-        yield Finding(LINK_LOST, f"{name} is not connected{why}", name, slot, advice=advice)
+        why = device.get("error") or ""
+        yield finding(LINK_LOST, variant="why" if why else "", device=name, slot=slot, advice=advice, why=why)
     else:
-        yield Finding(DEVICE_MISSING, f"{name} has not been reached yet", name, slot, advice=advice)
+        yield finding(DEVICE_MISSING, device=name, slot=slot, advice=advice)
 
 
 def _identity(device: DeviceStatus) -> Iterator[Finding]:
     name, slot = device["id"], device["slot"]
     if rule := PROBLEMS.get(device.get("problem", "")):
-        yield Finding(rule, f"{name} is not taken: {device['error']}", name, slot, advice=device.get("advice", ""))
+        yield finding(rule, device=name, slot=slot, advice=device.get("advice", ""), why=device["error"])
     if device.get("doubt") and device["state"] in CONNECTED:
-        yield Finding(DEVICE_UNPROVEN, f"{name} may be another device: {device['doubt']}", name, slot)
+        yield finding(DEVICE_UNPROVEN, device=name, slot=slot, why=device["doubt"])
     for doubt in device.get("units", ()):
-        yield Finding(UNITS_DOUBTED, f"{name}: {doubt}", name, slot)
+        yield finding(UNITS_DOUBTED, device=name, slot=slot, why=doubt)
 
 
 def _battery(device: DeviceStatus, raised: Collection[str]) -> Iterator[Finding]:
@@ -353,7 +308,7 @@ def _battery(device: DeviceStatus, raised: Collection[str]) -> Iterator[Finding]
     if value is None:
         return
     for rule, limit in ((BATTERY_VERY_LOW, BATTERY_VERY_LOW_PCT), (BATTERY_LOW, BATTERY_LOW_PCT)):
-        found = Finding(rule, f"The battery of {device['id']} is at {value:.0f} %", device["id"], device["slot"])
+        found = finding(rule, device=device["id"], slot=device["slot"], percent=round(value))
         if value < limit + (BATTERY_RECOVERED_PCT if found.id in raised else 0.0):
             yield found
             return
@@ -364,14 +319,14 @@ def _delivery(status: Status, raised: Collection[str]) -> Iterator[Finding]:
     if outbox.get("max_bytes"):
         share = outbox["bytes"] / outbox["max_bytes"]
         if share > (OUTBOX_CLEARED if OUTBOX_FILLING.code in raised else OUTBOX_RAISED):
-            yield Finding(OUTBOX_FILLING, f"The outbox is {share:.0%} full")
+            yield finding(OUTBOX_FILLING, share=round(100 * share))
     if outbox.get("error"):
-        yield Finding(OUTBOX_FAILING, f"Measurements cannot be written: {outbox['error']}")
+        yield finding(OUTBOX_FAILING, why=outbox["error"])
     if publisher.get("connected") is False:
-        why = f": {publisher['last_error']}" if publisher.get("last_error") else ""
-        yield Finding(BROKER_UNREACHABLE, f"The message broker cannot be reached{why}")
+        why = publisher.get("last_error") or ""
+        yield finding(BROKER_UNREACHABLE, variant="why" if why else "", why=why)
     elif outbox.get("oldest_s", 0.0) > (BEHIND_CLEARED_S if STORE_BEHIND.code in raised else BEHIND_RAISED_S):
-        yield Finding(STORE_BEHIND, f"Measurements of the last {_span(outbox['oldest_s'])} are not stored yet")
+        yield finding(STORE_BEHIND, time=_span(outbox["oldest_s"]))
 
 
 def _disk(status: Status, raised: Collection[str]) -> Iterator[Finding]:
@@ -379,7 +334,7 @@ def _disk(status: Status, raised: Collection[str]) -> Iterator[Finding]:
     if disk:
         limit = disk["keep_free"] + (DISK_CLEARED if DISK_NEARLY_FULL.code in raised else DISK_MARGIN)
         if disk["free_bytes"] < limit:
-            yield Finding(DISK_NEARLY_FULL, f"Only {disk['free_bytes'] / 1e6:.0f} MB are free on the disk")
+            yield finding(DISK_NEARLY_FULL, free=f"{disk['free_bytes'] / 1e6:.0f}")
     if recorder.get("error"):
         text = str(recorder["error"])
         yield Finding(RECORDING_STOPPED, text[:1].upper() + text[1:])
@@ -393,5 +348,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"
 
 
-def _ends(days: float) -> str:
-    return "has ended" if days <= 0 else f"ends in {days:.0f} days"
+def _ends(name: str, days: float) -> Finding:
+    if days <= 0:
+        return finding(CERTIFICATE_ENDS, variant="over", about=name, name=name)
+    return finding(CERTIFICATE_ENDS, about=name, name=name, n=round(days))

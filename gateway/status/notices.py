@@ -7,12 +7,13 @@ has lasted for its onset, the notice is cleared when it has been gone for its re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from gateway.model.records import Record
 from gateway.model.status import NoticeStatus
+from gateway.texts.languages import english
 
 Priority = Literal["low", "medium"]
 """The words of IEC 60601-1-8 without a claim to it. High is not ours: nobody's life hangs on what this program says."""
@@ -34,7 +35,7 @@ class Rule:
         onset_s: How long a finding has to last before it is a notice, seconds.
         recovery_s: How long it has to be gone before the notice is cleared, seconds.
         meaning: What it says, for the documentation.
-        advice: What one can do about it.
+        advice: What one can do about it, in English; that of the texts.
     """
 
     code: str
@@ -42,7 +43,16 @@ class Rule:
     onset_s: float
     recovery_s: float
     meaning: str
-    advice: str
+    advice: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.advice:
+            object.__setattr__(self, "advice", english().text(f"notice_advice.{self.key}"))
+
+    @property
+    def key(self) -> str:
+        """Its name among the texts."""
+        return self.code.replace("-", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class Finding:
         slot: The slot, if it is about one.
         about: What else it is about, where one rule may find several: a task, a file.
         advice: What one can do, if that is more than the rule knows.
+        key: The sentence among the texts, for pages in other languages; empty where it has words of its own.
+        values: What stands in it.
     """
 
     rule: Rule
@@ -64,11 +76,30 @@ class Finding:
     slot: str = ""
     about: str = ""
     advice: str = ""
+    key: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """What is found again is the same notice."""
         return "/".join(filter(None, (self.rule.code, self.device, self.about)))
+
+
+def finding(
+    rule: Rule,
+    *,
+    variant: str = "",
+    device: str = "",
+    slot: str = "",
+    about: str = "",
+    advice: str = "",
+    **said: object,
+) -> Finding:
+    """Return a finding with the rule's sentence; ``said`` is what stands in it, ``variant`` which of its sentences."""
+    key = f"{rule.key}_{variant}" if variant else rule.key
+    values = {name: str(value) for name, value in {"device": device, **said}.items() if value != ""}
+    text = english().text(f"notice_says.{key}", **{"device": "", "why": "", "done": "", **values})
+    return Finding(rule, text, device, slot, about, advice, key, values)
 
 
 @dataclass(slots=True)
@@ -154,7 +185,7 @@ class Notices:
 
     def _payload(self, entry: _Entry, state: State, now_us: int) -> NoticeStatus:
         finding, rule = entry.finding, entry.finding.rule
-        return {
+        payload: NoticeStatus = {
             "v": PAYLOAD_VERSION,
             "gateway": self._gateway,
             "id": finding.id,
@@ -170,3 +201,6 @@ class Notices:
             "count": self.counts[rule.code],
             "simulated": self._simulated,
         }
+        if finding.key:
+            payload["said"] = {"key": finding.key, "values": dict(finding.values), "own_advice": bool(finding.advice)}
+        return payload

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.model.status import Status
-from gateway.status.notices import Finding, Rule
+from gateway.status.notices import Finding, Rule, finding
 
 PUSH_FAILING = Rule(
     "push-failing", "medium", 0.0, 5.0, "the newest notice could not be sent on to where the configuration says",
-    "Check notices.webhook and the network: until then notices are on the pages alone.",
 )  # fmt: skip
 
 
@@ -17,4 +16,4 @@ def push_findings(status: Status) -> Iterator[Finding]:
     """Yield that the newest notice was not taken, until one is."""
     push = (status.get("notices") or {}).get("push") or {}
     if push.get("error"):
-        yield Finding(PUSH_FAILING, f"Notices are not sent on ({push['failed']} so far): {push['error']}")
+        yield finding(PUSH_FAILING, failed=push["failed"], why=push["error"])

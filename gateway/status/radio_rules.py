@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.model.status import Status
-from gateway.status.notices import Finding, Rule
+from gateway.status.notices import Finding, Rule, finding
 
 DEVICE_UNPAIRED = Rule(
     "device-unpaired", "medium", 0.0, 2.0, "a device only talks to whom it is paired with, and pairing did not succeed",
-    "Put it into its pairing mode and pair it once; one that shows a number needs it as its passkey.",
 )  # fmt: skip
 DEVICE_IN_USE = Rule(
     "device-in-use", "medium", 0.0, 2.0, "another program on this computer has a device, and it is left to it",
-    "End the other program that reads it (another gateway?), or take it out of one of the two.",
 )  # fmt: skip
 RADIO_FULL = Rule(
     "radio-full", "medium", 5.0, 5.0, "more sensors are worn than the Bluetooth adapters may hold",
-    "Plug in another Bluetooth adapter, or wear fewer sensors; 'radio.links' says how many one holds.",
 )  # fmt: skip
 RADIO_OFF = Rule(
     "radio-off", "medium", 2.0, 2.0, "a Bluetooth adapter is switched off or not there; the gateway leaves it as it is",
-    "Switch it on ('bluetoothctl power on', 'rfkill unblock bluetooth') or plug it in: it is used from then on.",
 )  # fmt: skip
 RADIO_FAILING = Rule(
     "radio-failing", "medium", 5.0, 10.0, "a Bluetooth adapter does not work; it is helped along step by step",
-    "Unplug and replug the adapter; 'rehab-gateway doctor' says what the computer has.",
 )  # fmt: skip
 
 RADIO_RULES = (DEVICE_UNPAIRED, DEVICE_IN_USE, RADIO_FULL, RADIO_OFF, RADIO_FAILING)
@@ -39,22 +34,21 @@ def radio_findings(status: Status) -> Iterator[Finding]:
     for device in status.get("devices", ()):
         rule = PROBLEMS.get(device.get("problem", ""))
         if rule is not None:
-            text = f"{device['id']} is not connected: {device['error']}"
-            yield Finding(rule, text, device["id"], device["slot"], advice=device.get("advice", ""))
+            name, advice, why = device["id"], device.get("advice", ""), device["error"]
+            yield finding(rule, device=name, slot=device["slot"], advice=advice, why=why)
     radio = status.get("radio") or {}
     adapters = radio.get("adapters", [])
     for adapter in adapters:
         if trouble := adapter["trouble"]:
             rule = RADIO_OFF if trouble in BY_PERSONS else RADIO_FAILING
-            text = f"Adapter {adapter['name']} {trouble}" if rule is RADIO_OFF else f"No Bluetooth: {trouble}"
-            yield Finding(rule, text + _steps(radio.get("steps", {})) * (rule is RADIO_FAILING), about=adapter["name"])
+            done = _steps(radio.get("steps", {})) if rule is RADIO_FAILING else ""
+            yield finding(rule, about=adapter["name"], adapter=adapter["name"], why=trouble, done=done)
     usable = [adapter for adapter in adapters if adapter["trouble"] not in BY_PERSONS]
     worn = sum(device.get("transport") == "ble" for device in status.get("devices", ()))
     if usable and all(adapter["limit"] is not None for adapter in usable):
         room = sum(adapter["limit"] or 0 for adapter in usable)
         if worn > room:
-            have = f"{len(usable)} adapter{'s have' if len(usable) > 1 else ' has'} room for {room}"
-            yield Finding(RADIO_FULL, f"{worn} Bluetooth sensors are worn, and {have}: {worn - room} must wait")
+            yield finding(RADIO_FULL, n=len(usable), worn=worn, room=room, waiting=worn - room)
 
 
 def _steps(steps: dict[str, int]) -> str:

@@ -19,7 +19,8 @@ from gateway.model.measurement import Measurement
 from gateway.model.measurements import METRIC_ID, Measurements
 from gateway.model.status import ReviewStatus, Status
 from gateway.status.kept_notices import KeptReview
-from gateway.status.notices import Finding, Rule
+from gateway.status.notices import Finding, Rule, finding
+from gateway.texts.languages import english
 
 REVIEW_S: Final = 900.0
 """So long it stands on the pages at least: a nurse who was with another patient still sees it. The history keeps it."""
@@ -33,11 +34,9 @@ HOUR_S: Final = 3600.0
 FOR_REVIEW: Final = Rule(
     "for-review", "medium", 0.0, 0.0,
     "something was measured of a patient that staff should look at, such as a fall; only of whom it was chosen for",
-    "See how the patient is, and acknowledge it. It is a hint from a sensor: it may be wrong, others may be missed.",
 )  # fmt: skip
 REVIEW_BUDGET: Final = Rule(
     "review-budget", "low", 0.0, 0.0, f"more than {PER_HOUR} notices for review of one person within an hour",
-    "Look whether the sensor sits right; while it goes on, further ones are counted and not raised.",
 )  # fmt: skip
 REVIEWED: Final = {metric.id: metric.review for metric in CATALOGUE.values() if metric.review}
 Wanted = Callable[[str, str], bool]
@@ -183,7 +182,12 @@ def _of_before(review: ReviewStatus) -> ReviewStatus:
 def finding_of(review: ReviewStatus) -> Finding:
     """Return the finding of something that stands to be looked at."""
     about = f"{review['metric']}-{review['at_us']}"
-    return Finding(FOR_REVIEW, review["text"], review["device"], review["slot"], about)
+    key = f"{FOR_REVIEW.key}_{review['metric']}"
+    told = bool(review["slot"]) and f"notice_says.{key}" in english().entries
+    values = {"time": datetime.fromtimestamp(review["at_us"] / 1e6, UTC).strftime("%H:%M:%S")} if told else {}
+    return Finding(
+        FOR_REVIEW, review["text"], review["device"], review["slot"], about, key=key if told else "", values=values
+    )
 
 
 def review_findings(status: Status) -> Iterator[Finding]:
@@ -191,5 +195,4 @@ def review_findings(status: Status) -> Iterator[Finding]:
     for review in status.get("reviews", ()):
         yield finding_of(review)
     for slot, more in status.get("over_budget", ()):
-        text = f"{more} more notices for review of {slot} were not raised: too many within an hour"
-        yield Finding(REVIEW_BUDGET, text, slot=slot, about=slot)
+        yield finding(REVIEW_BUDGET, slot=slot, about=slot, n=more, bed=slot)

@@ -11,7 +11,7 @@ from pathlib import Path
 from config.settings import Settings
 from gateway.cli.doctor.finding import Finding, worst
 from gateway.machine.hardware import Hardware
-from gateway.status.backup_rules import in_words
+from gateway.status.backup_rules import HOURS_A_DAY
 from gateway.status.backup_state import HOUR_S, MICRO, BackupState
 from gateway.status.machine_rules import HOT_RAISED_C, LIFE_RAISED_PCT
 
@@ -102,3 +102,8 @@ def judge_backup(settings: Settings, state: BackupState, *, now_s: float | None 
     if age_h > backup.most_hours:
         return Finding("backup", "fail", f"the newest is {in_words(age_h)} old", again)
     return Finding("backup", "ok", f"{state.file}, {in_words(age_h)} old, was read again and is whole")
+
+
+def in_words(hours: float) -> str:
+    """Return an age as people say it."""
+    return f"{hours / HOURS_A_DAY:.0f} days" if hours >= 2 * HOURS_A_DAY else f"{hours:.0f} hours"

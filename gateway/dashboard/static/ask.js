@@ -2,8 +2,9 @@
 
 import { $, keep, make, mark, say } from "./dom.js";
 import { newKey } from "./change.js";
+import { t } from "./texts.js";
 
-const GO_ON = "Close";
+const GO_ON = t("ask.close");
 
 function control({ name, options, ...field }) {
   const shared = { id: `ask-${name}`, name, required: field.required === true };
@@ -58,7 +59,7 @@ export class Ask {
     Object.assign(this, { spec, key: newKey(), sent: "", over: false });
     say($("ask-title"), spec.title);
     say($("ask-send"), spec.action);
-    say($("ask-close"), "Cancel");
+    say($("ask-close"), t("ask.cancel"));
     $("ask-refused").hidden = true;
     $("ask-fields").replaceChildren(...(spec.fields ?? []).map(made));
     $("ask-warnings").replaceChildren();
@@ -94,7 +95,7 @@ export class Ask {
     this.sent = JSON.stringify(values);
     this.busy = true;
     $("ask-close").disabled = true;
-    say($("ask-send"), "One moment …");
+    say($("ask-send"), t("common.one_moment"));
     this.refresh();
     const answer = await spec.send(values, this.key);
     this.busy = false;

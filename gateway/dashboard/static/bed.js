@@ -9,7 +9,8 @@ import { bandGroups, plan, planFacts } from "./plan.js";
 import { chooseNotices } from "./preferences.js";
 import { mayChange, rights } from "./rights.js";
 import { signedIn } from "./session.js";
-import { clock, duration, long, side, state as stateWords } from "./words.js";
+import { t } from "./texts.js";
+import { clock, day, duration, long, number, sessionWords, side, state as stateWords } from "./words.js";
 
 const SAID_MS = 20_000; // so long it stands what was done
 const FOLLOWS_MS = 5000; // the page hears of a change within a tenth of a second; after this it shows what it has
@@ -21,7 +22,7 @@ let until = { number: 0, at: 0 };
 let hide = 0;
 let reads = false; // reports and trends
 
-const labelOf = (bed) => (GATEWAY ? `${bed.label} of ${GATEWAY}` : bed.label); // another gateway may have one of the same name
+const labelOf = (bed) => (GATEWAY ? t("common.bed_of_gateway", { label: bed.label, gateway: GATEWAY }) : bed.label); // another gateway may have one of the same name
 const card = () => ({ bed: told.bed && { ...told.bed, label: labelOf(told.bed) }, others: told.others, devices: told.devices, now: now() });
 const waiting = () => told.number < until.number && performance.now() < until.at;
 
@@ -42,9 +43,9 @@ const dialog = new Ask((answer, said) => {
 async function lookAgain() {
   const before = told.number;
   const found = await question(`api/ward?gateway=${encodeURIComponent(told.gateway)}`);
-  if (!found) tell("The ward could not be read again: what you see may be old.");
-  else if (found.number === before) tell(`The ward is as it was before (change ${before}); a change may still come late.`);
-  else tell(`The ward has changed (change ${found.number}): look whether it is what you asked for.`);
+  if (!found) tell(t("bed.ward_could_not_be_read"));
+  else if (found.number === before) tell(t("bed.ward_as_was_before_change", { before }));
+  else tell(t("bed.ward_has_changed_change_look", { number: found.number }));
 }
 
 const button = () => make("button", { type: "button" });
@@ -73,23 +74,22 @@ function updateFact(node, [word, text, className = ""]) {
 
 function since(us) {
   const seconds = us / 1e6;
-  const day = new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
-  return `${now() - seconds > 43_200 ? `${day}, ` : ""}${clock(seconds, false)}`;
+  return `${now() - seconds > 43_200 ? `${day(us, false)}, ` : ""}${clock(seconds, false)}`;
 }
 
 function showPatient({ subject }) {
   keep($("patient"), subject ? [
-    ["Pseudonym", subject.id],
-    ["In this bed since", since(subject.since_us)],
-    ["Height", subject.height_m === null ? "not told" : `${subject.height_m.toFixed(2)} m`],
+    [t("common.pseudonym"), subject.id],
+    [t("bed.in_this_bed_since"), since(subject.since_us)],
+    [t("bed.height"), subject.height_m === null ? t("bed.not_told") : `${number(subject.height_m, 2)} m`],
     ...planFacts(subject),
-  ] : [["In this bed", "nobody"]], fact, updateFact);
+  ] : [[t("bed.in_this_bed"), t("common.nobody")]], fact, updateFact);
   offer($("patient-actions"), subject ? [
-    { text: "Move …", change: "move", ask: () => changes.move(card) },
-    { text: "Plan …", change: "plan", ask: () => plan(card) },
-    { text: "Notices …", change: "notices-choose", ask: () => chooseNotices(card) },
-    { text: "Discharge …", change: "discharge", ask: () => changes.discharge(card) },
-  ] : [{ text: "Admit …", change: "admit", first: true, ask: () => changes.admit(card) }]);
+    { text: t("bed.move"), change: "move", ask: () => changes.move(card) },
+    { text: t("bed.plan"), change: "plan", ask: () => plan(card) },
+    { text: t("bed.notices"), change: "notices-choose", ask: () => chooseNotices(card) },
+    { text: t("bed.discharge"), change: "discharge", ask: () => changes.discharge(card) },
+  ] : [{ text: t("bed.admit"), change: "admit", first: true, ask: () => changes.admit(card) }]);
 }
 
 function makeWorn() {
@@ -107,8 +107,8 @@ function updateWorn(item, device) {
   mark(how, `state${device.state === "streaming" ? "" : " off"}`);
   say(how, `${shape} ${word}${battery}`);
   offer(actions, [
-    { text: "Move …", change: "assign", label: `Move ${device.id}, ${long(device.placement)}, to another place`, ask: () => changes.replace(card, device) },
-    { text: "Take off …", change: "take-off", label: `Take off ${device.id}, ${long(device.placement)}`, ask: () => changes.takeOff(card, device) },
+    { text: t("bed.move"), change: "assign", label: t("bed.move_to_another_place", { id: device.id, placement: long(device.placement) }), ask: () => changes.replace(card, device) },
+    { text: t("bed.take_off"), change: "take-off", label: t("bed.take_off_2", { id: device.id, placement: long(device.placement) }), ask: () => changes.takeOff(card, device) },
   ]);
 }
 
@@ -116,49 +116,49 @@ function showSensors({ subject, worn }) {
   $("no-sensors").hidden = worn.length > 0;
   keep($("worn"), worn, makeWorn, updateWorn);
   const first = worn.length === 0;
-  offer($("sensor-actions"), subject ? [{ text: "Put a sensor on …", change: "assign", first, ask: () => changes.assign(card) }] : []);
+  offer($("sensor-actions"), subject ? [{ text: t("bed.put_a_sensor_on"), change: "assign", first, ask: () => changes.assign(card) }] : []);
 }
 
 function showSession({ subject, session, ended, worn }) {
   const ready = subject && worn.length > 0;
   $("no-session").hidden = session !== null;
-  say($("no-session"), ready ? "None is running." : subject ? "None. A session needs a sensor." : "None.");
+  say($("no-session"), ready ? t("bed.none_is_running") : subject ? t("bed.none_session_needs_sensor") : t("bed.none"));
   keep($("session"), session ? [
-    ["Protocol", changes.protocolWords(session.protocol)],
-    ["State", session.state, `state-${session.state}`],
-    ["Begun", `${since(session.started_us)} (${duration(Math.max(0, now() - session.started_us / 1e6))} ago)`],
-    ["Marks", session.marks_us.length ? session.marks_us.map((us) => clock(us / 1e6)).join(", ") : "none"],
+    [t("common.protocol"), changes.protocolWords(session.protocol)],
+    [t("common.state"), sessionWords(session.state), `state-${session.state}`],
+    [t("common.begun"), t("bed.ago", { began: since(session.started_us), duration: duration(Math.max(0, now() - session.started_us / 1e6)) })],
+    [t("bed.marks"), session.marks_us.length ? session.marks_us.map((us) => clock(us / 1e6)).join(", ") : t("common.none")],
   ] : [], fact, updateFact);
   $("earlier").hidden = ended.length === 0;
   keep($("ended"), ended, makeEnded, updateEnded);
   const running = session?.state === "running";
   offer($("session-actions"), session ? [
-    running ? { text: "Pause …", change: "session-pause", ask: () => changes.pause(card) }
-      : { text: "Go on …", change: "session-resume", first: true, ask: () => changes.resume(card) },
-    { text: "Mark …", change: "session-mark", ask: () => changes.mark(card) },
-    { text: "End …", change: "session-end", ask: () => changes.end(card) },
-  ] : ready ? [{ text: "Start a session …", change: "session-start", first: true, ask: () => changes.start(card) }] : []);
+    running ? { text: t("common.pause"), change: "session-pause", ask: () => changes.pause(card) }
+      : { text: t("bed.go_on"), change: "session-resume", first: true, ask: () => changes.resume(card) },
+    { text: t("bed.mark"), change: "session-mark", ask: () => changes.mark(card) },
+    { text: t("bed.end"), change: "session-end", ask: () => changes.end(card) },
+  ] : ready ? [{ text: t("bed.start_a_session"), change: "session-start", first: true, ask: () => changes.start(card) }] : []);
 }
 
 const reportOf = ({ id, subject }) => new URL(`report/${encodeURIComponent(id)}?subject=${encodeURIComponent(subject)}`, ROOT).href;
 
 function makeEnded() {
   return make("li", {}, make("p", { className: "place" }, make("span"), make("span", { className: "device" })),
-    make("div", { className: "actions" }), make("a", { className: "button-link", textContent: "Report", hidden: true }));
+    make("div", { className: "actions" }), make("a", { className: "button-link", textContent: t("bed.report"), hidden: true }));
 }
 
 function updateEnded(item, session) {
   const [what, actions, report] = item.children;
   const protocol = changes.protocolWords(session.protocol);
-  say(what.children[0], `${protocol}${session.discarded ? " (discarded)" : ""}`);
-  say(what.children[1], `${since(session.started_us)} to ${clock(session.ended_us / 1e6, false)}`);
+  say(what.children[0], session.discarded ? t("bed.discarded", { protocol }) : protocol);
+  say(what.children[1], t("bed.to", { began: since(session.started_us), clock: clock(session.ended_us / 1e6, false) }));
   report.hidden = !reads;
   report.href = reportOf(session);
-  report.setAttribute("aria-label", `Report of ${protocol} of ${since(session.started_us)}`);
+  report.setAttribute("aria-label", t("bed.report_of_of", { protocol, began: since(session.started_us) }));
   offer(actions, [
-    { text: "Correct …", change: "session-correct", label: `Correct ${protocol} of ${since(session.started_us)}`, ask: () => changes.correct(session) },
-    { text: session.discarded ? "Take back …" : "Discard …", change: "session-discard",
-      label: `${session.discarded ? "Take back" : "Discard"} ${protocol} of ${since(session.started_us)}`, ask: () => changes.discard(session) },
+    { text: t("bed.correct"), change: "session-correct", label: t("bed.correct_of", { protocol, began: since(session.started_us) }), ask: () => changes.correct(session) },
+    { text: session.discarded ? t("bed.take_back") : t("bed.discard"), change: "session-discard",
+      label: session.discarded ? t("bed.take_back_of", { protocol, began: since(session.started_us) }) : t("bed.discard_of", { protocol, began: since(session.started_us) }), ask: () => changes.discard(session) },
   ]);
 }
 
@@ -169,13 +169,13 @@ function show() {
   const { bed } = told;
   $("card").hidden = !bed;
   $("empty").hidden = Boolean(bed);
-  say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`);
+  say($("empty"), told.number === null ? t("common.waiting_for_gateway_has_not") : t("common.ward_has_no_bed", { name }));
   $("live").hidden = $("feedback").hidden = !bed;
   $("test").hidden = !bed || !may.includes("session-start");
   if (!bed) return;
   say($("label"), labelOf(bed));
-  document.title = `${labelOf(bed)} · rehab-gateway`;
-  const who = bed.subject?.id ?? "nobody";
+  document.title = t("bed.rehab_gateway", { label: labelOf(bed) });
+  const who = bed.subject?.id ?? t("common.nobody");
   say($("subject"), who);
   if (spoken !== null && spoken !== who) speak(`${labelOf(bed)}: ${who}`);
   spoken = who;

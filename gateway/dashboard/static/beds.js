@@ -5,14 +5,15 @@ import { protocolWords, driverWords } from "./changes.js";
 import { $, ROOT, keep, make, mark, say } from "./dom.js";
 import { follow, now } from "./live.js";
 import { rights } from "./rights.js";
-import { duration } from "./words.js";
+import { t } from "./texts.js";
+import { duration, sessionWords } from "./words.js";
 
 let told = null;
 
 function makeBed() {
   return make("li", { className: "bed" },
     make("div", { className: "bed-top" }, make("h2", {}, make("a")), make("p", { className: "who" })),
-    make("p", { className: "doing" }), make("ul", { className: "chips", ariaLabel: "Sensors" }));
+    make("p", { className: "doing" }), make("ul", { className: "chips", ariaLabel: t("common.sensors") }));
 }
 
 function updateBed(item, bed) {
@@ -22,12 +23,12 @@ function updateBed(item, bed) {
   const address = new URL(`bed/${encodeURIComponent(bed.id)}${whose}`, ROOT).href;
   if (link.getAttribute("href") !== address) link.href = address;
   say(link, bed.label);
-  say(item.querySelector(".who"), [bed.subject?.id ?? "empty", bed.gateway].filter(Boolean).join(" · "));
+  say(item.querySelector(".who"), [bed.subject?.id ?? t("common.empty"), bed.gateway].filter(Boolean).join(" · "));
   const doing = item.querySelector(".doing");
   const { session } = bed;
   mark(doing, `doing ${session?.state ?? ""}`.trim());
-  const words = session && `${session.state === "running" ? "▶" : "❚❚"} ${protocolWords(session.protocol)}, ${session.state}, for ${duration(Math.max(0, now() - session.started_us / 1e6))}`;
-  say(doing, words ?? (bed.subject ? "no session" : ""));
+  const words = session && `${session.state === "running" ? "▶" : "❚❚"} ${t("beds.for", { protocol: protocolWords(session.protocol), state: sessionWords(session.state), duration: duration(Math.max(0, now() - session.started_us / 1e6)) })}`;
+  say(doing, words ?? (bed.subject ? t("beds.no_session") : ""));
   const chips = item.querySelector(".chips");
   chips.hidden = bed.worn.length === 0;
   keep(chips, bed.worn, makeChip, updateChip);
@@ -40,10 +41,10 @@ function show() {
   const found = told.beds.filter((bed) => text(bed).includes(wanted));
   keep($("beds"), found, makeBed, updateBed);
   $("empty").hidden = found.length > 0;
-  say($("empty"), told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : told.beds.length ? "No bed matches." : "The ward has no beds yet.");
+  say($("empty"), told.number === null ? t("common.waiting_for_gateway_has_not") : told.beds.length ? t("common.no_bed_matches") : t("beds.ward_has_no_beds_yet"));
   const taken = told.beds.filter((bed) => bed.subject).length;
   const running = told.beds.filter((bed) => bed.session).length;
-  say($("counts"), told.beds.length ? `${taken} of ${told.beds.length} taken · ${running} in a session` : "");
+  say($("counts"), told.beds.length ? t("beds.taken_session", { taken, length: told.beds.length, running }) : "");
   $("free").hidden = told.free.length === 0;
   keep($("free-list"), told.free, () => make("li", { className: "chip" }), (chip, one) => say(chip, [one.id, driverWords(one.driver), one.gateway].filter(Boolean).join(" · ")));
 }

@@ -2,10 +2,11 @@
 
 import { ROOT } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
+import { t } from "./texts.js";
 
 const ANSWER_MS = 20_000; // the server itself waits ten seconds for the gateway
 const UNAUTHORISED = 401;
-const UNKNOWN = "Whether the change was made is not known: look at the bed before you try again.";
+const UNKNOWN = t("change.whether_change_was_made_not");
 
 // What makes a request that is sent twice one request.
 export function newKey() {
@@ -36,11 +37,11 @@ export async function send(path, of, fields, key) {
     if (response.ok) return JSON.parse(text);
     if (response.status === UNAUTHORISED) {
       leaveIfOver();
-      return { error: "You are signed out. Nothing was changed." };
+      return { error: t("change.you_are_signed_out_nothing") };
     }
     return refused(text, response.status);
   } catch {
-    return { error: `The dashboard did not answer. ${UNKNOWN}`, unknown: true };
+    return { error: t("change.dashboard_did_not_answer", { unknown: UNKNOWN }), unknown: true };
   }
 }
 
@@ -50,6 +51,6 @@ function refused(text, status) {
     const said = JSON.parse(text);
     if (typeof said.error === "string") return { error: said.error, unknown: said.unknown === true };
   } catch { /* no JSON */ }
-  if (status < 500) return { error: `${text.trim().slice(0, 200)} Nothing was changed.` };
-  return { error: `The dashboard did not answer (${status}). ${UNKNOWN}`, unknown: true };
+  if (status < 500) return { error: t("change.nothing_was_changed", { slice: text.trim().slice(0, 200) }) };
+  return { error: t("change.dashboard_did_not_answer_2", { status, unknown: UNKNOWN }), unknown: true };
 }

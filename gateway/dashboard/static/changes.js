@@ -2,7 +2,8 @@
 
 import { change, newKey } from "./change.js";
 import { ROOT, ofGateway } from "./dom.js";
-import { duration, long, placements, state } from "./words.js";
+import { t } from "./texts.js";
+import { duration, long, placements, sessionWords, sideWords, state } from "./words.js";
 
 const PSEUDONYM = "[a-z0-9][a-z0-9_\\-]{0,31}";
 const PROTOCOLS = [
@@ -15,9 +16,8 @@ const TEXT = 200; // characters, as the gateway takes them
 
 export const protocolWords = (protocol) => protocol.replaceAll("_", " ");
 export const driverWords = (driver) => driver.replaceAll("_", " ");
-const CHOOSE = { value: "", text: "Choose …" };
+const CHOOSE = { value: "", text: t("common.choose") };
 const place = (placement) => long(placement).toLowerCase();
-const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 const stop = (text, link) => ({ text, stops: true, link });
 const note = (text) => ({ text, stops: false });
 const when = (condition, words) => (condition ? [words()].flat() : []);
@@ -27,60 +27,60 @@ const when = (condition, words) => (condition ? [words()].flat() : []);
 function stillThere(card, subject) {
   const there = card().bed?.subject?.id;
   if (there === subject) return [];
-  return [stop(there ? `${there} is in this bed now, and not ${subject}.` : `${subject} is not in this bed any more.`)];
+  return [stop(there ? t("changes.this_bed_now_not", { there, subject }) : t("common.not_this_bed_any_more", { subject }))];
 }
 
 function sameSession(card, session) {
-  return card().bed?.session?.id === session.id ? [] : [stop("This session is over: somebody has ended it meanwhile.")];
+  return card().bed?.session?.id === session.id ? [] : [stop(t("changes.this_session_over_somebody_has"))];
 }
 
-const named = ({ session }) => `The session “${protocolWords(session.protocol)}”`;
+const named = ({ session }) => t("changes.the_session", { protocol: protocolWords(session.protocol) });
 
 export function admit(card) {
   const { bed } = card();
   return {
-    title: `Admit to ${bed.label}`, action: "Admit",
+    title: t("changes.admit_to", { label: bed.label }), action: t("changes.admit"),
     fields: [
-      { name: "subject", label: "Pseudonym", required: true, pattern: PSEUDONYM, maxlength: 32, autocapitalize: "none", wide: true,
-        hint: "Such as p-0151: small letters, digits, - and _. Never a name or a hospital number." },
-      { name: "height_m", label: "Height, m", type: "number", min: 0.5, max: 2.6, step: 0.01, inputmode: "decimal" },
-      { name: "leg_length_m", label: "Leg length, m", type: "number", min: 0.2, max: 1.5, step: 0.01, inputmode: "decimal" },
-      { name: "mass_kg", label: "Mass, kg", type: "number", min: 2, max: 400, step: 0.1, inputmode: "decimal" },
-      { name: "affected_side", label: "Affected side", value: "none",
-        options: ["none", "left", "right", "both"].map((value) => ({ value, text: value })) },
-      { name: "aids", label: "Walking aids", maxlength: TEXT, wide: true, hint: "No names." },
+      { name: "subject", label: t("common.pseudonym"), required: true, pattern: PSEUDONYM, maxlength: 32, autocapitalize: "none", wide: true,
+        hint: t("changes.such_as_p_0151_small") },
+      { name: "height_m", label: t("changes.height_m"), type: "number", min: 0.5, max: 2.6, step: 0.01, inputmode: "decimal" },
+      { name: "leg_length_m", label: t("changes.leg_length_m"), type: "number", min: 0.2, max: 1.5, step: 0.01, inputmode: "decimal" },
+      { name: "mass_kg", label: t("changes.mass_kg"), type: "number", min: 2, max: 400, step: 0.1, inputmode: "decimal" },
+      { name: "affected_side", label: t("changes.affected_side"), value: "none",
+        options: ["none", "left", "right", "both"].map((value) => ({ value, text: value === "none" ? t("common.none") : sideWords(value) })) },
+      { name: "aids", label: t("changes.walking_aids"), maxlength: TEXT, wide: true, hint: t("common.no_names") },
     ],
     means: ({ subject, height_m: height }) => {
       const there = card().bed?.subject?.id;
       return [
-        ...when(there, () => stop(`${there} is in ${bed.label}: discharge or move them first.`)),
-        ...when(!height, () => note("Without a height a sensor on the lower back gives no step length and no speed.")),
-        ...when(subject, () => note(`From now on what is measured in ${bed.label} is ${subject}'s. Nothing of an earlier patient is shown.`)),
+        ...when(there, () => stop(t("changes.discharge_or_move_them_first", { there, label: bed.label }))),
+        ...when(!height, () => note(t("changes.without_height_sensor_lower_back"))),
+        ...when(subject, () => note(t("changes.from_now_what_measured_s", { label: bed.label, subject }))),
       ];
     },
     send: (values, key) => change("admit", { ...values, bed: bed.id }, key),
-    said: ({ subject }) => `${subject} was admitted to ${bed.label}.`,
+    said: ({ subject }) => t("changes.was_admitted_to", { subject, label: bed.label }),
   };
 }
 
 export function discharge(card) {
   const { id } = card().bed.subject;
   return {
-    title: `Discharge ${id}`, action: `Discharge ${id}`,
+    title: t("changes.discharge", { id }), action: t("changes.discharge", { id }),
     means: () => {
       const { bed } = card();
       const gone = stillThere(card, id);
       if (gone.length) return gone;
       return [
-        ...when(bed.session, () => note(`${named(bed)} is ${bed.session.state}: it ends now.`)),
+        ...when(bed.session, () => note(t("changes.is_it_ends_now", { named: named(bed), state: sessionWords(bed.session.state) }))),
         note(bed.worn.length
-          ? `${count(bed.worn.length, "sensor")} will be free for others: ${bed.worn.map((one) => `${one.id} (${place(one.placement)})`).join(", ")}. Take them off the patient.`
-          : "No sensor is worn."),
-        note("What was measured stays in the history, under the pseudonym."),
+          ? t("changes.sensors_will_be_free_for", { n: bed.worn.length, which: bed.worn.map((one) => `${one.id} (${place(one.placement)})`).join(", ") })
+          : t("common.no_sensor_is_worn")),
+        note(t("changes.what_was_measured_stays_history")),
       ];
     },
     send: (_values, key) => change("discharge", { subject: id }, key),
-    said: () => `${id} was discharged. Nobody is in this bed.`,
+    said: () => t("changes.was_discharged_nobody_this_bed", { id }),
   };
 }
 
@@ -89,43 +89,43 @@ export function move(card) {
   const { id } = bed.subject;
   const free = others.filter(({ taken }) => !taken);
   return {
-    title: `Move ${id}`, action: "Move",
-    fields: [{ name: "bed", label: "To", required: true, wide: true,
-      options: others.map((other) => ({ value: other.id, text: other.taken ? `${other.label} (taken)` : other.label, disabled: other.taken })),
+    title: t("changes.move", { id }), action: t("changes.move_2"),
+    fields: [{ name: "bed", label: t("changes.to"), required: true, wide: true,
+      options: others.map((other) => ({ value: other.id, text: other.taken ? t("changes.taken", { label: other.label }) : other.label, disabled: other.taken })),
       value: free[0]?.id }],
     means: (values) => {
       const now = card();
       const to = now.others.find((other) => other.id === values.bed);
       return [
         ...stillThere(card, id),
-        ...when(!free.length, () => stop("Every other bed is taken.")),
-        ...when(to?.taken, () => stop(`Somebody is in ${to?.label}: discharge or move them first.`)),
-        ...when(now.bed?.worn.length, () => note(`${count(now.bed?.worn.length, "sensor")} and any session go with ${id}, and nothing is interrupted.`)),
+        ...when(!free.length, () => stop(t("changes.every_other_bed_taken"))),
+        ...when(to?.taken, () => stop(t("changes.somebody_discharge_or_move_them", { label: to?.label }))),
+        ...when(now.bed?.worn.length, () => note(t("changes.sensors_any_session_go_with", { n: now.bed?.worn.length, id }))),
       ];
     },
     send: (values, key) => change("move", { ...values, subject: id }, key),
-    said: (values) => `${id} was moved to ${others.find((other) => other.id === values.bed)?.label}.`,
+    said: (values) => t("changes.was_moved_to", { id, label: others.find((other) => other.id === values.bed)?.label }),
   };
 }
 
-const bedLink = (id, label) => ({ href: new URL(ofGateway(`bed/${encodeURIComponent(id)}`), ROOT).href, text: `Open ${label}` });
+const bedLink = (id, label) => ({ href: new URL(ofGateway(`bed/${encodeURIComponent(id)}`), ROOT).href, text: t("changes.open", { label }) });
 
 function inTheWay(bed, device, placement) {
   return bed.worn.filter((one) => one.placement === placement && one.id !== device.id).map((one) =>
-    (one.driver === device.driver ? stop(`${one.id} is on the ${place(placement)} already: take it off first.`)
-      : note(`${one.id} is on the ${place(placement)} too.`)));
+    (one.driver === device.driver ? stop(t("changes.already_take_off_first", { id: one.id, placement: place(placement) }))
+      : note(t("changes.is_on_the_too", { id: one.id, placement: place(placement) }))));
 }
 
 export function assign(card) {
   const { bed, devices } = card();
   const { id } = bed.subject;
   const sorted = [...devices].sort((a, b) => Number(a.bed !== null) - Number(b.bed !== null));
-  const words = (one) => (one.bed === null ? `${one.id} (${driverWords(one.driver)})` : `${one.id} – worn in ${one.label}, ${place(one.placement)}`);
+  const words = (one) => (one.bed === null ? `${one.id} (${driverWords(one.driver)})` : t("changes.worn_in", { id: one.id, label: one.label, placement: place(one.placement) }));
   return {
-    title: `Put a sensor on ${id}`, action: "Put on",
+    title: t("changes.put_a_sensor_on", { id }), action: t("changes.put_on"),
     fields: [
-      { name: "device", label: "Sensor", required: true, wide: true, options: [CHOOSE, ...sorted.map((one) => ({ value: one.id, text: words(one) }))] },
-      { name: "placement", label: "Where it is worn", required: true, wide: true, hint: "Left is the patient's left.",
+      { name: "device", label: t("common.sensor"), required: true, wide: true, options: [CHOOSE, ...sorted.map((one) => ({ value: one.id, text: words(one) }))] },
+      { name: "placement", label: t("changes.where_it_is_worn"), required: true, wide: true, hint: t("changes.left_patients_left"),
         options: [CHOOSE, ...placements.map((value) => ({ value, text: long(value) }))] },
     ],
     means: (values) => {
@@ -133,42 +133,42 @@ export function assign(card) {
       const device = now.devices.find((one) => one.id === values.device);
       const gone = stillThere(card, id);
       if (gone.length) return gone;
-      if (!device) return when(now.devices.every((one) => one.bed !== null), () => stop("Every sensor of the ward is worn: take one off first."));
-      const worn = device.bed === now.bed.id ? stop(`${device.id} is on the ${place(device.placement)} of ${id} already.`)
-        : stop(`${device.id} is worn in ${device.label}, on the ${place(device.placement)}: take it off there first, or its numbers would be of two people.`,
+      if (!device) return when(now.devices.every((one) => one.bed !== null), () => stop(t("changes.every_sensor_ward_worn_take")));
+      const worn = device.bed === now.bed.id ? stop(t("changes.already", { id: device.id, placement: place(device.placement), id2: id }))
+        : stop(t("changes.worn_take_off_there_first", { id: device.id, label: device.label, placement: place(device.placement) }),
           bedLink(device.bed, device.label));
       return [
         ...when(device.bed !== null, () => worn),
         ...inTheWay(now.bed, device, values.placement),
-        ...when(now.bed.session?.state === "running", () => note(`${named(now.bed)} is running: from now on this sensor is part of it.`)),
+        ...when(now.bed.session?.state === "running", () => note(t("changes.running_from_now_this_sensor", { named: named(now.bed) }))),
       ];
     },
     send: (values, key) => change("assign", { ...values, bed: bed.id, subject: id }, key),
-    said: (values) => `${values.device} is on the ${place(values.placement)} of ${id}.`,
+    said: (values) => t("changes.is_on_the_of", { device: values.device, place: place(values.placement), id }),
   };
 }
 
 function stillWorn(card, device) {
-  return card().bed?.worn.some((one) => one.id === device) ? [] : [stop(`${device} is not worn here any more.`)];
+  return card().bed?.worn.some((one) => one.id === device) ? [] : [stop(t("changes.not_worn_here_any_more", { device }))];
 }
 
 export function takeOff(card, device) {
   const { id } = card().bed.subject;
   return {
-    title: `Take ${device.id} off the ${place(device.placement)} of ${id}`, action: "Take off",
+    title: t("changes.take_off_the_of", { id: device.id, placement: place(device.placement), id2: id }), action: t("changes.take_off"),
     means: () => {
       const { bed } = card();
       const gone = [...stillThere(card, id), ...stillWorn(card, device.id)];
       if (gone.length) return gone;
       const running = bed.session?.state === "running";
       return [
-        ...when(running && bed.worn.length > 1, () => note(`${named(bed)} is running: it goes on without this sensor.`)),
-        ...when(running && bed.worn.length === 1, () => note(`${named(bed)} is running, and this is its last sensor: nothing is measured any more.`)),
-        note("It is disconnected, and what it still sends is nobody's."),
+        ...when(running && bed.worn.length > 1, () => note(t("changes.running_goes_without_this_sensor", { named: named(bed) }))),
+        ...when(running && bed.worn.length === 1, () => note(t("changes.running_this_its_last_sensor", { named: named(bed) }))),
+        note(t("changes.disconnected_what_still_sends_nobodys")),
       ];
     },
     send: (_values, key) => change("take-off", { device: device.id, subject: id }, key),
-    said: () => `${device.id} is off, and free for others.`,
+    said: () => t("changes.off_free_for_others", { id: device.id }),
   };
 }
 
@@ -177,8 +177,8 @@ export function replace(card, device) {
   const { bed } = card();
   const { id } = bed.subject;
   return {
-    title: `Move ${device.id} to another place on ${id}`, action: "Move",
-    fields: [{ name: "placement", label: "Where it is worn now", required: true, wide: true, hint: "Left is the patient's left.",
+    title: t("changes.move_another_place", { id: device.id, id2: id }), action: t("changes.move_2"),
+    fields: [{ name: "placement", label: t("changes.where_worn_now"), required: true, wide: true, hint: t("changes.left_patients_left"),
       options: [CHOOSE, ...placements.filter((value) => value !== device.placement).map((value) => ({ value, text: long(value) }))] }],
     means: (values) => {
       const now = card();
@@ -186,27 +186,27 @@ export function replace(card, device) {
       if (gone.length) return gone;
       return [
         ...inTheWay(now.bed, device, values.placement),
-        note(`It is taken off the ${place(device.placement)} and put on again: its numbers begin anew.`),
-        ...when(now.bed.session?.state === "running", () => note(`${named(now.bed)} is running: what this sensor gave so far stays under the ${place(device.placement)}.`)),
+        note(t("changes.taken_off_put_again_its", { placement: place(device.placement) })),
+        ...when(now.bed.session?.state === "running", () => note(t("changes.running_what_this_sensor_gave", { named: named(now.bed), placement: place(device.placement) }))),
       ];
     },
     send: async (values, key) => {
       const off = await change("take-off", { device: device.id, subject: id }, key);
       if (off.error) return off;
       const on = await change("assign", { ...values, device: device.id, bed: bed.id, subject: id }, newKey());
-      return on.error ? { ...on, partly: true, error: `${device.id} was taken off, and not put on again. ${on.error}` } : on;
+      return on.error ? { ...on, partly: true, error: t("changes.was_taken_off_not_put", { id: device.id, error: on.error }) } : on;
     },
-    said: (values) => `${device.id} is on the ${place(values.placement)} of ${id}.`,
+    said: (values) => t("changes.is_on_the_of_2", { id: device.id, place: place(values.placement), id2: id }),
   };
 }
 
 export function start(card) {
   const { id } = card().bed.subject;
   return {
-    title: `Start a session of ${id}`, action: "Start",
+    title: t("changes.start_a_session_of", { id }), action: t("common.start"),
     fields: [
-      { name: "protocol", label: "Protocol", required: true, maxlength: TEXT, suggestions: PROTOCOLS, hint: "10mwt, 6mwt, tug, treadmill, rest …" },
-      { name: "notes", label: "Notes", maxlength: TEXT, hint: "No names." },
+      { name: "protocol", label: t("common.protocol"), required: true, maxlength: TEXT, suggestions: PROTOCOLS, hint: "10mwt, 6mwt, tug, treadmill, rest …" },
+      { name: "notes", label: t("changes.notes"), maxlength: TEXT, hint: t("common.no_names") },
     ],
     means: () => {
       const { bed } = card();
@@ -214,13 +214,13 @@ export function start(card) {
       if (gone.length) return gone;
       const silent = bed.worn.filter((one) => one.state !== "streaming");
       return [
-        ...when(bed.session, () => stop(`${named(bed)} is ${bed.session?.state}: end it first.`)),
-        ...when(!bed.worn.length, () => stop(`${id} wears no sensor: put one on first.`)),
-        ...silent.map((one) => note(`${one.id} (${place(one.placement)}) is ${state(one.state)[1]}: what it should measure is missing as long as it is.`)),
+        ...when(bed.session, () => stop(t("changes.is_end_it_first", { named: named(bed), state: sessionWords(bed.session?.state) }))),
+        ...when(!bed.worn.length, () => stop(t("common.wears_no_sensor_put_one", { id }))),
+        ...silent.map((one) => note(t("changes.what_should_measure_missing_as", { id: one.id, placement: place(one.placement), state: state(one.state)[1] }))),
       ];
     },
     send: (values, key) => change("session-start", { ...values, subject: id }, key),
-    said: ({ protocol }) => `The session “${protocolWords(protocol)}” of ${id} has begun.`,
+    said: ({ protocol }) => t("changes.session_has_begun", { protocol: protocolWords(protocol), id }),
   };
 }
 
@@ -238,33 +238,33 @@ function ofSession(card, name, { title, action, fields, words, said }) {
 }
 
 export const pause = (card) => ofSession(card, "session-pause", {
-  title: (id, protocol) => `Pause “${protocol}” of ${id}`, action: "Pause",
-  words: () => ["What is measured meanwhile is not part of the session."], said: (protocol) => `“${protocol}” is paused.`,
+  title: (id, protocol) => t("changes.pause_of", { protocol, id }), action: t("common.pause_2"),
+  words: () => [t("changes.what_measured_meanwhile_not_part")], said: (protocol) => t("changes.is_paused", { protocol }),
 });
 
 export const resume = (card) => ofSession(card, "session-resume", {
-  title: (id, protocol) => `Go on with “${protocol}” of ${id}`, action: "Go on",
-  words: () => ["What is measured from now on is part of the session again."], said: (protocol) => `“${protocol}” goes on.`,
+  title: (id, protocol) => t("changes.go_on_with_of", { protocol, id }), action: t("common.go_on"),
+  words: () => [t("changes.what_measured_from_now_part")], said: (protocol) => t("changes.goes_on", { protocol }),
 });
 
 export const mark = (card) => ofSession(card, "session-mark", {
-  title: (id, protocol) => `Mark “${protocol}” of ${id}`, action: "Mark",
-  fields: [{ name: "text", label: "What happened", required: true, maxlength: TEXT, wide: true, suggestions: MARKS, hint: "It is marked at the time at which you press Mark. A test goes by start, stop and lap. No names." }],
-  words: () => [], said: (protocol) => `“${protocol}” was marked.`,
+  title: (id, protocol) => t("changes.mark_of", { protocol, id }), action: t("changes.mark"),
+  fields: [{ name: "text", label: t("changes.what_happened"), required: true, maxlength: TEXT, wide: true, suggestions: MARKS, hint: t("changes.marked_at_time_at_which") }],
+  words: () => [], said: (protocol) => t("changes.was_marked", { protocol }),
 });
 
 export const end = (card) => ofSession(card, "session-end", {
-  title: (id, protocol) => `End “${protocol}” of ${id}`, action: "End the session",
+  title: (id, protocol) => t("changes.end_of", { protocol, id }), action: t("changes.end_the_session"),
   words: ({ bed, now }) => [
-    `It began ${duration(Math.max(0, now - bed.session.started_us / 1e6))} ago, and cannot go on once it has ended.`,
-    ...when(bed.worn.length, () => `${count(bed.worn.length, "sensor")} stay on; what they measure from now on is not part of a session.`),
+    t("changes.began_ago_cannot_go_once", { duration: duration(Math.max(0, now - bed.session.started_us / 1e6)) }),
+    ...when(bed.worn.length, () => t("changes.sensors_stay_what_they_measure", { n: bed.worn.length })),
   ],
-  said: (protocol) => `“${protocol}” has ended.`,
+  said: (protocol) => t("changes.has_ended", { protocol }),
 });
 
 // --- what is mended of a session that is over ---
 
-const WHY = { name: "why", label: "What went wrong", maxlength: TEXT, wide: true, hint: "No names." };
+const WHY = { name: "why", label: t("changes.what_went_wrong"), maxlength: TEXT, wide: true, hint: t("common.no_names") };
 
 // As an input of local time has it, to the second.
 function local(us) {
@@ -285,34 +285,34 @@ function corrected(session, { subject, start: begun, end: over, why }) {
 export function correct(session) {
   const time = { type: "datetime-local", step: 1, required: true };
   return {
-    title: `Correct “${protocolWords(session.protocol)}” of ${session.subject}`, action: "Correct",
+    title: t("changes.correct_of", { protocol: protocolWords(session.protocol), subject: session.subject }), action: t("changes.correct"),
     fields: [
-      { name: "subject", label: "Whose it was", required: true, pattern: PSEUDONYM, maxlength: 32, autocapitalize: "none", wide: true, value: session.subject },
-      { ...time, name: "start", label: "Begun", value: local(session.started_us) },
-      { ...time, name: "end", label: "Ended", value: local(session.ended_us) },
+      { name: "subject", label: t("changes.whose_it_was"), required: true, pattern: PSEUDONYM, maxlength: 32, autocapitalize: "none", wide: true, value: session.subject },
+      { ...time, name: "start", label: t("common.begun"), value: local(session.started_us) },
+      { ...time, name: "end", label: t("changes.ended"), value: local(session.ended_us) },
       WHY,
     ],
     means: (values) => {
       const { subject, start_us: begun, end_us: over } = corrected(session, values);
       return [
-        ...when(!subject && !begun && !over, () => stop("Nothing is different yet.")),
-        ...when(subject, () => note(`All that was measured in it becomes ${subject}'s, and nothing of it is shown of ${session.subject} any more.`)),
-        ...when(begun || over, () => note("What was measured outside of these times is not part of the session.")),
-        note("What it said before stays in the audit."),
+        ...when(!subject && !begun && !over, () => stop(t("changes.nothing_is_different_yet"))),
+        ...when(subject, () => note(t("changes.all_that_was_measured_becomes", { subject, subject2: session.subject }))),
+        ...when(begun || over, () => note(t("changes.what_was_measured_outside_these"))),
+        note(t("changes.what_said_before_stays_audit")),
       ];
     },
     send: (values, key) => change("session-correct", { ...corrected(session, values), session: session.id }, key),
-    said: () => `“${protocolWords(session.protocol)}” was corrected.`,
+    said: () => t("changes.was_corrected", { protocol: protocolWords(session.protocol) }),
   };
 }
 
 export function discard(session) {
   const back = session.discarded;
   return {
-    title: `${back ? "Take back" : "Discard"} “${protocolWords(session.protocol)}” of ${session.subject}`, action: back ? "Take back" : "Discard",
+    title: back ? t("changes.take_back_of", { protocol: protocolWords(session.protocol), subject: session.subject }) : t("changes.discard_of", { protocol: protocolWords(session.protocol), subject: session.subject }), action: back ? t("changes.take_back") : t("changes.discard"),
     fields: [WHY],
-    means: () => [note(back ? "It is used again, as before." : "It is not to be used, and is left out wherever nobody asks for it. Nothing is deleted, and it can be taken back.")],
+    means: () => [note(back ? t("changes.used_again_as_before") : t("changes.not_be_used_left_out"))],
     send: (values, key) => change("session-discard", { ...values, session: session.id, ...(back ? { take_back: true } : {}) }, key),
-    said: () => `“${protocolWords(session.protocol)}” ${back ? "is used again" : "was discarded"}.`,
+    said: () => (back ? t("changes.is_used_again", { protocol: protocolWords(session.protocol) }) : t("changes.was_discarded", { protocol: protocolWords(session.protocol) })),
   };
 }

@@ -2,7 +2,8 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { attribute, colour, make, say } from "./dom.js";
-import { number } from "./words.js";
+import { t } from "./texts.js";
+import { number, sideWords } from "./words.js";
 
 export const SIDES = ["left", "right"];
 export const PERCENT = Array.from({ length: 101 }, (_, i) => i);
@@ -57,19 +58,19 @@ export class Plot {
   }
 
   #tell(curves) {
-    const words = curves.worn.map((name) => {
-      const curve = curves[name];
-      if (!curve) return [`${name}: no strides yet`, `${name}: no strides yet`];
+    const words = curves.worn.map((which) => {
+      const [curve, name] = [curves[which], sideWords(which)];
+      if (!curve) return [1, 2].map(() => t("cycle.no_strides_yet", { name }));
       const [low, high] = [Math.min(...curve.mean), Math.max(...curve.mean)];
-      const doubt = curve.reason ? ", not sure" : "";
-      const strides = `${curve.n} ${curve.n === 1 ? "stride" : "strides"}`;
+      const doubt = curve.reason ? t("cycle.not_sure") : "";
+      const strides = t("cycle.strides", { n: curve.n });
       return [
         `${name} ${strides}${doubt}`,
-        `${name}: ${strides}${doubt}, from ${this.#value(low)} to ${this.#value(high)}, greatest at ${curve.mean.indexOf(high)} % of the cycle`,
+        t("cycle.from_greatest_at_cycle", { name, strides, doubt, low: this.#value(low), high: this.#value(high), high2: curve.mean.indexOf(high) }),
       ];
     });
     say(this.said, capital(words.map(([short]) => short).join(" · ")));
-    attribute(this.box, "aria-label", `${this.title} over the gait cycle, mean of the last strides. ${words.map(([, long]) => long).join("; ")}.`);
+    attribute(this.box, "aria-label", t("cycle.over_gait_cycle_mean_last", { title: this.title, lines: words.map(([, long]) => long).join("; ") }));
   }
 
   #make() {

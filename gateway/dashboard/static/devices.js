@@ -4,7 +4,8 @@ import { $, keep, make, mark, ofGateway, say } from "./dom.js";
 import { health } from "./health.js";
 import { follow, silence } from "./live.js";
 import { showNotices } from "./notices.js";
-import { age, duration, long, number, state as stateWords } from "./words.js";
+import { t } from "./texts.js";
+import { age, duration, long, number, state as stateWords, whole } from "./words.js";
 
 const COLUMNS = 10;
 
@@ -22,7 +23,7 @@ function clockWords(clock) {
 
 function strapWords(mounting) {
   if (!mounting || typeof mounting.askew_deg !== "number") return "–";
-  return mounting.sure === true ? `${number(mounting.askew_deg, 0)}° off` : "finding out";
+  return mounting.sure === true ? t("devices.off", { degrees: number(mounting.askew_deg, 0) }) : t("devices.finding_out");
 }
 
 function cells(device) {
@@ -61,22 +62,22 @@ function late(name, { p50, p95 } = {}) {
 function facts({ pipeline, outbox, publisher, clock, recorder, disk, delays }) {
   const list = [];
   if (pipeline) {
-    list.push(["Samples a second", number(pipeline.samples_per_s, 0)]);
-    list.push(["Measurements a second", number(pipeline.measurements_per_s, 1)]);
+    list.push([t("devices.samples_a_second"), number(pipeline.samples_per_s, 0)]);
+    list.push([t("devices.measurements_a_second"), number(pipeline.measurements_per_s, 1)]);
     const { p50, p95 } = pipeline.latency_ms ?? {};
-    list.push(["Sample to number (median / 95 %)", `${number(p50, 0)} / ${number(p95, 0)} ms`]);
+    list.push([t("devices.sample_number_median_95"), `${number(p50, 0)} / ${number(p95, 0)} ms`]);
   }
-  list.push(...late("Event to broker (median / 95 %)", pipeline?.to_broker_ms));
-  list.push(...late("Event to message (median / 95 %)", delays?.to_message_ms));
-  list.push(...late("Event to page (median / 95 %)", delays?.to_page_ms));
+  list.push(...late(t("devices.event_broker_median_95"), pipeline?.to_broker_ms));
+  list.push(...late(t("devices.event_message_median_95"), delays?.to_message_ms));
+  list.push(...late(t("devices.event_page_median_95"), delays?.to_page_ms));
   if (outbox) {
-    list.push(["Waiting to be stored", `${outbox.depth} (oldest ${duration(outbox.oldest_s ?? 0)})`]);
-    list.push(["Dropped", String(total(outbox.dropped))]);
+    list.push([t("devices.waiting_to_be_stored"), t("devices.oldest", { depth: outbox.depth, duration: duration(outbox.oldest_s ?? 0) })]);
+    list.push([t("devices.dropped"), String(total(outbox.dropped))]);
   }
-  if (publisher) list.push(["Broker", publisher.connected ? "connected" : "not connected"]);
-  if (clock) list.push(["Clock", clock.synchronised ? "synchronised" : "not synchronised"]);
-  if (recorder?.file) list.push(["Recording", recorder.recording ? "running" : "stopped"]);
-  if (typeof disk?.free_bytes === "number") list.push(["Free on disk", `${number(disk.free_bytes / 1e9, 1)} GB`]);
+  if (publisher) list.push([t("devices.broker"), publisher.connected ? t("devices.connected") : t("devices.not_connected")]);
+  if (clock) list.push([t("devices.clock"), clock.synchronised ? t("devices.synchronised") : t("devices.not_synchronised")]);
+  if (recorder?.file) list.push([t("devices.recording"), recorder.recording ? t("common.running") : t("common.stopped")]);
+  if (typeof disk?.free_bytes === "number") list.push([t("devices.free_on_disk"), `${number(disk.free_bytes / 1e9, 1)} GB`]);
   return list;
 }
 
@@ -93,11 +94,11 @@ follow(ofGateway("?view=devices"), (state) => {
   showNotices($("notices"), state.notices, EVERY);
   $("empty").hidden = devices.length > 0;
   $("devices").hidden = devices.length === 0;
-  say($("empty"), "No devices yet: the gateway has not told of any.");
+  say($("empty"), t("devices.no_devices_yet_gateway_has"));
   keep($("health"), health(state), () => make("li", {}, make("span", { className: "mark", ariaHidden: "true" }), make("span"), make("span", { className: "advice" })), showHealth);
   const streaming = devices.filter((device) => device.state === "streaming").length;
-  const beyond = state.more_devices ? `, and ${state.more_devices.toLocaleString("en-GB")} more that are not shown` : "";
-  say($("counts"), devices.length ? `${streaming} of ${devices.length} streaming${beyond}` : "");
+  const beyond = state.more_devices ? t("devices.more_that_are_not_shown", { more: whole(state.more_devices) }) : "";
+  say($("counts"), devices.length ? t("devices.of_streaming", { streaming, length: devices.length, beyond }) : "");
   keep($("devices").tBodies[0], devices, makeRow, updateRow);
   keep($("facts"), facts(state), () => make("div", {}, make("dt"), make("dd")), (node, [name, text]) => {
     say(node.children[0], name);

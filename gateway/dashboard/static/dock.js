@@ -3,6 +3,7 @@
 import { driverWords } from "./changes.js";
 import { $, keep, make, mark, ofGateway, say } from "./dom.js";
 import { follow, silence } from "./live.js";
+import { t } from "./texts.js";
 import { LOW_BATTERY, age, long, state } from "./words.js";
 
 const FULL_BATTERY = 80; // per cent: enough for a day on a patient with every device that the product reads
@@ -11,11 +12,11 @@ const isLow = (sensor) => known(sensor) && sensor.battery < LOW_BATTERY;
 
 // Each sensor is in the first group that it belongs to.
 const GROUPS = [
-  { title: "To charge", why: "Below a fifth of their battery.", has: isLow },
-  { title: "Ready to put on", why: "On nobody, and full enough for a day.", has: (one) => !one.bed && known(one) && one.battery >= FULL_BATTERY },
-  { title: "On nobody", why: "Part charged, or not heard yet how full they are: charge them before they are put on.", has: (one) => !one.bed },
-  { title: "Worn, and not heard", why: "Their patients are not measured by them.", has: (one) => one.state !== "streaming" },
-  { title: "Worn", why: "On a patient, and sending.", has: () => true },
+  { id: "charge", title: t("dock.to_charge"), why: t("dock.below_fifth_their_battery"), has: isLow },
+  { id: "ready", title: t("dock.ready_to_put_on"), why: t("dock.nobody_full_enough_for_day"), has: (one) => !one.bed && known(one) && one.battery >= FULL_BATTERY },
+  { id: "nobody", title: t("dock.on_nobody"), why: t("dock.part_charged_or_not_heard"), has: (one) => !one.bed },
+  { id: "unheard", title: t("dock.worn_and_not_heard"), why: t("dock.their_patients_are_not_measured"), has: (one) => one.state !== "streaming" },
+  { id: "worn", title: t("common.worn"), why: t("dock.patient_sending"), has: () => true },
 ];
 
 let told = null;
@@ -26,7 +27,7 @@ function makeSensor() {
 }
 
 function where(sensor) {
-  if (!sensor.bed) return "On nobody";
+  if (!sensor.bed) return t("dock.on_nobody");
   const [shape, word] = state(sensor.state);
   return [`${sensor.label}${sensor.subject ? `, ${sensor.subject}` : ""}`, long(sensor.placement), `${shape} ${word}`].join(" · ");
 }
@@ -38,9 +39,10 @@ function updateSensor(item, sensor) {
   say(kind, driverWords(sensor.driver));
   say(place, where(sensor));
   const percent = known(sensor) ? Math.round(sensor.battery) : null;
-  say(charge, percent === null ? "Battery not told" : `${isLow(sensor) ? "▲ Battery low, " : "Battery "}${percent} %, ${age(sensor.battery_age_s + silence())}`);
+  const heard = percent === null ? "" : age(sensor.battery_age_s + silence());
+  say(charge, percent === null ? t("dock.battery_not_told") : isLow(sensor) ? t("dock.battery_low", { percent, heard }) : t("dock.battery", { percent, heard }));
   meter.hidden = percent === null;
-  meter.ariaLabel = `Battery of ${sensor.id}`;
+  meter.ariaLabel = t("dock.battery_of", { id: sensor.id });
   if (percent !== null && meter.value !== percent) meter.value = percent;
 }
 
@@ -48,9 +50,9 @@ function makeGroup() {
   return make("section", { className: "dock-group" }, make("h2"), make("p", { className: "why" }), make("ul", { className: "sensors" }));
 }
 
-function updateGroup(section, { title, why, sensors }) {
+function updateGroup(section, { id: name, title, why, sensors }) {
   const [head, reason, list] = section.children;
-  const id = `group-${title.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`;
+  const id = `group-${name}`;
   if (head.id !== id) head.id = id;
   section.setAttribute("aria-labelledby", id);
   say(head, `${title} (${sensors.length})`);
@@ -72,9 +74,9 @@ function show() {
   const found = told.sensors.filter((one) => text(one).includes(wanted));
   keep($("groups"), grouped(found), makeGroup, updateGroup);
   $("empty").hidden = found.length > 0;
-  say($("empty"), told.number === null ? "Waiting for the gateway: it has not told which sensors the ward has." : told.sensors.length ? "No sensor matches." : "The ward has no sensors yet.");
+  say($("empty"), told.number === null ? t("dock.waiting_for_gateway_has_not") : told.sensors.length ? t("dock.no_sensor_matches") : t("dock.ward_has_no_sensors_yet"));
   const worn = told.sensors.filter(({ bed }) => bed).length;
-  say($("counts"), told.sensors.length ? `${told.sensors.length - worn} on nobody · ${worn} worn` : "");
+  say($("counts"), told.sensors.length ? t("dock.on_nobody_worn", { worn: told.sensors.length - worn, worn2: worn }) : "");
 }
 
 $("find").addEventListener("input", show);

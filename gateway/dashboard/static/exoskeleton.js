@@ -2,6 +2,7 @@
 
 import { $, keep, make, say } from "./dom.js";
 import { cell, updateCell } from "./newest.js";
+import { t } from "./texts.js";
 import { STALE_S, clock } from "./words.js";
 
 const SIDES = ["left", "right"];
@@ -9,20 +10,23 @@ const STOP = "exo_emergency_stop";
 const FAULT = "exo_fault";
 
 // What people say in place of nought and one.
-const WORDS = { [STOP]: ["released", "pressed"], [FAULT]: ["none"] };
+const WORDS = { [STOP]: [t("exoskeleton.released"), t("exoskeleton.pressed")], [FAULT]: [t("common.none")] };
 
 // In one line what it says is wrong, newest known: it stays until it is said to be over.
 export function calledOut(values, now) {
   const at = (id) => values.find(({ metric }) => metric === id);
   const fresh = ({ end_us }) => now - end_us / 1e6 <= STALE_S;
   // The time of day, not an age: what stands here is spoken when it changes.
-  const lastHeard = (value) => (fresh(value) ? "" : ` at ${clock(value.end_us / 1e6)}, nothing newer`);
+  const lastHeard = (value) => (fresh(value) ? "" : t("exoskeleton.at_nothing_newer", { clock: clock(value.end_us / 1e6) }));
   const [stop, fault] = [at(STOP), at(FAULT)];
   return [
-    stop?.value === 1 ? `▲ Emergency stop pressed${lastHeard(stop)}` : "",
-    fault?.value ? `▲ The exoskeleton ${fresh(fault) ? "reports" : "reported"} fault ${fault.value}${lastHeard(fault)}` : "",
+    stop?.value === 1 ? t("exoskeleton.emergency_stop_pressed", { stop: lastHeard(stop) }) : "",
+    !fault?.value ? "" : fresh(fault) ? t("exoskeleton.the_exoskeleton_reports_fault", { value: fault.value }) : t("exoskeleton.the_exoskeleton_reported_fault", { value: fault.value, fault: lastHeard(fault) }),
   ].filter(Boolean).join(" · ");
 }
+
+// In a panel of the exoskeleton its name need not stand in each row.
+export const shortTitle = ({ title }) => [t("exoskeleton.begin_of_titles"), t("exoskeleton.end_of_titles")].reduce((text, part) => text.replace(part, ""), title).replace(/^./, (first) => first.toUpperCase());
 
 export const isStopped = (values) => values.some(({ metric, value }) => metric === STOP && value === 1);
 
@@ -37,8 +41,8 @@ export class Exoskeleton {
     const own = Object.values(catalogue).filter(({ group, kind }) => group === "exoskeleton" && kind !== "stride");
     this.joints = own.filter(({ sides }) => sides.includes("left"));
     this.whole = own.filter(({ sides }) => sides.includes("none"));
-    this.#begin("exoskeleton-joints", ["Joint", "Left", "Right", "Unit"]);
-    this.#begin("exoskeleton-whole", ["Device", "Now", "Unit"]);
+    this.#begin("exoskeleton-joints", [t("common.joint"), t("common.left"), t("common.right"), t("common.unit")]);
+    this.#begin("exoskeleton-whole", [t("common.device"), t("common.now"), t("common.unit")]);
   }
 
   #begin(id, titles) {
@@ -53,7 +57,7 @@ export class Exoskeleton {
     keep($(id).tBodies[0], rows,
       () => make("tr", {}, make("th", { scope: "row" }), ...sides.map(() => make("td")), make("td")),
       (row, { metric, shown }) => {
-        say(row.children[0], metric.title.replace(/^Exoskeleton (.)/, (_, first) => first.toUpperCase()));
+        say(row.children[0], shortTitle(metric));
         if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
         shown.forEach((value, i) => updateCell(row.children[i + 1], sides[i], worded(metric, value, now)));
         say(row.children[sides.length + 1], metric.unit_text);

@@ -2,14 +2,16 @@
 
 import { Plot, SIDES, capital } from "./cycle.js";
 import { $, keep, make, say } from "./dom.js";
+import { shortTitle } from "./exoskeleton.js";
 import { cell, updateCell } from "./newest.js";
+import { t } from "./texts.js";
 import { STALE_S, duration } from "./words.js";
 
 const JOINTS = ["hip", "knee", "ankle"];
 const QUANTITIES = {
-  angle: { word: "angle", unit: "°", usual: [-10, 40], step: 10 },
-  torque: { word: "torque", unit: "Nm", usual: [-5, 5], step: 5 },
-  power: { word: "power", unit: "W", usual: [-10, 10], step: 10 },
+  angle: { word: t("exoskeleton_cycles.angle"), unit: "°", usual: [-10, 40], step: 10 },
+  torque: { word: t("exoskeleton_cycles.torque"), unit: "Nm", usual: [-5, 5], step: 5 },
+  power: { word: t("exoskeleton_cycles.power"), unit: "W", usual: [-10, 10], step: 10 },
 };
 
 export class ExoskeletonCycles {
@@ -17,7 +19,7 @@ export class ExoskeletonCycles {
     this.metrics = Object.values(catalogue).filter(({ group, kind }) => group === "exoskeleton" && kind === "stride");
     this.plots = new Map();
     this.key = "";
-    const head = ["Last stride", "Left", "Right", "Unit"].map((textContent) => make("th", { scope: "col", textContent }));
+    const head = [t("common.last_stride"), t("common.left"), t("common.right"), t("common.unit")].map((textContent) => make("th", { scope: "col", textContent }));
     $("exoskeleton-stride").append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
   }
 
@@ -26,7 +28,7 @@ export class ExoskeletonCycles {
     $("exoskeleton-cycles").hidden = !cycles.length && !rows.length;
     if ($("exoskeleton-cycles").hidden) return;
     const since = now - Math.max(...cycles.map((curve) => curve.end_us / 1e6));
-    say($("exoskeleton-cycles-age"), Number.isFinite(since) && since > 2 * STALE_S ? `last stride ${duration(since)} ago` : "");
+    say($("exoskeleton-cycles-age"), Number.isFinite(since) && since > 2 * STALE_S ? t("common.last_stride_ago", { since: duration(since) }) : "");
     this.#table(rows);
     const key = JSON.stringify(cycles);
     if (key === this.key) return;
@@ -56,7 +58,7 @@ export class ExoskeletonCycles {
     keep($("exoskeleton-stride").tBodies[0], rows,
       () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td"), make("td")),
       (row, { metric, cells }) => {
-        say(row.children[0], metric.title.replace(/^Exoskeleton (.)/, (_, first) => first.toUpperCase()).replace(/ of a stride$/, ""));
+        say(row.children[0], shortTitle(metric));
         if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
         cells.forEach((shown, i) => updateCell(row.children[i + 1], SIDES[i], shown));
         say(row.children[3], metric.unit_text);

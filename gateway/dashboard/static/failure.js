@@ -9,6 +9,8 @@
   const UPDATED_MS = 1000;
   const TRIES = "rehab-gateway tries";
 
+  const own = document.currentScript.dataset; // its sentences, in the language of the page
+
   let failed = false;
   let runs = false;
 
@@ -38,7 +40,7 @@
     setTimeout(reload, wait * (0.75 + Math.random() / 2), wait);
   }
 
-  const broken = () => stop("This page has stopped and hides its numbers, so that none is taken for new. It loads again by itself.", FIRST_MS);
+  const broken = () => stop(own.broken, FIRST_MS);
 
   const ours = (address) => !address || address.startsWith(location.origin);
   addEventListener("error", (event) => {
@@ -54,7 +56,7 @@
   window.failure = {
     get failed() { return failed; },
     broken,
-    updated: () => stop("The dashboard has been updated: this page loads again.", UPDATED_MS),
+    updated: () => stop(own.updated, UPDATED_MS),
     runs: () => {
       if (runs) return;
       runs = true;

@@ -8,6 +8,7 @@ import { Movement, sourceOf } from "./movement.js";
 import { Pace } from "./pace.js";
 import { chooseFeedback, titleOf } from "./preferences.js";
 import { mayChange } from "./rights.js";
+import { t } from "./texts.js";
 import { Wave } from "./wave.js";
 import { STALE_S, duration, number, unit } from "./words.js";
 
@@ -16,7 +17,7 @@ const STEADY_MS = 400; // so long it has to be so before other words stand there
 const SAID_MS = 20_000;
 const CALM_MS = 250; // between two looks, for those who asked for less motion
 const PACE_MS = 2000;
-const WORDS = { within: ["✓", "Just right"], below: ["▲", "A little more"], above: ["▼", "A little less"], "": ["", ""] };
+const WORDS = { within: ["✓", t("feedback.just_right")], below: ["▲", t("feedback.a_little_more")], above: ["▼", t("feedback.a_little_less")], "": ["", ""] };
 const UNITS = { lean: ["deg", 0], turning: ["deg/s", 0] };
 
 const name = decodeURIComponent(location.pathname.split("/").pop());
@@ -95,7 +96,7 @@ function draw(time) {
   if (old) {
     said = { word: "", since: 0, shown: "" };
     say($("words").children[0], "");
-    say($("words").children[1], found ? `No data for ${duration(quiet)}` : "Waiting for the sensor");
+    say($("words").children[1], found ? t("feedback.no_data_for", { quiet: duration(quiet) }) : t("feedback.waiting_for_the_sensor"));
     if (!found) say($("value"), "–");
     return;
   }
@@ -124,19 +125,19 @@ function frame(time) {
 function aimWords() {
   const [words, digits] = unitOf();
   const sharp = Number.isInteger(chosen.low) && Number.isInteger(chosen.high) ? digits : Math.max(1, digits);
-  return `Stay between ${number(chosen.low, sharp)} and ${number(chosen.high, sharp)} ${words}.`.replace(" .", ".");
+  return t("feedback.stay_between_and", { number: number(chosen.low, sharp), number2: number(chosen.high, sharp), words }).replace(" .", ".");
 }
 
 function show() {
   if (!told) return;
   say($("subject"), told.label);
-  document.title = `${told.label}: your movement · rehab-gateway`;
+  document.title = t("feedback.your_movement_rehab_gateway", { label: told.label });
   connect();
   const ready = chosen && (chosen.kind === "metric" || movement);
   $("shown").hidden = !ready;
   $("empty").hidden = Boolean(ready);
-  say($("empty"), !told.subject ? "Nobody is in this bed." : !chosen ? "Nothing is chosen to be shown yet." : "The sensor for it is not worn, or not connected.");
-  say($("what"), chosen ? titleOf(chosen, catalogue) : "Your movement");
+  say($("empty"), !told.subject ? t("feedback.nobody_this_bed") : !chosen ? t("feedback.nothing_chosen_be_shown_yet") : t("feedback.sensor_for_not_worn_or"));
+  say($("what"), chosen ? titleOf(chosen, catalogue) : t("feedback.your_movement"));
   $("begin").hidden = chosen?.kind !== "lean";
   if (!ready) return;
   say($("unit"), unitOf()[0]);

@@ -2,9 +2,13 @@
 
 import { $, keep, make, mark, say } from "./dom.js";
 import { follow, silence } from "./live.js";
+import { t } from "./texts.js";
 import { age, number } from "./words.js";
 
-const COLUMNS = ["Gateway", "How it is", "Heard", "Version", "Notices", "Clock", "Certificate", "Waiting", "Disk free", "Ring", "Last roll-out"];
+const COLUMNS = [
+  t("fleet.gateway"), t("fleet.how_it_is"), t("fleet.heard"), t("fleet.version"), t("common.notices"), t("fleet.clock"), t("fleet.certificate"),
+  t("fleet.waiting"), t("fleet.disk_free"), t("fleet.ring"), t("fleet.last_roll_out"),
+];
 const CLOCK_OFF_S = 2; // beyond the way of a message
 const CERTIFICATE_DAYS = 30; // a gateway's agent renews it four months before its end: less says that it does not
 const DISK_LOW = 0.1;
@@ -15,33 +19,34 @@ const isNumber = (value) => typeof value === "number";
 function clockWords({ clock_s, synchronised }) {
   if (!isNumber(clock_s)) return ["–", false];
   const off = Math.abs(clock_s) > CLOCK_OFF_S;
-  const words = off ? `${number(Math.abs(clock_s), 1)} s ${clock_s > 0 ? "ahead" : "behind"}` : "right";
-  return synchronised === false ? [`${words}, nothing keeps it so`, true] : [words, off];
+  const seconds = number(Math.abs(clock_s), 1);
+  const words = !off ? t("fleet.right") : clock_s > 0 ? t("fleet.ahead", { seconds }) : t("fleet.behind", { seconds });
+  return synchronised === false ? [t("fleet.nothing_keeps_it", { clock: words }), true] : [words, off];
 }
 
 function certificateWords({ certificate_days: days }) {
   if (!isNumber(days)) return ["–", false];
-  return days < 0 ? ["▲ is over", true] : [`${Math.floor(days)} days`, days < CERTIFICATE_DAYS];
+  return days < 0 ? [t("fleet.is_over"), true] : [t("fleet.days", { n: Math.floor(days) }), days < CERTIFICATE_DAYS];
 }
 
 function diskWords({ disk_free: free, disk_total: total }) {
   if (!isNumber(free)) return ["–", false];
-  return [`${number(free / GIGA, 1)} GB`, isNumber(total) && free < DISK_LOW * total];
+  return [t("fleet.gigabytes", { room: number(free / GIGA, 1) }), isNumber(total) && free < DISK_LOW * total];
 }
 
 function resultWords({ result }) {
-  if (!result || !result.version) return [result?.refused ? `▲ refused a plan: ${result.refused}` : "–", Boolean(result?.refused)];
+  if (!result || !result.version) return [result?.refused ? t("fleet.refused_a_plan", { why: result.refused }) : "–", Boolean(result?.refused)];
   const shape = { committed: "✓ ", failed: "▲ " }[result.outcome] ?? "";
   const words = [`${shape}${result.version} ${result.outcome}`, result.why].filter(Boolean).join(": ");
-  return [result.refused ? `${words}. Refused a plan: ${result.refused}` : words, result.outcome === "failed" || Boolean(result.refused)];
+  return [result.refused ? t("fleet.and_refused_a_plan", { result: words, why: result.refused }) : words, result.outcome === "failed" || Boolean(result.refused)];
 }
 
 function cells(one) {
   const shape = one.well ? "✓" : "▲";
   const notices = one.notices ? [`▲ ${one.notices}`, true] : ["0", false];
-  const ring = one.in_fleet === false && one.state !== "revoked" ? ["▲ not in the fleet", true] : [one.ring || "–", false];
+  const ring = one.in_fleet === false && one.state !== "revoked" ? [t("fleet.not_in_the_fleet"), true] : [one.ring || "–", false];
   return [
-    [one.gateway, false], [`${shape} ${one.health}`, !one.well], [isNumber(one.age_s) ? age(one.age_s + silence()) : "never", false],
+    [one.gateway, false], [`${shape} ${one.health}`, !one.well], [isNumber(one.age_s) ? age(one.age_s + silence()) : t("fleet.never"), false],
     [one.version || "–", false], notices, clockWords(one), certificateWords(one),
     [isNumber(one.outbox) ? String(one.outbox) : "–", false], diskWords(one), ring, resultWords(one),
   ];
@@ -69,7 +74,9 @@ function showRollOut(rollOut) {
   say($("roll-out-words"), `${rollOut.state === "stopped" ? "▲ " : ""}${rollOut.kind} ${rollOut.version}: ${rollOut.state}. ${rollOut.why}`);
   keep($("rings"), rollOut.rings, () => make("li"), (item, name, i) => {
     const now = i + 1 === rollOut.open && rollOut.state !== "done";
-    say(item, `${i + 1}. ${name}${i + 1 < rollOut.open || rollOut.state === "done" ? " ✓" : now ? " (now)" : ""}`);
+    const ring = `${i + 1}. ${name}`;
+    const done = i + 1 < rollOut.open || rollOut.state === "done";
+    say(item, done ? `${ring} ✓` : now ? t("fleet.ring_now", { ring }) : ring);
     mark(item, now ? "now" : "");
   });
 }
@@ -80,9 +87,9 @@ follow("?view=fleet", ({ fleet }) => {
   $("gateways").hidden = gateways.length === 0;
   $("empty").hidden = gateways.length > 0;
   const well = gateways.filter((one) => one.well).length;
-  say($("counts"), gateways.length ? `${well} of ${gateways.length} well` : "");
+  say($("counts"), gateways.length ? t("fleet.well_of", { well, n: gateways.length }) : "");
   showRollOut(roll_out);
-  const waiting = invited.length ? ` Invited and not here yet: ${invited.join(", ")}.` : "";
-  const words = desk === null ? "This dashboard does not hear a fleet's desk: 'dashboard.fleet' is off." : desk ? "" : "The fleet's desk has not been heard yet.";
+  const waiting = invited.length ? ` ${t("fleet.invited", { names: invited.join(", ") })}` : "";
+  const words = desk === null ? t("fleet.does_not_hear_desk") : desk ? "" : t("fleet.desk_not_heard");
   say($("remark"), `${words}${waiting}`);
 });

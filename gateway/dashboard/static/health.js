@@ -1,6 +1,7 @@
 // How devices and gateway are, as a person says it. Only what the status tells is said; what it does not is left out.
 
-import { LOW_BATTERY, duration, number } from "./words.js";
+import { t } from "./texts.js";
+import { LOW_BATTERY, duration, number, whole } from "./words.js";
 
 const LATE_STORED_S = 60; // numbers reach the store within seconds: this long means that something between is down
 const MOST_NAMED = 4; // sensors in one sentence
@@ -8,54 +9,54 @@ const GB = 1e9;
 
 const well = (text) => ({ well: true, text });
 const trouble = (text, advice = "") => ({ well: false, text, advice });
-const count = (n, what) => `${n.toLocaleString("en-GB")} ${what}${n === 1 ? "" : "s"}`;
 const total = (counts) => Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);
 
 function named(devices, words = ({ id }) => id) {
   const shown = devices.slice(0, MOST_NAMED).map(words).join(", ");
-  return devices.length > MOST_NAMED ? `${shown} and ${devices.length - MOST_NAMED} more` : shown;
+  return devices.length > MOST_NAMED ? t("health.and_more", { shown, left: devices.length - MOST_NAMED }) : shown;
 }
 
 function sensors(devices) {
-  if (!devices.length) return [well("No sensor is worn.")];
+  if (!devices.length) return [well(t("common.no_sensor_is_worn"))];
   const quiet = devices.filter(({ state }) => state !== "streaming");
-  if (!quiet.length) return [well(devices.length === 1 ? "The one sensor that is worn is sending." : `All ${devices.length} worn sensors are sending.`)];
-  return [trouble(`${quiet.length} of ${count(devices.length, "worn sensor")} ${quiet.length === 1 ? "is" : "are"} not sending: ${named(quiet)}.`, "What to do stands beside each, below.")];
+  if (!quiet.length) return [well(t("health.all_worn_sensors_are_sending", { n: devices.length }))];
+  const of = t("health.worn_sensors", { n: devices.length });
+  return [trouble(t("health.of_are_not_sending", { n: quiet.length, of, which: named(quiet) }), t("health.what_do_stands_beside_each"))];
 }
 
 function batteries(devices) {
   const told = devices.filter(({ battery }) => typeof battery === "number");
   const low = told.filter(({ battery }) => battery < LOW_BATTERY);
-  if (low.length) return [trouble(`${count(low.length, "sensor")} will not last: ${named(low, ({ id, battery }) => `${id} (${Math.round(battery)} %)`)}.`, "Put charged ones on instead.")];
+  if (low.length) return [trouble(t("health.sensors_will_not_last", { n: low.length, which: named(low, ({ id, battery }) => `${id} (${Math.round(battery)} %)`) }), t("health.put_charged_ones_instead"))];
   if (!told.length) return [];
   const lowest = Math.round(Math.min(...told.map(({ battery }) => battery)));
-  return [well(told.length === 1 ? `Its battery is at ${lowest} %.` : `The lowest of ${told.length} batteries is at ${lowest} %.`)];
+  return [well(t("health.lowest_batteries_at", { n: told.length, lowest }))];
 }
 
 function stored(outbox) {
   if (!outbox) return [];
   const lost = total(outbox.dropped);
-  const gone = lost ? [trouble(`${count(lost, "number")} could not be kept: there was no room.`, "The history names each gap.")] : [];
+  const gone = lost ? [trouble(t("health.numbers_could_not_be_kept", { n: lost, count: whole(lost) }), t("health.history_names_each_gap"))] : [];
   const late = (outbox.oldest_s ?? 0) > LATE_STORED_S;
-  if (!late) return [...gone, well("Every number reaches the store within seconds.")];
-  return [...gone, trouble(`Nothing was stored for ${duration(outbox.oldest_s)}: ${count(outbox.depth, "number")} wait on the gateway's disk.`, "They are sent by themselves when broker and historian answer again.")];
+  if (!late) return [...gone, well(t("health.every_number_reaches_store_within"))];
+  return [...gone, trouble(t("health.nothing_was_stored_for_numbers", { n: outbox.depth, time: duration(outbox.oldest_s), count: whole(outbox.depth) }), t("health.they_are_sent_by_themselves"))];
 }
 
 function machine({ publisher, clock, disk, recorder }) {
   const said = [];
-  if (publisher && !publisher.connected) said.push(trouble("The gateway does not reach its broker.", "Look at the network and the broker's machine."));
-  if (clock && !clock.synchronised) said.push(trouble("The gateway's clock is not set by a time server.", "Times may be wrong; the order of things is not."));
+  if (publisher && !publisher.connected) said.push(trouble(t("health.gateway_does_not_reach_its"), t("health.look_at_network_brokers_machine")));
+  if (clock && !clock.synchronised) said.push(trouble(t("health.gateways_clock_not_set_by"), t("health.times_may_be_wrong_order")));
   if (typeof disk?.free_bytes === "number") {
-    const room = `${number(disk.free_bytes / GB, 1)} GB are free on the gateway's disk`;
-    said.push(disk.free_bytes < (disk.keep_free ?? 0) ? trouble(`Only ${room}.`, "Make room, or recording and storing stop.") : well(`${room}.`));
+    const room = number(disk.free_bytes / GB, 1);
+    said.push(disk.free_bytes < (disk.keep_free ?? 0) ? trouble(t("health.only_gb_are_free_gateways", { room }), t("health.make_room_or_recording_storing")) : well(t("health.gb_are_free_gateways_disk", { room })));
   }
-  if (recorder?.file && !recorder.recording) said.push(trouble("The recording has stopped.", "Numbers are measured and stored all the same."));
+  if (recorder?.file && !recorder.recording) said.push(trouble(t("health.the_recording_has_stopped"), t("health.numbers_are_measured_stored_all")));
   return said;
 }
 
 // Sentences of a status, what is wrong first; each says whether it is well.
 export function health(state) {
-  if (state.gateway_state !== "online") return [trouble("The gateway is not heard: what stands below is old.", "Look whether it has power and network.")];
+  if (state.gateway_state !== "online") return [trouble(t("health.gateway_not_heard_what_stands"), t("health.look_whether_has_power_network"))];
   const devices = (state.devices ?? []).filter(({ slot }) => slot);
   const said = [...sensors(devices), ...batteries(devices), ...stored(state.outbox), ...machine(state)];
   return [...said.filter((one) => !one.well), ...said.filter((one) => one.well)];

@@ -3,21 +3,22 @@
 import { PERCENT, Plot, SIDES, capital } from "./cycle.js";
 import { $, keep, make, say } from "./dom.js";
 import { cell, updateCell } from "./newest.js";
-import { STALE_S, duration, number } from "./words.js";
+import { t } from "./texts.js";
+import { STALE_S, duration, number, reasonWords, sideWords } from "./words.js";
 
 const JOINTS = {
-  hip: { title: "Hip flexion", segments: ["lower_back", "thigh"], usual: [-20, 50], metrics: ["hip_rom", "hip_flexion_angle"] },
-  knee: { title: "Knee flexion", segments: ["thigh", "shank"], usual: [-10, 80], metrics: ["knee_rom", "knee_peak_swing", "knee_flexion_angle"] },
-  ankle: { title: "Ankle dorsiflexion", segments: ["shank", "foot"], usual: [-40, 30], metrics: ["ankle_rom", "ankle_dorsiflexion_angle"] },
+  hip: { word: t("joints.hip"), title: t("joints.hip_flexion"), segments: ["lower_back", "thigh"], usual: [-20, 50], metrics: ["hip_rom", "hip_flexion_angle"] },
+  knee: { word: t("joints.knee"), title: t("joints.knee_flexion"), segments: ["thigh", "shank"], usual: [-10, 80], metrics: ["knee_rom", "knee_peak_swing", "knee_flexion_angle"] },
+  ankle: { word: t("joints.ankle"), title: t("joints.ankle_dorsiflexion"), segments: ["shank", "foot"], usual: [-40, 30], metrics: ["ankle_rom", "ankle_dorsiflexion_angle"] },
 };
 const STEP_DEG = 10; // the scale grows by so much, so that it changes rarely
 
 // What one can do about angles that are not sure yet.
 const ADVICE = {
-  "axis not known from walking yet": "not calibrated yet: some strides straight ahead are needed",
-  "no standing pose before walking": "not calibrated: have the patient stand still and upright for two seconds",
-  "axes of the segments disagree": "not calibrated: the sensors disagree about the direction; check the straps, then some strides straight ahead",
-  "calibrated within this stride": "being calibrated",
+  ["axis not known from walking yet"]: t("joints.not_calibrated_yet_some_strides"),
+  ["no standing pose before walking"]: t("joints.not_calibrated_have_patient_stand"),
+  ["axes of the segments disagree"]: t("joints.not_calibrated_sensors_disagree_about"),
+  ["calibrated within this stride"]: t("joints.being_calibrated"),
 };
 
 export class Joints {
@@ -25,8 +26,8 @@ export class Joints {
     this.catalogue = catalogue;
     this.key = "";
     const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
-    $("joint-values").append(head(["Last stride", "Left", "Right"]), make("tbody"));
-    $("joint-table").append(head(["Joint", "Cycle", "Left mean", "SD", "Right mean", "SD"]), make("tbody"));
+    $("joint-values").append(head([t("common.last_stride"), t("common.left"), t("common.right")]), make("tbody"));
+    $("joint-table").append(head([t("common.joint"), t("joints.cycle"), t("joints.left_mean"), t("joints.sd"), t("joints.right_mean"), t("joints.sd")]), make("tbody"));
   }
 
   // The joints whose two segments both have a device, by side; steps are seen by the foot or the shank.
@@ -45,7 +46,7 @@ export class Joints {
       [joint, new Plot($("joint-plots"), { title, usual, unit: "°", step: STEP_DEG })]));
     const newest = Math.max(...cycles.map((curve) => curve.end_us / 1e6));
     const since = now - newest;
-    say($("joints-age"), Number.isFinite(since) && since > 2 * STALE_S ? `last stride ${duration(since)} ago` : "");
+    say($("joints-age"), Number.isFinite(since) && since > 2 * STALE_S ? t("common.last_stride_ago", { since: duration(since) }) : "");
     this.#showValues(values, worn, now);
     const key = JSON.stringify([worn, cycles]);
     if (key === this.key) return;
@@ -61,10 +62,10 @@ export class Joints {
   #hint(cycles) {
     const about = new Map();
     for (const { joint, side, reason } of cycles) {
-      if (reason) about.set(reason, [...(about.get(reason) ?? []), `${side} ${joint}`]);
+      if (reason) about.set(reason, [...(about.get(reason) ?? []), `${sideWords(side)} ${JOINTS[joint]?.word ?? joint}`]);
     }
-    const doubts = [...about].map(([reason, joints]) => `${joints.join(", ")}: ${ADVICE[reason] ?? reason}.`);
-    if (!cycles.length) doubts.push("No strides yet. To calibrate: stand still and upright for two seconds, then walk straight ahead.");
+    const doubts = [...about].map(([reason, joints]) => `${joints.join(", ")}: ${ADVICE[reason] ?? reasonWords(reason)}.`);
+    if (!cycles.length) doubts.push(t("joints.no_strides_yet_calibrate_stand"));
     say($("joints-hint"), doubts.map(capital).join(" "));
   }
 

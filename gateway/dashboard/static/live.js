@@ -4,13 +4,15 @@ import { $, ROOT, say, speak } from "./dom.js";
 import { Link } from "./link.js";
 import { leaveIfOver } from "./session.js";
 import { isUnderstood } from "./shape.js";
+import { LANGUAGE, all, t } from "./texts.js";
 import { STALE_S, clock, duration } from "./words.js";
 
 const LOST_S = 3; // the server speaks twice a second: this long without a word is no delay
+const doubtOf = all("doubts");
 const RETRY_MS = 2000;
 const ANSWER_MS = 8000;
 const UNAUTHORISED = 401;
-const STATES = { online: "online", offline: "offline", silent: "silent", unknown: "not heard yet", "no status": "without status" };
+const STATES = { online: t("live.online"), offline: t("live.offline"), silent: t("common.silent"), unknown: t("live.not_heard_yet"), ["no status"]: t("live.without_status") };
 
 let state = null;
 let received = null;
@@ -58,28 +60,36 @@ export function follow(query, show) {
   addEventListener("pageshow", refresh);
 }
 
+// What the server doubts comes as the key of a sentence, and what stands in it.
+function doubts() {
+  return (state.doubt_keys ?? []).map(({ key, values, gateway }) => {
+    const doubt = doubtOf(key, values);
+    return gateway ? doubtOf("of_gateway", { gateway, doubt }) : doubt;
+  });
+}
+
 const text = (value) => typeof value === "string";
 
 function trouble() {
   const quiet = since(received ?? started);
-  if (quiet > LOST_S) return [refusal || `No connection to the dashboard for ${duration(quiet)}: what you see is old.`];
+  if (quiet > LOST_S) return [refusal || t("live.no_connection_dashboard_for_what", { quiet: duration(quiet) })];
   if (!state) return [];
-  if (!state.broker) return ["The dashboard has lost the message broker: what you see is old."];
-  if (state.gateway_state === "offline") return ["The gateway is offline: no live data.", ...state.doubts];
-  if (state.doubts.length) return state.doubts;
+  if (!state.broker) return [t("live.dashboard_has_lost_message_broker")];
+  if (state.gateway_state === "offline") return [t("live.gateway_offline_no_live_data"), ...doubts()];
+  if (state.doubts.length) return doubts();
   if (state.gateway_state === "silent") {
-    return [`The gateway has not been heard for ${duration(state.gateway_age_s + elapsed())}: what you see is old.`];
+    return [t("live.gateway_has_not_been_heard", { duration: duration(state.gateway_age_s + elapsed()) })];
   }
   if (state.gateway_state === "no status") {
-    return ["Numbers arrive, but not the gateway's status: devices, batteries and notices are missing or old."];
+    return [t("live.numbers_arrive_but_not_gateways")];
   }
   return [];
 }
 
 function gatewayWords() {
   const { gateways = [], gateway, gateway_state: said } = state;
-  if (gateways.length > 1) return `${gateways.length} gateways, ${gateways.filter((one) => one.state === "online").length} online`;
-  return `Gateway ${gateway} ${STATES[said] ?? ""}`.replace("  ", " ");
+  if (gateways.length > 1) return t("live.gateways_online", { length: gateways.length, length2: gateways.filter((one) => one.state === "online").length });
+  return t("live.gateway", { gateway, said: STATES[said] ?? "" }).replace("  ", " ");
 }
 
 function showFrame() {
@@ -90,14 +100,14 @@ function showFrame() {
   say($("clock").querySelector("time"), clock(now()));
   if (!state) return;
   const lost = elapsed() > LOST_S || !state.broker;
-  say($("gateway"), lost ? "Not connected" : gatewayWords());
+  say($("gateway"), lost ? t("live.not_connected") : gatewayWords());
   $("simulated").hidden = !(state.simulated || state.slot?.simulated || state.slots?.some((slot) => slot.simulated));
 }
 
 let spokenStale = false;
 export function speakStale(label, seconds) {
   const stale = seconds === null || seconds > STALE_S;
-  if (stale !== spokenStale) speak(stale ? `${label}: no data` : `${label}: data again`);
+  if (stale !== spokenStale) speak(stale ? t("live.no_data", { label }) : t("live.data_again", { label }));
   spokenStale = stale;
 }
 
@@ -113,9 +123,9 @@ export async function ask(path) {
 
 export async function loadCatalogue() {
   for (;;) {
-    const catalogue = await ask("api/catalogue");
+    const catalogue = await ask(`api/catalogue?language=${LANGUAGE}`);
     if (catalogue) return catalogue;
-    say($("banner"), "No connection to the dashboard yet.");
+    say($("banner"), t("live.no_connection_dashboard_yet"));
     $("banner").hidden = false;
     await leaveIfOver();
     await new Promise((done) => { setTimeout(done, RETRY_MS); });

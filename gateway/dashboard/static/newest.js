@@ -1,15 +1,16 @@
 // Every number there is of a patient: the newest of each metric, left, right and of both, with its doubt.
 
 import { $, keep, make, mark, say } from "./dom.js";
-import { group, number, reading } from "./words.js";
+import { t } from "./texts.js";
+import { group, number, reading, reasonWords } from "./words.js";
 
 const COLUMNS = [["left"], ["right"], ["both", "none"]];
 
 // A value in one cell: ≈ stands before what is not sure, and the reason behind it for who points at it.
 export function cell(metric, shown, now) {
-  if (!shown || shown.value === null) return { text: "–", title: shown?.reason ?? "", old: false };
+  if (!shown || shown.value === null) return { text: "–", title: reasonWords(shown?.reason), old: false };
   const sure = shown.quality === "ok" ? "" : "≈ ";
-  return { text: `${sure}${number(shown.value, metric.digits)}`, title: shown.reason, old: reading(metric, shown, now).old };
+  return { text: `${sure}${number(shown.value, metric.digits)}`, title: reasonWords(shown.reason), old: reading(metric, shown, now).old };
 }
 
 export function updateCell(node, className, { text, title, old }) {
@@ -21,7 +22,7 @@ export function updateCell(node, className, { text, title, old }) {
 export class Newest {
   constructor(catalogue) {
     this.metrics = Object.values(catalogue).filter(({ kind }) => kind !== "event" && kind !== "test");
-    const head = ["Metric", "Left", "Right", "Both", "Unit"].map((text) => make("th", { scope: "col", textContent: text }));
+    const head = [t("newest.metric"), t("common.left"), t("common.right"), t("common.both"), t("common.unit")].map((text) => make("th", { scope: "col", textContent: text }));
     $("newest-table").append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
   }
 

@@ -1,9 +1,10 @@
 // Answers to notices: seen, quiet for a while, loud again. What each asks, and what it means before it is given.
 
 import { send } from "./change.js";
-import { at } from "./notices.js";
+import { at, kindWords, textOf } from "./notices.js";
+import { t } from "./texts.js";
 
-const WHY = { name: "why", label: "Why, or what was done", maxlength: 200, wide: true, hint: "No names." };
+const WHY = { name: "why", label: t("notice_answers.why_or_what_was_done"), maxlength: 200, wide: true, hint: t("common.no_names") };
 const MINUTES = [15, 30, 60, 120, 240];
 const note = (text) => ({ text, stops: false });
 const stop = (text) => ({ text, stops: true });
@@ -14,34 +15,34 @@ const idOf = ({ id, gateway }) => (gateway ? id.slice(gateway.length + 1) : id);
 // `standing(id)` tells the notice as it is now; `own` names the gateway where the page shows one alone.
 export function acknowledge(notice, standing, own) {
   return {
-    title: `Seen: ${notice.text}`, action: "Acknowledge", fields: [WHY],
+    title: t("notice_answers.seen", { notice: textOf(notice) }), action: t("notice_answers.acknowledge"), fields: [WHY],
     means: () => {
       const now = standing(notice.id);
-      if (!now) return [stop("This notice does not stand any more.")];
-      if (now.acknowledged) return [stop(`${now.acknowledged.by} has acknowledged it at ${at(now.acknowledged.at_us)}.`)];
-      return [note("It stands until what it says is over, quieter, with your name. Nothing is switched off.")];
+      if (!now) return [stop(t("notice_answers.this_notice_does_not_stand"))];
+      if (now.acknowledged) return [stop(t("notice_answers.has_acknowledged_it_at", { by: now.acknowledged.by, at: at(now.acknowledged.at_us) }))];
+      return [note(t("notice_answers.stands_until_what_says_over"))];
     },
     send: (values, key) => send("api/notices/acknowledge", notice.gateway ?? own, { ...values, notice: idOf(notice), since_us: notice.since_us }, key),
-    said: () => `Acknowledged: ${notice.text}.`,
+    said: () => t("notice_answers.acknowledged", { notice: textOf(notice) }),
   };
 }
 
 export function pause(notice, label, own) {
   return {
-    title: `Pause “${notice.code.replaceAll("-", " ")}” of ${label}`, action: "Pause",
-    fields: [{ name: "minutes", label: "For", value: "30", options: MINUTES.map((value) => ({ value, text: `${value} minutes` })) }, WHY],
-    means: () => [note(`Until then such notices of ${label} are quieter for everybody. They are still kept, and those that stand when it is over are as before.`)],
+    title: t("notice_answers.pause_of", { kind: kindWords(notice.code), label }), action: t("common.pause_2"),
+    fields: [{ name: "minutes", label: t("notice_answers.for"), value: "30", options: MINUTES.map((value) => ({ value, text: t("notice_answers.minutes", { value }) })) }, WHY],
+    means: () => [note(t("notice_answers.until_then_such_notices_are", { label }))],
     send: ({ minutes, ...values }, key) =>
       send("api/notices/pause", notice.gateway ?? own, { ...values, bed: notice.slot, code: notice.code, minutes: Number(minutes) }, key),
-    said: ({ minutes }) => `Paused for ${minutes} minutes: ${notice.code.replaceAll("-", " ")} of ${label}.`,
+    said: ({ minutes }) => t("notice_answers.paused_for_minutes_of", { minutes, kind: kindWords(notice.code), label }),
   };
 }
 
 export function resume(paused, label, own) {
   return {
-    title: `End the pause of ${label}`, action: "End the pause",
-    means: () => [note("Notices that stand there are as loud as before, for everybody.")],
+    title: t("notice_answers.end_the_pause_of", { label }), action: t("notice_answers.end_the_pause"),
+    means: () => [note(t("notice_answers.notices_that_stand_there_are"))],
     send: (_values, key) => send("api/notices/resume", paused.gateway ?? own, { bed: paused.bed, code: paused.code }, key),
-    said: () => `Notices of ${label} are not paused any more.`,
+    said: () => t("notice_answers.notices_are_not_paused_any", { label }),
   };
 }

@@ -2,13 +2,28 @@
 // somebody has seen, or what is paused, stands below the rest, quieter, with the name of whoever said so.
 
 import { keep, make, mark, say, speak } from "./dom.js";
+import { LANGUAGE, all, has, t } from "./texts.js";
 import { clock } from "./words.js";
 
-const PRIORITIES = { medium: ["▲", "Medium"], low: ["◆", "Low"] };
+const PRIORITIES = { medium: ["▲", t("notices.medium")], low: ["◆", t("notices.low")] };
 const LISTED = 4; // in a strip: more would push the beds off the page
 
 export const priority = (notice) => PRIORITIES[notice.priority] ?? PRIORITIES.low;
 export const isQuiet = (notice) => Boolean(notice.acknowledged || notice.paused);
+// A kind of notice, what one says and what to do. In English it is as the gateway tells it; so is in every language what
+// has words of its own, such as an error of a device.
+const [kinds, says, advices] = [all("notice_kinds"), all("notice_says"), all("notice_advice")];
+const named = (code) => code.replaceAll("-", "_");
+export const kindWords = (code) => (has(`notice_kinds.${named(code)}`) ? kinds(named(code)) : code.replaceAll("-", " "));
+const isSaid = ({ said }) => Boolean(said) && has(`notice_says.${said.key}`);
+
+export function textOf(notice) {
+  if (!isSaid(notice)) return notice.text;
+  const words = says(notice.said.key, notice.said.values);
+  return notice.gateway ? `${notice.gateway}: ${words}` : words;
+}
+
+const adviceOf = (notice) => (has(`notice_advice.${named(notice.code)}`) && !notice.said?.own_advice ? advices(named(notice.code)) : notice.advice);
 export const at = (us) => clock(us / 1e6, false);
 
 function makeNotice() {
@@ -19,8 +34,9 @@ function makeNotice() {
 }
 
 export function answerWords({ acknowledged, paused }) {
-  if (acknowledged) return `Seen by ${acknowledged.by} at ${at(acknowledged.at_us)}${acknowledged.why ? `: ${acknowledged.why}` : ""}.`;
-  return paused ? `Paused by ${paused.by} until ${at(paused.until_us)}${paused.why ? `: ${paused.why}` : ""}.` : "";
+  if (acknowledged) return acknowledged.why ? t("notices.seen_by_at", { by: acknowledged.by, at: at(acknowledged.at_us), why: acknowledged.why }) : t("notices.seen_by_at_2", { by: acknowledged.by, at: at(acknowledged.at_us) });
+  if (!paused) return "";
+  return paused.why ? t("notices.paused_by_until", { by: paused.by, at: at(paused.until_us), why: paused.why }) : t("notices.paused_by_until_2", { by: paused.by, at: at(paused.until_us) });
 }
 
 const button = () => make("button", { type: "button" });
@@ -38,8 +54,9 @@ function updateNotice(item, notice, answers) {
   const [tag, words, offered] = item.children;
   say(tag.children[0], quiet ? "✓" : shape);
   say(tag.children[1], word);
-  say(words.children[0], `${notice.text}.`);
-  say(words.children[1], quiet ? "" : notice.advice);
+  say(words.children[0], `${textOf(notice)}.`);
+  words.children[0].lang = LANGUAGE === "en" || isSaid(notice) ? "" : "en"; // the gateway's own words
+  say(words.children[1], quiet ? "" : adviceOf(notice));
   say(words.children[2], answerWords(notice));
   keep(offered, answers(notice), button, updateButton);
 }
@@ -53,9 +70,9 @@ export function showNotices(section, notices, most = LISTED, answers = () => [])
   const left = notices.length - most;
   const more = section.querySelector(".more");
   more.hidden = left <= 0;
-  say(more, left > 0 ? `And ${left} more on the Devices page.` : "");
+  say(more, left > 0 ? t("notices.more_devices_page", { left }) : "");
   const fresh = known && notices.find((notice) => !known.has(notice.id) && !isQuiet(notice));
-  if (fresh) speak(`Notice, ${priority(fresh)[1].toLowerCase()} priority: ${fresh.text}`, { notice: true });
+  if (fresh) speak(t("notices.notice_priority", { priority: priority(fresh)[1].toLowerCase(), fresh: textOf(fresh) }), { notice: true });
   known = new Set(notices.map((notice) => notice.id));
 }
 
@@ -63,7 +80,7 @@ export function showNotices(section, notices, most = LISTED, answers = () => [])
 export function inOneLine(notices) {
   if (!notices.length) return ["", "", false];
   const loud = notices.filter((notice) => !isQuiet(notice));
-  if (!loud.length) return ["✓", notices.length === 1 ? `${notices[0].text}. ${answerWords(notices[0])}` : `${notices.length} notices, seen or paused`, true];
+  if (!loud.length) return ["✓", notices.length === 1 ? `${textOf(notices[0])}. ${answerWords(notices[0])}` : t("notices.notices_seen_or_paused", { n: notices.length }), true];
   const [shape, word] = priority(loud[0]);
-  return [shape, loud.length === 1 ? `${word}: ${loud[0].text}` : `${loud.length} notices`, false];
+  return [shape, loud.length === 1 ? `${word}: ${textOf(loud[0])}` : t("notices.notices", { n: loud.length }), false];
 }

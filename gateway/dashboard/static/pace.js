@@ -1,5 +1,7 @@
 // How soon a movement is on the screen, and how often the screen is painted: measured here, on the frame that showed it.
 
+import { t } from "./texts.js";
+
 const KEPT = 600; // values: half a minute at twenty a second
 const SECOND_MS = 1000;
 
@@ -24,10 +26,10 @@ export class Pace {
 
   rows() {
     const sorted = [...this.delays].sort((a, b) => a - b);
-    const ms = (share) => (sorted.length ? `${Math.round(quantile(sorted, share) * 1000)} ms` : "not measured yet");
+    const ms = (share) => (sorted.length ? `${Math.round(quantile(sorted, share) * 1000)} ms` : t("pace.not_measured_yet"));
     return [
-      ["Half of the values within", ms(0.5)], ["95 % within", ms(0.95)], ["Values measured", String(sorted.length)],
-      ["Frames in the last second", String(this.frames.length)],
+      [t("pace.half_values_within"), ms(0.5)], [t("pace.n95_within"), ms(0.95)], [t("pace.values_measured"), String(sorted.length)],
+      [t("pace.frames_last_second"), String(this.frames.length)],
     ];
   }
 }

@@ -11,6 +11,7 @@ import { mayChange } from "./rights.js";
 import { Strides } from "./strides.js";
 import { Strip } from "./strip.js";
 import { Tests } from "./tests.js";
+import { t } from "./texts.js";
 import { Trend } from "./trend.js";
 import { Wearer } from "./wearer.js";
 import { ACTIVITY, STALE_S, duration, long, reading, signal } from "./words.js";
@@ -19,7 +20,7 @@ const SPEAK_MS = 15000;
 const WORST = ["invalid", "degraded", "ok"];
 
 const slot = decodeURIComponent(location.pathname.split("/").pop());
-const bed = GATEWAY ? `${slot} of ${GATEWAY}` : slot; // another gateway may have one of the same name
+const bed = GATEWAY ? t("patient.of", { slot, gateway: GATEWAY }) : slot; // another gateway may have one of the same name
 const catalogue = await loadCatalogue();
 const strip = new Strip($("lanes"));
 const strides = new Strides();
@@ -71,7 +72,7 @@ function strideTime(values) {
 
 function symmetryWords(shown, text) {
   if (!shown || shown.value === null || Number(text.replace("−", "-")) === 0) return "";
-  return shown.value > 0 ? "right steps take longer" : "left steps take longer";
+  return shown.value > 0 ? t("patient.right_steps_take_longer") : t("patient.left_steps_take_longer");
 }
 
 function cards(values) {
@@ -88,7 +89,7 @@ function cards(values) {
   ];
 }
 
-const SHORT_TITLES = { symmetry_index: "Step symmetry", symmetry_ratio: "Step symmetry" };
+const SHORT_TITLES = { symmetry_index: t("patient.step_symmetry"), symmetry_ratio: t("patient.step_symmetry") };
 
 function makeCard() {
   return make("article", { className: "number-card" }, make("h2"),
@@ -113,7 +114,7 @@ function speakNumbers(shown) {
   spokeAt = performance.now();
   const said = shown.filter(([id]) => ["cadence", "heart_rate", "spo2"].includes(id)).map(([id, value]) => {
     const { text, old, unit } = reading(catalogue[id], value, now());
-    return value ? `${catalogue[id].title} ${old ? "no data" : `${text} ${unit}`}` : "";
+    return value ? `${catalogue[id].title} ${old ? t("patient.no_data") : `${text} ${unit}`}` : "";
   }).filter(Boolean);
   if (said.length) speak(said.join(", "));
 }
@@ -131,7 +132,7 @@ function sampled(device) {
 function groups() {
   const able = devices.filter(sampled);
   const pairs = ["foot", "shank", "thigh"].map((part) => ({
-    id: part, title: `Both ${{ foot: "feet", shank: "shanks", thigh: "thighs" }[part]}`,
+    id: part, title: { foot: t("patient.both_feet"), shank: t("patient.both_shanks"), thigh: t("patient.both_thighs") }[part],
     devices: ["left", "right"].map((name) => able.find((device) => device.placement === `${name}_${part}`)),
   })).filter((pair) => pair.devices.every(Boolean));
   const title = (device) => (!device.placement ? device.id
@@ -165,7 +166,7 @@ function showStrip() {
   const channel = $("signal").value;
   const wanted = group && channel ? group.devices.map((device) => ({ device, stream: sampled(device)[0], channel })) : [];
   strip.show(wanted);
-  say($("strip-note"), wanted.length ? "" : "No sensor of this bed sends movement.");
+  say($("strip-note"), wanted.length ? "" : t("patient.no_sensor_this_bed_sends"));
   for (const id of ["sensor", "signal", "freeze"]) $(id).disabled = wanted.length === 0;
 }
 
@@ -183,7 +184,7 @@ $("signal").addEventListener("change", showStrip);
 function freeze(on) {
   strip.frozen = on;
   $("freeze").setAttribute("aria-pressed", String(on));
-  say($("freeze"), on ? "Frozen: go on" : "Freeze");
+  say($("freeze"), on ? t("patient.frozen_go_on") : t("patient.freeze"));
 }
 
 $("freeze").addEventListener("click", () => freeze(!strip.frozen));
@@ -197,11 +198,11 @@ function show({ slot: patient }) {
   $("sheet").hidden = !known;
   say($("label"), patient.label);
   wearer.take(patient, now());
-  say($("subject"), [patient.subject || (patient.known ? "nobody" : ""), patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
-  document.title = `${patient.label} · rehab-gateway`;
+  say($("subject"), [patient.subject || (patient.known ? t("common.nobody") : ""), patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
+  document.title = t("patient.rehab_gateway", { label: patient.label });
   const nobody = patient.known && !patient.subject && !patient.session;
-  say($("empty"), nobody ? `Nobody is in ${patient.label}.` : patient.known ? `${patient.label} has no sensors that send anything yet.`
-    : `Nothing is known of ${patient.label}: the gateway has no such bed, or has not spoken yet.`);
+  say($("empty"), nobody ? t("patient.nobody_is_in", { label: patient.label }) : patient.known ? t("patient.has_no_sensors_that_send", { label: patient.label })
+    : t("patient.nothing_known_gateway_has_no", { label: patient.label }));
   const seconds = patient.age_s === null ? null : patient.age_s + silence();
   const [name, shape, word] = seconds !== null && seconds <= STALE_S ? ACTIVITY[patient.activity] ?? ACTIVITY[""] : ACTIVITY[""];
   mark($("activity"), `activity ${name}`);
@@ -216,7 +217,7 @@ function show({ slot: patient }) {
   strides.show(patient.strides);
   const latest = Math.max(...Object.values(patient.strides).flat().map((stride) => stride.end_us / 1e6));
   const since = now() - latest;
-  say($("strides-age"), Number.isFinite(since) && since > STALE_S ? `last one ${duration(since)} ago` : "");
+  say($("strides-age"), Number.isFinite(since) && since > STALE_S ? t("patient.last_one_ago", { since: duration(since) }) : "");
   joints.show(patient, now());
   exoskeleton.show(patient.values, now());
   exoskeletonCycles.show(patient, now());

@@ -2,6 +2,7 @@
 
 import { change } from "./change.js";
 import { ask } from "./live.js";
+import { t } from "./texts.js";
 
 const NONE = "none";
 let groups = {};
@@ -11,26 +12,26 @@ export const bandGroups = ask("api/bands").then((found) => { groups = found ?? {
 
 export function planFacts({ bands, sessions_a_week: sessions }) {
   return [
-    ["A change is held against", bands ? groups[bands]?.population ?? `${bands} (no file of it is here)` : "no band chosen"],
-    ["Sessions planned a week", sessions ? String(sessions) : "no number"],
+    [t("plan.change_held_against"), bands ? groups[bands]?.population ?? t("plan.no_file_here", { bands }) : t("plan.no_band_chosen")],
+    [t("plan.sessions_planned_a_week"), sessions ? String(sessions) : t("plan.no_number")],
   ];
 }
 
 export function plan(card) {
   const { id, bands, sessions_a_week: sessions } = card().bed.subject;
   const known = Object.entries(groups).map(([value, { population }]) => ({ value, text: `${value}: ${population}` }));
-  const missing = bands && !groups[bands] ? [{ value: bands, text: `${bands} (no file of it is here)` }] : [];
+  const missing = bands && !groups[bands] ? [{ value: bands, text: t("plan.no_file_here", { bands }) }] : [];
   return {
-    title: `Plan for ${id}`, action: "Plan",
+    title: t("plan.plan_for", { id }), action: t("plan.plan"),
     fields: [
-      { name: "bands", label: "A change is held against", wide: true, value: bands || NONE,
-        hint: "Published figures of a group of patients; each report says which, and where they are from.",
-        options: [{ value: NONE, text: "no band: a change is shown, and not judged" }, ...known, ...missing] },
-      { name: "sessions_a_week", label: "Sessions planned a week", type: "number", min: 0, max: 50, step: 1, inputmode: "numeric", value: sessions,
-        hint: "0: no number is planned." },
+      { name: "bands", label: t("plan.change_held_against"), wide: true, value: bands || NONE,
+        hint: t("plan.published_figures_group_patients_each"),
+        options: [{ value: NONE, text: t("plan.no_band_change_shown_not") }, ...known, ...missing] },
+      { name: "sessions_a_week", label: t("plan.sessions_planned_a_week"), type: "number", min: 0, max: 50, step: 1, inputmode: "numeric", value: sessions,
+        hint: t("plan.n0_no_number_planned") },
     ],
-    means: () => (card().bed?.subject?.id === id ? [] : [{ text: `${id} is not in this bed any more.`, stops: true }]),
+    means: () => (card().bed?.subject?.id === id ? [] : [{ text: t("common.not_this_bed_any_more_2", { id }), stops: true }]),
     send: (values, key) => change("plan", { ...values, subject: id }, key),
-    said: () => `The plan for ${id} was changed.`,
+    said: () => t("plan.plan_for_was_changed", { id }),
   };
 }

@@ -1,18 +1,19 @@
 // What is chosen for somebody: which movement notices are raised of them, and what they are shown of their own movement.
 
 import { change } from "./change.js";
+import { t } from "./texts.js";
 import { long, signal } from "./words.js";
 
 const note = (text) => ({ text, stops: false });
 const stop = (text) => ({ text, stops: true });
 
-const KINDS = { fall_event: "Possible falls", ceiling_exceeded: "Heart rate above the ceiling that was set" };
+const KINDS = { fall_event: t("preferences.possible_falls"), ceiling_exceeded: t("preferences.heart_rate_above_ceiling_that") };
 const METRICS = ["cadence", "walking_speed", "symmetry_index", "step_time", "stride_length", "heart_rate", "spo2"];
 const SIDE_OF = { heart_rate: "none", spo2: "none" };
 
 export function titleOf({ kind, of }, catalogue) {
-  if (kind === "lean") return `Lean of the ${long(of).toLowerCase()}`;
-  if (kind === "turning") return `How fast the ${long(of).toLowerCase()} turns`;
+  if (kind === "lean") return t("preferences.lean_of_the", { place: long(of).toLowerCase() });
+  if (kind === "turning") return t("preferences.how_fast_the_turns", { place: long(of).toLowerCase() });
   if (kind === "joint") return signal(of).replace(/^./, (first) => first.toUpperCase());
   return catalogue[of]?.title ?? of;
 }
@@ -35,22 +36,22 @@ export function chooseFeedback(told, catalogue) {
   const options = choices(told(), catalogue);
   const same = options.find(({ value }) => { const one = JSON.parse(value); return one.kind === chosen.kind && one.of === chosen.of; });
   return {
-    title: `What ${subject} sees`, action: "Show it",
+    title: t("preferences.what_sees", { subject }), action: t("preferences.show_it"),
     fields: [
-      { name: "what", label: "What", required: true, wide: true, value: same?.value, options: [...options, { value: "none", text: "Nothing" }] },
-      { name: "low", label: "Band from", type: "number", step: "any", inputmode: "decimal", value: chosen.low ?? "" },
-      { name: "high", label: "to", type: "number", step: "any", inputmode: "decimal", value: chosen.high ?? "" },
-      { name: "shape", label: "As", value: chosen.shape ?? "bar", options: [{ value: "bar", text: "one bar" }, { value: "number", text: "one number" }] },
+      { name: "what", label: t("common.what"), required: true, wide: true, value: same?.value, options: [...options, { value: "none", text: t("preferences.nothing") }] },
+      { name: "low", label: t("preferences.band_from"), type: "number", step: "any", inputmode: "decimal", value: chosen.low ?? "" },
+      { name: "high", label: t("preferences.to"), type: "number", step: "any", inputmode: "decimal", value: chosen.high ?? "" },
+      { name: "shape", label: t("preferences.as"), value: chosen.shape ?? "bar", options: [{ value: "bar", text: t("preferences.one_bar") }, { value: "number", text: t("preferences.one_number") }] },
     ],
     means: ({ what, low, high }) => {
-      if (told().subject !== subject) return [stop(`${subject} is not in this bed any more.`)];
-      if (what === "none") return [note("The page shows nothing then.")];
-      if (low === undefined || high === undefined) return [stop("A band has two ends.")];
-      return low < high ? [note("You choose the band: the page does not know what is good for anybody.")] : [stop("The band has to end above where it begins.")];
+      if (told().subject !== subject) return [stop(t("common.not_this_bed_any_more", { subject }))];
+      if (what === "none") return [note(t("preferences.page_shows_nothing_then"))];
+      if (low === undefined || high === undefined) return [stop(t("preferences.band_has_two_ends"))];
+      return low < high ? [note(t("preferences.you_choose_band_page_does"))] : [stop(t("preferences.band_has_end_above_where"))];
     },
     send: ({ what, ...values }, key) =>
       change("feedback-choose", what === "none" ? { subject, kind: "none" } : { subject, ...JSON.parse(what), ...values }, key),
-    said: ({ what }) => (what === "none" ? `${subject} is shown nothing.` : `${subject} is shown ${titleOf(JSON.parse(what), catalogue).toLowerCase()}.`),
+    said: ({ what }) => (what === "none" ? t("preferences.is_shown_nothing", { subject }) : t("preferences.is_shown", { subject, what: titleOf(JSON.parse(what), catalogue).toLowerCase() })),
   };
 }
 
@@ -58,13 +59,13 @@ export function chooseFeedback(told, catalogue) {
 export function chooseNotices(card) {
   const { id, notices = [] } = card().bed.subject;
   return {
-    title: `Movement notices of ${id}`, action: "Choose",
+    title: t("preferences.movement_notices_of", { id }), action: t("preferences.choose"),
     fields: Object.entries(KINDS).map(([name, label]) => ({ name, label, wide: true, value: notices.includes(name) ? "on" : "off",
-      options: [{ value: "off", text: "off" }, { value: "on", text: "on" }] })),
+      options: [{ value: "off", text: t("preferences.off") }, { value: "on", text: t("preferences.on") }] })),
     means: () => (card().bed?.subject?.id === id
-      ? [note("They are hints from a sensor: some are wrong, and others are missed. They replace nobody who looks. At most a few an hour are raised.")]
-      : [stop(`${id} is not in this bed any more.`)]),
+      ? [note(t("preferences.they_are_hints_from_sensor"))]
+      : [stop(t("common.not_this_bed_any_more_2", { id }))]),
     send: (values, key) => change("notices-choose", { subject: id, kinds: Object.keys(KINDS).filter((name) => values[name] === "on") }, key),
-    said: () => `Movement notices of ${id} were chosen.`,
+    said: () => t("preferences.movement_notices_were_chosen", { id }),
   };
 }

@@ -1,6 +1,8 @@
 // Who is signed in, the way out, and the sign of life of a person at the screen. Without users there is nothing to do.
 
 import { ROOT, make } from "./dom.js";
+import { t } from "./texts.js";
+import { roleWords } from "./words.js";
 
 const SAY_EVERY_MS = 30_000; // often enough for the shortest lock, seldom enough not to matter
 const ANSWER_MS = 8000;
@@ -25,8 +27,8 @@ async function begin() {
     document.documentElement.dataset.role = session.role ?? "";
     if (!session.user) return;
     const form = make("form", { method: "post", action: address("logout").href, className: "session" },
-      make("span", {}, `${session.user} (${session.role})`),
-      make("button", { type: "submit" }, "Sign out"));
+      make("span", {}, `${session.user} (${roleWords(session.role)})`),
+      make("button", { type: "submit" }, t("session.sign_out")));
     form.addEventListener("submit", () => { leaving = true; });
     document.querySelector(".top").append(form);
     if (session.role !== "viewer") lockable(session);
@@ -41,8 +43,8 @@ function lockable(session) {
   idle = session.idle_s * 1000;
   const form = make("form", { method: "post", action: address("lock").href, className: "lock" },
     make("input", { type: "hidden", name: "next", value: place() }),
-    make("a", { href: address("pin").href }, "PIN"),
-    make("button", { type: "submit" }, "Lock"));
+    make("a", { href: address("pin").href }, t("common.pin")),
+    make("button", { type: "submit" }, t("session.lock")));
   form.addEventListener("submit", () => { leaving = true; });
   document.querySelector(".top").append(form);
   lockLater();

@@ -1,6 +1,8 @@
 // Left and right, stride by stride: left bars stand up, right bars hang down, each stance (full) then swing (light).
 
 import { $, attribute, keep, make, mark, say } from "./dom.js";
+import { t } from "./texts.js";
+import { number, sideWords } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const COUNT = 20;
@@ -18,7 +20,7 @@ function shape(name, attributes) {
 
 const mean = (numbers) => (numbers.length ? numbers.reduce((sum, x) => sum + x, 0) / numbers.length : null);
 const known = (strides, key) => strides.map((stride) => stride[key]).filter((x) => typeof x === "number");
-const seconds = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+const seconds = (value) => (value === null || value === undefined ? "–" : number(value, 2));
 const ratio = (part, whole) => (part === null || !whole ? "–" : `${Math.round((100 * part) / whole)} %`);
 
 function means(strides) {
@@ -34,9 +36,9 @@ export class Strides {
     this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
     $("strides-chart").append(this.svg);
     const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
-    $("means").append(head(["Side", "Stride s", "Step s", "Stance", "Swing"]), make("tbody"));
+    $("means").append(head([t("common.side"), t("strides.stride_s"), t("strides.step_s"), t("strides.stance"), t("strides.swing")]), make("tbody"));
     $("strides-table").querySelector("table").append(
-      head(["No.", "Left stride s", "stance s", "swing s", "Right stride s", "stance s", "swing s"]), make("tbody"));
+      head([t("strides.no"), t("strides.left_stride_s"), t("strides.stance_s"), t("strides.swing_s"), t("strides.right_stride_s"), t("strides.stance_s"), t("strides.swing_s")]), make("tbody"));
   }
 
   show({ left, right }) {
@@ -64,7 +66,7 @@ export class Strides {
       strides.forEach((stride, i) => nodes.push(...this.#bar(side, stride, COUNT - strides.length + i, scale)));
     }
     nodes.push(shape("line", { x1: LEFT, x2: WIDTH, y1: MIDDLE, y2: MIDDLE, class: "axis" }));
-    nodes.push(this.#text(4, MIDDLE - 8, "Left ▲", "side left"), this.#text(4, MIDDLE + 18, "Right ▼", "side right"));
+    nodes.push(this.#text(4, MIDDLE - 8, t("strides.left"), "side left"), this.#text(4, MIDDLE + 18, t("strides.right"), "side right"));
     this.svg.replaceChildren(...nodes);
   }
 
@@ -91,7 +93,7 @@ export class Strides {
   }
 
   #tell(sides) {
-    const rows = [["left", "Left ▲"], ["right", "Right ▼"]].map(([side, name]) => ({ side, name, ...means(sides[side]) }));
+    const rows = [["left", t("strides.left")], ["right", t("strides.right")]].map(([side, name]) => ({ side, name, ...means(sides[side]) }));
     keep($("means").tBodies[0], rows, () => make("tr", {}, make("th", { scope: "row" }), ...[1, 2, 3, 4].map(() => make("td"))),
       (row, { side, name, stride, step, stance, swing }) => {
         mark(row, side);
@@ -99,9 +101,9 @@ export class Strides {
         [name, seconds(stride), seconds(step), ratio(stance, whole), ratio(swing, whole)].forEach((text, i) => say(row.children[i], text));
       });
     const words = rows.map(({ side, n, stride, stance, swing }) => (n
-      ? `${side}: ${n} strides, mean ${seconds(stride)} seconds, stance ${ratio(stance, stance + swing)}`
-      : `${side}: no strides yet`));
-    attribute($("strides-chart"), "aria-label", `Last strides. ${words.join("; ")}.`);
+      ? t("strides.strides_mean_seconds_stance", { n, side: sideWords(side), seconds: seconds(stride), share: ratio(stance, stance + swing) })
+      : t("strides.no_strides_yet", { side: sideWords(side) })));
+    attribute($("strides-chart"), "aria-label", t("strides.last_strides", { lines: words.join("; ") }));
     const count = Math.max(sides.left.length, sides.right.length);
     const cells = Array.from({ length: count }, (_, i) => [sides.left, sides.right].flatMap((strides) => {
       const stride = strides[strides.length - 1 - i];

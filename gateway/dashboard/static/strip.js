@@ -4,6 +4,7 @@ import uPlot from "./vendor/uPlot.esm.js";
 import { ROOT, calm, colour, make, ofGateway, say } from "./dom.js";
 import { now } from "./live.js";
 import { Ring, readFrame } from "./ring.js";
+import { t } from "./texts.js";
 import { duration, long, side, signal, unit } from "./words.js";
 
 const WINDOW_S = 10;
@@ -28,7 +29,7 @@ function roomFor(value) {
   return [1, 1.5, 2, 3, 5, 7.5, 10].map((factor) => factor * step).find((room) => room >= value);
 }
 
-const ago = (seconds) => (seconds < 0.5 ? "now" : `−${Math.round(seconds)} s`);
+const ago = (seconds) => (seconds < 0.5 ? t("common.now_small") : `−${Math.round(seconds)} s`);
 
 class Lane {
   constructor(parent, device, streamName, channel, last, height) {
@@ -77,14 +78,14 @@ class Lane {
       this.plot.setScale("x", { min: from, max: edge });
     });
     const quiet = this.ring.end === null ? 0 : edge - this.ring.end;
-    say(this.said, this.ring.end === null ? "waiting for samples" : quiet > QUIET_S ? `no data for ${duration(quiet)}` : "");
+    say(this.said, this.ring.end === null ? t("strip.waiting_for_samples") : quiet > QUIET_S ? t("strip.no_data_for", { quiet: duration(quiet) }) : "");
   }
 
   summary() {
     const { low, high, missing } = this.ring.extent(this.edge() - WINDOW_S);
-    if (low > high) return `${this.title}: no data in the last 10 seconds.`;
-    const gaps = missing ? ` ${missing} samples missing.` : "";
-    return `${this.title}: between ${low.toFixed(0)} and ${high.toFixed(0)} ${this.unit} in the last 10 seconds.${gaps}`;
+    if (low > high) return t("strip.no_data_last_10_seconds", { title: this.title });
+    const gaps = missing ? ` ${t("strip.samples_missing", { n: missing })}` : "";
+    return t("strip.between_last_10_seconds", { title: this.title, low: low.toFixed(0), high: high.toFixed(0), unit: this.unit, gaps });
   }
 
   #makePlot(last, height) {

@@ -8,14 +8,15 @@ import { mayChange, rights } from "./rights.js";
 import { Prepare } from "./test_prepare.js";
 import { Report } from "./test_report.js";
 import { Result, isOf } from "./test_result.js";
-import { number } from "./words.js";
+import { LANGUAGE, t } from "./texts.js";
+import { number, sessionWords } from "./words.js";
 
 const SAID_MS = 20_000; // so long it stands what was done
 const TICK_MS = 100;
 const OLD_S = 5; // a figure that is older is no more of now
 const RECENT_S = 1800; // the result of a test that was over so long ago is shown at first
 const RETRY_MS = 2000;
-const FIGURES = { steps: "Steps", cadence: "Steps a minute", turns: "Turns", rises: "Stood up", heart: "Heart, bpm" };
+const FIGURES = { steps: t("test.steps"), cadence: t("test.steps_a_minute"), turns: t("test.turns"), rises: t("test.stood_up"), heart: t("test.heart_bpm") };
 const COUNTED = ["steps", "turns", "rises"];
 
 const name = decodeURIComponent(location.pathname.split("/").pop());
@@ -31,7 +32,7 @@ let of = null; // whom what was chosen on this page is for
 
 async function loadTests() {
   for (;;) {
-    const found = await ask("api/tests");
+    const found = await ask(`api/tests?language=${LANGUAGE}`);
     if (found) return found;
     await new Promise((wait) => { setTimeout(wait, RETRY_MS); });
   }
@@ -81,19 +82,19 @@ async function ward(command, fields, words) {
 $("start").addEventListener("click", () => {
   const protocol = prepare.protocol();
   if (!protocol) { prepare.complain(refuse); return; }
-  ward("session-start", { subject: told.bed.subject.id, protocol }, `${prepare.test.title} has started`);
+  ward("session-start", { subject: told.bed.subject.id, protocol }, t("test.has_started", { title: prepare.test.title }));
 });
 const open = () => told.bed.session.id;
-$("stop").addEventListener("click", () => ward("session-end", { session: open() }, "Stopped"));
-$("go-on").addEventListener("click", () => ward("session-resume", { session: open() }, "It goes on"));
-$("lap").addEventListener("click", () => ward("session-mark", { session: open(), text: "lap" }, "Lap"));
+$("stop").addEventListener("click", () => ward("session-end", { session: open() }, t("test.stopped")));
+$("go-on").addEventListener("click", () => ward("session-resume", { session: open() }, t("test.it_goes_on")));
+$("lap").addEventListener("click", () => ward("session-mark", { session: open(), text: "lap" }, t("test.lap")));
 $("again").addEventListener("click", () => { view = "prepare"; show(); $("tests").querySelector(":checked, input")?.focus(); });
 $("to-result").addEventListener("click", () => { view = "result"; show(); $("result-title").focus(); });
 
 function problem({ subject, session, worn }) {
-  if (!subject) return "Nobody is in this bed: admit somebody first.";
-  if (session && !testOf(session.protocol)) return `The session “${protocolWords(session.protocol)}” is ${session.state}: end it on the bed's page first.`;
-  if (!session && !worn.length && !lastOf(told.bed)) return `${subject.id} wears no sensor: put one on first.`;
+  if (!subject) return t("test.nobody_this_bed_admit_somebody");
+  if (session && !testOf(session.protocol)) return t("test.session_end_beds_page_first", { protocol: protocolWords(session.protocol), state: sessionWords(session.state) });
+  if (!session && !worn.length && !lastOf(told.bed)) return t("common.wears_no_sensor_put_one", { id: subject.id });
   return "";
 }
 
@@ -106,7 +107,7 @@ function tick() {
   const { lasts_s: lasts } = testOf(session.protocol);
   const left = lasts === null ? null : Math.ceil(lasts - seconds);
   mark($("lasts"), left !== null && left <= 0 ? "lasts up" : "lasts");
-  say($("lasts"), session.state === "paused" ? "Paused" : left === null ? "" : left > 0 ? `${left} s left` : "The time is up: press Stop");
+  say($("lasts"), session.state === "paused" ? t("test.paused") : left === null ? "" : left > 0 ? t("test.s_left", { left }) : t("test.time_up_press_stop"));
 }
 
 function figure([key, shown]) {
@@ -118,7 +119,7 @@ function figure([key, shown]) {
 function showRunning(session) {
   const test = testOf(session.protocol);
   running = session.id;
-  say($("running"), `${test.title}${session.state === "paused" ? ", paused" : ""}`);
+  say($("running"), session.state === "paused" ? t("test.paused_2", { title: test.title }) : test.title);
   const mine = isOf(session.id, told.session_of_numbers); // what is counted is of this session, or not shown
   keep($("figures"), mine ? test.figures.map((key) => figure([key, told.live[key]])) : [],
     () => make("div", {}, make("dt"), make("dd")), (node, { word, text, old }) => {
@@ -128,8 +129,8 @@ function showRunning(session) {
     });
   say($("during"), test.during);
   const main = told.results.findLast((one) => one.value !== null && isOf(session.id, one.session) && one.metric === (test.timed || test.results[0]));
-  say($("found"), main ? `● The movement was found: ${number(main.value, catalogue[main.metric].digits)} ${catalogue[main.metric].unit_text}` : "");
-  say($("stop-when"), `${test.stop}${test.laps ? ` Laps so far: ${session.marks_us.length}.` : ""}`);
+  say($("found"), main ? t("test.the_movement_was_found", { value: number(main.value, catalogue[main.metric].digits), unit_text: catalogue[main.metric].unit_text }) : "");
+  say($("stop-when"), test.laps ? `${test.stop} ${t("test.laps_so_far", { length: session.marks_us.length })}` : test.stop);
   tick();
 }
 
@@ -156,13 +157,13 @@ function show() {
     refuse("");
   }
   of = who;
-  const trouble = bed ? problem(bed) : told.number === null ? "Waiting for the gateway: it has not told who is in which bed." : `The ward has no bed '${name}'.`;
+  const trouble = bed ? problem(bed) : told.number === null ? t("common.waiting_for_gateway_has_not") : t("common.ward_has_no_bed", { name });
   say($("empty"), trouble);
   $("empty").hidden = !trouble;
-  const label = bed ? (GATEWAY ? `${bed.label} of ${GATEWAY}` : bed.label) : name;
+  const label = bed ? (GATEWAY ? t("common.bed_of_gateway", { label: bed.label, gateway: GATEWAY }) : bed.label) : name;
   say($("label"), label);
-  document.title = `Test · ${label} · rehab-gateway`;
-  say($("subject"), bed?.subject?.id ?? "nobody");
+  document.title = t("test.test_rehab_gateway", { label });
+  say($("subject"), bed?.subject?.id ?? t("common.nobody"));
   const session = trouble ? null : bed.session;
   const last = trouble ? null : lastOf(bed);
   if (running && !session && last?.id === running) {

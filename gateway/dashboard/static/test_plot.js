@@ -2,15 +2,16 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { $, attribute, colour, keep, make, say } from "./dom.js";
-import { long, number } from "./words.js";
+import { t } from "./texts.js";
+import { long, number, sideWords } from "./words.js";
 
 const HEIGHT = innerWidth > 2000 ? 440 : 240;
 const AROUND_S = 4; // shown before the start and behind the end
 const GRIP = 44; // pixels: a line is taken hold of from so far
 const DASH = [6, 5];
-const SIGNALS = { acc: ["Size of the acceleration", "m/s²"], gyr: ["Speed of turning", "°/s"] };
+const SIGNALS = { acc: [t("test_plot.size_of_the_acceleration"), "m/s²"], gyr: [t("test_plot.speed_of_turning"), "°/s"] };
 const EVENTS = {
-  initial_contact: "foot on the floor", u_turn_angle: "turn", turn_angle: "turn", sit_to_stand_time: "rise", stand_to_sit_time: "sitting down",
+  initial_contact: t("test_plot.foot_on_the_floor"), u_turn_angle: t("test_plot.turn"), turn_angle: t("test_plot.turn"), sit_to_stand_time: t("test_plot.rise"), stand_to_sit_time: t("test_plot.sitting_down"),
 };
 
 export class MovementPlot {
@@ -18,7 +19,7 @@ export class MovementPlot {
   constructor(moved) {
     Object.assign(this, { moved, found: null, right: null, editable: false, held: "", data: null });
     $("events-table").append(
-      make("thead", {}, make("tr", {}, ...["What", "Side", "From, s", "To, s"].map((text) => make("th", { scope: "col" }, text)))), make("tbody"));
+      make("thead", {}, make("tr", {}, ...[t("common.what"), t("common.side"), t("test_plot.from_s"), t("test_plot.to_s")].map((text) => make("th", { scope: "col" }, text)))), make("tbody"));
     addEventListener("resize", () => this.plot?.setSize({ width: $("plot").clientWidth, height: HEIGHT }));
   }
 
@@ -63,7 +64,7 @@ export class MovementPlot {
         { ...axis, size: 48, gap: 4, show: Boolean(trace), label: undefined, values: (_u, splits) => splits.map((value) => number(value, 0)) }],
       series: [{}, { stroke: colour("accent"), width: 1.6, spanGaps: false, points: { show: false } }],
     }, [times.length ? times : range, values.length ? values : [null, null]], $("plot"));
-    this.title = trace ? `${title} (${unit}), ${long(trace.placement).toLowerCase()}` : "Times of what was found (the samples are not kept here any more)";
+    this.title = trace ? `${title} (${unit}), ${long(trace.placement).toLowerCase()}` : t("test_plot.times_what_was_found_samples");
     this.plot.over.addEventListener("pointerdown", (event) => this.#grip(event));
     this.plot.over.addEventListener("pointermove", (event) => this.#drag(event));
     for (const sign of ["pointerup", "pointercancel"]) this.plot.over.addEventListener(sign, () => { this.held = ""; });
@@ -92,12 +93,12 @@ export class MovementPlot {
     ctx.font = `600 ${13 * ratio}px system-ui, sans-serif`;
     ctx.textAlign = "center";
     const word = (x, text, ink) => { ctx.fillStyle = ink; ctx.fillText(text, Math.max(bbox.left + 20 * ratio, Math.min(x, bbox.left + bbox.width - 20 * ratio)), bbox.top - 7 * ratio); };
-    for (const [us, text] of this.found ? [[this.found.start_us, "start"], [this.found.end_us, "end"]] : []) {
+    for (const [us, text] of this.found ? [[this.found.start_us, t("test_plot.start")], [this.found.end_us, t("test_plot.end")]] : []) {
       line(at(us), 0, colour("soft"), 2, DASH);
       if (!this.#isMoved()) word(at(us), text, colour("soft"));
     }
     if (this.right && (this.editable || this.#isMoved())) {
-      for (const [us, text] of [[this.right.start_us, "start"], [this.right.end_us, "end"]]) {
+      for (const [us, text] of [[this.right.start_us, t("test_plot.start")], [this.right.end_us, t("test_plot.end")]]) {
         line(at(us), 0, colour("ink"), 3, []);
         word(at(us), text, colour("ink"));
       }
@@ -130,13 +131,14 @@ export class MovementPlot {
     if (!this.data) return;
     const { trace, events } = this.data;
     const contacts = events.filter(({ metric }) => metric === "initial_contact").length;
-    const ends = this.found ? `Found: start at ${number(this.seconds(this.found.start_us), 1)} s, end at ${number(this.seconds(this.found.end_us), 1)} s after Start was pressed.` : "No start and no end were found.";
-    const moved = this.#isMoved() ? ` Corrected: ${number(this.seconds(this.right.start_us), 2)} s and ${number(this.seconds(this.right.end_us), 2)} s.` : "";
-    const words = `${this.plot ? this.title : "Neither samples nor events are known here yet"}. ${ends}${moved}${contacts ? ` ${contacts} steps.` : ""}`;
+    const ends = this.found ? t("test_plot.found_start_at_s_end", { number: number(this.seconds(this.found.start_us), 1), number2: number(this.seconds(this.found.end_us), 1) }) : t("test_plot.no_start_no_end_were");
+    const moved = this.#isMoved() ? t("test_plot.corrected_s_and_s", { number: number(this.seconds(this.right.start_us), 2), number2: number(this.seconds(this.right.end_us), 2) }) : "";
+    const what = this.plot ? this.title : t("test_plot.neither_samples_nor_events_are");
+    const words = `${what}. ${ends}${moved}${contacts ? ` ${t("test_plot.steps", { n: contacts })}` : ""}`;
     say($("plot-said"), words);
-    attribute($("plot"), "aria-label", `${trace ? "Curve over time" : "Marks over time"}: ${words}`);
+    attribute($("plot"), "aria-label", `${trace ? t("test_plot.curve_over_time") : t("test_plot.marks_over_time")}: ${words}`);
     keep($("events-table").tBodies[0], events, () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td"), make("td")), (row, event) => {
-      const texts = [EVENTS[event.metric] ?? event.metric, event.side === "none" ? "" : event.side, number(this.seconds(event.start_us), 2), number(this.seconds(event.end_us), 2)];
+      const texts = [EVENTS[event.metric] ?? event.metric, event.side === "none" ? "" : sideWords(event.side), number(this.seconds(event.start_us), 2), number(this.seconds(event.end_us), 2)];
       texts.forEach((text, i) => say(row.children[i], text));
     });
   }

@@ -1,6 +1,7 @@
 // Before a test: which it is, how it is done, which sensors it needs and which of them the patient wears.
 
 import { $, keep, make, mark, say } from "./dom.js";
+import { t } from "./texts.js";
 import { long, state as stateWords } from "./words.js";
 
 const places = (names) => names.map((name) => long(name).toLowerCase()).join(", ");
@@ -36,8 +37,8 @@ export class Prepare {
 
   #control({ name, label, choices, low, high, required }) {
     const input = choices
-      ? make("select", { name, required }, make("option", { value: "" }, required ? "Choose …" : "not said"), ...choices.map(({ value, text }) => make("option", { value }, text)))
-      : make("input", { name, type: "number", min: low, max: high, step: "any", inputMode: "decimal", placeholder: "as usual" });
+      ? make("select", { name, required }, make("option", { value: "" }, required ? t("common.choose") : t("test_prepare.not_said")), ...choices.map(({ value, text }) => make("option", { value }, text)))
+      : make("input", { name, type: "number", min: low, max: high, step: "any", inputMode: "decimal", placeholder: t("test_prepare.as_usual") });
     input.addEventListener("input", () => this.changed());
     return make("label", {}, label, input);
   }
@@ -45,7 +46,7 @@ export class Prepare {
   // Says which field is not right, and goes there.
   complain(say) {
     const wrong = [...$("fields").querySelectorAll("select, input")].find((input) => !input.checkValidity());
-    say(`${wrong.parentElement.firstChild.textContent}: ${wrong.value === "" && wrong.required ? "choose one, or the result is in doubt." : "this cannot be."}`);
+    say(`${wrong.parentElement.firstChild.textContent}: ${wrong.value === "" && wrong.required ? t("test_prepare.choose_one_or_result_doubt") : t("test_prepare.this_cannot_be")}`);
     wrong.focus();
   }
 
@@ -64,9 +65,9 @@ export class Prepare {
       const sends = found.filter(({ id, state }) => state === "streaming" && signals[id]?.includes(signal));
       const one = sends[0] ?? found[0];
       if (sends.length) return { text: `${long(one.placement)} (${one.id}): ${gives}`, missing: false };
-      const lacks = needed ? "Without it there is no result." : "It will be missing.";
-      if (one) return { text: `${long(one.placement)} (${one.id}): ${gives}. It is ${stateWords(one.state)[1]}. ${lacks}`, missing: true };
-      return { text: `No sensor for ${gives}; it may be worn at: ${places(fit)}. ${lacks}`, missing: true };
+      const lacks = needed ? t("test_prepare.without_there_no_result") : t("test_prepare.it_will_be_missing");
+      if (one) return { text: t("test_prepare.it_is", { placement: long(one.placement), id: one.id, gives, state: stateWords(one.state)[1], lacks }), missing: true };
+      return { text: t("test_prepare.no_sensor_for_may_be", { gives, fit: places(fit), lacks }), missing: true };
     });
   }
 

@@ -2,12 +2,13 @@
 
 import { change, newKey } from "./change.js";
 import { $, make, say } from "./dom.js";
+import { t } from "./texts.js";
 import { clock, number } from "./words.js";
 
 const SCALES = [
-  { metric: "borg_cr10", marks: [0, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ends: ["nothing at all", "extremely strong"] },
-  { metric: "pain_nrs", marks: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ends: ["no pain", "worst pain imaginable"] },
-  { metric: "borg_rpe", marks: Array.from({ length: 15 }, (_, i) => i + 6), ends: ["no exertion", "maximal exertion"], folded: "Borg 6 to 20 instead" },
+  { metric: "borg_cr10", marks: [0, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ends: [t("test_report.nothing_at_all"), t("test_report.extremely_strong")] },
+  { metric: "pain_nrs", marks: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10], ends: [t("test_report.no_pain"), t("test_report.worst_pain_imaginable")] },
+  { metric: "borg_rpe", marks: Array.from({ length: 15 }, (_, i) => i + 6), ends: [t("test_report.no_exertion"), t("test_report.maximal_exertion")], folded: t("test_report.borg_6_20_instead") },
 ];
 const FORM = "form_answer";
 
@@ -38,7 +39,7 @@ export class Report {
       const about = this.catalogue[one.metric];
       return one.metric === FORM ? this.#answerWords(one) : `${about.title}: ${number(one.value, one.value % 1 ? 1 : 0)}`;
     });
-    say($("so-far"), words.length ? `So far: ${words.join(" · ")}.` : "Nothing was entered yet.");
+    say($("so-far"), words.length ? t("test_report.so_far", { which: words.join(" · ") }) : t("test_report.nothing_was_entered_yet"));
   }
 
   #answerWords({ algorithm, value }) {
@@ -60,7 +61,7 @@ export class Report {
       ? make("fieldset", { className: "item" }, make("legend", {}, item.text), radios(item.id, item.answers))
       : make("div", { className: "item" }, make("label", { className: "number" }, item.text,
         make("input", { type: "number", name: item.id, min: item.low, max: item.high, inputMode: "numeric" })))));
-    const made = make("form", {}, ...(form.note ? [make("p", { className: "remark" }, form.note)] : []), ...items, make("button", { type: "submit", className: "first" }, "Save the answers"));
+    const made = make("form", {}, ...(form.note ? [make("p", { className: "remark" }, form.note)] : []), ...items, make("button", { type: "submit", className: "first" }, t("test_report.save_the_answers")));
     made.addEventListener("submit", (event) => { event.preventDefault(); this.#answer(form, made); });
     return make("details", {}, make("summary", {}, form.title), made);
   }
@@ -72,13 +73,13 @@ export class Report {
 
   async #save() {
     const [values, note] = [this.#read($("report")), $("note").value.trim()];
-    if (!Object.keys(values).length && !note) { this.failed("Nothing is ticked, and the note is empty."); return; }
+    if (!Object.keys(values).length && !note) { this.failed(t("test_report.nothing_ticked_note_empty")); return; }
     if (await this.#send({ ...(Object.keys(values).length ? { values } : {}), note })) $("report").reset();
   }
 
   async #answer({ id, version, title }, form) {
     const answers = this.#read(form);
-    if (!Object.keys(answers).length) { this.failed(`Nothing is answered in “${title}” yet.`); return; }
+    if (!Object.keys(answers).length) { this.failed(t("test_report.nothing_answered_yet", { title })); return; }
     if (await this.#send({ form: id, version, answers })) form.reset();
   }
 
@@ -89,7 +90,7 @@ export class Report {
     const answer = await change("session-report", { session: session.id, ...fields }, newKey());
     this.busy = false;
     if (answer.error) { this.failed(answer.error); return false; }
-    this.done(`Saved with the test of ${clock(session.started_us / 1e6)}.`);
+    this.done(t("test_report.saved_with_test", { clock: clock(session.started_us / 1e6) }));
     return true;
   }
 }

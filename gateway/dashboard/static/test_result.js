@@ -4,7 +4,8 @@ import { change, newKey } from "./change.js";
 import { $, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask, now } from "./live.js";
 import { MovementPlot } from "./test_plot.js";
-import { clock, number } from "./words.js";
+import { t } from "./texts.js";
+import { clock, number, qualityWords, reasonWords } from "./words.js";
 
 const BY_HAND = "by-hand/1";
 const GOAL_S = 10; // the result is to be there so long after the end
@@ -13,7 +14,6 @@ const ASK_MS = 2000;
 const ASK_FOR_S = 30; // the history has the last of it by then
 const FARTHEST_S = 60; // as the gateway takes it
 const STEP_S = 0.1;
-const NTH = ["1st", "2nd", "3rd"];
 
 export const isOf = (session, part) => part === session || part.startsWith(`${session}-r`);
 const overlap = (a, b) => Math.min(a.end_us, b.end_us) - Math.max(a.start_us, b.start_us);
@@ -24,8 +24,8 @@ export class Result {
     Object.assign(this, { catalogue, done, failed, session: null, results: [], chosen: null, right: null, shown: new Map(), busy: false, known: null });
     this.plot = new MovementPlot((right) => this.#move(right));
     $("correct").addEventListener("submit", (event) => { event.preventDefault(); this.#save(); });
-    $("ends").append(...[["start_us", "Start"], ["end_us", "End"]].map(([key, word]) => this.#end(key, word)));
-    $("parts-table").append(make("thead", {}, make("tr", {}, ...["What", "Found", "By hand", "Unit", "Remark"].map((text) => make("th", { scope: "col" }, text)))), make("tbody"));
+    $("ends").append(...[["start_us", t("common.start")], ["end_us", t("test_result.end")]].map(([key, word]) => this.#end(key, word)));
+    $("parts-table").append(make("thead", {}, make("tr", {}, ...[t("common.what"), t("test_result.found"), t("test_result.by_hand"), t("common.unit"), t("test_result.remark")].map((text) => make("th", { scope: "col" }, text)))), make("tbody"));
   }
 
   // A test that is over: {session, test, bed}; the same again changes nothing.
@@ -33,8 +33,9 @@ export class Result {
     if (this.session?.id === session.id) { this.session = session; return; }
     Object.assign(this, { session, test, bed, results: [], chosen: null, right: null, known: null });
     say($("result-title"), test.title);
-    say($("result-when"), `${session.subject}, ${clock(session.started_us / 1e6)} to ${clock(session.ended_us / 1e6)}`);
-    $("correct-hint").textContent = `Drag the two lines, or use the buttons. Time${test.timed.endsWith("_time") ? " and speed follow" : " follows"}; ${test.not_again}. What was found stays.`;
+    say($("result-when"), t("test_result.to", { subject: session.subject, clock: clock(session.started_us / 1e6), clock2: clock(session.ended_us / 1e6) }));
+    say($("correct-hint"), test.timed.endsWith("_time") ? t("test_result.drag_two_lines_or_use", { not_again: test.not_again })
+      : t("test_result.drag_two_lines_or_use_2", { not_again: test.not_again }));
     $("trials").replaceChildren();
     this.plot.take({ trace: null, events: [], signal: test.signal, zero_us: session.started_us });
     clearTimeout(this.timer);
@@ -83,7 +84,7 @@ export class Result {
 
   #value(metric, shown) {
     const about = this.catalogue[metric];
-    return shown?.value === null || shown === undefined ? "no result" : `${number(shown.value, about.digits)} ${about.unit_text}`.trim();
+    return shown?.value === null || shown === undefined ? t("test_result.no_result") : `${number(shown.value, about.digits)} ${about.unit_text}`.trim();
   }
 
   #same(metric, like) { // the result of the same times, such as the speed of a time
@@ -103,7 +104,7 @@ export class Result {
     const nothing = !trials.length;
     const waited = now() - this.session.ended_us / 1e6;
     if (!nothing && !this.shown.has(this.session.id)) this.#arrived(waited, trials);
-    say($("waits"), nothing ? (waited < GIVEN_UP_S ? "Working it out …" : "Nothing was found that is this test. Look whether the sensors were on, and whether the patient stood or sat still before and after it.")
+    say($("waits"), nothing ? (waited < GIVEN_UP_S ? t("test_result.working_it_out") : t("test_result.nothing_was_found_that_this"))
       : this.shown.get(this.session.id) ?? "");
     keep($("trials"), trials, () => this.#makeTrial(), (item, trial, i) => this.#updateTrial(item, trial, i, trials.length));
     if (!this.chosen || !trials.some(({ found }) => found.start_us === this.chosen.start_us)) this.#choose(trials.findLast(({ found }) => found.value !== null));
@@ -112,29 +113,29 @@ export class Result {
 
   #arrived(waited, trials) {
     const fresh = waited < GIVEN_UP_S;
-    this.shown.set(this.session.id, fresh ? `The result was there ${number(Math.max(0, waited), 1)} s after the end${waited > GOAL_S ? ", which is late" : ""}.` : "");
+    this.shown.set(this.session.id, fresh ? waited > GOAL_S ? t("test_result.result_was_there_s_after", { waited: number(waited, 1) }) : t("test_result.result_was_there_s_after_2", { waited: number(Math.max(0, waited), 1) }) : "");
     if (fresh) speak(`${this.test.title}: ${this.#words(trials.at(-1).found)[0]}`);
   }
 
   #makeTrial() {
     return make("li", {}, make("p", { className: "nth" }), make("p", { className: "value" }, make("span"), " ", make("small")), make("p", { className: "doubt" }),
-      make("p", { className: "by-hand" }), make("button", { type: "button" }, "Correct start and end"));
+      make("p", { className: "by-hand" }), make("button", { type: "button" }, t("common.correct_start_and_end")));
   }
 
   #updateTrial(item, { found, right }, i, n) {
     const [nth, value, doubt, byHand, button] = item.children;
     const [large, rest, of] = this.#words(found);
     nth.hidden = n < 2;
-    say(nth, `${NTH[i] ?? `${i + 1}th`} of ${n} that were found`);
+    say(nth, t("test_result.no_that_were_found", { i: i + 1, n }));
     say(value.children[0], large);
-    say(value.children[1], [rest, "found by the sensors"].filter(Boolean).join(" · "));
+    say(value.children[1], [rest, t("test_result.found_by_the_sensors")].filter(Boolean).join(" · "));
     doubt.hidden = of.quality === "ok";
-    say(doubt, `▲ ${of.quality}: ${of.reason || "no reason given"}`);
+    say(doubt, `▲ ${qualityWords(of.quality)}: ${reasonWords(of.reason) || t("test_result.no_reason_given")}`);
     byHand.hidden = !right;
     if (right) {
       const [better, time] = this.#words(right);
       const moved = ["start_us", "end_us"].map((key) => (right[key] - found[key]) / 1e6);
-      say(byHand, `By hand: ${[better, time].filter(Boolean).join(" · ")} (start ${signed(moved[0])} s, end ${signed(moved[1])} s)`);
+      say(byHand, t("test_result.by_hand_start_s_end", { which: [better, time].filter(Boolean).join(" · "), moved: signed(moved[0]), moved2: signed(moved[1]) }));
     }
     button.hidden = !this.test.timed || found.value === null || !this.mayCorrect;
     button.setAttribute("aria-expanded", String(this.chosen?.start_us === found.start_us && !$("correct").hidden));
@@ -161,11 +162,11 @@ export class Result {
     const input = make("input", { id: `end-${key}`, type: "number", step: 0.01, inputMode: "decimal", required: true });
     input.addEventListener("input", () => { if (input.value !== "") this.#move({ ...this.right, [key]: this.session.started_us + Math.round(Number(input.value) * 1e6) }, key); });
     const by = (sign, text) => {
-      const button = make("button", { type: "button", ariaLabel: `${word} ${STEP_S} s ${sign < 0 ? "earlier" : "later"}` }, text);
+      const button = make("button", { type: "button", ariaLabel: sign < 0 ? t("test_result.s_earlier", { word, step_s: STEP_S }) : t("test_result.s_later", { word, step_s: STEP_S }) }, text);
       button.addEventListener("click", () => this.#move({ ...this.right, [key]: this.right[key] + sign * STEP_S * 1e6 }));
       return button;
     };
-    return make("div", {}, make("label", { htmlFor: input.id }, `${word}, s after Start`), by(-1, "− 0.1"), input, by(1, "+ 0.1"));
+    return make("div", {}, make("label", { htmlFor: input.id }, t("test_result.s_after_start", { word })), by(-1, "− 0.1"), input, by(1, "+ 0.1"));
   }
 
   #move(right, typed = "") {
@@ -181,10 +182,10 @@ export class Result {
   #preview() {
     const seconds = (this.right.end_us - this.right.start_us) / 1e6;
     const moved = ["start_us", "end_us"].map((key) => (this.right[key] - this.chosen[key]) / 1e6);
-    if (seconds <= 0) return { problem: true, text: "It would end before it begins." };
-    if (Math.max(...moved.map(Math.abs)) > FARTHEST_S) return { problem: true, text: `Start and end can be moved by ${FARTHEST_S} s: this is more.` };
-    if (moved.every((one) => one === 0)) return { problem: true, text: "These are the times that were found." };
-    return { problem: false, text: `${number(seconds, 2)} s from start to end: start ${signed(moved[0])} s, end ${signed(moved[1])} s.` };
+    if (seconds <= 0) return { problem: true, text: t("test_result.would_end_before_begins") };
+    if (Math.max(...moved.map(Math.abs)) > FARTHEST_S) return { problem: true, text: t("test_result.start_end_can_be_moved", { farthest_s: FARTHEST_S }) };
+    if (moved.every((one) => one === 0)) return { problem: true, text: t("test_result.these_are_times_that_were") };
+    return { problem: false, text: t("test_result.s_from_start_end_start", { seconds: number(seconds, 2), moved: signed(moved[0]), moved2: signed(moved[1]) }) };
   }
 
   async #save() {
@@ -198,7 +199,7 @@ export class Result {
     if (answer.error) { this.failed(answer.error); return; }
     $("correct").hidden = true;
     this.plot.mark(chosen, right, false);
-    this.done("The corrected times stand beside what was found.");
+    this.done(t("test_result.corrected_times_stand_beside_what"));
     $("result-title").focus();
   }
 
@@ -210,10 +211,10 @@ export class Result {
       const [found, right] = [newest(metric, false), newest(metric, true)];
       const about = this.catalogue[metric];
       const texts = [about.title, found ? number(found.value, about.digits) : "", right ? number(right.value, about.digits) : "", about.unit_text,
-        found && found.quality !== "ok" ? `${found.quality}: ${found.reason}` : ""];
+        found && found.quality !== "ok" ? `${qualityWords(found.quality)}: ${reasonWords(found.reason)}` : ""];
       texts.forEach((text, i) => say(row.children[i], text));
     });
   }
 }
 
-const signed = (seconds) => `${seconds < 0 ? "−" : "+"}${Math.abs(seconds).toFixed(2)}`;
+const signed = (seconds) => `${seconds < 0 ? "−" : "+"}${number(Math.abs(seconds), 2)}`;

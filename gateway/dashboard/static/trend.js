@@ -3,6 +3,7 @@
 import uPlot from "./vendor/uPlot.esm.js";
 import { attribute, colour, keep, make, ofGateway, say } from "./dom.js";
 import { ask } from "./live.js";
+import { t } from "./texts.js";
 import { clock, number } from "./words.js";
 
 const MINUTES = 10;
@@ -11,6 +12,7 @@ const GAP_S = 6; // a longer absence is shown as one
 const REFILL_MS = 60000; // what the page missed while it slept comes from the history
 const DRAW_MS = 1000;
 const HEIGHT = 122;
+const BREAKS = { patient: t("trend.new_patient"), session: t("trend.new_session") };
 const MARKS_SAID = 3; // breaks that are told in words: more are not readable
 
 export class Trend {
@@ -21,13 +23,13 @@ export class Trend {
     this.breaks = make("p", { className: "remark breaks" });
     this.box = make("div", { className: "plot", role: "img" });
     this.table = make("tbody");
-    const header = make("tr", {}, make("th", { scope: "col", textContent: "Minute" }),
-      ...["Mean", "Least", "Most"].map((text) => make("th", { scope: "col", textContent: text })));
+    const header = make("tr", {}, make("th", { scope: "col", textContent: t("trend.minute") }),
+      ...[t("trend.mean"), t("trend.least"), t("trend.most")].map((text) => make("th", { scope: "col", textContent: text })));
     section.append(
       make("div", { className: "panel-top" },
-        make("h2", { textContent: `${metric.title}, last ${MINUTES} min (${metric.unit_text})` }), this.remark),
+        make("h2", { textContent: t("trend.last_min", { title: metric.title, minutes: MINUTES, unit_text: metric.unit_text }) }), this.remark),
       this.box, this.breaks,
-      make("details", {}, make("summary", { textContent: "Minute by minute, as a table" }),
+      make("details", {}, make("summary", { textContent: t("trend.minute_by_minute_as_table") }),
         make("table", {}, make("thead", {}, header), this.table)));
     this.plot = this.#makePlot();
     setInterval(() => this.refill(), REFILL_MS);
@@ -46,7 +48,7 @@ export class Trend {
     if (algorithm) query.set("algorithm", algorithm);
     const answer = await ask(ofGateway(`api/history?${query}`));
     if (asked !== this.asked || whose !== this.whose) return; // asked again since, or for somebody else
-    this.problem = answer ? "" : "history not available, live values only";
+    this.problem = answer ? "" : t("trend.history_not_available_live_values");
     if (!answer || !whose || answer.subject !== whose.subject || answer.simulated !== whose.simulated) return;
     let stretch = -1;
     this.past = answer.rows.map(([end, value, quality]) => {
@@ -93,12 +95,12 @@ export class Trend {
     [this.past, this.live] = [this.past, this.live].map((points) => points.filter(([time]) => time >= from));
     const points = [...this.past, ...this.live];
     const [times, values] = [[], []];
-    this.marks = points.length && this.newPatient ? [[points[0][0], "new patient"]] : [];
+    this.marks = points.length && this.newPatient ? [[points[0][0], BREAKS.patient]] : [];
     let before = points[0]?.[2];
     for (const [time, value, session] of points) {
       const last = times.at(-1);
       const other = session !== before;
-      if (other) this.marks.push([time, "new session"]);
+      if (other) this.marks.push([time, BREAKS.session]);
       if (last !== undefined && (other || time - last > GAP_S)) { times.push(last + 0.001); values.push(null); }
       times.push(time);
       values.push(value);
@@ -133,19 +135,19 @@ export class Trend {
   }
 
   #breakWords() {
-    return this.marks.slice(-MARKS_SAID).map(([time, what]) => (what === "new patient"
-      ? `new patient: ${this.whose.subject || "not named"} from ${clock(time, false)}`
-      : `${what} from ${clock(time, false)}`)).join(" · ");
+    return this.marks.slice(-MARKS_SAID).map(([time, what]) => (what === BREAKS.patient
+      ? t("trend.new_patient_from", { named: this.whose.subject || t("trend.not_named"), clock: clock(time, false) })
+      : t("trend.from", { what, clock: clock(time, false) }))).join(" · ");
   }
 
   #tell(points, now) {
     const digits = this.metric.digits;
     const values = points.map(([, value]) => value);
-    const range = values.length ? `${number(Math.min(...values), digits)} to ${number(Math.max(...values), digits)}` : "no values yet";
+    const range = values.length ? t("trend.to", { number: number(Math.min(...values), digits), number2: number(Math.max(...values), digits) }) : t("trend.no_values_yet");
     say(this.remark, [range, this.problem].filter(Boolean).join(" · "));
     const breaks = this.#breakWords();
     say(this.breaks, breaks);
-    const label = `${this.metric.title} over the last ${MINUTES} minutes: ${range} ${values.length ? this.metric.unit_text : ""}`;
+    const label = t("trend.over_the_last_minutes", { title: this.metric.title, minutes: MINUTES, range, unit_text: values.length ? this.metric.unit_text : "" });
     attribute(this.box, "aria-label", [label.trim(), breaks].filter(Boolean).join("; "));
     const rows = Array.from({ length: MINUTES }, (_, i) => {
       const start = (Math.floor(now / 60) - i) * 60;

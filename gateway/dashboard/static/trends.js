@@ -3,7 +3,8 @@
 import uPlot from "./vendor/uPlot.esm.js";
 import { $, ROOT, colour, keep, make, onColourChange, say, speak } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
-import { number } from "./words.js";
+import { LANGUAGE, t } from "./texts.js";
+import { day, number, qualityWords, sideWords } from "./words.js";
 
 const HEIGHT = 280;
 const DAY_S = 86_400;
@@ -12,9 +13,7 @@ const USUAL = 2.5; // a line over more than so many usual distances would be mad
 const ANSWER_MS = 15_000;
 const WEEKS_WIDE = 1000;
 const SVG = "http://www.w3.org/2000/svg";
-const SIDES = { left: "left", right: "right", both: "both", none: "" };
 const DASHES = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
-const EACH = { session: "session", day: "day", week: "week" };
 
 const subject = decodeURIComponent(location.pathname.split("/").pop());
 let catalogue = {};
@@ -22,8 +21,9 @@ let told = null;
 let plot = null;
 let asked = 0;
 
-const day = (us) => new Date(us / 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
-const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
+const sessions = (n) => t("trends.sessions", { n });
+const weeksOf = (n) => t("trends.weeks", { n });
+const points = (n) => ({ session: () => sessions(n), day: () => t("common.days", { n }), week: () => weeksOf(n) })[told.by]();
 const report = (session) => new URL(`report/${encodeURIComponent(session)}?subject=${encodeURIComponent(subject)}`, ROOT).href;
 
 async function fetched(path) {
@@ -31,9 +31,9 @@ async function fetched(path) {
     const response = await fetch(new URL(path, ROOT), { signal: AbortSignal.timeout(ANSWER_MS) });
     if (response.status === 401) await leaveIfOver();
     const answer = await response.json();
-    return response.ok ? answer : { error: answer.error ?? "The dashboard said no." };
+    return response.ok ? answer : { error: answer.error ?? t("trends.the_dashboard_said_no") };
   } catch {
-    return { error: "No connection to the dashboard: what you see may be old." };
+    return { error: t("trends.no_connection_dashboard_what_you") };
   }
 }
 
@@ -60,17 +60,17 @@ async function load() {
 const title = (metric) => catalogue[metric]?.title ?? metric;
 
 function lineName(line) {
-  const side = SIDES[line.side] ?? line.side;
+  const side = line.side === "none" ? "" : sideWords(line.side);
   return [side, told.lines.filter((other) => other.side === line.side).length > 1 ? line.algorithm : ""].filter(Boolean).join(", ") || title(told.metric);
 }
 
 function show() {
   $("simulated").hidden = !told.simulated;
-  document.title = `Trend of ${subject} · rehab-gateway`;
-  say($("title"), `Trend of ${subject}`);
-  const since = told.first_us === null ? "" : `, since ${day(told.first_us)}`;
-  const mixed = told.both_kinds ? ". Simulated and real numbers are kept apart: these are of the newest kind" : "";
-  say($("about"), `${count(told.sessions, "session")}${since}${mixed}`);
+  document.title = t("trends.trend_of_rehab_gateway", { subject });
+  say($("title"), t("trends.trend_of", { subject }));
+  const since = told.first_us === null ? "" : t("trends.since", { first: day(told.first_us) });
+  const mixed = told.both_kinds ? t("trends.simulated_real_numbers_are_kept") : "";
+  say($("about"), `${sessions(told.sessions)}${since}${mixed}`);
   keep($("metric"), told.metrics, () => make("option"), (option, metric) => {
     option.value = metric;
     say(option, title(metric));
@@ -160,14 +160,13 @@ function gapsOf(line) {
 
 function sentence(line, digits, unit) {
   const good = line.points.filter(({ value }) => value !== null);
-  if (!good.length) return `${lineName(line)}: no value`;
+  if (!good.length) return t("trends.no_value", { line: lineName(line) });
   const values = good.map(({ value }) => value);
   const doubtful = line.points.filter(({ quality }) => quality !== "ok").length;
   const gaps = gapsOf(line);
   return [
-    `${lineName(line)}: ${count(good.length, EACH[told.by])}, ${number(values[0], digits)} at first (${day(good[0].at_us)}), `
-    + `${number(values.at(-1), digits)} at last (${day(good.at(-1).at_us)}), from ${number(Math.min(...values), digits)} to ${number(Math.max(...values), digits)}${unit}`,
-    gaps ? `${count(gaps, "gap")}` : "", doubtful ? `${doubtful} not of good quality` : "",
+    t("trends.at_first_at_last_from", { line: lineName(line), points: points(good.length), number: number(values[0], digits), day: day(good[0].at_us), number2: number(values.at(-1), digits), day2: day(good.at(-1).at_us), number3: number(Math.min(...values), digits), number4: number(Math.max(...values), digits), unit }),
+    gaps ? t("trends.gaps", { n: gaps }) : "", doubtful ? t("trends.not_of_good_quality", { doubtful }) : "",
   ].filter(Boolean).join("; ");
 }
 
@@ -175,18 +174,19 @@ function showMeasure() {
   const about = catalogue[told.metric];
   const unit = about?.unit_text ? ` ${about.unit_text}` : "";
   const digits = about?.digits ?? 2;
-  say($("measure-title"), told.metric ? `${title(told.metric)}${unit ? `, ${about.unit_text}` : ""}, each point a ${EACH[told.by]}` : "Measure");
-  const patterns = ["solid line", "dashed line", "dotted line", "line of dashes and dots"];
+  const each = { session: t("trends.each_point_a_session"), day: t("trends.each_point_a_day"), week: t("trends.each_point_a_week") }[told.by];
+  say($("measure-title"), told.metric ? `${title(told.metric)}${unit ? `, ${about.unit_text}` : ""}, ${each}` : t("trends.measure"));
+  const patterns = [t("trends.solid_line"), t("trends.dashed_line"), t("trends.dotted_line"), t("trends.line_dashes_dots")];
   const key = told.lines.length > 1 ? told.lines.map((line, i) => `${lineName(line)}: ${patterns[i % patterns.length]}`) : [];
-  if (told.lines.some(({ points }) => points.some(({ quality }) => quality === "degraded"))) key.push("hollow circle: not of good quality");
+  if (told.lines.some(({ points }) => points.some(({ quality }) => quality === "degraded"))) key.push(t("trends.hollow_circle_not_good_quality"));
   keep($("key"), key, () => make("span"), say);
-  const words = told.lines.length ? `${told.lines.map((line) => sentence(line, digits, unit)).join(". ")}. A gap in the line is a time without a measurement.`
-    : "Nothing was measured within this time.";
+  const words = told.lines.length ? t("trends.gap_line_time_without_measurement", { lines: told.lines.map((line) => sentence(line, digits, unit)).join(". ") })
+    : t("trends.nothing_was_measured_within_this");
   say($("measure-sentence"), words);
   $("plot").setAttribute("aria-label", `${title(told.metric)}: ${words}`);
   $("plot").hidden = !told.lines.length;
   draw();
-  const heads = [EACH[told.by] === "session" ? "Session" : EACH[told.by] === "week" ? "Week from" : "Day", ...told.lines.map(lineName)];
+  const heads = [told.by === "session" ? t("common.session") : told.by === "week" ? t("trends.week_from") : t("trends.day"), ...told.lines.map(lineName)];
   $("measure-table").tHead.replaceChildren(make("tr", {}, ...heads.map((text) => make("th", { scope: "col", textContent: text }))));
   const rows = new Map();
   told.lines.forEach(({ points }, i) => points.forEach((point) => {
@@ -202,7 +202,7 @@ function showMeasure() {
 
 function cell(point, digits) {
   if (!point || point.value === null) return "–";
-  return `${number(point.value, digits)}${point.quality === "ok" ? "" : ` (${point.quality})`}`;
+  return `${number(point.value, digits)}${point.quality === "ok" ? "" : ` (${qualityWords(point.quality)})`}`;
 }
 
 function svg(tag, attributes, text) {
@@ -212,18 +212,25 @@ function svg(tag, attributes, text) {
   return node;
 }
 
+function weeksKey(weeks, hasPlan) {
+  const [from, to] = [day(weeks[0].from_us), day(weeks.at(-1).from_us)];
+  const highest = Math.max(...weeks.map((week) => week.sessions));
+  return hasPlan ? t("trends.from_week_that_bars_sessions", { from, to, highest })
+    : t("trends.from_week_that_bars_sessions_2", { from, to, highest });
+}
+
 function showWeeks() {
   const { weeks } = told;
   const planned = weeks.filter((week) => week.planned > 0);
   const total = weeks.reduce((sum, { sessions }) => sum + sessions, 0);
   const reached = planned.filter((week) => week.sessions >= week.planned).length;
   const empty = weeks.filter(({ sessions }) => !sessions).length;
-  const words = !weeks.length ? "No session yet." : `${count(total, "session")} in ${count(weeks.length, "week")}${empty ? `, ${empty} of them without one` : ""}. ${
-    planned.length ? `The planned number was reached in ${reached} of ${count(planned.length, "week")} with a plan.` : "No number is planned."}`;
+  const goal = planned.length ? t("trends.planned_number_was_reached_weeks", { n: planned.length, reached }) : t("trends.no_number_is_planned");
+  const words = !weeks.length ? t("trends.no_session_yet") : empty ? t("trends.them_without_one", { total: sessions(total), weeksof: weeksOf(weeks.length), empty, goal }) : t("trends.in", { total: sessions(total), weeksof: weeksOf(weeks.length), goal });
   say($("weeks-sentence"), words);
   $("weeks").setAttribute("aria-label", words);
   $("weeks").hidden = $("weeks-key").hidden = !weeks.length;
-  if (weeks.length) say($("weeks-key"), `From the week of ${day(weeks[0].from_us)} to that of ${day(weeks.at(-1).from_us)}. Bars: sessions, the highest ${Math.max(...weeks.map(({ sessions }) => sessions))}${planned.length ? "; dashed line: planned" : ""}.`);
+  if (weeks.length) say($("weeks-key"), weeksKey(weeks, planned.length > 0));
   const most = Math.max(1, ...weeks.flatMap((week) => [week.sessions, week.planned]));
   const [wide, high] = [WEEKS_WIDE / Math.max(1, weeks.length), 100];
   const up = (n) => high - (n / most) * high + 14;
@@ -237,18 +244,23 @@ function showWeeks() {
   keep($("weeks-table").tBodies[0], [...weeks].reverse(), () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td")), (row, week) => {
     say(row.children[0], day(week.from_us));
     say(row.children[1], String(week.sessions));
-    say(row.children[2], week.planned ? String(week.planned) : "none");
+    say(row.children[2], week.planned ? String(week.planned) : t("common.none"));
   });
 }
 
-const milestone = (kind, text) => (kind === "test" ? `Test: ${text}` : kind === "mark" ? `Mark: ${text}` : text);
+function milestone({ kind, text, bed }) {
+  if (kind === "admitted") return t("trends.admitted_to", { bed });
+  if (kind === "moved") return t("trends.moved_to", { bed });
+  if (kind === "discharged") return t("trends.discharged");
+  return kind === "test" ? t("trends.test", { text }) : kind === "mark" ? t("trends.mark", { text }) : text;
+}
 
 function showMilestones() {
   $("no-milestones").hidden = told.milestones.length > 0;
   $("milestones").hidden = !told.milestones.length;
-  $("milestones").tBodies[0].replaceChildren(...[...told.milestones].reverse().map(({ at_us: at, kind, text, session }) => make("tr", {},
-    make("th", { scope: "row", textContent: day(at) }),
-    make("td", {}, session ? make("a", { href: report(session), textContent: milestone(kind, text) }) : milestone(kind, text)))));
+  $("milestones").tBodies[0].replaceChildren(...[...told.milestones].reverse().map((one) => make("tr", {},
+    make("th", { scope: "row", textContent: day(one.at_us) }),
+    make("td", {}, one.session ? make("a", { href: report(one.session), textContent: milestone(one) }) : milestone(one)))));
 }
 
 $("choices").addEventListener("change", async () => {
@@ -258,8 +270,8 @@ $("choices").addEventListener("change", async () => {
 $("choices").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("resize", () => plot?.setSize({ width: $("plot").clientWidth, height: HEIGHT }));
 onColourChange(() => told && draw());
-say($("title"), `Trend of ${subject}`);
+say($("title"), t("trends.trend_of", { subject }));
 await signedIn;
-const found = await fetched("api/catalogue");
+const found = await fetched(`api/catalogue?language=${LANGUAGE}`);
 catalogue = found.error ? {} : found;
 await load();

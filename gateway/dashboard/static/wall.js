@@ -2,13 +2,14 @@
 
 import { isStopped } from "./exoskeleton.js";
 import { isQuiet } from "./notices.js";
+import { t } from "./texts.js";
 
 const USUAL = { show: "all", sort: "notice", number: "cadence", ward: "", find: "", turn: "15" };
 
 export const SHOWS = {
-  all: "all beds", notice: "with notices", bare: "without sensors", silent: "without data", walking: "walking now", taken: "somebody in them",
+  all: t("wall.all_beds"), notice: t("wall.with_notices"), bare: t("wall.without_sensors"), silent: t("wall.without_data"), walking: t("wall.walking_now"), taken: t("wall.somebody_in_them"),
 };
-export const SORTS = { notice: "notices first", bed: "by bed" };
+export const SORTS = { notice: t("wall.notices_first"), bed: t("wall.by_bed") };
 
 // What a ward may want to read from across the room: those of the catalogue that are there.
 const NUMBERS = [

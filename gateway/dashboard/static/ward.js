@@ -7,10 +7,11 @@ import { calledOut, isStopped } from "./exoskeleton.js";
 import { Kiosk } from "./kiosk.js";
 import { follow, loadCatalogue, silence, now } from "./live.js";
 import * as answers from "./notice_answers.js";
-import { at, inOneLine, showNotices } from "./notices.js";
+import { at, inOneLine, kindWords, showNotices, textOf } from "./notices.js";
 import { signedIn } from "./session.js";
+import { t } from "./texts.js";
 import { SHOWS, SORTS, asKiosk, choice, choose, chosen, isEmpty, numbersOf } from "./wall.js";
-import { ACTIVITY, STALE_S, age, clock, duration, reading } from "./words.js";
+import { ACTIVITY, STALE_S, age, clock, duration, reading, whole } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
 const NEW_S = 600; // so long a tile says that its patient is new
@@ -44,7 +45,7 @@ function makeTile() {
     make("div", { className: "pair" }, figure(), figure()),
     make("p", { className: "tile-alarm" }),
     make("p", { className: "tile-notice" }, make("span", { ariaHidden: "true" }), " ", make("span")),
-    make("ul", { className: "chips", ariaLabel: "Devices" }),
+    make("ul", { className: "chips", ariaLabel: t("common.devices") }),
     make("p", { className: "age" }));
 }
 
@@ -55,13 +56,13 @@ function updateFigure(node, id, shown) {
   say(node.querySelector(".title"), metric.title);
   say(node.querySelector("b"), text);
   say(node.querySelector(".unit"), unit);
-  say(node.querySelector(".remark"), !shown || remark === "now" || (!old && !doubt) ? "" : remark);
+  say(node.querySelector(".remark"), !shown || remark === age(0) || (!old && !doubt) ? "" : remark);
 }
 
 const ageOf = (slot) => (slot.age_s === null ? null : slot.age_s + silence());
 const isStale = (slot) => (ageOf(slot) ?? Infinity) > STALE_S;
 const noticesOf = (slot) => notices.filter((notice) => notice.slot === slot.id && notice.gateway === slot.gateway);
-const labelOf = (bed, gateway) => slots.find((slot) => slot.id === bed && slot.gateway === gateway)?.label ?? (bed || "the gateway");
+const labelOf = (bed, gateway) => slots.find((slot) => slot.id === bed && slot.gateway === gateway)?.label ?? (bed || t("ward.the_gateway"));
 
 function updateLink(link, slot) {
   say(link, slot.label);
@@ -73,15 +74,15 @@ function updateLink(link, slot) {
 
 function sensors(devices) {
   const streaming = devices.filter((device) => device.state === "streaming").length;
-  const of = streaming === devices.length ? "" : `${streaming} of `;
-  return `${of}${devices.length} ${devices.length === 1 ? "sensor" : "sensors"}`;
+  if (streaming === devices.length) return t("ward.sensors", { n: devices.length });
+  return t("ward.of_sensors", { n: devices.length, streaming });
 }
 
 function updateWho(tile, slot) {
   const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
-  const fresh = since !== null && now() - since < NEW_S ? ` · new since ${clock(since, false)}` : "";
+  const fresh = since !== null && now() - since < NEW_S ? t("ward.new_since", { clock: clock(since, false) }) : "";
   const doing = slot.protocol && slot.protocol !== "free_walk" ? slot.protocol.replaceAll("_", " ") : "";
-  const who = isEmpty(slot) ? "empty" : `${slot.subject}`;
+  const who = isEmpty(slot) ? t("common.empty") : `${slot.subject}`;
   const worn = kiosk && slot.devices.length ? sensors(slot.devices) : ""; // a wall has no room for a chip each
   say(tile.querySelector(".subject"), `${[who, doing, worn, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
 }
@@ -116,23 +117,23 @@ function updateTile(tile, slot) {
   [choice.number, HEART].forEach((id, i) => updateFigure(figures[i], id, slot.values[id]));
   updateLines(tile, slot);
   keep(tile.querySelector(".chips"), slot.devices, makeChip, updateChip);
-  const bare = !isEmpty(slot) && slot.devices.length === 0 ? "No sensor is worn. " : "";
-  const words = isEmpty(slot) ? "Nobody is in this bed" : seconds === null ? `${bare}No data yet` : stale ? `No data for ${duration(seconds)}` : `Data ${age(seconds)}`;
+  const bare = !isEmpty(slot) && slot.devices.length === 0 ? `${t("common.no_sensor_is_worn")} ` : "";
+  const words = isEmpty(slot) ? t("ward.nobody_this_bed") : seconds === null ? `${bare}${t("ward.no_data_yet")}` : stale ? t("ward.no_data_for", { seconds: duration(seconds) }) : t("ward.data", { seconds: age(seconds) });
   say(tile.querySelector(".age"), words);
 }
 
 function showCounts() {
   const stale = slots.filter((slot) => !isEmpty(slot) && isStale(slot)).length;
   const walking = slots.filter((slot) => slot.activity === "walking" && !isStale(slot)).length;
-  const beds = `${slots.length} ${slots.length === 1 ? "bed" : "beds"}`;
-  const more = beyond ? ` and ${beyond.toLocaleString("en-GB")} more that are not shown` : "";
+  const beds = t("ward.beds", { n: slots.length });
+  const more = beyond ? t("ward.more_that_are_not_shown", { beyond: whole(beyond) }) : "";
   const stopped = slots.filter((slot) => isStopped(slot.alarms)).map((slot) => slot.label);
-  const stops = stopped.length ? ` · ▲ emergency stop in ${stopped.join(", ")}` : "";
-  const counts = slots.length ? `${beds}${more} · ${walking} walking · ${stale} without data${stops}` : "";
+  const stops = stopped.length ? t("ward.emergency_stop_in", { which: stopped.join(", ") }) : "";
+  const counts = slots.length ? t("ward.walking_without_data", { beds, more, walking, stale, stops }) : "";
   if ($("counts").textContent !== counts) speak(counts);
   say($("counts"), counts);
   $("heard").hidden = !kiosk || state.gateway_age_s === null;
-  if (kiosk && state.gateway_age_s !== null) say($("heard"), `Last heard ${clock(now() - state.gateway_age_s - silence())}`);
+  if (kiosk && state.gateway_age_s !== null) say($("heard"), t("ward.last_heard", { clock: clock(now() - state.gateway_age_s - silence()) }));
 }
 
 function show() {
@@ -144,9 +145,9 @@ function show() {
   keep($("tiles"), found.slice(page * size, (page + 1) * size), makeTile, updateTile);
   $("tiles").classList.toggle("few", found.length <= FEW);
   $("empty").hidden = found.length > 0;
-  say($("empty"), slots.length ? "No bed matches." : "No beds yet: the gateway has not told of any.");
+  say($("empty"), slots.length ? t("common.no_bed_matches") : t("ward.no_beds_yet_gateway_has"));
   $("pager").hidden = pages < 2;
-  say($("page"), `${page + 1} of ${pages}`);
+  say($("page"), t("ward.of", { page: page + 1, pages }));
   $("previous").disabled = page === 0;
   $("next").disabled = page === pages - 1;
   showCounts();
@@ -170,10 +171,10 @@ function offers(notice) {
   const label = labelOf(notice.slot, notice.gateway);
   const found = [];
   if (may.includes("acknowledge") && !notice.acknowledged) {
-    found.push({ text: "Seen …", label: `Acknowledge: ${notice.text}`, act: () => dialog.open(answers.acknowledge(notice, standing, state.gateway)) });
+    found.push({ text: t("ward.seen"), label: t("ward.acknowledge", { notice: textOf(notice) }), act: () => dialog.open(answers.acknowledge(notice, standing, state.gateway)) });
   }
   if (may.includes("pause") && !notice.paused && !notice.acknowledged) {
-    found.push({ text: "Pause …", label: `Pause: ${notice.text}`, act: () => dialog.open(answers.pause(notice, label, state.gateway)) });
+    found.push({ text: t("common.pause"), label: t("ward.pause", { notice: textOf(notice) }), act: () => dialog.open(answers.pause(notice, label, state.gateway)) });
   }
   return found;
 }
@@ -184,11 +185,11 @@ function makePause() {
 
 function updatePause(item, paused) {
   const label = labelOf(paused.bed, paused.gateway);
-  const kind = paused.code ? paused.code.replaceAll("-", " ") : "all notices";
-  say(item.children[0], `Paused until ${at(paused.until_us)}: ${kind} of ${label}, by ${paused.by}${paused.why ? ` (${paused.why})` : ""}.`);
+  const kind = paused.code ? kindWords(paused.code) : t("ward.all_notices");
+  say(item.children[0], paused.why ? t("ward.paused_until_of_by", { at: at(paused.until_us), kind, label, by: paused.by, why: paused.why }) : t("ward.paused_until_of_by_2", { at: at(paused.until_us), kind, label, by: paused.by }));
   item.children[1].hidden = Boolean(kiosk) || !may.includes("resume");
-  say(item.children[1], "End the pause …");
-  item.children[1].setAttribute("aria-label", `End the pause of ${kind} of ${label}`);
+  say(item.children[1], t("ward.end_the_pause"));
+  item.children[1].setAttribute("aria-label", t("ward.end_pause", { kind, label }));
   item.children[1].onclick = () => dialog.open(answers.resume(paused, label, state.gateway));
 }
 
@@ -208,7 +209,7 @@ function offer(select, options, name) {
 offer($("show"), Object.entries(SHOWS), "show");
 offer($("sort"), Object.entries(SORTS), "sort");
 offer($("number"), numbers.map((id) => [id, catalogue[id].title]), "number");
-offer($("ward"), [["", "all"]], "ward");
+offer($("ward"), [["", t("ward.all")]], "ward");
 $("find").value = choice.find;
 $("find").addEventListener("input", () => { choose("find", $("find").value); page = 0; show(); });
 $("previous").addEventListener("click", () => { page -= 1; show(); });
@@ -219,7 +220,7 @@ function showWards() {
   const ids = (state.gateways ?? []).map(({ id }) => id);
   $("ward-choice").hidden = ids.length < 2;
   if ($("ward").options.length === ids.length + 1) return;
-  $("ward").replaceChildren(...["", ...ids].map((id) => make("option", { value: id, textContent: id || "all" })));
+  $("ward").replaceChildren(...["", ...ids].map((id) => make("option", { value: id, textContent: id || t("ward.all") })));
   $("ward").value = choice.ward;
 }
 

@@ -1,6 +1,7 @@
 // Who is in the bed that a page shows, and the words that say when it is somebody else than before.
 
 import { $, make, say, speak } from "./dom.js";
+import { t } from "./texts.js";
 import { clock, duration } from "./words.js";
 
 const PATIENT_MS = 600_000; // a note about another patient stays so long, or until it was seen
@@ -14,7 +15,7 @@ export class Wearer {
   constructor(slot, anew) {
     Object.assign(this, { slot, anew, now: null, until: 0, key: `wearer of ${slot}` });
     this.words = make("span");
-    $("change").append(this.words, make("button", { type: "button", textContent: "Seen", onclick: () => { this.until = 0; this.#hide(); } }));
+    $("change").append(this.words, make("button", { type: "button", textContent: t("wearer.seen"), onclick: () => { this.until = 0; this.#hide(); } }));
   }
 
   // Takes what the server says of the bed; returns whether anything is known of who is there.
@@ -28,16 +29,17 @@ export class Wearer {
     this.now = here;
     this.#remember(here);
     if (before && !same(before, here, ["subject", "simulated"])) this.#tell(label, before, here, since, now);
-    else if (!first) this.#say(`New session from ${clock(now, false)}: earlier strides and curves are no longer shown.`, SESSION_MS);
+    else if (!first) this.#say(t("wearer.new_session_from_earlier_strides", { at: clock(now, false) }), SESSION_MS);
     if (!first) this.anew(before, here);
   }
 
   #tell(label, before, here, since, now) {
-    const earlier = before.subject ? ` Nothing of ${before.subject} is shown any more.` : "";
+    const earlier = before.subject ? t("wearer.nothing_shown_any_more", { subject: before.subject }) : "";
     const ago = since ? now - since / 1e6 : 0;
-    const when = since ? `, since ${clock(since / 1e6, false)}${ago < LONG_S ? "" : ` (${duration(ago)} ago)`}` : "";
-    if (here.subject) this.#say(`New patient in ${label}: ${here.subject}${when}.${earlier}`, PATIENT_MS);
-    else this.#say(`${before.subject} is no longer in ${label}: nobody is.`, PATIENT_MS);
+    const at = since && clock(since / 1e6, false);
+    const when = !since ? "" : ago < LONG_S ? t("wearer.since", { at }) : t("wearer.since_ago", { at, ago: duration(ago) });
+    if (here.subject) this.#say(t("wearer.new_patient_in", { label, subject: here.subject, when, earlier }), PATIENT_MS);
+    else this.#say(t("wearer.no_longer_nobody", { subject: before.subject, label }), PATIENT_MS);
   }
 
   #say(text, stays) {

@@ -1,46 +1,70 @@
 // How values, ages and states are said.
 
+import { LOCALE, POINT, REASONS, t } from "./texts.js";
+
 export const STALE_S = 5; // older than this is no longer "now"
 const LIVE_S = 3; // contacts are decided about a second after they were made: up to here it is "now"
 const FORGET_S = 60; // older than this, the old value itself is not shown any more
 
 const PLACEMENTS = {
-  left_foot: ["L foot", "Left foot"],
-  right_foot: ["R foot", "Right foot"],
-  left_shank: ["L shank", "Left shank"],
-  right_shank: ["R shank", "Right shank"],
-  left_thigh: ["L thigh", "Left thigh"],
-  right_thigh: ["R thigh", "Right thigh"],
-  lower_back: ["Back", "Lower back"],
-  chest: ["Chest", "Chest"],
-  wrist: ["Wrist", "Wrist"],
-  exoskeleton: ["Exo", "Exoskeleton"],
-  upper_arm: ["Arm", "Upper arm"],
-  finger: ["Finger", "Finger"],
-  ear_lobe: ["Ear", "Ear lobe"],
-  bedside: ["Bedside", "Beside the bed"],
+  left_foot: [t("words.l_foot"), t("words.left_foot")],
+  right_foot: [t("words.r_foot"), t("words.right_foot")],
+  left_shank: [t("words.l_shank"), t("words.left_shank")],
+  right_shank: [t("words.r_shank"), t("words.right_shank")],
+  left_thigh: [t("words.l_thigh"), t("words.left_thigh")],
+  right_thigh: [t("words.r_thigh"), t("words.right_thigh")],
+  lower_back: [t("words.back"), t("words.lower_back")],
+  chest: [t("words.chest"), t("words.chest")],
+  wrist: [t("words.wrist"), t("words.wrist")],
+  exoskeleton: [t("words.exo"), t("words.exoskeleton")],
+  upper_arm: [t("words.arm"), t("words.upper_arm")],
+  finger: [t("words.finger"), t("words.finger")],
+  ear_lobe: [t("words.ear"), t("words.ear_lobe")],
+  bedside: [t("words.bedside"), t("words.beside_the_bed")],
 };
 
 export const placements = Object.keys(PLACEMENTS);
 
 const SIGNALS = {
-  acc: "Acceleration",
-  gyr: "Turning rate",
-  mag: "Magnetic field",
-  facc: "Free acceleration",
+  acc: t("words.acceleration"),
+  gyr: t("words.turning_rate"),
+  mag: t("words.magnetic_field"),
+  facc: t("words.free_acceleration"),
 };
 
-const UNITS = { "deg/s": "°/s", deg: "°", "m/s2": "m/s²", "/min": "per min", "rad/s": "rad/s", "N.m": "Nm", 1: "" };
+const UNITS = { "deg/s": "°/s", deg: "°", "m/s2": "m/s²", "/min": t("words.per_min"), "rad/s": "rad/s", "N.m": "Nm", 1: "" };
 
 const GROUPS = {
-  events: "Contacts", support: "Phases of the stride", space: "Length of strides", oxygen: "Oxygen", vitals: "Vital signs",
-  tests: "Timed tests", posture: "Posture and activity", arms: "Arms and exercises", exertion: "Heart in exertion",
+  events: t("words.contacts"), support: t("words.phases_of_the_stride"), space: t("words.length_of_strides"), oxygen: t("words.oxygen"), vitals: t("words.vital_signs"),
+  tests: t("words.timed_tests"), posture: t("words.posture_and_activity"), arms: t("words.arms_and_exercises"), exertion: t("words.heart_in_exertion"),
 };
 
 export const group = (name) => GROUPS[name] ?? name.charAt(0).toUpperCase() + name.slice(1);
 export const short = (placement) => PLACEMENTS[placement]?.[0] ?? placement ?? "";
 export const long = (placement) => PLACEMENTS[placement]?.[1] ?? placement ?? "";
 export const unit = (ucum) => UNITS[ucum] ?? ucum ?? "";
+
+const SIDE_WORDS = { left: t("common.left_small"), right: t("words.right"), both: t("words.both") };
+const SESSIONS = { running: t("common.running"), paused: t("words.paused"), ended: t("words.ended") };
+const QUALITIES = { ok: t("words.ok"), degraded: t("words.degraded"), invalid: t("words.invalid") };
+const ROLES = { viewer: t("words.viewer"), clinician: t("words.clinician"), technician: t("words.technician"), researcher: t("words.researcher"), admin: t("words.admin") };
+const MONTHS = t("words.months").split(" ");
+
+export const sideWords = (name) => SIDE_WORDS[name] ?? name ?? "";
+export const sessionWords = (name) => SESSIONS[name] ?? name ?? "";
+export const qualityWords = (name) => QUALITIES[name] ?? name ?? "";
+export const roleWords = (name) => ROLES[name] ?? name ?? "";
+
+// Why a number is doubtful, as the analysis says it on the wire: in English, where the language has no words of its own.
+export const reasonWords = (reason) => REASONS[reason] ?? reason ?? "";
+
+// A count of things, with the marks of its thousands.
+export const whole = (n) => n.toLocaleString(LOCALE);
+
+export function day(us, withYear = true) {
+  const at = new Date(us / 1000);
+  return `${at.getDate()} ${MONTHS[at.getMonth()]}${withYear ? ` ${at.getFullYear()}` : ""}`;
+}
 
 export function side(placement) {
   return ["left", "right"].find((name) => placement?.startsWith(name)) ?? "";
@@ -52,61 +76,61 @@ export function signal(channel) {
 }
 
 export function number(value, digits) {
-  return typeof value !== "number" ? "–" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
+  return typeof value !== "number" ? "–" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−").replace(".", POINT);
 }
 
 export function duration(seconds) {
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
   if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86400)} days`;
+  return t("common.days", { n: Math.floor(seconds / 86400) });
 }
 
 export function age(seconds) {
-  return seconds < LIVE_S ? "now" : `${duration(seconds)} ago`;
+  return seconds < LIVE_S ? t("common.now_small") : t("words.ago", { seconds: duration(seconds) });
 }
 
 // One value as a page shows it: what number, whether it is old or doubtful, and what is said below it.
 export function reading(metric, shown, now) {
-  const blank = { text: "–", old: false, doubt: false, remark: "no data yet", unit: metric?.unit_text ?? "" };
+  const blank = { text: "–", old: false, doubt: false, remark: t("words.no_data_yet"), unit: metric?.unit_text ?? "" };
   if (!metric || !shown) return blank;
   const seconds = Math.max(0, now - shown.end_us / 1e6);
   const text = number(shown.value, metric.digits);
   if (seconds > STALE_S) {
-    return { ...blank, text: seconds > FORGET_S ? "–" : text, old: true, remark: `no data for ${duration(seconds)}` };
+    return { ...blank, text: seconds > FORGET_S ? "–" : text, old: true, remark: t("words.no_data_for", { seconds: duration(seconds) }) };
   }
-  if (shown.value === null) return { ...blank, doubt: true, remark: shown.reason || "no value" };
-  const why = shown.reason ? `: ${shown.reason}` : "";
-  if (shown.quality !== "ok") return { ...blank, text, doubt: true, remark: `${shown.quality}${why}` };
+  if (shown.value === null) return { ...blank, doubt: true, remark: reasonWords(shown.reason) || t("words.no_value") };
+  const why = shown.reason ? `: ${reasonWords(shown.reason)}` : "";
+  if (shown.quality !== "ok") return { ...blank, text, doubt: true, remark: `${qualityWords(shown.quality)}${why}` };
   return { ...blank, text, remark: age(seconds) };
 }
 
 export const ACTIVITY = {
-  walking: ["walking", "▶", "Walking"],
-  "not walking": ["still", "■", "Not walking"],
-  lying: ["still", "▬", "Lying"],
-  sitting: ["still", "◧", "Sitting"],
-  standing: ["still", "▮", "Standing"],
-  "on stairs": ["walking", "▟", "On stairs"],
+  walking: ["walking", "▶", t("words.walking")],
+  ["not walking"]: ["still", "■", t("words.not_walking")],
+  lying: ["still", "▬", t("words.lying")],
+  sitting: ["still", "◧", t("words.sitting")],
+  standing: ["still", "▮", t("words.standing")],
+  ["on stairs"]: ["walking", "▟", t("words.on_stairs")],
   "": ["none", "", ""],
 };
 
 const STATES = {
-  streaming: ["●", "streaming"],
-  searching: ["○", "searching"],
-  connecting: ["○", "connecting"],
-  starting: ["○", "starting"],
-  waiting: ["○", "waiting"],
-  silent: ["▲", "silent"],
-  failed: ["▲", "failed"],
-  stopped: ["■", "stopped"],
+  streaming: ["●", t("words.streaming")],
+  searching: ["○", t("words.searching")],
+  connecting: ["○", t("words.connecting")],
+  starting: ["○", t("words.starting")],
+  waiting: ["○", t("words.waiting")],
+  silent: ["▲", t("common.silent")],
+  failed: ["▲", t("words.failed")],
+  stopped: ["■", t("common.stopped")],
 };
 
-export const state = (name) => STATES[name] ?? ["○", name ?? "unknown"];
+export const state = (name) => STATES[name] ?? ["○", name ?? t("words.unknown")];
 export const LOW_BATTERY = 20; // per cent
 
 export function clock(seconds, withSeconds = true) {
   const options = { hour: "2-digit", minute: "2-digit", hour12: false };
   if (withSeconds) options.second = "2-digit";
-  return new Date(seconds * 1000).toLocaleTimeString("en-GB", options);
+  return new Date(seconds * 1000).toLocaleTimeString("en-GB", options); // the hours of a day are told alike in every language here
 }

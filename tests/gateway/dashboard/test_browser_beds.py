@@ -43,11 +43,11 @@ SENSORS = (
 
 
 @contextmanager
-def process(folder: Path, *arguments: str) -> Iterator[None]:
+def process(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / f"{arguments[0]}.log").open("wb") as log:
         child = subprocess.Popen([sys.executable, "-m", "gateway", *arguments], stdout=log, stderr=log)
     try:
-        yield
+        yield child
     finally:
         child.terminate()
         child.wait(60)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 
 from gateway.dashboard import pages
+from gateway.texts.languages import english, read_languages
 
 OURS = [path for path in pages.STATIC.glob("*") if path.is_file()]
 
@@ -16,7 +18,7 @@ OURS = [path for path in pages.STATIC.glob("*") if path.is_file()]
 def test_each_page_says_what_it_is_not(name: str) -> None:
     html = pages.render(name).decode()
     assert "Not a medical device." in html
-    assert pages.STATEMENT in html
+    assert english().text("shell.statement") in html
     assert 'id="simulated"' in html
     assert 'lang="en-GB"' in html
 
@@ -30,7 +32,7 @@ def test_each_page_says_how_fast_simulated_time_runs_where_it_is_not_ours(name: 
 @pytest.mark.parametrize("name", pages.TITLES)
 def test_no_page_has_code_or_style_in_it(name: str) -> None:
     html = pages.render(name).decode()
-    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r"<script(?![^>]*(?:\bsrc=|application.json))", html)
     assert not re.search(r"<style|\sstyle=|\son\w+=", html)
 
 
@@ -68,3 +70,14 @@ def test_every_module_is_there() -> None:
     for script in pages.STATIC.glob("*.js"):
         for module in re.findall(r'from "\./([^"]+)"', script.read_text("utf-8")):
             assert (pages.STATIC / module).is_file(), f"{script.name} imports {module}"
+
+
+@pytest.mark.parametrize("code", ["en", "cy"])
+@pytest.mark.parametrize("name", pages.TITLES)
+def test_each_page_brings_the_texts_that_its_scripts_say(name: str, code: str) -> None:
+    html = pages.render(name, language=read_languages()[code]).decode()
+    given = orjson.loads(html.partition('id="texts">')[2].partition("</script>")[0])
+    said = {key for key in pages.keys_of(name) if code != "en" or key.partition(".")[0] not in pages.WITH_NOTICES}
+    assert given["texts"].keys() == said
+    assert given["locale"] == {"en": "en-GB", "cy": "cy"}[code]
+    assert ("notice_answers.acknowledged" in given["texts"]) == (name == "ward")

@@ -87,3 +87,25 @@ def test_a_stay_over_days_is_told_apart_by_day(tmp_path: Path) -> None:
     (line,) = make_trend(reader, SUBJECT, Window(us(0), us(10 * DAY_S), "cadence", "day")).lines
     assert [point.value for point in line.points] == [81.0, 82.0]
     reader.close()
+
+
+@pytest.mark.parametrize("by", ["session", "day", "week"])
+@pytest.mark.parametrize("rolled", [True, False])
+def test_what_people_entered_again_is_the_last_word_and_no_mean(tmp_path: Path, by: By, *, rolled: bool) -> None:
+    clinic = Clinic(tmp_path, simulated=True)
+    session = clinic.begin(29)
+    clinic.give(29, "tmwt10_time", 20.0, second=30, unit="s")
+    clinic.give(29, "borg_cr10", 7.0, second=100, unit="1", algorithm="reported/1")
+    clinic.give(29, "borg_cr10", 3.0, second=105, unit="1", algorithm="reported/1")
+    clinic.end(29)
+    day = round(29 * DAY_S)
+    for start, end in ((5, 55), (24, 34)):  # a slip, and what was meant
+        clinic.gateway.do(
+            day + 400, "test-correct", session=session, metric="tmwt10_time", found_start_us=us(day + 25),
+            found_end_us=us(day + 30), start_us=us(day + start), end_us=us(day + end),
+        )  # fmt: skip
+    reader = HistoryReader(clinic.store(rolled=rolled))
+    by_hand = next(line for line in trend(reader, by, "tmwt10_time").lines if line.algorithm == "by-hand/1")
+    assert [(one.value, one.n, one.low, one.high) for one in by_hand.points] == [(10.0, 1, 10.0, 10.0)]
+    assert [one.value for one in trend(reader, by, "borg_cr10").lines[0].points] == [3.0]
+    reader.close()
