@@ -66,15 +66,19 @@ def load(
     for source in sources:
         table = _merged(table, source.table)
     settings = _settings(table, sources, on_unknown)
-    try:
-        found = anchored(settings, path.resolve().parent)
-    except RuntimeError:  # from expanduser
-        words = "a path begins with ~, and this user has no home folder: write the whole path"
-        raise ConfigError([Problem(str(path), None, words)]) from None
+    found = _at_its_place(settings, path)
     findings = [*check(settings, drivers)] or [*ports(found)]
     if findings:
         raise ConfigError(_problem(sources, key, text) for key, text in findings)
     return found
+
+
+def _at_its_place(settings: Settings, path: Path) -> Settings:
+    try:
+        return anchored(settings, path.resolve().parent)
+    except RuntimeError:  # from expanduser
+        words = "a path begins with ~, and this user has no home folder: write the whole path"
+        raise ConfigError([Problem(str(path), None, words)]) from None
 
 
 def _settings(

@@ -8,9 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 
-from gateway.dashboard.pages import PAGES, STATEMENT
+from gateway.dashboard.pages import PAGES
 from gateway.installation.setup import Done
 from gateway.installation.setup_questions import KEYS, QUESTIONS, Answers, Question
+from gateway.texts.languages import english
 
 OWN = Path(__file__).parent / "pages"
 HEAD = '<link rel="stylesheet" href="static/setup.css">\n'
@@ -86,6 +87,8 @@ def _field(question: Question, shown: Answers, wrong: Mapping[str, str]) -> str:
 
 
 def _page(title: str, name: str, **values: str) -> str:
-    body = Template((OWN / f"{name}.html").read_text("utf-8")).substitute(statement=STATEMENT, **values)
+    body = Template((OWN / f"{name}.html").read_text("utf-8")).substitute(
+        statement=english().text("shell.statement"), **values
+    )
     outside = Template((PAGES / "outside.html").read_text("utf-8"))
     return outside.substitute(title=title, body=body, root="", head=HEAD)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
-from gateway.model.backup_status import BackupStatus
+from gateway.model.machine_status import BackupStatus, MachineStatus
 
 
 class Percentiles(TypedDict, total=False):
@@ -206,16 +206,6 @@ class DiskStatus(TypedDict, total=False):
     free_bytes: int
     total_bytes: int
     keep_free: int
-
-
-class MachineStatus(TypedDict, total=False):
-    """How the computer does (`gateway.machine.hardware.Hardware`): °C, percent, bytes; None is not told."""
-
-    temperature_c: float | None
-    undervoltage: bool | None
-    life_used_pct: float | None
-    reserve: str
-    written_bytes: int | None
 
 
 class PartStatus(TypedDict, total=False):

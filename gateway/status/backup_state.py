@@ -16,7 +16,7 @@ import orjson
 from config.settings import Settings
 from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.machine.private_files import MODE
-from gateway.model.backup_status import BackupStatus
+from gateway.model.machine_status import BackupStatus
 
 FILE = "backup.json"
 LOOK_EVERY_S = 60.0

@@ -22,13 +22,13 @@ from gateway.intake.steps import Ticker
 from gateway.machine.hardware import read_hardware
 from gateway.machine.supervision import Supervision
 from gateway.model.latency import Latency
+from gateway.model.machine_status import MachineStatus
 from gateway.model.status import (
     CertificateChange,
     CertificateStatus,
     DeviceStatus,
     DiskStatus,
     EventsStatus,
-    MachineStatus,
     NoticesStatus,
     NoticeStatus,
     PartStatus,

@@ -70,7 +70,7 @@ function updateRow(row, one) {
 function showRollOut(rollOut) {
   $("roll-out").hidden = !rollOut;
   if (!rollOut) return;
-  mark($("roll-out"), ["stopped", "aborted"].includes(rollOut.state) ? "roll-out off" : "roll-out");
+  mark($("roll-out"), ["roll-out", ["stopped", "aborted"].includes(rollOut.state) ? "off" : ""].filter(Boolean).join(" "));
   say($("roll-out-words"), `${rollOut.state === "stopped" ? "▲ " : ""}${rollOut.kind} ${rollOut.version}: ${rollOut.state}. ${rollOut.why}`);
   keep($("rings"), rollOut.rings, () => make("li"), (item, name, i) => {
     const now = i + 1 === rollOut.open && rollOut.state !== "done";

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.model.status import MachineStatus
+from gateway.model.machine_status import MachineStatus
 from gateway.status.machine_rules import machine_findings
 
 WELL: MachineStatus = {

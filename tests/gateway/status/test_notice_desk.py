@@ -213,7 +213,7 @@ def test_what_nobody_has_seen_is_kept_with_whose_it_is(desk: Desk) -> None:
     assert b"p-01" not in (desk.folder / NAME).read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"v": 9}', b'{"v": 1, "answers": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b'{"v": "old"}', b'{"v": 1, "answers": 3}'])
 def test_a_file_that_cannot_be_read_makes_all_notices_loud_and_stops_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     desk = Desk(tmp_path)
@@ -221,6 +221,15 @@ def test_a_file_that_cannot_be_read_makes_all_notices_loud_and_stops_nothing(tmp
     desk.do("acknowledge", notice="link-lost/bay-1")
     desk.open()
     assert desk.desk.acknowledged() == {"link-lost/bay-1"}
+
+
+def test_the_file_of_a_newer_program_makes_all_notices_loud_and_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b'{"v": 9}')
+    desk = Desk(tmp_path)
+    assert not any(map(is_quiet, desk.look(notice(LOST, "bay-1"))))
+    desk.do("acknowledge", notice="link-lost/bay-1")
+    assert desk.desk.acknowledged() == {"link-lost/bay-1"}  # until the next start
+    assert (tmp_path / NAME).read_bytes() == b'{"v": 9}'
 
 
 def test_an_answer_that_cannot_be_kept_is_refused(tmp_path: Path) -> None:
