@@ -122,7 +122,8 @@ def entries(options: argparse.Namespace) -> list[Entry]:
     broker, port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="shift-") as folder, ExitStack() as parts:
         place = Path(folder)
-        (place / "mosquitto.conf").write_text(f"listener {broker} 127.0.0.1\nallow_anonymous true\n")
+        said = f"listener {broker} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"  # a lot is no loss
+        (place / "mosquitto.conf").write_text(said)
         (place / "ward.toml").write_text(
             f'simulated = true\n[site]\nsite = "{SITE}"\ngateway = "{GATEWAY}"\ndata = "{folder}"\n'
             f"[broker]\nembedded = false\nport = {broker}\n[dashboard]\nport = {port}\n"

@@ -275,6 +275,8 @@ async def test_a_nurse_acknowledges_a_notice_on_the_wall(ward: Ward, people: dic
     await wall.fill("#ask-why", "gone home")
     await wall.locator("#ask-send").click()
     await expect(wall.locator("#change")).to_contain_text("Acknowledged")
-    await expect(wall.locator(".notice.quiet").first).to_contain_text("Seen by clinician-1")
+    every = await opened(people["clinician"], ward, "devices")  # on the wall what is seen makes room for what is not
+    await expect(every.locator(".notice.quiet")).to_contain_text(["Seen by clinician-1"])
+    await expect(every.locator(".notice.quiet")).to_contain_text(["gone home"])
     await expect(screen.locator(".tile-notice, .notice").first).to_be_visible()
     await expect(screen.get_by_role("button", name="Acknowledge")).to_have_count(0)
