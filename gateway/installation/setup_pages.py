@@ -91,4 +91,4 @@ def _page(title: str, name: str, **values: str) -> str:
         statement=english().text("shell.statement"), **values
     )
     outside = Template((PAGES / "outside.html").read_text("utf-8"))
-    return outside.substitute(title=title, body=body, root="", head=HEAD)
+    return outside.substitute(title=title, body=body, root="", head=HEAD, lang=english().locale)

@@ -210,7 +210,7 @@ def doubled(measurements: Sequence[Measurement]) -> int:
     last: dict[tuple[object, ...], int] = {}
     count = 0
     for m in sorted((m for m in measurements if m.start_us == m.end_us), key=lambda m: m.end_us):
-        key = (m.metric, m.side, m.devices)
+        key = (m.metric, m.side, m.devices, m.value)  # a state that is told with another value has changed
         count += m.end_us - last.get(key, -SAME_EVENT_US) < SAME_EVENT_US
         last[key] = m.end_us
     return count
