@@ -22,8 +22,8 @@ from gateway.broker.door import where
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import all_visible, plain_json, visible
+from gateway.model.machine_status import DiskStatus
 from gateway.model.status import (
-    DiskStatus,
     NoticeStatus,
     OutboxStatus,
     PartStatus,

@@ -1,4 +1,4 @@
-"""What a gateway says of its computer and of its backups."""
+"""What a gateway says of its computer, its disk and its backups."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ class MachineStatus(TypedDict, total=False):
     life_used_pct: float | None
     reserve: str
     written_bytes: int | None
+
+
+class DiskStatus(TypedDict, total=False):
+    """The disk of the data folder; empty where it does not answer."""
+
+    free_bytes: int
+    total_bytes: int
+    keep_free: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
-from gateway.model.machine_status import BackupStatus, MachineStatus
+from gateway.model.machine_status import BackupStatus, DiskStatus, MachineStatus
 
 
 class Percentiles(TypedDict, total=False):
@@ -198,14 +198,6 @@ class RecorderStatus(TypedDict, total=False):
     bytes: int
     dropped: dict[str, int]
     error: str
-
-
-class DiskStatus(TypedDict, total=False):
-    """The disk of the data folder; empty where it does not answer."""
-
-    free_bytes: int
-    total_bytes: int
-    keep_free: int
 
 
 class PartStatus(TypedDict, total=False):

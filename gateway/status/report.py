@@ -22,12 +22,11 @@ from gateway.intake.steps import Ticker
 from gateway.machine.hardware import read_hardware
 from gateway.machine.supervision import Supervision
 from gateway.model.latency import Latency
-from gateway.model.machine_status import MachineStatus
+from gateway.model.machine_status import DiskStatus, MachineStatus
 from gateway.model.status import (
     CertificateChange,
     CertificateStatus,
     DeviceStatus,
-    DiskStatus,
     EventsStatus,
     NoticesStatus,
     NoticeStatus,
