@@ -111,9 +111,14 @@ class _Entry:
     raised: bool = False
 
 
+NOT_CARRIED = ("v", "gateway", "code", "time_us", "said", "acknowledged", "paused")
+"""Of a notice: what its record says of itself; what pages need to say it in another language; and who has answered it,
+which the audit has. A record is flat: the history takes no table within it."""
+
+
 def durable(notice: NoticeStatus) -> Record:
-    """Return the record of a notice that was raised or cleared, for the history; its payload is that of the topic."""
-    carried = {key: value for key, value in notice.items() if key not in ("v", "gateway", "code", "time_us")}
+    """Return the record of a notice that was raised or cleared, for the history: what the topic has, in English."""
+    carried = {key: value for key, value in notice.items() if key not in NOT_CARRIED}
     return Record("notice", notice["code"], notice["time_us"], carried)
 
 

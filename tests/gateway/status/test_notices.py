@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.outbox.outbox import Outbox
 from gateway.status import notice_rules as rules
 from gateway.status.notice_rules import RULES, Judge
-from gateway.status.notices import MOST, TOO_MANY, Finding, Notices, Rule
+from gateway.status.notices import MOST, TOO_MANY, Finding, Notices, Rule, durable
+from gateway.wire.payload import decode_records, encode_records
 
 START_US = 1_790_000_000_000_000
 SLOW = Rule("slow", "low", 5.0, 3.0, "m", "a")
@@ -294,3 +298,25 @@ def test_what_was_measured_for_review_is_a_notice_each_and_no_alarm(run: Run) ->
     assert run.seconds(60) == [("raised", "for-review/dot-1/fall_event-2")]
     run.status["reviews"] = []
     assert {state for state, _ in run.seconds(1)} == {"cleared"}
+
+
+def test_what_the_history_is_told_of_a_notice_it_understands(run: Run, tmp_path: Path) -> None:
+    run.device["battery"] = 5.0
+    run.status["publisher"] = {"connected": False, "last_error": "refused"}
+    changes = []
+    for _ in range(20):
+        run.now += 1
+        changes += run.notices.update(
+            run.now, START_US + round(run.now * 1e6), run.judge.find(run.now, run.status, run.notices.ids)
+        )
+    answered: Any = {"acknowledged": {"who": "anna", "why": ""}, "paused": {"until_us": START_US}}
+    changes = [changes[0], *(one | answered for one in changes[1:])]
+    assert {"said"} < set(changes[0])
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
+        for notice in changes:
+            outbox.record(durable(notice))
+        assert outbox.flush()
+        rows = outbox.read(0, 100)
+        message = decode_records("ward-7", encode_records("ward-7", outbox.epoch, 0, rows))
+    assert len(message.records) == len(changes) == 2
+    assert message.rejected == []
