@@ -105,6 +105,25 @@ def test_the_newest_are_kept_and_what_is_another_s_stays(ward: Settings, tmp_pat
     assert set((tmp_path / "backups").iterdir()) == {*others, old[-1], newest}
 
 
+def test_a_backup_made_while_the_clock_was_behind_is_not_the_one_that_is_deleted(
+    ward: Settings, tmp_path: Path
+) -> None:
+    later = [tmp_path / "backups" / f"ward-1-2999010{day}T000000Z.rgbackup" for day in (1, 2, 3)]
+    for path in later:
+        path.touch()
+    made = back_up(ward, tmp_path)
+    assert set((tmp_path / "backups").iterdir()) == {made, later[-1]}
+
+
+def test_what_a_backup_that_was_killed_has_left_does_not_fill_the_disk(ward: Settings, tmp_path: Path) -> None:
+    left = tmp_path / "backups/.ward-1-20260101T000000Z.rgbackup.part"
+    another = tmp_path / "backups/.ward-1-b-20260101T000000Z.rgbackup.part"
+    left.touch()
+    another.touch()
+    made = back_up(ward, tmp_path)
+    assert set((tmp_path / "backups").iterdir()) == {made, another}
+
+
 def test_what_is_there_is_put_aside_and_never_written_over(ward: Settings, tmp_path: Path) -> None:
     backup = back_up(ward, tmp_path)
     changed = tmp_path / "etc/ward.toml"
