@@ -193,3 +193,90 @@ def test_a_backup_is_opened_without_us_by_the_lines_in_the_docs(ward: Settings, 
     assert (tmp_path / "opened/data/known-devices.json").read_text() == "{}"
     with closing(sqlite3.connect(tmp_path / "opened/data/outbox.db")) as db:
         assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("nth", [1, 4, 20])
+def test_a_restore_that_fails_half_way_leaves_what_was_there(
+    ward: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Whichever name cannot be changed, the old ward is there whole."""
+    backup = back_up(ward, tmp_path)
+    before = everything_in(tmp_path)
+    rename, n = Path.rename, 0
+
+    def fail(self: Path, target: Path) -> Path:
+        nonlocal n
+        n += ".unpacked" not in str(self)
+        if n == nth:
+            n += 1
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(RestoreError, match="No space left"):
+        restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    assert everything_in(tmp_path) == before
+
+
+def test_a_restore_that_finds_the_disk_full_leaves_what_was_there(
+    ward: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = back_up(ward, tmp_path)
+    before = everything_in(tmp_path)
+    full = iter(range(3))
+
+    def fail(*_: object) -> None:
+        if next(full) == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.installation.restore.os.fsync", fail)
+    with pytest.raises(RestoreError, match="No space left"):
+        restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    monkeypatch.undo()
+    assert everything_in(tmp_path) == before
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    """Return each file below a folder, but for locks and empty folders."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and path.suffix != ".lock"}  # fmt: skip
+
+
+KILLED = """
+import os, pathlib, sys
+from gateway.installation.restore import restore
+left = int(sys.argv[3])
+def counted(whole):
+    def move(self, target):
+        global left
+        left -= ".unpacked" not in str(self)
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return whole(self, target)
+    return move
+pathlib.Path.rename, pathlib.Path.replace = counted(pathlib.Path.rename), counted(pathlib.Path.replace)
+restore(pathlib.Path(sys.argv[1]), passphrase=sys.argv[2], replace=True, say=lambda _: None)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 9, 14, 15])
+def test_an_outbox_of_a_restore_that_was_killed_never_goes_on_with_old_numbers(
+    ward: Settings, tmp_path: Path, after: int
+) -> None:
+    """Whenever it is killed: in the outbox's place is what was there, nothing, or the new life of what came back."""
+    backup = back_up(ward, tmp_path)
+    (outbox := ward.site.data / "outbox.db").unlink()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(backup), KEY, str(after)], check=False)
+    assert killed.returncode == -9
+    if outbox.exists():
+        assert list(outbox.parent.glob("outbox.db.left-*")), "the image of the backup would give its numbers again"
+    restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    assert load(tmp_path / "etc/ward.toml") == ward
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_header_that_nobody_could_compute_is_refused(ward: Settings, tmp_path: Path) -> None:
+    backup = back_up(ward, tmp_path)
+    backup.write_bytes(backup.read_bytes().replace(b'"n":2,', b'"n":3,', 1))
+    with pytest.raises(RestoreError, match="another version"):
+        restore(backup, passphrase=KEY, under=tmp_path / "under", say=lambda _: None)
