@@ -174,7 +174,8 @@ def _unpacked(staging: Path, entry: Entry) -> Path:
 def _begin_new_life(pieces: list[Piece], staging: Path) -> int:
     """End the life of the restored outbox before it lies where a gateway could go on with it.
 
-    Its piece becomes those of the one left behind and of the new life, in this order; returns how many rows are still to be sent.
+    Its piece becomes those of the one left behind and of the new life, in this order; returns how many rows are still
+    to be sent.
     """
     old = next((piece for piece in pieces if piece.entry.name == OUTBOX), None)
     if old is None:
