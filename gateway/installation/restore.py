@@ -34,7 +34,8 @@ WRITTEN = ("outbox.db", "history.db", "ward.db")
 SIDES = ("-wal", "-shm", "-journal")
 SHOWN = 5
 FOLDER_MODE = 0o750
-MICRO = 1_000_000
+LATEST_US = 2**53
+"""The year 2255: a header is anybody's who has the file."""
 
 Say = Callable[[str], None]
 
@@ -80,7 +81,10 @@ def read_about(path: Path) -> Mapping[str, Any]:
     """Return what a backup says of itself without its key; raises RestoreError."""
     try:
         with path.open("rb") as file:
-            return dict(read_header(file).about)
+            about = dict(read_header(file).about)
+        if not (isinstance(made := about.get("made_us"), int) and 0 <= made < LATEST_US):
+            raise SealedError("the beginning of the backup cannot be read")
+        return about
     except (OSError, SealedError) as error:
         raise RestoreError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
 

@@ -280,3 +280,11 @@ def test_a_header_that_nobody_could_compute_is_refused(ward: Settings, tmp_path:
     backup.write_bytes(backup.read_bytes().replace(b'"n":2,', b'"n":3,', 1))
     with pytest.raises(RestoreError, match="another version"):
         restore(backup, passphrase=KEY, under=tmp_path / "under", say=lambda _: None)
+
+
+@pytest.mark.parametrize("when", [b'"x"', b"9" * 20, b"-1", b"null"])
+def test_what_somebody_wrote_into_a_header_is_no_defect_of_ours(ward: Settings, tmp_path: Path, when: bytes) -> None:
+    backup = back_up(ward, tmp_path)
+    backup.write_bytes(re.sub(rb'"made_us":\d+', b'"made_us":' + when, backup.read_bytes(), count=1))
+    with pytest.raises(RestoreError, match="beginning of the backup"):
+        read_about(backup)
