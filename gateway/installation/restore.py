@@ -82,11 +82,11 @@ def read_about(path: Path) -> Mapping[str, Any]:
     try:
         with path.open("rb") as file:
             about = dict(read_header(file).about)
-        if not (isinstance(made := about.get("made_us"), int) and 0 <= made < LATEST_US):
-            raise SealedError("the beginning of the backup cannot be read")
-        return about
     except (OSError, SealedError) as error:
         raise RestoreError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if not (isinstance(made := about.get("made_us"), int) and 0 <= made < LATEST_US):
+        raise RestoreError(f"{path}: the beginning of the backup cannot be read")
+    return about
 
 
 def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bool = False, say: Say) -> Restored:
