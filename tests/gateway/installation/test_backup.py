@@ -288,3 +288,10 @@ def test_what_somebody_wrote_into_a_header_is_no_defect_of_ours(ward: Settings, 
     backup.write_bytes(re.sub(rb'"made_us":\d+', b'"made_us":' + when, backup.read_bytes(), count=1))
     with pytest.raises(RestoreError, match="beginning of the backup"):
         read_about(backup)
+
+
+def test_backups_in_the_data_folder_are_in_no_backup(ward: Settings, tmp_path: Path) -> None:
+    """Else each would have all before it in it, and double."""
+    (tmp_path / "data/elsewhere").mkdir()
+    make_backup(ward, tmp_path / "etc/ward.toml", tmp_path / "data/elsewhere", passphrase=KEY, say=lambda _: None)
+    assert not [name for name in contents(ward, tmp_path / "etc/ward.toml") if name.path.suffix == ".rgbackup"]

@@ -186,8 +186,9 @@ def test_what_a_package_links_to_elsewhere_is_not_written_through(place: Place) 
     subprocess.run(["ar", "x", package.name], cwd=place.folder, check=True)
     (old,) = place.folder.glob("data.tar.*")
     old.unlink()
-    subprocess.run(["ar", "rc", "evil.deb", "debian-binary", *(p.name for p in place.folder.glob("control.tar*")), "data.tar"],
-                   cwd=place.folder, check=True)  # fmt: skip
+    (control,) = place.folder.glob("control.tar*")
+    members = ["debian-binary", control.name, archive.name]
+    subprocess.run(["ar", "rc", "evil.deb", *members], cwd=place.folder, check=True)
     before = {path for path in place.folder.rglob("*") if "opt" not in path.parts}
     with pytest.raises(RefusedError, match="cannot be unpacked"):
         place.changer.upgrade(place.folder / "evil.deb", {}, place.wish)
