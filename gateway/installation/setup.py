@@ -84,6 +84,7 @@ def set_up(answers: Answers, place: Place, *, load: Load, say: Say, replace: boo
     _try_out(made.files, load)
     say("writing files")
     _make_folders(answers, place)
+    place.under_way.touch(0o600)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     kept = [copy for file in made.files if (copy := write(file, stamp))]
     if answers["radio.kind"] != "practice":
@@ -92,6 +93,7 @@ def set_up(answers: Answers, place: Place, *, load: Load, say: Say, replace: boo
     left = commands
     if place.etc is not None and SYSTEMD.is_dir() and os.geteuid() == 0:
         left = run_all(commands, say)
+    place.under_way.unlink(missing_ok=True)
     return Done([file.path for file in made.files], kept, made.shown, left, address(answers))
 
 

@@ -55,6 +55,11 @@ class Place:
         """Return the configuration file."""
         return self.configuration / CONFIGURATION
 
+    @property
+    def under_way(self) -> Path:
+        """Return the mark of a set-up that has begun to write and has not come to its end."""
+        return self.configuration / ".setup-under-way"
+
     def certificate(self, name: str, kind: str = "pem") -> Path:
         """Return a certificate, its key or its request: ``pem``, ``key``, ``csr``."""
         return self.configuration / CERTIFICATES / f"{name}.{kind}"
@@ -233,7 +238,7 @@ def _backup_key(place: Place, shown: dict[str, str]) -> Iterable[File]:
 
 def _was_broken_off(place: Place) -> bool:
     """Whether a set-up before this one never came to its end, which is where secrets are shown."""
-    return not place.file.exists()  # it is written last
+    return place.under_way.exists()
 
 
 def _time(servers: list[str], etc: Path) -> File:

@@ -117,19 +117,26 @@ def test_a_password_that_nobody_chose_is_made_and_shown_once(place: Place) -> No
     assert Users(users).verify("sam", made) is not None
 
 
+@pytest.mark.parametrize("at", ["users.jsonl", "ward.toml", "beds"])
 def test_what_was_broken_off_before_its_end_shows_its_secrets_the_next_time(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    """The configuration is written last: where there is none, nobody has seen password and key yet."""
+    """Nobody has seen password and key yet."""
     more: dict[str, Any] = {"admin__password": "", "backup__folder": "/mnt/backups"}
 
     def break_off(self: Path, target: Path) -> Path:
-        if target.name == "ward.toml":
+        if target.name == at:
             raise KeyboardInterrupt
         return replace(self, target)
 
     replace = Path.replace
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(Path, "replace", break_off)
+    if at == "beds":
+        monkeypatch.setattr("gateway.installation.setup.KeptWard", interrupt)
     with pytest.raises(KeyboardInterrupt):
         done_with(place, **more)
     monkeypatch.undo()
