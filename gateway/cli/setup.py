@@ -19,7 +19,7 @@ from gateway.installation.setup import Done, SetupError, present, set_up
 from gateway.installation.setup_answers import complete, example, read_answers
 from gateway.installation.setup_certificates import ends, fingerprint
 from gateway.installation.setup_files import AUTHORITY, DASHBOARD, Place
-from gateway.installation.setup_questions import Answers, Question
+from gateway.installation.setup_questions import LARGEST_PORT, Answers, Question
 from gateway.installation.setup_web import run_setup_web
 from gateway.model.usage import UsageError
 
@@ -80,7 +80,7 @@ def _secret() -> str:
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= LARGEST_PORT):
         raise UsageError("--web takes the address and port to listen on: --web 192.0.2.10:8443")
     return host.strip("[]"), int(port)
 

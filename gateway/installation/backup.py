@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import tarfile
@@ -30,7 +31,7 @@ from gateway.installation.sealed_file import SealedError, SealedWriter
 from gateway.machine.file_lock import FileLock
 from gateway.status.backup_state import FILE, BackupState, read_backup_state, write_backup_state
 
-SUFFIX = ".rgbackup"
+SUFFIX, PART = ".rgbackup", ".part"
 PAGES = 4096
 """Copied between two words of progress: 16 MB."""
 SAY_EVERY_S = 2.0
@@ -92,13 +93,14 @@ def make_backup(settings: Settings, configuration: Path, folder: Path, *, passph
 def _make(settings: Settings, configuration: Path, folder: Path, passphrase: str, say: Say) -> Made:
     if not folder.is_dir():
         raise BackupError(f"{folder} is not there: is the backup disk plugged in, or the share mounted?")
+    _clear_parts(folder, settings.site.gateway)
     staging = settings.site.data / STAGING
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(PRIVATE_FOLDER)
     made_us = time.time_ns() // 1000
     stamp = datetime.fromtimestamp(made_us / MICRO, UTC).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{settings.site.gateway}-{stamp}{SUFFIX}"
-    part = folder / f".{path.name}.part"
+    part = folder / f".{path.name}{PART}"
     about = {"site": settings.site.site, "gateway": settings.site.gateway, "made_us": made_us,
              "version": version("rehab-gateway")}  # fmt: skip
     try:
@@ -114,7 +116,7 @@ def _make(settings: Settings, configuration: Path, folder: Path, passphrase: str
         part.unlink(missing_ok=True)
         raise
     _sync_folder(folder)
-    deleted = _delete_older(folder, settings.site.gateway, settings.backup.keep)
+    deleted = _delete_older(path, settings.site.gateway, settings.backup.keep)
     return Made(path, made_us, path.stat().st_size, len(entries), deleted)
 
 
@@ -207,14 +209,28 @@ def verify(path: Path, passphrase: str, expected: list[Entry]) -> None:
         raise SealedError(f"the backup was read again and is not what was written: {', '.join(wrong) or MANIFEST}")
 
 
-def _delete_older(folder: Path, gateway: str, keep: int) -> int:
-    """Delete all but the newest backups of this gateway; return how many. Names sort by time."""
-    stamped = len("20260101T000000Z") + len(SUFFIX)
-    mine = [path for path in folder.glob(f"{gateway}-*{SUFFIX}") if len(path.name) == len(gateway) + 1 + stamped]
-    old = sorted(mine)[:-keep]
+def _delete_older(made: Path, gateway: str, keep: int) -> int:
+    """Delete all but the newest backups of this gateway; return how many. Names sort by time.
+
+    The one that was just made stays whatever its name says: the clock may have been behind.
+    """
+    older = [path for path in _of_gateway(made.parent, gateway) if path != made]
+    old = older[: max(0, len(older) - (keep - 1))]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
+
+
+def _clear_parts(folder: Path, gateway: str) -> None:
+    """Delete what backups of this gateway have left that were killed; whoever calls this is the only one at it."""
+    for part in _of_gateway(folder, gateway, ".", PART):
+        part.unlink(missing_ok=True)
+
+
+def _of_gateway(folder: Path, gateway: str, before: str = "", after: str = "") -> list[Path]:
+    head, tail = re.escape(f"{before}{gateway}-"), re.escape(f"{SUFFIX}{after}")
+    name = re.compile(rf"{head}\d{{8}}T\d{{6}}Z{tail}")
+    return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
 
 
 def _sync_folder(folder: Path) -> None:

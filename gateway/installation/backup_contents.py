@@ -24,7 +24,7 @@ SET_BEFORE = "before-restore-"
 SQLITE = b"SQLite format 3\0"
 BESIDE_CONFIGURATION = ("certificates", "secrets")
 """Folders that `setup` makes beside the configuration."""
-LEFT_OUT = re.compile(r"(\.lock|\.sock|\.part|\.working|-wal|-shm|-journal|\.rewritten|\.new)$")
+LEFT_OUT = re.compile(r"(\.lock|\.rgbackup|\.sock|\.part|\.working|-wal|-shm|-journal|\.rewritten|\.new)$")
 """What is of a running process, or is made again; SQLite's own are in the copy of their database."""
 
 

@@ -53,7 +53,10 @@ def read_package(path: Path) -> Package:
     version = fields.get("Version", "").partition("+deb")[0]
     if not VERSION.fullmatch(version):
         raise RefusedError(f"{path} has no version that is one: {fields.get('Version')!r}")
-    return Package(path, version, int(fields.get("Installed-Size", "0")) * KIB)
+    size = fields.get("Installed-Size", "0")
+    if not (size.isascii() and size.isdigit()):
+        raise RefusedError(f"{path} does not say how much room it takes: {size!r}")
+    return Package(path, version, int(size) * KIB)
 
 
 def unpack(package: Package, versions: Versions) -> None:
@@ -77,6 +80,9 @@ def unpack(package: Package, versions: Versions) -> None:
     if read.wait() or done.returncode:
         shutil.rmtree(part, ignore_errors=True)
         raise RefusedError(f"{package.path} cannot be unpacked: {done.stderr.strip() or 'it ends too early'}")
+    if not (part / "bin" / NAME).is_file():
+        shutil.rmtree(part, ignore_errors=True)
+        raise RefusedError(f"{package.path} has no program in it: {inside}/bin/{NAME}")
     os.sync()  # some ten thousand files: all of them are there before the name is
     durable.remove_tree(versions.folder(package.version))
     part.rename(versions.folder(package.version))

@@ -22,10 +22,11 @@ import orjson
 
 from gateway.installation.archive import MANIFEST, Entry, read_archive
 from gateway.installation.backup_contents import SET_BEFORE
+from gateway.installation.durable import flush_folder
 from gateway.installation.sealed_file import SealedError, read_header
 from gateway.machine.file_lock import FileLock
 from gateway.outbox.file import OutboxFile
-from gateway.outbox.move import left_behind, move_on
+from gateway.outbox.move import move_on
 
 OUTBOX = "data/outbox.db"
 WRITTEN = ("outbox.db", "history.db", "ward.db")
@@ -33,7 +34,8 @@ WRITTEN = ("outbox.db", "history.db", "ward.db")
 SIDES = ("-wal", "-shm", "-journal")
 SHOWN = 5
 FOLDER_MODE = 0o750
-MICRO = 1_000_000
+LATEST_US = 2**53
+"""The year 2255: a header is anybody's who has the file."""
 
 Say = Callable[[str], None]
 
@@ -61,13 +63,30 @@ class Restored:
     aside: Sequence[Path] = field(default_factory=tuple)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file to be put back: its unpacked copy, where it belongs, and what the backup says of it."""
+
+    copy: Path
+    target: Path
+    entry: Entry
+
+    @property
+    def part(self) -> Path:
+        """Return its name beside its place, before it has that."""
+        return self.target.with_name(f".{self.target.name}.part")
+
+
 def read_about(path: Path) -> Mapping[str, Any]:
     """Return what a backup says of itself without its key; raises RestoreError."""
     try:
         with path.open("rb") as file:
-            return dict(read_header(file).about)
+            about = dict(read_header(file).about)
     except (OSError, SealedError) as error:
         raise RestoreError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    if not (isinstance(made := about.get("made_us"), int) and 0 <= made < LATEST_US):
+        raise RestoreError(f"{path}: the beginning of the backup cannot be read")
+    return about
 
 
 def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bool = False, say: Say) -> Restored:
@@ -90,14 +109,16 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
             entries = _unpack(path, passphrase, staging)
         except (SealedError, OSError, sqlite3.Error) as error:
             raise RestoreError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-        targets = {entry.name: under / entry.path.lstrip("/") for entry in entries}
-        with ExitStack() as held:
-            _hold(targets, held)
-            aside = _make_room(targets, replace=replace)
-            say(f"putting {len(entries)} files in place")
-            for entry in entries:
-                _place(staging / hashlib.sha256(entry.name.encode()).hexdigest(), targets[entry.name], entry)
-            unsent = _begin_new_life(targets, entries)
+        try:
+            pieces = [Piece(_unpacked(staging, entry), under / entry.path.lstrip("/"), entry) for entry in entries]
+            unsent = _begin_new_life(pieces, staging)
+            with ExitStack() as held:
+                _hold(pieces, held)
+                _refuse_what_is_there(pieces, replace=replace)
+                say(f"putting {len(entries)} files in place")
+                aside = _put_in_place(pieces)
+        except (OSError, sqlite3.Error) as error:
+            raise RestoreError(f"it cannot be put back: {_words(error)}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return Restored(about, len(entries), unsent, aside)
@@ -116,10 +137,10 @@ def _unpack(path: Path, passphrase: str, staging: Path) -> list[Entry]:
     with path.open("rb") as file:
         for name, data in read_archive(file, passphrase):
             if name == MANIFEST:
-                manifest = orjson.loads(data.read())
+                manifest = _manifest(data.read())
                 continue
             digest = hashlib.sha256()
-            target = staging / hashlib.sha256(name.encode()).hexdigest()  # a name leads nowhere here
+            target = staging / hashlib.sha256(name.encode()).hexdigest()
             with target.open("xb") as copy:
                 while piece := data.read(1 << 20):
                     digest.update(piece)
@@ -132,8 +153,15 @@ def _unpack(path: Path, passphrase: str, staging: Path) -> list[Entry]:
         if sums.get(entry.name) != entry.sha256:
             raise SealedError(f"{entry.name} is not what was copied")
         if entry.kind == "database":
-            _check(staging / hashlib.sha256(entry.name.encode()).hexdigest(), entry.name)
+            _check(_unpacked(staging, entry), entry.name)
     return entries
+
+
+def _manifest(text: bytes) -> Mapping[str, Any]:
+    try:
+        return dict(orjson.loads(text))
+    except (ValueError, TypeError):
+        raise SealedError("the manifest of the backup cannot be read") from None
 
 
 def _check(copy: Path, name: str) -> None:
@@ -143,44 +171,104 @@ def _check(copy: Path, name: str) -> None:
         raise SealedError(f"{name} is damaged: {answer}")
 
 
-def _hold(targets: Mapping[str, Path], held: ExitStack) -> None:
+def _unpacked(staging: Path, entry: Entry) -> Path:
+    return staging / hashlib.sha256(entry.name.encode()).hexdigest()  # a name leads nowhere here
+
+
+def _begin_new_life(pieces: list[Piece], staging: Path) -> int:
+    """End the life of the restored outbox before it lies where a gateway could go on with it.
+
+    Its piece becomes those of the one left behind and of the new life, in this order; returns how many rows are still
+    to be sent.
+    """
+    old = next((piece for piece in pieces if piece.entry.name == OUTBOX), None)
+    if old is None:
+        return 0
+    folder = staging / "outbox"
+    folder.mkdir()
+    path = old.copy.rename(folder / old.target.name)
+    file = OutboxFile(path)
+    waiting = file.depth
+    move_on(file, path, given=file.last_seq, stored=file.last_seq)
+    pieces.remove(old)
+    pieces += [
+        Piece(made, old.target.with_name(made.name), old.entry) for made in sorted(folder.iterdir(), reverse=True)
+    ]
+    return waiting
+
+
+def _hold(pieces: Sequence[Piece], held: ExitStack) -> None:
     """Take the right to write the databases, so that nothing runs on them meanwhile; raises HeldError."""
-    for target in targets.values():
+    for target in (piece.target for piece in pieces):
         if target.name in WRITTEN and target.parent.is_dir():
             held.callback(FileLock(target, gateway="restore").release)
 
 
-def _make_room(targets: Mapping[str, Path], *, replace: bool) -> list[Path]:
-    """Put aside what is in the way; raises RestoreError where that is not allowed."""
-    there = [path for path in targets.values() if os.path.lexists(path)]
+def _refuse_what_is_there(pieces: Sequence[Piece], *, replace: bool) -> None:
+    there = [str(piece.target) for piece in pieces if os.path.lexists(piece.target)]
     if there and not replace:
-        shown = ", ".join(map(str, there[:SHOWN])) + (" …" if len(there) > SHOWN else "")
+        shown = ", ".join(there[:SHOWN]) + (" …" if len(there) > SHOWN else "")
         raise RestoreError(f"there is something already: {shown}. To put it aside and restore all the same: --replace")
+
+
+def _put_in_place(pieces: Sequence[Piece]) -> list[Path]:
+    """Put all files in place, or none; return the folders with what was there. Raises OSError.
+
+    Each is laid beside its place first, which takes time and room. Then names change, and nothing else.
+    """
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for piece in pieces:
+            _lay_beside(piece)
+        aside = _make_room(pieces, moved)
+        for piece in pieces:
+            _move(piece.part, piece.target, moved)
+        for folder in {piece.target.parent for piece in pieces}:
+            flush_folder(folder)
+    except BaseException:
+        for source, target in reversed(moved):
+            target.rename(source)
+        for piece in pieces:
+            piece.part.unlink(missing_ok=True)
+        raise
+    return aside
+
+
+def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
+    source.rename(target)
+    moved.append((source, target))
+
+
+def _make_room(pieces: Sequence[Piece], moved: list[tuple[Path, Path]]) -> list[Path]:
+    """Put aside what is in the way; return the folders with it."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     aside: dict[Path, None] = {}
-    sides = [path.with_name(path.name + side) for path in targets.values() for side in SIDES]
-    for path in [*there, *filter(os.path.lexists, sides)]:
+    targets = [piece.target for piece in pieces]
+    sides = [path.with_name(path.name + side) for path in targets for side in SIDES]
+    for path in filter(os.path.lexists, dict.fromkeys([*targets, *sides])):
         folder = path.parent / f"{SET_BEFORE}{stamp}"
-        if not folder.exists():
-            folder.mkdir(mode=0o700)
-        path.rename(folder / path.name)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _move(path, folder / path.name, moved)
         aside[folder] = None
     return list(aside)
 
 
-def _place(copy: Path, target: Path, entry: Entry) -> None:
-    """Put one file where it was, whole or not at all, with its rights and, for root, its owner."""
-    missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
-    target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    shutil.copyfile(copy, part)
-    part.chmod(entry.mode)
-    _give(part, entry)
+def _lay_beside(piece: Piece) -> None:
+    """Write a file beside its place, with its rights and, for root, its owner; nobody else reads it meanwhile."""
+    folders = (piece.part.parent, *piece.part.parent.parents)
+    missing = [folder for folder in folders if not folder.exists()]
+    piece.part.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     for folder in missing:
-        _give(folder, entry)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(target)
+        _give(folder, piece.entry)
+    piece.part.unlink(missing_ok=True)
+    number = os.open(piece.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with piece.copy.open("rb") as copy, os.fdopen(number, "wb") as part:
+        shutil.copyfileobj(copy, part)
+        part.flush()
+        os.fsync(part.fileno())
+    _give(piece.part, piece.entry)
+    piece.part.chmod(piece.entry.mode)
+    piece.copy.unlink()
 
 
 def _give(path: Path, entry: Entry) -> None:
@@ -194,17 +282,7 @@ def _give(path: Path, entry: Entry) -> None:
             continue  # a user of the other machine: root's, until somebody says whose
 
 
-def _begin_new_life(targets: Mapping[str, Path], entries: Sequence[Entry]) -> int:
-    """End the life of the restored outbox; return how many rows of it are still to be sent."""
-    path = targets.get(OUTBOX)
-    if path is None:
-        return 0
-    file = OutboxFile(path)
-    waiting, epoch = file.depth, file.epoch
-    move_on(file, path, given=file.last_seq, stored=file.last_seq)
-    entry = next(entry for entry in entries if entry.name == OUTBOX)
-    for made in (path, left_behind(path, epoch), *(Path(f"{path}{side}") for side in SIDES)):
-        if made.exists():
-            made.chmod(entry.mode)
-            _give(made, entry)
-    return waiting
+def _words(error: OSError | sqlite3.Error) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    return str(error)

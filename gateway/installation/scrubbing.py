@@ -23,6 +23,7 @@ from config.pseudonym import nhs_numbers
 from config.secret import LARGEST_BYTES
 from config.settings import Device, Section, Settings
 from gateway.audit import access_log
+from gateway.installation.spellings import BEHIND, any_of, in_base64, spellings
 from gateway.ward.kept_ward import ward_path
 from gateway.ward.registry import RegistryError, read_state
 
@@ -30,11 +31,14 @@ SHORTEST = 3
 """Characters of a word that is looked for: a shorter one stands in half of all words."""
 SHORTEST_KEY = 6
 """Characters of a part of an address that may be a key."""
+SHORTEST_INSIDE = 12
+"""Characters of a secret that is looked for within longer words, too."""
 DIGITS = 8
 KEY_BYTES = 32
 LARGEST_SECRET = 4096
-HARDWARE = re.compile(r"(?i)(?<![0-9a-f])(?:[0-9a-f]{2}[:_-]){5}[0-9a-f]{2}(?![0-9a-f])")
-MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+COLON = r"(?:[:_-]|%3a)"
+HARDWARE = re.compile(rf"(?i)(?:(?<![0-9a-f])|{BEHIND})(?:[0-9a-f]{{2}}{COLON}){{5}}[0-9a-f]{{2}}(?![0-9a-f])")
+MAIL = re.compile(r"(?i)[\w.+-]+(?:@|%40)[\w-]+(\.[\w-]+)+")
 LINES = ("users.jsonl", "tokens.jsonl", "pins.jsonl")
 OF_HISTORY = (
     "SELECT DISTINCT subject FROM sessions", "SELECT DISTINCT subject FROM series",
@@ -57,15 +61,20 @@ class Scrubber:
 
     def __init__(self, words: dict[str, str]) -> None:
         self._key = os.urandom(KEY_BYTES)
-        self._kinds = {word.casefold(): kind for word, kind in words.items() if len(word) >= SHORTEST}
-        longest_first = sorted(self._kinds, key=len, reverse=True)
-        found = "|".join(map(re.escape, longest_first)) or r"(?!)"
-        self._words = re.compile(rf"(?i)(?<![a-z0-9])(?:{found})(?![a-z0-9])")
+        known = {word: kind for word, kind in words.items() if len(word) >= SHORTEST}
+        whole = {spelling: word for word in known for spelling in spellings(word)}
+        inside = {spelling: word for word in known for spelling in in_base64(word)}
+        inside |= {spelling: word for word, kind in known.items() if kind == "secret" and len(word) >= SHORTEST_INSIDE
+                   for spelling in spellings(word)}  # fmt: skip
+        self._known = {spelling: (known[word], word) for spelling, word in (inside | whole).items()}
+        self._words = re.compile(
+            rf"(?i)(?:(?<![a-z0-9])|{BEHIND}){any_of(whole)}(?![a-z0-9])|{any_of(inside)}"
+        )  # fmt: skip
 
     def scrub(self, text: str) -> str:
         """Return a text without them."""
-        text = self._words.sub(lambda match: self._stand_in(self._kinds[match[0].casefold()], match[0]), text)
-        text = HARDWARE.sub(lambda match: self._stand_in("device", re.sub(r"[:_-]", "", match[0])), text)
+        text = self._words.sub(lambda match: self._stand_in(*self._word(match[0])), text)
+        text = HARDWARE.sub(lambda match: self._stand_in("device", re.sub(f"(?i){COLON}", "", match[0])), text)
         text = MAIL.sub("[address]", text)
         for number in nhs_numbers(text):
             text = text.replace(number, "[number]")
@@ -74,6 +83,10 @@ class Scrubber:
     def left(self, text: str) -> int:
         """Return how many words a text still has; the words are not said."""
         return len(self._words.findall(text)) + len(HARDWARE.findall(text))
+
+    def _word(self, found: str) -> tuple[str, str]:
+        """Return kind and word of what was found; letters that are others' lower case are not in the table."""
+        return self._known.get(found.lower()) or self._known.get(found.casefold()) or ("word", found)
 
     def _stand_in(self, kind: str, word: str) -> str:
         digest = hmac.new(self._key, word.casefold().encode(), hashlib.sha256).hexdigest()

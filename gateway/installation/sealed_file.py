@@ -167,7 +167,7 @@ def read_header(file: BinaryIO) -> Header:
         )  # fmt: skip
     except (ValueError, KeyError, TypeError):
         raise SealedError("the beginning of the backup cannot be read") from None
-    sound = 1 < header.n <= MOST_N and 0 < header.r <= MOST_R and 0 < header.p <= MOST_P
+    sound = 1 < header.n <= MOST_N and header.n.bit_count() == 1 and 0 < header.r <= MOST_R and 0 < header.p <= MOST_P
     if not sound or not 0 < header.chunk <= 16 * CHUNK_BYTES or len(header.nonce) != NONCE_BYTES:
         raise SealedError("the backup was made by another version, or its beginning was changed")
     return header

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -83,6 +84,7 @@ def set_up(answers: Answers, place: Place, *, load: Load, say: Say, replace: boo
     _try_out(made.files, load)
     say("writing files")
     _make_folders(answers, place)
+    place.under_way.touch(0o600)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     kept = [copy for file in made.files if (copy := write(file, stamp))]
     if answers["radio.kind"] != "practice":
@@ -91,6 +93,7 @@ def set_up(answers: Answers, place: Place, *, load: Load, say: Say, replace: boo
     left = commands
     if place.etc is not None and SYSTEMD.is_dir() and os.geteuid() == 0:
         left = run_all(commands, say)
+    place.under_way.unlink(missing_ok=True)
     return Done([file.path for file in made.files], kept, made.shown, left, address(answers))
 
 
@@ -114,9 +117,13 @@ def run_all(commands: Sequence[str], say: Say) -> list[str]:
     failed = []
     for command in commands:
         say(command)
-        done = subprocess.run(command.split(), capture_output=True, text=True, check=False, timeout=STARTS_WITHIN_S)
-        if done.returncode:
-            say(f"this failed: {(done.stderr or done.stdout).strip() or 'no word of why'}")
+        try:
+            subprocess.run(command.split(), capture_output=True, text=True, check=True, timeout=STARTS_WITHIN_S)
+        except subprocess.CalledProcessError as error:
+            say(f"this failed: {(error.stderr or error.stdout).strip() or 'no word of why'}")
+            failed.append(command)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            say(f"this failed: {error}")
             failed.append(command)
     return failed
 
@@ -129,7 +136,9 @@ def write(file: File, stamp: str) -> Path | None:
         if path.read_bytes() == file.data:
             return None
         kept = path.with_name(f"{path.name}.before-{stamp}")
-        shutil.copy2(path, kept)
+        number = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)  # it may be a private key
+        with os.fdopen(number, "wb") as copy:
+            copy.write(path.read_bytes())
         own(kept, path.stat().st_mode & 0o777)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -187,6 +196,9 @@ def _make_beds(settings: Settings, names: Sequence[str], say: Say) -> None:
         ward = KeptWard(settings, at_us=now_us)
     except HeldError:
         say("the gateway runs: beds are added on its page 'Beds'")
+        return
+    except (OSError, sqlite3.Error) as error:  # files are written: their secrets have to be shown all the same
+        say(f"no beds were made ({error}): add them on the page 'Beds'")
         return
     with closing(ward):
         for name in names:

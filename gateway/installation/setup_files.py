@@ -28,6 +28,7 @@ EVERYBODY, GROUP, OWNER = 0o644, 0o640, 0o600
 """Rights of files: for all, for the service's group, for root alone."""
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of secrets that somebody writes down: nothing that looks like another letter."""
+KEY_OF_BACKUPS = "key of the backups"
 GROUPS, LETTERS = 6, 4
 """24 letters of 31 are 118 bits."""
 PRACTICE = (("left-foot", "movella_dot", "left_foot"), ("right-foot", "movella_dot", "right_foot"),
@@ -53,6 +54,11 @@ class Place:
     def file(self) -> Path:
         """Return the configuration file."""
         return self.configuration / CONFIGURATION
+
+    @property
+    def under_way(self) -> Path:
+        """Return the mark of a set-up that has begun to write and has not come to its end."""
+        return self.configuration / ".setup-under-way"
 
     def certificate(self, name: str, kind: str = "pem") -> Path:
         """Return a certificate, its key or its request: ``pem``, ``key``, ``csr``."""
@@ -201,7 +207,7 @@ def _users(answers: Answers, place: Place, shown: dict[str, str]) -> File:
     path, name = place.configuration / "users.jsonl", answers["admin.name"]
     password = answers.get("admin.password", "")
     known = users.load(path) if path.exists() else {}
-    if not password and name not in known:
+    if not password and (name not in known or _was_broken_off(place)):
         password = shown[f"password of {name}"] = make_secret()
     if password:  # else the one that they have stays
         known[name] = users.make(name, "admin", password)
@@ -223,9 +229,16 @@ def _broker(answers: Answers, place: Place) -> Iterable[File]:
 def _backup_key(place: Place, shown: dict[str, str]) -> Iterable[File]:
     """Yield the key of the backups, unless there is one: what it has encrypted, no other key opens."""
     path = _secret(place, "backup-key")
-    if not path.exists():
-        key = shown["key of the backups"] = make_secret()
+    if path.exists() and _was_broken_off(place):
+        shown[KEY_OF_BACKUPS] = path.read_text("utf-8").strip()
+    elif not path.exists():
+        key = shown[KEY_OF_BACKUPS] = make_secret()
         yield File(path, key.encode() + b"\n", OWNER)
+
+
+def _was_broken_off(place: Place) -> bool:
+    """Whether a set-up before this one never came to its end, which is where secrets are shown."""
+    return place.under_way.exists()
 
 
 def _time(servers: list[str], etc: Path) -> File:

@@ -59,6 +59,7 @@ class Visit:
         tries: How many wrong codes are left.
         token: Of the browser that had the code; empty before.
         done: What came of it.
+        ward: What the ward is called, once it is done.
     """
 
     carry_out: CarryOut
@@ -69,6 +70,7 @@ class Visit:
     tries: int = TRIES
     token: str = ""
     done: Done | None = None
+    ward: str = ""
     busy: bool = False
 
 
@@ -170,6 +172,8 @@ async def take_answers(request: web.Request) -> web.Response:
     visit = request.app[VISIT]
     _must_be_in(request)
     _from_our_page(request)
+    if visit.done is not None:  # the page was sent again: what it shows is shown nowhere else
+        return _html(done_page(visit.ward, visit.done))
     form = await request.post()
     given = {key: str(form[key]).strip() for key in KEYS if key in form}
     given = {key: value for key, value in given.items() if value or not _has_default(key)}
@@ -185,8 +189,9 @@ async def take_answers(request: web.Request) -> web.Response:
         return _html(questions_page(given, {"": str(error)}), 422)
     finally:
         visit.busy = False
+    visit.ward = answers["ward.name"]
     visit.ends.set()
-    return _html(done_page(answers["ward.name"], visit.done))
+    return _html(done_page(visit.ward, visit.done))
 
 
 def _has_default(key: str) -> bool:

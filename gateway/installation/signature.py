@@ -34,6 +34,8 @@ ID_DIGITS = 16
 LARGEST_BYTES = 1_000_000
 _SUM = re.compile(r"([0-9a-f]{64})  ([^/\n]+)")
 
+_ID = re.compile(rf"[0-9a-f]{{{ID_DIGITS}}}")
+
 Keys = Mapping[str, Ed25519PublicKey]
 
 
@@ -46,7 +48,7 @@ def trusted_keys(folders: Iterable[Path]) -> Keys:
     """Return the keys in some folders (``*.pem``), without those that any of them calls revoked.
 
     Raises:
-        SignatureError: A file there is no Ed25519 public key.
+        SignatureError: A file there is no Ed25519 public key, or a list of revoked ones cannot be understood.
     """
     found: dict[str, Ed25519PublicKey] = {}
     revoked: set[str] = set()
@@ -54,9 +56,8 @@ def trusted_keys(folders: Iterable[Path]) -> Keys:
         for path in sorted(folder.glob("*.pem")):
             key = _public_key(path)
             found[key_id(key)] = key
-        if (listed := folder / REVOKED).is_file():
-            lines = listed.read_text("utf-8").splitlines()
-            revoked |= {word for line in lines if (word := line.partition("#")[0].strip())}
+        if (listed := folder / REVOKED).exists():
+            revoked |= _revoked(listed)
     return {name: key for name, key in found.items() if name not in revoked}
 
 
@@ -96,6 +97,17 @@ def sign(sums: bytes, private_key: Path) -> tuple[str, str]:
         raise SignatureError(f"{private_key} is no Ed25519 key: 'openssl genpkey -algorithm ed25519' makes one")
     name = key_id(key.public_key())
     return name, f"{KIND} {name} {base64.b64encode(key.sign(sums)).decode()}\n"
+
+
+def _revoked(path: Path) -> set[str]:
+    """Return the ids in a list of revoked keys; one that a person wrote otherwise must not stay trusted in silence."""
+    found = set()
+    for line in _read(path).decode("utf-8-sig", "replace").splitlines():
+        word = line.partition("#")[0].strip().casefold().removeprefix(KIND).strip()
+        if word and not _ID.fullmatch(word):
+            raise SignatureError(f"{path} has a line that is no id of a key, which are {ID_DIGITS} digits: {word!r}")
+        found.add(word)
+    return found
 
 
 def _public_key(path: Path) -> Ed25519PublicKey:

@@ -94,8 +94,8 @@ def make_bundle(
         **logs(settings),
     }
     say("taking out names, pseudonyms, devices and secrets")
-    clean = {name: scrubber.scrub(text) for name, text in texts.items()}
-    left = {name: n for name, text in clean.items() if (n := scrubber.left(text))}
+    clean = _clean(texts, scrubber)
+    left = {name: n for name, text in clean.items() if (n := scrubber.left(name) + scrubber.left(text))}
     if left:
         raise BundleError(f"words that name somebody or something were left in {', '.join(left)}")
     with (
@@ -105,6 +105,17 @@ def make_bundle(
         for name, text in clean.items():
             bundle.writestr(name, text)
     return Bundle(path, len(clean), len(words))
+
+
+def _clean(texts: Mapping[str, str], scrubber: Scrubber) -> dict[str, str]:
+    """Return texts and their names without what names somebody: a log may be called after a person."""
+    clean: dict[str, str] = {}
+    for name, text in texts.items():
+        kept = scrubber.scrub(name)
+        while kept in clean:
+            kept += "~"
+        clean[kept] = scrubber.scrub(text)
+    return clean
 
 
 def as_json(value: object) -> str:
@@ -184,7 +195,7 @@ def logs(settings: Settings) -> dict[str, str]:
     """Return the journal of our services, where there is one, and the log files of the data folder."""
     found = {"journal.txt": _journal()}
     for path in sorted(settings.site.data.rglob("*.log")):
-        if path.is_file():
+        if path.is_file() and not path.is_symlink():  # root would follow it to what is not the service's
             name = str(path.relative_to(settings.site.data)).replace("/", "-")
             found[f"logs/{name}"] = _end(path)
     return found

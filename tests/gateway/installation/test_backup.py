@@ -105,6 +105,25 @@ def test_the_newest_are_kept_and_what_is_another_s_stays(ward: Settings, tmp_pat
     assert set((tmp_path / "backups").iterdir()) == {*others, old[-1], newest}
 
 
+def test_a_backup_made_while_the_clock_was_behind_is_not_the_one_that_is_deleted(
+    ward: Settings, tmp_path: Path
+) -> None:
+    later = [tmp_path / "backups" / f"ward-1-2999010{day}T000000Z.rgbackup" for day in (1, 2, 3)]
+    for path in later:
+        path.touch()
+    made = back_up(ward, tmp_path)
+    assert set((tmp_path / "backups").iterdir()) == {made, later[-1]}
+
+
+def test_what_a_backup_that_was_killed_has_left_does_not_fill_the_disk(ward: Settings, tmp_path: Path) -> None:
+    left = tmp_path / "backups/.ward-1-20260101T000000Z.rgbackup.part"
+    another = tmp_path / "backups/.ward-1-b-20260101T000000Z.rgbackup.part"
+    left.touch()
+    another.touch()
+    made = back_up(ward, tmp_path)
+    assert set((tmp_path / "backups").iterdir()) == {made, another}
+
+
 def test_what_is_there_is_put_aside_and_never_written_over(ward: Settings, tmp_path: Path) -> None:
     backup = back_up(ward, tmp_path)
     changed = tmp_path / "etc/ward.toml"
@@ -174,3 +193,105 @@ def test_a_backup_is_opened_without_us_by_the_lines_in_the_docs(ward: Settings, 
     assert (tmp_path / "opened/data/known-devices.json").read_text() == "{}"
     with closing(sqlite3.connect(tmp_path / "opened/data/outbox.db")) as db:
         assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("nth", [1, 4, 20])
+def test_a_restore_that_fails_half_way_leaves_what_was_there(
+    ward: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Whichever name cannot be changed, the old ward is there whole."""
+    backup = back_up(ward, tmp_path)
+    before = everything_in(tmp_path)
+    rename, n = Path.rename, 0
+
+    def fail(self: Path, target: Path) -> Path:
+        nonlocal n
+        n += ".unpacked" not in str(self)
+        if n == nth:
+            n += 1
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(RestoreError, match="No space left"):
+        restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    assert everything_in(tmp_path) == before
+
+
+def test_a_restore_that_finds_the_disk_full_leaves_what_was_there(
+    ward: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = back_up(ward, tmp_path)
+    before = everything_in(tmp_path)
+    full = iter(range(3))
+
+    def fail(*_: object) -> None:
+        if next(full) == 2:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.installation.restore.os.fsync", fail)
+    with pytest.raises(RestoreError, match="No space left"):
+        restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    monkeypatch.undo()
+    assert everything_in(tmp_path) == before
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    """Return each file below a folder, but for locks and empty folders."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and path.suffix != ".lock"}  # fmt: skip
+
+
+KILLED = """
+import os, pathlib, sys
+from gateway.installation.restore import restore
+left = int(sys.argv[3])
+def counted(whole):
+    def move(self, target):
+        global left
+        left -= ".unpacked" not in str(self)
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return whole(self, target)
+    return move
+pathlib.Path.rename, pathlib.Path.replace = counted(pathlib.Path.rename), counted(pathlib.Path.replace)
+restore(pathlib.Path(sys.argv[1]), passphrase=sys.argv[2], replace=True, say=lambda _: None)
+"""
+
+
+@pytest.mark.parametrize("after", [0, 9, 14, 15])
+def test_an_outbox_of_a_restore_that_was_killed_never_goes_on_with_old_numbers(
+    ward: Settings, tmp_path: Path, after: int
+) -> None:
+    """Whenever it is killed: in the outbox's place is what was there, nothing, or the new life of what came back."""
+    backup = back_up(ward, tmp_path)
+    (outbox := ward.site.data / "outbox.db").unlink()
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(backup), KEY, str(after)], check=False)
+    assert killed.returncode == -9
+    if outbox.exists():
+        assert list(outbox.parent.glob("outbox.db.left-*")), "the image of the backup would give its numbers again"
+    restore(backup, passphrase=KEY, replace=True, say=lambda _: None)
+    assert load(tmp_path / "etc/ward.toml") == ward
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_header_that_nobody_could_compute_is_refused(ward: Settings, tmp_path: Path) -> None:
+    backup = back_up(ward, tmp_path)
+    backup.write_bytes(backup.read_bytes().replace(b'"n":2,', b'"n":3,', 1))
+    with pytest.raises(RestoreError, match="another version"):
+        restore(backup, passphrase=KEY, under=tmp_path / "under", say=lambda _: None)
+
+
+@pytest.mark.parametrize("when", [b'"x"', b"9" * 20, b"-1", b"null"])
+def test_what_somebody_wrote_into_a_header_is_no_defect_of_ours(ward: Settings, tmp_path: Path, when: bytes) -> None:
+    backup = back_up(ward, tmp_path)
+    backup.write_bytes(re.sub(rb'"made_us":\d+', b'"made_us":' + when, backup.read_bytes(), count=1))
+    with pytest.raises(RestoreError, match="beginning of the backup"):
+        read_about(backup)
+
+
+def test_backups_in_the_data_folder_are_in_no_backup(ward: Settings, tmp_path: Path) -> None:
+    """Else each would have all before it in it, and double."""
+    (tmp_path / "data/elsewhere").mkdir()
+    make_backup(ward, tmp_path / "etc/ward.toml", tmp_path / "data/elsewhere", passphrase=KEY, say=lambda _: None)
+    assert not [name for name in contents(ward, tmp_path / "etc/ward.toml") if name.path.suffix == ".rgbackup"]

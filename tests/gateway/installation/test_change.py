@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -34,13 +36,13 @@ class Place:
         lay_out(self.versions.folder(FIRST))
         self.versions.switch(FIRST)
 
-    def package(self, version: str) -> Path:
+    def package(self, version: str, *, size: str = "4", program: str = "rehab-gateway") -> Path:
         tree = self.folder / f"tree-{version}"
-        lay_out(tree / "opt/rehab-gateway" / version)
+        lay_out(tree / "opt/rehab-gateway" / version, program)
         (tree / "DEBIAN").mkdir()
         (tree / "DEBIAN/control").write_text(
             f"Package: rehab-gateway\nVersion: {version}+deb12\nArchitecture: all\nMaintainer: tests\n"
-            "Installed-Size: 4\nDescription: made for a test\n"
+            f"Installed-Size: {size}\nDescription: made for a test\n"
         )
         made = self.folder / f"{version}.deb"
         build = ["dpkg-deb", "--root-owner-group", "--build", str(tree), str(made)]
@@ -53,9 +55,9 @@ class Place:
         return sorted(path.name for path in self.versions.home.iterdir() if path.name not in kept)
 
 
-def lay_out(environment: Path) -> None:
+def lay_out(environment: Path, program: str = "rehab-gateway") -> None:
     (environment / "bin").mkdir(parents=True)
-    command = environment / "bin/rehab-gateway"
+    command = environment / "bin" / program
     command.write_text("#!/bin/sh\n")
     command.chmod(0o755)
 
@@ -148,3 +150,55 @@ def test_a_package_that_ends_too_early_leaves_nothing(place: Place) -> None:
         place.changer.upgrade(package, {}, place.wish)
     assert (place.versions.current(), place.left_over()) == (FIRST, [])
     assert place.journal.past()[-1]["result"] == "given up"
+
+
+@pytest.mark.parametrize("size", ["much", "-4", "9" * 30])
+def test_a_size_that_is_none_is_refused(place: Place, size: str) -> None:
+    made = place.package("0.2.0", size=size)
+    with pytest.raises(RefusedError):
+        place.changer.upgrade(made, {}, place.wish)
+    assert (place.versions.current(), place.left_over()) == (FIRST, [])
+
+
+def test_a_package_without_its_program_takes_no_version_s_place(place: Place) -> None:
+    made = place.package("0.2.0", program="rehab-gatevay")
+    with pytest.raises(RefusedError, match="no program"):
+        place.changer.upgrade(made, {}, place.wish)
+    assert (place.versions.current(), place.left_over()) == (FIRST, [])
+
+
+def test_what_a_package_links_to_elsewhere_is_not_written_through(place: Place) -> None:
+    """A link out of the version's folder, and a file behind it, as an archive may have and a folder cannot."""
+    outside = place.folder / "outside"
+    outside.mkdir()
+    archive = place.folder / "data.tar"
+    inside = "./opt/rehab-gateway/0.2.0"
+    with tarfile.open(archive, "w") as made:
+        for name, link in ((f"{inside}/out", str(outside)), (f"{inside}/up", "../../../outside")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, link
+            made.addfile(info)
+        for name in ("out/evil", "up/evil", "../evil", "../../../../evil"):
+            info = tarfile.TarInfo(f"{inside}/{name}")
+            info.size = 4
+            made.addfile(info, io.BytesIO(b"evil"))
+    package = place.package("0.2.0")
+    subprocess.run(["ar", "x", package.name], cwd=place.folder, check=True)
+    (old,) = place.folder.glob("data.tar.*")
+    old.unlink()
+    (control,) = place.folder.glob("control.tar*")
+    members = ["debian-binary", control.name, archive.name]
+    subprocess.run(["ar", "rc", "evil.deb", *members], cwd=place.folder, check=True)
+    before = {path for path in place.folder.rglob("*") if "opt" not in path.parts}
+    with pytest.raises(RefusedError, match="cannot be unpacked"):
+        place.changer.upgrade(place.folder / "evil.deb", {}, place.wish)
+    assert not list(outside.iterdir())
+    assert {path for path in place.folder.rglob("*") if "opt" not in path.parts} == before
+    assert (place.versions.current(), place.versions.installed(), place.left_over()) == (FIRST, [FIRST], [])
+
+
+@pytest.mark.parametrize("name", ["../outside", "..", ".", "", "current", "0.1.0/..", "/etc", "0.9.9", "0.1.0\n"])
+def test_a_rollback_to_what_is_no_version_changes_nothing(place: Place, name: str) -> None:
+    with pytest.raises(RefusedError, match="is not here"):
+        place.changer.rollback(name, place.wish)
+    assert (place.versions.current(), place.left_over()) == (FIRST, [])

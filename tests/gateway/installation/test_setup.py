@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import ssl
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -12,7 +14,7 @@ from cryptography import x509
 from config.errors import ConfigError
 from config.loader import load
 from gateway.dashboard.users import Users
-from gateway.installation.setup import Done, SetupError, present, service_commands, set_up
+from gateway.installation.setup import Done, SetupError, present, run_all, service_commands, set_up
 from gateway.installation.setup_answers import AnswerError, complete, example, read_answers
 from gateway.installation.setup_certificates import (
     CertificateError,
@@ -113,6 +115,65 @@ def test_a_password_that_nobody_chose_is_made_and_shown_once(place: Place) -> No
     again = done_with(place, replace=True, admin__password="", admin__name="sam")
     assert again.shown == {}
     assert Users(users).verify("sam", made) is not None
+
+
+@pytest.mark.parametrize("at", ["users.jsonl", "ward.toml", "beds"])
+def test_what_was_broken_off_before_its_end_shows_its_secrets_the_next_time(
+    place: Place, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Nobody has seen password and key yet."""
+    more: dict[str, Any] = {"admin__password": "", "backup__folder": "/mnt/backups"}
+
+    def break_off(self: Path, target: Path) -> Path:
+        if target.name == at:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    replace = Path.replace
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", break_off)
+    if at == "beds":
+        monkeypatch.setattr("gateway.installation.setup.KeptWard", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        done_with(place, **more)
+    monkeypatch.undo()
+    shown = done_with(place, replace=True, **more).shown
+    assert shown["key of the backups"] == (place.configuration / "secrets/backup-key").read_text().strip()
+    assert Users(place.configuration / "users.jsonl").verify("admin", shown["password of admin"])
+    assert done_with(place, replace=True, **more).shown == {}, "they were shown"
+
+
+def test_what_goes_wrong_once_files_are_written_hides_no_secret(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.installation.setup.SYSTEMD", place.configuration)
+    monkeypatch.setattr("gateway.installation.setup.subprocess.run", _hangs)
+    said: list[str] = []
+    assert run_all(["systemctl enable"], said.append) == ["systemctl enable"]
+    monkeypatch.setattr("gateway.installation.setup.KeptWard", _fails)
+    answers = complete({**BASE, "backup.folder": "/mnt/backups"})
+    done = set_up(answers, place, load=load, say=said.append)
+    assert done.shown
+    assert "No space left" in "".join(said)
+
+
+def _hangs(command: list[str], **_: object) -> None:
+    raise subprocess.TimeoutExpired(command, 1)
+
+
+def _fails(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_copy_of_a_private_key_is_nobody_else_s_from_its_first_byte(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done_with(place)
+    rights: set[int] = set()
+    monkeypatch.setattr("gateway.installation.setup.own", lambda path, mode: rights.add(path.stat().st_mode & 0o777))
+    done_with(place, replace=True, certificate__names="elsewhere.example")
+    assert rights - {0o750} == {0o600}
 
 
 def test_a_broker_of_the_hospital_gets_its_files_and_its_secret_apart(place: Place, tmp_path: Path) -> None:

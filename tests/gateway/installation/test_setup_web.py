@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp.test_utils import TestClient, TestServer
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from config.loader import load
 from gateway.installation.setup import Done, SetupError, set_up
 from gateway.installation.setup_files import Place
 from gateway.installation.setup_questions import QUESTIONS, Answers
-from gateway.installation.setup_web import TRIES, serve_setup
+from gateway.installation.setup_web import COOKIE, TRIES, Visit, make_app, serve_setup
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard import axe
 from tests.gateway.installation.whole_ward import PASSWORD
@@ -177,3 +178,18 @@ async def test_axe_finds_no_violation(browser: Browser, served: Served, scheme: 
     assert await page.evaluate(AXE) == []
     wide = await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     assert wide is False
+
+
+async def test_a_page_that_is_sent_again_when_all_is_done_sets_nothing_up_again() -> None:
+    carried_out: list[Answers] = []
+
+    def carry_out(answers: Answers) -> Done:
+        carried_out.append(answers)
+        return Done([], [], {"key": f"shown-{len(carried_out)}"}, [], "https://ward-1:8443/")
+
+    visit = Visit(carry_out, "", 0.0, token="of-the-browser")  # noqa: S106 - of this test
+    async with TestClient(TestServer(make_app(visit))) as client:
+        headers = {"Cookie": f"{COOKIE}=of-the-browser", "Origin": str(client.make_url("/")).rstrip("/")}
+        texts = [await (await client.post("/questions", data={}, headers=headers)).text() for _ in range(2)]
+    assert ["shown-1" in text for text in texts] == [True, True]
+    assert len(carried_out) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,22 @@ def test_openssl_makes_the_keys_and_verifies_by_hand_as_the_page_says(tmp_path: 
     words = ["pkeyutl", "-verify", "-pubin", "-inkey", str(public), "-rawin"]
     by_hand = ["openssl", *words, "-in", str(package.parent / SUMS), "-sigfile", str(raw)]
     assert subprocess.run(by_hand, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda name: f"ed25519 {name}", lambda name: f"{name}\t# lost", str])
+def test_a_key_is_revoked_however_it_is_written_or_the_list_is_refused(
+    tmp_path: Path, package: Path, change: Callable[[str], str]
+) -> None:
+    key = make_key(tmp_path, "release", tmp_path / "trusted")
+    sign_sums(package.parent, [key])
+    (name,) = trusted_keys([tmp_path / "trusted"])
+    (tmp_path / "trusted" / REVOKED).write_text(f"\ufeff{change(name)}\r\n", "utf-8")
+    assert not trusted_keys([tmp_path / "trusted"])
+
+
+@pytest.mark.parametrize("line", ["release.pem", "0123", b"\xff\xfe1\0".decode("latin-1")])
+def test_a_list_of_revoked_keys_that_is_not_understood_believes_nobody(tmp_path: Path, line: str) -> None:
+    make_key(tmp_path, "release", tmp_path / "trusted")
+    (tmp_path / "trusted" / REVOKED).write_text(line, "latin-1")
+    with pytest.raises(SignatureError, match=REVOKED):
+        trusted_keys([tmp_path / "trusted"])

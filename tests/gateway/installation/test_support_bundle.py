@@ -140,6 +140,42 @@ def test_a_stand_in_is_another_one_in_the_next_bundle() -> None:
     assert first.scrub("p-01470 and sp-0147x stay") == "p-01470 and sp-0147x stay"
 
 
+@pytest.mark.parametrize("text", [
+    "GET /api/x?of=%20p-0147&to=%2Fp-0147", r'{"told": "twice\np-0147\tp-0147"}', r"b'\x1bp-0147' \u00e4p-0147",
+    "\x1b[31mp-0147\x1b[0m \x1b[1;32mp-0147", "cC0wMTQ3 eHAtMDE0Nw== eHlwLTAxNDc= Basic YWJjOnAtMDE0Nzp4",
+    "Weiß weiß WEISS WEIẞ Wei%C3%9F Wei%c3%9f", r"We\u0131\u00df Wei\u00DF", "Mu\u0308ller MÜLLER M%C3%BCller",
+    "Ann+Lee Ann%20Lee Ann%2BLee ANN LEE", "xrgt_AbCdEf0123456789y", "D4%3A22%3acd%3A00%3A0A%3A01 %20D4:22:CD:00:0A:01",
+    "a&amp;b-ward", "l\u0131ndsay LINDSAY", "jane%40elm.example",
+])  # fmt: skip
+def test_however_a_word_is_written_it_is_taken_out(text: str) -> None:
+    """As addresses, JSON, Python, terminals, Base64 and other alphabets write it."""
+    words = {"p-0147": "subject", "Weiß": "label", "Müller": "person", "Ann Lee": "person", "Ann+Lee": "person",
+             "rgt_AbCdEf0123456789": "secret", "a&b-ward": "label", "lindsay": "person"}  # fmt: skip
+    clean = Scrubber(words).scrub(text)
+    left = ("-0147", "cC0wMTQ3", "AtMDE0N", "LTAxND", "ei", "EI", "ller", "LLER", "Lee", "LEE", "AbCd", "22%3acd",
+            "22:CD", "-ward", "indsay", "INDSAY", "elm")  # fmt: skip
+    assert not [word for word in left if word in clean], clean
+
+
+def test_thousands_of_words_are_looked_for_in_a_large_log_within_seconds() -> None:
+    scrubber = Scrubber({f"p-{n:05d}": "subject" for n in range(5000)})
+    began_s = time.monotonic()
+    scrubber.scrub("2026-11-29 12:00:00 WARNING a device of p-04321 was lost, and found again\n" * 14_000)
+    assert time.monotonic() - began_s < 20.0
+
+
+def test_the_name_of_a_log_names_nobody_and_a_link_leads_nowhere(ward: Path, tmp_path: Path) -> None:
+    (tmp_path / "data/p-0147.log").write_text("of p-0147", "utf-8")
+    (tmp_path / "data/P-0147.log").write_text("of P-0147", "utf-8")
+    (tmp_path / "elsewhere").write_text("of another", "utf-8")
+    (tmp_path / "data/link.log").symlink_to(tmp_path / "elsewhere")
+    make_bundle(load(ward), ward, tmp_path / "x.zip", status={}, doctor=[], say=lambda _: None)
+    texts = texts_of(tmp_path / "x.zip")
+    assert not [name for name in texts if "-0147" in name]
+    assert len([name for name in texts if "[subject" in name]) == 2
+    assert "of another" not in "".join(texts.values())
+
+
 def test_where_a_word_is_left_nothing_is_written(ward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scrubber, "scrub", lambda _self, text: text)
     with pytest.raises(BundleError, match=r"logs/run\.log"):
