@@ -7,7 +7,6 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ LOOK_S = 0.2
 LONGEST_WHY = 300
 PART = "50-fleet.toml"
 PREVIOUS = "50-fleet.previous"
+"""The part that was in force before, empty where there was none. It is there only while a new one is tried."""
 ALLOWED = frozenset({"change", "dashboard", "historian", "notices", "outbox", "prometheus", "recorder"})
 """Tables that are the same on many machines. What is a machine's own (site, broker, radio, fleet, beds) stays."""
 
@@ -84,27 +84,34 @@ class Applier:
         self._switch(text)
         good, why = self._restart(stop)
         if good:
+            (self._parts / PREVIOUS).unlink()
             return True, why
         self._switch_back()
         back, trouble = self._restart(stop)
         return False, f"{why}; the one before is in force again{'' if back else f', and: {trouble}'}"
 
+    def settle(self) -> str:
+        """Put back what was in force before a try that nobody saw the end of, and say what was done."""
+        if not (self._parts / PREVIOUS).exists():
+            return "nothing was changed"
+        self._switch_back()
+        done, why = _run(self._settings.restart_command, RESTART_S)
+        return f"the one before is in force again{'' if done else f', but it could not be restarted: {why}'}"
+
     def _switch(self, text: str) -> None:
         self._parts.mkdir(exist_ok=True)
         part, previous = self._parts / PART, self._parts / PREVIOUS
-        if part.exists():
-            replace_file(previous, part.read_bytes(), mode=0o640)
-        else:
-            with suppress(FileNotFoundError):
-                previous.unlink()
+        replace_file(previous, part.read_bytes() if part.exists() else b"", mode=0o640)
         replace_file(part, text.encode(), mode=0o640)
 
     def _switch_back(self) -> None:
         part, previous = self._parts / PART, self._parts / PREVIOUS
-        if previous.exists():
-            replace_file(part, previous.read_bytes(), mode=0o640)
+        before = previous.read_bytes()
+        if before:
+            replace_file(part, before, mode=0o640)
         else:
-            part.unlink()
+            part.unlink(missing_ok=True)
+        previous.unlink()
 
     def _restart(self, stop: threading.Event) -> Ending:
         restarted_us = time.time_ns() // 1000
