@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,15 @@ PREVIOUS = "50-fleet.previous"
 """The part that was in force before, empty where there was none. It is there only while a new one is tried."""
 ALLOWED = frozenset({"change", "dashboard", "historian", "notices", "outbox", "prometheus", "recorder"})
 """Tables that are the same on many machines. What is a machine's own (site, broker, radio, fleet, beds) stays."""
+OWN = {
+    "dashboard": frozenset({
+        "host", "cert_file", "key_file", "broker_cert_file", "broker_key_file", "users_file", "public_url", "proxies",
+        "openid",
+    }),
+    "historian": frozenset({"id", "share", "database", "cert_file", "key_file", "receipt_key_file"}),
+}  # fmt: skip
+"""Of those tables, what says who a machine is, where its history lies, and who is let in: from afar, and with the
+desk's key alone, nobody makes themselves a user of a ward's dashboard, or has it begin an empty history."""
 
 Ending = tuple[bool, str]
 """Whether the bundle is in force, and why, or why not."""
@@ -69,14 +78,11 @@ class Applier:
         """Take over a part of the configuration; whatever goes wrong, the one before is in force again."""
         try:
             text = file.read_text("utf-8")
-            foreign = sorted(tomllib.loads(text).keys() - ALLOWED)
+            foreign = sorted(foreign_to(tomllib.loads(text)))
         except (OSError, ValueError) as error:
             return False, f"it is not a part of a configuration: {error}"
         if foreign:
-            return (
-                False,
-                f"it has [{foreign[0]}], which is each machine's own: {', '.join(sorted(ALLOWED))} may be sent",
-            )
+            return False, f"it has {foreign[0]}, which is each machine's own: {', '.join(sorted(ALLOWED))} may be sent"
         try:
             load(self._config, self._drivers, trial=(PART, text))
         except ConfigError as error:
@@ -132,6 +138,15 @@ class Applier:
                 return False, f"{self._settings.well_within_s:.0f} s after its restart it {health.sentence}"
             if stop.wait(LOOK_S):
                 return False, "the agent was ended meanwhile"
+
+
+def foreign_to(part: dict[str, Any]) -> Iterator[str]:
+    """Yield what a part of a configuration for many machines may not have."""
+    for table, says in part.items():
+        if table not in ALLOWED:
+            yield f"[{table}]"
+        elif isinstance(says, dict):
+            yield from (f"{table}.{key}" for key in says if key in OWN.get(table, ()))
 
 
 def _run(command: Sequence[str], within_s: float) -> Ending:

@@ -56,6 +56,12 @@ def test_a_good_part_is_in_force(config: Path, tmp_path: Path) -> None:
         ('[site]\nsite = "south"\n', r"\[site\], which is each machine's own"),
         ('[broker]\nhost = "elsewhere"\n', r"\[broker\], which is each machine's own"),
         ("[fleet]\nupgrade_command = ['sh']\n", r"\[fleet\], which is"),
+        ('[dashboard]\nusers_file = "/tmp/mine"\n', r"dashboard\.users_file, which is each machine's own"),
+        ('[dashboard.openid]\nissuer = "https://evil.example"\n', r"dashboard\.openid, which is"),
+        ('[dashboard]\nhost = "0.0.0.0"\n', r"dashboard\.host, which is"),
+        ('[historian]\ndatabase = "new.db"\n', r"historian\.database, which is"),
+        ("simulated = true\n", r"\[simulated\], which is"),
+        ("dashboard = 3\n", "its check fails"),
         ("[notices]\nloud = true\n", "its check fails: .*50-fleet.toml"),
     ],
 )
