@@ -90,7 +90,8 @@ class Authority:
         dated = now - BACKDATED
         if self.revocations.exists():
             last = x509.load_pem_x509_crl(self.revocations.read_bytes()).last_update_utc
-            dated = max(dated, last + timedelta(seconds=1))
+            if last < now:  # else it was made while this clock was ahead: no broker goes by it now
+                dated = max(dated, last + timedelta(seconds=1))
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self._certificate.subject)
