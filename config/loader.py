@@ -21,7 +21,7 @@ from config.lines import Path as Key
 from config.lines import locate
 from config.secret import located
 from config.settings import Section, Settings
-from config.wording import sentence
+from config.wording import is_misspelt, sentence
 
 LARGEST_BYTES = 1_000_000  # a ward of 70 beds takes about 60 kB: more is some other file, named by mistake
 
@@ -50,8 +50,8 @@ def load(
     Args:
         path: The TOML file.
         drivers: The drivers there are; None leaves the names and options of drivers unchecked.
-        on_unknown: Told of each key that is no setting, which is then left out: the file may be that of a newer
-            program. None makes it a mistake like any other.
+        on_unknown: Told of each key that is no setting, and looks like none, which is then left out: the file may
+            be that of a newer program. None makes it a mistake like any other.
         trial: Name and text of a part that is tried, in the place of the one of its name.
 
     Returns:
@@ -94,18 +94,24 @@ def _settings(
 
 
 def _leave_out_unknown(table: dict[str, Any]) -> Sequence[ErrorDetails]:
-    """Take the keys that are no settings out of a table; return what pydantic said of each."""
+    """Take the keys of a newer program out of a table; return what pydantic said of each.
+
+    One that is misspelt stays, and so is a mistake: without its ``ca_file`` a link is open, without its
+    ``affected_side`` a patient is measured by a guess.
+    """
+    left_out = []
     try:
         Settings.model_validate(table)
     except ValidationError as error:
-        unknown = [found for found in error.errors() if found["type"] == "extra_forbidden"]
-        for *way, key in (found["loc"] for found in unknown):
+        for found in error.errors():
+            *way, key = found["loc"]
             place: Any = table
-            for step in way:
+            for step in way if found["type"] == "extra_forbidden" else ():
                 place = place[step]
-            del place[key]
-        return unknown
-    return ()
+            if found["type"] == "extra_forbidden" and not is_misspelt(key, way, place, Settings):
+                del place[key]
+                left_out.append(found)
+    return left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,30 @@ class _Source:
 def _sources(path: Path, trial: tuple[str, str] | None) -> list[_Source]:
     folder = path.with_name(path.name + PARTS_FOLDER)
     texts = {path: _text(path)}
-    names = {part.name for part in folder.glob("*.toml")} | ({trial[0]} if trial else set())
+    names = {*_parts(folder), *(trial[:1] if trial else ())}
     for name in sorted(names):
         texts[folder / name] = trial[1] if trial and name == trial[0] else _text(folder / name)
     return [_Source(where, _table(where, text), locate(text)) for where, text in texts.items()]
+
+
+def _parts(folder: Path) -> list[str]:
+    """Return the names of the parts; raises ConfigError where they cannot be listed: what they say would be missing.
+
+    A hidden file is an editor's.
+    """
+    try:
+        names = [part.name for part in folder.iterdir()]
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        hint = f"is no folder: the parts of {folder.name.removesuffix(PARTS_FOLDER)} belong into a folder of this name"
+    except PermissionError:
+        hint = "may not be read by this user, and what its parts say would be missing: see 'ls -ld' on it"
+    except OSError as error:
+        hint = f"cannot be read: {error.strerror}"
+    else:
+        return [name for name in names if name.endswith(".toml") and not name.startswith(".")]
+    raise ConfigError([Problem(str(folder), None, hint)])
 
 
 def _merged(table: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ nothing; every mistake is one sentence with the file, the line and the key.
   in the same place wherever each is started from. `~` is the home folder. Without a file they are relative to the
   working folder.
 - Passwords and tokens stand in files of their own, never in this one.
-- An unknown key is an error: a setting that is spelt wrongly is not silently left out.
+- An unknown key is an error for `check`. What runs leaves it out with a word in its log, since the file may be that of
+  a newer version; but a key that looks like a setting which its table lacks is misspelt, and nothing starts with it.
 - An *id* is lower-case letters, digits and hyphens, at most 32 of them.
 - `subject` is a pseudonym. A value with the form of an NHS number is refused.
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from config.lines import Path
 
 _NEAR = 0.6  # of 1: how alike a word must be to be worth suggesting (difflib's own default)
+_MISSPELT = 0.8  # two letters of six changed about: nearer than a newer program's name for something else
 _IDENTIFIER_RULE = "must be lower-case letters, digits and hyphens, begin with a letter or digit, at most 32 long"
 _AXES_RULE = "must be three sensor axes (forward, left, up) such as 'x y z' or '-x -y z'"
 
@@ -55,6 +56,12 @@ def suggestion(word: object, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; choose one of {', '.join(choices)}" if choices else ""
+
+
+def is_misspelt(key: object, path: Iterable[str | int], table: Mapping[str, Any], model: type[BaseModel]) -> bool:
+    """Whether a key that is no setting was to be one which its table lacks; ``path`` is that of the table."""
+    lacking = [name for name in _fields(tuple(path), model) if name not in table]
+    return bool(get_close_matches(str(key), lacking, n=1, cutoff=_MISSPELT))
 
 
 def sentence(error: ErrorDetails, model: type[BaseModel]) -> str:

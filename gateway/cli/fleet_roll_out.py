@@ -12,7 +12,7 @@ import typer
 from config.settings import Settings
 from gateway.cli.ending import FAILURE, print_line
 from gateway.cli.fleet_desk import opened, words_of
-from gateway.fleet.applying import ALLOWED
+from gateway.fleet.applying import ALLOWED, foreign_to
 from gateway.fleet.fetching import sum_of
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
@@ -75,10 +75,10 @@ def _described(path: Path, version: str) -> Bundle:
                 "--version says what a gateway runs when it has the upgrade: nothing else proves that it has"
             )
         return describe(path, "upgrade", version)
-    foreign = sorted(tomllib.loads(path.read_text("utf-8")).keys() - ALLOWED)
+    foreign = sorted(foreign_to(tomllib.loads(path.read_text("utf-8"))))
     if foreign:
         raise ValueError(
-            f"{path} has [{foreign[0]}], which is each machine's own; {', '.join(sorted(ALLOWED))} may be sent"
+            f"{path} has {foreign[0]}, which is each machine's own; {', '.join(sorted(ALLOWED))} may be sent"
         )
     return describe(path, "configuration", version or path.stem)
 

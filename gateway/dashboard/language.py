@@ -65,7 +65,8 @@ async def in_language(request: web.Request, handler: Handler) -> web.StreamRespo
     rest = MultiDict(request.query)
     del rest[COOKIE]
     asked = request.rel_url.with_query(rest).raw_query_string
-    here = request.rel_url.raw_path.rpartition("/")[2] or "./"  # as the browser sees it, behind whatever proxy
+    # As the browser sees it, behind whatever proxy; "https:elsewhere" is the name of a page only behind "./".
+    here = f"./{request.rel_url.raw_path.rpartition('/')[2]}"
     answer = web.HTTPSeeOther(f"{here}?{asked}" if asked else here)
     secure = request.secure or request.app[PROXIES].public_origin is not None
     answer.set_cookie(

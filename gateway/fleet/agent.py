@@ -227,7 +227,8 @@ class Agent:
         elif known.outcome == "fetching":
             self._memory.keep(attempt=known.attempt - 1, outcome="waiting")  # nothing was done: it goes on
         else:
-            self._end((False, f"it was interrupted, and {here} runs: resume the roll-out to try again"))
+            now = self._applier.settle() if known.kind == "configuration" else f"{here} runs"
+            self._end((False, f"it was interrupted, and {now}: resume the roll-out to try again"))
 
     def _ask(self, bundle: Bundle, number: int) -> bytes | None:
         """Ask the desk for a part, and wait for it."""

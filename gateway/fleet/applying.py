@@ -6,8 +6,7 @@ import subprocess
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,18 @@ LOOK_S = 0.2
 LONGEST_WHY = 300
 PART = "50-fleet.toml"
 PREVIOUS = "50-fleet.previous"
+"""The part that was in force before, empty where there was none. It is there only while a new one is tried."""
 ALLOWED = frozenset({"change", "dashboard", "historian", "notices", "outbox", "prometheus", "recorder"})
 """Tables that are the same on many machines. What is a machine's own (site, broker, radio, fleet, beds) stays."""
+OWN = {
+    "dashboard": frozenset({
+        "host", "cert_file", "key_file", "broker_cert_file", "broker_key_file", "users_file", "public_url", "proxies",
+        "openid",
+    }),
+    "historian": frozenset({"id", "share", "database", "cert_file", "key_file", "receipt_key_file"}),
+}  # fmt: skip
+"""Of those tables, what says who a machine is, where its history lies, and who is let in: from afar, and with the
+desk's key alone, nobody makes themselves a user of a ward's dashboard, or has it begin an empty history."""
 
 Ending = tuple[bool, str]
 """Whether the bundle is in force, and why, or why not."""
@@ -69,14 +78,11 @@ class Applier:
         """Take over a part of the configuration; whatever goes wrong, the one before is in force again."""
         try:
             text = file.read_text("utf-8")
-            foreign = sorted(tomllib.loads(text).keys() - ALLOWED)
+            foreign = sorted(foreign_to(tomllib.loads(text)))
         except (OSError, ValueError) as error:
             return False, f"it is not a part of a configuration: {error}"
         if foreign:
-            return (
-                False,
-                f"it has [{foreign[0]}], which is each machine's own: {', '.join(sorted(ALLOWED))} may be sent",
-            )
+            return False, f"it has {foreign[0]}, which is each machine's own: {', '.join(sorted(ALLOWED))} may be sent"
         try:
             load(self._config, self._drivers, trial=(PART, text))
         except ConfigError as error:
@@ -84,27 +90,34 @@ class Applier:
         self._switch(text)
         good, why = self._restart(stop)
         if good:
+            (self._parts / PREVIOUS).unlink()
             return True, why
         self._switch_back()
         back, trouble = self._restart(stop)
         return False, f"{why}; the one before is in force again{'' if back else f', and: {trouble}'}"
 
+    def settle(self) -> str:
+        """Put back what was in force before a try that nobody saw the end of, and say what was done."""
+        if not (self._parts / PREVIOUS).exists():
+            return "nothing was changed"
+        self._switch_back()
+        done, why = _run(self._settings.restart_command, RESTART_S)
+        return f"the one before is in force again{'' if done else f', but it could not be restarted: {why}'}"
+
     def _switch(self, text: str) -> None:
         self._parts.mkdir(exist_ok=True)
         part, previous = self._parts / PART, self._parts / PREVIOUS
-        if part.exists():
-            replace_file(previous, part.read_bytes(), mode=0o640)
-        else:
-            with suppress(FileNotFoundError):
-                previous.unlink()
+        replace_file(previous, part.read_bytes() if part.exists() else b"", mode=0o640)
         replace_file(part, text.encode(), mode=0o640)
 
     def _switch_back(self) -> None:
         part, previous = self._parts / PART, self._parts / PREVIOUS
-        if previous.exists():
-            replace_file(part, previous.read_bytes(), mode=0o640)
+        before = previous.read_bytes()
+        if before:
+            replace_file(part, before, mode=0o640)
         else:
-            part.unlink()
+            part.unlink(missing_ok=True)
+        previous.unlink()
 
     def _restart(self, stop: threading.Event) -> Ending:
         restarted_us = time.time_ns() // 1000
@@ -125,6 +138,15 @@ class Applier:
                 return False, f"{self._settings.well_within_s:.0f} s after its restart it {health.sentence}"
             if stop.wait(LOOK_S):
                 return False, "the agent was ended meanwhile"
+
+
+def foreign_to(part: dict[str, Any]) -> Iterator[str]:
+    """Yield what a part of a configuration for many machines may not have."""
+    for table, says in part.items():
+        if table not in ALLOWED:
+            yield f"[{table}]"
+        elif isinstance(says, dict):
+            yield from (f"{table}.{key}" for key in says if key in OWN.get(table, ()))
 
 
 def _run(command: Sequence[str], within_s: float) -> Ending:

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -64,8 +65,12 @@ class Authority:
             ValueError: It is no request, its signature is not of its key, or the key is of another kind than ours.
         """
         found = x509.load_pem_x509_csr(request.encode())
-        key = found.public_key()
-        if not found.is_signature_valid or not isinstance(key, ec.EllipticCurvePublicKey):
+        try:
+            key = found.public_key()
+            good = found.is_signature_valid
+        except UnsupportedAlgorithm as error:
+            raise ValueError(f"its key is of a kind that is not taken: {error}") from None
+        if not good or not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("it is not a signing request of a gateway")
         return self._issue(key, name, days=days)
 
@@ -85,7 +90,8 @@ class Authority:
         dated = now - BACKDATED
         if self.revocations.exists():
             last = x509.load_pem_x509_crl(self.revocations.read_bytes()).last_update_utc
-            dated = max(dated, last + timedelta(seconds=1))
+            if last < now:  # else it was made while this clock was ahead: no broker goes by it now
+                dated = max(dated, last + timedelta(seconds=1))
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self._certificate.subject)

@@ -9,7 +9,7 @@ import orjson
 
 from gateway.broker.access_list import DASHBOARD, HISTORIAN
 from gateway.fleet.authority import Authority, make_authority, replace_file
-from gateway.fleet.mosquitto import DESK, rights, write_configuration, write_rights
+from gateway.fleet.mosquitto import DESK, RESERVED, rights, write_configuration, write_rights
 from gateway.fleet.register import FILE, Register
 from gateway.fleet.signing import make_key
 
@@ -40,10 +40,13 @@ def begin(
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     if (folder / FILE).exists() or (folder / "ca.key").exists():
         raise BegunError(f"{folder} has a fleet already: its certificates would be worth nothing any more")
+    stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
+    names = (*RESERVED, *stores, *pages)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BegunError(f"'{twice}' would be two of the fleet: desk, historians and dashboards have a name each")
     authority = make_authority(folder, f"fleet of {site}")
     make_key(folder / "plan.key")
     _issue(authority, folder, "broker", hosts)
-    stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
     for name in (DESK, *stores, *pages):
         _issue(authority, folder, name, ())
     _note(

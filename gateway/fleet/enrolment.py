@@ -10,8 +10,10 @@ from typing import Any
 
 import orjson
 
+from gateway.broker.access_list import HISTORIAN
 from gateway.fleet.authority import AGENT, MEMBER_DAYS, Authority
 from gateway.fleet.codes import ProofError, key_of, make_code, opened, sealed
+from gateway.fleet.mosquitto import RESERVED
 from gateway.fleet.register import MOST_MEMBERS, MOST_TRIES, Invitation, Register
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,15 @@ class EnrolmentError(Exception):
 
 def invite(register: Register, gateway: str, ring: str, *, minutes: float, now_s: float) -> str:
     """Invite a gateway and return its code, which is kept nowhere; raises EnrolmentError."""
+    others = (
+        *RESERVED,
+        *orjson.loads(register.fact("historians") or "[]"),
+        *orjson.loads(register.fact("dashboards") or "[]"),
+    )
+    if gateway in (*others, HISTORIAN):
+        raise EnrolmentError(
+            f"'{gateway}' is another's name in this fleet, with other rights: call the gateway otherwise"
+        )
     present = {member.gateway for member in register.present()}
     if gateway not in present and len(present) >= MOST_MEMBERS:
         raise EnrolmentError(f"the fleet has {len(present)} gateways: that is all there may be")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +45,7 @@ def fetch(bundle: Bundle, folder: Path, share: str | None, ask: AskPart, on_part
     partial = folder / f"{bundle.sha256}.part"
     with partial.open("r+b" if partial.exists() else "w+b") as target:
         have = _good_parts(target, bundle)
-        target.truncate(have * PART_BYTES)
+        target.truncate(min(have * PART_BYTES, bundle.size))
         target.seek(have * PART_BYTES)
         if not (share and _from_share(share, bundle, have, target, on_part)):
             _over_link(bundle, target, ask, on_part)
@@ -84,8 +84,8 @@ def _from_share(share: str, bundle: Bundle, have: int, target: BinaryIO, on_part
                 if number >= have:
                     target.write(part)
                 on_part(number + 1)
-    except (OSError, urllib.error.URLError):
-        target.truncate(have * PART_BYTES)
+    except (OSError, http.client.HTTPException):  # what answers there may be no web server
+        target.truncate(min(have * PART_BYTES, bundle.size))
         target.seek(have * PART_BYTES)
         return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from stat import S_IMODE
 
 import orjson
 
@@ -72,7 +73,8 @@ class FleetFolder:
                 continue
             hosts = orjson.loads(self.register.fact("hosts")) if key.stem == "broker" else ()
             made, private, _ = self.authority.issue(key.stem, hosts=hosts)
-            replace_file(key, private.encode())
+            # Who may read the broker's key is the site's choice: mosquitto is another user.
+            replace_file(key, private.encode(), mode=S_IMODE(key.stat().st_mode))
             replace_file(pem, made.encode(), mode=0o644)
             renewed.append(key.stem)
         return renewed

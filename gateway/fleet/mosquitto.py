@@ -20,6 +20,8 @@ from gateway.fleet.topics import FLEET_ROOT, FleetTopics
 from gateway.wire.topics import Topics
 
 DESK = "fleet-desk"
+RESERVED = ("ca", "broker", "plan", DESK)
+"""Names of the fleet's own files and of its desk: nobody else has one of them."""
 RELOAD_S = 20.0
 """For the command that has mosquitto read its files again."""
 EVICTION_S = 10.0

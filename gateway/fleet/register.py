@@ -16,8 +16,8 @@ FILE = "fleet.db"
 MOST_TRIES = 5
 """Wrong codes for one invitation; then it is over and has to be made again."""
 MOST_MEMBERS = 1000
-WAIT_S = 10.0
-"""For the other of desk and command to end what it writes."""
+WAIT_S = 30.0
+"""For the other of desk and command to end what it writes: longer than `mosquitto.RELOAD_S`, for which it may wait."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -161,7 +161,10 @@ class Register:
     def admit(
         self, used: Invitation, asked: str, answer: bytes, numbers: Sequence[tuple[int, float]], now_s: float
     ) -> None:
-        """Make a gateway a member, and its invitation one that was used; what it had before is taken back."""
+        """Make a gateway a member, and its invitation one that was used; what it had before is taken back.
+
+        All at once, with the numbers of its new certificates: what the books do not know could never be revoked.
+        """
         with self.changing() as db:
             db.execute("UPDATE invitations SET asked = ?, answer = ? WHERE gateway = ?", (asked, answer, used.gateway))
             db.execute("UPDATE certificates SET revoked = 1 WHERE gateway = ?", (used.gateway,))
@@ -169,7 +172,7 @@ class Register:
                 "INSERT OR REPLACE INTO members (gateway, ring, joined_s) VALUES (?, ?, ?)",
                 (used.gateway, used.ring, now_s),
             )
-        self.add_certificates(used.gateway, numbers)
+            self.add_certificates(used.gateway, numbers)
 
     # Members and their certificates.
 

@@ -48,10 +48,11 @@ class RollOuts:
         return _roll_out(row) if row else None
 
     def note(self, roll_out: int, *, state: PlanState, why: str, opened: int | None = None) -> None:
-        """Note how it goes, and which rings are open."""
+        """Note how it goes, and which rings are open; of one that somebody has aborted meanwhile, nothing."""
         with self._register.changing() as db:
             db.execute(
-                "UPDATE roll_outs SET state = ?, why = ?, open = coalesce(?, open) WHERE id = ?",
+                "UPDATE roll_outs SET state = ?, why = ?, open = coalesce(?, open) WHERE id = ?"
+                " AND state IN ('open', 'stopped')",
                 (state, why, opened, roll_out),
             )
 

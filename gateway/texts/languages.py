@@ -18,12 +18,14 @@ lacks is said in English.
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any, Final
 
 from gateway.model.usage import UsageError
@@ -33,6 +35,7 @@ FOLDER: Final = Path(__file__).parent / "languages"
 ENGLISH: Final = "en"
 LARGEST: Final = 512 * 1024  # bytes of a file: several times the largest that comes along
 MOST: Final = 20  # languages: a choice that a header can show
+TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # BCP 47 (RFC 5646, section 2.1), its form alone
 HEAD: Final = ("name", "locale", "decimal", "draft")
 
 PLACES: Final = {
@@ -85,8 +88,10 @@ class Language:
 def read_languages(folder: Path | None = None) -> dict[str, Language]:
     """Return the languages by code, English first; raises UsageError for a file that cannot be used."""
     found = {path.stem: read_language(path) for path in _files(FOLDER)}
+    own = found[ENGLISH]
     for path in _files(folder) if folder else ():
         found[path.stem] = read_language(path, found.get(path.stem))
+        _judge(path, found[path.stem], own)
     if len(found) > MOST:
         raise UsageError(f"{len(found)} languages are too many: {MOST} are possible")
     english = found.pop(ENGLISH)
@@ -111,6 +116,39 @@ def read_language(path: Path, before: Language | None = None) -> Language:
         named = {name: {**getattr(before, name), **given} for name, given in named.items()}
     name, locale, decimal, draft = (head[one] for one in HEAD)
     return Language(path.stem, name, locale, decimal, draft, entries, **named)
+
+
+def _judge(path: Path, language: Language, english: Language) -> None:
+    """Raise UsageError where no page could be made with a language: on a page it would be too late."""
+    for what, tag in (("its name", language.code), ("its locale", language.locale)):
+        if not TAG.fullmatch(tag):
+            raise UsageError(f"{path}: {what} is '{tag}', which is no tag of a language, such as cy or en-GB")
+    for key, entry in language.entries.items():
+        usual = english.entries.get(key, "")
+        if isinstance(usual, str) and not isinstance(entry, str):
+            raise UsageError(f"{path}: {key} counts nothing: it is one text, without forms")
+        known = set().union(*map(places_in, _forms(usual)))
+        for form in _forms(entry) if key in english.entries else ():
+            try:
+                foreign = places_in(form) - known
+            except ValueError as error:
+                raise UsageError(f"{path}: {key} has braces that do not fit together: {error}") from None
+            if foreign:
+                there = ", ".join(f"{{{one}}}" for one in sorted(known)) or "none"
+                raise UsageError(f"{path}: {key} has {{{min(foreign)}}}; in braces it may have: {there}")
+
+
+def places_in(text: str) -> set[str]:
+    """Return what stands in braces in a text; raises ValueError where they do not fit together."""
+    return {
+        f"{name}{f'!{how}' if how else ''}{f':{form}' if form else ''}"
+        for _, name, form, how in Formatter().parse(text)
+        if name is not None
+    }
+
+
+def _forms(entry: Entry) -> Iterable[str]:
+    return (entry,) if isinstance(entry, str) else entry.values()
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -422,3 +425,55 @@ def test_a_mistake_in_a_part_is_told_of_the_part(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert [(problem.file, problem.line) for problem in caught.value.problems] == [(str(part), 3)]
+
+
+def test_an_editors_hidden_files_are_no_parts(tmp_path: Path) -> None:
+    path = ward(tmp_path, '[site]\ngateway = "a"\n')
+    parts = path.with_name(f"{path.name}.d")
+    parts.mkdir()
+    (parts / ".#10-a.toml").symlink_to("somebody@there.1")
+    (parts / ".10-a.toml").write_text("half a")
+    assert load(path).site.gateway == "a"
+
+
+def test_parts_that_cannot_be_listed_are_told_and_never_left_out(tmp_path: Path) -> None:
+    path = ward(tmp_path, '[site]\ngateway = "a"\n')
+    parts = path.with_name(f"{path.name}.d")
+    parts.write_text("")
+    assert "is no folder" in problems(path)[0]
+    parts.unlink()
+    parts.symlink_to(parts.name)  # leads to itself
+    assert "cannot be read" in problems(path)[0]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter; pytest's own are for one user."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_parts_of_another_user(open_folder: Path) -> None:
+    path = ward(open_folder, '[site]\ngateway = "a"\n')
+    parts = path.with_name(f"{path.name}.d")
+    parts.mkdir()
+    (parts / "10-a.toml").write_text('[site]\ngateway = "b"\n')
+    path.chmod(0o644)
+    for mode in (0, 0o600):
+        parts.chmod(mode)
+        with as_somebody_else(), pytest.raises(ConfigError, match="may not be read by this user"):
+            load(path)
+    parts.chmod(0o700)
+
+
+@contextmanager
+def as_somebody_else() -> Iterator[None]:
+    """Go on without an administrator's rights."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)

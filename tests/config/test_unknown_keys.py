@@ -69,6 +69,23 @@ def test_what_is_wrong_besides_stays_wrong(tmp_path: Path) -> None:
         load(write(tmp_path, WARD.replace("placement", "placment")), on_unknown=told.append)
 
 
+@pytest.mark.parametrize(
+    ("after", "misspelt", "meant"),
+    [
+        ('subject = "p-01"', 'affected_sid = "left"', "affected_side"),
+        ('colour = "red"', 'paskey = "123456"', "passkey"),
+        ("keep_days = 30", '[broker]\nembedded = false\nhost = "mqtt.example"\nca_flie = "ca.pem"', "ca_file"),
+        ("keep_days = 30", '[dashboard]\nuser_file = "users.jsonl"', "users_file"),
+        ("keep_days = 30", '[dashbord]\nusers_file = "users.jsonl"', "dashboard"),
+    ],
+)
+def test_one_that_is_misspelt_is_a_mistake_for_everybody(tmp_path: Path, after: str, misspelt: str, meant: str) -> None:
+    """Left out, it would measure the wrong side, speak in clear text, or let everybody in."""
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'") as caught:
+        load(write(tmp_path, WARD.replace(after, f"{after}\n{misspelt}")), on_unknown=lambda _problem: None)
+    assert len(caught.value.problems) == 1
+
+
 @pytest.mark.parametrize(("more", "status"), [((), 2), (("--as-run",), 0)])
 def test_check_says_both(tmp_path: Path, more: tuple[str, ...], status: int) -> None:
     done = subprocess.run(

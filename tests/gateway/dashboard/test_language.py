@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from config.settings import Broker, Dashboard, Settings, Site
 from gateway.dashboard.language import asked_for, languages_of
@@ -58,13 +60,22 @@ async def test_a_page_is_in_the_language_of_the_browser(client: TestClient) -> N
 
 async def test_a_choice_is_kept_and_leaves_the_rest_of_the_address(client: TestClient) -> None:  # type: ignore[type-arg]
     answer = await client.get("/bed/bay-1?gateway=north&language=cy", allow_redirects=False)
-    assert (answer.status, answer.headers["Location"]) == (303, "bay-1?gateway=north")
+    assert (answer.status, answer.headers["Location"]) == (303, "./bay-1?gateway=north")
     cookie = answer.cookies["language"]
     assert (cookie.value, cookie["samesite"], bool(cookie["httponly"])) == ("cy", "Lax", True)
     assert '<html lang="cy"' in await (await client.get("/bed/bay-1?gateway=north")).text()
     back = await client.get("/beds?language=en", headers=WELSH)
     assert '<html lang="en-GB"' in await back.text()
     assert '<html lang="en-GB"' in await (await client.get("/beds", headers=WELSH)).text()
+
+
+@pytest.mark.parametrize("path", ["/https:evil.example", "/bed/https:evil.example", "/x//evil.example", "/"])
+async def test_a_choice_never_leads_to_another_site(client: TestClient, path: str) -> None:  # type: ignore[type-arg]
+    address = URL(f"http://{client.host}:{client.port}{path}?language=cy", encoded=True)
+    answer = await client.session.get(address, allow_redirects=False)
+    assert answer.status == 303
+    where = urljoin(str(address), answer.headers["Location"])  # as a browser reads it (RFC 3986, section 5)
+    assert where.startswith(f"http://{client.host}:{client.port}/")
 
 
 async def test_a_language_that_is_not_there_is_no_choice(client: TestClient) -> None:  # type: ignore[type-arg]

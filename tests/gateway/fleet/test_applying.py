@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from config.loader import load
 from config.settings import Fleet
 from gateway.fleet.applying import Applier
 from gateway.fleet.health import Health
+from tests.servers import wait_until
 
 GOOD = '[notices]\nleast_priority = "low"\n'
 
@@ -53,6 +56,12 @@ def test_a_good_part_is_in_force(config: Path, tmp_path: Path) -> None:
         ('[site]\nsite = "south"\n', r"\[site\], which is each machine's own"),
         ('[broker]\nhost = "elsewhere"\n', r"\[broker\], which is each machine's own"),
         ("[fleet]\nupgrade_command = ['sh']\n", r"\[fleet\], which is"),
+        ('[dashboard]\nusers_file = "/tmp/mine"\n', r"dashboard\.users_file, which is each machine's own"),
+        ('[dashboard.openid]\nissuer = "https://evil.example"\n', r"dashboard\.openid, which is"),
+        ('[dashboard]\nhost = "0.0.0.0"\n', r"dashboard\.host, which is"),
+        ('[historian]\ndatabase = "new.db"\n', r"historian\.database, which is"),
+        ("simulated = true\n", r"\[simulated\], which is"),
+        ("dashboard = 3\n", "its check fails"),
         ("[notices]\nloud = true\n", "its check fails: .*50-fleet.toml"),
     ],
 )
@@ -81,6 +90,32 @@ def test_what_cannot_be_restarted_is_taken_back_and_said(config: Path, tmp_path:
     assert not done
     assert "could not be restarted" in why
     assert load(config).notices.least_priority == "medium"
+
+
+@pytest.mark.parametrize("before", ["", "[outbox]\nmax_days = 7\n"])
+def test_what_was_tried_when_the_agent_was_killed_is_taken_back(config: Path, tmp_path: Path, before: str) -> None:
+    if before:
+        assert configure(applier(config, well), tmp_path, before)[0]
+    days = load(config).outbox.max_days
+    (tmp_path / "part.toml").write_text("[outbox]\nmax_days = 3\n")
+    child = os.fork()
+    if not child:  # it waits for a gateway that says nothing of itself, and is killed meanwhile
+        made = applier(config, lambda: Health(False, "has said nothing of itself"))
+        made.configure(tmp_path / "part.toml", threading.Event())
+        os._exit(1)
+    wait_until(lambda: load(config).outbox.max_days == 3)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert applier(config, well).settle() == "the one before is in force again"
+    assert load(config).outbox.max_days == days
+    assert applier(config, well).settle() == "nothing was changed"
+
+
+def test_what_was_in_force_long_ago_is_not_put_back(config: Path, tmp_path: Path) -> None:
+    for days in (7, 8):
+        assert configure(applier(config, well), tmp_path, f"[outbox]\nmax_days = {days}\n")[0]
+    assert applier(config, well).settle() == "nothing was changed"
+    assert load(config).outbox.max_days == 8
 
 
 def test_an_upgrade_is_what_its_command_says(config: Path) -> None:

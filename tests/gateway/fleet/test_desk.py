@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from config.loader import PARTS_FOLDER, load
+from gateway.fleet.agent_memory import AgentMemory
+from gateway.fleet.applying import PART, PREVIOUS
+from gateway.fleet.joining import FOLDER
 from gateway.fleet.roll_outs import RollOuts
 from tests.gateway.fleet.hospital import FIRST_VERSION, Hospital
 from tests.servers import wait_until
@@ -37,3 +41,17 @@ def test_one_that_was_revoked_is_out_at_once_and_cannot_come_back(hospital: Hosp
     assert not gone.agent.link.connected
     assert stays.agent.link.connected
     assert stays.agent.link.errors["connection"] == 0
+
+
+def test_a_configuration_that_was_tried_at_a_power_cut_is_taken_back_at_the_next_start(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a", start=False)
+    memory, parts = gateway.folder / "data" / FOLDER, gateway.folder / f"ward.toml{PARTS_FOLDER}"
+    AgentMemory(memory).keep(counter=1, roll_out=1, attempt=1, kind="configuration", outcome="applying")
+    (parts / PREVIOUS).write_text("[outbox]\nmax_days = 7\n")
+    (parts / PART).write_text("[outbox]\nmax_days = 3\n")
+    gateway.start()
+    wait_until(lambda: AgentMemory(memory).now.outcome == "failed")
+    assert AgentMemory(memory).now.why == (
+        "it was interrupted, and the one before is in force again: resume the roll-out to try again"
+    )
+    assert load(gateway.config).outbox.max_days == 7

@@ -90,6 +90,12 @@ def test_a_site_may_mend_a_text_of_a_language_that_comes_along(tmp_path: Path) -
         (HEAD + "[metrics]\ncadence = 1\n", "metrics are no texts"),
         (HEAD.replace('draft = ""\n', ""), "has no head of a language"),
         ("#" * 600_000, "is larger than"),
+        (HEAD + '[ward]\nbeds = { other = "{m} beds" }\n', r"ward.beds has {m}; in braces it may have: {n}"),
+        (HEAD + '[ward]\nbeds = { other = "{n.x}" }\n', r"ward.beds has {n.x}; in braces"),
+        (HEAD + '[common]\nbeds = "Betten {"\n', "common.beds has braces that do not fit"),
+        (HEAD + '[common]\nbeds = "{} Betten"\n', "common.beds has {}; in braces it may have: none"),
+        (HEAD + '[common]\nbeds = { other = "Betten" }\n', "common.beds counts nothing"),
+        (HEAD.replace('"xx"', "'de\" onload=\"'"), "its locale is"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, written: str, why: str) -> None:
