@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from config.lines import Path
 
 _NEAR = 0.6  # of 1: how alike a word must be to be worth suggesting (difflib's own default)
-_MISSPELT = 0.8  # two letters of six changed about: nearer than a newer program's name for something else
+_MISSPELT = 0.75  # two letters of four changed about: nearer than a newer program's name for something else
 _IDENTIFIER_RULE = "must be lower-case letters, digits and hyphens, begin with a letter or digit, at most 32 long"
 _AXES_RULE = "must be three sensor axes (forward, left, up) such as 'x y z' or '-x -y z'"
 

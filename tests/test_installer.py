@@ -42,9 +42,8 @@ def test_each_service_has_what_it_may_do_and_the_log_is_bounded(tree: Path) -> N
     units = tree / "usr/lib/systemd/system"
     deploy = build.ROOT / "config/deploy"
     shipped = {str(path.relative_to(units)) for path in units.rglob("*") if path.is_file()}
-    assert shipped == {
-        str(path.relative_to(deploy)) for path in (*deploy.glob("*.service"), *deploy.glob("*.d/*.conf"))
-    }
+    ours = [*deploy.glob("*.service"), *deploy.glob("*.timer"), *deploy.glob("*.d/*.conf")]
+    assert shipped == {str(path.relative_to(deploy)) for path in ours}
     assert "SystemMaxUse=" in (tree / "usr/lib/systemd/journald.conf.d/rehab-gateway.conf").read_text("utf-8")
 
 

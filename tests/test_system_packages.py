@@ -21,6 +21,7 @@ AT_HAND = {
     "bash", "sh", "nice", "umount", "setpriv", "true", "tar", "unshare",  # essential in every Debian
     "firefox",  # what others than Debian call firefox-esr
     "npm",  # setup brings it
+    "ar",  # with gcc, which is in the list
     "openssl",  # with ca-certificates, of README's first line
     "systemctl", "journalctl",  # of systemd; where it does not run they are not asked
     "mosquitto_passwd",  # with mosquitto

@@ -198,7 +198,7 @@ def test_everything_that_is_not_ok_comes_with_advice() -> None:
 
 def test_every_check_says_what_it_means_for_the_ward(capsys: pytest.CaptureFixture[str]) -> None:
     sources = "".join(path.read_text("utf-8") for path in sorted(DOCTOR.glob("*.py")))
-    names = set(re.findall(r'(?:Finding|worst)\(\s*"([a-z ]+)"', sources))
+    names = set(re.findall(r'(?:(?:Finding|worst)\(\s*|\nNAME = )"([a-z ]+)"', sources))
     assert names == MEANING.keys()
     show([Finding("clock", "warn", "not synchronised", "Do this.")], as_json=False)
     printed = capsys.readouterr().out
