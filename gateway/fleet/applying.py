@@ -34,10 +34,12 @@ OWN = {
         "host", "cert_file", "key_file", "broker_cert_file", "broker_key_file", "users_file", "public_url", "proxies",
         "openid",
     }),
-    "historian": frozenset({"id", "share", "database", "cert_file", "key_file", "receipt_key_file"}),
+    "historian": frozenset({"id", "share", "database", "cert_file", "key_file", "receipt_key_file", "store"}),
+    "notices": frozenset({"webhook"}),
 }  # fmt: skip
-"""Of those tables, what says who a machine is, where its history lies, and who is let in: from afar, and with the
-desk's key alone, nobody makes themselves a user of a ward's dashboard, or has it begin an empty history."""
+"""Of those tables, what says who a machine is, where its history lies, where numbers and notices go, and who is let in:
+from afar, and with the desk's key alone, nobody makes themselves a user of a ward's dashboard, has its numbers sent to
+themselves, or has it begin an empty history."""
 
 Ending = tuple[bool, str]
 """Whether the bundle is in force, and why, or why not."""

@@ -33,8 +33,16 @@ def health_of(status: Mapping[str, Any], age_s: float | None) -> Health:
         return Health(False, "is offline")
     if age_s > STALE_S:
         return Health(False, f"has not been heard for {age_s:.0f} s")
+    if not says_how_it_is(status):
+        return Health(False, "does not say how it is")
     trouble = _trouble(status)
     return Health(not trouble, trouble or "is well")
+
+
+def says_how_it_is(status: Mapping[str, Any]) -> bool:
+    """Whether a status speaks of what would be wrong; well is only who was asked."""
+    publisher, notices = _object(status.get("publisher")), _object(status.get("notices"))
+    return isinstance(publisher.get("connected"), bool) and isinstance(notices.get("active"), list)
 
 
 def _trouble(status: Mapping[str, Any]) -> str:
@@ -42,10 +50,9 @@ def _trouble(status: Mapping[str, Any]) -> str:
     given_up = sorted(name for name, part in _object(status.get("parts")).items() if _object(part).get("given_up"))
     if given_up:
         return f"has given up a part of itself: {', '.join(given_up)}"
-    if not _object(status.get("publisher")).get("connected", True):
+    if not status["publisher"]["connected"]:
         return "does not reach its broker"
-    notices = _object(status.get("notices")).get("active")
-    said = [notice for notice in notices if isinstance(notice, dict)] if isinstance(notices, list) else []
+    said = [notice for notice in status["notices"]["active"] if isinstance(notice, dict)]
     found = sorted({str(notice.get("code")) for notice in said} & OF_THE_GATEWAY)
     return f"says of itself: {', '.join(found)}" if found else ""
 

@@ -57,6 +57,11 @@ def test_a_good_part_is_in_force(config: Path, tmp_path: Path) -> None:
         ('[broker]\nhost = "elsewhere"\n', r"\[broker\], which is each machine's own"),
         ("[fleet]\nupgrade_command = ['sh']\n", r"\[fleet\], which is"),
         ('[dashboard]\nusers_file = "/tmp/mine"\n', r"dashboard\.users_file, which is each machine's own"),
+        (
+            '[historian.store]\nkind = "victoriametrics"\nurl = "http://127.0.0.1:9"\n',
+            r"historian\.store, which is each machine's own",
+        ),
+        ('[notices]\nwebhook = "https://elsewhere.example"\n', r"notices\.webhook, which is each machine's own"),
         ('[dashboard.openid]\nissuer = "https://evil.example"\n', r"dashboard\.openid, which is"),
         ('[dashboard]\nhost = "0.0.0.0"\n', r"dashboard\.host, which is"),
         ('[historian]\ndatabase = "new.db"\n', r"historian\.database, which is"),

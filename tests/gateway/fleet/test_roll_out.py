@@ -60,16 +60,22 @@ def test_rings_are_by_name_and_all_is_whoever_is_left() -> None:
             rings_of(names, ring_of)
 
 
+SPEAKS: dict[str, Any] = {"state": "online", "publisher": {"connected": True}, "notices": {"active": []}}
+
+
 @pytest.mark.parametrize(
     ("status", "age_s", "sentence"),
     [
         ({}, None, "has not been heard yet"),
         ({"state": "offline"}, 1.0, "is offline"),
         ({"state": "online"}, 16.0, "has not been heard for 16 s"),
-        ({"state": "online", "parts": {"x": {"given_up": True}}}, 1.0, "has given up a part of itself: x"),
-        ({"state": "online", "parts": 7, "notices": [], "publisher": None}, 1.0, "is well"),
-        ({"state": "online", "notices": {"active": [{"code": "battery-low"}]}}, 1.0, "is well"),
-        ({"state": "online", "notices": {"active": [{"code": "store-behind"}]}}, 1.0, "says of itself: store-behind"),
+        (SPEAKS, 1.0, "is well"),
+        (SPEAKS | {"parts": {"x": {"given_up": True}}}, 1.0, "has given up a part of itself: x"),
+        (SPEAKS | {"publisher": {"connected": False}}, 1.0, "does not reach its broker"),
+        ({}, 1.0, "does not say how it is"),
+        ({"state": "online", "parts": 7, "notices": [], "publisher": None}, 1.0, "does not say how it is"),
+        (SPEAKS | {"notices": {"active": [{"code": "battery-low"}]}}, 1.0, "is well"),
+        (SPEAKS | {"notices": {"active": [{"code": "store-behind"}]}}, 1.0, "says of itself: store-behind"),
     ],
 )
 def test_how_a_gateway_is(status: dict[str, Any], age_s: float | None, sentence: str) -> None:
