@@ -15,6 +15,7 @@ from pathlib import Path
 
 from config.settings import Section, Settings
 from gateway.broker.door import FOLDER as BROKER_FOLDER
+from gateway.installation.safety_copy import FOLDER as SAFETY_COPY
 from gateway.status.backup_state import FILE as STATE_FILE
 
 FIRST = ("ward.db", "outbox.db")
@@ -74,7 +75,7 @@ def _of_data(settings: Settings) -> Iterator[Path]:
     """Yield the files of the data folder, but for what is made again at each start, and recordings if not wanted."""
     data = settings.site.data
     recordings = settings.recorder.folder or data / "recordings"
-    away = {data / BROKER_FOLDER, data / STAGING}
+    away = {data / BROKER_FOLDER, data / STAGING, data / SAFETY_COPY}  # a copy of the same data would double the backup
     if not settings.backup.recordings:
         away.add(recordings)
     roots = [data] if data in recordings.parents or not settings.backup.recordings else [data, recordings]

@@ -124,6 +124,13 @@ def test_what_a_backup_that_was_killed_has_left_does_not_fill_the_disk(ward: Set
     assert set((tmp_path / "backups").iterdir()) == {made, another}
 
 
+def test_what_an_upgrade_copied_for_itself_is_not_copied_again(ward: Settings, tmp_path: Path) -> None:
+    copy = ward.site.data / "before-upgrade/data/history.db"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"x")
+    assert copy not in list(contents(ward, tmp_path / "etc/ward.toml"))
+
+
 def test_what_is_there_is_put_aside_and_never_written_over(ward: Settings, tmp_path: Path) -> None:
     backup = back_up(ward, tmp_path)
     changed = tmp_path / "etc/ward.toml"
