@@ -176,9 +176,10 @@ def control(tree: Path, number: str) -> None:
         (folder / name).chmod(0o755)
 
 
-def make_readable(tree: Path) -> None:
-    """Give every file the rights that it has on the installed system, whatever this user's umask is."""
+def make_alike(tree: Path, epoch: int) -> None:
+    """Give every file its rights on the installed system and the time of the commit, whatever the umask and checkout."""
     for path in tree.rglob("*"):
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
@@ -201,7 +202,7 @@ def build(out: Path, work: Path) -> Path:
     bill_of_materials.place(home, tree, out, number, PROGRAMS)
     ship_keys(home)
     lay_out_system(tree, number)
-    make_readable(tree)
+    make_alike(tree, int(epoch))
     out.mkdir(parents=True, exist_ok=True)
     package = out / f"{NAME}_{number}_{run('dpkg', '--print-architecture')}.deb"
     print("package: packing", flush=True)

@@ -57,6 +57,13 @@ def test_scripts_are_shell_and_cannot_fail_for_want_of_a_network(tree: Path, nam
     assert "@VERSION@" not in words
 
 
+def test_what_is_in_the_package_has_the_time_of_the_commit_whenever_it_was_checked_out(tree: Path) -> None:
+    build.make_alike(tree, 1_700_000_000)
+    assert {path.lstat().st_mtime for path in tree.rglob("*")} == {1_700_000_000}
+    sample = tree / "usr/share/doc/rehab-gateway/examples/ward.toml"
+    assert sample.stat().st_mode & 0o777 == 0o644
+
+
 def test_the_package_manager_understands_what_is_said(tree: Path) -> None:
     built = tree.parent / "empty.deb"
     make, show = (
