@@ -177,7 +177,7 @@ def control(tree: Path, number: str) -> None:
 
 
 def make_alike(tree: Path, epoch: int) -> None:
-    """Give every file its rights on the installed system and the time of the commit, whatever the umask and checkout."""
+    """Give every file its rights on the installed system and the time of the commit, whatever umask there is."""
     for path in tree.rglob("*"):
         os.utime(path, (epoch, epoch), follow_symlinks=False)
         if not path.is_symlink():

@@ -17,11 +17,15 @@ from tests.gateway.installation.test_signature import make_key
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 
+LEAST = 20
+"""Rows, so that something did flow: a machine with other work makes few in so short a time."""
+
+
 def assert_nothing_is_lost(bench: Bench) -> None:
     bench.stop()
     journal = bench.load / "journal"
     found = compare(bench.history, promised(journal), contents(journal))
-    assert found.promised > 100
+    assert found.promised > LEAST
     assert (found.lost, found.declared, found.twice, found.wrong, found.silent) == (0, 0, 0, 0, 0)
     assert found.chain_is_whole
 
