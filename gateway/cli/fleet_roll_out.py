@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import typer
@@ -17,6 +18,7 @@ from gateway.fleet.fetching import sum_of
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
 from gateway.fleet.plan import Bundle, describe, rings_of
+from gateway.fleet.register import RollOut
 from gateway.fleet.roll_outs import BusyError, RollOuts
 from gateway.model.usage import UsageError
 
@@ -50,22 +52,22 @@ def roll_out(
 
 def resume(settings: Settings) -> None:
     """Have it go on; raises UsageError."""
-    with opened(settings) as fleet:
-        try:
-            found = RollOuts(fleet.register).resume()
-        except BusyError as error:
-            raise UsageError(str(error)) from None
+    found = _changed(settings, RollOuts.resume)
     typer.echo(f"roll-out {found.id} of {found.bundle.version} goes on: 'rehab-gateway fleet list' says how far it is")
 
 
 def abort(settings: Settings) -> None:
     """Have nobody else take it; raises UsageError."""
+    found = _changed(settings, RollOuts.abort)
+    typer.echo(f"roll-out {found.id} of {found.bundle.version} is aborted: who has it keeps it, nobody else takes it")
+
+
+def _changed(settings: Settings, change: Callable[[RollOuts], RollOut]) -> RollOut:
     with opened(settings) as fleet:
         try:
-            found = RollOuts(fleet.register).abort()
+            return change(RollOuts(fleet.register))
         except BusyError as error:
             raise UsageError(str(error)) from None
-    typer.echo(f"roll-out {found.id} of {found.bundle.version} is aborted: who has it keeps it, nobody else takes it")
 
 
 def _described(path: Path, version: str) -> Bundle:

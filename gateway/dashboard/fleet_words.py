@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from gateway.dashboard.outside_text import clean, is_number
 from gateway.fleet.topics import FleetTopics, sender_of
+from gateway.wire.json_object import json_object
 
 Json = dict[str, Any]
 
@@ -47,7 +46,7 @@ class FleetWords:
         """Take a message; return whether it is one of the fleet's, understood or not."""
         if not topic.startswith(f"{self.topics.prefix}/"):
             return False
-        found = _object(payload)
+        found = json_object(payload, LARGEST)
         if found is not None and topic == self.topics.overview:
             self._on_overview(found)
         elif found is not None and (len(self.results) < MOST or sender_of(topic) in self.results):
@@ -82,16 +81,6 @@ def _roll_out(found: Json) -> Json:
         "open": found["open"] if type(found.get("open")) is int else 0,
         "rings": [_text(ring.get("name")) for ring in _objects(found.get("rings"))],
     }  # fmt: skip
-
-
-def _object(payload: bytes) -> Json | None:
-    if len(payload) > LARGEST:
-        return None
-    try:
-        found = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _objects(found: object) -> list[Json]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from gateway.fleet.authority import replace_file
 from gateway.fleet.roll_out import Outcome
+from gateway.machine.durable import replace_file
 
 FILE = "agent.json"
 

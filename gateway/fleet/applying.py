@@ -13,8 +13,8 @@ from typing import Any
 from config.errors import ConfigError
 from config.loader import PARTS_FOLDER, load
 from config.settings import Fleet
-from gateway.fleet.authority import replace_file
 from gateway.fleet.health import MICRO, Health
+from gateway.machine.durable import replace_file
 from gateway.machine.plain_text import printable
 
 UPGRADE_S = 3600.0

@@ -6,7 +6,6 @@ A certificate's common name is who somebody is there. A gateway has two, since t
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from gateway.machine.durable import replace_file
 
 AUTHORITY_DAYS = 7300
 MEMBER_DAYS = 397
@@ -160,25 +161,6 @@ def belong_together(certificate: str, key: str) -> bool:
         return found == serialization.load_pem_private_key(key.encode(), None).public_key()
     except ValueError:
         return False
-
-
-def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a file whole or not at all, power cut included."""
-    new = path.with_name(f".{path.name}.new")
-    with suppress(FileNotFoundError):
-        new.unlink()
-    number = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(number, "wb") as file:
-        os.fchmod(number, mode)
-        file.write(content)
-        file.flush()
-        os.fsync(number)
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _builder(

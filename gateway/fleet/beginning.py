@@ -8,10 +8,11 @@ from pathlib import Path
 import orjson
 
 from gateway.broker.access_list import DASHBOARD, HISTORIAN
-from gateway.fleet.authority import Authority, make_authority, replace_file
+from gateway.fleet.authority import Authority, make_authority
 from gateway.fleet.mosquitto import DESK, RESERVED, rights, write_configuration, write_rights
 from gateway.fleet.register import FILE, Register
 from gateway.fleet.signing import make_key
+from gateway.machine.durable import replace_file
 
 
 class BegunError(Exception):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import orjson
-
 from gateway.fleet.health import MICRO, health_of
 from gateway.fleet.register import RollOut
 from gateway.fleet.roll_out import Outcome, Word
+from gateway.wire.json_object import json_object
 from gateway.wire.status_pages import StatusPages
 
 MOST_GATEWAYS = 1024
@@ -31,14 +30,14 @@ class Heard:
 
     def on_state(self, gateway: str, payload: bytes) -> None:
         """Take what an agent says; what is none is left."""
-        found = _object(payload)
+        found = json_object(payload, LARGEST)
         if found is not None and (gateway in self._states or len(self._states) < MOST_GATEWAYS):
             self._states[gateway] = found
 
     def on_status(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a status, or a page of one."""
         _, _, _, gateway, _, *page = topic.split("/")
-        message = _object(payload)
+        message = json_object(payload, LARGEST)
         if message is None or (gateway not in self._pages and len(self._pages) >= MOST_GATEWAYS):
             return
         whole = self._pages.setdefault(gateway, StatusPages()).add("".join(page[:1]), message)
@@ -59,16 +58,6 @@ class Heard:
             return Word("waiting", "", health, version)
         outcome = OUTCOMES.get(str(said.get("outcome")), "waiting")
         return Word(outcome, str(said.get("why", ""))[:LONGEST_WHY], health, version)
-
-
-def _object(payload: bytes) -> dict[str, Any] | None:
-    if len(payload) > LARGEST:
-        return None
-    try:
-        found = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def _seconds(status: dict[str, Any]) -> float:

@@ -16,9 +16,10 @@ from config.loader import PARTS_FOLDER
 from config.settings import Broker
 from gateway.broker.certificates import context_for, explain
 from gateway.broker.paho_client import PahoClient
-from gateway.fleet.authority import make_request, replace_file
+from gateway.fleet.authority import make_request
 from gateway.fleet.codes import ProofError, key_of, opened, sealed
 from gateway.fleet.topics import FleetTopics
+from gateway.machine.durable import replace_file
 from gateway.machine.plain_text import printable
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ import orjson
 from config.settings import Broker
 from gateway.broker.access_list import HISTORIAN
 from gateway.broker.certificates import days_left
-from gateway.fleet.authority import AGENT, MEMBER_DAYS, Authority, belong_together, replace_file
+from gateway.fleet.authority import AGENT, MEMBER_DAYS, Authority, belong_together
 from gateway.fleet.mosquitto import DESK, evict, reload, rights, write_rights
 from gateway.fleet.register import Register
+from gateway.machine.durable import replace_file
 
 
 class FleetFolder:

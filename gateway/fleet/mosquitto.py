@@ -15,8 +15,9 @@ from pathlib import Path
 from config.settings import Broker
 from gateway.broker.access_list import access_list, listener
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.fleet.authority import AGENT, Authority, replace_file
+from gateway.fleet.authority import AGENT, Authority
 from gateway.fleet.topics import FLEET_ROOT, FleetTopics
+from gateway.machine.durable import replace_file
 from gateway.wire.topics import Topics
 
 DESK = "fleet-desk"

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 
 from gateway.broker.certificates import days_left
-from gateway.fleet.authority import MEMBER_DAYS, belong_together, make_request, replace_file
+from gateway.fleet.authority import MEMBER_DAYS, belong_together, make_request
 from gateway.fleet.joining import both
+from gateway.machine.durable import replace_file
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.loader import load
 from config.settings import Settings
-from gateway.installation import durable
 from gateway.installation.errors import InstallationError, RefusedError, SignatureError, WentBackError
 from gateway.installation.forms import forms, forms_here, history_path, misfits
 from gateway.installation.journal import Change, Journal, Kind
@@ -29,6 +28,7 @@ from gateway.installation.signature import Keys, verify
 from gateway.installation.trial import TRIAL_S, Trial, troubles
 from gateway.installation.versions import HOME, Versions
 from gateway.installation.way_back import close_way_back, is_open, open_way_back
+from gateway.machine import durable
 
 PACKAGE = "upgrade.deb"
 """The package that is being installed, in the folder of the versions: a USB stick may be pulled out meanwhile."""

@@ -19,8 +19,8 @@ import orjson
 from pydantic import ValidationError
 
 from config.settings import Section
-from gateway.installation import durable
 from gateway.installation.errors import RefusedError
+from gateway.machine import durable
 
 UNDER_WAY = "change.json"
 PAST = "changes.jsonl"
@@ -112,14 +112,14 @@ class Journal:
     def write(self, change: Change, step: Step) -> Change:
         """Note a step, before it is taken; return the change at it."""
         change = change.model_copy(update={"step": step})
-        durable.write(self.home / UNDER_WAY, change.model_dump_json().encode())
+        durable.replace_file(self.home / UNDER_WAY, change.model_dump_json().encode(), mode=0o644)
         return change
 
     def end(self, change: Change, result: str, why: str = "") -> None:
         """Note how a change ended, here and in the system's log; nothing is under way any more."""
         entry = {**change.model_dump(mode="json"), "result": result, "why": why, "ended_us": time.time_ns() // 1000}
         lines = [*self._past_lines()[1 - PAST_MOST :], orjson.dumps(entry)]
-        durable.write(self.home / PAST, b"\n".join(lines) + b"\n")
+        durable.replace_file(self.home / PAST, b"\n".join(lines) + b"\n", mode=0o644)
         unsigned = f", unsigned: {change.unsigned}" if change.unsigned else ""
         words = f"rehab-gateway {change.kind} {change.old} to {change.new}: {result}{unsigned} {why}"
         syslog.syslog(syslog.LOG_NOTICE, words.strip())

@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.installation import durable
 from gateway.installation.errors import RefusedError
 from gateway.installation.versions import NAME, VERSION, Versions
+from gateway.machine import durable
 
 UNPACKING = ".unpacking"
 KIB = 1024

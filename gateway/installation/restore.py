@@ -22,8 +22,8 @@ import orjson
 
 from gateway.installation.archive import MANIFEST, Entry, read_archive
 from gateway.installation.backup_contents import SET_BEFORE
-from gateway.installation.durable import flush_folder
 from gateway.installation.sealed_file import SealedError, read_header
+from gateway.machine.durable import flush_folder
 from gateway.machine.file_lock import FileLock
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.move import move_on

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from gateway.installation import durable
 from gateway.installation.errors import RefusedError
+from gateway.machine import durable
 
 FOLDER = "before-upgrade"
 MAGIC = b"SQLite format 3\x00"

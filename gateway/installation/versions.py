@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from gateway.installation import durable
 from gateway.installation.errors import RefusedError
+from gateway.machine import durable
 
 NAME = "rehab-gateway"
 HOME = Path("/opt/rehab-gateway")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from gateway.installation import durable
 from gateway.installation.journal import Change
+from gateway.machine import durable
 from gateway.machine.kept_forms import MARKER
 
 MODE = 0o640
@@ -20,7 +20,9 @@ def open_way_back(change: Change) -> None:
         return
     path = Path(change.data) / MARKER
     said = {"kind": change.kind, "from": change.old, "to": change.new, "at_us": change.at_us}
-    durable.write(path, orjson.dumps(said | ({"unsigned": change.unsigned} if change.unsigned else {})), MODE)
+    durable.replace_file(
+        path, orjson.dumps(said | ({"unsigned": change.unsigned} if change.unsigned else {})), mode=MODE
+    )
     there = path.parent.stat()
     if os.geteuid() == 0:
         os.chown(path, there.st_uid, there.st_gid)

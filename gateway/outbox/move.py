@@ -5,11 +5,11 @@ Every step leaves names on the disk from which the next start can go on, whereve
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from gateway.machine.durable import flush_folder
 from gateway.machine.file_place import Change, Place
 from gateway.machine.set_aside import set_aside
 from gateway.model.records import Record, body
@@ -113,11 +113,7 @@ def clear(path: Path) -> None:
 def move_durably(source: Path, target: Path) -> None:
     """Rename a file so that a power cut finds one name or the other."""
     source.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    flush_folder(target.parent)
 
 
 def renumber(row: Row, seq: int) -> Row:

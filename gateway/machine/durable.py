@@ -1,4 +1,4 @@
-"""Changes of a folder that a power cut leaves done or not done, and nothing between."""
+"""Changes of files and folders that a power cut leaves done or not done, and nothing between."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 
-def write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Replace a file, whole or not at all; on disk when this returns."""
+def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file, whole or not at all; on disk when this returns."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
         os.fchmod(file.fileno(), mode)  # whatever the umask is
-        file.write(data)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
