@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from dsp.result import Quality
 
-ALGORITHM: Final = "transfers/1"
+ALGORITHM: Final = "transfers/2"
 
 Kind = Literal["sit_to_stand", "stand_to_sit"]
 

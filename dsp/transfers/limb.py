@@ -11,12 +11,12 @@ take a while is known of people, not of this one: the constants of ``Limb`` say 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from dsp.transfers.bins import BIN_S, Vector
-from dsp.transfers.motion import angle_between, cross, dot, mixed
+from dsp.transfers.motion import Motion, angle_between, cross, dot, mixed
 from dsp.transfers.past import Past, crossed_after, crossed_before, hann, smoothed
 
 LEARNT_S: Final = 0.3
@@ -58,6 +58,11 @@ LEAST_WAY: Final = 0.05
 """Sine of the angle between rest and upright, below which a limb does not show which is which."""
 
 
+WALKED_S: Final = 2.0
+"""Longer than a stride of slow walkers: so long a limb that swings on and on is one that walks, ..."""
+SEAT: Final = math.radians(45.0)
+"""... and whose seat is not known yet sits when the limb rests so far from where it hung."""
+
 REPORTED_S: Final = 0.45
 """Sitting down is told no later after its end, whether or not the limb rests by then."""
 RESTS_S: Final = 0.2
@@ -86,6 +91,7 @@ class Limb:
         bent_s: The body began to sit down so long before that ...
         bent_more: ... and by so many times the time from there to half of the way.
         still: A limb that turns slower rests, rad/s.
+        walks: A limb that turns faster on the mean of ``WALKED_S`` walks, rad/s; one that sits does not even fidgeting.
         sure_way: Between rest and upright, rad; with less, its swing looks like sitting down and rising at once.
         settled_share: Of the time from the dating to lying: so long after the mean of lying, the last jolt and the last
             turning, the trunk rests.
@@ -103,6 +109,7 @@ class Limb:
     bent_s: float
     bent_more: float
     still: float
+    walks: float
     sure_way: float
     settled_share: float
 
@@ -126,6 +133,7 @@ THIGH: Final = Limb(
     bent_s=0.2,
     bent_more=1.2,
     still=math.radians(12.0),
+    walks=math.radians(20.0),
     sure_way=math.radians(40.0),
     settled_share=0.25,
 )
@@ -142,6 +150,7 @@ WRIST: Final = Limb(
     bent_s=0.52,
     bent_more=0.0,
     still=math.radians(40.0),
+    walks=math.radians(60.0),
     sure_way=math.inf,
     settled_share=-0.11,
 )
@@ -181,6 +190,9 @@ class _Descent:
 class LimbTransfers:
     """Finds rises and sittings-down of somebody who sits at first, as motion comes.
 
+    Of its two places a limb does not show which is which, but nobody walks seated: whoever was taken for seated and
+    walks is upright, and the seat is where the limb next rests far from there.
+
     Args:
         limb: Where the sensor is.
         at_rest: The limb has to rest before anybody is taken for seated; at the beginning of a test he is told to sit.
@@ -189,6 +201,7 @@ class LimbTransfers:
     def __init__(self, limb: Limb, *, at_rest: bool = False) -> None:
         self._limb = limb
         self._at_rest = at_rest
+        self._seated_for = 0
         self._weights = hann(SMOOTH_S)
         self._half = len(self._weights) // 2
         self.seated = True
@@ -205,8 +218,13 @@ class LimbTransfers:
         self._look_at_movement(past)
         if self._descent is not None:
             yield from self._follow_descent(past, self._descent)
+        self._seated_for = self._seated_for + 1 if self.seated else 0
+        if self._seated_for >= round(WALKED_S / BIN_S) and self._walks(past):
+            self._stand(past)
         if self.seated:
             yield from self._look_for_rise(past)
+        elif self._rest is None:
+            self._look_for_seat(past)
         elif self._descent is None:
             self._look_for_descent(past)
 
@@ -223,6 +241,31 @@ class LimbTransfers:
             speed = sum(w * r.spin for w, r in zip(self._weights, rows, strict=True))
             jolt = sum(w * r.jolt for w, r in zip(self._weights, rows, strict=True))
             self._moves, self._jolts = speed >= self._limb.still, jolt >= JOLT
+
+    # who does not sit at first
+
+    def _walks(self, past: Past) -> bool:
+        """Return whether the limb swings on and on about where it is said to rest."""
+        rows = past.between(past.last - round(WALKED_S / BIN_S) + 1, past.last)
+        if sum(row.spin for row in rows) < self._limb.walks * len(rows):
+            return False
+        rest, least = self._rest, self._limb.least_angle  # a limb that rises turns as fast, and leaves its rest
+        return rest is None or max(angle_between(up, rest) for up in (_middle(rows), rows[-1].up)) < least
+
+    def _stand(self, past: Past) -> None:
+        """Take whoever was taken for seated for upright."""
+        self._upright = _middle(past.between(past.last - round(WALKED_S / BIN_S) + 1, past.last))
+        self._rest, self._begun, self._descent = None, None, None
+        self.seated, self._learnt, self._risen = False, 0, past.last
+
+    def _look_for_seat(self, past: Past) -> None:
+        rows = past.between(past.last - round(REST_S / BIN_S) + 1, past.last)
+        upright = self._upright or rows[-1].up
+        if any(row.spin >= self._limb.still or angle_between(row.up, upright) < SEAT for row in rows):
+            if self._moves:
+                self._upright = mixed(upright, rows[-1].up, BIN_S / UPRIGHT_S)
+            return
+        self.seated = True
 
     # rising
 
@@ -342,3 +385,9 @@ class LimbTransfers:
 
     def _sitting(self, past: Past, descent: _Descent, kind: Literal["stand_to_sit", "settled"]) -> TransferSpan:
         return TransferSpan(kind, descent.start, descent.end(past.last, self._limb.settled_share))
+
+
+def _middle(rows: Sequence[Motion]) -> Vector:
+    """Return the mean of the verticals of some motion, a unit vector."""
+    x, y, z = (sum(row.up[k] for row in rows) for k in range(3))
+    return mixed((x, y, z), (x, y, z), 0.0)

@@ -26,7 +26,7 @@ from dsp.transfers.bins import BIN_S, Bin, Bins
 from dsp.transfers.found import Found, Kind, Transfer, Tug, Turn, no_value
 from dsp.transfers.limb import THIGH, WRIST, Limb, LimbTransfers, TransferSpan
 from dsp.transfers.measures import Wearer, measure
-from dsp.transfers.motion import Vertical
+from dsp.transfers.motion import BELIEVED_S, Vertical
 from dsp.transfers.past import Past
 from dsp.transfers.trunk import TrunkTransfers
 from dsp.transfers.tug import TugWatch
@@ -38,6 +38,12 @@ LOST_SHARE: Final = 0.05
 """With more of its samples lost, what is found is degraded: its edges may lie in a gap."""
 CUT_OFF_S: Final = 3.5
 """A stream that ends so soon after the beginning of the second turn ends in sitting down."""
+SURE_S: Final = 3 * BELIEVED_S
+"""Where a stream begins in the middle of a movement, which way is up has been found after this time."""
+AT_FIRST_S: Final = 0.5
+"""So much of a stream shows whether it begins in the middle of a movement: who moves ..."""
+MOVES: Final = math.radians(15.0)
+"""... turns faster than this at some time of it, rad/s."""
 
 _SEEN_FROM: Final[dict[str, tuple[Sight, Limb | None]]] = {
     "thigh": (OF_LEG, THIGH),
@@ -206,4 +212,11 @@ class Transfers:
 
     def _doubt(self, start: float, end: float) -> str:
         share = self._past.filled_share(start, end)
-        return f"{share:.0%} of the samples lost" if share > LOST_SHARE else ""
+        lost = f"{share:.0%} of the samples lost" if share > LOST_SHARE else ""
+        return "; ".join(filter(None, (lost, "began in the middle of a movement" if self._is_unsure(start) else "")))
+
+    def _is_unsure(self, start: float) -> bool:
+        begun = self._past.begun
+        if np.isfinite(self._span[0]) or (start - begun) * BIN_S > SURE_S:  # who marked the start saw somebody seated
+            return False
+        return any(row.spin > MOVES for row in self._past.between(begun, begun + round(AT_FIRST_S / BIN_S)))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from dsp.transfers.bins import BIN_S, BINS_HZ, Vector
-from dsp.transfers.found import Kind
 from dsp.transfers.limb import TransferSpan
 from dsp.transfers.motion import dot
 from dsp.transfers.past import Past, hann
@@ -66,8 +65,42 @@ class _Swing:
         return math.sqrt(dot(self.rotation, self.rotation))
 
 
+class _Leans:
+    """Puts a lean one way and its way back together, as the trunk swings."""
+
+    def __init__(self) -> None:
+        self._forth: _Swing | None = None
+
+    def add_swing(self, swing: _Swing, forward: Vector | None) -> tuple[_Swing, _Swing] | None:
+        """Return the lean forth and its way back, if this swing is a way back.
+
+        Args:
+            swing: The newest.
+            forward: The way a lean goes; any way if it is not known yet.
+        """
+        forth = self._forth
+        if forth is not None and (swing.first - forth.last) * BIN_S > LONGEST_PAUSE_S:
+            self._forth = forth = None
+        if forth is None or dot(swing.rotation, forth.rotation) > 0:
+            ahead = forward is None or dot(swing.rotation, forward) > 0
+            if forth is not None and (swing.first - forth.last) * BIN_S <= LONGEST_HESITATION_S:
+                swing = _joined(forth, swing)
+            if ahead and swing.angle >= LEAST_LEAN:
+                self._forth = swing
+            return None
+        if swing.angle < LEAST_BACK_SHARE * forth.angle:
+            return None
+        self._forth = None
+        return forth, swing
+
+
 class TrunkTransfers:
-    """Finds rises and sittings-down of somebody who sits at first, as motion comes."""
+    """Finds rises and sittings-down of somebody who sits at first, as motion comes.
+
+    Which way is forward is learnt from the first lean with its way back that a transfer is made of. Where the stream
+    begins in the middle of one it may be learnt the wrong way round, and nothing would be found from then on: so pairs
+    of the opposite way are watched too, and two in a row that agree, with no transfer between, say better.
+    """
 
     def __init__(self) -> None:
         self.seated = True
@@ -75,8 +108,9 @@ class TrunkTransfers:
         self._half = len(self._weights) // 2
         self._speeds: dict[int, float] = {}
         self._swing: _Swing | None = None
-        self._forth: _Swing | None = None
+        self._leans, self._opposite = _Leans(), _Leans()
         self._forward: Vector | None = None
+        self._against: Vector | None = None
         self._free = -(10**12)
 
     def process(self, past: Past) -> Iterator[TransferSpan]:
@@ -109,29 +143,42 @@ class TrunkTransfers:
             yield from self._swung(past, self._swing)
 
     def _swung(self, past: Past, swing: _Swing) -> Iterator[TransferSpan]:
-        """Take a lean forth, or yield the transfer that is over with a lean back."""
-        forth = self._forth
-        if forth is not None and (swing.first - forth.last) * BIN_S > LONGEST_PAUSE_S:
-            self._forth = forth = None
-        if forth is None or dot(swing.rotation, forth.rotation) > 0:
-            ahead = self._forward is None or dot(swing.rotation, self._forward) > 0
-            if forth is not None and (swing.first - forth.last) * BIN_S <= LONGEST_HESITATION_S:
-                swing = _joined(forth, swing)
-            if ahead and swing.angle >= LEAST_LEAN:
-                self._forth = swing
+        """Yield the transfer that is over with a swing of the trunk."""
+        opposite = self._forward and (-self._forward[0], -self._forward[1], -self._forward[2])
+        pair = self._leans.add_swing(swing, self._forward)
+        against = self._opposite.add_swing(swing, opposite) if opposite is not None else None
+        if pair is not None and (span := self._transfer(past, *pair, up=self.seated)) is not None:
+            if self._forward is None and (pair[0].first - past.begun) * BIN_S > LONGEST_ONSET_S:
+                self._forward = pair[0].rotation
+            self._against = None
+            yield from self._yield_span(span)
+        elif against is not None:
+            yield from self._contradicted(past, *against)
+
+    def _contradicted(self, past: Past, forth: _Swing, back: _Swing) -> Iterator[TransferSpan]:
+        """Turn forward round with the second transfer in a row that goes the opposite way; yield that one."""
+        span = self._transfer(past, forth, back, up=True) or self._transfer(past, forth, back, up=False)
+        if span is None:
             return
-        if swing.angle < LEAST_BACK_SHARE * forth.angle:
+        if self._against is None or dot(forth.rotation, self._against) <= 0:
+            self._against = forth.rotation
             return
-        self._forth = None
-        start, end = self._began(forth), self._ended(swing)
-        if not _went(past, math.floor(start) - 1, math.ceil(end) + 1, up=self.seated):
-            return
-        self._forward = self._forward or forth.rotation
-        kind: Kind = "sit_to_stand" if self.seated else "stand_to_sit"
-        self.seated = not self.seated
-        yield TransferSpan(kind, start, end)
-        if kind == "stand_to_sit":
-            yield TransferSpan("settled", start, end)
+        self._forward, self._against = forth.rotation, None
+        self._leans, self._opposite = _Leans(), _Leans()
+        yield from self._yield_span(span)
+
+    def _yield_span(self, span: TransferSpan) -> Iterator[TransferSpan]:
+        self.seated = span.kind == "stand_to_sit"
+        yield span
+        if self.seated:
+            yield TransferSpan("settled", span.start, span.end)
+
+    def _transfer(self, past: Past, forth: _Swing, back: _Swing, *, up: bool) -> TransferSpan | None:
+        """Return a lean and its way back as a transfer, if the trunk went up, or down, meanwhile."""
+        start, end = self._began(forth), self._ended(back)
+        if not _went(past, math.floor(start) - 1, math.ceil(end) + 1, up=up):
+            return None
+        return TransferSpan("sit_to_stand" if up else "stand_to_sit", start, end)
 
     def _began(self, forth: _Swing) -> float:
         """Return where a lean forth began, which may be before it was called one."""
