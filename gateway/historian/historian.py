@@ -210,6 +210,8 @@ class Historian:
         """Return what has been done since the start."""
         link = self._mailbox.link
         errors = {**self._troubles.errors, **link.errors}
+        if rotted := self._history.database.rotted:
+            errors["rotted rows"] = rotted
         last_error = self._troubles.last_error or ("" if link.connected else link.last_error)
         if self._remote is not None:
             errors |= self._remote.errors
