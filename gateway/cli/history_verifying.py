@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.text import Text
 
 from gateway.cli.terminal import Terminal
+from gateway.history.errors import HistoryError
 from gateway.history.verification import Verdict, verify
 from gateway.model.usage import UsageError
 
@@ -30,7 +31,7 @@ def verify_history(path: Path) -> int:
 
     try:
         found = verify(path, tell)
-    except sqlite3.Error as error:
+    except (HistoryError, sqlite3.Error) as error:
         raise UsageError(f"{path}: {error}") from error
     _show(console, found)
     return WHOLE if found.is_whole else BROKEN

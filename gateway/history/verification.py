@@ -8,8 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.history.errors import HistoryError
 from gateway.history.row_sums import has_sums, prepare, sound_row, sound_series
 from gateway.history.schema import WRITABLE, as_text
+from gateway.machine.damage import suspicious
 
 PORTION = 50_000
 """Rows of one step."""
@@ -48,19 +50,22 @@ def verify(path: Path, tell: Callable[[int], None] = lambda _rows: None) -> Verd
         tell: Called with how many measurements were looked at, once in a while.
 
     Raises:
-        sqlite3.Error: It cannot be opened, or is of another version.
+        HistoryError: It is of another version.
+        sqlite3.Error: It cannot be read now: a lock, a right, the disk.
     """
     found = Verdict()
     address = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S, isolation_level=None)) as db:
         db.text_factory = as_text
-        if db.execute("PRAGMA user_version").fetchone()[0] not in WRITABLE:
-            raise sqlite3.DatabaseError("the history is of another version, or not made yet")
         try:
+            if db.execute("PRAGMA user_version").fetchone()[0] not in WRITABLE:
+                raise HistoryError("the history is of another version: start the historian once, it takes it on")
             prepare(db, reads_only=False)
             _rows(db, found, tell)
             answer = str(db.execute("PRAGMA integrity_check(1)").fetchone()[0])
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
+            if not suspicious(error):
+                raise
             answer = str(error)
         found.damage = "" if answer == "ok" else answer.splitlines()[-1]
     return found

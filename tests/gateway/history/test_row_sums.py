@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import Settings
+from gateway.cli.history import history as see_to_history
 from gateway.history import schema
 from gateway.history.export import rows_of
 from gateway.history.file import ROTTED
@@ -180,6 +182,17 @@ def test_a_row_that_rotted_is_told_and_leaves_a_gap(path: Path) -> None:
             assert db.execute("SELECT max(id) FROM measurements").fetchone()[0] == 41
     assert audit(path) == ["rows-rotted"]
     assert verify(path).is_whole
+
+
+def test_the_command_says_what_was_checked_and_what_was_not(path: Path, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"site": {"data": tmp_path}})
+    options = {"yes": False, "dry_run": False, "delete_files": False, "confirm": False}
+    assert see_to_history("verify", settings, "", **options) == 0
+    rot_value(path, 3)
+    assert see_to_history("verify", settings, "", **options) == 1
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 8_192)
+    assert see_to_history("verify", settings, "", **options) == 1
 
 
 def test_a_copy_that_comes_again_takes_the_place_of_what_rotted(path: Path) -> None:
