@@ -52,8 +52,8 @@ def message(*numbers: int) -> Message:
     return Message("g-1", EPOCH, measurements=[(n, measured(n)) for n in numbers])
 
 
-def opened(path: Path, **options: bool) -> History:
-    return History(path, now=lambda: START_US / 1e6 + 3600, **options)
+def opened(path: Path, *, copying: bool = False) -> History:
+    return History(path, copying=copying, now=lambda: START_US / 1e6 + 3600)
 
 
 @pytest.fixture
