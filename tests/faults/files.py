@@ -53,7 +53,9 @@ def rot(path: Path, rng: random.Random) -> None:
 
 def rot_rows(path: Path, rng: random.Random) -> None:
     """Change one bit in each of some rows of a history, or in their entries of an index: it stays a database."""
-    with contextlib.closing(sqlite3.connect(path)) as db:
+    ends: list[int] = []
+    # The kill may have come between the end of a damaged file and the making of another.
+    with contextlib.closing(sqlite3.connect(path)) as db, contextlib.suppress(sqlite3.Error):
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         ends = [end for (end,) in db.execute("SELECT end_us FROM measurements ORDER BY id DESC LIMIT 2000")]
     data = bytearray(path.read_bytes())
