@@ -19,6 +19,7 @@ _INDEXES = (
     ("sqlite_autoindex_measurements_1", ("epoch", "seq")),
     ("measurements_by_time", ("series", "end_us")),
 )  # fmt: skip
+_INDEXED = (*(column for _, columns in _INDEXES for column in columns), "made_series")
 _UNINDEXED = " OR ".join(
     f"NOT EXISTS (SELECT 1 FROM measurements i INDEXED BY {index} WHERE"  # noqa: S608 - our own names, here and below
     f" {' AND '.join(f'i.{column} = m.{column}' for column in columns)} AND i.id = m.id)"
@@ -75,7 +76,9 @@ def take_out(db: sqlite3.Connection, rows: Sequence[int]) -> tuple[int, Counter[
     newest, mended = newest_id(db), 0
     for number in rows:
         if _is_sound(db, number):
-            raise MisplacedRowError(f"row {number} is as it was written, and in no index")
+            _mend_indexes(db, number)
+            mended += 1
+            continue
         _follow_indexes(db, number)
         if _is_sound(db, number):
             mended += 1
@@ -122,13 +125,28 @@ def mend_series(db: sqlite3.Connection, number: int) -> None:
         raise MisplacedRowError(f"series {number} rotted, and so did its index")
 
 
+def _mend_indexes(db: sqlite3.Connection, number: int) -> None:
+    """Have the indexes say what a row says that is as it was written: it follows them, and takes them back with it."""
+    says = _says(db, number)
+    _follow_indexes(db, number)
+    _set(db, "measurements", _INDEXED[:2], number, dict(zip(_INDEXED, says, strict=True)))
+    entries = [
+        db.execute(f"SELECT count(*) FROM measurements INDEXED BY {index} WHERE +id = ?", (number,)).fetchone()[0]  # noqa: S608
+        for index, _ in _INDEXES
+    ]
+    if entries != [1, 1] or rows_between(db, number - 1, number):
+        raise MisplacedRowError(f"row {number} is as it was written, and its index is not")
+
+
+def _says(db: sqlite3.Connection, number: int) -> tuple[Any, ...]:
+    query = f"SELECT {', '.join(_INDEXED)} FROM measurements NOT INDEXED WHERE id = ?"  # noqa: S608
+    found: tuple[Any, ...] = db.execute(query, (number,)).fetchone()
+    return found
+
+
 def _follow_indexes(db: sqlite3.Connection, number: int) -> None:
     """Have a row say what the indexes say of it, so that they can be kept right."""
-    columns = [column for _, each in _INDEXES for column in each]
-    says = db.execute(
-        f"SELECT {', '.join(columns)}, made_series FROM measurements NOT INDEXED WHERE id = ?",  # noqa: S608
-        (number,),
-    ).fetchone()
+    says = _says(db, number)
     known: list[Any] = []
     for at, (index, pair) in enumerate(_INDEXES):
         known += _in_index(db, index, pair, number, says[2 * at : 2 * at + 2])
@@ -138,7 +156,7 @@ def _follow_indexes(db: sqlite3.Connection, number: int) -> None:
     ).fetchone()
     known.append(made[0] if made else None)
     if tuple(known) != says:
-        _set(db, "measurements", columns[:2], number, dict(zip((*columns, "made_series"), known, strict=True)))
+        _set(db, "measurements", _INDEXED[:2], number, dict(zip(_INDEXED, known, strict=True)))
 
 
 def _in_index(
@@ -160,8 +178,10 @@ def _set(db: sqlite3.Connection, table: str, key: Sequence[str], number: int, va
     """Set columns of a row that its indexes know by other values than it says.
 
     SQLite takes that for damage of the whole file, unless the schema may be written; and from the index of ``key``,
-    which is unique, it takes the entry of whoever has what the row says wrongly.
+    which is unique, it takes the entry of whoever has what the row says wrongly. So the file has to be sound besides.
     """
+    if (verdict := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise MisplacedRowError(verdict.splitlines()[-1])
     says = db.execute(f"SELECT {', '.join(key)} FROM {table} NOT INDEXED WHERE id = ?", (number,)).fetchone()  # noqa: S608
     place = " AND ".join(f"{column} = ?" for column in key)
     others = db.execute(f"SELECT id FROM {table} WHERE {place} AND id <> ?", (*says, number)).fetchall()  # noqa: S608
@@ -171,5 +191,7 @@ def _set(db: sqlite3.Connection, table: str, key: Sequence[str], number: int, va
         db.execute(f"UPDATE {table} SET {setting} WHERE id = ?", (*values.values(), number))  # noqa: S608
         same = ", ".join(f"{column} = {column}" for column in key)
         db.executemany(f"UPDATE {table} SET {same} WHERE id = ?", others)  # noqa: S608
+    except sqlite3.IntegrityError as error:
+        raise MisplacedRowError(f"an index of {table} says of {number} what cannot be: {error}") from error
     finally:
         db.execute("PRAGMA writable_schema=OFF")
