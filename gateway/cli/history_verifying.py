@@ -43,10 +43,10 @@ def _show(console: Terminal, found: Verdict) -> None:
         console.print(Text.assemble(bad, f"The file is damaged: {found.damage}. The historian sets it aside."))
     if found.rotten:
         text = f"{found.rotten:,} measurements rotted on the disk: they are shown to nobody"
-        console.print(Text.assemble(bad, f"{text}; the historian makes gaps of them within a day."))
+        console.print(Text.assemble(bad, f"{text}; the historian makes gaps of them within two days."))
     if found.series:
         text = f"{found.series:,} series rotted on the disk: nothing of them is shown"
-        console.print(Text.assemble(bad, f"{text}; the historian mends them from their index within a day."))
+        console.print(Text.assemble(bad, f"{text}; the historian mends them from their index within two days."))
     if found.unchecked:
         text = f"{found.unchecked:,} measurements have no sum, for an older version wrote them: they were not checked."
         console.print(Text.assemble(("○ ", "dim"), text))

@@ -16,7 +16,7 @@ from gateway.outbox.file import FileError
 log = logging.getLogger(__name__)
 
 PORTION = 5_000
-"""Rows of one look: some 20 ms, in which nobody stores."""
+"""Rows of one look: some 50 ms, in which nobody stores."""
 EVERY_S = 1.0
 """Between two looks: three years of a ward of twenty take hours, and some hundredths of a processor."""
 AGAIN_S = 86_400.0
