@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.history.history import History
+from gateway.history.row_sums import insert_row, prepare, sum_of_series
 
 SERIES = 24
 METRICS = (
@@ -94,7 +95,9 @@ def _sessions(db: sqlite3.Connection, ward: Ward) -> None:
             ]  # fmt: skip
             clocks += [(1, 2 * number + each + 1, session, 0, 1, begin_us) for each in range(2)]
     db.executemany("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?)", sessions)
-    db.executemany("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", series)
+    db.executemany("INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", series)
+    prepare(db, reads_only=False)
+    db.execute(f"UPDATE series SET sum = {sum_of_series()}")  # noqa: S608 - our own text
     db.executemany("INSERT INTO clocks VALUES (?, ?, ?, ?, ?, ?)", clocks)
 
 
@@ -124,12 +127,9 @@ def _rows(db: sqlite3.Connection, ward: Ward) -> None:
                     (at_us + i * MINUTE_US // n, series, window_us, 90.0 + (each + i) % 20) for i in range(n)
                 ]  # fmt: skip
             rows.sort()
-            db.executemany(
-                "INSERT INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
-                " quality, reason) VALUES (1, ?, ?, ?, ?, ?, 2.5, 7, 0, 0, '')",
-                [(seq + i, series, end - window_us, end, value) for i, (end, series, window_us, value)
-                 in enumerate(rows, 1)],
-            )  # fmt: skip
+            for i, (end, series, window_us, value) in enumerate(rows, 1):
+                row = (1, seq + i, series, end - window_us, end, value, 2.5, 7, 0, 0, 0, 0, None, "")
+                insert_row(db, row, summed=True)
             seq += len(rows)
     db.execute("UPDATE epochs SET received = ?", (seq,))
 

@@ -1,4 +1,4 @@
-"""``rehab-gateway history``: erase a subject everywhere, take it again, and see to what retention holds.
+"""``rehab-gateway history``: erase a subject everywhere, take it again, see to what retention holds, verify all rows.
 
 The historian does it where one runs (it is the one writer of its file); else this process does.
 """
@@ -20,10 +20,11 @@ from rich.text import Text
 
 from config.settings import Settings
 from gateway.cli.erasure_places import Places, erase_looks, erase_remotely, erase_ward, find_files, find_topics
+from gateway.cli.history_verifying import verify_history
 from gateway.cli.terminal import Terminal
 from gateway.history.books.erased_subjects import ErasedSubjects
 from gateway.history.opening import open_history
-from gateway.history.schema import SCHEMA_VERSION
+from gateway.history.schema import WRITABLE
 from gateway.machine.file_lock import HeldError
 from gateway.model.usage import UsageError
 from gateway.upkeep import requests, retention
@@ -49,8 +50,10 @@ def history(
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     if action == "retention":
         return _retention(settings, path, confirm=confirm)
+    if action == "verify":
+        return verify_history(path)
     if action not in ("erase", "allow", "export"):
-        raise UsageError(f"'{action}' is none of erase, allow, export and retention")
+        raise UsageError(f"'{action}' is none of erase, allow, export, retention and verify")
     if not SUBJECT.fullmatch(subject):
         raise UsageError("name the subject: a pseudonym as in the configuration, after the configuration file")
     if action == "export":
@@ -174,7 +177,7 @@ def _do_it_here(settings: Settings, path: Path) -> None:
 def _reading(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version != SCHEMA_VERSION:
+    if version not in WRITABLE:
         db.close()
         raise UsageError(f"{path}: a history of version {version}: start the historian once, it takes it on")
     return db

@@ -95,13 +95,16 @@ HISTORY_EXAMPLES = examples(
     "rehab-gateway history export ward.toml p-01 > p-01.csv  # every measurement of p-01, for whoever evaluates",
     "rehab-gateway history retention ward.toml  # what is old, and what waits",
     "rehab-gateway history retention ward.toml --confirm  # yes, the clock is right: all of it may go",
+    "rehab-gateway history verify ward.toml  # is every measurement as it was written?",
 )
 
 
 def history(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow, export or retention.")],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="erase, allow, export, retention or verify.")],
     config: ConfigFile,
-    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention'.")] = "",
+    subject: Annotated[
+        str, typer.Argument(metavar="SUBJECT", help="The pseudonym; not for 'retention' and 'verify'.")
+    ] = "",
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
@@ -110,7 +113,7 @@ def history(
     ] = False,
     confirm: Annotated[bool, typer.Option("--confirm", help="Say that everything old may go at once.")] = False,
 ) -> None:
-    """Erase a subject, or see to what is old, in the history.
+    """Erase a subject, see to what is old, or check every row, in the history.
 
     Erasing reaches measurements, minute values, sessions, the texts of the audit, what was set
     apart, retained curves and the remote store; what it cannot reach is listed, and status is 1:

@@ -51,6 +51,8 @@ SHARED_SESSION_S = 30
 """The broker gives a part of the messages to each of us, whether or not it is there: not for longer than the gateways
 take to send again what they have heard nothing of."""
 RETENTION_WAITS = "retention-waits"
+SET_ASIDE_S = 10.0
+"""Between two looks whether a file was set aside."""
 SUBJECT_ERASED = "subject-erased"
 """Codes of notices."""
 STOP_S = 1.0
@@ -210,6 +212,8 @@ class Historian:
         """Return what has been done since the start."""
         link = self._mailbox.link
         errors = {**self._troubles.errors, **link.errors}
+        if rotted := self._history.database.rotted:
+            errors["rotted rows"] = rotted
         last_error = self._troubles.last_error or ("" if link.connected else link.last_error)
         if self._remote is not None:
             errors |= self._remote.errors
@@ -230,12 +234,21 @@ class Historian:
         self._history.copies.reject(row, reason, f"{row.measurement!r}".encode())
 
     def _verify(self) -> None:
+        """Read the whole file, and bring over what was set aside: before this start, and whenever a file is."""
         try:
             self._history.database.verify()
-            if not self._sharing:
-                bring_over(self._history, self._stop.is_set)
         except FileError as error:
             self._troubles.note("history", error)
+        replaced = -1
+        while not self._sharing:
+            try:
+                if replaced != self._history.database.replaced:
+                    replaced = self._history.database.replaced
+                    bring_over(self._history, self._stop.is_set)
+            except FileError as error:
+                self._troubles.note("history", error)
+            if self._stop.wait(SET_ASIDE_S):
+                return
 
     def _record_upkeep(self, what: str, **fields: object) -> None:
         """Record in the audit, and by a notice, what was done to the history."""

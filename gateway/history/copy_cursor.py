@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from gateway.history.books.clock_book import HOLD_S
 from gateway.history.books.epoch_book import Epoch, copied_upto
 from gateway.history.database import Database
+from gateway.history.minutes import newest_id
+from gateway.history.row_check import check_between
 from gateway.history.schema import Stored, read_stored
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ class CopyCursor:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._checked = (0, 0)  # of which file, and up to which id
 
     @property
     def replaced(self) -> int:
@@ -36,9 +39,22 @@ class CopyCursor:
         """
         with self._database.reading() as db:
             after = copied_upto(db) if after is None else after
-            return read_stored(
+            found = read_stored(
                 db, "WHERE id > ? AND id <= ? AND clock <> 'held' ORDER BY id LIMIT ?", (after, upto, limit)
             )
+        # What rotted is not among them; it becomes a gap now, for a receipt would wait for its copy.
+        self._check(after, found[-1].id if len(found) == limit else upto)
+        return found
+
+    def _check(self, after: int, upto: int) -> None:
+        file, checked = self._checked
+        if file == self.replaced:
+            after = max(after, checked)
+        with self._database.reading() as db:
+            upto = min(upto, newest_id(db))
+        if after < upto:
+            check_between(self._database, after, upto)
+            self._checked = (self.replaced, upto)
 
     def mark_copied(self, batch: Sequence[Stored]) -> set[tuple[str, str]]:
         """Note that the remote store has these; return whose receipts may have moved."""

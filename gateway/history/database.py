@@ -17,6 +17,7 @@ from gateway.history.errors import HistoryError, is_corrupt
 from gateway.history.file import HistoryFile, put_aside
 from gateway.history.memory import Books, Refusals, Rules
 from gateway.history.migration import INTERRUPT_STEPS, bring_up_to_date, refuse_later_version
+from gateway.history.row_sums import prepare
 from gateway.history.schema import as_text
 from gateway.machine.damage import look
 from gateway.machine.private_files import make_private
@@ -45,6 +46,7 @@ class Database:
         file: Which file it is.
         refusals: What was not stored since the start, though it came.
         removed: Up to which number, by gateway and epoch, all was in a file that was removed under us.
+        rotted: How many rows were found rotten since the start, and became gaps.
         replaced: How many files were set aside as damaged, or removed; ids begin again with each.
 
     Raises:
@@ -59,7 +61,7 @@ class Database:
         self.rules = rules
         self.refusals = Refusals()
         self.removed: dict[tuple[str, str], int] = {}
-        self.replaced = 0
+        self.replaced = self.rotted = 0
         self._stopping = stopping
         self._lock = threading.RLock()
         try:
@@ -125,7 +127,7 @@ class Database:
         """
         with self._lock:
             self._db.close()
-            wrong = look(self.path)
+            wrong = look(self.path) or look(self.path, indexes=True)
             if not wrong:
                 log.warning("the history is whole, and is opened again after: %s", error)
             else:
@@ -176,6 +178,7 @@ class Database:
             refuse_later_version(self._db, self.path)
             self._set_up()
             bring_up_to_date(self._db, self.path, self._stopping)
+            prepare(self._db, reads_only=False)
             self.forget()
             _ = self.books.erased  # read now: a history without them is none
             self.file = HistoryFile(self._db, self.path)

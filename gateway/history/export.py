@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from gateway.history.row_sums import prepare
 from gateway.history.schema import QUALITY, WRITABLE, as_text
 
 PAGE = 5_000
@@ -35,6 +36,7 @@ def rows_of(path: Path, subject: str, *, from_us: int = 0, to_us: int = 2**62) -
         db.text_factory = as_text
         if db.execute("PRAGMA user_version").fetchone()[0] not in WRITABLE:
             raise sqlite3.DatabaseError("the history is of another version, or not made yet")
+        prepare(db, reads_only=True)
         series = db.execute(
             "SELECT id, subject, session, slot, metric, side, unit, algorithm, placement, simulated FROM series"
             " WHERE subject = ? AND (session, subject) NOT IN (SELECT session, subject FROM discarded)"

@@ -18,6 +18,7 @@ from gateway.outbox.move import move_durably
 
 NEVER_CAME = "released before it was stored"
 REMOVED = "stored in a history that was removed"
+ROTTED = "rotted on the disk"
 SIDES = ("-wal", "-shm")
 
 
@@ -98,8 +99,8 @@ def explained(first: int, last: int, removed: int) -> Iterator[tuple[int, int, s
 def lost_of(db: sqlite3.Connection, epoch: int) -> int:
     """Return how many numbers of an epoch had left the outbox and are not in the history."""
     found = db.execute(
-        "SELECT coalesce(sum(last - first + 1), 0) FROM gaps WHERE epoch = ? AND reason IN (?, ?)",
-        (epoch, NEVER_CAME, REMOVED),
+        "SELECT coalesce(sum(last - first + 1), 0) FROM gaps WHERE epoch = ? AND reason IN (?, ?, ?)",
+        (epoch, NEVER_CAME, REMOVED, ROTTED),
     ).fetchone()
     return int(found[0])
 

@@ -19,6 +19,7 @@ import orjson
 
 from gateway.history.books.clock_book import LIKELY, SURE
 from gateway.history.history import History
+from gateway.history.row_sums import prepare
 from gateway.history.schema import Stored, as_text, read_stored
 from gateway.machine.private_files import MODE
 from gateway.model import wall_correction
@@ -73,6 +74,7 @@ def _bring_over(history: History, path: Path, stopping: Callable[[], bool]) -> i
     new = 0
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         db.text_factory = as_text
+        prepare(db, reads_only=True)  # what rotted is not brought over
         lives = db.execute("SELECT id, gateway, epoch FROM epochs ORDER BY id DESC").fetchall()
         for _, gateway, epoch in lives:
             if EPOCH.fullmatch(epoch):

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from gateway.history import rotten_rows, row_sums
 from gateway.history.books import conflicts
 from gateway.history.books.epoch_book import Epoch
 from gateway.history.books.erased_subjects import ERASED
@@ -44,6 +45,7 @@ class MessageWriter:
         self._epochs, self._series, self._gaps = books.epochs, books.series, books.gaps
         self._clocks, self._ward, self._erased = books.clocks, books.ward, books.erased
         self._repeats, self._quotas, self._own_records = books.repeats, books.quotas, books.own_records
+        self._summed = row_sums.has_sums(db)
         self._series.begin()
         self._epochs.forget_if_many()
 
@@ -149,16 +151,23 @@ class MessageWriter:
             series = self._series.number_of(gateway, made)
         if series is None or made_series is None or self._told_twice(epoch, seq, series, made):
             return None
-        self._db.execute(
-            "INSERT INTO measurements (epoch, seq, series, start_us, end_us, value, sync_ms, n, n_rejected,"
-            " quality, reason, moved_us, clock, made_series) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        if before:
+            self._make_room(epoch, seq)
+        row_sums.insert_row(
+            self._db,
             (epoch.id, seq, series, made.start_us, made.end_us, m.value, m.sync_ms, m.n, m.n_rejected,
-             QUALITY.index(m.quality), m.reason, moved_us, clock, None if series == made_series else made_series),
+             QUALITY.index(m.quality), moved_us, clock, None if series == made_series else made_series, m.reason),
+            summed=self._summed,
         )  # fmt: skip
         if before:
             self._gaps.mend(epoch, seq)
         epoch.received.add(seq)
         return made
+
+    def _make_room(self, epoch: Epoch, seq: int) -> None:
+        """Take out what rotted under a number that comes again: nothing else can be there still."""
+        there = self._db.execute("SELECT id FROM measurements WHERE epoch = ? AND seq = ?", (epoch.id, seq)).fetchall()
+        rotten_rows.take_out(self._db, [number for (number,) in there])
 
     def _told_twice(self, epoch: Epoch, seq: int, series: int, m: Measurement) -> bool:
         """Whether what somebody entered is there: the gateway tells it once more after a start, under another number.

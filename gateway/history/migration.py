@@ -15,6 +15,7 @@ from gateway.history.schema import (
     CLOCKS,
     FROM_1,
     FROM_2,
+    FROM_3,
     IDENTITY,
     INTAKE,
     PLANS,
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 INTERRUPT_STEPS = 20_000
 """Instructions of SQLite between two looks whether to stop: some milliseconds."""
-CHANGES = {1: FROM_1 + FROM_2, 2: FROM_2}
+CHANGES = {1: FROM_1 + FROM_2 + FROM_3, 2: FROM_2 + FROM_3, 3: PLANS + FROM_3}
 """What makes a file of an older version one of the present version."""
 
 
@@ -56,18 +57,17 @@ def bring_up_to_date(db: sqlite3.Connection, path: Path, stopping: Callable[[], 
     if version == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         with db:
             db.execute("BEGIN IMMEDIATE")
-            _run(db, SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE + WARD + PLANS)
-    elif version in CHANGES:
-        if not forms_are_kept(path.parent):
-            _migrate(db, path, version, stopping)
-        elif version not in WRITABLE:
+            _run(db, SCHEMA + CLOCKS + RECORDS + IDENTITY + INTAKE + ARCHIVE + WARD + PLANS + FROM_3, SCHEMA_VERSION)
+    elif version in CHANGES and not forms_are_kept(path.parent):
+        _migrate(db, path, version, stopping)
+    elif version not in WRITABLE:
+        if version in CHANGES:
             raise KeptFormError(path, version, SCHEMA_VERSION)
-    elif version != SCHEMA_VERSION:
         raise HistoryError(f"{path} has schema {version}, this program reads {SCHEMA_VERSION}")
     elif not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'ward_plans'").fetchone():
         with db:  # what this version has got since, and an older program leaves alone
             db.execute("BEGIN IMMEDIATE")
-            _run(db, PLANS)
+            _run(db, PLANS, version)
 
 
 def _migrate(db: sqlite3.Connection, path: Path, version: int, stopping: Callable[[], bool]) -> None:
@@ -85,7 +85,7 @@ def _migrate(db: sqlite3.Connection, path: Path, version: int, stopping: Callabl
     try:
         with db:
             db.execute("BEGIN IMMEDIATE")
-            _run(db, CHANGES[version])
+            _run(db, CHANGES[version], SCHEMA_VERSION)
     except sqlite3.OperationalError as error:
         if not stopping():
             raise
@@ -95,10 +95,10 @@ def _migrate(db: sqlite3.Connection, path: Path, version: int, stopping: Callabl
     log.warning("the history is of version %d after %.1f s", SCHEMA_VERSION, time.monotonic() - began)
 
 
-def _run(db: sqlite3.Connection, statements: str) -> None:
+def _run(db: sqlite3.Connection, statements: str, version: int) -> None:
     for statement in statements.split(";"):
         began = time.monotonic()
         db.execute(statement)
         if (took_s := time.monotonic() - began) > 1:
             log.warning("%.1f s: %s", took_s, " ".join(statement.split()[:5]))
-    db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+    db.execute(f"PRAGMA user_version={version}")

@@ -2,7 +2,8 @@
 
 Every row counts once: the cursor ``rolled_id`` moves in the transaction that adds the rows before it. When rows of a
 series move (their wall times were wrong), its minutes are made again from the rows that are there. When retention
-deletes rows, what they said goes over to minutes of their own, which nothing makes again.
+deletes rows, what they said goes over to minutes of their own, which nothing makes again. A row that
+rotted counts in none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
+from gateway.history.row_sums import has_sums, insert_row
 from gateway.history.schema import BELIEVED, HELD
 from gateway.machine.facts import TRUE_FROM_US
 
@@ -37,7 +39,7 @@ _ADDED = (
     " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)"
 )
 _ADD = (
-    f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, ?, {_SUMMARY} FROM measurements m"  # noqa: S608 - our own text, here and below
+    f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, ?, {_SUMMARY} FROM sound m"  # noqa: S608 - our own text, here and below
     " WHERE m.id > ? AND m.id <= ? AND m.series <> 0{} GROUP BY m.series, m.end_us / " + str(MINUTE_US) + _ADDED
 )
 
@@ -59,7 +61,7 @@ def restate(db: sqlite3.Connection, series: int) -> None:
     """Make the minutes of a series again, from the rows that are there and were counted before."""
     db.execute("DELETE FROM minutes WHERE series = ? AND kept = 1", (series,))
     db.execute(
-        f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, 1, {_SUMMARY} FROM measurements m"  # noqa: S608
+        f"INSERT INTO minutes ({_COLUMNS}) SELECT m.series, m.end_us / {MINUTE_US}, 1, {_SUMMARY} FROM sound m"  # noqa: S608
         " WHERE m.series = ? AND m.id <= (SELECT rolled_id FROM upkeep)"
         f" GROUP BY m.end_us / {MINUTE_US}",
         (series,),
@@ -123,7 +125,7 @@ def delete_rows(db: sqlite3.Connection, after: int, upto: int, portion: int = PO
     db.execute("DELETE FROM minutes WHERE kept = 1 AND (series, minute) IN (SELECT series, minute FROM touched)")
     db.execute(
         f"INSERT INTO minutes ({_COLUMNS}) SELECT t.series, t.minute, 1, {_SUMMARY} FROM touched t"  # noqa: S608
-        f" CROSS JOIN measurements m ON m.series = t.series AND m.end_us >= t.minute * {MINUTE_US}"
+        f" CROSS JOIN sound m ON m.series = t.series AND m.end_us >= t.minute * {MINUTE_US}"
         f" AND m.end_us < (t.minute + 1) * {MINUTE_US}"
         " WHERE m.id <= (SELECT rolled_id FROM upkeep) GROUP BY t.series, t.minute"
     )
@@ -156,8 +158,6 @@ def keep_newest_id(db: sqlite3.Connection, newest: int) -> None:
     """
     now = newest_id(db)
     if now < newest:
-        db.execute(
-            "INSERT INTO measurements (id, epoch, seq, series, start_us, end_us, n, n_rejected, quality, reason)"
-            " VALUES (?, ?, ?, ?, 0, 0, 0, 0, 2, '')", (newest, NOBODY, newest, NOBODY)
-        )  # fmt: skip
+        nothing = (NOBODY, newest, NOBODY, 0, 0, None, None, 0, 0, 2, 0, 0, None, "")
+        insert_row(db, nothing, summed=has_sums(db), number=newest)
     db.execute("DELETE FROM measurements WHERE epoch = ? AND id < ?", (NOBODY, max(now, newest)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.history.row_sums import has_sums, prepare
 from gateway.history.schema import QUALITY, WRITABLE, Stored, StoredRecord, as_text, read_stored
 from gateway.history.trends import Bucket, trend
 from gateway.model.measurement import Measurement, Quality, Side
@@ -58,6 +59,7 @@ class HistoryReader:
         self._lock = threading.Lock()
         self._db: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._summed = False
 
     def series(
         self, slot: str | None, metric: str, side: Side | None = None, *, from_us: int = 0, to_us: int = 2**62,
@@ -301,6 +303,8 @@ class HistoryReader:
             # A damaged history was set aside, and another took its place.
             self._db.close()
             self._db = None
+        if self._db is not None and not self._summed and has_sums(self._db):
+            self._summed = prepare(self._db, reads_only=True)  # the historian took it on meanwhile
         if self._db is None:
             db = sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None,
@@ -309,6 +313,7 @@ class HistoryReader:
             db.text_factory = as_text
             try:
                 ready = db.execute("PRAGMA user_version").fetchone()[0] in WRITABLE
+                self._summed = ready and prepare(db, reads_only=True)
             except (sqlite3.Error, UnicodeDecodeError):
                 # The historian is just making it, or finds out that it is damaged.
                 ready = False

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 from gateway.model.measurement import Measurement, Quality
 
-SCHEMA_VERSION = 3
-WRITABLE = frozenset({SCHEMA_VERSION})
+SCHEMA_VERSION = 4
+WRITABLE = frozenset({3, SCHEMA_VERSION})
 """Versions that this program reads and writes as they are. A release with a new one names the one before it here too:
 while there is a way back nothing is taken on."""
+SUMMED_FROM = 4
+"""The version from which on measurements and series have sums (``gateway.history.row_sums``)."""
 Clock = Literal["believed", "held", "mended", "doubtful"]
 QUALITY: tuple[Quality, ...] = ("ok", "degraded", "invalid")
 SEPARATOR = "\n"
@@ -80,7 +82,20 @@ CREATE TABLE IF NOT EXISTS intake_used (
 """Numbers that came again with other content, as JSON both; and what each gateway has used of its quotas, by day since
 1970 and (day 0) in all."""
 
-WARD = """
+READABLE = """
+SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
+       m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
+       CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
+       s.devices, s.placement, s.simulated,
+       CASE m.clock WHEN 0 THEN 'believed' WHEN 1 THEN 'held' WHEN 2 THEN 'mended' ELSE 'doubtful' END AS clock,
+       m.start_us - m.moved_us AS raw_start_us, m.end_us - m.moved_us AS raw_end_us,
+       coalesce(o.session, s.session) AS made_session, coalesce(o.subject, s.subject) AS made_subject
+FROM {measurements} m JOIN {series} s ON s.id = m.series JOIN epochs e ON e.id = m.epoch
+LEFT JOIN {every_series} o ON o.id = m.made_series"""
+"""The view ``readable``, of tables or of views that see less of them."""
+_OF_TABLES = READABLE.format(measurements="measurements", series="series", every_series="series")
+
+WARD = f"""
 CREATE TABLE ward_subjects (
   gateway TEXT NOT NULL, subject TEXT NOT NULL, number INTEGER NOT NULL, from_us INTEGER NOT NULL, bed TEXT NOT NULL,
   stay TEXT NOT NULL, height_m REAL, leg_length_m REAL, mass_kg REAL, affected_side TEXT NOT NULL, aids TEXT NOT NULL,
@@ -130,17 +145,8 @@ CREATE VIEW discarded AS
     WHERE e.gateway <> p.gateway AND s.subject IN (o.subject, o.made_subject) AND NOT o.discarded)
   AND NOT EXISTS (SELECT 1 FROM epochs e JOIN ward_subjects w ON w.gateway = e.gateway AND w.stay = p.part
     WHERE w.subject = s.subject);
-CREATE VIEW readable AS
-  SELECT m.id, e.gateway, e.epoch, m.seq, s.slot, s.session, s.subject, s.metric, s.side, s.unit, m.value,
-         m.start_us, m.end_us, m.sync_ms, m.n, m.n_rejected,
-         CASE m.quality WHEN 0 THEN 'ok' WHEN 1 THEN 'degraded' ELSE 'invalid' END AS quality, m.reason, s.algorithm,
-         s.devices, s.placement, s.simulated,
-         CASE m.clock WHEN 0 THEN 'believed' WHEN 1 THEN 'held' WHEN 2 THEN 'mended' ELSE 'doubtful' END AS clock,
-         m.start_us - m.moved_us AS raw_start_us, m.end_us - m.moved_us AS raw_end_us,
-         coalesce(o.session, s.session) AS made_session, coalesce(o.subject, s.subject) AS made_subject
-  FROM measurements m JOIN series s ON s.id = m.series JOIN epochs e ON e.id = m.epoch
-  LEFT JOIN series o ON o.id = m.made_series;
-"""
+CREATE VIEW readable AS {_OF_TABLES};
+"""  # noqa: S608
 """The ward in time, as the gateways' registries told it (``gateway.history.books.ward_book``).
 
 ``ward_subjects`` and ``ward_placements``: what holds from ``from_us`` on; who has left has no ``bed``, what was taken
@@ -215,7 +221,17 @@ FROM_2 = f"""
 ALTER TABLE measurements ADD COLUMN made_series INTEGER;
 DROP VIEW IF EXISTS readable;
 {IDENTITY}{INTAKE}{ARCHIVE}{WARD}{PLANS}"""
-"""From version 2 of the schema to this one. No measurement is changed: seconds for a file of years."""
+"""From version 2 of the schema to version 3. No measurement is changed: seconds for a file of years."""
+
+FROM_3 = """
+ALTER TABLE measurements ADD COLUMN sum INTEGER;
+ALTER TABLE series ADD COLUMN sum INTEGER;
+ALTER TABLE upkeep ADD COLUMN unsummed_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE upkeep ADD COLUMN unsummed_series INTEGER NOT NULL DEFAULT 0;
+UPDATE upkeep SET unsummed_id = (SELECT coalesce(max(id), 0) FROM measurements),
+                  unsummed_series = (SELECT coalesce(max(id), 0) FROM series);
+"""
+"""From version 3 of the schema to this one: sums of rows. What is there has none; nothing says that it is as it was."""
 
 BELIEVED, HELD, MENDED, DOUBTFUL = range(4)
 """Column ``clock``: the wall time was never in doubt; it is, and the remote store waits; it is right now; it still is

@@ -31,8 +31,13 @@ def suspicious(error: Exception) -> bool:
     return (code & 0xFF) not in PASSING
 
 
-def look(path: Path) -> str:
+def look(path: Path, *, indexes: bool = False) -> str:
     """Return what is wrong with a database file, by a fresh look at all of it; empty if nothing is.
+
+    Args:
+        path: The file.
+        indexes: Whether to see, too, that each row is in each index and the other way round; that takes several times
+            as long.
 
     Raises:
         sqlite3.Error: It cannot be looked at now: a lock, a right, the disk.
@@ -40,7 +45,7 @@ def look(path: Path) -> str:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
             db.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            verdict = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+            verdict = str(db.execute(f"PRAGMA {'integrity' if indexes else 'quick'}_check(1)").fetchone()[0])
     except sqlite3.Error as error:
         if not suspicious(error):
             raise

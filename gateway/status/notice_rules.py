@@ -155,7 +155,7 @@ HISTORIAN_RULES = {
     rule.code: rule
     for rule in (
         RECEIPT_FORGED, NUMBERS_CONFLICT, HISTORIAN_QUOTA, CORRECTION_REFUSED, MESSAGE_PARKED, STORE_REFUSES,
-        RETENTION_WAITS, SUBJECT_ERASED,
+        RETENTION_WAITS, SUBJECT_ERASED, DATA_IN_DOUBT,
     )
 }  # fmt: skip
 """What a historian tells with its receipts, by code; of a code that is not here it is `HISTORIAN_SAYS`."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.history.database import Database
 from gateway.history.minutes import restate_some, roll_up
+from gateway.history.row_check import RowCheck
 from gateway.upkeep import requests
 from gateway.upkeep.believed_time import BelievedTime
 from gateway.upkeep.erasure import erase
@@ -67,6 +68,7 @@ class Upkeep:
         self._stop = threading.Event()
         self._roll_at = self._ask_at = self._sweep_at = self._progress_at = float("-inf")
         self._refused = 0
+        self._rows = RowCheck(history, monotonic=monotonic)
         self.retention = Retention(
             history, keep_days=keep_days, share=share, clock=self._clock, on_event=on_event, monotonic=monotonic
         )
@@ -97,6 +99,8 @@ class Upkeep:
             more = sweep_series(self._history)
             if not more:
                 self._sweep_at = self._monotonic() + SWEEP_S
+        if not more:
+            self._rows.work()
         return more
 
     def _due(self, name: str, period_s: float) -> bool:

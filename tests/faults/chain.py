@@ -156,8 +156,11 @@ class Chain:
 
     def behind(self, promises: dict[str, int]) -> int:
         """Return how many of the promised numbers are not known yet, but for what a new life of the outbox moved."""
-        with contextlib.closing(sqlite3.connect(f"{self.history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-            doubts = doubted(db)
+        try:
+            with contextlib.closing(sqlite3.connect(f"{self.history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+                doubts = doubted(db)
+        except sqlite3.Error:  # a damaged history was set aside just now, and another is being made
+            return sum(promises.values())
         missing = 0
         for epoch, last in promises.items():
             gave, upto = doubts.get(epoch, (last, last))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -22,6 +23,8 @@ from tests.faults.outcome import Outcome, Progress, compare, doubted, promised, 
 
 FLIPS = 64
 """Bytes that are changed at once: a bad block, not a single ray."""
+ROWS = 3
+"""Measurements of which a few bits change at once, where a history rots and stays a database."""
 ROOM_KB = 600
 """Left on the small disk for the queue."""
 WORK_S = 1.0
@@ -45,6 +48,23 @@ def rot(path: Path, rng: random.Random) -> None:
         at = rng.randrange(len(data))
         for i in range(at, min(len(data), at + FLIPS)):
             data[i] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+
+
+def rot_rows(path: Path, rng: random.Random) -> None:
+    """Change one bit in each of some rows of a history, or in their entries of an index: it stays a database."""
+    ends: list[int] = []
+    # The kill may have come between the end of a damaged file and the making of another.
+    with contextlib.closing(sqlite3.connect(path)) as db, contextlib.suppress(sqlite3.Error):
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ends = [end for (end,) in db.execute("SELECT end_us FROM measurements ORDER BY id DESC LIMIT 2000")]
+    data = bytearray(path.read_bytes())
+    for end_us in rng.sample(ends, min(ROWS, len(ends))):
+        end = end_us.to_bytes(8, "big")
+        places = [found.start() for found in re.finditer(re.escape(end), data)]
+        # Behind it lie its value and what else it says, before it the begin, the number and the lengths of all.
+        if places:
+            data[rng.choice(places) + rng.randrange(-24, 32)] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
 
 
@@ -74,7 +94,10 @@ def corrupt(folder: Path, *, times: int, what: str, seed: int, progress: Progres
             works(chain)
             time.sleep(WORK_S)
             owner.end(signal.SIGKILL)
-            rot(path, rng)
+            if what == "history" and outcome.times % 2:
+                rot_rows(path, rng)
+            else:
+                rot(path, rng)
             start()
             outcome.end_round(partial(works, chain), of=times, progress=progress)
         # What happens often is told at a bounded pace: after the last of forty times it takes a while.

@@ -12,6 +12,7 @@ from bisect import insort
 from collections.abc import Callable
 from itertools import pairwise
 
+from gateway.history.row_sums import carried, renumbered
 from gateway.history.schema import BELIEVED, DOUBTFUL, HELD, MENDED
 from gateway.machine.facts import TRUE_FROM_US
 from gateway.model.wall_correction import MICRO, TOO_OFTEN, TOO_OLD, Correction, Place, verdict
@@ -266,10 +267,11 @@ class ClockBook:
             # The remote store has not had these, or has them with times that were wrong: at the end of its line.
             query = f"SELECT id FROM measurements {rows} AND clock IN (?, ?) ORDER BY id"  # noqa: S608 - our own text
             again = [number for (number,) in self._db.execute(query, (*chosen, HELD, DOUBTFUL))]
-        moves = "start_us = start_us - moved_us + ?, end_us = end_us - moved_us + ?, moved_us = ?, clock = ?"
-        changed = self._db.execute(
-            f"UPDATE measurements SET {moves} {rows}", (by_us, by_us, by_us, clock, *chosen)  # noqa: S608
-        ).rowcount  # fmt: skip
+        moves = {"start_us": "start_us - moved_us + ?1", "end_us": "end_us - moved_us + ?1", "moved_us": "?1",
+                 "clock": "?2"}  # fmt: skip
+        setting = ", ".join(f"{column} = {value}" for column, value in moves.items()) + carried(self._db, **moves)
+        changed = self._db.execute(f"UPDATE measurements SET {setting} {rows}", (by_us, clock, *chosen)).rowcount  # noqa: S608
         newest = self._db.execute("SELECT coalesce(max(id), 0) FROM measurements").fetchone()[0]
-        self._db.executemany("UPDATE measurements SET id = ? WHERE id = ?", enumerate(again, newest + 1))
+        again_at = f"UPDATE measurements SET id = ?{renumbered(self._db)} WHERE id = ?"  # noqa: S608
+        self._db.executemany(again_at, enumerate(again, newest + 1))
         return changed

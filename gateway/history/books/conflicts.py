@@ -22,12 +22,12 @@ MOST_BYTES = 4_096
 """Of each content; a measurement has some five hundred."""
 SAME = (
     "SELECT coalesce(made_series, series), start_us - moved_us, end_us - moved_us, value, sync_ms, n, n_rejected,"
-    " quality, reason FROM measurements WHERE epoch = ? AND seq = ?"
+    " quality, reason FROM sound WHERE epoch = ? AND seq = ?"
 )
 CONTENTS = {
     "measurements": "SELECT m.value, m.start_us - m.moved_us AS start_us, m.end_us - m.moved_us AS end_us, m.n,"
                     " m.n_rejected, m.sync_ms, m.quality, m.reason, s.slot, s.session, s.subject, s.metric, s.side,"
-                    " s.unit, s.algorithm, s.devices, s.placement, s.simulated FROM measurements m"
+                    " s.unit, s.algorithm, s.devices, s.placement, s.simulated FROM sound m"
                     " JOIN series s ON s.id = coalesce(m.made_series, m.series) WHERE m.epoch = ? AND m.seq = ?",
     "records": "SELECT body FROM records WHERE epoch = ? AND seq = ?",
     "clocks": "SELECT session, by_us, believed FROM clocks WHERE epoch = ? AND seq = ?",

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 from gateway.history.books.erased_subjects import ERASED as OF_ERASED
 from gateway.history.minutes import keep_newest_id, move_kept, newest_id, restate
+from gateway.history.row_sums import carried, has_sums, renumbered, sum_of_series
 
 Whose = tuple[str, str]
 """Session and subject of a measurement."""
+_WHOSE = {"session": "?1", "subject": "?2"}
 
 
 class RowMover:
@@ -50,7 +52,8 @@ class RowMover:
                 self._left.add(now)
                 self._note(now, -1)
                 self._note(target, 1)
-        self._db.executemany("UPDATE measurements SET series = ?, made_series = ? WHERE id = ?", moves)
+        kept = carried(self._db, series="?1", made_series="?2")
+        self._db.executemany(f"UPDATE measurements SET series = ?1, made_series = ?2{kept} WHERE id = ?3", moves)  # noqa: S608
         self._moved += len(moves) + len(gone)
         self._erase(gone)
         self._copy_again([number for _, _, number in moves])
@@ -73,7 +76,7 @@ class RowMover:
         """Have rows written to the remote store once more: at the end of its line."""
         if self._again:
             numbers = enumerate(rows, newest_id(self._db) + 1)
-            self._db.executemany("UPDATE measurements SET id = ? WHERE id = ?", numbers)
+            self._db.executemany(f"UPDATE measurements SET id = ?{renumbered(self._db)} WHERE id = ?", numbers)  # noqa: S608
 
     def _leave_behind(self) -> None:
         """Have the remote store delete what rows have left, by session and subject, and take again what stays there."""
@@ -163,10 +166,13 @@ class RowMover:
 
 def _series_like(db: sqlite3.Connection, series: int, whose: Whose) -> int:
     """Return the series that is as another, of another session and subject; made if it is new."""
+    into = value = ""
+    if has_sums(db):
+        into, value = ", sum", f", carried_sum(sum, {sum_of_series()}, {sum_of_series(changes=_WHOSE)})"
     db.execute(
-        "INSERT OR IGNORE INTO series (slot, session, subject, metric, side, unit, algorithm, devices, placement,"
-        " simulated) SELECT slot, ?, ?, metric, side, unit, algorithm, devices, placement, simulated FROM series"
-        " WHERE id = ?", (*whose, series)
+        f"INSERT OR IGNORE INTO series (slot, session, subject, metric, side, unit, algorithm, devices, placement,"  # noqa: S608
+        f" simulated{into}) SELECT slot, ?1, ?2, metric, side, unit, algorithm, devices, placement, simulated{value}"
+        " FROM series WHERE id = ?3", (*whose, series)
     )  # fmt: skip
     found = db.execute(
         "SELECT t.id FROM series s JOIN series t ON t.slot = s.slot AND t.session = ? AND t.subject = ?"

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from gateway.history.books.quota import Quotas
+from gateway.history.row_sums import SERIES, has_sums, series_sum
 from gateway.history.schema import SEPARATOR
 from gateway.model.measurement import Measurement
 
@@ -25,6 +26,7 @@ class SeriesBook:
         self._db = db
         self._quotas = quotas
         self._known: dict[Key, int] = {}
+        self._summed = has_sums(db)
         self._begun: set[Key] = set()  # sessions of the transaction
 
     def begin(self) -> None:
@@ -42,9 +44,12 @@ class SeriesBook:
                 return None
             key = _key(m)
             made = self._db.execute(
-                "INSERT INTO series (slot, session, subject, metric, side, unit, algorithm, devices, placement,"
-                " simulated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", key
-            )  # fmt: skip
+                f"INSERT INTO series ({', '.join(SERIES)}{', sum' * self._summed})"  # noqa: S608 - our own names
+                f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?{', ?' * self._summed})",
+                (*key, series_sum(*(str(each).encode() for each in (*key[:-1], int(key[-1])))))
+                if self._summed
+                else key,
+            )
             found = self._know(key, int(made.lastrowid or 0))
         return found
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from gateway.history.row_sums import carried
+
 Place = tuple[int, int]
 """Epoch, and number in it."""
 Field = tuple[str, type, Any]
@@ -140,7 +142,8 @@ def erase_subject(db: sqlite3.Connection, subject: str) -> None:
     was said to be theirs at first, stays whole without their name.
     """
     theirs = "SELECT id FROM series WHERE subject = ?"
-    db.execute(f"UPDATE measurements SET made_series = NULL WHERE made_series IN ({theirs})", (subject,))  # noqa: S608
+    nobody = f"made_series = NULL{carried(db, made_series='NULL')}"
+    db.execute(f"UPDATE measurements SET {nobody} WHERE made_series IN ({theirs})", (subject,))  # noqa: S608
     own = "SELECT gateway, session FROM ward_sessions WHERE subject = ?"
     db.execute(f"DELETE FROM ward_marks WHERE (gateway, session) IN ({own})", (subject,))  # noqa: S608
     db.execute(f"DELETE FROM ward_corrections WHERE (gateway, session) IN ({own})", (subject,))  # noqa: S608

@@ -26,6 +26,7 @@ from gateway.model.measurement import Measurement
 from gateway.recordings.comparison import furthest_apart
 from gateway.recordings.recording import Header, RecordingReader, RecordingWriter
 from gateway.wire.payload import Message
+from tests.gateway.history.summing import sum_anew
 from tests.gateway.samples import ward
 
 SECONDS = 90
@@ -108,6 +109,7 @@ def test_one_changed_bit_is_found(run: tuple[Path, Path, int], tmp_path: Path) -
     with database:
         (seq,) = database.execute("SELECT max(seq) FROM measurements WHERE value > 1").fetchone()
         database.execute("UPDATE measurements SET value = value + 1e-9 WHERE seq = ?", (seq,))
+        sum_anew(database)
     database.close()
     done = replay(str(run[0]), "--against", str(altered))
     assert done.returncode == 1
@@ -130,6 +132,7 @@ def test_the_last_digit_may_be_another_on_another_machine_and_on_no_other_accoun
     history.write_bytes(run[1].read_bytes())
     with closing(sqlite3.connect(history)) as database, database:
         database.execute("UPDATE measurements SET value = value * (1.0 + 4e-16) WHERE value > 1")
+        sum_anew(database)
     with (
         closing(RecordingReader(run[0])) as reader,
         RecordingWriter(recording, replace(reader.header, arithmetic=computed_on)) as writer,

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.history.history import History
+from tests.gateway.history.summing import every_sum_is_right
+
+__all__ = ["every_sum_is_right", "history", "path"]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
     python -m tests.gateway.installation.made_version FAULT LOAD COMMAND...
 
 FAULT is ``none``, or ``refuses`` (its ``check`` fails), ``crashes`` (``run`` ends at once), ``mute`` (``run`` measures
-and sends to nobody), ``spoilt`` (no command works), or ``history-4`` (it has a newer form of the history). LOAD is a
+and sends to nobody), ``spoilt`` (no command works), or ``history-5`` (it has a newer form of the history). LOAD is a
 folder: ``run`` is then a generator of numbered measurements with its journal there; ``-`` runs the real one.
 """
 
@@ -23,7 +23,7 @@ def main() -> None:
         sys.exit("rehab-gateway: this version has a mistake in it")
     if fault == "crashes" and words[0] == "run":
         sys.exit(1)
-    if fault == "history-4":
+    if fault == "history-5":
         have_a_newer_history()
     if words[0] == "run" and (load != "-" or fault == "mute"):
         generate(Path(words[1]), Path(load), mute=fault == "mute")
@@ -48,12 +48,12 @@ def generate(config: Path, load: Path, *, mute: bool) -> None:
 
 
 def have_a_newer_history() -> None:
-    """Have what the next release might: a form 4 of the history, and the form before it as long as it has to."""
+    """Have what the next release might: a form 5 of the history, and the form before it as long as it has to."""
     from gateway.history import migration, schema
 
     for module in (schema, migration):
-        vars(module).update(WRITABLE=frozenset({3, 4}), SCHEMA_VERSION=4)
-    migration.CHANGES = {3: "CREATE TABLE of_version_4 (id INTEGER PRIMARY KEY)"}
+        vars(module).update(WRITABLE=frozenset({4, 5}), SCHEMA_VERSION=5)
+    migration.CHANGES = {4: "CREATE TABLE of_version_5 (id INTEGER PRIMARY KEY)"}
 
 
 if __name__ == "__main__":

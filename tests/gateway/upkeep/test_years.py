@@ -28,6 +28,7 @@ from gateway.upkeep.sweep import sweep_series
 from gateway.wire.payload import Message, encode_measurements
 from gateway.wire.topics import Topics
 from tests.gateway.historian.test_historian import RUN, Quiet
+from tests.gateway.history.summing import sum_anew
 from tests.gateway.old_histories import make_version_1, make_version_2
 from tests.gateway.samples import START_US, measurement, ward
 from tests.servers import Child, wait_until
@@ -107,9 +108,10 @@ def test_what_was_corrected_in_a_year_of_restarts_is_not_read_at_the_start(tmp_p
         db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 5, 1, 0)", [(4 * n + 1, s) for n, s in sessions])
         db.executemany("INSERT INTO clocks VALUES (1, ?, ?, 7, 1, 0)", [(4 * n + 3, s) for n, s in sessions])
         db.executemany(
-            "INSERT INTO series VALUES (?, 'bay-1', ?, 'p', 'cadence', 'both', '1', 'a', '', '', 1)",
+            "INSERT INTO series VALUES (?, 'bay-1', ?, 'p', 'cadence', 'both', '1', 'a', '', '', 1, NULL)",
             [(40 * n + i + 1, f"{s}-{i}") for n, s in sessions for i in range(10)],
         )
+        sum_anew(db)
     history.close()
     history = History(tmp_path / "history.db", copying=True)
     steps = _count_steps(history, lambda: history.store([Message("g-1", EPOCH, 0, [(30_000, measurement())])]))
