@@ -150,7 +150,7 @@ class Pipeline:
                 continue
             if results := subject.step(step.now_s):
                 out += self._completed(subject, results)
-            if curves := subject.curves(step.now_s):
+            if subject.draws and (curves := subject.curves(step.now_s)):
                 self._curves[slot] = curves
         return out
 
